@@ -1,0 +1,1 @@
+"""The settings: file, environment and labels, all faults at once."""

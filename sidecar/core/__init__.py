@@ -1,0 +1,1 @@
+"""The rules. Pure: standard library only, no clock, randomness, logging or await."""

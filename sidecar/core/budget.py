@@ -1,0 +1,106 @@
+"""How often a remedy may be tried: fast lane, slow lane, dead letter, storm brake.
+
+Times are monotonic seconds. A lane is re-armed by observed health alone: a
+restart call that returned refunds nothing.
+"""
+
+import zlib
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sidecar.core.target import InstanceId, RestartSettings
+
+STORM_LIMIT = 10
+STORM_WINDOW_S = 3600.0
+JITTER = 0.2
+HOPELESS_TRIES = 4
+
+
+class LaneName(StrEnum):
+    """Where a target stands; public names."""
+
+    FAST = "fast"
+    SLOW = "slow"
+    DEAD_LETTER = "dead_letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The tries since the target was last seen healthy.
+
+    ``spent`` holds the times of the fast lane's tries; ``not_before`` is when
+    the next try may begin.
+    """
+
+    name: LaneName = LaneName.FAST
+    spent: tuple[float, ...] = ()
+    slow_tries: int = 0
+    not_before: float = 0.0
+
+    @property
+    def tries(self) -> int:
+        """Tries since the target was last healthy."""
+        return len(self.spent) + self.slow_tries
+
+
+def in_window(lane: Lane, settings: RestartSettings, now: float) -> int:
+    """Tries of the fast lane within its window."""
+    return sum(1 for at in lane.spent if now - at < settings.window_s)
+
+
+def spend(lane: Lane, now: float) -> Lane:
+    """Count a try that begins now."""
+    if lane.name is LaneName.FAST:
+        return replace(lane, spent=(*lane.spent, now))
+    return replace(lane, slow_tries=lane.slow_tries + 1)
+
+
+def refund(lane: Lane) -> Lane:
+    """Take back a try that was never sent."""
+    if lane.name is LaneName.FAST:
+        return replace(lane, spent=lane.spent[:-1])
+    return replace(lane, slow_tries=max(0, lane.slow_tries - 1))
+
+
+def failed(lane: Lane, settings: RestartSettings, who: InstanceId, now: float) -> Lane:
+    """The try ended and the target is not healthy: wait, or change lane."""
+    if lane.name is LaneName.DEAD_LETTER:
+        return lane
+    if lane.name is LaneName.FAST and in_window(lane, settings, now) < settings.budget:
+        return replace(lane, not_before=now + _backoff(lane, settings, who))
+    if lane.slow_tries >= len(settings.slow_lane_s):
+        return replace(lane, name=LaneName.DEAD_LETTER)
+    wait = settings.slow_lane_s[lane.slow_tries]
+    return replace(lane, name=LaneName.SLOW, not_before=now + wait)
+
+
+def _backoff(lane: Lane, settings: RestartSettings, who: InstanceId) -> float:
+    doublings = max(0, min(lane.tries - 1, 30))
+    wait = min(settings.backoff_s * 2.0**doublings, settings.backoff_max_s)
+    return wait * (1.0 + JITTER * _fraction(who, lane.tries))
+
+
+def _fraction(who: InstanceId, tries: int) -> float:
+    """A number in [0, 1) that spreads targets and is the same at every replay."""
+    return zlib.crc32(f"{who.target}/{who.number}/{tries}".encode()) / 2**32
+
+
+def storming(restarts: tuple[float, ...], now: float) -> bool:
+    """Were there too many restarts in the stack within the hour?"""
+    return sum(1 for at in restarts if now - at < STORM_WINDOW_S) >= STORM_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How often one remedy was tried against one cause, and helped."""
+
+    tries: int = 0
+    recovered: int = 0
+    seconds: tuple[float, ...] = ()
+    """How long the last recoveries took."""
+
+
+def hopeless(record: Record, tries_of_this_streak: int) -> bool:
+    """Did it never help, over earlier outages? The lanes judge the present one."""
+    earlier = record.tries - tries_of_this_streak
+    return record.recovered == 0 and earlier >= HOPELESS_TRIES

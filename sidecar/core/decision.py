@@ -1,0 +1,83 @@
+"""What the policy says: act, hold or tell a person, always with a reason."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.core.container import RunId
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause
+from sidecar.core.target import InstanceId
+
+
+class Action(StrEnum):
+    """LOOK inspects a silent container's processes; it changes nothing."""
+
+    START = "start"
+    RESTART = "restart"
+    LOAD_WALLET = "load_wallet"
+    LOOK = "look"
+    HOLD = "hold"
+    PAGE = "page"
+    SKIP = "skip"
+
+    @property
+    def changes_something(self) -> bool:
+        """Is this a remedy, rather than a look, a word or a refusal?"""
+        return self in {Action.START, Action.RESTART, Action.LOAD_WALLET}
+
+
+class Trigger(StrEnum):
+    """Who or what asked for the remedy."""
+
+    FAILURE = "failure"
+    PLANNED = "planned"
+    OPERATOR = "operator"
+    DEPENDENCY = "dependency"
+
+
+class Guard(StrEnum):
+    """Who objected. NONE: nobody did. Public names, in the order they are asked."""
+
+    NONE = "none"
+    THRESHOLD = "threshold"
+    OPTED_OUT = "opted_out"
+    PAUSED = "paused"
+    OBSERVE = "observe"
+    MAINTENANCE = "maintenance"
+    ENGINE = "engine"
+    OWN_NETWORK = "own_network"
+    STARTING = "starting"
+    ENGINE_RESTARTS = "engine_restarts"
+    REMEDY_RUNNING = "remedy_running"
+    UPSTREAM = "upstream"
+    STORM = "storm"
+    NOT_CURABLE = "not_curable"
+    EFFICACY = "efficacy"
+    BACKOFF = "backoff"
+    BUDGET = "budget"
+    BUSY = "busy"
+    RECENT = "recent"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One sentence of the watchdog.
+
+    ``reason`` is complete, without secrets, and says what happens next.
+    ``cause`` is what is being treated; None for planned and operator's restarts.
+    ``run`` is the run that was judged: a remedy for an older run is not sent.
+    ``stop_timeout_s`` and ``rpc_stop`` say how the restart is to be done.
+    """
+
+    at: Moment
+    instance: InstanceId
+    name: str
+    action: Action
+    guard: Guard
+    reason: str
+    cause: Cause | None = None
+    trigger: Trigger = Trigger.FAILURE
+    run: RunId | None = None
+    stop_timeout_s: float = 0.0
+    rpc_stop: bool = False
+    incident: str | None = None

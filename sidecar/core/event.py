@@ -1,0 +1,190 @@
+"""Everything the loop can receive. All that happens, happens as one of these."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.core.container import Container, RunId
+from sidecar.core.decision import Decision
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Outcome
+from sidecar.core.target import InstanceId, Target
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeDone:
+    """A probe of ``run`` ended; ``began_mono`` is when its request was sent."""
+
+    at: Moment
+    instance: InstanceId
+    run: RunId
+    began_mono: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ContainersListed:
+    """The truth: every container of the stack that belongs to a target.
+
+    ``targets`` is the list in force (labels can add to it and take from it).
+    """
+
+    at: Moment
+    targets: tuple[Target, ...]
+    containers: tuple[tuple[InstanceId, Container], ...]
+
+
+class NoticeKind(StrEnum):
+    """The engine events that matter."""
+
+    KILL = "kill"
+    DIE = "die"
+    STOP = "stop"
+    START = "start"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    DESTROY = "destroy"
+    OOM = "oom"
+    HEALTH = "health_status"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerNotice:
+    """The engine reported something about one container: a hint.
+
+    ``engine_time`` is the engine's clock in seconds. ``container`` is how it
+    looked when inspected right after, None when it was gone by then.
+    """
+
+    at: Moment
+    instance: InstanceId
+    kind: NoticeKind
+    container_id: str
+    engine_time: float
+    container: Container | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSeen:
+    """The engine became reachable or unreachable, with the reason."""
+
+    at: Moment
+    reachable: bool
+    reason: str = ""
+
+
+class ActResult(StrEnum):
+    """How the acting part of a remedy ended; health is judged afterwards.
+
+    NOT_SENT: nothing was done (the engine could not be asked, or the container
+    had changed), so nothing is counted.
+    """
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyActed:
+    """The executor carried out a decision, as far as the engine is concerned."""
+
+    at: Moment
+    instance: InstanceId
+    result: ActResult
+    reason: str
+    container: Container | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessesSeen:
+    """A look into a silent container: names of its processes in state T."""
+
+    at: Moment
+    instance: InstanceId
+    run: RunId
+    stopped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDue:
+    """A scheduled preventive restart is due now."""
+
+    at: Moment
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCancelled:
+    """An operator called off what is left of a planned restart."""
+
+    at: Moment
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartAsked:
+    """An operator wants a restart; ``now`` waives backoff, budget and settling."""
+
+    at: Moment
+    target: str
+    now: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """Stop acting on these targets, until ``until_wall`` (None: until resumed)."""
+
+    at: Moment
+    targets: tuple[str, ...]
+    until_wall: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeAsked:
+    """Act again on these targets."""
+
+    at: Moment
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecoverAsked:
+    """A person mended it: forget spent budgets and lanes."""
+
+    at: Moment
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision of the policy, on its way back into the state."""
+
+    at: Moment
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; deadlines and quiet periods are looked at."""
+
+    at: Moment
+
+
+Event = (
+    ProbeDone
+    | ContainersListed
+    | ContainerNotice
+    | EngineSeen
+    | RemedyActed
+    | ProcessesSeen
+    | PlannedDue
+    | PlanCancelled
+    | RestartAsked
+    | PauseAsked
+    | ResumeAsked
+    | RecoverAsked
+    | Decided
+    | Tick
+)

@@ -1,0 +1,44 @@
+"""One incident per root cause, with a sortable id that correlates everything."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, Severity
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Opened at the root; dependents are ``affected``, they get none of their own."""
+
+    id: str
+    target: str
+    cause: Cause
+    severity: Severity
+    opened_at: Moment
+    affected: tuple[str, ...] = ()
+    acked_at: Moment | None = None
+    resolved_at: Moment | None = None
+
+    @property
+    def open(self) -> bool:
+        """Is it still going on?"""
+        return self.resolved_at is None
+
+
+def new_id(target: str, at: Moment) -> str:
+    """A ULID whose lower 80 bits come from what it is about: no randomness here."""
+    digest = hashlib.blake2b(
+        f"{target}@{at.wall!r}@{at.mono!r}".encode(), digest_size=10
+    )
+    value = (int(at.wall * 1000) << 80) | int.from_bytes(digest.digest())
+    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def affect(incident: Incident, name: str) -> Incident:
+    """Attach a dependent, once."""
+    if name in incident.affected or name == incident.target:
+        return incident
+    return replace(incident, affected=(*incident.affected, name))

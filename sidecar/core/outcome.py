@@ -1,0 +1,266 @@
+"""What a probe can find, and what each cause means for a remedy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Verdict(StrEnum):
+    """UNKNOWN means that the prober itself failed: it changes no streak."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+class Severity(StrEnum):
+    """How urgently a person is needed; P0 is the most urgent."""
+
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
+    P3 = "P3"
+
+
+class Cause(StrEnum):
+    """Why a target is not serving. Public names: metrics and scripts use them."""
+
+    REFUSED = "refused"
+    HUNG = "hung"
+    RESET = "reset"
+    BAD_BODY = "bad_body"
+    HTTP_5XX = "http_5xx"
+    COMMAND_FAILED = "command_failed"
+    NOT_RUNNING = "not_running"
+    ENGINE_UNHEALTHY = "engine_unhealthy"
+    WALLET_NOT_LOADED = "wallet_not_loaded"
+    WALLET_SYNCING = "wallet_syncing"
+    UPSTREAM_LOST = "upstream_lost"
+    UPSTREAM_STALE = "upstream_stale"
+    AUTH = "auth"
+    MISCONFIGURED = "misconfigured"
+    DETACHED = "detached"
+    CRASH_LOOP = "crash_loop"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    MISSING = "missing"
+    PROBER_FAILED = "prober_failed"
+    """Only with UNKNOWN: the probe could not be carried out."""
+    SUSPENDED = "suspended"
+    """Only with UNKNOWN: the host slept or this process stalled during the probe."""
+
+
+class Warn(StrEnum):
+    """A success can carry these: the target is degraded, never restarted for it."""
+
+    SLOW = "slow"
+    MEMORY = "memory"
+    LAGGING = "lagging"
+    LOG_PATTERN = "log_pattern"
+
+
+class Cure(StrEnum):
+    """What is tried against a cause, where anything is."""
+
+    RESTART = "restart"
+    START = "start"
+    LOAD_WALLET = "load_wallet"
+
+
+class CauseRule(NamedTuple):
+    """What follows from a cause once it is certain.
+
+    ``cure`` is None where no remedy of ours can help; ``why_not`` then says so
+    in words that fit after "because". ``grace_s`` is how long the cause may
+    last before a person is told.
+    """
+
+    cure: Cure | None
+    severity: Severity
+    grace_s: float
+    why_not: str
+    advice: str
+
+
+_RESTART_ADVICE = (
+    "nothing, unless the restarts do not help: then read the container's log"
+)
+
+
+def _curable(cure: Cure = Cure.RESTART) -> CauseRule:
+    return CauseRule(cure, Severity.P1, 0.0, "", _RESTART_ADVICE)
+
+
+CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
+    {
+        Cause.REFUSED: _curable(),
+        Cause.HUNG: _curable(),
+        Cause.RESET: _curable(),
+        Cause.BAD_BODY: _curable(),
+        Cause.HTTP_5XX: _curable(),
+        Cause.COMMAND_FAILED: _curable(),
+        Cause.ENGINE_UNHEALTHY: _curable(),
+        Cause.NOT_RUNNING: _curable(Cure.START),
+        Cause.WALLET_NOT_LOADED: CauseRule(
+            Cure.LOAD_WALLET,
+            Severity.P1,
+            0.0,
+            "a restart is what unloads a wallet",
+            "load the wallet, or set load_wallet and the wallet's password",
+        ),
+        Cause.WALLET_SYNCING: CauseRule(
+            None,
+            Severity.P2,
+            1800.0,
+            "a restart makes the synchronisation start over",
+            "wait; look at the upstream server when it lasts",
+        ),
+        Cause.UPSTREAM_LOST: CauseRule(
+            None,
+            Severity.P2,
+            600.0,
+            "a restart does not bring the upstream server back and can lose "
+            "addresses already handed out",
+            "check the network and the upstream server",
+        ),
+        Cause.UPSTREAM_STALE: CauseRule(
+            None,
+            Severity.P2,
+            600.0,
+            "a restart does not make the upstream server's chain advance",
+            "compare the height with a block explorer; choose another server",
+        ),
+        Cause.AUTH: CauseRule(
+            None,
+            Severity.P2,
+            0.0,
+            "a restart does not change a password",
+            "make the probe's user and password those of the daemon",
+        ),
+        Cause.MISCONFIGURED: CauseRule(
+            None,
+            Severity.P2,
+            0.0,
+            "a restart does not correct an address, path or method",
+            "correct the probe's url, or the daemon's settings",
+        ),
+        Cause.DETACHED: CauseRule(
+            None,
+            Severity.P1,
+            0.0,
+            "a restart does not reconnect a network",
+            "put the target and the sidecar on one network",
+        ),
+        Cause.CRASH_LOOP: CauseRule(
+            None,
+            Severity.P1,
+            0.0,
+            "it dies soon after every start, another start would end alike",
+            "read its last log lines and mend what they name",
+        ),
+        Cause.STOPPED: CauseRule(
+            None,
+            Severity.P3,
+            0.0,
+            "an operator stopped it",
+            "start it when the work is done",
+        ),
+        Cause.PAUSED: CauseRule(
+            None,
+            Severity.P3,
+            0.0,
+            "an operator paused it",
+            "unpause it when the work is done",
+        ),
+        Cause.MISSING: CauseRule(
+            None,
+            Severity.P1,
+            60.0,
+            "there is no container to restart",
+            "bring it up with docker compose up -d",
+        ),
+        Cause.PROBER_FAILED: CauseRule(
+            None, Severity.P2, 600.0, "the probe itself failed", "read the reason"
+        ),
+        Cause.SUSPENDED: CauseRule(
+            None, Severity.P3, 600.0, "this host was asleep", "nothing"
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFacts:
+    """What a wallet daemon said of itself. None: it was not asked or did not say.
+
+    ``balance`` maps confirmed, unconfirmed and unmatured to whole coins.
+    """
+
+    connected: bool | None = None
+    loaded: bool | None = None
+    synchronised: bool | None = None
+    height: int | None = None
+    server_height: int | None = None
+    balance: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer of one probe.
+
+    ``reason`` is a short phrase without secrets, at most REASON_LIMIT characters.
+    ``path_fault``: the name did not resolve or the connect timed out, so the
+    fault may lie between us and the target. ``rpc_answers``: the last
+    observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
+    """
+
+    verdict: Verdict
+    cause: Cause | None = None
+    reason: str = ""
+    path_fault: bool = False
+    rpc_answers: bool = False
+    warnings: tuple[Warn, ...] = ()
+    wallet: WalletFacts | None = None
+
+
+REASON_LIMIT = 300
+
+
+def success(
+    *,
+    warnings: tuple[Warn, ...] = (),
+    reason: str = "",
+    wallet: WalletFacts | None = None,
+) -> Outcome:
+    """The target works; warnings say what is not quite right."""
+    return Outcome(
+        Verdict.SUCCESS, None, reason[:REASON_LIMIT], False, True, warnings, wallet
+    )
+
+
+def failure(
+    cause: Cause,
+    reason: str,
+    *,
+    path_fault: bool = False,
+    rpc_answers: bool = False,
+    wallet: WalletFacts | None = None,
+) -> Outcome:
+    """The target was asked and does not work."""
+    return Outcome(
+        Verdict.FAILURE,
+        cause,
+        reason[:REASON_LIMIT],
+        path_fault,
+        rpc_answers,
+        (),
+        wallet,
+    )
+
+
+def unknown(cause: Cause, reason: str) -> Outcome:
+    """Nothing was learnt about the target."""
+    return Outcome(Verdict.UNKNOWN, cause, reason[:REASON_LIMIT])

@@ -1,0 +1,231 @@
+"""What the loop needs of the world, and the errors the world may raise."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple, Protocol
+
+from sidecar.core.container import Container, Process
+from sidecar.core.decision import Decision
+from sidecar.core.event import Event, NoticeKind
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Outcome
+from sidecar.core.state import State
+from sidecar.core.target import (
+    ElectronCashProbe,
+    InstanceId,
+    ProbeSettings,
+    Target,
+)
+from sidecar.core.transition import Transition
+
+
+class EngineError(Exception):
+    """The engine did not do what was asked. The text is fit for a log line."""
+
+
+class EngineUnreachable(EngineError):
+    """Nothing was sent: no connection, or the circuit breaker is open."""
+
+
+class EngineTimeout(EngineError):
+    """It was sent and no answer came in time: whether it was done is unknown."""
+
+
+class EngineRefused(EngineError):
+    """The engine answered no (any 4xx or 5xx but not found), or we refused
+    ourselves because the container is not of our stack.
+    """
+
+
+class ContainerGone(EngineError):
+    """There is no such container."""
+
+
+class Notice(NamedTuple):
+    """One event of the engine about a container of our stack."""
+
+    kind: NoticeKind
+    container_id: str
+    engine_time: float
+
+
+class Connected(NamedTuple):
+    """The event stream was (re)established: what came before may be lost."""
+
+
+class Disconnected(NamedTuple):
+    """The event stream ended; reconnecting goes on by itself."""
+
+    reason: str
+
+
+class ExecResult(NamedTuple):
+    """How a command in a container ended; ``output`` is its last part."""
+
+    exit_code: int
+    output: str
+
+
+class Engine(Protocol):
+    """The container engine, limited to one stack. Every call has a deadline.
+
+    All raise EngineError's children and nothing else.
+    """
+
+    async def containers(self) -> tuple[Container, ...]:
+        """All containers of the stack, running or not."""
+
+    async def inspect(self, container_id: str) -> Container:
+        """One container of the stack."""
+
+    async def start(self, container_id: str) -> None:
+        """Start a container that is not running."""
+
+    async def restart(self, container_id: str, stop_timeout_s: float) -> None:
+        """Stop (SIGKILL after ``stop_timeout_s``) and start."""
+
+    async def logs(self, container_id: str, lines: int) -> str:
+        """The last lines of the container's log, with time stamps."""
+
+    async def processes(self, container_id: str) -> tuple[Process, ...]:
+        """What runs in the container."""
+
+    async def stats(self, container_id: str) -> dict[str, float]:
+        """memory_bytes, memory_limit_bytes, pids, cpu_seconds; what is known."""
+
+    async def execute(
+        self, container_id: str, command: tuple[str, ...], timeout_s: float
+    ) -> ExecResult:
+        """Run a command in the container and wait for it."""
+
+    def events(self) -> AsyncIterator[Notice | Connected | Disconnected]:
+        """Engine events of the stack, reconnecting for ever."""
+
+
+class Clock(Protocol):
+    """Both clocks at once."""
+
+    def now(self) -> Moment:
+        """The present moment."""
+
+
+class Prober(Protocol):
+    """Carries out one probe of one container."""
+
+    async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+        """Never raises (but for cancellation): trouble of our own is UNKNOWN."""
+
+
+class RpcFailed(Exception):
+    """A wallet daemon did not do what it was asked; the text fits a log line."""
+
+
+class WalletControl(Protocol):
+    """The calls that change a wallet daemon. Never repeated by themselves."""
+
+    async def stop(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> None:
+        """RPC ``stop``: saves handed-out addresses, then exits. RpcFailed."""
+
+    async def load_wallet(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> bool:
+        """RPC ``load_wallet``; False: the file is missing or the password wrong.
+        RpcFailed where it answered an error or not at all.
+        """
+
+
+class Remedies(Protocol):
+    """Carries out decisions that act or look; the end comes back as an event."""
+
+    def carry_out(
+        self, decision: Decision, target: Target, container: Container
+    ) -> None:
+        """Begin; return at once."""
+
+
+class Probing(Protocol):
+    """When each instance is asked next."""
+
+    def pace(
+        self, instance: InstanceId, target: Target, container: Container, every_s: float
+    ) -> None:
+        """Probe this instance again ``every_s`` after its last probe ended."""
+
+    def forget(self, instance: InstanceId) -> None:
+        """Stop probing this instance."""
+
+
+class Store(Protocol):
+    """What must survive us. Facts are stored first and told second."""
+
+    def load(self) -> State | None:
+        """The state as it was left, None where there is none."""
+
+    def append(
+        self,
+        event: Event,
+        transitions: tuple[Transition, ...],
+        decisions: tuple[Decision, ...],
+        state: State,
+    ) -> None:
+        """Remember one turn of the loop."""
+
+
+class Teller(Protocol):
+    """Told of each turn after it was stored: log, metrics, listeners."""
+
+    def tell(
+        self,
+        event: Event,
+        transitions: tuple[Transition, ...],
+        decisions: tuple[Decision, ...],
+        state: State,
+    ) -> None:
+        """Pass on what happened; must not raise or wait."""
+
+
+class Component(NamedTuple):
+    """The health of one part of ourselves; ``reason`` is empty when it is fine."""
+
+    name: str
+    ok: bool
+    reason: str
+    since_wall: float
+
+
+class PlannedTime(NamedTuple):
+    """When a target is next restarted on purpose; ``skipped``: not this time."""
+
+    target: str
+    at_wall: float
+    cron: str
+    timezone: str
+    skipped: bool
+
+
+class Schedule(Protocol):
+    """The planned restarts."""
+
+    def upcoming(self, count: int) -> tuple[PlannedTime, ...]:
+        """The next ``count`` times of every target that has a schedule, in order."""
+
+    def skip_next(self, target: str) -> PlannedTime | None:
+        """Leave out the next one; None where the target has no schedule."""
+
+
+class Feed(Protocol):
+    """Everything that happens, as JSON-ready records, for listeners."""
+
+    def listen(self) -> AsyncIterator[dict[str, object]]:
+        """Records from now on; a listener too slow is cut off, never waited for."""
+
+    def recent(self, count: int) -> tuple[dict[str, object], ...]:
+        """The last records, oldest first."""
+
+
+Ask = Callable[[Event], Awaitable[Decision | None]]
+"""Put an operator's wish in the loop's queue and wait for what was decided on it."""
+
+Post = Callable[[Event], None]
+"""Put an event in the loop's queue; from the loop's own thread only."""

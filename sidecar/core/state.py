@@ -1,0 +1,144 @@
+"""Everything the watchdog knows at one instant. Frozen: a turn makes a new one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sidecar.core.budget import Lane, Record
+from sidecar.core.container import Container, RunId
+from sidecar.core.decision import Decision
+from sidecar.core.health import Health
+from sidecar.core.incident import Incident
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, Cure
+from sidecar.core.target import InstanceId, Mode, Target
+from sidecar.core.transition import TargetState
+
+
+class Phase(StrEnum):
+    """ACTING: the executor is at it. VERIFYING: the probes judge."""
+
+    ACTING = "acting"
+    VERIFYING = "verifying"
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A remedy under way; it ends by observed health or at its deadline."""
+
+    decision: Decision
+    phase: Phase
+    began: Moment
+    deadline_mono: float
+    first_failure_mono: float | None
+    note: str = ""
+    uncertain: bool = False
+    """The engine did not say whether it did as asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """A root recovered: its dependent gets until ``until_mono`` to follow."""
+
+    root: str
+    until_mono: float
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One replica of a target.
+
+    ``name`` is the public one: the target's, with the replica's number only
+    where there are several. ``run_mono`` is when the present run began.
+    ``killed`` : someone else's stop or kill of the present run (engine's time).
+    ``exits`` and ``runs``: moments of the last exits by itself, and of starts by
+    the engine's own policy. ``short_runs`` counts runs that died within 60 s.
+    """
+
+    id: InstanceId
+    name: str
+    container: Container | None = None
+    run_mono: float = 0.0
+    missing_since: Moment | None = None
+    killed: bool = False
+    exited_mono: float | None = None
+    exits: tuple[float, ...] = ()
+    short_runs: int = 0
+    looping: bool = False
+    health: Health = Health()
+    state: TargetState = TargetState.UNKNOWN
+    since: Moment = Moment(0.0, 0.0)
+    cause: Cause | None = None
+    reason: str = ""
+    lane: Lane = Lane()
+    load_lane: Lane = Lane()
+    remedy: Remedy | None = None
+    settling: Settling | None = None
+    must_restart: bool = False
+    """A dependent with ``after_root: always`` whose root has just recovered."""
+    asked: bool = False
+    asked_now: bool = False
+    looked: RunId | None = None
+    """The run whose processes were last asked for."""
+    incident: str | None = None
+    last_decision: Decision | None = None
+    restarted: Moment | None = None
+    restarts_total: int = 0
+
+
+class Plan(NamedTuple):
+    """A planned restart under way: the root, then its dependents, one by one."""
+
+    target: str
+    left: tuple[InstanceId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineView:
+    """How fresh our knowledge of the engine is."""
+
+    reachable: bool = False
+    reason: str = "not asked yet"
+    since: Moment = Moment(0.0, 0.0)
+    listed_mono: float | None = None
+
+
+class CureKey(NamedTuple):
+    """A line of the efficacy ledger."""
+
+    target: str
+    cause: Cause
+    cure: Cure
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of it. ``paused`` maps a target to when it resumes (wall; inf: never)."""
+
+    started: Moment
+    mode: Mode = Mode.ACT
+    targets: Mapping[str, Target] = field(default_factory=lambda: MappingProxyType({}))
+    instances: Mapping[InstanceId, Instance] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    engine: EngineView = EngineView()
+    paused: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    restarts: tuple[float, ...] = ()
+    """Moments (mono) of all restarts in the stack within the last hour."""
+    plan: Plan | None = None
+    incidents: Mapping[str, Incident] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    ledger: Mapping[CureKey, Record] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    def replicas(self, target: str) -> Iterator[Instance]:
+        """The instances of one target."""
+        return (i for i in self.instances.values() if i.id.target == target)
+
+    def target_of(self, instance: Instance) -> Target:
+        """The settings in force for an instance."""
+        return self.targets[instance.id.target]

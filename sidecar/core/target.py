@@ -1,0 +1,184 @@
+"""What is watched, with the settings in force. Durations are seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from sidecar.core.outcome import Severity
+
+
+class AfterRoot(StrEnum):
+    """What happens to a dependent once its root works again."""
+
+    IF_FAILING = "if_failing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Mode(StrEnum):
+    """``observe`` does everything but the acting."""
+
+    ACT = "act"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Basic auth. Its repr keeps the password to itself."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ElectronCashProbe:
+    """A wallet daemon: ping, getinfo, then getbalance when a wallet is loaded."""
+
+    url: str
+    timeout_s: float = 10.0
+    credentials: Credentials | None = None
+    load_wallet: bool = True
+    wallet_password: str | None = field(default=None, repr=False)
+    hang_after_s: float = 45.0
+    upstream_grace_s: float = 600.0
+    stale_after_s: float = 10800.0
+    slow_after_s: float = 10.0
+    restart_on_upstream_loss: bool = False
+    expose_balance: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRpcProbe:
+    """Any JSON-RPC server: one read-only method must answer with a result."""
+
+    url: str
+    method: str
+    timeout_s: float = 10.0
+    credentials: Credentials | None = None
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """GET an address; the status, and the body where asked, must be as expected."""
+
+    url: str
+    timeout_s: float = 10.0
+    credentials: Credentials | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    expect_status: tuple[int, ...] = (200,)
+    expect_body: str | None = None
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProbe:
+    """Connect and close. Harmful to single-threaded servers: see docs/probes.md."""
+
+    host: str
+    port: int
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecProbe:
+    """Run a command in the container; exit status 0 is success."""
+
+    command: tuple[str, ...]
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DockerProbe:
+    """Docker's own HEALTHCHECK result."""
+
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+ProbeSettings = (
+    ElectronCashProbe | JsonRpcProbe | HttpProbe | TcpProbe | ExecProbe | DockerProbe
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often a target is asked, and how many answers make a verdict."""
+
+    interval_s: float = 15.0
+    fast_interval_s: float = 2.0
+    start_period_s: float = 60.0
+    failure_threshold: int = 3
+    success_threshold: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSettings:
+    """Bounds of the remedy; see docs/behaviour.md for how the lanes follow."""
+
+    enabled: bool = True
+    budget: int = 3
+    window_s: float = 900.0
+    backoff_s: float = 10.0
+    backoff_max_s: float = 300.0
+    stop_timeout_s: float = 30.0
+    dead_stop_timeout_s: float = 5.0
+    recovery_timeout_s: float = 120.0
+    slow_lane_s: tuple[float, ...] = (600.0, 1200.0, 2400.0, 4800.0, 9600.0)
+    graceful_rpc_stop: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Preventive:
+    """A planned restart: a cron line in a time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+    jitter_s: float = 0.0
+    skip_if_restarted_within_s: float = 21600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One watched service (or named container) and everything decided about it.
+
+    ``service`` names a compose service of the stack; ``container`` a container
+    by name, and then wins. ``probes`` must all succeed.
+    """
+
+    name: str
+    service: str | None = None
+    container: str | None = None
+    probes: tuple[ProbeSettings, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    after_root: AfterRoot = AfterRoot.IF_FAILING
+    settle_s: float = 30.0
+    cadence: Cadence = Cadence()
+    restart: RestartSettings = RestartSettings()
+    preventive: Preventive | None = None
+    severity: Severity | None = None
+
+    @property
+    def wallet(self) -> ElectronCashProbe | None:
+        """The wallet daemon's settings, where this target is one."""
+        return next((p for p in self.probes if isinstance(p, ElectronCashProbe)), None)
+
+    @property
+    def hang_after_s(self) -> float:
+        """How long silence must last before it is called a hang."""
+        return max((p.hang_after_s for p in self.probes), default=0.0)
+
+
+class InstanceId(NamedTuple):
+    """One replica of a target; ``number`` is compose's container number, from 1."""
+
+    target: str
+    number: int

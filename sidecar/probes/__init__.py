@@ -1,0 +1,1 @@
+"""One file per kind of probe, and the table from settings to probe."""

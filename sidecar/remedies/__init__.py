@@ -1,0 +1,1 @@
+"""Carrying out decisions: one file per kind, and the executor."""

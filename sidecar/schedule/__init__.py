@@ -1,0 +1,1 @@
+"""Planned restarts: cron lines turned into due events."""

@@ -1,0 +1,1 @@
+"""Every metric in one catalogue; the one place that configures the log."""
