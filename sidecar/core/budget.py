@@ -74,6 +74,13 @@ def failed(lane: Lane, settings: RestartSettings, who: InstanceId, now: float) -
     return replace(lane, name=LaneName.SLOW, not_before=now + wait)
 
 
+def slow(lane: Lane, settings: RestartSettings, now: float) -> Lane:
+    """Skip what is left of the fast lane: quick tries are known not to help."""
+    if lane.name is not LaneName.FAST or not settings.slow_lane_s:
+        return lane
+    return replace(lane, name=LaneName.SLOW, not_before=now + settings.slow_lane_s[0])
+
+
 def _backoff(lane: Lane, settings: RestartSettings, who: InstanceId) -> float:
     doublings = max(0, min(lane.tries - 1, 30))
     wait = min(settings.backoff_s * 2.0**doublings, settings.backoff_max_s)

@@ -57,6 +57,7 @@ class Guard(StrEnum):
     BUDGET = "budget"
     BUSY = "busy"
     RECENT = "recent"
+    NOT_CALM = "not_calm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Time as an argument: every rule is told what time it is."""
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -12,3 +13,9 @@ class Moment(NamedTuple):
 
     mono: float
     wall: float
+
+
+def rfc3339(wall: float) -> str:
+    """An instant in UTC to the millisecond, as ``2026-01-02T03:04:05.678Z``."""
+    text = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -237,7 +237,11 @@ def success(
 ) -> Outcome:
     """The target works; warnings say what is not quite right."""
     return Outcome(
-        Verdict.SUCCESS, None, reason[:REASON_LIMIT], False, True, warnings, wallet
+        Verdict.SUCCESS,
+        reason=reason[:REASON_LIMIT],
+        rpc_answers=True,
+        warnings=warnings,
+        wallet=wallet,
     )
 
 
@@ -254,10 +258,9 @@ def failure(
         Verdict.FAILURE,
         cause,
         reason[:REASON_LIMIT],
-        path_fault,
-        rpc_answers,
-        (),
-        wallet,
+        path_fault=path_fault,
+        rpc_answers=rpc_answers,
+        wallet=wallet,
     )
 
 

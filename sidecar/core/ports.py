@@ -30,6 +30,10 @@ class EngineTimeout(EngineError):
     """It was sent and no answer came in time: whether it was done is unknown."""
 
 
+class CommandTimeout(EngineTimeout):
+    """The engine did its part; the command in the container did not end in time."""
+
+
 class EngineRefused(EngineError):
     """The engine answered no (any 4xx or 5xx but not found), or we refused
     ourselves because the container is not of our stack.

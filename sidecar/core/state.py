@@ -14,6 +14,7 @@ from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
 from sidecar.core.target import InstanceId, Mode, Target
+from sidecar.core.topology import Topology
 from sidecar.core.transition import TargetState
 
 
@@ -38,6 +39,14 @@ class Remedy:
     """The engine did not say whether it did as asked."""
 
 
+class StopSeen(StrEnum):
+    """Did a person stop it? ASSUMED: it was found stopped and nothing is known."""
+
+    NONE = "none"
+    ASSUMED = "assumed"
+    SEEN = "seen"
+
+
 @dataclass(frozen=True, slots=True)
 class Settling:
     """A root recovered: its dependent gets until ``until_mono`` to follow."""
@@ -52,9 +61,9 @@ class Instance:
 
     ``name`` is the public one: the target's, with the replica's number only
     where there are several. ``run_mono`` is when the present run began.
-    ``killed`` : someone else's stop or kill of the present run (engine's time).
-    ``exits`` and ``runs``: moments of the last exits by itself, and of starts by
-    the engine's own policy. ``short_runs`` counts runs that died within 60 s.
+    ``kill_seen`` is when someone else's signal was last sent to it (engine's
+    clock). ``exits`` are the moments of its last exits by itself; ``short_runs``
+    counts runs in a row that died within 60 s; ``looping``: hands off for that.
     """
 
     id: InstanceId
@@ -62,7 +71,8 @@ class Instance:
     container: Container | None = None
     run_mono: float = 0.0
     missing_since: Moment | None = None
-    killed: bool = False
+    kill_seen: float | None = None
+    stop: StopSeen = StopSeen.NONE
     exited_mono: float | None = None
     exits: tuple[float, ...] = ()
     short_runs: int = 0
@@ -75,6 +85,8 @@ class Instance:
     lane: Lane = Lane()
     load_lane: Lane = Lane()
     remedy: Remedy | None = None
+    loading: Decision | None = None
+    """A ``load_wallet`` call under way, possibly within a restart's verification."""
     settling: Settling | None = None
     must_restart: bool = False
     """A dependent with ``after_root: always`` whose root has just recovered."""
@@ -89,10 +101,14 @@ class Instance:
 
 
 class Plan(NamedTuple):
-    """A planned restart under way: the root, then its dependents, one by one."""
+    """A planned restart under way: the root, then its dependents, one by one.
+
+    The next one of ``left`` must have begun before ``deadline_mono``.
+    """
 
     target: str
     left: tuple[InstanceId, ...]
+    deadline_mono: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,8 @@ class State:
     paused: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     restarts: tuple[float, ...] = ()
     """Moments (mono) of all restarts in the stack within the last hour."""
+    due: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Planned restarts that wait to begin, and until when (mono) they may."""
     plan: Plan | None = None
     incidents: Mapping[str, Incident] = field(
         default_factory=lambda: MappingProxyType({})
@@ -135,9 +153,16 @@ class State:
         default_factory=lambda: MappingProxyType({})
     )
 
+    topology: Topology = Topology()
+    numbers: Mapping[str, tuple[int, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """The replica numbers of each target."""
+
     def replicas(self, target: str) -> Iterator[Instance]:
         """The instances of one target."""
-        return (i for i in self.instances.values() if i.id.target == target)
+        numbers = self.numbers.get(target, ())
+        return (self.instances[InstanceId(target, number)] for number in numbers)
 
     def target_of(self, instance: Instance) -> Target:
         """The settings in force for an instance."""

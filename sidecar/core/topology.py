@@ -1,6 +1,7 @@
 """Roots and dependents: who needs whom. Names are target names."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from sidecar.core.target import Target
 
@@ -29,11 +30,6 @@ def _collect(
     for upstream in needs.get(name, ()):
         _collect(needs, upstream, found, path | {name})
     found.setdefault(name)
-
-
-def dependents(needs: Needs, name: str) -> tuple[str, ...]:
-    """Everything that needs ``name``, directly or not, in the order to restart."""
-    return tuple(other for other in order(needs) if name in upstreams(needs, other))
 
 
 def order(needs: Needs) -> tuple[str, ...]:
@@ -77,3 +73,22 @@ def _walk(
             return found
     done.add(name)
     return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The graph worked out once per list of targets, for the hot path."""
+
+    upstreams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def work_out(targets: Iterable[Target]) -> Topology:
+    """Everything needed of the graph of these targets."""
+    needs = needs_of(targets)
+    above = {name: upstreams(needs, name) for name in needs}
+    below: dict[str, tuple[str, ...]] = dict.fromkeys(needs, ())
+    for name in order(needs):
+        for upstream in above[name]:
+            below[upstream] = (*below.get(upstream, ()), name)
+    return Topology(above, below)

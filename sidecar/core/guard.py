@@ -1,0 +1,280 @@
+"""The guards: each returns why the remedy must wait, or None.
+
+They are asked in the order of GUARDS; the first that objects gives the reason.
+Maintenance windows and busy services join this table when they are built.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar.core import budget, run
+from sidecar.core.container import Status
+from sidecar.core.decision import Action, Guard, Trigger
+from sidecar.core.judge import BROKEN, in_start_period
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, Cure
+from sidecar.core.state import CureKey, Instance, Phase, State
+from sidecar.core.target import Target
+
+_MINUTE = 60
+_HOUR = 3600
+
+STALE_VIEW_S = 90.0
+"""Three missed listings."""
+
+ENGINE_RESTART_WAIT_S = 30.0
+"""How long the engine's own restart policy is given to bring a container back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A remedy that is wished for, and everything needed to judge it."""
+
+    state: State
+    instance: Instance
+    target: Target
+    at: Moment
+    action: Action
+    cause: Cause | None
+    trigger: Trigger
+    forced: bool = False
+    """An operator said ``--now``: waiting times and budgets do not apply."""
+
+
+def opted_out(case: Case) -> str | None:
+    """The settings say that this target is only to be watched."""
+    if case.target.restart.enabled or case.trigger is Trigger.OPERATOR:
+        return None
+    return "restarts are switched off for this target"
+
+
+def paused(case: Case) -> str | None:
+    """A person asked for quiet."""
+    until = case.state.paused.get(case.instance.id.target)
+    if until is None or case.forced:
+        return None
+    if until == float("inf"):
+        return "acting is paused until an operator resumes it"
+    return f"acting is paused for another {_span(until - case.at.wall)}"
+
+
+def engine(case: Case) -> str | None:
+    """What we know of the containers is old."""
+    if case.action is Action.LOAD_WALLET:
+        return None
+    view = case.state.engine
+    if not view.reachable:
+        return f"the engine is out of reach ({view.reason}); acting resumes with it"
+    if view.listed_mono is None or case.at.mono - view.listed_mono > STALE_VIEW_S:
+        return f"the list of containers is older than {STALE_VIEW_S:.0f} s"
+    return None
+
+
+def own_network(case: Case) -> str | None:
+    """Several targets out of reach at once: the fault is more likely ours."""
+    if not _path_fault(case.instance):
+        return None
+    others = {i.id.target for i in case.state.instances.values() if _path_fault(i)} - {
+        case.instance.id.target
+    }
+    if not others:
+        return None
+    return (
+        f"{len(others) + 1} targets are out of reach at once although the engine "
+        "says that they run: our own network is suspect"
+    )
+
+
+def _path_fault(instance: Instance) -> bool:
+    last = instance.health.last
+    failing = instance.health.failures > 0 and last is not None
+    return failing and last is not None and last.path_fault and run.is_running(instance)
+
+
+def starting(case: Case) -> str | None:
+    """It has not had its time to boot."""
+    if case.forced or case.action is not Action.RESTART:
+        return None
+    if case.trigger is Trigger.FAILURE or not run.is_running(case.instance):
+        return None
+    if not in_start_period(case.instance, case.target, case.at.mono):
+        return None
+    left = case.target.cadence.start_period_s - (case.at.mono - case.instance.run_mono)
+    return f"it is starting; it has {_span(left)} left to answer well"
+
+
+def engine_restarts(case: Case) -> str | None:
+    """The engine's own restart policy is at it: two hands would be one too many."""
+    container = case.instance.container
+    if container is None or container.status is Status.RUNNING:
+        return None
+    if container.status is Status.RESTARTING:
+        return "the engine is restarting it by its own policy"
+    exited = case.instance.exited_mono
+    if not container.engine_restarts_it or exited is None or case.forced:
+        return None
+    if case.at.mono - exited >= ENGINE_RESTART_WAIT_S:
+        return None
+    return f"the engine's policy {container.restart_policy} is to start it again"
+
+
+def remedy_running(case: Case) -> str | None:
+    """One remedy at a time in a stack; loading belongs to a restart's verification."""
+    for other in case.state.instances.values():
+        if other.remedy is None and other.loading is None:
+            continue
+        same = other.id == case.instance.id
+        if same and case.action is Action.LOAD_WALLET and _verifying(other):
+            continue
+        doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
+        return f"{doing} of {other.name} is under way; one remedy at a time"
+    return None
+
+
+def _verifying(instance: Instance) -> bool:
+    if instance.loading is not None:
+        return False
+    return instance.remedy is None or instance.remedy.phase is Phase.VERIFYING
+
+
+def upstream(case: Case) -> str | None:
+    """The fault may be, or is, that of something this target needs."""
+    if case.forced or case.action is Action.LOAD_WALLET:
+        return None
+    for name in case.state.topology.upstreams.get(case.target.name, ()):
+        for root in case.state.replicas(name):
+            objection = _blames(case, root)
+            if objection is not None:
+                return objection
+    settling = case.instance.settling
+    if settling is None or case.instance.must_restart:
+        return None
+    if case.at.mono >= settling.until_mono or case.trigger is Trigger.PLANNED:
+        return None
+    left = _span(settling.until_mono - case.at.mono)
+    return f"{settling.root} works again; this has {left} left to follow by itself"
+
+
+def _blames(case: Case, root: Instance) -> str | None:
+    if root.state in BROKEN:
+        return f"{root.name} is {root.state} ({root.cause}): it comes first"
+    if root.health.failures:
+        return f"{root.name} has an open streak ({root.health.cause}): it comes first"
+    first = case.instance.health.first_failure_mono
+    if case.trigger not in {Trigger.FAILURE, Trigger.DEPENDENCY} or first is None:
+        return None
+    answered = root.health.last_success_mono
+    if answered is None or answered < first:
+        return f"{root.name} has not yet answered since this began: it is asked first"
+    return None
+
+
+def storm(case: Case) -> str | None:
+    """Something is wrong that restarts do not cure: a person is needed."""
+    if case.forced or case.action is Action.LOAD_WALLET:
+        return None
+    if not budget.storming(case.state.restarts, case.at.mono):
+        return None
+    return f"{budget.STORM_LIMIT} restarts in this stack within the hour: brake on"
+
+
+def efficacy(case: Case) -> str | None:
+    """A cure that never cured is not repeated."""
+    if case.cause is None or case.trigger is not Trigger.FAILURE:
+        return None
+    key = CureKey(case.target.name, case.cause, Cure(case.action.value))
+    record = case.state.ledger.get(key)
+    if record is None or not budget.hopeless(record, case.instance.lane.tries):
+        return None
+    return f"{case.action} was tried {record.tries} times against {case.cause} in vain"
+
+
+def backoff(case: Case) -> str | None:
+    """Tries are spaced out."""
+    lane = _lane(case)
+    wait = lane.not_before - case.at.mono
+    if not _counted(case) or lane.name is not budget.LaneName.FAST or wait <= 0:
+        return None
+    return f"the last try did not help; the next is in {_span(wait)}"
+
+
+def spent(case: Case) -> str | None:
+    """Tries are limited: the slow lane follows, then a person."""
+    lane = _lane(case)
+    settings = case.target.restart
+    if not _counted(case):
+        return None
+    if lane.name is budget.LaneName.DEAD_LETTER:
+        return "every try is used up; it waits for a person to say recover"
+    used = budget.in_window(lane, settings, case.at.mono)
+    if lane.name is budget.LaneName.FAST and used >= settings.budget:
+        return f"{used} tries within {_span(settings.window_s)} are the limit"
+    wait = lane.not_before - case.at.mono
+    if lane.name is not budget.LaneName.SLOW or wait <= 0:
+        return None
+    return (
+        f"{settings.budget} tries did not help; slow lane, the next is in {_span(wait)}"
+    )
+
+
+def _lane(case: Case) -> budget.Lane:
+    load = case.action is Action.LOAD_WALLET
+    return case.instance.load_lane if load else case.instance.lane
+
+
+def _counted(case: Case) -> bool:
+    return case.trigger in {Trigger.FAILURE, Trigger.DEPENDENCY} and not case.forced
+
+
+def recent(case: Case) -> str | None:
+    """A planned restart is not worth it right after another restart."""
+    settings = case.target.preventive
+    if case.trigger is not Trigger.PLANNED or settings is None:
+        return None
+    ago = case.at.mono - case.instance.run_mono
+    if ago >= settings.skip_if_restarted_within_s:
+        return None
+    return f"it was restarted {_span(ago)} ago"
+
+
+def observe(case: Case) -> str | None:
+    """Asked last, so that the other reasons are heard in observe mode too."""
+    if case.state.mode == "act":
+        return None
+    return f"observe mode: it would now {case.action}"
+
+
+def _span(seconds: float) -> str:
+    whole = max(0, round(seconds))
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min"
+    return f"{whole / _HOUR:.1f} h"
+
+
+GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
+    (Guard.OPTED_OUT, opted_out),
+    (Guard.PAUSED, paused),
+    (Guard.ENGINE, engine),
+    (Guard.OWN_NETWORK, own_network),
+    (Guard.STARTING, starting),
+    (Guard.ENGINE_RESTARTS, engine_restarts),
+    (Guard.REMEDY_RUNNING, remedy_running),
+    (Guard.UPSTREAM, upstream),
+    (Guard.STORM, storm),
+    (Guard.EFFICACY, efficacy),
+    (Guard.BACKOFF, backoff),
+    (Guard.BUDGET, spent),
+    (Guard.RECENT, recent),
+    (Guard.OBSERVE, observe),
+)
+
+
+def objection(case: Case) -> tuple[Guard, str] | None:
+    """The first guard that objects, with its reason."""
+    for guard, ask in GUARDS:
+        reason = ask(case)
+        if reason is not None:
+            return guard, reason
+    return None

@@ -1,0 +1,158 @@
+"""What a target's state is, in one word, with the cause and a reason."""
+
+from typing import NamedTuple
+
+from sidecar.core.budget import LaneName
+from sidecar.core.container import Status
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import CAUSES, Cause, Verdict
+from sidecar.core.run import stopped_by_person
+from sidecar.core.state import Instance
+from sidecar.core.target import Target
+from sidecar.core.transition import TargetState
+
+WORKING = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
+BROKEN = frozenset(
+    {
+        TargetState.DOWN,
+        TargetState.RECOVERING,
+        TargetState.CRASH_LOOP,
+        TargetState.DEAD_LETTER,
+        TargetState.STOPPED,
+        TargetState.MISSING,
+    }
+)
+
+
+_UPSTREAM = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
+
+
+class Judgement(NamedTuple):
+    """A state and why."""
+
+    state: TargetState
+    cause: Cause | None
+    reason: str
+
+
+def in_start_period(instance: Instance, target: Target, now_mono: float) -> bool:
+    """Do failures not count yet?"""
+    if instance.health.ever_answered_well:
+        return False
+    return now_mono - instance.run_mono < target.cadence.start_period_s
+
+
+def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
+    """The one place that names a target's state."""
+    absent = _without_container(instance)
+    if absent is not None:
+        return absent
+    if instance.looping:
+        return Judgement(
+            TargetState.CRASH_LOOP,
+            Cause.CRASH_LOOP,
+            f"it died {max(len(instance.exits), instance.short_runs)} times, "
+            "soon after each start",
+        )
+    working = instance.health.up is True and not instance.health.failures
+    if instance.lane.name is LaneName.DEAD_LETTER and not working:
+        return Judgement(
+            TargetState.DEAD_LETTER,
+            current_cause(instance),
+            "every restart of the slow lane is used up and none helped",
+        )
+    if instance.remedy is not None:
+        return _under_remedy(instance)
+    return _not_running(instance) or _by_health(instance, target, at)
+
+
+def current_cause(instance: Instance) -> Cause | None:
+    """The cause that the last look at the target showed, counted or not."""
+    if _exited(instance):
+        return Cause.NOT_RUNNING
+    last = instance.health.last
+    if last is None or last.verdict is not Verdict.FAILURE:
+        return None
+    return last.cause
+
+
+def last_reason(instance: Instance) -> str:
+    """What the last probe said."""
+    last = instance.health.last
+    return last.reason if last is not None else ""
+
+
+def _exited(instance: Instance) -> bool:
+    container = instance.container
+    return container is not None and container.status not in {
+        Status.RUNNING,
+        Status.PAUSED,
+        Status.CREATED,
+    }
+
+
+def _without_container(instance: Instance) -> Judgement | None:
+    container = instance.container
+    if container is None:
+        return Judgement(
+            TargetState.MISSING, Cause.MISSING, "there is no container for it"
+        )
+    if not stopped_by_person(instance):
+        return None
+    if container.status is Status.PAUSED:
+        return Judgement(TargetState.STOPPED, Cause.PAUSED, "an operator paused it")
+    if container.status is Status.CREATED:
+        return Judgement(
+            TargetState.STOPPED, Cause.STOPPED, "it was created and never started"
+        )
+    return Judgement(TargetState.STOPPED, Cause.STOPPED, "an operator stopped it")
+
+
+def _under_remedy(instance: Instance) -> Judgement:
+    remedy = instance.remedy
+    cause = remedy.decision.cause if remedy is not None else None
+    doing = remedy.decision.action.value if remedy is not None else ""
+    phase = remedy.phase.value if remedy is not None else ""
+    return Judgement(TargetState.RECOVERING, cause, f"{doing}: {phase}")
+
+
+def _not_running(instance: Instance) -> Judgement | None:
+    container = instance.container
+    if container is None or not _exited(instance):
+        return None
+    how = "out of memory" if container.oom_killed else f"exit {container.exit_code}"
+    return Judgement(
+        TargetState.DOWN, Cause.NOT_RUNNING, f"the container exited by itself ({how})"
+    )
+
+
+def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
+    health = instance.health
+    cause = current_cause(instance)
+    reason = last_reason(instance)
+    if health.up is False:
+        return Judgement(TargetState.DOWN, cause, reason)
+    if health.failures:
+        return Judgement(TargetState.FAILING, cause, reason)
+    if health.up is True:
+        warned = health.last is not None and bool(health.last.warnings)
+        state = TargetState.DEGRADED if warned else TargetState.HEALTHY
+        return Judgement(state, None, reason if warned else "")
+    if in_start_period(instance, target, at.mono):
+        return Judgement(TargetState.STARTING, cause, reason)
+    return Judgement(TargetState.UNKNOWN, cause, reason)
+
+
+def may_report(instance: Instance, target: Target, cause: Cause, at: Moment) -> bool:
+    """Has the cause lasted long enough for a person to hear of it?"""
+    grace_s = CAUSES[cause].grace_s
+    if target.wallet is not None and cause in _UPSTREAM:
+        grace_s = target.wallet.upstream_grace_s
+    return at.mono - _began(instance, at) >= grace_s
+
+
+def _began(instance: Instance, at: Moment) -> float:
+    if instance.missing_since is not None:
+        return instance.missing_since.mono
+    first = instance.health.first_failure_mono
+    return first if first is not None else at.mono

@@ -1,0 +1,157 @@
+"""Incidents and the efficacy ledger: what a turn adds to the record."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core.budget import Record
+from sidecar.core.decision import Action
+from sidecar.core.incident import Incident, affect, new_id
+from sidecar.core.judge import BROKEN, WORKING, may_report
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import CAUSES, Cause, Cure
+from sidecar.core.state import CureKey, Instance, State
+from sidecar.core.target import InstanceId, Target
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    RemedyOutcome,
+    TargetState,
+    Transition,
+)
+
+KEPT_INCIDENTS = 200
+KEPT_SECONDS = 20
+
+_CURES = {
+    Action.START: Cure.START,
+    Action.RESTART: Cure.RESTART,
+    Action.LOAD_WALLET: Cure.LOAD_WALLET,
+}
+
+
+def note_outcome(state: State, ended: RemedyEnded) -> State:
+    """Add a remedy's outcome under (target, cause, remedy)."""
+    cure = _CURES.get(ended.action)
+    if cure is None or ended.cause is None:
+        return state
+    key = CureKey(ended.instance.target, ended.cause, cure)
+    known = state.ledger.get(key, Record())
+    helped = ended.outcome is RemedyOutcome.RECOVERED
+    seconds = (
+        (*known.seconds, ended.seconds)[-KEPT_SECONDS:] if helped else known.seconds
+    )
+    record = Record(known.tries + 1, known.recovered + helped, seconds)
+    return replace(state, ledger=MappingProxyType({**state.ledger, key: record}))
+
+
+def note_incidents(
+    state: State, touched: tuple[InstanceId, ...], at: Moment
+) -> tuple[State, tuple[Transition, ...]]:
+    """Open, spread and resolve incidents as the touched instances' states ask."""
+    found: list[Transition] = []
+    for who in touched:
+        instance = state.instances.get(who)
+        if instance is None:
+            continue
+        if instance.incident is None:
+            state = _open_or_join(state, instance, at, found)
+        elif instance.state in WORKING:
+            state = _resolve(state, instance.incident, at, found)
+    return state, tuple(found)
+
+
+def _open_or_join(
+    state: State, instance: Instance, at: Moment, found: list[Transition]
+) -> State:
+    cause = instance.cause
+    target = state.target_of(instance)
+    if cause is None or not _is_trouble(instance, target, cause, at):
+        return state
+    root, waiting = _root_trouble(state, instance)
+    if root is not None and root.incident is not None:
+        return _join(state, instance, state.incidents[root.incident], at, found)
+    if waiting:
+        return state
+    return _open(state, instance, cause, at, found)
+
+
+def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) -> bool:
+    """Worth an incident? What an operator did himself is not."""
+    if instance.state is TargetState.STOPPED or instance.state not in BROKEN:
+        return False
+    if instance.state is TargetState.RECOVERING and instance.remedy is not None:
+        return instance.remedy.first_failure_mono is not None
+    return may_report(instance, target, cause, at)
+
+
+def _root_trouble(state: State, instance: Instance) -> tuple[Instance | None, bool]:
+    """The topmost upstream that does not work; and whether any may yet be blamed."""
+    for name in state.topology.upstreams.get(instance.id.target, ()):
+        for upstream in state.replicas(name):
+            if upstream.state in BROKEN or upstream.health.failures:
+                return upstream, True
+    return None, instance.settling is not None
+
+
+def _join(
+    state: State,
+    instance: Instance,
+    incident: Incident,
+    at: Moment,
+    found: list[Transition],
+) -> State:
+    joined = affect(incident, instance.name)
+    reason = f"{instance.name} is affected: {instance.reason}"
+    found.append(
+        IncidentChanged(at, joined.id, IncidentStep.AFFECTED, instance.name, reason)
+    )
+    return _tagged(state, instance, joined)
+
+
+def _open(
+    state: State, instance: Instance, cause: Cause, at: Moment, found: list[Transition]
+) -> State:
+    target = state.target_of(instance)
+    severity = target.severity or CAUSES[cause].severity
+    incident = Incident(new_id(instance.name, at), instance.name, cause, severity, at)
+    reason = f"{instance.name} is {instance.state}: {instance.reason}"
+    found.append(
+        IncidentChanged(at, incident.id, IncidentStep.OPENED, instance.name, reason)
+    )
+    return _tagged(state, instance, incident)
+
+
+def _tagged(state: State, instance: Instance, incident: Incident) -> State:
+    marked = {**state.instances, instance.id: replace(instance, incident=incident.id)}
+    incidents = {**state.incidents, incident.id: incident}
+    while len(incidents) > KEPT_INCIDENTS:
+        oldest = next((k for k, v in incidents.items() if not v.open), None)
+        if oldest is None:
+            break
+        del incidents[oldest]
+    return replace(
+        state,
+        instances=MappingProxyType(marked),
+        incidents=MappingProxyType(incidents),
+    )
+
+
+def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> State:
+    """Resolved when the root and everything affected work again."""
+    part = [i for i in state.instances.values() if i.incident == which]
+    if any(i.state not in WORKING for i in part):
+        return state
+    incident = state.incidents[which]
+    lasted = at.mono - incident.opened_at.mono
+    reason = f"{incident.target} and all that was affected work again, {lasted:.0f} s"
+    found.append(
+        IncidentChanged(at, which, IncidentStep.RESOLVED, incident.target, reason)
+    )
+    cleared = {i.id: replace(i, incident=None) for i in part}
+    closed = {**state.incidents, which: replace(incident, resolved_at=at)}
+    return replace(
+        state,
+        instances=MappingProxyType({**state.instances, **cleared}),
+        incidents=MappingProxyType(closed),
+    )

@@ -1,0 +1,331 @@
+"""What is to be done about one instance now: act, hold or tell a person."""
+
+from dataclasses import dataclass, replace
+
+from sidecar.core import run
+from sidecar.core.container import RunId
+from sidecar.core.decision import Action, Decision, Guard, Trigger
+from sidecar.core.fold import plan_of
+from sidecar.core.guard import Case, objection
+from sidecar.core.health import is_certain
+from sidecar.core.judge import (
+    WORKING,
+    current_cause,
+    last_reason,
+    may_report,
+)
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.state import Instance, State
+from sidecar.core.target import AfterRoot, InstanceId, Target
+from sidecar.core.transition import TargetState
+
+_WAITABLE = frozenset(
+    {Guard.REMEDY_RUNNING, Guard.UPSTREAM, Guard.STARTING, Guard.ENGINE}
+)
+"""What a planned restart waits for; any other objection skips it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What should happen if no guard objects, and why, as a sentence's beginning."""
+
+    action: Action
+    trigger: Trigger
+    cause: Cause | None
+    why: str
+    guard: Guard = Guard.NONE
+    forced: bool = False
+
+
+def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
+    """The decision about one instance; None when there is nothing new to say."""
+    instance = state.instances.get(who)
+    if instance is None:
+        return None
+    target = state.target_of(instance)
+    wish = _wish(state, instance, target, at)
+    if wish is None:
+        return None
+    decision = _guarded(state, instance, target, wish, at)
+    return decision if _is_news(instance, decision) else None
+
+
+def _is_news(instance: Instance, decision: Decision) -> bool:
+    last = instance.last_decision
+    if last is None or decision.action.changes_something:
+        return True
+    if decision.trigger is Trigger.OPERATOR or decision.action is Action.LOOK:
+        return True
+    if last.at.mono < instance.since.mono:
+        return True
+    same = (last.action, last.guard, last.cause, last.trigger, last.run) == (
+        decision.action,
+        decision.guard,
+        decision.cause,
+        decision.trigger,
+        decision.run,
+    )
+    counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
+    return not same or counting
+
+
+def _guarded(
+    state: State, instance: Instance, target: Target, wish: Wish, at: Moment
+) -> Decision:
+    decision = _said(instance, wish, at)
+    if not wish.action.changes_something:
+        return decision
+    case = Case(
+        state, instance, target, at, wish.action, wish.cause, wish.trigger, wish.forced
+    )
+    found = objection(case)
+    if found is None:
+        return _with_manner(decision, instance, target)
+    guard, reason = found
+    action = Action.HOLD
+    if wish.trigger is Trigger.PLANNED and guard not in _WAITABLE:
+        action = Action.SKIP
+    return replace(
+        decision,
+        action=action,
+        guard=guard,
+        reason=f"{wish.why}; no {wish.action}: {reason}",
+    )
+
+
+def _said(instance: Instance, wish: Wish, at: Moment) -> Decision:
+    container = instance.container
+    reason = wish.why
+    if wish.action.changes_something:
+        reason = f"{wish.why}: {wish.action} now"
+    return Decision(
+        at,
+        instance.id,
+        instance.name,
+        wish.action,
+        wish.guard,
+        reason,
+        wish.cause,
+        wish.trigger,
+        container.run if container is not None else None,
+        incident=instance.incident,
+    )
+
+
+def _with_manner(decision: Decision, instance: Instance, target: Target) -> Decision:
+    """How to restart: gently while there is something to save, quickly when not."""
+    settings = target.restart
+    silent = decision.cause in {Cause.HUNG, Cause.REFUSED}
+    stop = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
+    last = instance.health.last
+    answers = last is not None and last.rpc_answers and not silent
+    polite = settings.graceful_rpc_stop and target.wallet is not None and answers
+    return replace(decision, stop_timeout_s=stop, rpc_stop=polite)
+
+
+# --- wishes, the most specific first ---------------------------------------------
+
+
+def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish | None:
+    if instance.asked:
+        return _operators_wish(instance)
+    return (
+        _planned_wish(state, instance, at)
+        or _absent(instance, target, at)
+        or _looping(instance, at)
+        or _exited(instance)
+        or _after_root(instance)
+        or _wallet(instance, target)
+        or _failing(instance, target, at)
+    )
+
+
+def _operators_wish(instance: Instance) -> Wish:
+    trigger = Trigger.OPERATOR
+    if instance.container is None:
+        why = "an operator asked, but there is no container to restart"
+        return Wish(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
+    running = run.is_running(instance)
+    action = Action.RESTART if running else Action.START
+    return Wish(
+        action, trigger, None, "an operator asked for it", forced=instance.asked_now
+    )
+
+
+def _planned_wish(state: State, instance: Instance, at: Moment) -> Wish | None:
+    step = _next_step(state, instance)
+    until = state.due.get(instance.id.target)
+    if step is not None or until is None:
+        return step
+    wanted = plan_of(state, instance.id.target)
+    if instance.id != wanted[0]:
+        return None
+    trouble = next(filter(None, (_not_calm(state.instances[w]) for w in wanted)), None)
+    if trouble is None and at.mono >= until:
+        trouble = "its turn did not come in time"
+    if trouble is not None:
+        why = f"the planned restart is skipped: {trouble}"
+        return Wish(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CALM)
+    return Wish(Action.RESTART, Trigger.PLANNED, None, "its planned restart is due")
+
+
+def _next_step(state: State, instance: Instance) -> Wish | None:
+    plan = state.plan
+    if plan is None or not plan.left or plan.left[0] != instance.id:
+        return None
+    if not run.is_running(instance):
+        why = f"it does not run; left out of the planned restart of {plan.target}"
+        return Wish(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CURABLE)
+    why = f"{plan.target} had its planned restart and works; this follows"
+    return Wish(Action.RESTART, Trigger.PLANNED, None, why)
+
+
+def _not_calm(instance: Instance) -> str | None:
+    remedy = instance.remedy
+    if remedy is not None and remedy.decision.trigger is Trigger.PLANNED:
+        return None
+    if remedy is not None or instance.loading is not None:
+        return f"a remedy of {instance.name} is under way"
+    if instance.incident is not None:
+        return f"incident {instance.incident} of {instance.name} is open"
+    if instance.health.failures:
+        return f"{instance.name} has an open streak ({instance.health.cause})"
+    if instance.state not in WORKING:
+        return f"{instance.name} is {instance.state}"
+    return None
+
+
+def _absent(instance: Instance, target: Target, at: Moment) -> Wish | None:
+    trigger = Trigger.FAILURE
+    if instance.container is None:
+        if not may_report(instance, target, Cause.MISSING, at):
+            why = "there is no container; 60 s for a redeploy"
+            return Wish(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
+        return _page(Cause.MISSING, "there is no container for it")
+    if instance.state is TargetState.STOPPED and instance.cause is not None:
+        return _page(instance.cause, instance.reason)
+    return None
+
+
+def _page(cause: Cause, what: str) -> Wish:
+    rule = CAUSES[cause]
+    why = f"{what}; no restart, because {rule.why_not}; {rule.advice}"
+    return Wish(Action.PAGE, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
+
+
+def _looping(instance: Instance, at: Moment) -> Wish | None:
+    """Hands off; where the engine does not try either, once per slow-lane step."""
+    container = instance.container
+    if not instance.looping or instance.remedy is not None or container is None:
+        return None
+    idle = not run.is_running(instance) and not container.engine_restarts_it
+    if idle and at.mono >= instance.lane.not_before:
+        return Wish(Action.START, Trigger.FAILURE, Cause.CRASH_LOOP, instance.reason)
+    return _page(Cause.CRASH_LOOP, instance.reason)
+
+
+def _exited(instance: Instance) -> Wish | None:
+    if instance.cause is not Cause.NOT_RUNNING or instance.remedy is not None:
+        return None
+    return Wish(Action.START, Trigger.FAILURE, Cause.NOT_RUNNING, instance.reason)
+
+
+def _after_root(instance: Instance) -> Wish | None:
+    if not instance.must_restart or instance.remedy is not None:
+        return None
+    settling = instance.settling
+    root = settling.root if settling is not None else "its root"
+    why = f"{root} works again and this is always restarted after it"
+    return Wish(Action.RESTART, Trigger.DEPENDENCY, None, why)
+
+
+def _wallet(instance: Instance, target: Target) -> Wish | None:
+    """Loading is asked for at once: it is harmless, and no start is whole without."""
+    wallet = target.wallet
+    if wallet is None or not wallet.load_wallet or instance.loading is not None:
+        return None
+    if not run.is_running(instance):
+        return None
+    if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
+        return None
+    why = "the daemon answers but has no wallet loaded"
+    return Wish(Action.LOAD_WALLET, Trigger.FAILURE, Cause.WALLET_NOT_LOADED, why)
+
+
+def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
+    cause = instance.health.cause
+    busy = instance.remedy is not None or instance.loading is not None
+    if cause is None or busy or not run.is_running(instance):
+        return None
+    if cause is Cause.HUNG and _unlooked(instance):
+        why = f"{_seen(instance)}; looking whether its processes are stopped"
+        return Wish(Action.LOOK, Trigger.FAILURE, cause, why)
+    if not is_certain(instance.health, target, at.mono):
+        return Wish(
+            Action.HOLD,
+            Trigger.FAILURE,
+            cause,
+            _uncertain(instance, target),
+            Guard.THRESHOLD,
+        )
+    return _certain(instance, target, cause, at)
+
+
+def _unlooked(instance: Instance) -> bool:
+    run_id: RunId | None = instance.container.run if instance.container else None
+    return instance.looked != run_id
+
+
+def _seen(instance: Instance) -> str:
+    health = instance.health
+    frozen = ", a process of it is stopped (state T)" if health.frozen else ""
+    return f"failure {health.failures}: {last_reason(instance)}{frozen}"
+
+
+def _uncertain(instance: Instance, target: Target) -> str:
+    health = instance.health
+    threshold = target.cadence.failure_threshold
+    so_far = f"failure {health.failures} of {threshold}: {last_reason(instance)}"
+    if health.cause is not Cause.HUNG or target.hang_after_s == 0.0:
+        return f"{so_far}; not certain yet"
+    return (
+        f"{so_far}; a network call may hold it for 30 s, "
+        f"certain after {target.hang_after_s:.0f} s of silence"
+    )
+
+
+def _certain(
+    instance: Instance, target: Target, cause: Cause, at: Moment
+) -> Wish | None:
+    rule = CAUSES[cause]
+    wallet = target.wallet
+    if cause is Cause.UPSTREAM_LOST and wallet and wallet.restart_on_upstream_loss:
+        return _restart_for_upstream(instance, wallet.upstream_grace_s, at)
+    if rule.cure is None or cause is Cause.WALLET_NOT_LOADED:
+        if may_report(instance, target, cause, at):
+            return _page(cause, _seen(instance))
+        why = f"{_seen(instance)}; no restart, because {rule.why_not}"
+        return Wish(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
+    if instance.settling is None:
+        return Wish(Action.RESTART, Trigger.FAILURE, cause, _seen(instance))
+    if target.after_root is AfterRoot.NEVER:
+        root = instance.settling.root
+        why = f"{_seen(instance)}; {root} works again, and after_root is never"
+        return Wish(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
+    return Wish(Action.RESTART, Trigger.DEPENDENCY, cause, _seen(instance))
+
+
+def _restart_for_upstream(instance: Instance, grace_s: float, at: Moment) -> Wish:
+    first = instance.health.first_failure_mono
+    lasted = at.mono - first if first is not None else 0.0
+    if lasted < grace_s:
+        why = f"{_seen(instance)}; a restart follows after {grace_s:.0f} s of this"
+        return Wish(
+            Action.HOLD,
+            Trigger.FAILURE,
+            Cause.UPSTREAM_LOST,
+            why,
+            Guard.NOT_CURABLE,
+        )
+    return Wish(Action.RESTART, Trigger.FAILURE, Cause.UPSTREAM_LOST, _seen(instance))

@@ -1,0 +1,149 @@
+"""One instance and its container: runs that begin, end, and end too often."""
+
+from dataclasses import replace
+
+from sidecar.core.container import Container, Status
+from sidecar.core.event import ContainerNotice, NoticeKind
+from sidecar.core.health import Health
+from sidecar.core.moment import Moment
+from sidecar.core.state import Instance, Phase, StopSeen
+
+SHORT_RUN_S = 60.0
+LOOP_EXITS = 3
+LOOP_WINDOW_S = 120.0
+KILL_MEMORY_S = 600.0
+"""A signal this long before a death is not what it died of."""
+
+_AMBIGUOUS_EXITS = frozenset({0, 137, 143})
+"""Exit codes that a stop or kill leaves behind, but a crash may leave as well."""
+
+_NOT_RUNNING = frozenset({Status.EXITED, Status.DEAD, Status.CREATED, Status.REMOVING})
+
+
+def attach(instance: Instance, container: Container, at: Moment) -> Instance:
+    """Take note of how the container looks now; a new run starts from nothing."""
+    known = instance.container
+    seen = replace(instance, container=container, missing_since=None)
+    if known is None or known.run != container.run:
+        seen = _new_run(seen, container, at)
+    if container.status not in _NOT_RUNNING:
+        return replace(seen, exited_mono=None, stop=StopSeen.NONE)
+    if seen.exited_mono is not None:
+        return seen
+    return replace(seen, exited_mono=at.mono, stop=_who_stopped(seen, container))
+
+
+def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
+    age = max(0.0, at.wall - container.started_at)
+    return replace(
+        instance,
+        run_mono=at.mono - age,
+        exited_mono=None,
+        stop=StopSeen.NONE,
+        health=Health(),
+        looked=None,
+    )
+
+
+def _who_stopped(instance: Instance, container: Container) -> StopSeen:
+    if instance.stop is not StopSeen.NONE or _acting(instance):
+        return instance.stop
+    killed = instance.kill_seen
+    if killed is not None and killed >= container.started_at:
+        return StopSeen.SEEN
+    crashed = container.oom_killed or container.exit_code not in _AMBIGUOUS_EXITS
+    return StopSeen.NONE if crashed else StopSeen.ASSUMED
+
+
+def lost(instance: Instance, at: Moment) -> Instance:
+    """There is no container any more (or yet)."""
+    since = instance.missing_since or at
+    return replace(instance, container=None, missing_since=since)
+
+
+def notice(instance: Instance, event: ContainerNotice) -> Instance:
+    """Work in one engine event about the instance's container."""
+    known = instance.container
+    if known is not None and known.id != event.container_id:
+        return instance
+    noted = _note(instance, event) if known is not None else instance
+    if event.kind is NoticeKind.DESTROY:
+        return lost(noted, event.at)
+    if event.container is None:
+        return noted
+    return attach(noted, event.container, event.at)
+
+
+def _note(instance: Instance, event: ContainerNotice) -> Instance:
+    current = instance.container is not None and (
+        event.engine_time >= instance.container.started_at
+    )
+    if _acting(instance):
+        return instance
+    if event.kind is NoticeKind.KILL:
+        return replace(instance, kill_seen=event.engine_time)
+    if event.kind is NoticeKind.STOP and current:
+        return replace(instance, stop=StopSeen.SEEN)
+    if event.kind is NoticeKind.DIE:
+        return _died(instance, event, current=current)
+    return instance
+
+
+def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Instance:
+    killed = instance.kill_seen
+    if killed is not None and event.engine_time - killed < KILL_MEMORY_S:
+        return replace(instance, stop=StopSeen.SEEN) if current else instance
+    when = event.at.mono - max(0.0, event.at.wall - event.engine_time)
+    if not current and _ours(instance, when):
+        return instance
+    recent = tuple(t for t in instance.exits if when - t < LOOP_WINDOW_S)
+    short = instance.short_runs
+    if current and instance.container is not None:
+        lived = event.engine_time - instance.container.started_at
+        short = short + 1 if lived < SHORT_RUN_S else 0
+    died = replace(instance, exits=(*recent, when), short_runs=short)
+    if current:
+        # It died by itself, whatever was assumed when it was found stopped.
+        died = replace(died, stop=StopSeen.NONE, exited_mono=when)
+    return replace(died, looping=died.looping or is_looping(died))
+
+
+def is_looping(instance: Instance) -> bool:
+    """Does it die after every start, whoever starts it?"""
+    return len(instance.exits) >= LOOP_EXITS or instance.short_runs >= LOOP_EXITS
+
+
+def outlived_loop(instance: Instance, now_mono: float) -> Instance:
+    """A run that works and outlives the short-run mark ends a crash loop."""
+    if not (instance.looping or instance.short_runs):
+        return instance
+    if not instance.health.up or now_mono - instance.run_mono < SHORT_RUN_S:
+        return instance
+    return replace(instance, looping=False, short_runs=0, exits=())
+
+
+def is_running(instance: Instance) -> bool:
+    """Can it be probed?"""
+    container = instance.container
+    return container is not None and container.status is Status.RUNNING
+
+
+def stopped_by_person(instance: Instance) -> bool:
+    """Is it not running because somebody wanted that?"""
+    container = instance.container
+    if container is None or container.status is Status.RUNNING:
+        return False
+    if container.status is Status.PAUSED or container.status is Status.CREATED:
+        return True
+    return instance.stop is not StopSeen.NONE
+
+
+def _ours(instance: Instance, when_mono: float) -> bool:
+    """Is this the death that our own restart brought, reported late?"""
+    restarted = instance.restarted
+    return restarted is not None and abs(when_mono - restarted.mono) < SHORT_RUN_S
+
+
+def _acting(instance: Instance) -> bool:
+    remedy = instance.remedy
+    return remedy is not None and remedy.phase is Phase.ACTING

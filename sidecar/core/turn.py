@@ -1,0 +1,118 @@
+"""One turn of the loop, pure: fold the event, then decide, each decision folded in.
+
+Deciding one instance at a time on the state that the last decision left is what
+keeps two remedies from ever beginning together.
+"""
+
+from typing import NamedTuple
+
+from sidecar.core.decision import Action, Decision, Trigger
+from sidecar.core.event import Decided, Event, ProbeDone
+from sidecar.core.fold import Folded, fold, is_quiet
+from sidecar.core.policy import decide
+from sidecar.core.run import is_running
+from sidecar.core.state import Instance, Phase, State
+from sidecar.core.target import InstanceId
+from sidecar.core.transition import RemedyEnded, TargetState, Transition
+
+
+class Turn(NamedTuple):
+    """What one event led to."""
+
+    state: State
+    transitions: tuple[Transition, ...]
+    decisions: tuple[Decision, ...]
+    touched: tuple[InstanceId, ...]
+
+
+def turn(state: State, event: Event) -> Turn:
+    """Work in an event and decide about everyone whom it may concern."""
+    folded = fold(state, event)
+    state = folded.state
+    transitions = list(folded.transitions)
+    touched = dict.fromkeys(folded.touched)
+    decisions: list[Decision] = []
+    for who in _concerned(event, folded):
+        decision = decide(state, who, event.at)
+        if decision is None:
+            continue
+        noted = fold(state, Decided(event.at, decision))
+        state = noted.state
+        decisions.append(decision)
+        transitions.extend(noted.transitions)
+        touched.update(dict.fromkeys(noted.touched))
+    return Turn(state, tuple(transitions), tuple(decisions), tuple(touched))
+
+
+def _concerned(event: Event, folded: Folded) -> list[InstanceId]:
+    """Roots before dependents, so that a root is always decided on first.
+
+    A probe concerns its neighbours alone, unless it ended a remedy for which
+    others were waiting.
+    """
+    state = folded.state
+    ended = any(isinstance(t, RemedyEnded) for t in folded.transitions)
+    if isinstance(event, ProbeDone) and not ended:
+        candidates = _near(state, event.instance)
+    else:
+        candidates = list(state.instances)
+    restless = [who for who in candidates if _restless(state, who)]
+    depth = {w: len(state.topology.upstreams.get(w.target, ())) for w in restless}
+    return sorted(restless, key=lambda w: (depth[w], w))
+
+
+def _near(state: State, who: InstanceId) -> list[InstanceId]:
+    names = (who.target, *state.topology.dependents.get(who.target, ()))
+    return [i.id for name in names for i in state.replicas(name)]
+
+
+def _restless(state: State, who: InstanceId) -> bool:
+    instance = state.instances.get(who)
+    if instance is None:
+        return False
+    planned = who.target in state.due or (
+        state.plan is not None and who in state.plan.left
+    )
+    return planned or not is_quiet(instance)
+
+
+def pace_s(state: State, instance: Instance) -> float | None:
+    """Seconds between probes; None while there is nothing to probe.
+
+    Fast while a verdict is pending, and while a dependent's trouble waits for a
+    fresh answer of this one; unhurried once a cause is known that only a person
+    can cure: every probe costs the daemon something.
+    """
+    from_settings = state.target_of(instance).cadence
+    if not _probed(instance):
+        return None
+    if _settled(instance) and not _dependents_wait(state, instance):
+        return from_settings.interval_s
+    return from_settings.fast_interval_s
+
+
+def _probed(instance: Instance) -> bool:
+    if not is_running(instance):
+        return False
+    return instance.remedy is None or instance.remedy.phase is Phase.VERIFYING
+
+
+def _settled(instance: Instance) -> bool:
+    if instance.state in {TargetState.HEALTHY, TargetState.DEGRADED}:
+        return instance.settling is None
+    paged = instance.last_decision
+    told = paged is not None and paged.action is Action.PAGE
+    return told and instance.remedy is None and instance.health.successes == 0
+
+
+def _dependents_wait(state: State, instance: Instance) -> bool:
+    for name in state.topology.dependents.get(instance.id.target, ()):
+        if any(i.health.failures for i in state.replicas(name)):
+            return True
+    return False
+
+
+def answer_to(decisions: tuple[Decision, ...]) -> Decision | None:
+    """The decision about an operator's wish, where one was made."""
+    asked = (d for d in decisions if d.trigger is Trigger.OPERATOR)
+    return next(asked, None)

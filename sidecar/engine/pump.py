@@ -1,0 +1,135 @@
+"""Engine -> events of the loop: the stream for speed, the full list for truth."""
+
+import asyncio
+from collections.abc import Callable
+
+from loguru import logger
+
+from sidecar.core.container import Container
+from sidecar.core.event import (
+    ContainerNotice,
+    ContainersListed,
+    EngineSeen,
+    NoticeKind,
+)
+from sidecar.core.ports import (
+    Clock,
+    Component,
+    Connected,
+    ContainerGone,
+    Disconnected,
+    Engine,
+    EngineError,
+    Notice,
+    Post,
+)
+from sidecar.core.roster import assign
+from sidecar.core.target import InstanceId, Target
+
+LIST_EVERY_S = 30.0
+RETRY_S = 2.0
+GATHER_S = 0.1
+"""Engine events come in flocks: one listing serves a flock."""
+
+TargetsOf = Callable[[tuple[Container, ...]], tuple[Target, ...]]
+"""The targets in force, given the containers that there are (labels add some)."""
+
+
+class Pump:
+    """Lists and listens, and posts what it learns."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, post: Post, targets_of: TargetsOf
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._post = post
+        self._targets_of = targets_of
+        self._whose: dict[str, InstanceId] = {}
+        self._wanted = asyncio.Event()
+        now = clock.now().wall
+        self._listing = Component("engine", False, "not asked yet", now)  # noqa: FBT003
+        self._stream = Component("event_stream", False, "not connected yet", now)  # noqa: FBT003
+
+    def components(self) -> tuple[Component, ...]:
+        """The health of our view of the engine."""
+        return (self._listing, self._stream)
+
+    async def run(self) -> None:
+        """Pump until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._keep_listing())
+
+    async def _keep_listing(self) -> None:
+        wait = RETRY_S
+        while True:
+            try:
+                await asyncio.wait_for(self._wanted.wait(), wait)
+                await asyncio.sleep(GATHER_S)
+            except TimeoutError:
+                pass
+            wait = LIST_EVERY_S if await self._list() else RETRY_S
+
+    async def _list(self) -> bool:
+        self._wanted.clear()
+        try:
+            containers = await self._engine.containers()
+        except EngineError as error:
+            self._note_listing(ok=False, reason=str(error))
+            return False
+        targets = self._targets_of(containers)
+        roster = assign(targets, containers)
+        self._whose = {container.id: who for who, container in roster}
+        self._note_listing(ok=True, reason="")
+        self._post(ContainersListed(self._clock.now(), targets, roster))
+        return True
+
+    def _note_listing(self, *, ok: bool, reason: str) -> None:
+        self._listing = self._changed(self._listing, ok=ok, reason=reason)
+        self._post(EngineSeen(self._clock.now(), ok, reason))
+
+    def _changed(self, known: Component, *, ok: bool, reason: str) -> Component:
+        since = known.since_wall if known.ok == ok else self._clock.now().wall
+        return known._replace(ok=ok, reason=reason, since_wall=since)
+
+    async def _follow(self) -> None:
+        async for item in self._engine.events():
+            match item:
+                case Connected():
+                    self._stream = self._changed(self._stream, ok=True, reason="")
+                    # Listed before anything that is replayed is looked at:
+                    # a notice about a container nobody knows would be lost.
+                    await self._list()
+                case Disconnected(reason):
+                    self._stream = self._changed(self._stream, ok=False, reason=reason)
+                    self._wanted.set()
+                case Notice():
+                    await self._notice(item)
+
+    async def _notice(self, notice: Notice) -> None:
+        if notice.kind in {NoticeKind.START, NoticeKind.DESTROY, NoticeKind.OTHER}:
+            self._wanted.set()
+        instance = self._whose.get(notice.container_id)
+        if instance is None:
+            return
+        container = await self._look(notice)
+        self._post(
+            ContainerNotice(
+                self._clock.now(),
+                instance,
+                notice.kind,
+                notice.container_id,
+                notice.engine_time,
+                container,
+            )
+        )
+
+    async def _look(self, notice: Notice) -> Container | None:
+        try:
+            return await self._engine.inspect(notice.container_id)
+        except ContainerGone:
+            return None
+        except EngineError as error:
+            logger.debug("after {}: {}", notice.kind, error)
+            return None

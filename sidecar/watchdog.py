@@ -1,0 +1,124 @@
+"""The loop: take an event, fold, decide, hand over."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from loguru import logger
+
+from sidecar.core.decision import Action, Decision
+from sidecar.core.event import Event, Tick
+from sidecar.core.ports import Clock, Probing, Remedies, Store, Teller
+from sidecar.core.state import State
+from sidecar.core.target import InstanceId, Mode
+from sidecar.core.turn import Turn, answer_to, pace_s, turn
+
+QUEUE_LIMIT = 20_000
+TICK_S = 0.5
+
+_HANDED_OVER = frozenset(
+    {Action.START, Action.RESTART, Action.LOAD_WALLET, Action.LOOK, Action.PAGE}
+)
+
+
+class _Item(NamedTuple):
+    event: Event
+    answer: asyncio.Future[Decision | None] | None
+
+
+class Watchdog:
+    """Owns the state. One event at a time; nothing in a turn waits or blocks."""
+
+    def __init__(
+        self,
+        *,
+        mode: Mode,
+        clock: Clock,
+        store: Store,
+        tellers: Sequence[Teller],
+        probing: Probing,
+        remedies: Remedies,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._tellers = tellers
+        self._probing = probing
+        self._remedies = remedies
+        self._queue: asyncio.Queue[_Item] = asyncio.Queue(QUEUE_LIMIT)
+        now = clock.now()
+        self.state = store.load() or State(started=now, mode=mode)
+        self.turned_mono = now.mono
+        """When the loop last completed a turn: the proof that it is alive."""
+
+    def post(self, event: Event) -> None:
+        """Queue an event. A full queue drops it: the next listing tells the truth."""
+        self._put(_Item(event, None))
+
+    async def ask(self, event: Event) -> Decision | None:
+        """Queue an operator's wish and wait for what was decided on it."""
+        answer: asyncio.Future[Decision | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._put(_Item(event, answer))
+        return await answer
+
+    def _put(self, item: _Item) -> None:
+        try:
+            self._queue.put_nowait(item)
+        except asyncio.QueueFull:
+            logger.error("the event queue is full; an event was dropped")
+            if item.answer is not None:
+                item.answer.set_result(None)
+
+    async def run(self) -> None:
+        """Turn until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._ticking())
+            while True:
+                self._work_in(await self._queue.get())
+
+    async def _ticking(self) -> None:
+        while True:
+            self.post(Tick(self._clock.now()))
+            await asyncio.sleep(TICK_S)
+
+    def _work_in(self, item: _Item) -> None:
+        try:
+            done = turn(self.state, item.event)
+            self._hand_over(item.event, done)
+        except Exception:  # noqa: BLE001  one bad event must not end the watch
+            logger.exception("an event could not be worked in: {}", type(item.event))
+            done = Turn(self.state, (), (), ())
+        self.turned_mono = self._clock.now().mono
+        if item.answer is not None and not item.answer.done():
+            item.answer.set_result(answer_to(done.decisions))
+
+    def _hand_over(self, event: Event, done: Turn) -> None:
+        """Stored first, told second, acted on third."""
+        before, self.state = self.state, done.state
+        self._store.append(event, done.transitions, done.decisions, done.state)
+        for teller in self._tellers:
+            teller.tell(event, done.transitions, done.decisions, done.state)
+        for decision in done.decisions:
+            self._carry_out(decision)
+        for gone in before.instances.keys() - done.state.instances.keys():
+            self._probing.forget(gone)
+        for who in done.touched:
+            self._pace(who)
+
+    def _carry_out(self, decision: Decision) -> None:
+        instance = self.state.instances[decision.instance]
+        if decision.action in _HANDED_OVER and instance.container is not None:
+            target = self.state.target_of(instance)
+            self._remedies.carry_out(decision, target, instance.container)
+
+    def _pace(self, who: InstanceId) -> None:
+        instance = self.state.instances.get(who)
+        if instance is None:
+            return
+        every_s = pace_s(self.state, instance)
+        if every_s is None or instance.container is None:
+            self._probing.forget(who)
+            return
+        target = self.state.target_of(instance)
+        self._probing.pace(who, target, instance.container, every_s)

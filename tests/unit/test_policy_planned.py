@@ -1,0 +1,147 @@
+"""Planned restarts: the root, verified, then its dependents, each verified."""
+
+from dataclasses import replace
+
+from sidecar.core.decision import Action, Decision, Guard, Trigger
+from sidecar.core.event import EngineSeen, PlanCancelled, PlannedDue
+from sidecar.core.outcome import Cause
+from sidecar.core.target import AfterRoot, Mode, Preventive
+from tests.unit.world import EPOCH, SERVICE, WALLET, World
+
+ROOT = "electron-cash"
+LEAF = "bitcoincash-service"
+NIGHTLY = replace(WALLET, preventive=Preventive("0 3 * * *"))
+
+
+def calm(**settings: object) -> World:
+    settings.setdefault("targets", (NIGHTLY, SERVICE))
+    world = World(**settings)  # type: ignore[arg-type]  # as World's fields
+    world.works(*(t.name for t in world.targets))
+    return world
+
+
+def planned(world: World) -> list[Decision]:
+    return [d for d in world.decisions if d.trigger is Trigger.PLANNED]
+
+
+def test_root_first_verified_then_its_dependents():
+    world = calm()
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.acts() == [(ROOT, Action.RESTART)]
+    assert world.last(ROOT).rpc_stop
+    world.acted(ROOT)
+    world.works(ROOT, times=1)
+    assert world.acts() == [(ROOT, Action.RESTART)]
+    world.works(ROOT, times=1)
+    assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
+    world.acted(LEAF)
+    world.works(LEAF)
+    assert world.state.plan is None
+    assert world.instance(ROOT).lane.tries == 0
+    assert world.state.incidents == {}
+
+
+def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out():
+    world = calm(targets=(NIGHTLY, replace(SERVICE, after_root=AfterRoot.NEVER)))
+    world.send(PlannedDue(world.now, ROOT))
+    world.acted(ROOT)
+    world.works(ROOT, LEAF)
+    world.wait(60.0)
+    assert world.acts() == [(ROOT, Action.RESTART)]
+
+
+def test_skipped_while_a_streak_is_open():
+    world = calm()
+    world.fails(ROOT, Cause.REFUSED, 1)
+    world.send(PlannedDue(world.now, ROOT))
+    (skip,) = planned(world)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
+    assert "open streak" in skip.reason
+    world.works(ROOT)
+    world.wait(3600.0)
+    assert world.acts() == []
+
+
+def test_skipped_while_a_remedy_is_open():
+    world = calm()
+    world.fails(ROOT, Cause.REFUSED, 3)
+    world.send(PlannedDue(world.now, ROOT))
+    (skip,) = planned(world)
+    assert skip.action is Action.SKIP
+
+
+def test_skipped_when_it_was_restarted_in_the_last_six_hours():
+    world = calm()
+    instance = world.instance(ROOT)
+    fresh = EPOCH + world.now_s - 5 * 3600.0
+    world.containers[instance.id] = replace(
+        world.containers[instance.id], started_at=fresh
+    )
+    world.relist()
+    world.works(ROOT)
+    world.send(PlannedDue(world.now, ROOT))
+    (skip,) = planned(world)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.RECENT)
+    assert "5.0 h ago" in skip.reason
+
+
+def test_skipped_in_observe_mode_with_what_it_would_have_done():
+    world = calm(mode=Mode.OBSERVE)
+    world.send(PlannedDue(world.now, ROOT))
+    (skip,) = planned(world)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.OBSERVE)
+
+
+def test_a_root_that_does_not_come_back_ends_the_plan_and_becomes_an_incident():
+    world = calm()
+    world.send(PlannedDue(world.now, ROOT))
+    world.acted(ROOT)
+    for _ in range(80):
+        world.fails(ROOT, Cause.REFUSED, 1)
+    assert world.state.plan is None
+    assert (LEAF, Action.RESTART) not in world.acts()
+    assert [i.target for i in world.state.incidents.values()] == [ROOT]
+
+
+def test_what_is_left_of_a_plan_can_be_called_off():
+    world = calm()
+    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlanCancelled(world.now, ROOT))
+    world.acted(ROOT)
+    world.works(ROOT, LEAF)
+    world.wait(60.0)
+    assert world.acts() == [(ROOT, Action.RESTART)]
+
+
+def test_two_due_at_once_go_one_after_the_other():
+    second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
+    world = calm(targets=(NIGHTLY, second))
+    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedDue(world.now, LEAF))
+    assert world.acts() == [(ROOT, Action.RESTART)]
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
+
+
+def test_a_remedy_that_never_ends_does_not_hold_the_next_plan_for_ever():
+    second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
+    world = calm(targets=(NIGHTLY, second))
+    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedDue(world.now, LEAF))
+    world.wait(100.0)
+    assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
+
+
+def test_a_plan_whose_turn_does_not_come_in_time_is_skipped():
+    second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
+    world = calm(targets=(NIGHTLY, second))
+    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.send(PlannedDue(world.now, LEAF))
+    world.wait(590.0, 5.0)
+    assert planned(world)[-1].action is Action.HOLD
+    world.wait(15.0, 5.0)
+    assert planned(world)[-1].action is Action.SKIP
+    world.send(EngineSeen(world.now, reachable=True))
+    world.wait(60.0)
+    assert world.acts() == []

@@ -1,0 +1,213 @@
+"""What must hold whatever happens, in any order."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core import budget
+from sidecar.core.container import Status
+from sidecar.core.decision import Action, Decision, Trigger
+from sidecar.core.event import (
+    ActResult,
+    EngineSeen,
+    NoticeKind,
+    PauseAsked,
+    PlannedDue,
+    RestartAsked,
+    ResumeAsked,
+)
+from sidecar.core.judge import WORKING
+from sidecar.core.outcome import Cause, failure, success, unknown
+from sidecar.core.target import Preventive
+from sidecar.core.turn import pace_s
+from tests.unit.world import SERVICE, WALLET, World
+
+ROOT = "electron-cash"
+LEAF = "bitcoincash-service"
+OTHER = "rates"
+NAMES = (ROOT, LEAF, OTHER)
+TARGETS = (
+    replace(WALLET, preventive=Preventive("0 3 * * *")),
+    SERVICE,
+    replace(SERVICE, name=OTHER, depends_on=()),
+)
+PROBED = [
+    c
+    for c in Cause
+    if c
+    not in {
+        Cause.STOPPED,
+        Cause.PAUSED,
+        Cause.MISSING,
+        Cause.NOT_RUNNING,
+        Cause.CRASH_LOOP,
+        Cause.PROBER_FAILED,
+        Cause.SUSPENDED,
+    }
+]
+
+names = st.sampled_from(NAMES)
+STEPS = st.one_of(
+    st.tuples(st.just("works"), names),
+    st.tuples(st.just("fails"), names, st.sampled_from(PROBED)),
+    st.tuples(st.just("fails3"), names, st.sampled_from(PROBED)),
+    st.tuples(st.just("unknown"), names),
+    st.tuples(st.just("wait"), st.sampled_from([1.0, 10.0, 60.0, 400.0])),
+    st.tuples(st.just("acted"), names, st.sampled_from(list(ActResult))),
+    st.tuples(st.just("exits"), names, st.sampled_from([0, 1, 137])),
+    st.tuples(st.just("start"), names),
+    st.tuples(st.just("kill"), names),
+    st.tuples(st.just("pause"), names),
+    st.tuples(st.just("resume"), names),
+    st.tuples(st.just("ask"), names, st.booleans()),
+    st.tuples(st.just("due"), st.just(ROOT)),
+    st.tuples(st.just("engine"), st.booleans()),
+    st.tuples(st.just("looked"), names, st.booleans()),
+)
+
+
+def apply(world: World, step: tuple[object, ...]) -> None:
+    """Carry out one random step."""
+    match step:
+        case ("works", str(name)):
+            world.probe(name, success())
+        case ("fails", str(name), Cause() as cause):
+            world.fails(name, cause, 1)
+        case ("fails3", str(name), Cause() as cause):
+            world.fails(name, cause, 3, took_s=10.0)
+        case ("unknown", str(name)):
+            world.probe(name, unknown(Cause.PROBER_FAILED, "x"))
+        case ("wait", float(seconds)):
+            world.wait(seconds, max(0.5, seconds / 20))
+        case ("acted", str(name), ActResult() as result):
+            instance = world.instance(name)
+            if instance.loading is not None:
+                world.acted(name, result, restart=False)
+            elif world.is_acting(name):
+                world.acted(name, result)
+        case ("exits", str(name), int(code)):
+            if world.containers[world.instance(name).id].status is Status.RUNNING:
+                world.exits(name, code)
+        case ("start", str(name)):
+            now = world.now.wall
+            world.notice(name, NoticeKind.START, status=Status.RUNNING, started_at=now)
+        case ("kill", str(name)):
+            world.notice(name, NoticeKind.KILL)
+        case ("pause", str(name)):
+            world.send(PauseAsked(world.now, (name,)))
+        case ("resume", str(name)):
+            world.send(ResumeAsked(world.now, (name,)))
+        case ("ask", str(name), bool(now_flag)):
+            world.send(RestartAsked(world.now, name, now_flag))
+        case ("due", str(name)):
+            world.send(PlannedDue(world.now, name))
+        case ("engine", bool(reachable)):
+            world.send(EngineSeen(world.now, reachable))
+        case ("looked", str(name), bool(stopped)):
+            world.looked(name, *(["daemon"] if stopped else []))
+        case _:
+            raise AssertionError(step)
+
+
+def play(steps: list[tuple[object, ...]]) -> World:
+    world = World(TARGETS)
+    for step in steps:
+        before = len(world.decisions)
+        apply(world, step)
+        check(world, world.decisions[before:])
+    return world
+
+
+def check(world: World, new: list[Decision]) -> None:
+    """After every step."""
+    busy = [i.name for i in world.state.instances.values() if i.remedy or i.loading]
+    assert len(busy) <= 1, f"two remedies at once: {busy}"
+    for decision in new:
+        assert decision.reason
+        if decision.action in {Action.START, Action.RESTART}:
+            unforced(world, decision)
+    for instance in world.state.instances.values():
+        within_budget(world, instance.name)
+        if instance.state in WORKING:
+            assert instance.lane == budget.Lane(), "health re-arms"
+        pace = pace_s(world.state, instance)
+        assert pace is None or pace > 0
+
+
+def unforced(world: World, decision: Decision) -> None:
+    if decision.trigger in {Trigger.FAILURE, Trigger.DEPENDENCY}:
+        assert world.state.engine.reachable
+        if decision.name == LEAF:
+            root = world.instance(ROOT)
+            assert root.health.failures == 0, "a dependent before its down root"
+
+
+def within_budget(world: World, name: str) -> None:
+    instance = world.instance(name)
+    settings = world.state.target_of(instance).restart
+    lane = instance.lane
+    assert budget.in_window(lane, settings, world.now_s) <= settings.budget
+    assert lane.slow_tries <= len(settings.slow_lane_s)
+    forced = [d for d in world.decisions if d.trigger is Trigger.OPERATOR]
+    if not forced:
+        assert len(world.state.restarts) <= budget.STORM_LIMIT
+
+
+@given(st.lists(STEPS, max_size=60))
+def test_the_invariants_hold_for_any_order_of_events(steps: list[tuple[object, ...]]):
+    play(steps)
+
+
+@given(st.lists(st.tuples(names, st.integers(1, 20)), max_size=40))
+def test_unknown_alone_never_leads_to_a_remedy(rounds: list[tuple[str, int]]):
+    world = World(TARGETS)
+    world.works(*NAMES)
+    for name, times in rounds:
+        for _ in range(times):
+            world.probe(name, unknown(Cause.PROBER_FAILED, "x"), 10.0)
+        world.wait(30.0, 5.0)
+    assert world.acts() == []
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_two_good_answers_rearm_whatever_came_before(steps: list[tuple[object, ...]]):
+    world = play(steps)
+    for name in NAMES:
+        now = world.now.wall
+        world.send(ResumeAsked(world.now, (name,)))
+        world.notice(name, NoticeKind.START, status=Status.RUNNING, started_at=now)
+    for _ in range(40):
+        for name in NAMES:
+            instance = world.instance(name)
+            if instance.loading is not None:
+                world.acted(name, restart=False)
+            elif world.is_acting(name):
+                world.acted(name)
+            world.probe(name, success())
+        world.wait(5.0, 1.0)
+    for name in NAMES:
+        instance = world.instance(name)
+        assert instance.state in WORKING, instance.reason
+        assert instance.lane == budget.Lane()
+
+
+@given(st.lists(st.sampled_from(PROBED), min_size=1, max_size=30))
+def test_only_curable_causes_are_ever_treated(causes: list[Cause]):
+    world = World((WALLET,))
+    world.works(ROOT)
+    for cause in causes:
+        found = failure(cause, "x")
+        world.probe(ROOT, found, 10.0)
+        world.now_s += 2.0
+        for decision in world.decisions:
+            if decision.action is Action.RESTART:
+                assert decision.cause not in {
+                    Cause.AUTH,
+                    Cause.MISCONFIGURED,
+                    Cause.DETACHED,
+                    Cause.UPSTREAM_LOST,
+                    Cause.UPSTREAM_STALE,
+                    Cause.WALLET_SYNCING,
+                    Cause.WALLET_NOT_LOADED,
+                }

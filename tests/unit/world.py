@@ -1,0 +1,213 @@
+"""A small world for tests of the rules: events in, decisions out, no loop."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from sidecar.core.container import Container, Status
+from sidecar.core.decision import Action, Decision, Guard
+from sidecar.core.event import (
+    ActResult,
+    ContainerNotice,
+    ContainersListed,
+    EngineSeen,
+    Event,
+    NoticeKind,
+    ProbeDone,
+    ProcessesSeen,
+    RemedyActed,
+    Tick,
+)
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.core.roster import assign
+from sidecar.core.state import Instance, Phase, State
+from sidecar.core.target import (
+    ElectronCashProbe,
+    HttpProbe,
+    InstanceId,
+    Mode,
+    Target,
+)
+from sidecar.core.transition import Transition
+from sidecar.core.turn import turn
+
+EPOCH = 1_700_000_000.0
+OLD = EPOCH - 86_400.0
+
+WALLET = Target(
+    "electron-cash", probes=(ElectronCashProbe("http://electron-cash:7777/"),)
+)
+SERVICE = Target(
+    "bitcoincash-service",
+    depends_on=("electron-cash",),
+    probes=(HttpProbe("http://bitcoincash-service:8080/health"),),
+)
+
+
+def container(service: str, number: int = 1, **changes: object) -> Container:
+    """A container that has been running for a day."""
+    plain = Container(
+        id=f"{service}-{number}-id",
+        name=f"demo-{service}-{number}",
+        stack="demo",
+        service=service,
+        number=number,
+        status=Status.RUNNING,
+        started_at=OLD,
+        pid=4242,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]  # any field of it
+
+
+@dataclass
+class World:
+    """Targets, their containers and the time; everything that was decided.
+
+    ``lists``: the containers are listed every 30 s, as the loop does.
+    """
+
+    targets: tuple[Target, ...] = (WALLET, SERVICE)
+    mode: Mode = Mode.ACT
+    now_s: float = 1000.0
+    lists: bool = True
+    containers: dict[InstanceId, Container] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    state: State = field(init=False)
+    _listed_s: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.state = State(started=self.now, mode=self.mode)
+        for target in self.targets:
+            who = InstanceId(target.name, 1)
+            self.containers.setdefault(who, container(target.service or target.name))
+        self._listed_s = self.now_s
+        self.send(EngineSeen(self.now, reachable=True))
+        self.relist()
+
+    @property
+    def now(self) -> Moment:
+        return Moment(self.now_s, EPOCH + self.now_s)
+
+    def send(self, event: Event) -> tuple[Decision, ...]:
+        if self.lists and self.now_s - self._listed_s >= 30.0:
+            self.relist()
+        done = turn(self.state, event)
+        self.state = done.state
+        self.decisions.extend(done.decisions)
+        self.transitions.extend(done.transitions)
+        return done.decisions
+
+    def relist(self) -> tuple[Decision, ...]:
+        self._listed_s = self.now_s
+        roster = assign(self.targets, self.containers.values())
+        return self.send(ContainersListed(self.now, self.targets, roster))
+
+    def wait(self, seconds: float, step: float = 0.5) -> None:
+        """Let time pass as the loop would, in ticks."""
+        end = self.now_s + seconds
+        while self.now_s < end:
+            self.now_s = min(end, self.now_s + step)
+            self.send(Tick(self.now))
+
+    def instance(self, name: str) -> Instance:
+        return next(i for i in self.state.instances.values() if i.name == name)
+
+    def probe(self, name: str, outcome: Outcome, took_s: float = 0.01) -> None:
+        """One probe, begun now and ended ``took_s`` later."""
+        instance = self.instance(name)
+        began = self.now_s
+        self.now_s += took_s
+        assert instance.container is not None
+        self.send(
+            ProbeDone(self.now, instance.id, instance.container.run, began, outcome)
+        )
+
+    def works(self, *names: str, times: int = 2) -> None:
+        for _ in range(times):
+            for name in names:
+                self.probe(name, success())
+            self.now_s += 1.0
+
+    def fails(
+        self,
+        name: str,
+        cause: Cause,
+        times: int = 3,
+        *,
+        took_s: float = 0.01,
+        path_fault: bool = False,
+    ) -> None:
+        for _ in range(times):
+            found = failure(cause, f"it is {cause}", path_fault=path_fault)
+            self.probe(name, found, took_s)
+            self.now_s += 2.0
+
+    def acted(
+        self, name: str, result: ActResult = ActResult.DONE, *, restart: bool = True
+    ) -> tuple[Decision, ...]:
+        """The executor reports; a restart that was done makes a new run."""
+        instance = self.instance(name)
+        fresh = instance.container
+        if restart and fresh is not None and result is ActResult.DONE:
+            fresh = replace(fresh, status=Status.RUNNING, started_at=self.now.wall)
+            self.containers[instance.id] = fresh
+        return self.send(
+            RemedyActed(self.now, instance.id, result, "as asked", fresh)
+        )
+
+    def notice(
+        self, name: str, kind: NoticeKind, ago_s: float = 0.0, **changes: object
+    ) -> tuple[Decision, ...]:
+        """An engine event; ``changes`` is how the container looks right after."""
+        instance = self.instance(name)
+        known = self.containers[instance.id]
+        self.containers[instance.id] = replace(known, **changes)  # type: ignore[arg-type]  # any field of it
+        return self.send(
+            ContainerNotice(
+                self.now,
+                instance.id,
+                kind,
+                known.id,
+                self.now.wall - ago_s,
+                self.containers[instance.id],
+            )
+        )
+
+    def exits(self, name: str, exit_code: int = 1, **changes: object) -> None:
+        self.notice(
+            name,
+            NoticeKind.DIE,
+            status=Status.EXITED,
+            exit_code=exit_code,
+            pid=0,
+            **changes,
+        )
+
+    def looked(self, name: str, *stopped: str) -> None:
+        instance = self.instance(name)
+        assert instance.container is not None
+        self.send(
+            ProcessesSeen(self.now, instance.id, instance.container.run, stopped)
+        )
+
+    def acts(self) -> list[tuple[str, Action]]:
+        """All remedies so far: (name, action)."""
+        return [
+            (d.name, d.action) for d in self.decisions if d.action.changes_something
+        ]
+
+    def last(self, name: str) -> Decision:
+        return [d for d in self.decisions if d.name == name][-1]
+
+    def said(self, name: str) -> list[tuple[Action, Guard]]:
+        return [(d.action, d.guard) for d in self.decisions if d.name == name]
+
+    def open_remedies(self) -> Iterable[Instance]:
+        return [
+            i for i in self.state.instances.values() if i.remedy is not None or i.loading
+        ]
+
+    def is_acting(self, name: str) -> bool:
+        remedy = self.instance(name).remedy
+        return remedy is not None and remedy.phase is Phase.ACTING
