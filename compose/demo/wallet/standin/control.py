@@ -1,0 +1,194 @@
+"""The control port: faults on and off, and what was observed.
+
+    GET    /faults
+    PUT    /faults/NAME   {"on": true, "seconds": 30}, both optional
+    DELETE /faults        all off
+    GET    /calls         methods and connections since the start, or since DELETE
+    DELETE /calls
+    GET    /state
+
+For demo and tests only: it asks for no password. Never publish it.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from standin.commands import Commands
+from standin.faults import KINDS, Faults
+from standin.observed import Observed
+from standin.rpc import credentials
+from standin.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+NETWORK_CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "getaddressbalance",
+    "params": ["q"],
+}
+PID_1_CANNOT_STOP = (
+    "the kernel ignores a SIGSTOP that comes from inside to PID 1: "
+    "use docker kill --signal STOP"
+)
+# How long our own network call may wait behind other clients.
+QUEUED_DEADLINE = 60
+# Lets the control port's own answer leave before the process stops or ends.
+ANSWER_FIRST = 0.1
+
+
+class Refused(Exception):
+    """A wish that cannot be granted, with its HTTP status."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Control(ThreadingHTTPServer):
+    """A server with threads of its own, so that it answers while the RPC is held."""
+
+    daemon_threads = True
+
+    def __init__(
+        self, settings: Settings, faults: Faults, commands: Commands, observed: Observed
+    ) -> None:
+        self.faults = faults
+        self.observed = observed
+        self._settings = settings
+        self._commands = commands
+        self._actions = {
+            "network_call": self._make_network_call,
+            "silent_client": self._be_silent_client,
+            "stop_process": self._stop_process,
+            "die": self._die,
+        }
+        super().__init__((settings.control_host, settings.control_port), Handler)
+
+    def switch(self, name: str, *, on: bool, seconds: float | None) -> None:
+        """Raises Refused for an unknown or impossible fault."""
+        if name not in KINDS:
+            raise Refused(404, f"no such fault; known: {' '.join(KINDS)}")
+        if name == "stop_process" and os.getpid() == 1:
+            raise Refused(
+                409,
+                PID_1_CANNOT_STOP,
+            )
+        self.faults.switch(name, on=on, seconds=seconds)
+        if on and name in self._actions:
+            threading.Thread(target=self._actions[name], daemon=True).start()
+
+    def state(self) -> dict[str, object]:
+        """The process and what is loaded."""
+        wallet = self._commands.wallet
+        return {
+            "pid": os.getpid(),
+            "wallets": list(self._commands.wallets),
+            "addresses": wallet.addresses if wallet else [],
+        }
+
+    def _make_network_call(self) -> None:
+        deadline = self.faults.seconds("network_call") + QUEUED_DEADLINE
+        rpc = http.client.HTTPConnection(
+            LOOPBACK, self._settings.rpc_port, timeout=deadline
+        )
+        # Other faults may answer it badly; only the held thread matters.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            rpc.request("POST", "/", json.dumps(NETWORK_CALL), self._authorization())
+            rpc.getresponse().read()
+        rpc.close()
+        self.faults.switch("network_call", on=False)
+
+    def _authorization(self) -> dict[str, str]:
+        encoded = b64encode(credentials(self._settings, self.faults))
+        return {"Authorization": f"Basic {encoded.decode()}"}
+
+    def _be_silent_client(self) -> None:
+        with socket.create_connection((LOOPBACK, self._settings.rpc_port), timeout=5):
+            self.faults.hold("silent_client")
+        self.faults.switch("silent_client", on=False)
+
+    def _stop_process(self) -> None:
+        seconds = self.faults.seconds("stop_process")
+        time.sleep(ANSWER_FIRST)
+        self.faults.switch("stop_process", on=False)
+        if seconds:
+            continuing = f"sleep {seconds}; kill -CONT {os.getpid()}"
+            subprocess.Popen(["/bin/sh", "-c", continuing])  # noqa: S603
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _die(self) -> None:
+        time.sleep(ANSWER_FIRST)
+        os._exit(1)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """JSON in, JSON out."""
+
+    server: Control
+    timeout = 5
+
+    def do_GET(self) -> None:
+        """`/faults`, `/calls` and `/state`."""
+        views = {
+            "/faults": self.server.faults.snapshot,
+            "/calls": self.server.observed.snapshot,
+            "/state": self.server.state,
+        }
+        view = views.get(self.path)
+        if view is None:
+            self._answer(404, {"error": f"known: {' '.join(views)}"})
+        else:
+            self._answer(200, view())
+
+    def do_PUT(self) -> None:
+        """`/faults/NAME` with `on` and `seconds`."""
+        name = self.path.removeprefix("/faults/")
+        try:
+            wanted = json.loads(
+                self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}"
+            )
+            seconds = wanted.get("seconds")
+            self.server.switch(
+                name,
+                on=wanted.get("on", True),
+                seconds=float(seconds) if seconds else None,
+            )
+        except Refused as refused:
+            self._answer(refused.status, {"error": str(refused)})
+        except (ValueError, AttributeError):
+            self._answer(400, {"error": 'expected {"on": true, "seconds": 30}'})
+        else:
+            self._answer(200, self.server.faults.snapshot())
+
+    def do_DELETE(self) -> None:
+        """`/faults`: all off. `/calls`: forget them."""
+        removals = {
+            "/faults": self.server.faults.all_off,
+            "/calls": self.server.observed.forget,
+        }
+        removal = removals.get(self.path)
+        if removal is None:
+            self._answer(404, {"error": f"known: {' '.join(removals)}"})
+            return
+        removal()
+        self._answer(200, {})
+
+    def log_message(self, *_: object) -> None:
+        """Silent: the daemon's own log is what matters."""
+
+    def _answer(self, status: int, body: object) -> None:
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)

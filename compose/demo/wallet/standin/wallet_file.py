@@ -1,0 +1,126 @@
+"""A wallet file, and the wallet in memory.
+
+Encryption is for show: the file only knows its password's digest.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+FIRST_ADDRESSES = 20
+FIRST_BALANCE = {"confirmed": "1.5", "unconfirmed": "0.25"}
+
+
+class InvalidPassword(Exception):
+    """The wallet file is encrypted with another password."""
+
+    def __str__(self) -> str:
+        return "Incorrect password"
+
+
+@dataclass
+class Contents:
+    """The file's JSON."""
+
+    seed: str
+    addresses: list[str]
+    balance: dict[str, str] = field(default_factory=FIRST_BALANCE.copy)
+    password_digest: str | None = None
+
+
+class Wallet:
+    """New addresses live in memory until `save`: a process that dies forgets them."""
+
+    def __init__(self, path: Path, contents: Contents) -> None:
+        self.path = path
+        self.synchronized = False
+        self._contents = contents
+        self._lock = threading.Lock()
+        self._unsaved = False
+
+    @property
+    def balance(self) -> dict[str, str]:
+        """Strings in whole coins; zero parts are omitted."""
+        return dict(self._contents.balance)
+
+    @property
+    def addresses(self) -> list[str]:
+        """All addresses, saved or not."""
+        with self._lock:
+            return list(self._contents.addresses)
+
+    def create_address(self) -> str:
+        """The next address; the same again if it was lost unsaved."""
+        with self._lock:
+            address = derive(self._contents.seed, len(self._contents.addresses))
+            self._contents.addresses.append(address)
+            self._unsaved = True
+            return address
+
+    def save(self) -> None:
+        """Writes only what changed."""
+        with self._lock:
+            if self._unsaved:
+                write(self.path, self._contents)
+                self._unsaved = False
+
+
+def derive(seed: str, index: int) -> str:
+    """Looks like a cash address without its prefix."""
+    digest = hashlib.sha512(f"{seed}/{index}".encode()).digest()
+    return "q" + "".join(ALPHABET[byte % 32] for byte in digest[:41])
+
+
+def create(path: Path, password: str | None) -> None:
+    """A new wallet with its first addresses."""
+    seed = os.urandom(16).hex()
+    addresses = [derive(seed, index) for index in range(FIRST_ADDRESSES)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(
+        path,
+        Contents(
+            seed,
+            addresses,
+            password_digest=_digest(seed, password) if password else None,
+        ),
+    )
+
+
+def load(path: Path, password: str | None) -> Wallet | None:
+    """None when there is no file, or it is encrypted and no password was given."""
+    if not path.exists():
+        return None
+    contents = _read(path)
+    if contents.password_digest is not None:
+        if not password:
+            return None
+        if _digest(contents.seed, password) != contents.password_digest:
+            raise InvalidPassword
+    return Wallet(path, contents)
+
+
+def write(path: Path, contents: Contents) -> None:
+    """The old file stays whole until the new one is on disk."""
+    temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
+    with os.fdopen(
+        os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w"
+    ) as file:
+        json.dump(asdict(contents), file, indent=4)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _read(path: Path) -> Contents:
+    try:
+        return Contents(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as damaged:
+        raise OSError(f"Cannot read wallet file {path}") from damaged
+
+
+def _digest(seed: str, password: str) -> str:
+    return hashlib.sha256(f"{seed}:{password}".encode()).hexdigest()

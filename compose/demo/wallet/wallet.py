@@ -1,0 +1,113 @@
+"""A wallet daemon for demo and tests, with faults that can be switched on.
+
+Settings come from the environment: RPC_USER, RPC_PASSWORD[_FILE], RPC_HOST, RPC_PORT,
+CONTROL_HOST, CONTROL_PORT, DATA_DIR, BOOT_SECONDS, BLOCK_SECONDS, NETWORK_TIMEOUT,
+WALLET_PASSWORD[_FILE].
+"""
+
+import argparse
+import http.client
+import json
+import sys
+from http import HTTPStatus
+
+from standin import settings
+from standin.faults import KINDS, Faults
+from standin.settings import Settings
+
+CONTROL_DEADLINE = 5.0
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status."""
+    options = parse(arguments)
+    configured = settings.from_environment()
+    if options.command == "daemon":
+        # `fault` must work without the RPC library on the path.
+        from standin import daemon  # noqa: PLC0415
+
+        return daemon.run(configured)
+    if options.name is None:
+        return ask_control(configured, "GET", "/faults")
+    return switch(
+        configured, options.name, on=options.state == "on", seconds=options.seconds
+    )
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("daemon", help="run the daemon in the foreground")
+    fault = commands.add_parser(
+        "fault",
+        help="switch a fault on or off; without NAME, list them",
+        epilog="faults:\n" + "\n".join(map(describe, KINDS)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fault.add_argument("name", metavar="NAME", nargs="?", choices=KINDS)
+    fault.add_argument("state", nargs="?", choices=["on", "off"], default="on")
+    fault.add_argument("seconds", metavar="SECONDS", nargs="?", type=float)
+    return parser.parse_args(arguments)
+
+
+def describe(name: str) -> str:
+    """One line of help per fault."""
+    kind = KINDS[name]
+    notes = [f"SECONDS: {kind.seconds:g}"] if kind.seconds else []
+    notes += ["survives a restart"] if kind.persists else []
+    return f"  {name:15} {kind.meaning}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def switch(configured: Settings, name: str, *, on: bool, seconds: float | None) -> int:
+    """A daemon that does not run reads its lasting faults at its next start."""
+    try:
+        return ask_control(
+            configured, "PUT", f"/faults/{name}", {"on": on, "seconds": seconds}
+        )
+    except ConnectionRefusedError:
+        return switch_for_next_start(configured, name, on=on, seconds=seconds)
+
+
+def switch_for_next_start(
+    configured: Settings, name: str, *, on: bool, seconds: float | None
+) -> int:
+    """Only faults that outlive the process can wait."""
+    if not KINDS[name].persists:
+        print(
+            f"the daemon does not run, and {name} does not outlive it", file=sys.stderr
+        )
+        return 1
+    Faults(configured.data_dir).switch(name, on=on, seconds=seconds)
+    print(
+        f"the daemon does not run; {name} is {'on' if on else 'off'} for its next start"
+    )
+    return 0
+
+
+def ask_control(
+    configured: Settings, method: str, path: str, body: object = None
+) -> int:
+    """Prints the answer; raises ConnectionRefusedError without a daemon."""
+    control = http.client.HTTPConnection(
+        "127.0.0.1", configured.control_port, timeout=CONTROL_DEADLINE
+    )
+    try:
+        control.request(method, path, json.dumps(body or {}))
+        response = control.getresponse()
+        answer = json.load(response)
+    except TimeoutError:
+        print(
+            "the control port does not answer: the process is stopped", file=sys.stderr
+        )
+        return 1
+    finally:
+        control.close()
+    print(json.dumps(answer, indent=2))
+    return 0 if response.status == HTTPStatus.OK else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,602 @@
+"""The wallet stand-in behaves on the wire as the real daemon was seen to."""
+
+import base64
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WALLET = ROOT / "compose" / "demo" / "wallet"
+USER, PASSWORD = "bchrpc", "right"
+DEADLINE = 8.0
+
+Json: TypeAlias = Any
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def eventually(condition: Callable[[], bool], within: float = DEADLINE) -> float:
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < within, "the deadline passed"
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+@dataclass
+class Answer:
+    status: int
+    reason: str
+    headers: http.client.HTTPMessage
+    body: str
+
+    @property
+    def json(self) -> Json:
+        return json.loads(self.body)
+
+
+@dataclass
+class Daemon:
+    data_dir: Path
+    env: dict[str, str]
+    rpc_port: int = field(default_factory=free_port)
+    control_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def run(self, **env: str) -> "Daemon":
+        self.process = subprocess.Popen(
+            [sys.executable, WALLET / "wallet.py", "daemon"], env=self.environment(env)
+        )
+        return self
+
+    def start(self, **env: str) -> "Daemon":
+        self.run(**env)
+        eventually(self.listens)
+        return self
+
+    def environment(self, more: dict[str, str]) -> dict[str, str]:
+        own = {
+            "RPC_HOST": "127.0.0.1",
+            "CONTROL_HOST": "127.0.0.1",
+            "RPC_PORT": str(self.rpc_port),
+            "CONTROL_PORT": str(self.control_port),
+            "RPC_PASSWORD": PASSWORD,
+            "DATA_DIR": str(self.data_dir),
+            "BOOT_SECONDS": "0",
+        }
+        return os.environ | own | self.env | more
+
+    def restart(self) -> "Daemon":
+        """As some time after a kill: the lock that it left is not young any more."""
+        self.kill()
+        address = ("127.0.0.1", self.rpc_port)
+        (self.data_dir / "daemon").write_text(repr((address, time.time() - 60)))
+        return self.start()
+
+    def listens(self) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.rpc_port), timeout=1).close()
+            return True
+        return False
+
+    def post(
+        self,
+        body: object,
+        *,
+        user: str | None = USER,
+        password: str = PASSWORD,
+        verb: str = "POST",
+        path: str = "/",
+        within: float = DEADLINE,
+    ) -> Answer:
+        headers = {} if user is None else {"Authorization": basic(user, password)}
+        data = body if isinstance(body, str) else json.dumps(body)
+        return ask(self.rpc_port, verb, path, data, headers, within)
+
+    def call(self, method: str, *params: object, within: float = DEADLINE) -> Json:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+        return self.post(body, within=within).json
+
+    def result(self, method: str, *params: object) -> Json:
+        return self.call(method, *params)["result"]
+
+    def control(self, verb: str, path: str, body: object = None) -> Json:
+        answer = ask(self.control_port, verb, path, json.dumps(body or {}), {}, 2.0)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    def fault(
+        self, name: str, *, on: bool = True, seconds: float | None = None
+    ) -> None:
+        self.control("PUT", f"/faults/{name}", {"on": on, "seconds": seconds})
+
+    def fault_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, WALLET / "wallet.py", "fault", *arguments],
+            env=self.environment({}),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+
+    def connected(self) -> bool:
+        return bool(self.result("getinfo")["connected"])
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        assert self.process is not None
+        return self.process.wait(DEADLINE)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(DEADLINE)
+
+
+def basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def ask(
+    port: int, verb: str, path: str, body: str, headers: dict[str, str], within: float
+) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=within)
+    try:
+        connection.request(verb, path, body, headers)
+        response = connection.getresponse()
+        return Answer(
+            response.status, response.reason, response.headers, response.read().decode()
+        )
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    daemon = Daemon(tmp_path / "data", {})
+    yield daemon
+    daemon.kill()
+
+
+@pytest.fixture
+def running(daemon: Daemon) -> Daemon:
+    return daemon.start()
+
+
+@pytest.fixture(scope="session")
+def newest_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("jsonrpclib")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target)]
+    requirements = ["-r", str(WALLET / "requirements-newest.txt")]
+    subprocess.run([*pip, *requirements], check=True, timeout=25)
+    return target
+
+
+# On the wire
+
+
+def test_a_success_has_a_result_and_no_error(running: Daemon) -> None:
+    answer = running.post({"jsonrpc": "2.0", "id": 7, "method": "ping"})
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json-rpc"
+    assert answer.json == {"result": True, "id": 7, "jsonrpc": "2.0"}
+
+
+def test_answers_are_http_1_0_and_close_the_connection(running: Daemon) -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}'
+    request = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nAuthorization: "
+        + basic(USER, PASSWORD).encode()
+        + b"\r\nContent-Length: %d\r\n\r\n" % len(body)
+        + body
+    )
+    with socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE) as client:
+        client.sendall(request)
+        with client.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.0 200 OK\r\n"
+            assert b'"result": true' in answer.read()
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "reason"),
+    [
+        (USER, "wrong", "bad credentials"),
+        ("other", PASSWORD, "bad credentials"),
+        (None, "", "missing credentials"),
+    ],
+)
+def test_bad_credentials_are_a_401_page_without_challenge(
+    running: Daemon, user: str | None, password: str, reason: str
+) -> None:
+    answer = running.post({}, user=user, password=password)
+    assert answer.status == 401
+    assert answer.reason == f"Authentication failed ({reason})"
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert answer.headers["WWW-Authenticate"] is None
+
+
+def test_wrong_password_blocks_for_51_ms(running: Daemon) -> None:
+    started = time.monotonic()
+    running.post({}, password="wrong")
+    assert time.monotonic() - started >= 0.05
+
+
+def test_other_scheme_other_path_other_verb(running: Daemon) -> None:
+    bearer = ask(running.rpc_port, "POST", "/", "{}", {"Authorization": "Bearer x"}, 2)
+    assert (bearer.status, "only basic auth" in bearer.reason) == (401, True)
+    assert running.post({}, path="/other").body == "No such page"
+    assert running.post({}, path="/other").status == 404
+    assert running.post("", verb="GET").status == 501
+    assert running.post("", verb="GET", user=None).status == 401
+    assert running.post(
+        {"jsonrpc": "2.0", "id": 1, "method": "ping"}, path="/RPC2"
+    ).json
+
+
+def test_errors_of_the_protocol_are_http_200(running: Daemon) -> None:
+    unknown = running.call("nosuch")
+    assert unknown["error"] == {
+        "code": -32601,
+        "message": "Method nosuch not supported.",
+    }
+    assert "result" not in unknown
+    assert running.call("getbalance", "too", "many")["error"]["code"] in {
+        -32602,
+        -32603,
+    }
+    assert running.post("not json").json["error"]["code"] == -32700
+    assert running.post("{}").json["error"]["code"] == -32600
+    assert running.post({"jsonrpc": "2.0", "method": "ping"}).body == ""
+
+
+def test_one_silent_client_blocks_everybody_until_it_leaves(running: Daemon) -> None:
+    with socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE):
+        with pytest.raises(TimeoutError):
+            running.call("ping", within=0.5)
+        assert not running.control("GET", "/faults")["silent_client"]["on"]
+    assert running.result("ping") is True
+
+
+def test_an_abandoned_request_is_still_carried_out(running: Daemon) -> None:
+    running.result("load_wallet")
+    before = len(running.result("listaddresses"))
+    silent = socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE)
+    with silent, pytest.raises(TimeoutError):
+        running.call("createnewaddress", within=0.3)
+    assert len(running.result("listaddresses")) == before + 1
+
+
+# Wallets
+
+
+def test_after_a_start_no_wallet_is_loaded(running: Daemon) -> None:
+    assert running.result("getinfo")["wallets"] == {}
+    error = running.call("getbalance")["error"]
+    assert error["code"] == -32603
+    assert error["message"].startswith("Server error: File ")
+    assert "BaseException: Wallet not loaded. Use " in error["message"]
+    assert running.result("load_wallet") is True
+    assert running.result("getbalance") == {"confirmed": "1.5", "unconfirmed": "0.25"}
+    eventually(lambda: list(running.result("getinfo")["wallets"].values()) == [True])
+
+
+def test_with_the_newest_library_a_too_early_wallet_call_ends_the_daemon(
+    daemon: Daemon, newest_library: Path
+) -> None:
+    daemon.start(PYTHONPATH=str(newest_library))
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        daemon.call("getbalance")
+    assert daemon.ended() == 0
+    assert not daemon.listens()
+
+
+def test_getinfo_has_the_shape_of_the_original(running: Daemon) -> None:
+    info = running.result("getinfo")
+    assert set(info) == {
+        *("path", "server", "blockchain_height", "server_height", "spv_nodes"),
+        *("connected", "auto_connect", "version", "default_wallet", "wallets"),
+        "fee_per_kb",
+    }
+    assert info["connected"] is True
+    assert info["server_height"] == info["blockchain_height"] > 0
+
+
+def test_close_wallet_empties_getinfo_while_getbalance_still_answers(
+    running: Daemon,
+) -> None:
+    running.result("load_wallet")
+    assert running.result("close_wallet") is True
+    assert running.result("getinfo")["wallets"] == {}
+    assert running.result("list_wallets") == []
+    assert "confirmed" in running.result("getbalance")
+
+
+def test_an_encrypted_wallet_needs_its_password(daemon: Daemon) -> None:
+    daemon.start(WALLET_PASSWORD="secret")
+    assert daemon.result("load_wallet") is False
+    assert (
+        "Incorrect password"
+        in daemon.call("load_wallet", None, "no")["error"]["message"]
+    )
+    assert daemon.result("load_wallet", None, "secret") is True
+
+
+def test_a_damaged_wallet_file_is_an_error_and_a_missing_one_is_false(
+    running: Daemon,
+) -> None:
+    file = Path(running.result("getinfo")["default_wallet"])
+    file.write_text("{")
+    assert (
+        "OSError: Cannot read wallet file"
+        in running.call("load_wallet")["error"]["message"]
+    )
+    file.unlink()
+    assert running.result("load_wallet") is False
+
+
+def test_a_kill_forgets_unsaved_addresses_and_hands_the_same_out_again(
+    running: Daemon,
+) -> None:
+    running.fault("upstream_lost")
+    running.result("load_wallet")
+    address = running.result("createnewaddress")
+    running.restart()
+    running.result("load_wallet")
+    assert address not in running.result("listaddresses")
+    assert running.result("createnewaddress") == address
+
+
+def test_rpc_stop_saves_addresses_and_removes_the_lock(running: Daemon) -> None:
+    running.fault("upstream_lost")
+    running.result("load_wallet")
+    address = running.result("createnewaddress")
+    assert running.result("stop") == "Daemon stopped"
+    assert running.ended() == 0
+    assert not (running.data_dir / "daemon").exists()
+    running.start()
+    running.result("load_wallet")
+    assert address in running.result("listaddresses")
+
+
+def test_with_an_upstream_addresses_are_saved_at_once(running: Daemon) -> None:
+    running.result("load_wallet")
+    address = running.result("createnewaddress")
+    file = Path(running.result("getinfo")["default_wallet"])
+    eventually(lambda: address in file.read_text(), within=2)
+
+
+# Start and end
+
+
+def test_sigterm_is_immediate_death_and_leaves_the_lock(running: Daemon) -> None:
+    running.signal(signal.SIGTERM)
+    assert running.ended() == -signal.SIGTERM
+    assert (running.data_dir / "daemon").exists()
+
+
+def test_a_young_stale_lock_delays_the_start_by_two_seconds(running: Daemon) -> None:
+    running.kill()
+    running.run()
+    assert 1.5 < eventually(running.listens) < 4
+
+
+def test_an_old_stale_lock_does_not_delay_the_start(running: Daemon) -> None:
+    running.kill()
+    stale = (("127.0.0.1", running.rpc_port), time.time() - 60)
+    (running.data_dir / "daemon").write_text(repr(stale))
+    running.run()
+    assert eventually(running.listens) < 1.5
+
+
+def test_a_second_daemon_on_the_same_data_ends_with_status_0(running: Daemon) -> None:
+    second = Daemon(running.data_dir, {}).run()
+    assert second.ended() == 0
+    assert running.result("ping") is True
+
+
+def test_a_taken_port_leaves_the_daemon_alive_without_rpc(daemon: Daemon) -> None:
+    with socket.create_server(("127.0.0.1", daemon.rpc_port)):
+        daemon.run()
+        eventually((daemon.data_dir / "daemon").exists)
+        assert (daemon.data_dir / "daemon").read_text() == ""
+    time.sleep(0.3)
+    assert daemon.process is not None
+    assert daemon.process.poll() is None
+    assert not daemon.listens()
+
+
+# Faults
+
+
+def test_faults_that_last_are_there_after_a_restart_and_others_are_not(
+    running: Daemon,
+) -> None:
+    for name in ("upstream_lost", "wallet_missing", "syncing", "stale_height"):
+        running.fault(name)
+    running.restart()
+    faults = running.control("GET", "/faults")
+    assert {name for name in faults if faults[name]["on"]} == {
+        *("upstream_lost", "wallet_missing", "syncing")
+    }
+    assert running.result("load_wallet") is False
+    running.control("DELETE", "/faults")
+    assert running.result("load_wallet") is True
+
+
+def test_a_lost_upstream_leaves_balance_and_sync_looking_good(running: Daemon) -> None:
+    running.result("load_wallet")
+    eventually(lambda: running.result("is_synchronized") is True)
+    height = running.result("getinfo")["blockchain_height"]
+    running.fault("upstream_lost")
+    info = running.result("getinfo")
+    assert (info["connected"], info["server_height"], info["spv_nodes"]) == (
+        False,
+        0,
+        0,
+    )
+    assert info["blockchain_height"] == height
+    assert running.result("is_synchronized") is True
+    running.restart()
+    running.result("load_wallet")
+    assert list(running.result("getinfo")["wallets"].values()) == [False]
+
+
+def test_a_mute_upstream_is_connected_without_a_height(running: Daemon) -> None:
+    running.fault("upstream_mute")
+    eventually(running.connected, within=1)
+    assert running.result("getinfo")["server_height"] == 0
+
+
+def test_a_syncing_wallet_is_not_up_to_date(running: Daemon) -> None:
+    running.fault("syncing")
+    running.result("load_wallet")
+    time.sleep(0.3)
+    assert list(running.result("getinfo")["wallets"].values()) == [False]
+    running.fault("syncing", on=False)
+    eventually(lambda: list(running.result("getinfo")["wallets"].values()) == [True])
+
+
+def test_heights_advance_and_a_stale_one_does_not(daemon: Daemon) -> None:
+    daemon.start(BLOCK_SECONDS="0.1")
+    height = daemon.result("getinfo")["server_height"]
+    eventually(lambda: daemon.result("getinfo")["server_height"] > height, within=2)
+    daemon.fault("stale_height")
+    stale = daemon.result("getinfo")["server_height"]
+    time.sleep(0.3)
+    info = daemon.result("getinfo")
+    assert info["server_height"] == info["blockchain_height"] == stale
+
+
+def test_a_network_call_without_upstream_holds_everybody(daemon: Daemon) -> None:
+    daemon.start(NETWORK_TIMEOUT="1")
+    daemon.fault("upstream_lost")
+    answers: list[Json] = []
+    caller = threading.Thread(
+        target=lambda: answers.append(daemon.call("getaddressbalance", "q"))
+    )
+    caller.start()
+    time.sleep(0.1)
+    with pytest.raises(TimeoutError):
+        daemon.call("ping", within=0.4)
+    caller.join(DEADLINE)
+    assert "timeout: Server did not answer" in answers[0]["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["network_call", "silent_client"])
+def test_a_held_server_recovers_by_itself_and_control_answers_meanwhile(
+    running: Daemon, name: str
+) -> None:
+    running.fault(name, seconds=1)
+    time.sleep(0.2)
+    with pytest.raises(TimeoutError):
+        running.call("ping", within=0.3)
+    assert running.control("GET", "/faults")[name]["on"] is True
+    assert running.result("ping") is True
+    eventually(lambda: not running.control("GET", "/faults")[name]["on"])
+
+
+def test_wrong_password_http_500_bad_body_and_slow_answers(running: Daemon) -> None:
+    running.fault("wrong_password")
+    assert running.post({}).status == 401
+    running.fault("wrong_password", on=False)
+    running.fault("http_500")
+    assert running.post({}).status == 500
+    running.fault("http_500", on=False)
+    running.fault("bad_body")
+    with pytest.raises(json.JSONDecodeError):
+        running.call("ping")
+    running.fault("bad_body", on=False)
+    running.fault("slow_answers", seconds=0.5)
+    started = time.monotonic()
+    assert running.result("ping") is True
+    assert time.monotonic() - started >= 0.5
+
+
+def test_a_stopped_process_answers_nobody_and_can_be_continued(running: Daemon) -> None:
+    running.fault("stop_process", seconds=1)
+    time.sleep(0.3)
+    with pytest.raises(TimeoutError):
+        running.call("ping", within=0.3)
+    assert running.result("ping") is True
+
+
+def test_die_leaves_the_lock_and_a_failure_status(running: Daemon) -> None:
+    running.fault("die")
+    assert running.ended() == 1
+    assert (running.data_dir / "daemon").exists()
+
+
+def test_start_faults_hold_until_they_are_taken_back(daemon: Daemon) -> None:
+    assert daemon.start().fault_command("death_at_start", "on", "0.2").returncode == 0
+    daemon.kill()
+    assert daemon.run().ended() == 1
+    assert daemon.run().ended() == 1
+    assert daemon.fault_command("death_at_start", "off").returncode == 0
+    assert daemon.fault_command("slow_start", "on", "1").returncode == 0
+    (daemon.data_dir / "daemon").unlink()
+    daemon.run()
+    assert eventually(daemon.listens) >= 1
+
+
+def test_the_fault_command_names_what_it_cannot_do(daemon: Daemon) -> None:
+    assert "upstream_lost" in daemon.fault_command("--help").stdout
+    assert daemon.fault_command("nosuch").returncode == 2
+    refused = daemon.fault_command("http_500", "on")
+    assert (refused.returncode, "does not run" in refused.stderr) == (1, True)
+
+
+# What was observed
+
+
+def test_calls_tell_order_and_whether_a_wallet_was_loaded(running: Daemon) -> None:
+    for method in ("ping", "getinfo", "load_wallet", "getbalance"):
+        running.call(method)
+    calls = running.control("GET", "/calls")["calls"]
+    assert [(call["method"], call["wallet_loaded"]) for call in calls] == [
+        ("ping", False),
+        ("getinfo", False),
+        ("load_wallet", False),
+        ("getbalance", True),
+    ]
+    assert {call["client"] for call in calls} == {"127.0.0.1"}
+
+
+def test_connections_tell_how_long_and_who_waited(running: Daemon) -> None:
+    observed_connections(running, 1)  # the fixture's own
+    running.control("DELETE", "/calls")
+    running.result("ping")
+    assert observed_connections(running, 1)["max_simultaneous_connections"] == 1
+    running.control("DELETE", "/calls")
+    silent = socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE)
+    with silent, pytest.raises(TimeoutError):
+        running.call("ping", within=0.4)
+    observed = observed_connections(running, 2)
+    assert observed["max_simultaneous_connections"] == 2
+    assert observed["connections"][0]["seconds"] >= 0.4
+    assert observed["connections"][0]["waiting"] == 1
+
+
+def observed_connections(daemon: Daemon, number: int) -> Json:
+    """A connection is noted when it ends, which is just after its answer."""
+    eventually(lambda: len(daemon.control("GET", "/calls")["connections"]) == number)
+    return daemon.control("GET", "/calls")

@@ -1,0 +1,28 @@
+#!/bin/sh
+# RPC_PASSWORD   password of user bchrpc
+# SHAPE=pid1     the daemon is PID 1 (or the only child of an init)
+# SHAPE=wrapper  the daemon is a child of this script, which stays when the daemon dies
+set -eu
+
+offline() { electrum --regtest -D /data --offline "$@" >/dev/null; }
+
+if [ ! -f /data/regtest/wallets/default_wallet ]; then
+  offline setconfig rpchost 0.0.0.0
+  offline setconfig rpcport 7777
+  offline setconfig rpcuser bchrpc
+  offline setconfig rpcpassword "$RPC_PASSWORD"
+  offline create
+fi
+
+case "${SHAPE:-pid1}" in
+  pid1) exec electrum --regtest -D /data daemon ;;
+  wrapper) ;;
+  *) echo "SHAPE must be pid1 or wrapper" >&2; exit 2 ;;
+esac
+
+trap 'exit 143' TERM INT
+electrum --regtest -D /data daemon &
+while :; do
+  sleep 3600 &
+  wait $!
+done
