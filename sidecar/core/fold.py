@@ -199,7 +199,8 @@ def _looked(state: State, event: ProcessesSeen) -> Folded:
         return _same(state)
     if instance.container.run != event.run or not instance.health.failures:
         return _same(state)
-    health = replace(instance.health, frozen=bool(event.stopped))
+    frozen = replace(instance.health, frozen=bool(event.stopped))
+    health = settle(frozen, state.target_of(instance), event.at.mono)
     return _one(state, replace(instance, health=health))
 
 
@@ -247,7 +248,13 @@ def _remedy_begins(state: State, instance: Instance, event: Decided) -> Instance
     lane = instance.lane
     if decision.trigger in {Trigger.FAILURE, Trigger.DEPENDENCY}:
         lane = budget.spend(lane, event.at.mono)
-    return replace(instance, remedy=remedy, lane=lane, must_restart=False)
+    return replace(
+        instance,
+        remedy=remedy,
+        lane=lane,
+        must_restart=False,
+        treated=decision.run,
+    )
 
 
 def _plan_moves(state: State, event: Decided) -> State:
@@ -336,7 +343,7 @@ def _wallet_called(state: State, instance: Instance, event: RemedyActed) -> Fold
         lane = replace(budget.refund(lane), not_before=event.at.mono + 1.0)
     else:
         lane = budget.failed(lane, settings, instance.id, event.at.mono)
-    called = replace(instance, loading=None, load_lane=lane)
+    called = replace(instance, loading=None, load_lane=lane, called_mono=event.at.mono)
     if decision is None or event.result is not ActResult.DONE or called.remedy:
         return _one(state, called)
     remedy = Remedy(
@@ -539,10 +546,11 @@ def _name_state(state: State, who: InstanceId, at: Moment) -> Folded:
     instance = state.instances[who]
     target = state.target_of(instance)
     new = judge(instance, target, at)
-    if (new.state, new.cause) == (instance.state, instance.cause):
-        if new.reason == instance.reason:
-            return _same(state)
-        return _same(_put(state, replace(instance, reason=new.reason)))
+    if new == (instance.state, instance.cause, instance.reason):
+        return _same(state)
+    if new.state is instance.state and new.cause in {instance.cause, None}:
+        noted = replace(instance, cause=new.cause, reason=new.reason)
+        return _same(_put(state, noted))
     changed = replace(
         instance,
         state=new.state,

@@ -138,7 +138,7 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
         warned = health.last is not None and bool(health.last.warnings)
         state = TargetState.DEGRADED if warned else TargetState.HEALTHY
         return Judgement(state, None, reason if warned else "")
-    if in_start_period(instance, target, at.mono):
+    if at.mono - instance.run_mono < target.cadence.start_period_s:
         return Judgement(TargetState.STARTING, cause, reason)
     return Judgement(TargetState.UNKNOWN, cause, reason)
 

@@ -245,12 +245,19 @@ def _wallet(instance: Instance, target: Target) -> Wish | None:
     wallet = target.wallet
     if wallet is None or not wallet.load_wallet or instance.loading is not None:
         return None
-    if not run.is_running(instance):
+    if not run.is_running(instance) or not _seen_since_called(instance):
         return None
     if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
         return None
     why = "the daemon answers but has no wallet loaded"
     return Wish(Action.LOAD_WALLET, Trigger.FAILURE, Cause.WALLET_NOT_LOADED, why)
+
+
+def _seen_since_called(instance: Instance) -> bool:
+    health = instance.health
+    if health.last_at is None:
+        return False
+    return health.last_at.mono - health.last_seconds >= instance.called_mono
 
 
 def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:

@@ -51,6 +51,8 @@ def _who_stopped(instance: Instance, container: Container) -> StopSeen:
     killed = instance.kill_seen
     if killed is not None and killed >= container.started_at:
         return StopSeen.SEEN
+    if instance.treated == container.run:
+        return StopSeen.NONE
     crashed = container.oom_killed or container.exit_code not in _AMBIGUOUS_EXITS
     return StopSeen.NONE if crashed else StopSeen.ASSUMED
 

@@ -87,6 +87,8 @@ class Instance:
     remedy: Remedy | None = None
     loading: Decision | None = None
     """A ``load_wallet`` call under way, possibly within a restart's verification."""
+    called_mono: float = 0.0
+    """When the last ``load_wallet`` call ended."""
     settling: Settling | None = None
     must_restart: bool = False
     """A dependent with ``after_root: always`` whose root has just recovered."""
@@ -96,6 +98,8 @@ class Instance:
     """The run whose processes were last asked for."""
     incident: str | None = None
     last_decision: Decision | None = None
+    treated: RunId | None = None
+    """The run that our last start or restart was meant to end."""
     restarted: Moment | None = None
     restarts_total: int = 0
 

@@ -122,7 +122,7 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class RestartSettings:
-    """Bounds of the remedy; see docs/behaviour.md for how the lanes follow."""
+    """Bounds of the remedy; see docs/behaviour.md for what follows."""
 
     enabled: bool = True
     budget: int = 3

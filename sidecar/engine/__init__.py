@@ -1,1 +1,6 @@
-"""The only importer of the docker SDK: calls in worker threads, with deadlines."""
+"""The container engine. The only importer of the docker SDK, whose types stop here.
+
+``EngineLink.from_environ`` makes the connection, which by itself can neither
+name a container nor act; ``find_own_container`` tells through it which stack is
+ours; ``DockerEngine(link, stack)`` is the engine limited to that stack.
+"""

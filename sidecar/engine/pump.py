@@ -1,7 +1,7 @@
 """Engine -> events of the loop: the stream for speed, the full list for truth."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from loguru import logger
 
@@ -31,16 +31,25 @@ RETRY_S = 2.0
 GATHER_S = 0.1
 """Engine events come in flocks: one listing serves a flock."""
 
-TargetsOf = Callable[[tuple[Container, ...]], tuple[Target, ...]]
+TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
 """The targets in force, given the containers that there are (labels add some)."""
 
 
 class Pump:
-    """Lists and listens, and posts what it learns."""
+    """Lists and listens, and posts what it learns.
+
+    ``own_id`` is the container that we run in ourselves: nobody's target.
+    """
 
     def __init__(
-        self, engine: Engine, clock: Clock, post: Post, targets_of: TargetsOf
+        self,
+        engine: Engine,
+        clock: Clock,
+        post: Post,
+        targets_of: TargetsOf,
+        own_id: str = "",
     ) -> None:
+        self._own_id = own_id
         self._engine = engine
         self._clock = clock
         self._post = post
@@ -74,11 +83,12 @@ class Pump:
     async def _list(self) -> bool:
         self._wanted.clear()
         try:
-            containers = await self._engine.containers()
+            everyone = await self._engine.containers()
         except EngineError as error:
             self._note_listing(ok=False, reason=str(error))
             return False
-        targets = self._targets_of(containers)
+        containers = tuple(c for c in everyone if c.id != self._own_id)
+        targets = await self._targets_of(containers)
         roster = assign(targets, containers)
         self._whose = {container.id: who for who, container in roster}
         self._note_listing(ok=True, reason="")

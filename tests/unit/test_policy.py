@@ -425,7 +425,9 @@ def test_the_engines_own_policy_is_given_its_time_first():
     assert world.acts() == [(ROOT, Action.START)]
 
 
-@pytest.mark.parametrize("kinds", [(NoticeKind.KILL,), (NoticeKind.KILL, NoticeKind.STOP)])
+@pytest.mark.parametrize(
+    "kinds", [(NoticeKind.KILL,), (NoticeKind.KILL, NoticeKind.STOP)]
+)
 def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]):
     world = calm()
     world.notice(ROOT, NoticeKind.KILL)
@@ -445,7 +447,9 @@ def test_a_start_picks_it_up_again():
     world.notice(ROOT, NoticeKind.KILL)
     world.exits(ROOT, 137)
     world.wait(10.0)
-    world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall)
+    world.notice(
+        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+    )
     world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, RESTART)]
@@ -814,3 +818,16 @@ def test_an_operators_restart_of_a_target_that_is_just_starting_waits_for_now():
     assert held.guard is Guard.STARTING
     (done,) = world.send(RestartAsked(world.now, ROOT, now=True))
     assert done.action is RESTART
+
+
+def test_what_a_failed_restart_of_ours_left_stopped_is_started():
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    who = world.instance(ROOT).id
+    world.containers[who] = replace(
+        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    )
+    world.relist()
+    world.wait(30.0)
+    assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]

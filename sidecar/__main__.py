@@ -1,0 +1,96 @@
+"""``sidecar`` and ``python -m sidecar``.
+
+``run`` begins without the command line's libraries: they would stay in memory
+for as long as it watches.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sidecar.cli.local import CheckRow
+    from sidecar.config.settings import Settings
+
+
+def main() -> int:
+    """The command line, from ``sys.argv``; the exit status."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["run"] and _is_plain(arguments[1:]):
+        from sidecar import app
+
+        return app.run(Path(arguments[2]) if arguments[2:] else None)
+    from sidecar.cli.main import main as command_line
+
+    return command_line(arguments, Here())
+
+
+def _is_plain(rest: list[str]) -> bool:
+    return not rest or (len(rest) == 2 and rest[0] == "--config")  # noqa: PLR2004
+
+
+class Here:
+    """sidecar.cli.local.Local: what is done in this process."""
+
+    def run(self, file: Path | None) -> int:
+        """Watch, until asked to stop; the exit status."""
+        from sidecar import app
+
+        return app.run(file)
+
+    def check(self, file: Path | None, target: str | None) -> "Sequence[CheckRow]":
+        """Probe every instance, or those of one target, once. CannotTell."""
+        from sidecar import app
+        from sidecar.cli.local import CannotTell, CheckRow
+        from sidecar.core.ports import EngineError
+        from sidecar.engine.address import BadEngineAddress
+
+        try:
+            probed = app.check_once(_settings(file), target)
+        except (app.NoStack, BadEngineAddress, EngineError) as error:
+            raise CannotTell(str(error)) from error
+        if not probed:
+            raise CannotTell(f"no target is called {target}" if target else "no target")
+        return [
+            CheckRow(
+                p.name, p.outcome.verdict, p.outcome.cause, p.outcome.reason, p.seconds
+            )
+            for p in probed
+        ]
+
+    def config_warnings(self, file: Path | None) -> Sequence[str]:
+        """Read the configuration; what is allowed and yet worth a second look."""
+        return _settings(file).warnings
+
+    def config_shown(self, file: Path | None) -> str:
+        """The settings in force, secrets masked."""
+        import yaml
+
+        from sidecar.config.show import show
+
+        return yaml.safe_dump(show(_settings(file)), sort_keys=False).rstrip()
+
+    def config_schema(self) -> str:
+        """The JSON Schema of the file."""
+        import json
+
+        from sidecar.config.show import schema
+
+        return json.dumps(schema(), indent=2)
+
+
+def _settings(file: Path | None) -> "Settings":
+    from sidecar.cli.local import CannotTell
+    from sidecar.config.fault import ConfigFaults
+    from sidecar.config.load import load
+
+    try:
+        return load(os.environ, file)
+    except ConfigFaults as faults:
+        raise CannotTell(str(faults)) from faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,343 @@
+"""The composition root: the only file that sees everything. Wired by hand."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from loguru import logger
+from prometheus_client import CollectorRegistry
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from sidecar import __version__
+from sidecar.clock import SystemClock
+from sidecar.config.duration import seconds
+from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.labels import targets_in_force
+from sidecar.config.load import load
+from sidecar.config.settings import Settings
+from sidecar.core.container import Container, Status
+from sidecar.core.event import Event
+from sidecar.core.outcome import Cause, Outcome, failure
+from sidecar.core.ports import Component, EngineError, PlannedTime
+from sidecar.core.roster import assign
+from sidecar.core.target import Target
+from sidecar.engine.address import BadEngineAddress
+from sidecar.engine.docker import DockerEngine
+from sidecar.engine.link import EngineLink
+from sidecar.engine.pump import Pump
+from sidecar.engine.whoami import OwnContainer, find_own_container
+from sidecar.probes.combined import probe_all
+from sidecar.probes.pace import Pacer
+from sidecar.probes.prober import AllProbes
+from sidecar.records.feed import RecentFeed
+from sidecar.records.memory import MemoryStore
+from sidecar.remedies.executor import Executor
+from sidecar.schedule.planner import Planner
+from sidecar.telemetry.log import LogFormat, configure
+from sidecar.telemetry.mask import Mask
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.narrator import Narrator
+from sidecar.watchdog import Watchdog
+from sidecar.web.desk import Desk
+from sidecar.web.server import WebServer
+
+DONE = 0
+FAILED = 1
+BAD_CONFIGURATION = 2
+
+STALLED_S = 10.0
+"""A loop that did not turn for that long is not alive."""
+
+DRAIN_S = 10.0
+
+
+class NoStack(Exception):
+    """It is not known in which compose project to act."""
+
+
+class App:
+    """One sidecar, from its settings to its parts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: DockerEngine,
+        stack: str,
+        own_id: str,
+        metrics: "MetricsRoom",
+        mask: Mask,
+    ) -> None:
+        clock = SystemClock()
+        self._settings = settings
+        self._clock = clock
+        self._engine = engine
+        self._metrics = metrics.metrics
+        self._faults: tuple[Fault, ...] = ()
+        self._feed = RecentFeed()
+        self._planner = Planner(clock, self.post)
+        metrics.planned = lambda: self._planner.upcoming(1)
+        self._prober = AllProbes(engine, clock)
+        self._pacer = Pacer(self._prober, self.post, clock, self._metrics.loop_lag)
+        self._executor = Executor(
+            engine, self._prober.wallet_control, self.post, clock, mask=mask
+        )
+        self._watchdog = Watchdog(
+            mode=settings.mode,
+            clock=clock,
+            store=MemoryStore(),
+            tellers=(self._metrics, Narrator(), self._feed),
+            probing=self._pacer,
+            remedies=self._executor,
+        )
+        self._pump = Pump(engine, clock, self.post, self._targets_of, own_id)
+        self._web = WebServer(
+            self._desk(stack), settings.listen_host, settings.listen_port
+        )
+
+    def post(self, event: Event) -> None:
+        """Into the loop's queue."""
+        self._watchdog.post(event)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until ``stop`` is set; OSError where the address is taken."""
+        await self._web.start()
+        self._metrics.config_loaded(self._clock.now().wall)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._watchdog.run()),
+                    tasks.create_task(self._pump.run()),
+                    tasks.create_task(self._planner.run()),
+                ]
+                await stop.wait()
+                logger.info("asked to stop: finishing what is under way")
+                await self._executor.drain(DRAIN_S)
+                for task in running:
+                    task.cancel()
+        finally:
+            await self._pacer.close()
+            await self._web.stop()
+            await self._prober.close()
+            await self._engine.close()
+
+    async def _targets_of(
+        self, containers: tuple[Container, ...]
+    ) -> tuple[Target, ...]:
+        """What is to be watched now; a bad label is said when it is first seen."""
+        targets, faults = await asyncio.to_thread(
+            targets_in_force, self._settings, containers
+        )
+        for fault in faults:
+            if fault not in self._faults:
+                logger.error("a label is not understood and left out: {}", fault.line)
+        self._faults = faults
+        self._planner.set_targets(targets)
+        services = [container.service for container in containers]
+        several = {name for name in services if services.count(name) > 1}
+        self._prober.set_replicated(frozenset(several))
+        return targets
+
+    def _desk(self, stack: str) -> Desk:
+        return Desk(
+            version=__version__,
+            stack=stack,
+            clock=self._clock,
+            state=lambda: self._watchdog.state,
+            ask=self._watchdog.ask,
+            liveness=self._liveness,
+            components=self._components,
+            feed=self._feed,
+            schedule=self._planner,
+            metrics_text=self._metrics_text,
+            evidence=self._evidence,
+            seconds=seconds,
+            token=self._settings.api_token,
+        )
+
+    async def _metrics_text(self, accept: str) -> tuple[bytes, str]:
+        connected = {c.name: c.ok for c in self._pump.components()}
+        self._metrics.event_stream(connected=connected["event_stream"])
+        return await self._metrics.text(accept)
+
+    def _evidence(self, name: str) -> object | None:
+        for instance in self._watchdog.state.instances.values():
+            if instance.name == name:
+                return self._executor.evidence_of(instance.id)
+        return None
+
+    def _liveness(self) -> Component:
+        now = self._clock.now()
+        late = now.mono - self._watchdog.turned_mono
+        reason = f"no turn for {late:.0f} s" if late > STALLED_S else ""
+        return Component("loop", not reason, reason, now.wall - late)
+
+    def _components(self) -> tuple[Component, ...]:
+        now = self._clock.now()
+        overdue = self._pacer.overdue(now.mono)
+        reason = f"{overdue} probes are overdue" if overdue else ""
+        probes = Component("probes", not overdue, reason, now.wall)
+        labels = "; ".join(fault.line for fault in self._faults)
+        read = Component("labels", not self._faults, labels, now.wall)
+        return (*self._pump.components(), self._liveness(), probes, read)
+
+
+class MetricsRoom:
+    """The metrics exist before the planner whose times they show."""
+
+    def __init__(self) -> None:
+        self.planned: Callable[[], tuple[PlannedTime, ...]] = tuple
+        self.metrics = Metrics(CollectorRegistry(), __version__, self._planned)
+
+    def _planned(self) -> tuple[PlannedTime, ...]:
+        return self.planned()
+
+
+def run(file: Path | None) -> int:
+    """``sidecar run``: watch until SIGTERM or SIGINT; the exit status."""
+    try:
+        settings = load(os.environ, file)
+    except ConfigFaults as faults:
+        sys.stderr.write(f"{faults}\n")
+        return BAD_CONFIGURATION
+    mask = Mask(settings.secrets)
+    configure(settings.log_level, _log_format(settings), mask)
+    for warning in settings.warnings:
+        logger.warning("{}", warning)
+    try:
+        asyncio.run(_serve(settings, mask))
+    except (NoStack, BadEngineAddress) as error:
+        logger.error("{}", error)
+        return BAD_CONFIGURATION
+    except OSError as error:
+        logger.error(
+            "cannot listen on {}:{}: {}",
+            settings.listen_host,
+            settings.listen_port,
+            error.strerror or error,
+        )
+        return FAILED
+    return DONE
+
+
+def _log_format(settings: Settings) -> LogFormat:
+    if settings.log_format is not None:
+        return LogFormat(settings.log_format)
+    return LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
+
+
+async def _serve(settings: Settings, mask: Mask) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics = MetricsRoom()
+    link = EngineLink.from_environ(
+        os.environ, on_request=metrics.metrics.engine_request
+    )
+    own = await _who_we_are(link, settings)
+    try:
+        stack = _stack_of(settings, own)
+    except NoStack:
+        await link.close()
+        raise
+    logger.info(
+        "sidecar {} watches the stack {} in mode {}",
+        __version__,
+        stack,
+        settings.mode,
+    )
+    own_id = own.id if own is not None else ""
+    engine = DockerEngine(link, stack)
+    await App(settings, engine, stack, own_id, metrics, mask).run(stop)
+
+
+def _stack_of(settings: Settings, own: OwnContainer | None) -> str:
+    stack = settings.stack or (own.stack if own is not None else "")
+    if not stack:
+        raise NoStack(
+            "no stack to act in: this is not a container of a compose project; "
+            "set SIDECAR_STACK to the name of the project to watch"
+        )
+    return stack
+
+
+async def _who_we_are(link: EngineLink, settings: Settings) -> OwnContainer | None:
+    """Ask until the engine answers, unless the settings name the stack."""
+    attempts = AsyncRetrying(
+        retry=retry_if_exception_type(EngineError),
+        wait=wait_random_exponential(multiplier=0.5, max=10.0),
+        reraise=True,
+    )
+    async for attempt in attempts:
+        with attempt:
+            try:
+                return await find_own_container(link, os.environ)
+            except EngineError as error:
+                if settings.stack is not None:
+                    return None
+                logger.warning("the engine does not say who we are yet: {}", error)
+                raise
+    return None
+
+
+class Probed(NamedTuple):
+    """One probe of one instance, carried out without a running sidecar."""
+
+    name: str
+    outcome: Outcome
+    seconds: float
+
+
+def check_once(settings: Settings, only: str | None) -> tuple[Probed, ...]:
+    """Probe every instance once, or those of the target ``only``.
+
+    NoStack, BadEngineAddress, EngineError: it cannot be told.
+    """
+    return asyncio.run(_check(settings, only))
+
+
+async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
+    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None)
+    own = await find_own_container(link, os.environ)
+    engine = DockerEngine(link, _stack_of(settings, own))
+    prober = AllProbes(engine, SystemClock())
+    try:
+        everyone = await engine.containers()
+        others = tuple(c for c in everyone if own is None or c.id != own.id)
+        targets, _ = await asyncio.to_thread(targets_in_force, settings, others)
+        wanted = tuple(t for t in targets if only in {None, t.name})
+        return tuple(await asyncio.gather(*_checks(prober, wanted, others)))
+    finally:
+        await prober.close()
+        await engine.close()
+
+
+def _checks(
+    prober: AllProbes, targets: tuple[Target, ...], containers: tuple[Container, ...]
+) -> Iterator[Awaitable[Probed]]:
+    roster = assign(targets, containers)
+    for target in targets:
+        found = [(i, c) for i, c in roster if i.target == target.name]
+        if not found:
+            yield _probed(prober, target, target.name, None)
+        for instance, container in found:
+            alone = len(found) == 1
+            name = target.name if alone else f"{target.name}-{instance.number}"
+            yield _probed(prober, target, name, container)
+
+
+async def _probed(
+    prober: AllProbes, target: Target, name: str, container: Container | None
+) -> Probed:
+    if container is None:
+        return Probed(name, failure(Cause.MISSING, "there is no container for it"), 0.0)
+    if container.status is not Status.RUNNING:
+        stopped = failure(Cause.NOT_RUNNING, f"its container is {container.status}")
+        return Probed(name, stopped, 0.0)
+    began = asyncio.get_running_loop().time()
+    outcome = await probe_all(prober, target.probes, container)
+    return Probed(name, outcome, asyncio.get_running_loop().time() - began)

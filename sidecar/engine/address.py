@@ -1,0 +1,58 @@
+"""Where the engine is: DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from docker.errors import DockerException, TLSParameterError
+from docker.tls import TLSConfig
+from docker.utils import kwargs_from_env, parse_host
+
+_LOCAL = "unix:///var/run/docker.sock"
+_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+
+
+class BadEngineAddress(ValueError):
+    """The environment names no engine that can be spoken to; says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The engine's URL and, where it asks for it, TLS."""
+
+    url: str
+    tls: TLSConfig | None = None
+
+
+def address_from(environ: Mapping[str, str]) -> Address:
+    """The address that the environment names. BadEngineAddress."""
+    host = environ.get("DOCKER_HOST") or _LOCAL
+    if not host.startswith(_SCHEMES):
+        raise _bad_host(host, "the scheme is not known")
+    tls = _tls_from(environ)
+    try:
+        parse_host(host, tls=tls is not None)
+    except (DockerException, ValueError) as error:
+        raise _bad_host(host, str(error)) from error
+    return Address(host, tls)
+
+
+def _bad_host(host: str, why: str) -> BadEngineAddress:
+    return BadEngineAddress(
+        f"DOCKER_HOST: found {host!r} ({why}); allowed: unix:///path, "
+        "tcp://host:port, http://host:port, https://host:port - name the engine's "
+        "socket or a socket proxy"
+    )
+
+
+def _tls_from(environ: Mapping[str, str]) -> TLSConfig | None:
+    named = ("DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+    # The SDK falls back to the process's environment when it is given nothing.
+    given = {"DOCKER_HOST": _LOCAL} | {k: environ[k] for k in named if k in environ}
+    try:
+        return kwargs_from_env(given).get("tls")
+    except TLSParameterError as error:
+        raise BadEngineAddress(
+            f"DOCKER_CERT_PATH: found {given.get('DOCKER_CERT_PATH', '')!r} ({error}); "
+            "allowed: a directory with ca.pem, cert.pem and key.pem - mount it, or "
+            "leave DOCKER_TLS_VERIFY and DOCKER_CERT_PATH unset"
+        ) from error

@@ -1,0 +1,73 @@
+"""The SDK's client, made to keep deadlines."""
+
+import threading
+import time
+from typing import Any
+
+import docker
+import requests
+from docker.utils.utils import version_lt
+
+from sidecar.core.ports import EngineRefused
+from sidecar.engine.address import Address
+
+OLDEST_API = "1.41"
+"""Docker 20.10."""
+CONNECT_S = 3.0
+_SHORTEST_S = 0.05
+
+
+class Client(docker.APIClient):
+    """An APIClient whose requests end by the deadline of the thread they run in."""
+
+    def __init__(self, address: Address, api_version: str) -> None:
+        super().__init__(
+            address.url, version=api_version, tls=address.tls or False, max_pool_size=4
+        )
+        # Else HTTP_PROXY would come between us and the engine, REQUESTS_CA_BUNDLE
+        # would replace its own CA, and every request would read ~/.netrc.
+        self.trust_env = False
+        self._thread = threading.local()
+
+    def keep(self, until: float) -> None:
+        """Give this thread's next requests until then (monotonic seconds)."""
+        self._thread.until = until
+
+    def left(self) -> float:
+        """Seconds that this thread's requests still have."""
+        until: float = self._thread.until
+        return until - time.monotonic()
+
+    def send(  # type: ignore[explicit-override]  # typing.override is of Python 3.12
+        self,
+        request: requests.PreparedRequest,
+        **kwargs: Any,  # noqa: ANN401 - requests' own
+    ) -> requests.Response:
+        """Send one request, unless the deadline has passed."""
+        left = self.left()
+        if left <= 0.0:
+            raise requests.ConnectTimeout("the deadline passed before it was sent")
+        kwargs["timeout"] = (min(CONNECT_S, left), max(left, _SHORTEST_S))
+        return super().send(request, **kwargs)
+
+    def url_of(self, path: str) -> str:
+        """The URL of an API path, in the version agreed on."""
+        return f"{self.base_url}/v{self.api_version}{path}"
+
+
+def open_client(address: Address, until: float) -> Client:
+    """A client that speaks the engine's own API version. EngineRefused: too old."""
+    asking = Client(address, OLDEST_API)
+    asking.keep(until)
+    try:
+        version = str(asking.version(api_version=False)["ApiVersion"])
+    finally:
+        asking.close()
+    if version_lt(version, OLDEST_API):
+        raise EngineRefused(
+            f"the engine speaks API {version}; {OLDEST_API} (Docker 20.10) or newer "
+            "is needed - upgrade the engine"
+        )
+    client = Client(address, version)
+    client.keep(until)
+    return client

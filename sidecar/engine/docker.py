@@ -1,0 +1,171 @@
+"""The Docker engine, limited to one stack."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from sidecar.core.breaker import BreakerState
+from sidecar.core.container import Container, Process
+from sidecar.core.ports import (
+    Connected,
+    Disconnected,
+    EngineRefused,
+    ExecResult,
+    Notice,
+)
+from sidecar.engine import calls, translate
+from sidecar.engine.link import EngineLink
+from sidecar.engine.stream import EventStream
+
+_ANSWER_S = 10.0
+_LIST_S = 30.0
+_REMEMBERED = 4096
+
+
+class DockerEngine:
+    """Implements core.ports.Engine; closes the link that it is given.
+
+    Whatever a container is called or labelled: one that does not belong to
+    ``stack`` is refused before anything is sent about it, but for the question
+    whose it is. ``answer_margin_s`` is how long the engine may take to answer a
+    start, or a restart beyond its stop timeout. ``replay_s``: how far back the
+    first connection of ``events`` looks, so that an operator's stop shortly
+    before our own start is known.
+    """
+
+    def __init__(
+        self,
+        link: EngineLink,
+        stack: str,
+        *,
+        answer_margin_s: float = 15.0,
+        replay_s: float = 600.0,
+    ) -> None:
+        if not stack:
+            raise ValueError("a stack must be named: an empty name is everyone's")
+        self._link = link
+        self._stack = stack
+        self._answer_margin_s = answer_margin_s
+        self._replay_s = replay_s
+        self._ours: dict[str, translate.Known] = {}
+        self._streams: set[EventStream] = set()
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Whether calls are let through at present."""
+        return self._link.breaker_state
+
+    async def containers(self) -> tuple[Container, ...]:
+        """All containers of the stack, running or not."""
+        stack = self._stack
+        return await self._link.ask(
+            "list", lambda client: calls.containers(client, stack), _LIST_S
+        )
+
+    async def inspect(self, container_id: str) -> Container:
+        """One container of the stack."""
+        seen = await self._link.ask(
+            "inspect", lambda client: calls.inspect(client, container_id), _ANSWER_S
+        )
+        self._refuse_foreign(seen.id, seen.stack)
+        return seen
+
+    async def start(self, container_id: str) -> None:
+        """Start a container; one that runs already is left as it is."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "start", lambda client: client.start(own.id), self._answer_margin_s
+        )
+
+    async def restart(self, container_id: str, stop_timeout_s: float) -> None:
+        """Stop (SIGKILL after ``stop_timeout_s``, in whole seconds) and start."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "restart",
+            lambda client: calls.restart(client, own.id, stop_timeout_s),
+            stop_timeout_s + self._answer_margin_s,
+        )
+
+    async def logs(self, container_id: str, lines: int) -> str:
+        """The last lines with time stamps, 64 kB at most."""
+        own = await self._own(container_id)
+        return await self._link.ask(
+            "logs", lambda client: calls.log_tail(client, own, lines), _ANSWER_S
+        )
+
+    async def processes(self, container_id: str) -> tuple[Process, ...]:
+        """What runs in the container, with the process ids of the engine's host."""
+        own = await self._own(container_id)
+        return await self._link.ask(
+            "top", lambda client: calls.processes(client, own.id), _ANSWER_S
+        )
+
+    async def stats(self, container_id: str) -> dict[str, float]:
+        """memory_bytes, memory_limit_bytes, pids, cpu_seconds; what is known."""
+        own = await self._own(container_id)
+        return await self._link.ask(
+            "stats", lambda client: calls.stats(client, own.id), _ANSWER_S
+        )
+
+    async def execute(
+        self, container_id: str, command: tuple[str, ...], timeout_s: float
+    ) -> ExecResult:
+        """Run a command in the container; its last 4 kB of output are kept.
+
+        CommandTimeout: it was started and goes on, for the engine cannot end it.
+        """
+        own = await self._own(container_id)
+        return await self._link.act(
+            "exec",
+            lambda client: calls.run_command(client, own.id, command),
+            timeout_s,
+        )
+
+    async def events(
+        self,
+    ) -> AsyncGenerator[Notice | Connected | Disconnected, None]:
+        """Engine events of the stack, reconnecting until closed.
+
+        A short gap is replayed, nothing is told twice, and of a flood the oldest
+        is dropped for a further Connected: list again after each Connected.
+        """
+        stream = EventStream(self._link, self._stack, replay_s=self._replay_s)
+        self._streams.add(stream)
+        try:
+            async with aclosing(stream.items()) as items:
+                async for item in items:
+                    yield item
+        finally:
+            self._streams.discard(stream)
+
+    async def close(self) -> None:
+        """End the event stream and the link; takes 2 s at most."""
+        for stream in tuple(self._streams):
+            stream.close()
+        await self._link.close()
+
+    async def _own(self, container_id: str) -> translate.Known:
+        """What is known of a container of the stack; EngineRefused: of another."""
+        known = self._ours.get(container_id)
+        if known is None:
+            known = await self._link.ask(
+                "inspect",
+                lambda client: calls.identify(client, container_id),
+                _ANSWER_S,
+            )
+            self._refuse_foreign(known.id, known.stack)
+            self._remember(known)
+        return known
+
+    def _remember(self, known: translate.Known) -> None:
+        """By the full id alone: a name can pass to another container."""
+        if len(self._ours) >= _REMEMBERED:
+            self._ours.clear()
+        self._ours[known.id] = known
+
+    def _refuse_foreign(self, container_id: str, stack: str) -> None:
+        if stack != self._stack:
+            whose = f"to the stack {stack!r}" if stack else "to no stack"
+            raise EngineRefused(
+                f"container {container_id[:12]} belongs {whose}, not to "
+                f"{self._stack!r}: it is not touched"
+            )

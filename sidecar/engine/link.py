@@ -1,0 +1,252 @@
+"""The connection to the engine: threads, deadlines, retries, circuit breaker.
+
+The SDK blocks, so each call runs in a thread; a thread cannot be cancelled, so
+the requests in it end by the same deadline. The threads are daemons, which an
+executor's are not: a restart under way must not hold up our own exit.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, TypeVar
+
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from sidecar.core.breaker import Breaker, BreakerState
+from sidecar.core.ports import (
+    ContainerGone,
+    EngineError,
+    EngineTimeout,
+    EngineUnreachable,
+)
+from sidecar.engine.address import Address, address_from
+from sidecar.engine.client import Client, open_client
+from sidecar.engine.errors import (
+    TRANSLATED,
+    ConnectionBroke,
+    CouldNotConnect,
+    engine_error,
+)
+
+T = TypeVar("T")
+OnRequest = Callable[[str, str, float], None]
+"""Told of each request on the loop's thread: operation, outcome (ok, unreachable,
+timeout, refused, gone), seconds."""
+
+CALLS_AT_ONCE = 8
+_BREAKER = Breaker()
+_ATTEMPTS = 3
+_GRACE_S = 0.5
+_CLOSE_S = 1.5
+
+
+class EngineLink:
+    """Carries calls to the engine; knows neither stacks nor containers.
+
+    Every call raises EngineError's children and nothing else.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        on_request: OnRequest,
+        breaker: Breaker = _BREAKER,
+    ) -> None:
+        self._address = address
+        self._on_request = on_request
+        self._breaker = breaker
+        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._running: set[asyncio.Future[Any]] = set()
+        self._client: Client | None = None
+
+    @classmethod
+    def from_environ(
+        cls, environ: Mapping[str, str], *, on_request: OnRequest
+    ) -> "EngineLink":
+        """The engine that DOCKER_HOST and its kin name. BadEngineAddress.
+
+        Nothing is sent yet, but the certificates are looked for on disk: call it
+        before the loop runs.
+        """
+        return cls(address_from(environ), on_request)
+
+    @property
+    def breaker_state(self) -> BreakerState:
+        """Whether calls are let through at present."""
+        return self._breaker.state(time.monotonic())
+
+    async def ask(
+        self, operation: str, call: Callable[[Client], T], deadline_s: float
+    ) -> T:
+        """Carry out a call that changes nothing; broken connections are retried."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type((CouldNotConnect, ConnectionBroke)),
+            wait=wait_random_exponential(multiplier=0.1, max=1.0),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_before_delay(deadline_s),
+            reraise=True,
+        )
+        until = time.monotonic() + deadline_s
+        asked = partial(retrying, self._attempt, call, until)
+        return await self._measured(operation, asked, EngineError)
+
+    async def act(
+        self, operation: str, call: Callable[[Client], T], deadline_s: float
+    ) -> T:
+        """Carry out a call that changes something, or takes as long as it takes.
+
+        It is sent once. EngineTimeout: whether it was done is unknown.
+        """
+        until = time.monotonic() + deadline_s
+        acted = partial(self._attempt, call, until)
+        # A container that is slow to stop does not speak against the engine.
+        return await self._measured(operation, acted, EngineUnreachable)
+
+    async def connect(
+        self, operation: str, call: Callable[[Client], T], deadline_s: float
+    ) -> T:
+        """Try, whatever the circuit breaker says; success closes it."""
+        until = time.monotonic() + deadline_s
+        reached = await self._reported(operation, partial(self._attempt, call, until))
+        self._breaker = self._breaker.succeeded()
+        return reached
+
+    def spawn(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Run blocking work in a thread of its own, which ends with the process."""
+        ended: Future[T] = Future()
+        ended.set_running_or_notify_cancel()
+        future = asyncio.wrap_future(ended)
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+        threading.Thread(
+            target=_carry_out, args=(work, ended), name="engine", daemon=True
+        ).start()
+        return future
+
+    def report(self, operation: str, outcome: str, seconds: float) -> None:
+        """Tell whoever counts requests."""
+        self._on_request(operation, outcome, seconds)
+
+    async def close(self) -> None:
+        """Wait up to 1.5 s for the threads; what still runs then is abandoned."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=_CLOSE_S)
+        for future in tuple(self._running):
+            future.cancel()
+        if self._client is not None:
+            self._client.close()
+
+    async def _measured(
+        self,
+        operation: str,
+        run: Callable[[], Awaitable[T]],
+        speaks_against_engine: type[EngineError],
+    ) -> T:
+        self._admit(operation)
+        try:
+            result = await self._reported(operation, run)
+        except (EngineUnreachable, EngineTimeout) as error:
+            if isinstance(error, speaks_against_engine):
+                self._breaker = self._breaker.failed(time.monotonic())
+            raise
+        except EngineError:
+            self._breaker = self._breaker.succeeded()
+            raise
+        self._breaker = self._breaker.succeeded()
+        return result
+
+    def _admit(self, operation: str) -> None:
+        now = time.monotonic()
+        wait_s = self._breaker.wait_s(now)
+        if wait_s > 0.0:
+            self.report(operation, "unreachable", 0.0)
+            raise EngineUnreachable(
+                f"not sent: {self._breaker.failures} calls to the engine failed in a "
+                f"row; the next may go in {wait_s:.0f} s"
+            )
+        self._breaker = self._breaker.called(now)
+
+    async def _reported(self, operation: str, run: Callable[[], Awaitable[T]]) -> T:
+        began = time.monotonic()
+        try:
+            result = await run()
+        except EngineError as error:
+            self.report(operation, _outcome(error), time.monotonic() - began)
+            raise
+        self.report(operation, "ok", time.monotonic() - began)
+        return result
+
+    async def _attempt(self, call: Callable[[Client], T], until: float) -> T:
+        await self._slot(until)
+        future = self.spawn(partial(self._in_thread, call, until))
+        future.add_done_callback(self._freed)
+        wait_s = until - time.monotonic() + _GRACE_S
+        done, _ = await asyncio.wait({future}, timeout=max(0.0, wait_s))
+        if not done:
+            raise EngineTimeout("the engine gave no complete answer in time")
+        return future.result()
+
+    async def _slot(self, until: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise EngineUnreachable(
+                f"not sent: {CALLS_AT_ONCE} calls to the engine are still under way"
+            ) from None
+
+    def _freed(self, future: "asyncio.Future[T]") -> None:
+        self._slots.release()
+        if not future.cancelled():
+            future.exception()  # retrieved, though nobody may be waiting any more
+
+    def _in_thread(self, call: Callable[[Client], T], until: float) -> T:
+        try:
+            return call(self._client_until(until))
+        except (*TRANSLATED, EngineError) as error:
+            translated = engine_error(error)
+            if isinstance(translated, CouldNotConnect):
+                self._client = None  # what answers next may be another version
+            raise translated from error
+
+    def _client_until(self, until: float) -> Client:
+        client = self._client
+        if client is None:
+            client = self._client = self._opened(until)
+        client.keep(until)
+        return client
+
+    def _opened(self, until: float) -> Client:
+        try:
+            return open_client(self._address, until)
+        except TRANSLATED as error:
+            translated = engine_error(error)
+            if isinstance(translated, EngineTimeout):
+                # Of what was to be done, nothing was sent.
+                raise CouldNotConnect(str(translated)) from error
+            raise translated from error
+
+
+def _carry_out(work: Callable[[], T], ended: Future[T]) -> None:
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - whoever waits is told
+        ended.set_exception(error)
+    else:
+        ended.set_result(result)
+
+
+def _outcome(error: EngineError) -> str:
+    if isinstance(error, EngineUnreachable):
+        return "unreachable"
+    if isinstance(error, EngineTimeout):
+        return "timeout"
+    return "gone" if isinstance(error, ContainerGone) else "refused"

@@ -1,0 +1,264 @@
+"""The engine's event stream: connections, and the hand-over to the loop."""
+
+import asyncio
+import contextlib
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator
+from functools import partial
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+import requests
+import urllib3
+from docker.types import CancellableStream
+from docker.utils import convert_filters
+
+from sidecar.core.ports import Connected, Disconnected, EngineError, Notice
+from sidecar.engine import translate
+from sidecar.engine.client import Client
+from sidecar.engine.errors import ConnectionBroke, engine_error, raise_for_status
+from sidecar.engine.link import EngineLink
+
+PENDING_NOTICES = 512
+_REMEMBERED = 512
+"""More than the 256 events that the engine can replay."""
+QUIET_S = 30.0
+"""A stream silent for so long is opened anew: it may be dead without a sign."""
+_CHUNK = 16 * 1024
+_BACKOFF_S = 0.5
+_BACKOFF_MAX_S = 10.0
+
+Item = Notice | Connected | Disconnected
+RawEvents: TypeAlias = "CancellableStream[bytes]"
+
+
+class _Odd(NamedTuple):
+    """An event that was not understood."""
+
+
+class _Ended(NamedTuple):
+    """The reading of one connection ended; ``quiet``: nothing is wrong with it."""
+
+    reason: str
+    quiet: bool = False
+
+
+_Handed = Notice | Connected | _Odd | _Ended
+
+
+class Cursor:
+    """Where in the engine's events we are, so that a gap is replayed, once."""
+
+    def __init__(self, since_nano: int) -> None:
+        self._since_nano = since_nano
+        self._delivered: deque[tuple[int, str, str]] = deque(maxlen=_REMEMBERED)
+
+    @property
+    def since(self) -> str:
+        """The API's ``since``: seconds and nanoseconds."""
+        seconds, nanoseconds = divmod(self._since_nano, 10**9)
+        return f"{seconds}.{nanoseconds:09d}"
+
+    def is_new(self, time_nano: int, container_id: str, action: str) -> bool:
+        """Was this event not delivered before? It counts as delivered from now on.
+
+        By identity, not by time alone: the engine's clock may be set back, and
+        two events of one instant may come in either order.
+        """
+        key = (time_nano, container_id, action)
+        if key in self._delivered:
+            return False
+        self._delivered.append(key)
+        self._since_nano = time_nano
+        return True
+
+
+class Handover:
+    """Notices on their way from the reading thread to the loop.
+
+    Bounded: what is too much pushes out the oldest, and leaves a Connected in
+    its place, which says that something may be lost.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._items: deque[_Handed] = deque()
+        self._filled = asyncio.Event()
+
+    def put(self, item: _Handed) -> None:
+        """Hand over one item; from any thread."""
+        with self._lock:
+            was_empty = not self._items
+            if len(self._items) >= PENDING_NOTICES:
+                self._items.popleft()
+                self._items[0] = Connected()
+            self._items.append(item)
+        if was_empty:
+            self._loop.call_soon_threadsafe(self._filled.set)
+
+    async def take(self) -> tuple[_Handed, ...]:
+        """All that is there, once there is something."""
+        await self._filled.wait()
+        with self._lock:
+            taken = tuple(self._items)
+            self._items.clear()
+            self._filled.clear()
+        return taken
+
+
+class EventStream:
+    """Notices of one stack, over as many connections as it takes."""
+
+    def __init__(
+        self,
+        link: EngineLink,
+        stack: str,
+        *,
+        replay_s: float,
+        quiet_s: float = QUIET_S,
+    ) -> None:
+        self._link = link
+        self._stack = stack
+        self._quiet_s = quiet_s
+        self._cursor = Cursor(time.time_ns() - int(replay_s * 1e9))
+        self._closing = asyncio.Event()
+        self._raw: RawEvents | None = None
+
+    async def items(self) -> AsyncGenerator[Item, None]:
+        """Until closed: Connected, notices, Disconnected, and again."""
+        lost, tries = False, 0
+        while not self._closing.is_set():
+            began = time.monotonic()
+            try:
+                async with contextlib.aclosing(self._connection()) as items:
+                    async for item in items:
+                        lost = False
+                        yield item
+            except EngineError as error:
+                if not lost and not self._closing.is_set():
+                    yield Disconnected(str(error))
+            lost = True
+            lasted = time.monotonic() - began > _BACKOFF_MAX_S
+            tries = 0 if lasted else tries + 1
+            await self._pause(backoff_s(tries, random.random()))  # noqa: S311 - jitter
+
+    def close(self) -> None:
+        """End the present connection and open no other."""
+        self._closing.set()
+        self._shut()
+
+    async def _connection(self) -> AsyncGenerator[Notice | Connected, None]:
+        try:
+            handover = await self._open()
+            yield Connected()
+            while True:
+                async with contextlib.aclosing(self._notices(handover)) as notices:
+                    async for notice in notices:
+                        yield notice
+                handover = await self._open()
+        finally:
+            self._shut()
+
+    async def _open(self) -> Handover:
+        opening = partial(_open, stack=self._stack, since=self._cursor.since)
+        self._raw = await self._link.connect("events", opening, self._quiet_s)
+        handover = Handover()
+        self._link.spawn(partial(_read, self._raw, self._cursor, handover))
+        return handover
+
+    async def _notices(
+        self, handover: Handover
+    ) -> AsyncGenerator[Notice | Connected, None]:
+        """One connection's notices; returns when it is quiet. ConnectionBroke."""
+        while True:
+            for item in await handover.take():
+                if isinstance(item, _Ended):
+                    if item.quiet:
+                        return
+                    raise ConnectionBroke(item.reason)
+                if isinstance(item, _Odd):
+                    self._link.report("events", "refused", 0.0)
+                else:
+                    yield item
+
+    def _shut(self) -> None:
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            # It may have ended by itself: then the SDK stumbles over its absence.
+            with contextlib.suppress(AttributeError, UnboundLocalError, OSError):
+                raw.close()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
+
+def backoff_s(tries: int, chance: float) -> float:
+    """Seconds before the next connection: 0.5 doubling to 10, up to half taken off
+    by ``chance`` (0 to 1), so that many sidecars do not come back at once.
+    """
+    doublings = min(max(0, tries - 1), 10)
+    return min(_BACKOFF_S * 2.0**doublings, _BACKOFF_MAX_S) * (1.0 - chance / 2.0)
+
+
+def _open(client: Client, stack: str, since: str) -> RawEvents:
+    """Ask for events. The thread's deadline bounds each wait for one of them too.
+
+    The SDK's own call takes an engine's refusal for an open stream.
+    """
+    answer = client.get(
+        client.url_of("/events"),
+        params={"since": since, "filters": convert_filters(_filters(stack))},
+        stream=True,
+    )
+    if not answer.ok:
+        with answer:
+            raise_for_status(answer)
+    return CancellableStream(_lines(answer), answer)
+
+
+def _filters(stack: str) -> dict[str, list[str]]:
+    return {
+        "type": ["container"],
+        "label": [f"{translate.STACK_LABEL}={stack}"],
+        "event": list(translate.WATCHED_ACTIONS),
+    }
+
+
+def _lines(answer: requests.Response) -> Iterator[bytes]:
+    """One event a line."""
+    rest = b""
+    with answer:
+        while chunk := answer.raw.read1(_CHUNK):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from filter(None, map(bytes.strip, lines))
+
+
+def _read(raw: RawEvents, cursor: Cursor, handover: Handover) -> None:
+    """Read until the connection ends; in a thread of its own."""
+    try:
+        for line in raw:
+            handed = _understood(line, cursor)
+            if handed is not None:
+                handover.put(handed)
+        ended = _Ended("the engine ended the event stream")
+    except urllib3.exceptions.ReadTimeoutError:
+        ended = _Ended("nothing was said for a while", quiet=True)
+    except Exception as error:  # noqa: BLE001 - whatever ends it, the loop is told
+        ended = _Ended(str(engine_error(error)))
+    handover.put(ended)
+
+
+def _understood(raw: bytes, cursor: Cursor) -> Notice | _Odd | None:
+    try:
+        event = translate.event(raw)
+    except msgspec.DecodeError:
+        return _Odd()
+    if not cursor.is_new(event.time_nano, event.actor.id, event.action):
+        return None
+    return translate.notice(event)

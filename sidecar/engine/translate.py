@@ -1,0 +1,225 @@
+"""From the engine's JSON to our own words. Pure; msgspec.ValidationError where an
+answer is not what the engine's API promises.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from sidecar.core.container import Container, NativeHealth, Process, Status
+from sidecar.core.event import NoticeKind
+from sidecar.core.ports import Notice
+from sidecar.engine import wire
+
+STACK_LABEL = "com.docker.compose.project"
+_SERVICE_LABEL = "com.docker.compose.service"
+_NUMBER_LABEL = "com.docker.compose.container-number"
+
+T = TypeVar("T")
+
+_HEALTH_OUTPUT_LENGTH = 1000
+_COMMAND_TITLES = ("COMMAND", "CMD", "ARGS")
+_FRAME_HEADER = 8
+
+_CHANGES = frozenset({"create", "rename", "update"})
+WATCHED_ACTIONS = (
+    *(kind.value for kind in NoticeKind if kind is not NoticeKind.OTHER),
+    *sorted(_CHANGES),
+)
+"""What the engine is asked to tell of."""
+
+_NOT_MEANT_TO_END = frozenset(
+    # HUP USR1 USR2 CHLD CONT STOP TSTP TTIN TTOU URG: reload, reopen the log, freeze.
+    # A container whose stop signal is one of them is told of by the stop event.
+    {"1", "10", "12", "17", "18", "19", "20", "21", "22", "23"}
+)
+
+
+class Known(NamedTuple):
+    """What never changes for a container's full id."""
+
+    id: str
+    stack: str
+    tty: bool
+
+
+def _parsed(raw: object, kind: type[T]) -> T:
+    return msgspec.convert(raw, kind)
+
+
+def container(raw: object) -> Container:
+    """An inspect's answer as a Container."""
+    seen = _parsed(raw, wire.Inspected)
+    state, policy = seen.state, seen.host_config.restart_policy
+    labels = seen.config.labels or {}
+    health = state.health or wire.Health()
+    return Container(
+        id=seen.id,
+        name=seen.name.removeprefix("/"),
+        stack=labels.get(STACK_LABEL, ""),
+        service=labels.get(_SERVICE_LABEL, ""),
+        number=_number(labels.get(_NUMBER_LABEL, "")),
+        status=_parsed(state.status, Status),
+        started_at=epoch_seconds(state.started_at),
+        finished_at=epoch_seconds(state.finished_at),
+        exit_code=state.exit_code,
+        oom_killed=state.oom_killed,
+        health=_parsed(health.status or NativeHealth.NONE, NativeHealth),
+        health_log=_last_output(health.log or []),
+        pid=state.pid,
+        restart_policy=policy.name or "no",
+        restart_limit=policy.maximum_retry_count,
+        restart_count=seen.restart_count,
+        networks=frozenset(seen.network_settings.networks or ()),
+        labels=labels,
+    )
+
+
+def _number(label: str) -> int:
+    return int(label) if label.isascii() and label.isdigit() else 1
+
+
+def _last_output(runs: list[wire.HealthCheck]) -> str:
+    output = runs[-1].output if runs else None
+    return (output or "").strip()[:_HEALTH_OUTPUT_LENGTH]
+
+
+def epoch_seconds(stamp: str) -> float:
+    """RFC 3339, with nanoseconds or without; 0.0 for the engine's "never"."""
+    try:
+        return max(0.0, datetime.fromisoformat(stamp).timestamp())
+    except ValueError as error:
+        raise msgspec.ValidationError(f"{stamp!r} is no time") from error
+
+
+def known(raw: object) -> Known:
+    """An inspect's answer, reduced to what never changes."""
+    seen = _parsed(raw, wire.Inspected)
+    return Known(seen.id, (seen.config.labels or {}).get(STACK_LABEL, ""), _tty(seen))
+
+
+def _tty(seen: wire.Inspected) -> bool:
+    return seen.config.tty
+
+
+def listed_ids(raw: object) -> tuple[str, ...]:
+    """The ids in a list of containers."""
+    return tuple(entry.id for entry in _parsed(raw, list[wire.Listed]))
+
+
+def processes(raw: object) -> tuple[Process, ...]:
+    """The output of ``ps -o pid,ppid,stat,args``, whatever it calls its columns."""
+    top = _parsed(raw, wire.Top)
+    pid, ppid, stat = (_column(top.titles, name) for name in ("PID", "PPID", "STAT"))
+    command = _column(top.titles, *_COMMAND_TITLES)
+    try:
+        return tuple(
+            Process(int(row[pid]), int(row[ppid]), row[stat], row[command])
+            for row in top.processes or ()
+        )
+    except (IndexError, ValueError) as error:
+        raise msgspec.ValidationError(f"a process has odd columns: {error}") from error
+
+
+def _column(titles: list[str], *names: str) -> int:
+    for name in names:
+        if name in titles:
+            return titles.index(name)
+    raise msgspec.ValidationError(f"ps has no column {names[0]} among {titles}")
+
+
+def stats(raw: object) -> dict[str, float]:
+    """memory_bytes (page cache that can be dropped left out, as ``docker stats``
+    does), memory_limit_bytes, pids, cpu_seconds; a container not running has only
+    the last.
+    """
+    seen = _parsed(raw, wire.Stats)
+    memory = seen.memory_stats
+    said: dict[str, float | None] = {
+        "memory_bytes": _memory_in_use(memory),
+        "memory_limit_bytes": memory.limit,
+        "pids": seen.pids_stats.current,
+        "cpu_seconds": seen.cpu_stats.cpu_usage.total_usage / 1e9,
+    }
+    return {name: float(value) for name, value in said.items() if value is not None}
+
+
+def _memory_in_use(memory: wire.MemoryStats) -> int | None:
+    if memory.usage is None:
+        return None
+    parts = memory.stats or {}
+    v1 = parts.get("total_inactive_file")
+    return max(0, memory.usage - (parts.get("inactive_file", 0) if v1 is None else v1))
+
+
+def event(line: bytes) -> wire.Event:
+    """One event of the stream; msgspec.DecodeError where it is not even JSON."""
+    return msgspec.json.decode(line, type=wire.Event)
+
+
+def notice(seen: wire.Event) -> Notice | None:
+    """What an event means to us; None: nothing."""
+    kind = _kind(seen)
+    if kind is None:
+        return None
+    return Notice(kind, seen.actor.id, seen.time_nano / 1e9)
+
+
+def _kind(seen: wire.Event) -> NoticeKind | None:
+    action = seen.action.partition(":")[0]
+    if action in _CHANGES:
+        return NoticeKind.OTHER
+    if action == NoticeKind.KILL and (
+        seen.actor.attributes.get("signal") in _NOT_MEANT_TO_END
+    ):
+        return NoticeKind.OTHER
+    return next((k for k in NoticeKind if k == action and k != NoticeKind.OTHER), None)
+
+
+def exec_id(raw: object) -> str:
+    """The id of a command made ready."""
+    return _parsed(raw, wire.ExecCreated).id
+
+
+def exit_code(raw: object) -> int | None:
+    """How a command ended; None: it still runs."""
+    seen = _parsed(raw, wire.ExecInspected)
+    return None if seen.running else seen.exit_code
+
+
+def unframed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The payload of the engine's multiplexed stream: stdout and stderr as they came.
+
+    A frame is a header of 8 bytes, the last 4 its length, and that many bytes.
+    """
+    header, left = b"", 0
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if left:
+                piece, rest = rest[:left], rest[left:]
+                left -= len(piece)
+                yield piece
+                continue
+            missing = _FRAME_HEADER - len(header)
+            header, rest = header + rest[:missing], rest[missing:]
+            if len(header) == _FRAME_HEADER:
+                left, header = int.from_bytes(header[4:], "big"), b""
+
+
+def last_text(pieces: Iterable[bytes], limit_bytes: int) -> str:
+    """The last ``limit_bytes`` as text; where something was cut off, from the next
+    line on, for half a line may hold half a secret.
+    """
+    kept, cut = bytearray(), False
+    for piece in pieces:
+        kept += piece
+        if len(kept) > limit_bytes:
+            del kept[:-limit_bytes]
+            cut = True
+    if cut:
+        _, _, whole = kept.partition(b"\n")
+        kept = whole or kept
+    return kept.decode("utf-8", errors="replace")

@@ -1,0 +1,71 @@
+"""Which container we run in ourselves, and so which stack is ours."""
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from sidecar.core.ports import ContainerGone
+from sidecar.engine import calls
+from sidecar.engine.client import Client
+from sidecar.engine.link import EngineLink
+
+_DEADLINE_S = 10.0
+
+# The files that the engine mounts into every container, from the container's own
+# directory. On a host the directories of others can be seen, but not at /etc.
+_OWN_MOUNT = re.compile(
+    r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf)"
+    r" /etc/(?:hostname|hosts|resolv\.conf) "
+)
+_SHORT_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
+
+
+class OwnContainer(NamedTuple):
+    """Ourselves as the engine sees us; ``stack`` is empty outside compose."""
+
+    id: str
+    stack: str
+    networks: frozenset[str]
+
+
+async def find_own_container(
+    link: EngineLink,
+    environ: Mapping[str, str],
+    mountinfo: Path = Path("/proc/self/mountinfo"),
+) -> OwnContainer | None:
+    """Ask the engine who we are; None: we are in none that it knows.
+
+    EngineError.
+    """
+    mounts = await link.spawn(partial(_text, mountinfo))
+    own_id = own_id_from(mounts, environ.get("HOSTNAME", ""))
+    if own_id is None:
+        return None
+    try:
+        seen = await link.ask("inspect", partial(_look, own_id=own_id), _DEADLINE_S)
+    except ContainerGone:
+        return None
+    # A short id could also be another container's name.
+    return seen if seen.id.startswith(own_id) else None
+
+
+def _look(client: Client, own_id: str) -> OwnContainer:
+    seen = calls.inspect(client, own_id)
+    return OwnContainer(seen.id, seen.stack, seen.networks)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def own_id_from(mountinfo: str, hostname: str) -> str | None:
+    """Our container's id: by our mounts, else by a host name that is a short id."""
+    mounted = _OWN_MOUNT.search(mountinfo)
+    if mounted is not None:
+        return mounted.group(1)
+    return hostname if _SHORT_ID.fullmatch(hostname) else None

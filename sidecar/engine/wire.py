@@ -1,0 +1,149 @@
+"""The engine's JSON, as far as we read it. Absent and null mean the default."""
+
+from typing import Annotated
+
+import msgspec
+
+ContainerId = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Pascal(msgspec.Struct, rename="pascal", frozen=True):
+    """Its keys are written LikeThis."""
+
+
+class HealthCheck(Pascal, frozen=True):
+    """One run of the image's HEALTHCHECK."""
+
+    output: str | None = msgspec.field(name="Output", default=None)
+
+
+class Health(Pascal, frozen=True):
+    """The state of the HEALTHCHECK, oldest run first."""
+
+    status: str = "none"
+    log: list[HealthCheck] | None = None
+
+
+class State(Pascal, frozen=True):
+    """What the container is doing."""
+
+    status: str
+    started_at: str
+    finished_at: str
+    exit_code: int
+    pid: int
+    oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
+    health: Health | None = None
+
+
+class Config(Pascal, frozen=True):
+    """What the container was made from."""
+
+    labels: dict[str, str] | None = None
+    tty: bool = False
+
+
+class RestartPolicy(Pascal, frozen=True):
+    """The engine's own restarts; an empty name means no."""
+
+    name: str = ""
+    maximum_retry_count: int = 0
+
+
+class HostConfig(Pascal, frozen=True):
+    """How the engine runs it."""
+
+    restart_policy: RestartPolicy = RestartPolicy()
+
+
+class NetworkSettings(Pascal, frozen=True):
+    """The networks by name."""
+
+    networks: dict[str, object] | None = None
+
+
+class Inspected(Pascal, frozen=True):
+    """The answer to an inspect."""
+
+    id: ContainerId
+    name: str
+    state: State
+    config: Config
+    restart_count: int = 0
+    host_config: HostConfig = HostConfig()
+    network_settings: NetworkSettings = NetworkSettings()
+
+
+class Listed(Pascal, frozen=True):
+    """One entry of the list of containers."""
+
+    id: ContainerId
+
+
+class Top(Pascal, frozen=True):
+    """The output of ps, in columns."""
+
+    titles: list[str]
+    processes: list[list[str]] | None = None
+
+
+class ExecCreated(Pascal, frozen=True):
+    """A command made ready."""
+
+    id: str
+
+
+class ExecInspected(Pascal, frozen=True):
+    """How a command is doing."""
+
+    running: bool
+    exit_code: int | None = None
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Whom an event is about."""
+
+    id: ContainerId = msgspec.field(name="ID")
+    attributes: dict[str, str] = msgspec.field(name="Attributes", default_factory=dict)
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event of the stream."""
+
+    action: str = msgspec.field(name="Action")
+    actor: Actor = msgspec.field(name="Actor")
+    time_nano: int = msgspec.field(name="timeNano")
+
+
+class MemoryStats(msgspec.Struct, frozen=True):
+    """Bytes; nothing at all where the container is not running."""
+
+    usage: int | None = None
+    limit: int | None = None
+    stats: dict[str, int] | None = None
+
+
+class PidsStats(msgspec.Struct, frozen=True):
+    """How many processes and threads there are."""
+
+    current: int | None = None
+
+
+class CpuUsage(msgspec.Struct, frozen=True):
+    """Nanoseconds since the start."""
+
+    total_usage: int = 0
+
+
+class CpuStats(msgspec.Struct, frozen=True):
+    """The processor time spent."""
+
+    cpu_usage: CpuUsage = CpuUsage()
+
+
+class Stats(msgspec.Struct, frozen=True):
+    """One reading of the container's resources."""
+
+    memory_stats: MemoryStats = MemoryStats()
+    pids_stats: PidsStats = PidsStats()
+    cpu_stats: CpuStats = CpuStats()

@@ -1,0 +1,29 @@
+"""Several probes of one target: all must succeed."""
+
+from dataclasses import replace
+
+from sidecar.core.container import Container
+from sidecar.core.outcome import Outcome, Verdict, WalletFacts, Warn, success
+from sidecar.core.ports import Prober
+from sidecar.core.target import ProbeSettings
+
+
+async def probe_all(
+    prober: Prober, probes: tuple[ProbeSettings, ...], container: Container
+) -> Outcome:
+    """In order; the first that does not succeed is the answer.
+
+    What the earlier ones learnt of a wallet is kept: its daemon answered.
+    """
+    warnings: tuple[Warn, ...] = ()
+    reasons: list[str] = []
+    wallet: WalletFacts | None = None
+    for settings in probes:
+        outcome = await prober.probe(settings, container)
+        wallet = outcome.wallet or wallet
+        if outcome.verdict is not Verdict.SUCCESS:
+            answers = outcome.rpc_answers or wallet is not None
+            return replace(outcome, wallet=wallet, rpc_answers=answers)
+        warnings += tuple(w for w in outcome.warnings if w not in warnings)
+        reasons += [outcome.reason] if outcome.reason else []
+    return success(warnings=warnings, reason="; ".join(reasons), wallet=wallet)

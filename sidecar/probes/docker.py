@@ -1,0 +1,28 @@
+"""What does the container's own HEALTHCHECK say?"""
+
+import asyncio
+
+from sidecar.core.container import Container, NativeHealth
+from sidecar.core.outcome import Cause, Outcome, success, unknown
+from sidecar.core.target import DockerProbe
+from sidecar.probes.text import last_line
+from sidecar.probes.tools import Tools
+from sidecar.probes.trouble import Trouble, trouble
+
+
+async def probe(settings: DockerProbe, container: Container, tools: Tools) -> Outcome:
+    """Ask the engine for the result of the last check that it made."""
+    async with asyncio.timeout(settings.timeout_s):
+        fresh = await tools.engine.inspect(container.id)
+    match fresh.health:
+        case NativeHealth.HEALTHY:
+            return success()
+        case NativeHealth.UNHEALTHY:
+            said = last_line(fresh.health_log) or "it says nothing more"
+            raise trouble(Cause.ENGINE_UNHEALTHY, f"its own health check fails: {said}")
+        case NativeHealth.NONE:
+            raise trouble(Cause.MISCONFIGURED, "it has no HEALTHCHECK to go by")
+        case NativeHealth.STARTING:
+            raise Trouble(
+                unknown(Cause.PROBER_FAILED, "its own health check is still starting")
+            )

@@ -1,0 +1,137 @@
+"""When each instance is asked next.
+
+A timer per instance and a task per probe in flight; between probes nothing
+runs. An interval counts from the end of a probe to the start of the next.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sidecar.core.container import Container
+from sidecar.core.event import ProbeDone
+from sidecar.core.ports import Clock, Post, Prober
+from sidecar.core.target import InstanceId, Target
+from sidecar.probes.combined import probe_all
+
+SPREAD_S = 0.01
+OVERDUE_S = 5.0
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What is known of one instance; times are the clock's ``mono``."""
+
+    target: Target
+    container: Container
+    every_s: float
+    due: float
+    ended: float | None = None
+    timer: asyncio.TimerHandle | None = None
+    flight: asyncio.Task[None] | None = None
+
+    @property
+    def allowed_s(self) -> float:
+        """The longest that a probe in flight may take."""
+        return sum(2 * settings.timeout_s for settings in self.target.probes)
+
+
+class Pacer:
+    """core.ports.Probing: at most one probe per instance in flight.
+
+    Every probe ends in one ``ProbeDone``, unless its instance is forgotten; the
+    next is due only once ``pace`` was called again. ``on_lag`` is told by how
+    many seconds each probe began after it was due.
+    """
+
+    def __init__(
+        self, prober: Prober, post: Post, clock: Clock, on_lag: Callable[[float], None]
+    ) -> None:
+        self._prober = prober
+        self._post = post
+        self._clock = clock
+        self._on_lag = on_lag
+        self._turns: dict[InstanceId, _Turn] = {}
+        self._fresh = 0
+
+    def pace(
+        self, instance: InstanceId, target: Target, container: Container, every_s: float
+    ) -> None:
+        """Probe this instance again ``every_s`` after its last probe ended.
+
+        At once where that is past. A new instance is asked at once; of several
+        that are new together each 10 ms after the other, within ``every_s``.
+        """
+        if not target.probes:
+            self.forget(instance)
+            return
+        turn = self._turns.get(instance)
+        if turn is None:
+            turn = _Turn(target, container, every_s, self._first_due(every_s))
+            self._turns[instance] = turn
+        turn.target, turn.container, turn.every_s = target, container, every_s
+        self._schedule(instance, turn)
+
+    def forget(self, instance: InstanceId) -> None:
+        """Stop probing this instance; a probe in flight is given up."""
+        turn = self._turns.pop(instance, None)
+        if turn is None:
+            return
+        if turn.timer is not None:
+            turn.timer.cancel()
+        if turn.flight is not None:
+            turn.flight.cancel()
+        if turn.ended is None and turn.flight is None:
+            self._fresh -= 1
+
+    def overdue(self, now: float) -> int:
+        """How many probes should have begun, or ended, over 5 s before ``now``."""
+        return sum(1 for turn in self._turns.values() if _late(turn, now))
+
+    async def close(self) -> None:
+        """Give up everything and wait for it."""
+        flights = [turn.flight for turn in self._turns.values() if turn.flight]
+        for instance in tuple(self._turns):
+            self.forget(instance)
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _first_due(self, every_s: float) -> float:
+        self._fresh += 1
+        return self._clock.now().mono + (self._fresh - 1) * SPREAD_S % every_s
+
+    def _schedule(self, instance: InstanceId, turn: _Turn) -> None:
+        if turn.flight is not None:
+            return
+        due = turn.due if turn.ended is None else turn.ended + turn.every_s
+        if turn.timer is not None:
+            if due == turn.due:
+                return
+            turn.timer.cancel()
+        turn.due = due
+        wait = max(0.0, due - self._clock.now().mono)
+        turn.timer = asyncio.get_running_loop().call_later(wait, self._begin, instance)
+
+    def _begin(self, instance: InstanceId) -> None:
+        turn = self._turns[instance]
+        began = self._clock.now().mono
+        self._on_lag(max(0.0, began - turn.due))
+        if turn.ended is None:
+            self._fresh -= 1
+        turn.timer = None
+        turn.due = began
+        turn.flight = asyncio.get_running_loop().create_task(
+            self._probe(instance, turn, began)
+        )
+
+    async def _probe(self, instance: InstanceId, turn: _Turn, began: float) -> None:
+        run = turn.container.run
+        outcome = await probe_all(self._prober, turn.target.probes, turn.container)
+        now = self._clock.now()
+        turn.flight, turn.ended = None, now.mono
+        turn.due = now.mono + turn.every_s
+        self._post(ProbeDone(now, instance, run, began, outcome))
+
+
+def _late(turn: _Turn, now: float) -> bool:
+    allowed = OVERDUE_S + (turn.allowed_s if turn.flight is not None else 0.0)
+    return now - turn.due > allowed

@@ -1,0 +1,116 @@
+"""The table from settings to probe, and the one way to carry a probe out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core.container import Container
+from sidecar.core.outcome import Cause, Outcome, Verdict, Warn, unknown
+from sidecar.core.ports import Clock, Engine, EngineError
+from sidecar.core.target import (
+    DockerProbe,
+    ElectronCashProbe,
+    ExecProbe,
+    HttpProbe,
+    JsonRpcProbe,
+    ProbeSettings,
+    TcpProbe,
+)
+from sidecar.probes import docker, electron_cash, http, jsonrpc, tcp
+from sidecar.probes import exec as command
+from sidecar.probes.address import Addresses
+from sidecar.probes.exchange import HttpClient
+from sidecar.probes.heights import Heights
+from sidecar.probes.jsonrpc_client import RpcClient
+from sidecar.probes.resolver import ThreadResolver
+from sidecar.probes.tools import Tools
+from sidecar.probes.trouble import Trouble
+from sidecar.probes.vigil import Vigil
+from sidecar.probes.wallet_control import RpcWalletControl
+
+PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
+    MappingProxyType(
+        {
+            ElectronCashProbe: electron_cash.probe,
+            JsonRpcProbe: jsonrpc.probe,
+            HttpProbe: http.probe,
+            TcpProbe: tcp.probe,
+            ExecProbe: command.probe,
+            DockerProbe: docker.probe,
+        }
+    )
+)
+
+
+class AllProbes:
+    """A Prober for every kind of settings, and the wallet control beside it.
+
+    Make and close it in the loop that uses it.
+    """
+
+    def __init__(
+        self, engine: Engine, clock: Clock, vigil: Vigil | None = None
+    ) -> None:
+        resolver = ThreadResolver()
+        client = HttpClient(resolver)
+        self._resolver = resolver
+        self._vigil = vigil or Vigil()
+        self._tools = Tools(
+            resolver=resolver,
+            http=client,
+            rpc=RpcClient(client),
+            engine=engine,
+            addresses=Addresses(),
+            heights=Heights(),
+            clock=clock,
+        )
+        self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
+        """Takes turns with the probes: one connection per daemon at a time."""
+
+    async def close(self) -> None:
+        """Close what is open; no probe may be in flight."""
+        await self._tools.http.close()
+        await self._resolver.close()
+
+    def set_replicated(self, services: frozenset[str]) -> None:
+        """Say which compose services have several replicas now.
+
+        Their replicas are asked by their containers' own names.
+        """
+        self._tools.addresses.set_replicated(services)
+
+    async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+        """Carry out one probe within its timeout. Never raises but for cancellation."""
+        mark = self._vigil.begin()
+        disturbed = ""
+        began = asyncio.get_running_loop().time()
+        try:
+            outcome = await self._probe(settings, container)
+        finally:
+            disturbed = self._vigil.end(mark)
+        if disturbed and outcome.cause is Cause.HUNG:
+            return unknown(Cause.SUSPENDED, disturbed)
+        seconds = asyncio.get_running_loop().time() - began
+        return _with_slowness(outcome, seconds, settings.slow_after_s)
+
+    async def _probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+        try:
+            return await PROBES[type(settings)](settings, container, self._tools)
+        except Trouble as trouble:
+            return trouble.outcome
+        except EngineError as error:
+            return unknown(Cause.PROBER_FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - our own fault is no target's
+            return unknown(Cause.PROBER_FAILED, f"{type(error).__name__}: {error}")
+
+
+def _with_slowness(outcome: Outcome, seconds: float, slow_after_s: float) -> Outcome:
+    if outcome.verdict is not Verdict.SUCCESS or seconds <= slow_after_s:
+        return outcome
+    said = f"answered in {seconds:.1f} s"
+    return replace(
+        outcome,
+        warnings=(Warn.SLOW, *outcome.warnings),
+        reason=f"{said}; {outcome.reason}" if outcome.reason else said,
+    )

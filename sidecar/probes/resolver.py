@@ -1,0 +1,55 @@
+"""Names into addresses, anew at every probe: a restart can change the address."""
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+THREADS = 32
+
+
+class ThreadResolver(AbstractResolver):
+    """The system's resolver in threads of our own.
+
+    A name server that does not answer holds a thread for many seconds; in the
+    loop's own few threads that would delay the names of healthy targets.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, "resolve")
+
+    async def resolve(  # type: ignore[explicit-override]  # needs Python 3.12
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+    ) -> list[ResolveResult]:
+        """All stream addresses of ``host``; OSError where there are none."""
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            partial(
+                socket.getaddrinfo,
+                host,
+                port,
+                family,
+                socket.SOCK_STREAM,
+                flags=socket.AI_ADDRCONFIG,
+            ),
+        )
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(sockaddr[0]),
+                port=port,
+                family=found_family,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for found_family, _, proto, _, sockaddr in found
+        ]
+
+    async def close(self) -> None:  # type: ignore[explicit-override]
+        """Let the threads go; those still asking end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,29 @@
+"""What every probe is given besides its settings."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sidecar.core.ports import Clock, Engine
+from sidecar.probes.address import Addresses
+from sidecar.probes.exchange import HttpClient
+from sidecar.probes.heights import Heights
+from sidecar.probes.jsonrpc_client import RpcClient
+from sidecar.probes.resolver import ThreadResolver
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Shared by all probes of one sidecar."""
+
+    resolver: ThreadResolver
+    http: HttpClient
+    rpc: RpcClient
+    engine: Engine
+    addresses: Addresses
+    heights: Heights
+    clock: Clock
+
+
+def deadline_in(seconds: float) -> float:
+    """The loop's time ``seconds`` from now."""
+    return asyncio.get_running_loop().time() + seconds

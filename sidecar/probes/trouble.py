@@ -1,0 +1,20 @@
+"""How a probe ends early: with what it found."""
+
+from sidecar.core.outcome import Cause, Outcome, failure
+
+
+class Trouble(Exception):
+    """The probe is over; ``outcome`` is its answer. Without secrets."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+def trouble(
+    cause: Cause, reason: str, *, path_fault: bool = False, rpc_answers: bool = False
+) -> Trouble:
+    """Say that the target was asked and does not work."""
+    return Trouble(
+        failure(cause, reason, path_fault=path_fault, rpc_answers=rpc_answers)
+    )

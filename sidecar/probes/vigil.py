@@ -1,0 +1,71 @@
+"""Notices that this host slept or this process was not run for a while.
+
+A silence measured meanwhile is our own, not the target's.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+BEAT_S = 0.25
+DISTURBED_S = 1.0
+
+
+class Mark(NamedTuple):
+    """Where a vigil stood at one instant."""
+
+    stalls: int
+    asleep_s: float
+
+
+def asleep_s() -> float:
+    """Seconds that this host has slept since it booted."""
+    boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+    return boot - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+class Vigil:
+    """A heartbeat while at least one watch is on."""
+
+    def __init__(self, asleep_s: Callable[[], float] = asleep_s) -> None:
+        self._asleep_s = asleep_s
+        self._watches = 0
+        self._stalls = 0
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> Mark:
+        """Start to watch; ``end`` must follow."""
+        self._watches += 1
+        if self._timer is None:
+            self._schedule(asyncio.get_running_loop())
+        elif self._late():
+            # A stall that ended just now is not this watch's.
+            self._timer.cancel()
+            self._beat(asyncio.get_running_loop())
+        return Mark(self._stalls, self._asleep_s())
+
+    def end(self, mark: Mark) -> str:
+        """Stop to watch; what disturbed us since ``mark``, "" if nothing did."""
+        self._watches -= 1
+        stalled = self._stalls > mark.stalls or self._late()
+        slept = self._asleep_s() - mark.asleep_s > DISTURBED_S
+        if self._watches == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if slept:
+            return "this host was asleep during the probe"
+        return "this process stood still during the probe" if stalled else ""
+
+    def _late(self) -> bool:
+        return asyncio.get_running_loop().time() - self._due > DISTURBED_S
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due = loop.time() + BEAT_S
+        self._timer = loop.call_at(self._due, self._beat, loop)
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._late():
+            self._stalls += 1
+        self._schedule(loop)

@@ -1,0 +1,37 @@
+"""Is the container still the one that was judged, right before it is touched?"""
+
+from sidecar.core.container import Container, Status
+from sidecar.core.decision import Action, Decision
+from sidecar.core.event import ActResult
+from sidecar.core.ports import ContainerGone, Engine, EngineError
+from sidecar.remedies.job import Acted
+
+_AT_REST = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
+
+
+async def checked(
+    engine: Engine, decision: Decision, container: Container
+) -> Container | Acted:
+    """The container as it is now; or, where it must be let be, the end of it."""
+    try:
+        fresh = await engine.inspect(container.id)
+    except ContainerGone:
+        return _not_sent("the container was replaced or removed meanwhile", None)
+    except EngineError as error:
+        return _not_sent(f"the engine could not be asked: {error}", None)
+    objection = _objection(decision, decision.run or container.run, fresh)
+    return _not_sent(objection, fresh) if objection else fresh
+
+
+def _objection(decision: Decision, judged: object, fresh: Container) -> str:
+    if fresh.run != judged:
+        return "the container was restarted meanwhile"
+    if decision.action is Action.START and fresh.status in _AT_REST:
+        return ""
+    if decision.action is not Action.START and fresh.status is Status.RUNNING:
+        return ""
+    return f"the container is {fresh.status} by now"
+
+
+def _not_sent(reason: str, fresh: Container | None) -> Acted:
+    return Acted(ActResult.NOT_SENT, reason, fresh)

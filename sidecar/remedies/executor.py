@@ -1,0 +1,188 @@
+"""Carries decisions out: one at a time per target, each with a deadline and an end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from weakref import WeakValueDictionary
+
+from sidecar.core.container import Container
+from sidecar.core.decision import Action, Decision
+from sidecar.core.event import ActResult, Event, ProcessesSeen, RemedyActed
+from sidecar.core.outcome import Cause
+from sidecar.core.ports import Clock, Engine, Post, WalletControl
+from sidecar.core.target import InstanceId, Target
+from sidecar.remedies import load_wallet, restart, start
+from sidecar.remedies.checks import checked
+from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
+from sidecar.remedies.job import Acted, Job
+from sidecar.remedies.last_words import show_last_lines
+from sidecar.remedies.look import stopped_processes
+
+REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
+    {
+        Action.START: start.carry_out,
+        Action.RESTART: restart.carry_out,
+        Action.LOAD_WALLET: load_wallet.carry_out,
+    }
+)
+
+_TOLD_BY_LOG = frozenset({Cause.CRASH_LOOP})
+
+# On top of the stop timeout: evidence, a polite stop, the call, finding out.
+DEADLINE_S = 120.0
+LOOK_S = 10.0
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A decision in hand; ``job`` once it passed the checks."""
+
+    decision: Decision
+    target: Target
+    container: Container
+    job: Job | None = None
+
+    @property
+    def committed(self) -> bool:
+        """Was something sent that cannot be taken back?"""
+        return self.job is not None and self.job.committed
+
+
+class Executor:
+    """core.ports.Remedies, and the keeper of the evidence."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        wallets: WalletControl,
+        post: Post,
+        clock: Clock,
+        *,
+        mask: Mask,
+        recent_probes: RecentProbes = lambda _: (),
+    ) -> None:
+        self._engine = engine
+        self._wallets = wallets
+        self._post = post
+        self._mask = mask
+        self._clock = clock
+        self._room = EvidenceRoom(engine, clock, mask, recent_probes)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._entries: dict[asyncio.Task[Event], _Entry] = {}
+        self._shown: set[asyncio.Task[None]] = set()
+        self._leaving = asyncio.Event()
+
+    def evidence_of(self, instance: InstanceId) -> Evidence | None:
+        """What was gathered before the last remedy of an instance."""
+        return self._room.of(instance)
+
+    def bundles(self) -> tuple[Evidence, ...]:
+        """All evidence that is kept, oldest first."""
+        return self._room.bundles()
+
+    def carry_out(
+        self, decision: Decision, target: Target, container: Container
+    ) -> None:
+        """Begin; return at once. Ends in exactly one event, whatever happens.
+
+        A PAGE changes nothing and ends in none: its evidence is shown.
+        """
+        if decision.action is Action.PAGE:
+            self._testify(decision, container)
+            return
+        entry = _Entry(decision, target, container)
+        if self._leaving.is_set():
+            self._post(self._given_up(entry, "this sidecar is about to exit"))
+            return
+        looks = decision.action is Action.LOOK
+        work = self._look(entry) if looks else self._act(entry)
+        task = asyncio.get_running_loop().create_task(work)
+        self._entries[task] = entry
+        task.add_done_callback(self._end)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let no container be left stopped, and end within ``timeout_s``.
+
+        What has done nothing yet is not sent. What has stopped a daemon sends
+        the engine's start without any more waiting; the engine goes on by itself.
+        """
+        self._leaving.set()
+        for task, entry in self._entries.items():
+            if not entry.committed:
+                task.cancel()
+        if self._entries:
+            await asyncio.wait(self._entries, timeout=timeout_s)
+        left = tuple(self._entries)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    def _testify(self, decision: Decision, container: Container) -> None:
+        if decision.cause not in _TOLD_BY_LOG:
+            return
+        task = asyncio.get_running_loop().create_task(
+            show_last_lines(self._room, decision, container)
+        )
+        self._shown.add(task)
+        task.add_done_callback(self._shown.discard)
+
+    async def _act(self, entry: _Entry) -> Event:
+        decision = entry.decision
+        lock = self._locks.setdefault(decision.instance.target, asyncio.Lock())
+        async with lock:
+            async with asyncio.timeout(decision.stop_timeout_s + DEADLINE_S):
+                acted = await self._acted(entry)
+        return self._event(entry, acted)
+
+    async def _acted(self, entry: _Entry) -> Acted:
+        evidence = await self._room.gather(entry.decision, entry.container)
+        found = await checked(self._engine, entry.decision, entry.container)
+        if isinstance(found, Acted):
+            return found
+        entry.job = Job(
+            entry.decision,
+            entry.target,
+            found,
+            self._engine,
+            self._wallets,
+            self._clock,
+            self._leaving,
+            evidence,
+        )
+        return await REMEDIES[entry.decision.action](entry.job)
+
+    async def _look(self, entry: _Entry) -> Event:
+        async with asyncio.timeout(LOOK_S):
+            stopped = await stopped_processes(self._engine, entry.container)
+        return self._seen(entry, stopped)
+
+    def _end(self, task: asyncio.Task[Event]) -> None:
+        entry = self._entries.pop(task)
+        if task.cancelled():
+            event = self._given_up(entry, "this sidecar is about to exit")
+        elif error := task.exception():
+            event = self._given_up(entry, f"{type(error).__name__}: {error}")
+        else:
+            event = task.result()
+        self._post(event)
+
+    def _given_up(self, entry: _Entry, why: str) -> Event:
+        if entry.decision.action is Action.LOOK:
+            return self._seen(entry, ())
+        result = ActResult.UNKNOWN if entry.committed else ActResult.NOT_SENT
+        return self._event(entry, Acted(result, f"given up: {why}"))
+
+    def _event(self, entry: _Entry, acted: Acted) -> RemedyActed:
+        return RemedyActed(
+            self._clock.now(),
+            entry.decision.instance,
+            acted.result,
+            self._mask(acted.reason),
+            acted.container,
+        )
+
+    def _seen(self, entry: _Entry, stopped: tuple[str, ...]) -> ProcessesSeen:
+        return ProcessesSeen(
+            self._clock.now(), entry.decision.instance, entry.container.run, stopped
+        )

@@ -1,0 +1,52 @@
+"""One decision being carried out, and what every remedy says at its end."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sidecar.core.container import Container, RunId
+from sidecar.core.decision import Decision
+from sidecar.core.event import ActResult
+from sidecar.core.ports import Clock, Engine, WalletControl
+from sidecar.core.target import Target
+from sidecar.remedies.evidence import Evidence
+
+
+class Acted(NamedTuple):
+    """How the acting went; ``container`` is how it looked at the end."""
+
+    result: ActResult
+    reason: str
+    container: Container | None = None
+
+
+@dataclass(slots=True)
+class Job:
+    """What a remedy works with.
+
+    ``container`` was inspected right before. ``committed``: something was sent
+    that cannot be taken back. ``leaving`` is set when this process has to go.
+    """
+
+    decision: Decision
+    target: Target
+    container: Container
+    engine: Engine
+    wallets: WalletControl
+    clock: Clock
+    leaving: asyncio.Event
+    evidence: Evidence
+    committed: bool = field(default=False)
+
+    @property
+    def run(self) -> RunId:
+        """The run that is being treated."""
+        return self.container.run
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not when this process has to go."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.leaving.wait()
+        except TimeoutError:
+            return

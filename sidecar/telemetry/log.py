@@ -1,0 +1,148 @@
+"""The one place that configures the log."""
+
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from datetime import UTC
+from enum import StrEnum
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from loguru import logger
+
+from sidecar.core.moment import rfc3339
+from sidecar.telemetry.mask import Mask
+
+if TYPE_CHECKING:
+    from loguru import Message, Record
+
+_QUIET = ("aiohttp", "asyncio", "docker", "urllib3")
+_COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "1;31", "DEBUG": "2"}
+
+
+class LogFormat(StrEnum):
+    """JSON: one object per line. TEXT: for people."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+def configure(
+    level: str, log_format: LogFormat, mask: Mask, stream: TextIO = sys.stderr
+) -> None:
+    """Send everything, the standard library's log included, to ``stream``.
+
+    ``level`` is one of debug, info, warning, error. What is bound to a message
+    (``logger.bind(target=...)``) becomes a key of its JSON object.
+    """
+    colour = stream.isatty() and not os.environ.get("NO_COLOR")
+    sink = _Sink(log_format, mask, stream, colour=colour)
+    # diagnose would print the values of variables, passwords among them.
+    logger.configure(
+        handlers=[
+            {
+                "sink": sink,
+                "level": level.upper(),
+                "format": "{message}",
+                "backtrace": False,
+                "diagnose": False,
+                "catch": True,
+            }
+        ]
+    )
+    logging.basicConfig(handlers=[_Bridge()], level=logging.WARNING, force=True)
+    logging.captureWarnings(capture=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+class _Sink:
+    """Writes a record as one line, masked."""
+
+    def __init__(
+        self, log_format: LogFormat, mask: Mask, stream: TextIO, *, colour: bool
+    ) -> None:
+        self._line = _json_line if log_format is LogFormat.JSON else _text_line
+        self._mask = mask
+        self._stream = stream
+        self._colour = colour
+
+    def __call__(self, message: "Message") -> None:
+        fields = self._fields(message.record)
+        line = self._line(fields)
+        if self._colour:
+            line = _coloured(line, str(fields["level"]))
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+    def _fields(self, record: "Record") -> dict[str, object]:
+        fields: dict[str, object] = {
+            "time": rfc3339(record["time"].astimezone(UTC).timestamp()),
+            "level": record["level"].name.lower(),
+            "message": self._mask(record["message"]),
+        }
+        for key, value in record["extra"].items():
+            if value is not None:
+                fields.setdefault(key, self._plain(value))
+        exception = record["exception"]
+        if exception is not None and exception.value is not None:
+            lines = traceback.format_exception(exception.value)
+            fields["exception"] = self._mask("".join(lines).rstrip())
+        return fields
+
+    def _plain(self, value: object) -> object:
+        if isinstance(value, bool | int | float):
+            return value
+        return self._mask(str(value))
+
+
+def _json_line(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _text_line(fields: Mapping[str, object]) -> str:
+    known = ("time", "level", "target", "message", "exception")
+    who = f"{fields['target']}: " if "target" in fields else ""
+    rest = " ".join(f"{k}={v}" for k, v in fields.items() if k not in known)
+    head = f"{fields['time']} {str(fields['level']).upper():<7} {who}"
+    line = head + str(fields["message"]).replace("\n", "\n  ")
+    line += f"  [{rest}]" if rest else ""
+    if "exception" in fields:
+        line += "\n  " + str(fields["exception"]).replace("\n", "\n  ")
+    return line
+
+
+def _coloured(line: str, level: str) -> str:
+    code = _COLOURS.get(level.upper())
+    return f"\x1b[{code}m{line}\x1b[0m" if code else line
+
+
+class _Bridge(logging.Handler):
+    """Passes the standard library's log on."""
+
+    def emit(self, record: logging.LogRecord) -> None:  # type: ignore[explicit-override]
+        level = record.levelname
+        known = level in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+        bound = logger.bind(logger=record.name).opt(exception=record.exc_info)
+        bound.log(level if known else "WARNING", "{}", record.getMessage())
+
+
+def _uncaught(
+    kind: type[BaseException], fault: BaseException, trace: TracebackType | None
+) -> None:
+    logger.opt(exception=(kind, fault, trace)).critical(
+        "stopped by an error of its own"
+    )
+
+
+def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        logger.opt(
+            exception=(args.exc_type, args.exc_value, args.exc_traceback)
+        ).critical("a thread was stopped by an error of its own")

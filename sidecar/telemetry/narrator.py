@@ -1,0 +1,202 @@
+"""The story for people: one line for each thing that happened, and why."""
+
+from loguru import logger
+
+from sidecar.core.decision import Action, Decision, Guard
+from sidecar.core.event import (
+    ActResult,
+    EngineSeen,
+    Event,
+    PauseAsked,
+    ProbeDone,
+    RecoverAsked,
+    RemedyActed,
+    RestartAsked,
+    ResumeAsked,
+)
+from sidecar.core.moment import rfc3339
+from sidecar.core.state import State
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    RemedyOutcome,
+    StateChanged,
+    TargetState,
+    Transition,
+)
+
+_GOOD = frozenset({TargetState.HEALTHY, TargetState.STARTING, TargetState.RECOVERING})
+_VERBS = {
+    Action.START: "starting it",
+    Action.RESTART: "restarting it",
+    Action.LOAD_WALLET: "loading its wallet",
+    Action.LOOK: "looking into it",
+    Action.HOLD: "holding",
+    Action.PAGE: "a person is needed",
+    Action.SKIP: "skipping",
+}
+
+
+class Narrator:
+    """Told of every turn; writes what a person wants to know."""
+
+    def __init__(self) -> None:
+        self._engine: bool | None = None
+        self._said: dict[str, tuple[object, ...]] = {}
+
+    def tell(
+        self,
+        event: Event,
+        transitions: tuple[Transition, ...],
+        decisions: tuple[Decision, ...],
+        state: State,
+    ) -> None:
+        """Write one turn of the loop."""
+        self._tell_event(event, state)
+        for transition in transitions:
+            self._tell_transition(transition)
+        for decision in decisions:
+            self._tell_decision(decision)
+
+    def _tell_event(self, event: Event, state: State) -> None:
+        match event:
+            case ProbeDone():
+                _tell_probe(event, state)
+            case RemedyActed():
+                _tell_acted(event, state)
+            case EngineSeen():
+                self._tell_engine(event)
+            case RestartAsked() | PauseAsked() | ResumeAsked() | RecoverAsked():
+                logger.info("an operator asked: {}", _wish(event))
+            case _:
+                pass
+
+    def _tell_engine(self, event: EngineSeen) -> None:
+        if event.reachable is self._engine:
+            return
+        if not event.reachable:
+            logger.warning(
+                "the engine is lost: {}; probing goes on, acting waits", event.reason
+            )
+        elif self._engine is False:
+            logger.info("the engine is back; acting goes on")
+        self._engine = event.reachable
+
+    def _tell_transition(self, what: Transition) -> None:
+        match what:
+            case StateChanged():
+                if what.new in _GOOD:
+                    self._said.pop(what.name, None)
+                _tell_state(what)
+            case RemedyEnded():
+                _tell_ended(what)
+            case IncidentChanged():
+                _tell_incident(what)
+
+    def _tell_decision(self, decision: Decision) -> None:
+        """A refusal that is repeated is said once; the reason's figures may differ."""
+        counts = decision.guard in {Guard.THRESHOLD, Guard.NONE}
+        figures = decision.reason if counts else ""
+        said = (decision.action, decision.guard, decision.cause, figures)
+        level = "INFO"
+        if self._said.get(decision.name) == said:
+            level = "DEBUG"
+        elif decision.action is Action.PAGE:
+            level = "WARNING"
+        self._said[decision.name] = said
+        logger.bind(
+            target=decision.name,
+            incident=decision.incident,
+            cause=decision.cause,
+            action=decision.action,
+            guard=None if decision.guard is Guard.NONE else decision.guard,
+            trigger=decision.trigger,
+        ).log(level, "{}: {}", _VERBS[decision.action], decision.reason)
+
+
+def _tell_probe(event: ProbeDone, state: State) -> None:
+    instance = state.instances.get(event.instance)
+    logger.bind(
+        target=instance.name if instance else event.instance.target,
+        cause=event.outcome.cause,
+    ).debug(
+        "probe: {} in {:.3f} s {}",
+        event.outcome.verdict,
+        event.at.mono - event.began_mono,
+        event.outcome.reason,
+    )
+
+
+def _tell_acted(event: RemedyActed, state: State) -> None:
+    instance = state.instances.get(event.instance)
+    level = "INFO" if event.result is ActResult.DONE else "WARNING"
+    next_step = {
+        ActResult.DONE: "now the probes judge",
+        ActResult.UNKNOWN: "whether it happened is unknown, the probes will tell",
+        ActResult.FAILED: "it did not work",
+        ActResult.NOT_SENT: "nothing was sent, nothing is counted",
+    }[event.result]
+    logger.bind(
+        target=instance.name if instance else event.instance.target,
+        incident=instance.incident if instance else None,
+        result=event.result,
+    ).log(level, "acted: {}; {}", event.reason or event.result, next_step)
+
+
+def _wish(event: RestartAsked | PauseAsked | ResumeAsked | RecoverAsked) -> str:
+    match event:
+        case RestartAsked(target=target, now=now):
+            return f"a restart of {target}{' at once' if now else ''}"
+        case PauseAsked(targets=targets, until_wall=until):
+            end = f"until {rfc3339(until)}" if until is not None else "until resumed"
+            return f"a pause of {', '.join(targets)} {end}"
+        case ResumeAsked(targets=targets):
+            return f"to resume {', '.join(targets)}"
+        case RecoverAsked(target=target):
+            return f"to forget the spent restarts of {target}"
+
+
+def _tell_state(what: StateChanged) -> None:
+    level = (
+        "INFO" if what.new in _GOOD or what.new is TargetState.FAILING else "WARNING"
+    )
+    if what.new is TargetState.RECOVERING:
+        # The decision that led there says more.
+        level = "DEBUG"
+    logger.bind(
+        target=what.name, incident=what.incident, cause=what.cause, state=what.new
+    ).log(level, "{} (was {}){}", what.new, what.old, _because(what.reason))
+
+
+def _tell_ended(what: RemedyEnded) -> None:
+    good = what.outcome is RemedyOutcome.RECOVERED
+    since = f", {what.recovery_s:.1f} s after it failed" if what.recovery_s else ""
+    logger.bind(
+        target=what.name,
+        incident=what.incident,
+        cause=what.cause,
+        action=what.action,
+        trigger=what.trigger,
+        outcome=what.outcome,
+        seconds=round(what.seconds, 3),
+    ).log(
+        "INFO" if good else "WARNING",
+        "{} ended: {} after {:.1f} s{}{}",
+        what.action,
+        what.outcome.replace("_", " "),
+        what.seconds,
+        since,
+        _because(what.reason),
+    )
+
+
+def _tell_incident(what: IncidentChanged) -> None:
+    level = "WARNING" if what.step is IncidentStep.OPENED else "INFO"
+    logger.bind(target=what.target, incident=what.incident).log(
+        level, "incident {}{}", what.step, _because(what.reason)
+    )
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""

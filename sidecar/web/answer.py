@@ -1,0 +1,35 @@
+"""Answers and refusals, always JSON."""
+
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+
+
+class Refusal(Exception):
+    """A request that is turned down; ``error`` tells the client why."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+
+
+def answer(value: object, status: int = 200) -> web.Response:
+    """A JSON response that nobody may cache."""
+    return web.Response(
+        body=msgspec.json.encode(value, enc_hook=_plain),
+        status=status,
+        content_type="application/json",
+        charset="utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def refused(status: int, error: str) -> web.Response:
+    """A JSON response that says what is wrong."""
+    return answer({"error": error}, status)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)

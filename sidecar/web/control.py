@@ -1,0 +1,204 @@
+"""The API's acting half: everything here needs the token."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from sidecar.core.decision import Action, Decision
+from sidecar.core.event import (
+    Event,
+    PauseAsked,
+    PlanCancelled,
+    RecoverAsked,
+    RestartAsked,
+    ResumeAsked,
+)
+from sidecar.web import views
+from sidecar.web.answer import Refusal, answer
+from sidecar.web.desk import Desk
+
+_OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
+_NAMES_SHOWN = 10
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """No body, or an empty object."""
+
+
+class _Restart(msgspec.Struct, forbid_unknown_fields=True):
+    now: bool = False
+
+
+class _Pause(msgspec.Struct, forbid_unknown_fields=True):
+    duration: Annotated[str, msgspec.Meta(max_length=20)] | None = msgspec.field(
+        default=None, name="for"
+    )
+
+
+_Body = TypeVar("_Body", bound=msgspec.Struct)
+
+
+class ControlPages:
+    """POST /api/v1/..., and the evidence, which shows a target's log."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where each is found."""
+        one = "/api/v1/targets/{target}"
+        return [
+            web.post(f"{one}/restart", self._guarded(self._restart)),
+            web.post(f"{one}/pause", self._guarded(self._pause)),
+            web.post(f"{one}/resume", self._guarded(self._resume)),
+            web.post(f"{one}/recover", self._guarded(self._recover)),
+            web.post(f"{one}/schedule/skip", self._guarded(self._skip)),
+            web.post(f"{one}/schedule/cancel", self._guarded(self._cancel)),
+            web.get(f"{one}/evidence", self._guarded(self._evidence)),
+            web.post("/api/v1/pause", self._guarded(self._pause)),
+            web.post("/api/v1/resume", self._guarded(self._resume)),
+        ]
+
+    def _guarded(self, handler: Handler) -> Handler:
+        """Only with the token."""
+
+        async def checked(request: web.Request) -> web.Response:
+            token = self._desk.token
+            if not token:
+                raise Refusal(
+                    403, "control is disabled: set SIDECAR_API_TOKEN to enable it"
+                )
+            given = request.headers.get("Authorization", "")
+            scheme, _, said = given.partition(" ")
+            right = hmac.compare_digest(_bytes(said.strip()), _bytes(token))
+            if scheme.lower() != "bearer" or not right:
+                raise Refusal(401, "the token is missing or wrong")
+            return await handler(request)
+
+        return checked
+
+    # --- remedies
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        body = await _body(request, _Restart)
+        name = self._instance(request)
+        event = RestartAsked(self._desk.clock.now(), name, body.now)
+        made = await self._desk.ask(event)
+        if made is None:
+            raise Refusal(503, "nothing was decided; look at the status and try again")
+        return _decided(made)
+
+    async def _recover(self, request: web.Request) -> web.Response:
+        await _body(request, _Nothing)
+        target = self._target(request)
+        return await self._asked(RecoverAsked(self._desk.clock.now(), target))
+
+    # --- pauses
+
+    async def _pause(self, request: web.Request) -> web.Response:
+        body = await _body(request, _Pause)
+        now = self._desk.clock.now()
+        until = None
+        if body.duration is not None:
+            until = now.wall + self._seconds(body.duration)
+        return await self._asked(PauseAsked(now, self._targets(request), until))
+
+    async def _resume(self, request: web.Request) -> web.Response:
+        await _body(request, _Nothing)
+        now = self._desk.clock.now()
+        return await self._asked(ResumeAsked(now, self._targets(request)))
+
+    def _seconds(self, duration: str) -> float:
+        try:
+            seconds = self._desk.seconds(duration)
+        except ValueError:
+            seconds = 0.0
+        if seconds <= 0:
+            raise Refusal(400, f"for: {duration} is no duration; write 30m, 2h or 1d")
+        return seconds
+
+    # --- planned restarts
+
+    async def _skip(self, request: web.Request) -> web.Response:
+        await _body(request, _Nothing)
+        target = self._target(request)
+        skipped = self._desk.schedule.skip_next(target)
+        if skipped is None:
+            raise Refusal(409, f"{target} has no planned restarts")
+        return answer({"skipped": views.planned_restart(skipped)})
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        await _body(request, _Nothing)
+        target = self._target(request)
+        return await self._asked(PlanCancelled(self._desk.clock.now(), target))
+
+    # --- evidence
+
+    async def _evidence(self, request: web.Request) -> web.Response:
+        name = self._instance(request)
+        bundle = self._desk.evidence(name)
+        if bundle is None:
+            raise Refusal(404, f"nothing was gathered about {name} yet")
+        return answer(bundle)
+
+    # --- what the path names
+
+    async def _asked(self, event: Event) -> web.Response:
+        return answer(views.decision(await self._desk.ask(event)))
+
+    def _targets(self, request: web.Request) -> tuple[str, ...]:
+        if "target" not in request.match_info:
+            return tuple(self._desk.state().targets)
+        return (self._target(request),)
+
+    def _target(self, request: web.Request) -> str:
+        """A target's name, given by its own or an instance's name."""
+        name = request.match_info["target"]
+        state = self._desk.state()
+        if name in state.targets:
+            return name
+        instance = views.instance_named(state, name)
+        if instance is None:
+            raise self._unknown(name)
+        return instance.id.target
+
+    def _instance(self, request: web.Request) -> str:
+        """An instance's name; a target's own will do where it has one replica."""
+        name = request.match_info["target"]
+        state = self._desk.state()
+        if views.instance_named(state, name) is not None:
+            return name
+        if name not in state.targets:
+            raise self._unknown(name)
+        names = ", ".join(views.replica_names(state, name)) or "none yet"
+        raise Refusal(400, f"{name} has several replicas, name one of them: {names}")
+
+    def _unknown(self, name: str) -> Refusal:
+        known = list(self._desk.state().targets)
+        names = ", ".join(known[:_NAMES_SHOWN]) or "none"
+        more = ", ..." if len(known) > _NAMES_SHOWN else ""
+        return Refusal(404, f"there is no target {name}; there are: {names}{more}")
+
+
+async def _body(request: web.Request, kind: type[_Body]) -> _Body:
+    raw = await request.read()
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise Refusal(400, f"the body cannot be used: {fault}") from fault
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _decided(made: Decision) -> web.Response:
+    if made.action in _OBJECTIONS:
+        view = {"error": made.reason, "guard": made.guard, **views.decision(made)}
+        return answer(view, 409)
+    return answer(views.decision(made), 202)

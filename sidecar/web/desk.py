@@ -1,0 +1,33 @@
+"""What the HTTP server needs of the rest, handed to it by the composition root."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from sidecar.core.ports import Ask, Clock, Component, Feed, Schedule
+from sidecar.core.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All calls return at once, but for ``ask`` and ``metrics_text``.
+
+    ``liveness`` says whether the loop turned lately; ``components`` adds all that
+    must work before we are ready. ``metrics_text`` takes an Accept header and
+    gives a body and its content type. ``evidence`` gives the last bundle of an
+    instance by name. ``seconds`` reads a duration such as ``2h``, or raises
+    ValueError. Without ``token`` the control endpoints answer 403.
+    """
+
+    version: str
+    stack: str
+    clock: Clock
+    state: Callable[[], State]
+    ask: Ask
+    liveness: Callable[[], Component]
+    components: Callable[[], tuple[Component, ...]]
+    feed: Feed
+    schedule: Schedule
+    metrics_text: Callable[[str], Awaitable[tuple[bytes, str]]]
+    evidence: Callable[[str], object | None]
+    seconds: Callable[[str], float]
+    token: str | None = field(default=None, repr=False)

@@ -1,0 +1,75 @@
+"""The pages for probes and scrapers: unauthenticated, read-only, cheap."""
+
+from aiohttp import web
+
+from sidecar.web import views
+from sidecar.web.answer import Refusal, answer
+from sidecar.web.desk import Desk
+
+_INDEX = """\
+sidecar {version}
+
+/livez                      is this process alive?
+/readyz                     does everything of it work?
+/healthz                    do all targets work?
+/healthz/TARGET[/REPLICA]   does this one?
+/metrics                    Prometheus
+/api/v1/status              everything at a glance
+/api/v1/schedule            planned restarts
+/api/v1/events              what happens, as server-sent events
+"""
+
+
+class HealthPages:
+    """GET / /livez /readyz /healthz... /metrics."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where each is found."""
+        return [
+            web.get("/", self._index),
+            web.get("/livez", self._livez),
+            web.get("/readyz", self._readyz),
+            web.get("/healthz", self._healthz),
+            web.get("/healthz/{target}", self._healthz_target),
+            web.get("/healthz/{target}/{replica}", self._healthz_replica),
+            web.get("/metrics", self._metrics),
+        ]
+
+    async def _index(self, _: web.Request) -> web.Response:
+        return web.Response(text=_INDEX.format(version=self._desk.version))
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return _judged(*views.components([self._desk.liveness()]))
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        parts = (self._desk.liveness(), *self._desk.components())
+        return _judged(*views.components(parts))
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return _judged(*views.health_of_all(self._desk.state()))
+
+    async def _healthz_target(self, request: web.Request) -> web.Response:
+        name = request.match_info["target"]
+        found = views.health_of(self._desk.state(), name)
+        if found is None:
+            raise Refusal(404, f"there is no target {name}")
+        return _judged(*found)
+
+    async def _healthz_replica(self, request: web.Request) -> web.Response:
+        name, replica = request.match_info["target"], request.match_info["replica"]
+        found = views.health_of_replica(self._desk.state(), name, replica)
+        if found is None:
+            raise Refusal(404, f"there is no replica {replica} of a target {name}")
+        return _judged(*found)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        accept = ",".join(request.headers.getall("Accept", ()))
+        body, content_type = await self._desk.metrics_text(accept)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _judged(well: bool, view: views.Json) -> web.Response:  # noqa: FBT001 - a view's pair
+    return answer(view, 200 if well else 503)

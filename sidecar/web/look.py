@@ -1,0 +1,110 @@
+"""The API's reading half."""
+
+import asyncio
+from asyncio import Task
+from collections.abc import AsyncIterator
+
+import msgspec
+from aiohttp import web
+
+from sidecar.web import views
+from sidecar.web.answer import Refusal, answer
+from sidecar.web.desk import Desk
+
+MAX_LISTENERS = 32
+HEARTBEAT_S = 15.0
+WRITE_DEADLINE_S = 10.0
+DEFAULT_PLANNED, MAX_PLANNED = 5, 100
+
+
+class LookPages:
+    """GET /api/v1/status /api/v1/schedule /api/v1/events."""
+
+    def __init__(self, desk: Desk, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._desk = desk
+        self._heartbeat_s = heartbeat_s
+        self._listeners: set[Task[object]] = set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where each is found."""
+        return [
+            web.get("/api/v1/status", self._status),
+            web.get("/api/v1/schedule", self._schedule),
+            web.get("/api/v1/events", self._events),
+        ]
+
+    async def hang_up(self, _: web.Application) -> None:
+        """End the event streams: they would hold up a shutdown."""
+        for task in tuple(self._listeners):
+            task.cancel()
+
+    async def _status(self, _: web.Request) -> web.Response:
+        desk = self._desk
+        ready, _parts = views.components((desk.liveness(), *desk.components()))
+        return answer(
+            views.status(
+                desk.state(),
+                desk.clock.now(),
+                version=desk.version,
+                stack=desk.stack,
+                ready=ready,
+                planned=desk.schedule.upcoming(DEFAULT_PLANNED),
+            )
+        )
+
+    async def _schedule(self, request: web.Request) -> web.Response:
+        asked = request.query.get("count", str(DEFAULT_PLANNED))
+        if not asked.isdecimal() or not 0 < int(asked) <= MAX_PLANNED:
+            raise Refusal(400, f"count={asked}: give a number from 1 to {MAX_PLANNED}")
+        return answer(views.schedule(self._desk.schedule.upcoming(int(asked))))
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        task = asyncio.current_task()
+        if task is None or len(self._listeners) >= MAX_LISTENERS:
+            raise Refusal(503, f"{MAX_LISTENERS} listeners are connected already")
+        self._listeners.add(task)
+        try:
+            return await self._stream(request)
+        finally:
+            self._listeners.discard(task)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        records = self._desk.feed.listen()
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        chunk: bytes | None = b": connected\n\n"
+        while chunk is not None and await _written(request, response, chunk):
+            chunk = await self._next_chunk(records)
+        return response
+
+    async def _next_chunk(
+        self, records: AsyncIterator[dict[str, object]]
+    ) -> bytes | None:
+        """A record, a sign of life when there is none, None at the end."""
+        try:
+            async with asyncio.timeout(self._heartbeat_s):
+                record = await anext(records)
+        except TimeoutError:
+            return b": still here\n\n"
+        except StopAsyncIteration:
+            return None
+        kind = str(record["type"]).encode()
+        number = str(record["number"]).encode()
+        data = msgspec.json.encode(record)
+        return b"id: " + number + b"\nevent: " + kind + b"\ndata: " + data + b"\n\n"
+
+
+async def _written(
+    request: web.Request, response: web.StreamResponse, chunk: bytes
+) -> bool:
+    """Write; False: the reader does not read, and was cut off."""
+    try:
+        async with asyncio.timeout(WRITE_DEADLINE_S):
+            await response.write(chunk)
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        return False
+    return True

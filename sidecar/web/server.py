@@ -1,0 +1,82 @@
+"""The HTTP server."""
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from loguru import logger
+
+from sidecar.web.answer import Refusal, refused
+from sidecar.web.control import ControlPages
+from sidecar.web.desk import Desk
+from sidecar.web.health import HealthPages
+from sidecar.web.look import HEARTBEAT_S, LookPages
+
+ANSWER_DEADLINE_S = 15.0
+MAX_BODY_BYTES = 16 * 1024
+SHUTDOWN_S = 1.0
+_STREAMS = frozenset({"/api/v1/events"})
+
+
+class WebServer:
+    """Serves the desk on ``host``:``port``; port 0 takes a free one."""
+
+    def __init__(
+        self, desk: Desk, host: str, port: int, *, heartbeat_s: float = HEARTBEAT_S
+    ) -> None:
+        app = web.Application(middlewares=[_bounded], client_max_size=MAX_BODY_BYTES)
+        look = LookPages(desk, heartbeat_s)
+        for pages in (HealthPages(desk), look, ControlPages(desk)):
+            app.add_routes(pages.routes())
+        app.on_shutdown.append(look.hang_up)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN_S,
+        )
+        self._host = host
+        self._port = port
+
+    async def start(self) -> None:
+        """Listen; OSError where the address is taken or not ours."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+
+    async def stop(self) -> None:
+        """Stop listening and end what is open, within SHUTDOWN_S or so."""
+        await self._runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port listened on."""
+        for address in self._runner.addresses:
+            return int(address[1])
+        return self._port
+
+
+@web.middleware
+async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every request has a deadline, and every error is told in JSON."""
+    deadline_s = None if request.path in _STREAMS else ANSWER_DEADLINE_S
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await handler(request)
+    except Refusal as no:
+        return refused(no.status, no.error)
+    except web.HTTPException as no:
+        told = refused(no.status, no.reason)
+        told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
+        return told
+    except TimeoutError:
+        return refused(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
+    except ConnectionError:  # the client left; there is nobody to tell
+        raise
+    except Exception:  # noqa: BLE001 - one bad request must not show its insides
+        logger.exception("a request failed: {} {}", request.method, request.path)
+        return refused(500, "the request failed; the sidecar's log says why")

@@ -1,0 +1,52 @@
+"""What holds for every test: a quiet log, and a loop that is never blocked."""
+
+import os
+import traceback
+from collections.abc import Iterator
+
+import blockbuster.blockbuster
+import pytest
+from blockbuster import BlockingError, blockbuster_ctx
+from hypothesis import HealthCheck, settings
+from loguru import logger
+
+# Many workers share few cores: how long one example takes says nothing here.
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile(
+    "ci",
+    deadline=None,
+    max_examples=300,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci" if os.environ.get("CI") else "quick")
+
+
+@pytest.fixture(autouse=True)
+def quiet_log() -> Iterator[None]:
+    logger.remove()
+    yield
+    logger.remove()
+
+
+@pytest.fixture(autouse=True)
+def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Fail a test in which code of ours blocks the event loop.
+
+    Our boundaries turn exceptions into outcomes, so an error raised at the
+    blocking call may never reach the test: each is noted as well.
+    """
+    seen: list[str] = []
+
+    class Noted(BlockingError):
+        def __init__(self, func: str) -> None:
+            super().__init__(func)
+            seen.append(
+                f"{func}, called from\n{''.join(traceback.format_stack(limit=10)[:-2])}"
+            )
+
+    monkeypatch.setattr(blockbuster.blockbuster, "BlockingError", Noted)
+    with blockbuster_ctx("sidecar"):
+        yield seen
+    if seen:
+        pytest.fail("the event loop was blocked by " + "\n".join(seen), pytrace=False)

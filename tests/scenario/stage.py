@@ -1,0 +1,190 @@
+"""The whole loop with a fake engine, scripted probes and virtual time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from sidecar.core.container import Container, Status
+from sidecar.core.decision import Action, Decision
+from sidecar.core.event import Event
+from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.core.state import Instance, State
+from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
+from sidecar.core.transition import Transition
+from sidecar.engine.pump import Pump
+from sidecar.probes.pace import Pacer
+from sidecar.records.memory import MemoryStore
+from sidecar.remedies.executor import Executor
+from sidecar.watchdog import Watchdog
+from tests.fakes import FakeEngine, LoopClock, a_container
+from tests.unit.world import SERVICE, WALLET
+from tests.virtual import run_virtual
+
+ROOT = "electron-cash"
+LEAF = "bitcoincash-service"
+ROOT_ID = "wallet-id"
+LEAF_ID = "service-id"
+
+Script = Callable[[Container], Outcome]
+HANGS = failure(Cause.HUNG, "no answer for 10.0 s")
+
+
+def works(_: Container) -> Outcome:
+    return success()
+
+
+@dataclass
+class Notes:
+    """Everything the loop told."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def tell(
+        self,
+        event: Event,
+        transitions: tuple[Transition, ...],
+        decisions: tuple[Decision, ...],
+        state: State,
+    ) -> None:
+        self.events.append(event)
+        self.transitions.extend(transitions)
+        self.decisions.extend(decisions)
+
+
+class ScriptedProber:
+    """Answers as the script of the container's service says, at the pace of life."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.scripts: dict[str, Script] = {}
+        self.begun: list[tuple[float, str]] = []
+
+    async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+        now = asyncio.get_running_loop().time()
+        self.begun.append((now, container.service))
+        running = self._engine.held.get(container.id)
+        if running is None or running.status is not Status.RUNNING:
+            return failure(Cause.DETACHED, "the name does not resolve", path_fault=True)
+        outcome = self.scripts.get(container.service, works)(running)
+        silent = outcome.cause is Cause.HUNG
+        await asyncio.sleep(settings.timeout_s if silent else 0.01)
+        return outcome
+
+
+class FakeWallets:
+    """Notes what is asked of the wallet daemons; ``stop`` ends the process."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+        self.loaded: set[tuple[str, float]] = set()
+        self.calls: list[str] = []
+        self.wrapper = False
+
+    async def stop(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> None:
+        self.calls.append("stop")
+        if not self.wrapper:
+            self._engine.crash(container.id, 0)
+
+    async def load_wallet(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> bool:
+        self.calls.append("load_wallet")
+        self.loaded.add(container.run)
+        return True
+
+
+class Stage:
+    """Watchdog, pump, pacer and executor, wired as the application wires them."""
+
+    def __init__(
+        self, targets: tuple[Target, ...] = (WALLET, SERVICE), mode: Mode = Mode.ACT
+    ) -> None:
+        self.clock = LoopClock()
+        old = self.clock.now().wall - 86_400.0
+        self.engine = FakeEngine(
+            self.clock,
+            a_container(ROOT_ID, service=ROOT, name=f"demo-{ROOT}-1", started_at=old),
+            a_container(LEAF_ID, service=LEAF, name=f"demo-{LEAF}-1", started_at=old),
+        )
+        self.prober = ScriptedProber(self.engine)
+        self.wallets = FakeWallets(self.engine)
+        self.notes = Notes()
+        self.targets = targets
+        self.pacer = Pacer(self.prober, self.post, self.clock, lambda _: None)
+        self.executor = Executor(
+            self.engine, self.wallets, self.post, self.clock, mask=str
+        )
+        self.watchdog = Watchdog(
+            mode=mode,
+            clock=self.clock,
+            store=MemoryStore(),
+            tellers=[self.notes],
+            probing=self.pacer,
+            remedies=self.executor,
+        )
+        self.pump = Pump(self.engine, self.clock, self.post, self._targets_of)
+
+    async def _targets_of(self, _: tuple[Container, ...]) -> tuple[Target, ...]:
+        return self.targets
+
+    def post(self, event: Event) -> None:
+        self.watchdog.post(event)
+
+    def instance(self, name: str) -> Instance:
+        state = self.watchdog.state
+        return next(i for i in state.instances.values() if i.name == name)
+
+    def acts(self) -> list[tuple[str, str]]:
+        """What was done to containers: (engine call, container id)."""
+        return self.engine.acts
+
+    def decided(self, action: Action) -> list[Decision]:
+        return [d for d in self.notes.decisions if d.action is action]
+
+    def script(self, service: str, script: Script) -> None:
+        self.prober.scripts[service] = script
+
+    def breaks(self, service: str, outcome: Outcome) -> None:
+        """Until its container is restarted."""
+        broken = {
+            c.run for c in self.engine.held.values() if c.service == service
+        }
+        self.script(service, lambda c: outcome if c.run in broken else success())
+
+    async def close(self) -> None:
+        await self.pacer.close()
+        await self.engine.close()
+
+
+def play(
+    story: Callable[[Stage], Awaitable[None]],
+    targets: tuple[Target, ...] = (WALLET, SERVICE),
+    mode: Mode = Mode.ACT,
+) -> Stage:
+    """Tell the story in virtual time; the stage is left as it ended."""
+
+    async def main() -> Stage:
+        stage = Stage(targets, mode)
+        loops = [
+            asyncio.create_task(stage.watchdog.run()),
+            asyncio.create_task(stage.pump.run()),
+        ]
+        try:
+            await story(stage)
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await stage.close()
+        return stage
+
+    return run_virtual(main())
+
+
+def quick(target: Target, **cadence: float) -> Target:
+    """The same target with other timings."""
+    return replace(target, cadence=replace(target.cadence, **cadence))  # type: ignore[arg-type]  # its fields

@@ -1,0 +1,329 @@
+"""The story of one night each, in virtual time, with every engine action counted."""
+
+import asyncio
+from dataclasses import replace
+
+from sidecar.core.container import Container, NativeHealth, Process
+from sidecar.core.decision import Action, Guard, Trigger
+from sidecar.core.event import PlannedDue, RestartAsked
+from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.core.ports import EngineTimeout
+from sidecar.core.target import Mode, RestartSettings
+from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from tests.scenario.stage import (
+    HANGS,
+    LEAF,
+    LEAF_ID,
+    ROOT,
+    ROOT_ID,
+    Stage,
+    play,
+)
+from tests.unit.world import SERVICE, WALLET
+
+REFUSED = failure(Cause.REFUSED, "connection refused")
+UNAVAILABLE = failure(Cause.HTTP_5XX, "503")
+
+
+async def settle_in() -> None:
+    """Until both are known to be healthy."""
+    await asyncio.sleep(20.0)
+
+
+def test_a_quiet_day_without_any_action():
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(86_400.0)
+
+    stage = play(story)
+    assert stage.acts() == []
+    assert stage.notes.decisions == []
+    probes = [at for at, name in stage.prober.begun if name == ROOT]
+    assert 5700 <= len(probes) <= 5770
+
+
+def test_the_first_probe_begins_within_a_second():
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(1.0)
+
+    stage = play(story)
+    assert {name for _, name in stage.prober.begun} == {ROOT, LEAF}
+
+
+def test_a_dead_daemon_in_a_running_container():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(ROOT, REFUSED)
+        began = asyncio.get_running_loop().time()
+        while stage.instance(ROOT).restarts_total == 0:
+            await asyncio.sleep(0.1)
+        assert asyncio.get_running_loop().time() - began <= 15.0 + 2 * 2.0 + 1.0
+        await asyncio.sleep(10.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    stage = play(story)
+    assert stage.acts() == [("restart", ROOT_ID)]
+    assert stage.engine.stop_timeouts == [5.0]
+    (ended,) = [t for t in stage.notes.transitions if isinstance(t, RemedyEnded)]
+    assert ended.outcome is RemedyOutcome.RECOVERED
+
+
+def test_a_stopped_process_is_found_by_looking_and_restarted_after_one_time_out():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        main = Process(stage.engine.held[ROOT_ID].pid, 1, "Ts", "electron-cash")
+        stage.engine.processes_of[ROOT_ID] = (main,)
+        stage.breaks(ROOT, HANGS)
+        await asyncio.sleep(15.0 + 10.0 + 1.0)
+        assert stage.acts() == [("restart", ROOT_ID)]
+
+    play(story)
+
+
+def test_a_30_s_network_call_is_left_alone():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.script(ROOT, lambda _: HANGS)
+        await asyncio.sleep(30.0)
+        stage.script(ROOT, lambda _: success())
+        await asyncio.sleep(120.0)
+
+    assert play(story).acts() == []
+
+
+def test_a_hung_daemon_is_restarted_after_45_s_of_silence():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(ROOT, HANGS)
+        await asyncio.sleep(44.0)
+        assert stage.acts() == []
+        await asyncio.sleep(40.0)
+
+    assert play(story).acts() == [("restart", ROOT_ID)]
+
+
+def test_root_and_dependent_fail_and_the_dependent_follows_by_itself():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(ROOT, REFUSED)
+        broken = stage.engine.held[ROOT_ID].run
+        stage.script(
+            LEAF,
+            lambda _: (
+                UNAVAILABLE if stage.engine.held[ROOT_ID].run == broken else success()
+            ),
+        )
+        await asyncio.sleep(120.0)
+
+    stage = play(story)
+    assert stage.acts() == [("restart", ROOT_ID)]
+    (incident,) = stage.watchdog.state.incidents.values()
+    assert not incident.open
+    assert (incident.target, incident.affected) == (ROOT, (LEAF,))
+
+
+def test_root_first_then_the_dependent_that_does_not_follow():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(ROOT, REFUSED)
+        stage.breaks(LEAF, UNAVAILABLE)
+        await asyncio.sleep(180.0)
+        assert stage.instance(LEAF).state is TargetState.HEALTHY
+
+    stage = play(story)
+    assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
+
+
+def test_a_dependent_alone_is_restarted_alone():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(LEAF, UNAVAILABLE)
+        await asyncio.sleep(120.0)
+
+    assert play(story).acts() == [("restart", LEAF_ID)]
+
+
+def test_a_container_that_exits_is_started_at_once():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.crash(ROOT_ID)
+        await asyncio.sleep(0.3)
+        assert stage.acts() == [("start", ROOT_ID)]
+        await asyncio.sleep(10.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    play(story)
+
+
+def test_the_engine_brings_it_back_by_itself():
+    async def story(stage: Stage) -> None:
+        stage.engine.change(ROOT_ID, restart_policy="always")
+        await settle_in()
+        stage.engine.crash(ROOT_ID)
+        await asyncio.sleep(60.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    assert play(story).acts() == []
+
+
+def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first():
+    no_wallet = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+
+    async def story(stage: Stage) -> None:
+        first = stage.engine.held[ROOT_ID].run
+        stage.wallets.loaded.add(first)
+
+        def daemon(container: Container) -> Outcome:
+            return success() if container.run in stage.wallets.loaded else no_wallet
+
+        stage.script(ROOT, daemon)
+        await settle_in()
+        await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        await asyncio.sleep(60.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    stage = play(story)
+    assert stage.wallets.calls == ["stop", "load_wallet"]
+    assert stage.acts() == [("start", ROOT_ID)]
+
+
+def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back():
+    async def story(stage: Stage) -> None:
+        stage.engine.change(ROOT_ID, restart_policy="always")
+        await settle_in()
+        await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        await asyncio.sleep(60.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        assert stage.instance(ROOT).restarts_total == 1
+
+    assert play(story).acts() == []
+
+
+def test_an_operator_stops_pauses_and_starts():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.stop_by_operator(ROOT_ID)
+        await asyncio.sleep(600.0)
+        assert stage.instance(ROOT).state is TargetState.STOPPED
+        assert stage.acts() == []
+        stage.engine.start_by_operator(ROOT_ID)
+        await asyncio.sleep(20.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        stage.engine.pause(ROOT_ID)
+        await asyncio.sleep(600.0)
+        stage.engine.unpause(ROOT_ID)
+        await asyncio.sleep(20.0)
+        stage.breaks(ROOT, REFUSED)
+        await asyncio.sleep(60.0)
+
+    assert play(story).acts() == [("restart", ROOT_ID)]
+
+
+def test_a_redeploy_during_a_streak_leaves_the_new_container_alone():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(ROOT, REFUSED)
+        while stage.instance(ROOT).health.failures < 2:
+            await asyncio.sleep(0.1)
+        stage.engine.recreate(ROOT_ID, "fresh")
+        await asyncio.sleep(120.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    assert play(story).acts() == []
+
+
+def test_the_restart_call_times_out_and_the_restart_happens():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.trouble("restart", EngineTimeout("no answer in 20 s"), done=True)
+        stage.breaks(ROOT, REFUSED)
+        await asyncio.sleep(120.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        assert stage.instance(ROOT).restarts_total == 1
+
+    assert play(story).acts() == [("restart", ROOT_ID)]
+
+
+def test_the_engine_goes_away_for_20_s():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.go_away()
+        stage.breaks(ROOT, REFUSED)
+        probes = len(stage.prober.begun)
+        await asyncio.sleep(20.0)
+        assert len(stage.prober.begun) > probes
+        assert stage.acts() == []
+        held = [d for d in stage.notes.decisions if d.guard is Guard.ENGINE]
+        assert held
+        stage.engine.come_back()
+        await asyncio.sleep(5.0)
+
+    assert play(story).acts() == [("restart", ROOT_ID)]
+
+
+def test_a_daemon_that_never_recovers():
+    hopeless = replace(
+        WALLET,
+        restart=RestartSettings(recovery_timeout_s=10.0),
+        cadence=replace(WALLET.cadence, start_period_s=5.0),
+    )
+
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.script(ROOT, lambda _: REFUSED)
+        await asyncio.sleep(500.0)
+
+    stage = play(story, targets=(hopeless,))
+    assert stage.acts() == [("restart", ROOT_ID)] * 3
+    tries = [d.at.mono for d in stage.decided(Action.RESTART)]
+    assert tries[2] - tries[1] > tries[1] - tries[0]
+
+
+def test_observe_mode_touches_nothing():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.breaks(ROOT, REFUSED)
+        stage.engine.crash(LEAF_ID)
+        await asyncio.sleep(600.0)
+
+    stage = play(story, mode=Mode.OBSERVE)
+    assert stage.acts() == []
+    assert any(d.guard is Guard.OBSERVE for d in stage.notes.decisions)
+
+
+def test_a_planned_restart_of_the_stack():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.post(PlannedDue(stage.clock.now(), ROOT))
+        await asyncio.sleep(60.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        assert stage.instance(LEAF).state is TargetState.HEALTHY
+
+    stage = play(story)
+    assert stage.wallets.calls == ["stop"]
+    assert stage.acts() == [("start", ROOT_ID), ("restart", LEAF_ID)]
+    triggers = {d.trigger for d in stage.notes.decisions if d.action.changes_something}
+    assert triggers == {Trigger.PLANNED}
+
+
+def test_one_bad_target_does_not_keep_the_others_from_being_watched():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.script(ROOT, lambda _: failure(Cause.AUTH, "401"))
+        before = len([1 for _, name in stage.prober.begun if name == LEAF])
+        await asyncio.sleep(300.0)
+        after = len([1 for _, name in stage.prober.begun if name == LEAF])
+        assert after - before >= 15
+
+    assert play(story).acts() == []
+
+
+def test_an_unhealthy_dependent_by_its_own_health_check():
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.set_health(LEAF_ID, NativeHealth.UNHEALTHY)
+        stage.breaks(LEAF, failure(Cause.ENGINE_UNHEALTHY, "unhealthy"))
+        await asyncio.sleep(60.0)
+
+    assert play(story, targets=(replace(SERVICE, depends_on=()),)).acts() == [
+        ("restart", LEAF_ID)
+    ]
