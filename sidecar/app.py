@@ -18,6 +18,7 @@ from sidecar.config.duration import seconds
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.labels import targets_in_force
 from sidecar.config.load import load
+from sidecar.config.secret import secrets_of
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, Status
 from sidecar.core.event import Event
@@ -52,6 +53,9 @@ BAD_CONFIGURATION = 2
 STALLED_S = 10.0
 """A loop that did not turn for that long is not alive."""
 
+OVERSLEPT_S = 60.0
+"""The schedule is looked at every 30 s."""
+
 DRAIN_S = 10.0
 
 
@@ -73,6 +77,7 @@ class App:
     ) -> None:
         clock = SystemClock()
         self._settings = settings
+        self._mask = mask
         self._clock = clock
         self._engine = engine
         self._metrics = metrics.metrics
@@ -135,6 +140,7 @@ class App:
             if fault not in self._faults:
                 logger.error("a label is not understood and left out: {}", fault.line)
         self._faults = faults
+        self._mask.learn(secrets_of(targets))
         self._planner.set_targets(targets)
         services = [container.service for container in containers]
         several = {name for name in services if services.count(name) > 1}
@@ -180,9 +186,12 @@ class App:
         overdue = self._pacer.overdue(now.mono)
         reason = f"{overdue} probes are overdue" if overdue else ""
         probes = Component("probes", not overdue, reason, now.wall)
+        asleep = now.mono - self._planner.turned_mono
+        late = f"not looked at for {asleep:.0f} s" if asleep > OVERSLEPT_S else ""
+        scheduler = Component("scheduler", not late, late, now.wall - asleep)
         labels = "; ".join(fault.line for fault in self._faults)
         read = Component("labels", not self._faults, labels, now.wall)
-        return (*self._pump.components(), self._liveness(), probes, read)
+        return (*self._pump.components(), self._liveness(), scheduler, probes, read)
 
 
 class MetricsRoom:
@@ -235,15 +244,11 @@ async def _serve(settings: Settings, mask: Mask) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = MetricsRoom()
+    own = await _who_we_are(settings)
+    stack = _stack_of(settings, own)
     link = EngineLink.from_environ(
         os.environ, on_request=metrics.metrics.engine_request
     )
-    own = await _who_we_are(link, settings)
-    try:
-        stack = _stack_of(settings, own)
-    except NoStack:
-        await link.close()
-        raise
     logger.info(
         "sidecar {} watches the stack {} in mode {}",
         __version__,
@@ -265,7 +270,7 @@ def _stack_of(settings: Settings, own: OwnContainer | None) -> str:
     return stack
 
 
-async def _who_we_are(link: EngineLink, settings: Settings) -> OwnContainer | None:
+async def _who_we_are(settings: Settings) -> OwnContainer | None:
     """Ask until the engine answers, unless the settings name the stack."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(EngineError),
@@ -275,13 +280,22 @@ async def _who_we_are(link: EngineLink, settings: Settings) -> OwnContainer | No
     async for attempt in attempts:
         with attempt:
             try:
-                return await find_own_container(link, os.environ)
+                return await _asked_once()
             except EngineError as error:
                 if settings.stack is not None:
                     return None
                 logger.warning("the engine does not say who we are yet: {}", error)
                 raise
     return None
+
+
+async def _asked_once() -> OwnContainer | None:
+    # A link of its own each time: the breaker of one that failed would make us wait.
+    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None)
+    try:
+        return await find_own_container(link, os.environ)
+    finally:
+        await link.close()
 
 
 class Probed(NamedTuple):
@@ -301,9 +315,10 @@ def check_once(settings: Settings, only: str | None) -> tuple[Probed, ...]:
 
 
 async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
+    own = await _asked_once()
+    stack = _stack_of(settings, own)
     link = EngineLink.from_environ(os.environ, on_request=lambda *_: None)
-    own = await find_own_container(link, os.environ)
-    engine = DockerEngine(link, _stack_of(settings, own))
+    engine = DockerEngine(link, stack)
     prober = AllProbes(engine, SystemClock())
     try:
         everyone = await engine.containers()

@@ -5,7 +5,6 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-
 T = TypeVar("T")
 
 
@@ -16,7 +15,7 @@ class _NoWait(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
 
-    def select(
+    def select(  # type: ignore[explicit-override]  # typing.override is of Python 3.12
         self, timeout: float | None = None
     ) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
@@ -34,8 +33,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._virtual = _NoWait()
         super().__init__(self._virtual)
+        # Far from zero a float's steps are coarser than asyncio expects.
+        self._clock_resolution = 1e-6
 
-    def time(self) -> float:
+    def time(self) -> float:  # type: ignore[explicit-override]
         return self._virtual.now
 
 

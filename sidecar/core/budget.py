@@ -14,6 +14,7 @@ STORM_LIMIT = 10
 STORM_WINDOW_S = 3600.0
 JITTER = 0.2
 HOPELESS_TRIES = 4
+KEPT_TRIES = 100
 
 
 class LaneName(StrEnum):
@@ -51,7 +52,7 @@ def in_window(lane: Lane, settings: RestartSettings, now: float) -> int:
 def spend(lane: Lane, now: float) -> Lane:
     """Count a try that begins now."""
     if lane.name is LaneName.FAST:
-        return replace(lane, spent=(*lane.spent, now))
+        return replace(lane, spent=(*lane.spent, now)[-KEPT_TRIES:])
     return replace(lane, slow_tries=lane.slow_tries + 1)
 
 

@@ -87,11 +87,15 @@ def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) ->
 
 def _root_trouble(state: State, instance: Instance) -> tuple[Instance | None, bool]:
     """The topmost upstream that does not work; and whether any may yet be blamed."""
+    first = instance.health.first_failure_mono
+    unproven = False
     for name in state.topology.upstreams.get(instance.id.target, ()):
         for upstream in state.replicas(name):
-            if upstream.state in BROKEN or upstream.health.failures:
+            if upstream.state not in WORKING or upstream.health.failures:
                 return upstream, True
-    return None, instance.settling is not None
+            answered = upstream.health.last_success_mono
+            unproven |= first is not None and (answered is None or answered < first)
+    return None, unproven or instance.settling is not None
 
 
 def _join(
@@ -144,7 +148,8 @@ def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> S
         return state
     incident = state.incidents[which]
     lasted = at.mono - incident.opened_at.mono
-    reason = f"{incident.target} and all that was affected work again, {lasted:.0f} s"
+    also = " and all that it affected work" if incident.affected else " works"
+    reason = f"{incident.target}{also} again, {lasted:.0f} s after it was opened"
     found.append(
         IncidentChanged(at, which, IncidentStep.RESOLVED, incident.target, reason)
     )

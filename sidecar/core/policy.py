@@ -293,7 +293,8 @@ def _seen(instance: Instance) -> str:
 def _uncertain(instance: Instance, target: Target) -> str:
     health = instance.health
     threshold = target.cadence.failure_threshold
-    so_far = f"failure {health.failures} of {threshold}: {last_reason(instance)}"
+    of = f" of {threshold}" if health.failures <= threshold else ""
+    so_far = f"failure {health.failures}{of}: {last_reason(instance)}"
     if health.cause is not Cause.HUNG or target.hang_after_s == 0.0:
         return f"{so_far}; not certain yet"
     return (

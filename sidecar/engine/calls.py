@@ -1,28 +1,22 @@
 """What is said to the engine, through a client, in the thread of the call."""
 
 import math
-import time
 from collections.abc import Iterator
 
 import requests
-import urllib3
 
 from sidecar.core.container import Container, Process
 from sidecar.core.ports import (
-    CommandTimeout,
     ContainerGone,
     EngineTimeout,
-    ExecResult,
 )
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.errors import TRANSLATED, engine_error, raise_for_status
 
 LOG_BYTES = 64 * 1024
-EXEC_BYTES = 4 * 1024
 _CHUNK = 16 * 1024
 _PS = "-eo pid,ppid,stat,args"
-_EXIT_CODE_POLL_S = 0.02
 
 
 def containers(client: Client, stack: str) -> tuple[Container, ...]:
@@ -76,45 +70,12 @@ def log_tail(client: Client, known: translate.Known, lines: int) -> str:
     )
     with answer:
         raise_for_status(answer)
-        chunks = _chunks(client, answer)
-        pieces = chunks if known.tty else translate.unframed(chunks)
+        body = chunks(client, answer)
+        pieces = body if known.tty else translate.unframed(body)
         return translate.last_text(pieces, LOG_BYTES)
 
 
-def run_command(
-    client: Client, container_id: str, command: tuple[str, ...]
-) -> ExecResult:
-    """Run a command and wait for it. The API has no way to end one that hangs."""
-    created = client.exec_create(container_id, list(command))
-    exec_id = translate.exec_id(created)
-    # The SDK's own reading of the output can block for ever.
-    answer = client.post(
-        client.url_of(f"/exec/{exec_id}/start"),
-        json={"Detach": False, "Tty": False},
-        stream=True,
-    )
-    with answer:
-        raise_for_status(answer)
-        try:
-            frames = translate.unframed(_chunks(client, answer))
-            output = translate.last_text(frames, EXEC_BYTES)
-            return ExecResult(_exit_code(client, exec_id), output)
-        except (urllib3.exceptions.ReadTimeoutError, EngineTimeout) as error:
-            raise CommandTimeout(
-                "the command in the container did not end in time"
-            ) from error
-
-
-def _exit_code(client: Client, exec_id: str) -> int:
-    while client.left() > 0.0:
-        code = translate.exit_code(client.exec_inspect(exec_id))
-        if code is not None:
-            return code
-        time.sleep(_EXIT_CODE_POLL_S)
-    raise EngineTimeout("its output ended, the command did not")
-
-
-def _chunks(client: Client, answer: requests.Response) -> Iterator[bytes]:
+def chunks(client: Client, answer: requests.Response) -> Iterator[bytes]:
     """The body as it comes; a body that never ends is cut off at the deadline."""
     while chunk := answer.raw.read1(_CHUNK):
         yield chunk

@@ -13,6 +13,7 @@ from sidecar.core.ports import (
     Notice,
 )
 from sidecar.engine import calls, translate
+from sidecar.engine.commands import Commands
 from sidecar.engine.link import EngineLink
 from sidecar.engine.stream import EventStream
 
@@ -47,6 +48,7 @@ class DockerEngine:
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
         self._ours: dict[str, translate.Known] = {}
+        self._commands = Commands()
         self._streams: set[EventStream] = set()
 
     @property
@@ -111,12 +113,13 @@ class DockerEngine:
     ) -> ExecResult:
         """Run a command in the container; its last 4 kB of output are kept.
 
-        CommandTimeout: it was started and goes on, for the engine cannot end it.
+        CommandTimeout: it was started and goes on, for the engine cannot end it;
+        while it does, the same command is not started again in that container.
         """
         own = await self._own(container_id)
         return await self._link.act(
             "exec",
-            lambda client: calls.run_command(client, own.id, command),
+            lambda client: self._commands.run(client, own.id, command),
             timeout_s,
         )
 

@@ -46,7 +46,10 @@ class Planner:
         self._post = post
         self._plans: dict[str, _Plan] = {}
         self._changed = asyncio.Event()
-        self._seen_wall = clock.now().wall
+        now = clock.now()
+        self._seen_wall = now.wall
+        self.turned_mono = now.mono
+        """When the schedule was last looked at: at least every LONGEST_SLEEP_S."""
 
     def set_targets(self, targets: Iterable[Target]) -> None:
         """The targets in force; a schedule that did not change goes on as it was."""
@@ -104,6 +107,7 @@ class Planner:
     def _turn(self, now: Moment) -> None:
         stepped_back = now.wall < self._seen_wall
         self._seen_wall = now.wall
+        self.turned_mono = now.mono
         for name, plan in self._plans.items():
             if stepped_back:
                 _advance(name, plan, now.wall)

@@ -31,13 +31,20 @@ class Mask:
     """Replaces known secrets, and whatever looks like one, by ``***``."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._forms: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these as well from now on."""
         known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
-        forms = {form for secret in known for form in _forms(secret)}
+        new = {form for secret in known for form in _forms(secret)} - self._forms
+        if not new:
+            return
+        self._forms |= new
         # The longest first: one secret may begin with another.
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._known = (
-            re.compile("|".join(map(re.escape, longest_first))) if forms else None
-        )
+        longest_first = sorted(self._forms, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest_first)))
 
     def __call__(self, text: str) -> str:
         """The text without secrets."""

@@ -43,7 +43,6 @@ class Narrator:
 
     def __init__(self) -> None:
         self._engine: bool | None = None
-        self._said: dict[str, tuple[object, ...]] = {}
 
     def tell(
         self,
@@ -55,9 +54,9 @@ class Narrator:
         """Write one turn of the loop."""
         self._tell_event(event, state)
         for transition in transitions:
-            self._tell_transition(transition)
+            _tell_transition(transition)
         for decision in decisions:
-            self._tell_decision(decision)
+            _tell_decision(decision)
 
     def _tell_event(self, event: Event, state: State) -> None:
         match event:
@@ -83,36 +82,31 @@ class Narrator:
             logger.info("the engine is back; acting goes on")
         self._engine = event.reachable
 
-    def _tell_transition(self, what: Transition) -> None:
-        match what:
-            case StateChanged():
-                if what.new in _GOOD:
-                    self._said.pop(what.name, None)
-                _tell_state(what)
-            case RemedyEnded():
-                _tell_ended(what)
-            case IncidentChanged():
-                _tell_incident(what)
 
-    def _tell_decision(self, decision: Decision) -> None:
-        """A refusal that is repeated is said once; the reason's figures may differ."""
-        counts = decision.guard in {Guard.THRESHOLD, Guard.NONE}
-        figures = decision.reason if counts else ""
-        said = (decision.action, decision.guard, decision.cause, figures)
-        level = "INFO"
-        if self._said.get(decision.name) == said:
-            level = "DEBUG"
-        elif decision.action is Action.PAGE:
-            level = "WARNING"
-        self._said[decision.name] = said
-        logger.bind(
-            target=decision.name,
-            incident=decision.incident,
-            cause=decision.cause,
-            action=decision.action,
-            guard=None if decision.guard is Guard.NONE else decision.guard,
-            trigger=decision.trigger,
-        ).log(level, "{}: {}", _VERBS[decision.action], decision.reason)
+def _tell_transition(what: Transition) -> None:
+    match what:
+        case StateChanged():
+            _tell_state(what)
+        case RemedyEnded():
+            _tell_ended(what)
+        case IncidentChanged():
+            _tell_incident(what)
+
+
+def _tell_decision(decision: Decision) -> None:
+    logger.bind(
+        target=decision.name,
+        incident=decision.incident,
+        cause=decision.cause,
+        action=decision.action,
+        guard=None if decision.guard is Guard.NONE else decision.guard,
+        trigger=decision.trigger,
+    ).log(
+        "WARNING" if decision.action is Action.PAGE else "INFO",
+        "{}: {}",
+        _VERBS[decision.action],
+        decision.reason,
+    )
 
 
 def _tell_probe(event: ProbeDone, state: State) -> None:

@@ -11,11 +11,12 @@ from sidecar.core.state import State
 class Desk:
     """All calls return at once, but for ``ask`` and ``metrics_text``.
 
-    ``liveness`` says whether the loop turned lately; ``components`` adds all that
-    must work before we are ready. ``metrics_text`` takes an Accept header and
-    gives a body and its content type. ``evidence`` gives the last bundle of an
-    instance by name. ``seconds`` reads a duration such as ``2h``, or raises
-    ValueError. Without ``token`` the control endpoints answer 403.
+    ``liveness`` says whether the loop turned lately; ``components`` is all that
+    must work for us to be ready, the loop among it. ``metrics_text`` takes an
+    Accept header and gives a body and its content type. ``evidence`` gives the
+    last bundle of an instance by name. ``seconds`` reads a duration such as
+    ``2h``, or raises ValueError. Without ``token`` the control endpoints answer
+    403.
     """
 
     version: str

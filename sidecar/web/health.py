@@ -45,8 +45,7 @@ class HealthPages:
         return _judged(*views.components([self._desk.liveness()]))
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        parts = (self._desk.liveness(), *self._desk.components())
-        return _judged(*views.components(parts))
+        return _judged(*views.components(self._desk.components()))
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return _judged(*views.health_of_all(self._desk.state()))

@@ -1,7 +1,6 @@
 """The API's reading half."""
 
 import asyncio
-from asyncio import Task
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -23,7 +22,7 @@ class LookPages:
     def __init__(self, desk: Desk, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._desk = desk
         self._heartbeat_s = heartbeat_s
-        self._listeners: set[Task[object]] = set()
+        self._listeners = 0
 
     def routes(self) -> list[web.RouteDef]:
         """Where each is found."""
@@ -33,14 +32,9 @@ class LookPages:
             web.get("/api/v1/events", self._events),
         ]
 
-    async def hang_up(self, _: web.Application) -> None:
-        """End the event streams: they would hold up a shutdown."""
-        for task in tuple(self._listeners):
-            task.cancel()
-
     async def _status(self, _: web.Request) -> web.Response:
         desk = self._desk
-        ready, _parts = views.components((desk.liveness(), *desk.components()))
+        ready, _parts = views.components(desk.components())
         return answer(
             views.status(
                 desk.state(),
@@ -59,14 +53,13 @@ class LookPages:
         return answer(views.schedule(self._desk.schedule.upcoming(int(asked))))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        task = asyncio.current_task()
-        if task is None or len(self._listeners) >= MAX_LISTENERS:
+        if self._listeners >= MAX_LISTENERS:
             raise Refusal(503, f"{MAX_LISTENERS} listeners are connected already")
-        self._listeners.add(task)
+        self._listeners += 1
         try:
             return await self._stream(request)
         finally:
-            self._listeners.discard(task)
+            self._listeners -= 1
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         records = self._desk.feed.listen()

@@ -25,10 +25,13 @@ class WebServer:
         self, desk: Desk, host: str, port: int, *, heartbeat_s: float = HEARTBEAT_S
     ) -> None:
         app = web.Application(middlewares=[_bounded], client_max_size=MAX_BODY_BYTES)
-        look = LookPages(desk, heartbeat_s)
-        for pages in (HealthPages(desk), look, ControlPages(desk)):
+        pages_of_desk = (
+            HealthPages(desk),
+            LookPages(desk, heartbeat_s),
+            ControlPages(desk),
+        )
+        for pages in pages_of_desk:
             app.add_routes(pages.routes())
-        app.on_shutdown.append(look.hang_up)
         self._runner = web.AppRunner(
             app,
             access_log=None,

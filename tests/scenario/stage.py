@@ -145,14 +145,20 @@ class Stage:
     def decided(self, action: Action) -> list[Decision]:
         return [d for d in self.notes.decisions if d.action is action]
 
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """In steps of a tenth of a (virtual) second, for at most an hour."""
+        for _ in range(36_000):
+            if reached():
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("it never came to that")
+
     def script(self, service: str, script: Script) -> None:
         self.prober.scripts[service] = script
 
     def breaks(self, service: str, outcome: Outcome) -> None:
         """Until its container is restarted."""
-        broken = {
-            c.run for c in self.engine.held.values() if c.service == service
-        }
+        broken = {c.run for c in self.engine.held.values() if c.service == service}
         self.script(service, lambda c: outcome if c.run in broken else success())
 
     async def close(self) -> None:

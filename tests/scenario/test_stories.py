@@ -30,7 +30,7 @@ async def settle_in() -> None:
     await asyncio.sleep(20.0)
 
 
-def test_a_quiet_day_without_any_action():
+def test_a_quiet_day_without_any_action() -> None:
     async def story(stage: Stage) -> None:
         await asyncio.sleep(86_400.0)
 
@@ -41,7 +41,7 @@ def test_a_quiet_day_without_any_action():
     assert 5700 <= len(probes) <= 5770
 
 
-def test_the_first_probe_begins_within_a_second():
+def test_the_first_probe_begins_within_a_second() -> None:
     async def story(stage: Stage) -> None:
         await asyncio.sleep(1.0)
 
@@ -49,13 +49,12 @@ def test_the_first_probe_begins_within_a_second():
     assert {name for _, name in stage.prober.begun} == {ROOT, LEAF}
 
 
-def test_a_dead_daemon_in_a_running_container():
+def test_a_dead_daemon_in_a_running_container() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         began = asyncio.get_running_loop().time()
-        while stage.instance(ROOT).restarts_total == 0:
-            await asyncio.sleep(0.1)
+        await stage.until(lambda: stage.instance(ROOT).restarts_total == 1)
         assert asyncio.get_running_loop().time() - began <= 15.0 + 2 * 2.0 + 1.0
         await asyncio.sleep(10.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
@@ -67,7 +66,7 @@ def test_a_dead_daemon_in_a_running_container():
     assert ended.outcome is RemedyOutcome.RECOVERED
 
 
-def test_a_stopped_process_is_found_by_looking_and_restarted_after_one_time_out():
+def test_a_stopped_process_is_restarted_after_one_time_out() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         main = Process(stage.engine.held[ROOT_ID].pid, 1, "Ts", "electron-cash")
@@ -79,7 +78,7 @@ def test_a_stopped_process_is_found_by_looking_and_restarted_after_one_time_out(
     play(story)
 
 
-def test_a_30_s_network_call_is_left_alone():
+def test_a_30_s_network_call_is_left_alone() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.script(ROOT, lambda _: HANGS)
@@ -90,7 +89,7 @@ def test_a_30_s_network_call_is_left_alone():
     assert play(story).acts() == []
 
 
-def test_a_hung_daemon_is_restarted_after_45_s_of_silence():
+def test_a_hung_daemon_is_restarted_after_45_s_of_silence() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, HANGS)
@@ -101,7 +100,7 @@ def test_a_hung_daemon_is_restarted_after_45_s_of_silence():
     assert play(story).acts() == [("restart", ROOT_ID)]
 
 
-def test_root_and_dependent_fail_and_the_dependent_follows_by_itself():
+def test_root_and_dependent_fail_and_the_dependent_follows_by_itself() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
@@ -121,7 +120,7 @@ def test_root_and_dependent_fail_and_the_dependent_follows_by_itself():
     assert (incident.target, incident.affected) == (ROOT, (LEAF,))
 
 
-def test_root_first_then_the_dependent_that_does_not_follow():
+def test_root_first_then_the_dependent_that_does_not_follow() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
@@ -133,7 +132,7 @@ def test_root_first_then_the_dependent_that_does_not_follow():
     assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
 
 
-def test_a_dependent_alone_is_restarted_alone():
+def test_a_dependent_alone_is_restarted_alone() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(LEAF, UNAVAILABLE)
@@ -142,7 +141,7 @@ def test_a_dependent_alone_is_restarted_alone():
     assert play(story).acts() == [("restart", LEAF_ID)]
 
 
-def test_a_container_that_exits_is_started_at_once():
+def test_a_container_that_exits_is_started_at_once() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.crash(ROOT_ID)
@@ -154,7 +153,7 @@ def test_a_container_that_exits_is_started_at_once():
     play(story)
 
 
-def test_the_engine_brings_it_back_by_itself():
+def test_the_engine_brings_it_back_by_itself() -> None:
     async def story(stage: Stage) -> None:
         stage.engine.change(ROOT_ID, restart_policy="always")
         await settle_in()
@@ -165,7 +164,7 @@ def test_the_engine_brings_it_back_by_itself():
     assert play(story).acts() == []
 
 
-def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first():
+def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first() -> None:
     no_wallet = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
     async def story(stage: Stage) -> None:
@@ -186,7 +185,7 @@ def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first():
     assert stage.acts() == [("start", ROOT_ID)]
 
 
-def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back():
+def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back() -> None:
     async def story(stage: Stage) -> None:
         stage.engine.change(ROOT_ID, restart_policy="always")
         await settle_in()
@@ -198,7 +197,7 @@ def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back():
     assert play(story).acts() == []
 
 
-def test_an_operator_stops_pauses_and_starts():
+def test_an_operator_stops_pauses_and_starts() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.stop_by_operator(ROOT_ID)
@@ -218,12 +217,11 @@ def test_an_operator_stops_pauses_and_starts():
     assert play(story).acts() == [("restart", ROOT_ID)]
 
 
-def test_a_redeploy_during_a_streak_leaves_the_new_container_alone():
+def test_a_redeploy_during_a_streak_leaves_the_new_container_alone() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
-        while stage.instance(ROOT).health.failures < 2:
-            await asyncio.sleep(0.1)
+        await stage.until(lambda: stage.instance(ROOT).health.failures == 2)
         stage.engine.recreate(ROOT_ID, "fresh")
         await asyncio.sleep(120.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
@@ -231,7 +229,7 @@ def test_a_redeploy_during_a_streak_leaves_the_new_container_alone():
     assert play(story).acts() == []
 
 
-def test_the_restart_call_times_out_and_the_restart_happens():
+def test_the_restart_call_times_out_and_the_restart_happens() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.trouble("restart", EngineTimeout("no answer in 20 s"), done=True)
@@ -243,7 +241,7 @@ def test_the_restart_call_times_out_and_the_restart_happens():
     assert play(story).acts() == [("restart", ROOT_ID)]
 
 
-def test_the_engine_goes_away_for_20_s():
+def test_the_engine_goes_away_for_20_s() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.go_away()
@@ -260,7 +258,7 @@ def test_the_engine_goes_away_for_20_s():
     assert play(story).acts() == [("restart", ROOT_ID)]
 
 
-def test_a_daemon_that_never_recovers():
+def test_a_daemon_that_never_recovers() -> None:
     hopeless = replace(
         WALLET,
         restart=RestartSettings(recovery_timeout_s=10.0),
@@ -278,7 +276,7 @@ def test_a_daemon_that_never_recovers():
     assert tries[2] - tries[1] > tries[1] - tries[0]
 
 
-def test_observe_mode_touches_nothing():
+def test_observe_mode_touches_nothing() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
@@ -290,7 +288,7 @@ def test_observe_mode_touches_nothing():
     assert any(d.guard is Guard.OBSERVE for d in stage.notes.decisions)
 
 
-def test_a_planned_restart_of_the_stack():
+def test_a_planned_restart_of_the_stack() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.post(PlannedDue(stage.clock.now(), ROOT))
@@ -305,7 +303,7 @@ def test_a_planned_restart_of_the_stack():
     assert triggers == {Trigger.PLANNED}
 
 
-def test_one_bad_target_does_not_keep_the_others_from_being_watched():
+def test_one_bad_target_does_not_keep_the_others_from_being_watched() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.script(ROOT, lambda _: failure(Cause.AUTH, "401"))
@@ -317,7 +315,7 @@ def test_one_bad_target_does_not_keep_the_others_from_being_watched():
     assert play(story).acts() == []
 
 
-def test_an_unhealthy_dependent_by_its_own_health_check():
+def test_an_unhealthy_dependent_by_its_own_health_check() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.set_health(LEAF_ID, NativeHealth.UNHEALTHY)

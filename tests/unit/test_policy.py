@@ -1,5 +1,6 @@
 """The rules, told as short stories. One test a rule; the names say which."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from sidecar.core.event import (
     EngineSeen,
     NoticeKind,
     PauseAsked,
+    ProbeDone,
     RecoverAsked,
     RestartAsked,
     ResumeAsked,
@@ -55,7 +57,7 @@ def hang(world: World, name: str, seconds: float = 60.0) -> None:
             world.looked(name)
 
 
-# --- streaks and thresholds -------------------------------------------------------
+# --- streaks and thresholds ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def hang(world: World, name: str, seconds: float = 60.0) -> None:
         Cause.ENGINE_UNHEALTHY,
     ],
 )
-def test_a_curable_cause_is_restarted_at_the_third_failure(cause: Cause):
+def test_a_curable_cause_is_restarted_at_the_third_failure(cause: Cause) -> None:
     world = calm()
     world.fails(ROOT, cause, 2)
     assert world.acts() == []
@@ -78,14 +80,14 @@ def test_a_curable_cause_is_restarted_at_the_third_failure(cause: Cause):
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_each_failure_below_the_threshold_is_said():
+def test_each_failure_below_the_threshold_is_said() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     assert world.said(ROOT) == [(Action.HOLD, Guard.THRESHOLD)] * 2
     assert "failure 2 of 3" in world.last(ROOT).reason
 
 
-def test_one_success_clears_the_streak():
+def test_one_success_clears_the_streak() -> None:
     world = calm()
     for _ in range(5):
         world.fails(ROOT, Cause.REFUSED, 2)
@@ -93,7 +95,7 @@ def test_one_success_clears_the_streak():
     assert world.acts() == []
 
 
-def test_two_successes_make_a_target_that_was_down_healthy():
+def test_two_successes_make_a_target_that_was_down_healthy() -> None:
     world = calm(mode=Mode.OBSERVE)
     world.fails(ROOT, Cause.REFUSED)
     world.works(ROOT, times=1)
@@ -102,7 +104,7 @@ def test_two_successes_make_a_target_that_was_down_healthy():
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
 
-def test_unknown_changes_no_streak():
+def test_unknown_changes_no_streak() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     for _ in range(10):
@@ -111,7 +113,7 @@ def test_unknown_changes_no_streak():
     assert world.instance(ROOT).health.failures == 2
 
 
-def test_failures_in_the_start_period_do_not_count():
+def test_failures_in_the_start_period_do_not_count() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
     world.fails(ROOT, Cause.REFUSED, 10)
@@ -119,7 +121,7 @@ def test_failures_in_the_start_period_do_not_count():
     assert world.instance(ROOT).state is TargetState.STARTING
 
 
-def test_the_start_period_ends_with_the_first_success():
+def test_the_start_period_ends_with_the_first_success() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
     world.works(ROOT)
@@ -127,7 +129,7 @@ def test_the_start_period_ends_with_the_first_success():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_a_warning_degrades_and_never_restarts():
+def test_a_warning_degrades_and_never_restarts() -> None:
     world = calm()
     for _ in range(10):
         world.probe(ROOT, success(warnings=(Warn.SLOW,), reason="answered in 12 s"))
@@ -136,25 +138,23 @@ def test_a_warning_degrades_and_never_restarts():
     assert world.instance(ROOT).state is TargetState.DEGRADED
 
 
-def test_a_result_of_an_older_run_is_not_believed():
+def test_a_result_of_an_older_run_is_not_believed() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     instance = world.instance(ROOT)
     assert instance.container is not None
     old_run = instance.container.run
     world.notice(ROOT, NoticeKind.START, started_at=world.now.wall)
-    from sidecar.core.event import ProbeDone
-
     late = failure(Cause.REFUSED, "too late")
     world.send(ProbeDone(world.now, instance.id, old_run, world.now_s - 1, late))
     assert world.instance(ROOT).health.failures == 0
     assert world.acts() == []
 
 
-# --- hung ------------------------------------------------------------------------
+# --- hung ------------------------------------------------------------------
 
 
-def test_silence_is_a_hang_only_after_hang_after():
+def test_silence_is_a_hang_only_after_hang_after() -> None:
     world = calm()
     hang(world, ROOT, 36.0)
     assert world.instance(ROOT).health.failures >= 3
@@ -163,7 +163,7 @@ def test_silence_is_a_hang_only_after_hang_after():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_a_network_call_of_30_s_is_left_alone():
+def test_a_network_call_of_30_s_is_left_alone() -> None:
     world = calm()
     world.fails(ROOT, Cause.HUNG, 2, took_s=10.0)
     world.probe(ROOT, success(), 6.0)
@@ -172,7 +172,7 @@ def test_a_network_call_of_30_s_is_left_alone():
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
 
-def test_a_stopped_process_is_certain_at_once():
+def test_a_stopped_process_is_certain_at_once() -> None:
     world = calm()
     world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
     assert world.last(ROOT).action is Action.LOOK
@@ -181,7 +181,7 @@ def test_a_stopped_process_is_certain_at_once():
     assert "state T" in world.last(ROOT).reason
 
 
-def test_a_silent_container_is_looked_into_once_a_streak():
+def test_a_silent_container_is_looked_into_once_a_streak() -> None:
     world = calm()
     hang(world, ROOT, 30.0)
     world.works(ROOT)
@@ -190,7 +190,7 @@ def test_a_silent_container_is_looked_into_once_a_streak():
     assert len(looks) == 2
 
 
-def test_hung_and_refused_are_stopped_quickly_and_others_gently():
+def test_hung_and_refused_are_stopped_quickly_and_others_gently() -> None:
     manners = {}
     for cause in (Cause.REFUSED, Cause.HTTP_5XX):
         world = calm()
@@ -202,7 +202,7 @@ def test_hung_and_refused_are_stopped_quickly_and_others_gently():
     assert manners == {Cause.REFUSED: (5.0, False), Cause.HTTP_5XX: (30.0, True)}
 
 
-# --- causes that a restart does not cure -------------------------------------------
+# --- causes that a restart does not cure -----------------------------------
 
 INCURABLE = [
     c
@@ -221,7 +221,9 @@ INCURABLE = [
 
 
 @pytest.mark.parametrize("cause", INCURABLE)
-def test_an_incurable_cause_is_told_after_its_grace_and_never_restarted(cause: Cause):
+def test_an_incurable_cause_is_told_and_never_restarted(
+    cause: Cause,
+) -> None:
     world = calm()
     grace = CAUSES[cause].grace_s
     world.fails(ROOT, cause, 3)
@@ -236,7 +238,7 @@ def test_an_incurable_cause_is_told_after_its_grace_and_never_restarted(cause: C
     assert [i.cause for i in world.state.incidents.values()] == [cause]
 
 
-def test_a_person_is_told_once():
+def test_a_person_is_told_once() -> None:
     world = calm()
     for _ in range(50):
         world.fails(ROOT, Cause.AUTH, 1)
@@ -245,7 +247,7 @@ def test_a_person_is_told_once():
     assert len(pages) == 1
 
 
-def test_restart_on_upstream_loss_acts_after_the_grace_where_it_is_asked_for():
+def test_restart_on_upstream_loss_acts_after_the_grace_where_it_is_asked_for() -> None:
     probe = ElectronCashProbe(
         "http://e:7777/", restart_on_upstream_loss=True, upstream_grace_s=60.0
     )
@@ -256,10 +258,10 @@ def test_restart_on_upstream_loss_acts_after_the_grace_where_it_is_asked_for():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-# --- the wallet --------------------------------------------------------------------
+# --- the wallet ------------------------------------------------------------
 
 
-def test_a_wallet_that_is_not_loaded_is_loaded_at_once_and_nothing_restarted():
+def test_a_wallet_that_is_not_loaded_is_loaded_at_once_and_nothing_restarted() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
     world.probe(ROOT, failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True))
@@ -270,20 +272,20 @@ def test_a_wallet_that_is_not_loaded_is_loaded_at_once_and_nothing_restarted():
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
 
-def test_loading_that_fails_is_tried_with_growing_gaps_and_bounded():
+def test_loading_that_fails_is_tried_with_growing_gaps_and_bounded() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(300):
         world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
         if world.instance(ROOT).loading:
             world.acted(ROOT, ActResult.FAILED, restart=False)
     loads = [d.at.mono for d in world.decisions if d.action is Action.LOAD_WALLET]
-    gaps = [b - a for a, b in zip(loads, loads[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(loads)]
     assert len(loads) == 3
     assert gaps == sorted(gaps)
     assert {a for _, a in world.acts()} == {Action.LOAD_WALLET}
 
 
-def test_the_wallet_is_loaded_within_the_verification_of_a_restart():
+def test_the_wallet_is_loaded_within_the_verification_of_a_restart() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
@@ -297,7 +299,7 @@ def test_the_wallet_is_loaded_within_the_verification_of_a_restart():
     ]
 
 
-def test_no_wallet_is_loaded_where_that_is_switched_off():
+def test_no_wallet_is_loaded_where_that_is_switched_off() -> None:
     probe = ElectronCashProbe("http://e:7777/", load_wallet=False)
     world = calm(targets=(replace(WALLET, probes=(probe,)),))
     world.fails(ROOT, Cause.WALLET_NOT_LOADED, 5)
@@ -305,10 +307,10 @@ def test_no_wallet_is_loaded_where_that_is_switched_off():
     assert world.last(ROOT).action is Action.PAGE
 
 
-# --- root and dependents -------------------------------------------------------------
+# --- root and dependents ---------------------------------------------------
 
 
-def test_a_dependent_waits_until_its_root_has_answered_since():
+def test_a_dependent_waits_until_its_root_has_answered_since() -> None:
     world = calm()
     world.fails(LEAF, Cause.HTTP_5XX, 4)
     assert world.acts() == []
@@ -318,7 +320,7 @@ def test_a_dependent_waits_until_its_root_has_answered_since():
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_a_dependent_is_held_while_the_root_has_an_open_streak():
+def test_a_dependent_is_held_while_the_root_has_an_open_streak() -> None:
     world = calm()
     world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
     world.fails(LEAF, Cause.HTTP_5XX, 10)
@@ -326,7 +328,7 @@ def test_a_dependent_is_held_while_the_root_has_an_open_streak():
     assert world.last(LEAF).guard is Guard.UPSTREAM
 
 
-def test_root_first_then_a_dependent_that_follows_by_itself_is_not_touched():
+def test_root_first_then_a_dependent_that_follows_by_itself_is_not_touched() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
@@ -338,7 +340,7 @@ def test_root_first_then_a_dependent_that_follows_by_itself_is_not_touched():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_a_dependent_that_does_not_follow_is_restarted_second():
+def test_a_dependent_that_does_not_follow_is_restarted_second() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
@@ -362,7 +364,7 @@ def test_a_dependent_that_does_not_follow_is_restarted_second():
 )
 def test_after_root_decides_about_a_dependent_that_works(
     after_root: AfterRoot, restarted: bool
-):
+) -> None:
     world = calm(targets=(WALLET, replace(SERVICE, after_root=after_root)))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
@@ -371,7 +373,7 @@ def test_after_root_decides_about_a_dependent_that_works(
     assert ((LEAF, RESTART) in world.acts()) is restarted
 
 
-def test_a_dependent_that_must_never_be_restarted_after_its_root_is_told_instead():
+def test_after_root_never_tells_a_person_instead() -> None:
     never = replace(SERVICE, after_root=AfterRoot.NEVER)
     world = calm(targets=(WALLET, never))
     world.fails(ROOT, Cause.REFUSED)
@@ -385,7 +387,7 @@ def test_a_dependent_that_must_never_be_restarted_after_its_root_is_told_instead
     assert world.last(LEAF).action is Action.PAGE
 
 
-def test_one_incident_at_the_root_with_the_dependent_attached():
+def test_one_incident_at_the_root_with_the_dependent_attached() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
@@ -400,22 +402,22 @@ def test_one_incident_at_the_root_with_the_dependent_attached():
     assert steps == [IncidentStep.OPENED, IncidentStep.AFFECTED, IncidentStep.RESOLVED]
 
 
-# --- exits ---------------------------------------------------------------------------
+# --- exits -----------------------------------------------------------------
 
 
-def test_a_container_that_exits_by_itself_is_started_at_once():
+def test_a_container_that_exits_by_itself_is_started_at_once() -> None:
     world = calm()
     world.exits(ROOT, 1)
     assert world.acts() == [(ROOT, Action.START)]
 
 
-def test_exit_0_by_itself_is_an_exit_all_the_same():
+def test_exit_0_by_itself_is_an_exit_all_the_same() -> None:
     world = calm()
     world.exits(ROOT, 0)
     assert world.acts() == [(ROOT, Action.START)]
 
 
-def test_the_engines_own_policy_is_given_its_time_first():
+def test_the_engines_own_policy_is_given_its_time_first() -> None:
     world = calm()
     world.exits(ROOT, 1, restart_policy="always")
     assert world.last(ROOT).guard is Guard.ENGINE_RESTARTS
@@ -428,7 +430,7 @@ def test_the_engines_own_policy_is_given_its_time_first():
 @pytest.mark.parametrize(
     "kinds", [(NoticeKind.KILL,), (NoticeKind.KILL, NoticeKind.STOP)]
 )
-def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]):
+def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]) -> None:
     world = calm()
     world.notice(ROOT, NoticeKind.KILL)
     world.exits(ROOT, 137)
@@ -442,7 +444,7 @@ def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]):
     assert world.state.incidents == {}
 
 
-def test_a_start_picks_it_up_again():
+def test_a_start_picks_it_up_again() -> None:
     world = calm()
     world.notice(ROOT, NoticeKind.KILL)
     world.exits(ROOT, 137)
@@ -455,7 +457,7 @@ def test_a_start_picks_it_up_again():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_a_paused_container_is_left_alone():
+def test_a_paused_container_is_left_alone() -> None:
     world = calm()
     world.notice(ROOT, NoticeKind.PAUSE, status=Status.PAUSED)
     world.wait(600.0)
@@ -463,7 +465,7 @@ def test_a_paused_container_is_left_alone():
     assert world.instance(ROOT).cause is Cause.PAUSED
 
 
-def test_a_signal_long_ago_does_not_excuse_a_death():
+def test_a_signal_long_ago_does_not_excuse_a_death() -> None:
     world = calm()
     world.notice(ROOT, NoticeKind.KILL)
     world.wait(601.0, 30.0)
@@ -471,7 +473,7 @@ def test_a_signal_long_ago_does_not_excuse_a_death():
     assert world.acts() == [(ROOT, Action.START)]
 
 
-def test_found_stopped_is_left_alone_until_its_own_death_is_reported():
+def test_found_stopped_is_left_alone_until_its_own_death_is_reported() -> None:
     dead = container(ROOT, status=Status.EXITED, exit_code=0, pid=0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): dead})
     world.wait(60.0)
@@ -482,7 +484,7 @@ def test_found_stopped_is_left_alone_until_its_own_death_is_reported():
 
 
 @pytest.mark.parametrize(("exit_code", "oom"), [(1, False), (139, False), (137, True)])
-def test_found_crashed_is_started(exit_code: int, oom: bool):
+def test_found_crashed_is_started(exit_code: int, oom: bool) -> None:
     dead = container(
         ROOT, status=Status.EXITED, exit_code=exit_code, oom_killed=oom, pid=0
     )
@@ -490,14 +492,14 @@ def test_found_crashed_is_started(exit_code: int, oom: bool):
     assert world.acts() == [(ROOT, Action.START)]
 
 
-def test_created_but_never_started_is_nobodys_business():
+def test_created_but_never_started_is_nobodys_business() -> None:
     new = container(ROOT, status=Status.CREATED, started_at=0.0, pid=0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): new})
     world.wait(600.0)
     assert world.acts() == []
 
 
-def test_a_missing_container_gets_60_s_for_a_redeploy():
+def test_a_missing_container_gets_60_s_for_a_redeploy() -> None:
     world = calm()
     world.containers.pop(InstanceId(ROOT, 1))
     world.relist()
@@ -509,7 +511,7 @@ def test_a_missing_container_gets_60_s_for_a_redeploy():
     assert world.acts() == []
 
 
-def test_a_recreated_container_starts_from_nothing():
+def test_a_recreated_container_starts_from_nothing() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     world.containers[InstanceId(ROOT, 1)] = container(
@@ -520,7 +522,7 @@ def test_a_recreated_container_starts_from_nothing():
     assert world.acts() == []
 
 
-# --- loops ---------------------------------------------------------------------------
+# --- loops -----------------------------------------------------------------
 
 
 def _dies_soon(world: World, times: int, policy: str) -> None:
@@ -534,7 +536,7 @@ def _dies_soon(world: World, times: int, policy: str) -> None:
             world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=now)
 
 
-def test_the_engines_own_loop_is_not_fed():
+def test_the_engines_own_loop_is_not_fed() -> None:
     world = calm()
     _dies_soon(world, 4, "always")
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
@@ -543,7 +545,7 @@ def test_the_engines_own_loop_is_not_fed():
     assert world.last(ROOT).cause is Cause.CRASH_LOOP
 
 
-def test_a_loop_is_over_when_a_run_works_and_lasts():
+def test_a_loop_is_over_when_a_run_works_and_lasts() -> None:
     world = calm()
     _dies_soon(world, 4, "always")
     world.works(ROOT)
@@ -553,7 +555,7 @@ def test_a_loop_is_over_when_a_run_works_and_lasts():
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
 
-def test_without_a_policy_a_loop_ends_in_the_slow_lane():
+def test_without_a_policy_a_loop_ends_in_the_slow_lane() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(2400):
         world.wait(1.0)
@@ -566,7 +568,7 @@ def test_without_a_policy_a_loop_ends_in_the_slow_lane():
     assert starts[-1] - starts[-2] >= 600.0
 
 
-# --- budgets -------------------------------------------------------------------------
+# --- budgets ---------------------------------------------------------------
 
 
 def _never_recovers(world: World, seconds: float) -> list[float]:
@@ -582,12 +584,12 @@ def _never_recovers(world: World, seconds: float) -> list[float]:
     return [d.at.mono for d in world.decisions if d.action is RESTART]
 
 
-def test_three_tries_with_growing_gaps_then_the_slow_lane_then_a_person():
+def test_three_tries_with_growing_gaps_then_the_slow_lane_then_a_person() -> None:
     quick = RestartSettings(recovery_timeout_s=20.0)
     cadence = replace(WALLET.cadence, start_period_s=10.0)
     world = calm(targets=(replace(WALLET, restart=quick, cadence=cadence),))
     tries = _never_recovers(world, 25_000.0)
-    gaps = [b - a for a, b in zip(tries, tries[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(tries)]
     assert len(tries) == 8
     assert gaps == sorted(gaps)
     assert gaps[1] > gaps[0] + 9.0
@@ -599,7 +601,7 @@ def test_three_tries_with_growing_gaps_then_the_slow_lane_then_a_person():
     assert len([d for d in world.decisions if d.action is RESTART]) == 9
 
 
-def test_health_rearms_everything():
+def test_health_rearms_everything() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(4):
         world.fails(ROOT, Cause.REFUSED)
@@ -609,14 +611,14 @@ def test_health_rearms_everything():
     assert world.instance(ROOT).lane.tries == 0
 
 
-def test_a_restart_that_returned_refunds_nothing():
+def test_a_restart_that_returned_refunds_nothing() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
     assert world.instance(ROOT).lane.tries == 1
 
 
-def test_what_was_never_sent_is_not_counted():
+def test_what_was_never_sent_is_not_counted() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT, ActResult.NOT_SENT, restart=False)
@@ -625,7 +627,7 @@ def test_what_was_never_sent_is_not_counted():
     assert world.instance(ROOT).restarts_total == 0
 
 
-def test_an_unknown_answer_of_the_engine_counts_once():
+def test_an_unknown_answer_of_the_engine_counts_once() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT, ActResult.UNKNOWN, restart=False)
@@ -635,7 +637,7 @@ def test_an_unknown_answer_of_the_engine_counts_once():
     assert world.instance(ROOT).restarts_total == 1
 
 
-def test_the_storm_brake_holds_after_ten_restarts_an_hour():
+def test_the_storm_brake_holds_after_ten_restarts_an_hour() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(12):
         world.fails(ROOT, Cause.REFUSED)
@@ -646,7 +648,7 @@ def test_the_storm_brake_holds_after_ten_restarts_an_hour():
     assert world.last(ROOT).guard is Guard.STORM
 
 
-def test_a_cure_that_never_cured_is_not_repeated():
+def test_a_cure_that_never_cured_is_not_repeated() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(4):
         world.fails(ROOT, Cause.REFUSED)
@@ -657,10 +659,10 @@ def test_a_cure_that_never_cured_is_not_repeated():
     assert world.last(ROOT).guard is Guard.EFFICACY
 
 
-# --- the other guards ------------------------------------------------------------------
+# --- the other guards ------------------------------------------------------
 
 
-def test_observe_mode_says_what_it_would_do():
+def test_observe_mode_says_what_it_would_do() -> None:
     world = calm(mode=Mode.OBSERVE)
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
@@ -668,7 +670,7 @@ def test_observe_mode_says_what_it_would_do():
     assert "would now restart" in world.last(ROOT).reason
 
 
-def test_opting_out_stops_the_acting_and_not_the_measuring():
+def test_opting_out_stops_the_acting_and_not_the_measuring() -> None:
     watched = replace(WALLET, restart=RestartSettings(enabled=False))
     world = calm(targets=(watched,))
     world.fails(ROOT, Cause.REFUSED, 5)
@@ -677,7 +679,7 @@ def test_opting_out_stops_the_acting_and_not_the_measuring():
     assert world.instance(ROOT).state is TargetState.DOWN
 
 
-def test_a_pause_holds_until_it_ends_by_itself():
+def test_a_pause_holds_until_it_ends_by_itself() -> None:
     world = calm(targets=(WALLET,))
     world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 60.0))
     world.fails(ROOT, Cause.REFUSED, 5)
@@ -686,7 +688,7 @@ def test_a_pause_holds_until_it_ends_by_itself():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_a_pause_holds_until_it_is_resumed():
+def test_a_pause_holds_until_it_is_resumed() -> None:
     world = calm(targets=(WALLET,))
     world.send(PauseAsked(world.now, (ROOT,)))
     world.fails(ROOT, Cause.REFUSED, 5)
@@ -694,7 +696,7 @@ def test_a_pause_holds_until_it_is_resumed():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_an_engine_out_of_reach_holds_and_its_return_resumes():
+def test_an_engine_out_of_reach_holds_and_its_return_resumes() -> None:
     world = calm(targets=(WALLET,))
     world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
     world.fails(ROOT, Cause.REFUSED, 5)
@@ -704,7 +706,7 @@ def test_an_engine_out_of_reach_holds_and_its_return_resumes():
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_an_old_list_of_containers_holds():
+def test_an_old_list_of_containers_holds() -> None:
     world = calm(targets=(WALLET,))
     world.lists = False
     world.now_s += 91.0
@@ -713,7 +715,7 @@ def test_an_old_list_of_containers_holds():
     assert world.last(ROOT).guard is Guard.ENGINE
 
 
-def test_two_targets_out_of_reach_at_once_make_our_own_network_suspect():
+def test_two_targets_out_of_reach_at_once_make_our_own_network_suspect() -> None:
     other = replace(SERVICE, depends_on=())
     world = calm(targets=(WALLET, other))
     for _ in range(8):
@@ -725,7 +727,7 @@ def test_two_targets_out_of_reach_at_once_make_our_own_network_suspect():
     assert world.last(ROOT).guard is Guard.OWN_NETWORK
 
 
-def test_one_remedy_at_a_time_in_a_stack():
+def test_one_remedy_at_a_time_in_a_stack() -> None:
     other = replace(SERVICE, depends_on=())
     world = calm(targets=(WALLET, other))
     world.fails(ROOT, Cause.REFUSED)
@@ -737,7 +739,7 @@ def test_one_remedy_at_a_time_in_a_stack():
     assert world.acts() == [(ROOT, RESTART), (LEAF, RESTART)]
 
 
-def test_a_remedy_that_does_not_end_is_given_up_at_its_deadline():
+def test_a_remedy_that_does_not_end_is_given_up_at_its_deadline() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
     world.wait(91.0)
@@ -746,17 +748,17 @@ def test_a_remedy_that_does_not_end_is_given_up_at_its_deadline():
     assert world.instance(ROOT).remedy is None
 
 
-# --- the operator ------------------------------------------------------------------------
+# --- the operator ----------------------------------------------------------
 
 
-def test_an_operators_restart_is_done_and_answered():
+def test_an_operators_restart_is_done_and_answered() -> None:
     world = calm()
     (decision,) = world.send(RestartAsked(world.now, ROOT))
     assert (decision.action, decision.trigger) == (RESTART, Trigger.OPERATOR)
     assert world.instance(ROOT).lane.tries == 0
 
 
-def test_an_operators_restart_is_refused_with_the_guards_reason():
+def test_an_operators_restart_is_refused_with_the_guards_reason() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     (decision,) = world.send(RestartAsked(world.now, LEAF))
@@ -765,7 +767,7 @@ def test_an_operators_restart_is_refused_with_the_guards_reason():
     assert not world.instance(LEAF).asked
 
 
-def test_now_waives_what_waits_and_not_what_protects():
+def test_now_waives_what_waits_and_not_what_protects() -> None:
     world = calm()
     world.send(PauseAsked(world.now, (ROOT,)))
     (held,) = world.send(RestartAsked(world.now, ROOT))
@@ -774,7 +776,7 @@ def test_now_waives_what_waits_and_not_what_protects():
     assert done.action is RESTART
 
 
-def test_no_container_no_restart():
+def test_no_container_no_restart() -> None:
     world = calm()
     world.containers.pop(InstanceId(ROOT, 1))
     world.relist()
@@ -782,10 +784,10 @@ def test_no_container_no_restart():
     assert decision.action is Action.HOLD
 
 
-# --- replicas and lists --------------------------------------------------------------------
+# --- replicas and lists ----------------------------------------------------
 
 
-def test_replicas_are_instances_with_names_of_their_own():
+def test_replicas_are_instances_with_names_of_their_own() -> None:
     world = calm(targets=(WALLET,))
     assert [i.name for i in world.state.instances.values()] == [ROOT]
     world.containers[InstanceId(ROOT, 2)] = container(ROOT, 2)
@@ -797,13 +799,13 @@ def test_replicas_are_instances_with_names_of_their_own():
     assert world.acts() == [(f"{ROOT}-1", RESTART)]
 
 
-def test_a_target_that_left_is_forgotten():
+def test_a_target_that_left_is_forgotten() -> None:
     world = calm()
     world.send(ContainersListed(world.now, (WALLET,), ()))
     assert [i.target for i in world.state.instances] == [ROOT]
 
 
-def test_native_health_rides_along_with_the_container():
+def test_native_health_rides_along_with_the_container() -> None:
     world = calm()
     world.notice(ROOT, NoticeKind.HEALTH, health=NativeHealth.UNHEALTHY)
     seen = world.instance(ROOT).container
@@ -811,7 +813,7 @@ def test_native_health_rides_along_with_the_container():
     assert seen.health is NativeHealth.UNHEALTHY
 
 
-def test_an_operators_restart_of_a_target_that_is_just_starting_waits_for_now():
+def test_an_operators_restart_of_a_target_that_is_just_starting_waits_for_now() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
     (held,) = world.send(RestartAsked(world.now, ROOT))
@@ -820,7 +822,7 @@ def test_an_operators_restart_of_a_target_that_is_just_starting_waits_for_now():
     assert done.action is RESTART
 
 
-def test_what_a_failed_restart_of_ours_left_stopped_is_started():
+def test_what_a_failed_restart_of_ours_left_stopped_is_started() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.HTTP_5XX)
     world.acted(ROOT, ActResult.FAILED, restart=False)

@@ -24,7 +24,7 @@ def planned(world: World) -> list[Decision]:
     return [d for d in world.decisions if d.trigger is Trigger.PLANNED]
 
 
-def test_root_first_verified_then_its_dependents():
+def test_root_first_verified_then_its_dependents() -> None:
     world = calm()
     world.send(PlannedDue(world.now, ROOT))
     assert world.acts() == [(ROOT, Action.RESTART)]
@@ -41,7 +41,7 @@ def test_root_first_verified_then_its_dependents():
     assert world.state.incidents == {}
 
 
-def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out():
+def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out() -> None:
     world = calm(targets=(NIGHTLY, replace(SERVICE, after_root=AfterRoot.NEVER)))
     world.send(PlannedDue(world.now, ROOT))
     world.acted(ROOT)
@@ -50,7 +50,7 @@ def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out():
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_skipped_while_a_streak_is_open():
+def test_skipped_while_a_streak_is_open() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 1)
     world.send(PlannedDue(world.now, ROOT))
@@ -62,7 +62,7 @@ def test_skipped_while_a_streak_is_open():
     assert world.acts() == []
 
 
-def test_skipped_while_a_remedy_is_open():
+def test_skipped_while_a_remedy_is_open() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 3)
     world.send(PlannedDue(world.now, ROOT))
@@ -70,7 +70,7 @@ def test_skipped_while_a_remedy_is_open():
     assert skip.action is Action.SKIP
 
 
-def test_skipped_when_it_was_restarted_in_the_last_six_hours():
+def test_skipped_when_it_was_restarted_in_the_last_six_hours() -> None:
     world = calm()
     instance = world.instance(ROOT)
     fresh = EPOCH + world.now_s - 5 * 3600.0
@@ -85,14 +85,14 @@ def test_skipped_when_it_was_restarted_in_the_last_six_hours():
     assert "5.0 h ago" in skip.reason
 
 
-def test_skipped_in_observe_mode_with_what_it_would_have_done():
+def test_skipped_in_observe_mode_with_what_it_would_have_done() -> None:
     world = calm(mode=Mode.OBSERVE)
     world.send(PlannedDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.OBSERVE)
 
 
-def test_a_root_that_does_not_come_back_ends_the_plan_and_becomes_an_incident():
+def test_a_root_that_does_not_come_back_ends_the_plan_and_becomes_an_incident() -> None:
     world = calm()
     world.send(PlannedDue(world.now, ROOT))
     world.acted(ROOT)
@@ -103,7 +103,7 @@ def test_a_root_that_does_not_come_back_ends_the_plan_and_becomes_an_incident():
     assert [i.target for i in world.state.incidents.values()] == [ROOT]
 
 
-def test_what_is_left_of_a_plan_can_be_called_off():
+def test_what_is_left_of_a_plan_can_be_called_off() -> None:
     world = calm()
     world.send(PlannedDue(world.now, ROOT))
     world.send(PlanCancelled(world.now, ROOT))
@@ -113,7 +113,7 @@ def test_what_is_left_of_a_plan_can_be_called_off():
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_two_due_at_once_go_one_after_the_other():
+def test_two_due_at_once_go_one_after_the_other() -> None:
     second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
     world = calm(targets=(NIGHTLY, second))
     world.send(PlannedDue(world.now, ROOT))
@@ -124,7 +124,7 @@ def test_two_due_at_once_go_one_after_the_other():
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 
 
-def test_a_remedy_that_never_ends_does_not_hold_the_next_plan_for_ever():
+def test_a_remedy_that_never_ends_does_not_hold_the_next_plan_for_ever() -> None:
     second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
     world = calm(targets=(NIGHTLY, second))
     world.send(PlannedDue(world.now, ROOT))
@@ -133,7 +133,7 @@ def test_a_remedy_that_never_ends_does_not_hold_the_next_plan_for_ever():
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 
 
-def test_a_plan_whose_turn_does_not_come_in_time_is_skipped():
+def test_a_plan_whose_turn_does_not_come_in_time_is_skipped() -> None:
     second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
     world = calm(targets=(NIGHTLY, second))
     world.send(EngineSeen(world.now, reachable=False, reason="no socket"))

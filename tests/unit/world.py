@@ -152,9 +152,7 @@ class World:
         if restart and fresh is not None and result is ActResult.DONE:
             fresh = replace(fresh, status=Status.RUNNING, started_at=self.now.wall)
             self.containers[instance.id] = fresh
-        return self.send(
-            RemedyActed(self.now, instance.id, result, "as asked", fresh)
-        )
+        return self.send(RemedyActed(self.now, instance.id, result, "as asked", fresh))
 
     def notice(
         self, name: str, kind: NoticeKind, ago_s: float = 0.0, **changes: object
@@ -181,15 +179,13 @@ class World:
             status=Status.EXITED,
             exit_code=exit_code,
             pid=0,
-            **changes,
+            **changes,  # type: ignore[arg-type]  # any field of it
         )
 
     def looked(self, name: str, *stopped: str) -> None:
         instance = self.instance(name)
         assert instance.container is not None
-        self.send(
-            ProcessesSeen(self.now, instance.id, instance.container.run, stopped)
-        )
+        self.send(ProcessesSeen(self.now, instance.id, instance.container.run, stopped))
 
     def acts(self) -> list[tuple[str, Action]]:
         """All remedies so far: (name, action)."""
@@ -205,7 +201,9 @@ class World:
 
     def open_remedies(self) -> Iterable[Instance]:
         return [
-            i for i in self.state.instances.values() if i.remedy is not None or i.loading
+            i
+            for i in self.state.instances.values()
+            if i.remedy is not None or i.loading
         ]
 
     def is_acting(self, name: str) -> bool:

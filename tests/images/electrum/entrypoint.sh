@@ -1,5 +1,6 @@
 #!/bin/sh
 # RPC_PASSWORD   password of user bchrpc
+# UPSTREAM       host:port:t of the one server to use; without it there is none
 # SHAPE=pid1     the daemon is PID 1 (or the only child of an init)
 # SHAPE=wrapper  the daemon is a child of this script, which stays when the daemon dies
 set -eu
@@ -11,6 +12,10 @@ if [ ! -f /data/regtest/wallets/default_wallet ]; then
   offline setconfig rpcport 7777
   offline setconfig rpcuser bchrpc
   offline setconfig rpcpassword "$RPC_PASSWORD"
+  if [ -n "${UPSTREAM:-}" ]; then
+    offline setconfig server "$UPSTREAM"
+    offline setconfig oneserver true
+  fi
   offline create
 fi
 

@@ -1,0 +1,1 @@
+"""What Sidecar costs and how fast it is, beside what one would use without it."""

@@ -1,0 +1,168 @@
+"""Many targets without many containers: an engine's API and the targets' servers.
+
+A thousand real containers do not fit on the machine that measures. What an engine
+would say of them is served here over a real unix socket, in the words of the real
+engine: every container's inspect is a copy of one that it gave. Probes, event
+stream and listings are real requests over real sockets.
+"""
+
+import asyncio
+import copy
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+STACK = "bench"
+API_VERSION = "1.45"
+EVENT_EVERY_S = 1.0
+
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+class Visit(NamedTuple):
+    """One request to a target; seconds of the monotonic clock."""
+
+    came: float
+    answered: float
+
+
+class Stand:
+    """Serves ``count`` targets, and an engine that knows their containers."""
+
+    def __init__(self, socket: Path, inspected: dict[str, Any], count: int) -> None:
+        self.socket = socket
+        self.names = tuple(f"target-{number:04d}" for number in range(count))
+        self.port = 0
+        self.visits: dict[str, list[Visit]] = {name: [] for name in self.names}
+        self._inspects = {_id(name): _inspect(inspected, name) for name in self.names}
+        self._list = json.dumps([{"Id": i} for i in self._inspects]).encode()
+        self._loop = asyncio.new_event_loop()
+
+    def forget_visits(self) -> None:
+        """Begin to count anew."""
+        for visits in self.visits.values():
+            visits.clear()
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve, in a thread of its own."""
+        ready = threading.Event()
+        stop = asyncio.Event()
+        thread = threading.Thread(
+            target=self._loop.run_until_complete, args=(self._serve(ready, stop),)
+        )
+        thread.start()
+        try:
+            if not ready.wait(10.0):
+                raise TimeoutError("the stand did not come up")
+            yield
+        finally:
+            self._loop.call_soon_threadsafe(stop.set)
+            thread.join()
+            self._loop.close()
+
+    async def _serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        targets = await loop.create_server(lambda: _Target(self), "127.0.0.1", 0)
+        engine = await asyncio.start_unix_server(self._engine, self.socket)
+        self.port = targets.sockets[0].getsockname()[1]
+        ready.set()
+        await stop.wait()
+        targets.close()
+        engine.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    async def _engine(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One connection of a client of the engine; it asks as often as it likes."""
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                path = urlsplit(head.split(b" ", 2)[1].decode()).path
+                if path.endswith("/events"):
+                    await _tell_events(writer, tuple(self._inspects))
+                body = self._answer(path.removeprefix(f"/v{API_VERSION}"))
+                writer.write(b"%sContent-Length: %d\r\n\r\n" % (_OK, len(body)) + body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def _answer(self, path: str) -> bytes:
+        if path.endswith("/version"):
+            return json.dumps({"ApiVersion": API_VERSION}).encode()
+        if path == "/containers/json":
+            return self._list
+        return self._inspects[path.split("/")[2]]
+
+
+class _Target(asyncio.Protocol):
+    """Answers one request and lets the client close."""
+
+    def __init__(self, stand: Stand) -> None:
+        self._stand = stand
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[explicit-override]
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:  # type: ignore[explicit-override]
+        came = time.monotonic()
+        assert self._transport is not None
+        name = data.split(b" ", 2)[1].decode().removeprefix("/")
+        self._transport.write(_OK + b"Content-Length: 15\r\n\r\n" + b'{"status":"ok"}')
+        self._stand.visits[name].append(Visit(came, time.monotonic()))
+
+
+async def _tell_events(writer: asyncio.StreamWriter, ids: tuple[str, ...]) -> None:
+    """A health check's result a second, of one container after the other."""
+    writer.write(_OK + b"Transfer-Encoding: chunked\r\n\r\n")
+    number = 0
+    while True:
+        await asyncio.sleep(EVENT_EVERY_S)
+        line = _health_event(ids[number % len(ids)])
+        writer.write(b"%x\r\n%s\r\n" % (len(line), line))
+        await writer.drain()
+        number += 1
+
+
+def _health_event(container_id: str) -> bytes:
+    now = time.time_ns()
+    event = {
+        "Type": "container",
+        "Action": "health_status: healthy",
+        "Actor": {"ID": container_id, "Attributes": {}},
+        "time": now // 10**9,
+        "timeNano": now,
+    }
+    return json.dumps(event).encode() + b"\n"
+
+
+def _id(name: str) -> str:
+    return name.encode().hex().ljust(64, "0")
+
+
+def _inspect(inspected: dict[str, Any], name: str) -> bytes:
+    """The engine's words about one container, said of another."""
+    own = copy.deepcopy(inspected)
+    own["Id"], own["Name"] = _id(name), f"/{STACK}-{name}-1"
+    own["State"] |= {
+        "Status": "running",
+        "Running": True,
+        "Pid": 4242,
+        "StartedAt": "2026-01-02T03:04:05.123456789Z",
+    }
+    own["Config"]["Labels"] = {
+        "com.docker.compose.project": STACK,
+        "com.docker.compose.service": name,
+        "com.docker.compose.container-number": "1",
+        "com.docker.compose.oneoff": "False",
+    }
+    return json.dumps(own).encode()

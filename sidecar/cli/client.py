@@ -1,0 +1,137 @@
+"""A small client of the sidecar's HTTP API, on the standard library."""
+
+import http.client
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+DEFAULT_LISTEN = "127.0.0.1:9787"
+DEADLINE_S = 20.0
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_REFUSALS = frozenset({401, 403, 409})
+_EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
+
+Json = Any  # a JSON document; commands pick from it what they show
+
+
+class ApiError(Exception):
+    """The request did not succeed; ``status`` is the HTTP status, None without one."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+
+    @property
+    def exit_status(self) -> int:
+        """3: refused; 2: cannot tell."""
+        return 3 if self.status in _REFUSALS else 2
+
+
+class Api:
+    """One sidecar's API. Every call ends within DEADLINE_S or so."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+        # A proxy of the environment has no business between us and a neighbour.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def get(self, path: str) -> Json:
+        """The document at ``path``; ApiError where there is none."""
+        return self._answer("GET", path, None)
+
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
+        """The answer to an order; ApiError where it is refused."""
+        return self._answer("POST", path, json.dumps(body or {}).encode())
+
+    def _answer(self, method: str, path: str, body: bytes | None) -> Json:
+        request = self._request(method, path, body)
+        try:
+            with self._opener.open(request, timeout=DEADLINE_S) as response:
+                return json.loads(_read(response))
+        except urllib.error.HTTPError as fault:
+            raise ApiError(_error_in(fault), fault.code) from fault
+        except (OSError, http.client.HTTPException) as fault:
+            reason = getattr(fault, "reason", fault)
+            reason = getattr(reason, "strerror", None) or reason
+            raise ApiError(
+                f"no sidecar answers at {self._url} ({reason}): is it running? "
+                "Give its address with --url or SIDECAR_URL."
+            ) from fault
+        except ValueError as fault:
+            raise ApiError(f"{self._url} is not a sidecar: no JSON there") from fault
+
+    def _request(
+        self, method: str, path: str, body: bytes | None
+    ) -> urllib.request.Request:
+        try:
+            request = urllib.request.Request(  # noqa: S310 - checked in connect()
+                self._url + path, data=body, method=method
+            )
+        except ValueError as fault:
+            raise ApiError(f"{self._url} is no address") from fault
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        return request
+
+
+def target_path(target: str, action: str) -> str:
+    """Where an order to a target is posted."""
+    return f"/api/v1/targets/{quote(target, safe='')}/{action}"
+
+
+def connect(
+    url: str | None, token_file: Path | None, environ: Mapping[str, str] = os.environ
+) -> Api:
+    """The API at the address and with the token of the options or environment."""
+    address = url or environ.get("SIDECAR_URL") or _listening(environ)
+    if not address.startswith(("http://", "https://")):
+        raise ApiError(f"{address} is no address: write http://host:port")
+    return Api(address, _token(token_file, environ))
+
+
+def _listening(environ: Mapping[str, str]) -> str:
+    listen = environ.get("SIDECAR_LISTEN") or DEFAULT_LISTEN
+    host, _, port = listen.rpartition(":")
+    return f"http://{_EVERYWHERE.get(host, host)}:{port}"
+
+
+def _token(token_file: Path | None, environ: Mapping[str, str]) -> str | None:
+    named = token_file or environ.get("SIDECAR_API_TOKEN_FILE")
+    if not named:
+        return environ.get("SIDECAR_API_TOKEN") or None
+    try:
+        return Path(named).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ApiError(f"the token file {named} cannot be read: {fault}") from fault
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """The body, within the deadline even where it comes in drops."""
+    give_up = time.monotonic() + DEADLINE_S
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read1(65536):
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES or time.monotonic() > give_up:
+            raise TimeoutError("its answer does not end")
+    return b"".join(parts)
+
+
+def _error_in(fault: urllib.error.HTTPError) -> str:
+    try:
+        told = json.loads(fault.read(65536))
+    except (ValueError, OSError):
+        return f"HTTP {fault.code} {fault.reason}"
+    error = told.get("error") if isinstance(told, dict) else None
+    if not error:
+        return f"HTTP {fault.code} {fault.reason}"
+    guard = told.get("guard")
+    return f"refused ({guard}): {error}" if guard else str(error)

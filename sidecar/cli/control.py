@@ -1,0 +1,73 @@
+"""Commands that change something: restart, pause, resume, recover."""
+
+import click
+
+from sidecar.cli.client import Api, target_path
+from sidecar.cli.options import examples, talks_to_sidecar
+
+
+@click.command(
+    epilog=examples(
+        "sidecar restart electron-cash", "sidecar restart bitcoincash-service-2 --now"
+    )
+)
+@click.argument("target")
+@click.option(
+    "--now", is_flag=True, help="Without waiting for backoff, budget or settling."
+)
+@talks_to_sidecar
+def restart(api: Api, target: str, now: bool) -> int:
+    """Restart TARGET, verified, unless a guard objects (exit 3, with its reason)."""
+    told = api.post(target_path(target, "restart"), {"now": now})
+    decision = told["decision"]
+    print(f"{target}: {decision['action']}: {decision['reason']}")
+    return 0
+
+
+def _whom(target: str | None, everything: bool, action: str) -> str:
+    """Where the order is posted."""
+    if (target is None) is not everything:
+        raise click.UsageError("give either a TARGET or --all")
+    return f"/api/v1/{action}" if target is None else target_path(target, action)
+
+
+@click.command(
+    epilog=examples("sidecar pause electron-cash --for 2h", "sidecar pause --all")
+)
+@click.argument("target", required=False)
+@click.option("--all", "everything", is_flag=True, help="All targets.")
+@click.option(
+    "--for", "duration", metavar="DURATION", help="As 30m, 2h, 1d; else until resumed."
+)
+@talks_to_sidecar
+def pause(api: Api, target: str | None, everything: bool, duration: str | None) -> int:
+    """Stop acting on TARGET; measuring goes on."""
+    path = _whom(target, everything, "pause")
+    api.post(path, {"for": duration} if duration else {})
+    print(f"{target or 'all targets'}: paused {_until(duration)}")
+    return 0
+
+
+def _until(duration: str | None) -> str:
+    return f"for {duration}" if duration else "until resumed"
+
+
+@click.command(epilog=examples("sidecar resume electron-cash", "sidecar resume --all"))
+@click.argument("target", required=False)
+@click.option("--all", "everything", is_flag=True, help="All targets.")
+@talks_to_sidecar
+def resume(api: Api, target: str | None, everything: bool) -> int:
+    """Act on TARGET again."""
+    api.post(_whom(target, everything, "resume"))
+    print(f"{target or 'all targets'}: resumed")
+    return 0
+
+
+@click.command(epilog=examples("sidecar recover electron-cash"))
+@click.argument("target")
+@talks_to_sidecar
+def recover(api: Api, target: str) -> int:
+    """Say that TARGET was mended: forget its spent restarts, leave the dead letter."""
+    api.post(target_path(target, "recover"))
+    print(f"{target}: may be restarted again")
+    return 0

@@ -1,0 +1,83 @@
+"""How results are shown: a table on a terminal, plain columns in a pipe, or JSON."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_STYLES = {
+    "healthy": "green",
+    "success": "green",
+    "degraded": "yellow",
+    "failing": "yellow",
+    "starting": "cyan",
+    "recovering": "cyan",
+    "unknown": "dim",
+    "stopped": "dim",
+    "down": "bold red",
+    "failure": "bold red",
+    "crash_loop": "bold red",
+    "dead_letter": "bold red",
+    "missing": "bold red",
+}
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+
+def on_terminal() -> bool:
+    """Is a person reading?"""
+    return sys.stdout.isatty()
+
+
+def show_json(value: object) -> None:
+    """One document, indented."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows under a head line."""
+    if on_terminal():
+        from rich.console import Console  # noqa: PLC0415 - slow, and only needed here
+
+        Console().print(rich_table(columns, rows))
+        return
+    for line in aligned([[c.upper() for c in columns], *rows]):
+        print(line)
+
+
+def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+    """The same for a terminal, in colours."""
+    from rich import box  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    return table
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns padded to their widest cell, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def ago(instant: str, now: datetime | None = None) -> str:
+    """How long an RFC 3339 instant is past: ``42s 3m 5h 2d``."""
+    present = now or datetime.now(UTC)
+    seconds = max(0, int((present - datetime.fromisoformat(instant)).total_seconds()))
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,100 @@
+"""Commands that ask no running sidecar: run, check, config, version."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from sidecar import __version__
+from sidecar.cli.local import CheckRow, Local
+from sidecar.cli.options import as_json, config_file, examples
+from sidecar.cli.output import show_json, show_table
+
+_file = click.argument(
+    "file", required=False, type=click.Path(dir_okay=False, path_type=Path)
+)
+
+
+@click.command(epilog=examples("sidecar run --config sidecar.yaml"))
+@config_file
+@click.pass_obj
+def run(local: Local, file: Path | None) -> int:
+    """Watch and heal, until asked to stop.
+
+    Exit status 0: asked to stop, 1: failed while running, 2: bad configuration,
+    3: the state directory is in use by another sidecar.
+    """
+    return local.run(file)
+
+
+@click.command(epilog=examples("sidecar check", "sidecar check electron-cash --json"))
+@click.argument("target", required=False)
+@config_file
+@as_json
+@click.pass_obj
+def check(local: Local, target: str | None, file: Path | None, as_json: bool) -> int:
+    """Probe every target, or TARGET, once.
+
+    Exit status 0: all are healthy, 1: some are not, 2: cannot tell.
+    """
+    rows = local.check(file, target)
+    if as_json:
+        show_json([row._asdict() for row in rows])
+    else:
+        show_table(
+            ("target", "outcome", "cause", "seconds", "reason"),
+            [
+                (r.target, r.outcome, r.cause or "", f"{r.seconds:.3f}", r.reason)
+                for r in rows
+            ],
+        )
+    return _exit_status(rows)
+
+
+def _exit_status(rows: Sequence[CheckRow]) -> int:
+    outcomes = {row.outcome for row in rows}
+    if "failure" in outcomes:
+        return 1
+    return 0 if outcomes == {"success"} else 2
+
+
+@click.group()
+def config() -> None:
+    """Check, show or describe the configuration; nothing is touched."""
+
+
+@config.command("check", epilog=examples("sidecar config check sidecar.yaml"))
+@_file
+@click.pass_obj
+def config_check(local: Local, file: Path | None) -> int:
+    """Name every fault of FILE and the environment at once (exit 2)."""
+    for warning in local.config_warnings(file):
+        click.echo(f"warning: {warning}", err=True)
+    print("the configuration is good")
+    return 0
+
+
+@config.command("show", epilog=examples("sidecar config show sidecar.yaml"))
+@_file
+@click.pass_obj
+def config_show(local: Local, file: Path | None) -> int:
+    """The settings in force, defaults included, secrets masked."""
+    print(local.config_shown(file))
+    return 0
+
+
+@config.command(
+    "schema", epilog=examples("sidecar config schema > sidecar.schema.json")
+)
+@click.pass_obj
+def config_schema(local: Local) -> int:
+    """The JSON Schema of the file, for an editor."""
+    print(local.config_schema())
+    return 0
+
+
+@click.command(epilog=examples("sidecar version"))
+def version() -> int:
+    """The version."""
+    print(f"sidecar {__version__}")
+    return 0

@@ -1,0 +1,65 @@
+"""Commands about planned restarts."""
+
+import click
+
+from sidecar.cli.client import Api, target_path
+from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.output import show_json, show_table
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=examples(
+        "sidecar schedule --count 3",
+        "sidecar schedule skip electron-cash",
+        "sidecar schedule cancel electron-cash",
+    ),
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 100),
+    default=5,
+    show_default=True,
+    help="How many of each target.",
+)
+@as_json
+@talks_to_sidecar
+def schedule(api: Api, count: int, as_json: bool) -> int:
+    """The planned restarts to come."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return 0
+    told = api.get(f"/api/v1/schedule?count={count}")
+    if as_json:
+        show_json(told)
+        return 0
+    rows = [
+        (
+            time["target"],
+            time["at"],
+            f"{time['cron']} {time['timezone']}",
+            "skipped" if time["skipped"] else "",
+        )
+        for time in told["planned"]
+    ]
+    show_table(("target", "at", "schedule", ""), rows)
+    return 0
+
+
+@schedule.command(epilog=examples("sidecar schedule skip electron-cash"))
+@click.argument("target")
+@talks_to_sidecar
+def skip(api: Api, target: str) -> int:
+    """Leave out TARGET's next planned restart."""
+    left_out = api.post(target_path(target, "schedule/skip"))["skipped"]
+    print(f"{left_out['target']}: no restart at {left_out['at']}")
+    return 0
+
+
+@schedule.command(epilog=examples("sidecar schedule cancel electron-cash"))
+@click.argument("target")
+@talks_to_sidecar
+def cancel(api: Api, target: str) -> int:
+    """Call off what is left of the planned restart of TARGET under way."""
+    api.post(target_path(target, "schedule/cancel"))
+    print(f"{target}: what was left of its planned restart is called off")
+    return 0

@@ -1,0 +1,147 @@
+"""From what was written to the settings in force."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from sidecar.config import duration
+from sidecar.config.fault import Fault
+from sidecar.config.model import (
+    Defaults,
+    DockerSection,
+    ElectronCashSection,
+    ExecSection,
+    HttpSection,
+    JsonRpcSection,
+    PreventiveSection,
+    Probe,
+    RestartSection,
+    TargetSection,
+    TcpSection,
+    said,
+)
+from sidecar.config.secret import Vault
+from sidecar.core.outcome import Severity
+from sidecar.core.target import (
+    AfterRoot,
+    Cadence,
+    Credentials,
+    DockerProbe,
+    ElectronCashProbe,
+    ExecProbe,
+    HttpProbe,
+    JsonRpcProbe,
+    Preventive,
+    ProbeSettings,
+    RestartSettings,
+    Target,
+    TcpProbe,
+)
+
+_PROBES: Mapping[type[Struct], type[ProbeSettings]] = {
+    ElectronCashSection: ElectronCashProbe,
+    JsonRpcSection: JsonRpcProbe,
+    HttpSection: HttpProbe,
+    TcpSection: TcpProbe,
+    ExecSection: ExecProbe,
+    DockerSection: DockerProbe,
+}
+
+
+def target(
+    name: str, section: TargetSection, defaults: Defaults, vault: Vault
+) -> Target:
+    """One target with everything decided; ``vault`` gets its secrets and faults."""
+    named = not isinstance(section.container, UnsetType)
+    values: dict[str, Any] = {
+        "service": None if named else said(section.service, name),
+        "container": said(section.container, None),
+        "depends_on": tuple(said(section.depends_on, ())),
+        "after_root": AfterRoot(said(section.after_root, AfterRoot.IF_FAILING)),
+        "probes": _probes(name, section, defaults, vault),
+        "cadence": _filled(Cadence, section, defaults),
+        "restart": _filled(RestartSettings, said(section.restart, RestartSection())),
+    }
+    if not isinstance(section.severity, UnsetType):
+        values["severity"] = Severity(section.severity)
+    if isinstance(section.preventive, PreventiveSection):
+        values["preventive"] = _filled(Preventive, section.preventive)
+    if not isinstance(section.settle, UnsetType):
+        values["settle_s"] = duration.seconds(section.settle)
+    return Target(name, **values)
+
+
+def probe_paths(name: str, section: TargetSection) -> tuple[str, ...]:
+    """Where in the file each probe of a target stands."""
+    if isinstance(section.probe, list):
+        return tuple(f"targets.{name}.probe[{i}]" for i in range(len(section.probe)))
+    return (f"targets.{name}.probe",)
+
+
+def _probes(
+    name: str, section: TargetSection, defaults: Defaults, vault: Vault
+) -> tuple[ProbeSettings, ...]:
+    if isinstance(section.probe, UnsetType):
+        return ()
+    written = section.probe if isinstance(section.probe, list) else [section.probe]
+    paths = probe_paths(name, section)
+    return tuple(
+        _probe(p, defaults, path, vault) for p, path in zip(written, paths, strict=True)
+    )
+
+
+def _probe(
+    section: Probe, defaults: Defaults, path: str, vault: Vault
+) -> ProbeSettings:
+    ready: dict[str, Any] = {}
+    if isinstance(section, ElectronCashSection | JsonRpcSection | HttpSection):
+        ready["credentials"] = _credentials(section, path, vault)
+    if isinstance(section, ElectronCashSection):
+        ready["wallet_password"] = vault.take(
+            section.wallet_password,
+            section.wallet_password_file,
+            f"{path}.wallet_password",
+        )
+    probe: ProbeSettings = _filled(_PROBES[type(section)], section, defaults, **ready)
+    return probe
+
+
+def _credentials(
+    section: ElectronCashSection | JsonRpcSection | HttpSection, path: str, vault: Vault
+) -> Credentials | None:
+    password = vault.take(section.password, section.password_file, f"{path}.password")
+    given = (section.password, section.password_file) != (UNSET, UNSET)
+    if isinstance(section.username, UnsetType):
+        if given:
+            allowed = "the user that the password is for"
+            vault.faults.append(Fault(f"{path}.username", "nothing", allowed))
+        return None
+    if not given:
+        allowed = f"the password of {section.username!r}"
+        hint = "give password_file"
+        vault.faults.append(Fault(f"{path}.password", "nothing", allowed, hint))
+    return Credentials(section.username, password) if password else None
+
+
+def _filled(kind: type[Any], *sections: Struct, **ready: object) -> Any:  # noqa: ANN401
+    """Settings of the core: what was written first, else the core's default.
+
+    A setting ``window_s`` is the key ``window``, a duration or a list of them.
+    """
+    values = dict(ready)
+    for setting in fields(kind):
+        key = setting.name.removesuffix("_s")
+        written = next(
+            (v for s in sections if (v := getattr(s, key, UNSET)) is not UNSET), UNSET
+        )
+        if setting.name not in values and written is not UNSET:
+            values[setting.name] = _value(written, is_duration=key != setting.name)
+    return kind(**values)
+
+
+def _value(written: object, *, is_duration: bool) -> object:
+    if isinstance(written, list):
+        return tuple(_value(item, is_duration=is_duration) for item in written)
+    return duration.seconds(str(written)) if is_duration else written

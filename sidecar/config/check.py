@@ -1,0 +1,266 @@
+"""What the types cannot say: names that lead nowhere, timings that cannot work.
+
+Pure functions on settings; each says all that it finds.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from sidecar.config import duration
+from sidecar.config.address import url_fault
+from sidecar.config.fault import Fault
+from sidecar.core.budget import JITTER
+from sidecar.core.target import (
+    AfterRoot,
+    Cadence,
+    ElectronCashProbe,
+    HttpProbe,
+    JsonRpcProbe,
+    Preventive,
+    ProbeSettings,
+    RestartSettings,
+    Target,
+    TcpProbe,
+)
+from sidecar.core.topology import cycle, needs_of, unknown_names
+
+_CRON = "a cron line such as '0 3 * * *'"
+_MIN_FAST_INTERVAL_S = 0.1
+_LONGEST_NETWORK_CALL_S = 30.0
+_SAMPLE = 60
+
+
+def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Fault]:
+    """Everything wrong with one target taken alone."""
+    path = f"targets.{target.name}"
+    if not target.probes:
+        hint = "add {type: docker} to rely on the image's own health check"
+        yield Fault(f"{path}.probe", "nothing", "a probe or a list of them", hint)
+    for probe, probe_path in zip(target.probes, probe_paths, strict=False):
+        yield from _probe_faults(probe, probe_path)
+    if sum(isinstance(p, ElectronCashProbe) for p in target.probes) > 1:
+        yield Fault(f"{path}.probe", "two of electron_cash", "one", "make two targets")
+    yield from _cadence_faults(target.cadence, path)
+    yield from _restart_faults(target.restart, target.cadence, f"{path}.restart")
+    yield from _settle_faults(target, path)
+    if target.preventive is not None:
+        yield from _preventive_faults(target.preventive, f"{path}.preventive")
+
+
+def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[Fault]:
+    if isinstance(probe, ElectronCashProbe | JsonRpcProbe | HttpProbe):
+        fault = url_fault(f"{path}.url", probe.url)
+        if fault:
+            yield fault
+    if 0.0 < probe.hang_after_s < probe.timeout_s:
+        yield _too_short(
+            f"{path}.hang_after",
+            probe.hang_after_s,
+            probe.timeout_s,
+            "a probe that waits for its timeout has been silent for longer",
+        )
+
+
+def _cadence_faults(cadence: Cadence, path: str) -> Iterator[Fault]:
+    fast = cadence.fast_interval_s
+    if fast > cadence.interval_s:
+        yield Fault(
+            f"{path}.fast_interval",
+            duration.text(fast),
+            f"at most interval, {duration.text(cadence.interval_s)}",
+            "a streak would be looked at more slowly than health",
+        )
+    if fast < _MIN_FAST_INTERVAL_S:
+        yield _too_short(
+            f"{path}.fast_interval", fast, _MIN_FAST_INTERVAL_S, "spare the target"
+        )
+
+
+def _restart_faults(
+    restart: RestartSettings, cadence: Cadence, path: str
+) -> Iterator[Fault]:
+    if restart.backoff_s > restart.backoff_max_s:
+        yield Fault(
+            f"{path}.backoff",
+            duration.text(restart.backoff_s),
+            f"at most backoff_max, {duration.text(restart.backoff_max_s)}",
+        )
+    if restart.dead_stop_timeout_s > restart.stop_timeout_s:
+        yield Fault(
+            f"{path}.dead_stop_timeout",
+            duration.text(restart.dead_stop_timeout_s),
+            f"at most stop_timeout, {duration.text(restart.stop_timeout_s)}",
+            "a silent process has nothing to save",
+        )
+    yield from _recovery_faults(restart, cadence, path)
+    yield from _lane_faults(restart, path)
+
+
+def _recovery_faults(
+    restart: RestartSettings, cadence: Cadence, path: str
+) -> Iterator[Fault]:
+    found = restart.recovery_timeout_s
+    verdict = cadence.success_threshold * cadence.fast_interval_s
+    if found < cadence.start_period_s:
+        yield _too_short(
+            f"{path}.recovery_timeout",
+            found,
+            cadence.start_period_s,
+            "a target still in its start_period would be called not recovered",
+        )
+    elif found < verdict:
+        yield _too_short(
+            f"{path}.recovery_timeout",
+            found,
+            verdict,
+            "success_threshold probes at fast_interval do not fit into it",
+        )
+
+
+def _lane_faults(restart: RestartSettings, path: str) -> Iterator[Fault]:
+    longest = _longest_fast_lane_s(restart)
+    if restart.window_s < longest:
+        yield _too_short(
+            f"{path}.window",
+            restart.window_s,
+            longest,
+            "budget restarts that do not help take that long; in a shorter window "
+            "the first is forgotten before the last, and the restarts never end",
+        )
+    if any(later < earlier for earlier, later in pairwise(restart.slow_lane_s)):
+        found = ", ".join(map(duration.text, restart.slow_lane_s))
+        yield Fault(f"{path}.slow_lane", found, "waits that do not become shorter")
+
+
+def _longest_fast_lane_s(restart: RestartSettings) -> float:
+    """How long the whole budget takes when no restart helps."""
+    tries = restart.budget * (restart.stop_timeout_s + restart.recovery_timeout_s)
+    waits = (
+        min(restart.backoff_s * 2.0 ** min(n, 30), restart.backoff_max_s)
+        for n in range(restart.budget - 1)
+    )
+    return tries + sum(waits) * (1.0 + JITTER)
+
+
+def _settle_faults(target: Target, path: str) -> Iterator[Fault]:
+    cadence = target.cadence
+    verdict = cadence.success_threshold * cadence.fast_interval_s
+    waits = target.depends_on and target.after_root is AfterRoot.IF_FAILING
+    if waits and target.settle_s < verdict:
+        yield _too_short(
+            f"{path}.settle",
+            target.settle_s,
+            verdict,
+            "success_threshold probes at fast_interval do not fit into it, so a "
+            "dependent that recovers by itself would be restarted",
+        )
+
+
+def _too_short(path: str, found_s: float, least_s: float, why: str) -> Fault:
+    return Fault(path, duration.text(found_s), f"{duration.text(least_s)} or more", why)
+
+
+def _preventive_faults(preventive: Preventive, path: str) -> Iterator[Fault]:
+    faults = list(cron_faults(path, preventive.cron, preventive.timezone))
+    yield from faults
+    gap_s = None if faults else _shortest_gap_s(preventive.cron)
+    if gap_s is not None and preventive.jitter_s >= gap_s:
+        yield Fault(
+            f"{path}.jitter",
+            duration.text(preventive.jitter_s),
+            f"less than {duration.text(gap_s)}, the time between two restarts",
+        )
+
+
+def cron_faults(path: str, cron: str, timezone: str) -> Iterator[Fault]:
+    """Whether a cron line and its time zone can be followed."""
+    if _zone(timezone) is None:
+        hint = "is it spelt as in the tz database?"
+        allowed = "a time zone such as Asia/Seoul"
+        yield Fault(f"{path}.timezone", repr(timezone), allowed, hint)
+    why = _cron_objection(cron)
+    if why:
+        hint = f"{why}: minute hour day month weekday (a sixth field first: seconds)"
+        yield Fault(f"{path}.cron", repr(cron[:60]), _CRON, hint)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo | None:
+    """A time zone, kept: whoever asks for it on the loop must not read a file."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, LookupError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _cron_objection(cron: str) -> str:
+    try:
+        CronSim(cron, datetime.fromtimestamp(0, UTC))
+    except CronSimError as error:
+        return str(error)
+    except (ValueError, AssertionError):  # what its parser lets through
+        return "Not a cron line"
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _shortest_gap_s(cron: str) -> float | None:
+    """The shortest time between two of the next occurrences."""
+    times = islice(CronSim(cron, datetime.fromtimestamp(0, UTC)), _SAMPLE)
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    return min(gaps, default=timedelta.max).total_seconds() if gaps else None
+
+
+def stack_faults(targets: Iterable[Target], known: frozenset[str]) -> Iterator[Fault]:
+    """What is wrong between the targets. ``known`` names them all, sound or not."""
+    targets = tuple(targets)
+    yield from _doubles(targets)
+    needs = needs_of(targets)
+    for name, missing in unknown_names(needs):
+        if missing not in known:
+            path = f"targets.{name}.depends_on"
+            allowed = ", ".join(sorted(known - {name})) or "nothing: no other target"
+            yield Fault(path, repr(missing), allowed, "it must name a target")
+    circle = cycle(needs)
+    if circle:
+        found = " needs ".join(circle)
+        path = f"targets.{circle[0]}.depends_on"
+        yield Fault(path, found, "no circle", "take out one of these")
+
+
+def _doubles(targets: tuple[Target, ...]) -> Iterator[Fault]:
+    owners: dict[tuple[str | None, str | None], str] = {}
+    for target in targets:
+        owner = owners.setdefault((target.service, target.container), target.name)
+        if owner != target.name:
+            key = "container" if target.container else "service"
+            found = repr(target.container or target.service)
+            allowed = f"one that is not the {key} of {owner!r} already"
+            yield Fault(f"targets.{target.name}.{key}", found, allowed)
+
+
+def warnings(target: Target) -> Iterator[str]:
+    """What is allowed and likely not meant."""
+    path = f"targets.{target.name}"
+    wallet = target.wallet
+    if wallet and wallet.hang_after_s <= _LONGEST_NETWORK_CALL_S:
+        yield (
+            f"{path}.probe.hang_after: {duration.text(wallet.hang_after_s)} is not "
+            "above 30s, for which a healthy wallet daemon can be silent in a network "
+            "call"
+        )
+    if wallet and any(isinstance(p, TcpProbe) for p in target.probes):
+        yield f"{path}.probe: tcp harms a daemon that serves one connection at a time"
+    planned = target.preventive
+    gap_s = _shortest_gap_s(planned.cron) if planned else None
+    if planned and gap_s and planned.skip_if_restarted_within_s >= gap_s:
+        yield (
+            f"{path}.preventive.skip_if_restarted_within: planned restarts come every "
+            f"{duration.text(gap_s)} and would be skipped for each other's sake"
+        )

@@ -1,0 +1,204 @@
+"""What the environment says: settings of the process, and the classic pair."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path as FilePath
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from sidecar.config.address import host_of, is_service_name, listen_address
+from sidecar.config.fault import Fault
+from sidecar.config.secret import Vault
+from sidecar.config.tree import Tree, dotted
+
+WALLET = "ELECTRON_CASH_"
+SERVICE = "BCH_SERVICE_"
+OWN = "SIDECAR_"
+_SECRETS = (f"{WALLET}PASSWORD", f"{WALLET}WALLET_PASSWORD", f"{OWN}API_TOKEN")
+KNOWN = (
+    f"{WALLET}URL",
+    f"{WALLET}USER",
+    f"{WALLET}TARGET",
+    f"{SERVICE}URL",
+    f"{SERVICE}TARGET",
+    f"{OWN}CONFIG",
+    f"{OWN}MODE",
+    f"{OWN}STACK",
+    f"{OWN}LISTEN",
+    f"{OWN}STATE_DIR",
+    f"{OWN}LOG_LEVEL",
+    f"{OWN}LOG_FORMAT",
+    f"{OWN}LANGUAGE",
+    f"{OWN}WATCH_LABEL",
+    *_SECRETS,
+    *(f"{name}_FILE" for name in _SECRETS),
+)
+_RESEMBLES = 0.75
+_WALLET_URL = "http://electron-cash:7777/"
+_WALLET_KEYS = {
+    "url": "URL",
+    "username": "USER",
+    "password": "PASSWORD",
+    "password_file": "PASSWORD_FILE",
+    "wallet_password": "WALLET_PASSWORD",
+    "wallet_password_file": "WALLET_PASSWORD_FILE",
+}
+_NAMES = {WALLET: "electron-cash", SERVICE: "bitcoincash-service"}
+_LISTEN = "0.0.0.0:9787"
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+_LOG_FORMATS = ("json", "text")
+
+Environ = Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Said:
+    """A tree from variables; ``names`` maps its dotted keys to the variables."""
+
+    tree: dict[str, Tree] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+class Process(NamedTuple):
+    """Settings that only the environment has."""
+
+    listen_host: str
+    listen_port: int
+    state_dir: FilePath
+    api_token: str | None
+    log_level: str
+    log_format: str | None
+    watch_label: str | None
+
+
+def given(environ: Environ) -> dict[str, str]:
+    """The variables that say something: compose passes empty ones for unset."""
+    return {name: value for name, value in environ.items() if value.strip()}
+
+
+def misspelt(environ: Environ) -> list[Fault]:
+    """Variables that look like one of ours and are none."""
+    faults = []
+    for name in environ:
+        prefix = next((p for p in (WALLET, SERVICE, OWN) if name.startswith(p)), None)
+        if prefix is None or name in KNOWN:
+            continue
+        ours = [k.removeprefix(prefix) for k in KNOWN if k.startswith(prefix)]
+        near = get_close_matches(name.removeprefix(prefix), ours, 1, _RESEMBLES)
+        if near:
+            hint = f"did you mean {prefix}{near[0]}?"
+            words = ", ".join(f"{prefix}{suffix}" for suffix in ours)
+            faults.append(Fault(name, "an unknown variable", words, hint))
+    return faults
+
+
+def process(environ: Environ, vault: Vault) -> tuple[Process, list[Fault]]:
+    """The settings of the process itself."""
+    faults: list[Fault] = []
+    text = environ.get(f"{OWN}LISTEN", _LISTEN)
+    address = listen_address(text)
+    if address is None:
+        allowed = "HOST:PORT such as 0.0.0.0:9787 or [::]:9787"
+        faults.append(Fault(f"{OWN}LISTEN", repr(text[:60]), allowed))
+    level = environ.get(f"{OWN}LOG_LEVEL", "info").lower()
+    form = environ.get(f"{OWN}LOG_FORMAT")
+    faults += _one_of(f"{OWN}LOG_LEVEL", level, _LOG_LEVELS)
+    faults += _one_of(f"{OWN}LOG_FORMAT", form or "json", _LOG_FORMATS)
+    host, port = address or ("", 0)
+    token = vault.take(*_secret(environ, f"{OWN}API_TOKEN"), f"{OWN}API_TOKEN")
+    return (
+        Process(
+            listen_host=host,
+            listen_port=port,
+            state_dir=FilePath(environ.get(f"{OWN}STATE_DIR", "/var/lib/sidecar")),
+            api_token=token,
+            log_level=level,
+            log_format=form,
+            watch_label=environ.get(f"{OWN}WATCH_LABEL"),
+        ),
+        faults,
+    )
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> list[Fault]:
+    if value in allowed:
+        return []
+    return [Fault(name, repr(value[:60]), ", ".join(allowed))]
+
+
+def _secret(environ: Environ, name: str) -> tuple[str | UnsetType, str | UnsetType]:
+    return environ.get(name, UNSET), environ.get(f"{name}_FILE", UNSET)
+
+
+def overlay(environ: Environ) -> Said:
+    """What the environment says over the file."""
+    said = Said()
+    for key in ("stack", "mode", "language"):
+        name = f"{OWN}{key.upper()}"
+        if name in environ:
+            said.tree[key] = environ[name]
+            said.names[key] = name
+    return said
+
+
+def classic(environ: Environ) -> Said:
+    """The wallet daemon and the service that needs it.
+
+    Where containers are watched by a label and nothing is said of a wallet,
+    there is none.
+    """
+    said = Said()
+    pair = any(name.startswith((WALLET, SERVICE)) for name in environ)
+    if f"{OWN}WATCH_LABEL" in environ and not pair:
+        return said
+    wallet = _name(said, WALLET, environ.get(f"{WALLET}URL", _WALLET_URL), environ)
+    targets: dict[str, Tree] = {wallet: {"probe": _wallet_probe(said, wallet, environ)}}
+    if f"{SERVICE}URL" in environ:
+        _add_service(said, targets, wallet, environ)
+    elif f"{SERVICE}TARGET" in environ:
+        hint = f"{SERVICE}TARGET alone watches nothing"
+        allowed = "the service's health address"
+        said.faults.append(Fault(f"{SERVICE}URL", "nothing", allowed, hint))
+    said.tree["targets"] = targets
+    return said
+
+
+def _wallet_probe(said: Said, target: str, environ: Environ) -> Tree:
+    probe: dict[str, Tree] = {"type": "electron_cash", "url": _WALLET_URL}
+    for key, suffix in _WALLET_KEYS.items():
+        said.names[dotted(("targets", target, "probe", key))] = f"{WALLET}{suffix}"
+        if f"{WALLET}{suffix}" in environ:
+            probe[key] = environ[f"{WALLET}{suffix}"]
+    return probe
+
+
+def _add_service(
+    said: Said, targets: dict[str, Tree], wallet: str, environ: Environ
+) -> None:
+    url = environ[f"{SERVICE}URL"]
+    name = _name(said, SERVICE, url, environ)
+    if name == wallet:
+        allowed = "another service than the wallet daemon's"
+        fault = Fault(f"{SERVICE}TARGET", repr(name), allowed)
+        said.faults.append(fault)
+        return
+    said.names[dotted(("targets", name, "probe", "url"))] = f"{SERVICE}URL"
+    targets[name] = {"depends_on": [wallet], "probe": {"type": "http", "url": url}}
+
+
+def _name(said: Said, prefix: str, url: str, environ: Environ) -> str:
+    """The target's name: what the variable says, or the address's host."""
+    variable = f"{prefix}TARGET" if f"{prefix}TARGET" in environ else f"{prefix}URL"
+    host = host_of(url)
+    name = environ.get(f"{prefix}TARGET", host)
+    if variable.endswith("URL") and host and not is_service_name(host):
+        allowed = "the compose service or container that answers there"
+        hint = f"{host} in {prefix}URL names none"
+        said.faults.append(Fault(f"{prefix}TARGET", "nothing", allowed, hint))
+    name = name or _NAMES[prefix]
+    said.names[dotted(("targets", name))] = variable
+    said.names[dotted(("targets", name, "service"))] = variable
+    return name

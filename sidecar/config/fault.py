@@ -1,0 +1,33 @@
+"""What is wrong with a configuration, in words that say what to do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing that is wrong.
+
+    ``path`` names the key (``targets.wallet.restart.window``), the environment
+    variable or the label; ``found`` never shows a secret.
+    """
+
+    path: str
+    found: str
+    allowed: str
+    hint: str = ""
+
+    @property
+    def line(self) -> str:
+        """All of it on one line, whatever characters it has."""
+        said = f"{self.path}: found {self.found}; allowed: {self.allowed}"
+        said = f"{said} - {self.hint}" if self.hint else said
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in said)
+
+
+class ConfigFaults(Exception):
+    """Everything that is wrong with a configuration, at once; str(): a line each."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults: tuple[Fault, ...] = tuple(sorted(set(faults)))
+        super().__init__("\n".join(fault.line for fault in self.faults))

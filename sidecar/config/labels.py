@@ -1,0 +1,199 @@
+"""Which targets are in force once the labels of containers have had their say."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.labelled import PREFIX, Labels, resolved, watched
+from sidecar.config.model import TargetSection, said
+from sidecar.config.settings import Settings
+from sidecar.core.container import Container, NativeHealth
+from sidecar.core.target import Target
+from sidecar.core.topology import cycle, needs_of, unknown_names
+
+_ENABLE = f"{PREFIX}enable"
+_STOP_TIMEOUT = "autoheal.stop.timeout"
+_BOOLEANS = {"true": True, "false": False}
+
+
+class _Owner(NamedTuple):
+    """What a target owns: a compose service, or a container by its name."""
+
+    service: str | None
+    container: str | None
+
+
+def targets_in_force(
+    settings: Settings, containers: Iterable[Container]
+) -> tuple[tuple[Target, ...], tuple[Fault, ...]]:
+    """The targets of the settings with what the labels add, and the bad labels.
+
+    A bad label leaves its target as the settings say it, or out. The first
+    sight of a label may read a file (``password_file``, a time zone), so call
+    this in a thread. Leave the sidecar's own container out of ``containers``.
+    """
+    newest_last = sorted(containers, key=lambda c: c.started_at)
+    named = {c.name: c for c in newest_last}
+    declared = [_located(settings, t, newest_last, named) for t in settings.targets]
+    taken = {t.container for t in declared}
+    owned = {_owner(c): c for c in newest_last if c.name not in taken}
+    faults: list[Fault] = []
+    found: dict[str, Target] = {}
+    for target in declared:
+        owner = _Owner(target.service, target.container)
+        container = named.get(target.container or "") or owned.pop(owner, None)
+        found[target.name] = _filled_in(settings, target, container, faults)
+    for container in sorted(owned.values(), key=_name):
+        added = _added(settings, container, faults)
+        if added is not None:
+            _admit(found, added, container, faults)
+    faults += _unlink(settings, found)
+    return tuple(found.values()), tuple(faults)
+
+
+def _name(container: Container) -> str:
+    return container.service or container.name
+
+
+def _owner(container: Container) -> _Owner:
+    if container.service:
+        return _Owner(container.service, None)
+    return _Owner(None, container.name)
+
+
+def _located(
+    settings: Settings,
+    target: Target,
+    containers: Iterable[Container],
+    named: Mapping[str, Container],
+) -> Target:
+    """A target of which only the name was said can be a container's name as well."""
+    section = said(settings.document.targets, {}).get(target.name, TargetSection())
+    told = said(section.service, None) or said(section.container, None)
+    if told or target.name not in named:
+        return target
+    if any(c.service == target.name for c in containers):
+        return target
+    return replace(target, service=None, container=target.name)
+
+
+def _filled_in(
+    settings: Settings,
+    target: Target,
+    container: Container | None,
+    faults: list[Fault],
+) -> Target:
+    labels = _own_labels(container)
+    if container is None or not labels:
+        return target
+    enabled, rest, wrong = _split(labels)
+    faults += _named(wrong, container)
+    try:
+        made = resolved(settings, target.name, rest) if rest else target
+    except ConfigFaults as error:
+        faults += _named(error.faults, container)
+        made = target
+    located = _at(made, _Owner(target.service, target.container))
+    return _opted_out(located) if enabled is False else located
+
+
+def _added(
+    settings: Settings, container: Container, faults: list[Fault]
+) -> Target | None:
+    """The target that a container's labels make, where they make one."""
+    enabled, rest, wrong = _split(_own_labels(container))
+    faults += _named(wrong, container)
+    watch = _watched(settings, container)
+    if not enabled and not watch:
+        if rest and enabled is None:
+            hint = "add sidecar.enable=true to have it watched"
+            fault = Fault(_ENABLE, "nothing", "true or false", hint)
+            faults += _named([fault], container)
+        return None
+    stop_timeout = container.labels.get(_STOP_TIMEOUT) if watch else None
+    try:
+        base = watched(stop_timeout) if watch else ()
+        made = resolved(settings, _name(container), rest, base)
+    except ConfigFaults as error:
+        faults += _named(error.faults, container)
+        return None
+    located = _at(made, _owner(container))
+    return _opted_out(located) if enabled is False else located
+
+
+def _watched(settings: Settings, container: Container) -> bool:
+    label = settings.watch_label
+    if label is None or container.health is NativeHealth.NONE:
+        return False
+    return container.labels.get(label, "").lower() == "true"
+
+
+def _admit(
+    found: dict[str, Target], target: Target, container: Container, faults: list[Fault]
+) -> None:
+    other = found.setdefault(target.name, target)
+    if other is not target:
+        allowed = f"a name other than that of the target {target.name!r}"
+        fault = Fault(_ENABLE, f"the service {target.name!r}", allowed)
+        faults += _named([fault], container)
+
+
+def _own_labels(container: Container | None) -> Labels:
+    labels = container.labels.items() if container else ()
+    return tuple(sorted(item for item in labels if item[0].startswith(PREFIX)))
+
+
+def _split(labels: Labels) -> tuple[bool | None, Labels, list[Fault]]:
+    """What ``sidecar.enable`` says (None: nothing), the rest, and faults."""
+    rest = tuple(item for item in labels if item[0] != _ENABLE)
+    said_of = dict(labels).get(_ENABLE)
+    if said_of is None:
+        return None, rest, []
+    enabled = _BOOLEANS.get(said_of.strip().lower())
+    if enabled is None:
+        return None, rest, [Fault(_ENABLE, repr(said_of[:60]), "true or false")]
+    return enabled, rest, []
+
+
+def _at(target: Target, owner: _Owner) -> Target:
+    if (target.service, target.container) == owner:
+        return target
+    return replace(target, service=owner.service, container=owner.container)
+
+
+def _opted_out(target: Target) -> Target:
+    return replace(target, restart=replace(target.restart, enabled=False))
+
+
+def _named(faults: Iterable[Fault], container: Container) -> Iterator[Fault]:
+    for fault in faults:
+        yield replace(fault, path=f"container {container.name}, label {fault.path}")
+
+
+def _unlink(settings: Settings, found: dict[str, Target]) -> Iterator[Fault]:
+    """Take out dependencies named by labels that lead nowhere or in a circle."""
+    for name, missing in unknown_names(needs_of(found.values())):
+        yield _cut(found, name, missing, "the name of a target")
+    while circle := cycle(needs_of(found.values())):
+        by_label = (
+            (name, upstream)
+            for name, upstream in pairwise(circle)
+            if not _declares_needs(settings, name)
+        )
+        name, upstream = next(by_label)
+        yield _cut(found, name, upstream, "no circle of dependencies")
+
+
+def _declares_needs(settings: Settings, name: str) -> bool:
+    section = said(settings.document.targets, {}).get(name)
+    return section is not None and said(section.depends_on, None) is not None
+
+
+def _cut(found: dict[str, Target], name: str, upstream: str, allowed: str) -> Fault:
+    target = found[name]
+    rest = tuple(other for other in target.depends_on if other != upstream)
+    found[name] = replace(target, depends_on=rest)
+    path = f"target {name}, label {PREFIX}depends_on"
+    return Fault(path, repr(upstream), allowed, "this dependency is ignored")

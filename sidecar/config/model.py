@@ -1,0 +1,294 @@
+"""The file as the user writes it. UNSET: not said, the default is in force."""
+
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from sidecar.config.duration import PATTERN, PATTERN_ABOVE_ZERO
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+def said(value: T | UnsetType, default: D) -> T | D:
+    """What was written, or the default where nothing was."""
+    return default if isinstance(value, UnsetType) else value
+
+
+_DURATION_WORDS = "a duration such as 500ms, 15s, 2m, 6h or 90d"
+
+Duration = Annotated[
+    str,
+    Meta(pattern=PATTERN_ABOVE_ZERO, description=f"{_DURATION_WORDS}, above zero"),
+]
+DurationOrZero = Annotated[
+    str, Meta(pattern=PATTERN, description=f"{_DURATION_WORDS}; 0s is none")
+]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+        description="a name of letters, digits, '_', '.' and '-'",
+    ),
+]
+Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+Percent = Annotated[
+    str, Meta(pattern=r"^([1-9][0-9]?|100)%$", description="a share such as 80%")
+]
+Count = Annotated[int, Meta(ge=1, le=1000)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+HttpStatus = Annotated[int, Meta(ge=100, le=599)]
+SeverityName = Literal["P0", "P1", "P2", "P3"]
+
+
+class Section(Struct, forbid_unknown_fields=True):
+    """A mapping of the file; a key that it does not know is a fault."""
+
+
+class Defaults(Section):
+    """What holds for every target that does not say otherwise."""
+
+    interval: Duration | UnsetType = UNSET
+    fast_interval: Duration | UnsetType = UNSET
+    timeout: Duration | UnsetType = UNSET
+    start_period: DurationOrZero | UnsetType = UNSET
+    failure_threshold: Count | UnsetType = UNSET
+    success_threshold: Count | UnsetType = UNSET
+
+
+class ProbeSection(Section):
+    """What all kinds of probe have."""
+
+    timeout: Duration | UnsetType = UNSET
+    hang_after: DurationOrZero | UnsetType = UNSET
+    slow_after: Duration | UnsetType = UNSET
+
+
+class ElectronCashSection(
+    ProbeSection, tag_field="type", tag="electron_cash", kw_only=True
+):
+    """A wallet daemon."""
+
+    url: Text
+    username: Text | UnsetType = UNSET
+    password: Text | UnsetType = UNSET
+    password_file: Text | UnsetType = UNSET
+    load_wallet: bool | UnsetType = UNSET
+    wallet_password: Text | UnsetType = UNSET
+    wallet_password_file: Text | UnsetType = UNSET
+    upstream_grace: DurationOrZero | UnsetType = UNSET
+    stale_after: Duration | UnsetType = UNSET
+    restart_on_upstream_loss: bool | UnsetType = UNSET
+    expose_balance: bool | UnsetType = UNSET
+
+
+class JsonRpcSection(ProbeSection, tag_field="type", tag="jsonrpc", kw_only=True):
+    """Any JSON-RPC server."""
+
+    url: Text
+    method: Text
+    username: Text | UnsetType = UNSET
+    password: Text | UnsetType = UNSET
+    password_file: Text | UnsetType = UNSET
+
+
+class HttpSection(ProbeSection, tag_field="type", tag="http", kw_only=True):
+    """A health address."""
+
+    url: Text
+    username: Text | UnsetType = UNSET
+    password: Text | UnsetType = UNSET
+    password_file: Text | UnsetType = UNSET
+    headers: dict[Text, str] | UnsetType = UNSET
+    expect_status: Annotated[list[HttpStatus], Meta(min_length=1)] | UnsetType = UNSET
+    expect_body: Text | UnsetType = UNSET
+
+
+class TcpSection(ProbeSection, tag_field="type", tag="tcp", kw_only=True):
+    """A port that must accept a connection."""
+
+    host: Text
+    port: Port
+
+
+class ExecSection(ProbeSection, tag_field="type", tag="exec", kw_only=True):
+    """A command inside the container."""
+
+    command: Annotated[
+        list[str],
+        Meta(min_length=1, description="a list: the command and its arguments"),
+    ]
+
+
+class DockerSection(ProbeSection, tag_field="type", tag="docker", kw_only=True):
+    """The container's own HEALTHCHECK."""
+
+
+Probe = (
+    ElectronCashSection
+    | JsonRpcSection
+    | HttpSection
+    | TcpSection
+    | ExecSection
+    | DockerSection
+)
+
+
+class RestartSection(Section):
+    """Bounds of the remedy."""
+
+    enabled: bool | UnsetType = UNSET
+    budget: Count | UnsetType = UNSET
+    window: Duration | UnsetType = UNSET
+    backoff: Duration | UnsetType = UNSET
+    backoff_max: Duration | UnsetType = UNSET
+    stop_timeout: DurationOrZero | UnsetType = UNSET
+    dead_stop_timeout: DurationOrZero | UnsetType = UNSET
+    recovery_timeout: Duration | UnsetType = UNSET
+    slow_lane: list[Duration] | UnsetType = UNSET
+    graceful_rpc_stop: bool | UnsetType = UNSET
+
+
+class PreventiveSection(Section, kw_only=True):
+    """A planned restart."""
+
+    cron: Text
+    timezone: Text | UnsetType = UNSET
+    jitter: DurationOrZero | UnsetType = UNSET
+    skip_if_restarted_within: DurationOrZero | UnsetType = UNSET
+    memory_over: Percent | UnsetType = UNSET
+
+
+class BusySection(Section, kw_only=True):
+    """Who is asked whether a planned restart may happen now."""
+
+    url: Text
+    max_wait: DurationOrZero | UnsetType = UNSET
+
+
+class BackupSection(Section, kw_only=True):
+    """What of a target is saved, when, and how many are kept."""
+
+    path: Text
+    cron: Text
+    timezone: Text | UnsetType = UNSET
+    keep: Count | UnsetType = UNSET
+
+
+class TargetSection(Section):
+    """One target."""
+
+    service: Name | UnsetType = UNSET
+    container: Name | UnsetType = UNSET
+    probe: Probe | Annotated[list[Probe], Meta(min_length=1)] | UnsetType = UNSET
+    depends_on: list[Name] | UnsetType = UNSET
+    after_root: Literal["if_failing", "always", "never"] | UnsetType = UNSET
+    settle: DurationOrZero | UnsetType = UNSET
+    interval: Duration | UnsetType = UNSET
+    fast_interval: Duration | UnsetType = UNSET
+    start_period: DurationOrZero | UnsetType = UNSET
+    failure_threshold: Count | UnsetType = UNSET
+    success_threshold: Count | UnsetType = UNSET
+    restart: RestartSection | UnsetType = UNSET
+    preventive: PreventiveSection | UnsetType = UNSET
+    severity: SeverityName | UnsetType = UNSET
+    busy: BusySection | UnsetType = UNSET
+    backup: BackupSection | UnsetType = UNSET
+
+
+class Window(Section, kw_only=True):
+    """A time in which the targets are left alone; no targets: all of them."""
+
+    cron: Text
+    duration: Duration
+    timezone: Text | UnsetType = UNSET
+    targets: list[Name] | UnsetType = UNSET
+
+
+class Maintenance(Section):
+    """Quiet windows, and how long records are kept."""
+
+    windows: list[Window] | UnsetType = UNSET
+    retention: Duration | UnsetType = UNSET
+
+
+class Channel(Section):
+    """Where messages go: an Apprise URL, plain or in a file."""
+
+    url: Text | UnsetType = UNSET
+    url_file: Text | UnsetType = UNSET
+
+
+class Heartbeat(Section):
+    """An address that hears from us as long as we live."""
+
+    url: Text | UnsetType = UNSET
+    url_file: Text | UnsetType = UNSET
+    interval: Duration | UnsetType = UNSET
+
+
+class Routes(Section):
+    """Which channels hear of which severity."""
+
+    P0: list[Name] | UnsetType = UNSET
+    P1: list[Name] | UnsetType = UNSET
+    P2: list[Name] | UnsetType = UNSET
+    P3: list[Name] | UnsetType = UNSET
+
+
+class EscalateAfter(Section):
+    """How long each severity waits for an acknowledgement."""
+
+    P0: Duration | UnsetType = UNSET
+    P1: Duration | UnsetType = UNSET
+    P2: Duration | UnsetType = UNSET
+    P3: Duration | UnsetType = UNSET
+
+
+class Notify(Section):
+    """Who is told what, and when again."""
+
+    channels: dict[Name, Channel] | UnsetType = UNSET
+    routes: Routes | UnsetType = UNSET
+    escalate_after: EscalateAfter | UnsetType = UNSET
+    repeat: Duration | UnsetType = UNSET
+    heartbeat: Heartbeat | UnsetType = UNSET
+
+
+class Hook(Section, kw_only=True):
+    """An address to POST to when an incident opens or is resolved."""
+
+    on: Literal["opened", "resolved"]
+    severity: SeverityName | UnsetType = UNSET
+    post: Text
+
+
+class Cluster(Section):
+    """Several sidecars that see the same targets."""
+
+    redis_url: Text | UnsetType = UNSET
+    redis_url_file: Text | UnsetType = UNSET
+    quorum: Count | UnsetType = UNSET
+
+
+class Document(Section):
+    """The whole file."""
+
+    stack: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[a-z0-9][a-z0-9_-]{0,99}$",
+                description="a compose project: small letters, digits, '_' and '-'",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    mode: Literal["act", "observe"] | UnsetType = UNSET
+    language: Literal["en", "ko"] | UnsetType = UNSET
+    defaults: Defaults | UnsetType = UNSET
+    targets: dict[Name, TargetSection] | UnsetType = UNSET
+    maintenance: Maintenance | UnsetType = UNSET
+    notify: Notify | UnsetType = UNSET
+    hooks: list[Hook] | UnsetType = UNSET
+    cluster: Cluster | UnsetType = UNSET

@@ -1,0 +1,79 @@
+"""The JSON Schema of the file, and what it allows in words."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from sidecar.config.model import Document
+
+Schema = Mapping[str, Any]
+
+_TYPES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
+
+@cache
+def schema() -> dict[str, object]:
+    """The JSON Schema (2020-12) of ``sidecar.yaml``."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "sidecar.yaml",
+        **msgspec.json.schema(Document),
+    }
+
+
+def resolved(part: Schema) -> Schema:
+    """The part of the schema that a reference means."""
+    reference = part.get("$ref")
+    if reference is None:
+        return part
+    definitions: Any = schema()["$defs"]
+    found: Schema = definitions[reference.rpartition("/")[2]]
+    return found
+
+
+def allowed(part: Schema) -> str:
+    """What a part of the schema allows, in words."""
+    part = resolved(part)
+    if "anyOf" in part:
+        words = dict.fromkeys(allowed(branch) for branch in part["anyOf"])
+        return " or ".join(words)
+    if "enum" in part:
+        return ", ".join(map(str, part["enum"]))
+    if "description" in part and part.get("type") != "object":
+        return str(part["description"])
+    if part.get("type") == "array" and "enum" not in part:
+        return f"a list, each {allowed(part['items'])}"
+    return _TYPES.get(part.get("type", ""), "a text") + _range(part)
+
+
+def _range(part: Schema) -> str:
+    if "minimum" in part and "maximum" in part:
+        return f" from {part['minimum']} to {part['maximum']}"
+    return ""
+
+
+def keys(part: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every dotted key below a part of the schema, with what it allows.
+
+    A list's items are not entered; a mapping of free keys ends in ``.*``.
+    """
+    part = resolved(part)
+    for branch in part.get("anyOf", ()):
+        yield from keys(branch, prefix)
+    for name, below in part.get("properties", {}).items():
+        inner = resolved(below)
+        if inner.get("type") == "object" or "anyOf" in inner:
+            yield from keys(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner
+    if isinstance(part.get("additionalProperties"), Mapping):
+        yield f"{prefix}*", part["additionalProperties"]

@@ -1,0 +1,122 @@
+"""Secrets: read from files, and never shown."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import UnsetType
+
+from sidecar.config.fault import Fault
+from sidecar.config.tree import Path
+from sidecar.core.target import HttpProbe, ProbeSettings, Target
+
+MASK = "***"
+_MAX_BYTES = 65_536
+_SECRET_NAME = re.compile(
+    r"passw|secret|token|api-?_?key|^key$|auth|cookie|signature|^sig$", re.IGNORECASE
+)
+_ADDRESS_KEYS = {"redis_url"}
+_SECRET_SECTIONS = ("channels", "heartbeat")
+_USERINFO = re.compile(r"(?<=//)[^/\s]*@")
+_QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")
+
+
+def is_secret(path: Path) -> bool:
+    """Is what stands at this path of the file a secret? A file's name is none."""
+    key = str(path[-1]) if path else ""
+    if key.endswith("_file"):
+        return False
+    if any(section in path for section in _SECRET_SECTIONS) and key == "url":
+        return True
+    return key in _ADDRESS_KEYS or bool(_SECRET_NAME.search(key))
+
+
+def masked_url(url: str) -> str:
+    """The address without credentials and without secrets in its query."""
+    return _QUERY.sub(_masked_parameter, _USERINFO.sub(f"{MASK}@", url))
+
+
+def _masked_parameter(found: re.Match[str]) -> str:
+    start, name, value = found.groups()
+    return f"{start}{name}={MASK if _SECRET_NAME.search(name) else value}"
+
+
+def shown(value: object, path: Path) -> str:
+    """A value as a fault may show it: short, on one line, without secrets."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if is_secret(path):
+        return MASK
+    words = masked_url(str(value)) if isinstance(value, str) else repr(value)
+    return repr(words[:60]) if isinstance(value, str) else words
+
+
+@dataclass(slots=True)
+class Vault:
+    """Reads secrets; keeps what it read and what could not be read."""
+
+    values: list[str] = field(default_factory=list, repr=False)
+    faults: list[Fault] = field(default_factory=list)
+
+    def take(
+        self, plain: str | UnsetType, file: str | UnsetType, path: str
+    ) -> str | None:
+        """The secret given as ``path``, or in the file that ``path_file`` names."""
+        if isinstance(file, UnsetType):
+            return None if isinstance(plain, UnsetType) else self._kept(plain)
+        file_path = f"{path}_FILE" if path.isupper() else f"{path}_file"
+        if not isinstance(plain, UnsetType):
+            hint = f"keep {file_path}, remove {path}"
+            fault = Fault(path, "both a value and a file", "one of the two", hint)
+            self.faults.append(fault)
+            return None
+        return self._from_file(file, file_path)
+
+    def _from_file(self, file: str, path: str) -> str | None:
+        try:
+            with FilePath(file).open("rb") as opened:
+                value = opened.read(_MAX_BYTES).decode().rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not a text file"
+            found = f"{file!r} ({why})"
+            self.faults.append(Fault(path, found, "a file that can be read"))
+            return None
+        if not value:
+            self.faults.append(Fault(path, f"{file!r} (empty)", "a file with a secret"))
+            return None
+        return self._kept(value)
+
+    def _kept(self, value: str) -> str:
+        self.values.append(value)
+        return value
+
+
+def secrets_of(targets: Iterable[Target]) -> tuple[str, ...]:
+    """Every secret in the settings of these targets, for whoever masks the log."""
+    found = (s for t in targets for p in t.probes for s in _of_probe(p))
+    return tuple(dict.fromkeys(secret for secret in found if secret))
+
+
+def _of_probe(probe: ProbeSettings) -> Iterator[str]:
+    credentials = getattr(probe, "credentials", None)
+    if credentials is not None:
+        yield credentials.password
+    yield getattr(probe, "wallet_password", None) or ""
+    if isinstance(probe, HttpProbe):
+        yield from (v for k, v in probe.headers.items() if _SECRET_NAME.search(k))
+    yield from secrets_in_url(getattr(probe, "url", ""))
+
+
+def secrets_in_url(url: str) -> Iterator[str]:
+    """The values of an address's query that must not be shown."""
+    try:
+        query = parse_qsl(urlsplit(url).query)
+    except ValueError:
+        return
+    yield from (value for name, value in query if _SECRET_NAME.search(name))

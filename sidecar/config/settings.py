@@ -1,0 +1,37 @@
+"""The settings in force, as everything else of Sidecar sees them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sidecar.config.model import Document
+from sidecar.core.target import Mode, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Settings:
+    """What ``load`` found. Its repr shows no secret.
+
+    ``stack`` None: the sidecar's own compose project. ``api_token`` None: no
+    control calls. ``log_format`` None: json in a container, text on a terminal.
+    ``targets`` are those of the file or the environment; labels add to them
+    (``sidecar.config.labels.targets_in_force``). ``secrets`` must never be
+    logged. ``document`` is what was written. ``sources`` maps dotted keys to
+    where their value is from; what it does not name is a default.
+    """
+
+    stack: str | None
+    mode: Mode
+    language: str
+    listen_host: str
+    listen_port: int
+    state_dir: Path
+    api_token: str | None = field(repr=False)
+    log_level: str
+    log_format: str | None
+    watch_label: str | None
+    targets: tuple[Target, ...]
+    secrets: tuple[str, ...] = field(repr=False)
+    warnings: tuple[str, ...]
+    document: Document = field(repr=False)
+    sources: Mapping[str, str]

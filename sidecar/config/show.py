@@ -1,0 +1,120 @@
+"""The settings in force, fit to be shown to anybody."""
+
+from dataclasses import fields, is_dataclass
+from enum import Enum
+
+import msgspec
+
+from sidecar.config import duration
+from sidecar.config.schema import schema
+from sidecar.config.secret import MASK, is_secret, masked_url
+from sidecar.config.settings import Settings
+from sidecar.config.tree import Path
+from sidecar.core.target import (
+    DockerProbe,
+    ElectronCashProbe,
+    ExecProbe,
+    HttpProbe,
+    JsonRpcProbe,
+    Target,
+    TcpProbe,
+)
+
+__all__ = ["schema", "show"]
+
+_TYPES = {
+    ElectronCashProbe: "electron_cash",
+    JsonRpcProbe: "jsonrpc",
+    HttpProbe: "http",
+    TcpProbe: "tcp",
+    ExecProbe: "exec",
+    DockerProbe: "docker",
+}
+_LATER = ("maintenance", "notify", "hooks", "cluster")
+
+
+def show(settings: Settings) -> dict[str, object]:
+    """Every setting with its source, secrets as ``***``; ready for YAML and JSON.
+
+    Labels are not in it: they need the engine. ``sources`` maps dotted keys to
+    where the value is from; a key that it does not name has its default.
+    """
+    later = msgspec.to_builtins(settings.document)
+    shown: dict[str, object] = {
+        "stack": settings.stack,
+        "mode": settings.mode.value,
+        "language": settings.language,
+        "listen": _listen(settings),
+        "state_dir": str(settings.state_dir),
+        "api_token": MASK if settings.api_token else None,
+        "log_level": settings.log_level,
+        "log_format": settings.log_format,
+        "watch_label": settings.watch_label,
+        "targets": {target.name: _target(target) for target in settings.targets},
+    }
+    shown |= {key: _masked(later[key], (key,)) for key in _LATER if key in later}
+    return {
+        **shown,
+        "sources": dict(settings.sources),
+        "warnings": list(settings.warnings),
+    }
+
+
+def _listen(settings: Settings) -> str:
+    host = settings.listen_host
+    return f"{f'[{host}]' if ':' in host else host}:{settings.listen_port}"
+
+
+def _target(target: Target) -> dict[str, object]:
+    path: Path = ("targets", target.name)
+    shown = {
+        key: value
+        for key, value in _fields(target, path).items()
+        if key not in {"name", "cadence", "probes"} and value is not None
+    }
+    probes = [_probe(probe, path) for probe in target.probes]
+    return {"probe": probes, **_fields(target.cadence, path), **shown}
+
+
+def _probe(probe: object, path: Path) -> dict[str, object]:
+    shown = _fields(probe, (*path, "probe"))
+    credentials = shown.pop("credentials", None)
+    if isinstance(credentials, dict):
+        shown |= credentials
+    return {"type": _TYPES[type(probe)], **shown}
+
+
+def _fields(settings: object, path: Path) -> dict[str, object]:
+    """The settings of one record by the keys of the file."""
+    assert is_dataclass(settings)
+    shown = {}
+    for setting in fields(settings):
+        key = setting.name.removesuffix("_s")
+        value = getattr(settings, setting.name)
+        is_duration = key != setting.name
+        shown[key] = _durations(value) if is_duration else _value(value, (*path, key))
+    return shown
+
+
+def _durations(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_durations(item) for item in value]
+    return duration.text(value) if isinstance(value, float) else value
+
+
+def _value(value: object, path: Path) -> object:
+    if is_dataclass(value):
+        return _fields(value, path)
+    if isinstance(value, Enum):
+        return value.value
+    return _masked(value, path)
+
+
+def _masked(value: object, path: Path) -> object:
+    if isinstance(value, dict):
+        return {key: _masked(item, (*path, str(key))) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item, path) for item in value]
+    if value is not None and is_secret(path):
+        return MASK
+    return masked_url(value) if isinstance(value, str) else value

@@ -1,0 +1,85 @@
+"""YAML text to a tree: no surprises of YAML 1.1, no duplicate keys, no code."""
+
+import re
+from typing import Any
+
+import yaml
+
+from sidecar.config.fault import Fault
+from sidecar.config.tree import MAX_DEPTH, Tree, structure_faults
+
+MAX_CHARACTERS = 1_000_000
+_CORE = "tag:yaml.org,2002:"
+_KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """YAML 1.2's plain scalars: ``on``, ``no``, ``12:30`` and dates stay text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+    yaml_constructors = {  # noqa: RUF012
+        tag: constructor
+        for tag, constructor in _Base.yaml_constructors.items()
+        if tag is None or tag.removeprefix(_CORE) in _KINDS
+    }
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002
+        seen = set()
+        for key, _ in getattr(node, "value", ()):
+            if isinstance(key, yaml.ScalarNode) and key.tag != _CORE + "merge":
+                if key.value in seen:
+                    problem = f"the key '{key.value}' is there twice"
+                    raise yaml.MarkedYAMLError(
+                        problem=problem, problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]{1,18}", list("-+0123456789")),
+    ("float", r"[-+]?[0-9]+\.[0-9]*(e[-+]?[0-9]{1,3})?", list("-+0123456789")),
+    ("merge", r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(_CORE + _tag, re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def parse(text: str, name: str) -> tuple[Tree, list[Fault]]:
+    """The tree that ``text`` says, or why it says none. ``name``: the file's."""
+    if len(text) > MAX_CHARACTERS:
+        return {}, [Fault(name, f"{len(text)} characters", f"at most {MAX_CHARACTERS}")]
+    try:
+        _refuse_depth(text)
+        node = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, made stricter
+    except yaml.MarkedYAMLError as error:
+        return {}, [_syntax(name, error)]
+    except (yaml.YAMLError, ValueError, KeyError, TypeError, RecursionError):
+        return {}, [Fault(name, "a text that is no YAML", "YAML")]
+    faults = structure_faults(node)
+    return ({} if faults or node is None else node), faults
+
+
+def _refuse_depth(text: str) -> None:
+    """The C parser recurses on its stack: a text of brackets alone would crash us."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"nested deeper than {MAX_DEPTH} levels",
+                problem_mark=event.start_mark,  # type: ignore[arg-type]
+            )
+
+
+def _syntax(name: str, error: yaml.MarkedYAMLError) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+    found = error.problem or error.context or "a text that is no YAML"
+    return Fault(where, found, "YAML", "look at that line and the one before it")

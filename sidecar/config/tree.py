@@ -1,0 +1,98 @@
+"""A configuration before it has types: what YAML, variables and labels say.
+
+Trees live inside this package alone; what leaves it has types.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sidecar.config.fault import Fault
+
+Scalar = str | int | float | bool | None
+Tree = dict[str, "Tree"] | list["Tree"] | Scalar
+Path = tuple[str | int, ...]
+
+MAX_DEPTH = 20
+MAX_NODES = 200_000
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """``targets.wallet.probe[0].url``; the whole tree is ``(the whole file)``."""
+    said = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:100]}" for p in path)
+    return said.removeprefix(".") or "(the whole file)"
+
+
+@dataclass(slots=True)
+class _Walk:
+    left: int = MAX_NODES
+
+    def faults(self, node: object, path: Path) -> Iterator[Fault]:
+        self.left -= 1
+        if len(path) > MAX_DEPTH or self.left < 0:
+            raise _TooLarge
+        if isinstance(node, dict):
+            yield from self._mapping(node, path)
+        elif isinstance(node, list):
+            for index, item in enumerate(node):
+                yield from self.faults(item, (*path, index))
+        elif not isinstance(node, Scalar):
+            yield Fault(dotted(path), type(node).__name__, "text, numbers and the like")
+
+    def _mapping(self, node: dict[object, object], path: Path) -> Iterator[Fault]:
+        for key, value in node.items():
+            if isinstance(key, str):
+                yield from self.faults(value, (*path, key))
+            else:
+                yield Fault(
+                    dotted((*path, str(key))),
+                    "a key that is no text",
+                    "text",
+                    "put quotes around it",
+                )
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def structure_faults(node: object) -> list[Fault]:
+    """Why ``node`` is no Tree; none: it is one, and small enough to be walked.
+
+    Anchors can make a short text unfold into a huge or endless tree.
+    """
+    try:
+        return list(_Walk().faults(node, ()))
+    except _TooLarge:
+        allowed = f"at most {MAX_DEPTH} levels and {MAX_NODES} entries"
+        return [Fault(dotted(()), "a tree too deep or too large", allowed)]
+
+
+def merged(over: Tree, under: Tree) -> Tree:
+    """Both trees, key by key; where both speak ``over`` wins."""
+    if not isinstance(over, dict) or not isinstance(under, dict):
+        return over
+    shared = over.keys() & under.keys()
+    return {**under, **over, **{key: merged(over[key], under[key]) for key in shared}}
+
+
+def leaves(node: Tree, path: Path = ()) -> Iterator[Path]:
+    """The paths of everything that is no mapping."""
+    if not isinstance(node, dict):
+        yield path
+        return
+    for key, value in node.items():
+        yield from leaves(value, (*path, key))
+
+
+def without(node: Tree, path: Path) -> Tree:
+    """The tree less what is at ``path``; the same where there is nothing."""
+    if not path:
+        return {}
+    head, rest = path[0], path[1:]
+    if isinstance(node, dict) and isinstance(head, str) and head in node:
+        if rest:
+            return {**node, head: without(node[head], rest)}
+        return {key: value for key, value in node.items() if key != head}
+    if isinstance(node, list) and isinstance(head, int):
+        return [*node[:head], without(node[head], rest), *node[head + 1 :]]
+    return node

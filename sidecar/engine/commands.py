@@ -1,0 +1,81 @@
+"""Commands run inside containers, in the thread of the call."""
+
+import time
+
+import urllib3
+from docker.errors import NotFound
+
+from sidecar.core.ports import CommandTimeout, EngineTimeout, ExecResult
+from sidecar.engine import translate
+from sidecar.engine.calls import chunks
+from sidecar.engine.client import Client
+from sidecar.engine.errors import raise_for_status
+
+OUTPUT_BYTES = 4 * 1024
+_EXIT_CODE_POLL_S = 0.02
+
+
+class Commands:
+    """Runs commands, none of them beside one of its own kind that never ended.
+
+    The engine cannot end a command, and forgets none: a probe that hangs would
+    leave a process in the container every few seconds.
+    """
+
+    def __init__(self) -> None:
+        self._unfinished: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def run(
+        self, client: Client, container_id: str, command: tuple[str, ...]
+    ) -> ExecResult:
+        """Start it and wait for it, unless it still runs from the last time."""
+        key = (container_id, command)
+        self._refuse_second(client, key)
+        exec_id = translate.exec_id(client.exec_create(container_id, list(command)))
+        self._unfinished[key] = exec_id
+        result = _carried_out(client, exec_id)
+        self._unfinished.pop(key, None)
+        return result
+
+    def _refuse_second(self, client: Client, key: tuple[str, tuple[str, ...]]) -> None:
+        earlier = self._unfinished.get(key)
+        if earlier is not None and _still_runs(client, earlier):
+            raise CommandTimeout(
+                "the command from an earlier time still runs in the container"
+            )
+        self._unfinished.pop(key, None)
+
+
+def _still_runs(client: Client, exec_id: str) -> bool:
+    try:
+        return translate.exit_code(client.exec_inspect(exec_id)) is None
+    except NotFound:
+        return False
+
+
+def _carried_out(client: Client, exec_id: str) -> ExecResult:
+    # The SDK's own reading of the output can block for ever.
+    answer = client.post(
+        client.url_of(f"/exec/{exec_id}/start"),
+        json={"Detach": False, "Tty": False},
+        stream=True,
+    )
+    with answer:
+        raise_for_status(answer)
+        try:
+            frames = translate.unframed(chunks(client, answer))
+            output = translate.last_text(frames, OUTPUT_BYTES)
+            return ExecResult(_exit_code(client, exec_id), output)
+        except (urllib3.exceptions.ReadTimeoutError, EngineTimeout) as error:
+            raise CommandTimeout(
+                "the command in the container did not end in time"
+            ) from error
+
+
+def _exit_code(client: Client, exec_id: str) -> int:
+    while client.left() > 0.0:
+        code = translate.exit_code(client.exec_inspect(exec_id))
+        if code is not None:
+            return code
+        time.sleep(_EXIT_CODE_POLL_S)
+    raise EngineTimeout("its output ended, the command did not")

@@ -1,0 +1,46 @@
+"""The command line as a process, with a stand-in for what needs no sidecar."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sidecar.cli.local import CannotTell, CheckRow
+from sidecar.cli.main import main
+
+GOOD = CheckRow("electron-cash", "success", None, "", 0.012)
+BAD = CheckRow("bitcoincash-service", "failure", "refused", "connection refused", 0.1)
+UNSURE = CheckRow("bitcoincash-service", "unknown", "prober_failed", "no engine", 0.1)
+
+
+class Rehearsed:
+    """Answers by the name of the configuration file."""
+
+    def run(self, file: Path | None) -> int:
+        sys.stdout.write(f"runs with {file}\n")
+        return 3
+
+    def check(self, file: Path | None, target: str | None) -> Sequence[CheckRow]:
+        rows = {
+            "good": [GOOD],
+            "bad": [GOOD, BAD, UNSURE],
+            "unsure": [GOOD, UNSURE],
+            "empty": [],
+        }
+        if str(file) not in rows:
+            raise CannotTell(f"{file}: no such file")
+        return [row for row in rows[str(file)] if target in {None, row.target}]
+
+    def config_warnings(self, file: Path | None) -> Sequence[str]:
+        if str(file) == "faulty":
+            raise CannotTell("mode: found dance\nlanguage: found fr")
+        return ["targets.x: tcp probes hold a single thread"]
+
+    def config_shown(self, file: Path | None) -> str:
+        return f"stack: {file}"
+
+    def config_schema(self) -> str:
+        return '{"type": "object"}'
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Rehearsed()))

@@ -1,0 +1,98 @@
+"""A desk for the HTTP server: the real rules, feed and metrics behind it."""
+
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+
+from sidecar.core.decision import Decision
+from sidecar.core.event import Event
+from sidecar.core.moment import Moment
+from sidecar.core.ports import Component, PlannedTime
+from sidecar.core.state import State
+from sidecar.core.turn import answer_to
+from sidecar.records.feed import RecentFeed
+from sidecar.telemetry.metrics import Metrics
+from sidecar.web.desk import Desk
+from tests.unit.told import ToldWorld
+from tests.unit.world import EPOCH
+
+TOKEN = "a-token-for-tests"
+
+
+class PlannedNightly:
+    """One target with a planned restart every night."""
+
+    def __init__(self) -> None:
+        self.next = PlannedTime(
+            "electron-cash", EPOCH + 3600, "0 3 * * *", "Asia/Seoul", skipped=False
+        )
+
+    def upcoming(self, count: int) -> tuple[PlannedTime, ...]:
+        later = (
+            self.next._replace(at_wall=EPOCH + 3600 + day * 86400, skipped=False)
+            for day in range(1, count)
+        )
+        return (self.next, *later)
+
+    def skip_next(self, target: str) -> PlannedTime | None:
+        if target != self.next.target:
+            return None
+        self.next = self.next._replace(skipped=True)
+        return self.next
+
+
+class Office:
+    """The desk, and what is behind it to look at and to change."""
+
+    def __init__(self, token: str | None = TOKEN) -> None:
+        self.feed = RecentFeed()
+        self.schedule = PlannedNightly()
+        self.metrics = Metrics(
+            CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)
+        )
+        self.world = ToldWorld(tellers=(self.feed, self.metrics))
+        self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
+        self.engine_part = replace_part("engine", "")
+        self.asked: list[Event] = []
+        self.bundles: dict[str, object] = {}
+        self.desk = Desk(
+            version="0.1.0",
+            stack="oratio",
+            clock=self,
+            state=self.state,
+            ask=self.ask,
+            liveness=lambda: self.loop_part,
+            components=lambda: (self.loop_part, self.engine_part),
+            feed=self.feed,
+            schedule=self.schedule,
+            metrics_text=self.metrics.text,
+            evidence=self.bundles.get,
+            seconds=hours,
+            token=token,
+        )
+        self.world.works("electron-cash", "bitcoincash-service")
+
+    def now(self) -> Moment:
+        return self.world.now
+
+    def state(self) -> State:
+        return self.world.state
+
+    async def ask(self, event: Event) -> Decision | None:
+        self.asked.append(event)
+        return answer_to(self.world.send(event))
+
+    def without(self, **changes: object) -> Desk:
+        return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it
+
+
+def replace_part(name: str, reason: str) -> Component:
+    """A component that is well, or not for this reason."""
+    return Component(name, ok=not reason, reason=reason, since_wall=EPOCH)
+
+
+def hours(text: str) -> float:
+    """Durations for tests: ``2h`` and the like."""
+    if not text.endswith("h"):
+        raise ValueError(text)
+    return float(text.removesuffix("h")) * 3600

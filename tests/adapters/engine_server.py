@@ -1,0 +1,357 @@
+"""A small container engine: real sockets, canned answers, trouble on demand."""
+
+import contextlib
+import json
+import queue
+import socket
+import socketserver
+import ssl
+import threading
+import time
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from typing_extensions import override
+
+API_VERSION = "1.45"
+LONG_S = 20.0
+
+
+def raw_container(
+    container_id: str, *, stack: str = "demo", service: str = "wallet", **state: object
+) -> dict[str, Any]:
+    """The parts of an inspect's answer that matter, as the engine writes them."""
+    return {
+        "Id": container_id,
+        "Name": f"/{stack}-{service}-1",
+        "RestartCount": 0,
+        "State": {
+            "Status": "running",
+            "OOMKilled": False,
+            "Pid": 100,
+            "ExitCode": 0,
+            "StartedAt": "2026-01-02T03:04:05.123456789Z",
+            "FinishedAt": "0001-01-01T00:00:00Z",
+        }
+        | state,
+        "HostConfig": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}},
+        "Config": {
+            "Tty": False,
+            "Labels": {
+                "com.docker.compose.project": stack,
+                "com.docker.compose.service": service,
+                "com.docker.compose.container-number": "1",
+            },
+        },
+        "NetworkSettings": {"Networks": {f"{stack}_default": {}}},
+    }
+
+
+def raw_event(
+    action: str, container_id: str, time_nano: int, **attributes: str
+) -> dict[str, Any]:
+    return {
+        "Type": "container",
+        "Action": action,
+        "Actor": {"ID": container_id, "Attributes": attributes},
+        "time": time_nano // 10**9,
+        "timeNano": time_nano,
+    }
+
+
+def framed(text: bytes, stream: int = 1) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 64
+    engine: "EngineServer"
+
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+class _UnixServer(_Server):
+    address_family = socket.AF_UNIX
+
+
+class EngineServer:
+    """Listens from ``start`` to ``stop``, and again.
+
+    ``seen`` holds "METHOD /path?query" without the version. The troubles are
+    keyed by the end of a path: ``hang`` (no answer), ``drop`` (so many times the
+    connection is closed after the request was read), ``drip`` (a body without
+    end), ``say`` (status and body instead of the right answer).
+    """
+
+    def __init__(
+        self, where: Path | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.containers: dict[str, dict[str, Any]] = {}
+        self.seen: list[str] = []
+        self.hang: set[str] = set()
+        self.drip: set[str] = set()
+        self.drop: dict[str, int] = defaultdict(int)
+        self.say: dict[str, tuple[int, bytes]] = {}
+        self.log = b""
+        self.exec_output = b""
+        self.exec_code: int | None = 0
+        self.past_events: list[dict[str, Any]] = []
+        self.streams_opened = 0
+        self._tls = tls
+        self._where: Any = str(where) if where else ("127.0.0.1", 0)
+        self._server: _Server | None = None
+        self._connections: set[socket.socket] = set()
+        self._streams: list[queue.Queue[object]] = []
+        self._released = threading.Event()
+
+    @property
+    def port(self) -> int:
+        return int(self._where[1])
+
+    def add(self, raw: dict[str, Any]) -> str:
+        container_id = str(raw["Id"])
+        self.containers[container_id] = raw
+        return container_id
+
+    def start(self) -> None:
+        self._released.clear()
+        kind = _UnixServer if isinstance(self._where, str) else _Server
+        self._server = kind(self._where, _Handler)
+        self._server.engine = self
+        if kind is _Server:
+            self._where = self._server.server_address[:2]
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.shutdown()
+        self._server.server_close()
+        self._server = None
+        if isinstance(self._where, str):
+            Path(self._where).unlink()
+        self._released.set()
+        self.break_streams()
+        for connection in tuple(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def acts(self) -> list[str]:
+        return [request for request in self.seen if request.startswith("POST")]
+
+    def asked(self, path_end: str) -> int:
+        return sum(
+            1 for r in self.seen if urlsplit(r.split()[1]).path.endswith(path_end)
+        )
+
+    def event_queries(self) -> list[dict[str, list[str]]]:
+        urls = (urlsplit(request.split()[1]) for request in self.seen)
+        return [parse_qs(url.query) for url in urls if url.path == "/events"]
+
+    def publish(self, *events: object) -> None:
+        for event in events:
+            for stream in tuple(self._streams):
+                stream.put(event)
+
+    def break_streams(self) -> None:
+        for stream in tuple(self._streams):
+            stream.put(None)
+
+    # What follows runs in the threads of the connections.
+
+    def wrapped(self, connection: socket.socket) -> socket.socket:
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(connection, server_side=True)
+        self._connections.add(connection)
+        return connection
+
+    def forget(self, connection: socket.socket) -> None:
+        self._connections.discard(connection)
+
+    def wait_for_release(self) -> None:
+        self._released.wait(LONG_S)
+
+    def open_stream(self) -> "queue.Queue[object]":
+        stream: queue.Queue[object] = queue.Queue()
+        self._streams.append(stream)
+        self.streams_opened += 1
+        return stream
+
+    def close_stream(self, stream: "queue.Queue[object]") -> None:
+        self._streams.remove(stream)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    @property
+    def engine(self) -> EngineServer:
+        return self.server.engine
+
+    @override
+    def setup(self) -> None:
+        self.request = self.engine.wrapped(self.request)
+        super().setup()
+
+    @override
+    def finish(self) -> None:
+        self.engine.forget(self.request)
+        with contextlib.suppress(OSError):
+            super().finish()
+        with contextlib.suppress(OSError):
+            self.request.shutdown(socket.SHUT_RDWR)
+        self.request.close()
+
+    @override
+    def log_message(self, *args: object) -> None:
+        """Silence."""
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def _serve(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        url = urlsplit(self.path.removeprefix(f"/v{API_VERSION}"))
+        self.engine.seen.append(f"{self.command} {url.geturl()}")
+        if not self._troubled(url.path):
+            self._answer(url.path, parse_qs(url.query))
+
+    def _troubled(self, path: str) -> bool:
+        if any(path.endswith(end) for end in self.engine.hang):
+            self.engine.wait_for_release()
+            self.close_connection = True
+            return True
+        for end, times in self.engine.drop.items():
+            if times and path.endswith(end):
+                self.engine.drop[end] -= 1
+                self.close_connection = True
+                return True
+        for end, (status, body) in self.engine.say.items():
+            if path.endswith(end):
+                self._send(status, body)
+                return True
+        if any(path.endswith(end) for end in self.engine.drip):
+            self._drip()
+            return True
+        return False
+
+    def _answer(self, path: str, query: dict[str, list[str]]) -> None:
+        parts = path.strip("/").split("/")
+        match parts:
+            case ["version"]:
+                self._json({"ApiVersion": API_VERSION})
+            case ["events"]:
+                self._events(float(query["since"][0]))
+            case ["containers", "json"]:
+                self._json([{"Id": c["Id"]} for c in self.engine.containers.values()])
+            case ["containers", container_id, verb]:
+                self._container(container_id, verb)
+            case ["exec", _, "start"]:
+                self._until_closed(self.engine.exec_output)
+            case ["exec", _, "json"]:
+                code = self.engine.exec_code
+                self._json({"Running": code is None, "ExitCode": code})
+            case _:
+                self._json({"message": "page not found"}, 404)
+
+    def _container(self, container_id: str, verb: str) -> None:
+        named = (
+            c
+            for c in self.engine.containers.values()
+            if container_id in {c["Id"], str(c["Name"]).removeprefix("/")}
+        )
+        raw = next(named, None)
+        if raw is None:
+            self._json({"message": f"No such container: {container_id}"}, 404)
+            return
+        match verb:
+            case "json":
+                self._json(raw)
+            case "start" | "restart":
+                self._send(304 if verb == "start" else 204, b"")
+            case "exec":
+                self._json({"Id": "e1"}, 201)
+            case "logs":
+                self._chunked([self.engine.log])
+            case "top":
+                self._json(
+                    {
+                        "Titles": ["PID", "PPID", "STAT", "COMMAND"],
+                        "Processes": [["100", "1", "Tsl", "python3 daemon"]],
+                    }
+                )
+            case "stats":
+                self._json({"memory_stats": {"usage": 50, "limit": 100}})
+            case _:
+                self._json({"message": "page not found"}, 404)
+
+    def _events(self, since: float) -> None:
+        stream = self.engine.open_stream()
+        try:
+            self._head("application/json", chunked=True)
+            for event in self.engine.past_events:
+                if event["timeNano"] >= int(since * 1e9) - 1000:
+                    self._chunk(json.dumps(event).encode() + b"\n")
+            while (new := stream.get(timeout=LONG_S)) is not None:
+                self._chunk(json.dumps(new).encode() + b"\n")
+        finally:
+            self.engine.close_stream(stream)
+            self.close_connection = True
+
+    def _drip(self) -> None:
+        self._head("application/json", chunked=True)
+        end = time.monotonic() + LONG_S
+        while time.monotonic() < end:
+            self._chunk(b" ")
+            time.sleep(0.02)
+
+    def _json(self, said: object, status: int = 200) -> None:
+        self._send(status, json.dumps(said).encode())
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _until_closed(self, body: bytes) -> None:
+        self._head("application/vnd.docker.multiplexed-stream", chunked=False)
+        self.wfile.write(body)
+        self.close_connection = True
+        if self.engine.exec_code is None:
+            self.engine.wait_for_release()
+
+    def _chunked(self, chunks: list[bytes]) -> None:
+        self._head("application/vnd.docker.raw-stream", chunked=True)
+        for chunk in chunks:
+            self._chunk(chunk)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _head(self, content_type: str, *, chunked: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.flush()
+
+    def _chunk(self, data: bytes) -> None:
+        if data:
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self.wfile.flush()

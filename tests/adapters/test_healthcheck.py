@@ -1,0 +1,452 @@
+"""healthcheck.py as Docker runs it: a process, a line, a status of 0 or 1."""
+
+import ast
+import base64
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "healthcheck.py"
+HEALTHY_INFO = {
+    "connected": True,
+    "server_height": 117,
+    "blockchain_height": 117,
+    "wallets": {"/data/wallets/default_wallet": True},
+}
+
+
+class Ran(NamedTuple):
+    status: int
+    line: str
+    seconds: float
+
+
+def run(*arguments: str, listen: str | None = None) -> Ran:
+    began = time.monotonic()
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        env={} if listen is None else {"SIDECAR_LISTEN": listen},
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.count("\n") == 1
+    return Ran(ran.returncode, ran.stdout.rstrip("\n"), time.monotonic() - began)
+
+
+Serve = Callable[[socket.socket], None]
+
+
+@contextmanager
+def served(serve: Serve, family: int = socket.AF_INET) -> Iterator[int]:
+    """A server for one connection after the other; its port."""
+    listener = socket.create_server(
+        ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0),
+        family=socket.AddressFamily(family),
+    )
+    stopping = threading.Event()
+
+    def loop() -> None:
+        while not stopping.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(10)
+                try:
+                    serve(connection)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    stopping.set()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(15)
+    assert not thread.is_alive()
+
+
+def request_on(connection: socket.socket) -> tuple[str, str]:
+    """The head and the body of one request."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    for line in head.decode().split("\r\n"):
+        name, _, value = line.partition(": ")
+        if name.lower() == "content-length":
+            while len(body) < int(value):
+                body += connection.recv(65536)
+    return head.decode(), body.decode()
+
+
+def answers(status: int, body: str = "{}", heads: list[str] | None = None) -> Serve:
+    """Always the same answer; request lines are added to ``heads``."""
+
+    def serve(connection: socket.socket) -> None:
+        head, _ = request_on(connection)
+        if heads is not None:
+            heads.append(head)
+        reply = (
+            f"HTTP/1.1 {status} X\r\nContent-Length: {len(body.encode())}\r\n\r\n{body}"
+        )
+        connection.sendall(reply.encode())
+
+    return serve
+
+
+# --- the sidecar
+
+
+def test_a_living_sidecar() -> None:
+    heads: list[str] = []
+    with served(answers(200, heads=heads)) as port:
+        ran = run(listen=f"0.0.0.0:{port}")
+    assert ran.status == 0
+    assert heads[0].startswith("GET /livez HTTP/1.0\r\n")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
+def test_the_address_is_that_of_sidecar_listen(host: str) -> None:
+    with served(answers(200)) as port:
+        assert run(listen=f"{host}:{port}").status == 0
+
+
+def test_an_address_of_version_6() -> None:
+    with served(answers(200), socket.AF_INET6) as port:
+        assert run(listen=f"[::]:{port}").status == 0
+        assert run("--url", f"http://[::1]:{port}/").status == 0
+
+
+def test_a_sick_sidecar_says_why() -> None:
+    told = {
+        "ok": False,
+        "components": [
+            {"name": "loop", "ok": False, "reason": "no turn for 31 s"},
+            {"name": "other", "ok": True, "reason": ""},
+        ],
+    }
+    with served(answers(503, json.dumps(told))) as port:
+        ran = run(listen=f"127.0.0.1:{port}")
+    assert ran.status == 1
+    assert "HTTP 503: loop no turn for 31 s" in ran.line
+    assert "other" not in ran.line
+
+
+def test_a_target_by_name() -> None:
+    heads: list[str] = []
+    told = {"name": "a b", "state": "down", "cause": "hung", "reason": "no answer"}
+    with served(answers(503, json.dumps(told), heads)) as port:
+        ran = run("--target", "a b", listen=f"127.0.0.1:{port}")
+    assert heads[0].startswith("GET /healthz/a%20b HTTP/1.0\r\n")
+    assert ran.status == 1
+    assert ran.line.endswith("HTTP 503: down, no answer")
+
+
+def test_nobody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ran = run(listen=f"127.0.0.1:{port}")
+    assert (ran.status, ran.line) == (
+        1,
+        f"http://127.0.0.1:{port}/livez: connection refused",
+    )
+
+
+# --- any address
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(200, 0), (204, 0), (302, 1), (404, 1), (500, 1), (101, 1)]
+)
+def test_only_2xx_is_healthy(status: int, expected: int) -> None:
+    with served(answers(status)) as port:
+        assert run("--url", f"http://127.0.0.1:{port}/health").status == expected
+
+
+def test_the_query_is_asked_for_and_not_shown() -> None:
+    heads: list[str] = []
+    with served(answers(500, heads=heads)) as port:
+        ran = run(f"--url=http://127.0.0.1:{port}?token=opensesame")
+    assert heads[0].startswith("GET /?token=opensesame HTTP/1.0\r\n")
+    assert "opensesame" not in ran.line
+
+
+def silent(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.recv(65536)
+
+
+def trickling(connection: socket.socket) -> None:
+    request_on(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def endless_head(connection: socket.socket) -> None:
+    request_on(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X-More: yes\r\n")
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("serve", [silent, trickling, endless_head])
+def test_the_time_limit_is_for_the_whole(serve: Serve) -> None:
+    with served(serve) as port:
+        ran = run("--url", f"http://127.0.0.1:{port}/", "--timeout", "0.5")
+    assert (ran.status, ran.line) == (1, "no answer within 0.5 s")
+    assert ran.seconds < 5
+
+
+def closing(connection: socket.socket) -> None:
+    request_on(connection)
+
+
+def babbling(connection: socket.socket) -> None:
+    request_on(connection)
+    connection.sendall(b"\x00\x01 220 mail ready\n" * 3)
+
+
+@pytest.mark.parametrize("serve", [closing, babbling])
+def test_an_answer_that_is_none(serve: Serve) -> None:
+    with served(serve) as port:
+        assert run("--url", f"http://127.0.0.1:{port}/").status == 1
+
+
+def test_an_answer_without_end_is_not_kept() -> None:
+    def flooding(connection: socket.socket) -> None:
+        request_on(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _ in range(200):
+            connection.sendall(b"x" * 65536)
+
+    with served(flooding) as port:
+        ran = run("--url", f"http://127.0.0.1:{port}/")
+    assert ran.status == 0
+
+
+def test_a_name_that_does_not_resolve() -> None:
+    ran = run("--url", "http://no-such-host.invalid/", "--timeout", "10")
+    assert ran.status == 1
+
+
+# --- arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["stray"],
+        ["--url"],
+        ["--url", "ftp://host/"],
+        ["--url", "http://"],
+        ["--url", "http://host:x/"],
+        ["--url", "http://host:99999999/"],
+        ["--url", "http://u:opensesame@host/"],
+        ["--timeout", "soon"],
+        ["--timeout", "0"],
+        ["--timeout", "nan"],
+        ["--timeout", "inf"],
+        ["--target", "a", "--url", "http://h/"],
+        ["--rpc", "http://h/", "--user", "u"],
+        ["--rpc", "http://h/", "--user", "u", "--password-file", "/no/such/file"],
+    ],
+)
+def test_bad_arguments_are_1_too(arguments: list[str]) -> None:
+    ran = run(*arguments)
+    assert ran.status == 1
+    assert "opensesame" not in ran.line
+    assert "Traceback" not in ran.line
+
+
+def test_help_is_one_line() -> None:
+    ran = run("--help")
+    assert ran.status == 0
+    assert ran.line.startswith("usage: ")
+
+
+def test_a_bad_sidecar_listen_is_1() -> None:
+    assert run(listen="nonsense").status == 1
+
+
+def test_a_closed_standard_output_does_not_change_the_status() -> None:
+    with served(answers(200)) as port:
+        script = f'"{sys.executable}" "{SCRIPT}" --url http://127.0.0.1:{port}/ >&-'
+        ran = subprocess.run(["sh", "-c", script], timeout=20, check=False)
+    assert ran.returncode == 0
+
+
+# --- wallet daemons
+
+
+class Daemon:
+    """A wallet daemon; ``results`` maps a method to its result or an error."""
+
+    def __init__(self, **results: object) -> None:
+        self.results: dict[str, object] = {
+            "ping": True,
+            "getinfo": HEALTHY_INFO,
+            "getbalance": {"confirmed": "0"},
+        } | results
+        self.called: list[str] = []
+        self.authorizations: set[str] = set()
+
+    def __call__(self, connection: socket.socket) -> None:
+        head, body = request_on(connection)
+        for line in head.split("\r\n"):
+            if line.lower().startswith("authorization: "):
+                self.authorizations.add(line.partition(": ")[2])
+        method = json.loads(body)["method"]
+        self.called.append(method)
+        result = self.results.get(method)
+        if isinstance(result, int) and not isinstance(result, bool):
+            connection.sendall(f"HTTP/1.0 {result} X\r\n\r\n<html>".encode())
+            return
+        reply: dict[str, object] = {"id": 1, "jsonrpc": "2.0"}
+        if isinstance(result, Exception):
+            reply["error"] = {"code": -32603, "message": str(result)}
+        else:
+            reply["result"] = result
+        raw = json.dumps(reply).encode()
+        head = f"HTTP/1.0 200 OK\r\nContent-length: {len(raw)}\r\n\r\n"
+        connection.sendall(head.encode() + raw)
+
+
+def asked(daemon: Daemon, *arguments: str) -> Ran:
+    with served(daemon) as port:
+        return run("--rpc", f"http://127.0.0.1:{port}/", *arguments)
+
+
+def test_a_wallet_that_is_served() -> None:
+    daemon = Daemon()
+    assert asked(daemon).status == 0
+    assert daemon.called == ["ping", "getinfo", "getbalance"]
+
+
+def test_no_wallet_method_before_a_wallet_is_loaded() -> None:
+    daemon = Daemon(getinfo=HEALTHY_INFO | {"wallets": {}})
+    ran = asked(daemon)
+    assert (ran.status, ran.line) == (1, "no wallet is loaded")
+    assert daemon.called == ["ping", "getinfo"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"connected": False, "server_height": 0}, "the upstream server is lost"),
+        ({"connected": True, "server_height": 0}, "the upstream server is lost"),
+        ({"wallets": {"w": False}}, "the wallet is synchronising"),
+    ],
+)
+def test_a_wallet_that_is_not_served(change: dict[str, object], line: str) -> None:
+    ran = asked(Daemon(getinfo=HEALTHY_INFO | change))
+    assert (ran.status, ran.line) == (1, line)
+
+
+def test_where_getinfo_has_no_wallets_they_are_listed() -> None:
+    info = {k: v for k, v in HEALTHY_INFO.items() if k != "wallets"}
+    daemon = Daemon(getinfo=info, list_wallets=[{"path": "w", "synchronized": True}])
+    assert asked(daemon).status == 0
+    assert daemon.called == ["ping", "getinfo", "list_wallets", "getbalance"]
+    daemon = Daemon(getinfo=info, list_wallets=[])
+    assert asked(daemon).line == "no wallet is loaded"
+    assert daemon.called == ["ping", "getinfo", "list_wallets"]
+
+
+def test_credentials_are_sent_and_never_shown(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("open sesame\n")
+    daemon = Daemon()
+    arguments = ("--user", "bchrpc", "--password-file", str(password))
+    assert asked(daemon, *arguments).status == 0
+    coded = base64.b64encode(b"bchrpc:open sesame").decode()
+    assert daemon.authorizations == {f"Basic {coded}"}
+    for status in (401, 403):
+        ran = asked(Daemon(ping=status), *arguments)
+        assert ran.status == 1
+        assert "wrong user or password" in ran.line
+        assert "sesame" not in ran.line
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        {"ping": 500},
+        {"ping": Exception("Method ping not supported.")},
+        {"getinfo": Exception("Daemon offline")},
+        {"getinfo": []},
+        {"getinfo": HEALTHY_INFO | {"wallets": 7}},
+        {"getbalance": Exception("Server error: Wallet not loaded")},
+        {"getbalance": "nonsense"},
+    ],
+)
+def test_a_daemon_in_trouble(results: dict[str, object]) -> None:
+    assert asked(Daemon(**results)).status == 1
+
+
+@pytest.mark.parametrize("body", ["", "nonsense", "[]", "{}", '{"result"', "[" * 99999])
+def test_a_body_that_is_no_json_rpc(body: str) -> None:
+    with served(answers(200, body)) as port:
+        assert run("--rpc", f"http://127.0.0.1:{port}/").status == 1
+
+
+def test_the_servers_words_cannot_break_the_line() -> None:
+    words = "first\nsecond\x1b[31m" + "x" * 1000
+    ran = asked(Daemon(ping=Exception(words)))
+    assert ran.status == 1
+    assert len(ran.line) <= 300
+    assert "\x1b" not in ran.line
+
+
+# --- the file itself
+
+
+def test_it_is_written_for_python_3_8() -> None:
+    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert imported <= set(sys.stdlib_module_names)
+
+
+def test_it_imports_little() -> None:
+    """What is loaded is what a start costs."""
+    with served(answers(200)) as port:
+        ran = subprocess.run(
+            [
+                sys.executable,
+                "-X",
+                "importtime",
+                str(SCRIPT),
+                "--url",
+                f"http://127.0.0.1:{port}/",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    slow = {"json", "re", "argparse", "socket", "http.client", "urllib.parse", "typing"}
+    assert loaded & slow == set()

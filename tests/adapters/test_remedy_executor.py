@@ -1,0 +1,675 @@
+"""Remedies against an engine in memory: what is sent, and what comes back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from sidecar.core.container import Container, Process, Status
+from sidecar.core.decision import Action, Decision, Guard
+from sidecar.core.event import ActResult, Event, ProcessesSeen, RemedyActed
+from sidecar.core.outcome import Cause
+from sidecar.core.ports import (
+    ContainerGone,
+    EngineRefused,
+    EngineTimeout,
+    EngineUnreachable,
+    RpcFailed,
+)
+from sidecar.core.target import (
+    ElectronCashProbe,
+    InstanceId,
+    RestartSettings,
+    Target,
+)
+from sidecar.remedies.executor import Executor
+from tests.fakes import FakeEngine, LoopClock, a_container
+from tests.virtual import run_virtual
+
+WALLET = InstanceId("electron-cash", 1)
+TARGET = Target(
+    "electron-cash",
+    service="electron-cash",
+    probes=(ElectronCashProbe("http://electron-cash:7777/"),),
+    restart=RestartSettings(stop_timeout_s=30.0, dead_stop_timeout_s=5.0),
+)
+SECRET = "hunter2"
+
+
+@dataclass
+class Wallets:
+    """A wallet daemon's two calls; ``on_stop`` is what its stop brings about."""
+
+    on_stop: Callable[[], Awaitable[None] | None] = lambda: None
+    loads: bool = True
+    error: RpcFailed | None = None
+    delay_s: float = 0.0
+    calls: list[str] = field(default_factory=list)
+
+    async def stop(self, *_: object) -> None:
+        await self._called("stop")
+        brought_about = self.on_stop()
+        if brought_about is not None:
+            await brought_about
+
+    async def load_wallet(self, *_: object) -> bool:
+        await self._called("load_wallet")
+        return self.loads
+
+    async def _called(self, method: str) -> None:
+        self.calls.append(method)
+        await asyncio.sleep(self.delay_s)
+        if self.error is not None:
+            raise self.error
+
+
+class Bench:
+    """An executor with all that it touches."""
+
+    def __init__(self, **container: Any) -> None:  # noqa: ANN401
+        self.clock = LoopClock()
+        self.container = a_container(**container)
+        self.engine = FakeEngine(self.clock, self.container)
+        self.wallets = Wallets()
+        self.events: list[Event] = []
+        self.posted = [asyncio.Event() for _ in range(30)]
+        self.target = TARGET
+        self.executor = Executor(
+            self.engine,
+            self.wallets,
+            self.post,
+            self.clock,
+            mask=lambda text: text.replace(SECRET, "***"),
+        )
+
+    def post(self, event: Event) -> None:
+        self.posted[len(self.events)].set()
+        self.events.append(event)
+
+    def decide(self, action: Action, **changes: Any) -> Decision:  # noqa: ANN401
+        decision = Decision(
+            self.clock.now(),
+            WALLET,
+            "electron-cash",
+            action,
+            Guard.NONE,
+            "no answer for 47 s: restarting",
+            cause=Cause.HUNG,
+            run=self.container.run,
+            stop_timeout_s=5.0,
+            incident="01J",
+        )
+        return replace(decision, **changes)
+
+    def begin(self, action: Action, **changes: Any) -> None:  # noqa: ANN401
+        decision = self.decide(action, **changes)
+        self.executor.carry_out(decision, self.target, self.container)
+
+    async def end(self, events: int = 1) -> Event:
+        """The last of so many events; and that no more follow."""
+        async with asyncio.timeout(400.0):
+            await self.posted[events - 1].wait()
+        await asyncio.sleep(30.0)
+        assert len(self.events) == events
+        return self.events[-1]
+
+    async def acted(self, action: Action, **changes: Any) -> RemedyActed:  # noqa: ANN401
+        self.begin(action, **changes)
+        event = await self.end()
+        assert isinstance(event, RemedyActed)
+        assert event.instance == WALLET
+        return event
+
+
+def virtual(
+    scenario: Callable[[], Coroutine[Any, Any, None]],
+) -> Callable[[], None]:
+    """Run a scenario in virtual time."""
+
+    def test() -> None:
+        run_virtual(scenario())
+
+    test.__name__ = scenario.__name__
+    test.__doc__ = scenario.__doc__
+    return test
+
+
+# restart
+
+
+@virtual
+async def test_a_restart() -> None:
+    bench = Bench()
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("restart", "c1")]
+    assert bench.engine.stop_timeouts == [5.0]
+    assert event.container is not None
+    assert event.container.started_at > bench.container.started_at
+    assert bench.wallets.calls == []
+
+
+@virtual
+async def test_the_engine_refuses() -> None:
+    bench = Bench()
+    bench.engine.trouble("restart", EngineRefused(f"no {SECRET} here"))
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.FAILED
+    assert event.reason == "the engine refused: no *** here"
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_the_engine_cannot_be_reached() -> None:
+    for call in ("inspect", "restart"):
+        bench = Bench()
+        bench.engine.trouble(call, EngineUnreachable("gone"), times=2)
+        event = await bench.acted(Action.RESTART)
+        assert event.result is ActResult.NOT_SENT, call
+        assert bench.engine.acts == []
+
+
+@virtual
+async def test_a_timeout_while_the_engine_restarts_it_is_done() -> None:
+    bench = Bench()
+    bench.engine.delays["restart"] = 3.0
+    bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"), done=True)
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.DONE
+    assert event.container is not None
+    assert event.container.run != bench.container.run
+    assert bench.engine.acts == [("restart", "c1")]
+
+
+@virtual
+async def test_a_timeout_with_no_newer_run_is_unknown() -> None:
+    bench = Bench()
+    bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"))
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.UNKNOWN
+    assert event.container is not None
+    assert event.container.run == bench.container.run
+
+
+@virtual
+async def test_another_run_is_left_alone() -> None:
+    for action in (Action.RESTART, Action.LOAD_WALLET):
+        bench = Bench()
+        bench.engine.change("c1", started_at=bench.container.started_at + 1)
+        event = await bench.acted(action)
+        assert event.result is ActResult.NOT_SENT
+        assert event.reason == "the container was restarted meanwhile"
+        assert (bench.engine.acts, bench.wallets.calls) == ([], [])
+
+
+@virtual
+async def test_another_container_is_left_alone() -> None:
+    bench = Bench()
+    bench.engine.recreate("c1")
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.NOT_SENT
+    assert event.reason == "the container was replaced or removed meanwhile"
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_what_an_operator_stopped_or_paused_meanwhile_is_left_alone() -> None:
+    for meddle, word in (
+        (FakeEngine.pause, "paused"),
+        (FakeEngine.stop_by_operator, "exited"),
+    ):
+        for action in (Action.RESTART, Action.LOAD_WALLET):
+            bench = Bench()
+            meddle(bench.engine, "c1")
+            event = await bench.acted(action, rpc_stop=True)
+            assert event.result is ActResult.NOT_SENT
+            assert event.reason == f"the container is {word} by now"
+            assert (bench.engine.acts, bench.wallets.calls) == ([], [])
+
+
+@virtual
+async def test_it_is_removed_under_our_hands() -> None:
+    bench = Bench()
+    bench.engine.trouble("restart", ContainerGone("no such container"))
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.NOT_SENT
+
+
+# start
+
+
+@virtual
+async def test_a_start() -> None:
+    bench = Bench(status=Status.EXITED, exit_code=1, pid=0)
+    event = await bench.acted(Action.START)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("start", "c1")]
+    assert event.container is not None
+    assert event.container.status is Status.RUNNING
+
+
+@virtual
+async def test_no_start_where_the_engine_s_policy_is_at_it() -> None:
+    bench = Bench(status=Status.RESTARTING, exit_code=1, pid=0)
+    event = await bench.acted(Action.START)
+    assert event.result is ActResult.NOT_SENT
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_no_start_of_what_was_started_meanwhile() -> None:
+    bench = Bench(status=Status.EXITED, exit_code=1, pid=0)
+    bench.engine.start_by_operator("c1")
+    event = await bench.acted(Action.START)
+    assert event.result is ActResult.NOT_SENT
+    assert bench.engine.acts == []
+
+
+# restart of a wallet daemon that answers
+
+
+@virtual
+async def test_the_policy_s_restart_is_the_restart() -> None:
+    bench = Bench(restart_policy="always")
+    bench.engine.policy_delay_s = 4.0
+    bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
+    event = await bench.acted(Action.RESTART, rpc_stop=True, stop_timeout_s=30.0)
+    assert event.result is ActResult.DONE
+    assert bench.wallets.calls == ["stop"]
+    assert bench.engine.acts == []
+    assert event.container is not None
+    assert event.container.run != bench.container.run
+    assert event.container.status is Status.RUNNING
+
+
+@virtual
+async def test_a_policy_is_waited_for_though_the_container_looks_exited() -> None:
+    bench = Bench(restart_policy="always")
+
+    def exit_and_come_back() -> None:
+        bench.engine.kill_by_operator("c1")
+        loop = asyncio.get_running_loop()
+        loop.call_later(3.0, bench.engine.start_by_operator, "c1")
+
+    bench.wallets.on_stop = exit_and_come_back
+    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_a_policy_that_does_not_come_in_time_is_helped() -> None:
+    bench = Bench(restart_policy="always")
+    bench.engine.policy_delay_s = 3600.0
+    bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("start", "c1")]
+    assert 10.0 <= event.at.mono - began < 11.0
+
+
+@virtual
+async def test_without_a_policy_it_is_started_at_once() -> None:
+    for policy in ("no", "on-failure"):
+        bench = Bench(restart_policy=policy)
+        bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
+        began = bench.clock.now().mono
+        event = await bench.acted(Action.RESTART, rpc_stop=True)
+        assert event.result is ActResult.DONE
+        assert bench.engine.acts == [("start", "c1")]
+        assert event.at.mono - began < 0.5
+
+
+@virtual
+async def test_a_container_that_goes_on_is_restarted_fast() -> None:
+    bench = Bench()
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART, rpc_stop=True, stop_timeout_s=30.0)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("restart", "c1")]
+    assert bench.engine.stop_timeouts == [5.0]
+    assert 10.0 <= event.at.mono - began < 11.0
+
+
+@virtual
+async def test_a_wrapper_left_alone_is_not_waited_for() -> None:
+    bench = Bench()
+    wrapper, daemon = Process(100, 1, "Ss", "sh"), Process(101, 100, "S", "daemon")
+    bench.engine.processes_of["c1"] = (wrapper, daemon)
+    bench.wallets.on_stop = lambda: bench.engine.processes_of.update(c1=(wrapper,))
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("restart", "c1")]
+    assert bench.engine.stop_timeouts == [5.0]
+    assert event.at.mono - began < 1.0
+
+
+@virtual
+async def test_a_daemon_that_does_not_obey_is_restarted_by_the_engine() -> None:
+    bench = Bench()
+    bench.wallets.error = RpcFailed("stop: no answer")
+    event = await bench.acted(Action.RESTART, rpc_stop=True, stop_timeout_s=30.0)
+    assert event.result is ActResult.DONE
+    assert bench.wallets.calls == ["stop"]
+    assert bench.engine.acts == [("restart", "c1")]
+    assert bench.engine.stop_timeouts == [30.0]
+
+
+@virtual
+async def test_a_stopped_daemon_is_started_though_the_engine_is_away_a_while() -> None:
+    bench = Bench()
+
+    def stop_and_lose_the_engine() -> None:
+        bench.engine.crash("c1", 0)
+        bench.engine.trouble("start", EngineUnreachable("gone"), times=5)
+
+    bench.wallets.on_stop = stop_and_lose_the_engine
+    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    assert event.result is ActResult.DONE
+    assert bench.engine.held["c1"].status is Status.RUNNING
+
+
+@virtual
+async def test_a_stopped_daemon_and_an_engine_that_stays_away_is_a_failure() -> None:
+    bench = Bench()
+
+    def stop_and_lose_the_engine() -> None:
+        bench.engine.crash("c1", 0)
+        bench.engine.go_away()
+
+    bench.wallets.on_stop = stop_and_lose_the_engine
+    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    assert event.result is ActResult.FAILED
+
+
+@virtual
+async def test_no_rpc_stop_unless_decided_so() -> None:
+    bench = Bench()
+    await bench.acted(Action.RESTART, rpc_stop=False)
+    assert bench.wallets.calls == []
+
+
+# load_wallet
+
+
+@virtual
+async def test_loading_the_wallet() -> None:
+    bench = Bench()
+    event = await bench.acted(Action.LOAD_WALLET)
+    assert event.result is ActResult.DONE
+    assert bench.wallets.calls == ["load_wallet"]
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_a_wallet_that_cannot_be_loaded() -> None:
+    bench = Bench()
+    bench.wallets.loads = False
+    event = await bench.acted(Action.LOAD_WALLET)
+    assert event.result is ActResult.FAILED
+    assert event.reason == "the wallet file is missing or its password is wrong"
+    assert bench.wallets.calls == ["load_wallet"]
+
+
+@virtual
+async def test_a_daemon_that_answers_an_error_is_not_asked_again() -> None:
+    bench = Bench()
+    bench.wallets.error = RpcFailed("load_wallet answered an error: Cannot read")
+    event = await bench.acted(Action.LOAD_WALLET)
+    assert event.result is ActResult.FAILED
+    assert event.reason == "load_wallet answered an error: Cannot read"
+    assert bench.wallets.calls == ["load_wallet"]
+
+
+# look
+
+
+PROCESSES = (
+    Process(100, 1, "Ss", "/bin/sh /run.sh"),
+    Process(101, 100, "Tl", f"/usr/bin/electron-cash daemon -p {SECRET}"),
+    Process(102, 101, "T", "child"),
+    Process(103, 101, "t", "traced"),
+    Process(200, 1, "T", "an-operators-shell"),
+    Process(201, 200, "T", "an-operators-editor"),
+)
+
+
+@virtual
+async def test_a_look_counts_only_the_container_s_own_stopped_processes() -> None:
+    bench = Bench()
+    bench.engine.processes_of["c1"] = PROCESSES
+    bench.begin(Action.LOOK)
+    event = await bench.end()
+    assert isinstance(event, ProcessesSeen)
+    assert event.stopped == ("electron-cash", "child")
+    assert event.run == bench.container.run
+    assert bench.executor.bundles() == ()
+
+
+@virtual
+async def test_a_look_that_fails_saw_nothing() -> None:
+    bench = Bench()
+    bench.engine.processes_of["c1"] = PROCESSES
+    bench.engine.trouble("processes", EngineTimeout("slow"))
+    bench.begin(Action.LOOK)
+    event = await bench.end()
+    assert isinstance(event, ProcessesSeen)
+    assert event.stopped == ()
+
+
+@virtual
+async def test_a_look_has_a_deadline() -> None:
+    bench = Bench()
+    bench.engine.delays["processes"] = 3600.0
+    bench.begin(Action.LOOK)
+    event = await bench.end()
+    assert isinstance(event, ProcessesSeen)
+    assert event.stopped == ()
+
+
+# evidence
+
+
+@virtual
+async def test_evidence_is_gathered_first_and_masked() -> None:
+    bench = Bench(labels={"token": SECRET})
+    bench.engine.logs_of["c1"] = "\n".join(f"line {n} {SECRET}" for n in range(300))
+    bench.engine.processes_of["c1"] = PROCESSES
+    bench.engine.stats_of["c1"] = {"memory_bytes": 5.0}
+    await bench.acted(Action.RESTART)
+    asked = [call for call, _ in bench.engine.calls]
+    assert asked.index("logs") < asked.index("restart")
+    evidence = bench.executor.evidence_of(WALLET)
+    assert evidence is not None
+    assert bench.executor.bundles() == (evidence,)
+    assert evidence.log.startswith("line 100 ***")
+    assert evidence.log.endswith("line 299 ***")
+    assert evidence.stats == {"memory_bytes": 5.0}
+    assert evidence.state is not None
+    assert evidence.state.run == bench.container.run
+    assert evidence.missing == ()
+    assert evidence.incident == "01J"
+    assert SECRET not in repr(evidence)
+
+
+@virtual
+async def test_evidence_is_bounded() -> None:
+    bench = Bench()
+    bench.engine.logs_of["c1"] = "x" * 1_000_000
+    bench.engine.processes_of["c1"] = tuple(
+        Process(number, 1, "S", "y" * 1000) for number in range(1000)
+    )
+    for count in range(25):
+        bench.begin(Action.LOAD_WALLET)
+        await bench.end(count + 1)
+    bundles = bench.executor.bundles()
+    assert len(bundles) == 20
+    assert all(len(repr(bundle)) < 64_000 for bundle in bundles)
+
+
+@virtual
+async def test_a_slow_engine_delays_a_remedy_by_three_seconds_at_most() -> None:
+    bench = Bench()
+    for call in ("logs", "processes", "stats"):
+        bench.engine.delays[call] = 3600.0
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.DONE
+    assert event.at.mono - began < 3.5
+    evidence = bench.executor.evidence_of(WALLET)
+    assert evidence is not None
+    assert set(evidence.missing) == {
+        f"{what}: no answer within 3 s" for what in ("log", "processes", "stats")
+    }
+
+
+@virtual
+async def test_evidence_that_cannot_be_had_is_said_and_stops_nothing() -> None:
+    bench = Bench()
+    bench.engine.trouble("logs", EngineRefused(f"{SECRET}: no log"))
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.DONE
+    evidence = bench.executor.evidence_of(WALLET)
+    assert evidence is not None
+    assert evidence.missing == ("log: ***: no log",)
+
+
+# one at a time, always one end
+
+
+@virtual
+async def test_one_at_a_time_per_target() -> None:
+    bench = Bench()
+    bench.engine.delays["restart"] = 5.0
+    bench.begin(Action.RESTART)
+    bench.begin(Action.RESTART)
+    await bench.end(2)
+    results = [event.result for event in bench.events if isinstance(event, RemedyActed)]
+    assert results == [ActResult.DONE, ActResult.NOT_SENT]
+    assert bench.engine.acts == [("restart", "c1")]
+
+
+@virtual
+async def test_an_engine_call_that_never_ends_is_given_up() -> None:
+    bench = Bench()
+    bench.engine.delays["restart"] = 1e6
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.UNKNOWN
+    await bench.engine.close()
+
+
+@virtual
+async def test_a_fault_of_our_own_is_an_end_too() -> None:
+    bench = Bench()
+    bench.wallets.error = ZeroDivisionError(SECRET)  # type: ignore[assignment]
+    event = await bench.acted(Action.LOAD_WALLET)
+    assert event.result is ActResult.UNKNOWN
+    assert event.reason == "given up: ZeroDivisionError: ***"
+
+
+# asked to go
+
+
+@virtual
+async def test_draining_with_nothing_to_do() -> None:
+    bench = Bench()
+    await bench.executor.drain(10.0)
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.NOT_SENT
+    assert bench.engine.calls == []
+
+
+@virtual
+async def test_what_has_done_nothing_yet_is_not_sent() -> None:
+    for before in (0, 1):
+        bench = Bench()
+        bench.engine.delays["logs"] = 2.0
+        bench.begin(Action.RESTART)
+        await asyncio.sleep(before)
+        await bench.executor.drain(10.0)
+        event = await bench.end()
+        assert isinstance(event, RemedyActed)
+        assert event.result is ActResult.NOT_SENT
+        assert bench.engine.acts == []
+
+
+@virtual
+async def test_a_restart_in_flight_is_waited_for() -> None:
+    bench = Bench()
+    bench.engine.delays["restart"] = 5.0
+    bench.begin(Action.RESTART)
+    await asyncio.sleep(1.0)
+    await bench.executor.drain(10.0)
+    (event,) = bench.events
+    assert isinstance(event, RemedyActed)
+    assert event.result is ActResult.DONE
+
+
+@virtual
+async def test_a_restart_longer_than_we_may_stay_is_left_to_the_engine() -> None:
+    bench = Bench()
+    bench.engine.delays["restart"] = 25.0
+    bench.begin(Action.RESTART)
+    await asyncio.sleep(1.0)
+    began = bench.clock.now().mono
+    await bench.executor.drain(10.0)
+    assert bench.clock.now().mono - began < 10.5
+    (event,) = bench.events
+    assert isinstance(event, RemedyActed)
+    assert event.result is ActResult.UNKNOWN
+    await asyncio.sleep(30.0)
+    assert bench.engine.held["c1"].status is Status.RUNNING
+    assert bench.engine.held["c1"].run != bench.container.run
+
+
+@virtual
+async def test_a_daemon_that_we_stopped_is_never_left_stopped() -> None:
+    """Wherever we are asked to go during the polite stop."""
+    for policy in ("no", "on-failure", "always"):
+        for moment in (0.0, 0.05, 0.1, 0.25, 0.35, 0.5, 1.0, 3.0):
+            await go_during_a_polite_stop(policy, moment)
+
+
+async def go_during_a_polite_stop(policy: str, moment: float) -> None:
+    bench = Bench(restart_policy=policy)
+    bench.engine.policy_delay_s = 2.0
+    bench.wallets.delay_s = 0.2
+    exits: list[asyncio.Task[None]] = []
+
+    async def exit_soon(container: Container = bench.container) -> None:
+        await asyncio.sleep(0.2)
+        if bench.engine.held["c1"].run == container.run:
+            bench.engine.crash("c1", 0)
+
+    bench.wallets.on_stop = lambda: exits.append(asyncio.create_task(exit_soon()))
+    bench.begin(Action.RESTART, rpc_stop=True)
+    await asyncio.sleep(moment)
+    began = bench.clock.now().mono
+    await bench.executor.drain(10.0)
+    where = f"policy {policy}, asked after {moment} s"
+    assert bench.clock.now().mono - began < 1.0, where
+    assert len(bench.events) == 1, where
+    await asyncio.sleep(30.0)
+    assert bench.engine.held["c1"].status is Status.RUNNING, where
+
+
+@virtual
+async def test_an_engine_that_is_away_does_not_keep_us() -> None:
+    bench = Bench()
+
+    def stop_and_lose_the_engine() -> None:
+        bench.engine.crash("c1", 0)
+        bench.engine.go_away()
+
+    bench.wallets.on_stop = stop_and_lose_the_engine
+    bench.begin(Action.RESTART, rpc_stop=True)
+    await asyncio.sleep(15.0)
+    began = bench.clock.now().mono
+    await bench.executor.drain(10.0)
+    assert bench.clock.now().mono - began < 1.0
+    (event,) = bench.events
+    assert isinstance(event, RemedyActed)
+    assert event.result is ActResult.FAILED

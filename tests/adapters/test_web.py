@@ -1,0 +1,416 @@
+"""The HTTP server, asked over a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sidecar.core.decision import Decision
+from sidecar.core.event import (
+    Event,
+    PauseAsked,
+    PlanCancelled,
+    RecoverAsked,
+    RestartAsked,
+    ResumeAsked,
+)
+from sidecar.core.outcome import Cause
+from sidecar.core.target import InstanceId
+from sidecar.web.desk import Desk
+from sidecar.web.look import MAX_LISTENERS
+from sidecar.web.server import WebServer
+from tests.adapters.desk import TOKEN, Office, replace_part
+from tests.unit.world import container
+
+HEARTBEAT_S = 0.2
+DEADLINE = aiohttp.ClientTimeout(total=10)
+WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+class Caller:
+    """A client of one server."""
+
+    def __init__(self, office: Office, server: WebServer) -> None:
+        self.office = office
+        self.server = server
+        self.http = aiohttp.ClientSession(
+            f"http://127.0.0.1:{server.port}", timeout=DEADLINE
+        )
+
+    async def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        async with self.http.get(path, headers=headers) as response:
+            return response.status, await response.json()
+
+    async def post(
+        self, path: str, body: object = None, token: str | None = TOKEN
+    ) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        async with self.http.post(path, data=data, headers=headers) as response:
+            return response.status, await response.json()
+
+    async def order(self, target: str, action: str, body: object = None) -> int:
+        status, _ = await self.post(f"/api/v1/targets/{target}/{action}", body)
+        return status
+
+
+async def called(
+    office: Office, desk: Desk | None = None, heartbeat_s: float = HEARTBEAT_S
+) -> AsyncIterator[Caller]:
+    server = WebServer(desk or office.desk, "127.0.0.1", 0, heartbeat_s=heartbeat_s)
+    await server.start()
+    caller = Caller(office, server)
+    yield caller
+    await caller.http.close()
+    async with asyncio.timeout(5):
+        await server.stop()
+
+
+@pytest.fixture
+async def caller() -> AsyncIterator[Caller]:
+    async for one in called(Office()):
+        yield one
+
+
+@pytest.fixture
+async def without_token() -> AsyncIterator[Caller]:
+    async for one in called(Office(token=None)):
+        yield one
+
+
+# --- health
+
+
+async def test_livez_is_about_the_loop_alone(caller: Caller) -> None:
+    caller.office.engine_part = replace_part("engine", "gone")
+    assert (await caller.get("/livez"))[0] == 200
+    caller.office.loop_part = replace_part("loop", "no turn for 31 s")
+    status, told = await caller.get("/livez")
+    assert status == 503
+    assert told["components"][0]["reason"] == "no turn for 31 s"
+
+
+async def test_readyz_is_about_every_component(caller: Caller) -> None:
+    status, told = await caller.get("/readyz")
+    assert (status, told["ok"]) == (200, True)
+    assert [c["name"] for c in told["components"]] == ["loop", "engine"]
+    caller.office.engine_part = replace_part("engine", "connection refused")
+    assert (await caller.get("/readyz"))[0] == 503
+
+
+async def test_neither_depends_on_a_targets_health(caller: Caller) -> None:
+    caller.office.world.fails("electron-cash", Cause.REFUSED)
+    assert (await caller.get("/livez"))[0] == 200
+    assert (await caller.get("/readyz"))[0] == 200
+
+
+async def test_healthz_of_all_and_of_one(caller: Caller) -> None:
+    assert (await caller.get("/healthz"))[0] == 200
+    caller.office.world.fails("electron-cash", Cause.REFUSED)
+    status, told = await caller.get("/healthz")
+    assert status == 503
+    assert [t["name"] for t in told["targets"]] == [
+        "electron-cash",
+        "bitcoincash-service",
+    ]
+    status, told = await caller.get("/healthz/electron-cash")
+    assert (status, told["cause"]) == (503, "refused")
+    assert (await caller.get("/healthz/bitcoincash-service"))[0] == 200
+    assert (await caller.get("/healthz/bitcoincash-service/1"))[0] == 200
+    assert (await caller.get("/healthz/bitcoincash-service/9"))[0] == 404
+    assert (await caller.get("/healthz/nobody"))[0] == 404
+
+
+async def test_metrics_speak_both_dialects(caller: Caller) -> None:
+    async with caller.http.get("/metrics") as response:
+        assert response.content_type == "text/plain"
+        assert 'sidecar_target_up{target="electron-cash"} 1.0' in await response.text()
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    async with caller.http.get("/metrics", headers=accept) as response:
+        assert response.content_type == "application/openmetrics-text"
+        assert (await response.text()).endswith("# EOF\n")
+
+
+async def test_the_index_says_where_things_are(caller: Caller) -> None:
+    async with caller.http.get("/") as response:
+        assert response.status == 200
+        assert "/api/v1/status" in await response.text()
+
+
+# --- reading
+
+
+async def test_the_status(caller: Caller) -> None:
+    status, told = await caller.get("/api/v1/status")
+    assert status == 200
+    assert (told["stack"], told["ready"]) == ("oratio", True)
+    assert [t["name"] for t in told["targets"]] == [
+        "bitcoincash-service",
+        "electron-cash",
+    ]
+    caller.office.engine_part = replace_part("engine", "gone")
+    assert (await caller.get("/api/v1/status"))[1]["ready"] is False
+
+
+async def test_the_schedule_and_its_count(caller: Caller) -> None:
+    status, told = await caller.get("/api/v1/schedule?count=3")
+    assert status == 200
+    assert len(told["planned"]) == 3
+    assert told["planned"][0]["timezone"] == "Asia/Seoul"
+    for bad in ("0", "-1", "x", "101"):
+        status, told = await caller.get(f"/api/v1/schedule?count={bad}")
+        assert status == 400
+        assert bad in told["error"]
+
+
+# --- control
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN + "x", "t\u00f6ken"])
+async def test_a_wrong_token_is_401_and_changes_nothing(
+    caller: Caller, token: str | None
+) -> None:
+    path = "/api/v1/targets/electron-cash/restart"
+    status, told = await caller.post(path, token=token)
+    assert status == 401
+    assert TOKEN not in str(told)
+    assert caller.office.asked == []
+
+
+async def test_another_scheme_is_401(caller: Caller) -> None:
+    path = "/api/v1/targets/electron-cash/resume"
+    headers = {"Authorization": f"Basic {TOKEN}"}
+    async with caller.http.post(path, headers=headers) as response:
+        assert response.status == 401
+
+
+async def test_without_a_token_control_is_disabled(without_token: Caller) -> None:
+    for token in (None, "", "anything"):
+        status, told = await without_token.post("/api/v1/pause", token=token)
+        assert status == 403
+        assert "SIDECAR_API_TOKEN" in told["error"]
+    path = "/api/v1/targets/electron-cash/evidence"
+    assert (await without_token.get(path))[0] == 403
+    assert without_token.office.asked == []
+
+
+async def test_an_unknown_target_is_404_and_told_the_known(caller: Caller) -> None:
+    status, told = await caller.post("/api/v1/targets/nobody/restart")
+    assert status == 404
+    assert "electron-cash" in told["error"]
+    for action in ("pause", "resume", "recover", "schedule/skip", "schedule/cancel"):
+        assert await caller.order("nobody", action) == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("restart", b"{"),
+        ("restart", b"[]"),
+        ("restart", b"\xff"),
+        ("restart", {"now": "yes"}),
+        ("restart", {"later": True}),
+        ("pause", {"for": "soon"}),
+        ("pause", {"for": "0h"}),
+        ("pause", {"for": 7}),
+        ("resume", {"for": "2h"}),
+    ],
+)
+async def test_a_bad_body_is_400_and_changes_nothing(
+    caller: Caller, action: str, body: object
+) -> None:
+    assert await caller.order("electron-cash", action, body) == 400
+    assert caller.office.asked == []
+
+
+async def test_a_body_too_large_is_refused(caller: Caller) -> None:
+    body = b'{"now": ' + b" " * 20_000 + b"true}"
+    assert await caller.order("electron-cash", "restart", body) == 413
+
+
+async def test_a_restart_is_asked_for_and_the_decision_told(caller: Caller) -> None:
+    path = "/api/v1/targets/electron-cash/restart"
+    status, told = await caller.post(path, {"now": True})
+    assert status == 202
+    assert told["decision"]["action"] == "restart"
+    (event,) = caller.office.asked
+    assert isinstance(event, RestartAsked)
+    assert (event.target, event.now) == ("electron-cash", True)
+
+
+async def test_a_refused_restart_is_409_with_the_guards_reason(
+    caller: Caller,
+) -> None:
+    world = caller.office.world
+    world.send(PauseAsked(world.now, ("electron-cash",)))
+    status, told = await caller.post("/api/v1/targets/electron-cash/restart")
+    assert status == 409
+    assert told["guard"] == "paused"
+    assert told["error"] == told["decision"]["reason"] != ""
+
+
+async def test_a_target_of_several_replicas_wants_one_named(caller: Caller) -> None:
+    world = caller.office.world
+    second = InstanceId("bitcoincash-service", 2)
+    world.containers[second] = container("bitcoincash-service", 2)
+    world.relist()
+    world.works("bitcoincash-service-1", "bitcoincash-service-2")
+    path = "/api/v1/targets/bitcoincash-service/restart"
+    status, told = await caller.post(path)
+    assert status == 400
+    assert "bitcoincash-service-2" in told["error"]
+    assert await caller.order("bitcoincash-service-2", "restart") == 202
+    assert await caller.order("bitcoincash-service-2", "pause") == 200
+    assert isinstance(caller.office.asked[-1], PauseAsked)
+    assert caller.office.asked[-1].targets == ("bitcoincash-service",)
+
+
+async def test_pauses(caller: Caller) -> None:
+    assert await caller.order("electron-cash", "pause", {"for": "2h"}) == 200
+    assert await caller.order("electron-cash", "pause") == 200
+    assert (await caller.post("/api/v1/pause"))[0] == 200
+    assert (await caller.post("/api/v1/resume"))[0] == 200
+    bounded, endless, everyone, resumed = caller.office.asked
+    assert isinstance(bounded, PauseAsked)
+    assert bounded.until_wall == bounded.at.wall + 7200
+    assert isinstance(endless, PauseAsked)
+    assert endless.until_wall is None
+    assert isinstance(everyone, PauseAsked)
+    assert set(everyone.targets) == {"electron-cash", "bitcoincash-service"}
+    assert isinstance(resumed, ResumeAsked)
+    assert set(resumed.targets) == set(everyone.targets)
+
+
+async def test_recover_and_planned_restarts(caller: Caller) -> None:
+    assert await caller.order("electron-cash", "recover") == 200
+    assert await caller.order("electron-cash", "schedule/cancel") == 200
+    assert [type(e) for e in caller.office.asked] == [RecoverAsked, PlanCancelled]
+    path = "/api/v1/targets/electron-cash/schedule/skip"
+    status, told = await caller.post(path)
+    assert (status, told["skipped"]["skipped"]) == (200, True)
+    assert await caller.order("bitcoincash-service", "schedule/skip") == 409
+
+
+async def test_evidence_needs_the_token_and_something_gathered(
+    caller: Caller,
+) -> None:
+    path = "/api/v1/targets/electron-cash/evidence"
+    assert (await caller.get(path))[0] == 401
+    assert (await caller.get(path, **WITH_TOKEN))[0] == 404
+    caller.office.bundles["electron-cash"] = {"logs": "last words"}
+    assert await caller.get(path, **WITH_TOKEN) == (200, {"logs": "last words"})
+
+
+# --- events
+
+
+async def events(response: aiohttp.ClientResponse) -> AsyncIterator[list[str]]:
+    lines: list[str] = []
+    async for raw in response.content:
+        line = raw.decode().rstrip("\n")
+        if line:
+            lines.append(line)
+        else:
+            yield lines
+            lines = []
+
+
+async def test_events_come_as_they_happen(caller: Caller) -> None:
+    async with caller.http.get("/api/v1/events") as response:
+        assert response.content_type == "text/event-stream"
+        stream = events(response)
+        assert await anext(stream) == [": connected"]
+        caller.office.world.fails("electron-cash", Cause.REFUSED, times=1)
+        number, kind, data = await anext(stream)
+        assert (number.partition(" ")[0], kind) == ("id:", "event: transition")
+        record = json.loads(data.removeprefix("data: "))
+        assert (record["from"], record["to"]) == ("healthy", "failing")
+
+
+async def test_a_quiet_stream_shows_that_it_lives(caller: Caller) -> None:
+    async with caller.http.get("/api/v1/events") as response:
+        stream = events(response)
+        await anext(stream)
+        assert await anext(stream) == [": still here"]
+        assert await anext(stream) == [": still here"]
+
+
+@pytest.fixture
+async def quiet() -> AsyncIterator[Caller]:
+    """A server whose streams give no sign of life by themselves."""
+    async for one in called(Office(), heartbeat_s=60.0):
+        yield one
+
+
+async def test_listeners_are_bounded_and_a_place_becomes_free(quiet: Caller) -> None:
+    caller = quiet
+    streams = []
+    for _ in range(MAX_LISTENERS):
+        response = await caller.http.get("/api/v1/events")
+        await response.content.readline()
+        streams.append(response)
+    assert (await caller.get("/api/v1/events"))[0] == 503
+    streams.pop().close()
+    async with asyncio.timeout(5):
+        while True:
+            async with caller.http.get("/api/v1/events") as response:
+                if response.status == 200:
+                    break
+    for response in streams:
+        response.close()
+
+
+async def test_stopping_ends_open_streams_soon() -> None:
+    office = Office()
+    server = WebServer(office.desk, "127.0.0.1", 0)
+    await server.start()
+    async with aiohttp.ClientSession(timeout=DEADLINE) as http:
+        url = f"http://127.0.0.1:{server.port}/api/v1/events"
+        async with http.get(url) as response:
+            await response.content.readline()
+            async with asyncio.timeout(3):
+                await server.stop()
+
+
+# --- trouble
+
+
+async def test_what_is_not_there_is_told_in_json(caller: Caller) -> None:
+    status, told = await caller.get("/nothing")
+    assert (status, set(told)) == (404, {"error"})
+    status, told = await caller.get("/api/v1/targets/electron-cash/restart")
+    assert (status, set(told)) == (405, {"error"})
+
+
+async def test_a_fault_of_ours_shows_no_insides() -> None:
+    async def fails(event: Event) -> Decision | None:
+        raise RuntimeError(f"opensesame {event}")
+
+    office = Office()
+    async for one in called(office, office.without(ask=fails)):
+        status, told = await one.post("/api/v1/pause")
+        assert status == 500
+        assert "opensesame" not in str(told)
+        assert (await one.get("/livez"))[0] == 200
+
+
+async def test_a_loop_that_does_not_decide_is_503_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def silent(event: Event) -> Decision | None:
+        await asyncio.Event().wait()
+        return None
+
+    monkeypatch.setattr("sidecar.web.server.ANSWER_DEADLINE_S", 0.2)
+    office = Office()
+    async for one in called(office, office.without(ask=silent)):
+        assert (await one.post("/api/v1/pause"))[0] == 503
+
+
+async def test_a_taken_address_is_an_error(caller: Caller) -> None:
+    second = WebServer(caller.office.desk, "127.0.0.1", caller.server.port)
+    with pytest.raises(OSError, match="in use"):
+        await second.start()

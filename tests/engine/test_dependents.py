@@ -1,0 +1,151 @@
+"""A root, and a service that needs it: who is restarted, when, and who is not.
+
+Timings are harness.QUICK; settle is QUICK_SETTLE.
+"""
+
+from collections import Counter
+
+import pytest
+
+from tests.engine.harness import (
+    SERVICE,
+    WALLET,
+    Record,
+    ServiceBox,
+    Stack,
+    WalletBox,
+    pair_config,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+SETTLE_S = 5.0
+RESTARTED_AND_WELL = [("restart", "recovered")]
+
+
+def pair(
+    stack: Stack, *, sticky: bool = False, boot_s: float = 0.4, **service: object
+) -> tuple[WalletBox, ServiceBox]:
+    """Both of them, healthy."""
+    wallet = stack.wallet(env={"BOOT_SECONDS": str(boot_s)})
+    # A sticky service holds it against the wallet when it finds it unloaded.
+    stack.wait_for("the wallet is loaded", lambda: wallet.rpc("load_wallet"))
+    dependent = stack.service(sticky=sticky)
+    stack.sidecar(pair_config(**service))
+    stack.wait_healthy(WALLET, SERVICE)
+    return wallet, dependent
+
+
+def held_for_the_root(stack: Stack) -> list[Record]:
+    """The decisions not to touch the dependent because of its root."""
+    return [
+        decision
+        for decision in stack.watcher.decisions(SERVICE, "hold")
+        if decision.fields.get("guard") == "upstream"
+    ]
+
+
+def lives(stack: Stack, box: WalletBox | ServiceBox) -> Counter[str]:
+    """What the engine did to the container, without the signals on the way."""
+    return Counter(a for a in stack.happened(box) if a != "kill")
+
+
+def test_dependent_that_fails_alone_is_restarted_alone(stack: Stack) -> None:
+    wallet, dependent = pair(stack)
+    dependent.control("fail", {"reason": "told to fail by the test"})
+    stack.wait_for(
+        "it is restarted",
+        lambda: stack.watcher.outcomes(SERVICE) == RESTARTED_AND_WELL,
+    )
+    stack.wait_healthy(WALLET, SERVICE)
+    stack.wait_probes(SERVICE, 3)
+    assert stack.asked() == ["restart bitcoincash-service"]
+    assert lives(stack, wallet) == Counter(start=1)
+    assert lives(stack, dependent) == Counter(start=2, stop=1, die=1, restart=1)
+
+
+def test_dependent_that_exits_alone_is_started_alone(stack: Stack) -> None:
+    wallet, dependent = pair(stack)
+    dependent.control("exit", {"status": 3})
+    stack.wait_for(
+        "it is started",
+        lambda: stack.watcher.outcomes(SERVICE) == [("start", "recovered")],
+    )
+    stack.wait_healthy(WALLET, SERVICE)
+    assert stack.asked() == ["start bitcoincash-service"]
+    assert lives(stack, wallet) == Counter(start=1)
+    assert lives(stack, dependent) == Counter(start=2, die=1)
+
+
+def test_dependent_that_follows_its_root_is_not_touched(stack: Stack) -> None:
+    wallet, dependent = pair(stack, boot_s=3.0)
+    wallet.fault("die")
+    stack.wait_for("the dependent is held", lambda: held_for_the_root(stack))
+    stack.wait_for(
+        "the root is restarted",
+        lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
+    )
+    stack.wait_healthy(WALLET, SERVICE)
+    (incident,) = stack.watcher.status_view()["incidents"]
+    assert (incident["target"], incident["affected"]) == (WALLET, [SERVICE])
+    stack.wait_for(
+        "the one incident is resolved",
+        lambda: stack.watcher.status_view()["incidents"][0]["state"] == "resolved",
+    )
+    stack.wait_probes(SERVICE, 10)
+    assert stack.asked() == ["restart electron-cash"]
+    assert stack.watcher.outcomes(SERVICE) == []
+    assert lives(stack, dependent) == Counter(start=1)
+
+
+def test_dependent_that_does_not_follow_is_restarted_second(stack: Stack) -> None:
+    wallet, dependent = pair(stack, sticky=True, boot_s=3.0)
+    wallet.fault("die")
+    stack.wait_for(
+        "the dependent is restarted",
+        lambda: stack.watcher.outcomes(SERVICE) == RESTARTED_AND_WELL,
+    )
+    stack.wait_healthy(WALLET, SERVICE)
+    stack.wait_probes(SERVICE, 3)
+    assert stack.asked() == ["restart electron-cash", "restart bitcoincash-service"]
+    assert held_for_the_root(stack)
+    assert settled_s(stack) > SETTLE_S - 0.5
+    assert lives(stack, wallet)["restart"] == lives(stack, dependent)["restart"] == 1
+
+
+def settled_s(stack: Stack) -> float:
+    """From the root's recovery to the dependent's restart."""
+    recovered = next(
+        record
+        for record in stack.watcher.records(WALLET)
+        if record.fields.get("outcome") == "recovered"
+        and record.fields["action"] == "restart"
+    )
+    decided = stack.watcher.decisions(SERVICE, "restart")[0]
+    return decided.seconds_after(recovered)
+
+
+def test_after_root_always_restarts_the_dependent_anyway(stack: Stack) -> None:
+    wallet, _ = pair(stack, boot_s=3.0, after_root="always")
+    wallet.fault("die")
+    stack.wait_for(
+        "the dependent is restarted",
+        lambda: stack.watcher.outcomes(SERVICE) == RESTARTED_AND_WELL,
+    )
+    stack.wait_healthy(WALLET, SERVICE)
+    stack.wait_probes(SERVICE, 3)
+    assert stack.asked() == ["restart electron-cash", "restart bitcoincash-service"]
+
+
+def test_after_root_never_leaves_the_dependent_to_a_person(stack: Stack) -> None:
+    wallet, dependent = pair(stack, sticky=True, boot_s=3.0, after_root="never")
+    wallet.fault("die")
+    stack.wait_for(
+        "the root is restarted",
+        lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
+    )
+    page = stack.wait_decision(SERVICE, "page")
+    assert "after_root is never" in page.message
+    stack.wait_probes(SERVICE, 10)
+    assert stack.asked() == ["restart electron-cash"]
+    assert lives(stack, dependent) == Counter(start=1)

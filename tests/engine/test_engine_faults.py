@@ -1,0 +1,74 @@
+"""The engine answers late, not at all, or is gone for a while."""
+
+import pytest
+
+from tests.engine.harness import (
+    DEADLINE_S,
+    QUICK_RESTART,
+    WALLET,
+    Stack,
+    config,
+    wallet_config,
+    wallet_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
+
+
+def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack):
+    # Our own deadline for the call is 15 s beyond the stop timeout.
+    target = wallet_target(restart={"stop_timeout": "1s", "dead_stop_timeout": "1s"})
+    wallet = stack.wallet()
+    watcher = stack.sidecar(config({WALLET: target}))
+    stack.wait_healthy(WALLET)
+    stack.gate.keep_back("restart")
+
+    wallet.fault("die")
+
+    stack.wait_for(
+        "recovered",
+        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
+        2 * DEADLINE_S,
+    )
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.starts(wallet) == 2
+    assert watcher.target(WALLET)["restarts"]["total"] == 1
+    told = [record.message for record in watcher.records(WALLET)]
+    assert sum("the engine did it, though not within its time" in m for m in told) == 1
+    assert (
+        'sidecar_engine_requests_total{operation="restart",outcome="timeout"} 1.0'
+        in watcher.metrics()
+    )
+
+
+def test_probing_goes_on_without_the_engine_and_acting_resumes_with_it(stack: Stack):
+    wallet = stack.wallet()
+    watcher = stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+
+    stack.gate.shut()
+    stack.wait_for(
+        "the engine is missed",
+        lambda: any("the engine is lost" in r.message for r in watcher.records()),
+    )
+    assert not watcher.status_view()["ready"]
+    wallet.fault("die")
+    stack.wait_state(WALLET, "down")
+    held = stack.wait_decision(WALLET, "hold")
+    assert held.fields["cause"] == "refused"
+    # 20 s of absence: the probes of the fast lane alone are more than 60.
+    stack.wait_probes(WALLET, 60, 2 * DEADLINE_S)
+    assert watcher.target(WALLET)["last_decision"]["guard"] == "engine"
+    assert stack.asked() == []
+
+    stack.gate.reopen()
+
+    stack.wait_for(
+        "recovered",
+        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
+        2 * DEADLINE_S,
+    )
+    stack.wait_healthy(WALLET)
+    stack.wait_for("ready again", lambda: watcher.status_view()["ready"])
+    assert stack.asked() == [f"restart {WALLET}"]

@@ -1,0 +1,106 @@
+"""A daemon that no restart helps: not fed for ever, by the engine or by us."""
+
+from itertools import pairwise
+
+import pytest
+
+from tests.engine.harness import (
+    DEADLINE_S,
+    QUICK,
+    WALLET,
+    Json,
+    Stack,
+    config,
+    wallet_config,
+    wallet_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
+
+DYING_WORDS = "the daemon dies at its start, as it was told to"
+
+
+def hopeless_config(**restart: object) -> Json:
+    """Verdicts come fast, for the daemon will not get well anyway."""
+    lanes = {"stop_timeout": "1s", "dead_stop_timeout": "1s", "recovery_timeout": "3s"}
+    target = wallet_target(restart={**lanes, **restart})
+    return config({WALLET: target}, defaults={**QUICK, "start_period": "2s"})
+
+
+def dies_at_each_start(stack: Stack, settings: Json) -> None:
+    """In a container that stays up: its wrapper outlives it."""
+    wallet = stack.wallet(shape="wrapper")
+    stack.sidecar(settings)
+    stack.wait_healthy(WALLET)
+    wallet.fault("death_at_start", 0.2)
+    wallet.fault("die")
+
+
+def restart_times(stack: Stack) -> list[float]:
+    return [asked.at for asked in stack.gate.posts]
+
+
+def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
+    stack: Stack,
+):
+    wallet = stack.wallet(shape="pid1", restart_policy="always")
+    watcher = stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+
+    wallet.fault("death_at_start", 0.5)
+    wallet.fault("die")
+
+    seen = stack.wait_state(WALLET, "crash_loop")
+    assert seen["cause"] == "crash_loop"
+    began = stack.wait_for(
+        "its last log lines in ours",
+        lambda: [
+            record
+            for record in watcher.records(WALLET)
+            if record.level == "warning" and DYING_WORDS in record.message
+        ],
+    )
+    assert began[0].fields["incident"] == seen["incident"]
+    so_far = stack.starts(wallet)
+    stack.wait_for(
+        "the engine tries on", lambda: stack.starts(wallet) >= so_far + 2, 2 * DEADLINE_S
+    )
+    assert watcher.state(WALLET) == "crash_loop"
+    assert stack.asked() == []
+
+
+def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apart(
+    stack: Stack,
+):
+    dies_at_each_start(stack, hopeless_config(backoff="2s"))
+
+    stack.wait_for(
+        "the slow lane",
+        lambda: stack.watcher.target(WALLET).get("lane") == "slow",
+        3 * DEADLINE_S,
+    )
+    stack.wait_probes(WALLET, 20)
+
+    assert stack.asked() == [f"restart {WALLET}"] * 3
+    first_gap, second_gap = (b - a for a, b in pairwise(restart_times(stack)))
+    # The waits double from 2 s; what comes on top is the same for both.
+    assert second_gap > first_gap + 1.0
+    ended = [how for what, how in stack.watcher.outcomes(WALLET) if what == "restart"]
+    assert ended == ["not_recovered"] * 3
+    seen = stack.watcher.target(WALLET)
+    assert seen["state"] == "down"
+    assert seen["restarts"] == {"in_window": 3, "budget": 3, "total": 3}
+    assert "slow lane, the next is in 10 min" in seen["last_decision"]["reason"]
+
+
+def test_after_the_slow_lane_it_waits_for_a_person_and_starts_anew_with_their_word(
+    stack: Stack,
+):
+    dies_at_each_start(stack, hopeless_config(budget=1, slow_lane=["2s"]))
+
+    stack.wait_state(WALLET, "dead_letter", deadline_s=2 * DEADLINE_S)
+    stack.wait_probes(WALLET, 10)
+    assert stack.asked() == [f"restart {WALLET}"] * 2
+
+    assert stack.watcher.order("recover", WALLET).ok
+    stack.wait_for("a further try", lambda: len(stack.asked()) == 3)

@@ -1,0 +1,168 @@
+"""What an operator does on purpose is respected; what happens by itself is not.
+
+Timings are harness.QUICK.
+"""
+
+import time
+from collections import Counter
+
+import pytest
+
+from tests.engine.harness import (
+    SERVICE,
+    WALLET,
+    Shape,
+    Stack,
+    WalletBox,
+    pair_config,
+    wallet_config,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+AWAY_S = 10.0
+"""How long an operator's work takes: ten times what a start of ours would."""
+
+
+def healthy_wallet(stack: Stack, shape: Shape = "init") -> WalletBox:
+    """A wallet daemon that the sidecar found and calls healthy."""
+    wallet = stack.wallet(shape=shape)
+    stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+    return wallet
+
+
+def wait_respected(stack: Stack, cause: str) -> None:
+    """It is said that an operator did this; and nothing is done all the while."""
+    stack.wait_for(
+        f"stopped, {cause}",
+        lambda: (
+            (stack.watcher.state(WALLET), stack.watcher.cause(WALLET))
+            == ("stopped", cause)
+        ),
+    )
+    time.sleep(AWAY_S)
+    assert stack.watcher.state(WALLET) == "stopped"
+    assert "an operator" in stack.watcher.target(WALLET)["reason"]
+    assert stack.asked() == []
+
+
+def lives(stack: Stack, wallet: WalletBox) -> Counter[str]:
+    """What the engine did to the container, without the signals on the way."""
+    return Counter(a for a in stack.happened(wallet) if a != "kill")
+
+
+def wait_watched_again(stack: Stack, wallet: WalletBox) -> None:
+    """It is healthy, and a death of its own is again followed by a start."""
+    stack.wait_healthy(WALLET)
+    assert wallet.wallets()
+    wallet.fault("die")
+    stack.wait_for(
+        "its own death is followed by a start",
+        lambda: ("start", "recovered") in stack.watcher.outcomes(WALLET),
+    )
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == ["start electron-cash"]
+
+
+def test_stop_is_respected_and_start_picks_it_up(stack: Stack) -> None:
+    wallet = healthy_wallet(stack)
+    wallet.docker.stop(timeout=3)
+    wait_respected(stack, "stopped")
+    wallet.docker.start()
+    wait_watched_again(stack, wallet)
+    assert lives(stack, wallet) == Counter(start=3, die=2, stop=1)
+
+
+def test_kill_is_respected_and_start_picks_it_up(stack: Stack) -> None:
+    wallet = healthy_wallet(stack)
+    wallet.docker.kill()
+    wait_respected(stack, "stopped")
+    wallet.docker.start()
+    wait_watched_again(stack, wallet)
+    assert lives(stack, wallet) == Counter(start=3, die=2)
+
+
+def test_pause_is_respected_and_unpause_picks_it_up(stack: Stack) -> None:
+    wallet = healthy_wallet(stack)
+    wallet.docker.pause()
+    wait_respected(stack, "paused")
+    wallet.docker.unpause()
+    wait_watched_again(stack, wallet)
+    assert lives(stack, wallet) == Counter(start=2, die=1, pause=1, unpause=1)
+
+
+def test_stop_in_the_middle_of_a_streak_is_respected(stack: Stack) -> None:
+    wallet = healthy_wallet(stack, "wrapper")
+    wallet.fault("silent_client", 60)
+    stack.wait_state(WALLET, "failing")
+    wallet.docker.stop(timeout=3)
+    wait_respected(stack, "stopped")
+    wallet.docker.start()
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == []
+    assert lives(stack, wallet) == Counter(start=2, die=1, stop=1)
+
+
+def test_stop_before_our_own_start_is_respected(stack: Stack) -> None:
+    wallet = stack.wallet(shape="init")
+    stack.wait_for("the daemon answers", lambda: wallet.rpc("ping"))
+    wallet.docker.stop(timeout=3)
+    stack.sidecar(wallet_config())
+    wait_respected(stack, "stopped")
+    wallet.docker.start()
+    wait_watched_again(stack, wallet)
+
+
+def test_death_before_our_own_start_is_mended(stack: Stack) -> None:
+    wallet = stack.wallet(shape="init")
+    wallet.fault("die")
+    stack.wait_for("it died", lambda: wallet.status == "exited")
+    stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == ["start electron-cash"]
+    assert lives(stack, wallet) == Counter(start=2, die=1)
+
+
+def test_operators_restart_is_only_watched(stack: Stack) -> None:
+    wallet = healthy_wallet(stack)
+    wallet.docker.restart(timeout=3)
+    stack.wait_for("the new daemon's wallet is loaded", wallet.wallets)
+    wait_watched_again(stack, wallet)
+    assert lives(stack, wallet) == Counter(start=3, die=2, stop=1, restart=1)
+
+
+def test_stopped_dependent_leaves_its_root_alone(stack: Stack) -> None:
+    wallet, service = stack.wallet(), stack.service()
+    stack.sidecar(pair_config())
+    stack.wait_healthy(WALLET, SERVICE)
+    service.docker.stop(timeout=3)
+    stack.wait_state(SERVICE, "stopped")
+    time.sleep(AWAY_S)
+    assert stack.watcher.states() == {WALLET: "healthy", SERVICE: "stopped"}
+    service.docker.start()
+    stack.wait_healthy(WALLET, SERVICE)
+    assert stack.asked() == []
+    assert lives(stack, wallet) == Counter(start=1)
+
+
+@pytest.mark.parametrize("shape", ["init", "wrapper"])
+def test_restart_that_was_asked_for_keeps_addresses_handed_out(
+    stack: Stack, shape: Shape
+) -> None:
+    wallet = healthy_wallet(stack, shape)
+    # Without an upstream new addresses are in memory alone: a signal loses them.
+    wallet.fault("upstream_lost")
+    stack.wait_state(WALLET, "down")
+    address = wallet.rpc("createnewaddress")
+    answer = stack.watcher.order("restart", WALLET)
+    assert answer.ok, answer.text
+    stack.wait_for(
+        "the new daemon's wallet is loaded",
+        lambda: "getbalance" not in wallet.methods() and wallet.wallets(),
+    )
+    assert address in wallet.addresses()
+    wallet.heal("upstream_lost")
+    stack.wait_healthy(WALLET)
+    verb = "start" if shape == "init" else "restart"
+    assert stack.asked() == [f"{verb} electron-cash"]

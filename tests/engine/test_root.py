@@ -1,0 +1,340 @@
+"""The wallet daemon's troubles: what is cured by a restart, and what is let be.
+
+Timings are harness.QUICK unless a test says otherwise.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+import requests
+
+from tests.engine.harness import (
+    NOTHING,
+    QUICK,
+    RPC_PASSWORD,
+    RPC_USER,
+    WALLET,
+    Shape,
+    SidecarBox,
+    Stack,
+    WalletBox,
+    config,
+    wallet_config,
+    wallet_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+ONE_RESTART = Counter(start=2, stop=1, die=1, restart=1)
+READ_ONLY_WITHOUT_WALLET = {"ping", "getinfo"}
+
+
+def healthy_stack(
+    stack: Stack, shape: Shape = "wrapper", probe: Mapping[str, object] = NOTHING
+) -> WalletBox:
+    """A wallet daemon that the sidecar found and calls healthy."""
+    wallet = stack.wallet(shape=shape)
+    stack.sidecar(wallet_config(probe))
+    stack.wait_healthy(WALLET)
+    return wallet
+
+
+def deeds(stack: Stack, wallet: WalletBox) -> Counter[str]:
+    """What the engine did to the container, without the signals on the way."""
+    return Counter(a for a in stack.happened(wallet) if a != "kill")
+
+
+def wait_cured(stack: Stack, wallet: WalletBox, action: str) -> None:
+    """Wait for the one remedy to end well, with the wallet loaded and healthy."""
+    stack.wait_for(
+        f"one {action}, recovered",
+        lambda: (action, "recovered") in stack.watcher.outcomes(WALLET),
+    )
+    stack.wait_healthy(WALLET)
+    assert wallet.wallets(), "the wallet is not loaded"
+    # Nothing follows once it is healthy.
+    stack.wait_probes(WALLET, 3)
+    assert stack.watcher.outcomes(WALLET)[-1] == (action, "recovered")
+
+
+def seconds_from(sidecar: SidecarBox, cause: str, action: str) -> float:
+    """From the end of the first probe with this cause to the first such decision."""
+    first = next(p for p in sidecar.probes(WALLET) if p.fields.get("cause") == cause)
+    decided = sidecar.decisions(WALLET, action)[0]
+    return decided.seconds_after(first)
+
+
+# --- a restart helps
+
+
+def test_dead_daemon_in_a_running_container_is_restarted_once(stack: Stack) -> None:
+    wallet = healthy_stack(stack)
+    wallet.fault("die")
+    wait_cured(stack, wallet, "restart")
+    assert stack.asked() == ["restart electron-cash"]
+    assert deeds(stack, wallet) == ONE_RESTART
+
+
+def test_exited_container_is_started_once(stack: Stack) -> None:
+    wallet = healthy_stack(stack, "init")
+    wallet.fault("die")
+    wait_cured(stack, wallet, "start")
+    assert stack.asked() == ["start electron-cash"]
+    assert deeds(stack, wallet) == Counter(start=2, die=1)
+
+
+def test_exit_with_status_0_is_not_taken_for_an_operators_stop(stack: Stack) -> None:
+    wallet = stack.wallet(shape="init", library="newest")
+    stack.wait_for("the RPC answers", lambda: wallet.rpc("ping"))
+    with pytest.raises(requests.ConnectionError):
+        wallet.rpc("getbalance")
+    stack.wait_for("it died of the early call", lambda: wallet.status == "exited")
+    assert wallet.docker.attrs["State"]["ExitCode"] == 0
+    wallet.docker.start()
+    stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+    wallet.fault("die")
+    wait_cured(stack, wallet, "start")
+    assert stack.asked() == ["start electron-cash"]
+
+
+@pytest.mark.parametrize("shape", ["wrapper", "init"])
+def test_stopped_process_is_restarted_after_one_timeout(
+    stack: Stack, shape: Shape
+) -> None:
+    wallet = healthy_stack(stack, shape, {"hang_after": "30s"})
+    wallet.fault("stop_process")
+    wait_cured(stack, wallet, "restart")
+    assert stack.asked() == ["restart electron-cash"]
+    assert deeds(stack, wallet) == ONE_RESTART
+    assert seconds_from(stack.watcher, "hung", "restart") < 5.0
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"), [("http_500", "http_5xx"), ("bad_body", "bad_body")]
+)
+def test_nonsense_answers_are_cured_by_one_restart(
+    stack: Stack, fault: str, cause: str
+) -> None:
+    wallet = healthy_stack(stack)
+    address = wallet.rpc("createnewaddress")
+    wallet.fault(fault)
+    wait_cured(stack, wallet, "restart")
+    assert stack.asked() == ["restart electron-cash"]
+    assert deeds(stack, wallet) == ONE_RESTART
+    restart = stack.watcher.decisions(WALLET, "restart")[0]
+    assert restart.fields["cause"] == cause
+    assert address in wallet.addresses()
+
+
+# --- it looks like a hang and is none
+
+
+REAL_PATIENCE = {"timeout": "10s", "hang_after": "45s"}
+
+
+def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
+    wallet = stack.wallet()
+    stack.sidecar(
+        config(
+            {WALLET: wallet_target(REAL_PATIENCE)},
+            defaults={**QUICK, "fast_interval": "500ms"},
+        )
+    )
+    stack.wait_healthy(WALLET)
+    wallet.fault("network_call", 30)
+    began = time.monotonic()
+    stack.wait_state(WALLET, "failing")
+    stack.wait_for("the call ends", lambda: not wallet.faulty("network_call"), 60)
+    assert time.monotonic() - began > 29.0
+    stack.wait_healthy(WALLET)
+    stack.wait_probes(WALLET, 3)
+    assert stack.asked() == []
+    assert stack.watcher.outcomes(WALLET) == [("load_wallet", "recovered")]
+    hung = [p for p in stack.watcher.probes(WALLET) if p.fields.get("cause") == "hung"]
+    assert len(hung) >= 2, "the probes did not notice the held thread"
+    assert stack.starts(wallet) == 1
+
+
+def test_silent_client_is_waited_for_and_we_are_none(stack: Stack) -> None:
+    wallet = stack.wallet()
+    sidecar = stack.sidecar(
+        config(
+            {WALLET: wallet_target(REAL_PATIENCE)},
+            defaults={**QUICK, "interval": "300ms"},
+        )
+    )
+    stack.wait_healthy(WALLET)
+    stack.wait_probes(WALLET, 10)
+    assert wallet.calls()["max_simultaneous_connections"] == 1
+    wallet.fault("silent_client", 20)
+    stack.wait_state(WALLET, "failing")
+    stack.wait_for("the client leaves", lambda: not wallet.faulty("silent_client"), 60)
+    stack.wait_healthy(WALLET)
+    stack.wait_probes(WALLET, 3)
+    assert stack.asked() == []
+    assert stack.starts(wallet) == 1
+    connections = wallet.calls()["connections"]
+    held = [c for c in connections if c["client"] == "127.0.0.1"]
+    assert [round(c["seconds"]) for c in held] == [20]
+    ours = [c for c in connections if c["client"] == sidecar.ip]
+    assert len(ours) > 10
+    assert max(c["seconds"] for c in ours) < 1.0
+
+
+# --- a restart does not help, or harms
+
+
+def test_wallet_is_loaded_after_a_start_without_a_wallet_call_before(
+    stack: Stack,
+) -> None:
+    wallet = stack.wallet(library="newest", shape="init")
+    stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+    wallet.docker.restart(timeout=2)
+    stack.wait_for("the new daemon's wallet is loaded", wallet.wallets)
+    stack.wait_healthy(WALLET)
+    stack.wait_probes(WALLET, 3)
+    calls = wallet.calls()["calls"]
+    early = [call["method"] for call in calls if not call["wallet_loaded"]]
+    assert early[-1] == "load_wallet"
+    assert set(early[:-1]) == READ_ONLY_WITHOUT_WALLET
+    assert "getbalance" in wallet.methods()
+    assert stack.asked() == []
+    assert stack.starts(wallet) == 2, "ours and the operator's; none died"
+
+
+def test_upstream_lost_for_a_minute_is_paged_and_let_be(stack: Stack) -> None:
+    wallet = healthy_stack(stack, probe={"upstream_grace": "5s"})
+    wallet.fault("upstream_lost")
+    page = stack.wait_decision(WALLET, "page")
+    assert page.fields["cause"] == "upstream_lost"
+    assert "no restart, because" in page.message
+    # The grace counts from the first probe's beginning.
+    assert seconds_from(stack.watcher, "upstream_lost", "page") > 4.5
+    # The outage itself, twelve times the grace.
+    time.sleep(60)
+    assert stack.watcher.cause(WALLET) == "upstream_lost"
+    wallet.heal("upstream_lost")
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == []
+    assert deeds(stack, wallet) == Counter(start=1)
+
+
+def test_mute_upstream_is_paged_and_let_be(stack: Stack) -> None:
+    wallet = healthy_stack(stack, probe={"upstream_grace": "5s"})
+    wallet.fault("upstream_mute")
+    page = stack.wait_decision(WALLET, "page")
+    assert page.fields["cause"] == "upstream_lost"
+    # `connected` flaps every 10.2 s: two flaps.
+    time.sleep(22)
+    bad = stack.watcher.probes(WALLET)[-10:]
+    assert {p.fields.get("cause") for p in bad} == {"upstream_lost"}
+    wallet.heal("upstream_mute")
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == []
+    assert stack.starts(wallet) == 1
+
+
+def test_wrong_password_is_said_and_let_be(stack: Stack) -> None:
+    wallet = healthy_stack(stack)
+    wallet.fault("wrong_password")
+    page = stack.wait_decision(WALLET, "page")
+    assert page.fields["cause"] == "auth"
+    assert "a restart does not change a password" in page.message
+    seen = stack.watcher.target(WALLET)
+    assert (seen["state"], seen["cause"]) == ("down", "auth")
+    assert "401" in seen["reason"]
+    stack.wait_probes(WALLET, 10)
+    wallet.heal("wrong_password")
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == []
+    assert stack.starts(wallet) == 1
+    assert RPC_PASSWORD not in stack.watcher.log()
+
+
+def test_missing_wallet_is_tried_within_the_budget_and_never_restarted(
+    stack: Stack,
+) -> None:
+    wallet = stack.wallet()
+    wallet.fault("wallet_missing")
+    stack.sidecar(wallet_config())
+    spent = stack.wait_for(
+        "the tries are used up",
+        lambda: [
+            r
+            for r in stack.watcher.decisions(WALLET, "hold")
+            if r.fields.get("guard") == "budget"
+        ],
+    )[0]
+    assert spent.fields["cause"] == "wallet_not_loaded"
+    stack.wait_probes(WALLET, 10)
+    assert wallet.methods().count("load_wallet") == 3
+    assert set(wallet.methods()) == {*READ_ONLY_WITHOUT_WALLET, "load_wallet"}
+    assert stack.watcher.cause(WALLET) == "wallet_not_loaded"
+    assert stack.asked() == []
+    assert stack.starts(wallet) == 1
+
+
+def test_syncing_wallet_is_waited_for(stack: Stack) -> None:
+    wallet = stack.wallet()
+    wallet.fault("syncing")
+    stack.sidecar(wallet_config())
+    stack.wait_for(
+        "it is said to be syncing",
+        lambda: stack.watcher.cause(WALLET) == "wallet_syncing",
+    )
+    stack.wait_state(WALLET, "down")
+    stack.wait_probes(WALLET, 10)
+    wallet.heal("syncing")
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == []
+    assert wallet.methods().count("load_wallet") == 1
+    assert stack.starts(wallet) == 1
+
+
+# --- encrypted wallets, by the environment alone
+
+WALLET_PASSWORD = "wallet-password-of-the-test"
+
+
+def by_environment(stack: Stack, wallet_password: str) -> None:
+    """A sidecar without a file, so with every default."""
+    stack.sidecar(
+        env={
+            "ELECTRON_CASH_USER": RPC_USER,
+            "ELECTRON_CASH_PASSWORD_FILE": "/run/secrets/electron_cash_password",
+            "ELECTRON_CASH_WALLET_PASSWORD": wallet_password,
+        }
+    )
+
+
+def test_encrypted_wallet_is_loaded_with_its_password(stack: Stack) -> None:
+    wallet = stack.wallet(env={"WALLET_PASSWORD": WALLET_PASSWORD})
+    by_environment(stack, WALLET_PASSWORD)
+    stack.wait_healthy(WALLET)
+    assert wallet.methods().count("load_wallet") == 1
+    assert wallet.wallets()
+    assert stack.asked() == []
+    assert WALLET_PASSWORD not in stack.watcher.log()
+
+
+def test_wrong_wallet_password_is_said_and_never_restarted(stack: Stack) -> None:
+    wallet = stack.wallet(env={"WALLET_PASSWORD": WALLET_PASSWORD})
+    by_environment(stack, "another-password-of-the-test")
+    told = stack.wait_for(
+        "the refusal is told",
+        lambda: [
+            r
+            for r in stack.watcher.records(WALLET)
+            if r.fields.get("result") == "failed"
+        ],
+    )[0]
+    assert "password" in told.message
+    stack.wait_probes(WALLET, 3)
+    assert not wallet.wallets()
+    assert stack.asked() == []
+    assert stack.starts(wallet) == 1
+    assert "another-password-of-the-test" not in stack.watcher.log()

@@ -1,0 +1,69 @@
+"""The daemon as PID 1, under an init, and under a wrapper that outlives it."""
+
+import signal
+
+import pytest
+
+from tests.engine.harness import (
+    DEADLINE_S,
+    WALLET,
+    Shape,
+    SidecarBox,
+    Stack,
+    WalletBox,
+    wallet_config,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+
+SHAPES: tuple[Shape, ...] = ("pid1", "init", "wrapper")
+
+
+def healthy(stack: Stack, shape: Shape) -> tuple[WalletBox, SidecarBox]:
+    wallet = stack.wallet(shape=shape)
+    watcher = stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+    return wallet, watcher
+
+
+def wait_recovered(stack: Stack, action: str) -> None:
+    stack.wait_for(
+        f"the {action} is found to have helped",
+        lambda: (action, "recovered") in stack.watcher.outcomes(WALLET),
+        2 * DEADLINE_S,
+    )
+    stack.wait_healthy(WALLET)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_dead_daemon_comes_back_with_its_wallet(stack: Stack, shape: Shape):
+    wallet, watcher = healthy(stack, shape)
+    before = wallet.started_at
+
+    wallet.fault("die")
+
+    # A wrapper stays when the daemon dies; elsewhere the container ends with it.
+    action, cause = (
+        ("restart", "refused") if shape == "wrapper" else ("start", "not_running")
+    )
+    wait_recovered(stack, action)
+    assert wallet.wallets()
+    assert wallet.started_at != before
+    assert stack.asked() == [f"{action} {WALLET}"]
+    assert watcher.decisions(WALLET, action)[0].fields["cause"] == cause
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_frozen_daemon_is_restarted_and_has_its_wallet_again(
+    stack: Stack, shape: Shape
+):
+    wallet, watcher = healthy(stack, shape)
+
+    wallet.signal_daemon(signal.SIGSTOP)
+
+    wait_recovered(stack, "restart")
+    assert wallet.wallets()
+    assert stack.asked() == [f"restart {WALLET}"]
+    (decided,) = watcher.decisions(WALLET, "restart")
+    assert decided.fields["cause"] == "hung"
+    assert "stopped (state T)" in decided.message

@@ -1,0 +1,58 @@
+"""What is shown is complete, ready for JSON, and without secrets."""
+
+import json
+from pathlib import Path
+
+from sidecar.config.load import load
+from sidecar.config.show import schema, show
+from tests.unit.config_files import SECRETS, load_text, whole
+
+
+def test_no_secret_is_shown(tmp_path: Path) -> None:
+    text = whole(tmp_path).replace(
+        'url: "http://bitcoincash-service:8080/health"',
+        'url: "http://bitcoincash-service:8080/health?token=t0ken&page=2", '
+        "headers: {Authorization: Bearer zzz, Accept: text/plain}",
+    )
+    settings = load_text(text, tmp_path, {"SIDECAR_API_TOKEN": "api-t0ken"})
+    said = json.dumps(show(settings))
+    secrets = [*SECRETS.values(), "t0ken", "zzz", "tgram://bot-key/42", "9f3c"]
+    assert not any(secret in said for secret in secrets)
+    assert "token=***&page=2" in said
+    assert "text/plain" in said
+    assert {"api-t0ken", "t0ken", "Bearer zzz"} <= set(settings.secrets)
+
+
+def test_the_settings_in_force_and_their_sources(tmp_path: Path) -> None:
+    text = "{stack: mine, targets: {a: {probe: {type: docker}, interval: 20s}}}"
+    shown = show(load_text(text, tmp_path, {"SIDECAR_MODE": "observe"}))
+    assert shown["mode"] == "observe"
+    targets = shown["targets"]
+    assert isinstance(targets, dict)
+    assert targets["a"]["interval"] == "20s"
+    assert targets["a"]["restart"]["window"] == "15m"
+    assert targets["a"]["probe"][0]["type"] == "docker"
+    sources = shown["sources"]
+    assert isinstance(sources, dict)
+    assert sources["mode"] == "environment SIDECAR_MODE"
+    assert sources["targets.a.interval"] == f"file {tmp_path / 'sidecar.yaml'}"
+    assert "targets.a.restart.window" not in sources
+
+
+def test_secrets_of_the_environment_are_masked_too() -> None:
+    environ = {"ELECTRON_CASH_USER": "u", "ELECTRON_CASH_PASSWORD": "hunter2"}
+    shown = show(load(environ, None))
+    assert "hunter2" not in json.dumps(shown)
+    sources = shown["sources"]
+    assert isinstance(sources, dict)
+    path = "targets.electron-cash.probe.password"
+    assert sources[path] == "environment ELECTRON_CASH_PASSWORD"
+
+
+def test_the_schema_is_one_and_names_every_section() -> None:
+    found = schema()
+    assert str(found["$schema"]).endswith("2020-12/schema")
+    definitions = found["$defs"]
+    assert isinstance(definitions, dict)
+    assert {"TargetSection", "HttpSection", "RestartSection"} <= set(definitions)
+    json.dumps(found)

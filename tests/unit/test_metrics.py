@@ -1,0 +1,345 @@
+"""What a scrape shows of a story that really happened to the rules."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.samples import Sample
+
+from sidecar.core.outcome import Cause, WalletFacts, success
+from sidecar.core.ports import PlannedTime
+from sidecar.core.target import ElectronCashProbe
+from sidecar.telemetry.catalogue import CATALOGUE, Kind, document
+from sidecar.telemetry.metrics import Metrics
+from tests.unit.told import ToldWorld
+from tests.unit.world import SERVICE, WALLET
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PROMISED = {
+    "sidecar_build_info",
+    "sidecar_target_up",
+    "sidecar_target_state",
+    "sidecar_target_consecutive_failures",
+    "sidecar_probes_total",
+    "sidecar_probe_duration_seconds",
+    "sidecar_restarts_total",
+    "sidecar_recovery_seconds",
+    "sidecar_detection_seconds",
+    "sidecar_decisions_total",
+    "sidecar_restart_budget_remaining",
+    "sidecar_incidents_open",
+    "sidecar_incidents_total",
+    "sidecar_engine_up",
+    "sidecar_engine_requests_total",
+    "sidecar_engine_request_duration_seconds",
+    "sidecar_event_stream_connected",
+    "sidecar_loop_lag_seconds",
+    "sidecar_planned_restart_timestamp_seconds",
+    "sidecar_wallet_connected",
+    "sidecar_wallet_loaded",
+    "sidecar_wallet_height",
+    "sidecar_wallet_server_height",
+    "sidecar_wallet_balance_bch",
+    "sidecar_config_last_load_success_timestamp_seconds",
+}
+
+
+class Scraped:
+    """A world with metrics, and a look at one sample of a scrape."""
+
+    def __init__(self, *, planned: tuple[PlannedTime, ...] = ()) -> None:
+        self.metrics = Metrics(CollectorRegistry(), "1.2.3", lambda: planned)
+        self.world = ToldWorld(tellers=(self.metrics,))
+
+    async def samples(self) -> list[Sample]:
+        body, content_type = await self.metrics.text("text/plain")
+        assert content_type.startswith("text/plain")
+        return list(_samples(body.decode()))
+
+    async def value(self, name: str, **labels: str) -> float | None:
+        found = [
+            s.value
+            for s in await self.samples()
+            if s.name == name and labels.items() <= s.labels.items()
+        ]
+        assert len(found) <= 1, f"{name} {labels} is ambiguous"
+        return found[0] if found else None
+
+
+def _samples(text: str) -> Iterator[Sample]:
+    for family in parse_text(text):
+        yield from family.samples
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    assert page.read_text() == document(), (
+        "run: python -m sidecar.telemetry.catalogue > docs/metrics.md"
+    )
+
+
+def test_every_promised_name_is_in_the_catalogue() -> None:
+    assert {spec.name for spec in CATALOGUE} >= PROMISED
+
+
+async def test_every_metric_of_the_catalogue_is_scraped() -> None:
+    scraped = Scraped()
+    scraped.metrics.engine_request("inspect", "ok", 0.01)
+    body, _ = await scraped.metrics.text("text/plain")
+    families = {family.name: family for family in parse_text(body.decode())}
+    for spec in CATALOGUE:
+        family = families[spec.name.removesuffix("_total")]
+        assert (family.type, family.documentation) == (spec.kind, spec.help)
+        labels = {label for s in family.samples for label in s.labels} - {"le"}
+        assert labels <= set(spec.labels)
+
+
+async def test_a_target_starts_at_zero() -> None:
+    scraped = Scraped()
+    for labels in (
+        {"trigger": "failure", "outcome": "recovered"},
+        {"trigger": "planned", "outcome": "not_recovered"},
+    ):
+        assert (
+            await scraped.value(
+                "sidecar_restarts_total", target="electron-cash", **labels
+            )
+            == 0
+        )
+    probes = {
+        (s.labels["outcome"], s.labels["cause"])
+        for s in await scraped.samples()
+        if s.name == "sidecar_probes_total" and s.labels["target"] == SERVICE.name
+    }
+    assert {("success", ""), ("failure", "refused"), ("unknown", "suspended")} <= probes
+    assert ("failure", "wallet_not_loaded") not in probes
+    assert await scraped.value("sidecar_incidents_open", severity="P1") == 0
+    assert (
+        await scraped.value("sidecar_recovery_seconds_count", target=WALLET.name) == 0
+    )
+
+
+async def test_an_outage_and_its_recovery_are_counted() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    assert await scraped.value("sidecar_target_up", target="electron-cash") == 1
+    world.fails("electron-cash", Cause.REFUSED)
+    down = {
+        s.labels["state"]: s.value
+        for s in await scraped.samples()
+        if s.name == "sidecar_target_state" and s.labels["target"] == "electron-cash"
+    }
+    assert down.pop("recovering") == 1
+    assert set(down.values()) == {0}
+    assert await scraped.value("sidecar_target_up", target="electron-cash") == 0
+    assert (
+        await scraped.value(
+            "sidecar_target_consecutive_failures", target="electron-cash"
+        )
+        == 3
+    )
+    assert (
+        await scraped.value("sidecar_restart_budget_remaining", target="electron-cash")
+        == 2
+    )
+    assert await scraped.value("sidecar_incidents_open", severity="P1") == 1
+    assert (
+        await scraped.value(
+            "sidecar_decisions_total",
+            target="electron-cash",
+            action="restart",
+            guard="none",
+        )
+        == 1
+    )
+    assert (
+        await scraped.value("sidecar_detection_seconds_count", target="electron-cash")
+        == 1
+    )
+    seen_s = await scraped.value(
+        "sidecar_detection_seconds_sum", target="electron-cash"
+    )
+    assert seen_s == pytest.approx(4.03)
+
+    world.acted("electron-cash")
+    world.works("electron-cash", times=3)
+    assert (
+        await scraped.value(
+            "sidecar_restarts_total",
+            target="electron-cash",
+            trigger="failure",
+            outcome="recovered",
+        )
+        == 1
+    )
+    assert (
+        await scraped.value("sidecar_recovery_seconds_count", target="electron-cash")
+        == 1
+    )
+    assert await scraped.value("sidecar_incidents_open", severity="P1") == 0
+    assert (
+        await scraped.value(
+            "sidecar_incidents_total", target="electron-cash", cause="refused"
+        )
+        == 1
+    )
+    assert (
+        await scraped.value(
+            "sidecar_probes_total", target="electron-cash", cause="refused"
+        )
+        == 3
+    )
+    assert (
+        await scraped.value(
+            "sidecar_probe_duration_seconds_bucket",
+            target="bitcoincash-service",
+            le="0.01",
+        )
+    ) is not None
+
+
+async def test_detection_is_counted_once_in_an_outage() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    for _ in range(2):
+        world.fails("electron-cash", Cause.REFUSED)
+        world.acted("electron-cash")
+        world.relist()
+        world.fails("electron-cash", Cause.REFUSED)
+        world.wait(130)
+        world.relist()
+        world.wait(60)
+    restarts = [a for a in world.acts() if a[0] == "electron-cash"]
+    assert len(restarts) >= 2
+    assert (
+        await scraped.value("sidecar_detection_seconds_count", target="electron-cash")
+        == 1
+    )
+
+
+async def test_series_leave_with_their_target() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    world.targets = (WALLET,)
+    world.relist()
+    left = {s.labels.get("target") for s in await scraped.samples()} - {None}
+    assert left == {"electron-cash"}
+
+
+async def test_a_target_that_appears_later_starts_at_zero_too() -> None:
+    scraped = Scraped()
+    late = replace(SERVICE, name="late", depends_on=())
+    scraped.world.targets = (WALLET, SERVICE, late)
+    scraped.world.relist()
+    assert (
+        await scraped.value("sidecar_probes_total", target="late", outcome="success")
+        == 0
+    )
+
+
+async def test_openmetrics_carries_the_incident_as_exemplar() -> None:
+    scraped = Scraped()
+    scraped.world.works("electron-cash", "bitcoincash-service")
+    scraped.world.fails("electron-cash", Cause.REFUSED)
+    body, content_type = await scraped.metrics.text(OPENMETRICS)
+    assert content_type.startswith("application/openmetrics-text")
+    exemplars = {
+        s.name: s.exemplar.labels["incident_id"]
+        for family in parse_openmetrics(body.decode())  # type: ignore[no-untyped-call]
+        for s in family.samples
+        if s.exemplar
+    }
+    incident = scraped.world.instance("electron-cash").incident
+    assert exemplars["sidecar_incidents_total"] == incident
+    assert exemplars["sidecar_detection_seconds_bucket"] == incident
+
+
+async def test_a_wallet_is_shown_but_not_what_is_in_it() -> None:
+    facts = WalletFacts(
+        connected=True,
+        loaded=True,
+        height=117,
+        server_height=118,
+        balance={"confirmed": Decimal("1.5")},
+    )
+    scraped = Scraped()
+    world = scraped.world
+    world.probe("electron-cash", success(wallet=facts))
+    told = {
+        s.name: s.value
+        for s in await scraped.samples()
+        if s.name.startswith("sidecar_wallet")
+    }
+    assert told == {
+        "sidecar_wallet_connected": 1,
+        "sidecar_wallet_loaded": 1,
+        "sidecar_wallet_height": 117,
+        "sidecar_wallet_server_height": 118,
+    }
+    open_book = replace(
+        WALLET, probes=(ElectronCashProbe("http://x:7777/", expose_balance=True),)
+    )
+    world.targets = (open_book, SERVICE)
+    world.relist()
+    assert await scraped.value("sidecar_wallet_balance_bch", part="confirmed") == 1.5
+
+
+async def test_the_next_planned_restart_is_the_first_not_skipped() -> None:
+    planned = tuple(
+        PlannedTime("electron-cash", at, "0 3 * * *", "UTC", skipped)
+        for at, skipped in ((100.0, True), (200.0, False), (300.0, False))
+    )
+    scraped = Scraped(planned=planned)
+    assert (
+        await scraped.value(
+            "sidecar_planned_restart_timestamp_seconds", target="electron-cash"
+        )
+        == 200
+    )
+
+
+async def test_our_own_parts_are_shown() -> None:
+    scraped = Scraped()
+    metrics = scraped.metrics
+    metrics.config_loaded(1234.0)
+    metrics.event_stream(connected=True)
+    metrics.loop_lag(0.5)
+    metrics.loop_lag(0.1)
+    metrics.engine_request("restart", "timeout", 2.0)
+    assert await scraped.value("sidecar_build_info", version="1.2.3") == 1
+    assert await scraped.value("sidecar_engine_up") == 1
+    assert await scraped.value("sidecar_event_stream_connected") == 1
+    assert await scraped.value("sidecar_loop_lag_seconds") == 0.5
+    assert (
+        await scraped.value("sidecar_config_last_load_success_timestamp_seconds")
+        == 1234
+    )
+    assert (
+        await scraped.value(
+            "sidecar_engine_requests_total", operation="restart", outcome="timeout"
+        )
+        == 1
+    )
+    assert (
+        await scraped.value(
+            "sidecar_engine_request_duration_seconds_sum", operation="restart"
+        )
+        == 2
+    )
+    assert await scraped.value("process_resident_memory_bytes") is not None
+
+
+def test_only_histograms_have_buckets() -> None:
+    for spec in CATALOGUE:
+        assert bool(spec.buckets) is (spec.kind is Kind.HISTOGRAM)
+        assert list(spec.buckets) == sorted(spec.buckets)

@@ -1,0 +1,140 @@
+"""Graph, roster, ids and lanes: the small pure parts."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core import budget, topology
+from sidecar.core.container import Status
+from sidecar.core.incident import new_id
+from sidecar.core.moment import Moment
+from sidecar.core.roster import assign
+from sidecar.core.target import InstanceId, RestartSettings, Target
+from tests.unit.world import container
+
+NEEDS = {
+    "shop": ("payments", "rates"),
+    "payments": ("wallet",),
+    "wallet": (),
+    "rates": (),
+}
+
+
+def test_upstreams_come_roots_first() -> None:
+    assert topology.upstreams(NEEDS, "shop") == ("wallet", "payments", "rates")
+
+
+def test_dependents_come_in_the_order_to_restart() -> None:
+    targets = [Target(name, depends_on=needs) for name, needs in NEEDS.items()]
+    assert topology.work_out(targets).dependents["wallet"] == ("payments", "shop")
+
+
+@pytest.mark.parametrize(
+    ("needs", "found"),
+    [
+        ({"a": ("a",)}, ("a", "a")),
+        ({"a": ("b",), "b": ("c",), "c": ("b",)}, ("b", "c", "b")),
+        (NEEDS, ()),
+    ],
+)
+def test_a_circle_is_found(needs: topology.Needs, found: tuple[str, ...]) -> None:
+    assert topology.cycle(needs) == found
+
+
+def test_unknown_names_are_found() -> None:
+    assert topology.unknown_names({"a": ("b",)}) == (("a", "b"),)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdef"),
+        st.lists(st.sampled_from("abcdef"), max_size=3).map(tuple),
+    )
+)
+def test_the_order_is_worked_out_even_with_circles(
+    needs: dict[str, tuple[str, ...]],
+) -> None:
+    assert set(topology.order(needs)) >= set(needs)
+    for name in needs:
+        assert name not in topology.upstreams(needs, name)
+
+
+WALLET = Target("wallet", service="electron-cash")
+
+
+def test_containers_find_their_target_by_service() -> None:
+    one = container("electron-cash")
+    other = container("postgres")
+    assert assign([WALLET], [one, other]) == ((InstanceId("wallet", 1), one),)
+
+
+def test_containers_find_their_target_by_name() -> None:
+    named = container("electron-cash", name="the-wallet")
+    by_name = Target("wallet", container="the-wallet")
+    assert assign([by_name], [named]) == ((InstanceId("wallet", 1), named),)
+
+
+def test_a_service_may_be_given_by_the_containers_name() -> None:
+    named = container("", name="the-wallet")
+    assert assign([Target("w", service="the-wallet")], [named]) == (
+        (InstanceId("w", 1), named),
+    )
+
+
+def test_one_off_containers_are_nobodys() -> None:
+    left = container("electron-cash", labels={"com.docker.compose.oneoff": "True"})
+    assert assign([WALLET], [left]) == ()
+
+
+def test_while_compose_recreates_the_running_one_counts() -> None:
+    old = container("electron-cash", id="old", started_at=5.0)
+    new = container("electron-cash", id="new", status=Status.CREATED, started_at=0.0)
+    for pair in ([old, new], [new, old]):
+        ((_, chosen),) = assign([WALLET], pair)
+        assert chosen.id == "old"
+
+
+def test_ids_sort_by_time_and_differ() -> None:
+    ids = [new_id("a", Moment(t, 1_700_000_000.0 + t)) for t in range(50)]
+    assert ids == sorted(ids)
+    assert len({*ids, new_id("b", Moment(0.0, 1_700_000_000.0))}) == 51
+    assert {len(i) for i in ids} == {26}
+
+
+WHO = InstanceId("wallet", 1)
+
+
+@given(st.integers(2, 12))
+def test_backoff_grows_to_its_limit(tries: int) -> None:
+    settings = RestartSettings(budget=99, window_s=1e9, backoff_max_s=60.0)
+    lane = budget.Lane()
+    waits = []
+    for n in range(tries):
+        lane = budget.failed(budget.spend(lane, float(n)), settings, WHO, float(n))
+        waits.append(lane.not_before - n)
+    assert all(b >= a or b >= 60.0 for a, b in itertools.pairwise(waits))
+    assert 10.0 <= waits[0] <= 12.0
+    assert max(waits) <= 60.0 * 1.2
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "lane_name"),
+    [(500.0, budget.LaneName.FAST), (400.0, budget.LaneName.SLOW)],
+)
+def test_the_window_slides(apart_s: float, lane_name: budget.LaneName) -> None:
+    settings = RestartSettings()
+    lane = budget.Lane()
+    for n in range(5):
+        now = n * apart_s
+        lane = budget.failed(budget.spend(lane, now), settings, WHO, now + 1)
+    assert lane.name is lane_name
+
+
+def test_a_refund_takes_back_the_last_try() -> None:
+    lane = budget.spend(budget.Lane(), 5.0)
+    assert budget.refund(lane) == budget.Lane()
+    slow = replace(lane, name=budget.LaneName.SLOW, slow_tries=1)
+    assert budget.refund(slow).slow_tries == 0

@@ -1,0 +1,261 @@
+"""The JSON that the API shows, from states that the rules produced."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from sidecar.core.event import PauseAsked
+from sidecar.core.moment import rfc3339
+from sidecar.core.outcome import Cause, Warn, success
+from sidecar.core.ports import Component, PlannedTime
+from sidecar.core.target import InstanceId
+from sidecar.web import views
+from tests.unit.world import EPOCH, World, container
+
+PLANNED = (
+    PlannedTime("electron-cash", EPOCH + 100, "0 3 * * *", "Asia/Seoul", True),
+    PlannedTime("electron-cash", EPOCH + 200, "0 3 * * *", "Asia/Seoul", False),
+)
+
+
+def status(world: World) -> dict[str, object]:
+    shown = views.status(
+        world.state,
+        world.now,
+        version="0.1.0",
+        stack="oratio",
+        ready=True,
+        planned=PLANNED,
+    )
+    decoded: dict[str, object] = msgspec.json.decode(msgspec.json.encode(shown))
+    return decoded
+
+
+def target(world: World, name: str) -> dict[str, object]:
+    found = status(world)["targets"]
+    assert isinstance(found, list)
+    (view,) = (t for t in found if t["name"] == name)
+    assert isinstance(view, dict)
+    return view
+
+
+def healthy() -> World:
+    world = World()
+    world.works("electron-cash", "bitcoincash-service")
+    return world
+
+
+def scaled() -> World:
+    """Two replicas of the service."""
+    world = World()
+    world.containers[InstanceId("bitcoincash-service", 2)] = container(
+        "bitcoincash-service", 2
+    )
+    world.relist()
+    world.works("electron-cash", "bitcoincash-service-1", "bitcoincash-service-2")
+    return world
+
+
+def test_the_status_has_the_promised_keys() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    shown = status(world)
+    assert {"version", "mode", "stack", "ready", "targets", "incidents"} <= set(shown)
+    assert (shown["version"], shown["mode"], shown["stack"]) == (
+        "0.1.0",
+        "act",
+        "oratio",
+    )
+    view = target(world, "electron-cash")
+    assert {
+        "name",
+        "state",
+        "cause",
+        "reason",
+        "since",
+        "container",
+        "consecutive_failures",
+        "warnings",
+        "held_by",
+        "lane",
+        "restarts",
+        "last_probe",
+        "last_decision",
+        "next_planned_restart",
+        "incident",
+    } <= set(view)
+
+
+def test_a_target_being_restarted() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    view = target(world, "electron-cash")
+    assert view["state"] == "recovering"
+    assert view["cause"] == "refused"
+    assert view["consecutive_failures"] == 3
+    assert view["lane"] == "fast"
+    assert view["restarts"] == {"in_window": 1, "budget": 3, "total": 0}
+    probe = view["last_probe"]
+    assert isinstance(probe, dict)
+    assert probe["outcome"] == "failure"
+    assert probe["seconds"] == pytest.approx(0.01)
+    decision = view["last_decision"]
+    assert isinstance(decision, dict)
+    assert decision["action"] == "restart"
+    assert decision["reason"]
+    held = view["container"]
+    assert isinstance(held, dict)
+    assert held["id"] == "electron-cash-1-id"
+    incident = views.status(
+        world.state, world.now, version="", stack="", ready=True, planned=()
+    )["incidents"]
+    assert isinstance(incident, list)
+    assert incident[0]["id"] == view["incident"]
+    assert incident[0]["state"] == "open"
+    assert incident[0]["resolved_at"] is None
+
+
+def test_a_dependent_says_what_it_waits_for() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    assert target(world, "bitcoincash-service")["held_by"] == "electron-cash"
+    assert target(world, "electron-cash")["held_by"] is None
+
+
+def test_a_dependent_that_works_waits_for_nothing() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    assert target(world, "bitcoincash-service")["held_by"] is None
+
+
+def test_the_newest_incident_comes_first() -> None:
+    world = healthy()
+    for cause in (Cause.REFUSED, Cause.RESET):
+        world.fails("electron-cash", cause)
+        world.acted("electron-cash")
+        world.works("electron-cash", times=3)
+        world.wait(30)
+    incidents = status(world)["incidents"]
+    assert isinstance(incidents, list)
+    assert [i["cause"] for i in incidents] == ["reset", "refused"]
+    assert {i["state"] for i in incidents} == {"resolved"}
+
+
+def test_warnings_and_the_planned_restart_are_shown() -> None:
+    world = healthy()
+    world.probe("electron-cash", success(warnings=(Warn.SLOW,), reason="slow"))
+    view = target(world, "electron-cash")
+    assert (view["state"], view["warnings"]) == ("degraded", ["slow"])
+    assert view["next_planned_restart"] == rfc3339(EPOCH + 200)
+    assert target(world, "bitcoincash-service")["next_planned_restart"] is None
+
+
+def test_a_pause_is_shown_until_it_ends() -> None:
+    world = healthy()
+    world.send(PauseAsked(world.now, ("electron-cash",), world.now.wall + 60))
+    view = target(world, "electron-cash")
+    assert (view["paused"], view["paused_until"]) == (
+        True,
+        rfc3339(world.now.wall + 60),
+    )
+    world.send(PauseAsked(world.now, ("electron-cash",), None))
+    view = target(world, "electron-cash")
+    assert (view["paused"], view["paused_until"]) == (True, None)
+    view = target(world, "bitcoincash-service")
+    assert (view["paused"], view["paused_until"]) == (False, None)
+
+
+def test_a_target_without_a_container_is_shown() -> None:
+    world = World()
+    del world.containers[InstanceId("electron-cash", 1)]
+    world.relist()
+    view = target(world, "electron-cash")
+    assert (view["state"], view["container"]) == ("missing", None)
+
+
+def test_a_container_that_never_started_has_no_start() -> None:
+    world = World()
+    who = InstanceId("electron-cash", 1)
+    world.containers[who] = replace(world.containers[who], started_at=0.0)
+    world.relist()
+    held = target(world, "electron-cash")["container"]
+    assert isinstance(held, dict)
+    assert held["started_at"] is None
+
+
+def test_health_of_all() -> None:
+    world = healthy()
+    assert views.health_of_all(world.state)[0]
+    world.fails("bitcoincash-service", Cause.HTTP_5XX, times=1)
+    well, view = views.health_of_all(world.state)
+    assert not well
+    found = view["targets"]
+    assert isinstance(found, list)
+    assert [(t["name"], t["state"]) for t in found] == [
+        ("electron-cash", "healthy"),
+        ("bitcoincash-service", "failing"),
+    ]
+
+
+def test_health_of_one() -> None:
+    world = healthy()
+    assert views.health_of(world.state, "nobody") is None
+    world.fails("electron-cash", Cause.REFUSED)
+    well, view = views.health_of(world.state, "electron-cash") or (True, {})
+    assert not well
+    assert set(view) == {"name", "state", "cause", "reason"}
+    assert (view["name"], view["cause"]) == ("electron-cash", "refused")
+
+
+def test_a_target_works_while_one_of_its_replicas_does() -> None:
+    world = scaled()
+    world.fails("bitcoincash-service-2", Cause.HTTP_5XX)
+    well, view = views.health_of(world.state, "bitcoincash-service") or (False, {})
+    assert well
+    assert (view["name"], view["state"]) == ("bitcoincash-service", "degraded")
+    assert "bitcoincash-service-2" in str(view["reason"])
+    world.fails("bitcoincash-service-1", Cause.HTTP_5XX)
+    well, view = views.health_of(world.state, "bitcoincash-service") or (True, {})
+    assert not well
+
+
+def test_a_replica_is_known_by_number_and_by_name() -> None:
+    world = scaled()
+    world.fails("bitcoincash-service-2", Cause.HTTP_5XX, times=1)
+    for replica, expected in (
+        ("1", True),
+        ("2", False),
+        ("bitcoincash-service-2", False),
+    ):
+        found = views.health_of_replica(world.state, "bitcoincash-service", replica)
+        assert found is not None
+        assert found[0] is expected
+    assert views.health_of_replica(world.state, "bitcoincash-service", "3") is None
+    assert views.health_of_replica(world.state, "nobody", "1") is None
+    assert views.health_of(world.state, "bitcoincash-service-2") is not None
+
+
+def test_components_are_well_when_all_are() -> None:
+    good = Component("loop", True, "", EPOCH)
+    bad = Component("engine", False, "connection refused", EPOCH)
+    assert views.components([good])[0]
+    well, view = views.components([good, bad])
+    assert not well
+    assert view == {
+        "ok": False,
+        "components": [
+            {"name": "loop", "ok": True, "reason": "", "since": rfc3339(EPOCH)},
+            {
+                "name": "engine",
+                "ok": False,
+                "reason": "connection refused",
+                "since": rfc3339(EPOCH),
+            },
+        ],
+    }
+
+
+def test_times_are_rfc_3339_in_utc() -> None:
+    assert rfc3339(1_767_323_045.0) == "2026-01-02T03:04:05.000Z"
