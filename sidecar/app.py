@@ -36,6 +36,7 @@ from sidecar.probes.pace import Pacer
 from sidecar.probes.prober import AllProbes
 from sidecar.records.feed import RecentFeed
 from sidecar.records.memory import MemoryStore
+from sidecar.records.probes import RecentProbes
 from sidecar.remedies.executor import Executor
 from sidecar.schedule.planner import Planner
 from sidecar.telemetry.log import LogFormat, configure
@@ -87,14 +88,20 @@ class App:
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = AllProbes(engine, clock)
         self._pacer = Pacer(self._prober, self.post, clock, self._metrics.loop_lag)
+        probed = RecentProbes()
         self._executor = Executor(
-            engine, self._prober.wallet_control, self.post, clock, mask=mask
+            engine,
+            self._prober.wallet_control,
+            self.post,
+            clock,
+            mask=mask,
+            recent_probes=probed.of,
         )
         self._watchdog = Watchdog(
             mode=settings.mode,
             clock=clock,
             store=MemoryStore(),
-            tellers=(self._metrics, Narrator(), self._feed),
+            tellers=(self._metrics, Narrator(), self._feed, probed),
             probing=self._pacer,
             remedies=self._executor,
         )

@@ -8,7 +8,7 @@ from loguru import logger
 
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import Event, Tick
-from sidecar.core.ports import Clock, Probing, Remedies, Store, Teller
+from sidecar.core.ports import Clock, Overloaded, Probing, Remedies, Store, Teller
 from sidecar.core.state import State
 from sidecar.core.target import InstanceId, Mode
 from sidecar.core.turn import Turn, answer_to, pace_s, turn
@@ -55,7 +55,7 @@ class Watchdog:
         self._put(_Item(event, None))
 
     async def ask(self, event: Event) -> Decision | None:
-        """Queue an operator's wish and wait for what was decided on it."""
+        """Queue an operator's wish and wait for what was decided. Overloaded."""
         answer: asyncio.Future[Decision | None] = (
             asyncio.get_running_loop().create_future()
         )
@@ -68,7 +68,7 @@ class Watchdog:
         except asyncio.QueueFull:
             logger.error("the event queue is full; an event was dropped")
             if item.answer is not None:
-                item.answer.set_result(None)
+                item.answer.set_exception(Overloaded("the event queue is full"))
 
     async def run(self) -> None:
         """Turn until cancelled."""

@@ -228,8 +228,15 @@ class Feed(Protocol):
         """The last records, oldest first."""
 
 
+class Overloaded(Exception):
+    """The loop's queue is full; the wish was not taken."""
+
+
 Ask = Callable[[Event], Awaitable[Decision | None]]
-"""Put an operator's wish in the loop's queue and wait for what was decided on it."""
+"""Put an operator's wish in the loop's queue and wait for what was decided on it.
+
+Overloaded.
+"""
 
 Post = Callable[[Event], None]
 """Put an event in the loop's queue; from the loop's own thread only."""

@@ -92,8 +92,7 @@ def _note(instance: Instance, event: ContainerNotice) -> Instance:
 
 
 def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Instance:
-    killed = instance.kill_seen
-    if killed is not None and event.engine_time - killed < KILL_MEMORY_S:
+    if _signalled(instance, event, current=current):
         return replace(instance, stop=StopSeen.SEEN) if current else instance
     when = event.at.mono - max(0.0, event.at.wall - event.engine_time)
     if not current and _ours(instance, when):
@@ -108,6 +107,14 @@ def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Insta
         # It died by itself, whatever was assumed when it was found stopped.
         died = replace(died, stop=StopSeen.NONE, exited_mono=when)
     return replace(died, looping=died.looping or is_looping(died))
+
+
+def _signalled(instance: Instance, event: ContainerNotice, *, current: bool) -> bool:
+    """Is this death that of somebody else's signal, and not one to an earlier run?"""
+    killed, container = instance.kill_seen, instance.container
+    if killed is None or event.engine_time - killed >= KILL_MEMORY_S:
+        return False
+    return not current or container is None or killed >= container.started_at
 
 
 def is_looping(instance: Instance) -> bool:

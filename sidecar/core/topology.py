@@ -84,11 +84,11 @@ class Topology:
 
 
 def work_out(targets: Iterable[Target]) -> Topology:
-    """Everything needed of the graph of these targets."""
+    """Everything needed of the graph; a name that is no target needs nothing."""
     needs = needs_of(targets)
     above = {name: upstreams(needs, name) for name in needs}
     below: dict[str, tuple[str, ...]] = dict.fromkeys(needs, ())
     for name in order(needs):
-        for upstream in above[name]:
+        for upstream in above.get(name, ()):
             below[upstream] = (*below.get(upstream, ()), name)
     return Topology(above, below)

@@ -3,11 +3,11 @@
 import asyncio
 
 from sidecar.core.container import Container, NativeHealth
-from sidecar.core.outcome import Cause, Outcome, success, unknown
+from sidecar.core.outcome import Cause, Outcome, Verdict, success
 from sidecar.core.target import DockerProbe
 from sidecar.probes.text import last_line
 from sidecar.probes.tools import Tools
-from sidecar.probes.trouble import Trouble, trouble
+from sidecar.probes.trouble import trouble
 
 
 async def probe(settings: DockerProbe, container: Container, tools: Tools) -> Outcome:
@@ -23,6 +23,6 @@ async def probe(settings: DockerProbe, container: Container, tools: Tools) -> Ou
         case NativeHealth.NONE:
             raise trouble(Cause.MISCONFIGURED, "it has no HEALTHCHECK to go by")
         case NativeHealth.STARTING:
-            raise Trouble(
-                unknown(Cause.PROBER_FAILED, "its own health check is still starting")
-            )
+            # Not our fault and not the target's: there is no cause to name.
+            said = "its own health check is still starting"
+            return Outcome(Verdict.UNKNOWN, reason=said)

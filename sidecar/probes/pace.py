@@ -1,7 +1,10 @@
 """When each instance is asked next.
 
 A timer per instance and a task per probe in flight; between probes nothing
-runs. An interval counts from the end of a probe to the start of the next.
+runs. An interval counts from the end of a probe to the start of the next. Where
+there are many it may be up to a tenth shorter, so that each returns to a place
+of its own in the interval: probes that fell together once would else do so for
+ever, and wait for each other.
 """
 
 import asyncio
@@ -16,6 +19,10 @@ from sidecar.probes.combined import probe_all
 
 SPREAD_S = 0.01
 OVERDUE_S = 5.0
+EARLIER = 0.1
+"""The part of an interval by which a probe may come sooner to keep its place."""
+GOLDEN = 0.6180339887498949
+"""Multiples of it, without their whole part, lie evenly however many there are."""
 
 
 @dataclass(slots=True)
@@ -26,6 +33,8 @@ class _Turn:
     container: Container
     every_s: float
     due: float
+    place: float
+    """Where in its interval it is asked, from 0 to 1."""
     ended: float | None = None
     timer: asyncio.TimerHandle | None = None
     flight: asyncio.Task[None] | None = None
@@ -53,6 +62,7 @@ class Pacer:
         self._on_lag = on_lag
         self._turns: dict[InstanceId, _Turn] = {}
         self._fresh = 0
+        self._made = 0
 
     def pace(
         self, instance: InstanceId, target: Target, container: Container, every_s: float
@@ -67,7 +77,7 @@ class Pacer:
             return
         turn = self._turns.get(instance)
         if turn is None:
-            turn = _Turn(target, container, every_s, self._first_due(every_s))
+            turn = self._made_new(target, container, every_s)
             self._turns[instance] = turn
         turn.target, turn.container, turn.every_s = target, container, every_s
         self._schedule(instance, turn)
@@ -95,6 +105,11 @@ class Pacer:
             self.forget(instance)
         await asyncio.gather(*flights, return_exceptions=True)
 
+    def _made_new(self, target: Target, container: Container, every_s: float) -> _Turn:
+        self._made += 1
+        place = self._made * GOLDEN % 1.0
+        return _Turn(target, container, every_s, self._first_due(every_s), place)
+
     def _first_due(self, every_s: float) -> float:
         self._fresh += 1
         return self._clock.now().mono + (self._fresh - 1) * SPREAD_S % every_s
@@ -102,7 +117,7 @@ class Pacer:
     def _schedule(self, instance: InstanceId, turn: _Turn) -> None:
         if turn.flight is not None:
             return
-        due = turn.due if turn.ended is None else turn.ended + turn.every_s
+        due = turn.due if turn.ended is None else self._next_due(turn, turn.ended)
         if turn.timer is not None:
             if due == turn.due:
                 return
@@ -110,6 +125,13 @@ class Pacer:
         turn.due = due
         wait = max(0.0, due - self._clock.now().mono)
         turn.timer = asyncio.get_running_loop().call_later(wait, self._begin, instance)
+
+    def _next_due(self, turn: _Turn, ended: float) -> float:
+        """An interval after ``ended``, or somewhat sooner: towards its place."""
+        due = ended + turn.every_s
+        past_place = (due - turn.place * turn.every_s) % turn.every_s
+        crowd_s = (len(self._turns) - 1) * SPREAD_S
+        return due - min(past_place, crowd_s, turn.every_s * EARLIER)
 
     def _begin(self, instance: InstanceId) -> None:
         turn = self._turns[instance]

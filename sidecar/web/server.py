@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from loguru import logger
 
+from sidecar.core.ports import Overloaded
 from sidecar.web.answer import Refusal, refused
 from sidecar.web.control import ControlPages
 from sidecar.web.desk import Desk
@@ -76,6 +77,8 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
         told = refused(no.status, no.reason)
         told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
         return told
+    except Overloaded as no:
+        return refused(503, f"{no}: nothing was changed; try again")
     except TimeoutError:
         return refused(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
     except ConnectionError:  # the client left; there is nobody to tell

@@ -1,0 +1,29 @@
+"""The last answers kept for the evidence."""
+
+from sidecar.core.event import ContainersListed
+from sidecar.core.outcome import Cause
+from sidecar.core.target import InstanceId
+from sidecar.records.probes import KEPT, RecentProbes
+from tests.unit.told import ToldWorld
+from tests.unit.world import SERVICE
+
+ROOT = InstanceId("electron-cash", 1)
+
+
+def test_the_last_probes_are_kept_oldest_first() -> None:
+    kept = RecentProbes()
+    world = ToldWorld(tellers=(kept,))
+    world.works("electron-cash", times=KEPT + 5)
+    world.fails("electron-cash", Cause.REFUSED, 1)
+    lines = kept.of(ROOT)
+    assert len(lines) == KEPT
+    assert lines[0].split()[1] == "success"
+    assert lines[-1].endswith("failure refused 0.010 s it is refused")
+
+
+def test_a_target_that_left_is_forgotten() -> None:
+    kept = RecentProbes()
+    world = ToldWorld(tellers=(kept,))
+    world.works("electron-cash", "bitcoincash-service")
+    world.send(ContainersListed(world.now, (SERVICE,), ()))
+    assert kept.of(ROOT) == ()
