@@ -160,7 +160,14 @@ def _tell_state(what: StateChanged) -> None:
         level = "DEBUG"
     logger.bind(
         target=what.name, incident=what.incident, cause=what.cause, state=what.new
-    ).log(level, "{} (was {}){}", what.new, what.old, _because(what.reason))
+    ).log(level, "{}{}", _from_to(what), _because(what.reason))
+
+
+def _from_to(what: StateChanged) -> str:
+    """Only the cause may have changed."""
+    return (
+        f"still {what.new}" if what.new == what.old else f"{what.new} (was {what.old})"
+    )
 
 
 def _tell_ended(what: RemedyEnded) -> None:
