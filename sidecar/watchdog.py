@@ -98,13 +98,19 @@ class Watchdog:
         before, self.state = self.state, done.state
         self._store.append(event, done.transitions, done.decisions, done.state)
         for teller in self._tellers:
-            teller.tell(event, done.transitions, done.decisions, done.state)
+            self._tell(teller, event, done)
         for decision in done.decisions:
             self._carry_out(decision)
         for gone in before.instances.keys() - done.state.instances.keys():
             self._probing.forget(gone)
         for who in done.touched:
             self._pace(who)
+
+    def _tell(self, teller: Teller, event: Event, done: Turn) -> None:
+        try:
+            teller.tell(event, done.transitions, done.decisions, done.state)
+        except Exception:  # noqa: BLE001  what is not told must be done all the same
+            logger.exception("a turn could not be told: {}", type(event))
 
     def _carry_out(self, decision: Decision) -> None:
         instance = self.state.instances[decision.instance]

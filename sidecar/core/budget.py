@@ -13,7 +13,10 @@ from sidecar.core.target import InstanceId, RestartSettings
 STORM_LIMIT = 10
 STORM_WINDOW_S = 3600.0
 JITTER = 0.2
-HOPELESS_TRIES = 4
+HOPELESS_OUTAGES = 4
+LONGEST_FAST_LANE = 4
+"""Tries that end the fast lane however far apart they were."""
+UNSENT_MAX_S = 60.0
 KEPT_TRIES = 100
 
 
@@ -30,13 +33,14 @@ class Lane:
     """The tries since the target was last seen healthy.
 
     ``spent`` holds the times of the fast lane's tries; ``not_before`` is when
-    the next try may begin.
+    the next try may begin. ``unsent``: so many in a row could not be sent.
     """
 
     name: LaneName = LaneName.FAST
     spent: tuple[float, ...] = ()
     slow_tries: int = 0
     not_before: float = 0.0
+    unsent: int = 0
 
     @property
     def tries(self) -> int:
@@ -56,23 +60,33 @@ def spend(lane: Lane, now: float) -> Lane:
     return replace(lane, slow_tries=lane.slow_tries + 1)
 
 
-def refund(lane: Lane) -> Lane:
-    """Take back a try that was never sent."""
+def unsent(lane: Lane, now: float) -> Lane:
+    """Take back a try that was never sent; the next is 1 s later, doubling to 60."""
+    wait = min(2.0 ** min(lane.unsent, 10), UNSENT_MAX_S)
+    waits = replace(lane, unsent=lane.unsent + 1, not_before=now + wait)
     if lane.name is LaneName.FAST:
-        return replace(lane, spent=lane.spent[:-1])
-    return replace(lane, slow_tries=max(0, lane.slow_tries - 1))
+        return replace(waits, spent=lane.spent[:-1])
+    return replace(waits, slow_tries=lane.slow_tries - 1)
 
 
 def failed(lane: Lane, settings: RestartSettings, who: InstanceId, now: float) -> Lane:
     """The try ended and the target is not healthy: wait, or change lane."""
     if lane.name is LaneName.DEAD_LETTER:
         return lane
-    if lane.name is LaneName.FAST and in_window(lane, settings, now) < settings.budget:
+    lane = replace(lane, unsent=0)
+    if lane.name is LaneName.FAST and not _is_over(lane, settings, now):
         return replace(lane, not_before=now + _backoff(lane, settings, who))
     if lane.slow_tries >= len(settings.slow_lane_s):
         return replace(lane, name=LaneName.DEAD_LETTER)
     wait = settings.slow_lane_s[lane.slow_tries]
     return replace(lane, name=LaneName.SLOW, not_before=now + wait)
+
+
+def _is_over(lane: Lane, settings: RestartSettings, now: float) -> bool:
+    """Is the fast lane used up? Tries as rare as its window allows end too."""
+    if in_window(lane, settings, now) >= settings.budget:
+        return True
+    return len(lane.spent) >= max(settings.budget, LONGEST_FAST_LANE)
 
 
 def slow(lane: Lane, settings: RestartSettings, now: float) -> Lane:
@@ -100,15 +114,19 @@ def storming(restarts: tuple[float, ...], now: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How often one remedy was tried against one cause, and helped."""
+    """How often one remedy was tried against one cause, and helped.
+
+    ``outages`` are those that began with it: one bad night is a single one.
+    """
 
     tries: int = 0
+    outages: int = 0
     recovered: int = 0
     seconds: tuple[float, ...] = ()
     """How long the last recoveries took."""
 
 
-def hopeless(record: Record, tries_of_this_streak: int) -> bool:
+def hopeless(record: Record, *, tried_now: bool) -> bool:
     """Did it never help, over earlier outages? The lanes judge the present one."""
-    earlier = record.tries - tries_of_this_streak
-    return record.recovered == 0 and earlier >= HOPELESS_TRIES
+    earlier = record.outages - tried_now
+    return record.recovered == 0 and earlier >= HOPELESS_OUTAGES

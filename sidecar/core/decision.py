@@ -34,15 +34,21 @@ class Trigger(StrEnum):
     OPERATOR = "operator"
     DEPENDENCY = "dependency"
 
+    @property
+    def is_automatic(self) -> bool:
+        """Did nobody ask for it, nor plan it? Only such tries are counted."""
+        return self in {Trigger.FAILURE, Trigger.DEPENDENCY}
+
 
 class Guard(StrEnum):
     """Who objected. NONE: nobody did. Public names, in the order they are asked."""
 
     NONE = "none"
     THRESHOLD = "threshold"
+    NOT_CURABLE = "not_curable"
+    NOT_CALM = "not_calm"
     OPTED_OUT = "opted_out"
     PAUSED = "paused"
-    OBSERVE = "observe"
     MAINTENANCE = "maintenance"
     ENGINE = "engine"
     OWN_NETWORK = "own_network"
@@ -51,13 +57,12 @@ class Guard(StrEnum):
     REMEDY_RUNNING = "remedy_running"
     UPSTREAM = "upstream"
     STORM = "storm"
-    NOT_CURABLE = "not_curable"
     EFFICACY = "efficacy"
     BACKOFF = "backoff"
     BUDGET = "budget"
     BUSY = "busy"
     RECENT = "recent"
-    NOT_CALM = "not_calm"
+    OBSERVE = "observe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sidecar.core import budget, run
+from sidecar.core import budget, ending, plan, run
 from sidecar.core.container import Container
-from sidecar.core.decision import Action, Trigger
+from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.event import (
     ActResult,
     ContainerNotice,
@@ -28,13 +28,12 @@ from sidecar.core.event import (
 )
 from sidecar.core.health import observe, settle
 from sidecar.core.judge import BROKEN, WORKING, in_start_period, judge
-from sidecar.core.ledger import note_incidents, note_outcome
+from sidecar.core.ledger import close_orphans, note_incidents, note_outcome
 from sidecar.core.moment import Moment
 from sidecar.core.state import (
     EngineView,
     Instance,
     Phase,
-    Plan,
     Remedy,
     Settling,
     State,
@@ -49,11 +48,10 @@ from sidecar.core.transition import (
     Transition,
 )
 
-ACT_MARGIN_S = 60.0
-"""Beyond the stop timeout, what evidence, RPC stop and the engine may take."""
-
-PLAN_STEP_S = 600.0
-"""How long a planned restart may wait for its next step before it is dropped."""
+ACT_MARGIN_S = 150.0
+"""Beyond the stop timeout; more than the executor takes, who ends everything that
+he begins. What goes on longer was never begun, or its end was lost.
+"""
 
 
 class Folded(NamedTuple):
@@ -105,7 +103,10 @@ def _listed(state: State, event: ContainersListed) -> Folded:
         if dict(state.targets) != targets
         else state.topology,
     )
-    return Folded(listed, (), tuple(named))
+    if state.instances.keys() <= instances.keys():
+        return Folded(listed, (), tuple(named))
+    left, closed = close_orphans(plan.pruned(listed), event.at)
+    return Folded(left, closed, tuple(named))
 
 
 def _expected(
@@ -221,13 +222,19 @@ def _decided(state: State, event: Decided) -> Folded:
         lane = budget.spend(noted.load_lane, event.at.mono)
         noted = replace(noted, loading=decision, load_lane=lane)
     elif decision.action.changes_something:
-        noted = _remedy_begins(state, noted, event)
+        noted = _remedy_begins(noted, event)
     after = _put(state, noted)
-    if decision.action in {Action.START, Action.RESTART}:
+    if _counts(decision):
         after = replace(after, restarts=_recent(state.restarts, event.at.mono))
     if decision.trigger is Trigger.PLANNED:
-        after = _plan_moves(after, event)
+        after = plan.moved(after, decision, event.at)
     return Folded(after, (), (instance.id,))
+
+
+def _counts(decision: Decision) -> bool:
+    """Does it bring the storm brake nearer? What people want is no storm."""
+    restarts = decision.action in {Action.START, Action.RESTART}
+    return restarts and decision.trigger.is_automatic
 
 
 def _recent(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
@@ -235,18 +242,17 @@ def _recent(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
     return (*kept, now)
 
 
-def _remedy_begins(state: State, instance: Instance, event: Decided) -> Instance:
+def _remedy_begins(instance: Instance, event: Decided) -> Instance:
     decision = event.decision
-    settings = state.target_of(instance).restart
     remedy = Remedy(
         decision,
         Phase.ACTING,
         event.at,
-        event.at.mono + settings.stop_timeout_s + ACT_MARGIN_S,
+        event.at.mono + decision.stop_timeout_s + ACT_MARGIN_S,
         instance.health.first_failure_mono or instance.exited_mono,
     )
     lane = instance.lane
-    if decision.trigger in {Trigger.FAILURE, Trigger.DEPENDENCY}:
+    if decision.trigger.is_automatic:
         lane = budget.spend(lane, event.at.mono)
     return replace(
         instance,
@@ -257,42 +263,12 @@ def _remedy_begins(state: State, instance: Instance, event: Decided) -> Instance
     )
 
 
-def _plan_moves(state: State, event: Decided) -> State:
-    """A planned restart was begun, skipped, or its next step was taken."""
-    decision = event.decision
-    if decision.action is Action.HOLD:
-        return state
-    target = decision.instance.target
-    deadline = event.at.mono + PLAN_STEP_S
-    if state.plan is not None and decision.instance in state.plan.left:
-        left = tuple(i for i in state.plan.left if i != decision.instance)
-        plan = state.plan._replace(left=left, deadline_mono=deadline) if left else None
-        return replace(state, plan=plan)
-    due = MappingProxyType({k: v for k, v in state.due.items() if k != target})
-    if decision.action is Action.SKIP:
-        return replace(state, due=due)
-    others = tuple(i for i in plan_of(state, target) if i != decision.instance)
-    plan = Plan(target, others, deadline) if others else None
-    return replace(state, due=due, plan=plan)
-
-
-def plan_of(state: State, target: str) -> tuple[InstanceId, ...]:
-    """Whom a planned restart of ``target`` restarts, in order."""
-    following = (
-        name
-        for name in state.topology.dependents.get(target, ())
-        if state.targets[name].after_root is not AfterRoot.NEVER
-    )
-    names = (target, *following)
-    return tuple(i.id for name in names for i in state.replicas(name))
-
-
 def _acted(state: State, event: RemedyActed) -> Folded:
     instance = state.instances.get(event.instance)
     if instance is None:
         return _same(state)
     if instance.loading is not None:
-        return _wallet_called(state, instance, event)
+        return _wallet_called(state, instance, event.result, event.at)
     remedy = instance.remedy
     if remedy is None or remedy.phase is not Phase.ACTING:
         return _same(state)
@@ -315,42 +291,43 @@ def _acted(state: State, event: RemedyActed) -> Folded:
 
 
 def _attached(instance: Instance, event: RemedyActed) -> Instance:
-    if event.container is None:
+    known, seen = instance.container, event.container
+    if seen is None or (known is not None and known.id != seen.id):
         return instance
-    return run.attach(instance, event.container, event.at)
+    return run.attach(instance, seen, event.at)
 
 
 def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
     """Nothing happened: nothing is counted, but do not spin."""
-    lane = instance.lane
     remedy = instance.remedy
-    if remedy is not None and remedy.decision.trigger in {
-        Trigger.FAILURE,
-        Trigger.DEPENDENCY,
-    }:
-        lane = budget.refund(lane)
-    lane = replace(lane, not_before=max(lane.not_before, event.at.mono + 1.0))
-    seen = _attached(replace(instance, remedy=None, lane=lane), event)
-    without = replace(state, restarts=state.restarts[:-1])
-    return _one(without, seen)
+    decision = remedy.decision if remedy is not None else None
+    untouched = replace(instance, remedy=None, treated=None)
+    if decision is not None and decision.trigger.is_automatic:
+        lane = budget.unsent(instance.lane, event.at.mono)
+        untouched = replace(untouched, lane=lane)
+        state = replace(state, restarts=state.restarts[:-1])
+    elif decision is not None and decision.trigger is Trigger.PLANNED:
+        state = replace(state, plan=None)
+    return _one(state, _attached(untouched, event))
 
 
-def _wallet_called(state: State, instance: Instance, event: RemedyActed) -> Folded:
+def _wallet_called(
+    state: State, instance: Instance, result: ActResult, at: Moment
+) -> Folded:
     decision = instance.loading
     settings = state.target_of(instance).restart
-    lane = instance.load_lane
-    if event.result is ActResult.NOT_SENT:
-        lane = replace(budget.refund(lane), not_before=event.at.mono + 1.0)
+    if result is ActResult.NOT_SENT:
+        lane = budget.unsent(instance.load_lane, at.mono)
     else:
-        lane = budget.failed(lane, settings, instance.id, event.at.mono)
-    called = replace(instance, loading=None, load_lane=lane, called_mono=event.at.mono)
-    if decision is None or event.result is not ActResult.DONE or called.remedy:
+        lane = budget.failed(instance.load_lane, settings, instance.id, at.mono)
+    called = replace(instance, loading=None, load_lane=lane, called_mono=at.mono)
+    if decision is None or result is not ActResult.DONE or called.remedy:
         return _one(state, called)
     remedy = Remedy(
         decision,
         Phase.VERIFYING,
-        event.at,
-        event.at.mono + settings.recovery_timeout_s,
+        at,
+        at.mono + settings.recovery_timeout_s,
         instance.health.first_failure_mono,
     )
     return _one(state, replace(called, remedy=remedy))
@@ -379,7 +356,10 @@ def _end_remedy(
         instance.incident or decision.incident,
     )
     lane = instance.lane
-    if not recovered:
+    if decision.action is not Action.LOAD_WALLET and (
+        not recovered or instance.looping
+    ):
+        # In a crash loop to have answered is not to have recovered.
         settings = state.target_of(instance).restart
         lane = budget.failed(lane, settings, instance.id, at.mono)
     without = note_outcome(
@@ -397,16 +377,11 @@ def _planned_due(state: State, event: PlannedDue) -> Folded:
     if event.target not in state.targets or event.target in state.due:
         return _same(state)
     touched = tuple(i.id for i in state.replicas(event.target))
-    due = {**state.due, event.target: event.at.mono + PLAN_STEP_S}
-    return Folded(replace(state, due=MappingProxyType(due)), (), touched)
+    return Folded(plan.due(state, event.target, event.at), (), touched)
 
 
 def _plan_cancelled(state: State, event: PlanCancelled) -> Folded:
-    due = MappingProxyType({k: v for k, v in state.due.items() if k != event.target})
-    plan = state.plan
-    if plan is not None and plan.target == event.target:
-        plan = None
-    return Folded(replace(state, due=due, plan=plan), (), ())
+    return Folded(plan.cancelled(state, event.target), (), ())
 
 
 def _restart_asked(state: State, event: RestartAsked) -> Folded:
@@ -445,7 +420,8 @@ def _recover_asked(state: State, event: RecoverAsked) -> Folded:
         for i in state.instances.values()
         if event.target in {i.name, i.id.target}
     ]
-    ledger = {k: v for k, v in state.ledger.items() if k.target != event.target}
+    mended = {i.id.target for i in found}
+    ledger = {k: v for k, v in state.ledger.items() if k.target not in mended}
     after = replace(_put(state, *found), ledger=MappingProxyType(ledger))
     return Folded(after, (), tuple(i.id for i in found))
 
@@ -458,12 +434,9 @@ def _ticked(state: State, event: Tick) -> Folded:
     now = event.at.mono
     aged = [_aged(state, instance, now) for instance in troubled]
     paused = {k: v for k, v in state.paused.items() if v > event.at.wall}
-    plan = state.plan
-    if plan is not None and now >= plan.deadline_mono:
-        plan = None
     after = _put(state, *aged) if aged else state
-    if len(paused) != len(state.paused) or plan is not state.plan:
-        after = replace(after, paused=MappingProxyType(paused), plan=plan)
+    if len(paused) != len(state.paused):
+        after = replace(after, paused=MappingProxyType(paused))
     return Folded(after, (), tuple(i.id for i in troubled))
 
 
@@ -511,35 +484,36 @@ def _settle_all(
 
 
 def _verify(state: State, who: InstanceId, at: Moment) -> Folded:
-    """Does an open remedy end here: by health, or at its deadline?"""
+    """Does what is open end here: by health, in vain, or at its deadline?"""
     instance = state.instances[who]
-    remedy = instance.remedy
+    loading, remedy = instance.loading, instance.remedy
+    if loading is not None and at.mono >= loading.at.mono + ACT_MARGIN_S:
+        return _wallet_called(state, instance, ActResult.UNKNOWN, at)
     if remedy is None:
         return _same(state)
-    if remedy.phase is Phase.VERIFYING and _recovered(instance, remedy):
-        return _end_remedy(state, instance, RemedyOutcome.RECOVERED, "it works", at)
-    if at.mono < remedy.deadline_mono:
-        return _same(state)
+    found = _ending(state, instance, remedy)
+    if found is None and at.mono >= remedy.deadline_mono:
+        found = _at_deadline(instance, remedy)
+    return _same(state) if found is None else _end_remedy(state, instance, *found, at)
+
+
+def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
+    if remedy.phase is Phase.ACTING:
+        return None
+    if ending.recovered(instance, remedy):
+        return ending.Ending(RemedyOutcome.RECOVERED, "it works")
+    return ending.cut_short(state, instance, remedy)
+
+
+def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:
     if remedy.phase is Phase.ACTING:
         reason = "the remedy did not end in time and was given up"
-        return _end_remedy(state, instance, RemedyOutcome.UNKNOWN, reason, at)
+        return ending.Ending(RemedyOutcome.UNKNOWN, reason)
     last = instance.health.last
     reason = last.reason if last is not None else "no probe answered"
     if remedy.uncertain:
         reason = f"{remedy.note}; {reason}"
-    return _end_remedy(state, instance, RemedyOutcome.NOT_RECOVERED, reason, at)
-
-
-def _recovered(instance: Instance, remedy: Remedy) -> bool:
-    health = instance.health
-    last = health.last_success_mono
-    return (
-        health.up is True
-        and health.failures == 0
-        and run.is_running(instance)
-        and last is not None
-        and last >= remedy.began.mono
-    )
+    return ending.Ending(RemedyOutcome.NOT_RECOVERED, reason)
 
 
 def _name_state(state: State, who: InstanceId, at: Moment) -> Folded:
@@ -588,13 +562,16 @@ def _root_works(
     """Give the dependents of a root that works again their time to follow."""
     if before is TargetState.UNKNOWN:
         return state, ()
+    was_down = before in BROKEN or root.incident is not None
+    planned = state.plan is not None and state.plan.target == root.id.target
     found = []
     for name in state.topology.dependents.get(root.id.target, ()):
         target = state.targets[name]
-        always = target.after_root is AfterRoot.ALWAYS and before in BROKEN
-        always = always and (state.plan is None or state.plan.target != root.id.target)
+        always = target.after_root is AfterRoot.ALWAYS and was_down and not planned
         for instance in state.replicas(name):
-            if always or instance.state not in WORKING:
+            # A root that only blinks does not give more time each time.
+            anew = was_down or instance.settling is None
+            if always or (anew and instance.state not in WORKING):
                 settling = Settling(root.name, at.mono + target.settle_s)
                 must = instance.must_restart or always
                 found.append(replace(instance, settling=settling, must_restart=must))

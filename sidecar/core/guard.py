@@ -13,7 +13,8 @@ from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.judge import BROKEN, in_start_period
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
-from sidecar.core.state import CureKey, Instance, Phase, State
+from sidecar.core.roots import is_to_blame, is_unproven, roots_of
+from sidecar.core.state import CureKey, Instance, Phase, Settling, State
 from sidecar.core.target import Target
 
 _MINUTE = 60
@@ -21,6 +22,9 @@ _HOUR = 3600
 
 STALE_VIEW_S = 90.0
 """Three missed listings."""
+
+AT_ONCE_S = 60.0
+"""Targets that were lost within it, and an interval, were lost at once."""
 
 ENGINE_RESTART_WAIT_S = 30.0
 """How long the engine's own restart policy is given to bring a container back."""
@@ -41,6 +45,16 @@ class Case:
     """An operator said ``--now``: waiting times and budgets do not apply."""
 
 
+def span(seconds: float) -> str:
+    """A time to wait, in words."""
+    whole = max(0, round(seconds))
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min"
+    return f"{whole / _HOUR:.1f} h"
+
+
 def opted_out(case: Case) -> str | None:
     """The settings say that this target is only to be watched."""
     if case.target.restart.enabled or case.trigger is Trigger.OPERATOR:
@@ -55,13 +69,11 @@ def paused(case: Case) -> str | None:
         return None
     if until == float("inf"):
         return "acting is paused until an operator resumes it"
-    return f"acting is paused for another {_span(until - case.at.wall)}"
+    return f"acting is paused for another {span(until - case.at.wall)}"
 
 
 def engine(case: Case) -> str | None:
     """What we know of the containers is old."""
-    if case.action is Action.LOAD_WALLET:
-        return None
     view = case.state.engine
     if not view.reachable:
         return f"the engine is out of reach ({view.reason}); acting resumes with it"
@@ -71,24 +83,30 @@ def engine(case: Case) -> str | None:
 
 
 def own_network(case: Case) -> str | None:
-    """Several targets out of reach at once: the fault is more likely ours."""
-    if not _path_fault(case.instance):
+    """Several targets lost at once: the fault is more likely ours."""
+    lost = _lost_mono(case.instance)
+    if lost is None:
         return None
-    others = {i.id.target for i in case.state.instances.values() if _path_fault(i)} - {
-        case.instance.id.target
-    }
-    if not others:
+    together = {case.target.name}
+    for other in case.state.instances.values():
+        since = _lost_mono(other)
+        cadence = case.state.target_of(other).cadence
+        if since is not None and abs(since - lost) < AT_ONCE_S + cadence.interval_s:
+            together.add(other.id.target)
+    if len(together) == 1:
         return None
     return (
-        f"{len(others) + 1} targets are out of reach at once although the engine "
+        f"{len(together)} targets are out of reach at once although the engine "
         "says that they run: our own network is suspect"
     )
 
 
-def _path_fault(instance: Instance) -> bool:
-    last = instance.health.last
-    failing = instance.health.failures > 0 and last is not None
-    return failing and last is not None and last.path_fault and run.is_running(instance)
+def _lost_mono(instance: Instance) -> float | None:
+    """Since when it cannot be reached though it runs; a stopped process explains it."""
+    health = instance.health
+    if health.last is None or not health.last.path_fault or health.frozen:
+        return None
+    return health.first_failure_mono if run.is_running(instance) else None
 
 
 def starting(case: Case) -> str | None:
@@ -100,7 +118,7 @@ def starting(case: Case) -> str | None:
     if not in_start_period(case.instance, case.target, case.at.mono):
         return None
     left = case.target.cadence.start_period_s - (case.at.mono - case.instance.run_mono)
-    return f"it is starting; it has {_span(left)} left to answer well"
+    return f"it is starting; it has {span(left)} left to answer well"
 
 
 def engine_restarts(case: Case) -> str | None:
@@ -112,6 +130,8 @@ def engine_restarts(case: Case) -> str | None:
         return "the engine is restarting it by its own policy"
     exited = case.instance.exited_mono
     if not container.engine_restarts_it or exited is None or case.forced:
+        return None
+    if run.stopped_by_person(case.instance):
         return None
     if case.at.mono - exited >= ENGINE_RESTART_WAIT_S:
         return None
@@ -128,7 +148,12 @@ def remedy_running(case: Case) -> str | None:
             continue
         doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
         return f"{doing} of {other.name} is under way; one remedy at a time"
-    return None
+    plan = case.state.plan
+    if plan is None or case.trigger is not Trigger.PLANNED:
+        return None
+    if case.instance.id in plan.left:
+        return None
+    return f"the planned restart of {plan.target} is under way; one at a time"
 
 
 def _verifying(instance: Instance) -> bool:
@@ -141,30 +166,34 @@ def upstream(case: Case) -> str | None:
     """The fault may be, or is, that of something this target needs."""
     if case.forced or case.action is Action.LOAD_WALLET:
         return None
-    for name in case.state.topology.upstreams.get(case.target.name, ()):
-        for root in case.state.replicas(name):
-            objection = _blames(case, root)
-            if objection is not None:
-                return objection
+    for root in roots_of(case.state, case.target.name):
+        objection = _blames(case, root)
+        if objection is not None:
+            return objection
     settling = case.instance.settling
     if settling is None or case.instance.must_restart:
         return None
-    if case.at.mono >= settling.until_mono or case.trigger is Trigger.PLANNED:
+    if case.action is Action.START or case.trigger is Trigger.PLANNED:
         return None
-    left = _span(settling.until_mono - case.at.mono)
+    return follows(settling, case.at)
+
+
+def follows(settling: Settling, at: Moment) -> str | None:
+    """What is said while a dependent has its time to follow its root by itself."""
+    if at.mono >= settling.until_mono:
+        return None
+    left = span(settling.until_mono - at.mono)
     return f"{settling.root} works again; this has {left} left to follow by itself"
 
 
 def _blames(case: Case, root: Instance) -> str | None:
     if root.state in BROKEN:
         return f"{root.name} is {root.state} ({root.cause}): it comes first"
-    if root.health.failures:
+    if is_to_blame(root):
         return f"{root.name} has an open streak ({root.health.cause}): it comes first"
-    first = case.instance.health.first_failure_mono
-    if case.trigger not in {Trigger.FAILURE, Trigger.DEPENDENCY} or first is None:
+    if not case.trigger.is_automatic:
         return None
-    answered = root.health.last_success_mono
-    if answered is None or answered < first:
+    if is_unproven(case.state, root, case.instance, case.at):
         return f"{root.name} has not yet answered since this began: it is asked first"
     return None
 
@@ -184,9 +213,13 @@ def efficacy(case: Case) -> str | None:
         return None
     key = CureKey(case.target.name, case.cause, Cure(case.action.value))
     record = case.state.ledger.get(key)
-    if record is None or not budget.hopeless(record, case.instance.lane.tries):
+    tried_now = _lane(case).tries > 0
+    if record is None or not budget.hopeless(record, tried_now=tried_now):
         return None
-    return f"{case.action} was tried {record.tries} times against {case.cause} in vain"
+    return (
+        f"{case.action} was tried {record.tries} times in {record.outages} outages "
+        f"against {case.cause} and never helped; it waits for a person to say recover"
+    )
 
 
 def backoff(case: Case) -> str | None:
@@ -195,7 +228,8 @@ def backoff(case: Case) -> str | None:
     wait = lane.not_before - case.at.mono
     if not _counted(case) or lane.name is not budget.LaneName.FAST or wait <= 0:
         return None
-    return f"the last try did not help; the next is in {_span(wait)}"
+    how = "could not be sent" if lane.unsent else "did not help"
+    return f"the last try {how}; the next is in {span(wait)}"
 
 
 def spent(case: Case) -> str | None:
@@ -208,12 +242,12 @@ def spent(case: Case) -> str | None:
         return "every try is used up; it waits for a person to say recover"
     used = budget.in_window(lane, settings, case.at.mono)
     if lane.name is budget.LaneName.FAST and used >= settings.budget:
-        return f"{used} tries within {_span(settings.window_s)} are the limit"
+        return f"{used} tries within {span(settings.window_s)} are the limit"
     wait = lane.not_before - case.at.mono
     if lane.name is not budget.LaneName.SLOW or wait <= 0:
         return None
     return (
-        f"{settings.budget} tries did not help; slow lane, the next is in {_span(wait)}"
+        f"{settings.budget} tries did not help; slow lane, the next is in {span(wait)}"
     )
 
 
@@ -223,7 +257,7 @@ def _lane(case: Case) -> budget.Lane:
 
 
 def _counted(case: Case) -> bool:
-    return case.trigger in {Trigger.FAILURE, Trigger.DEPENDENCY} and not case.forced
+    return case.trigger.is_automatic
 
 
 def recent(case: Case) -> str | None:
@@ -234,7 +268,7 @@ def recent(case: Case) -> str | None:
     ago = case.at.mono - case.instance.run_mono
     if ago >= settings.skip_if_restarted_within_s:
         return None
-    return f"it was restarted {_span(ago)} ago"
+    return f"it was restarted {span(ago)} ago"
 
 
 def observe(case: Case) -> str | None:
@@ -242,15 +276,6 @@ def observe(case: Case) -> str | None:
     if case.state.mode == "act":
         return None
     return f"observe mode: it would now {case.action}"
-
-
-def _span(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    if whole < 2 * _MINUTE:
-        return f"{whole} s"
-    if whole < 2 * _HOUR:
-        return f"{whole // _MINUTE} min"
-    return f"{whole / _HOUR:.1f} h"
 
 
 GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Outcome, Verdict
+from sidecar.core.outcome import CAUSES, Cause, Outcome, Verdict
 from sidecar.core.target import Target
 
 
@@ -13,19 +13,27 @@ class Health:
 
     ``up`` changes only at a threshold; None: not decided yet in this run.
     ``*_mono`` are the moments at which the probe in question was sent.
+    ``alike``: so many of the failures, up to the last, call for the same cure;
+    ``cause_mono``: since when they have had the last one's cause.
     ``frozen``: a process of the target was seen stopped (state T).
+    ``blind``: the last UNKNOWN, and ``blind_mono`` when they began, while
+    nothing has been learnt since.
     """
 
     up: bool | None = None
     failures: int = 0
+    alike: int = 0
     successes: int = 0
     ever_answered_well: bool = False
     first_failure_mono: float | None = None
+    cause_mono: float | None = None
     last_success_mono: float | None = None
     last: Outcome | None = None
     last_at: Moment | None = None
     last_seconds: float = 0.0
     frozen: bool = False
+    blind: Outcome | None = None
+    blind_mono: float | None = None
 
     @property
     def cause(self) -> Cause | None:
@@ -51,13 +59,21 @@ def observe(
     UNKNOWN changes no streak.
     """
     if outcome.verdict is Verdict.UNKNOWN:
-        return health
-    seen = replace(health, last=outcome, last_at=at, last_seconds=at.mono - began_mono)
+        since = began_mono if health.blind_mono is None else health.blind_mono
+        return replace(health, blind=outcome, blind_mono=since)
+    seen = replace(
+        health,
+        last=outcome,
+        last_at=at,
+        last_seconds=at.mono - began_mono,
+        blind=None,
+        blind_mono=None,
+    )
     if outcome.verdict is Verdict.SUCCESS:
         return _succeeded(seen, target, began_mono)
     if starting and not health.ever_answered_well:
         return seen
-    return _failed(seen, target, began_mono, at)
+    return settle(_failed(seen, health.cause, began_mono), target, at.mono)
 
 
 def _succeeded(health: Health, target: Target, began_mono: float) -> Health:
@@ -68,22 +84,31 @@ def _succeeded(health: Health, target: Target, began_mono: float) -> Health:
         up=True if settled else health.up,
         successes=successes,
         failures=0,
+        alike=0,
         first_failure_mono=None,
+        cause_mono=None,
         last_success_mono=began_mono,
         ever_answered_well=True,
         frozen=False,
     )
 
 
-def _failed(health: Health, target: Target, began_mono: float, at: Moment) -> Health:
-    first = health.first_failure_mono
-    failed = replace(
-        health,
-        failures=health.failures + 1,
-        successes=0,
+def _failed(health: Health, before: Cause | None, began_mono: float) -> Health:
+    """One more failure; ``before`` is the cause of the one before it."""
+    failed = replace(health, failures=health.failures + 1, successes=0)
+    first, since = health.first_failure_mono, health.cause_mono
+    return replace(
+        failed,
+        alike=health.alike + 1 if _alike(before, failed.cause) else 1,
         first_failure_mono=began_mono if first is None else first,
+        cause_mono=began_mono if before is not failed.cause else since,
     )
-    return settle(failed, target, at.mono)
+
+
+def _alike(before: Cause | None, cause: Cause | None) -> bool:
+    if before is None or cause is None:
+        return False
+    return CAUSES[before].cure is CAUSES[cause].cure
 
 
 def settle(health: Health, target: Target, now_mono: float) -> Health:
@@ -94,14 +119,16 @@ def settle(health: Health, target: Target, now_mono: float) -> Health:
 def is_certain(health: Health, target: Target, now_mono: float) -> bool:
     """Is the failure streak long enough to be believed?
 
-    Silence must also last: a wallet daemon's only thread is legitimately held
-    by a network call for up to 30 s. A stopped process is certain at once.
+    The failures must be of one kind: a daemon that long had no upstream and is
+    silent for the first time is not yet hung. Silence must also last: a wallet
+    daemon's only thread is legitimately held by a network call for up to 30 s.
+    A stopped process is certain at once.
     """
-    if health.failures == 0 or health.first_failure_mono is None:
+    if health.failures == 0 or health.cause_mono is None:
         return False
     if health.cause is Cause.HUNG:
         if health.frozen:
             return True
-        if now_mono - health.first_failure_mono < target.hang_after_s:
+        if now_mono - health.cause_mono < target.hang_after_s:
             return False
-    return health.failures >= target.cadence.failure_threshold
+    return health.alike >= target.cadence.failure_threshold

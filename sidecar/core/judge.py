@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from sidecar.core.budget import LaneName
 from sidecar.core.container import Status
+from sidecar.core.health import Health
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, Cause, Verdict
-from sidecar.core.run import stopped_by_person
-from sidecar.core.state import Instance
+from sidecar.core.run import is_running, stopped_by_person
+from sidecar.core.state import Instance, StopSeen
 from sidecar.core.target import Target
 from sidecar.core.transition import TargetState
 
@@ -47,6 +48,12 @@ def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
     absent = _without_container(instance)
     if absent is not None:
         return absent
+    if instance.lane.name is LaneName.DEAD_LETTER and not _works(instance):
+        return Judgement(
+            TargetState.DEAD_LETTER,
+            current_cause(instance),
+            "every restart of the slow lane is used up and none helped",
+        )
     if instance.looping:
         return Judgement(
             TargetState.CRASH_LOOP,
@@ -54,16 +61,14 @@ def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
             f"it died {max(len(instance.exits), instance.short_runs)} times, "
             "soon after each start",
         )
-    working = instance.health.up is True and not instance.health.failures
-    if instance.lane.name is LaneName.DEAD_LETTER and not working:
-        return Judgement(
-            TargetState.DEAD_LETTER,
-            current_cause(instance),
-            "every restart of the slow lane is used up and none helped",
-        )
     if instance.remedy is not None:
         return _under_remedy(instance)
     return _not_running(instance) or _by_health(instance, target, at)
+
+
+def _works(instance: Instance) -> bool:
+    health = instance.health
+    return is_running(instance) and health.up is True and not health.failures
 
 
 def current_cause(instance: Instance) -> Cause | None:
@@ -105,6 +110,9 @@ def _without_container(instance: Instance) -> Judgement | None:
         return Judgement(
             TargetState.STOPPED, Cause.STOPPED, "it was created and never started"
         )
+    if instance.stop is StopSeen.ASSUMED:
+        how = f"found stopped (exit {container.exit_code}), as by an operator"
+        return Judgement(TargetState.STOPPED, Cause.STOPPED, how)
     return Judgement(TargetState.STOPPED, Cause.STOPPED, "an operator stopped it")
 
 
@@ -132,6 +140,9 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     reason = last_reason(instance)
     if health.up is False:
         return Judgement(TargetState.DOWN, cause, reason)
+    blind = _blind(health, at)
+    if blind is not None:
+        return blind
     if health.failures:
         return Judgement(TargetState.FAILING, cause, reason)
     if health.up is True:
@@ -140,6 +151,18 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
         return Judgement(state, None, reason if warned else "")
     if at.mono - instance.run_mono < target.cadence.start_period_s:
         return Judgement(TargetState.STARTING, cause, reason)
+    return Judgement(TargetState.UNKNOWN, cause, reason)
+
+
+def _blind(health: Health, at: Moment) -> Judgement | None:
+    """Nothing was learnt for so long that what was known is worth nothing."""
+    if health.blind is None or health.blind_mono is None:
+        return None
+    cause = health.blind.cause or Cause.PROBER_FAILED
+    lasted = at.mono - health.blind_mono
+    if lasted < CAUSES[cause].grace_s:
+        return None
+    reason = f"for {lasted:.0f} s nothing could be learnt: {health.blind.reason}"
     return Judgement(TargetState.UNKNOWN, cause, reason)
 
 

@@ -8,7 +8,8 @@ from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
 from sidecar.core.judge import BROKEN, WORKING, may_report
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import CAUSES, Cause, Cure
+from sidecar.core.outcome import CAUSES, Cause, Cure, Severity
+from sidecar.core.roots import is_to_blame, is_unproven, roots_of
 from sidecar.core.state import CureKey, Instance, State
 from sidecar.core.target import InstanceId, Target
 from sidecar.core.transition import (
@@ -31,9 +32,10 @@ _CURES = {
 
 
 def note_outcome(state: State, ended: RemedyEnded) -> State:
-    """Add a remedy's outcome under (target, cause, remedy)."""
+    """Add a remedy's outcome, where it is known, under (target, cause, remedy)."""
     cure = _CURES.get(ended.action)
-    if cure is None or ended.cause is None:
+    unknown = ended.outcome is RemedyOutcome.UNKNOWN
+    if cure is None or ended.cause is None or unknown:
         return state
     key = CureKey(ended.instance.target, ended.cause, cure)
     known = state.ledger.get(key, Record())
@@ -41,7 +43,14 @@ def note_outcome(state: State, ended: RemedyEnded) -> State:
     seconds = (
         (*known.seconds, ended.seconds)[-KEPT_SECONDS:] if helped else known.seconds
     )
-    record = Record(known.tries + 1, known.recovered + helped, seconds)
+    instance = state.instances[ended.instance]
+    lane = instance.load_lane if cure is Cure.LOAD_WALLET else instance.lane
+    record = Record(
+        known.tries + 1,
+        known.outages + (lane.tries <= 1),
+        known.recovered + helped,
+        seconds,
+    )
     return replace(state, ledger=MappingProxyType({**state.ledger, key: record}))
 
 
@@ -68,7 +77,7 @@ def _open_or_join(
     target = state.target_of(instance)
     if cause is None or not _is_trouble(instance, target, cause, at):
         return state
-    root, waiting = _root_trouble(state, instance)
+    root, waiting = _root_trouble(state, instance, at)
     if root is not None and root.incident is not None:
         return _join(state, instance, state.incidents[root.incident], at, found)
     if waiting:
@@ -85,17 +94,19 @@ def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) ->
     return may_report(instance, target, cause, at)
 
 
-def _root_trouble(state: State, instance: Instance) -> tuple[Instance | None, bool]:
+def _root_trouble(
+    state: State, instance: Instance, at: Moment
+) -> tuple[Instance | None, bool]:
     """The topmost upstream that does not work; and whether any may yet be blamed."""
-    first = instance.health.first_failure_mono
     unproven = False
-    for name in state.topology.upstreams.get(instance.id.target, ()):
-        for upstream in state.replicas(name):
-            if upstream.state not in WORKING or upstream.health.failures:
-                return upstream, True
-            answered = upstream.health.last_success_mono
-            unproven |= first is not None and (answered is None or answered < first)
-    return None, unproven or instance.settling is not None
+    for root in roots_of(state, instance.id.target):
+        if is_to_blame(root):
+            return root, True
+        starts = root.state is TargetState.STARTING
+        unproven |= starts or is_unproven(state, root, instance, at)
+    settling = instance.settling
+    follows = settling is not None and at.mono < settling.until_mono
+    return None, unproven or follows
 
 
 def _join(
@@ -105,7 +116,8 @@ def _join(
     at: Moment,
     found: list[Transition],
 ) -> State:
-    joined = affect(incident, instance.name)
+    severity = min(incident.severity, _severity(state, instance))
+    joined = affect(replace(incident, severity=severity), instance.name)
     reason = f"{instance.name} is affected: {instance.reason}"
     found.append(
         IncidentChanged(at, joined.id, IncidentStep.AFFECTED, instance.name, reason)
@@ -116,14 +128,18 @@ def _join(
 def _open(
     state: State, instance: Instance, cause: Cause, at: Moment, found: list[Transition]
 ) -> State:
-    target = state.target_of(instance)
-    severity = target.severity or CAUSES[cause].severity
+    severity = _severity(state, instance)
     incident = Incident(new_id(instance.name, at), instance.name, cause, severity, at)
     reason = f"{instance.name} is {instance.state}: {instance.reason}"
     found.append(
         IncidentChanged(at, incident.id, IncidentStep.OPENED, instance.name, reason)
     )
     return _tagged(state, instance, incident)
+
+
+def _severity(state: State, instance: Instance) -> Severity:
+    own = state.target_of(instance).severity
+    return own or CAUSES[instance.cause or Cause.PROBER_FAILED].severity
 
 
 def _tagged(state: State, instance: Instance, incident: Incident) -> State:
@@ -142,21 +158,51 @@ def _tagged(state: State, instance: Instance, incident: Incident) -> State:
 
 
 def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> State:
-    """Resolved when the root and everything affected work again."""
+    """Resolved when the root and everything affected work again.
+
+    What an operator has stopped since is his: it is not waited for, but the root.
+    """
     part = [i for i in state.instances.values() if i.incident == which]
-    if any(i.state not in WORKING for i in part):
-        return state
     incident = state.incidents[which]
-    lasted = at.mono - incident.opened_at.mono
+    if any(_keeps_open(i, incident) for i in part):
+        return state
     also = " and all that it affected work" if incident.affected else " works"
-    reason = f"{incident.target}{also} again, {lasted:.0f} s after it was opened"
+    return _closed(state, incident, f"{incident.target}{also} again", at, found)
+
+
+def _keeps_open(instance: Instance, incident: Incident) -> bool:
+    if instance.state is TargetState.STOPPED:
+        return instance.name == incident.target
+    return instance.state not in WORKING
+
+
+def close_orphans(state: State, at: Moment) -> tuple[State, tuple[Transition, ...]]:
+    """Close the incidents of which nobody is watched any more."""
+    found: list[Transition] = []
+    alive = {instance.incident for instance in state.instances.values()}
+    for incident in state.incidents.values():
+        if incident.open and incident.id not in alive:
+            why = f"{incident.target} is watched no more"
+            state = _closed(state, incident, why, at, found)
+    return state, tuple(found)
+
+
+def _closed(
+    state: State, incident: Incident, why: str, at: Moment, found: list[Transition]
+) -> State:
+    lasted = at.mono - incident.opened_at.mono
+    reason = f"{why}, {lasted:.0f} s after it was opened"
     found.append(
-        IncidentChanged(at, which, IncidentStep.RESOLVED, incident.target, reason)
+        IncidentChanged(at, incident.id, IncidentStep.RESOLVED, incident.target, reason)
     )
-    cleared = {i.id: replace(i, incident=None) for i in part}
-    closed = {**state.incidents, which: replace(incident, resolved_at=at)}
+    freed = {
+        i.id: replace(i, incident=None)
+        for i in state.instances.values()
+        if i.incident == incident.id
+    }
+    closed = {**state.incidents, incident.id: replace(incident, resolved_at=at)}
     return replace(
         state,
-        instances=MappingProxyType({**state.instances, **cleared}),
+        instances=MappingProxyType({**state.instances, **freed}),
         incidents=MappingProxyType(closed),
     )

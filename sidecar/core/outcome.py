@@ -165,14 +165,14 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             None,
             Severity.P3,
             0.0,
-            "an operator stopped it",
+            "what somebody stopped is not ours to start",
             "start it when the work is done",
         ),
         Cause.PAUSED: CauseRule(
             None,
             Severity.P3,
             0.0,
-            "an operator paused it",
+            "what somebody paused is not ours to wake",
             "unpause it when the work is done",
         ),
         Cause.MISSING: CauseRule(
@@ -183,7 +183,11 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             "bring it up with docker compose up -d",
         ),
         Cause.PROBER_FAILED: CauseRule(
-            None, Severity.P2, 600.0, "the probe itself failed", "read the reason"
+            None,
+            Severity.P2,
+            600.0,
+            "the probe itself fails, which says nothing about the target",
+            "see to the sidecar's own means: file descriptors, memory, the engine",
         ),
         Cause.SUSPENDED: CauseRule(
             None, Severity.P3, 600.0, "this host was asleep", "nothing"

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from sidecar.core import run
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
-from sidecar.core.fold import plan_of
-from sidecar.core.guard import Case, objection
+from sidecar.core.guard import Case, follows, objection, span
 from sidecar.core.health import is_certain
 from sidecar.core.judge import (
     WORKING,
@@ -16,7 +15,8 @@ from sidecar.core.judge import (
 )
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.state import Instance, State
+from sidecar.core.plan import plan_of
+from sidecar.core.state import Instance, Settling, State
 from sidecar.core.target import AfterRoot, InstanceId, Target
 from sidecar.core.transition import TargetState
 
@@ -24,6 +24,11 @@ _WAITABLE = frozenset(
     {Guard.REMEDY_RUNNING, Guard.UPSTREAM, Guard.STARTING, Guard.ENGINE}
 )
 """What a planned restart waits for; any other objection skips it."""
+
+_FOR_A_PERSON = frozenset({Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
+"""Objections that time alone hardly lifts."""
+
+_UPSTREAM = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +64,21 @@ def _is_news(instance: Instance, decision: Decision) -> bool:
         return True
     if last.at.mono < instance.since.mono:
         return True
-    same = (last.action, last.guard, last.cause, last.trigger, last.run) == (
+    same = (last.action, last.guard, last.trigger, last.run) == (
         decision.action,
         decision.guard,
-        decision.cause,
         decision.trigger,
         decision.run,
     )
+    same = same and _treated_alike(last.cause, decision.cause)
     counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
     return not same or counting
+
+
+def _treated_alike(one: Cause | None, other: Cause | None) -> bool:
+    if one is None or other is None or CAUSES[one].cure is None:
+        return one is other
+    return CAUSES[one].cure is CAUSES[other].cure
 
 
 def _guarded(
@@ -86,6 +97,8 @@ def _guarded(
     action = Action.HOLD
     if wish.trigger is Trigger.PLANNED and guard not in _WAITABLE:
         action = Action.SKIP
+    if wish.trigger.is_automatic and guard in _FOR_A_PERSON:
+        action = Action.PAGE
     return replace(
         decision,
         action=action,
@@ -133,6 +146,7 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
     return (
         _planned_wish(state, instance, at)
         or _absent(instance, target, at)
+        or _blind(instance)
         or _looping(instance, at)
         or _exited(instance)
         or _after_root(instance)
@@ -154,14 +168,16 @@ def _operators_wish(instance: Instance) -> Wish:
 
 
 def _planned_wish(state: State, instance: Instance, at: Moment) -> Wish | None:
-    step = _next_step(state, instance)
+    step = _next_step(state, instance, at)
     until = state.due.get(instance.id.target)
     if step is not None or until is None:
         return step
     wanted = plan_of(state, instance.id.target)
     if instance.id != wanted[0]:
         return None
-    trouble = next(filter(None, (_not_calm(state.instances[w]) for w in wanted)), None)
+    concerned = [state.instances[w] for w in wanted]
+    running = [i for i in concerned if i is instance or not _is_put_away(i)]
+    trouble = next(filter(None, map(_not_calm, running)), None)
     if trouble is None and at.mono >= until:
         trouble = "its turn did not come in time"
     if trouble is not None:
@@ -170,13 +186,21 @@ def _planned_wish(state: State, instance: Instance, at: Moment) -> Wish | None:
     return Wish(Action.RESTART, Trigger.PLANNED, None, "its planned restart is due")
 
 
-def _next_step(state: State, instance: Instance) -> Wish | None:
+def _is_put_away(instance: Instance) -> bool:
+    """Has an operator stopped it? Then it is no trouble, and left out at its turn."""
+    return instance.state is TargetState.STOPPED
+
+
+def _next_step(state: State, instance: Instance, at: Moment) -> Wish | None:
     plan = state.plan
     if plan is None or not plan.left or plan.left[0] != instance.id:
         return None
     if not run.is_running(instance):
         why = f"it does not run; left out of the planned restart of {plan.target}"
         return Wish(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CURABLE)
+    if at.mono >= plan.deadline_mono:
+        why = f"its turn did not come in time in the planned restart of {plan.target}"
+        return Wish(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CALM)
     why = f"{plan.target} had its planned restart and works; this follows"
     return Wish(Action.RESTART, Trigger.PLANNED, None, why)
 
@@ -208,6 +232,14 @@ def _absent(instance: Instance, target: Target, at: Moment) -> Wish | None:
     return None
 
 
+def _blind(instance: Instance) -> Wish | None:
+    if instance.state is not TargetState.UNKNOWN or instance.cause is None:
+        return None
+    if instance.health.blind is None:
+        return None
+    return _page(instance.cause, instance.reason)
+
+
 def _page(cause: Cause, what: str) -> Wish:
     rule = CAUSES[cause]
     why = f"{what}; no restart, because {rule.why_not}; {rule.advice}"
@@ -219,10 +251,13 @@ def _looping(instance: Instance, at: Moment) -> Wish | None:
     container = instance.container
     if not instance.looping or instance.remedy is not None or container is None:
         return None
-    idle = not run.is_running(instance) and not container.engine_restarts_it
-    if idle and at.mono >= instance.lane.not_before:
-        return Wish(Action.START, Trigger.FAILURE, Cause.CRASH_LOOP, instance.reason)
-    return _page(Cause.CRASH_LOOP, instance.reason)
+    if run.is_running(instance) or container.engine_restarts_it:
+        return _page(Cause.CRASH_LOOP, instance.reason)
+    wait = instance.lane.not_before - at.mono
+    if wait > 0:
+        why = f"{instance.reason}; it is started once more in {span(wait)}"
+        return _page(Cause.CRASH_LOOP, why)
+    return Wish(Action.START, Trigger.FAILURE, Cause.CRASH_LOOP, instance.reason)
 
 
 def _exited(instance: Instance) -> Wish | None:
@@ -293,8 +328,8 @@ def _seen(instance: Instance) -> str:
 def _uncertain(instance: Instance, target: Target) -> str:
     health = instance.health
     threshold = target.cadence.failure_threshold
-    of = f" of {threshold}" if health.failures <= threshold else ""
-    so_far = f"failure {health.failures}{of}: {last_reason(instance)}"
+    of = f" of {threshold}" if health.alike <= threshold else ""
+    so_far = f"failure {health.alike}{of}: {last_reason(instance)}"
     if health.cause is not Cause.HUNG or target.hang_after_s == 0.0:
         return f"{so_far}; not certain yet"
     return (
@@ -308,8 +343,8 @@ def _certain(
 ) -> Wish | None:
     rule = CAUSES[cause]
     wallet = target.wallet
-    if cause is Cause.UPSTREAM_LOST and wallet and wallet.restart_on_upstream_loss:
-        return _restart_for_upstream(instance, wallet.upstream_grace_s, at)
+    if cause in _UPSTREAM and wallet and wallet.restart_on_upstream_loss:
+        return _restart_for_upstream(instance, cause, wallet.upstream_grace_s, at)
     if rule.cure is None or cause is Cause.WALLET_NOT_LOADED:
         if may_report(instance, target, cause, at):
             return _page(cause, _seen(instance))
@@ -318,22 +353,27 @@ def _certain(
     if instance.settling is None:
         return Wish(Action.RESTART, Trigger.FAILURE, cause, _seen(instance))
     if target.after_root is AfterRoot.NEVER:
-        root = instance.settling.root
-        why = f"{_seen(instance)}; {root} works again, and after_root is never"
-        return Wish(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
+        return _left_to_people(instance, instance.settling, cause, at)
     return Wish(Action.RESTART, Trigger.DEPENDENCY, cause, _seen(instance))
 
 
-def _restart_for_upstream(instance: Instance, grace_s: float, at: Moment) -> Wish:
-    first = instance.health.first_failure_mono
-    lasted = at.mono - first if first is not None else 0.0
+def _left_to_people(
+    instance: Instance, settling: Settling, cause: Cause, at: Moment
+) -> Wish:
+    waits = follows(settling, at)
+    if waits is not None:
+        why = f"{_seen(instance)}; {waits}"
+        return Wish(Action.HOLD, Trigger.DEPENDENCY, cause, why, Guard.UPSTREAM)
+    why = f"{_seen(instance)}; {settling.root} works again, and after_root is never"
+    return Wish(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
+
+
+def _restart_for_upstream(
+    instance: Instance, cause: Cause, grace_s: float, at: Moment
+) -> Wish:
+    since = instance.health.cause_mono
+    lasted = at.mono - since if since is not None else 0.0
     if lasted < grace_s:
         why = f"{_seen(instance)}; a restart follows after {grace_s:.0f} s of this"
-        return Wish(
-            Action.HOLD,
-            Trigger.FAILURE,
-            Cause.UPSTREAM_LOST,
-            why,
-            Guard.NOT_CURABLE,
-        )
-    return Wish(Action.RESTART, Trigger.FAILURE, Cause.UPSTREAM_LOST, _seen(instance))
+        return Wish(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
+    return Wish(Action.RESTART, Trigger.FAILURE, cause, _seen(instance))

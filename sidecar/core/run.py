@@ -1,5 +1,6 @@
 """One instance and its container: runs that begin, end, and end too often."""
 
+import math
 from dataclasses import replace
 
 from sidecar.core.container import Container, Status
@@ -26,6 +27,7 @@ def attach(instance: Instance, container: Container, at: Moment) -> Instance:
     seen = replace(instance, container=container, missing_since=None)
     if known is None or known.run != container.run:
         seen = _new_run(seen, container, at)
+    seen = replace(seen, seen_mono=at.mono)
     if container.status not in _NOT_RUNNING:
         return replace(seen, exited_mono=None, stop=StopSeen.NONE)
     if seen.exited_mono is not None:
@@ -34,7 +36,9 @@ def attach(instance: Instance, container: Container, at: Moment) -> Instance:
 
 
 def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
-    age = max(0.0, at.wall - container.started_at)
+    # The engine's clock may be another than ours: what was watched began since.
+    watched_s = at.mono - (instance.seen_mono or -math.inf)
+    age = min(max(0.0, at.wall - container.started_at), watched_s)
     return replace(
         instance,
         run_mono=at.mono - age,
@@ -42,6 +46,7 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
         stop=StopSeen.NONE,
         health=Health(),
         looked=None,
+        must_restart=False,
     )
 
 
@@ -126,7 +131,9 @@ def outlived_loop(instance: Instance, now_mono: float) -> Instance:
     """A run that works and outlives the short-run mark ends a crash loop."""
     if not (instance.looping or instance.short_runs):
         return instance
-    if not instance.health.up or now_mono - instance.run_mono < SHORT_RUN_S:
+    if not is_running(instance) or not instance.health.up:
+        return instance
+    if now_mono - instance.run_mono < SHORT_RUN_S:
         return instance
     return replace(instance, looping=False, short_runs=0, exits=())
 
@@ -154,5 +161,8 @@ def _ours(instance: Instance, when_mono: float) -> bool:
 
 
 def _acting(instance: Instance) -> bool:
+    """Is the engine at it for us? Signals and exits are then of our making."""
     remedy = instance.remedy
-    return remedy is not None and remedy.phase is Phase.ACTING
+    if remedy is None:
+        return False
+    return remedy.phase is Phase.ACTING or remedy.uncertain

@@ -72,6 +72,8 @@ class Instance:
     run_mono: float = 0.0
     missing_since: Moment | None = None
     kill_seen: float | None = None
+    seen_mono: float | None = None
+    """When a container of it was last looked at."""
     stop: StopSeen = StopSeen.NONE
     exited_mono: float | None = None
     exits: tuple[float, ...] = ()
@@ -146,7 +148,7 @@ class State:
     engine: EngineView = EngineView()
     paused: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     restarts: tuple[float, ...] = ()
-    """Moments (mono) of all restarts in the stack within the last hour."""
+    """Moments (mono) within the last hour of restarts that nobody asked for."""
     due: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Planned restarts that wait to begin, and until when (mono) they may."""
     plan: Plan | None = None

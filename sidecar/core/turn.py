@@ -30,7 +30,7 @@ def turn(state: State, event: Event) -> Turn:
     folded = fold(state, event)
     state = folded.state
     transitions = list(folded.transitions)
-    touched = dict.fromkeys(folded.touched)
+    touched = dict.fromkeys((*folded.touched, *_waited_for(state, event)))
     decisions: list[Decision] = []
     for who in _concerned(event, folded):
         decision = decide(state, who, event.at)
@@ -42,6 +42,17 @@ def turn(state: State, event: Event) -> Turn:
         transitions.extend(noted.transitions)
         touched.update(dict.fromkeys(noted.touched))
     return Turn(state, tuple(transitions), tuple(decisions), tuple(touched))
+
+
+def _waited_for(state: State, event: Event) -> tuple[InstanceId, ...]:
+    """Roots whose answer a failing dependent needs: they are asked sooner now."""
+    if not isinstance(event, ProbeDone):
+        return ()
+    instance = state.instances.get(event.instance)
+    if instance is None or not instance.health.failures:
+        return ()
+    roots = state.topology.upstreams.get(event.instance.target, ())
+    return tuple(i.id for name in roots for i in state.replicas(name))
 
 
 def _concerned(event: Event, folded: Folded) -> list[InstanceId]:
@@ -86,7 +97,7 @@ def pace_s(state: State, instance: Instance) -> float | None:
     from_settings = state.target_of(instance).cadence
     if not _probed(instance):
         return None
-    if _settled(instance) and not _dependents_wait(state, instance):
+    if _settled(instance) and not _is_awaited(state, instance):
         return from_settings.interval_s
     return from_settings.fast_interval_s
 
@@ -105,10 +116,16 @@ def _settled(instance: Instance) -> bool:
     return told and instance.remedy is None and instance.health.successes == 0
 
 
-def _dependents_wait(state: State, instance: Instance) -> bool:
+def _is_awaited(state: State, instance: Instance) -> bool:
+    """Does a dependent fail since before the last good answer, and is one likely?"""
+    answered = instance.health.last_success_mono
+    if instance.health.failures or answered is None:
+        return False
     for name in state.topology.dependents.get(instance.id.target, ()):
-        if any(i.health.failures for i in state.replicas(name)):
-            return True
+        for dependent in state.replicas(name):
+            first = dependent.health.first_failure_mono
+            if first is not None and answered < first:
+                return True
     return False
 
 

@@ -1,6 +1,7 @@
 """Engine -> events of the loop: the stream for speed, the full list for truth."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from loguru import logger
@@ -54,8 +55,10 @@ class Pump:
         self._clock = clock
         self._post = post
         self._targets_of = targets_of
-        self._whose: dict[str, InstanceId] = {}
+        self._whose: dict[str, InstanceId | None] = {}
         self._wanted = asyncio.Event()
+        self._looking = asyncio.Lock()
+        """What is seen is posted in the order in which it was seen."""
         now = clock.now().wall
         self._listing = Component("engine", False, "not asked yet", now)  # noqa: FBT003
         self._stream = Component("event_stream", False, "not connected yet", now)  # noqa: FBT003
@@ -73,15 +76,20 @@ class Pump:
     async def _keep_listing(self) -> None:
         wait = RETRY_S
         while True:
-            try:
-                await asyncio.wait_for(self._wanted.wait(), wait)
+            # Not wait_for: of Python 3.11 it loses a cancellation that comes with the
+            # event, and we would never end.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wanted.wait()
                 await asyncio.sleep(GATHER_S)
-            except TimeoutError:
-                pass
             wait = LIST_EVERY_S if await self._list() else RETRY_S
 
     async def _list(self) -> bool:
-        self._wanted.clear()
+        async with self._looking:
+            self._wanted.clear()
+            return await self._listed()
+
+    async def _listed(self) -> bool:
         try:
             everyone = await self._engine.containers()
         except EngineError as error:
@@ -90,7 +98,8 @@ class Pump:
         containers = tuple(c for c in everyone if c.id != self._own_id)
         targets = await self._targets_of(containers)
         roster = assign(targets, containers)
-        self._whose = {container.id: who for who, container in roster}
+        nobodys = dict.fromkeys((c.id for c in containers), None)
+        self._whose = nobodys | {container.id: who for who, container in roster}
         self._note_listing(ok=True, reason="")
         self._post(ContainersListed(self._clock.now(), targets, roster))
         return True
@@ -120,20 +129,24 @@ class Pump:
     async def _notice(self, notice: Notice) -> None:
         if notice.kind in {NoticeKind.START, NoticeKind.DESTROY, NoticeKind.OTHER}:
             self._wanted.set()
+        if notice.kind is NoticeKind.DIE and notice.container_id not in self._whose:
+            # It began and ended since the last list: whose it was is worth one more.
+            await self._list()
         instance = self._whose.get(notice.container_id)
         if instance is None:
             return
-        container = await self._look(notice)
-        self._post(
-            ContainerNotice(
-                self._clock.now(),
-                instance,
-                notice.kind,
-                notice.container_id,
-                notice.engine_time,
-                container,
+        async with self._looking:
+            container = await self._look(notice)
+            self._post(
+                ContainerNotice(
+                    self._clock.now(),
+                    instance,
+                    notice.kind,
+                    notice.container_id,
+                    notice.engine_time,
+                    container,
+                )
             )
-        )
 
     async def _look(self, notice: Notice) -> Container | None:
         try:

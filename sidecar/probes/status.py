@@ -19,7 +19,7 @@ def status_trouble(answer: Answer, said: str = "") -> Trouble:
         return trouble(Cause.MISCONFIGURED, f"{status}: it does not know the method")
     words = said or _phrase(status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _NOT_OURS:
-        return trouble(Cause.HTTP_5XX, f"{status}: {words}")
+        return trouble(Cause.HTTP_5XX, f"{status}: {words}", rpc_answers=True)
     return trouble(Cause.MISCONFIGURED, f"{status}: {words}")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -49,6 +50,10 @@ async def an_engine(
         yield engine
     finally:
         await engine.close()
+
+
+def threads_of_the_adapter() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "engine"]
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(  # type: ignore[explicit-override]
         self,
-        exc: Exception | None,  # noqa: ARG002
+        exc: Exception | None,
     ) -> None:
         self.closed_by_peer.set()
         self.server.open.discard(self)

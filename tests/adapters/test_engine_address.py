@@ -127,7 +127,10 @@ async def test_a_certificate_of_another_authority_is_unreachable(
     assert tls_server.seen == []
 
 
-def test_the_local_socket_is_the_default() -> None:
+def test_the_local_socket_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process's own environment says is not asked behind our back."""
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    assert address_from({}).tls is None
     assert address_from({}).url == "unix:///var/run/docker.sock"
     assert address_from({"DOCKER_HOST": ""}).url == "unix:///var/run/docker.sock"
 

@@ -123,11 +123,15 @@ async def test_a_name_is_asked_about_each_time_and_acted_on_by_id(
     """A name can pass to another container, of another stack."""
     async with an_engine(link_to(server, requests)) as engine:
         await engine.start("demo-wallet-1")
+        await engine.restart("demo-wallet-1", 1.0)
         server.containers[OWN]["Name"] = "/demo-wallet-old"
         server.containers[FOREIGN]["Name"] = "/demo-wallet-1"
         with pytest.raises(EngineRefused):
             await engine.start("demo-wallet-1")
-    assert server.acts() == [f"POST /containers/{OWN}/start"]
+    assert server.acts() == [
+        f"POST /containers/{OWN}/start",
+        f"POST /containers/{OWN}/restart?t=1",
+    ]
 
 
 async def test_processes_and_stats(server: EngineServer, requests: Requests) -> None:

@@ -1,7 +1,6 @@
 """The event stream: hints that come once, over as many connections as it takes."""
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from tests.adapters.engine_parts import (
     a_server,
     an_engine,
     link_to,
+    threads_of_the_adapter,
     until,
 )
 from tests.adapters.engine_server import EngineServer, raw_container, raw_event
@@ -269,7 +269,6 @@ async def test_a_listener_too_slow_loses_the_oldest_and_is_told_to_list_again() 
 async def test_closing_ends_the_stream_and_its_thread_at_once(
     server: EngineServer, requests: Requests
 ) -> None:
-    threads = threading.active_count()
     async with an_engine(link_to(server, requests)) as engine:
         heard: list[Item] = []
         task = asyncio.create_task(listen(engine, heard))
@@ -280,8 +279,7 @@ async def test_closing_ends_the_stream_and_its_thread_at_once(
             await task
         assert time.monotonic() - began < 1.0
     assert heard == [Connected()]
-    server.stop()
-    await until(lambda: threading.active_count() <= threads)
+    await until(lambda: threads_of_the_adapter() == [])
 
 
 async def test_closing_ends_the_wait_for_an_engine_that_is_gone(
@@ -290,7 +288,7 @@ async def test_closing_ends_the_wait_for_an_engine_that_is_gone(
     server.stop()
     async with an_engine(link_to(server, requests)) as engine:
         task = asyncio.create_task(listen(engine, []))
-        await until(lambda: requests.count(("events", "unreachable")) >= 2)
+        await until(lambda: requests.count(("events", "unreachable")) >= 4)
         await engine.close()
         async with asyncio.timeout(1.0):
             await task
@@ -299,7 +297,6 @@ async def test_closing_ends_the_wait_for_an_engine_that_is_gone(
 async def test_a_listener_that_is_cancelled_leaves_no_thread(
     server: EngineServer, requests: Requests
 ) -> None:
-    threads = threading.active_count()
     async with an_engine(link_to(server, requests)) as engine:
         heard: list[Item] = []
         task = asyncio.create_task(listen(engine, heard))
@@ -307,5 +304,4 @@ async def test_a_listener_that_is_cancelled_leaves_no_thread(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        server.stop()
-        await until(lambda: threading.active_count() <= threads)
+        await until(lambda: threads_of_the_adapter() == [])

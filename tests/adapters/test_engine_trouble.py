@@ -1,6 +1,8 @@
 """An engine that is gone, silent or slow: what is known, and what was sent."""
 
 import asyncio
+import socket
+import sys
 import time
 from collections.abc import Iterator
 
@@ -12,13 +14,16 @@ from sidecar.core.ports import (
     EngineTimeout,
     EngineUnreachable,
 )
+from sidecar.engine.calls import log_tail
 from sidecar.engine.link import CALLS_AT_ONCE
+from sidecar.engine.translate import Known
 from tests.adapters.engine_parts import (
     OWN,
     Requests,
     a_server,
     an_engine,
     link_to,
+    threads_of_the_adapter,
     until,
 )
 from tests.adapters.engine_server import EngineServer, raw_container
@@ -44,6 +49,18 @@ async def test_no_socket_is_unreachable(
         with pytest.raises(EngineUnreachable, match="No such file"):
             await engine.containers()
     assert requests == [("list", "unreachable")]
+
+
+async def test_a_socket_that_was_left_behind_is_unreachable(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.stop()
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(server._where))
+        with pytest.raises(EngineUnreachable, match="refused"):
+            await engine.restart(OWN, 1.0)
 
 
 async def test_an_act_that_finds_no_engine_was_not_sent(
@@ -127,6 +144,18 @@ async def test_a_question_ends_at_its_deadline(
         with pytest.raises(EngineTimeout):
             await link.ask("info", lambda client: client.info(), 0.4)
         assert requests == [("info", "timeout")]
+
+
+async def test_a_log_that_comes_in_crumbs_holds_no_thread(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.drip.add("/logs")
+    link = link_to(server, requests)
+    async with an_engine(link), asyncio.timeout(3.0):
+        own = Known(OWN, "demo", tty=True)
+        with pytest.raises(EngineTimeout):
+            await link.ask("logs", lambda client: log_tail(client, own, 9), 0.4)
+        await until(lambda: threads_of_the_adapter() == [])
 
 
 async def test_an_act_that_finds_no_free_thread_was_not_sent(
@@ -240,3 +269,33 @@ async def test_closing_does_not_wait_for_a_silent_engine(
         assert time.monotonic() - began < 2.0
         with pytest.raises(asyncio.CancelledError):
             await call
+
+
+HANGING = """
+import asyncio, sys
+from sidecar.engine.docker import DockerEngine
+from sidecar.engine.link import EngineLink
+
+async def main():
+    link = EngineLink.from_environ(
+        {"DOCKER_HOST": sys.argv[1]}, on_request=lambda *_: None
+    )
+    engine = DockerEngine(link, "demo", answer_margin_s=60.0)
+    call = asyncio.create_task(engine.restart(sys.argv[2], 60.0))
+    await asyncio.sleep(0.5)
+    await engine.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_restart_under_way_does_not_hold_up_our_exit(
+    server: EngineServer,
+) -> None:
+    server.hang.add("/restart")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HANGING, f"unix://{server._where}", OWN
+    )
+    async with asyncio.timeout(10.0):
+        assert await process.wait() == 0
+    assert server.asked("/restart") == 1

@@ -180,7 +180,7 @@ async def test_a_command_that_does_not_end(
     [
         (NativeHealth.HEALTHY, Verdict.SUCCESS, None),
         (NativeHealth.UNHEALTHY, Verdict.FAILURE, Cause.ENGINE_UNHEALTHY),
-        (NativeHealth.STARTING, Verdict.UNKNOWN, Cause.PROBER_FAILED),
+        (NativeHealth.STARTING, Verdict.UNKNOWN, None),
         (NativeHealth.NONE, Verdict.FAILURE, Cause.MISCONFIGURED),
     ],
 )

@@ -227,7 +227,7 @@ async def test_statuses(prober: AllProbes, status: str, cause: Cause) -> None:
             outcome = await prober.probe(settings, CONTAINER)
             assert outcome.cause is cause, outcome
             assert outcome.reason.startswith(status[:3])
-            assert not outcome.rpc_answers
+            assert outcome.rpc_answers is (cause is Cause.HTTP_5XX)
 
 
 async def test_redirects_are_not_followed(prober: AllProbes) -> None:

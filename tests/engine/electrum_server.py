@@ -92,7 +92,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def main() -> None:
     """For ever."""
-    server = await asyncio.start_server(serve, "0.0.0.0", PORT, limit=LINE_BYTES)  # noqa: S104
+    server = await asyncio.start_server(serve, "0.0.0.0", PORT, limit=LINE_BYTES)
     async with server:
         await server.serve_forever()
 

@@ -45,6 +45,8 @@ class EngineGate:
         self.folder = folder
         self.path = folder / "docker.sock"
         self.group = engine.stat().st_gid
+        self.lag_s = 0.0
+        """By how much every answer is late from now on."""
         self._engine = engine
         self._asked: list[Asked] = []
         self._kept_back: dict[str, float] = {}
@@ -117,8 +119,8 @@ class EngineGate:
         asked = Asked(time.time(), method, path)
         self._asked.append(asked)
         if not asked.changes_something:
-            return 0.0
-        return self._kept_back.pop(asked.verb, 0.0)
+            return self.lag_s
+        return self._kept_back.pop(asked.verb, self.lag_s)
 
     def forget(self, link: "_Link") -> None:
         """A connection ended."""

@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -510,6 +510,7 @@ class Stack:
         made.with_network(self.network).with_network_aliases(service)
         for source, inside in (volumes or {}).items():
             made.with_volume_mapping(source, inside, "ro")
+        made.with_command(kwargs.pop("command", None))
         tmpfs = kwargs.pop("tmpfs", {})
         for inside, options in tmpfs.items():
             made.with_tmpfs_mount(inside, options)
@@ -775,10 +776,3 @@ class Stack:
 def _removed(made: DockerContainer) -> None:
     with contextlib.suppress(NotFound):
         made.stop()
-
-
-@contextlib.contextmanager
-def stack(project: str | None = None) -> Iterator[Stack]:
-    """A stack for the length of a with block."""
-    with Stack(project) if project else Stack() as made:
-        yield made

@@ -41,7 +41,8 @@ def held_for_the_root(stack: Stack) -> list[Record]:
     return [
         decision
         for decision in stack.watcher.decisions(SERVICE, "hold")
-        if decision.fields.get("guard") == "upstream"
+        if decision.fields.get("guard") in {"upstream", "remedy_running"}
+        and WALLET in decision.message
     ]
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from tests.engine.harness import (
     DEADLINE_S,
-    QUICK_RESTART,
     WALLET,
     Stack,
     config,
@@ -15,7 +14,7 @@ from tests.engine.harness import (
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
 
-def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack):
+def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack) -> None:
     # Our own deadline for the call is 15 s beyond the stop timeout.
     target = wallet_target(restart={"stop_timeout": "1s", "dead_stop_timeout": "1s"})
     wallet = stack.wallet()
@@ -42,7 +41,9 @@ def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack):
     )
 
 
-def test_probing_goes_on_without_the_engine_and_acting_resumes_with_it(stack: Stack):
+def test_probing_goes_on_without_the_engine_and_acting_resumes_with_it(
+    stack: Stack,
+) -> None:
     wallet = stack.wallet()
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)

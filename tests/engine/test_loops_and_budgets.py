@@ -42,7 +42,7 @@ def restart_times(stack: Stack) -> list[float]:
 
 def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
     stack: Stack,
-):
+) -> None:
     wallet = stack.wallet(shape="pid1", restart_policy="always")
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)
@@ -63,7 +63,9 @@ def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
     assert began[0].fields["incident"] == seen["incident"]
     so_far = stack.starts(wallet)
     stack.wait_for(
-        "the engine tries on", lambda: stack.starts(wallet) >= so_far + 2, 2 * DEADLINE_S
+        "the engine tries on",
+        lambda: stack.starts(wallet) >= so_far + 2,
+        2 * DEADLINE_S,
     )
     assert watcher.state(WALLET) == "crash_loop"
     assert stack.asked() == []
@@ -71,7 +73,7 @@ def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
 
 def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apart(
     stack: Stack,
-):
+) -> None:
     dies_at_each_start(stack, hopeless_config(backoff="2s"))
 
     stack.wait_for(
@@ -95,7 +97,7 @@ def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apar
 
 def test_after_the_slow_lane_it_waits_for_a_person_and_starts_anew_with_their_word(
     stack: Stack,
-):
+) -> None:
     dies_at_each_start(stack, hopeless_config(budget=1, slow_lane=["2s"]))
 
     stack.wait_state(WALLET, "dead_letter", deadline_s=2 * DEADLINE_S)

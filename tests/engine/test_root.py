@@ -87,17 +87,20 @@ def test_exited_container_is_started_once(stack: Stack) -> None:
 
 def test_exit_with_status_0_is_not_taken_for_an_operators_stop(stack: Stack) -> None:
     wallet = stack.wallet(shape="init", library="newest")
-    stack.wait_for("the RPC answers", lambda: wallet.rpc("ping"))
+    wallet.fault("wallet_missing")
+    patient = {"budget": 20, "backoff_max": "2s", "window": "10m"}
+    stack.sidecar(wallet_config(restart=patient))
+    stack.wait_for("loading fails", lambda: "load_wallet" in wallet.methods())
+    # Another client's wallet call ends this version of the daemon, politely.
     with pytest.raises(requests.ConnectionError):
         wallet.rpc("getbalance")
-    stack.wait_for("it died of the early call", lambda: wallet.status == "exited")
-    assert wallet.docker.attrs["State"]["ExitCode"] == 0
-    wallet.docker.start()
-    stack.sidecar(wallet_config())
+    start = stack.wait_decision(WALLET, "start")
+    assert "exited by itself (exit 0)" in start.message
+    stack.wait_for("it runs again", lambda: stack.starts(wallet) == 2)
+    wallet.heal("wallet_missing")
     stack.wait_healthy(WALLET)
-    wallet.fault("die")
-    wait_cured(stack, wallet, "start")
     assert stack.asked() == ["start electron-cash"]
+    assert deeds(stack, wallet) == Counter(start=2, die=1)
 
 
 @pytest.mark.parametrize("shape", ["wrapper", "init"])
@@ -129,10 +132,26 @@ def test_nonsense_answers_are_cured_by_one_restart(
     assert address in wallet.addresses()
 
 
+def test_restart_on_upstream_loss_where_wanted_keeps_addresses(stack: Stack) -> None:
+    wanted = {"restart_on_upstream_loss": True, "upstream_grace": "3s"}
+    wallet = healthy_stack(stack, "init", wanted)
+    wallet.fault("upstream_lost")
+    # Without an upstream it is in memory alone: only the daemon's own stop saves it.
+    address = wallet.rpc("createnewaddress")
+    stack.wait_for("it was started again", lambda: stack.starts(wallet) == 2)
+    wallet.heal("upstream_lost")
+    stack.wait_healthy(WALLET)
+    assert address in wallet.addresses()
+    assert stack.asked() == ["start electron-cash"]
+    assert deeds(stack, wallet) == Counter(start=2, die=1)
+
+
 # --- it looks like a hang and is none
 
 
 REAL_PATIENCE = {"timeout": "10s", "hang_after": "45s"}
+# So that the threshold is reached, and hang_after alone keeps the hands off.
+MANY_TIMEOUTS = {"timeout": "2s", "hang_after": "45s"}
 
 
 def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
@@ -162,7 +181,7 @@ def test_silent_client_is_waited_for_and_we_are_none(stack: Stack) -> None:
     wallet = stack.wallet()
     sidecar = stack.sidecar(
         config(
-            {WALLET: wallet_target(REAL_PATIENCE)},
+            {WALLET: wallet_target(MANY_TIMEOUTS)},
             defaults={**QUICK, "interval": "300ms"},
         )
     )
@@ -174,6 +193,8 @@ def test_silent_client_is_waited_for_and_we_are_none(stack: Stack) -> None:
     stack.wait_for("the client leaves", lambda: not wallet.faulty("silent_client"), 60)
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
+    hung = [p for p in sidecar.probes(WALLET) if p.fields.get("cause") == "hung"]
+    assert len(hung) >= 5, "the probes did not notice the silent client"
     assert stack.asked() == []
     assert stack.starts(wallet) == 1
     connections = wallet.calls()["connections"]
@@ -262,11 +283,11 @@ def test_missing_wallet_is_tried_within_the_budget_and_never_restarted(
     wallet.fault("wallet_missing")
     stack.sidecar(wallet_config())
     spent = stack.wait_for(
-        "the tries are used up",
+        "a person is told that the tries are used up",
         lambda: [
-            r
-            for r in stack.watcher.decisions(WALLET, "hold")
-            if r.fields.get("guard") == "budget"
+            page
+            for page in stack.watcher.decisions(WALLET, "page")
+            if page.fields.get("guard") == "budget"
         ],
     )[0]
     assert spent.fields["cause"] == "wallet_not_loaded"

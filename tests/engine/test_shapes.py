@@ -36,7 +36,7 @@ def wait_recovered(stack: Stack, action: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_dead_daemon_comes_back_with_its_wallet(stack: Stack, shape: Shape):
+def test_a_dead_daemon_comes_back_with_its_wallet(stack: Stack, shape: Shape) -> None:
     wallet, watcher = healthy(stack, shape)
     before = wallet.started_at
 
@@ -56,7 +56,7 @@ def test_a_dead_daemon_comes_back_with_its_wallet(stack: Stack, shape: Shape):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_frozen_daemon_is_restarted_and_has_its_wallet_again(
     stack: Stack, shape: Shape
-):
+) -> None:
     wallet, watcher = healthy(stack, shape)
 
     wallet.signal_daemon(signal.SIGSTOP)

@@ -8,6 +8,7 @@ from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import Event
 from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.core.ports import Teller
 from sidecar.core.state import Instance, State
 from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
 from sidecar.core.transition import Transition
@@ -101,7 +102,10 @@ class Stage:
     """Watchdog, pump, pacer and executor, wired as the application wires them."""
 
     def __init__(
-        self, targets: tuple[Target, ...] = (WALLET, SERVICE), mode: Mode = Mode.ACT
+        self,
+        targets: tuple[Target, ...] = (WALLET, SERVICE),
+        mode: Mode = Mode.ACT,
+        tellers: tuple[Teller, ...] = (),
     ) -> None:
         self.clock = LoopClock()
         old = self.clock.now().wall - 86_400.0
@@ -122,7 +126,7 @@ class Stage:
             mode=mode,
             clock=self.clock,
             store=MemoryStore(),
-            tellers=[self.notes],
+            tellers=(*tellers, self.notes),
             probing=self.pacer,
             remedies=self.executor,
         )
@@ -170,11 +174,12 @@ def play(
     story: Callable[[Stage], Awaitable[None]],
     targets: tuple[Target, ...] = (WALLET, SERVICE),
     mode: Mode = Mode.ACT,
+    tellers: tuple[Teller, ...] = (),
 ) -> Stage:
     """Tell the story in virtual time; the stage is left as it ended."""
 
     async def main() -> Stage:
-        stage = Stage(targets, mode)
+        stage = Stage(targets, mode, tellers)
         loops = [
             asyncio.create_task(stage.watchdog.run()),
             asyncio.create_task(stage.pump.run()),

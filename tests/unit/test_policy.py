@@ -742,7 +742,9 @@ def test_one_remedy_at_a_time_in_a_stack() -> None:
 def test_a_remedy_that_does_not_end_is_given_up_at_its_deadline() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
-    world.wait(91.0)
+    world.wait(150.0)
+    assert world.is_acting(ROOT)
+    world.wait(4.0)
     ended = [t for t in world.transitions if isinstance(t, RemedyEnded)]
     assert [e.outcome for e in ended] == [RemedyOutcome.UNKNOWN]
     assert world.instance(ROOT).remedy is None

@@ -5,8 +5,8 @@ from dataclasses import replace
 from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.event import EngineSeen, PlanCancelled, PlannedDue
 from sidecar.core.outcome import Cause
-from sidecar.core.target import AfterRoot, Mode, Preventive
-from tests.unit.world import EPOCH, SERVICE, WALLET, World
+from sidecar.core.target import AfterRoot, InstanceId, Mode, Preventive
+from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
@@ -71,14 +71,8 @@ def test_skipped_while_a_remedy_is_open() -> None:
 
 
 def test_skipped_when_it_was_restarted_in_the_last_six_hours() -> None:
-    world = calm()
-    instance = world.instance(ROOT)
-    fresh = EPOCH + world.now_s - 5 * 3600.0
-    world.containers[instance.id] = replace(
-        world.containers[instance.id], started_at=fresh
-    )
-    world.relist()
-    world.works(ROOT)
+    fresh = container(ROOT, started_at=EPOCH + 1000.0 - 5 * 3600.0)
+    world = calm(containers={InstanceId(ROOT, 1): fresh})
     world.send(PlannedDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.RECENT)
@@ -129,7 +123,7 @@ def test_a_remedy_that_never_ends_does_not_hold_the_next_plan_for_ever() -> None
     world = calm(targets=(NIGHTLY, second))
     world.send(PlannedDue(world.now, ROOT))
     world.send(PlannedDue(world.now, LEAF))
-    world.wait(100.0)
+    world.wait(190.0)
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 
 

@@ -174,7 +174,7 @@ def test_unknown_alone_never_leads_to_a_remedy(rounds: list[tuple[str, int]]) ->
 
 
 @given(st.lists(STEPS, max_size=40))
-def test_two_good_answers_rearm_whatever_came_before(
+def test_good_answers_rearm_everything_and_leave_nothing_open(
     steps: Steps,
 ) -> None:
     world = play(steps)
@@ -195,6 +195,9 @@ def test_two_good_answers_rearm_whatever_came_before(
         instance = world.instance(name)
         assert instance.state in WORKING, instance.reason
         assert instance.lane == budget.Lane()
+        assert (instance.remedy, instance.loading) == (None, None)
+    assert [i for i in world.state.incidents.values() if i.open] == []
+    assert (world.state.plan, dict(world.state.due)) == (None, {})
 
 
 @given(st.lists(st.sampled_from(PROBED), min_size=1, max_size=30))

@@ -121,20 +121,31 @@ def test_backoff_grows_to_its_limit(tries: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("apart_s", "lane_name"),
-    [(500.0, budget.LaneName.FAST), (400.0, budget.LaneName.SLOW)],
+    ("apart_s", "tries", "lane_name"),
+    [
+        (500.0, 3, budget.LaneName.FAST),
+        (400.0, 3, budget.LaneName.SLOW),
+        (500.0, 4, budget.LaneName.SLOW),
+    ],
 )
-def test_the_window_slides(apart_s: float, lane_name: budget.LaneName) -> None:
+def test_the_window_slides_but_not_for_ever(
+    apart_s: float, tries: int, lane_name: budget.LaneName
+) -> None:
     settings = RestartSettings()
     lane = budget.Lane()
-    for n in range(5):
+    for n in range(tries):
         now = n * apart_s
         lane = budget.failed(budget.spend(lane, now), settings, WHO, now + 1)
     assert lane.name is lane_name
 
 
-def test_a_refund_takes_back_the_last_try() -> None:
-    lane = budget.spend(budget.Lane(), 5.0)
-    assert budget.refund(lane) == budget.Lane()
+def test_what_could_not_be_sent_is_taken_back_and_tried_less_and_less_often() -> None:
+    lane, waits = budget.Lane(), []
+    for _ in range(8):
+        lane = budget.unsent(budget.spend(lane, 5.0), 5.0)
+        waits.append(lane.not_before - 5.0)
+    assert lane.spent == ()
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
     slow = replace(lane, name=budget.LaneName.SLOW, slow_tries=1)
-    assert budget.refund(slow).slow_tries == 0
+    assert budget.unsent(slow, 5.0).slow_tries == 0
+    assert budget.failed(lane, RestartSettings(), WHO, 5.0).unsent == 0

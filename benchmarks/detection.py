@@ -1,0 +1,437 @@
+"""How fast a dead, exited or frozen daemon is noticed, and serves again.
+
+Each case has a stack of its own, all at once: they mostly wait. The fault comes at a
+random moment of the interval between two checks, the same for both sides.
+
+Beside Sidecar stands what the usual restarters give at best: Docker's HEALTHCHECK
+and a process that hears of `unhealthy` at once and restarts at once.
+
+detection   from the fault to the decision to restart: in Sidecar's log, or the
+            engine's `health_status: unhealthy`
+recovery    from the fault until the daemon's process answers again (and, for Sidecar,
+            until its wallet is loaded: the other side loads none)
+overhead    what Sidecar itself adds to threshold, stop and boot: from the end of the
+            probe that made it certain to the engine's first event; from the daemon's
+            first answer to the first probe of it, less one fast interval; and from the
+            end of that probe to the loaded wallet
+"""
+
+import argparse
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from statistics import median
+from typing import Any
+
+from docker.models.containers import Container
+
+from benchmarks.lab import (
+    CONTROL_PORT,
+    LABEL,
+    NANO,
+    NO_HEALTHCHECK,
+    SIDECAR_PORT,
+    Lab,
+    Place,
+    address,
+    ask,
+    lab,
+    wait_for,
+    wallet_probe,
+)
+from benchmarks.table import Row, fraction, markdown, spread
+
+FAST_INTERVAL_S = 2.0
+DEFAULT_INTERVAL_S = {"Sidecar": 15.0, "HEALTHCHECK": 30.0}
+SHORT_INTERVAL_S = 5.0
+DOCKER_TIMEOUT_S = 30.0
+RETRIES = 3
+OWED_DETECTION = 0.25
+OWED_OVERHEAD_S = 1.0
+MARGIN_S = 25.0
+"""For the engine to stop and start a container after the last check."""
+SEED = 20090103
+ANSWER_FIRST_S = 0.1
+"""The stand-in lets its answer leave before it dies."""
+
+# The stand-in's own port: its answer proves that the process runs, whatever the wallet.
+CHECK = [
+    "CMD",
+    *("python", "-I", "-S", "healthcheck.py", "--timeout", "60"),
+    *("--url", f"http://127.0.0.1:{CONTROL_PORT}/state"),
+]
+
+
+class Fault(StrEnum):
+    """What happens to the daemon."""
+
+    DIES = "a. daemon dies, its container stays"
+    EXITS = "b. container exits"
+    FREEZES = "c. daemon is stopped (SIGSTOP)"
+
+
+SHAPE = {Fault.DIES: "wrapper", Fault.EXITS: "pid1", Fault.FREEZES: "wrapper"}
+SWITCH = {Fault.DIES: "die", Fault.EXITS: "die", Fault.FREEZES: "stop_process"}
+
+
+@dataclass
+class Case:
+    """One stack; ``None``: not seen within ``patience_s``. Seconds after the fault."""
+
+    fault: Fault
+    side: str
+    interval_s: float | None
+    phase: float
+    patience_s: float
+    wallet: Container
+    sidecar: Container | None = None
+    detected: float | None = None
+    answered: float | None = None
+    loaded: float | None = None
+    overhead: float | None = None
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two checks."""
+        return self.interval_s or DEFAULT_INTERVAL_S[self.side]
+
+
+@dataclass
+class Events:
+    """What the engine told of our containers: (wall time, action), by container."""
+
+    lab: Lab
+    seen: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+
+    def follow(self) -> None:
+        """Listen, and restart what becomes unhealthy, until the lab is closed."""
+        self._stream = self.lab.client.events(
+            decode=True,
+            filters={
+                "label": f"{LABEL}={self.lab.run_id}",
+                "event": ["kill", "die", "start", "restart", "health_status"],
+            },
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop to listen."""
+        self._stream.close()
+
+    def first(self, container: Container, action: str, after: float) -> float | None:
+        """When the engine first told of ``action`` after ``after``."""
+        told = self.seen.get(str(container.id), [])
+        return next((at for at, what in told if what == action and at >= after), None)
+
+    def _read(self) -> None:
+        for event in self._stream:
+            who, action = event["Actor"]["ID"], event["Action"]
+            self.seen.setdefault(who, []).append((event["timeNano"] / NANO, action))
+            if action == "health_status: unhealthy":
+                threading.Thread(target=self._restart, args=(who,), daemon=True).start()
+
+    def _restart(self, container_id: str) -> None:
+        self.lab.client.api.restart(container_id)
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """Every case, side by side."""
+    with lab() as opened:
+        events = Events(opened)
+        events.follow()
+        try:
+            cases = list(_cases(opened, quick=quick))
+            with ThreadPoolExecutor(len(cases)) as threads:
+                list(threads.map(lambda case: _run(case, events), cases))
+        finally:
+            events.close()
+    return list(_rows(cases))
+
+
+def _cases(opened: Lab, *, quick: bool) -> Iterator[Case]:
+    chance = random.Random(SEED)
+    times = 1 if quick else 3
+    for interval_s in (None, SHORT_INTERVAL_S):
+        for fault in Fault:
+            if quick and interval_s is None and fault is Fault.FREEZES:
+                continue  # it alone would take three minutes
+            for number in range(times):
+                phase = (number + chance.random()) / times
+                for side in ("Sidecar", "HEALTHCHECK"):
+                    yield _case(opened, fault, side, interval_s, phase)
+
+
+def _case(
+    opened: Lab, fault: Fault, side: str, interval_s: float | None, phase: float
+) -> Case:
+    name = f"{fault.name}-{side}-{interval_s or 0:.0f}-{phase * 1000:.0f}".lower()
+    stack = f"bench-{opened.run_id}-{name}"
+    ours = side == "Sidecar"
+    every_s = interval_s or DEFAULT_INTERVAL_S["HEALTHCHECK"]
+    health = {
+        "test": CHECK,
+        "interval": int(every_s * NANO),
+        "timeout": int(DOCKER_TIMEOUT_S * NANO),
+        "retries": RETRIES,
+    }
+    wallet = opened.wallet(
+        f"{name}-wallet",
+        stack,
+        shape=SHAPE[fault],
+        health=NO_HEALTHCHECK if ours else health,
+    )
+    patience_s = RETRIES * every_s + MARGIN_S
+    if fault is Fault.FREEZES:
+        patience_s += RETRIES * DOCKER_TIMEOUT_S
+    case = Case(fault, side, interval_s, phase, patience_s, wallet)
+    if ours:
+        cadence = {} if interval_s is None else {"interval": f"{interval_s:g}s"}
+        probe = wallet_probe(Place(opened.full_name(f"{name}-wallet")))
+        config = {
+            "stack": stack,
+            "defaults": cadence,
+            "targets": {"electron-cash": {"probe": probe}},
+        }
+        case.sidecar = opened.sidecar(f"{name}-sidecar", config, log_level="debug")
+    return case
+
+
+# --- one case -----------------------------------------------------------------
+
+
+def _run(case: Case, events: Events) -> None:
+    case.wallet.start()
+    if case.sidecar is not None:
+        case.sidecar.start()
+    host = address(case.wallet)
+    _wait_for_phase(case)
+    ask(host, CONTROL_PORT, f"/faults/{SWITCH[case.fault]}", method="PUT")
+    fault_at = time.time() + ANSWER_FIRST_S
+    _observe(case, events, fault_at)
+    if case.sidecar is None:
+        heard = events.first(case.wallet, "health_status: unhealthy", fault_at)
+        case.detected = None if heard is None else heard - fault_at
+    else:
+        _read_log(case, events, fault_at)
+
+
+def _wait_for_phase(case: Case) -> None:
+    """Until ``phase`` of an interval has passed since the last check ended."""
+    look = _last_probe if case.sidecar is not None else _last_check
+    ended = wait_for("a healthy start", lambda: look(case), 120.0)
+    due = ended + case.phase * case.every_s
+    while due < time.time():
+        due += case.every_s
+    time.sleep(due - time.time())
+
+
+def _last_probe(case: Case) -> float | None:
+    assert case.sidecar is not None
+    status = ask(address(case.sidecar), SIDECAR_PORT, "/api/v1/status")
+    for target in status["targets"]:
+        if target["state"] == "healthy":
+            return _epoch(target["last_probe"]["at"])
+    return None
+
+
+def _last_check(case: Case) -> float | None:
+    case.wallet.reload()
+    health = case.wallet.attrs["State"]["Health"]
+    if health["Status"] != "healthy":
+        return None
+    return _epoch(health["Log"][-1]["End"])
+
+
+def _epoch(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
+
+
+def _observe(case: Case, events: Events, fault_at: float) -> None:
+    """Note when the daemon answers again, and when its wallet is loaded.
+
+    It is asked only once it was started anew: a stopped one would be left with
+    our connections.
+    """
+    until = fault_at + case.patience_s
+    while events.first(case.wallet, "start", fault_at) is None:
+        if time.time() > until:
+            return
+        time.sleep(0.05)
+    host = address(case.wallet)
+    until = time.time() + 30.0
+    while time.time() < until:
+        state = _state(host)
+        if state is not None:
+            case.answered = case.answered or time.time() - fault_at
+            if case.sidecar is None:
+                return
+            if state["wallets"]:
+                case.loaded = time.time() - fault_at
+                return
+        time.sleep(0.05)
+
+
+def _state(host: str) -> Any:  # noqa: ANN401
+    try:
+        return ask(host, CONTROL_PORT, "/state", timeout_s=1.0)
+    except OSError:
+        return None
+
+
+# --- what Sidecar's log says ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of Sidecar's log."""
+
+    at: float
+    fields: dict[str, Any]
+
+    @property
+    def message(self) -> str:
+        """What it says."""
+        return str(self.fields["message"])
+
+    @property
+    def is_probe(self) -> bool:
+        """Is it a probe's outcome?"""
+        return self.message.startswith("probe: ")
+
+    @property
+    def is_decision(self) -> bool:
+        """Is it the decision to restart or start?"""
+        return self.message.startswith(("restarting it: ", "starting it: "))
+
+    @property
+    def probe_s(self) -> float:
+        """How long the probe took."""
+        return float(self.message.split(" in ")[1].split()[0])
+
+
+def _read_log(case: Case, events: Events, fault_at: float) -> None:
+    assert case.sidecar is not None
+    lines = [line for line in _lines(case.sidecar) if line.at >= fault_at]
+    decision = next((line for line in lines if line.is_decision), None)
+    if decision is None:
+        return
+    case.detected = decision.at - fault_at
+    if case.answered is None or case.loaded is None:
+        return
+    verified = _first_answered(lines, fault_at + case.answered)
+    if verified is None:
+        return
+    asked_at, ended_at = verified
+    acting = _engine_acts(case, events, decision.at) - _certain_at(lines, decision)
+    noticing = max(0.0, asked_at - fault_at - case.answered - FAST_INTERVAL_S)
+    loading = max(0.0, fault_at + case.loaded - ended_at)
+    case.overhead = acting + noticing + loading
+
+
+def _lines(sidecar: Container) -> Iterator[Line]:
+    for raw in sidecar.logs().splitlines():
+        fields = json.loads(raw)
+        yield Line(_epoch(fields["time"]), fields)
+
+
+def _certain_at(lines: list[Line], decision: Line) -> float:
+    """The end of the last probe before the decision; the decision without any."""
+    probes = [line.at for line in lines if line.is_probe and line.at <= decision.at]
+    return probes[-1] if probes else decision.at
+
+
+def _engine_acts(case: Case, events: Events, decided: float) -> float:
+    """When the engine first did something: it kills before it restarts.
+
+    Where there is nothing to kill: when it had started the container, its own work
+    included.
+    """
+    found = [
+        events.first(case.wallet, action, decided - 0.01) for action in ("kill", "start")
+    ]
+    return min(at for at in found if at is not None)
+
+
+def _first_answered(lines: list[Line], ready_at: float) -> tuple[float, float] | None:
+    """Beginning and end of the first probe that the new process answered."""
+    silent = {"refused", "reset", "hung", "detached"}
+    for line in lines:
+        if line.is_probe and line.at >= ready_at and line.fields.get("cause") not in silent:
+            return line.at - line.probe_s, line.at
+    return None
+
+
+# --- the table -----------------------------------------------------------------
+
+
+def _rows(cases: list[Case]) -> Iterator[Row]:
+    for interval_s in (None, SHORT_INTERVAL_S):
+        said = "at default settings" if interval_s is None else f"every {interval_s:g} s"
+        for fault in Fault:
+            these = [c for c in cases if (c.fault, c.interval_s) == (fault, interval_s)]
+            if not these:
+                continue
+            ours = [c for c in these if c.side == "Sidecar"]
+            theirs = [c for c in these if c.side != "Sidecar"]
+            yield _detection_row(f"{fault}; detection {said}", ours, theirs)
+            yield _recovery_row(f"{fault}; recovery {said}", ours, theirs)
+    yield _overhead_row(cases)
+
+
+def _detection_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
+    mine = [c.detected for c in ours if c.detected is not None]
+    other = [c.detected for c in theirs if c.detected is not None]
+    owed = ours[0].interval_s is None and ours[0].fault is not Fault.FREEZES
+    limit = f"≤ {OWED_DETECTION:g}" if owed else ""
+    if len(mine) < len(ours):
+        return Row(what, "not by all", spread(other), owed=limit, met=False)
+    if not other:
+        least = fraction(max(mine), theirs[0].patience_s)
+        met = True if owed else None
+        return Row(what, spread(mine), _never(theirs), f"< {least}", limit, met)
+    ratio = sum(mine) / len(mine) / (sum(other) / len(other))
+    met = ratio <= OWED_DETECTION if owed else None
+    return Row(what, spread(mine), spread(other), f"{ratio:.2f}", limit, met)
+
+
+def _recovery_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
+    mine = [c.loaded for c in ours if c.loaded is not None]
+    other = [c.answered for c in theirs if c.answered is not None]
+    if not mine or not other:
+        return Row(what, spread(mine), spread(other) if other else _never(theirs))
+    return Row(what, spread(mine), spread(other), fraction(median(mine), median(other)))
+
+
+def _never(cases: list[Case]) -> str:
+    return f"never (watched for {cases[0].patience_s:.0f} s)"
+
+
+def _overhead_row(cases: list[Case]) -> Row:
+    found = [c.overhead for c in cases if c.overhead is not None]
+    wanted = sum(c.side == "Sidecar" for c in cases)
+    met = len(found) == wanted and max(found) < OWED_OVERHEAD_S
+    return Row(
+        f"own overhead beyond threshold, stop and boot ({len(found)} of {wanted} cases)",
+        spread(found),
+        owed=f"< {OWED_OVERHEAD_S:g} s, every time",
+        met=met,
+    )
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="each case once, SIGSTOP not at default settings")
+    print(markdown(measure(quick=parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Containers on a real engine, all of them gone afterwards."""
+
+import http.client
+import io
+import json
+import socket
+import tarfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import docker
+from docker.models.containers import Container
+
+WALLET_IMAGE = "sidecar-demo-wallet:local"
+SIDECAR_IMAGE = "sidecar:local"
+RPC_PASSWORD = "only-for-the-benchmark"
+SOCKET = Path("/var/run/docker.sock")
+RPC_PORT, CONTROL_PORT, SIDECAR_PORT = 7777, 7778, 9787
+LABEL = "benchmark-run"
+
+NO_HEALTHCHECK = {"test": ["NONE"]}
+NANO = 10**9
+
+T = TypeVar("T")
+
+
+class Place(NamedTuple):
+    """Where a wallet's ports are, as Sidecar sees them."""
+
+    host: str
+    rpc_port: int = RPC_PORT
+    control_port: int = CONTROL_PORT
+
+
+class Lab:
+    """Containers of one run, on the engine behind ``socket``."""
+
+    def __init__(self, socket: Path, network: str) -> None:
+        self.client = docker.DockerClient(base_url=f"unix://{socket}", timeout=120)
+        self.run_id = uuid.uuid4().hex[:8]
+        self._socket = socket
+        self.network = network
+
+    def full_name(self, name: str) -> str:
+        """What a container is called."""
+        return f"bench-{self.run_id}-{name}"
+
+    def wallet(
+        self,
+        name: str,
+        stack: str,
+        *,
+        image: str = WALLET_IMAGE,
+        shape: str = "pid1",
+        health: Mapping[str, Any] = NO_HEALTHCHECK,
+        place: Place | None = None,
+    ) -> Container:
+        """A wallet daemon's stand-in, not started yet; ``health``: its HEALTHCHECK."""
+        at = place or Place("")
+        return self._created(
+            name,
+            image,
+            healthcheck=dict(health),
+            environment={
+                "RPC_PASSWORD": RPC_PASSWORD,
+                "SHAPE": shape,
+                "RPC_PORT": str(at.rpc_port),
+                "CONTROL_PORT": str(at.control_port),
+            },
+            labels={
+                LABEL: self.run_id,
+                "com.docker.compose.project": stack,
+                "com.docker.compose.service": "electron-cash",
+                "com.docker.compose.container-number": "1",
+            },
+        )
+
+    def sidecar(
+        self,
+        name: str,
+        config: Mapping[str, Any],
+        *,
+        log_level: str = "info",
+        port: int = SIDECAR_PORT,
+    ) -> Container:
+        """A Sidecar with this configuration; not started yet."""
+        made = self._created(
+            name,
+            SIDECAR_IMAGE,
+            healthcheck=NO_HEALTHCHECK,
+            group_add=[str(self._socket.stat().st_gid)],
+            volumes={str(self._socket): {"bind": "/var/run/docker.sock", "mode": "rw"}},
+            environment={
+                "SIDECAR_LOG_FORMAT": "json",
+                "SIDECAR_LOG_LEVEL": log_level,
+                "SIDECAR_LISTEN": f"0.0.0.0:{port}",
+            },
+            labels={LABEL: self.run_id},
+        )
+        made.put_archive("/", _tar("etc/sidecar/sidecar.yaml", json.dumps(config)))
+        return made
+
+    @contextmanager
+    def counting(self, action: str) -> Iterator[Callable[[], int]]:
+        """How often our containers have had an event, from now on."""
+        ours = {"label": f"{LABEL}={self.run_id}", "event": action}
+        stream = self.client.events(decode=True, filters=ours)
+        seen: list[object] = []
+        threading.Thread(target=lambda: seen.extend(stream), daemon=True).start()
+        try:
+            yield lambda: len(seen)
+        finally:
+            stream.close()
+
+    def _created(self, name: str, image: str, **settings: Any) -> Container:  # noqa: ANN401
+        return self.client.containers.create(
+            image,
+            name=self.full_name(name),
+            init=True,
+            network=self.network,
+            **settings,
+        )
+
+    def clear(self) -> None:
+        """Remove every container."""
+        ours = f"{LABEL}={self.run_id}"
+        for left in self.client.containers.list(all=True, filters={"label": ours}):
+            left.remove(force=True, v=True)
+
+
+@contextmanager
+def lab(socket: Path = SOCKET, network: str | None = None) -> Iterator[Lab]:
+    """A lab, cleaned up whatever happens; on ``network``, or on one of its own."""
+    opened = Lab(socket, network or f"bench-{uuid.uuid4().hex[:8]}")
+    try:
+        if network is None:
+            opened.client.networks.create(opened.network)
+        yield opened
+    finally:
+        opened.clear()
+        if network is None:
+            opened.client.networks.get(opened.network).remove()
+        opened.client.close()
+
+
+def wallet_probe(place: Place) -> dict[str, Any]:
+    """The settings of the probe of a wallet."""
+    return {
+        "type": "electron_cash",
+        "url": f"http://{place.host}:{place.rpc_port}/",
+        "username": "bchrpc",
+        "password": RPC_PASSWORD,
+    }
+
+
+def http_probe(place: Place) -> dict[str, Any]:
+    """The settings of the probe of a wallet's control port."""
+    return {"type": "http", "url": f"http://{place.host}:{place.control_port}/state"}
+
+
+def address(container: Container) -> str:
+    """Where a running container on a bridge is reached from this machine."""
+    container.reload()
+    networks = container.attrs["NetworkSettings"]["Networks"]
+    return str(next(iter(networks.values()))["IPAddress"])
+
+
+def pid(container: Container) -> int:
+    """Its main process, as this machine numbers it."""
+    container.reload()
+    return int(container.attrs["State"]["Pid"])
+
+
+def ask(
+    host: str, port: int, path: str, *, method: str = "GET", timeout_s: float = 5.0
+) -> Any:  # noqa: ANN401
+    """JSON from an HTTP server; OSError where there is none."""
+    return json.loads(ask_text(host, port, path, method=method, timeout_s=timeout_s))
+
+
+def ask_text(
+    host: str, port: int, path: str, *, method: str = "GET", timeout_s: float = 5.0
+) -> str:
+    """What an HTTP server answers; OSError where there is none."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request(method, path, b"{}" if method == "PUT" else None)
+        return connection.getresponse().read().decode()
+    except http.client.HTTPException as error:
+        raise OSError(str(error)) from error
+    finally:
+        connection.close()
+
+
+def wait_for(
+    what: str, look: Callable[[], T | None], within_s: float, every_s: float = 0.5
+) -> T:
+    """What ``look`` finds. TimeoutError."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            found = look()
+        except OSError:
+            found = None
+        if found:
+            return found
+        time.sleep(every_s)
+    raise TimeoutError(f"not within {within_s:.0f} s: {what}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _tar(path: str, text: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        entry = tarfile.TarInfo(path)
+        entry.size, entry.mode = len(text.encode()), 0o644
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()

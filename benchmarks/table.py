@@ -1,0 +1,62 @@
+"""Figures as rows of one Markdown table, and what was owed of them."""
+
+from collections.abc import Iterable
+from statistics import median
+from typing import NamedTuple
+
+HEADER = (
+    "| | Sidecar | beside it | ratio | owed | |",
+    "|---|---|---|---|---|---|",
+)
+
+
+class Row(NamedTuple):
+    """One measurement. ``met``: None where nothing was owed."""
+
+    what: str
+    sidecar: str
+    beside: str = ""
+    ratio: str = ""
+    owed: str = ""
+    met: bool | None = None
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The table."""
+    return "\n".join((*HEADER, *map(_line, rows)))
+
+
+def _line(row: Row) -> str:
+    met = {None: "", True: "met", False: "**missed**"}[row.met]
+    cells = (row.what, row.sidecar, row.beside, row.ratio, row.owed, met)
+    return f"| {' | '.join(cells)} |"
+
+
+def at_most(
+    what: str, sidecar: str, value: float, limit: float, *, unit: str = ""
+) -> Row:
+    """A row that is met while ``value`` is within ``limit``."""
+    return Row(what, sidecar, owed=f"≤ {limit:g}{unit}", met=value <= limit)
+
+
+def fraction(value: float, of: float) -> str:
+    """A ratio as a reader says it: 1/23 where it is small, 0.42 or 1.7 elsewhere."""
+    if of <= 0.0 or value <= 0.0:
+        return "?"
+    if value <= of / 10:
+        return f"1/{of / value:.0f}"
+    return f"{value / of:.2f}"
+
+
+def spread(values: list[float], unit: str = "s") -> str:
+    """The median and, of several values, the range."""
+    if not values:
+        return "none"
+    middle = f"{_figure(median(values))} {unit}"
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({_figure(min(values))} to {_figure(max(values))})"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"

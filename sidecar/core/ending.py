@@ -1,0 +1,53 @@
+"""When a remedy under verification is over before its time."""
+
+from typing import NamedTuple
+
+from sidecar.core import run
+from sidecar.core.container import Status
+from sidecar.core.roots import roots_of
+from sidecar.core.state import Instance, Remedy, State
+from sidecar.core.transition import RemedyOutcome, TargetState
+
+
+class Ending(NamedTuple):
+    """How a remedy ends, and why."""
+
+    outcome: RemedyOutcome
+    reason: str
+
+
+def recovered(instance: Instance, remedy: Remedy) -> bool:
+    """Did it answer often enough since the remedy began?"""
+    health = instance.health
+    last = health.last_success_mono
+    return (
+        health.up is True
+        and health.failures == 0
+        and run.is_running(instance)
+        and last is not None
+        and last >= remedy.began.mono
+    )
+
+
+def cut_short(state: State, instance: Instance, remedy: Remedy) -> Ending | None:
+    """What makes more waiting useless; others wait for their turn meanwhile."""
+    if run.stopped_by_person(instance):
+        return Ending(RemedyOutcome.UNKNOWN, "it was stopped or replaced meanwhile")
+    if _died_again(instance) and not remedy.uncertain:
+        return Ending(RemedyOutcome.NOT_RECOVERED, "its container exited again")
+    for root in roots_of(state, instance.id.target):
+        if root.state is TargetState.DOWN:
+            reason = f"{root.name} went down meanwhile: it comes first"
+            return Ending(RemedyOutcome.UNKNOWN, reason)
+    return None
+
+
+def _died_again(instance: Instance) -> bool:
+    """Is the new run over? The one that was treated may be seen once more, late."""
+    container = instance.container
+    return (
+        container is not None
+        and container.status in {Status.EXITED, Status.DEAD}
+        and not container.engine_restarts_it
+        and container.run != instance.treated
+    )

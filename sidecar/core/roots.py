@@ -1,0 +1,62 @@
+"""Roots as a dependent sees them: which of them count, and which may be to blame."""
+
+from collections.abc import Iterator
+
+from sidecar.core.judge import BROKEN, WORKING
+from sidecar.core.moment import Moment
+from sidecar.core.state import Instance, State
+from sidecar.core.target import Target
+from sidecar.core.transition import TargetState
+
+PROOF_MARGIN_S = 30.0
+"""Beyond its interval and timeouts, what a root's next answer may take."""
+
+_LEFT_ALONE = frozenset(
+    {
+        TargetState.CRASH_LOOP,
+        TargetState.DEAD_LETTER,
+        TargetState.STOPPED,
+        TargetState.MISSING,
+    }
+)
+
+
+def roots_of(state: State, name: str) -> Iterator[Instance]:
+    """Every replica of everything that ``name`` needs, roots first.
+
+    One that nothing of ours will bring back does not count while a sister of
+    it works: its dependents would wait for ever.
+    """
+    for upstream in state.topology.upstreams.get(name, ()):
+        replicas = tuple(state.replicas(upstream))
+        serves = any(replica.state in WORKING for replica in replicas)
+        for replica in replicas:
+            if not serves or replica.state not in _LEFT_ALONE:
+                yield replica
+
+
+def is_to_blame(root: Instance) -> bool:
+    """Does it not work, or fail to answer just now?"""
+    return root.state in BROKEN or root.health.failures > 0
+
+
+def is_unproven(state: State, root: Instance, dependent: Instance, at: Moment) -> bool:
+    """Has it still to answer since the dependent began to fail?
+
+    One that cannot be asked (its probes end in nothing but unknown) is waited
+    for no longer than an answer could take.
+    """
+    first = dependent.health.first_failure_mono
+    if first is None:
+        return False
+    answered = root.health.last_success_mono
+    if answered is not None and answered >= first:
+        return False
+    if root.state is TargetState.STARTING:
+        return True
+    return at.mono - first < _proof_s(state.target_of(root))
+
+
+def _proof_s(root: Target) -> float:
+    longest = sum(2.0 * probe.timeout_s for probe in root.probes)
+    return root.cadence.interval_s + longest + PROOF_MARGIN_S

@@ -1,0 +1,265 @@
+"""Whose containers are ours: not the neighbour's, each replica's own, the labelled."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.harness import (
+    DEADLINE_S,
+    QUICK,
+    RPC_PASSWORD,
+    RPC_USER,
+    RUN_LABEL,
+    SERVICE,
+    WALLET,
+    Box,
+    Stack,
+    WalletBox,
+    config,
+    pair_config,
+    wallet_config,
+    wallet_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
+
+SECOND_NS = 1_000_000_000
+SICK = "/tmp/sick"
+# Native health by a file.
+IDLE = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"]
+CHECK: dict[str, object] = {
+    "test": ["CMD", "test", "!", "-e", SICK],
+    "interval": SECOND_NS,
+    # An exec on a busy machine takes its time.
+    "timeout": 20 * SECOND_NS,
+    "retries": 2,
+}
+
+
+# --- the neighbour
+
+
+def test_a_neighbour_of_the_same_names_and_labels_is_neither_touched_nor_asked_about(
+    stack_factory: Callable[[], Stack],
+) -> None:
+    inviting = {
+        "sidecar.enable": "true",
+        "sidecar.probe.type": "docker",
+        "autoheal": "true",
+    }
+    ours, theirs = stack_factory(), stack_factory()
+    dead = theirs.wallet(labels=inviting, shape="wrapper")
+    exited = theirs.service(labels=inviting)
+    sick = native_health(theirs, "sick", labels=inviting)
+    wallet = ours.wallet()
+    service = ours.service()
+    watcher = ours.sidecar(pair_config(), env={"SIDECAR_WATCH_LABEL": "autoheal"})
+    ours.wait_healthy(WALLET, SERVICE)
+    neighbours = (dead, exited, sick)
+    before = [box.started_at for box in (dead, sick)]
+
+    dead.fault("die")
+    exited.control("exit", {"status": 1})
+    make_sick(sick)
+    theirs.wait_for("theirs is unhealthy", lambda: native(sick) == "unhealthy")
+    theirs.wait_for("theirs has exited", lambda: exited.status == "exited")
+    wallet.fault("die")
+    ours.wait_for(
+        "ours recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
+    )
+    # A whole listing and some probes later it is still as it was.
+    ours.wait_probes(SERVICE, 10)
+
+    assert set(watcher.states()) == {WALLET, SERVICE}
+    assert ours.asked() == [f"restart {WALLET}"]
+    assert service.status == "running"
+    paths = " ".join(asked.path for asked in ours.gate.requests)
+    for box in neighbours:
+        assert box.id not in paths
+        assert box.id[:12] not in paths
+        assert box.name not in paths
+    assert [box.started_at for box in (dead, sick)] == before
+    assert exited.status == "exited"
+
+
+# --- replicas
+
+
+def test_of_two_replicas_each_is_asked_itself_and_the_broken_one_alone_restarted(
+    stack: Stack,
+) -> None:
+    first, second = (stack.wallet(number=number) for number in (1, 2))
+    names = (f"{WALLET}-1", f"{WALLET}-2")
+    watcher = stack.sidecar(wallet_config())
+    stack.wait_healthy(*names)
+    assert set(watcher.states()) == set(names)
+    assert watcher.target(names[1])["container"]["id"] == second.id
+    before = first.started_at
+    # The name of the service leads to either; one that is asked by its own name
+    # hears every call of its probes and none of the other's.
+    for box in (first, second):
+        assert box.methods().count("load_wallet") == 1
+
+    second.fault("die")
+
+    stack.wait_for(
+        "the second recovered",
+        lambda: ("restart", "recovered") in watcher.outcomes(names[1]),
+    )
+    stack.wait_healthy(*names)
+    assert stack.asked() == [f"restart {WALLET}-2"]
+    assert first.started_at == before
+    assert {p.message.split()[1] for p in watcher.probes(names[0])[3:]} == {"success"}
+
+
+# --- redeployment
+
+
+COMPOSE = """
+services:
+  {wallet}:
+    image: sidecar-demo-wallet:local
+    environment:
+      SHAPE: wrapper
+      BOOT_SECONDS: 8
+      RPC_USER: {user}
+      RPC_PASSWORD: {password}
+    healthcheck: {{disable: true}}
+    labels: {labels}
+    networks: [ours]
+networks:
+  ours:
+    name: {network}
+    external: true
+"""
+
+
+def compose(stack: Stack, file: Path, *arguments: str) -> None:
+    command = ["docker", "compose", "-p", stack.project, "-f", str(file), *arguments]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def composed_wallet(stack: Stack) -> WalletBox:
+    found = stack.client.containers.get(f"{stack.project}-{WALLET}-1")
+    return WalletBox(found)
+
+
+def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slate(
+    stack: Stack,
+) -> None:
+    file = stack.folder / "compose.yaml"
+    file.write_text(
+        COMPOSE.format(
+            wallet=WALLET,
+            user=RPC_USER,
+            password=RPC_PASSWORD,
+            labels=RUN_LABEL,
+            network=stack.network.name,
+        )
+    )
+    compose(stack, file, "up", "--detach", WALLET)
+    old = composed_wallet(stack)
+    # A streak long enough to redeploy in, and a boot long enough to complete it.
+    long = {"start_period": "20s", "fast_interval": "200ms", "failure_threshold": 60}
+    target = wallet_target(restart={"recovery_timeout": "20s"})
+    watcher = stack.sidecar(config({WALLET: target}, defaults={**QUICK, **long}))
+    stack.wait_healthy(WALLET)
+
+    old.fault("die")
+    stack.wait_for(
+        "half a streak", lambda: watcher.target(WALLET)["consecutive_failures"] >= 30
+    )
+    compose(stack, file, "up", "--detach", "--force-recreate", WALLET)
+
+    new = composed_wallet(stack)
+    assert new.id != old.id
+    started = new.started_at
+    stack.wait_for(
+        "the new one is watched",
+        lambda: (watcher.target(WALLET)["container"] or {}).get("id") == new.id,
+    )
+    stack.wait_healthy(WALLET)
+    stack.wait_probes(WALLET, 3)
+    assert stack.asked() == []
+    assert new.started_at == started
+    assert not watcher.decisions(WALLET, "restart")
+
+
+# --- watched by a label
+
+
+def native_health(
+    stack: Stack,
+    service: str,
+    *,
+    check: bool = True,
+    **more: Any,  # noqa: ANN401 - the SDK's own
+) -> Box:
+    """A container that is healthy until it is made sick, and again after a restart."""
+    made = stack.container(
+        "sidecar-base:local",
+        service,
+        command=IDLE,
+        healthcheck=CHECK if check else None,
+        tmpfs={"/tmp": "size=1m"},
+        **more,
+    )
+    return Box(made)
+
+
+def make_sick(box: Box) -> None:
+    box.run("touch", SICK)
+
+
+def native(box: Box) -> str:
+    box.docker.reload()
+    return str(box.docker.attrs["State"]["Health"]["Status"])
+
+
+def test_what_carries_the_label_is_restarted_when_the_engine_finds_it_unhealthy(
+    stack: Stack,
+) -> None:
+    labelled = {"autoheal": "true"}
+    sick = native_health(
+        stack, "sick", labels={**labelled, "autoheal.stop.timeout": "2"}
+    )
+    plain = native_health(stack, "plain", labels=labelled)
+    well = native_health(stack, "well", labels=labelled)
+    refused = native_health(stack, "refused", labels={"autoheal": "false"})
+    unlabelled = native_health(stack, "unlabelled")
+    unchecked = native_health(stack, "unchecked", labels=labelled, check=False)
+    left_alone = (well, refused, unlabelled, unchecked)
+    before = [box.started_at for box in left_alone]
+    settings = {"defaults": dict(QUICK)}
+    watcher = stack.sidecar(settings, env={"SIDECAR_WATCH_LABEL": "autoheal"})
+    stack.wait_healthy("sick", "plain", "well", deadline_s=2 * DEADLINE_S)
+    assert set(watcher.states()) == {"sick", "plain", "well"}
+
+    for box in (unlabelled, refused, sick):
+        make_sick(box)
+    stack.wait_for(
+        "the sick one is well again",
+        lambda: watcher.outcomes("sick") == [("restart", "recovered")],
+        2 * DEADLINE_S,
+    )
+    make_sick(plain)
+    stack.wait_for(
+        "the plain one is well again",
+        lambda: watcher.outcomes("plain") == [("restart", "recovered")],
+        2 * DEADLINE_S,
+    )
+
+    stack.wait_healthy("sick", "plain", "well")
+    # In whole seconds: the container's own label, and the default of 30.
+    assert [asked.path for asked in stack.gate.posts] == [
+        f"/containers/{sick.id}/restart?t=2",
+        f"/containers/{plain.id}/restart?t=30",
+    ]
+    assert native(unlabelled) == native(refused) == "unhealthy"
+    assert [box.started_at for box in left_alone] == before

@@ -1,0 +1,262 @@
+"""The image as an operator runs it: by environment alone, over TCP, locked up."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Self
+
+import pytest
+from docker.models.containers import Container
+
+from tests.engine.harness import (
+    DEADLINE_S,
+    PASSWORD_FILE,
+    RPC_USER,
+    RUN_LABEL,
+    SERVICE,
+    WALLET,
+    Box,
+    Stack,
+    wallet_config,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+CLASSIC = {
+    "ELECTRON_CASH_USER": RPC_USER,
+    "ELECTRON_CASH_PASSWORD_FILE": PASSWORD_FILE,
+    "BCH_SERVICE_URL": f"http://{SERVICE}:8080/health",
+}
+
+
+def test_the_classic_pair_is_healed_by_the_environment_alone(stack: Stack) -> None:
+    wallet, service = stack.wallet(), stack.service()
+    watcher = stack.sidecar(env=CLASSIC)
+    stack.wait_healthy(WALLET, SERVICE)
+
+    wallet.fault("die")
+
+    # At default settings: up to 15 s to the first failure, then threshold and boot.
+    stack.wait_for(
+        "recovered",
+        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
+        3 * DEADLINE_S,
+    )
+    stack.wait_healthy(WALLET, SERVICE, deadline_s=2 * DEADLINE_S)
+    assert stack.asked() == [f"restart {WALLET}"]
+    assert service.health() == 200
+    assert wallet.wallets()
+
+
+def test_in_observe_mode_it_says_what_it_would_do_and_asks_nothing_of_anyone(
+    stack: Stack,
+) -> None:
+    wallet, service = stack.wallet(), stack.service()
+    watcher = stack.sidecar(env={**CLASSIC, "SIDECAR_MODE": "observe"})
+    held = stack.wait_decision(WALLET, "hold")
+    assert held.fields["guard"] == "observe"
+    assert "observe mode: it would now load_wallet" in held.message
+    assert wallet.rpc("load_wallet")
+    stack.wait_healthy(WALLET, SERVICE, deadline_s=2 * DEADLINE_S)
+    wallet.control("DELETE", "/calls")
+
+    service.control("fail", {"reason": "broken on purpose"})
+
+    stack.wait_state(SERVICE, "down", deadline_s=2 * DEADLINE_S)
+    stack.wait_for(
+        "what it would do",
+        lambda: any(
+            record.fields["guard"] == "observe"
+            and "it would now restart" in record.message
+            for record in watcher.decisions(SERVICE, "hold")
+        ),
+    )
+    assert stack.asked() == []
+    assert not {"stop", "load_wallet"} & set(wallet.methods())
+
+
+# --- the engine over TCP
+
+
+class TcpDoor:
+    """The stack's gate on a port of the host that its containers reach."""
+
+    def __init__(self, stack: Stack) -> None:
+        network = stack.client.networks.get(stack.network.name)
+        (ours,) = network.attrs["IPAM"]["Config"]
+        self._engine = stack.gate.path
+        self._listener = socket.create_server((ours["Gateway"], 0))
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def address(self) -> str:
+        """As DOCKER_HOST has it."""
+        host, port = self._listener.getsockname()[:2]
+        return f"tcp://{host}:{port}"
+
+    def __enter__(self) -> Self:
+        self._start(self._admit)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in (self._listener, *self._ends):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+        for end in (self._listener, *self._ends):
+            end.close()
+
+    def _start(self, work: Callable[..., None], *ends: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=ends, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _admit(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                outer = self._listener.accept()[0]
+                inner = socket.socket(socket.AF_UNIX)
+                self._ends += outer, inner
+                inner.connect(str(self._engine))
+                self._start(_pass_on, outer, inner)
+                self._start(_pass_on, inner, outer)
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    for end in (source, sink):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_engine_over_tcp_does_as_well(stack: Stack) -> None:
+    wallet = stack.wallet()
+    with TcpDoor(stack) as door:
+        watcher = stack.sidecar(wallet_config(), env={"DOCKER_HOST": door.address})
+        stack.wait_healthy(WALLET)
+        wallet.fault("die")
+        stack.wait_for(
+            "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
+        )
+        stack.wait_healthy(WALLET)
+        assert watcher.status_view()["ready"]
+        assert stack.asked() == [f"restart {WALLET}"]
+
+
+# --- locked up
+
+
+def test_it_runs_as_nobody_special_on_a_root_that_it_cannot_write(stack: Stack) -> None:
+    stack.wallet()
+    watcher = stack.sidecar(wallet_config())
+    stack.wait_healthy(WALLET)
+
+    found = dict(
+        line.split(":\t", 1)
+        for line in watcher.run("cat", "/proc/1/status").splitlines()
+        if ":\t" in line
+    )
+    assert set(found["Uid"].split()) == {"10001"}
+    assert set(found["Gid"].split()) == {"10001"}
+    for which in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(found[which], 16) == 0, which
+    assert found["NoNewPrivs"] == "1"
+    for path in ("/", "/opt/sidecar", "/etc", "/usr/local/bin"):
+        assert writable(watcher, path) == "no", path
+    assert writable(watcher, "/var/lib/sidecar") == "yes"
+    root = watcher.run("sh", "-c", "awk '$2 == \"/\" {print $4}' /proc/mounts")
+    assert "ro" in root.strip().split(",")
+
+
+def writable(box: Box, folder: str) -> str:
+    attempt = f"touch {folder}/probe 2>/dev/null && echo yes || echo no"
+    return box.run("sh", "-c", attempt).strip()
+
+
+# --- refusals
+
+
+def ended(
+    stack: Stack,
+    *,
+    env: Mapping[str, str],
+    file: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run the image outside any compose project; its exit code and all it said."""
+    volumes = [f"{stack.gate.folder}:/engine"]
+    if file is not None:
+        path = stack.folder / "refused.yaml"
+        path.write_text(file)
+        volumes.append(f"{path}:/etc/sidecar/sidecar.yaml:ro")
+    made: Container = stack.client.containers.create(
+        "sidecar:local",
+        name=f"{stack.project}-refused",
+        environment={"DOCKER_HOST": "unix:///engine/docker.sock", **env},
+        labels={**RUN_LABEL, **(labels or {})},
+        volumes=volumes,
+        group_add=[stack.gate.group],
+        network_disabled=True,
+    )
+    try:
+        made.start()
+        code = made.wait(timeout=60)["StatusCode"]
+        return code, made.logs().decode()
+    finally:
+        made.remove(force=True, v=True)
+
+
+def test_outside_a_compose_project_it_refuses_and_says_what_to_set(
+    stack: Stack,
+) -> None:
+    code, said = ended(stack, env={})
+
+    assert code == 2
+    assert "no stack to act in" in said
+    assert "SIDECAR_STACK" in said
+    assert "Traceback" not in said
+    assert stack.asked() == []
+
+
+BAD = """
+defaults: {interval: 5s, fast_intervall: 1s}
+targets:
+  electron-cash:
+    probe: {type: electron_cash, url: "http://electron-cash:7777/"}
+    restart: {budget: many}
+  bitcoincash-service:
+    depends_on: [electron-cahs]
+    probe: {type: http, url: "ftp://bitcoincash-service/"}
+"""
+
+
+def test_a_bad_configuration_is_refused_with_all_its_faults_before_anything_is_asked(
+    stack: Stack,
+) -> None:
+    wallet = stack.wallet()
+    before = wallet.started_at
+
+    code, said = ended(
+        stack,
+        env={"SIDECAR_LISTEN": "nowhere"},
+        file=BAD,
+        labels={"com.docker.compose.project": stack.project},
+    )
+
+    assert code == 2
+    for path in (
+        "defaults.fast_intervall",
+        "targets.electron-cash.restart.budget",
+        "targets.bitcoincash-service.depends_on",
+        "targets.bitcoincash-service.probe.url",
+        "SIDECAR_LISTEN",
+    ):
+        assert path in said, said
+    assert "Traceback" not in said
+    assert stack.gate.requests == ()
+    assert wallet.started_at == before

@@ -1,0 +1,760 @@
+"""What an operator fears at three in the morning, told as short stories."""
+
+import itertools
+from dataclasses import replace
+
+from sidecar.core import fold
+from sidecar.core.container import Status
+from sidecar.core.decision import Action, Decision, Guard, Trigger
+from sidecar.core.event import (
+    ActResult,
+    ContainersListed,
+    EngineSeen,
+    NoticeKind,
+    PauseAsked,
+    PlannedDue,
+    RecoverAsked,
+    RemedyActed,
+    RestartAsked,
+)
+from sidecar.core.outcome import Cause, Severity, failure, success, unknown
+from sidecar.core.target import (
+    AfterRoot,
+    ElectronCashProbe,
+    HttpProbe,
+    InstanceId,
+    Preventive,
+    RestartSettings,
+)
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    RemedyOutcome,
+    TargetState,
+)
+from sidecar.core.turn import pace_s
+from tests.unit.world import SERVICE, WALLET, World, container
+
+ROOT = "electron-cash"
+LEAF = "bitcoincash-service"
+OTHER = "rates"
+RESTART = Action.RESTART
+NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+UNASKABLE = unknown(Cause.PROBER_FAILED, "no file descriptors left")
+LONE = replace(SERVICE, name=OTHER, depends_on=(), probes=(HttpProbe("http://r/"),))
+NIGHTLY = Preventive("0 3 * * *")
+
+
+def calm(**settings: object) -> World:
+    world = World(**settings)  # type: ignore[arg-type]  # as World's fields
+    world.works(*(t.name for t in world.targets))
+    return world
+
+
+def ends(world: World) -> list[tuple[str, RemedyOutcome]]:
+    found = [t for t in world.transitions if isinstance(t, RemedyEnded)]
+    return [(e.name, e.outcome) for e in found]
+
+
+def steps(world: World) -> list[tuple[str, IncidentStep]]:
+    found = [t for t in world.transitions if isinstance(t, IncidentChanged)]
+    return [(t.target, t.step) for t in found]
+
+
+def tries(world: World, name: str, action: Action = RESTART) -> list[float]:
+    found = [d for d in world.decisions if d.name == name and d.action is action]
+    return [d.at.mono for d in found]
+
+
+def pages(world: World, name: str) -> list[Decision]:
+    return [d for d in world.decisions if d.name == name and d.action is Action.PAGE]
+
+
+def starts(world: World, name: str) -> None:
+    """Somebody else starts its container."""
+    now = world.now.wall
+    world.notice(name, NoticeKind.START, status=Status.RUNNING, started_at=now)
+
+
+# --- busy is not dead, whatever came before ----------------------------------
+
+
+def test_one_silence_after_a_long_trouble_upstream_is_no_hang() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(60):
+        world.fails(ROOT, Cause.UPSTREAM_LOST, 1)
+    world.fails(ROOT, Cause.HUNG, 3, took_s=10.0)
+    assert world.acts() == []
+    world.fails(ROOT, Cause.HUNG, 2, took_s=10.0)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_a_curable_cause_after_an_incurable_one_is_counted_from_one() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.WALLET_SYNCING, 30)
+    world.fails(ROOT, Cause.REFUSED, 2)
+    assert world.acts() == []
+    assert "failure 2 of 3" in world.last(ROOT).reason
+    world.fails(ROOT, Cause.REFUSED, 1)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_causes_that_one_restart_is_for_are_counted_together() -> None:
+    world = calm(targets=(WALLET,))
+    for cause in (Cause.RESET, Cause.HTTP_5XX, Cause.REFUSED):
+        world.fails(ROOT, cause, 1)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+# --- loops and limits --------------------------------------------------------
+
+
+def test_a_loop_that_answers_before_it_dies_is_not_fed_either() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(900):
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+            world.works(ROOT)
+        elif world.containers[InstanceId(ROOT, 1)].status is Status.RUNNING:
+            world.wait(20.0, 2.0)
+            world.exits(ROOT, 1)
+        else:
+            world.wait(30.0, 15.0)
+    begun = tries(world, ROOT, Action.START)
+    assert world.instance(ROOT).state is TargetState.DEAD_LETTER
+    assert len(begun) == 2 + 5
+    gaps = [b - a for a, b in itertools.pairwise(begun[2:])]
+    assert gaps == sorted(gaps)
+    assert gaps[0] >= 1200.0
+
+
+def test_tries_as_rare_as_the_window_allows_end_in_the_slow_lane_too() -> None:
+    rare = RestartSettings(window_s=300.0, recovery_timeout_s=200.0)
+    world = calm(targets=(replace(WALLET, restart=rare),))
+    for _ in range(1500):
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+        world.fails(ROOT, Cause.REFUSED, 1)
+    begun = tries(world, ROOT)
+    assert begun[4] - begun[3] >= 600.0
+
+
+def test_one_bad_night_does_not_forbid_the_cure_for_ever() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(700):
+        if world.is_acting(ROOT):
+            world.acted(ROOT, ActResult.FAILED, restart=False)
+        world.fails(ROOT, Cause.REFUSED, 1)
+    before = len(tries(world, ROOT))
+    assert before >= 4
+    world.works(ROOT)
+    world.fails(ROOT, Cause.REFUSED)
+    assert len(tries(world, ROOT)) == before + 1
+
+
+def test_the_slow_lane_the_brake_and_a_useless_cure_are_told_to_a_person() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(200):
+        if world.is_acting(ROOT):
+            world.acted(ROOT, ActResult.FAILED, restart=False)
+        world.fails(ROOT, Cause.REFUSED, 1)
+    told = pages(world, ROOT)
+    assert [p.guard for p in told] == [Guard.BUDGET]
+    assert "slow lane, the next is in 10 min" in told[0].reason
+    pace = pace_s(world.state, world.instance(ROOT))
+    assert pace == WALLET.cadence.interval_s
+
+
+def test_restarts_that_people_want_are_no_storm() -> None:
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), LONE))
+    for _ in range(12):
+        world.send(RestartAsked(world.now, OTHER, now=True))
+        world.acted(OTHER)
+        world.works(ROOT, OTHER)
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.acts()[-1] == (ROOT, RESTART)
+
+
+def test_trouble_that_changes_its_face_is_not_told_each_time() -> None:
+    world = calm(targets=(replace(WALLET, restart=RestartSettings(enabled=False)),))
+    for n in range(60):
+        world.fails(ROOT, (Cause.REFUSED, Cause.RESET)[n % 2], 1)
+    assert world.said(ROOT).count((Action.HOLD, Guard.OPTED_OUT)) == 1
+
+
+def test_the_upstreams_height_that_stands_still_may_be_restarted_where_asked() -> None:
+    probe = ElectronCashProbe(
+        "http://e:7777/", restart_on_upstream_loss=True, upstream_grace_s=60.0
+    )
+    world = calm(targets=(replace(WALLET, probes=(probe,)),))
+    world.fails(ROOT, Cause.UPSTREAM_STALE, 20)
+    assert world.acts() == []
+    world.fails(ROOT, Cause.UPSTREAM_STALE, 20)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_the_grace_of_a_lost_upstream_begins_with_it() -> None:
+    probe = ElectronCashProbe(
+        "http://e:7777/", restart_on_upstream_loss=True, upstream_grace_s=60.0
+    )
+    world = calm(targets=(replace(WALLET, probes=(probe,)),))
+    world.fails(ROOT, Cause.WALLET_SYNCING, 60)
+    world.fails(ROOT, Cause.UPSTREAM_LOST, 5)
+    assert world.acts() == []
+
+
+# --- the engine, and what we asked of it -------------------------------------
+
+
+def test_nothing_is_sent_while_the_engine_is_away_not_even_to_a_wallet() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.fails(ROOT, Cause.WALLET_NOT_LOADED, 5)
+    assert world.acts() == []
+    assert world.last(ROOT).guard is Guard.ENGINE
+
+
+def test_what_cannot_be_sent_is_tried_less_and_less_often() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(120):
+        world.fails(ROOT, Cause.REFUSED, 1)
+        if world.is_acting(ROOT):
+            world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+    assert len(tries(world, ROOT)) <= 10
+    assert world.instance(ROOT).lane.tries == 0
+    said = [d.reason for d in world.decisions if d.guard is Guard.BACKOFF]
+    assert "the last try could not be sent" in said[-1]
+
+
+def test_a_wallet_call_whose_end_is_lost_does_not_hold_the_stack_for_ever() -> None:
+    world = calm(targets=(WALLET, LONE))
+    world.probe(ROOT, NO_WALLET)
+    world.fails(OTHER, Cause.REFUSED)
+    assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
+    world.wait(fold.ACT_MARGIN_S + 1.0)
+    assert (OTHER, RESTART) in world.acts()
+
+
+def test_a_load_that_does_not_help_costs_no_restart() -> None:
+    world = calm(targets=(WALLET,))
+    world.probe(ROOT, NO_WALLET)
+    world.acted(ROOT, restart=False)
+    for _ in range(70):
+        world.probe(ROOT, NO_WALLET)
+        world.now_s += 2.0
+    assert (ROOT, RemedyOutcome.NOT_RECOVERED) in ends(world)
+    assert world.instance(ROOT).lane.not_before == 0.0
+
+
+def test_our_own_late_kill_is_not_taken_for_an_operators() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.wait(5.0)
+    world.notice(ROOT, NoticeKind.KILL)
+    world.exits(ROOT, 137)
+    world.wait(200.0)
+    assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]
+
+
+def test_a_remedy_that_was_not_sent_does_not_excuse_a_later_stop() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(RestartAsked(world.now, ROOT))
+    world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+    who = InstanceId(ROOT, 1)
+    world.containers[who] = replace(
+        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    )
+    world.relist()
+    world.wait(60.0)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert world.instance(ROOT).reason == "found stopped (exit 0), as by an operator"
+
+
+def test_the_end_of_a_remedy_does_not_bring_back_a_container_that_was_replaced() -> (
+    None
+):
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    old = world.containers[InstanceId(ROOT, 1)]
+    fresh = container(ROOT, id="fresh", started_at=world.now.wall)
+    world.containers[InstanceId(ROOT, 1)] = fresh
+    world.relist()
+    world.send(
+        RemedyActed(world.now, InstanceId(ROOT, 1), ActResult.NOT_SENT, "replaced", old)
+    )
+    assert world.instance(ROOT).container == fresh
+
+
+# --- clocks ------------------------------------------------------------------
+
+
+def test_an_engine_whose_clock_is_behind_does_not_end_the_start_period() -> None:
+    world = calm(targets=(WALLET,))
+    late = world.now.wall - 3600.0
+    world.wait(10.0)
+    world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=late)
+    world.fails(ROOT, Cause.REFUSED, 5)
+    assert world.acts() == []
+    assert world.instance(ROOT).state is TargetState.STARTING
+
+
+# --- verification ------------------------------------------------------------
+
+
+def test_a_container_that_dies_while_it_is_verified_is_not_waited_for() -> None:
+    world = calm(targets=(WALLET,))
+    world.exits(ROOT, 1)
+    world.acted(ROOT)
+    world.wait(5.0)
+    world.exits(ROOT, 1)
+    assert ends(world) == [(ROOT, RemedyOutcome.NOT_RECOVERED)]
+    world.wait(13.0)
+    assert world.acts() == [(ROOT, Action.START)] * 2
+
+
+def test_the_run_that_was_treated_seen_once_more_does_not_end_the_remedy() -> None:
+    world = calm(targets=(WALLET,))
+    who = InstanceId(ROOT, 1)
+    old = world.containers[who]
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    new = world.containers[who]
+    world.containers[who] = replace(old, status=Status.EXITED, exit_code=137, pid=0)
+    world.relist()
+    world.containers[who] = new
+    world.relist()
+    world.works(ROOT)
+    assert ends(world) == [(ROOT, RemedyOutcome.RECOVERED)]
+
+
+def test_the_engines_own_restart_within_a_verification_is_waited_for() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.wait(5.0)
+    world.exits(ROOT, 1, restart_policy="always")
+    starts(world, ROOT)
+    world.works(ROOT)
+    assert ends(world) == [(ROOT, RemedyOutcome.RECOVERED)]
+
+
+def test_a_root_that_dies_is_not_kept_waiting_for_its_dependents_recovery() -> None:
+    world = calm()
+    world.exits(LEAF, 137, oom_killed=True)
+    world.exits(ROOT, 137, oom_killed=True)
+    assert world.acts() == [(LEAF, Action.START)]
+    world.acted(LEAF)
+    world.wait(1.0)
+    assert world.acts() == [(LEAF, Action.START), (ROOT, Action.START)]
+    assert ends(world) == [(LEAF, RemedyOutcome.UNKNOWN)]
+
+
+def test_an_operators_stop_ends_a_verification_and_is_held_against_no_cure() -> None:
+    world = calm(targets=(WALLET, LONE))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.notice(ROOT, NoticeKind.KILL)
+    world.exits(ROOT, 143)
+    world.wait(1.0)
+    assert ends(world) == [(ROOT, RemedyOutcome.UNKNOWN)]
+    assert world.state.ledger == {}
+    world.fails(OTHER, Cause.REFUSED)
+    assert world.acts()[-1] == (OTHER, RESTART)
+
+
+# --- roots and dependents ----------------------------------------------------
+
+
+def test_a_dependent_that_stays_down_after_its_root_blinked_has_an_incident() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
+    world.fails(LEAF, Cause.HTTP_5XX, 4)
+    world.works(ROOT)
+    for _ in range(20):
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+        world.works(ROOT, times=1)
+    assert steps(world) == [(LEAF, IncidentStep.OPENED)]
+    assert (LEAF, RESTART) in world.acts()
+
+
+def test_a_root_that_blinks_does_not_hold_its_dependents_for_ever() -> None:
+    world = calm()
+    for _ in range(30):
+        world.fails(ROOT, Cause.REFUSED, 1)
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+        world.works(ROOT, times=2)
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert (LEAF, RESTART) in world.acts()
+
+
+def test_a_dependent_gets_its_time_to_follow_a_root_that_was_only_busy() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.HUNG, 2, took_s=10.0)
+    world.fails(LEAF, Cause.HTTP_5XX, 4)
+    world.works(ROOT)
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    assert world.acts() == []
+    world.works(LEAF)
+    world.wait(60.0)
+    assert world.acts() == []
+
+
+def test_a_root_that_cannot_be_asked_is_not_waited_for_for_ever() -> None:
+    world = calm()
+    for _ in range(40):
+        world.probe(ROOT, UNASKABLE)
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+    held = [d for d in world.decisions if d.guard is Guard.UPSTREAM]
+    assert "has not yet answered" in held[0].reason
+    assert world.acts() == [(LEAF, RESTART)]
+    assert tries(world, LEAF)[0] - held[0].at.mono >= 45.0
+    assert steps(world) == [(LEAF, IncidentStep.OPENED)]
+
+
+def test_a_root_that_is_starting_is_waited_for() -> None:
+    slow = replace(WALLET, cadence=replace(WALLET.cadence, start_period_s=600.0))
+    world = calm(targets=(slow, SERVICE))
+    world.wait(1.0)
+    starts(world, ROOT)
+    for _ in range(100):
+        world.fails(ROOT, Cause.REFUSED, 1)
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+    assert world.acts() == []
+    assert world.state.incidents == {}
+
+
+def two_wallets() -> World:
+    pair = {InstanceId(ROOT, n): container(ROOT, n) for n in (1, 2)}
+    world = World(containers=pair)
+    world.works(f"{ROOT}-1", f"{ROOT}-2", LEAF)
+    return world
+
+
+def test_a_replica_put_away_does_not_hold_the_dependents_of_its_sister() -> None:
+    world = two_wallets()
+    world.notice(f"{ROOT}-2", NoticeKind.KILL)
+    world.exits(f"{ROOT}-2", 143)
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    world.works(f"{ROOT}-1", times=1)
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    assert world.acts() == [(LEAF, RESTART)]
+
+
+def test_a_replica_that_is_down_comes_before_the_dependents() -> None:
+    world = two_wallets()
+    world.fails(f"{ROOT}-2", Cause.REFUSED)
+    world.fails(LEAF, Cause.HTTP_5XX, 4)
+    assert world.acts() == [(f"{ROOT}-2", RESTART)]
+
+
+def test_a_dependent_that_exited_does_not_wait_to_follow_by_itself() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.REFUSED)
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    world.exits(LEAF, 1)
+    assert world.last(LEAF).guard in {Guard.REMEDY_RUNNING, Guard.UPSTREAM}
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, RESTART), (LEAF, Action.START)]
+
+
+def test_after_root_never_calls_a_person_only_when_it_does_not_follow() -> None:
+    world = calm(targets=(WALLET, replace(SERVICE, after_root=AfterRoot.NEVER)))
+    world.fails(ROOT, Cause.REFUSED)
+    world.fails(LEAF, Cause.HTTP_5XX, 5)
+    world.acted(ROOT)
+    world.works(ROOT)
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    assert pages(world, LEAF) == []
+    assert "left to follow by itself" in world.last(LEAF).reason
+    for _ in range(20):
+        world.fails(LEAF, Cause.HTTP_5XX, 1)
+        world.works(ROOT, times=1)
+    assert len(pages(world, LEAF)) == 1
+
+
+ALWAYS = replace(SERVICE, after_root=AfterRoot.ALWAYS)
+
+
+def test_after_root_always_also_when_the_engine_brought_the_root_back() -> None:
+    world = calm(targets=(WALLET, ALWAYS))
+    world.exits(ROOT, 1, restart_policy="always")
+    starts(world, ROOT)
+    world.works(ROOT, LEAF)
+    world.wait(1.0)
+    assert world.acts() == [(LEAF, RESTART)]
+
+
+def test_after_root_always_is_done_once_somebody_else_restarted_it() -> None:
+    world = calm(targets=(WALLET, ALWAYS))
+    world.send(PauseAsked(world.now, (LEAF,), world.now.wall + 60.0))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.works(ROOT, LEAF)
+    starts(world, LEAF)
+    world.works(ROOT, LEAF)
+    world.wait(120.0)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+# --- our own network ---------------------------------------------------------
+
+
+def test_a_neighbour_lost_long_ago_does_not_make_our_network_suspect() -> None:
+    world = calm(targets=(WALLET, LONE))
+    for _ in range(100):
+        world.fails(OTHER, Cause.DETACHED, 1, path_fault=True)
+        world.works(ROOT, times=1)
+    for _ in range(8):
+        world.fails(ROOT, Cause.HUNG, 1, took_s=10.0, path_fault=True)
+        world.looked(ROOT)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_a_stopped_process_explains_why_it_cannot_be_reached() -> None:
+    world = calm(targets=(WALLET, LONE))
+    world.fails(OTHER, Cause.DETACHED, 1, path_fault=True)
+    world.fails(ROOT, Cause.HUNG, 1, took_s=10.0, path_fault=True)
+    world.looked(ROOT, "electron-cash")
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+# --- incidents ---------------------------------------------------------------
+
+
+def test_an_incident_is_closed_when_nobody_of_it_is_watched_any_more() -> None:
+    world = calm(targets=(WALLET, LONE))
+    world.fails(ROOT, Cause.AUTH)
+    assert steps(world) == [(ROOT, IncidentStep.OPENED)]
+    world.targets = (LONE,)
+    world.containers.pop(InstanceId(ROOT, 1))
+    world.relist()
+    assert steps(world)[1:] == [(ROOT, IncidentStep.RESOLVED)]
+    assert not any(i.open for i in world.state.incidents.values())
+
+
+def test_what_an_operator_put_away_does_not_keep_an_incident_open() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.REFUSED)
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    world.notice(LEAF, NoticeKind.KILL)
+    world.exits(LEAF, 143)
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert steps(world)[-1] == (ROOT, IncidentStep.RESOLVED)
+
+
+def test_a_root_that_an_operator_put_away_does_not_count_as_resolved() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.AUTH)
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    world.notice(ROOT, NoticeKind.KILL)
+    world.exits(ROOT, 143)
+    world.works(LEAF)
+    assert (ROOT, IncidentStep.RESOLVED) not in steps(world)
+    starts(world, ROOT)
+    world.works(ROOT)
+    assert steps(world)[-1] == (ROOT, IncidentStep.RESOLVED)
+
+
+def test_an_incident_is_as_urgent_as_the_most_urgent_that_it_affects() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.AUTH)
+    world.wait(1.0)
+    assert [i.severity for i in world.state.incidents.values()] == [Severity.P2]
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    assert [i.severity for i in world.state.incidents.values()] == [Severity.P1]
+
+
+# --- planned restarts --------------------------------------------------------
+
+
+def two_nightly_pairs() -> World:
+    second = replace(WALLET, name="second", service="second", preventive=NIGHTLY)
+    reader = replace(SERVICE, name="reader", depends_on=("second",))
+    return calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE, second, reader))
+
+
+def test_one_planned_restart_is_finished_before_the_next_begins() -> None:
+    world = two_nightly_pairs()
+    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedDue(world.now, "second"))
+    for _ in range(4):
+        name = world.acts()[-1][0]
+        world.acted(name)
+        world.works(ROOT, LEAF, "second", "reader")
+    assert [name for name, _ in world.acts()] == [ROOT, LEAF, "second", "reader"]
+    held = [
+        d for d in world.decisions if d.name == "second" and d.action is Action.HOLD
+    ]
+    assert held[0].guard is Guard.REMEDY_RUNNING
+
+
+def test_dependents_are_left_alone_when_the_planned_restart_was_not_sent() -> None:
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
+    world.send(PlannedDue(world.now, ROOT))
+    world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+    world.works(ROOT, LEAF)
+    world.wait(60.0)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert world.state.plan is None
+
+
+def test_a_step_whose_turn_does_not_come_is_said_and_the_plan_goes_on() -> None:
+    third = replace(SERVICE, name=OTHER)
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE, third))
+    world.send(PlannedDue(world.now, ROOT))
+    world.acted(ROOT)
+    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.works(ROOT)
+    world.wait(620.0, 5.0)
+    (skip,) = [d for d in world.decisions if d.action is Action.SKIP]
+    assert (skip.name, skip.guard) == (LEAF, Guard.NOT_CALM)
+    assert "did not come in time" in skip.reason
+    world.send(EngineSeen(world.now, reachable=True))
+    world.relist()
+    world.wait(1.0)
+    assert world.acts() == [(ROOT, RESTART), (OTHER, RESTART)]
+
+
+def test_who_is_watched_no_more_does_not_hold_up_a_plan() -> None:
+    third = replace(SERVICE, name=OTHER)
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE, third))
+    world.send(PlannedDue(world.now, ROOT))
+    world.acted(ROOT)
+    world.targets = (world.targets[0], third)
+    world.containers.pop(InstanceId(LEAF, 1))
+    world.relist()
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, RESTART), (OTHER, RESTART)]
+
+
+def test_a_plan_ends_with_its_root() -> None:
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
+    world.send(PlannedDue(world.now, ROOT))
+    alone = replace(SERVICE, depends_on=())
+    only = container(LEAF)
+    world.send(ContainersListed(world.now, (alone,), ((InstanceId(LEAF, 1), only),)))
+    assert world.state.plan is None
+    assert world.state.due == {}
+
+
+def test_a_dependent_that_an_operator_stopped_is_left_out_of_the_plan() -> None:
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
+    world.notice(LEAF, NoticeKind.KILL)
+    world.exits(LEAF, 143)
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.acts() == [(ROOT, RESTART)]
+    world.acted(ROOT)
+    world.works(ROOT)
+    world.wait(5.0)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert (Action.SKIP, Guard.NOT_CURABLE) in world.said(LEAF)
+    assert world.state.plan is None
+
+
+def test_a_root_that_an_operator_stopped_has_no_planned_restart() -> None:
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
+    world.notice(ROOT, NoticeKind.KILL)
+    world.exits(ROOT, 143)
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.acts() == []
+    skips = [d for d in world.decisions if d.action is Action.SKIP]
+    assert [d.trigger for d in skips] == [Trigger.PLANNED]
+
+
+# --- people ------------------------------------------------------------------
+
+
+def test_recover_may_name_a_replica() -> None:
+    world = two_wallets()
+    name = f"{ROOT}-1"
+    world.fails(name, Cause.REFUSED)
+    world.acted(name, ActResult.FAILED, restart=False)
+    assert world.state.ledger
+    world.send(RecoverAsked(world.now, name))
+    assert world.state.ledger == {}
+
+
+def test_a_dead_letter_is_one_even_where_the_container_loops() -> None:
+    once = RestartSettings(slow_lane_s=(60.0,))
+    world = calm(targets=(replace(WALLET, restart=once),))
+    for _ in range(600):
+        world.wait(1.0)
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+        elif world.containers[InstanceId(ROOT, 1)].status is Status.RUNNING:
+            world.exits(ROOT, 1)
+    assert world.instance(ROOT).state is TargetState.DEAD_LETTER
+    assert "waits for a person to say recover" in world.last(ROOT).reason
+    begun = len(world.acts())
+    world.send(RecoverAsked(world.now, ROOT))
+    assert len(world.acts()) == begun + 1
+
+
+def test_who_cannot_be_probed_for_long_is_not_called_healthy() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(8):
+        world.wait(60.0, 10.0)
+        world.probe(ROOT, UNASKABLE)
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+    for _ in range(4):
+        world.wait(60.0, 10.0)
+        world.probe(ROOT, UNASKABLE)
+    assert world.instance(ROOT).state is TargetState.UNKNOWN
+    (page,) = pages(world, ROOT)
+    assert page.cause is Cause.PROBER_FAILED
+    assert UNASKABLE.reason in page.reason
+    assert world.state.incidents == {}
+    world.works(ROOT, times=1)
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+
+
+def test_one_good_answer_between_makes_unknowns_count_anew() -> None:
+    world = calm(targets=(WALLET,))
+    for outcome in (UNASKABLE, success(), UNASKABLE):
+        world.probe(ROOT, outcome)
+        world.wait(400.0, 10.0)
+    world.probe(ROOT, UNASKABLE)
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+
+
+def test_a_root_known_to_be_lost_is_asked_unhurriedly_though_dependents_fail() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.AUTH, 5)
+    world.fails(LEAF, Cause.HTTP_5XX, 5)
+    pace = pace_s(world.state, world.instance(ROOT))
+    assert pace == WALLET.cadence.interval_s
+
+
+def test_a_root_is_asked_quickly_until_it_has_answered_a_failing_dependent() -> None:
+    world = calm()
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    root = world.instance(ROOT)
+    assert pace_s(world.state, root) == WALLET.cadence.fast_interval_s
+    world.works(ROOT, times=1)
+    root = world.instance(ROOT)
+    assert pace_s(world.state, root) == WALLET.cadence.interval_s
+
+
+def test_an_operator_may_restart_at_once_what_he_has_just_stopped() -> None:
+    world = calm(targets=(WALLET,))
+    world.notice(ROOT, NoticeKind.KILL, restart_policy="always")
+    world.exits(ROOT, 143)
+    (decision,) = world.send(RestartAsked(world.now, ROOT))
+    assert decision.action is Action.START
+
+
+def test_a_loop_that_is_left_alone_says_when_it_is_tried_again() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(8):
+        world.wait(5.0)
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+        elif world.containers[InstanceId(ROOT, 1)].status is Status.RUNNING:
+            world.exits(ROOT, 1)
+    (page,) = pages(world, ROOT)
+    assert page.cause is Cause.CRASH_LOOP
+    assert "it is started once more in 10 min" in page.reason
