@@ -113,8 +113,6 @@ def starting(case: Case) -> str | None:
     """It has not had its time to boot."""
     if case.forced or case.action is not Action.RESTART:
         return None
-    if case.trigger is Trigger.FAILURE or not run.is_running(case.instance):
-        return None
     if not in_start_period(case.instance, case.target, case.at.mono):
         return None
     left = case.target.cadence.start_period_s - (case.at.mono - case.instance.run_mono)
@@ -124,7 +122,7 @@ def starting(case: Case) -> str | None:
 def engine_restarts(case: Case) -> str | None:
     """The engine's own restart policy is at it: two hands would be one too many."""
     container = case.instance.container
-    if container is None or container.status is Status.RUNNING:
+    if container is None:
         return None
     if container.status is Status.RESTARTING:
         return "the engine is restarting it by its own policy"
@@ -157,8 +155,6 @@ def remedy_running(case: Case) -> str | None:
 
 
 def _verifying(instance: Instance) -> bool:
-    if instance.loading is not None:
-        return False
     return instance.remedy is None or instance.remedy.phase is Phase.VERIFYING
 
 

@@ -6,7 +6,7 @@ from sidecar.core.budget import LaneName
 from sidecar.core.container import Status
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import CAUSES, Cause, Verdict
+from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Verdict
 from sidecar.core.run import is_running, stopped_by_person
 from sidecar.core.state import Instance, StopSeen
 from sidecar.core.target import Target
@@ -23,9 +23,6 @@ BROKEN = frozenset(
         TargetState.MISSING,
     }
 )
-
-
-_UPSTREAM = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
 
 
 class Judgement(NamedTuple):
@@ -169,7 +166,7 @@ def _blind(health: Health, at: Moment) -> Judgement | None:
 def may_report(instance: Instance, target: Target, cause: Cause, at: Moment) -> bool:
     """Has the cause lasted long enough for a person to hear of it?"""
     grace_s = CAUSES[cause].grace_s
-    if target.wallet is not None and cause in _UPSTREAM:
+    if target.wallet is not None and cause in UPSTREAM_CAUSES:
         grace_s = target.wallet.upstream_grace_s
     return at.mono - _began(instance, at) >= grace_s
 

@@ -53,6 +53,10 @@ class Cause(StrEnum):
     """Only with UNKNOWN: the host slept or this process stalled during the probe."""
 
 
+UPSTREAM_CAUSES = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
+"""Trouble of the server that a wallet daemon follows, not of the daemon."""
+
+
 class Warn(StrEnum):
     """A success can carry these: the target is degraded, never restarted for it."""
 

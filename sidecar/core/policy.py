@@ -14,7 +14,7 @@ from sidecar.core.judge import (
     may_report,
 )
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause
 from sidecar.core.plan import plan_of
 from sidecar.core.state import Instance, Settling, State
 from sidecar.core.target import AfterRoot, InstanceId, Target
@@ -27,8 +27,6 @@ _WAITABLE = frozenset(
 
 _FOR_A_PERSON = frozenset({Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
 """Objections that time alone hardly lifts."""
-
-_UPSTREAM = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,7 @@ class Wish:
 
 def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
     """The decision about one instance; None when there is nothing new to say."""
-    instance = state.instances.get(who)
-    if instance is None:
-        return None
+    instance = state.instances[who]
     target = state.target_of(instance)
     wish = _wish(state, instance, target, at)
     if wish is None:
@@ -64,13 +60,14 @@ def _is_news(instance: Instance, decision: Decision) -> bool:
         return True
     if last.at.mono < instance.since.mono:
         return True
-    same = (last.action, last.guard, last.trigger, last.run) == (
+    same = (last.action, last.guard, last.trigger) == (
         decision.action,
         decision.guard,
         decision.trigger,
-        decision.run,
     )
     same = same and _treated_alike(last.cause, decision.cause)
+    # A loop is many runs, and one thing to tell.
+    same = same and (last.run == decision.run or decision.cause is Cause.CRASH_LOOP)
     counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
     return not same or counting
 
@@ -209,8 +206,6 @@ def _not_calm(instance: Instance) -> str | None:
     remedy = instance.remedy
     if remedy is not None and remedy.decision.trigger is Trigger.PLANNED:
         return None
-    if remedy is not None or instance.loading is not None:
-        return f"a remedy of {instance.name} is under way"
     if instance.incident is not None:
         return f"incident {instance.incident} of {instance.name} is open"
     if instance.health.failures:
@@ -300,6 +295,8 @@ def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
     busy = instance.remedy is not None or instance.loading is not None
     if cause is None or busy or not run.is_running(instance):
         return None
+    if cause is Cause.WALLET_NOT_LOADED and not _seen_since_called(instance):
+        return None
     if cause is Cause.HUNG and _unlooked(instance):
         why = f"{_seen(instance)}; looking whether its processes are stopped"
         return Wish(Action.LOOK, Trigger.FAILURE, cause, why)
@@ -343,7 +340,7 @@ def _certain(
 ) -> Wish | None:
     rule = CAUSES[cause]
     wallet = target.wallet
-    if cause in _UPSTREAM and wallet and wallet.restart_on_upstream_loss:
+    if cause in UPSTREAM_CAUSES and wallet and wallet.restart_on_upstream_loss:
         return _restart_for_upstream(instance, cause, wallet.upstream_grace_s, at)
     if rule.cure is None or cause is Cause.WALLET_NOT_LOADED:
         if may_report(instance, target, cause, at):

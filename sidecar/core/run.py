@@ -129,8 +129,6 @@ def is_looping(instance: Instance) -> bool:
 
 def outlived_loop(instance: Instance, now_mono: float) -> Instance:
     """A run that works and outlives the short-run mark ends a crash loop."""
-    if not (instance.looping or instance.short_runs):
-        return instance
     if not is_running(instance) or not instance.health.up:
         return instance
     if now_mono - instance.run_mono < SHORT_RUN_S:

@@ -543,6 +543,9 @@ def test_the_engines_own_loop_is_not_fed() -> None:
     assert world.acts() == []
     assert world.last(ROOT).action is Action.PAGE
     assert world.last(ROOT).cause is Cause.CRASH_LOOP
+    told = len(world.decisions)
+    _dies_soon(world, 20, "always")
+    assert len(world.decisions) == told
 
 
 def test_a_loop_is_over_when_a_run_works_and_lasts() -> None:
@@ -835,3 +838,16 @@ def test_what_a_failed_restart_of_ours_left_stopped_is_started() -> None:
     world.relist()
     world.wait(30.0)
     assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]
+
+
+def test_between_a_failed_load_and_the_next_probe_nobody_is_told_anything() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.WALLET_NOT_LOADED, 3)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.wait(5.0)
+    for _ in range(10):
+        world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
+        if world.instance(ROOT).loading:
+            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.wait(1.0)
+    assert not [d for d in world.decisions if d.action is Action.PAGE]

@@ -3,11 +3,14 @@
 import itertools
 from dataclasses import replace
 
-from sidecar.core import fold
-from sidecar.core.container import Status
+import pytest
+
+from sidecar.core import fold, guard
+from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.event import (
     ActResult,
+    ContainerNotice,
     ContainersListed,
     EngineSeen,
     NoticeKind,
@@ -758,3 +761,251 @@ def test_a_loop_that_is_left_alone_says_when_it_is_tried_again() -> None:
     (page,) = pages(world, ROOT)
     assert page.cause is Cause.CRASH_LOOP
     assert "it is started once more in 10 min" in page.reason
+
+
+# --- words, and when they are said -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-1.0, "0 s"),
+        (119.4, "119 s"),
+        (120.0, "2 min"),
+        (7199.0, "119 min"),
+        (7200.0, "2.0 h"),
+        (9000.0, "2.5 h"),
+    ],
+)
+def test_a_time_to_wait_is_said_in_words(seconds: float, said: str) -> None:
+    assert guard.span(seconds) == said
+
+
+def test_an_operator_is_answered_each_time() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(PauseAsked(world.now, (ROOT,)))
+    for _ in range(2):
+        (decision,) = world.send(RestartAsked(world.now, ROOT))
+        assert decision.guard is Guard.PAUSED
+
+
+def test_the_same_refusal_is_said_again_in_the_next_outage() -> None:
+    world = calm(targets=(replace(WALLET, restart=RestartSettings(enabled=False)),))
+    for _ in range(2):
+        world.fails(ROOT, Cause.REFUSED, 5)
+        world.works(ROOT)
+    assert world.said(ROOT).count((Action.HOLD, Guard.OPTED_OUT)) == 2
+
+
+@pytest.mark.parametrize(("apart_s", "loops"), [(65.0, False), (55.0, True)])
+def test_three_exits_in_two_minutes_are_a_loop(apart_s: float, loops: bool) -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(3):
+        world.exits(ROOT, 1, restart_policy="always")
+        world.wait(1.0)
+        starts(world, ROOT)
+        world.works(ROOT, times=1)
+        world.wait(apart_s - 2.01)
+    looping = world.instance(ROOT).state is TargetState.CRASH_LOOP
+    assert looping is loops
+
+
+@pytest.mark.parametrize(("apart_s", "suspect"), [(60.0, True), (80.0, False)])
+def test_lost_at_once_means_within_a_minute_and_an_interval(
+    apart_s: float, suspect: bool
+) -> None:
+    world = calm(targets=(WALLET, LONE))
+    world.fails(OTHER, Cause.DETACHED, 1, path_fault=True)
+    world.wait(apart_s)
+    for _ in range(6):
+        world.fails(ROOT, Cause.HUNG, 1, took_s=10.0, path_fault=True)
+        world.looked(ROOT)
+    assert (world.acts() == []) is suspect
+
+
+# --- who stopped it ------------------------------------------------------------
+
+
+def found(world: World, **changes: object) -> None:
+    """A list shows the container so, and no event told of it."""
+    who = InstanceId(ROOT, 1)
+    world.containers[who] = replace(world.containers[who], **changes)  # type: ignore[arg-type]  # any field of it
+    world.relist()
+
+
+def test_a_stop_is_an_operators_though_the_kill_was_missed() -> None:
+    world = calm(targets=(WALLET,))
+    world.notice(ROOT, NoticeKind.STOP, status=Status.EXITED, exit_code=1, pid=0)
+    world.wait(60.0)
+    assert world.acts() == []
+
+
+def test_a_kill_is_an_operators_though_the_death_was_missed() -> None:
+    world = calm(targets=(WALLET,))
+    world.notice(ROOT, NoticeKind.KILL)
+    found(world, status=Status.EXITED, exit_code=1, pid=0)
+    world.wait(60.0)
+    assert world.acts() == []
+    assert world.instance(ROOT).reason == "an operator stopped it"
+
+
+def test_what_ends_while_we_restart_it_was_stopped_by_nobody() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    again = world.now.wall
+    found(world, started_at=again, status=Status.EXITED, exit_code=0, pid=0)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.wait(30.0)
+    assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]
+
+
+def tell(
+    world: World, kind: NoticeKind, container_id: str, seen: Container | None = None
+) -> None:
+    """An engine event as it comes: about whichever container, seen or not."""
+    now = world.now
+    who = InstanceId(ROOT, 1)
+    world.send(ContainerNotice(now, who, kind, container_id, now.wall, seen))
+
+
+def test_an_event_of_the_container_before_says_nothing_of_this_one() -> None:
+    world = calm(targets=(WALLET,))
+    old = container(ROOT, id="old", status=Status.EXITED, exit_code=1, pid=0)
+    tell(world, NoticeKind.DIE, "old", old)
+    tell(world, NoticeKind.DESTROY, "old")
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+    assert world.acts() == []
+
+
+def test_a_container_that_was_removed_is_missed_at_once() -> None:
+    world = calm(targets=(WALLET,))
+    tell(world, NoticeKind.DESTROY, world.containers[InstanceId(ROOT, 1)].id)
+    assert world.instance(ROOT).state is TargetState.MISSING
+
+
+def test_an_event_after_which_the_engine_could_not_be_asked_changes_no_view() -> None:
+    world = calm(targets=(WALLET,))
+    known = world.containers[InstanceId(ROOT, 1)]
+    tell(world, NoticeKind.UNPAUSE, known.id)
+    assert world.instance(ROOT).container == known
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+
+
+# --- what is said ----------------------------------------------------------------
+
+
+def test_what_is_done_is_said_and_a_refusal_says_what_was_not_done() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.last(ROOT).reason == "failure 3: it is refused: restart now"
+    world = calm(targets=(WALLET,))
+    world.send(PauseAsked(world.now, (ROOT,)))
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.last(ROOT).reason == (
+        "failure 3: it is refused; no restart: "
+        "acting is paused until an operator resumes it"
+    )
+
+
+def test_a_pause_says_how_long_it_lasts() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 600.0))
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.last(ROOT).reason.endswith("acting is paused for another 9 min")
+
+
+def test_of_several_replicas_the_first_speaks_for_the_planned_restart() -> None:
+    pair = {InstanceId(ROOT, n): container(ROOT, n) for n in (1, 2)}
+    world = World((replace(WALLET, preventive=NIGHTLY),), containers=pair)
+    world.works(f"{ROOT}-1", f"{ROOT}-2")
+    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.send(PlannedDue(world.now, ROOT))
+    assert [d.name for d in world.decisions] == [f"{ROOT}-1"]
+    world.send(EngineSeen(world.now, reachable=True))
+    world.acted(f"{ROOT}-1")
+    world.works(f"{ROOT}-1")
+    assert [name for name, _ in world.acts()] == [f"{ROOT}-1", f"{ROOT}-2"]
+
+
+def test_only_deaths_are_counted_towards_a_loop() -> None:
+    world = calm(targets=(WALLET,))
+    for kind in (NoticeKind.HEALTH, NoticeKind.OOM, NoticeKind.UNPAUSE) * 2:
+        world.notice(ROOT, kind)
+    assert world.instance(ROOT).exits == ()
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+
+
+def test_the_death_that_our_own_restart_brought_may_be_told_late() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.notice(ROOT, NoticeKind.DIE, ago_s=1.0)
+    assert world.instance(ROOT).exits == ()
+    world.wait(100.0)
+    started = world.containers[InstanceId(ROOT, 1)].started_at
+    world.notice(ROOT, NoticeKind.DIE, ago_s=world.now.wall - started + 61.0)
+    assert len(world.instance(ROOT).exits) == 1
+    assert world.instance(ROOT).short_runs == 0
+
+
+def test_a_container_that_the_engine_is_restarting_is_left_to_it() -> None:
+    world = calm(targets=(WALLET,))
+    world.notice(ROOT, NoticeKind.DIE, status=Status.RESTARTING, exit_code=1, pid=0)
+    world.wait(100.0)
+    assert world.acts() == []
+    assert world.last(ROOT).guard is Guard.ENGINE_RESTARTS
+
+
+def test_runs_that_all_end_within_a_minute_are_a_loop_however_long_the_pauses() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(4):
+        world.wait(50.0)
+        world.exits(ROOT, 1, restart_policy="always")
+        world.wait(25.0)
+        starts(world, ROOT)
+    assert world.instance(ROOT).state is TargetState.CRASH_LOOP
+
+
+def test_an_older_death_told_late_does_not_undo_a_stop() -> None:
+    dead = container(ROOT, status=Status.EXITED, exit_code=143, pid=0)
+    world = World((WALLET,), containers={InstanceId(ROOT, 1): dead})
+    world.notice(ROOT, NoticeKind.DIE, ago_s=90_000.0)
+    world.wait(60.0)
+    assert world.acts() == []
+
+
+def test_the_planned_restart_of_a_dependent_does_not_cost_its_root_its_own() -> None:
+    leaf = replace(SERVICE, preventive=NIGHTLY)
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), leaf))
+    world.send(PlannedDue(world.now, LEAF))
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.acts() == [(LEAF, RESTART)]
+    world.acted(LEAF)
+    world.works(LEAF)
+    assert world.acts() == [(LEAF, RESTART), (ROOT, RESTART)]
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert (Action.SKIP, Guard.RECENT) in world.said(LEAF)
+
+
+def test_no_planned_restart_while_an_incident_of_the_root_is_open() -> None:
+    left_alone = replace(SERVICE, after_root=AfterRoot.NEVER)
+    world = calm(targets=(replace(WALLET, preventive=NIGHTLY), left_alone))
+    world.fails(ROOT, Cause.REFUSED)
+    world.fails(LEAF, Cause.HTTP_5XX, 4)
+    world.acted(ROOT)
+    world.works(ROOT)
+    world.send(PlannedDue(world.now, ROOT))
+    skip = world.last(ROOT)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
+    assert "is open" in skip.reason
+
+
+def test_a_probe_that_went_wrong_within_a_streak_calls_nobody() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED, 2)
+    world.probe(ROOT, UNASKABLE)
+    world.wait(5.0)
+    assert pages(world, ROOT) == []
+    world.fails(ROOT, Cause.REFUSED, 1)
+    assert world.acts() == [(ROOT, RESTART)]
