@@ -251,7 +251,14 @@ async def _serve(settings: Settings, mask: Mask) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = MetricsRoom()
-    own = await _who_we_are(settings)
+    asking = asyncio.create_task(_who_we_are(settings))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if stop.is_set():
+        asking.cancel()
+        return
+    own = asking.result()
     stack = _stack_of(settings, own)
     link = EngineLink.from_environ(
         os.environ, on_request=metrics.metrics.engine_request
