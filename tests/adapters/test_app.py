@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-
 Start = Callable[..., subprocess.Popen[str]]
 
 

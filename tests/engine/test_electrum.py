@@ -20,13 +20,12 @@ from tests.engine.harness import (
     wallet_target,
 )
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 UPSTREAM = "upstream"
 SERVER = Path(__file__).with_name("electrum_server.py")
-# Its start is slower than the stand-in's: a whole program with a network of its own.
 SETTINGS = {
-    "start_period": "20s",
+    "start_period": "5s",
     "interval": "1s",
     "fast_interval": "300ms",
     "timeout": "3s",
@@ -50,12 +49,15 @@ def upstream(stack: Stack) -> Box:
 
 
 def electrum(stack: Stack, shape: Literal["pid1", "wrapper"] = "pid1") -> Box:
+    """The daemon, once it answers: on a busy machine its first start takes long."""
     settings = {
         "SHAPE": shape,
         "RPC_PASSWORD": RPC_PASSWORD,
         "UPSTREAM": f"{UPSTREAM}:50001:t",
     }
-    return Box(stack.container("sidecar-test-electrum:local", WALLET, env=settings))
+    daemon = Box(stack.container("sidecar-test-electrum:local", WALLET, env=settings))
+    stack.wait_for("the daemon answers", lambda: rpc(daemon, "version"), 90.0)
+    return daemon
 
 
 def electrum_config(**probe: object) -> Json:

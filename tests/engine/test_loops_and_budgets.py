@@ -1,7 +1,5 @@
 """A daemon that no restart helps: not fed for ever, by the engine or by us."""
 
-from itertools import pairwise
-
 import pytest
 
 from tests.engine.harness import (
@@ -34,10 +32,6 @@ def dies_at_each_start(stack: Stack, settings: Json) -> None:
     stack.wait_healthy(WALLET)
     wallet.fault("death_at_start", 0.2)
     wallet.fault("die")
-
-
-def restart_times(stack: Stack) -> list[float]:
-    return [asked.at for asked in stack.gate.posts]
 
 
 def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
@@ -84,11 +78,17 @@ def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apar
     stack.wait_probes(WALLET, 20)
 
     assert stack.asked() == [f"restart {WALLET}"] * 3
-    first_gap, second_gap = (b - a for a, b in pairwise(restart_times(stack)))
-    # The waits double from 2 s; what comes on top is the same for both.
-    assert second_gap > first_gap + 1.0
-    ended = [how for what, how in stack.watcher.outcomes(WALLET) if what == "restart"]
-    assert ended == ["not_recovered"] * 3
+    began = stack.watcher.decisions(WALLET, "restart")
+    ended = [
+        record
+        for record in stack.watcher.records(WALLET)
+        if record.message.startswith("restart ended: not recovered")
+    ]
+    assert len(began) == len(ended) == 3
+    waits = [b.seconds_after(e) for b, e in zip(began[1:], ended[:2], strict=True)]
+    # They double from 2 s; a busy machine adds to them, the log's clock rounds.
+    assert waits[0] > 1.99
+    assert waits[1] > 3.99
     seen = stack.watcher.target(WALLET)
     assert seen["state"] == "down"
     assert seen["restarts"] == {"in_window": 3, "budget": 3, "total": 3}

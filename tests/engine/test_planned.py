@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 
 import pytest
 
@@ -10,8 +11,10 @@ from tests.engine.harness import (
     SERVICE,
     WALLET,
     Json,
+    ServiceBox,
     SidecarBox,
     Stack,
+    WalletBox,
     config,
     service_target,
     wallet_target,
@@ -19,19 +22,16 @@ from tests.engine.harness import (
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
-# Enough for a stack to be up and calm on a busy machine.
-SOON_S = 25.0
+# Enough for a sidecar to be up and its stack calm.
+SOON_S = 20.0
 
 
-def due_at() -> float:
-    return float(round(time.time() + SOON_S))
-
-
-def planned_config(at_wall: float, **preventive: object) -> Json:
-    """The pair, the wallet daemon with a planned restart at this time of each hour."""
-    due = time.gmtime(at_wall)
+def planned_config(second: int, **preventive: object) -> Json:
+    """The pair, the wallet daemon with a planned restart at that second of each
+    minute: should a machine be too slow for the first, there is another.
+    """
     plan = {
-        "cron": f"{due.tm_sec} {due.tm_min} * * * *",
+        "cron": f"{second} * * * * *",
         "timezone": "UTC",
         "jitter": "0s",
         "skip_if_restarted_within": "0s",
@@ -40,31 +40,39 @@ def planned_config(at_wall: float, **preventive: object) -> Json:
     return config({WALLET: wallet, SERVICE: service_target()})
 
 
+def begin(
+    stack: Stack, **preventive: object
+) -> tuple[WalletBox, ServiceBox, SidecarBox]:
+    """A pair that is up, and a sidecar that is to restart it soon."""
+    wallet, service = stack.wallet(), stack.service()
+    stack.wait_for("the pair is up", lambda: wallet.wallets() is not None)
+    soon = int(time.time() + SOON_S) % 60
+    watcher = stack.sidecar(planned_config(soon, **preventive))
+    stack.wait_healthy(WALLET, SERVICE)
+    return wallet, service, watcher
+
+
 def schedule(watcher: SidecarBox, *arguments: str) -> list[Json]:
     """What ``sidecar schedule`` lists, asked for inside its container."""
     text = watcher.run("sidecar", "schedule", "--json", *arguments)
     return list(json.loads(text)["planned"])
 
 
-def rfc3339(wall: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(wall))
+def wall(stamp: str) -> float:
+    return datetime.fromisoformat(stamp).timestamp()
 
 
-def wait_until(wall: float) -> None:
-    time.sleep(max(0.0, wall - time.time()))
+def wait_until(at_wall: float) -> None:
+    time.sleep(max(0.0, at_wall - time.time()))
 
 
 def test_a_planned_restart_is_polite_and_takes_the_dependent_along_verified_in_turn(
     stack: Stack,
 ) -> None:
-    at_wall = due_at()
-    wallet, service = stack.wallet(), stack.service()
-    watcher = stack.sidecar(planned_config(at_wall))
-    stack.wait_healthy(WALLET, SERVICE)
+    wallet, service, watcher = begin(stack)
     assert stack.asked() == []
     (planned,) = schedule(watcher, "--count", "1")
     assert planned["target"] == WALLET
-    assert planned["at"].startswith(rfc3339(at_wall))
 
     stack.wait_for(
         "both restarted",
@@ -74,24 +82,19 @@ def test_a_planned_restart_is_polite_and_takes_the_dependent_along_verified_in_t
 
     stack.wait_healthy(WALLET, SERVICE)
     assert stack.asked() == [f"restart {WALLET}", f"restart {SERVICE}"]
-    assert stack.gate.posts[0].at >= at_wall
+    assert stack.gate.posts[0].at >= wall(planned["at"])
     assert stack.starts(wallet) == stack.starts(service) == 2
     assert wallet.wallets()
     # The daemon obeyed its own stop; the engine only had to renew its wrapper.
-    told = [record.message for record in watcher.records()]
-    obeyed = next(i for i, m in enumerate(told) if "it stopped when asked" in m)
-    ended = [i for i, m in enumerate(told) if m.startswith("restart ended: recovered")]
-    (next_one,) = (
-        i
-        for i, record in enumerate(watcher.records())
-        if record.target == SERVICE
-        and record.fields.get("action") == "restart"
-        and "outcome" not in record.fields
+    told = watcher.records()
+    obeyed = told.index(next(r for r in told if "it stopped when asked" in r.message))
+    began, ended = (
+        [told.index(r) for r in told if r.message.startswith(words)]
+        for words in ("restarting it: ", "restart ended: recovered")
     )
-    assert obeyed < ended[0] < next_one < ended[1]
-    assert {r.fields["trigger"] for r in watcher.decisions(WALLET, "restart")} == {
-        "planned"
-    }
+    assert [told[i].target for i in began] == [WALLET, SERVICE]
+    assert began[0] < obeyed < ended[0] < began[1] < ended[1]
+    assert {told[i].fields["trigger"] for i in began} == {"planned"}
     for target in (WALLET, SERVICE):
         counted = (
             f'sidecar_restarts_total{{outcome="recovered",target="{target}",'
@@ -101,19 +104,15 @@ def test_a_planned_restart_is_polite_and_takes_the_dependent_along_verified_in_t
 
 
 def test_a_planned_restart_that_an_operator_skips_does_not_come(stack: Stack) -> None:
-    at_wall = due_at()
-    wallet = stack.wallet()
-    stack.service()
-    watcher = stack.sidecar(planned_config(at_wall))
-    stack.wait_healthy(WALLET, SERVICE)
+    wallet, _, watcher = begin(stack)
     before = wallet.started_at
 
     said = watcher.run("sidecar", "schedule", "skip", WALLET)
 
-    assert rfc3339(at_wall) in said
     first, second = schedule(watcher, "--count", "2")
     assert (first["skipped"], second["skipped"]) == (True, False)
-    wait_until(at_wall)
+    assert first["at"] in said
+    wait_until(wall(first["at"]))
     stack.wait_for(
         "its time passes",
         lambda: any(
@@ -123,20 +122,16 @@ def test_a_planned_restart_that_an_operator_skips_does_not_come(stack: Stack) ->
     stack.wait_probes(WALLET, 3)
     assert stack.asked() == []
     assert wallet.started_at == before
+    assert time.time() < wall(second["at"])
 
 
 def test_a_planned_restart_is_skipped_when_the_target_was_restarted_shortly_before(
     stack: Stack,
 ) -> None:
-    at_wall = due_at()
-    wallet = stack.wallet()
-    stack.service()
-    stack.sidecar(planned_config(at_wall, skip_if_restarted_within="10m"))
-    stack.wait_healthy(WALLET, SERVICE)
+    wallet, _, _ = begin(stack, skip_if_restarted_within="10m")
     before = wallet.started_at
 
-    wait_until(at_wall)
-    skipped = stack.wait_decision(WALLET, "skip")
+    skipped = stack.wait_decision(WALLET, "skip", 2 * DEADLINE_S)
 
     assert skipped.fields["guard"] == "recent"
     assert "it was restarted" in skipped.message
