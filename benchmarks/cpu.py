@@ -188,10 +188,10 @@ class Probing:
 
     def __init__(self, opened: Lab, name: str, config: Mapping[str, Any]) -> None:
         self._port = free_port()
-        self._container = opened.sidecar(name, config, port=self._port)
-        self._container.start()
+        container = opened.sidecar(name, config, port=self._port)
+        container.start()
         wait_for(f"a healthy target of {name}", self._is_up, 60.0)
-        self._pids = processes.tree(pid(self._container))
+        self._pids = processes.tree(pid(container))
 
     def cpu_s(self) -> float:
         """What its container's processes have used."""
@@ -211,7 +211,7 @@ class Probing:
 
 def _probing(opened: Lab) -> dict[str, Probing]:
     """Two that probe often, and one that hardly does."""
-    place = Place("127.0.0.1", free_port(), free_port())
+    place = Place("localhost", free_port(), free_port())
     opened.wallet("probed", "probed", image=CURL_IMAGE, place=place).start()
     wanted = {
         "wallet": (OFTEN, wallet_probe(place)),

@@ -353,7 +353,8 @@ def _engine_acts(case: Case, events: Events, decided: float) -> float:
     included.
     """
     found = [
-        events.first(case.wallet, action, decided - 0.01) for action in ("kill", "start")
+        events.first(case.wallet, action, decided - 0.01)
+        for action in ("kill", "start")
     ]
     return min(at for at in found if at is not None)
 
@@ -362,7 +363,11 @@ def _first_answered(lines: list[Line], ready_at: float) -> tuple[float, float] |
     """Beginning and end of the first probe that the new process answered."""
     silent = {"refused", "reset", "hung", "detached"}
     for line in lines:
-        if line.is_probe and line.at >= ready_at and line.fields.get("cause") not in silent:
+        if (
+            line.is_probe
+            and line.at >= ready_at
+            and line.fields.get("cause") not in silent
+        ):
             return line.at - line.probe_s, line.at
     return None
 
@@ -372,7 +377,9 @@ def _first_answered(lines: list[Line], ready_at: float) -> tuple[float, float] |
 
 def _rows(cases: list[Case]) -> Iterator[Row]:
     for interval_s in (None, SHORT_INTERVAL_S):
-        said = "at default settings" if interval_s is None else f"every {interval_s:g} s"
+        said = (
+            "at default settings" if interval_s is None else f"every {interval_s:g} s"
+        )
         for fault in Fault:
             these = [c for c in cases if (c.fault, c.interval_s) == (fault, interval_s)]
             if not these:
@@ -429,7 +436,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="each case once, SIGSTOP not at default settings")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="each case once, SIGSTOP not at default settings",
+    )
     print(markdown(measure(quick=parser.parse_args().quick)))
 
 

@@ -69,6 +69,7 @@ def _command(folder: Path, socket: Path) -> list[str]:
         f"--exec-root={folder / 'exec'}",
         f"--pidfile={folder / 'pid'}",
         "--bridge=none",
+        "--bridge=none",
         "--iptables=false",
         "--ip6tables=false",
     ]

@@ -18,22 +18,16 @@ class Ending(NamedTuple):
 
 def recovered(instance: Instance, remedy: Remedy) -> bool:
     """Did it answer often enough since the remedy began?"""
-    health = instance.health
-    last = health.last_success_mono
-    return (
-        health.up is True
-        and health.failures == 0
-        and run.is_running(instance)
-        and last is not None
-        and last >= remedy.began.mono
-    )
+    last = instance.health.last_success_mono
+    answered = last is not None and last >= remedy.began.mono
+    return answered and instance.health.up is True
 
 
-def cut_short(state: State, instance: Instance, remedy: Remedy) -> Ending | None:
+def cut_short(state: State, instance: Instance) -> Ending | None:
     """What makes more waiting useless; others wait for their turn meanwhile."""
     if run.stopped_by_person(instance):
         return Ending(RemedyOutcome.UNKNOWN, "it was stopped or replaced meanwhile")
-    if _died_again(instance) and not remedy.uncertain:
+    if _died_again(instance):
         return Ending(RemedyOutcome.NOT_RECOVERED, "its container exited again")
     for root in roots_of(state, instance.id.target):
         if root.state is TargetState.DOWN:

@@ -502,7 +502,7 @@ def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending |
         return None
     if ending.recovered(instance, remedy):
         return ending.Ending(RemedyOutcome.RECOVERED, "it works")
-    return ending.cut_short(state, instance, remedy)
+    return ending.cut_short(state, instance)
 
 
 def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:

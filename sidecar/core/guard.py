@@ -204,12 +204,14 @@ def storm(case: Case) -> str | None:
 
 
 def efficacy(case: Case) -> str | None:
-    """A cure that never cured is not repeated."""
+    """A cure that never cured is not repeated; loading is bounded by its lane."""
     if case.cause is None or case.trigger is not Trigger.FAILURE:
+        return None
+    if case.action is Action.LOAD_WALLET:
         return None
     key = CureKey(case.target.name, case.cause, Cure(case.action.value))
     record = case.state.ledger.get(key)
-    tried_now = _lane(case).tries > 0
+    tried_now = case.instance.lane.tries > 0
     if record is None or not budget.hopeless(record, tried_now=tried_now):
         return None
     return (

@@ -71,7 +71,7 @@ def observe(
     )
     if outcome.verdict is Verdict.SUCCESS:
         return _succeeded(seen, target, began_mono)
-    if starting and not health.ever_answered_well:
+    if starting:
         return seen
     return settle(_failed(seen, health.cause, began_mono), target, at.mono)
 

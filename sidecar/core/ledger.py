@@ -4,7 +4,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.budget import Record
-from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
 from sidecar.core.judge import BROKEN, WORKING, may_report
 from sidecar.core.moment import Moment
@@ -24,30 +23,22 @@ from sidecar.core.transition import (
 KEPT_INCIDENTS = 200
 KEPT_SECONDS = 20
 
-_CURES = {
-    Action.START: Cure.START,
-    Action.RESTART: Cure.RESTART,
-    Action.LOAD_WALLET: Cure.LOAD_WALLET,
-}
-
 
 def note_outcome(state: State, ended: RemedyEnded) -> State:
     """Add a remedy's outcome, where it is known, under (target, cause, remedy)."""
-    cure = _CURES.get(ended.action)
-    unknown = ended.outcome is RemedyOutcome.UNKNOWN
-    if cure is None or ended.cause is None or unknown:
+    if ended.cause is None or ended.outcome is RemedyOutcome.UNKNOWN:
         return state
+    cure = Cure(ended.action.value)
     key = CureKey(ended.instance.target, ended.cause, cure)
     known = state.ledger.get(key, Record())
     helped = ended.outcome is RemedyOutcome.RECOVERED
     seconds = (
         (*known.seconds, ended.seconds)[-KEPT_SECONDS:] if helped else known.seconds
     )
-    instance = state.instances[ended.instance]
-    lane = instance.load_lane if cure is Cure.LOAD_WALLET else instance.lane
+    began_it = state.instances[ended.instance].lane.tries <= 1
     record = Record(
         known.tries + 1,
-        known.outages + (lane.tries <= 1),
+        known.outages + began_it,
         known.recovered + helped,
         seconds,
     )
@@ -60,9 +51,7 @@ def note_incidents(
     """Open, spread and resolve incidents as the touched instances' states ask."""
     found: list[Transition] = []
     for who in touched:
-        instance = state.instances.get(who)
-        if instance is None:
-            continue
+        instance = state.instances[who]
         if instance.incident is None:
             state = _open_or_join(state, instance, at, found)
         elif instance.state in WORKING:

@@ -66,11 +66,9 @@ async def probe(
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
     url = tools.addresses.url(settings.url, container)
     async with tools.rpc.turn(url, settings.timeout_s):
-        call = _Call(
-            tools,
-            Daemon(url, settings.credentials),
-            deadline_in(settings.timeout_s),
-        )
+        deadline = deadline_in(settings.timeout_s)
+        daemon = Daemon(url, settings.credentials)
+        call = _Call(tools, await tools.rpc.found(daemon, deadline), deadline)
         try:
             return await _ask(call, settings, container)
         except RpcTrouble as error:

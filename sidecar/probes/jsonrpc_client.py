@@ -5,7 +5,7 @@ daemon. An answer is checked for what it is before it is parsed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import msgspec
+from aiohttp.abc import ResolveResult
 
 from sidecar.core.outcome import Cause, unknown
 from sidecar.core.target import Credentials
-from sidecar.probes.exchange import Answer, HttpClient, Request
+from sidecar.probes.exchange import HttpClient, Request
+from sidecar.probes.response import Answer
 from sidecar.probes.status import status_trouble
 from sidecar.probes.text import brief
 from sidecar.probes.trouble import Trouble, trouble
@@ -59,10 +61,14 @@ class RpcTrouble(Trouble):
 
 
 class Daemon(NamedTuple):
-    """One JSON-RPC server, as it is reached now."""
+    """One JSON-RPC server, as it is reached now.
+
+    ``found``: where its host is, where several calls follow each other.
+    """
 
     url: str
     credentials: Credentials | None
+    found: Sequence[ResolveResult] | None = None
 
 
 class RpcClient:
@@ -89,6 +95,11 @@ class RpcClient:
         finally:
             lock.release()
 
+    async def found(self, daemon: Daemon, deadline: float) -> Daemon:
+        """The daemon with its host's name resolved once for all calls of a probe."""
+        found = await self._http.find(daemon.url, deadline)
+        return daemon._replace(found=found)
+
     async def call(
         self,
         daemon: Daemon,
@@ -110,6 +121,7 @@ class RpcClient:
                 daemon.credentials,
                 {"Content-Type": "application/json"},
                 body,
+                daemon.found,
             ),
             deadline,
         )

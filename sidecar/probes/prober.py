@@ -70,7 +70,6 @@ class AllProbes:
 
     async def close(self) -> None:
         """Close what is open; no probe may be in flight."""
-        await self._tools.http.close()
         await self._resolver.close()
 
     def set_replicated(self, services: frozenset[str]) -> None:

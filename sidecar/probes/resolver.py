@@ -3,11 +3,13 @@
 import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
+from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 THREADS = 32
+REMEMBERED = 4096
 
 
 class ThreadResolver(AbstractResolver):
@@ -27,6 +29,9 @@ class ThreadResolver(AbstractResolver):
         family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
         """All stream addresses of ``host``; OSError where there are none."""
+        numeric = _numeric(host)
+        if numeric is not None:
+            return [_result(host, host, port, numeric, 0)]
         found = await asyncio.get_running_loop().run_in_executor(
             self._threads,
             partial(
@@ -39,17 +44,31 @@ class ThreadResolver(AbstractResolver):
             ),
         )
         return [
-            ResolveResult(
-                hostname=host,
-                host=str(sockaddr[0]),
-                port=port,
-                family=found_family,
-                proto=proto,
-                flags=socket.AI_NUMERICHOST,
-            )
+            _result(host, str(sockaddr[0]), port, found_family, proto)
             for found_family, _, proto, _, sockaddr in found
         ]
 
     async def close(self) -> None:  # type: ignore[explicit-override]
         """Let the threads go; those still asking end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@lru_cache(REMEMBERED)
+def _numeric(host: str) -> socket.AddressFamily | None:
+    """The family of an address in figures; None: it is a name."""
+    try:
+        version = ip_address(host).version
+    except ValueError:
+        return None
+    return socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004
+
+
+def _result(name: str, host: str, port: int, family: int, proto: int) -> ResolveResult:
+    return ResolveResult(
+        hostname=name,
+        host=host,
+        port=port,
+        family=family,
+        proto=proto,
+        flags=socket.AI_NUMERICHOST,
+    )

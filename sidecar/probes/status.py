@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from sidecar.core.outcome import Cause
-from sidecar.probes.exchange import Answer
+from sidecar.probes.response import Answer
 from sidecar.probes.trouble import Trouble, trouble
 
 # Electrum's answer, with status 500, to a method that it does not have.

@@ -6,13 +6,11 @@ next caller. docs/probes.md names what to use instead.
 
 import asyncio
 import socket
-from collections.abc import Sequence
-
-from aiohttp.abc import ResolveResult
 
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, success
 from sidecar.core.target import TcpProbe
+from sidecar.probes.connect import connected
 from sidecar.probes.exchange import socket_trouble
 from sidecar.probes.tools import Tools
 from sidecar.probes.trouble import trouble
@@ -25,7 +23,7 @@ async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outco
     try:
         async with asyncio.timeout(settings.timeout_s):
             addresses = await tools.resolver.resolve(host, settings.port)
-            await _connect(addresses)
+            (await connected(addresses)).close()
     except TimeoutError:
         raise trouble(
             Cause.HUNG,
@@ -39,19 +37,3 @@ async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outco
     except OSError as error:
         raise socket_trouble(error, place) or error from error
     return success()
-
-
-async def _connect(addresses: Sequence[ResolveResult]) -> None:
-    """Connect to the first address that lets us; else the last one's OSError."""
-    loop = asyncio.get_running_loop()
-    refusal = OSError("no address")
-    for address in addresses:
-        with socket.socket(address["family"], socket.SOCK_STREAM) as connection:
-            connection.setblocking(False)  # noqa: FBT003 - the standard library's
-            try:
-                await loop.sock_connect(connection, (address["host"], address["port"]))
-            except OSError as error:
-                refusal = error
-            else:
-                return
-    raise refusal

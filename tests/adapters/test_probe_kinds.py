@@ -34,8 +34,8 @@ from sidecar.core.target import (
 )
 from sidecar.probes.address import Addresses
 from sidecar.probes.combined import probe_all
-from sidecar.probes.exchange import BODY_LIMIT_BYTES
 from sidecar.probes.prober import PROBES, AllProbes
+from sidecar.probes.response import BODY_LIMIT_BYTES
 from sidecar.probes.vigil import Vigil
 from tests.adapters.probe_servers import (
     HEALTHY,

@@ -16,9 +16,10 @@ from sidecar.core.target import (
     ProbeSettings,
     TcpProbe,
 )
-from sidecar.probes.exchange import BODY_LIMIT_BYTES, HttpClient, Request
+from sidecar.probes.exchange import HttpClient, Request
 from sidecar.probes.prober import AllProbes
 from sidecar.probes.resolver import ThreadResolver
+from sidecar.probes.response import BODY_LIMIT_BYTES
 from sidecar.probes.trouble import Trouble
 from tests.adapters.probe_servers import (
     HEALTHY,
@@ -178,7 +179,6 @@ async def test_a_name_server_that_does_not_answer() -> None:
     deadline = asyncio.get_running_loop().time() + TIMEOUT_S
     with pytest.raises(Trouble) as caught:
         await client.exchange(Request("GET", "http://wallet:7777/"), deadline)
-    await client.close()
     assert caught.value.outcome.cause is Cause.DETACHED
     assert caught.value.outcome.path_fault
 
@@ -199,7 +199,6 @@ async def test_every_probe_asks_for_the_name_again() -> None:
             deadline = asyncio.get_running_loop().time() + 5
             url = f"http://localhost:{server.port}/"
             await client.exchange(Request("GET", url), deadline)
-    await client.close()
     assert asked == ["localhost"] * 3
 
 

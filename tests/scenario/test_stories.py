@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from sidecar.core.container import Container, NativeHealth, Process
 from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.event import PlannedDue, RestartAsked
@@ -30,6 +32,7 @@ async def settle_in() -> None:
     await asyncio.sleep(20.0)
 
 
+@pytest.mark.timeout(120)
 def test_a_quiet_day_without_any_action() -> None:
     async def story(stage: Stage) -> None:
         await asyncio.sleep(86_400.0)

@@ -15,6 +15,7 @@ from sidecar.core.event import (
     EngineSeen,
     NoticeKind,
     PauseAsked,
+    PlanCancelled,
     PlannedDue,
     RecoverAsked,
     RemedyActed,
@@ -1009,3 +1010,74 @@ def test_a_probe_that_went_wrong_within_a_streak_calls_nobody() -> None:
     assert pages(world, ROOT) == []
     world.fails(ROOT, Cause.REFUSED, 1)
     assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_a_restart_of_which_nothing_is_known_has_not_helped_until_it_answers() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(RestartAsked(world.now, ROOT))
+    world.now_s += 5.0
+    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.wait(10.0)
+    assert ends(world) == []
+    assert world.instance(ROOT).state is TargetState.RECOVERING
+    world.works(ROOT, times=1)
+    assert ends(world) == [(ROOT, RemedyOutcome.RECOVERED)]
+
+
+def test_calling_off_one_planned_restart_leaves_the_other() -> None:
+    world = two_nightly_pairs()
+    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedDue(world.now, "second"))
+    world.send(PlanCancelled(world.now, "second"))
+    for _ in range(2):
+        world.acted(world.acts()[-1][0])
+        world.works(ROOT, LEAF)
+    world.wait(5.0)
+    assert [name for name, _ in world.acts()] == [ROOT, LEAF]
+
+
+def test_a_planned_restart_that_waits_is_given_up_with_its_target() -> None:
+    world = two_nightly_pairs()
+    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedDue(world.now, "second"))
+    world.targets = world.targets[:2]
+    world.relist()
+    assert world.state.due == {}
+    assert world.state.plan is not None
+    assert world.state.plan.left == (InstanceId(LEAF, 1),)
+
+
+def test_a_stopped_process_that_was_woken_is_forgotten_with_the_streak() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 20.0))
+    world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
+    world.looked(ROOT, "electron-cash")
+    world.works(ROOT)
+    world.wait(20.0)
+    failed = world.now_s
+    world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
+    assert world.acts() == []
+    health = world.instance(ROOT).health
+    assert (health.first_failure_mono, health.cause_mono) == (failed, failed)
+
+
+def test_what_was_never_started_says_so() -> None:
+    new = container(ROOT, status=Status.CREATED, started_at=0.0, pid=0)
+    world = World((WALLET,), containers={InstanceId(ROOT, 1): new})
+    assert world.instance(ROOT).reason == "it was created and never started"
+
+
+def test_the_storm_is_over_after_an_hour() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(11):
+        world.fails(ROOT, Cause.REFUSED)
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+            world.works(ROOT)
+    (page,) = pages(world, ROOT)
+    assert page.guard is Guard.STORM
+    first = tries(world, ROOT)[0]
+    world.wait(first + 3599.0 - world.now_s, 30.0)
+    assert len(world.acts()) == 10
+    world.wait(2.0)
+    assert len(world.acts()) == 11

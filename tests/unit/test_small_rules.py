@@ -149,3 +149,17 @@ def test_what_could_not_be_sent_is_taken_back_and_tried_less_and_less_often() ->
     slow = replace(lane, name=budget.LaneName.SLOW, slow_tries=1)
     assert budget.unsent(slow, 5.0).slow_tries == 0
     assert budget.failed(lane, RestartSettings(), WHO, 5.0).unsent == 0
+
+
+def test_a_crash_loop_skips_the_fast_lane_alone_and_only_to_a_slow_one() -> None:
+    settings = RestartSettings()
+    fast = budget.Lane(spent=(1.0,))
+    skipped = budget.slow(fast, settings, 5.0)
+    assert (skipped.name, skipped.not_before) == (budget.LaneName.SLOW, 605.0)
+    assert budget.slow(skipped, settings, 50.0) == skipped
+    assert budget.slow(fast, RestartSettings(slow_lane_s=()), 5.0) == fast
+
+
+def test_a_dead_letter_stays_one() -> None:
+    dead = budget.Lane(name=budget.LaneName.DEAD_LETTER)
+    assert budget.failed(dead, RestartSettings(), WHO, 5.0) == dead
