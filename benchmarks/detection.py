@@ -36,9 +36,9 @@ from benchmarks.lab import (
     LABEL,
     NANO,
     NO_HEALTHCHECK,
+    SERVICE,
     SIDECAR_PORT,
     Lab,
-    Place,
     address,
     ask,
     lab,
@@ -192,11 +192,11 @@ def _case(
     case = Case(fault, side, interval_s, phase, patience_s, wallet)
     if ours:
         cadence = {} if interval_s is None else {"interval": f"{interval_s:g}s"}
-        probe = wallet_probe(Place(opened.full_name(f"{name}-wallet")))
+        probe = wallet_probe(opened.full_name(f"{name}-wallet"))
         config = {
             "stack": stack,
             "defaults": cadence,
-            "targets": {"electron-cash": {"probe": probe}},
+            "targets": {SERVICE: {"probe": probe}},
         }
         case.sidecar = opened.sidecar(f"{name}-sidecar", config, log_level="debug")
     return case
@@ -424,7 +424,7 @@ def _overhead_row(cases: list[Case]) -> Row:
     wanted = sum(c.side == "Sidecar" for c in cases)
     met = len(found) == wanted and max(found) < OWED_OVERHEAD_S
     return Row(
-        f"own overhead beyond threshold, stop and boot ({len(found)} of {wanted} cases)",
+        f"overhead beyond threshold, stop and boot ({len(found)} of {wanted} cases)",
         spread(found),
         owed=f"< {OWED_OVERHEAD_S:g} s, every time",
         met=met,

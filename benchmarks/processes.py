@@ -10,7 +10,7 @@ _PARENT = 1
 
 
 class Cpu(NamedTuple):
-    """User and system seconds; ``children``: of those that ended and were waited for."""
+    """User and system seconds; ``children``: of those that ended, waited for."""
 
     own: float
     children: float
@@ -82,7 +82,7 @@ def command(pid: int) -> str:
 
 
 def _pids() -> list[int]:
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()]
 
 
 def _name(pid: int) -> str:

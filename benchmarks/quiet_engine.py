@@ -1,11 +1,13 @@
 """A Docker engine of our own, so that what it uses is used for us alone.
 
-The same dockerd as the machine's, with its own containerd, data and socket, without
-a bridge: its containers have the host's network or none.
+The same dockerd as the machine's, with its own containerd, data, socket and, so that
+it touches no bridge and no rule of the machine's, its own network namespace.
 """
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +24,24 @@ MOUNTS = Path("/proc/self/mounts")
 START_S = 60.0
 
 
+# As a program of its own: it runs in the engine's network namespace.
+GET = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+
+
 class QuietEngine(NamedTuple):
-    """Its socket, and its processes but for the containers' shims."""
+    """Its socket, and its processes, dockerd first, but for the containers' shims."""
 
     socket: Path
     pids: tuple[int, ...]
+
+    def get(self, url: str) -> str:
+        """What an HTTP server among its containers answers. OSError."""
+        inside = ["nsenter", f"--target={self.pids[0]}", "--net"]
+        command = [*inside, sys.executable, "-c", GET, url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise OSError(done.stderr.strip().rpartition("\n")[2])
+        return done.stdout
 
     def cpu_s(self) -> float:
         """What it used, with the processes that it waited for."""
@@ -36,7 +51,7 @@ class QuietEngine(NamedTuple):
 @contextmanager
 def quiet_engine(images: tuple[str, ...]) -> Iterator[QuietEngine]:
     """Start one that has these images; RuntimeError where that is not possible."""
-    if shutil.which("dockerd") is None:
+    if shutil.which("dockerd") is None or os.geteuid() != 0:
         raise RuntimeError("needs dockerd on this machine, and root")
     folder = Path(tempfile.mkdtemp(prefix="sidecar-benchmark-", dir=DATA_PARENT))
     socket = folder / "docker.sock"
@@ -63,15 +78,13 @@ def _remove(folder: Path) -> None:
 
 def _command(folder: Path, socket: Path) -> list[str]:
     return [
+        *("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"),
         "dockerd",
         f"--host=unix://{socket}",
         f"--data-root={folder / 'data'}",
         f"--exec-root={folder / 'exec'}",
         f"--pidfile={folder / 'pid'}",
         "--bridge=none",
-        "--bridge=none",
-        "--iptables=false",
-        "--ip6tables=false",
     ]
 
 

@@ -91,8 +91,7 @@ def _root_trouble(
     for root in roots_of(state, instance.id.target):
         if is_to_blame(root):
             return root, True
-        starts = root.state is TargetState.STARTING
-        unproven |= starts or is_unproven(state, root, instance, at)
+        unproven |= is_unproven(state, root, instance, at)
     settling = instance.settling
     follows = settling is not None and at.mono < settling.until_mono
     return None, unproven or follows

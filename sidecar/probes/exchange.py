@@ -99,7 +99,7 @@ class HttpClient:
         self._tls: ssl.SSLContext | None = None
 
     async def find(self, url: str, deadline: float) -> Sequence[ResolveResult]:
-        """Where the host of ``url`` is now, for requests that follow at once. Trouble."""
+        """Where the host of ``url`` is, for requests that follow at once. Trouble."""
         address = _address(url)
         resolving = self._resolver.resolve(address.host, address.port)
         return await _until(deadline, address, _Progress(), resolving)

@@ -643,6 +643,7 @@ def test_a_plan_ends_with_its_root() -> None:
     world.send(ContainersListed(world.now, (alone,), ((InstanceId(LEAF, 1), only),)))
     assert world.state.plan is None
     assert world.state.due == {}
+    assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_a_dependent_that_an_operator_stopped_is_left_out_of_the_plan() -> None:
@@ -1081,3 +1082,16 @@ def test_the_storm_is_over_after_an_hour() -> None:
     assert len(world.acts()) == 10
     world.wait(2.0)
     assert len(world.acts()) == 11
+
+
+def test_to_skip_one_planned_restart_does_not_shorten_another() -> None:
+    world = two_nightly_pairs()
+    world.send(PlannedDue(world.now, ROOT))
+    world.fails("second", Cause.REFUSED, 1)
+    world.send(PlannedDue(world.now, "second"))
+    assert world.last("second").action is Action.SKIP
+    assert world.state.due == {}
+    assert world.state.plan is not None
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, RESTART), (LEAF, RESTART)]
