@@ -7,10 +7,18 @@ from typing import NamedTuple
 from loguru import logger
 
 from sidecar.core.decision import Action, Decision
-from sidecar.core.event import Event, Tick
-from sidecar.core.ports import Clock, Overloaded, Probing, Remedies, Store, Teller
+from sidecar.core.event import Event, RemedyActed, Tick
+from sidecar.core.ports import (
+    Clock,
+    Overloaded,
+    Probing,
+    Remedies,
+    Store,
+    Teller,
+    Turned,
+)
 from sidecar.core.state import State
-from sidecar.core.target import InstanceId, Mode
+from sidecar.core.target import InstanceId
 from sidecar.core.turn import Turn, answer_to, pace_s, turn
 
 QUEUE_LIMIT = 20_000
@@ -32,7 +40,7 @@ class Watchdog:
     def __init__(
         self,
         *,
-        mode: Mode,
+        state: State,
         clock: Clock,
         store: Store,
         tellers: Sequence[Teller],
@@ -45,9 +53,8 @@ class Watchdog:
         self._probing = probing
         self._remedies = remedies
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(QUEUE_LIMIT)
-        now = clock.now()
-        self.state = store.load() or State(started=now, mode=mode)
-        self.turned_mono = now.mono
+        self.state = state
+        self.turned_mono = clock.now().mono
         """When the loop last completed a turn: the proof that it is alive."""
 
     def post(self, event: Event) -> None:
@@ -75,17 +82,17 @@ class Watchdog:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ticking())
             while True:
-                self._work_in(await self._queue.get())
+                await self._work_in(await self._queue.get())
 
     async def _ticking(self) -> None:
         while True:
             self.post(Tick(self._clock.now()))
             await asyncio.sleep(TICK_S)
 
-    def _work_in(self, item: _Item) -> None:
+    async def _work_in(self, item: _Item) -> None:
         try:
             done = turn(self.state, item.event)
-            self._hand_over(item.event, done)
+            await self._hand_over(item.event, done)
         except Exception:  # noqa: BLE001  one bad event must not end the watch
             logger.exception("an event could not be worked in: {}", type(item.event))
             done = Turn(self.state, (), (), ())
@@ -93,10 +100,10 @@ class Watchdog:
         if item.answer is not None and not item.answer.done():
             item.answer.set_result(answer_to(done.decisions))
 
-    def _hand_over(self, event: Event, done: Turn) -> None:
+    async def _hand_over(self, event: Event, done: Turn) -> None:
         """Stored first, told second, acted on third."""
         before, self.state = self.state, done.state
-        self._store.append(event, done.transitions, done.decisions, done.state)
+        await self._store.append(self._turned(event, done))
         for teller in self._tellers:
             self._tell(teller, event, done)
         for decision in done.decisions:
@@ -105,6 +112,20 @@ class Watchdog:
             self._probing.forget(gone)
         for who in done.touched:
             self._pace(who)
+
+    def _turned(self, event: Event, done: Turn) -> Turned:
+        evidence = None
+        if isinstance(event, RemedyActed):
+            evidence = self._remedies.evidence_of(event.instance)
+        return Turned(
+            event,
+            done.transitions,
+            done.decisions,
+            done.touched,
+            done.state,
+            done.messages,
+            evidence,
+        )
 
     def _tell(self, teller: Teller, event: Event, done: Turn) -> None:
         try:

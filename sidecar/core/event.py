@@ -158,6 +158,23 @@ class RecoverAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseAsked:
+    """A person gives up the remedy that is under way; nothing is undone."""
+
+    at: Moment
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class AckAsked:
+    """A person takes care of an incident; ``by`` says how we heard of it."""
+
+    at: Moment
+    incident: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A decision of the policy, on its way back into the state."""
 
@@ -185,6 +202,8 @@ Event = (
     | PauseAsked
     | ResumeAsked
     | RecoverAsked
+    | AckAsked
+    | ReleaseAsked
     | Decided
     | Tick
 )

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from sidecar.core import budget, ending, plan, run
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision, Trigger
+from sidecar.core.escalation import acknowledged
 from sidecar.core.event import (
+    AckAsked,
     ActResult,
     ContainerNotice,
     ContainersListed,
@@ -21,6 +23,7 @@ from sidecar.core.event import (
     ProbeDone,
     ProcessesSeen,
     RecoverAsked,
+    ReleaseAsked,
     RemedyActed,
     RestartAsked,
     ResumeAsked,
@@ -30,6 +33,7 @@ from sidecar.core.health import observe, settle
 from sidecar.core.judge import BROKEN, WORKING, in_start_period, judge
 from sidecar.core.ledger import close_orphans, note_incidents, note_outcome
 from sidecar.core.moment import Moment
+from sidecar.core.restore import taken_over
 from sidecar.core.state import (
     EngineView,
     Instance,
@@ -41,6 +45,8 @@ from sidecar.core.state import (
 from sidecar.core.target import AfterRoot, InstanceId, Target
 from sidecar.core.topology import work_out
 from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
     RemedyEnded,
     RemedyOutcome,
     StateChanged,
@@ -88,7 +94,7 @@ def _listed(state: State, event: ContainersListed) -> Folded:
     targets = {target.name: target for target in event.targets}
     present = dict(event.containers)
     instances = {
-        i: _listed_instance(state.instances.get(i), i, present.get(i), event.at)
+        i: _listed_instance(state, i, present.get(i), event.at)
         for i in _expected(state, targets, present)
     }
     numbers = _numbers(instances)
@@ -102,8 +108,9 @@ def _listed(state: State, event: ContainersListed) -> Folded:
         topology=work_out(event.targets)
         if dict(state.targets) != targets
         else state.topology,
+        left=MappingProxyType({}),
     )
-    if state.instances.keys() <= instances.keys():
+    if (state.instances.keys() | state.left.keys()) <= instances.keys():
         return Folded(listed, (), tuple(named))
     left, closed = close_orphans(plan.pruned(listed), event.at)
     return Folded(left, closed, tuple(named))
@@ -123,12 +130,14 @@ def _expected(
 
 
 def _listed_instance(
-    known: Instance | None, who: InstanceId, container: Container | None, at: Moment
+    state: State, who: InstanceId, container: Container | None, at: Moment
 ) -> Instance:
-    instance = known or Instance(who, who.target, since=at)
+    left = state.left.get(who)
+    instance = state.instances.get(who) or left or Instance(who, who.target, since=at)
     if container is None:
         return run.lost(instance, at)
-    return run.attach(instance, container, at)
+    attached = run.attach(instance, container, at)
+    return attached if left is None else taken_over(attached, at)
 
 
 def _named(instance: Instance, numbers: Mapping[str, tuple[int, ...]]) -> Instance:
@@ -426,6 +435,35 @@ def _recover_asked(state: State, event: RecoverAsked) -> Folded:
     return Folded(after, (), tuple(i.id for i in found))
 
 
+def _ack_asked(state: State, event: AckAsked) -> Folded:
+    incident = state.incidents.get(event.incident)
+    if incident is None or not incident.open:
+        return _same(state)
+    acked = acknowledged(incident, event.at, event.by)
+    incidents = MappingProxyType({**state.incidents, incident.id: acked})
+    step = IncidentChanged(
+        event.at,
+        incident.id,
+        IncidentStep.ACKNOWLEDGED,
+        incident.target,
+        f"somebody takes care of it ({event.by})",
+    )
+    return Folded(replace(state, incidents=incidents), (step,), ())
+
+
+def _release_asked(state: State, event: ReleaseAsked) -> Folded:
+    for instance in state.instances.values():
+        if event.target not in {instance.name, instance.id.target}:
+            continue
+        if instance.remedy is not None:
+            reason = "an operator released it before its end"
+            unknown = RemedyOutcome.UNKNOWN
+            return _end_remedy(state, instance, unknown, reason, event.at)
+        if instance.loading is not None:
+            return _one(state, replace(instance, loading=None))
+    return _same(state)
+
+
 # --- what time brings ----------------------------------------------------------
 
 
@@ -593,6 +631,8 @@ _HANDLERS: Mapping[type, Callable[..., Folded]] = MappingProxyType(
         PauseAsked: _pause_asked,
         ResumeAsked: _resume_asked,
         RecoverAsked: _recover_asked,
+        ReleaseAsked: _release_asked,
+        AckAsked: _ack_asked,
         Tick: _ticked,
     }
 )

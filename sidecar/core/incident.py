@@ -11,7 +11,14 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Opened at the root; dependents are ``affected``, they get none of their own."""
+    """Opened at the root; dependents are ``affected``, they get none of their own.
+
+    ``told_wall``: when people last heard of it; None: nobody was told yet.
+    ``waiting_wall``: since when somebody's acknowledgement is waited for.
+    ``level``: how often it was escalated at its present severity. ``told``: the
+    channels and hooks that heard of it. ``sequence``: the last telling's number.
+    ``remedies``: how many ended while it was open.
+    """
 
     id: str
     target: str
@@ -21,6 +28,13 @@ class Incident:
     affected: tuple[str, ...] = ()
     acked_at: Moment | None = None
     resolved_at: Moment | None = None
+    acked_by: str = ""
+    told_wall: float | None = None
+    waiting_wall: float | None = None
+    level: int = 0
+    told: tuple[str, ...] = ()
+    sequence: int = 0
+    remedies: int = 0
 
     @property
     def open(self) -> bool:

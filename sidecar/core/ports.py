@@ -1,13 +1,15 @@
 """What the loop needs of the world, and the errors the world may raise."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from sidecar.core.container import Container, Process
 from sidecar.core.decision import Decision
 from sidecar.core.event import Event, NoticeKind
+from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Outcome
+from sidecar.core.record import Entry, EntryKind, Message, Watched
 from sidecar.core.state import State
 from sidecar.core.target import (
     ElectronCashProbe,
@@ -147,6 +149,9 @@ class Remedies(Protocol):
     ) -> None:
         """Begin; return at once."""
 
+    def evidence_of(self, instance: InstanceId) -> Mapping[str, object] | None:
+        """What was last gathered about an instance, JSON-ready and masked."""
+
 
 class Probing(Protocol):
     """When each instance is asked next."""
@@ -160,20 +165,46 @@ class Probing(Protocol):
         """Stop probing this instance."""
 
 
+class Component(NamedTuple):
+    """The health of one part of ourselves; ``reason`` is empty when it is fine."""
+
+    name: str
+    ok: bool
+    reason: str
+    since_wall: float
+
+
+class Turned(NamedTuple):
+    """One turn of the loop, to be remembered.
+
+    ``touched`` are the instances that may have changed; ``evidence`` comes with a
+    remedy that has acted, JSON-ready and masked; ``messages`` are to be told.
+    """
+
+    event: Event
+    transitions: tuple[Transition, ...]
+    decisions: tuple[Decision, ...]
+    touched: tuple[InstanceId, ...]
+    state: State
+    messages: tuple[Message, ...] = ()
+    evidence: Mapping[str, object] | None = None
+
+
 class Store(Protocol):
     """What must survive us. Facts are stored first and told second."""
 
-    def load(self) -> State | None:
-        """The state as it was left, None where there is none."""
+    async def load(self) -> State | None:
+        """The state as it was left, its monotonic times as the dead process knew
+        them (``core.restore`` moves them); None where there is none.
+        """
 
-    def append(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
-        """Remember one turn of the loop."""
+    async def append(self, turned: Turned) -> None:
+        """Return once it is on disk. Nothing is raised where that fails: the
+        store says so by its component and goes on from memory.
+        """
+
+    def component(self) -> Component:
+        """Is it writable?"""
 
 
 class Teller(Protocol):
@@ -187,15 +218,6 @@ class Teller(Protocol):
         state: State,
     ) -> None:
         """Pass on what happened; must not raise or wait."""
-
-
-class Component(NamedTuple):
-    """The health of one part of ourselves; ``reason`` is empty when it is fine."""
-
-    name: str
-    ok: bool
-    reason: str
-    since_wall: float
 
 
 class PlannedTime(NamedTuple):
@@ -240,3 +262,63 @@ Overloaded.
 
 Post = Callable[[Event], None]
 """Put an event in the loop's queue; from the loop's own thread only."""
+
+
+class StoreBroken(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class StoreInUse(StoreBroken):
+    """Another sidecar has this state directory."""
+
+
+class Outbox(Protocol):
+    """Messages that were stored and not yet delivered. Survives us."""
+
+    async def due(self, channel: str, now_wall: float) -> Message | None:
+        """The next message to try: the first undelivered of some incident."""
+
+    async def delivered(self, message_id: str, now_wall: float) -> None:
+        """It has arrived: never again."""
+
+    async def put_off(
+        self, message_id: str, not_before_wall: float, error: str
+    ) -> None:
+        """It failed for now; counts the attempt."""
+
+    async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
+        """It can never be delivered (a permanent error): the next ones may go."""
+
+    async def pending(self) -> dict[str, int]:
+        """How many wait, by channel."""
+
+
+class Journal(Protocol):
+    """What happened, for reports. Times are wall clock seconds."""
+
+    async def entries(
+        self,
+        since_wall: float,
+        until_wall: float,
+        *,
+        target: str | None = None,
+        incident: str | None = None,
+        kinds: frozenset[EntryKind] = frozenset(),
+    ) -> tuple[Entry, ...]:
+        """In order of time, ``until_wall`` excluded; no ``kinds`` means all."""
+
+    async def incidents(
+        self, *, open_only: bool = False, limit: int = 100
+    ) -> tuple[Incident, ...]:
+        """The last ones, newest first."""
+
+    async def incident(self, which: str) -> Incident | None:
+        """One by its id."""
+
+    async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
+        """The bundles that were gathered for an incident, oldest first."""
+
+    async def watched(
+        self, since_wall: float, until_wall: float
+    ) -> tuple[Watched, ...]:
+        """The stretches in which we measured, clipped to what was asked."""

@@ -12,6 +12,7 @@ from sidecar.core.decision import Decision
 from sidecar.core.health import Health
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Cure
 from sidecar.core.target import InstanceId, Mode, Target
 from sidecar.core.topology import Topology
@@ -145,6 +146,10 @@ class State:
     instances: Mapping[InstanceId, Instance] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    left: Mapping[InstanceId, Instance] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Instances as a dead process left them, until the first listing shows them."""
     engine: EngineView = EngineView()
     paused: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     restarts: tuple[float, ...] = ()
@@ -159,6 +164,7 @@ class State:
         default_factory=lambda: MappingProxyType({})
     )
 
+    notify: NotifySettings = NotifySettings()
     topology: Topology = Topology()
     numbers: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: MappingProxyType({})

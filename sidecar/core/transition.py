@@ -74,6 +74,11 @@ class IncidentStep(StrEnum):
 
     OPENED = "opened"
     AFFECTED = "affected"
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    REMINDED = "reminded"
+    ACKNOWLEDGED = "acknowledged"
+    REOPENED = "reopened"
     RESOLVED = "resolved"
 
 

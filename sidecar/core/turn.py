@@ -4,16 +4,27 @@ Deciding one instance at a time on the state that the last decision left is what
 keeps two remedies from ever beginning together.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sidecar.core.decision import Action, Decision, Trigger
-from sidecar.core.event import Decided, Event, ProbeDone
+from sidecar.core.event import Decided, Event, ProbeDone, Tick
 from sidecar.core.fold import Folded, fold, is_quiet
+from sidecar.core.moment import Moment
 from sidecar.core.policy import decide
+from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import InstanceId
-from sidecar.core.transition import RemedyEnded, TargetState, Transition
+from sidecar.core.telling import notices, tell_time, tell_transitions
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    TargetState,
+    Transition,
+)
 
 
 class Turn(NamedTuple):
@@ -23,10 +34,12 @@ class Turn(NamedTuple):
     transitions: tuple[Transition, ...]
     decisions: tuple[Decision, ...]
     touched: tuple[InstanceId, ...]
+    messages: tuple[Message, ...] = ()
 
 
 def turn(state: State, event: Event) -> Turn:
     """Work in an event and decide about everyone whom it may concern."""
+    before = state
     folded = fold(state, event)
     state = folded.state
     transitions = list(folded.transitions)
@@ -41,7 +54,54 @@ def turn(state: State, event: Event) -> Turn:
         decisions.append(decision)
         transitions.extend(noted.transitions)
         touched.update(dict.fromkeys(noted.touched))
-    return Turn(state, tuple(transitions), tuple(decisions), tuple(touched))
+    if transitions:
+        touched.update(dict.fromkeys(_changed(before, state)))
+    done = Turn(state, tuple(transitions), tuple(decisions), tuple(touched))
+    return _told(done, event)
+
+
+def _changed(before: State, after: State) -> tuple[InstanceId, ...]:
+    """Whom a transition changed beside those that the event was about."""
+    return tuple(
+        who
+        for who, instance in after.instances.items()
+        if before.instances.get(who) is not instance
+    )
+
+
+def _told(done: Turn, event: Event) -> Turn:
+    """With the messages to people that the turn and the time give rise to."""
+    if not (done.transitions or done.decisions or isinstance(event, Tick)):
+        return done
+    at = event.at
+    settings = done.state.notify
+    state, of_turn = tell_transitions(done.state, done.transitions, settings, at)
+    state, of_time, came_to = tell_time(state, settings, at)
+    steps = tuple(
+        _step(state, incident, kind, at) for incident, kind in came_to if kind in _STEPS
+    )
+    return done._replace(
+        state=state,
+        transitions=(*done.transitions, *steps),
+        messages=(*of_turn, *of_time, *notices(state, done.decisions, settings, at)),
+    )
+
+
+_STEPS: Mapping[MessageKind, tuple[IncidentStep, str]] = MappingProxyType(
+    {
+        MessageKind.RAISED: (IncidentStep.RAISED, "it lasts; now"),
+        MessageKind.ESCALATED: (IncidentStep.ESCALATED, "nobody answered yet;"),
+        MessageKind.REMINDER: (IncidentStep.REMINDED, "it still goes on;"),
+        MessageKind.REOPENED: (IncidentStep.REOPENED, "its answer seems forgotten;"),
+    }
+)
+
+
+def _step(state: State, which: str, kind: MessageKind, at: Moment) -> IncidentChanged:
+    incident = state.incidents[which]
+    step, why = _STEPS[kind]
+    reason = f"{why} {incident.severity}"
+    return IncidentChanged(at, which, step, incident.target, reason)
 
 
 def _waited_for(state: State, event: Event) -> tuple[InstanceId, ...]:

@@ -1,9 +1,7 @@
 """A store that lasts as long as the process."""
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event
+from sidecar.core.ports import Component, Turned
 from sidecar.core.state import State
-from sidecar.core.transition import Transition
 
 
 class MemoryStore:
@@ -12,16 +10,14 @@ class MemoryStore:
     def __init__(self) -> None:
         self._state: State | None = None
 
-    def load(self) -> State | None:
+    async def load(self) -> State | None:
         """The state as it was left, None where there is none."""
         return self._state
 
-    def append(
-        self,
-        event: Event,  # noqa: ARG002 - a journal keeps it; here the state says enough
-        transitions: tuple[Transition, ...],  # noqa: ARG002
-        decisions: tuple[Decision, ...],  # noqa: ARG002
-        state: State,
-    ) -> None:
+    async def append(self, turned: Turned) -> None:
         """Remember one turn of the loop."""
-        self._state = state
+        self._state = turned.state
+
+    def component(self) -> Component:
+        """Memory can always be written."""
+        return Component("store", ok=True, reason="", since_wall=0.0)

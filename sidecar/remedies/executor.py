@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import ActResult, Event, ProcessesSeen, RemedyActed
@@ -73,9 +75,10 @@ class Executor:
         self._shown: set[asyncio.Task[None]] = set()
         self._leaving = asyncio.Event()
 
-    def evidence_of(self, instance: InstanceId) -> Evidence | None:
-        """What was gathered before the last remedy of an instance."""
-        return self._room.of(instance)
+    def evidence_of(self, instance: InstanceId) -> Mapping[str, object] | None:
+        """What was gathered before the last remedy of an instance, JSON-ready."""
+        evidence = self._room.of(instance)
+        return None if evidence is None else msgspec.to_builtins(evidence)
 
     def bundles(self) -> tuple[Evidence, ...]:
         """All evidence that is kept, oldest first."""

@@ -482,7 +482,7 @@ async def test_evidence_is_gathered_first_and_masked() -> None:
     await bench.acted(Action.RESTART)
     asked = [call for call, _ in bench.engine.calls]
     assert asked.index("logs") < asked.index("restart")
-    evidence = bench.executor.evidence_of(WALLET)
+    evidence = bench.executor.bundles()[-1]
     assert evidence is not None
     assert bench.executor.bundles() == (evidence,)
     assert evidence.log.startswith("line 100 ***")
@@ -519,7 +519,7 @@ async def test_a_slow_engine_delays_a_remedy_by_three_seconds_at_most() -> None:
     event = await bench.acted(Action.RESTART)
     assert event.result is ActResult.DONE
     assert event.at.mono - began < 3.5
-    evidence = bench.executor.evidence_of(WALLET)
+    evidence = bench.executor.bundles()[-1]
     assert evidence is not None
     assert set(evidence.missing) == {
         f"{what}: no answer within 3 s" for what in ("log", "processes", "stats")
@@ -532,7 +532,7 @@ async def test_evidence_that_cannot_be_had_is_said_and_stops_nothing() -> None:
     bench.engine.trouble("logs", EngineRefused(f"{SECRET}: no log"))
     event = await bench.acted(Action.RESTART)
     assert event.result is ActResult.DONE
-    evidence = bench.executor.evidence_of(WALLET)
+    evidence = bench.executor.bundles()[-1]
     assert evidence is not None
     assert evidence.missing == ("log: ***: no log",)
 

@@ -123,7 +123,7 @@ class Stage:
             self.engine, self.wallets, self.post, self.clock, mask=str
         )
         self.watchdog = Watchdog(
-            mode=mode,
+            state=State(started=self.clock.now(), mode=mode),
             clock=self.clock,
             store=MemoryStore(),
             tellers=(*tellers, self.notes),

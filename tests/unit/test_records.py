@@ -6,6 +6,7 @@ import msgspec
 
 from sidecar.core.event import Tick
 from sidecar.core.outcome import Cause
+from sidecar.core.ports import Turned
 from sidecar.records.feed import KEPT_RECORDS, LISTENER_BACKLOG, RecentFeed
 from sidecar.records.memory import MemoryStore
 from tests.unit.told import ToldWorld
@@ -102,9 +103,10 @@ async def test_a_listener_that_left_is_forgotten() -> None:
     assert len(feed._listeners) == 0
 
 
-def test_the_store_gives_back_the_state_as_it_was_left() -> None:
+async def test_the_store_gives_back_the_state_as_it_was_left() -> None:
     store = MemoryStore()
-    assert store.load() is None
+    assert await store.load() is None
     world, _ = told()
-    store.append(Tick(world.now), (), (), world.state)
-    assert store.load() is world.state
+    await store.append(Turned(Tick(world.now), (), (), (), world.state))
+    assert await store.load() is world.state
+    assert store.component().ok

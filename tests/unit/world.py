@@ -18,7 +18,9 @@ from sidecar.core.event import (
     Tick,
 )
 from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.core.record import Message
 from sidecar.core.roster import assign
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import (
@@ -64,20 +66,24 @@ class World:
     """Targets, their containers and the time; everything that was decided.
 
     ``lists``: the containers are listed every 30 s, as the loop does.
+    ``wall_ahead_s``: how much later than by ``now_s`` the wall clock is.
     """
 
     targets: tuple[Target, ...] = (WALLET, SERVICE)
     mode: Mode = Mode.ACT
     now_s: float = 1000.0
     lists: bool = True
+    wall_ahead_s: float = 0.0
     containers: dict[InstanceId, Container] = field(default_factory=dict)
+    notify: NotifySettings = NotifySettings()
+    messages: list[Message] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
     state: State = field(init=False)
     _listed_s: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
-        self.state = State(started=self.now, mode=self.mode)
+        self.state = State(started=self.now, mode=self.mode, notify=self.notify)
         for target in self.targets:
             who = InstanceId(target.name, 1)
             self.containers.setdefault(who, container(target.service or target.name))
@@ -87,7 +93,7 @@ class World:
 
     @property
     def now(self) -> Moment:
-        return Moment(self.now_s, EPOCH + self.now_s)
+        return Moment(self.now_s, EPOCH + self.now_s + self.wall_ahead_s)
 
     def send(self, event: Event) -> tuple[Decision, ...]:
         if self.lists and self.now_s - self._listed_s >= 30.0:
@@ -96,6 +102,7 @@ class World:
         self.state = done.state
         self.decisions.extend(done.decisions)
         self.transitions.extend(done.transitions)
+        self.messages.extend(done.messages)
         return done.decisions
 
     def relist(self) -> tuple[Decision, ...]:

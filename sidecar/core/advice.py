@@ -1,0 +1,103 @@
+"""What each cause means to people outside, and what to consider afterwards."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sidecar.core.outcome import Cause
+
+
+class Lesson(NamedTuple):
+    """``was`` fits after a target's name; ``next_steps`` are action items."""
+
+    was: str
+    next_steps: tuple[str, ...]
+
+
+_READ_THE_LOG = (
+    "Find the reason in the log, and report it to whom the software comes from.",
+)
+
+LESSONS: Mapping[Cause, Lesson] = MappingProxyType(
+    {
+        Cause.REFUSED: Lesson(
+            "did not accept connections",
+            (
+                "Find out why the program ended while its container went on running.",
+                "Make the container end when the program in it does.",
+            ),
+        ),
+        Cause.HUNG: Lesson(
+            "accepted requests but did not answer them",
+            (
+                "Find out what the program was busy with when it fell silent.",
+                "Look for clients that keep connections open and say nothing.",
+            ),
+        ),
+        Cause.RESET: Lesson("broke off connections", _READ_THE_LOG),
+        Cause.BAD_BODY: Lesson("gave answers that could not be used", _READ_THE_LOG),
+        Cause.HTTP_5XX: Lesson("answered requests with errors", _READ_THE_LOG),
+        Cause.COMMAND_FAILED: Lesson("failed its health check", _READ_THE_LOG),
+        Cause.ENGINE_UNHEALTHY: Lesson("failed its health check", _READ_THE_LOG),
+        Cause.NOT_RUNNING: Lesson(
+            "had stopped running",
+            (
+                "Find out why it ended: its exit code and the end of its log.",
+                "If memory ran out, raise the limit or find the leak.",
+            ),
+        ),
+        Cause.WALLET_NOT_LOADED: Lesson(
+            "was running, but its wallet was not open",
+            ("Make sure that the wallet is opened after every start.",),
+        ),
+        Cause.WALLET_SYNCING: Lesson(
+            "was still synchronising its wallet",
+            ("Measure how long a synchronisation takes, and plan restarts for it.",),
+        ),
+        Cause.UPSTREAM_LOST: Lesson(
+            "had lost its connection to the network server that it relies on",
+            (
+                "Configure a second network server to fall back to.",
+                "Ask the server's operator what happened.",
+            ),
+        ),
+        Cause.UPSTREAM_STALE: Lesson(
+            "was following a network server that no longer advanced",
+            (
+                "Configure a second network server, and compare their heights.",
+                "Check payments of that time against a block explorer.",
+            ),
+        ),
+        Cause.AUTH: Lesson(
+            "rejected the credentials that it was asked with",
+            ("Change passwords on both sides in one step, and test them at once.",),
+        ),
+        Cause.MISCONFIGURED: Lesson(
+            "did not understand what it was asked",
+            ("Check address, path and method after every change of a version.",),
+        ),
+        Cause.DETACHED: Lesson(
+            "could not be reached over the network",
+            ("Find out what changed in the network's configuration.",),
+        ),
+        Cause.CRASH_LOOP: Lesson(
+            "ended again soon after each start",
+            (
+                "Mend what the last log lines name before it is started again.",
+                "Try new versions and settings elsewhere before they go into service.",
+            ),
+        ),
+        Cause.STOPPED: Lesson("was stopped", ("Announce maintenance beforehand.",)),
+        Cause.PAUSED: Lesson("was paused", ("Announce maintenance beforehand.",)),
+        Cause.MISSING: Lesson(
+            "was not deployed",
+            ("Find out who or what removed it, and how that is prevented.",),
+        ),
+        Cause.PROBER_FAILED: Lesson(
+            "could not be checked", ("Look at the host that the monitoring runs on.",)
+        ),
+        Cause.SUSPENDED: Lesson(
+            "could not be checked", ("Keep the host from going to sleep.",)
+        ),
+    }
+)

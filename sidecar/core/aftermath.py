@@ -1,0 +1,166 @@
+"""What an incident came to, in figures: who was away for how long, what was done."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sidecar.core.budget import Record
+from sidecar.core.coverage import Coverage
+from sidecar.core.incident import Incident
+from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.spell import Outage, Spells
+from sidecar.core.state import CureKey
+
+LOOK_BACK_S = 6 * 3600.0
+"""How long before an incident was opened its first failure is looked for."""
+
+SETTLING_S = 1.0
+"""What belongs to an incident's end may be noted a moment after it."""
+
+
+class Impact(NamedTuple):
+    """How long a target was away, from its first failure.
+
+    ``until_wall`` is None while it still is. ``unmeasured_s``: in between, nobody
+    watched for so long.
+    """
+
+    target: str
+    from_wall: float
+    until_wall: float | None
+    down_s: float
+    unmeasured_s: float
+
+
+class Done(NamedTuple):
+    """A remedy that ended, in the words of the records."""
+
+    at_wall: float
+    target: str
+    action: str
+    trigger: str
+    cause: str | None
+    outcome: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """All that is known of an incident.
+
+    ``entries`` begin with its first failure. ``cures``: the ledger's lines about
+    its root. ``evidence``: bundles, oldest first. ``now_wall``: when this was
+    looked up.
+    """
+
+    incident: Incident
+    now_wall: float
+    began_wall: float
+    ended_wall: float | None
+    entries: tuple[Entry, ...]
+    impacts: tuple[Impact, ...]
+    done: tuple[Done, ...]
+    cures: tuple[tuple[CureKey, Record], ...]
+    evidence: tuple[Mapping[str, object], ...]
+
+    @property
+    def seconds(self) -> float:
+        """From the first failure to the end, or until now."""
+        ended = self.ended_wall
+        return (self.now_wall if ended is None else ended) - self.began_wall
+
+
+def concerned(incident: Incident) -> tuple[str, ...]:
+    """The root and whom it affected."""
+    return (incident.target, *incident.affected)
+
+
+def span_of(incident: Incident, now_wall: float) -> tuple[float, float]:
+    """From when to when the journal has something about an incident."""
+    resolved = incident.resolved_at
+    until = now_wall if resolved is None else resolved.wall
+    return incident.opened_at.wall - LOOK_BACK_S, until + SETTLING_S
+
+
+def look_into(
+    incident: Incident,
+    entries: Iterable[Entry],
+    watched: Iterable[Watched],
+    now_wall: float,
+    *,
+    cures: Sequence[tuple[CureKey, Record]] = (),
+    evidence: Sequence[Mapping[str, object]] = (),
+) -> Aftermath:
+    """Work out an incident from the entries of ``span_of`` about ``concerned``."""
+    told = tuple(entries)
+    coverage = Coverage(watched)
+    impacts = tuple(_impacts(incident, told, coverage, now_wall))
+    began = min([incident.opened_at.wall, *(one.from_wall for one in impacts)])
+    since_then = tuple(entry for entry in told if entry.at_wall >= began)
+    resolved = incident.resolved_at
+    return Aftermath(
+        incident,
+        now_wall,
+        began,
+        resolved.wall if resolved is not None else None,
+        since_then,
+        impacts,
+        tuple(_done(e) for e in since_then if e.kind is EntryKind.REMEDY),
+        tuple(cures),
+        tuple(evidence),
+    )
+
+
+def _impacts(
+    incident: Incident, entries: Sequence[Entry], coverage: Coverage, now_wall: float
+) -> Iterable[Impact]:
+    since, until = span_of(incident, now_wall)
+    until = min(until, now_wall)
+    spells = Spells(since, coverage)
+    facts = [fact for entry in entries for fact in spells.add(entry)]
+    facts += spells.close(until, concerned(incident))
+    opened = incident.opened_at.wall
+    for target in concerned(incident):
+        outages = [
+            fact
+            for fact in facts
+            if isinstance(fact, Outage)
+            and fact.target == target
+            and fact.spans
+            and fact.ended_wall >= opened
+        ]
+        if outages:
+            yield _impact(target, outages, coverage, until)
+
+
+def _impact(
+    target: str, outages: Sequence[Outage], coverage: Coverage, until: float
+) -> Impact:
+    down_s = sum(coverage.seconds(*span) for one in outages for span in one.spans)
+    whole_s = sum(one.ended_wall - one.began_wall for one in outages)
+    last = outages[-1]
+    goes_on = not last.repaired and last.ended_wall >= until
+    return Impact(
+        target,
+        outages[0].began_wall,
+        None if goes_on else last.ended_wall,
+        down_s,
+        whole_s - down_s,
+    )
+
+
+def _done(entry: Entry) -> Done:
+    data = entry.data
+    seconds = data["seconds"]
+    cause = data["cause"]
+    return Done(
+        entry.at_wall,
+        entry.target,
+        str(data["action"]),
+        str(data["trigger"]),
+        str(cause) if cause is not None else None,
+        str(data["outcome"]),
+        str(data["reason"]),
+        float(seconds) if isinstance(seconds, int | float) else 0.0,
+    )

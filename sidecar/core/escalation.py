@@ -1,0 +1,126 @@
+"""What time brings to an open incident: told, raised, escalated, reminded, re-opened.
+
+Times are wall clock seconds: they must outlive us. Nothing is caught up: after a
+downtime each thing happens once.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from sidecar.core.incident import Incident
+from sidecar.core.moment import Moment
+from sidecar.core.notify import EscalationSettings, Routes
+from sidecar.core.outcome import Severity
+from sidecar.core.record import MessageKind
+
+_ORDER = (Severity.P0, Severity.P1, Severity.P2, Severity.P3)
+
+
+class RootFacts(NamedTuple):
+    """What of an incident's root makes it more urgent.
+
+    ``down_since_wall``: None while the root works and only others still suffer.
+    ``hopeless``: it is in dead letter, or held by the storm brake.
+    """
+
+    down_since_wall: float | None
+    hopeless: bool
+
+
+def at_least(severity: Severity, least: Severity) -> bool:
+    """Is ``severity`` as urgent as ``least``, or more?"""
+    return _ORDER.index(severity) <= _ORDER.index(least)
+
+
+def advance(
+    incident: Incident, root: RootFacts, settings: EscalationSettings, at: Moment
+) -> tuple[Incident, MessageKind | None]:
+    """The open incident at ``at``, and what is to be told of it now, if anything.
+
+    One thing at a time: what else is due comes at the next call. Not to be called
+    while its root is paused or in maintenance: then nobody is told, and the first
+    call afterwards tells.
+    """
+    if incident.told_wall is None:
+        return _told(incident, at), MessageKind.OPENED
+    if _is_more_urgent(incident, root, settings, at.wall):
+        return made_urgent(incident, at), MessageKind.RAISED
+    if incident.acked_at is not None:
+        return _reopened(incident, incident.acked_at, settings, at)
+    if _is_unanswered(incident, settings, at.wall):
+        escalated = replace(incident, level=incident.level + 1)
+        return _told(escalated, at), MessageKind.ESCALATED
+    if at.wall - incident.told_wall >= settings.repeat_s:
+        return replace(incident, told_wall=at.wall), MessageKind.REMINDER
+    return incident, None
+
+
+def made_urgent(incident: Incident, at: Moment) -> Incident:
+    """A P0 from now on, people being told so; escalation begins anew."""
+    return _told(replace(incident, severity=Severity.P0, level=0), at)
+
+
+def acknowledged(incident: Incident, at: Moment, by: str) -> Incident:
+    """Somebody takes care of it: no escalation and no reminder, for a while."""
+    if not incident.open:
+        return incident
+    return replace(incident, acked_at=at, acked_by=by)
+
+
+def rung(incident: Incident, routes: Routes) -> tuple[str, ...]:
+    """The channels that hear of its last escalation.
+
+    Those of the next higher severity that were not told yet, above P0 all
+    channels; where nobody is left, everybody who was told before.
+    """
+    above = _ORDER.index(incident.severity) - incident.level
+    for index in range(above, -1, -1):
+        new = _untold(incident, routes.of(_ORDER[index]))
+        if new:
+            return new
+    return _untold(incident, routes.channels) or _told_channels(incident, routes)
+
+
+def _untold(incident: Incident, channels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in channels if name not in incident.told)
+
+
+def _told_channels(incident: Incident, routes: Routes) -> tuple[str, ...]:
+    return tuple(name for name in incident.told if name in routes.channels)
+
+
+def _told(incident: Incident, at: Moment) -> Incident:
+    return replace(incident, told_wall=at.wall, waiting_wall=at.wall)
+
+
+def _is_more_urgent(
+    incident: Incident, root: RootFacts, settings: EscalationSettings, now_wall: float
+) -> bool:
+    if incident.severity is Severity.P0:
+        return False
+    if root.hopeless:
+        return True
+    since = root.down_since_wall
+    if since is None or incident.severity is not Severity.P1:
+        return False
+    return now_wall - since >= settings.urgent_after_s
+
+
+def _is_unanswered(
+    incident: Incident, settings: EscalationSettings, now_wall: float
+) -> bool:
+    """Has nobody answered, and is there a level left? P0 has one, P1 two, P2 three."""
+    after_s = settings.after_s.get(incident.severity)
+    if after_s is None or incident.waiting_wall is None:
+        return False
+    levels = _ORDER.index(incident.severity) + 1
+    return incident.level < levels and now_wall - incident.waiting_wall >= after_s
+
+
+def _reopened(
+    incident: Incident, acked_at: Moment, settings: EscalationSettings, at: Moment
+) -> tuple[Incident, MessageKind | None]:
+    if at.wall - acked_at.wall < settings.ack_lasts_s:
+        return incident, None
+    forgotten = replace(incident, acked_at=None, acked_by="", level=0)
+    return _told(forgotten, at), MessageKind.REOPENED

@@ -1,0 +1,128 @@
+"""Which channels and hooks hear of what, and the facts that they are told."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sidecar.core.escalation import at_least, rung
+from sidecar.core.incident import Incident
+from sidecar.core.moment import Moment
+from sidecar.core.notify import HOOK_PREFIX, NotifySettings
+from sidecar.core.outcome import Verdict
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import Instance, State
+
+
+def messages(
+    incident: Incident,
+    kind: MessageKind,
+    facts: Mapping[str, str],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Incident, tuple[Message, ...]]:
+    """The messages that tell of ``incident``, which remembers whom they are for.
+
+    A message's id says what it is about, so the same turn makes the same one.
+    """
+    hearing = (*_channels(incident, kind, settings), *_hooks(incident, kind, settings))
+    if not hearing:
+        return incident, ()
+    number = incident.sequence + 1
+    told = dict.fromkeys((*incident.told, *hearing))
+    made = tuple(
+        Message(
+            id=f"{incident.id}-{number}-{kind}-{name}",
+            incident=incident.id,
+            sequence=number,
+            channel=name,
+            kind=kind,
+            severity=incident.severity,
+            created_wall=at.wall,
+            facts=facts,
+        )
+        for name in hearing
+    )
+    return replace(incident, told=tuple(told), sequence=number), made
+
+
+def _channels(
+    incident: Incident, kind: MessageKind, settings: NotifySettings
+) -> tuple[str, ...]:
+    """A channel that has left the settings is not written to any more."""
+    routes = settings.routes
+    if kind is MessageKind.RESOLVED:
+        return tuple(n for n in incident.told if n in routes.channels)
+    if kind is MessageKind.ESCALATED:
+        return rung(incident, routes)
+    # Who was drawn in by an escalation goes on hearing of it.
+    told = (n for n in incident.told if n in routes.channels)
+    return tuple(dict.fromkeys((*routes.of(incident.severity), *told)))
+
+
+def _hooks(
+    incident: Incident, kind: MessageKind, settings: NotifySettings
+) -> tuple[str, ...]:
+    """An incident that becomes urgent later opens for the hooks of that severity."""
+    is_end = kind is MessageKind.RESOLVED
+    on = MessageKind.RESOLVED if is_end else MessageKind.OPENED
+    names = []
+    for number, hook in enumerate(settings.hooks):
+        name = f"{HOOK_PREFIX}{number}"
+        least = hook.severity
+        counts = least is None or at_least(incident.severity, least)
+        if hook.on is on and counts and name not in incident.told:
+            names.append(name)
+    return tuple(names)
+
+
+def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
+    """What is known of an incident now, as text; ``reason`` is as it was measured.
+
+    Wall clock times are seconds, ``seconds`` is how long it has lasted.
+    ``last_action`` and ``last_reason`` are of the last decision about the root.
+    """
+    ended = incident.resolved_at or at
+    facts = {
+        "incident": incident.id,
+        "target": incident.target,
+        "severity": incident.severity.value,
+        "cause": incident.cause.value,
+        "opened_at_wall": f"{incident.opened_at.wall:.3f}",
+        "seconds": f"{max(0.0, ended.wall - incident.opened_at.wall):.0f}",
+        "affected": ", ".join(incident.affected),
+        "acked_by": incident.acked_by,
+        "mode": state.mode.value,
+        "reason": "",
+        "remedies": str(incident.remedies),
+        "lane": "",
+        "last_action": "",
+        "last_reason": "",
+    }
+    if incident.resolved_at is not None:
+        facts["resolved_at_wall"] = f"{incident.resolved_at.wall:.3f}"
+    root = root_of(state, incident)
+    if root is not None:
+        facts.update(_facts_of_root(root))
+    return facts
+
+
+def root_of(state: State, incident: Incident) -> Instance | None:
+    """The instance that an incident was opened for; None where it is gone."""
+    found = (i for i in state.instances.values() if i.name == incident.target)
+    return next(found, None)
+
+
+def _facts_of_root(root: Instance) -> dict[str, str]:
+    decision = root.last_decision
+    return {
+        "reason": _measured(root),
+        "lane": root.lane.name.value,
+        "last_action": decision.action.value if decision else "",
+        "last_reason": decision.reason if decision else "",
+    }
+
+
+def _measured(root: Instance) -> str:
+    """What the last probe said; while something is done, a state's reason is that."""
+    last = root.health.last
+    failing = last is not None and last.verdict is Verdict.FAILURE
+    return last.reason if last is not None and failing else root.reason

@@ -1,0 +1,32 @@
+"""Text of others inside Markdown: never does it end a table or a fence."""
+
+import re
+from collections.abc import Sequence
+
+_SPECIAL = re.compile(r"([\\`*<>\[\]|])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_BACKTICKS = re.compile(r"`+")
+
+
+def inline(text: str) -> str:
+    """On one line, every special character as itself."""
+    return _SPECIAL.sub(r"\\\1", " ".join(_clean(text).split()))
+
+
+def fenced(text: str) -> str:
+    """As a block of code, whose fence is longer than any in the text."""
+    clean = _clean(text.replace("\r\n", "\n")).rstrip("\n")
+    longest = max((len(run) for run in _BACKTICKS.findall(clean)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{clean}\n{fence}"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Cells must be inline already."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("", _ESCAPES.sub("", text))

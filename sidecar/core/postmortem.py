@@ -1,0 +1,323 @@
+"""A post-mortem in Markdown: the facts, and marked blanks for what people must add."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from sidecar.core.advice import LESSONS
+from sidecar.core.aftermath import Aftermath, Done
+from sidecar.core.decision import Action, Trigger
+from sidecar.core.markdown import fenced, inline, table
+from sidecar.core.outcome import CAUSES, Severity
+from sidecar.core.record import EntryKind
+from sidecar.core.timeline import Line, timeline
+from sidecar.core.transition import RemedyOutcome
+from sidecar.core.words import clock, lasted, median
+
+LOG_LINES = 40
+LOG_CHARACTERS = 6000
+PROBES = 10
+BUNDLES = 3
+
+BLANK = "**To be filled in:**"
+
+_TRIED = {
+    Action.START: "started again",
+    Action.RESTART: "restarted",
+    Action.LOAD_WALLET: "told to open its wallet",
+}
+_WHY = {
+    Trigger.FAILURE: "because it failed",
+    Trigger.DEPENDENCY: "because what it depends on had failed",
+    Trigger.OPERATOR: "asked for by an operator",
+    Trigger.PLANNED: "planned",
+}
+_CAME_TO = {
+    RemedyOutcome.RECOVERED: "it worked again",
+    RemedyOutcome.NOT_RECOVERED: "it did not help",
+    RemedyOutcome.FAILED: "it could not be carried out",
+    RemedyOutcome.UNKNOWN: "it is not known whether it was carried out",
+}
+_URGENT = frozenset({Severity.P0, Severity.P1})
+_ACK_EXPECTED_S = 900.0
+
+
+def postmortem(found: Aftermath) -> str:
+    """The whole document. ``evidence`` ends it, in an appendix of its own."""
+    incident = found.incident
+    parts = [
+        f"# Post-mortem: {inline(incident.target)} {LESSONS[incident.cause].was}",
+        _head(found),
+        "## Summary",
+        _summary(found),
+        "## Impact",
+        _impact(found),
+        "## Timeline",
+        _timeline(found),
+        "## Root cause",
+        "\n".join(_chain(found)),
+        "## What was done, and whether it helped",
+        _what_was_done(found),
+        "## Action items",
+        "\n".join(_action_items(found)),
+        "## What we learnt",
+        (
+            f"- What went well: {BLANK} ...\n"
+            f"- What went badly: {BLANK} ...\n"
+            f"- Where we were lucky: {BLANK} ..."
+        ),
+        "## Appendix: evidence",
+        "\n\n".join(_evidence(found)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+# --- head and summary
+
+
+def _head(found: Aftermath) -> str:
+    incident = found.incident
+    lines = [
+        (
+            f"Incident {incident.id}, severity {incident.severity}. "
+            f"All times are UTC. Written {clock(found.now_wall)}."
+        ),
+    ]
+    if incident.open:
+        lines.append(
+            "> **Draft:** the incident is still open; "
+            f"all figures are those of {clock(found.now_wall)}."
+        )
+    return "\n\n".join(lines)
+
+
+def _summary(found: Aftermath) -> str:
+    incident = found.incident
+    name = inline(incident.target)
+    said = [
+        f"From {clock(found.began_wall)} UTC **{name}** {LESSONS[incident.cause].was}."
+    ]
+    if incident.affected:
+        others = _listed([f"**{inline(one)}**" for one in incident.affected])
+        verb = "was" if len(incident.affected) == 1 else "were"
+        said.append(f"{others} {verb} affected by it.")
+    said.append(_what_helped(found))
+    if found.ended_wall is None:
+        said.append(f"It has lasted for {lasted(found.seconds)} so far.")
+    else:
+        said.append(
+            f"Everything worked again at {clock(found.ended_wall)} UTC, "
+            f"{lasted(found.seconds)} after the first failure."
+        )
+    return " ".join(said) + f"\n\n{BLANK} what users noticed, in one sentence."
+
+
+def _what_helped(found: Aftermath) -> str:
+    """What was done to the root, in one or two sentences."""
+    done = [one for one in found.done if one.target == found.incident.target]
+    if not done:
+        why_not = CAUSES[found.incident.cause].why_not
+        because = f", because {why_not}" if why_not else ""
+        return f"It was not restarted automatically{because}."
+    counted = Counter(_TRIED.get(Action(one.action), one.action) for one in done)
+    tried = _listed([f"{what} {_times(n)}" for what, n in counted.items()])
+    helped = any(one.outcome == RemedyOutcome.RECOVERED for one in done)
+    said = f"Automatically it was {tried}"
+    if helped:
+        return f"{said}, after which it worked again."
+    if found.ended_wall is None:
+        return f"{said}, which has not helped so far."
+    return f"{said}, which did not help; it was brought back otherwise."
+
+
+# --- impact and timeline
+
+
+def _impact(found: Aftermath) -> str:
+    rows = [
+        (
+            inline(one.target),
+            clock(one.from_wall),
+            clock(one.until_wall) if one.until_wall is not None else "still",
+            f"{one.down_s / 60:.1f}",
+            f"{one.unmeasured_s / 60:.1f}" if one.unmeasured_s >= 1 else "-",
+        )
+        for one in found.impacts
+    ]
+    columns = ("what", "from", "until", "minutes unavailable", "minutes not measured")
+    told = table(columns, rows) if rows else "No outage was measured."
+    return (
+        f"{told}\n\n{BLANK} who was affected: users, payments, amounts.\n\n"
+        f"{BLANK} whether anything was lost or done twice."
+    )
+
+
+def _timeline(found: Aftermath) -> str:
+    course = timeline(found.entries)
+    rows = [_row(line, found.began_wall) for line in course.lines]
+    if course.left_out:
+        middle = ("", "", "", f"({course.left_out} more in between)")
+        rows.insert(course.first_half, middle)
+    return table(("time", "after", "what", "happened"), rows)
+
+
+def _row(line: Line, began_wall: float) -> tuple[str, str, str, str]:
+    text = inline(line.text)
+    if line.count > 1:
+        text += f" ({line.count} times, until {clock(line.until_wall)})"
+    return (
+        clock(line.at_wall),
+        lasted(line.at_wall - began_wall),
+        inline(line.target),
+        text,
+    )
+
+
+# --- root cause and remedies
+
+
+def _chain(found: Aftermath) -> Iterator[str]:
+    """As far as facts carry; the rest is a person's to find."""
+    incident = found.incident
+    name = inline(incident.target)
+    yield f"1. {name} {LESSONS[incident.cause].was} (`{incident.cause}`){_said(found)}."
+    for one in incident.affected:
+        yield f"1. {inline(one)} depends on {name} and failed with it."
+    why_not = CAUSES[incident.cause].why_not
+    if why_not:
+        yield f"1. A restart was no remedy: {why_not}."
+    yield f"1. {BLANK} why {name} came to that."
+
+
+def _said(found: Aftermath) -> str:
+    """What the check of the root said when it failed."""
+    for entry in found.entries:
+        told = entry.kind is EntryKind.STATE and entry.target == found.incident.target
+        if told and entry.data.get("cause") == found.incident.cause:
+            reason = entry.data.get("reason")
+            return f": {inline(str(reason))}" if reason else ""
+    return ""
+
+
+def _what_was_done(found: Aftermath) -> str:
+    rows = [_done_row(one) for one in found.done]
+    columns = ("time", "what", "was", "why", "outcome", "took")
+    told = table(columns, rows) if rows else "Nothing was done automatically."
+    ledger = "\n".join(_ledger(found))
+    blank = f"{BLANK} what people did, and when."
+    parts = (told, ledger, _who_took_charge(found), blank)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _who_took_charge(found: Aftermath) -> str:
+    acked, by = found.incident.acked_at, found.incident.acked_by
+    if acked is None:
+        return "Nobody acknowledged the incident."
+    how = f" ({inline(by)})" if by else ""
+    return f"A person took charge at {clock(acked.wall)}{how}."
+
+
+def _done_row(one: Done) -> tuple[str, ...]:
+    outcome = _CAME_TO[RemedyOutcome(one.outcome)]
+    helped = one.outcome == RemedyOutcome.RECOVERED
+    return (
+        clock(one.at_wall - one.seconds),
+        inline(one.target),
+        _TRIED.get(Action(one.action), one.action),
+        _WHY[Trigger(one.trigger)],
+        outcome if helped else f"{outcome}: {inline(one.reason)}",
+        lasted(one.seconds),
+    )
+
+
+def _ledger(found: Aftermath) -> Iterator[str]:
+    for key, record in found.cures:
+        middle = median(record.seconds)
+        took = f", in {lasted(middle)} as a rule" if middle is not None else ""
+        yield (
+            f"- On record for {inline(key.target)} when it {LESSONS[key.cause].was}: "
+            f"{_plain(key.cure)} tried {_times(record.tries)}, "
+            f"helped {_times(record.recovered)}{took}."
+        )
+
+
+# --- action items
+
+
+def _action_items(found: Aftermath) -> Iterator[str]:
+    """Proposed from the facts; people decide."""
+    for step in (*LESSONS[found.incident.cause].next_steps, *_from_the_facts(found)):
+        yield f"- [ ] {step} Owner, date: {BLANK} ..."
+    yield f"- [ ] {BLANK} what else."
+
+
+def _from_the_facts(found: Aftermath) -> Iterator[str]:
+    incident = found.incident
+    name = inline(incident.target)
+    futile = [one for one in found.done if one.outcome != RemedyOutcome.RECOVERED]
+    if futile:
+        yield f"Find out why {_times(len(futile))} a remedy did not help."
+    if any(record.tries > len(found.done) for _, record in found.cures):
+        yield "It was not the first time: treat the cause, not the symptom."
+    for one in incident.affected:
+        yield (
+            f"Decide what {inline(one)} should do while {name} is away: wait, "
+            "refuse politely, or go on without it."
+        )
+    gap_s = sum(impact.unmeasured_s for impact in found.impacts)
+    if gap_s >= 1:
+        yield f"Find out why the monitoring was away for {lasted(gap_s)} of it."
+    if (
+        incident.severity in _URGENT
+        and incident.acked_at is None
+        and found.seconds > _ACK_EXPECTED_S
+    ):
+        yield "Find out why nobody acknowledged the alert, and who should have."
+
+
+# --- evidence
+
+
+def _evidence(found: Aftermath) -> Iterator[str]:
+    yield "For those who look into it; to be left out of what is sent to others."
+    if not found.evidence:
+        yield "There is none, or it needs the API token to be shown."
+        return
+    shown = found.evidence[-BUNDLES:]
+    if len(shown) < len(found.evidence):
+        yield f"The last {len(shown)} of {len(found.evidence)} bundles."
+    for bundle in shown:
+        yield from _bundle(bundle)
+
+
+def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:
+    name, decision = bundle.get("name"), bundle.get("decision")
+    yield f"### {inline(str(name or 'unnamed'))}: {inline(str(decision or ''))}"
+    log = str(bundle.get("log") or "")
+    if log:
+        yield "The end of its log:"
+        tail = "\n".join(log[-LOG_CHARACTERS:].splitlines()[-LOG_LINES:])
+        yield fenced(tail)
+    probes = bundle.get("probes")
+    if isinstance(probes, list | tuple) and probes:
+        yield "The last checks:"
+        yield fenced("\n".join(str(line) for line in probes[-PROBES:]))
+    missing = bundle.get("missing")
+    if isinstance(missing, list | tuple) and missing:
+        yield f"Could not be had: {inline('; '.join(str(one) for one in missing))}."
+
+
+# --- words
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) < 2:  # noqa: PLR2004 - a list with "and" needs two
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _plain(word: object) -> str:
+    return str(word).replace("_", " ")

@@ -1,0 +1,75 @@
+"""What is kept: journal entries, messages, and the time that was watched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from sidecar.core.outcome import Severity
+
+
+class EntryKind(StrEnum):
+    """What a line of the journal is about."""
+
+    STATE = "state"
+    DECISION = "decision"
+    REMEDY = "remedy"
+    INCIDENT = "incident"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal. ``data`` is JSON-ready, its shape that of the feed."""
+
+    at_wall: float
+    kind: EntryKind
+    target: str
+    incident: str | None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+class Watched(NamedTuple):
+    """A stretch of time (wall clock, seconds) in which we were measuring."""
+
+    from_wall: float
+    until_wall: float
+
+
+class MessageKind(StrEnum):
+    """Why somebody is told."""
+
+    OPENED = "opened"
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    REMINDER = "reminder"
+    ACTION_FAILED = "action_failed"
+    DEAD_LETTER = "dead_letter"
+    REOPENED = "reopened"
+    RESOLVED = "resolved"
+    NOTICE = "notice"
+    """About something that is no incident, such as an operator's own stop."""
+    TEST = "test"
+    """Somebody wants to see whether a channel works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to tell one channel. Its ``id`` stays the same at every try.
+
+    ``channel`` is a notification channel's name, or ``hook:N`` for the N-th hook.
+    ``facts`` are what the text is made of, in the receiver's language, when it is
+    sent: target, cause, reason, opened_at_wall, severity, restarts, affected,
+    last_action, seconds... all as text. Messages of one incident to one channel
+    go out in the order of ``sequence``.
+    """
+
+    id: str
+    incident: str
+    sequence: int
+    channel: str
+    kind: MessageKind
+    severity: Severity
+    created_wall: float
+    facts: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 0
+    not_before_wall: float = 0.0

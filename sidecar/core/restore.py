@@ -1,0 +1,99 @@
+"""Taking over from a dead process: its clock, its streaks, its open remedies.
+
+A monotonic clock means nothing to another process, let alone after a reboot. So
+what was stored is moved by the wall clock: an hour stays an hour.
+"""
+
+from dataclasses import fields, is_dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from sidecar.core.container import Status
+from sidecar.core.health import Health
+from sidecar.core.moment import Moment
+from sidecar.core.state import Instance, Phase, Remedy, State
+
+STREAK_HOLDS_S = 60.0
+"""Failures on both sides of a longer gap are not consecutive."""
+
+_MONOTONIC = frozenset({"spent", "exits", "not_before"})
+
+
+def restored(saved: State, saved_at: Moment, now: Moment) -> State:
+    """The stored state as of ``now``; its instances wait for the first listing."""
+    shift_s = (now.mono - now.wall) - (saved_at.mono - saved_at.wall)
+    away_s = now.wall - saved_at.wall
+    instances = {
+        who: _streaks(_moved(instance, shift_s), away_s)
+        for who, instance in saved.instances.items()
+    }
+    plan = saved.plan
+    if plan is not None:
+        plan = plan._replace(deadline_mono=plan.deadline_mono + shift_s)
+    return State(
+        started=now,
+        left=MappingProxyType(instances),
+        incidents=MappingProxyType(
+            {k: _moved(v, shift_s) for k, v in saved.incidents.items()}
+        ),
+        ledger=saved.ledger,
+        paused=saved.paused,
+        restarts=tuple(t + shift_s for t in saved.restarts),
+        plan=plan,
+    )
+
+
+def _moved(value: Any, shift_s: float) -> Any:  # noqa: ANN401 - any part of the state
+    """A copy with every monotonic time in it moved."""
+    if isinstance(value, Moment):
+        return value._replace(mono=value.mono + shift_s)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    return replace(
+        value,
+        **{
+            f.name: _moved_field(f.name, getattr(value, f.name), shift_s)
+            for f in fields(value)
+        },
+    )
+
+
+def _moved_field(name: str, value: Any, shift_s: float) -> Any:  # noqa: ANN401
+    if name.endswith("_mono") or name in _MONOTONIC:
+        if isinstance(value, tuple):
+            return tuple(t + shift_s for t in value)
+        return value + shift_s if isinstance(value, float) else value
+    return _moved(value, shift_s)
+
+
+def _streaks(instance: Instance, away_s: float) -> Instance:
+    if 0.0 <= away_s <= STREAK_HOLDS_S:
+        return instance
+    return replace(instance, health=Health(up=instance.health.up))
+
+
+def taken_over(instance: Instance, at: Moment) -> Instance:
+    """An instance whose container was just seen, after a dead process of ours.
+
+    A call that was under way then: what did it come to? A new run: the restart
+    happened, the probes judge. Not running: it is for us to start. Still the same
+    run: the engine may yet be at it, so it gets its time and nothing is repeated.
+    """
+    loaded = replace(instance, loading=None)
+    remedy = loaded.remedy
+    container = loaded.container
+    if remedy is None or remedy.phase is Phase.VERIFYING or container is None:
+        return loaded
+    if container.status in {Status.EXITED, Status.CREATED, Status.DEAD}:
+        return replace(loaded, remedy=None)
+    return replace(loaded, remedy=_to_be_verified(remedy, at))
+
+
+def _to_be_verified(remedy: Remedy, at: Moment) -> Remedy:
+    return replace(
+        remedy,
+        phase=Phase.VERIFYING,
+        deadline_mono=max(remedy.deadline_mono, at.mono),
+        note="it was begun by a sidecar that then ended",
+        uncertain=True,
+    )

@@ -1,0 +1,256 @@
+"""From the journal's state changes to what each target's time was spent on.
+
+An outage is one stretch in which a target was neither healthy nor degraded, nor
+taken down on purpose; its cause is the one that was known when it was certain.
+"""
+
+from collections.abc import Container, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from sidecar.core.coverage import Coverage
+from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.record import Entry, EntryKind
+from sidecar.core.transition import TargetState
+
+UNKNOWN_CAUSE = "unknown"
+
+_REDEPLOY_S = CAUSES[Cause.MISSING].grace_s
+
+
+class Kind(StrEnum):
+    """PLANNED: restarted or withdrawn on purpose. STOPPED: by an operator."""
+
+    UP = "up"
+    DOWN = "down"
+    PLANNED = "planned"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+
+class Spell(NamedTuple):
+    """A stretch of one kind; not DOWN, which outages tell of, and not UNKNOWN."""
+
+    target: str
+    began_wall: float
+    ended_wall: float
+    kind: Kind
+
+
+class Span(NamedTuple):
+    """From one instant to another."""
+
+    from_wall: float
+    until_wall: float
+
+
+class Outage(NamedTuple):
+    """An outage that ended, or lasts until what was asked for ended.
+
+    ``spans`` are the stretches from ``began_wall`` to ``ended_wall`` in which it was
+    seen to last. ``certain_wall`` is when the
+    failures were many enough to be believed; None: they never were.
+    ``repaired``: it ended because the target worked again.
+    """
+
+    target: str
+    cause: str
+    spans: tuple[Span, ...]
+    began_wall: float
+    certain_wall: float | None
+    ended_wall: float
+    repaired: bool
+
+
+Fact = Spell | Outage
+
+_KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        TargetState.UNKNOWN: Kind.UNKNOWN,
+        TargetState.STARTING: Kind.PLANNED,
+        TargetState.HEALTHY: Kind.UP,
+        TargetState.DEGRADED: Kind.UP,
+        TargetState.FAILING: Kind.DOWN,
+        TargetState.DOWN: Kind.DOWN,
+        TargetState.RECOVERING: Kind.PLANNED,
+        TargetState.CRASH_LOOP: Kind.DOWN,
+        TargetState.DEAD_LETTER: Kind.DOWN,
+        TargetState.STOPPED: Kind.STOPPED,
+        TargetState.MISSING: Kind.DOWN,
+        TargetState.DRAINING: Kind.PLANNED,
+    }
+)
+_CERTAIN = frozenset(
+    {
+        TargetState.DOWN,
+        TargetState.RECOVERING,
+        TargetState.CRASH_LOOP,
+        TargetState.DEAD_LETTER,
+    }
+)
+
+
+class Spells:
+    """Follows every target through state changes that come in order of time."""
+
+    def __init__(self, start_wall: float, coverage: Coverage) -> None:
+        self._start_wall = start_wall
+        self._coverage = coverage
+        self._followed: dict[str, _Course] = {}
+
+    def __contains__(self, target: object) -> bool:
+        """Was anything said of this target?"""
+        return target in self._followed
+
+    def begin(
+        self, target: str, state: str, cause: str | None, since_wall: float
+    ) -> None:
+        """A target of which no change tells: how it is, and since when."""
+        since = max(self._start_wall, since_wall)
+        self._followed[target] = _Course(target, state, cause, since)
+
+    def add(self, entry: Entry) -> tuple[Fact, ...]:
+        """What one state change brought to its end; other entries bring nothing."""
+        if entry.kind is not EntryKind.STATE:
+            return ()
+        data = entry.data
+        old, new = str(data["from"]), str(data["to"])
+        course = self._followed.get(entry.target)
+        if course is None:
+            self.begin(entry.target, old, UNKNOWN_CAUSE, self._start_wall)
+            course = self._followed[entry.target]
+        at = max(entry.at_wall, course.since_wall)
+        if old == course.state:
+            ended = course.last_until(at)
+        else:
+            ended = course.lose_sight(at, self._coverage)
+        outage = course.enter(at, new, _text(data.get("cause")))
+        return ended if outage is None else (*ended, outage)
+
+    def close(self, until_wall: float, present: Container[str]) -> list[Fact]:
+        """What is left, up to ``until_wall``.
+
+        Nothing is claimed of a target that is not ``present`` any more after the
+        last that was seen of it.
+        """
+        found: list[Fact] = []
+        for target, course in self._followed.items():
+            if target in present:
+                found += course.last_until(until_wall)
+            else:
+                found += course.lose_sight(until_wall, self._coverage)
+            outage = course.end_outage(max(until_wall, course.since_wall))
+            if outage is not None:
+                found.append(outage)
+        return found
+
+
+class _Course:
+    """One target: what it is doing since when, and the outage it is in."""
+
+    __slots__ = (
+        "_began_wall",
+        "_cause",
+        "_certain_wall",
+        "_kind",
+        "_open",
+        "_spans",
+        "since_wall",
+        "state",
+        "target",
+    )
+
+    def __init__(
+        self, target: str, state: str, cause: str | None, since_wall: float
+    ) -> None:
+        self.target = target
+        self._reset()
+        self.enter(since_wall, state, cause)
+
+    def _reset(self) -> None:
+        self._open = False
+        self._began_wall = 0.0
+        self._cause = UNKNOWN_CAUSE
+        self._certain_wall: float | None = None
+        self._spans: list[Span] = []
+
+    def enter(self, at: float, state: str, cause: str | None) -> Outage | None:
+        """It is in another state from now on: the outage which that ends."""
+        self.state, self.since_wall = state, at
+        kind = _KINDS.get(state, Kind.UNKNOWN)
+        if kind is Kind.PLANNED and self._is_trouble(state, cause):
+            kind = Kind.DOWN
+        self._kind = kind
+        if kind is Kind.DOWN:
+            if state != TargetState.MISSING:
+                self._fail(at, state, cause)
+            return None
+        if kind is Kind.UNKNOWN or not self._open:
+            return None
+        return self.end_outage(at, repaired=kind is Kind.UP)
+
+    def _is_trouble(self, state: str, cause: str | None) -> bool:
+        """Is it started or restarted because something is wrong?"""
+        return self._open or (state == TargetState.RECOVERING and cause is not None)
+
+    def _fail(self, at: float, state: str, cause: str | None) -> None:
+        if not self._open:
+            self._open, self._began_wall = True, at
+        if self._certain_wall is not None:
+            return
+        self._cause = cause or self._cause
+        if state in _CERTAIN:
+            self._certain_wall = at
+
+    def last_until(self, until: float) -> tuple[Fact, ...]:
+        """The present state lasted until now."""
+        since = self.since_wall
+        if until <= since or self._kind is Kind.UNKNOWN:
+            return ()
+        if self._kind is not Kind.DOWN:
+            return (Spell(self.target, since, until, self._kind),)
+        if self.state == TargetState.MISSING and not self._open:
+            if until - since < _REDEPLOY_S:
+                return (Spell(self.target, since, until, Kind.PLANNED),)
+            self._fail(since, self.state, Cause.MISSING)
+            self._certain_wall = since + _REDEPLOY_S
+        self._extend(since, until)
+        return ()
+
+    def _extend(self, since: float, until: float) -> None:
+        if self._spans and self._spans[-1].until_wall == since:
+            since = self._spans.pop().from_wall
+        self._spans.append(Span(since, until))
+
+    def lose_sight(self, at: float, coverage: Coverage) -> tuple[Fact, ...]:
+        """It left, or is followed anew, at some time before ``at``.
+
+        Where we stopped watching in between, that was when; else nobody knows.
+        """
+        end = coverage.end_of_stretch(self.since_wall)
+        if end >= at:
+            end = self.since_wall
+        ended = self.last_until(end)
+        outage = self.end_outage(end)
+        return ended if outage is None else (*ended, outage)
+
+    def end_outage(self, at: float, *, repaired: bool = False) -> Outage | None:
+        """Tell of the outage it is in, where it is in one."""
+        if not self._open:
+            return None
+        outage = Outage(
+            self.target,
+            self._cause,
+            tuple(self._spans),
+            self._began_wall,
+            self._certain_wall,
+            at,
+            repaired,
+        )
+        self._reset()
+        return outage
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value is not None else None

@@ -1,0 +1,184 @@
+"""What a turn tells people: the step from what happened to messages, pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core.budget import LaneName
+from sidecar.core.decision import Action, Decision, Guard
+from sidecar.core.escalation import RootFacts, advance, made_urgent
+from sidecar.core.incident import Incident, new_id
+from sidecar.core.judge import BROKEN, WORKING
+from sidecar.core.mailing import facts_of, messages
+from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
+from sidecar.core.outcome import CAUSES
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import Instance, State
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    RemedyOutcome,
+    StateChanged,
+    TargetState,
+    Transition,
+)
+
+
+def tell_transitions(
+    state: State,
+    transitions: Iterable[Transition],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell what failed, was given up or was resolved.
+
+    Call it before ``tell_time``. A dependent's trouble is told only once its root
+    works. Before the opening was told, and while the root is paused, nothing is
+    told but the resolve.
+    """
+    made: list[Message] = []
+    for transition in transitions:
+        incident = state.incidents.get(transition.incident or "")
+        if incident is None:
+            continue
+        if isinstance(transition, RemedyEnded):
+            incident = replace(incident, remedies=incident.remedies + 1)
+        kind = _kind_of(state, transition)
+        if kind is not None and _is_told(state, incident, transition, kind):
+            if kind is MessageKind.DEAD_LETTER:
+                incident = made_urgent(incident, at)
+            incident, new = _messages(state, incident, kind, settings, at)
+            made.extend(new)
+        state = _put(state, incident)
+    return state, tuple(made)
+
+
+def tell_time(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...], tuple[tuple[str, MessageKind], ...]]:
+    """Tell what is due of every open incident, the opening among it.
+
+    Also which incident came to what, for whoever notes it.
+    """
+    made: list[Message] = []
+    steps: list[tuple[str, MessageKind]] = []
+    still = [incident for incident in state.incidents.values() if incident.open]
+    named = _named(state) if still else {}
+    for known in still:
+        if _is_paused(state, named.get(known.target)):
+            continue
+        root = _root_facts(named, known)
+        incident, kind = advance(known, root, settings.escalation, at)
+        if kind is None:
+            continue
+        steps.append((incident.id, kind))
+        incident, new = _messages(state, incident, kind, settings, at)
+        state = _put(state, incident)
+        made.extend(new)
+    return state, tuple(made), tuple(steps)
+
+
+def notices(
+    state: State,
+    decisions: Iterable[Decision],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Message, ...]:
+    """Messages of what is no incident: a page about an operator's own stop."""
+    made: list[Message] = []
+    for decision in decisions:
+        cause = decision.cause
+        instance = state.instances.get(decision.instance)
+        if decision.action is not Action.PAGE or cause is None or instance is None:
+            continue
+        if instance.incident is not None:
+            continue
+        number, severity = new_id(decision.name, at), CAUSES[cause].severity
+        about = Incident(number, decision.name, cause, severity, at)
+        notice = replace(settings, hooks=())
+        made.extend(_messages(state, about, MessageKind.NOTICE, notice, at)[1])
+    return tuple(made)
+
+
+def _messages(
+    state: State,
+    incident: Incident,
+    kind: MessageKind,
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Incident, tuple[Message, ...]]:
+    return messages(incident, kind, facts_of(state, incident, at), settings, at)
+
+
+def _kind_of(state: State, transition: Transition) -> MessageKind | None:
+    if isinstance(transition, RemedyEnded):
+        helped = transition.outcome is RemedyOutcome.RECOVERED
+        # That it was the last one is told with the dead letter.
+        last = _is_given_up(state.instances.get(transition.instance))
+        return None if helped or last else MessageKind.ACTION_FAILED
+    if isinstance(transition, StateChanged):
+        gave_up = transition.new is TargetState.DEAD_LETTER
+        return MessageKind.DEAD_LETTER if gave_up else None
+    resolved = transition.step is IncidentStep.RESOLVED
+    return MessageKind.RESOLVED if resolved else None
+
+
+def _is_given_up(instance: Instance | None) -> bool:
+    return instance is not None and instance.lane.name is LaneName.DEAD_LETTER
+
+
+def _is_told(
+    state: State, incident: Incident, transition: Transition, kind: MessageKind
+) -> bool:
+    if kind is MessageKind.RESOLVED:
+        return True
+    if not incident.open or incident.told_wall is None:
+        return False
+    named = _named(state)
+    if _is_paused(state, named.get(incident.target)):
+        return False
+    name = (
+        transition.target
+        if isinstance(transition, IncidentChanged)
+        else transition.name
+    )
+    return name in _speaking(named, incident)
+
+
+def _named(state: State) -> Mapping[str, Instance]:
+    return {instance.name: instance for instance in state.instances.values()}
+
+
+def _speaking(named: Mapping[str, Instance], incident: Incident) -> tuple[str, ...]:
+    """Whose trouble is told: the root's, and once it works the others'."""
+    root = named.get(incident.target)
+    if root is not None and root.state not in WORKING:
+        return (incident.target,)
+    return (incident.target, *incident.affected)
+
+
+def _is_paused(state: State, root: Instance | None) -> bool:
+    return root is not None and root.id.target in state.paused
+
+
+def _root_facts(named: Mapping[str, Instance], incident: Incident) -> RootFacts:
+    root = named.get(incident.target)
+    down = root is not None and root.state in BROKEN
+    speaking = (named[n] for n in _speaking(named, incident) if n in named)
+    hopeless = any(_is_hopeless(instance) for instance in speaking)
+    return RootFacts(incident.opened_at.wall if down else None, hopeless)
+
+
+def _is_hopeless(instance: Instance) -> bool:
+    if instance.state in WORKING:
+        return False
+    decision = instance.last_decision
+    braked = decision is not None and decision.guard is Guard.STORM
+    return braked or instance.state is TargetState.DEAD_LETTER
+
+
+def _put(state: State, incident: Incident) -> State:
+    incidents = {**state.incidents, incident.id: incident}
+    return replace(state, incidents=MappingProxyType(incidents))

@@ -1,0 +1,34 @@
+"""Times and durations as people read them."""
+
+from datetime import UTC, datetime
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def clock(wall: float) -> str:
+    """An instant in UTC, as ``2026-01-02 03:04:05``."""
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def lasted(seconds: float) -> str:
+    """A duration in its two largest units, as ``2 min 5 s``."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def median(values: tuple[float, ...]) -> float | None:
+    """The middle one; None where there is none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[half]
+    return (ordered[half - 1] + ordered[half]) / 2

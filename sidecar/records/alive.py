@@ -1,0 +1,32 @@
+"""The time in which we measured, in stretches."""
+
+import sqlite3
+
+from sidecar.core.record import Watched
+
+GAP_S = 60.0
+
+
+class Alive:
+    """Extends the present stretch, or begins another."""
+
+    def __init__(self, last: Watched | None) -> None:
+        self._present = last
+
+    def note(self, now_wall: float) -> Watched:
+        """We are measuring now. After a gap, or a clock set back, a new stretch."""
+        known = self._present
+        if known is None or not -GAP_S <= now_wall - known.until_wall <= GAP_S:
+            self._present = Watched(now_wall, now_wall)
+        else:
+            until = max(now_wall, known.until_wall)
+            self._present = known._replace(until_wall=until)
+        return self._present
+
+
+def last_stretch(connection: sqlite3.Connection) -> Watched | None:
+    """The one that was noted last."""
+    row = connection.execute(
+        "SELECT from_wall, until_wall FROM watched ORDER BY rowid DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else Watched(*row)

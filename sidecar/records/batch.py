@@ -1,0 +1,99 @@
+"""What waits to be written. Later batches are worked into earlier ones."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sidecar.core.budget import Record
+from sidecar.core.decision import Decision
+from sidecar.core.incident import Incident
+from sidecar.core.moment import Moment
+from sidecar.core.record import Message
+from sidecar.core.state import CureKey, Instance
+from sidecar.core.target import InstanceId
+from sidecar.core.transition import Transition
+
+WAITING_ENTRIES = 10_000
+WAITING_EVIDENCE = 50
+
+Happening = Transition | Decision
+
+
+class Bundle(NamedTuple):
+    """Evidence for an incident."""
+
+    incident: str
+    at_wall: float
+    facts: Mapping[str, object]
+
+
+class Mark(NamedTuple):
+    """What became of a message; ``ended_wall`` None: it still waits."""
+
+    attempts: int
+    not_before_wall: float
+    ended_wall: float | None
+    arrived: bool
+    error: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """Written whole or not at all; durable state by its key, the newest alone.
+
+    Only the journal's lines and the evidence are bounded by dropping the oldest:
+    the rest is bounded by what is watched.
+    """
+
+    instances: dict[InstanceId, Instance | None] = field(default_factory=dict)
+    """None: it is gone."""
+    incidents: dict[str, Incident] = field(default_factory=dict)
+    ledger: dict[CureKey, Record] = field(default_factory=dict)
+    memory: dict[str, str] = field(default_factory=dict)
+    """Single values by their names, as JSON."""
+    messages: dict[str, Message] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    stretches: dict[float, float] = field(default_factory=dict)
+    """Watched time: from, until."""
+    entries: deque[Happening] = field(default_factory=deque)
+    evidence: deque[Bundle] = field(default_factory=deque)
+    clock: Moment | None = None
+    """By which the monotonic times in it are to be understood."""
+    dropped: int = 0
+    """Journal lines that were too many to wait."""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.instances
+            or self.entries
+            or self.incidents
+            or self.ledger
+            or self.memory
+            or self.messages
+            or self.marks
+            or self.stretches
+            or self.evidence
+        )
+
+    def add(self, newer: "Batch") -> None:
+        """Work in what came after."""
+        self.instances.update(newer.instances)
+        self.incidents.update(newer.incidents)
+        self.ledger.update(newer.ledger)
+        self.memory.update(newer.memory)
+        self.messages.update(newer.messages)
+        self.marks.update(newer.marks)
+        self.stretches.update(newer.stretches)
+        self.entries.extend(newer.entries)
+        self.evidence.extend(newer.evidence)
+        self.clock = newer.clock or self.clock
+        self.dropped += newer.dropped
+        self._bound()
+
+    def _bound(self) -> None:
+        while len(self.entries) > WAITING_ENTRIES:
+            self.entries.popleft()
+            self.dropped += 1
+        while len(self.evidence) > WAITING_EVIDENCE:
+            self.evidence.popleft()

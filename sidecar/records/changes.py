@@ -1,0 +1,140 @@
+"""What of a turn must be written: nothing, for an ordinary probe."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import TypeVar
+
+from sidecar.core.event import ContainersListed, RemedyActed
+from sidecar.core.health import Health
+from sidecar.core.ports import Turned
+from sidecar.core.state import Instance, State
+from sidecar.core.target import InstanceId
+from sidecar.records.batch import Batch, Bundle
+from sidecar.records.codec import encode, encode_paused
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_COMPARED_APART = {
+    "container",
+    "health",
+    "seen_mono",
+    "reason",
+    "asked",
+    "asked_now",
+    "looked",
+}
+_steady = attrgetter(
+    *(f.name for f in fields(Instance) if f.name not in _COMPARED_APART)
+)
+_of_container = attrgetter(
+    "id", "started_at", "status", "finished_at", "exit_code", "oom_killed"
+)
+_of_health = attrgetter(
+    "up", "first_failure_mono", "ever_answered_well", "frozen", "cause"
+)
+
+Worth = tuple[object, ...]
+"""Of an instance, what is written anew as soon as it differs."""
+
+
+def worth(instance: Instance) -> Worth:
+    """Not the last answer's time and words: they differ at every probe.
+
+    A failure streak is counted on disk until it is certain; how long it is then
+    changes nothing that follows.
+    """
+    container, health = instance.container, instance.health
+    return (
+        _steady(instance),
+        None if container is None else _of_container(container),
+        _of_health(health),
+        _counted(health),
+    )
+
+
+def _counted(health: Health) -> int:
+    return health.failures if health.up is not False else 0
+
+
+def _differing(old: Mapping[K, V], new: Mapping[K, V]) -> dict[K, V]:
+    if new is old:
+        return {}
+    return {key: value for key, value in new.items() if old.get(key) != value}
+
+
+class Changes:
+    """Compares each turn with what was last given out to be written.
+
+    The first turn gives out everything: the store has one pair of clocks, and what
+    a former process wrote has monotonic times that are not ours.
+    """
+
+    def __init__(self) -> None:
+        self._worths: dict[InstanceId, Worth] = {}
+        self._known: State | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Was everything given out?"""
+        return self._known is not None
+
+    def loaded(self, state: State) -> None:
+        """This is what the store holds."""
+        self._worths = dict.fromkeys(state.instances, ())
+
+    def of(self, turned: Turned) -> Batch:
+        """What this turn adds; nothing of it is found twice."""
+        batch = Batch()
+        self._note_instances(batch, turned)
+        if turned.state is not self._known:
+            self._note_stack(batch, turned.state)
+        batch.entries.extend(turned.transitions)
+        batch.entries.extend(turned.decisions)
+        self._note_evidence(batch, turned)
+        return batch
+
+    def _note_instances(self, batch: Batch, turned: Turned) -> None:
+        there, left = turned.state.instances, turned.state.left
+        for who in turned.touched if self.begun else (*left, *there):
+            instance = there.get(who) or left.get(who)
+            if instance is None:
+                continue
+            new = worth(instance)
+            if self._worths.get(who) != new:
+                self._worths[who] = new
+                batch.instances[who] = instance
+        if isinstance(turned.event, ContainersListed):
+            for gone in self._worths.keys() - there.keys() - left.keys():
+                del self._worths[gone]
+                batch.instances[gone] = None
+
+    def _note_stack(self, batch: Batch, state: State) -> None:
+        """Maps that no turn has changed are still the same objects."""
+        known, self._known = self._known, state
+        old = known or State(started=state.started)
+        batch.incidents.update(_differing(old.incidents, state.incidents))
+        batch.ledger.update(_differing(old.ledger, state.ledger))
+        if known is None or state.paused != old.paused:
+            batch.memory["paused"] = encode_paused(state.paused)
+        if known is None or state.restarts != old.restarts:
+            batch.memory["restarts"] = encode(state.restarts)
+        if known is None or state.plan != old.plan:
+            plans = () if state.plan is None else (state.plan,)
+            batch.memory["plan"] = encode(plans)
+
+    def _note_evidence(self, batch: Batch, turned: Turned) -> None:
+        """Evidence is an incident's; a planned restart's has none to go to."""
+        event = turned.event
+        if turned.evidence is None or not isinstance(event, RemedyActed):
+            return
+        instance = turned.state.instances.get(event.instance)
+        if instance is None:
+            return
+        remedy = instance.remedy
+        treated = remedy.decision.incident if remedy is not None else None
+        incident = treated or instance.incident
+        if incident is not None:
+            bundle = Bundle(incident, event.at.wall, turned.evidence)
+            batch.evidence.append(bundle)

@@ -1,0 +1,101 @@
+"""Core values as JSON text and back.
+
+A stored value has the shape of its dataclass. One that misses a newer field gets
+that field's default; what an older version wrote beyond is passed over.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+import msgspec
+
+from sidecar.core.state import Instance
+
+EVIDENCE_BYTES = 64 * 1024
+
+T = TypeVar("T")
+
+Plain = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
+
+
+class Unreadable(ValueError):
+    """A stored text is not what it should be; the text says what is wrong."""
+
+
+def encode(value: object) -> str:
+    """As JSON. Infinite numbers become null; half a surrogate becomes ``?``."""
+    try:
+        return msgspec.json.encode(value, enc_hook=_mapping).decode()
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, enc_hook=_mapping)
+        text = json.dumps(plain, ensure_ascii=False)
+        return text.encode(errors="replace").decode()
+
+
+def _mapping(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a {type(value).__name__} cannot be stored")
+
+
+def clean(value: object) -> object:
+    """As it is; a text without half surrogates, which SQLite does not take."""
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    return value
+
+
+def decode(text: str, wanted: type[T]) -> T:
+    """Unreadable."""
+    try:
+        return msgspec.json.decode(text, type=wanted)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def lasting(instance: Instance) -> Instance:
+    """What of an instance is worth keeping: the first listing tells the rest."""
+    container, last = instance.container, instance.health.last
+    if container is not None:
+        container = replace(container, health_log="", networks=frozenset(), labels={})
+    if last is not None:
+        last = replace(last, wallet=None)
+    return replace(
+        instance,
+        container=container,
+        health=replace(instance.health, last=last),
+        asked=False,
+        asked_now=False,
+        looked=None,
+    )
+
+
+def encode_paused(paused: Mapping[str, float]) -> str:
+    """A pause without end is null: JSON has no infinity."""
+    return encode(dict(paused))
+
+
+def decode_paused(text: str) -> dict[str, float]:
+    """Unreadable."""
+    found = decode(text, dict[str, float | None])
+    return {k: float("inf") if v is None else v for k, v in found.items()}
+
+
+def encode_evidence(bundle: Mapping[str, object]) -> str:
+    """At most EVIDENCE_BYTES; what is too large is halved, its latest part kept."""
+    parts = dict(bundle)
+    while len((text := encode(parts)).encode()) > EVIDENCE_BYTES:
+        largest = max(parts, key=lambda name: len(encode(parts[name])))
+        shorter = _half(parts.pop(largest))
+        if shorter is not None:
+            parts[largest] = shorter
+    return text
+
+
+def _half(value: object) -> object | None:
+    """The second half of a text or list; None: it cannot be halved."""
+    if isinstance(value, str | list | tuple) and len(value) > 1:
+        return value[(len(value) + 1) // 2 :]
+    return None

@@ -1,0 +1,136 @@
+"""Opening the database file; one that cannot be read is set aside, never deleted."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+
+from sidecar.core.ports import StoreBroken
+from sidecar.records.schema import migrate
+
+T = TypeVar("T")
+
+DATABASE = "sidecar.db"
+BUSY_S = 2.0
+"""How long a call waits for a lock, such as that of a person's ``sqlite3``."""
+
+WAL_BYTES = 4 * 1024 * 1024
+
+WHOLE_CHECK_BYTES = 32 * 1024 * 1024
+"""A slow disk reads that in a second. Of a larger file what decisions stand on is
+checked: the watch must not wait for a year's journal."""
+
+_DECIDED_BY = ("memory", "instances", "ledger")
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY = 0xFF
+
+
+class Corrupt(Exception):
+    """The file is no database, or not a whole one."""
+
+
+class Opened(NamedTuple, Generic[T]):
+    """The writing connection and what was read through it at once.
+
+    ``lost``: where a file that could not be read was put.
+    """
+
+    connection: sqlite3.Connection
+    held: T
+    lost: Path | None
+
+
+def open_for_writing(
+    path: Path, now_wall: float, read: Callable[[sqlite3.Connection], T]
+) -> Opened[T]:
+    """Open, check, migrate and read; belongs to the thread that calls it.
+
+    StoreBroken.
+    """
+    try:
+        try:
+            return Opened(*_checked(path, read), None)
+        except Corrupt:
+            lost = set_aside(path, now_wall)
+            return Opened(*_checked(path, read), lost)
+    except (OSError, sqlite3.Error, Corrupt) as error:
+        raise StoreBroken(
+            f"the store {path} cannot be opened: {error}. Make sure that the disk "
+            "has space and that the sidecar's user may write there"
+        ) from error
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot change anything; for the thread that calls it."""
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_S)
+    connection.isolation_level = None
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _checked(
+    path: Path, read: Callable[[sqlite3.Connection], T]
+) -> tuple[sqlite3.Connection, T]:
+    """Corrupt; also where the file may not be read."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except (PermissionError, IsADirectoryError) as error:
+        raise Corrupt(str(error)) from error
+    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+    try:
+        _set_up(connection)
+        _check(connection, path.stat().st_size)
+        migrate(connection)
+        held = read(connection)
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if error.sqlite_errorcode & _PRIMARY in _CORRUPT:
+            raise Corrupt(str(error)) from error
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    return connection, held
+
+
+def _check(connection: sqlite3.Connection, size: int) -> None:
+    """Corrupt, or another sqlite3.DatabaseError."""
+    for scope in ("1",) if size <= WHOLE_CHECK_BYTES else _DECIDED_BY:
+        (found,) = connection.execute(f"PRAGMA quick_check({scope})").fetchone()
+        if found != "ok":
+            raise Corrupt(found)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+
+
+def set_aside(path: Path, now_wall: float) -> Path:
+    """Give the file, and what belongs to it, a dated name. OSError."""
+    when = datetime.fromtimestamp(now_wall, UTC).strftime("%Y%m%dT%H%M%SZ")
+    base = f"{path.name}.corrupt-{when}"
+    names = (base if n == 0 else f"{base}-{n}" for n in count())
+    free = next(path.with_name(n) for n in names if not path.with_name(n).exists())
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(free.with_name(free.name + suffix))
+    return free

@@ -1,0 +1,149 @@
+"""What happened, read back for reports."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from loguru import logger
+
+from sidecar.core.incident import Incident
+from sidecar.core.ports import StoreBroken
+from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.records.codec import decode
+from sidecar.records.reader import Reader
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+MOST_ENTRIES = 50_000
+"""An answer of that many is some 60 MB: more than all the watching."""
+
+
+class SqliteJournal:
+    """core.ports.Journal. Knows what is on disk; StoreBroken where it cannot say."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    async def entries(
+        self,
+        since_wall: float,
+        until_wall: float,
+        *,
+        target: str | None = None,
+        incident: str | None = None,
+        kinds: frozenset[EntryKind] = frozenset(),
+    ) -> tuple[Entry, ...]:
+        """In order of time; no ``kinds`` means all.
+
+        StoreBroken also where they are more than MOST_ENTRIES.
+        """
+        conditions: dict[str, list[object]] = {
+            "at_wall >= ?": [since_wall],
+            "at_wall < ?": [until_wall],
+        }
+        if target is not None:
+            conditions["target = ?"] = [target]
+        if incident is not None:
+            conditions["incident = ?"] = [incident]
+        if kinds:
+            conditions[f"kind IN ({', '.join('?' * len(kinds))})"] = [*sorted(kinds)]
+        return await self._reader.ask(lambda c: _entries(c, conditions))
+
+    async def incidents(
+        self, *, open_only: bool = False, limit: int = 100
+    ) -> tuple[Incident, ...]:
+        """The last ones, newest first."""
+        where = "resolved_wall IS NULL" if open_only else "1"
+        return await self._reader.ask(
+            lambda c: _incidents(c, f"{where} ORDER BY id DESC LIMIT ?", limit)
+        )
+
+    async def incident(self, which: str) -> Incident | None:
+        """One by its id."""
+        found = await self._reader.ask(lambda c: _incidents(c, "id = ?", which))
+        return next(iter(found), None)
+
+    async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
+        """The bundles that were gathered for an incident, oldest first."""
+        return await self._reader.ask(lambda c: _evidence(c, incident))
+
+    async def watched(
+        self, since_wall: float, until_wall: float
+    ) -> tuple[Watched, ...]:
+        """The stretches in which we measured, clipped to what was asked."""
+        found = await self._reader.ask(
+            lambda c: c.execute(
+                "SELECT from_wall, until_wall FROM watched"
+                " WHERE until_wall > ? AND from_wall < ? ORDER BY from_wall",
+                (since_wall, until_wall),
+            ).fetchall()
+        )
+        clipped = (
+            Watched(max(begin, since_wall), min(end, until_wall))
+            for begin, end in found
+        )
+        return tuple(_joined(clipped))
+
+
+def _entries(
+    connection: sqlite3.Connection, conditions: Mapping[str, list[object]]
+) -> tuple[Entry, ...]:
+    """The conditions are words of ours, their values are bound."""
+    found = connection.execute(
+        "SELECT at_wall, kind, target, incident, data FROM journal"  # noqa: S608
+        f" WHERE {' AND '.join(conditions)} ORDER BY at_wall, id LIMIT ?",
+        [*(v for values in conditions.values() for v in values), MOST_ENTRIES + 1],
+    ).fetchall()
+    if len(found) > MOST_ENTRIES:
+        raise StoreBroken(
+            f"there are more than {MOST_ENTRIES} entries: ask for one target, "
+            "or for a shorter time"
+        )
+    return tuple(_readable(found, _entry))
+
+
+def _entry(row: tuple[float, str, str, str | None, str]) -> Entry:
+    at, kind, target, incident, data = row
+    facts = decode(data, dict[str, object])
+    return Entry(at, EntryKind(kind), target, incident, facts)
+
+
+def _readable(rows: Iterable[R], read: Callable[[R], T]) -> Iterator[T]:
+    """One bad record must not keep the others from a report."""
+    for row in rows:
+        try:
+            yield read(row)
+        except ValueError as error:
+            logger.error("a stored record is unreadable and left out: {}", error)
+
+
+def _incidents(
+    connection: sqlite3.Connection, where: str, value: object
+) -> tuple[Incident, ...]:
+    found = connection.execute(
+        f"SELECT value FROM incidents WHERE {where}",  # noqa: S608 - words of ours
+        (value,),
+    )
+    return tuple(_readable(found, lambda row: decode(row[0], Incident)))
+
+
+def _evidence(
+    connection: sqlite3.Connection, incident: str
+) -> tuple[Mapping[str, object], ...]:
+    found = connection.execute(
+        "SELECT value FROM evidence WHERE incident = ? ORDER BY id", (incident,)
+    )
+    return tuple(_readable(found, lambda row: decode(row[0], dict[str, object])))
+
+
+def _joined(stretches: Iterable[Watched]) -> list[Watched]:
+    """Stretches may overlap where the wall clock was set back."""
+    joined: list[Watched] = []
+    for stretch in stretches:
+        if joined and stretch.from_wall <= joined[-1].until_wall:
+            end = max(joined[-1].until_wall, stretch.until_wall)
+            joined[-1] = joined[-1]._replace(until_wall=end)
+        else:
+            joined.append(stretch)
+    return joined

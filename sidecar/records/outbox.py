@@ -1,0 +1,166 @@
+"""Messages that wait: kept in memory, every change written through."""
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from loguru import logger
+
+from sidecar.core.outcome import Severity
+from sidecar.core.record import Message, MessageKind
+from sidecar.records.batch import Batch, Mark
+from sidecar.records.codec import decode
+from sidecar.records.writer import Writer
+
+MOST_WAITING = 5_000
+"""Then the oldest is given up: nobody reads thousands of old messages."""
+
+KNOWN_ENDED = 10_000
+ERROR_CHARACTERS = 300
+
+
+class SqliteOutbox:
+    """core.ports.Outbox. With a disk that cannot be written it goes on from memory."""
+
+    def __init__(
+        self, writer: Writer, waiting: Iterable[Message], ended: Iterable[str]
+    ) -> None:
+        self._writer = writer
+        self._waiting = {message.id: message for message in waiting}
+        self._ended = OrderedDict.fromkeys(ended)
+
+    def new(self, messages: Iterable[Message]) -> tuple[Message, ...]:
+        """Those that were never taken."""
+        return tuple(
+            m for m in messages if m.id not in self._waiting and m.id not in self._ended
+        )
+
+    async def take(self, messages: Iterable[Message], now_wall: float) -> None:
+        """They are stored: from now on they are due. Where too many wait, the
+        oldest are given up.
+        """
+        self._waiting.update((message.id, message) for message in messages)
+        while len(self._waiting) > MOST_WAITING:
+            oldest = next(iter(self._waiting))
+            logger.error("message {} is given up: too many wait", oldest)
+            await self.given_up(oldest, now_wall, "too many messages wait")
+
+    async def due(self, channel: str, now_wall: float) -> Message | None:
+        """The next message to try: the first undelivered of some incident.
+
+        Of several incidents the most severe message goes first.
+        """
+        first: dict[str, Message] = {}
+        for message in self._waiting.values():
+            if message.channel == channel:
+                held = first.get(message.incident)
+                if held is None or _order(message) < _order(held):
+                    first[message.incident] = message
+        ready = [m for m in first.values() if m.not_before_wall <= now_wall]
+        return min(ready, key=lambda m: (m.severity, *_order(m)), default=None)
+
+    async def delivered(self, message_id: str, now_wall: float) -> None:
+        """It has arrived: never again."""
+        message = self._waiting.get(message_id)
+        if message is not None:
+            await self._mark(message_id, self._end(message, now_wall))
+
+    async def put_off(
+        self, message_id: str, not_before_wall: float, error: str
+    ) -> None:
+        """It failed for now; counts the attempt."""
+        message = self._waiting.get(message_id)
+        if message is None:
+            return
+        attempts = message.attempts + 1
+        self._waiting[message_id] = replace(
+            message, attempts=attempts, not_before_wall=not_before_wall
+        )
+        words = error[:ERROR_CHARACTERS]
+        mark = Mark(attempts, not_before_wall, None, arrived=False, error=words)
+        await self._mark(message_id, mark)
+
+    async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
+        """It can never be delivered (a permanent error): the next ones may go."""
+        message = self._waiting.get(message_id)
+        if message is not None:
+            await self._mark(message_id, self._end(message, now_wall, error))
+
+    async def pending(self) -> dict[str, int]:
+        """How many wait, by channel."""
+        counts: dict[str, int] = {}
+        for message in self._waiting.values():
+            counts[message.channel] = counts.get(message.channel, 0) + 1
+        return counts
+
+    def _end(self, message: Message, now_wall: float, error: str = "") -> Mark:
+        """Without an error it has arrived."""
+        del self._waiting[message.id]
+        self._ended[message.id] = None
+        if len(self._ended) > KNOWN_ENDED:
+            self._ended.popitem(last=False)
+        return Mark(
+            message.attempts + 1,
+            message.not_before_wall,
+            now_wall,
+            arrived=not error,
+            error=error[:ERROR_CHARACTERS],
+        )
+
+    async def _mark(self, message_id: str, mark: Mark) -> None:
+        await self._writer.write(Batch(marks={message_id: mark}))
+
+
+def _order(message: Message) -> tuple[int, float, str]:
+    return (message.sequence, message.created_wall, message.id)
+
+
+def waiting_messages(
+    connection: sqlite3.Connection, now_wall: float
+) -> tuple[Message, ...]:
+    """All that were not delivered, oldest first; an unreadable one is given up."""
+    found = connection.execute(
+        "SELECT id, incident, sequence, channel, kind, severity, created_wall, facts,"
+        " attempts, not_before_wall FROM outbox WHERE ended_wall IS NULL"
+        " ORDER BY created_wall, rowid"
+    ).fetchall()
+    messages = []
+    for row in found:
+        try:
+            messages.append(_message(row))
+        except ValueError as error:
+            logger.error("message {} is unreadable and given up: {}", row[0], error)
+            connection.execute(
+                "UPDATE outbox SET ended_wall = ?, error = ? WHERE id = ?",
+                (now_wall, f"unreadable: {error}", row[0]),
+            )
+    return tuple(messages)
+
+
+def _message(
+    row: tuple[str, str, int, str, str, str, float, str, int, float],
+) -> Message:
+    which, incident, sequence, channel, kind, severity, created, facts = row[:8]
+    return Message(
+        which,
+        incident,
+        sequence,
+        channel,
+        MessageKind(kind),
+        Severity(severity),
+        created,
+        decode(facts, dict[str, str]),
+        attempts=row[8],
+        not_before_wall=row[9],
+    )
+
+
+def ended_messages(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The ids of the last that arrived or were given up, oldest first."""
+    found = connection.execute(
+        "SELECT id FROM outbox WHERE ended_wall IS NOT NULL"
+        " ORDER BY ended_wall DESC LIMIT ?",
+        (KNOWN_ENDED,),
+    )
+    return tuple(which for (which,) in found)[::-1]

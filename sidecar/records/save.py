@@ -1,0 +1,148 @@
+"""Batches into the database."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from loguru import logger
+
+from sidecar.core.record import EntryKind, Message
+from sidecar.core.transition import IncidentChanged, RemedyEnded, StateChanged
+from sidecar.records.batch import Batch, Bundle, Happening
+from sidecar.records.codec import clean, encode, encode_evidence, lasting
+from sidecar.records.database import transaction
+from sidecar.records.feed import record_of_decision, record_of_transition
+
+EVIDENCE_PER_INCIDENT = 20
+
+T = TypeVar("T")
+Row = tuple[object, ...]
+
+_KINDS = {
+    StateChanged: EntryKind.STATE,
+    RemedyEnded: EntryKind.REMEDY,
+    IncidentChanged: EntryKind.INCIDENT,
+}
+
+
+def save(connection: sqlite3.Connection, batch: Batch) -> None:
+    """In one transaction. sqlite3.Error: nothing was written."""
+    with transaction(connection):
+        _save_instances(connection, batch)
+        _save_stack(connection, batch)
+        _save_messages(connection, batch)
+        connection.executemany(
+            "INSERT INTO journal (at_wall, kind, target, incident, data)"
+            " VALUES (?, ?, ?, ?, ?)",
+            _rows(batch.entries, _entry_row),
+        )
+        _save_evidence(connection, batch)
+        connection.executemany(
+            "INSERT OR REPLACE INTO watched VALUES (?, ?)", batch.stretches.items()
+        )
+
+
+def _rows(things: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[Row]:
+    """One that cannot be put into words must not keep the others from the disk."""
+    for thing in things:
+        try:
+            yield tuple(map(clean, row_of(thing)))
+        except (TypeError, ValueError) as error:
+            logger.error("a record is left out of the store: {}", error)
+
+
+def _save_instances(connection: sqlite3.Connection, batch: Batch) -> None:
+    there = [(who, i) for who, i in batch.instances.items() if i is not None]
+    connection.executemany(
+        "INSERT OR REPLACE INTO instances VALUES (?, ?, ?)",
+        _rows(there, lambda pair: (*pair[0], encode(lasting(pair[1])))),
+    )
+    connection.executemany(
+        "DELETE FROM instances WHERE target = ? AND number = ?",
+        [who for who, instance in batch.instances.items() if instance is None],
+    )
+
+
+def _save_stack(connection: sqlite3.Connection, batch: Batch) -> None:
+    connection.executemany(
+        "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?)",
+        _rows(
+            batch.incidents.values(),
+            lambda i: (
+                i.id,
+                i.opened_at.wall,
+                None if i.resolved_at is None else i.resolved_at.wall,
+                encode(i),
+            ),
+        ),
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?)",
+        _rows(batch.ledger.items(), lambda pair: (*pair[0], encode(pair[1]))),
+    )
+    values = dict(batch.memory)
+    if batch.clock is not None:
+        values["clock"] = encode(batch.clock)
+    connection.executemany(
+        "INSERT OR REPLACE INTO memory VALUES (?, ?)", values.items()
+    )
+
+
+def _save_messages(connection: sqlite3.Connection, batch: Batch) -> None:
+    """A message that is already known stays as it is."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO outbox (id, incident, sequence, channel, kind,"
+        " severity, created_wall, facts, attempts, not_before_wall, arrived, error)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')",
+        _rows(batch.messages.values(), _message_row),
+    )
+    connection.executemany(
+        "UPDATE outbox SET attempts = ?, not_before_wall = ?, ended_wall = ?,"
+        " arrived = ?, error = ? WHERE id = ?",
+        _rows(batch.marks.items(), lambda pair: (*pair[1], pair[0])),
+    )
+
+
+def _message_row(message: Message) -> Row:
+    return (
+        message.id,
+        message.incident,
+        message.sequence,
+        message.channel,
+        message.kind,
+        message.severity,
+        message.created_wall,
+        encode(message.facts),
+        message.attempts,
+        message.not_before_wall,
+    )
+
+
+def _entry_row(what: Happening) -> Row:
+    """The data has the shape that the feed gives it."""
+    if isinstance(what, StateChanged | RemedyEnded | IncidentChanged):
+        kind, data = _KINDS[type(what)], record_of_transition(what)
+    else:
+        kind, data = EntryKind.DECISION, record_of_decision(what)
+    name, incident = data["target"], data["incident"]
+    return (what.at.wall, kind, name, incident, encode(data))
+
+
+def _save_evidence(connection: sqlite3.Connection, batch: Batch) -> None:
+    """The first bundle of an incident stays, of the others the newest."""
+    connection.executemany(
+        "INSERT INTO evidence (incident, at_wall, value) VALUES (?, ?, ?)",
+        _rows(batch.evidence, _evidence_row),
+    )
+    for incident in {bundle.incident for bundle in batch.evidence}:
+        connection.execute(
+            "DELETE FROM evidence WHERE incident = :incident"
+            " AND id NOT IN (SELECT id FROM evidence WHERE incident = :incident"
+            " ORDER BY id DESC LIMIT :kept)"
+            " AND id <> (SELECT min(id) FROM evidence WHERE incident = :incident)",
+            {"incident": incident, "kept": EVIDENCE_PER_INCIDENT - 1},
+        )
+
+
+def _evidence_row(bundle: Bundle) -> Row:
+    return (bundle.incident, bundle.at_wall, encode_evidence(bundle.facts))

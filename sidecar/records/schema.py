@@ -1,0 +1,71 @@
+"""The tables, and how a store of an earlier version becomes one of this."""
+
+import sqlite3
+
+from sidecar.core.ports import StoreBroken
+
+_FIRST = """
+CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE instances (
+    target TEXT NOT NULL, number INTEGER NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (target, number));
+CREATE TABLE incidents (
+    id TEXT PRIMARY KEY, opened_wall REAL NOT NULL, resolved_wall REAL,
+    value TEXT NOT NULL);
+CREATE INDEX incidents_open ON incidents (id) WHERE resolved_wall IS NULL;
+CREATE INDEX incidents_resolved ON incidents (resolved_wall);
+CREATE TABLE ledger (
+    target TEXT NOT NULL, cause TEXT NOT NULL, cure TEXT NOT NULL,
+    value TEXT NOT NULL, PRIMARY KEY (target, cause, cure));
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY, at_wall REAL NOT NULL, kind TEXT NOT NULL,
+    target TEXT NOT NULL, incident TEXT, data TEXT NOT NULL);
+CREATE INDEX journal_at ON journal (at_wall);
+CREATE INDEX journal_target ON journal (target, at_wall);
+CREATE INDEX journal_incident ON journal (incident) WHERE incident IS NOT NULL;
+CREATE TABLE evidence (
+    id INTEGER PRIMARY KEY, incident TEXT NOT NULL, at_wall REAL NOT NULL,
+    value TEXT NOT NULL);
+CREATE INDEX evidence_incident ON evidence (incident);
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY, incident TEXT NOT NULL, sequence INTEGER NOT NULL,
+    channel TEXT NOT NULL, kind TEXT NOT NULL, severity TEXT NOT NULL,
+    created_wall REAL NOT NULL, facts TEXT NOT NULL, attempts INTEGER NOT NULL,
+    not_before_wall REAL NOT NULL, ended_wall REAL, arrived INTEGER NOT NULL,
+    error TEXT NOT NULL);
+CREATE INDEX outbox_waiting ON outbox (id) WHERE ended_wall IS NULL;
+CREATE INDEX outbox_ended ON outbox (ended_wall) WHERE ended_wall IS NOT NULL;
+CREATE TABLE watched (from_wall REAL PRIMARY KEY, until_wall REAL NOT NULL);
+CREATE TABLE set_aside (
+    at_wall REAL NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL,
+    value TEXT NOT NULL, why TEXT NOT NULL);
+"""
+
+MIGRATIONS = (_FIRST,)
+"""The n-th script makes a store of version n from one of version n - 1."""
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Of which version the store is; 0: there is nothing in it yet."""
+    (number,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(number)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the store to this version, each step whole or not at all. StoreBroken."""
+    found = version(connection)
+    if found > len(MIGRATIONS):
+        raise StoreBroken(
+            f"the store was written by a newer sidecar: its version is {found}, "
+            f"this sidecar knows {len(MIGRATIONS)}. Run that sidecar again, or move "
+            "sidecar.db out of the state directory to begin without memory"
+        )
+    for number, script in enumerate(MIGRATIONS[found:], found + 1):
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;"
+            )
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.rollback()
+            raise

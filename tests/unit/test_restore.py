@@ -1,0 +1,187 @@
+"""A successor takes over: nothing forgotten, nothing done twice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.container import Status
+from sidecar.core.decision import Action
+from sidecar.core.event import ActResult, EngineSeen, NoticeKind
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause
+from sidecar.core.restore import restored
+from sidecar.core.state import State
+from sidecar.core.target import RestartSettings
+from sidecar.core.transition import IncidentChanged, TargetState
+from sidecar.records.codec import decode, encode
+from tests.unit.world import SERVICE, WALLET, World
+
+ROOT = "electron-cash"
+LEAF = "bitcoincash-service"
+REBOOT_S = 5000.0
+
+
+def calm(**settings: object) -> World:
+    world = World(**settings)  # type: ignore[arg-type]  # as World's fields
+    world.works(*(t.name for t in world.targets))
+    return world
+
+
+def killed_and_succeeded(world: World, away_s: float = 5.0) -> World:
+    """Another process, on a host that was booted anew: its clock means nothing."""
+    saved_at = world.now
+    successor = World(world.targets, lists=False, now_s=world.now_s)
+    successor.containers = dict(world.containers)
+    now = Moment(saved_at.mono + away_s - REBOOT_S, saved_at.wall + away_s)
+    successor.state = replace(restored(stored(world.state), saved_at, now))
+    successor.now_s = now.mono
+    successor.wall_ahead_s = REBOOT_S
+    successor.decisions.clear()
+    successor.transitions.clear()
+    successor.send(EngineSeen(successor.now, reachable=True))
+    successor.relist()
+    successor.lists = True
+    return successor
+
+
+def stored(state: State) -> State:
+    """Through the same texts as the store writes."""
+    instances = {
+        who: decode(encode(instance), type(instance))
+        for who, instance in state.instances.items()
+    }
+    return replace(state, instances=instances)
+
+
+def test_a_lane_and_its_wait_survive_to_the_second() -> None:
+    quick = RestartSettings(recovery_timeout_s=60.0)
+    world = calm(targets=(replace(WALLET, restart=quick),))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    left_s = world.instance(ROOT).lane.not_before - world.now_s
+    after = killed_and_succeeded(world)
+    lane = after.instance(ROOT).lane
+    assert lane.tries == 1
+    assert lane.not_before - after.now_s == pytest.approx(left_s - 5.0)
+
+
+def test_the_storm_brake_survives() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(12):
+        world.fails(ROOT, Cause.REFUSED)
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+            world.works(ROOT)
+    after = killed_and_succeeded(world)
+    after.fails(ROOT, Cause.REFUSED, 5)
+    assert after.acts() == []
+
+
+def test_an_open_incident_stays_the_same_one_and_is_resolved_once() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.AUTH)
+    (incident,) = world.state.incidents.values()
+    after = killed_and_succeeded(world)
+    after.fails(ROOT, Cause.AUTH)
+    assert list(after.state.incidents) == [incident.id]
+    after.works(ROOT)
+    again = killed_and_succeeded(after)
+    again.works(ROOT, LEAF)
+    steps = [t for t in again.transitions if isinstance(t, IncidentChanged)]
+    assert steps == []
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.AUTH)
+    assert world.last(ROOT).action is Action.PAGE
+    after = killed_and_succeeded(world)
+    after.fails(ROOT, Cause.AUTH)
+    assert not [d for d in after.decisions if d.action is Action.PAGE]
+
+
+def test_a_streak_holds_over_a_short_gap_and_not_over_a_long_one() -> None:
+    for away_s, acts in ((5.0, True), (300.0, False)):
+        world = calm(targets=(WALLET,))
+        world.fails(ROOT, Cause.REFUSED, 2)
+        after = killed_and_succeeded(world, away_s)
+        after.fails(ROOT, Cause.REFUSED, 1)
+        assert bool(after.acts()) is acts
+
+
+def test_an_operators_stop_is_remembered() -> None:
+    world = calm()
+    world.notice(ROOT, NoticeKind.KILL)
+    world.exits(ROOT, 1)
+    after = killed_and_succeeded(world)
+    after.wait(60.0)
+    assert after.acts() == []
+    assert after.instance(ROOT).state is TargetState.STOPPED
+
+
+def _nothing(world: World) -> None:
+    """Killed right after the decision was stored."""
+
+
+def _stopped_by_us(world: World) -> None:
+    who = world.instance(ROOT).id
+    world.containers[who] = replace(
+        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    )
+
+
+def _restarted(world: World) -> None:
+    who = world.instance(ROOT).id
+    world.containers[who] = replace(
+        world.containers[who], started_at=world.now.wall + 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("came_to", "acts"),
+    [
+        (_nothing, []),
+        (_stopped_by_us, [(ROOT, Action.START)]),
+        (_restarted, []),
+    ],
+)
+def test_a_restart_under_way_is_finished_and_not_doubled(
+    came_to: Callable[[World], None], acts: list[tuple[str, Action]]
+) -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    assert world.is_acting(ROOT)
+    came_to(world)
+    after = killed_and_succeeded(world)
+    after.wait(20.0)
+    assert after.acts() == acts
+
+
+def test_a_restart_that_happened_is_verified_by_the_successor() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    _restarted(world)
+    after = killed_and_succeeded(world)
+    after.works(ROOT)
+    assert after.instance(ROOT).state is TargetState.HEALTHY
+    assert after.instance(ROOT).remedy is None
+    assert after.acts() == []
+
+
+def test_a_restart_that_never_happened_is_decided_on_anew() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    after = killed_and_succeeded(world)
+    for _ in range(110):
+        after.fails(ROOT, Cause.HTTP_5XX, 1)
+    assert after.acts() == [(ROOT, Action.RESTART)]
+
+
+def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
+    world = calm()
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.fails(ROOT, Cause.AUTH)
+    world.targets = (SERVICE,)
+    after = killed_and_succeeded(world)
+    assert not [i for i in after.state.incidents.values() if i.open]
