@@ -6,14 +6,12 @@ from sidecar.config.address import url_fault
 from sidecar.config.check import cron_faults
 from sidecar.config.fault import Fault
 from sidecar.config.model import (
-    Channel,
     Document,
-    Heartbeat,
     Maintenance,
-    Notify,
     TargetSection,
     said,
 )
+from sidecar.config.notify import notify_faults
 from sidecar.config.secret import Vault
 
 _LATER = "accepted, not acted on yet"
@@ -24,9 +22,7 @@ def document_faults(document: Document, known: frozenset[str]) -> Iterator[Fault
     for name, target in said(document.targets, {}).items():
         yield from _target_faults(target, f"targets.{name}")
     yield from _window_faults(said(document.maintenance, Maintenance()), known)
-    yield from _route_faults(said(document.notify, Notify()))
-    for index, hook in enumerate(said(document.hooks, [])):
-        yield from _url_faults(f"hooks[{index}].post", hook.post)
+    yield from notify_faults(document)
 
 
 def _target_faults(target: TargetSection, path: str) -> Iterator[Fault]:
@@ -48,14 +44,6 @@ def _window_faults(maintenance: Maintenance, known: frozenset[str]) -> Iterator[
         yield from _unknown(f"{path}.targets", said(window.targets, []), known)
 
 
-def _route_faults(notify: Notify) -> Iterator[Fault]:
-    channels = frozenset(said(notify.channels, {}))
-    routes = said(notify.routes, None)
-    for severity in ("P0", "P1", "P2", "P3") if routes else ():
-        named: list[str] = said(getattr(routes, severity), [])
-        yield from _unknown(f"notify.routes.{severity}", named, channels)
-
-
 def _unknown(path: str, names: Iterable[str], known: frozenset[str]) -> Iterator[Fault]:
     allowed = ", ".join(sorted(known)) or "none: there are none"
     yield from (Fault(path, repr(name), allowed) for name in names if name not in known)
@@ -68,17 +56,7 @@ def _url_faults(path: str, url: str) -> Iterator[Fault]:
 
 
 def read_secrets(document: Document, vault: Vault) -> None:
-    """Read the secrets beside the targets, so that they are masked everywhere."""
-    notify = said(document.notify, Notify())
-    channels: dict[str, Channel | Heartbeat] = {
-        f"notify.channels.{name}.url": channel
-        for name, channel in said(notify.channels, {}).items()
-    }
-    heartbeat = said(notify.heartbeat, None)
-    if heartbeat:
-        channels["notify.heartbeat.url"] = heartbeat
-    for path, channel in channels.items():
-        _needed(vault, vault.take(channel.url, channel.url_file, path), path)
+    """Read the cluster's secret, so that it is masked everywhere."""
     cluster = said(document.cluster, None)
     if cluster:
         path = "cluster.redis_url"
@@ -102,7 +80,7 @@ def later(document: Document) -> Iterator[str]:
                 yield f"{path}.{key}: {_LATER}"
         if _said(said(target.preventive, None), "memory_over"):
             yield f"{path}.preventive.memory_over: {_LATER}"
-    sections = ("maintenance", "notify", "hooks", "cluster")
+    sections = ("maintenance", "cluster")
     yield from (f"{key}: {_LATER}" for key in sections if _said(document, key))
 
 

@@ -13,6 +13,7 @@ from sidecar.config.document import document_faults, later, read_secrets
 from sidecar.config.environment import Said
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.model import Defaults, Document, TargetSection, said
+from sidecar.config.notify import notify_settings
 from sidecar.config.secret import Vault, secrets_of
 from sidecar.config.settings import Settings
 from sidecar.config.tree import Path as TreePath
@@ -42,6 +43,7 @@ def load(environ: Mapping[str, str], path: Path | None) -> Settings:
     document, shape_faults, gone = _document(merged(spoken.tree, tree))
     targets = _targets(document, vault)
     read_secrets(document, vault)
+    notify = notify_settings(document, vault)
     judged = _judged(document, targets, _names(tree))
     rest = _not_below(gone, [*judged, *vault.faults])
     _refuse([*faults, *own_faults, *shape_faults, *rest], names)
@@ -51,6 +53,7 @@ def load(environ: Mapping[str, str], path: Path | None) -> Settings:
         language=said(document.language, "en"),
         **process._asdict(),
         targets=targets,
+        notify=notify,
         secrets=tuple(dict.fromkeys((*vault.values, *secrets_of(targets)))),
         warnings=tuple(_warnings(document, targets, environ if file else {})),
         document=document,

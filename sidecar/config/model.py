@@ -253,14 +253,27 @@ class Notify(Section):
     escalate_after: EscalateAfter | UnsetType = UNSET
     repeat: Duration | UnsetType = UNSET
     heartbeat: Heartbeat | UnsetType = UNSET
+    public_url: Text | UnsetType = UNSET
+    timezone: Text | UnsetType = UNSET
+
+
+class HookCommand(Section, kw_only=True):
+    """A command in a container."""
+
+    container: Name
+    command: Annotated[
+        list[str],
+        Meta(min_length=1, description="a list: the command and its arguments"),
+    ]
 
 
 class Hook(Section, kw_only=True):
-    """An address to POST to when an incident opens or is resolved."""
+    """What is done when an incident opens or is resolved: one of post and exec."""
 
     on: Literal["opened", "resolved"]
     severity: SeverityName | UnsetType = UNSET
-    post: Text
+    post: Text | UnsetType = UNSET
+    exec: HookCommand | UnsetType = UNSET
 
 
 class Cluster(Section):

@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import UNSET
+
+from sidecar.config.duration import seconds
 from sidecar.config.model import Document
+from sidecar.core.notify import NotifySettings
 from sidecar.core.target import Mode, Target
+
+RETENTION_S = 90 * 86_400.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +37,15 @@ class Settings:
     log_format: str | None
     watch_label: str | None
     targets: tuple[Target, ...]
+    notify: NotifySettings
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]
     document: Document = field(repr=False)
     sources: Mapping[str, str]
+
+    @property
+    def retention_s(self) -> float:
+        """How long records are kept."""
+        maintenance = self.document.maintenance
+        said = UNSET if maintenance is UNSET else maintenance.retention
+        return RETENTION_S if said is UNSET else seconds(said)

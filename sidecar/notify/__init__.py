@@ -1,0 +1,1 @@
+"""Messages out: the runner of the outbox, texts, channels, hooks, the heartbeat."""

@@ -1,0 +1,106 @@
+"""A channel through Apprise, each message in a process of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from sidecar.core.notify import ChannelSettings
+from sidecar.core.record import Message, MessageKind
+from sidecar.notify.attempt import (
+    DELIVERED,
+    Attempt,
+    failed,
+    from_status,
+    hopeless,
+)
+
+_COMMAND = (sys.executable, "-m", "sidecar.notify.send")
+_OURS = ("SIDECAR_", "ELECTRON_CASH_", "BCH_SERVICE_", "DOCKER_")
+
+
+class Text(NamedTuple):
+    """A message in the receiver's language."""
+
+    title: str
+    body: str
+
+
+Render = Callable[[Message], Text]
+
+
+class _Answer(msgspec.Struct):
+    delivered: bool
+    usable: bool
+    status: int
+    retry_after: str
+    error: str
+
+
+class AppriseChannel:
+    """Sends texts to one Apprise URL."""
+
+    def __init__(
+        self, settings: ChannelSettings, render: Render, environ: Mapping[str, str]
+    ) -> None:
+        self.name = settings.name
+        self._url = settings.url
+        self._render = render
+        # A plugin needs the proxy's and the certificates' variables, not our secrets.
+        self._environ = {k: v for k, v in environ.items() if not k.startswith(_OURS)}
+
+    async def send(self, message: Message) -> Attempt:
+        """Try once; cancelled, the process is killed."""
+        text = self._render(message)
+        request = {
+            "url": self._url,
+            "title": text.title,
+            "body": text.body,
+            "kind": _kind(message.kind),
+            "message_id": message.id,
+        }
+        try:
+            return _attempt(await self._ask(json.dumps(request).encode()))
+        except OSError as error:
+            return failed(f"no process for it ({os.strerror(error.errno or 0)})")
+        except msgspec.MsgspecError:
+            return failed("the sending process ended without an answer")
+
+    async def _ask(self, request: bytes) -> _Answer:
+        process = await asyncio.create_subprocess_exec(
+            *_COMMAND,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=self._environ,
+        )
+        try:
+            told, _ = await process.communicate(request)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        return msgspec.json.decode(told, type=_Answer)
+
+
+def _kind(kind: MessageKind) -> str:
+    """Apprise's word, which gives a message its colour."""
+    if kind is MessageKind.RESOLVED:
+        return "success"
+    return "info" if kind is MessageKind.NOTICE else "failure"
+
+
+def _attempt(answer: _Answer) -> Attempt:
+    if answer.delivered:
+        return DELIVERED
+    if not answer.usable:
+        return hopeless(answer.error)
+    if not answer.status:
+        return failed(answer.error or "Apprise does not say why")
+    return from_status(answer.status, answer.retry_after)

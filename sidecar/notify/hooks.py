@@ -1,0 +1,121 @@
+"""Hooks: an incident told to a program, as JSON, or a command in a container."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from sidecar.core.moment import rfc3339
+from sidecar.core.notify import HOOK_PREFIX, HookExec, HookPost, HookSettings
+from sidecar.core.ports import Engine, EngineError
+from sidecar.core.record import Message, MessageKind
+from sidecar.notify.attempt import DELIVERED, Attempt, Channel, failed
+from sidecar.notify.post import Poster
+
+EXEC_TIMEOUT_S = 25.0
+_OUTPUT_SHOWN = 100
+
+
+class _Told(msgspec.Struct):
+    """The body of a hook's request."""
+
+    message_id: str
+    event: str
+    incident: "_Incident"
+
+
+class _Incident(msgspec.Struct):
+    id: str
+    target: str
+    affected: list[str]
+    severity: str
+    state: str
+    cause: str
+    reason: str
+    opened_at: str
+    resolved_at: str | None
+
+
+class PostHook:
+    """POSTs the incident."""
+
+    def __init__(self, name: str, settings: HookPost, poster: Poster) -> None:
+        self.name = name
+        self._url = settings.url
+        self._poster = poster
+
+    async def send(self, message: Message) -> Attempt:
+        """Try once."""
+        headers = {
+            "Content-Type": "application/json",
+            "X-Sidecar-Message-Id": message.id,
+        }
+        return await self._poster.send("POST", self._url, told(message), headers)
+
+
+class ExecHook:
+    """Runs a command in a container; exit status 0 is success."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: HookExec,
+        engine: Engine,
+        container_id: Callable[[str], str | None],
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._engine = engine
+        self._container_id = container_id
+
+    async def send(self, message: Message) -> Attempt:  # noqa: ARG002
+        """Try once."""
+        container = self._container_id(self._settings.container)
+        if container is None:
+            return failed(f"there is no container {self._settings.container}")
+        try:
+            ended = await self._engine.execute(
+                container, self._settings.command, EXEC_TIMEOUT_S
+            )
+        except EngineError as error:
+            return failed(str(error))
+        if ended.exit_code:
+            said = " ".join(ended.output.split())[-_OUTPUT_SHOWN:]
+            return failed(f"the command ended with {ended.exit_code}: {said}")
+        return DELIVERED
+
+
+def hook_channel(
+    number: int,
+    settings: HookSettings,
+    poster: Poster,
+    engine: Engine,
+    container_id: Callable[[str], str | None],
+) -> Channel:
+    """The N-th hook, as something that messages are sent to.
+
+    ``container_id`` finds a container of the stack by its name.
+    """
+    name = f"{HOOK_PREFIX}{number}"
+    if isinstance(settings.does, HookPost):
+        return PostHook(name, settings.does, poster)
+    return ExecHook(name, settings.does, engine, container_id)
+
+
+def told(message: Message) -> bytes:
+    """The incident as a hook's receiver gets it."""
+    facts = message.facts
+    resolved = facts.get("resolved_at_wall")
+    is_end = message.kind is MessageKind.RESOLVED
+    incident = _Incident(
+        id=message.incident,
+        target=facts.get("target", ""),
+        affected=[n for n in facts.get("affected", "").split(", ") if n],
+        severity=message.severity.value,
+        state="resolved" if is_end else "open",
+        cause=facts.get("cause", ""),
+        reason=facts.get("reason", ""),
+        opened_at=rfc3339(float(facts.get("opened_at_wall", message.created_wall))),
+        resolved_at=rfc3339(float(resolved)) if resolved else None,
+    )
+    event = MessageKind.RESOLVED if is_end else MessageKind.OPENED
+    return msgspec.json.encode(_Told(message.id, event.value, incident))

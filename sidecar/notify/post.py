@@ -1,0 +1,61 @@
+"""HTTP out to addresses of the configuration: hooks and the heartbeat."""
+
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+
+from sidecar.notify.attempt import Attempt, failed, from_status, hopeless
+
+_MAX_WAIT_S = 30.0
+
+
+class Poster:
+    """Sends requests, with a connection each; ``close`` ends it.
+
+    ``through_proxy``: the environment's proxy, for addresses outside.
+    """
+
+    def __init__(self, *, through_proxy: bool = False) -> None:
+        self._proxies = getproxies_environment() if through_proxy else {}
+        self._http: aiohttp.ClientSession | None = None
+
+    async def send(
+        self, method: str, url: str, body: bytes, headers: dict[str, str]
+    ) -> Attempt:
+        """One request; errors never show the address."""
+        try:
+            async with self._session().request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                proxy=self._proxy_for(url),
+                allow_redirects=False,
+            ) as answer:
+                retry_after = answer.headers.get("Retry-After", "")
+                return from_status(answer.status, retry_after)
+        except (aiohttp.InvalidURL, ValueError):
+            return hopeless("its address cannot be used")
+        except (aiohttp.ClientError, OSError) as error:
+            return failed(type(error).__name__)
+
+    async def close(self) -> None:
+        """End what is open."""
+        if self._http is not None:
+            await self._http.close()
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Made in the loop that uses it."""
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True),
+                timeout=aiohttp.ClientTimeout(total=_MAX_WAIT_S),
+            )
+        return self._http
+
+    def _proxy_for(self, url: str) -> str | None:
+        parts = urlsplit(url)
+        if not self._proxies or proxy_bypass(parts.netloc):
+            return None
+        return self._proxies.get(parts.scheme)

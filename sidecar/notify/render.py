@@ -1,0 +1,131 @@
+"""What a message says, in the receiver's language. Whole sentences, no pieces."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from urllib.parse import quote
+
+from sidecar.core.budget import LaneName
+from sidecar.core.decision import Action
+from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.target import Mode
+from sidecar.notify.channel import Text
+
+Words = Callable[..., str]
+Sign = Callable[[str, str], str]
+
+_MINUTE_S = 60
+_MAX_REASON = 300
+_NOBODY_NEEDED = frozenset({MessageKind.RESOLVED, MessageKind.NOTICE, MessageKind.TEST})
+_LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
+_ACTING = {
+    Action.RESTART: "done.restart",
+    Action.START: "done.start",
+    Action.LOAD_WALLET: "done.load_wallet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where people reach this sidecar; ``sign`` takes an incident and a channel."""
+
+    public_url: str
+    sign: Sign
+
+    def ack(self, incident: str, channel: str) -> str:
+        """Acknowledges the incident, once confirmed."""
+        token = quote(self.sign(incident, channel), safe="")
+        return f"{self.public_url}/ack/{incident}?t={token}"
+
+
+class Renderer:
+    """Texts of one language; times in one zone; without ``links``, no links."""
+
+    def __init__(self, words: Words, zone: tzinfo, links: Links | None = None) -> None:
+        self._words = words
+        self._zone = zone
+        self._links = links
+
+    def __call__(self, message: Message) -> Text:
+        """Title and body."""
+        values = self._values(message)
+        title = self._words(f"title.{message.kind}", **values)
+        body = "\n".join(self._lines(message, values))
+        return Text(title, f"{body}\n\n[{message.id}]")
+
+    def _values(self, message: Message) -> dict[str, str]:
+        facts = message.facts
+        opened = float(facts.get("opened_at_wall", message.created_wall))
+        cause = facts.get("cause", Cause.PROBER_FAILED)
+        return {
+            **facts,
+            "target": facts.get("target", ""),
+            "severity": message.severity.value,
+            "problem": self._words(f"problem.{cause}"),
+            "cause": cause,
+            "since": self._time(opened),
+            "lasted": self._duration(float(facts.get("seconds", "0"))),
+            "reason": facts.get("reason", "")[:_MAX_REASON],
+        }
+
+    def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
+        yield self._words(f"body.{message.kind}", **values)
+        if message.kind is not MessageKind.TEST:
+            yield from (self._words(k, **values) for k in _keys(message.kind, values))
+        if self._links is not None:
+            yield from self._addresses(self._links, message)
+
+    def _addresses(self, links: Links, message: Message) -> Iterator[str]:
+        yield self._words("line.look", url=f"{links.public_url}/")
+        if message.kind not in _NOBODY_NEEDED:
+            url = links.ack(message.incident, message.channel)
+            yield self._words("line.ack", url=url)
+
+    def _time(self, wall: float) -> str:
+        return f"{datetime.fromtimestamp(wall, self._zone):%Y-%m-%d %H:%M:%S %Z}"
+
+    def _duration(self, seconds: float) -> str:
+        minutes, rest = divmod(int(seconds), _MINUTE_S)
+        hours, minutes = divmod(minutes, _MINUTE_S)
+        if hours:
+            return self._words("time.hours", hours=str(hours), minutes=str(minutes))
+        if minutes:
+            return self._words("time.minutes", minutes=str(minutes), seconds=str(rest))
+        return self._words("time.seconds", seconds=str(rest))
+
+
+def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
+    """The texts between the first sentence and the addresses."""
+    if values.get("affected"):
+        yield "line.affected"
+    if kind is MessageKind.RESOLVED:
+        yield "healed.tried" if values["remedies"] != "0" else "healed.alone"
+        return
+    if values["reason"]:
+        yield "line.measured"
+    if kind is not MessageKind.NOTICE:
+        yield _done(values)
+    yield _advice(kind, values["cause"])
+
+
+def _done(values: Mapping[str, str]) -> str:
+    """What we did about it."""
+    if values["mode"] == Mode.OBSERVE:
+        return "done.observe"
+    cause = Cause(values["cause"])
+    if CAUSES[cause].cure is None:
+        return f"done.nothing.{cause}"
+    lane = _LANES.get(LaneName(values["lane"] or LaneName.FAST))
+    if lane is not None:
+        return lane
+    if values["remedies"] != "0":
+        return "done.tried"
+    acting = _ACTING.get(Action(values["last_action"] or Action.HOLD))
+    return acting or ("done.held" if values["last_reason"] else "done.none")
+
+
+def _advice(kind: MessageKind, cause: str) -> str:
+    """What the receiver should do."""
+    is_last = kind is MessageKind.DEAD_LETTER
+    return "advice.dead_letter" if is_last else f"advice.{cause}"

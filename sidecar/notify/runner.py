@@ -1,0 +1,227 @@
+"""Carries the outbox out: one worker per channel, none waits for another."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+from sidecar.core.breaker import Breaker, BreakerState
+from sidecar.core.notify import HOOK_PREFIX
+from sidecar.core.outcome import Severity
+from sidecar.core.ports import Clock, Component, Outbox
+from sidecar.core.record import Message, MessageKind
+from sidecar.notify.attempt import (
+    Attempt,
+    Channel,
+    Delivery,
+    failed,
+    hopeless,
+    wait_s,
+)
+
+DEADLINE_S = 30.0
+TEST_DEADLINE_S = 12.0
+IDLE_S = 5.0
+TROUBLE_S = 30.0
+MAX_AGE_S = 86_400.0
+"""Older news helps nobody, and a dead channel must not hoard."""
+AT_ONCE = 2
+"""Each message of an Apprise channel is a process of some 50 MB while it is sent."""
+_REMEMBERED = 1000
+
+OnAttempt = Callable[[str, Delivery], None]
+
+
+@dataclass(slots=True)
+class _Line:
+    """One channel's worker. ``done`` are messages delivered, the last ones."""
+
+    channel: Channel
+    breaker: Breaker = Breaker()
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    done: dict[str, None] = field(default_factory=dict)
+    error: str = ""
+
+
+class UnknownChannel(LookupError):
+    """There is no channel of that name."""
+
+
+class Runner:
+    """Delivers each stored message at least once, an incident's in their order.
+
+    Killed between a send and its record, it sends that one message again, with
+    the same id. ``on_attempt`` hears of every try by channel.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Iterable[Channel],
+        clock: Clock,
+        on_attempt: OnAttempt,
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._on_attempt = on_attempt
+        self._deadline_s = deadline_s
+        self._lines = {channel.name: _Line(channel) for channel in channels}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._draining = False
+        self._under_way = 0
+        self._still = asyncio.Event()
+        self._still.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for line in self._lines.values():
+                tasks.create_task(self._serve(line))
+
+    def nudge(self) -> None:
+        """New messages were stored: look now."""
+        for line in self._lines.values():
+            line.wake.set()
+
+    async def drain(self, within_s: float) -> None:
+        """Begin nothing more, and let what is being sent be recorded."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(within_s):
+                await self._still.wait()
+        except TimeoutError:
+            logger.warning("a message was still being sent; it may come twice")
+
+    async def test(self, name: str) -> str:
+        """Send a test message past the outbox; what went wrong, or nothing.
+
+        UnknownChannel, for a hook too: a hook would act.
+        """
+        line = self._lines.get(name)
+        if line is None or name.startswith(HOOK_PREFIX):
+            raise UnknownChannel(name)
+        now = self._clock.now().wall
+        number = f"test-{int(now * 1000)}-{name}"
+        message = Message(
+            number, number, 1, name, MessageKind.TEST, Severity.P3, created_wall=now
+        )
+        try:
+            async with asyncio.timeout(TEST_DEADLINE_S):
+                return (await self._try(line, message)).error
+        except TimeoutError:
+            return f"no end within {TEST_DEADLINE_S:g} s"
+
+    def component(self) -> Component:
+        """Can people be told?"""
+        now = self._clock.now()
+        shut = [
+            f"{name}: {line.error}"
+            for name, line in self._lines.items()
+            if line.breaker.state(now.mono) is not BreakerState.CLOSED
+        ]
+        return Component("notify", not shut, "; ".join(shut), now.wall)
+
+    async def _serve(self, line: _Line) -> None:
+        while True:
+            line.wake.clear()
+            try:
+                pause_s = await self._step(line)
+            except Exception:  # noqa: BLE001  one message must not end the telling
+                logger.exception("the outbox of {} is in trouble", line.channel.name)
+                pause_s = TROUBLE_S
+            if pause_s > 0.0:
+                await _pause(line, pause_s)
+
+    async def _step(self, line: _Line) -> float:
+        """Try one message; the seconds until it makes sense to look again."""
+        now = self._clock.now()
+        shut_s = line.breaker.wait_s(now.mono)
+        if shut_s > 0.0 or self._draining:
+            return shut_s or IDLE_S
+        message = await self._outbox.due(line.channel.name, now.wall)
+        if message is None:
+            return IDLE_S
+        if message.id in line.done:
+            await self._outbox.delivered(message.id, now.wall)
+            return IDLE_S
+        self._begin()
+        try:
+            await self._settle(line, message, await self._attempt(line, message))
+        finally:
+            self._end()
+        return 0.0
+
+    async def _attempt(self, line: _Line, message: Message) -> Attempt:
+        now = self._clock.now()
+        if now.wall - message.created_wall > MAX_AGE_S:
+            return hopeless(f"not delivered within {MAX_AGE_S / 3600:.0f} h")
+        line.breaker = line.breaker.called(now.mono)
+        attempt = await self._try(line, message)
+        if attempt.delivery is Delivery.FAILED:
+            line.breaker = line.breaker.failed(self._clock.now().mono)
+            line.error = attempt.error
+        else:
+            line.breaker = line.breaker.succeeded()
+        return attempt
+
+    async def _try(self, line: _Line, message: Message) -> Attempt:
+        """The deadline counts from the send; waiting for a slot costs nothing."""
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._deadline_s):
+                    return await line.channel.send(message)
+            except TimeoutError:
+                return failed(f"no end within {self._deadline_s:g} s")
+
+    async def _settle(self, line: _Line, message: Message, attempt: Attempt) -> None:
+        """Record it, and say what went wrong."""
+        name, now = line.channel.name, self._clock.now()
+        told = logger.bind(incident=message.incident, channel=name)
+        self._on_attempt(name, attempt.delivery)
+        if attempt.delivery is Delivery.DELIVERED:
+            _remember(line, message.id)
+            await self._outbox.delivered(message.id, now.wall)
+        elif attempt.delivery is Delivery.GIVEN_UP:
+            told.error(
+                "message {} will never reach {}: {}", message.id, name, attempt.error
+            )
+            await self._outbox.given_up(message.id, now.wall, attempt.error)
+        else:
+            tries = message.attempts + 1
+            wait = wait_s(message.id, tries, attempt.retry_after_s)
+            told.warning(
+                "message {} did not reach {} (try {}, next in {:.0f} s): {}",
+                message.id,
+                name,
+                tries,
+                wait,
+                attempt.error,
+            )
+            await self._outbox.put_off(message.id, now.wall + wait, attempt.error)
+
+    def _begin(self) -> None:
+        self._under_way += 1
+        self._still.clear()
+
+    def _end(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._still.set()
+
+
+def _remember(line: _Line, message_id: str) -> None:
+    """A store that cannot write would hand out the same message for ever."""
+    line.done[message_id] = None
+    while len(line.done) > _REMEMBERED:
+        del line.done[next(iter(line.done))]
+
+
+async def _pause(line: _Line, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await line.wake.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,56 @@
+"""The message catalogues: gettext's .po files, read once at the start."""
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+LANGUAGES = ("en", "ko")
+_FOLDER = Path(__file__).parents[1] / "locale"
+
+
+class Catalogue:
+    """The texts of one language, by key."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = dict(texts)
+
+    def __call__(self, key: str, **values: str) -> str:
+        """The whole text with its placeholders filled in; KeyError: no such text."""
+        return self._texts[key].format_map(values)
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """All of them."""
+        return self._texts
+
+
+def read_catalogue(language: str) -> Catalogue:
+    """The catalogue of one of LANGUAGES. Reads a file, so not for the event loop."""
+    file = _FOLDER / language / "LC_MESSAGES" / "sidecar.po"
+    texts = dict(_entries(file.read_text("utf-8").splitlines()))
+    texts.pop("", None)
+    return Catalogue(texts)
+
+
+def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Key and text of each entry; what gettext has beyond that we do not use."""
+    key = text = ""
+    in_text = False
+    for raw in lines:
+        line = raw.strip()
+        if line.startswith("msgid "):
+            if in_text:
+                yield key, text
+            key, text, in_text = _quoted(line.removeprefix("msgid ")), "", False
+        elif line.startswith("msgstr "):
+            text, in_text = _quoted(line.removeprefix("msgstr ")), True
+        elif line.startswith('"') and in_text:
+            text += _quoted(line)
+        elif line.startswith('"'):
+            key += _quoted(line)
+    if in_text:
+        yield key, text
+
+
+def _quoted(part: str) -> str:
+    return str(ast.literal_eval(part))

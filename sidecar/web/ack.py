@@ -1,0 +1,161 @@
+"""Acknowledging: by a signed link for people, by the API for programs."""
+
+import html
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sidecar.core.event import AckAsked
+from sidecar.core.incident import Incident
+from sidecar.core.moment import rfc3339
+from sidecar.web.answer import Refusal, answer
+from sidecar.web.bearer import Handler, guarded
+from sidecar.web.desk import Desk
+
+_PAGE = """\
+<!doctype html>
+<html lang="{language}">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+<style>
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 3rem auto;
+  padding: 0 1rem; color: #1a1a1a; background: #fff }}
+button {{ font: inherit; padding: .8rem 1.4rem; border: 0; border-radius: .4rem;
+  color: #fff; background: #0b5fa5 }}
+</style>
+<h1>{title}</h1>
+<p>{text}</p>
+{form}
+</html>
+"""
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyDesk:
+    """What these pages need beside the desk.
+
+    ``channel_of`` takes an incident and a link's token and says whom the link was
+    sent to, None where it is not valid. ``words`` gives a page's text by key.
+    ``test`` sends a test message to a channel and says what went wrong, or
+    nothing; LookupError where there is no such channel.
+    """
+
+    channel_of: Callable[[str, str], str | None]
+    words: Callable[..., str]
+    language: str
+    test: Callable[[str], Awaitable[str]]
+
+
+class NotifyPages:
+    """/ack/..., and what the API has for incidents' acks and channels' tests."""
+
+    def __init__(self, desk: Desk, notify: NotifyDesk) -> None:
+        self._desk = desk
+        self._notify = notify
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where each is found."""
+        return [
+            web.get("/ack/{incident}", self._ask),
+            web.post("/ack/{incident}", self._confirm),
+            web.post("/api/v1/incidents/{incident}/ack", self._guarded(self._ack)),
+            web.post("/api/v1/notify/{channel}/test", self._guarded(self._test)),
+        ]
+
+    def _guarded(self, handler: Handler) -> Handler:
+        return guarded(self._desk.token, handler)
+
+    # --- for people: a link is looked at by previews too, so only a POST counts
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        incident, _ = self._linked(request)
+        if incident is None:
+            return self._page("", "ack.invalid", status=404)
+        if not incident.open:
+            return self._page(incident.id, "ack.resolved", incident)
+        return self._page(incident.id, "ack.ask", incident, button=True)
+
+    async def _confirm(self, request: web.Request) -> web.Response:
+        incident, channel = self._linked(request)
+        if incident is None:
+            return self._page("", "ack.invalid", status=404)
+        if not incident.open:
+            return self._page(incident.id, "ack.resolved", incident)
+        await self._acknowledge(incident, f"link sent to {channel}")
+        return self._page(incident.id, "ack.done", incident)
+
+    def _linked(self, request: web.Request) -> tuple[Incident | None, str]:
+        which = request.match_info["incident"]
+        channel = self._notify.channel_of(which, request.query.get("t", ""))
+        if channel is None:
+            return None, ""
+        return self._desk.state().incidents.get(which), channel
+
+    def _page(
+        self,
+        number: str,
+        key: str,
+        incident: Incident | None = None,
+        *,
+        button: bool = False,
+        status: int = 200,
+    ) -> web.Response:
+        words = self._notify.words
+        target = incident.target if incident else ""
+        severity = incident.severity.value if incident else ""
+        label = html.escape(words("ack.button"))
+        # No action: it posts to its own address, the token with it.
+        form = f'<form method="post"><button>{label}</button></form>' if button else ""
+        page = _PAGE.format(
+            language=self._notify.language,
+            title=html.escape(words("ack.title", incident=number).strip()),
+            text=html.escape(words(key, target=target, severity=severity)),
+            form=form,
+        )
+        return web.Response(
+            text=page, status=status, content_type="text/html", headers=_HEADERS
+        )
+
+    # --- for programs
+
+    async def _ack(self, request: web.Request) -> web.Response:
+        which = request.match_info["incident"]
+        incident = self._desk.state().incidents.get(which)
+        if incident is None:
+            raise Refusal(404, f"there is no incident {which}")
+        if not incident.open:
+            raise Refusal(409, f"incident {which} is resolved")
+        await self._acknowledge(incident, "api")
+        return answer({"incident": which, "acked_at": self._acked_at(which)})
+
+    async def _acknowledge(self, incident: Incident, by: str) -> None:
+        await self._desk.ask(AckAsked(self._desk.clock.now(), incident.id, by))
+
+    def _acked_at(self, which: str) -> str | None:
+        incident = self._desk.state().incidents.get(which)
+        if incident is None or incident.acked_at is None:
+            return None
+        return rfc3339(incident.acked_at.wall)
+
+    async def _test(self, request: web.Request) -> web.Response:
+        channel = request.match_info["channel"]
+        try:
+            error = await self._notify.test(channel)
+        except LookupError as fault:
+            raise Refusal(404, f"there is no channel {channel}") from fault
+        if error:
+            raise Refusal(502, f"{channel}: {error}")
+        return answer({"channel": channel, "delivered": True})

@@ -1,0 +1,299 @@
+"""Parts for tests of telling people: an outbox in memory or in a file, receivers."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import trustme
+from aiohttp import web
+
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Severity
+from sidecar.core.record import Message, MessageKind
+from sidecar.notify.attempt import DELIVERED, Attempt
+
+WALL = 1_767_323_045.0
+FACTS = {
+    "target": "electron-cash",
+    "severity": "P1",
+    "cause": "hung",
+    "opened_at_wall": f"{WALL:.3f}",
+    "seconds": "61",
+    "affected": "bitcoincash-service",
+    "mode": "act",
+    "reason": "no answer for 47 s",
+    "remedies": "0",
+    "lane": "fast",
+    "last_action": "restart",
+    "last_reason": "it hangs",
+}
+
+
+def message(
+    number: int = 1,
+    incident: str = "01JARZ3NDEKTSV4RRFFQ69G5FA",
+    channel: str = "ops",
+    kind: MessageKind = MessageKind.OPENED,
+    created_wall: float = WALL,
+    facts: dict[str, str] | None = None,
+) -> Message:
+    return Message(
+        id=f"{incident}-{number}-{kind}-{channel}",
+        incident=incident,
+        sequence=number,
+        channel=channel,
+        kind=kind,
+        severity=Severity.P1,
+        created_wall=created_wall,
+        facts={**FACTS, **(facts or {})},
+    )
+
+
+class LoopClock:
+    """The loop's own time on both clocks, virtual where the loop's is."""
+
+    def now(self) -> Moment:
+        mono = asyncio.get_running_loop().time()
+        return Moment(mono, WALL + mono)
+
+
+@dataclass
+class MemoryOutbox:
+    """The contract of core.ports.Outbox, in memory."""
+
+    messages: dict[str, Message] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    put_offs: list[float] = field(default_factory=list)
+
+    def add(self, *messages: Message) -> None:
+        self.messages.update({m.id: m for m in messages})
+
+    async def due(self, channel: str, now_wall: float) -> Message | None:
+        seen: set[str] = set()
+        waiting = [m for m in self.messages.values() if m.channel == channel]
+        for found in sorted(waiting, key=lambda m: (m.created_wall, m.sequence)):
+            if found.incident in seen:
+                continue
+            seen.add(found.incident)
+            if found.not_before_wall <= now_wall:
+                return found
+        return None
+
+    async def delivered(self, message_id: str, now_wall: float) -> None:
+        self.sent.append(message_id)
+        self.messages.pop(message_id, None)
+
+    async def put_off(
+        self, message_id: str, not_before_wall: float, error: str
+    ) -> None:
+        known = self.messages[message_id]
+        self.errors.append(error)
+        self.put_offs.append(not_before_wall)
+        self.messages[message_id] = replace(
+            known, attempts=known.attempts + 1, not_before_wall=not_before_wall
+        )
+
+    async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
+        self.lost.append(message_id)
+        self.errors.append(error)
+        self.messages.pop(message_id, None)
+
+    async def pending(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for waiting in self.messages.values():
+            counts[waiting.channel] = counts.get(waiting.channel, 0) + 1
+        return counts
+
+
+async def until(condition: Callable[[], bool], within_s: float = 25.0) -> None:
+    """Wait for something that only looking shows."""
+    end = asyncio.get_running_loop().time() + within_s
+    for _ in iter(int, 1):
+        if condition():
+            return
+        assert asyncio.get_running_loop().time() < end, "it did not come about"
+        await asyncio.sleep(0.02)
+
+
+Answer = Callable[[int], Awaitable[Attempt]]
+
+
+class Scripted:
+    """A channel whose N-th try ends as told; ``tries`` are ids with their times."""
+
+    def __init__(self, name: str, answer: Answer) -> None:
+        self.name = name
+        self.tries: list[tuple[str, float]] = []
+        self._answer = answer
+
+    async def send(self, told: Message) -> Attempt:
+        self.tries.append((told.id, asyncio.get_running_loop().time()))
+        return await self._answer(len(self.tries))
+
+
+async def delivers(_: int) -> Attempt:
+    return DELIVERED
+
+
+@dataclass
+class Received:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    method: str = "POST"
+    host: str = ""
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401
+        return json.loads(self.body)
+
+
+Responder = Callable[[int], Awaitable[web.Response]]
+
+
+@dataclass
+class Receiver:
+    """An HTTP server that keeps what it gets; ``respond`` takes the count so far."""
+
+    respond: Responder
+    got: list[Received] = field(default_factory=list)
+    port: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.got.append(
+            Received(
+                request.path_qs,
+                dict(request.headers),
+                body,
+                request.method,
+                request.host,
+            )
+        )
+        self.arrived.set()
+        return await self.respond(len(self.got))
+
+
+async def ok(_: int) -> web.Response:
+    return web.json_response({"ok": True})
+
+
+@contextlib.asynccontextmanager
+async def receiver(
+    respond: Responder = ok, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
+    kept = Receiver(respond)
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", kept.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    kept.port = runner.addresses[0][1]
+    try:
+        yield kept
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def tls_receiver(
+    folder: Path, *hosts: str, respond: Responder = ok
+) -> AsyncIterator[tuple[Receiver, dict[str, str]]]:
+    """Stands for ``hosts`` behind a proxy; also the environment that leads there."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*hosts).configure_cert(context)
+    bundle = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    async with receiver(respond, context) as kept:
+        proxy = await asyncio.start_server(
+            lambda r, w: _tunnel(r, w, kept.port), "127.0.0.1", 0
+        )
+        async with proxy:
+            port = proxy.sockets[0].getsockname()[1]
+            yield (
+                kept,
+                {
+                    "HTTPS_PROXY": f"http://127.0.0.1:{port}",
+                    "REQUESTS_CA_BUNDLE": str(bundle),
+                },
+            )
+
+
+async def _tunnel(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
+) -> None:
+    """CONNECT, whatever the host: the receiver stands for all of them."""
+    await reader.readuntil(b"\r\n\r\n")
+    onward_reader, onward = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    with contextlib.suppress(ConnectionError, OSError):
+        await asyncio.gather(_copy(reader, onward), _copy(onward_reader, writer))
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError, OSError):
+        while part := await source.read(65536):
+            sink.write(part)
+            await sink.drain()
+    sink.close()
+
+
+@dataclass
+class Mailbox:
+    """An SMTP server's side: ``refuse`` answers RCPT with this line instead."""
+
+    refuse: str = ""
+    mails: list[str] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        async def say(line: str) -> None:
+            writer.write(f"{line}\r\n".encode())
+            await writer.drain()
+
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await say("220 post.example ESMTP")
+            while line := (await reader.readline()).decode().strip():
+                word = line.split(" ")[0].upper()
+                if word == "DATA":
+                    await say("354 go on")
+                    raw = await reader.readuntil(b"\r\n.\r\n")
+                    self.mails.append(raw.decode())
+                    await say("250 kept")
+                elif word == "RCPT" and self.refuse:
+                    await say(self.refuse)
+                elif word == "QUIT":
+                    await say("221 bye")
+                    break
+                elif word == "EHLO":
+                    await say("250-post.example\r\n250 SMTPUTF8")
+                else:
+                    await say("250 ok")
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def mailbox(refuse: str = "") -> AsyncIterator[Mailbox]:
+    kept = Mailbox(refuse)
+    server = await asyncio.start_server(kept.serve, "127.0.0.1", 0)
+    async with server:
+        kept.port = server.sockets[0].getsockname()[1]
+        yield kept
+
+
+def decoded(part: str) -> str:
+    """A base64 body of a mail as text."""
+    return base64.b64decode(part).decode()

@@ -1,0 +1,286 @@
+"""Channels through Apprise: real processes, real receivers."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiohttp import web
+
+from sidecar.core.notify import ChannelSettings
+from sidecar.core.record import MessageKind
+from sidecar.notify.attempt import Attempt, Delivery
+from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.render import Renderer
+from sidecar.notify.runner import Runner
+from sidecar.notify.words import read_catalogue
+from tests.adapters.notify_parts import (
+    LoopClock,
+    MemoryOutbox,
+    decoded,
+    mailbox,
+    message,
+    receiver,
+    tls_receiver,
+    until,
+)
+
+ROOT = Path(__file__).parents[2]
+KOREAN = Renderer(read_catalogue("ko"), ZoneInfo("UTC"))
+TELEGRAM_TOKEN = "123456789:abcdefg_hijklmnop"
+DEADLINE_S = 50.0
+# Each send starts a process; on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(120)
+
+
+def channel(url: str, environ: Mapping[str, str] | None = None) -> AppriseChannel:
+    return AppriseChannel(
+        ChannelSettings("ops", url), KOREAN, {**os.environ, **(environ or {})}
+    )
+
+
+async def sent(url: str, environ: Mapping[str, str] | None = None) -> Attempt:
+    async with asyncio.timeout(DEADLINE_S):
+        return await channel(url, environ).send(message())
+
+
+async def test_generic_json_carries_the_text_and_the_id() -> None:
+    async with receiver() as hook:
+        attempt = await sent(f"json://127.0.0.1:{hook.port}/in")
+    assert attempt.delivery is Delivery.DELIVERED
+    (got,) = hook.got
+    assert got.path == "/in"
+    assert got.json["title"] == "[P1] electron-cash: 요청에 응답하지 않습니다"
+    assert "측정 결과: no answer for 47 s" in got.json["message"]
+    assert got.json["message"].endswith(f"[{message().id}]")
+    assert got.headers["X-Sidecar-Message-Id"] == message().id
+
+
+@pytest.mark.parametrize("scheme", ["xml", "form"])
+async def test_other_generic_webhooks(scheme: str) -> None:
+    async with receiver() as hook:
+        attempt = await sent(f"{scheme}://127.0.0.1:{hook.port}/")
+    assert attempt.delivery is Delivery.DELIVERED
+    assert hook.got[0].headers["X-Sidecar-Message-Id"] == message().id
+
+
+async def test_slack_gets_its_own_shape(tmp_path: Path) -> None:
+    async def as_slack(_: int) -> web.Response:
+        return web.Response(text="ok")
+
+    url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
+    async with tls_receiver(tmp_path, "hooks.slack.com", respond=as_slack) as (
+        slack,
+        environ,
+    ):
+        attempt = await sent(url, environ)
+    assert attempt.delivery is Delivery.DELIVERED
+    (got,) = slack.got
+    assert got.host == "hooks.slack.com"
+    assert got.path == "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    assert got.json["channel"] == "#ops"
+    text = json.dumps(got.json, ensure_ascii=False)
+    assert "요청에 응답하지 않습니다" in text
+    assert message().id in text
+
+
+async def test_telegram_gets_its_own_shape(tmp_path: Path) -> None:
+    url = f"tgram://{TELEGRAM_TOKEN}/4321"
+    async with tls_receiver(tmp_path, "api.telegram.org") as (telegram, environ):
+        attempt = await sent(url, environ)
+    assert attempt.delivery is Delivery.DELIVERED
+    (got,) = telegram.got
+    assert got.host == "api.telegram.org"
+    assert got.path == f"/bot{TELEGRAM_TOKEN}/sendMessage"
+    assert str(got.json["chat_id"]) == "4321"
+    assert "요청에 응답하지 않습니다" in got.json["text"]
+    assert message().id in got.json["text"]
+
+
+async def test_telegram_that_asks_for_patience(tmp_path: Path) -> None:
+    async def busy(_: int) -> web.Response:
+        return web.json_response(
+            {"ok": False, "error_code": 429}, status=429, headers={"Retry-After": "33"}
+        )
+
+    url = f"tgram://{TELEGRAM_TOKEN}/4321"
+    async with tls_receiver(tmp_path, "api.telegram.org", respond=busy) as (_, environ):
+        attempt = await sent(url, environ)
+    assert attempt == Attempt(Delivery.FAILED, "the receiver answered HTTP 429", 33.0)
+
+
+async def test_mail() -> None:
+    async with mailbox() as box:
+        url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
+        attempt = await sent(url)
+    assert attempt.delivery is Delivery.DELIVERED, attempt
+    (mail,) = box.mails
+    assert f"X-Sidecar-Message-Id: {message().id}" in mail.replace("\r\n ", " ")
+    body = mail.split("\r\n\r\n", 1)[1]
+    assert message().id in body or message().id in decoded(
+        body.removesuffix("\r\n.\r\n")
+    )
+
+
+async def test_a_mail_server_that_refuses_is_asked_again() -> None:
+    async with mailbox("451 try later") as box:
+        url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
+        attempt = await sent(url)
+    assert attempt.delivery is Delivery.FAILED
+    assert attempt.error
+
+
+@pytest.mark.parametrize(
+    ("status", "delivery"),
+    [(503, Delivery.FAILED), (404, Delivery.GIVEN_UP), (401, Delivery.GIVEN_UP)],
+)
+async def test_a_status_decides_whether_it_is_tried_again(
+    status: int, delivery: Delivery
+) -> None:
+    async def refuses(_: int) -> web.Response:
+        return web.Response(status=status, headers={"Retry-After": "7"})
+
+    async with receiver(refuses) as hook:
+        attempt = await sent(f"json://127.0.0.1:{hook.port}/")
+    assert attempt.delivery is delivery
+    assert attempt.error == f"the receiver answered HTTP {status}"
+    assert attempt.retry_after_s == (7.0 if delivery is Delivery.FAILED else None)
+
+
+async def test_nobody_listening_is_worth_another_try() -> None:
+    attempt = await sent("json://127.0.0.1:9/")
+    assert attempt == Attempt(Delivery.FAILED, "ConnectionError")
+
+
+async def test_an_address_that_apprise_does_not_know_never_works() -> None:
+    attempt = await sent("pigeon://coop/secret-hatch")
+    assert attempt.delivery is Delivery.GIVEN_UP
+    assert "secret-hatch" not in attempt.error
+
+
+async def test_errors_and_reprs_show_no_secret() -> None:
+    secret = "hunter22"
+    url = f"mailto://bot:{secret}@127.0.0.1:9?from=a@example.com&to=b@example.com"
+    attempt = await sent(url)
+    assert attempt.delivery is Delivery.FAILED
+    assert secret not in attempt.error
+    assert secret not in repr(ChannelSettings("ops", url))
+
+
+async def test_a_url_is_on_no_command_line_and_our_secrets_reach_no_plugin() -> None:
+    seen: list[bytes] = []
+
+    async def looks(_: int) -> web.Response:
+        for process in _senders():
+            seen.append((process / "cmdline").read_bytes())
+            seen.append((process / "environ").read_bytes())
+        return web.Response()
+
+    async with receiver(looks) as hook:
+        await sent(
+            f"json://127.0.0.1:{hook.port}/secret-path",
+            {"SIDECAR_API_TOKEN": "our-token", "ELECTRON_CASH_PASSWORD": "our-coins"},
+        )
+    told = b" ".join(seen)
+    assert b"sidecar.notify.send" in told
+    for secret in (b"secret-path", b"our-token", b"our-coins"):
+        assert secret not in told
+
+
+def _senders() -> list[Path]:
+    """The sending processes that this one has started."""
+    running = (p for p in Path("/proc").iterdir() if p.name.isdigit())
+    return [process for process in running if _is_our_sender(process)]
+
+
+def _is_our_sender(process: Path) -> bool:
+    try:
+        command = (process / "cmdline").read_bytes()
+        parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+    except OSError:
+        return False
+    return b"sidecar.notify.send" in command and int(parent) == os.getpid()
+
+
+async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -> None:
+    async def hangs(_: int) -> web.Response:
+        await asyncio.sleep(110)
+        return web.Response()
+
+    async with receiver(hangs) as deaf:
+        outbox = MemoryOutbox()
+        outbox.add(message())
+        ops = channel(f"json://127.0.0.1:{deaf.port}/")
+        runner = Runner(outbox, [ops], LoopClock(), lambda *_: None, deadline_s=8.0)
+        running = asyncio.create_task(runner.run())
+        await until(lambda: bool(_senders()))
+        await until(lambda: bool(outbox.errors))
+        running.cancel()
+    assert outbox.errors == ["no end within 8 s"]
+    assert _senders() == []
+
+
+async def test_a_slow_receiver_is_waited_for() -> None:
+    async def slow(_: int) -> web.Response:
+        await asyncio.sleep(6.0)
+        return web.Response()
+
+    async with receiver(slow) as hook:
+        attempt = await sent(f"json://127.0.0.1:{hook.port}/")
+    assert attempt.delivery is Delivery.DELIVERED
+    assert len(hook.got) == 1
+
+
+async def test_killed_between_send_and_record_one_message_comes_twice_with_one_id(
+    tmp_path: Path,
+) -> None:
+    async with receiver() as hook:
+        hung = tmp_path / "recording"
+        command = [
+            sys.executable,
+            "-m",
+            "tests.adapters.notify_process",
+            f"json://127.0.0.1:{hook.port}/",
+            str(tmp_path / "outbox.json"),
+            str(hung),
+        ]
+        first = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+        await until(hung.exists, 50.0)
+        first.kill()
+        await first.wait()
+        second = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+        async with asyncio.timeout(DEADLINE_S):
+            assert await second.wait() == 0
+    ids = [got.headers["X-Sidecar-Message-Id"] for got in hook.got]
+    assert ids == [message(1).id, message(1).id, message(2).id]
+
+
+async def test_the_kind_gives_the_colour() -> None:
+    async with receiver() as hook:
+        ops = channel(f"json://127.0.0.1:{hook.port}/")
+        async with asyncio.timeout(DEADLINE_S):
+            for kind in (MessageKind.OPENED, MessageKind.RESOLVED):
+                await ops.send(message(kind=kind))
+    assert [got.json["type"] for got in hook.got] == ["failure", "success"]
+
+
+def test_what_runs_all_day_never_loads_apprise() -> None:
+    code = (
+        "import sys, sidecar.notify.runner, sidecar.notify.channel, "
+        "sidecar.notify.hooks, sidecar.notify.heartbeat, sidecar.notify.render;"
+        "print('apprise' in sys.modules, 'requests' in sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert ran.stdout.split() == ["False", "False"]

@@ -1,0 +1,196 @@
+"""Hooks and the heartbeat: real requests, and an engine of our own."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from sidecar.core.notify import (
+    HeartbeatSettings,
+    HookExec,
+    HookPost,
+    HookSettings,
+)
+from sidecar.core.ports import ContainerGone, Engine, ExecResult
+from sidecar.core.record import MessageKind
+from sidecar.notify.attempt import Attempt, Delivery
+from sidecar.notify.heartbeat import Heartbeat
+from sidecar.notify.hooks import hook_channel
+from sidecar.notify.post import Poster
+from tests.adapters.notify_parts import message, receiver, until
+
+
+@dataclass
+class Commands:
+    """The one call of an engine that a hook makes."""
+
+    ends: ExecResult | Exception
+    ran: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    async def execute(
+        self, container_id: str, command: tuple[str, ...], timeout_s: float
+    ) -> ExecResult:
+        assert timeout_s <= 30.0
+        self.ran.append((container_id, command))
+        if isinstance(self.ends, Exception):
+            raise self.ends
+        return self.ends
+
+
+async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> Attempt:
+    settings = HookSettings(kind, None, HookPost(url))
+    poster = Poster()
+    engine: Engine = Commands(ExecResult(0, ""))  # type: ignore[assignment]
+    try:
+        hook = hook_channel(0, settings, poster, engine, lambda _: None)
+        assert hook.name == "hook:0"
+        facts = {"resolved_at_wall": "1767323106.5"} if kind != "opened" else {}
+        return await hook.send(message(channel="hook:0", kind=kind, facts=facts))
+    finally:
+        await poster.close()
+
+
+async def execute(engine: Commands, container: str | None = "id-1") -> Attempt:
+    does = HookExec("gateway", ("maintenance", "on"))
+    settings = HookSettings(MessageKind.OPENED, None, does)
+    hook = hook_channel(
+        1,
+        settings,
+        Poster(),
+        engine,  # type: ignore[arg-type]  # one call is enough here
+        lambda name: container if name == "gateway" else None,
+    )
+    return await hook.send(message(channel="hook:1"))
+
+
+async def test_a_hook_gets_the_incident_as_json() -> None:
+    async with receiver() as withdrawals:
+        url = f"http://127.0.0.1:{withdrawals.port}/withdrawals/pause"
+        assert (await post(url)).delivery is Delivery.DELIVERED
+        assert (await post(url, MessageKind.RESOLVED)).delivery is Delivery.DELIVERED
+    opened, resolved = withdrawals.got
+    assert opened.path == "/withdrawals/pause"
+    assert opened.headers["Content-Type"] == "application/json"
+    sent = message(channel="hook:0")
+    assert opened.headers["X-Sidecar-Message-Id"] == sent.id
+    assert opened.json == {
+        "message_id": sent.id,
+        "event": "opened",
+        "incident": {
+            "id": "01JARZ3NDEKTSV4RRFFQ69G5FA",
+            "target": "electron-cash",
+            "affected": ["bitcoincash-service"],
+            "severity": "P1",
+            "state": "open",
+            "cause": "hung",
+            "reason": "no answer for 47 s",
+            "opened_at": "2026-01-02T03:04:05.000Z",
+            "resolved_at": None,
+        },
+    }
+    assert resolved.json["event"] == "resolved"
+    assert resolved.json["incident"]["state"] == "resolved"
+    assert resolved.json["incident"]["resolved_at"] == "2026-01-02T03:05:06.500Z"
+
+
+async def test_a_raise_opens_for_the_hook() -> None:
+    async with receiver() as hook:
+        await post(f"http://127.0.0.1:{hook.port}/", MessageKind.RAISED)
+    assert hook.got[0].json["event"] == "opened"
+
+
+async def test_a_hook_that_cannot_is_asked_again_and_one_that_must_not_is_not() -> None:
+    async def busy(_: int) -> web.Response:
+        return web.Response(status=503, headers={"Retry-After": "9"})
+
+    async def unknown(_: int) -> web.Response:
+        return web.Response(status=404)
+
+    async with receiver(busy) as one, receiver(unknown) as other:
+        again = await post(f"http://127.0.0.1:{one.port}/secret")
+        never = await post(f"http://127.0.0.1:{other.port}/secret")
+    assert (again.delivery, again.retry_after_s) == (Delivery.FAILED, 9.0)
+    assert never.delivery is Delivery.GIVEN_UP
+    nobody = await post("http://127.0.0.1:9/secret")
+    assert nobody.delivery is Delivery.FAILED
+    assert "secret" not in nobody.error + again.error + never.error
+
+
+async def test_a_command_in_a_container() -> None:
+    engine = Commands(ExecResult(0, "done"))
+    assert (await execute(engine)).delivery is Delivery.DELIVERED
+    assert engine.ran == [("id-1", ("maintenance", "on"))]
+
+
+async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None:
+    failed = await execute(Commands(ExecResult(3, "no such\n  mode")))
+    assert failed == Attempt(
+        Delivery.FAILED, "the command ended with 3: no such mode", None
+    )
+    gone = await execute(Commands(ContainerGone("there is no container id-1")))
+    assert gone.delivery is Delivery.FAILED
+    absent = await execute(Commands(ExecResult(0, "")), container=None)
+    assert absent.error == "there is no container gateway"
+
+
+async def beats(url: str, trouble: str, count: int, **more: float) -> None:
+    """Let it beat until ``count`` requests were made."""
+    poster = Poster(through_proxy=True)
+    settings = HeartbeatSettings(url, interval_s=0.05)
+    heart = Heartbeat(settings, lambda: trouble, poster, **more)
+    running = asyncio.create_task(heart.run())
+    try:
+        await until(lambda: running.done() or _count() >= count)
+        assert not running.done()
+    finally:
+        running.cancel()
+        await poster.close()
+
+
+_counted: list[int] = []
+
+
+def _count() -> int:
+    return len(_counted)
+
+
+async def counted(_: int) -> web.Response:
+    _counted.append(1)
+    return web.Response()
+
+
+async def test_the_heartbeat_says_start_then_beats() -> None:
+    _counted.clear()
+    async with receiver(counted) as outside:
+        await beats(f"http://127.0.0.1:{outside.port}/ping/uuid?x=1", "", 3)
+    seen = [(got.method, got.path) for got in outside.got[:3]]
+    assert seen == [
+        ("GET", "/ping/uuid/start?x=1"),
+        ("GET", "/ping/uuid?x=1"),
+        ("GET", "/ping/uuid?x=1"),
+    ]
+
+
+async def test_it_says_fail_with_the_reason_when_we_are_not_well() -> None:
+    _counted.clear()
+    async with receiver(counted) as outside:
+        await beats(f"http://127.0.0.1:{outside.port}/uuid", "no turn for 12 s", 2)
+    got = outside.got[1]
+    assert (got.method, got.path, got.body) == (
+        "POST",
+        "/uuid/fail",
+        b"no turn for 12 s",
+    )
+
+
+async def test_an_outside_that_hangs_stops_no_beat() -> None:
+    _counted.clear()
+
+    async def hangs(_: int) -> web.Response:
+        _counted.append(1)
+        await asyncio.sleep(60)
+        return web.Response()
+
+    async with receiver(hangs) as outside:
+        await beats(f"http://127.0.0.1:{outside.port}/uuid", "", 3, deadline_s=0.2)
+    assert len(outside.got) >= 3

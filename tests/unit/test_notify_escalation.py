@@ -1,0 +1,210 @@
+"""When an open incident is told, raised, escalated, reminded and re-opened."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core.escalation import RootFacts, acknowledged, advance, rung
+from sidecar.core.incident import Incident
+from sidecar.core.moment import Moment
+from sidecar.core.notify import EscalationSettings, Routes
+from sidecar.core.outcome import Cause, Severity
+from sidecar.core.record import MessageKind
+
+DEFAULTS = EscalationSettings()
+OPENED_WALL = 1_700_000_000.0
+WORKS = RootFacts(None, hopeless=False)
+DOWN = RootFacts(OPENED_WALL, hopeless=False)
+GIVEN_UP = RootFacts(OPENED_WALL, hopeless=True)
+ROUTES = Routes(
+    ("ops", "phone", "boss"),
+    {
+        Severity.P0: ("phone",),
+        Severity.P1: ("ops",),
+        Severity.P2: ("ops",),
+    },
+)
+MINUTE = 60.0
+HOUR = 3600.0
+
+Story = list[tuple[float, MessageKind]]
+
+
+def at(seconds: float) -> Moment:
+    return Moment(seconds, OPENED_WALL + seconds)
+
+
+def incident(severity: Severity = Severity.P1) -> Incident:
+    return Incident("01J", "electron-cash", Cause.HUNG, severity, at(0.0))
+
+
+def lived(
+    known: Incident,
+    until_s: float,
+    root: RootFacts = WORKS,
+    settings: EscalationSettings = DEFAULTS,
+    from_s: float = 0.0,
+    step_s: float = 30.0,
+) -> tuple[Incident, Story]:
+    """Virtual time in steps; what was told, and when."""
+    story: Story = []
+    now_s = from_s
+    while now_s <= until_s:
+        known, kind = advance(known, root, settings, at(now_s))
+        if kind is not None:
+            story.append((now_s, kind))
+        now_s += step_s
+    return known, story
+
+
+@pytest.mark.parametrize(
+    ("severity", "root", "until_s", "expected"),
+    [
+        (
+            Severity.P0,
+            DOWN,
+            70 * MINUTE,
+            [
+                (0.0, MessageKind.OPENED),
+                (5 * MINUTE, MessageKind.ESCALATED),
+                (65 * MINUTE, MessageKind.REMINDER),
+            ],
+        ),
+        (
+            Severity.P1,
+            WORKS,
+            95 * MINUTE,
+            [
+                (0.0, MessageKind.OPENED),
+                (15 * MINUTE, MessageKind.ESCALATED),
+                (30 * MINUTE, MessageKind.ESCALATED),
+                (90 * MINUTE, MessageKind.REMINDER),
+            ],
+        ),
+        (
+            Severity.P1,
+            DOWN,
+            21 * MINUTE,
+            [
+                (0.0, MessageKind.OPENED),
+                (15 * MINUTE, MessageKind.RAISED),
+                (20 * MINUTE, MessageKind.ESCALATED),
+            ],
+        ),
+        (
+            Severity.P2,
+            DOWN,
+            2 * HOUR,
+            [
+                (0.0, MessageKind.OPENED),
+                (1 * HOUR, MessageKind.REMINDER),
+                (2 * HOUR, MessageKind.ESCALATED),
+            ],
+        ),
+        (
+            Severity.P2,
+            GIVEN_UP,
+            4 * MINUTE,
+            [(0.0, MessageKind.OPENED), (30.0, MessageKind.RAISED)],
+        ),
+        (
+            Severity.P3,
+            WORKS,
+            1 * HOUR,
+            [(0.0, MessageKind.OPENED), (1 * HOUR, MessageKind.REMINDER)],
+        ),
+    ],
+)
+def test_what_time_brings(
+    severity: Severity, root: RootFacts, until_s: float, expected: Story
+) -> None:
+    assert lived(incident(severity), until_s, root)[1] == expected
+
+
+def test_an_ack_silences_until_it_is_forgotten() -> None:
+    known, _ = lived(incident(), 60.0)
+    known = acknowledged(known, at(90.0), "api")
+    known, story = lived(known, 90.0 + 4 * HOUR + 15 * MINUTE, from_s=90.0)
+    assert story == [
+        (90.0 + 4 * HOUR, MessageKind.REOPENED),
+        (90.0 + 4 * HOUR + 15 * MINUTE, MessageKind.ESCALATED),
+    ]
+    assert (known.acked_at, known.acked_by) == (None, "")
+
+
+def test_an_ack_does_not_silence_a_rise_to_p0() -> None:
+    known, _ = lived(incident(), 0.0, DOWN)
+    known = acknowledged(known, at(10.0), "api")
+    known, story = lived(known, 1 * HOUR, DOWN, from_s=30.0)
+    assert story == [(15 * MINUTE, MessageKind.RAISED)]
+    assert (known.severity, known.acked_by) == (Severity.P0, "api")
+
+
+def test_a_resolved_incident_cannot_be_acknowledged() -> None:
+    over = replace(incident(), resolved_at=at(5.0))
+    assert acknowledged(over, at(6.0), "api") == over
+
+
+def test_nothing_is_caught_up_after_a_downtime() -> None:
+    known, _ = lived(incident(Severity.P2), 0.0)
+    _, story = lived(known, 3 * 24 * HOUR + 60, from_s=3 * 24 * HOUR)
+    assert [kind for _, kind in story] == [MessageKind.ESCALATED]
+
+
+@pytest.mark.parametrize(
+    ("severity", "level", "told", "expected"),
+    [
+        (Severity.P1, 1, ("ops",), ("phone",)),
+        (Severity.P1, 2, ("ops", "phone"), ("boss",)),
+        (Severity.P2, 1, ("ops",), ("phone",)),
+        (Severity.P0, 1, ("phone",), ("ops", "boss")),
+        (Severity.P0, 1, ("phone", "ops", "boss"), ("phone", "ops", "boss")),
+        (Severity.P0, 1, ("phone", "ops", "boss", "hook:0"), ("phone", "ops", "boss")),
+    ],
+)
+def test_who_hears_of_an_escalation(
+    severity: Severity, level: int, told: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    known = replace(incident(severity), level=level, told=told)
+    assert rung(known, ROUTES) == expected
+
+
+@given(
+    severity=st.sampled_from(list(Severity)),
+    steps=st.lists(
+        st.tuples(
+            st.floats(0.1, 7200.0),
+            st.sampled_from([WORKS, DOWN, GIVEN_UP]),
+            st.booleans(),
+        ),
+        max_size=60,
+    ),
+)
+def test_whatever_happens(
+    severity: Severity, steps: list[tuple[float, RootFacts, bool]]
+) -> None:
+    """Told first, and once; never less urgent; quiet while acknowledged; no flood."""
+    known, now_s = incident(severity), 0.0
+    kinds: list[MessageKind] = []
+    for wait_s, root, acks in steps:
+        now_s += wait_s
+        if acks:
+            known = acknowledged(known, at(now_s), "api")
+        before = known
+        known, kind = advance(known, root, DEFAULTS, at(now_s))
+        assert known.severity <= before.severity
+        assert known.level <= 4
+        if acks:
+            assert kind in {None, MessageKind.OPENED, MessageKind.RAISED}
+        if kind is not None:
+            kinds.append(kind)
+            assert known.told_wall == at(now_s).wall
+        elif before.acked_at is None:
+            assert before.told_wall is not None
+            assert at(now_s).wall - before.told_wall < DEFAULTS.repeat_s
+    assert kinds[:1] == [MessageKind.OPENED] * bool(steps)
+    assert kinds.count(MessageKind.OPENED) == bool(steps)
+    assert kinds.count(MessageKind.RAISED) <= 1
+    assert kinds.count(MessageKind.REMINDER) <= now_s / DEFAULTS.repeat_s

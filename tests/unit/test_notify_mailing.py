@@ -1,0 +1,245 @@
+"""Who hears of what: routes, escalation, dependents, hooks, the resolve."""
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from sidecar.core.budget import Lane, LaneName
+from sidecar.core.container import Status
+from sidecar.core.decision import Action, Trigger
+from sidecar.core.event import NoticeKind, PauseAsked, ResumeAsked, Tick
+from sidecar.core.notify import (
+    ChannelSettings,
+    HookPost,
+    HookSettings,
+    NotifySettings,
+    Routes,
+)
+from sidecar.core.outcome import Cause, Severity
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import State
+from sidecar.core.telling import tell_transitions
+from sidecar.core.transition import RemedyEnded, RemedyOutcome
+from tests.unit.world import World
+
+SETTINGS = NotifySettings(
+    channels=tuple(ChannelSettings(n, f"json://{n}") for n in ("ops", "phone")),
+    routes=Routes(
+        ("ops", "phone"),
+        MappingProxyType(
+            {
+                Severity.P0: ("phone", "ops"),
+                Severity.P1: ("ops",),
+                Severity.P3: ("ops",),
+            }
+        ),
+    ),
+    hooks=(
+        HookSettings(MessageKind.OPENED, Severity.P0, HookPost("http://a/pause")),
+        HookSettings(MessageKind.RESOLVED, Severity.P0, HookPost("http://a/resume")),
+        HookSettings(MessageKind.OPENED, None, HookPost("http://a/any")),
+    ),
+)
+WALLET, SERVICE = "electron-cash", "bitcoincash-service"
+
+
+@dataclass
+class Told:
+    """A world whose turns are told as the loop tells them."""
+
+    world: World = field(default_factory=lambda: World(notify=SETTINGS))
+    _seen: int = 0
+
+    def __post_init__(self) -> None:
+        self.world.works(WALLET, SERVICE)
+        self.turn()
+
+    def turn(self) -> list[Message]:
+        """Tell what came since the last call."""
+        self.world.send(Tick(self.world.now))
+        told, self._seen = self.messages[self._seen :], len(self.messages)
+        return told
+
+    @property
+    def messages(self) -> list[Message]:
+        return self.world.messages
+
+    def heard(self) -> list[tuple[str, MessageKind]]:
+        return [(m.channel, m.kind) for m in self.turn()]
+
+    @property
+    def state(self) -> State:
+        return self.world.state
+
+
+def test_an_opening_goes_by_severity_and_to_the_hooks_that_it_counts_for() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    assert told.heard() == [
+        ("ops", MessageKind.OPENED),
+        ("hook:2", MessageKind.OPENED),
+    ]
+    assert told.heard() == []
+
+
+def test_ids_are_the_same_for_the_same_turn_and_differ_otherwise() -> None:
+    told, again = Told(), Told()
+    for one in (told, again):
+        one.world.fails(WALLET, Cause.REFUSED)
+        one.turn()
+    assert [m.id for m in told.messages] == [m.id for m in again.messages]
+    assert told.messages[0].id.endswith("-1-opened-ops")
+    assert len({m.id for m in told.messages}) == len(told.messages)
+
+
+def test_facts_say_what_how_and_since_when() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    facts = told.turn()[0].facts
+    assert facts["target"] == WALLET
+    assert facts["cause"] == "refused"
+    assert facts["reason"] == "it is refused"
+    assert facts["last_action"] == Action.RESTART
+    opened = next(iter(told.state.incidents.values())).opened_at.wall
+    assert float(facts["opened_at_wall"]) == round(opened, 3)
+
+
+def test_a_dependents_trouble_is_not_told_while_the_root_is_down() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    told.world.fails(SERVICE, Cause.HTTP_5XX, times=4)
+    incident = next(iter(told.state.incidents.values()))
+    assert incident.affected == (SERVICE,)
+    assert told.heard() == []
+
+
+def test_a_dependents_failed_remedy_is_told_once_its_root_works() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    world.fails(SERVICE, Cause.HTTP_5XX, times=4)
+    told.turn()
+    (incident,) = told.state.incidents.values()
+    ended = RemedyEnded(
+        world.now,
+        world.instance(SERVICE).id,
+        SERVICE,
+        Action.RESTART,
+        Trigger.DEPENDENCY,
+        Cause.HTTP_5XX,
+        RemedyOutcome.NOT_RECOVERED,
+        "it is http_5xx",
+        60.0,
+        None,
+        incident.id,
+    )
+    _, messages = tell_transitions(world.state, [ended], SETTINGS, world.now)
+    assert messages == ()
+    world.acted(WALLET)
+    world.works(WALLET)
+    _, messages = tell_transitions(world.state, [ended], SETTINGS, world.now)
+    assert [(m.channel, m.kind) for m in messages] == [
+        ("ops", MessageKind.ACTION_FAILED)
+    ]
+
+
+def test_a_remedy_that_did_not_help_is_told_and_counted() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    told.world.acted(WALLET)
+    for _ in range(40):
+        told.world.fails(WALLET, Cause.REFUSED, times=1)
+        told.world.wait(3.0)
+    sent = told.turn()
+    failed = [m for m in sent if m.kind is MessageKind.ACTION_FAILED]
+    assert [m.channel for m in failed] == ["ops"]
+    assert failed[0].facts["remedies"] == "1"
+
+
+def test_resolved_goes_to_all_who_heard_and_to_its_own_hook() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    told.world.acted(WALLET)
+    opened = next(iter(told.state.incidents.values()))
+    urgent = replace(opened, severity=Severity.P0, told=(*opened.told, "gone"))
+    told.world.state = replace(
+        told.state, incidents=MappingProxyType({urgent.id: urgent})
+    )
+    told.world.works(WALLET)
+    assert told.heard() == [
+        ("ops", MessageKind.RESOLVED),
+        ("hook:1", MessageKind.RESOLVED),
+    ]
+    assert told.messages[-1].facts["resolved_at_wall"]
+
+
+def test_a_root_that_stays_down_is_raised_then_escalated_to_everybody() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    told.world.now_s += 901.0
+    heard = [h for h in told.heard() if h[1] is not MessageKind.ACTION_FAILED]
+    assert heard == [
+        ("phone", MessageKind.RAISED),
+        ("ops", MessageKind.RAISED),
+        ("hook:0", MessageKind.RAISED),
+    ]
+    told.world.now_s += 301.0
+    assert told.heard() == [
+        ("ops", MessageKind.ESCALATED),
+        ("phone", MessageKind.ESCALATED),
+    ]
+
+
+def test_dead_letter_is_p0_at_once() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    told.world.acted(WALLET)
+    root = told.world.instance(WALLET)
+    lane = Lane(LaneName.DEAD_LETTER, slow_tries=5)
+    lost = replace(root, lane=lane, remedy=None)
+    told.world.state = replace(
+        told.state,
+        instances=MappingProxyType({**told.state.instances, root.id: lost}),
+    )
+    told.world.fails(WALLET, Cause.REFUSED, times=1)
+    assert told.heard() == [
+        ("phone", MessageKind.DEAD_LETTER),
+        ("ops", MessageKind.DEAD_LETTER),
+        ("hook:0", MessageKind.DEAD_LETTER),
+    ]
+    assert {m.severity for m in told.messages[-2:]} == {Severity.P0}
+
+
+def test_a_pause_silences_and_its_end_tells() -> None:
+    told = Told()
+    told.world.send(PauseAsked(told.world.now, (WALLET,)))
+    told.world.fails(WALLET, Cause.REFUSED)
+    assert told.heard() == []
+    told.world.send(ResumeAsked(told.world.now, (WALLET,)))
+    assert ("ops", MessageKind.OPENED) in told.heard()
+
+
+def test_an_operators_stop_is_a_notice() -> None:
+    told = Told()
+    told.world.notice(WALLET, NoticeKind.KILL)
+    told.world.exits(WALLET, exit_code=143)
+    told.world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    told.world.wait(2.0)
+    sent = told.turn()
+    assert [(m.channel, m.kind) for m in sent] == [("ops", MessageKind.NOTICE)]
+    told.world.wait(120.0)
+    assert told.heard() == []
+
+
+def test_nobody_hears_where_there_are_no_channels() -> None:
+    world = World()
+    world.works(WALLET, SERVICE)
+    world.fails(WALLET, Cause.REFUSED)
+    assert world.messages == []
+    (incident,) = world.state.incidents.values()
+    assert incident.told_wall == incident.opened_at.wall

@@ -1,0 +1,316 @@
+"""The outbox carried out, in virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from itertools import pairwise
+
+from sidecar.core.record import Message
+from sidecar.notify.attempt import (
+    DELIVERED,
+    Attempt,
+    Delivery,
+    asked_wait_s,
+    failed,
+    from_status,
+    hopeless,
+    wait_s,
+)
+from sidecar.notify.runner import MAX_AGE_S, Runner, UnknownChannel
+from tests.adapters.notify_parts import (
+    LoopClock,
+    MemoryOutbox,
+    Scripted,
+    delivers,
+    message,
+)
+from tests.virtual import run_virtual
+
+OTHER = "01JBBBBBBBBBBBBBBBBBBBBBBB"
+
+
+class Desk:
+    """A runner over an outbox, for some virtual seconds."""
+
+    def __init__(self, outbox: MemoryOutbox, *channels: Scripted) -> None:
+        self.outbox = outbox
+        self.attempts: list[tuple[str, Delivery]] = []
+        self.runner = Runner(
+            outbox,
+            channels,
+            LoopClock(),
+            lambda name, delivery: self.attempts.append((name, delivery)),
+        )
+
+    async def runs(
+        self, seconds: float, until: Callable[[], bool] | None = None
+    ) -> None:
+        running = asyncio.create_task(self.runner.run())
+        end = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.5)
+            if until is not None and until():
+                break
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def fails(_: int) -> Attempt:
+    return failed("HTTP 503")
+
+
+async def refuses(_: int) -> Attempt:
+    return hopeless("HTTP 404")
+
+
+async def hangs(_: int) -> Attempt:
+    await asyncio.Event().wait()
+    return DELIVERED
+
+
+def test_messages_of_an_incident_arrive_once_and_in_order() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        outbox.add(message(2), message(1), message(3))
+        desk = Desk(outbox, ops)
+        await desk.runs(5.0)
+        assert [i.split("-")[1] for i, _ in ops.tries] == ["1", "2", "3"]
+        assert outbox.messages == {}
+        assert desk.attempts == [("ops", Delivery.DELIVERED)] * 3
+
+    run_virtual(story())
+
+
+def test_a_put_off_message_holds_its_own_incident_only() -> None:
+    async def story() -> None:
+        async def first_fails(count: int) -> Attempt:
+            return failed("HTTP 503") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", first_fails), MemoryOutbox()
+        outbox.add(message(1), message(2), message(1, OTHER, created_wall=2e9))
+        await Desk(outbox, ops).runs(30.0)
+        order = [(i.startswith(OTHER), i.split("-")[1]) for i, _ in ops.tries]
+        assert order == [(False, "1"), (True, "1"), (False, "1"), (False, "2")]
+
+    run_virtual(story())
+
+
+def test_a_receiver_that_fails_for_minutes_is_asked_ever_more_rarely() -> None:
+    async def story() -> None:
+        async def comes_back(count: int) -> Attempt:
+            late = asyncio.get_running_loop().time() > 600.0
+            return DELIVERED if late else failed("HTTP 502")
+
+        ops, outbox = Scripted("ops", comes_back), MemoryOutbox()
+        outbox.add(message())
+        desk = Desk(outbox, ops)
+        await desk.runs(3600.0, lambda: bool(outbox.sent))
+        times = [at for _, at in ops.tries]
+        gaps = [b - a for a, b in pairwise(times)]
+        assert outbox.sent == [message().id]
+        assert {i for i, _ in ops.tries} == {message().id}
+        assert len(times) < 12
+        # Each wait is at least its backoff, and at most that, its jitter and a look.
+        for n, gap in enumerate(gaps):
+            assert gap >= 5.0 * 2.0**n
+        assert outbox.errors[0] == "HTTP 502"
+
+    run_virtual(story())
+
+
+def test_after_five_failures_the_channel_is_left_alone_for_two_minutes() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", fails), MemoryOutbox()
+        for number in range(8):
+            outbox.add(message(1, f"01JINCIDENT{number:015}"))
+        desk = Desk(outbox, ops)
+        await desk.runs(100.0)
+        assert len(ops.tries) == 5
+        component = desk.runner.component()
+        assert not component.ok
+        assert "ops: HTTP 503" in component.reason
+        await desk.runs(60.0)
+        assert len(ops.tries) == 6
+
+    run_virtual(story())
+
+
+def test_retry_after_is_waited_for() -> None:
+    async def story() -> None:
+        async def busy(count: int) -> Attempt:
+            return from_status(429, "90") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", busy), MemoryOutbox()
+        outbox.add(message())
+        await Desk(outbox, ops).runs(200.0)
+        first, second = (at for _, at in ops.tries)
+        assert 90.0 <= second - first <= 96.0
+
+    run_virtual(story())
+
+
+def test_what_can_never_arrive_is_given_up_and_the_next_ones_go() -> None:
+    async def story() -> None:
+        async def first_refused(count: int) -> Attempt:
+            return hopeless("HTTP 404") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", first_refused), MemoryOutbox()
+        outbox.add(message(1), message(2))
+        desk = Desk(outbox, ops)
+        await desk.runs(5.0)
+        assert outbox.lost == [message(1).id]
+        assert outbox.sent == [message(2).id]
+        assert desk.runner.component().ok
+
+    run_virtual(story())
+
+
+def test_old_news_is_given_up() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        outbox.add(message(created_wall=message().created_wall - MAX_AGE_S - 1))
+        await Desk(outbox, ops).runs(5.0)
+        assert (len(outbox.lost), ops.tries) == (1, [])
+
+    run_virtual(story())
+
+
+def test_a_channel_that_hangs_delays_no_other() -> None:
+    async def story() -> None:
+        hung, ops = Scripted("hung", hangs), Scripted("ops", delivers)
+        outbox = MemoryOutbox()
+        outbox.add(message(channel="hung"), message(channel="ops"))
+        await Desk(outbox, hung, ops).runs(40.0)
+        assert [at for _, at in ops.tries] == [0.0]
+        assert outbox.errors == ["no end within 30 s"]
+
+    run_virtual(story())
+
+
+def test_a_nudge_wakes_at_once() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        desk = Desk(outbox, ops)
+        running = asyncio.create_task(desk.runner.run())
+        await asyncio.sleep(1.0)
+        outbox.add(message())
+        desk.runner.nudge()
+        await asyncio.sleep(0.1)
+        assert [at for _, at in ops.tries] == [1.0]
+        running.cancel()
+
+    run_virtual(story())
+
+
+def test_a_store_that_cannot_record_causes_no_second_message() -> None:
+    class Stuck(MemoryOutbox):
+        async def delivered(  # type: ignore[explicit-override]
+            self, message_id: str, now_wall: float
+        ) -> None:
+            self.sent.append(message_id)
+
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), Stuck()
+        outbox.add(message())
+        await Desk(outbox, ops).runs(60.0)
+        assert len(ops.tries) == 1
+        assert len(outbox.sent) > 2
+
+    run_virtual(story())
+
+
+def test_trouble_of_the_outbox_ends_no_worker() -> None:
+    class Broken(MemoryOutbox):
+        broken = True
+
+        async def due(  # type: ignore[explicit-override]
+            self, channel: str, now_wall: float
+        ) -> Message | None:
+            if self.broken:
+                raise OSError("disk I/O error")
+            return await super().due(channel, now_wall)
+
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), Broken()
+        outbox.add(message())
+        desk = Desk(outbox, ops)
+        running = asyncio.create_task(desk.runner.run())
+        await asyncio.sleep(10.0)
+        outbox.broken = False
+        await asyncio.sleep(30.0)
+        assert len(outbox.sent) == 1
+        running.cancel()
+
+    run_virtual(story())
+
+
+def test_draining_begins_nothing_and_waits_for_what_is_under_way() -> None:
+    async def story() -> None:
+        async def slow(_: int) -> Attempt:
+            await asyncio.sleep(3.0)
+            return DELIVERED
+
+        ops, outbox = Scripted("ops", slow), MemoryOutbox()
+        outbox.add(message(1), message(2))
+        desk = Desk(outbox, ops)
+        running = asyncio.create_task(desk.runner.run())
+        await asyncio.sleep(1.0)
+        await desk.runner.drain(5.0)
+        assert asyncio.get_running_loop().time() == 3.0
+        await asyncio.sleep(20.0)
+        running.cancel()
+        assert outbox.sent == [message(1).id]
+
+    run_virtual(story())
+
+
+def test_a_test_message_passes_the_outbox_by_and_never_calls_a_hook() -> None:
+    async def story() -> None:
+        ops, hook = Scripted("ops", delivers), Scripted("hook:0", delivers)
+        bad, hung = Scripted("bad", refuses), Scripted("hung", hangs)
+        runner = Desk(MemoryOutbox(), ops, hook, bad, hung).runner
+        assert await runner.test("ops") == ""
+        assert await runner.test("bad") == "HTTP 404"
+        assert await runner.test("hung") == "no end within 12 s"
+        for name in ("hook:0", "nobody"):
+            with contextlib.suppress(UnknownChannel):
+                await runner.test(name)
+                raise AssertionError(name)
+        assert hook.tries == []
+
+    run_virtual(story())
+
+
+def test_what_statuses_mean() -> None:
+    verdicts = {
+        200: Delivery.DELIVERED,
+        204: Delivery.DELIVERED,
+        302: Delivery.FAILED,
+        400: Delivery.GIVEN_UP,
+        401: Delivery.GIVEN_UP,
+        404: Delivery.GIVEN_UP,
+        408: Delivery.FAILED,
+        429: Delivery.FAILED,
+        500: Delivery.FAILED,
+        503: Delivery.FAILED,
+    }
+    assert {s: from_status(s, "").delivery for s in verdicts} == verdicts
+
+
+def test_waits_double_spread_and_end() -> None:
+    waits = [wait_s("id", n) for n in range(1, 12)]
+    for n, wait in enumerate(waits):
+        plain = min(5.0 * 2.0**n, 900.0)
+        assert plain <= wait <= plain * 1.2
+    assert wait_s("id", 1) != wait_s("other", 1)
+    assert wait_s("id", 1, 40.0) == 40.0
+    assert wait_s("id", 1, 1e9) == 3600.0
+    assert [asked_wait_s(t) for t in ("7", "", "Fri, 31 Dec", "-1", "inf", "nan")] == [
+        7.0,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]

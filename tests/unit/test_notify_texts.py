@@ -1,0 +1,177 @@
+"""Texts: both languages complete, whole sentences, everything that people need."""
+
+import re
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.record import MessageKind
+from sidecar.notify.render import Links, Renderer
+from sidecar.notify.sign import Signer, own_key
+from sidecar.notify.words import LANGUAGES, read_catalogue
+from tests.adapters.notify_parts import FACTS, message
+
+ENGLISH, KOREAN = (read_catalogue(language) for language in LANGUAGES)
+SEOUL = ZoneInfo("Asia/Seoul")
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+LINKS = Links("https://watch.example", lambda _, channel: f"{channel}.seal")
+# A particle right after a name would be wrong for half of all names.
+PARTICLE = re.compile(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로|이며|며)(?=[ .,])")
+
+
+def renderer(language: str = "en", links: Links | None = LINKS) -> Renderer:
+    return Renderer(read_catalogue(language), SEOUL, links)
+
+
+def test_both_languages_say_the_same_things() -> None:
+    assert ENGLISH.texts.keys() == KOREAN.texts.keys()
+    for key, text in ENGLISH.texts.items():
+        theirs = KOREAN.texts[key]
+        assert text
+        assert theirs
+        names = set(PLACEHOLDER.findall(text))
+        # A title may leave out what the page says elsewhere, never the other way.
+        assert set(PLACEHOLDER.findall(theirs)) == names, key
+
+
+def test_every_cause_and_kind_has_its_texts() -> None:
+    for cause in Cause:
+        assert f"problem.{cause}" in ENGLISH.texts
+        assert f"advice.{cause}" in ENGLISH.texts
+        if CAUSES[cause].cure is None:
+            assert f"done.nothing.{cause}" in ENGLISH.texts
+    for kind in MessageKind:
+        assert f"title.{kind}" in ENGLISH.texts
+        assert f"body.{kind}" in ENGLISH.texts
+
+
+def test_korean_has_no_particle_that_depends_on_a_name() -> None:
+    for key, text in KOREAN.texts.items():
+        assert not PARTICLE.search(text), (key, text)
+
+
+def test_korean_is_korean_and_polite() -> None:
+    hangul = re.compile("[가-힣]")
+    for key, text in KOREAN.texts.items():
+        if key != "title.opened":
+            assert hangul.search(text), key
+        if key.startswith(("problem.", "done.nothing.")):
+            last = text.rstrip(".").split()[-1]
+            assert last.endswith(("다", "없음")), (key, text)
+
+
+def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
+    text = renderer()(message())
+    assert text.title == ("[P1] electron-cash: it accepts requests and does not answer")
+    assert text.body.splitlines() == [
+        "What is broken: electron-cash, since 2026-01-02 12:04:05 KST.",
+        "Also affected: bitcoincash-service",
+        "What was measured: no answer for 47 s",
+        "What Sidecar does: it is restarting the container.",
+        (
+            "What you should do: nothing for now; if the restarts do not help, "
+            "read the container's log."
+        ),
+        "Where to look: https://watch.example/",
+        (
+            "I take care of it: "
+            "https://watch.example/ack/01JARZ3NDEKTSV4RRFFQ69G5FA?t=ops.seal"
+        ),
+        "",
+        "[01JARZ3NDEKTSV4RRFFQ69G5FA-1-opened-ops]",
+    ]
+
+
+def test_the_same_in_korean() -> None:
+    text = renderer("ko")(message())
+    assert text.title == "[P1] electron-cash: 요청에 응답하지 않습니다"
+    assert text.body.splitlines()[:5] == [
+        "장애 대상: electron-cash (발생 시각: 2026-01-02 12:04:05 KST)",
+        "함께 영향을 받은 대상: bitcoincash-service",
+        "측정 결과: no answer for 47 s",
+        "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다.",
+        (
+            "하실 일: 지금은 없습니다. 다시 시작해도 해결되지 않으면 컨테이너 로그를 "
+            "확인하십시오."
+        ),
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", list(MessageKind))
+@pytest.mark.parametrize("cause", list(Cause))
+def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) -> None:
+    for facts in ({}, {"lane": "dead_letter"}, {"mode": "observe"}, {"remedies": "2"}):
+        text = renderer(language)(
+            message(kind=kind, facts={"cause": cause.value, **facts})
+        )
+        assert not PLACEHOLDER.search(text.title + text.body)
+        assert text.body.endswith(f"[{message(kind=kind).id}]")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"mode": "observe"}, "only observes"),
+        ({"cause": "auth"}, "does not change a password"),
+        ({"last_action": "start"}, "starting the container"),
+        ({"last_action": "load_wallet"}, "loading the wallet"),
+        ({"remedies": "2"}, "without success so far: 2. It will try again shortly"),
+        ({"remedies": "3", "lane": "slow"}, "longer and longer intervals"),
+        ({"remedies": "8", "lane": "dead_letter"}, "nothing more until you say so"),
+        ({"last_action": "hold", "last_reason": "It is paused."}, "It is paused."),
+        ({"last_action": "", "last_reason": ""}, "nothing yet."),
+    ],
+)
+def test_what_we_did(facts: dict[str, str], expected: str) -> None:
+    assert expected in renderer()(message(facts=facts)).body
+
+
+def test_the_end_says_how_long_it_lasted_and_asks_nothing() -> None:
+    for tried, expected in (("2", "meanwhile: 2"), ("0", "without Sidecar")):
+        text = renderer()(
+            message(
+                kind=MessageKind.RESOLVED,
+                facts={"seconds": "7384", "remedies": tried},
+            )
+        )
+        assert text.title == "[resolved] electron-cash works again after 2 h 3 min"
+        assert expected in text.body
+        assert "ack" not in text.body
+        assert "What you should do" not in text.body
+
+
+def test_without_a_public_address_there_are_no_links() -> None:
+    assert "http" not in renderer(links=None)(message()).body
+
+
+def test_a_test_message_alarms_nobody() -> None:
+    told = message(kind=MessageKind.TEST)
+    text = renderer()(told)
+    assert text.title == "Sidecar: test message"
+    assert "/ack/" not in text.body
+    assert FACTS["reason"] not in text.body
+
+
+def test_a_links_token_is_good_for_its_incident_and_channel_alone(
+    tmp_path: Path,
+) -> None:
+    signer = Signer(own_key(tmp_path / "key"))
+    token = signer.token("01J", "on-call.ops")
+    assert signer.channel_of("01J", token) == "on-call.ops"
+    assert signer.channel_of("01K", token) is None
+    seal = token.rpartition(".")[2]
+    for forged in (f"boss.{seal}", seal, f".{seal}", "", "ops.", f"{token}x", "ops.é"):
+        assert signer.channel_of("01J", forged) is None
+
+
+def test_the_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
+    file = tmp_path / "ack.key"
+    key = own_key(file)
+    assert own_key(file) == key
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_bytes(b"cut")
+    assert len(own_key(file)) == 32
+    assert own_key(tmp_path / "other") != key
