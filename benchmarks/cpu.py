@@ -4,10 +4,9 @@ Counted are the user and system seconds of every process but the target's own se
 which does the same work for whoever asks. For a HEALTHCHECK: dockerd, containerd, the
 container's shim and all that it started and waited for (runc, curl, python), as used
 for containers that check themselves once a second, less what the engine uses with
-nothing to do. For Sidecar: its container's processes and the engine, which answers for
-the targets' names, when it probes ten times a second, less when it hardly probes: with
-ten targets, and with one, where a processor that slept meanwhile begins each probe with
-cold caches. What it takes to be there at all is in the last row.
+nothing to do. For Sidecar: its container's processes, when it probes often, less when
+it hardly probes; its wallet and http probes ask nothing of the engine. What it takes to
+be there at all, the engine's part included, is in the last row.
 
 All this runs on an engine of its own, which works for nobody else meanwhile.
 """
@@ -19,7 +18,8 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from statistics import median
+from typing import Any, NamedTuple
 
 import docker
 from docker.models.containers import Container
@@ -31,11 +31,11 @@ from benchmarks.lab import (
     RPC_PASSWORD,
     RPC_PORT,
     SIDECAR_IMAGE,
-    SIDECAR_PORT,
     WALLET_IMAGE,
     Lab,
     Place,
-    address,
+    ask_text,
+    free_port,
     http_probe,
     lab,
     pid,
@@ -45,12 +45,13 @@ from benchmarks.lab import (
 from benchmarks.quiet_engine import QuietEngine, quiet_engine
 from benchmarks.table import Row, fraction, markdown
 
-MANY = 10
 CHECKED = 3
 """Containers that check themselves at the same time, once a second each."""
 OFTEN, HARDLY = "100ms", "1h"
 OWED_WALLET, OWED_HTTP = 20, 50
 SETTLE_S = 2.0
+PRESENT_S = 30.0
+"""As long as from one of Sidecar's listings of the containers to the next."""
 OUR_INTERVAL_S, THEIR_INTERVAL_S = 15.0, 30.0
 
 CURL_IMAGE = "sidecar-benchmark-curl:local"
@@ -82,22 +83,28 @@ Counted = dict[str, float]
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Every way to check, one after the other."""
-    seconds, present_s = (8.0, 15.0) if quick else (20.0, 30.0)
+    """Every way to check, in turns, and the medians."""
+    seconds, rounds = (8.0, 1) if quick else (15.0, 2)
     with (
         _curl_image(),
         quiet_engine((CURL_IMAGE, SIDECAR_IMAGE)) as engine,
         lab(engine.socket, "none") as alone,
-        lab(engine.socket) as together,
+        lab(engine.socket, "host") as together,
     ):
-        idle = _count(seconds, {"engine": engine.cpu_s})["engine"] / seconds
-        checks = {
-            name: _check_cost(_checked(engine, alone, number, seconds), idle, seconds)
-            for number, name in enumerate(CHECKS)
+        checked = {
+            name: Checked(alone, f"checked-{number}", command)
+            for number, (name, command) in enumerate(CHECKS.items())
         }
-        many = _present(engine, together, MANY, seconds)
-        one = _present(engine, together, 1, present_s)
-    return list(_rows(checks, many, one, idle * present_s))
+        probing = _probing(together)
+        found = [
+            Round(
+                _count(seconds, {"engine": engine.cpu_s})["engine"] / seconds,
+                {name: one.cost(engine, seconds) for name, one in checked.items()},
+                _present(engine, probing),
+            )
+            for _ in range(rounds)
+        ]
+    return list(_rows(found, seconds))
 
 
 def _count(seconds: float, counters: Counters) -> Counted:
@@ -123,39 +130,40 @@ def _curl_image() -> Iterator[None]:
 # --- Docker's own checks ----------------------------------------------------------
 
 
-def _checked(engine: QuietEngine, opened: Lab, number: int, seconds: float) -> Counted:
-    """CPU seconds of ``engine`` and ``others``, and ``checks``, in a while."""
-    command = tuple(CHECKS.values())[number]
-    health = {"test": ["CMD-SHELL", command], "interval": NANO, "retries": 3}
-    containers = [
-        opened.wallet(
-            f"checked-{number}-{n}", "checked", image=CURL_IMAGE, health=health
-        )
-        for n in range(CHECKED)
-    ]
-    for container in containers:
-        container.start()
-        wait_for("a loaded wallet", partial(_load_wallet, container), 30.0)
-    wait_for("good checks", lambda: all(map(_is_well, containers)), 60.0)
-    shims = [processes.parent(pid(container)) for container in containers]
-    with opened.counting("exec_die") as checks:
-        time.sleep(SETTLE_S)
-        counted = _count(
-            seconds,
-            {
-                "engine": engine.cpu_s,
-                "others": lambda: sum(processes.cpu(shim).total for shim in shims),
-                "checks": checks,
-            },
-        )
-    for container in containers:
-        container.kill()
-    return counted
+class Checked:
+    """Containers with a HEALTHCHECK, running only while they are measured."""
 
+    def __init__(self, opened: Lab, name: str, command: str) -> None:
+        health = {"test": ["CMD-SHELL", command], "interval": NANO, "retries": 3}
+        self._opened = opened
+        self._containers = [
+            opened.wallet(f"{name}-{n}", name, image=CURL_IMAGE, health=health)
+            for n in range(CHECKED)
+        ]
 
-def _is_well(container: Container) -> bool:
-    container.reload()
-    return bool(container.attrs["State"]["Health"]["Status"] == "healthy")
+    def cost(self, engine: QuietEngine, seconds: float) -> Counted:
+        """CPU seconds of ``engine`` and ``others``, and ``checks``, in a while."""
+        for container in self._containers:
+            container.start()
+            wait_for("a loaded wallet", partial(_load_wallet, container), 30.0)
+        wait_for("good checks", self._all_well, 60.0)
+        shims = [processes.parent(pid(container)) for container in self._containers]
+        counters: dict[str, Callable[[], float]] = {
+            "engine": engine.cpu_s,
+            "others": lambda: sum(processes.cpu(shim).total for shim in shims),
+        }
+        with self._opened.counting("exec_die") as checks:
+            time.sleep(SETTLE_S)
+            counted = _count(seconds, {**counters, "checks": checks})
+        for container in self._containers:
+            container.kill()
+        return counted
+
+    def _all_well(self) -> bool:
+        for container in self._containers:
+            container.reload()
+        states = [c.attrs["State"]["Health"]["Status"] for c in self._containers]
+        return all(state == "healthy" for state in states)
 
 
 BASIC = b64encode(f"bchrpc:{RPC_PASSWORD}".encode()).decode()
@@ -175,69 +183,93 @@ def _load_wallet(container: Container) -> bool:
 # --- Sidecar's probes -------------------------------------------------------------
 
 
-def _present(
-    engine: QuietEngine, opened: Lab, replicas: int, seconds: float
-) -> dict[str, Counted]:
-    """What each of three Sidecars uses alone: two that probe often, one that hardly."""
-    stack = f"probed-{replicas}"
-    wallets = [
-        opened.wallet(f"{stack}-{n}", stack, image=CURL_IMAGE, number=n)
-        for n in range(1, replicas + 1)
-    ]
-    for wallet in wallets:
-        wallet.start()
-    host = SERVICE if replicas > 1 else opened.full_name(f"{stack}-1")
-    wanted = {
-        "wallet": (OFTEN, wallet_probe(host)),
-        "http": (OFTEN, http_probe(host)),
-        "hardly": (HARDLY, wallet_probe(host)),
-    }
-    found = {}
-    for name, (interval, probe) in wanted.items():
-        config = {
-            "stack": stack,
-            "defaults": {"interval": interval, "fast_interval": OFTEN},
-            "targets": {SERVICE: {"probe": probe}},
-        }
-        sidecar = opened.sidecar(f"{stack}-{name}", config)
-        sidecar.start()
-        found[name] = _watched(engine, sidecar, replicas, seconds)
-        sidecar.stop(timeout=5)
-    for wallet in wallets:
-        wallet.kill()
-    return found
+class Probing:
+    """One Sidecar and its only target."""
 
+    def __init__(self, opened: Lab, name: str, config: Mapping[str, Any]) -> None:
+        self._port = free_port()
+        container = opened.sidecar(name, config, port=self._port)
+        container.start()
+        wait_for(f"a healthy target of {name}", self._is_up, 60.0)
+        self._pids = processes.tree(pid(container))
 
-def _watched(
-    engine: QuietEngine, sidecar: Container, replicas: int, seconds: float
-) -> Counted:
-    """CPU seconds of ``engine`` and ``others``, and ``probes``, in a while."""
-    url = f"http://{address(sidecar)}:{SIDECAR_PORT}/metrics"
+    def cpu_s(self) -> float:
+        """What its container's processes have used."""
+        return sum(processes.cpu(one).own for one in self._pids)
 
-    def values(metric: str) -> list[float]:
-        lines = engine.get(url).splitlines()
+    def probes(self) -> float:
+        """How many it has made."""
+        return sum(self._values("sidecar_probes_total"))
+
+    def _is_up(self) -> bool:
+        return self._values("sidecar_target_up") == [1.0]
+
+    def _values(self, metric: str) -> list[float]:
+        lines = ask_text("127.0.0.1", self._port, "/metrics").splitlines()
         return [float(x.split()[-1]) for x in lines if x.startswith(f"{metric}{{")]
 
-    up = [1.0] * replicas
-    wait_for("healthy targets", lambda: values("sidecar_target_up") == up, 90.0)
-    time.sleep(SETTLE_S)
-    pids = processes.tree(pid(sidecar))
-    before = sum(values("sidecar_probes_total"))
-    counted = _count(
-        seconds,
-        {
-            "engine": engine.cpu_s,
-            "others": lambda: sum(processes.cpu(one).own for one in pids),
-        },
-    )
-    return counted | {"probes": sum(values("sidecar_probes_total")) - before}
+
+def _probing(opened: Lab) -> dict[str, Probing]:
+    """Two that probe often, and one that hardly does."""
+    place = Place("localhost", free_port(), free_port())
+    opened.wallet("probed", "probed", image=CURL_IMAGE, place=place).start()
+    wanted = {
+        "wallet": (OFTEN, wallet_probe(place)),
+        "http": (OFTEN, http_probe(place)),
+        "hardly": (HARDLY, wallet_probe(place)),
+    }
+    return {
+        name: Probing(opened, name, _config(interval, probe))
+        for name, (interval, probe) in wanted.items()
+    }
+
+
+def _config(interval: str, probe: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "stack": "probed",
+        "defaults": {"interval": interval, "fast_interval": OFTEN},
+        "targets": {"electron-cash": {"probe": probe}},
+    }
+
+
+def _present(engine: QuietEngine, probing: Mapping[str, Probing]) -> Counted:
+    """CPU seconds and probes of each, and the engine's seconds for all of them."""
+    counters: dict[str, Callable[[], float]] = {"engine": engine.cpu_s}
+    for name, one in probing.items():
+        counters |= {name: one.cpu_s, f"{name} probes": one.probes}
+    return _count(PRESENT_S, counters)
 
 
 # --- the table -----------------------------------------------------------------
 
 
+class Round(NamedTuple):
+    """Engine seconds per second when idle; what each check cost; Sidecars at work."""
+
+    idle: float
+    checks: Mapping[str, Counted]
+    present: Counted
+
+    def check_cost(self, name: str, seconds: float) -> "Cost":
+        """Of one check."""
+        counted = self.checks[name]
+        engine = counted["engine"] - self.idle * seconds
+        return Cost(engine / counted["checks"], counted["others"] / counted["checks"])
+
+    def probe_cost(self, kind: str) -> float:
+        """CPU seconds of one probe: often less hardly, by the probes between."""
+        now = self.present
+        probes = now[f"{kind} probes"] - now["hardly probes"]
+        return (now[kind] - now["hardly"]) / probes
+
+    def presence(self) -> float:
+        """CPU seconds per second of one Sidecar that hardly probes, engine included."""
+        engine = max(0.0, self.present["engine"] / PRESENT_S - self.idle) / 3
+        return self.present["hardly"] / PRESENT_S + engine
+
+
 class Cost(NamedTuple):
-    """CPU seconds of one check or probe."""
+    """CPU seconds of one check."""
 
     engine_s: float
     others_s: float
@@ -248,48 +280,33 @@ class Cost(NamedTuple):
         return self.engine_s + self.others_s
 
 
-def _check_cost(counted: Counted, idle: float, seconds: float) -> Cost:
-    """Of one of Docker's checks; ``idle``: engine seconds per second without any."""
-    engine_s = counted["engine"] - idle * seconds
-    return Cost(engine_s / counted["checks"], counted["others"] / counted["checks"])
+def _rows(rounds: list[Round], seconds: float) -> Iterator[Row]:
+    theirs = {name: _median_cost(rounds, name, seconds) for name in CHECKS}
+    wallet = median(one.probe_cost("wallet") for one in rounds)
+    http = median(one.probe_cost("http") for one in rounds)
+    for name in (WALLET_CURL, WALLET_PYTHON):
+        what = "wallet probe, three calls"
+        yield _ratio_row(what, wallet, name, theirs[name], OWED_WALLET)
+    for name in (HTTP_CURL, HTTP_PYTHON):
+        yield _ratio_row("http probe", http, name, theirs[name], OWED_HTTP)
+    ours = median(one.presence() for one in rounds) + (wallet + http) / OUR_INTERVAL_S
+    checks = theirs[WALLET_PYTHON].total_s + theirs[HTTP_PYTHON].total_s
+    yield _presence_row(ours, checks / THEIR_INTERVAL_S)
 
 
-def _probe_cost(often: Counted, hardly: Counted) -> Cost:
-    """Of one probe: often less hardly, by the probes between."""
-    probes = often["probes"] - hardly["probes"]
-    return Cost(
-        (often["engine"] - hardly["engine"]) / probes,
-        (often["others"] - hardly["others"]) / probes,
-    )
+def _median_cost(rounds: list[Round], name: str, seconds: float) -> Cost:
+    costs = [one.check_cost(name, seconds) for one in rounds]
+    return Cost(median(c.engine_s for c in costs), median(c.others_s for c in costs))
 
 
-def _rows(
-    checks: Mapping[str, Cost],
-    many: Mapping[str, Counted],
-    one: Mapping[str, Counted],
-    idle_s: float,
-) -> Iterator[Row]:
-    costs = {
-        (kind, said): _probe_cost(found[kind], found["hardly"])
-        for kind in ("wallet", "http")
-        for said, found in ((f"{MANY} targets", many), ("one target", one))
-    }
-    for (kind, said), cost in costs.items():
-        owed = OWED[kind] if said != "one target" else None
-        for name in BESIDE[kind]:
-            yield _ratio_row(f"{PROBES[kind]}, {said}", cost, name, checks[name], owed)
-    seconds = PRESENT_S
-    yield from ()
-
-
-def _ratio_row(what: str, ours: Cost, name: str, theirs: Cost, owed: int) -> Row:
+def _ratio_row(what: str, ours: float, name: str, theirs: Cost, owed: int) -> Row:
     return Row(
         f"CPU of one {what}; beside it a HEALTHCHECK: {name}",
-        f"{ours.total_s * 1e3:.2f} ms (engine {ours.engine_s * 1e3:.2f})",
+        f"{ours * 1e3:.2f} ms",
         f"{theirs.total_s * 1e3:.0f} ms (engine {theirs.engine_s * 1e3:.0f})",
-        fraction(ours.total_s, theirs.total_s),
+        fraction(ours, theirs.total_s),
         f"≤ 1/{owed}",
-        ours.total_s * owed <= theirs.total_s,
+        ours * owed <= theirs.total_s,
     )
 
 
@@ -309,7 +326,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="shorter")
+    parser.add_argument("--quick", action="store_true", help="shorter, and once")
     print(markdown(measure(quick=parser.parse_args().quick)))
 
 

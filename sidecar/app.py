@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 from prometheus_client import CollectorRegistry
@@ -21,22 +23,43 @@ from sidecar.config.load import load
 from sidecar.config.secret import secrets_of
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, Status
+from sidecar.core.decision import Decision
 from sidecar.core.event import Event
+from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Outcome, failure
-from sidecar.core.ports import Component, EngineError, PlannedTime
+from sidecar.core.ports import (
+    Component,
+    EngineError,
+    Outbox,
+    PlannedTime,
+    StoreBroken,
+    StoreInUse,
+)
+from sidecar.core.restore import restored
 from sidecar.core.roster import assign
+from sidecar.core.state import State
 from sidecar.core.target import Target
+from sidecar.core.transition import Transition
 from sidecar.engine.address import BadEngineAddress
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import EngineLink
 from sidecar.engine.pump import Pump
 from sidecar.engine.whoami import OwnContainer, find_own_container
+from sidecar.notify.attempt import Channel
+from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.heartbeat import Heartbeat
+from sidecar.notify.hooks import hook_channel
+from sidecar.notify.post import Poster
+from sidecar.notify.render import Links, Renderer
+from sidecar.notify.runner import OnAttempt, Runner
+from sidecar.notify.sign import Signer, own_key
+from sidecar.notify.words import Catalogue, read_catalogue
 from sidecar.probes.combined import probe_all
 from sidecar.probes.pace import Pacer
 from sidecar.probes.prober import AllProbes
 from sidecar.records.feed import RecentFeed
-from sidecar.records.memory import MemoryStore
 from sidecar.records.probes import RecentProbes
+from sidecar.records.store import SqliteStore, open_store
 from sidecar.remedies.executor import Executor
 from sidecar.schedule.planner import Planner
 from sidecar.telemetry.log import LogFormat, configure
@@ -44,12 +67,14 @@ from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.narrator import Narrator
 from sidecar.watchdog import Watchdog
+from sidecar.web.ack import NotifyDesk
 from sidecar.web.desk import Desk
 from sidecar.web.server import WebServer
 
 DONE = 0
 FAILED = 1
 BAD_CONFIGURATION = 2
+IN_USE = 3
 
 STALLED_S = 10.0
 """A loop that did not turn for that long is not alive."""
@@ -58,10 +83,88 @@ OVERSLEPT_S = 60.0
 """The schedule is looked at every 30 s."""
 
 DRAIN_S = 10.0
+ALIVE_EVERY_S = 10.0
+PRUNE_EVERY_S = 86_400.0
 
 
 class NoStack(Exception):
     """It is not known in which compose project to act."""
+
+
+class Place(NamedTuple):
+    """Where we act; ``own_id`` is our own container, empty outside one."""
+
+    engine: DockerEngine
+    stack: str
+    own_id: str
+
+
+class Memory(NamedTuple):
+    """What survives us, and what a predecessor left."""
+
+    store: SqliteStore
+    state: State
+
+
+class Voice(NamedTuple):
+    """What texts and links are made of; read from files before the loop runs."""
+
+    words: Catalogue
+    zone: ZoneInfo
+    signer: Signer
+
+
+class People:
+    """Everything by which people are told, and answer."""
+
+    def __init__(
+        self,
+        settings: NotifySettings,
+        voice: Voice,
+        place: Place,
+        outbox: Outbox,
+        on_attempt: OnAttempt,
+        containers: Callable[[], Iterable[Container]],
+    ) -> None:
+        self._settings = settings
+        self._containers = containers
+        self._poster = Poster()
+        url = settings.public_url
+        links = Links(url, voice.signer.token) if url is not None else None
+        render = Renderer(voice.words, voice.zone, links)
+        channels: list[Channel] = [
+            AppriseChannel(channel, render, os.environ) for channel in settings.channels
+        ]
+        channels += [
+            hook_channel(n, hook, self._poster, place.engine, self._container_id)
+            for n, hook in enumerate(settings.hooks)
+        ]
+        self.runner = Runner(outbox, channels, SystemClock(), on_attempt)
+
+    def _container_id(self, name: str) -> str | None:
+        found = (c.id for c in self._containers() if name in {c.name, c.service})
+        return next(found, None)
+
+    def tell(
+        self,
+        event: Event,  # noqa: ARG002 - every message comes with a transition
+        transitions: tuple[Transition, ...],
+        decisions: tuple[Decision, ...],
+        state: State,  # noqa: ARG002
+    ) -> None:
+        """Wake the senders: there may be something new in the outbox."""
+        if transitions or decisions:
+            self.runner.nudge()
+
+    async def heartbeat(self, trouble: Callable[[], str]) -> None:
+        """Say outside that we live; nothing where nobody listens."""
+        if self._settings.heartbeat is not None:
+            await Heartbeat(self._settings.heartbeat, trouble, self._poster).run()
+
+    async def close(self) -> None:
+        """End what is being sent."""
+        await self.runner.drain(DRAIN_S)
+        await self._poster.close()
 
 
 class App:
@@ -70,13 +173,23 @@ class App:
     def __init__(
         self,
         settings: Settings,
-        engine: DockerEngine,
-        stack: str,
-        own_id: str,
+        place: Place,
+        memory: Memory,
         metrics: "MetricsRoom",
         mask: Mask,
+        voice: Voice,
     ) -> None:
         clock = SystemClock()
+        engine = place.engine
+        self._people = People(
+            settings.notify,
+            voice,
+            place,
+            memory.store.outbox,
+            metrics.metrics.notified,
+            self._containers,
+        )
+        self._store = memory.store
         self._settings = settings
         self._mask = mask
         self._clock = clock
@@ -98,16 +211,24 @@ class App:
             recent_probes=probed.of,
         )
         self._watchdog = Watchdog(
-            mode=settings.mode,
+            state=memory.state,
             clock=clock,
-            store=MemoryStore(),
-            tellers=(self._metrics, Narrator(), self._feed, probed),
+            store=memory.store,
+            tellers=(self._metrics, Narrator(), self._feed, probed, self._people),
             probing=self._pacer,
             remedies=self._executor,
         )
-        self._pump = Pump(engine, clock, self.post, self._targets_of, own_id)
+        self._pump = Pump(engine, clock, self.post, self._targets_of, place.own_id)
         self._web = WebServer(
-            self._desk(stack), settings.listen_host, settings.listen_port
+            self._desk(place.stack),
+            settings.listen_host,
+            settings.listen_port,
+            notify=NotifyDesk(
+                voice.signer.channel_of,
+                voice.words,
+                settings.language,
+                self._people.runner.test,
+            ),
         )
 
     def post(self, event: Event) -> None:
@@ -124,6 +245,9 @@ class App:
                     tasks.create_task(self._watchdog.run()),
                     tasks.create_task(self._pump.run()),
                     tasks.create_task(self._planner.run()),
+                    tasks.create_task(self._keep_house()),
+                    tasks.create_task(self._people.runner.run()),
+                    tasks.create_task(self._people.heartbeat(self._trouble)),
                 ]
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")
@@ -131,10 +255,40 @@ class App:
                 for task in running:
                     task.cancel()
         finally:
+            await self._people.close()
             await self._pacer.close()
             await self._web.stop()
             await self._prober.close()
             await self._engine.close()
+            await self._store.close()
+
+    def _containers(self) -> Iterator[Container]:
+        for instance in self._watchdog.state.instances.values():
+            if instance.container is not None:
+                yield instance.container
+
+    def _trouble(self) -> str:
+        """What the heartbeat has to confess: a loop or an engine that is lost."""
+        parts = (self._liveness(), *self._pump.components())
+        said = (f"{c.name}: {c.reason}" for c in parts if not c.ok)
+        return "; ".join(said)
+
+    async def _keep_house(self) -> None:
+        """Note that we are alive, and once a day forget what is old."""
+        pruned_mono = -PRUNE_EVERY_S
+        while True:
+            now = self._clock.now()
+            await self._store.note_alive(now.wall)
+            if now.mono - pruned_mono >= PRUNE_EVERY_S:
+                pruned_mono = now.mono
+                await self._prune(now.wall, self._settings.retention_s)
+            await asyncio.sleep(ALIVE_EVERY_S)
+
+    async def _prune(self, now_wall: float, retention_s: float) -> None:
+        try:
+            await self._store.prune(now_wall, retention_s)
+        except StoreBroken as error:
+            logger.warning("old records could not be removed: {}", error)
 
     async def _targets_of(
         self, containers: tuple[Container, ...]
@@ -165,6 +319,7 @@ class App:
             components=self._components,
             feed=self._feed,
             schedule=self._planner,
+            journal=self._store.journal,
             metrics_text=self._metrics_text,
             evidence=self._evidence,
             seconds=seconds,
@@ -174,6 +329,7 @@ class App:
     async def _metrics_text(self, accept: str) -> tuple[bytes, str]:
         connected = {c.name: c.ok for c in self._pump.components()}
         self._metrics.event_stream(connected=connected["event_stream"])
+        self._metrics.outbox(await self._store.outbox.pending())
         return await self._metrics.text(accept)
 
     def _evidence(self, name: str) -> object | None:
@@ -198,7 +354,9 @@ class App:
         scheduler = Component("scheduler", not late, late, now.wall - asleep)
         labels = "; ".join(fault.line for fault in self._faults)
         read = Component("labels", not self._faults, labels, now.wall)
-        return (*self._pump.components(), self._liveness(), scheduler, probes, read)
+        told = self._people.runner.component()
+        own = (self._liveness(), scheduler, self._store.component(), told)
+        return (*self._pump.components(), *own, probes, read)
 
 
 class MetricsRoom:
@@ -224,10 +382,16 @@ def run(file: Path | None) -> int:
     for warning in settings.warnings:
         logger.warning("{}", warning)
     try:
-        asyncio.run(_serve(settings, mask))
+        asyncio.run(_serve(settings, mask, _voice(settings)))
     except (NoStack, BadEngineAddress) as error:
         logger.error("{}", error)
         return BAD_CONFIGURATION
+    except StoreInUse as error:
+        logger.error("{}", error)
+        return IN_USE
+    except StoreBroken as error:
+        logger.error("{}", error)
+        return FAILED
     except OSError as error:
         logger.error(
             "cannot listen on {}:{}: {}",
@@ -245,7 +409,17 @@ def _log_format(settings: Settings) -> LogFormat:
     return LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
 
 
-async def _serve(settings: Settings, mask: Mask) -> None:
+def _voice(settings: Settings) -> Voice:
+    """OSError where the key of the links can be neither read nor made."""
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Voice(
+        read_catalogue(settings.language),
+        ZoneInfo(settings.notify.timezone),
+        Signer(own_key(settings.state_dir / "ack.key")),
+    )
+
+
+async def _serve(settings: Settings, mask: Mask, voice: Voice) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -270,8 +444,20 @@ async def _serve(settings: Settings, mask: Mask) -> None:
         settings.mode,
     )
     own_id = own.id if own is not None else ""
+    store = await open_store(settings.state_dir, SystemClock())
+    state = await _as_left(store, settings)
     engine = DockerEngine(link, stack)
-    await App(settings, engine, stack, own_id, metrics, mask).run(stop)
+    place = Place(engine, stack, own_id)
+    await App(settings, place, Memory(store, state), metrics, mask, voice).run(stop)
+
+
+async def _as_left(store: SqliteStore, settings: Settings) -> State:
+    now = SystemClock().now()
+    saved = await store.load()
+    if saved is None or store.saved_at is None:
+        return State(started=now, mode=settings.mode, notify=settings.notify)
+    left = restored(saved, store.saved_at, now)
+    return replace(left, mode=settings.mode, notify=settings.notify)
 
 
 def _stack_of(settings: Settings, own: OwnContainer | None) -> str:

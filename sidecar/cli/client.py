@@ -46,15 +46,26 @@ class Api:
         """The document at ``path``; ApiError where there is none."""
         return self._answer("GET", path, None)
 
+    def text(self, path: str) -> str:
+        """The text at ``path``; ApiError where there is none."""
+        return self._body("GET", path, None).decode("utf-8", "replace")
+
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
         """The answer to an order; ApiError where it is refused."""
         return self._answer("POST", path, json.dumps(body or {}).encode())
 
     def _answer(self, method: str, path: str, body: bytes | None) -> Json:
+        told = self._body(method, path, body)
+        try:
+            return json.loads(told)
+        except ValueError as fault:
+            raise ApiError(f"{self._url} is not a sidecar: no JSON there") from fault
+
+    def _body(self, method: str, path: str, body: bytes | None) -> bytes:
         request = self._request(method, path, body)
         try:
             with self._opener.open(request, timeout=DEADLINE_S) as response:
-                return json.loads(_read(response))
+                return _read(response)
         except urllib.error.HTTPError as fault:
             raise ApiError(_error_in(fault), fault.code) from fault
         except (OSError, http.client.HTTPException) as fault:
@@ -64,8 +75,6 @@ class Api:
                 f"no sidecar answers at {self._url} ({reason}): is it running? "
                 "Give its address with --url or SIDECAR_URL."
             ) from fault
-        except ValueError as fault:
-            raise ApiError(f"{self._url} is not a sidecar: no JSON there") from fault
 
     def _request(
         self, method: str, path: str, body: bytes | None

@@ -1,4 +1,4 @@
-"""Commands that change something: restart, pause, resume, recover."""
+"""Commands that change something: restart, pause, resume, recover, release."""
 
 import click
 
@@ -70,4 +70,14 @@ def recover(api: Api, target: str) -> int:
     """Say that TARGET was mended: forget its spent restarts, leave the dead letter."""
     api.post(target_path(target, "recover"))
     print(f"{target}: may be restarted again")
+    return 0
+
+
+@click.command(epilog=examples("sidecar release electron-cash"))
+@click.argument("target")
+@talks_to_sidecar
+def release(api: Api, target: str) -> int:
+    """Give up the remedy of TARGET that is under way; nothing is undone."""
+    api.post(target_path(target, "release"))
+    print(f"{target}: released")
     return 0

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import click
 
-from sidecar.cli import control, look, own
+from sidecar.cli import control, look, notify, own
 from sidecar.cli.client import ApiError
+from sidecar.cli.history import history
+from sidecar.cli.incidents import incident, incidents, postmortem
 from sidecar.cli.local import CannotTell, Local
 from sidecar.cli.options import examples
 from sidecar.cli.planned import schedule
+from sidecar.cli.report import report
 
 CANNOT_TELL = 2
 INTERRUPTED = 130
@@ -37,7 +40,15 @@ for command in (
     control.pause,
     control.resume,
     control.recover,
+    control.release,
     schedule,
+    history,
+    incidents,
+    incident,
+    postmortem,
+    report,
+    notify.ack,
+    notify.notify,
     own.config,
     own.version,
 ):

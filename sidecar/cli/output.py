@@ -81,3 +81,21 @@ def ago(instant: str, now: datetime | None = None) -> str:
         if seconds >= size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def lasted(seconds: float | None) -> str:
+    """A duration in its two largest units, ``-`` where there is none: ``2m 5s``."""
+    if seconds is None:
+        return "-"
+    left = round(seconds)
+    parts: list[str] = []
+    for size, unit in (*_UNITS, (1, "s")):
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"
+
+
+def second(instant: str) -> str:
+    """An RFC 3339 instant without its fraction."""
+    return f"{instant.partition('.')[0]}Z" if "." in instant else instant

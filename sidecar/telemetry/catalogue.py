@@ -86,6 +86,10 @@ INCIDENTS_OPEN = _gauge("incidents_open", "Incidents not resolved.", "severity")
 INCIDENTS = _counter(
     "incidents_total", "Incidents opened.", "target", "severity", "cause"
 )
+NOTIFICATIONS = _counter(
+    "notifications_total", "Messages tried, by how it went.", "channel", "outcome"
+)
+OUTBOX = _gauge("outbox_pending", "Messages that wait to be delivered.", "channel")
 ENGINE_UP = _gauge("engine_up", "1 while the container engine answers.")
 ENGINE_REQUESTS = _counter(
     "engine_requests_total", "Calls to the engine.", "operation", "outcome"
@@ -132,6 +136,8 @@ CATALOGUE = (
     BUDGET,
     INCIDENTS_OPEN,
     INCIDENTS,
+    NOTIFICATIONS,
+    OUTBOX,
     ENGINE_UP,
     ENGINE_REQUESTS,
     ENGINE_SECONDS,

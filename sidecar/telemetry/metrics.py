@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -92,6 +92,8 @@ class Metrics:
         self._probe_seconds = Histograms(c.PROBE_SECONDS)
         self._recovery = Histograms(c.RECOVERY_SECONDS)
         self._detection = Histograms(c.DETECTION_SECONDS)
+        self._notifications = Counters(c.NOTIFICATIONS)
+        self._outbox: dict[str, int] = {}
         self._engine_requests = Counters(c.ENGINE_REQUESTS)
         self._engine_seconds = Histograms(c.ENGINE_SECONDS)
         registry.register(_Scrape(self._collect))
@@ -131,6 +133,14 @@ class Metrics:
         """A call to the engine ended."""
         self._engine_requests.add(operation, outcome)
         self._engine_seconds.add(operation, seconds)
+
+    def notified(self, channel: str, outcome: str) -> None:
+        """A message was tried."""
+        self._notifications.add(channel, outcome)
+
+    def outbox(self, pending: Mapping[str, int]) -> None:
+        """How many messages wait, by channel."""
+        self._outbox = dict(pending)
 
     def loop_lag(self, seconds: float) -> None:
         """The loop was this late at its last wake-up."""
@@ -233,12 +243,15 @@ class Metrics:
         yield _gauge(c.STREAM, [((), self._connected)])
         yield _gauge(c.LOOP_LAG, [((), max(self._lags.copy(), default=0.0))])
         yield _gauge(c.CONFIG_LOADED, [((), self._config_loaded)])
+        waiting = [((name,), count) for name, count in self._outbox.items()]
+        yield _gauge(c.OUTBOX, waiting)
         yield _gauge(c.PLANNED, _first_planned(self._next_planned))
         for counter in (
             self._probes,
             self._restarts,
             self._decisions,
             self._incidents,
+            self._notifications,
             self._engine_requests,
         ):
             yield counter.family()

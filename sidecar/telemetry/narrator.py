@@ -10,6 +10,7 @@ from sidecar.core.event import (
     PauseAsked,
     ProbeDone,
     RecoverAsked,
+    ReleaseAsked,
     RemedyActed,
     RestartAsked,
     ResumeAsked,
@@ -66,7 +67,13 @@ class Narrator:
                 _tell_acted(event, state)
             case EngineSeen():
                 self._tell_engine(event)
-            case RestartAsked() | PauseAsked() | ResumeAsked() | RecoverAsked():
+            case (
+                RestartAsked()
+                | PauseAsked()
+                | ResumeAsked()
+                | RecoverAsked()
+                | ReleaseAsked()
+            ):
                 logger.info("an operator asked: {}", _wish(event))
             case _:
                 pass
@@ -138,7 +145,9 @@ def _tell_acted(event: RemedyActed, state: State) -> None:
     ).log(level, "acted: {}; {}", event.reason or event.result, next_step)
 
 
-def _wish(event: RestartAsked | PauseAsked | ResumeAsked | RecoverAsked) -> str:
+def _wish(
+    event: RestartAsked | PauseAsked | ResumeAsked | RecoverAsked | ReleaseAsked,
+) -> str:
     match event:
         case RestartAsked(target=target, now=now):
             return f"a restart of {target}{' at once' if now else ''}"
@@ -149,6 +158,8 @@ def _wish(event: RestartAsked | PauseAsked | ResumeAsked | RecoverAsked) -> str:
             return f"to resume {', '.join(targets)}"
         case RecoverAsked(target=target):
             return f"to forget the spent restarts of {target}"
+        case ReleaseAsked(target=target):
+            return f"to give up the remedy of {target}"
 
 
 def _tell_state(what: StateChanged) -> None:

@@ -1,7 +1,5 @@
 """The API's acting half: everything here needs the token."""
 
-import hmac
-from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -13,17 +11,17 @@ from sidecar.core.event import (
     PauseAsked,
     PlanCancelled,
     RecoverAsked,
+    ReleaseAsked,
     RestartAsked,
     ResumeAsked,
 )
 from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
+from sidecar.web.bearer import Handler, guarded
 from sidecar.web.desk import Desk
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
 _NAMES_SHOWN = 10
-
-Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -57,6 +55,7 @@ class ControlPages:
             web.post(f"{one}/pause", self._guarded(self._pause)),
             web.post(f"{one}/resume", self._guarded(self._resume)),
             web.post(f"{one}/recover", self._guarded(self._recover)),
+            web.post(f"{one}/release", self._guarded(self._release)),
             web.post(f"{one}/schedule/skip", self._guarded(self._skip)),
             web.post(f"{one}/schedule/cancel", self._guarded(self._cancel)),
             web.get(f"{one}/evidence", self._guarded(self._evidence)),
@@ -65,22 +64,7 @@ class ControlPages:
         ]
 
     def _guarded(self, handler: Handler) -> Handler:
-        """Only with the token."""
-
-        async def checked(request: web.Request) -> web.Response:
-            token = self._desk.token
-            if not token:
-                raise Refusal(
-                    403, "control is disabled: set SIDECAR_API_TOKEN to enable it"
-                )
-            given = request.headers.get("Authorization", "")
-            scheme, _, said = given.partition(" ")
-            right = hmac.compare_digest(_bytes(said.strip()), _bytes(token))
-            if scheme.lower() != "bearer" or not right:
-                raise Refusal(401, "the token is missing or wrong")
-            return await handler(request)
-
-        return checked
+        return guarded(self._desk.token, handler)
 
     # --- remedies
 
@@ -97,6 +81,11 @@ class ControlPages:
         await _body(request, _Nothing)
         target = self._target(request)
         return await self._asked(RecoverAsked(self._desk.clock.now(), target))
+
+    async def _release(self, request: web.Request) -> web.Response:
+        await _body(request, _Nothing)
+        name = self._instance(request)
+        return await self._asked(ReleaseAsked(self._desk.clock.now(), name))
 
     # --- pauses
 
@@ -191,10 +180,6 @@ async def _body(request: web.Request, kind: type[_Body]) -> _Body:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise Refusal(400, f"the body cannot be used: {fault}") from fault
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _decided(made: Decision) -> web.Response:

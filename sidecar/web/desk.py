@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from sidecar.core.ports import Ask, Clock, Component, Feed, Schedule
+from sidecar.core.ports import Ask, Clock, Component, Feed, Journal, Schedule
 from sidecar.core.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """All calls return at once, but for ``ask`` and ``metrics_text``.
+    """All calls return at once, but for ``ask``, ``metrics_text`` and the journal's.
 
     ``liveness`` says whether the loop turned lately; ``components`` is all that
     must work for us to be ready, the loop among it. ``metrics_text`` takes an
@@ -28,6 +28,7 @@ class Desk:
     components: Callable[[], tuple[Component, ...]]
     feed: Feed
     schedule: Schedule
+    journal: Journal
     metrics_text: Callable[[str], Awaitable[tuple[bytes, str]]]
     evidence: Callable[[str], object | None]
     seconds: Callable[[str], float]

@@ -16,6 +16,10 @@ sidecar {version}
 /metrics                    Prometheus
 /api/v1/status              everything at a glance
 /api/v1/schedule            planned restarts
+/api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
+/api/v1/history             what happened
+/api/v1/history/cures       which remedies helped against what
+/api/v1/report              availability, outages, restarts
 /api/v1/events              what happens, as server-sent events
 """
 

@@ -6,12 +6,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from loguru import logger
 
-from sidecar.core.ports import Overloaded
+from sidecar.core.ports import Overloaded, StoreBroken
+from sidecar.web.ack import NotifyDesk, NotifyPages
 from sidecar.web.answer import Refusal, refused
 from sidecar.web.control import ControlPages
 from sidecar.web.desk import Desk
 from sidecar.web.health import HealthPages
+from sidecar.web.incidents import IncidentPages
 from sidecar.web.look import HEARTBEAT_S, LookPages
+from sidecar.web.reports import ReportPages
 
 ANSWER_DEADLINE_S = 15.0
 MAX_BODY_BYTES = 16 * 1024
@@ -20,19 +23,32 @@ _STREAMS = frozenset({"/api/v1/events"})
 
 
 class WebServer:
-    """Serves the desk on ``host``:``port``; port 0 takes a free one."""
+    """Serves the desk on ``host``:``port``; port 0 takes a free one.
+
+    ``notify`` adds the pages by which people answer.
+    """
 
     def __init__(
-        self, desk: Desk, host: str, port: int, *, heartbeat_s: float = HEARTBEAT_S
+        self,
+        desk: Desk,
+        host: str,
+        port: int,
+        *,
+        notify: NotifyDesk | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         app = web.Application(middlewares=[_bounded], client_max_size=MAX_BODY_BYTES)
         pages_of_desk = (
             HealthPages(desk),
             LookPages(desk, heartbeat_s),
+            IncidentPages(desk),
+            ReportPages(desk),
             ControlPages(desk),
         )
         for pages in pages_of_desk:
             app.add_routes(pages.routes())
+        if notify is not None:
+            app.add_routes(NotifyPages(desk, notify).routes())
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -77,8 +93,8 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
         told = refused(no.status, no.reason)
         told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
         return told
-    except Overloaded as no:
-        return refused(503, f"{no}: nothing was changed; try again")
+    except (Overloaded, StoreBroken) as no:
+        return refused(503, _unable(no))
     except TimeoutError:
         return refused(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
     except ConnectionError:  # the client left; there is nobody to tell
@@ -86,3 +102,9 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # noqa: BLE001 - one bad request must not show its insides
         logger.exception("a request failed: {} {}", request.method, request.path)
         return refused(500, "the request failed; the sidecar's log says why")
+
+
+def _unable(no: Overloaded | StoreBroken) -> str:
+    if isinstance(no, StoreBroken):
+        return str(no)
+    return f"{no}: nothing was changed; try again"

@@ -45,7 +45,7 @@ def status(
             _target(state, instance, now, planned)
             for instance in state.instances.values()
         ],
-        "incidents": [_incident(i) for i in reversed(tuple(state.incidents.values()))],
+        "incidents": [incident(i) for i in reversed(tuple(state.incidents.values()))],
     }
 
 
@@ -140,16 +140,17 @@ def _next_planned(planned: Sequence[PlannedTime], target: str) -> str | None:
     return rfc3339(min(times)) if times else None
 
 
-def _incident(incident: Incident) -> Json:
-    acked, resolved = incident.acked_at, incident.resolved_at
+def incident(one: Incident) -> Json:
+    """One incident, without its course."""
+    acked, resolved = one.acked_at, one.resolved_at
     return {
-        "id": incident.id,
-        "target": incident.target,
-        "affected": list(incident.affected),
-        "severity": incident.severity,
-        "state": "open" if incident.open else "resolved",
-        "cause": incident.cause,
-        "opened_at": rfc3339(incident.opened_at.wall),
+        "id": one.id,
+        "target": one.target,
+        "affected": list(one.affected),
+        "severity": one.severity,
+        "state": "open" if one.open else "resolved",
+        "cause": one.cause,
+        "opened_at": rfc3339(one.opened_at.wall),
         "acked_at": rfc3339(acked.wall) if acked is not None else None,
         "resolved_at": rfc3339(resolved.wall) if resolved is not None else None,
     }

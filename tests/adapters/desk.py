@@ -8,11 +8,13 @@ from sidecar.core.decision import Decision
 from sidecar.core.event import Event
 from sidecar.core.moment import Moment
 from sidecar.core.ports import Component, PlannedTime
+from sidecar.core.record import Watched
 from sidecar.core.state import State
 from sidecar.core.turn import answer_to
 from sidecar.records.feed import RecentFeed
 from sidecar.telemetry.metrics import Metrics
 from sidecar.web.desk import Desk
+from tests.unit.journal import MemoryJournal
 from tests.unit.told import ToldWorld
 from tests.unit.world import EPOCH
 
@@ -50,7 +52,8 @@ class Office:
         self.metrics = Metrics(
             CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)
         )
-        self.world = ToldWorld(tellers=(self.feed, self.metrics))
+        self.journal = MemoryJournal(stretches=[Watched(EPOCH, EPOCH + 1e9)])
+        self.world = ToldWorld(tellers=(self.feed, self.metrics, self.journal))
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
         self.engine_part = replace_part("engine", "")
         self.asked: list[Event] = []
@@ -65,6 +68,7 @@ class Office:
             components=lambda: (self.loop_part, self.engine_part),
             feed=self.feed,
             schedule=self.schedule,
+            journal=self.journal,
             metrics_text=self.metrics.text,
             evidence=self.bundles.get,
             seconds=hours,

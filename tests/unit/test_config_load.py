@@ -205,8 +205,6 @@ def test_the_whole_contract_is_accepted(tmp_path: Path) -> None:
         "targets.electron-cash.backup",
         "targets.electron-cash.preventive.memory_over",
         "maintenance",
-        "notify",
-        "hooks",
         "cluster",
     }
     assert set(settings.secrets) == {

@@ -1,0 +1,88 @@
+"""What happened, and which remedies helped."""
+
+from urllib.parse import urlencode
+
+import click
+
+from sidecar.cli.client import Api, Json
+from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.output import lasted, second, show_json, show_table
+
+
+@click.command(
+    epilog=examples(
+        "sidecar history --since 1d",
+        "sidecar history --target electron-cash",
+        "sidecar history --cures",
+    )
+)
+@click.option("--target", help="Only this target or replica.")
+@click.option(
+    "--since",
+    metavar="DURATION",
+    default="7d",
+    show_default=True,
+    help="How far back, as 12h or 7d.",
+)
+@click.option("--cures", is_flag=True, help="How often each remedy helped, instead.")
+@as_json
+@talks_to_sidecar
+def history(
+    api: Api, target: str | None, since: str, cures: bool, as_json: bool
+) -> int:
+    """State changes, decisions, remedies and incidents, oldest first."""
+    if cures:
+        told = api.get("/api/v1/history/cures")
+        kept = [c for c in told["cures"] if target in {None, c["target"]}]
+        _show_cures(kept, as_json)
+        return 0
+    query = urlencode({"since": since, **({"target": target} if target else {})})
+    told = api.get(f"/api/v1/history?{query}")
+    if as_json:
+        show_json(told)
+        return 0
+    show_table(("at", "target", "what", "why"), [_row(e) for e in told["entries"]])
+    if not told["complete"]:
+        click.echo("older ones are left out; ask for one --target", err=True)
+    return 0
+
+
+def _row(entry: Json) -> tuple[str, ...]:
+    return (
+        second(entry["at"]),
+        entry["target"],
+        _what(entry),
+        entry["reason"] or "",
+    )
+
+
+def _what(entry: Json) -> str:
+    match entry["type"]:
+        case "transition":
+            cause = f" ({entry['cause']})" if entry["cause"] else ""
+            return f"{entry['from']} -> {entry['to']}{cause}"
+        case "decision":
+            return f"{entry['action']} ({entry['guard']})"
+        case "outcome":
+            took = lasted(entry["seconds"])
+            return f"{entry['action']}: {entry['outcome']}, {took}"
+        case _:
+            return f"incident {entry.get('step', '')}".rstrip()
+
+
+def _show_cures(cures: list[Json], as_json: bool) -> None:
+    if as_json:
+        show_json({"cures": cures})
+        return
+    rows = [
+        (
+            one["target"],
+            one["cause"],
+            one["remedy"],
+            str(one["tries"]),
+            str(one["recovered"]),
+            lasted(one["median_seconds"]),
+        )
+        for one in cures
+    ]
+    show_table(("target", "cause", "remedy", "tries", "helped", "median"), rows)

@@ -1,0 +1,101 @@
+"""Commands about incidents: the list, one with its course, its post-mortem."""
+
+from urllib.parse import quote
+
+import click
+
+from sidecar.cli.client import Api, Json
+from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.output import ago, lasted, second, show_json, show_table
+
+
+@click.command(epilog=examples("sidecar incidents", "sidecar incidents --open"))
+@click.option("--open", "open_only", is_flag=True, help="Only those that go on.")
+@as_json
+@talks_to_sidecar
+def incidents(api: Api, open_only: bool, as_json: bool) -> int:
+    """The last incidents, newest first."""
+    told = api.get(f"/api/v1/incidents?open={int(open_only)}")
+    if as_json:
+        show_json(told)
+    elif told["incidents"]:
+        columns = ("id", "severity", "target", "cause", "opened", "state", "affected")
+        show_table(columns, [_row(one) for one in told["incidents"]])
+    else:
+        print("no incident is open" if open_only else "no incident is on record")
+    return 0
+
+
+def _row(one: Json) -> tuple[str, ...]:
+    state = "acknowledged" if one["acked_at"] else "open"
+    return (
+        one["id"],
+        one["severity"],
+        one["target"],
+        one["cause"],
+        f"{second(one['opened_at'])} ({ago(one['opened_at'])} ago)",
+        "resolved" if one["resolved_at"] else state,
+        ", ".join(one["affected"]),
+    )
+
+
+@click.command(epilog=examples("sidecar incident 01HF7ZCSYP9MDJB7FH5HCVGTPV"))
+@click.argument("which", metavar="ID")
+@as_json
+@talks_to_sidecar
+def incident(api: Api, which: str, as_json: bool) -> int:
+    """The course of incident ID, and what it came to."""
+    told = api.get(_path(which))
+    if as_json:
+        show_json(told)
+        return 0
+    print(_headline(told))
+    for one in told["impact"]:
+        until = "from" if one["until"] else "and still is, from"
+        print(
+            f"{one['target']}: away for {lasted(one['down_seconds'])}, {until} "
+            f"{second(one['from'])}"
+        )
+    for one in told["cures"]:
+        print(
+            f"on record: {one['remedy']} helped {one['recovered']} of {one['tries']} "
+            f"times against {one['cause']} of {one['target']}"
+        )
+    rows = [
+        (second(line["at"]), line["target"], _text(line)) for line in told["timeline"]
+    ]
+    show_table(("at", "target", "happened"), rows)
+    if told["timeline_left_out"]:
+        print(f"{told['timeline_left_out']} lines of the middle are left out")
+    return 0
+
+
+def _headline(told: Json) -> str:
+    state = "resolved after" if told["resolved_at"] else "open for"
+    return (
+        f"incident {told['id']} {told['severity']} {told['target']}: {told['cause']}, "
+        f"{state} {lasted(told['seconds'])}"
+    )
+
+
+def _text(line: Json) -> str:
+    again = f" ({line['count']} times)" if line["count"] > 1 else ""
+    return f"{line['text']}{again}"
+
+
+@click.command(
+    epilog=examples("sidecar postmortem 01HF7ZCSYP9MDJB7FH5HCVGTPV > postmortem.md")
+)
+@click.argument("which", metavar="ID")
+@talks_to_sidecar
+def postmortem(api: Api, which: str) -> int:
+    """A post-mortem of incident ID in Markdown, with blanks for people.
+
+    With the API token the evidence is in it, too.
+    """
+    print(api.text(f"{_path(which)}/postmortem"), end="")
+    return 0
+
+
+def _path(which: str) -> str:
+    return f"/api/v1/incidents/{quote(which, safe='')}"

@@ -1,0 +1,38 @@
+"""Does a request carry the API token?"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from sidecar.web.answer import Refusal
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def has_token(request: web.Request, token: str | None) -> bool:
+    """Is it right? Never, where none is configured."""
+    if not token:
+        return False
+    scheme, _, said = request.headers.get("Authorization", "").partition(" ")
+    right = hmac.compare_digest(_bytes(said.strip()), _bytes(token))
+    return scheme.lower() == "bearer" and right
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def guarded(token: str | None, handler: Handler) -> Handler:
+    """Only with the token; where none is set, for nobody."""
+
+    async def checked(request: web.Request) -> web.Response:
+        if not token:
+            raise Refusal(
+                403, "control is disabled: set SIDECAR_API_TOKEN to enable it"
+            )
+        if not has_token(request, token):
+            raise Refusal(401, "the token is missing or wrong")
+        return await handler(request)
+
+    return checked

@@ -1,0 +1,105 @@
+"""The API's incidents: the list, one with its course, and its post-mortem."""
+
+import re
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from sidecar.core.aftermath import Aftermath, concerned, look_into, span_of
+from sidecar.core.budget import Record
+from sidecar.core.incident import Incident
+from sidecar.core.postmortem import postmortem
+from sidecar.core.record import Entry
+from sidecar.core.state import CureKey
+from sidecar.web import past, views
+from sidecar.web.answer import Refusal, answer
+from sidecar.web.bearer import has_token
+from sidecar.web.desk import Desk
+
+_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
+_YES_OR_NO = {"1": True, "0": False}
+
+
+class IncidentPages:
+    """GET /api/v1/incidents..."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where each is found."""
+        one = "/api/v1/incidents/{id}"
+        return [
+            web.get("/api/v1/incidents", self._list),
+            web.get(one, self._one),
+            web.get(f"{one}/postmortem", self._postmortem),
+        ]
+
+    async def _list(self, request: web.Request) -> web.Response:
+        said = request.query.get("open", "0")
+        if said not in _YES_OR_NO:
+            raise Refusal(400, f"open={said[:20]}: give 1 for open incidents alone")
+        found = await self._desk.journal.incidents(open_only=_YES_OR_NO[said])
+        return answer({"incidents": [views.incident(one) for one in found]})
+
+    async def _one(self, request: web.Request) -> web.Response:
+        return answer(past.aftermath(await self._aftermath(request)))
+
+    async def _postmortem(self, request: web.Request) -> web.Response:
+        found = await self._aftermath(request)
+        return web.Response(
+            text=postmortem(found),
+            content_type="text/markdown",
+            charset="utf-8",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    async def _aftermath(self, request: web.Request) -> Aftermath:
+        """Evidence shows a target's log, so it takes the token."""
+        journal = self._desk.journal
+        incident = await self._incident(request)
+        now_wall = self._desk.clock.now().wall
+        since, until = span_of(incident, now_wall)
+        may_see = has_token(request, self._desk.token)
+        return look_into(
+            incident,
+            await self._entries(incident, since, until),
+            await journal.watched(since, until),
+            now_wall,
+            cures=self._cures(incident),
+            evidence=await journal.evidence(incident.id) if may_see else (),
+        )
+
+    async def _incident(self, request: web.Request) -> Incident:
+        which = request.match_info["id"]
+        if _ID.fullmatch(which) is None:
+            raise Refusal(
+                400, "an incident's id has 26 letters and digits; see /api/v1/incidents"
+            )
+        incident = await self._desk.journal.incident(which.upper())
+        if incident is None:
+            raise Refusal(404, f"there is no incident {which}; it may be too old")
+        return incident
+
+    async def _entries(
+        self, incident: Incident, since: float, until: float
+    ) -> tuple[Entry, ...]:
+        """All about the targets concerned: the first failures bear no id yet."""
+        names = concerned(incident)
+        found = [
+            entry
+            for name in names
+            for entry in await self._desk.journal.entries(since, until, target=name)
+        ]
+        return tuple(sorted(found, key=lambda entry: entry.at_wall))
+
+    def _cures(self, incident: Incident) -> tuple[tuple[CureKey, Record], ...]:
+        state = self._desk.state()
+        instance = views.instance_named(state, incident.target)
+        target = instance.id.target if instance is not None else incident.target
+        ledger: Mapping[CureKey, Record] = state.ledger
+        return tuple(
+            (key, record)
+            for key, record in ledger.items()
+            if key.target == target and key.cause is incident.cause
+        )

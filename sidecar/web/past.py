@@ -1,0 +1,174 @@
+"""What the HTTP API shows of the past: pure functions to JSON-ready values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sidecar.core.aftermath import Aftermath, Done, Impact
+from sidecar.core.budget import Record
+from sidecar.core.moment import rfc3339
+from sidecar.core.record import Entry, Watched
+from sidecar.core.report import Account, Period, Report, Tally
+from sidecar.core.state import CureKey
+from sidecar.core.timeline import Line, timeline
+from sidecar.core.words import median
+from sidecar.web.views import Json, incident
+
+MAX_GAPS = 100
+_STARTS = frozenset({"start", "restart"})
+
+
+# --- one incident
+
+
+def aftermath(found: Aftermath) -> Json:
+    """An incident, its course, and what it came to."""
+    course = timeline(found.entries)
+    return {
+        **incident(found.incident),
+        "began_at": rfc3339(found.began_wall),
+        "seconds": _rounded(found.seconds),
+        "impact": [_impact(one) for one in found.impacts],
+        "timeline": [_line(line) for line in course.lines],
+        "timeline_left_out": course.left_out,
+        "remedies": [_done(one) for one in found.done],
+        "cures": [_cure(key, record) for key, record in found.cures],
+        "evidence": list(found.evidence),
+    }
+
+
+def _impact(one: Impact) -> Json:
+    until = one.until_wall
+    return {
+        "target": one.target,
+        "from": rfc3339(one.from_wall),
+        "until": rfc3339(until) if until is not None else None,
+        "down_seconds": _rounded(one.down_s),
+        "unmeasured_seconds": _rounded(one.unmeasured_s),
+    }
+
+
+def _line(line: Line) -> Json:
+    return {
+        "at": rfc3339(line.at_wall),
+        "until": rfc3339(line.until_wall),
+        "kind": line.kind,
+        "target": line.target,
+        "text": line.text,
+        "count": line.count,
+    }
+
+
+def _done(one: Done) -> Json:
+    return {
+        "at": rfc3339(one.at_wall),
+        "target": one.target,
+        "action": one.action,
+        "trigger": one.trigger,
+        "cause": one.cause,
+        "outcome": one.outcome,
+        "reason": one.reason,
+        "seconds": _rounded(one.seconds),
+    }
+
+
+# --- history and ledger
+
+
+def history(entries: Sequence[Entry], *, complete: bool) -> Json:
+    """Records as the stream of events has them; not ``complete``: older ones lack."""
+    return {"complete": complete, "entries": [_entry(one) for one in entries]}
+
+
+def _entry(entry: Entry) -> Json:
+    return {
+        **entry.data,
+        "at": rfc3339(entry.at_wall),
+        "target": entry.target,
+        "incident": entry.incident,
+    }
+
+
+def cures(ledger: Mapping[CureKey, Record]) -> Json:
+    """Per target, cause and remedy: how often it was tried, and helped."""
+    return {"cures": [_cure(key, ledger[key]) for key in sorted(ledger)]}
+
+
+def _cure(key: CureKey, record: Record) -> Json:
+    return {
+        "target": key.target,
+        "cause": key.cause,
+        "remedy": key.cure,
+        "tries": record.tries,
+        "recovered": record.recovered,
+        "median_seconds": _rounded(median(record.seconds)),
+    }
+
+
+# --- report
+
+
+def report(made: Report) -> Json:
+    """Everyone in the period and in the one before; null: no data."""
+    gap_s = sum(gap.until_wall - gap.from_wall for gap in made.gaps)
+    return {
+        "period": _period(made.period),
+        "before": _period(made.before),
+        "unwatched_seconds": _rounded(gap_s),
+        "gaps": [_gap(gap) for gap in _longest(made.gaps)],
+        "total": _account(made.total),
+        "targets": [
+            {"target": name, **_account(account)}
+            for name, account in made.targets.items()
+        ],
+    }
+
+
+def _period(period: Period) -> Json:
+    return {"from": rfc3339(period.from_wall), "until": rfc3339(period.until_wall)}
+
+
+def _longest(gaps: Iterable[Watched]) -> list[Watched]:
+    by_length = sorted(gaps, key=lambda gap: gap.from_wall - gap.until_wall)
+    return sorted(by_length[:MAX_GAPS])
+
+
+def _gap(gap: Watched) -> Json:
+    return {"from": rfc3339(gap.from_wall), "until": rfc3339(gap.until_wall)}
+
+
+def _account(account: Account) -> Json:
+    before = account.before
+    known = before.availability is not None
+    return {**_tally(account.now), "before": _tally(before) if known else None}
+
+
+def _tally(tally: Tally) -> Json:
+    restarts = {k: n for k, n in tally.remedies.items() if k.action in _STARTS}
+    return {
+        "availability": _rounded(tally.availability, 6),
+        "up_seconds": _rounded(tally.up_s),
+        "down_seconds": _rounded(tally.down_s),
+        "planned_seconds": _rounded(tally.planned_s),
+        "stopped_seconds": _rounded(tally.stopped_s),
+        "gap_seconds": _rounded(tally.gap_s),
+        "outages": tally.outages,
+        "blips": tally.blips,
+        "mttr_seconds": _rounded(tally.mttr_s),
+        "mtbf_seconds": _rounded(tally.mtbf_s),
+        "causes": [
+            {
+                "cause": name,
+                "outages": one.outages,
+                "down_seconds": _rounded(one.down_s),
+            }
+            for name, one in sorted(tally.causes.items())
+        ],
+        "restarts": sum(restarts.values()),
+        "remedies": [
+            {**kind._asdict(), "count": count}
+            for kind, count in sorted(tally.remedies.items())
+        ],
+    }
+
+
+def _rounded(value: float | None, digits: int = 3) -> float | None:
+    return round(value, digits) if value is not None else None

@@ -1,0 +1,115 @@
+"""The API's memory: what happened, what helped, and how available everyone was."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from sidecar.core.record import Entry, EntryKind
+from sidecar.core.report import Books, Period, Report, Standing
+from sidecar.web import past, views
+from sidecar.web.answer import Refusal, answer
+from sidecar.web.desk import Desk
+from sidecar.web.span import DAY_S, asked_seconds, slices
+
+MAX_ENTRIES = 2000
+_COUNTED = frozenset({EntryKind.STATE, EntryKind.REMEDY})
+
+
+class _Found(NamedTuple):
+    entries: list[Entry]
+    complete: bool
+
+
+class ReportPages:
+    """GET /api/v1/history... /api/v1/report."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._one_report = asyncio.Lock()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where each is found."""
+        return [
+            web.get("/api/v1/history", self._history),
+            web.get("/api/v1/history/cures", self._cures),
+            web.get("/api/v1/report", self._report),
+        ]
+
+    # --- what happened
+
+    async def _history(self, request: web.Request) -> web.Response:
+        span_s = asked_seconds(request, self._desk, "since", "7d")
+        until = self._desk.clock.now().wall
+        names = self._names(request)
+        found = await self._last_entries(names, until - span_s, until)
+        if names and not found.entries and not self._is_known(names[0]):
+            raise Refusal(
+                404, f"there is no target {names[0]}, and nothing is on record of it"
+            )
+        return answer(past.history(found.entries, complete=found.complete))
+
+    def _names(self, request: web.Request) -> tuple[str, ...]:
+        """A target's own name and its replicas'; empty: all there are."""
+        name = request.query.get("target")
+        if not name:
+            return ()
+        state = self._desk.state()
+        return tuple(dict.fromkeys((name, *views.replica_names(state, name))))
+
+    def _is_known(self, name: str) -> bool:
+        state = self._desk.state()
+        return name in state.targets or views.instance_named(state, name) is not None
+
+    async def _last_entries(
+        self, names: tuple[str, ...], since: float, until: float
+    ) -> _Found:
+        """From the end backwards, a day at a time, until there are enough."""
+        found: list[Entry] = []
+        end = until
+        while end > since and len(found) < MAX_ENTRIES:
+            begin = max(since, end - DAY_S)
+            found[:0] = await self._entries(names, begin, end)
+            end = begin
+        kept = found[-MAX_ENTRIES:]
+        return _Found(kept, end <= since and len(kept) == len(found))
+
+    async def _entries(
+        self, names: tuple[str, ...], since: float, until: float
+    ) -> Iterable[Entry]:
+        journal = self._desk.journal
+        if not names:
+            return await journal.entries(since, until)
+        told = [await journal.entries(since, until, target=name) for name in names]
+        return sorted((e for one in told for e in one), key=lambda e: e.at_wall)
+
+    async def _cures(self, _: web.Request) -> web.Response:
+        return answer(past.cures(self._desk.state().ledger))
+
+    # --- how available everyone was
+
+    async def _report(self, request: web.Request) -> web.Response:
+        span_s = asked_seconds(request, self._desk, "window", "30d")
+        async with self._one_report:
+            made = await self._made(span_s)
+            view = await asyncio.to_thread(past.report, made)
+        return answer(view)
+
+    async def _made(self, span_s: float) -> Report:
+        """In a thread, slice by slice: the loop must go on turning meanwhile."""
+        until = self._desk.clock.now().wall
+        standing = self._standing()
+        period = Period(until - span_s, until)
+        since = period.from_wall - span_s
+        journal = self._desk.journal
+        books = Books(period, await journal.watched(since, until))
+        async for entries in slices(journal, since, until, _COUNTED):
+            await asyncio.to_thread(books.add, entries)
+        return await asyncio.to_thread(books.close, standing)
+
+    def _standing(self) -> dict[str, Standing]:
+        return {
+            one.name: Standing(one.state, one.cause, one.since.wall)
+            for one in self._desk.state().instances.values()
+        }

@@ -1,0 +1,174 @@
+"""The commands about the past: processes against a real server."""
+
+import json
+import os
+import sys
+from asyncio import create_subprocess_exec, subprocess, timeout
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sidecar.web.server import WebServer
+from tests.adapters.desk import TOKEN
+from tests.adapters.test_web_reports import (
+    SERVICE,
+    WALLET,
+    Archive,
+    refused_and_healed,
+)
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "tests.adapters.cli_process")
+DEADLINE_S = 20.0
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+class Served:
+    def __init__(self, office: Archive, url: str) -> None:
+        self.office = office
+        self.url = url
+
+    async def __call__(self, *arguments: str, token: str = "") -> Ran:
+        process = await create_subprocess_exec(
+            *COMMAND,
+            *arguments,
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "LANG": "C.UTF-8",
+                "SIDECAR_URL": self.url,
+                "SIDECAR_API_TOKEN": token,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        async with timeout(DEADLINE_S):
+            out, err = await process.communicate()
+        assert "Traceback" not in err.decode()
+        return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    office = Archive()
+    server = WebServer(office.desk, "127.0.0.1", 0)
+    await server.start()
+    yield Served(office, f"http://127.0.0.1:{server.port}")
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    "command", ["incidents", "incident", "postmortem", "history", "report"]
+)
+async def test_every_command_teaches_by_example(served: Served, command: str) -> None:
+    ran = await served(command, "--help")
+    assert ran.status == 0
+    assert f"  sidecar {command}" in ran.out.partition("Example:\n")[2]
+
+
+async def test_incidents(served: Served) -> None:
+    assert (await served("incidents")).out == "no incident is on record\n"
+    which = refused_and_healed(served.office)
+    head, line = (await served("incidents")).out.splitlines()
+    assert head.split() == [
+        "ID",
+        "SEVERITY",
+        "TARGET",
+        "CAUSE",
+        "OPENED",
+        "STATE",
+        "AFFECTED",
+    ]
+    for part in (which, "P1", WALLET, "refused", "ago)", "resolved", SERVICE):
+        assert part in line
+    assert (await served("incidents", "--open")).out == "no incident is open\n"
+    told = json.loads((await served("incidents", "--json")).out)
+    assert told["incidents"][0]["id"] == which
+
+
+async def test_one_incident(served: Served) -> None:
+    which = refused_and_healed(served.office)
+    ran = await served("incident", which)
+    assert ran.status == 0
+    assert f"incident {which} P1 electron-cash: refused, resolved after " in ran.out
+    assert "electron-cash: away for " in ran.out
+    assert "restart helped 1 of 1 times against refused" in ran.out
+    assert "restart: recovered" in ran.out
+    assert json.loads((await served("incident", which, "--json")).out)["id"] == which
+
+
+async def test_a_postmortem_with_and_without_the_token(served: Served) -> None:
+    which = refused_and_healed(served.office)
+    served.office.journal.bundles[which] = [{"name": WALLET, "log": "last words"}]
+    ran = await served("postmortem", which)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("# Post-mortem: ")
+    assert "last words" not in ran.out
+    assert "last words" in (await served("postmortem", which, token=TOKEN)).out
+
+
+async def test_history(served: Served) -> None:
+    refused_and_healed(served.office)
+    lines = (await served("history", "--since", "1h")).out.splitlines()
+    assert lines[0].split() == ["AT", "TARGET", "WHAT", "WHY"]
+    shown = "\n".join(lines)
+    for part in (
+        "healthy -> failing (refused)",
+        "hold (threshold)",
+        "restart: recovered, ",
+        "incident resolved",
+    ):
+        assert part in shown
+    one = (await served("history", "--target", SERVICE)).out
+    assert WALLET not in "".join(line[:45] for line in one.splitlines())
+    told = json.loads((await served("history", "--json")).out)
+    assert len(told["entries"]) == len(lines) - 1
+
+
+async def test_cures(served: Served) -> None:
+    refused_and_healed(served.office)
+    head, line = (await served("history", "--cures")).out.splitlines()
+    assert head.split() == ["TARGET", "CAUSE", "REMEDY", "TRIES", "HELPED", "MEDIAN"]
+    assert line.split()[:5] == [WALLET, "refused", "restart", "1", "1"]
+    other = await served("history", "--cures", "--target", SERVICE, "--json")
+    assert json.loads(other.out) == {"cures": []}
+
+
+async def test_report(served: Served) -> None:
+    refused_and_healed(served.office)
+    served.office.world.wait(3600.0, step=60.0)
+    out = (await served("report", "--window", "2h")).out
+    wallet = next(x for x in out.splitlines() if x.startswith(WALLET))
+    assert "99." in wallet
+    assert "no data" in wallet
+    assert "refused" in out
+    assert "nobody watched for 43m" in out
+    assert "\nall " in out
+    told = json.loads((await served("report", "--window", "2h", "--json")).out)
+    assert {t["target"] for t in told["targets"]} == {WALLET, SERVICE}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("incident", "nonsense"), "26 letters"),
+        (("postmortem", "0" * 26), "there is no incident"),
+        (("history", "--since", "soon"), "since=soon"),
+        (("history", "--target", "never-was"), "nothing is on record"),
+        (("report", "--window", "1000d"), "at most 366d"),
+        (("incident",), "Missing argument"),
+    ],
+)
+async def test_what_cannot_be_told_is_2_and_says_why(
+    served: Served, arguments: tuple[str, ...], says: str
+) -> None:
+    ran = await served(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert says in ran.err

@@ -1,0 +1,106 @@
+"""A journal in memory, filled by the real rules' transitions and decisions."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sidecar.core.decision import Decision
+from sidecar.core.event import Event
+from sidecar.core.incident import Incident
+from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.state import State
+from sidecar.core.transition import (
+    IncidentChanged,
+    RemedyEnded,
+    StateChanged,
+    Transition,
+)
+from sidecar.records.feed import record_of_decision, record_of_transition
+from tests.unit.told import ToldWorld
+from tests.unit.world import EPOCH
+
+
+def entry_of(what: Transition | Decision) -> Entry:
+    """As the journal keeps it."""
+    if isinstance(what, Decision):
+        data = record_of_decision(what)
+        return Entry(
+            what.at.wall, EntryKind.DECISION, what.name, what.incident, dict(data)
+        )
+    data = record_of_transition(what)
+    kinds = {
+        StateChanged: EntryKind.STATE,
+        RemedyEnded: EntryKind.REMEDY,
+        IncidentChanged: EntryKind.INCIDENT,
+    }
+    return Entry(
+        what.at.wall, kinds[type(what)], str(data["target"]), what.incident, dict(data)
+    )
+
+
+@dataclass
+class MemoryJournal:
+    """Told of every turn; ``stretches`` is set by the test."""
+
+    kept: list[Entry] = field(default_factory=list)
+    stretches: list[Watched] = field(default_factory=list)
+    bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
+    known: dict[str, Incident] = field(default_factory=dict)
+    asked: list[tuple[float, float]] = field(default_factory=list)
+
+    def tell(
+        self,
+        event: Event,
+        transitions: tuple[Transition, ...],
+        decisions: tuple[Decision, ...],
+        state: State,
+    ) -> None:
+        self.kept.extend(entry_of(t) for t in transitions)
+        self.kept.extend(entry_of(d) for d in decisions)
+        self.known.update(state.incidents)
+
+    async def entries(
+        self,
+        since_wall: float,
+        until_wall: float,
+        *,
+        target: str | None = None,
+        incident: str | None = None,
+        kinds: frozenset[EntryKind] = frozenset(),
+    ) -> tuple[Entry, ...]:
+        self.asked.append((since_wall, until_wall))
+        return tuple(
+            entry
+            for entry in self.kept
+            if since_wall <= entry.at_wall < until_wall
+            and target in {None, entry.target}
+            and incident in {None, entry.incident}
+            and (not kinds or entry.kind in kinds)
+        )
+
+    async def incidents(
+        self, *, open_only: bool = False, limit: int = 100
+    ) -> tuple[Incident, ...]:
+        newest = sorted(self.known.values(), key=lambda i: i.id, reverse=True)
+        return tuple(i for i in newest if i.open or not open_only)[:limit]
+
+    async def incident(self, which: str) -> Incident | None:
+        return self.known.get(which)
+
+    async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
+        return tuple(self.bundles.get(incident, ()))
+
+    async def watched(
+        self, since_wall: float, until_wall: float
+    ) -> tuple[Watched, ...]:
+        clipped = (
+            Watched(max(a, since_wall), min(b, until_wall)) for a, b in self.stretches
+        )
+        return tuple(w for w in clipped if w.until_wall > w.from_wall)
+
+
+def remembered(
+    stretches: Iterable[Watched] = (),
+) -> tuple[ToldWorld, MemoryJournal]:
+    """A world that writes a journal, watched from its beginning on by default."""
+    journal = MemoryJournal(stretches=list(stretches) or [Watched(EPOCH, EPOCH + 1e9)])
+    return ToldWorld(tellers=(journal,)), journal

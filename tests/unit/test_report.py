@@ -1,0 +1,415 @@
+"""Availability, outages and gaps: real transitions, and a slow second opinion."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core.coverage import Coverage
+from sidecar.core.event import ActResult, NoticeKind, RestartAsked
+from sidecar.core.outcome import Cause
+from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.report import (
+    Account,
+    Books,
+    Period,
+    RemedyKind,
+    Report,
+    Standing,
+    Tally,
+)
+from tests.unit.journal import MemoryJournal, remembered
+from tests.unit.told import ToldWorld
+
+WALLET, SERVICE = "electron-cash", "bitcoincash-service"
+ALWAYS = (Watched(-1e6, 1e6),)
+
+
+def change(at: float, old: str, new: str, cause: str | None = None) -> Entry:
+    data = {"from": old, "to": new, "cause": cause, "reason": ""}
+    return Entry(at, EntryKind.STATE, WALLET, None, data)
+
+
+def reckon(
+    entries: Sequence[Entry],
+    period: Period,
+    watched: Sequence[Watched] = ALWAYS,
+    standing: dict[str, Standing] | None = None,
+) -> Report:
+    books = Books(period, watched)
+    books.add(entries)
+    if standing is None:
+        last = entries[-1]
+        standing = {WALLET: Standing(str(last.data["to"]), None, last.at_wall)}
+    return books.close(standing)
+
+
+def one(entries: Sequence[Entry], until: float = 1000.0, **more: object) -> Tally:
+    made = reckon(entries, Period(0.0, until), **more)  # type: ignore[arg-type]  # as reckon
+    return made.targets[WALLET].now
+
+
+def of_world(world: ToldWorld, journal: MemoryJournal, name: str = WALLET) -> Tally:
+    """From when it was first seen healthy to now."""
+    began = next(
+        e.at_wall
+        for e in journal.kept
+        if e.target == name and e.data.get("to") == "healthy"
+    )
+    standing = {
+        i.name: Standing(i.state, i.cause, i.since.wall)
+        for i in world.state.instances.values()
+    }
+    made = reckon(
+        journal.kept, Period(began, world.now.wall), journal.stretches, standing
+    )
+    return made.targets[name].now
+
+
+# --- by the real rules
+
+
+def test_an_outage_lasts_from_the_first_failure_to_health() -> None:
+    world, journal = remembered()
+    world.works(WALLET, SERVICE)
+    world.wait(100.0)
+    world.relist()
+    down_at = world.now.wall
+    world.fails(WALLET, Cause.REFUSED)
+    world.wait(5.0)
+    world.acted(WALLET)
+    world.works(WALLET)
+    up_at = next(e.at_wall for e in reversed(journal.kept) if e.target == WALLET)
+    world.wait(50.0)
+    tally = of_world(world, journal)
+    assert tally.down_s == pytest.approx(up_at - down_at, abs=0.1)
+    assert (tally.outages, tally.blips, tally.repaired) == (1, 0, 1)
+    assert tally.mttr_s == tally.down_s
+    assert tally.mtbf_s == tally.up_s
+    assert tally.planned_s == 0.0
+    assert tally.causes["refused"].outages == 1
+    assert tally.causes["refused"].down_s == tally.down_s
+    assert tally.remedies == {RemedyKind("restart", "failure", "recovered"): 1}
+    assert tally.gap_s == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_failure_below_the_threshold_is_a_blip_and_still_unavailable() -> None:
+    world, journal = remembered()
+    world.works(WALLET, SERVICE)
+    world.fails(WALLET, Cause.RESET, times=1)
+    world.works(WALLET)
+    tally = of_world(world, journal)
+    assert (tally.outages, tally.blips) == (0, 1)
+    assert tally.down_s > 1.0
+    assert tally.mttr_s is None
+    assert tally.mtbf_s is None
+
+
+def test_an_operators_stop_is_no_outage() -> None:
+    world, journal = remembered()
+    world.works(WALLET, SERVICE)
+    world.notice(WALLET, NoticeKind.KILL)
+    world.exits(WALLET, 143)
+    world.wait(300.0)
+    tally = of_world(world, journal)
+    assert tally.stopped_s == pytest.approx(300.0, abs=1.0)
+    assert (tally.down_s, tally.outages) == (0.0, 0)
+    assert tally.availability == 1.0
+
+
+def test_an_operators_restart_is_planned_and_no_outage() -> None:
+    world, journal = remembered()
+    world.works(WALLET, SERVICE)
+    world.send(RestartAsked(world.now, WALLET))
+    world.wait(20.0)
+    world.acted(WALLET)
+    world.works(WALLET)
+    tally = of_world(world, journal)
+    assert tally.planned_s == pytest.approx(21.0, abs=1.0)
+    assert (tally.down_s, tally.outages, tally.availability) == (0.0, 0, 1.0)
+    assert tally.remedies == {RemedyKind("restart", "operator", "recovered"): 1}
+
+
+def test_a_restart_that_fails_leaves_one_outage() -> None:
+    world, journal = remembered()
+    world.works(WALLET, SERVICE)
+    world.fails(WALLET, Cause.REFUSED)
+    world.acted(WALLET, ActResult.FAILED)
+    world.fails(WALLET, Cause.REFUSED)
+    world.wait(60.0)
+    world.acted(WALLET)
+    world.works(WALLET)
+    tally = of_world(world, journal)
+    assert (tally.outages, tally.repaired) == (1, 1)
+    assert sum(tally.remedies.values()) == 2
+
+
+def test_an_operators_restart_within_an_outage_stays_an_outage() -> None:
+    tally = one(
+        [
+            change(0, "unknown", "healthy"),
+            change(100, "healthy", "down", "auth"),
+            change(200, "down", "recovering"),
+            change(300, "recovering", "healthy"),
+        ]
+    )
+    assert (tally.down_s, tally.planned_s, tally.up_s) == (200.0, 0.0, 800.0)
+    assert tally.causes["auth"].down_s == 200.0
+
+
+def test_an_outage_that_an_operator_ends_by_a_stop_was_not_repaired() -> None:
+    tally = one(
+        [
+            change(0, "unknown", "healthy"),
+            change(100, "healthy", "down", "reset"),
+            change(200, "down", "stopped", "stopped"),
+        ]
+    )
+    assert (tally.outages, tally.repaired, tally.stopped_s) == (1, 0, 800.0)
+    assert tally.mttr_s is None
+
+
+def test_the_cause_is_the_one_known_when_it_was_certain() -> None:
+    def cause_of(*steps: tuple[str, str | None]) -> set[str]:
+        states = ["healthy", *(state for state, _ in steps), "healthy"]
+        causes = [*(cause for _, cause in steps), None]
+        walk = enumerate(zip(pairwise(states), causes, strict=True), 1)
+        return set(one([change(n, a, b, c) for n, ((a, b), c) in walk]).causes)
+
+    assert cause_of(("failing", "hung"), ("down", "refused")) == {"refused"}
+    assert cause_of(("failing", "hung"), ("down", None)) == {"hung"}
+    assert cause_of(("down", "refused"), ("down", "reset")) == {"refused"}
+    assert cause_of(("down", None)) == {"unknown"}
+
+
+# --- what is not measured
+
+
+def test_time_that_nobody_watched_is_a_gap() -> None:
+    entries = [
+        change(0, "unknown", "healthy"),
+        change(100, "healthy", "down", "hung"),
+        change(500, "down", "healthy"),
+    ]
+    watched = (Watched(0, 150), Watched(450, 800), Watched(700, 900))
+    made = reckon(entries, Period(0, 1000), watched)
+    tally = made.targets[WALLET].now
+    assert made.gaps == (Watched(150, 450), Watched(900, 1000))
+    assert (tally.down_s, tally.up_s, tally.gap_s) == (100.0, 500.0, 400.0)
+    assert tally.mttr_s == 100.0
+
+
+def test_an_unknown_state_is_a_gap() -> None:
+    tally = one([change(400, "unknown", "healthy")])
+    assert (tally.up_s, tally.gap_s) == (600.0, 400.0)
+
+
+def test_the_state_before_the_first_change_is_told_by_that_change() -> None:
+    tally = one([change(400, "healthy", "down", "reset")])
+    assert (tally.up_s, tally.down_s, tally.gap_s) == (400.0, 600.0, 0.0)
+
+
+def test_a_target_without_any_change_is_what_it_is() -> None:
+    standing = {WALLET: Standing("healthy", None, -5000.0)}
+    made = reckon([], Period(0, 1000), ALWAYS, standing)
+    assert made.targets[WALLET].now.up_s == 1000.0
+    assert made.targets[WALLET].before.up_s == 1000.0
+    later = {WALLET: Standing("healthy", None, 900.0)}
+    made = reckon([], Period(0, 1000), ALWAYS, later)
+    assert made.targets[WALLET].now.gap_s == 900.0
+
+
+def test_a_target_that_left_is_not_claimed_to_be_well() -> None:
+    entries = [change(0, "unknown", "healthy"), change(100, "healthy", "degraded")]
+    tally = one(entries, standing={})
+    assert (tally.up_s, tally.gap_s) == (100.0, 900.0)
+
+
+def test_a_watch_that_began_anew_knows_nothing_of_the_time_between() -> None:
+    entries = [change(0, "unknown", "healthy"), change(600, "unknown", "healthy")]
+    tally = one(entries, watched=(Watched(0, 200), Watched(500, 1000)))
+    assert (tally.up_s, tally.gap_s) == (600.0, 400.0)
+    tally = one(entries)
+    assert (tally.up_s, tally.gap_s) == (400.0, 600.0)
+
+
+def test_no_data_before_is_no_data() -> None:
+    made = reckon(
+        [change(10, "unknown", "healthy")], Period(0, 1000), (Watched(0, 1000),)
+    )
+    assert made.targets[WALLET].before.availability is None
+    assert made.total.before.availability is None
+
+
+def test_a_quick_redeploy_is_planned_and_a_vanished_container_is_an_outage() -> None:
+    def vanished(seconds: float) -> Tally:
+        back = 100 + seconds
+        return one(
+            [
+                change(0, "unknown", "healthy"),
+                change(100, "healthy", "missing", "missing"),
+                change(back, "missing", "starting"),
+                change(back + 10, "starting", "healthy"),
+            ]
+        )
+
+    assert (vanished(20).planned_s, vanished(20).outages) == (30.0, 0)
+    assert (vanished(90).planned_s, vanished(90).outages) == (0.0, 1)
+    assert vanished(90).causes["missing"].down_s == 100.0
+
+
+def test_a_clock_that_steps_back_counts_no_time_twice() -> None:
+    tally = one(
+        [
+            change(0, "unknown", "healthy"),
+            change(500, "healthy", "down", "reset"),
+            change(400, "down", "healthy"),
+        ]
+    )
+    assert tally.up_s + tally.down_s == 1000.0
+
+
+def test_the_period_before_is_counted_apart() -> None:
+    entries = [
+        change(-1000, "unknown", "healthy"),
+        change(-300, "healthy", "down", "reset"),
+        change(200, "down", "healthy"),
+    ]
+    account = reckon(entries, Period(0, 1000)).targets[WALLET]
+    assert (account.before.outages, account.before.down_s) == (1, 300.0)
+    assert (account.now.outages, account.now.down_s) == (0, 200.0)
+    assert (account.now.repaired, account.now.mttr_s) == (1, 500.0)
+
+
+def test_what_happens_between_two_periods_is_counted_once() -> None:
+    entries = [
+        change(-500, "unknown", "healthy"),
+        change(-100, "healthy", "down", "reset"),
+        change(0, "down", "healthy"),
+        change(500, "healthy", "failing", "reset"),
+        change(1000, "failing", "down", "reset"),
+    ]
+    account = reckon(entries, Period(0, 1000)).targets[WALLET]
+    assert (account.before.outages, account.before.repaired) == (1, 0)
+    assert (account.now.outages, account.now.repaired) == (0, 1)
+
+
+# --- whatever happens
+
+STATES = (
+    "unknown",
+    "starting",
+    "healthy",
+    "degraded",
+    "failing",
+    "down",
+    "recovering",
+    "crash_loop",
+    "dead_letter",
+    "stopped",
+    "missing",
+    "draining",
+)
+CAUSES = (None, "refused", "hung")
+times = st.integers(-1000, 1000).map(float)
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> list[Entry]:
+    ats = sorted(draw(st.lists(times, min_size=1, max_size=12)))
+    states = draw(
+        st.lists(st.sampled_from(STATES), min_size=len(ats) + 1, max_size=len(ats) + 1)
+    )
+    causes = [draw(st.sampled_from(CAUSES)) for _ in ats]
+    steps = zip(ats, pairwise(states), causes, strict=True)
+    return [change(at, old, new, cause) for at, (old, new), cause in steps]
+
+
+@st.composite
+def watches(draw: st.DrawFn) -> tuple[Watched, ...]:
+    pairs = draw(st.lists(st.tuples(times, times), max_size=5))
+    return tuple(Watched(min(p), max(p)) for p in pairs)
+
+
+def kinds_by_second(entries: list[Entry], watched: Sequence[Watched]) -> list[str]:
+    """Second opinion: what each second of [-1000, 1000) was, watched or not."""
+    seen = []
+    for second in range(-1000, 1000):
+        state = str(entries[0].data["from"])
+        for entry in entries:
+            if entry.at_wall <= second:
+                state = str(entry.data["to"])
+        covered = any(w.from_wall <= second < w.until_wall for w in watched)
+        seen.append(state if covered else "unknown")
+    return seen
+
+
+@given(courses(), watches())
+def test_every_second_is_counted_once(
+    entries: list[Entry], watched: tuple[Watched, ...]
+) -> None:
+    account = reckon(entries, Period(0, 1000), watched).targets[WALLET]
+    for tally in account:
+        parts = tally.up_s + tally.down_s + tally.planned_s + tally.stopped_s
+        assert parts + tally.gap_s == pytest.approx(1000.0)
+        assert tally.availability is None or 0.0 <= tally.availability <= 1.0
+        assert sum(c.down_s for c in tally.causes.values()) == pytest.approx(
+            tally.down_s
+        )
+        assert sum(c.outages for c in tally.causes.values()) == tally.outages
+    seconds = kinds_by_second(entries, watched)
+    for tally, part in zip(account, (seconds[1000:], seconds[:1000]), strict=True):
+        assert tally.up_s == part.count("healthy") + part.count("degraded")
+        assert tally.stopped_s == part.count("stopped")
+        assert tally.gap_s == pytest.approx(part.count("unknown"))
+
+
+@given(courses(), watches(), st.integers(-999, 999))
+def test_a_period_cut_in_two_has_the_same_sums(
+    entries: list[Entry], watched: tuple[Watched, ...], cut: int
+) -> None:
+    whole = tally_of(entries, watched, -1000.0, 1000.0)
+    parts = Tally()
+    parts.add(tally_of(entries, watched, -1000.0, cut))
+    parts.add(tally_of(entries, watched, cut, 1000.0))
+    for name in ("window_s", "up_s", "down_s", "planned_s", "stopped_s", "gap_s"):
+        assert getattr(parts, name) == pytest.approx(getattr(whole, name)), name
+    for name in ("outages", "blips", "repaired", "repair_s"):
+        assert getattr(parts, name) == pytest.approx(getattr(whole, name)), name
+    assert parts.causes.keys() == whole.causes.keys()
+
+
+def tally_of(
+    entries: list[Entry], watched: Sequence[Watched], since: float, until: float
+) -> Tally:
+    """One part of [-1000, 1000), with all of it known."""
+    books = Books(Period(-1000.0, 1000.0), watched)
+    books.period = Period(since, until)
+    books.add(entries)
+    last = Standing(str(entries[-1].data["to"]), None, 0.0)
+    return books.close({WALLET: last}).targets[WALLET].now
+
+
+@given(watches(), times, times)
+def test_watched_and_not_watched_make_the_whole(
+    watched: tuple[Watched, ...], a: float, b: float
+) -> None:
+    since, until = min(a, b), max(a, b)
+    coverage = Coverage(watched)
+    gaps = sum(g.until_wall - g.from_wall for g in coverage.gaps(since, until))
+    assert coverage.seconds(since, until) + gaps == pytest.approx(until - since)
+
+
+def test_all_targets_together() -> None:
+    tally = Tally(window_s=10, up_s=6, down_s=2)
+    other = Tally(window_s=10, up_s=10)
+    made = Report(
+        Period(0, 10),
+        Period(-10, 0),
+        (),
+        {"a": Account(tally, Tally()), "b": Account(other, Tally())},
+    )
+    assert made.total.now.availability == pytest.approx(16 / 18)
+    assert made.total.now.gap_s == pytest.approx(2.0)
