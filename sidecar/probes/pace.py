@@ -2,9 +2,9 @@
 
 A timer per instance and a task per probe in flight; between probes nothing
 runs. An interval counts from the end of a probe to the start of the next. Where
-there are many it may be up to a tenth shorter, so that each returns to a place
-of its own in the interval: probes that fell together once would else do so for
-ever, and wait for each other.
+there are many it may be up to a tenth shorter, and once, when the pace slackens, by
+more, so that each keeps to a place of its own in the interval: probes that fell
+together once would else do so for ever, and wait for each other.
 """
 
 import asyncio
@@ -37,6 +37,8 @@ class _Turn:
     due: float
     place: float
     """Where in its interval it is asked, from 0 to 1."""
+    slackened: bool = False
+    """The pace has just become slower: it goes to its place at once."""
     ended: float | None = None
     timer: asyncio.TimerHandle | None = None
     flight: asyncio.Task[None] | None = None
@@ -81,6 +83,7 @@ class Pacer:
         if turn is None:
             turn = self._made_new(target, container, every_s)
             self._turns[instance] = turn
+        turn.slackened = turn.slackened or every_s > turn.every_s
         turn.target, turn.container, turn.every_s = target, container, every_s
         self._schedule(instance, turn)
 
@@ -134,7 +137,8 @@ class Pacer:
         place_s = turn.place * turn.every_s
         past_place = (due - place_s + place_s % TOGETHER_S) % turn.every_s
         crowd_s = (len(self._turns) - 1) * SPREAD_S
-        return due - min(past_place, crowd_s, turn.every_s * EARLIER)
+        most_s = turn.every_s * (1.0 if turn.slackened else EARLIER)
+        return due - min(past_place, crowd_s, most_s)
 
     def _begin(self, instance: InstanceId) -> None:
         turn = self._turns[instance]
@@ -143,6 +147,7 @@ class Pacer:
         if turn.ended is None:
             self._fresh -= 1
         turn.timer = None
+        turn.slackened = False
         turn.due = began
         turn.flight = asyncio.get_running_loop().create_task(
             self._probe(instance, turn, began)

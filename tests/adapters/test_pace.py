@@ -1,6 +1,7 @@
 """When probes begin, in virtual time; and what a thousand of them cost."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from sidecar.core.container import Container
@@ -50,7 +51,7 @@ class Bench:
         assert isinstance(event, ProbeDone)
         self.events.append(event)
         if self.again_s is not None:
-            self.pace(self.again_s)
+            self.pace(self.again_s, event.instance)
 
     def pace(self, every_s: float, instance: InstanceId = WEB) -> None:
         self.pacer.pace(instance, TARGET, CONTAINER, every_s)
@@ -147,6 +148,34 @@ def test_many_new_instances_are_spread_over_one_interval() -> None:
     began = run_virtual(main()).began
     assert len(began) == 350
     assert max(began) < 1.0
+
+
+def test_many_keep_to_places_of_their_own() -> None:
+    async def main() -> Bench:
+        bench = Bench(seconds=0.001, again_s=10.0)
+        for number in range(1000):
+            bench.pace(1.0, InstanceId("web", number))
+        await asyncio.sleep(32.0)
+        return bench
+
+    bench = run_virtual(main())
+    a_second = Counter(int(began) for began in bench.began if 12 <= began < 32)
+    assert set(a_second) == set(range(12, 32))
+    assert all(80 <= count <= 120 for count in a_second.values()), a_second
+
+
+def test_two_keep_their_interval() -> None:
+    async def main() -> list[float]:
+        bench = Bench(seconds=1.0)
+        for number in range(2):
+            bench.pace(10.0, InstanceId("web", number))
+        await asyncio.sleep(2.0)
+        for number in range(2):
+            bench.pace(20.0, InstanceId("web", number))
+        await asyncio.sleep(25.0)
+        return bench.began[2:]
+
+    assert all(20.98 <= began <= 21.011 for began in run_virtual(main()))
 
 
 def test_a_result_belongs_to_the_run_that_was_probed() -> None:
