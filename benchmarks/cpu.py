@@ -4,9 +4,10 @@ Counted are the user and system seconds of every process but the target's own se
 which does the same work for whoever asks. For a HEALTHCHECK: dockerd, containerd, the
 container's shim and all that it started and waited for (runc, curl, python), as used
 for containers that check themselves once a second, less what the engine uses with
-nothing to do. For Sidecar: its container's processes, when it probes often, less when
-it hardly probes; its wallet and http probes ask nothing of the engine. What it takes to
-be there at all, the engine's part included, is in the last row.
+nothing to do. For Sidecar: its container's processes and the engine, which answers for
+the targets' names, when it probes ten times a second, less when it hardly probes: with
+ten targets, and with one, where a processor that slept meanwhile begins each probe with
+cold caches. What it takes to be there at all is in the last row.
 
 All this runs on an engine of its own, which works for nobody else meanwhile.
 """
@@ -18,8 +19,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import docker
 from docker.models.containers import Container
@@ -30,12 +30,12 @@ from benchmarks.lab import (
     NANO,
     RPC_PASSWORD,
     RPC_PORT,
+    SERVICE,
     SIDECAR_IMAGE,
+    SIDECAR_PORT,
     WALLET_IMAGE,
     Lab,
-    Place,
-    ask_text,
-    free_port,
+    address,
     http_probe,
     lab,
     pid,
@@ -45,13 +45,11 @@ from benchmarks.lab import (
 from benchmarks.quiet_engine import QuietEngine, quiet_engine
 from benchmarks.table import Row, fraction, markdown
 
+MANY = 10
 CHECKED = 3
 """Containers that check themselves at the same time, once a second each."""
 OFTEN, HARDLY = "100ms", "1h"
-OWED_WALLET, OWED_HTTP = 20, 50
 SETTLE_S = 2.0
-PRESENT_S = 30.0
-"""As long as from one of Sidecar's listings of the containers to the next."""
 OUR_INTERVAL_S, THEIR_INTERVAL_S = 15.0, 30.0
 
 CURL_IMAGE = "sidecar-benchmark-curl:local"
@@ -78,40 +76,57 @@ CHECKS = {
     HTTP_PYTHON: f"{PYTHON} --url {STATE_URL}",
 }
 
+BASIC = b64encode(f"bchrpc:{RPC_PASSWORD}".encode()).decode()
+LOAD_WALLET = f"""
+from urllib.request import Request, urlopen
+call = b'{{"id": 1, "method": "load_wallet", "params": []}}'
+urlopen(Request("{RPC_URL}", call, {{"Authorization": "Basic {BASIC}"}}), timeout=5)
+"""
+
+
+class Probe(NamedTuple):
+    """One of Sidecar's probes, the checks that stand beside it, and the ratio owed."""
+
+    kind: str
+    said: str
+    checks: tuple[str, str]
+    owed: int
+
+
+PROBES = (
+    Probe("wallet", "wallet probe (three calls)", (WALLET_CURL, WALLET_PYTHON), 20),
+    Probe("http", "http probe", (HTTP_CURL, HTTP_PYTHON), 50),
+)
+
 Counters = Mapping[str, Callable[[], float]]
 Counted = dict[str, float]
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Every way to check, in turns, and the medians."""
-    seconds, rounds = (8.0, 1) if quick else (15.0, 2)
+    """Every way to check, one after the other."""
+    seconds, alone_s = (8.0, 15.0) if quick else (20.0, 30.0)
     with (
         _curl_image(),
         quiet_engine((CURL_IMAGE, SIDECAR_IMAGE)) as engine,
-        lab(engine.socket, "none") as alone,
-        lab(engine.socket, "host") as together,
+        lab(engine.socket, "none") as apart,
+        lab(engine.socket) as together,
     ):
-        checked = {
-            name: Checked(alone, f"checked-{number}", command)
-            for number, (name, command) in enumerate(CHECKS.items())
+        idle = _count(seconds, {"engine": engine.cpu_s})["engine"] / seconds
+        checks = {
+            name: _check_cost(_checked(engine, apart, number, seconds), idle)
+            for number, name in enumerate(CHECKS)
         }
-        probing = _probing(together)
-        found = [
-            Round(
-                _count(seconds, {"engine": engine.cpu_s})["engine"] / seconds,
-                {name: one.cost(engine, seconds) for name, one in checked.items()},
-                _present(engine, probing),
-            )
-            for _ in range(rounds)
-        ]
-    return list(_rows(found, seconds))
+        many = _present(engine, together, MANY, seconds)
+        one = _present(engine, together, 1, alone_s)
+    return list(_rows(checks, many, one, idle))
 
 
 def _count(seconds: float, counters: Counters) -> Counted:
-    """By how much each grows in the next ``seconds``."""
-    before = {name: read() for name, read in counters.items()}
+    """By how much each grows in the next ``seconds``, and those ``seconds``."""
+    clocked = {**counters, "seconds": time.monotonic}
+    before = {name: read() for name, read in clocked.items()}
     time.sleep(seconds)
-    return {name: read() - before[name] for name, read in counters.items()}
+    return {name: read() - before[name] for name, read in clocked.items()}
 
 
 @contextmanager
@@ -130,48 +145,38 @@ def _curl_image() -> Iterator[None]:
 # --- Docker's own checks ----------------------------------------------------------
 
 
-class Checked:
-    """Containers with a HEALTHCHECK, running only while they are measured."""
-
-    def __init__(self, opened: Lab, name: str, command: str) -> None:
-        health = {"test": ["CMD-SHELL", command], "interval": NANO, "retries": 3}
-        self._opened = opened
-        self._containers = [
-            opened.wallet(f"{name}-{n}", name, image=CURL_IMAGE, health=health)
-            for n in range(CHECKED)
-        ]
-
-    def cost(self, engine: QuietEngine, seconds: float) -> Counted:
-        """CPU seconds of ``engine`` and ``others``, and ``checks``, in a while."""
-        for container in self._containers:
-            container.start()
-            wait_for("a loaded wallet", partial(_load_wallet, container), 30.0)
-        wait_for("good checks", self._all_well, 60.0)
-        shims = [processes.parent(pid(container)) for container in self._containers]
-        counters: dict[str, Callable[[], float]] = {
-            "engine": engine.cpu_s,
-            "others": lambda: sum(processes.cpu(shim).total for shim in shims),
-        }
-        with self._opened.counting("exec_die") as checks:
-            time.sleep(SETTLE_S)
-            counted = _count(seconds, {**counters, "checks": checks})
-        for container in self._containers:
-            container.kill()
-        return counted
-
-    def _all_well(self) -> bool:
-        for container in self._containers:
-            container.reload()
-        states = [c.attrs["State"]["Health"]["Status"] for c in self._containers]
-        return all(state == "healthy" for state in states)
+def _checked(engine: QuietEngine, opened: Lab, number: int, seconds: float) -> Counted:
+    """CPU seconds of ``engine`` and ``others``, and ``checks``, in a while."""
+    command = tuple(CHECKS.values())[number]
+    health = {"test": ["CMD-SHELL", command], "interval": NANO, "retries": 3}
+    names = [f"checked-{number}-{n}" for n in range(CHECKED)]
+    containers = [
+        opened.wallet(name, "checked", image=CURL_IMAGE, health=health)
+        for name in names
+    ]
+    for container in containers:
+        container.start()
+        wait_for("a loaded wallet", partial(_load_wallet, container), 30.0)
+    wait_for("good checks", lambda: all(map(_is_well, containers)), 60.0)
+    shims = [processes.parent(pid(container)) for container in containers]
+    with opened.counting("exec_die") as checks:
+        time.sleep(SETTLE_S)
+        counted = _count(
+            seconds,
+            {
+                "engine": engine.cpu_s,
+                "others": lambda: sum(processes.cpu(shim).total for shim in shims),
+                "checks": checks,
+            },
+        )
+    for container in containers:
+        container.kill()
+    return counted
 
 
-BASIC = b64encode(f"bchrpc:{RPC_PASSWORD}".encode()).decode()
-LOAD_WALLET = f"""
-from urllib.request import Request, urlopen
-call = b'{{"id": 1, "method": "load_wallet", "params": []}}'
-urlopen(Request("{RPC_URL}", call, {{"Authorization": "Basic {BASIC}"}}), timeout=5)
-"""
+def _is_well(container: Container) -> bool:
+    container.reload()
+    return bool(container.attrs["State"]["Health"]["Status"] == "healthy")
 
 
 def _load_wallet(container: Container) -> bool:
@@ -183,93 +188,69 @@ def _load_wallet(container: Container) -> bool:
 # --- Sidecar's probes -------------------------------------------------------------
 
 
-class Probing:
-    """One Sidecar and its only target."""
+def _present(
+    engine: QuietEngine, opened: Lab, replicas: int, seconds: float
+) -> dict[str, Counted]:
+    """What each of three Sidecars uses alone: two that probe often, one that hardly."""
+    stack = f"probed-{replicas}"
+    wallets = [
+        opened.wallet(f"{stack}-{n}", stack, image=CURL_IMAGE, number=n)
+        for n in range(1, replicas + 1)
+    ]
+    for wallet in wallets:
+        wallet.start()
+    host = SERVICE if replicas > 1 else opened.full_name(f"{stack}-1")
+    wanted = {
+        "wallet": (OFTEN, wallet_probe(host)),
+        "http": (OFTEN, http_probe(host)),
+        "hardly": (HARDLY, wallet_probe(host)),
+    }
+    found = {}
+    for name, (interval, probe) in wanted.items():
+        config = {
+            "stack": stack,
+            "defaults": {"interval": interval, "fast_interval": OFTEN},
+            "targets": {SERVICE: {"probe": probe}},
+        }
+        sidecar = opened.sidecar(f"{stack}-{name}", config)
+        sidecar.start()
+        found[name] = _watched(engine, sidecar, replicas, seconds)
+        sidecar.stop(timeout=5)
+    for wallet in wallets:
+        wallet.kill()
+    return found
 
-    def __init__(self, opened: Lab, name: str, config: Mapping[str, Any]) -> None:
-        self._port = free_port()
-        container = opened.sidecar(name, config, port=self._port)
-        container.start()
-        wait_for(f"a healthy target of {name}", self._is_up, 60.0)
-        self._pids = processes.tree(pid(container))
 
-    def cpu_s(self) -> float:
-        """What its container's processes have used."""
-        return sum(processes.cpu(one).own for one in self._pids)
+def _watched(
+    engine: QuietEngine, sidecar: Container, replicas: int, seconds: float
+) -> Counted:
+    """CPU seconds of ``engine`` and ``others``, and ``probes``, in a while."""
+    url = f"http://{address(sidecar)}:{SIDECAR_PORT}/metrics"
 
-    def probes(self) -> float:
-        """How many it has made."""
-        return sum(self._values("sidecar_probes_total"))
-
-    def _is_up(self) -> bool:
-        return self._values("sidecar_target_up") == [1.0]
-
-    def _values(self, metric: str) -> list[float]:
-        lines = ask_text("127.0.0.1", self._port, "/metrics").splitlines()
+    def values(metric: str) -> list[float]:
+        lines = engine.get(url).splitlines()
         return [float(x.split()[-1]) for x in lines if x.startswith(f"{metric}{{")]
 
-
-def _probing(opened: Lab) -> dict[str, Probing]:
-    """Two that probe often, and one that hardly does."""
-    place = Place("localhost", free_port(), free_port())
-    opened.wallet("probed", "probed", image=CURL_IMAGE, place=place).start()
-    wanted = {
-        "wallet": (OFTEN, wallet_probe(place)),
-        "http": (OFTEN, http_probe(place)),
-        "hardly": (HARDLY, wallet_probe(place)),
-    }
-    return {
-        name: Probing(opened, name, _config(interval, probe))
-        for name, (interval, probe) in wanted.items()
-    }
-
-
-def _config(interval: str, probe: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "stack": "probed",
-        "defaults": {"interval": interval, "fast_interval": OFTEN},
-        "targets": {"electron-cash": {"probe": probe}},
-    }
-
-
-def _present(engine: QuietEngine, probing: Mapping[str, Probing]) -> Counted:
-    """CPU seconds and probes of each, and the engine's seconds for all of them."""
-    counters: dict[str, Callable[[], float]] = {"engine": engine.cpu_s}
-    for name, one in probing.items():
-        counters |= {name: one.cpu_s, f"{name} probes": one.probes}
-    return _count(PRESENT_S, counters)
+    up = [1.0] * replicas
+    wait_for("healthy targets", lambda: values("sidecar_target_up") == up, 90.0)
+    time.sleep(SETTLE_S)
+    pids = processes.tree(pid(sidecar))
+    before = sum(values("sidecar_probes_total"))
+    counted = _count(
+        seconds,
+        {
+            "engine": engine.cpu_s,
+            "others": lambda: sum(processes.cpu(one).own for one in pids),
+        },
+    )
+    return counted | {"probes": sum(values("sidecar_probes_total")) - before}
 
 
 # --- the table -----------------------------------------------------------------
 
 
-class Round(NamedTuple):
-    """Engine seconds per second when idle; what each check cost; Sidecars at work."""
-
-    idle: float
-    checks: Mapping[str, Counted]
-    present: Counted
-
-    def check_cost(self, name: str, seconds: float) -> "Cost":
-        """Of one check."""
-        counted = self.checks[name]
-        engine = counted["engine"] - self.idle * seconds
-        return Cost(engine / counted["checks"], counted["others"] / counted["checks"])
-
-    def probe_cost(self, kind: str) -> float:
-        """CPU seconds of one probe: often less hardly, by the probes between."""
-        now = self.present
-        probes = now[f"{kind} probes"] - now["hardly probes"]
-        return (now[kind] - now["hardly"]) / probes
-
-    def presence(self) -> float:
-        """CPU seconds per second of one Sidecar that hardly probes, engine included."""
-        engine = max(0.0, self.present["engine"] / PRESENT_S - self.idle) / 3
-        return self.present["hardly"] / PRESENT_S + engine
-
-
 class Cost(NamedTuple):
-    """CPU seconds of one check."""
+    """CPU seconds of one check or probe."""
 
     engine_s: float
     others_s: float
@@ -280,41 +261,62 @@ class Cost(NamedTuple):
         return self.engine_s + self.others_s
 
 
-def _rows(rounds: list[Round], seconds: float) -> Iterator[Row]:
-    theirs = {name: _median_cost(rounds, name, seconds) for name in CHECKS}
-    wallet = median(one.probe_cost("wallet") for one in rounds)
-    http = median(one.probe_cost("http") for one in rounds)
-    for name in (WALLET_CURL, WALLET_PYTHON):
-        what = "wallet probe, three calls"
-        yield _ratio_row(what, wallet, name, theirs[name], OWED_WALLET)
-    for name in (HTTP_CURL, HTTP_PYTHON):
-        yield _ratio_row("http probe", http, name, theirs[name], OWED_HTTP)
-    ours = median(one.presence() for one in rounds) + (wallet + http) / OUR_INTERVAL_S
-    checks = theirs[WALLET_PYTHON].total_s + theirs[HTTP_PYTHON].total_s
-    yield _presence_row(ours, checks / THEIR_INTERVAL_S)
+def _check_cost(counted: Counted, idle: float) -> Cost:
+    """Of one of Docker's checks; ``idle``: engine seconds per second without any."""
+    engine_s = counted["engine"] - idle * counted["seconds"]
+    return Cost(engine_s / counted["checks"], counted["others"] / counted["checks"])
 
 
-def _median_cost(rounds: list[Round], name: str, seconds: float) -> Cost:
-    costs = [one.check_cost(name, seconds) for one in rounds]
-    return Cost(median(c.engine_s for c in costs), median(c.others_s for c in costs))
+def _probe_cost(often: Counted, hardly: Counted) -> Cost:
+    """Of one probe: often less hardly, by the probes between."""
+    probes = often["probes"] - hardly["probes"]
+    return Cost(
+        (often["engine"] - hardly["engine"]) / probes,
+        (often["others"] - hardly["others"]) / probes,
+    )
 
 
-def _ratio_row(what: str, ours: float, name: str, theirs: Cost, owed: int) -> Row:
+def _rows(
+    checks: Mapping[str, Cost],
+    many: Mapping[str, Counted],
+    one: Mapping[str, Counted],
+    idle: float,
+) -> Iterator[Row]:
+    for probe in PROBES:
+        ours = _probe_cost(many[probe.kind], many["hardly"])
+        for check in probe.checks:
+            what = f"{probe.said}, {MANY} targets"
+            yield _ratio_row(what, ours, check, checks[check], probe.owed)
+    alone = {p.kind: _probe_cost(one[p.kind], one["hardly"]) for p in PROBES}
+    for probe in PROBES:
+        check = probe.checks[0]
+        what = f"{probe.said}, one target"
+        yield _ratio_row(what, alone[probe.kind], check, checks[check])
+    hardly = one["hardly"]
+    there = (hardly["others"] + hardly["engine"]) / hardly["seconds"] - idle
+    probing = sum(cost.total_s for cost in alone.values()) / OUR_INTERVAL_S
+    checking = sum(checks[p.checks[-1]].total_s for p in PROBES) / THEIR_INTERVAL_S
+    yield _presence_row(there + probing, checking)
+
+
+def _ratio_row(
+    what: str, ours: Cost, check: str, theirs: Cost, owed: int | None = None
+) -> Row:
     return Row(
-        f"CPU of one {what}; beside it a HEALTHCHECK: {name}",
-        f"{ours * 1e3:.2f} ms",
+        f"CPU of one {what}; beside it a HEALTHCHECK: {check}",
+        f"{ours.total_s * 1e3:.2f} ms (engine {ours.engine_s * 1e3:.2f})",
         f"{theirs.total_s * 1e3:.0f} ms (engine {theirs.engine_s * 1e3:.0f})",
-        fraction(ours, theirs.total_s),
-        f"≤ 1/{owed}",
-        ours * owed <= theirs.total_s,
+        fraction(ours.total_s, theirs.total_s),
+        "" if owed is None else f"≤ 1/{owed}",
+        None if owed is None else ours.total_s * owed <= theirs.total_s,
     )
 
 
 def _presence_row(ours: float, theirs: float) -> Row:
     return Row(
-        "all CPU with two targets at default settings, "
-        f"every {OUR_INTERVAL_S:.0f} s; HEALTHCHECK in Python, "
-        f"every {THEIR_INTERVAL_S:.0f} s",
+        "all CPU for a wallet and an http target at default settings "
+        f"(every {OUR_INTERVAL_S:.0f} s; HEALTHCHECK in Python, "
+        f"every {THEIR_INTERVAL_S:.0f} s)",
         f"{ours * 100:.2f} % of a core",
         f"{theirs * 100:.2f} %",
         fraction(ours, theirs),
@@ -326,7 +328,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="shorter, and once")
+    parser.add_argument("--quick", action="store_true", help="shorter")
     print(markdown(measure(quick=parser.parse_args().quick)))
 
 

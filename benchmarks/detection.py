@@ -36,9 +36,9 @@ from benchmarks.lab import (
     LABEL,
     NANO,
     NO_HEALTHCHECK,
+    SERVICE,
     SIDECAR_PORT,
     Lab,
-    Place,
     address,
     ask,
     lab,
@@ -192,11 +192,11 @@ def _case(
     case = Case(fault, side, interval_s, phase, patience_s, wallet)
     if ours:
         cadence = {} if interval_s is None else {"interval": f"{interval_s:g}s"}
-        probe = wallet_probe(Place(opened.full_name(f"{name}-wallet")))
+        probe = wallet_probe(opened.full_name(f"{name}-wallet"))
         config = {
             "stack": stack,
             "defaults": cadence,
-            "targets": {"electron-cash": {"probe": probe}},
+            "targets": {SERVICE: {"probe": probe}},
         }
         case.sidecar = opened.sidecar(f"{name}-sidecar", config, log_level="debug")
     return case

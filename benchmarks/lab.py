@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import docker
 from docker.models.containers import Container
@@ -22,19 +22,12 @@ RPC_PASSWORD = "only-for-the-benchmark"
 SOCKET = Path("/var/run/docker.sock")
 RPC_PORT, CONTROL_PORT, SIDECAR_PORT = 7777, 7778, 9787
 LABEL = "benchmark-run"
+SERVICE = "electron-cash"
 
 NO_HEALTHCHECK = {"test": ["NONE"]}
 NANO = 10**9
 
 T = TypeVar("T")
-
-
-class Place(NamedTuple):
-    """Where a wallet's ports are, as Sidecar sees them."""
-
-    host: str
-    rpc_port: int = RPC_PORT
-    control_port: int = CONTROL_PORT
 
 
 class Lab:
@@ -58,25 +51,22 @@ class Lab:
         image: str = WALLET_IMAGE,
         shape: str = "pid1",
         health: Mapping[str, Any] = NO_HEALTHCHECK,
-        place: Place | None = None,
+        number: int = 1,
     ) -> Container:
-        """A wallet daemon's stand-in, not started yet; ``health``: its HEALTHCHECK."""
-        at = place or Place("")
+        """A wallet daemon's stand-in, not started yet; ``health``: its HEALTHCHECK.
+
+        ``number``: which replica of its service it is.
+        """
         return self._created(
             name,
             image,
             healthcheck=dict(health),
-            environment={
-                "RPC_PASSWORD": RPC_PASSWORD,
-                "SHAPE": shape,
-                "RPC_PORT": str(at.rpc_port),
-                "CONTROL_PORT": str(at.control_port),
-            },
+            environment={"RPC_PASSWORD": RPC_PASSWORD, "SHAPE": shape},
             labels={
                 LABEL: self.run_id,
                 "com.docker.compose.project": stack,
-                "com.docker.compose.service": "electron-cash",
-                "com.docker.compose.container-number": "1",
+                "com.docker.compose.service": SERVICE,
+                "com.docker.compose.container-number": str(number),
             },
         )
 
@@ -86,7 +76,6 @@ class Lab:
         config: Mapping[str, Any],
         *,
         log_level: str = "info",
-        port: int = SIDECAR_PORT,
     ) -> Container:
         """A Sidecar with this configuration; not started yet."""
         made = self._created(
@@ -98,7 +87,6 @@ class Lab:
             environment={
                 "SIDECAR_LOG_FORMAT": "json",
                 "SIDECAR_LOG_LEVEL": log_level,
-                "SIDECAR_LISTEN": f"0.0.0.0:{port}",
             },
             labels={LABEL: self.run_id},
         )
@@ -148,19 +136,19 @@ def lab(socket: Path = SOCKET, network: str | None = None) -> Iterator[Lab]:
         opened.client.close()
 
 
-def wallet_probe(place: Place) -> dict[str, Any]:
+def wallet_probe(host: str) -> dict[str, Any]:
     """The settings of the probe of a wallet."""
     return {
         "type": "electron_cash",
-        "url": f"http://{place.host}:{place.rpc_port}/",
+        "url": f"http://{host}:{RPC_PORT}/",
         "username": "bchrpc",
         "password": RPC_PASSWORD,
     }
 
 
-def http_probe(place: Place) -> dict[str, Any]:
+def http_probe(host: str) -> dict[str, Any]:
     """The settings of the probe of a wallet's control port."""
-    return {"type": "http", "url": f"http://{place.host}:{place.control_port}/state"}
+    return {"type": "http", "url": f"http://{host}:{CONTROL_PORT}/state"}
 
 
 def address(container: Container) -> str:

@@ -1,0 +1,38 @@
+"""`python -m benchmarks`: everything in one run, as one Markdown table."""
+
+import argparse
+import time
+
+from benchmarks import cpu, detection, memory, startup
+from benchmarks.table import markdown
+
+PARTS = {
+    "startup": startup.measure,
+    "memory": memory.measure,
+    "cpu": cpu.measure,
+    "detection": detection.measure,
+}
+
+
+def main() -> None:
+    """Run the parts one after the other; each by itself: python -m benchmarks.PART."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="in about five minutes")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
+    asked = parser.parse_args()
+    unknown = set(asked.parts) - set(PARTS)
+    if unknown:
+        parser.error(
+            f"no part {' '.join(sorted(unknown))}; there are {' '.join(PARTS)}"
+        )
+    began = time.monotonic()
+    rows = [
+        row for part in asked.parts or PARTS for row in PARTS[part](quick=asked.quick)
+    ]
+    print(markdown(rows))
+    missed = [row.what for row in rows if row.met is False]
+    print(f"\n{len(missed)} missed; {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

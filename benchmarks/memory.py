@@ -1,0 +1,212 @@
+"""What Sidecar holds and uses with 2, 100 and 1,000 targets, asked every 10 s.
+
+The process is the real `sidecar run`; the targets and the engine's API are the stand's
+(benchmarks/stand.py), for a thousand containers do not fit here. One of them is said to
+have a health event every second, all are listed every 30 s, and the metrics are
+scraped every 15 s, as Prometheus does. First comes Sidecar's own container, with two
+targets on the real engine.
+
+memory   resident (RSS) at the end of the measurement; PSS shares out what several
+         processes map
+delay    how much later than its place in the interval a probe's request arrives at the
+         target; the place is that of the target's earliest request
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import processes
+from benchmarks.lab import (
+    SERVICE,
+    free_port,
+    http_probe,
+    lab,
+    pid,
+    wait_for,
+    wallet_probe,
+)
+from benchmarks.stand import STACK, Stand
+from benchmarks.table import Row, at_most, markdown
+
+INTERVAL_S = 10.0
+SCRAPE_EVERY_S = 15.0
+SETTLE_S = 12.0
+"""More than an interval: every target has found its place in it."""
+OWED_MB = {2: 60.0, 1000: 120.0}
+OWED_CORE = 0.25
+OWED_DELAY_S = 0.1
+
+
+class Held(NamedTuple):
+    """What one run used; ``delays`` in seconds, in order."""
+
+    memory: processes.Memory
+    cores: float
+    delays: tuple[float, ...]
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """In a container, then with more and more targets."""
+    rows = [_container_row()]
+    model = inspected()
+    for count in (2, 1000) if quick else (2, 100, 1000):
+        seconds = 45.0 if quick or count < 1000 else 90.0
+        rows += _rows(count, _run(model, count, seconds))
+    return rows
+
+
+def _container_row() -> Row:
+    with lab() as opened:
+        wallet = opened.wallet("wallet", "memory")
+        host = opened.full_name("wallet")
+        other = opened.wallet("other", "memory-other")
+        targets = {
+            SERVICE: {"container": host, "probe": wallet_probe(host)},
+            "http": {
+                "container": opened.full_name("other"),
+                "probe": http_probe(opened.full_name("other")),
+            },
+        }
+        sidecar = opened.sidecar("sidecar", {"stack": "memory", "targets": targets})
+        for container in (wallet, other, sidecar):
+            container.start()
+        time.sleep(40.0)  # a listing, and some probes of each
+        found = [processes.memory(one) for one in processes.tree(pid(sidecar))]
+    held = max(found)
+    text = f"{held.rss:.0f} MB (PSS {held.pss:.0f})"
+    return at_most(
+        "memory in its container, 2 targets on the real engine",
+        text,
+        held.rss,
+        OWED_MB[2],
+        unit=" MB",
+    )
+
+
+def inspected() -> dict[str, Any]:
+    """The engine's words about a running container."""
+    with lab() as opened:
+        wallet = opened.wallet("model", STACK)
+        wallet.start()
+        wallet.reload()
+        return dict(wallet.attrs)
+
+
+def _run(model: dict[str, Any], count: int, seconds: float) -> Held:
+    with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
+        stand = Stand(Path(folder) / "engine.sock", model, count)
+        with stand.serving(), running(stand, Path(folder)) as (process, port):
+            wait_for("two visits to each target", lambda: _visited(stand), 120.0)
+            time.sleep(SETTLE_S)
+            return _held(stand, process.pid, port, seconds)
+
+
+def _visited(stand: Stand) -> bool:
+    return all(len(visits) >= 2 for visits in stand.visits.values())
+
+
+def _held(stand: Stand, pid_: int, port: int, seconds: float) -> Held:
+    stop = threading.Event()
+    scraping = threading.Thread(target=_scrape, args=(port, stop))
+    scraping.start()
+    stand.forget_visits()
+    began, before = time.monotonic(), processes.cpu(pid_).total
+    time.sleep(seconds)
+    used, took = processes.cpu(pid_).total - before, time.monotonic() - began
+    stop.set()
+    scraping.join()
+    return Held(processes.memory(pid_), used / took, tuple(sorted(_delays(stand))))
+
+
+def _scrape(port: int, stop: threading.Event) -> None:
+    while not stop.wait(SCRAPE_EVERY_S):
+        url = f"http://127.0.0.1:{port}/metrics"
+        with urllib.request.urlopen(url, timeout=SCRAPE_EVERY_S) as answer:
+            answer.read()
+
+
+def _delays(stand: Stand) -> Iterator[float]:
+    for visits in stand.visits.values():
+        if not visits:
+            continue
+        # Half an interval of room: the earliest need not be the first.
+        origin = visits[0].came - INTERVAL_S / 2
+        phases = [(visit.came - origin) % INTERVAL_S for visit in visits]
+        yield from (phase - min(phases) for phase in phases)
+
+
+@contextmanager
+def running(
+    stand: Stand, folder: Path
+) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """`sidecar run` for the stand's targets, and the port it listens on."""
+    port, file = free_port(), folder / "sidecar.yaml"
+    file.write_text(json.dumps(config(stand)))
+    command = [sys.executable, "-m", "sidecar", "run", "--config", str(file)]
+    environment = {
+        "DOCKER_HOST": f"unix://{stand.socket}",
+        "SIDECAR_LISTEN": f"127.0.0.1:{port}",
+        "SIDECAR_STATE_DIR": str(folder),
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stderr=log)
+    try:
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def config(stand: Stand) -> Mapping[str, Any]:
+    """The settings that watch the stand's targets."""
+    address = f"http://127.0.0.1:{stand.port}"
+    return {
+        "stack": STACK,
+        "defaults": {"interval": f"{INTERVAL_S:g}s"},
+        "targets": {
+            name: {"probe": {"type": "http", "url": f"{address}/{name}"}}
+            for name in stand.names
+        },
+    }
+
+
+def _rows(count: int, held: Held) -> Iterator[Row]:
+    memory = f"{held.memory.rss:.0f} MB (PSS {held.memory.pss:.0f})"
+    core = f"{held.cores * 100:.1f} % of a core"
+    p99 = held.delays[int(len(held.delays) * 0.99)]
+    delay = f"{p99 * 1e3:.1f} ms"
+    many = f"{count:,} targets every {INTERVAL_S:.0f} s"
+    if count in OWED_MB:
+        limit = OWED_MB[count]
+        yield at_most(f"memory, {many}", memory, held.memory.rss, limit, unit=" MB")
+    else:
+        yield Row(f"memory, {many}", memory)
+    if count < 1000:
+        yield Row(f"CPU, {many}", core)
+        yield Row(f"schedule delay (p99), {many}", delay)
+        return
+    yield at_most(f"CPU, {many}", core, held.cores, OWED_CORE, unit=" core")
+    yield at_most(f"schedule delay (p99), {many}", delay, p99, OWED_DELAY_S, unit=" s")
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="shorter, without 100")
+    print(markdown(measure(quick=parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()
