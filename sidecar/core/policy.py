@@ -198,7 +198,7 @@ def _next_step(state: State, instance: Instance, at: Moment) -> Wish | None:
     if at.mono >= plan.deadline_mono:
         why = f"its turn did not come in time in the planned restart of {plan.target}"
         return Wish(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CALM)
-    why = f"{plan.target} had its planned restart and works; this follows"
+    why = f"it follows {plan.target} in its planned restart"
     return Wish(Action.RESTART, Trigger.PLANNED, None, why)
 
 

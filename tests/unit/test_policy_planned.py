@@ -41,6 +41,15 @@ def test_root_first_verified_then_its_dependents() -> None:
     assert world.state.incidents == {}
 
 
+def test_who_waits_for_the_root_does_not_say_that_it_works_already() -> None:
+    world = calm()
+    world.send(PlannedDue(world.now, ROOT))
+    world.wait(1.0)
+    waiting = world.last(LEAF)
+    assert (waiting.action, waiting.guard) == (Action.HOLD, Guard.REMEDY_RUNNING)
+    assert waiting.reason.startswith(f"it follows {ROOT} in its planned restart; ")
+
+
 def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out() -> None:
     world = calm(targets=(NIGHTLY, replace(SERVICE, after_root=AfterRoot.NEVER)))
     world.send(PlannedDue(world.now, ROOT))
