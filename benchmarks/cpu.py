@@ -30,7 +30,6 @@ from benchmarks.lab import (
     NANO,
     RPC_PASSWORD,
     RPC_PORT,
-    SERVICE,
     SIDECAR_IMAGE,
     SIDECAR_PORT,
     WALLET_IMAGE,
@@ -189,32 +188,30 @@ def _load_wallet(container: Container) -> bool:
 
 
 def _present(
-    engine: QuietEngine, opened: Lab, replicas: int, seconds: float
+    engine: QuietEngine, opened: Lab, targets: int, seconds: float
 ) -> dict[str, Counted]:
     """What each of three Sidecars uses alone: two that probe often, one that hardly."""
-    stack = f"probed-{replicas}"
-    wallets = [
-        opened.wallet(f"{stack}-{n}", stack, image=CURL_IMAGE, number=n)
-        for n in range(1, replicas + 1)
-    ]
+    stack = f"probed-{targets}"
+    names = [f"{stack}-{n}" for n in range(1, targets + 1)]
+    wallets = [opened.wallet(name, stack, image=CURL_IMAGE) for name in names]
     for wallet in wallets:
         wallet.start()
-    host = SERVICE if replicas > 1 else opened.full_name(f"{stack}-1")
+    hosts = [opened.full_name(name) for name in names]
     wanted = {
-        "wallet": (OFTEN, wallet_probe(host)),
-        "http": (OFTEN, http_probe(host)),
-        "hardly": (HARDLY, wallet_probe(host)),
+        "wallet": (OFTEN, wallet_probe),
+        "http": (OFTEN, http_probe),
+        "hardly": (HARDLY, wallet_probe),
     }
     found = {}
     for name, (interval, probe) in wanted.items():
         config = {
             "stack": stack,
             "defaults": {"interval": interval, "fast_interval": OFTEN},
-            "targets": {SERVICE: {"probe": probe}},
+            "targets": {h: {"container": h, "probe": probe(h)} for h in hosts},
         }
         sidecar = opened.sidecar(f"{stack}-{name}", config)
         sidecar.start()
-        found[name] = _watched(engine, sidecar, replicas, seconds)
+        found[name] = _watched(engine, sidecar, targets, seconds)
         sidecar.stop(timeout=5)
     for wallet in wallets:
         wallet.kill()
@@ -222,7 +219,7 @@ def _present(
 
 
 def _watched(
-    engine: QuietEngine, sidecar: Container, replicas: int, seconds: float
+    engine: QuietEngine, sidecar: Container, targets: int, seconds: float
 ) -> Counted:
     """CPU seconds of ``engine`` and ``others``, and ``probes``, in a while."""
     url = f"http://{address(sidecar)}:{SIDECAR_PORT}/metrics"
@@ -231,7 +228,7 @@ def _watched(
         lines = engine.get(url).splitlines()
         return [float(x.split()[-1]) for x in lines if x.startswith(f"{metric}{{")]
 
-    up = [1.0] * replicas
+    up = [1.0] * targets
     wait_for("healthy targets", lambda: values("sidecar_target_up") == up, 90.0)
     time.sleep(SETTLE_S)
     pids = processes.tree(pid(sidecar))

@@ -51,12 +51,8 @@ class Lab:
         image: str = WALLET_IMAGE,
         shape: str = "pid1",
         health: Mapping[str, Any] = NO_HEALTHCHECK,
-        number: int = 1,
     ) -> Container:
-        """A wallet daemon's stand-in, not started yet; ``health``: its HEALTHCHECK.
-
-        ``number``: which replica of its service it is.
-        """
+        """A wallet daemon's stand-in, not started yet; ``health``: its HEALTHCHECK."""
         return self._created(
             name,
             image,
@@ -66,7 +62,7 @@ class Lab:
                 LABEL: self.run_id,
                 "com.docker.compose.project": stack,
                 "com.docker.compose.service": SERVICE,
-                "com.docker.compose.container-number": str(number),
+                "com.docker.compose.container-number": "1",
             },
         )
 
