@@ -175,6 +175,9 @@ class Runner:
                     return await line.channel.send(message)
             except TimeoutError:
                 return failed(f"no end within {self._deadline_s:g} s")
+            except Exception as error:  # noqa: BLE001  one message must not hold up all
+                logger.exception("message {} could not be sent", message.id)
+                return failed(f"{type(error).__name__}: see Sidecar's log")
 
     async def _settle(self, line: _Line, message: Message, attempt: Attempt) -> None:
         """Record it, and say what went wrong."""

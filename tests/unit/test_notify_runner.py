@@ -166,6 +166,28 @@ def test_what_can_never_arrive_is_given_up_and_the_next_ones_go() -> None:
     run_virtual(story())
 
 
+def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> None:
+    async def story() -> None:
+        outbox = MemoryOutbox()
+        outbox.add(message(1), message(1, incident=OTHER))
+
+        async def stumbles(count: int) -> Attempt:
+            if count == 1:
+                raise KeyError("mode")
+            return DELIVERED
+
+        channel = Scripted("ops", stumbles)
+        desk = Desk(outbox, channel)
+        await desk.runs(5.0)
+        assert [sent for sent, _ in channel.tries] == [
+            message(1).id,
+            message(1, incident=OTHER).id,
+        ]
+        assert desk.attempts == [("ops", Delivery.FAILED), ("ops", Delivery.DELIVERED)]
+
+    run_virtual(story())
+
+
 def test_old_news_is_given_up() -> None:
     async def story() -> None:
         ops, outbox = Scripted("ops", delivers), MemoryOutbox()
