@@ -162,8 +162,7 @@ class People:
             await Heartbeat(self._settings.heartbeat, trouble, self._poster).run()
 
     async def close(self) -> None:
-        """End what is being sent."""
-        await self.runner.drain(DRAIN_S)
+        """Nothing is sent any more."""
         await self._poster.close()
 
 
@@ -251,7 +250,9 @@ class App:
                 ]
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")
-                await self._executor.drain(DRAIN_S)
+                await asyncio.gather(
+                    self._executor.drain(DRAIN_S), self._people.runner.drain(DRAIN_S)
+                )
                 for task in running:
                     task.cancel()
         finally:

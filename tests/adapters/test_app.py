@@ -1,14 +1,22 @@
 """The process as a whole, where no engine is needed."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+
+from sidecar.core.event import Tick
+from sidecar.core.ports import Turned
+from tests.adapters.notify_parts import message, receiver
+from tests.adapters.store_parts import StoredWorld, opened
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -67,6 +75,34 @@ def test_with_a_stack_named_it_watches_without_the_engine(sidecar: Start) -> Non
     line_with(process, "watches the stack shop")
     line_with(process, "the engine is lost")
     assert ends(process, signal.SIGINT) == 0
+
+
+async def test_a_message_that_is_being_sent_is_let_end_and_recorded(
+    sidecar: Start, tmp_path: Path
+) -> None:
+    async with opened(tmp_path) as store:
+        world = StoredWorld()
+        fresh = message(1, created_wall=time.time())
+        told = Turned(Tick(world.now), (), (), (), world.state, (fresh,))
+        await store.append(told)
+    stopped = asyncio.Event()
+
+    async def slowly(_: int) -> web.Response:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(1.0)
+        stopped.set()
+        return web.Response()
+
+    async with receiver(slowly) as heard:
+        url = f"json://127.0.0.1:{heard.port}/"
+        file = tmp_path / "sidecar.yaml"
+        file.write_text(f"notify: {{channels: {{ops: {{url: '{url}'}}}}}}")
+        process = sidecar(SIDECAR_STACK="shop", SIDECAR_CONFIG=str(file))
+        await asyncio.wait_for(stopped.wait(), 30.0)
+        status = await asyncio.to_thread(process.wait, 15.0)
+    assert status == 0
+    async with opened(tmp_path) as store:
+        assert await store.outbox.pending() == {}
 
 
 def test_a_bad_configuration_ends_with_every_fault_and_status_2(
