@@ -321,17 +321,17 @@ class App:
             feed=self._feed,
             schedule=self._planner,
             journal=self._store.journal,
-            metrics_text=self._metrics_text,
+            metrics=self._scrape,
             evidence=self._evidence,
             seconds=seconds,
             token=self._settings.api_token,
         )
 
-    async def _metrics_text(self, accept: str) -> tuple[bytes, str]:
+    async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         connected = {c.name: c.ok for c in self._pump.components()}
         self._metrics.event_stream(connected=connected["event_stream"])
         self._metrics.outbox(await self._store.outbox.pending())
-        return await self._metrics.text(accept)
+        return await self._metrics.scrape(accept)
 
     def _evidence(self, name: str) -> object | None:
         for instance in self._watchdog.state.instances.values():

@@ -3,12 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import product
+from itertools import chain, product
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Exemplar
 
 from sidecar.core.budget import LaneName, in_window
@@ -29,6 +26,7 @@ from sidecar.core.transition import (
 )
 from sidecar.telemetry import catalogue as c
 from sidecar.telemetry.catalogue import Spec
+from sidecar.telemetry.exposition import Exposition, pieces
 from sidecar.telemetry.series import Counters, Histograms
 
 _UP = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
@@ -63,8 +61,9 @@ _DECISION_LABELS = (
 
 
 class Metrics:
-    """Told of every turn; asked at every scrape. Registers itself.
+    """Told of every turn; asked at every scrape, both in the loop's thread.
 
+    Beside its own there is what ``registry`` collects, and the process's figures.
     ``planned`` gives the next planned restarts.
     """
 
@@ -77,7 +76,6 @@ class Metrics:
         self._registry = registry
         self._version = version
         self._planned = planned
-        self._next_planned: tuple[PlannedTime, ...] = ()
         self._state: State | None = None
         self._now_mono = 0.0
         self._names: dict[str, Target] = {}
@@ -96,17 +94,18 @@ class Metrics:
         self._outbox: dict[str, int] = {}
         self._engine_requests = Counters(c.ENGINE_REQUESTS)
         self._engine_seconds = Histograms(c.ENGINE_SECONDS)
-        registry.register(_Scrape(self._collect))
         ProcessCollector(registry=registry)
 
-    async def text(self, accept: str) -> tuple[bytes, str]:
+    async def scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         """The exposition and its content type, as the Accept header asks.
 
-        In a thread: with a thousand targets it takes half a second.
+        It is made as it is taken, a millisecond's work a piece, for the whole takes
+        the time of many probes; what happens in between may show.
         """
-        self._next_planned = self._planned()
-        encoder, content_type = choose_encoder(accept)
-        return await asyncio.to_thread(encoder, self._registry), content_type
+        scrape = Exposition(accept)
+        # The process's figures are read from files.
+        last = await asyncio.to_thread(scrape.end, self._registry)
+        return pieces(chain(self._text(scrape), (last,))), scrape.content_type
 
     # --- what is noted
 
@@ -238,52 +237,39 @@ class Metrics:
 
     # --- what is scraped
 
-    def _collect(self) -> Iterator[Metric]:
-        yield _gauge(c.BUILD_INFO, [((self._version,), 1)])
-        yield _gauge(c.STREAM, [((), self._connected)])
-        yield _gauge(c.LOOP_LAG, [((), max(self._lags.copy(), default=0.0))])
-        yield _gauge(c.CONFIG_LOADED, [((), self._config_loaded)])
-        waiting = [((name,), count) for name, count in self._outbox.items()]
-        yield _gauge(c.OUTBOX, waiting)
-        yield _gauge(c.PLANNED, _first_planned(self._next_planned))
-        for counter in (
+    def _text(self, scrape: Exposition) -> Iterator[str]:
+        for spec, samples in self._own_gauges():
+            yield from scrape.gauge(spec, samples)
+        for metric in (
             self._probes,
             self._restarts,
             self._decisions,
             self._incidents,
             self._notifications,
             self._engine_requests,
-        ):
-            yield counter.family()
-        for histogram in (
             self._probe_seconds,
             self._recovery,
             self._detection,
             self._engine_seconds,
         ):
-            yield histogram.family()
+            yield from metric.text(scrape)
         if self._state is not None:
-            yield from _of_state(self._state, self._now_mono)
+            for spec, samples in _of_state(self._state, self._now_mono):
+                yield from scrape.gauge(spec, samples)
 
-
-class _Scrape:
-    """Keeps ``collect`` out of the public face of Metrics."""
-
-    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
-        self._collect = collect
-
-    def collect(self) -> Iterable[Metric]:
-        return self._collect()
+    def _own_gauges(self) -> "Iterator[_Gauge]":
+        yield c.BUILD_INFO, [((self._version,), 1)]
+        yield c.STREAM, [((), self._connected)]
+        yield c.LOOP_LAG, [((), max(self._lags, default=0.0))]
+        yield c.CONFIG_LOADED, [((), self._config_loaded)]
+        yield c.OUTBOX, [((name,), count) for name, count in self._outbox.items()]
+        yield c.PLANNED, _first_planned(self._planned())
 
 
 _Sample = tuple[tuple[str, ...], float]
 
 
-def _gauge(spec: Spec, samples: Iterable[_Sample]) -> Metric:
-    family = GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
-    for labels, value in samples:
-        family.add_metric(labels, float(value))
-    return family
+_Gauge = tuple[Spec, Iterable[_Sample]]
 
 
 def _exemplar(incident: str | None) -> Exemplar | None:
@@ -314,12 +300,12 @@ def _first_planned(planned: tuple[PlannedTime, ...]) -> list[_Sample]:
     return [((target,), at) for target, at in first.items()]
 
 
-def _of_state(state: State, now: float) -> Iterator[Metric]:
+def _of_state(state: State, now: float) -> Iterator[_Gauge]:
     instances = tuple(state.instances.values())
-    yield _gauge(c.ENGINE_UP, [((), state.engine.reachable)])
-    yield _gauge(c.INCIDENTS_OPEN, _open_incidents(state))
-    yield _gauge(c.TARGET_UP, (((i.name,), i.state in _UP) for i in instances))
-    yield _gauge(
+    yield c.ENGINE_UP, [((), state.engine.reachable)]
+    yield c.INCIDENTS_OPEN, _open_incidents(state)
+    yield c.TARGET_UP, (((i.name,), i.state in _UP) for i in instances)
+    yield (
         c.TARGET_STATE,
         (
             ((i.name, state_name), i.state is state_name)
@@ -327,8 +313,8 @@ def _of_state(state: State, now: float) -> Iterator[Metric]:
             for state_name in TargetState
         ),
     )
-    yield _gauge(c.FAILURES, (((i.name,), i.health.failures) for i in instances))
-    yield _gauge(c.BUDGET, (((i.name,), _remaining(state, i, now)) for i in instances))
+    yield c.FAILURES, (((i.name,), i.health.failures) for i in instances)
+    yield c.BUDGET, (((i.name,), _remaining(state, i, now)) for i in instances)
     yield from _of_wallets(state, instances)
 
 
@@ -346,7 +332,7 @@ def _remaining(state: State, instance: Instance, now: float) -> int:
     return max(0, settings.budget - in_window(instance.lane, settings, now))
 
 
-def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[Metric]:
+def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[_Gauge]:
     wallets = [
         (instance, instance.health.last.wallet)
         for instance in instances
@@ -359,8 +345,8 @@ def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[Metri
         (c.WALLET_SERVER_HEIGHT, "server_height"),
     ):
         said = ((i.name, getattr(facts, fact)) for i, facts in wallets)
-        yield _gauge(spec, (((n,), value) for n, value in said if value is not None))
-    yield _gauge(
+        yield spec, (((n,), value) for n, value in said if value is not None)
+    yield (
         c.WALLET_BALANCE,
         (s for i, facts in wallets for s in _balance(state.target_of(i), i, facts)),
     )

@@ -1,19 +1,18 @@
 """Counters and histograms in little memory: the client's own take ten times as much.
 
-Series are kept per owner (the first label), so that they leave with it. Written by
-the loop's thread, read by any: readers copy, and a copy of a dict's items is one step
-of the interpreter.
+Series are kept per owner (the first label), so that they leave with it. Between two
+owners a reader may pause and the loop go on: owners may come and go meanwhile.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.samples import Exemplar
-from prometheus_client.utils import floatToGoString
 
 from sidecar.telemetry.catalogue import Spec
+from sidecar.telemetry.exposition import Exposition, Lines, number, quoted
 
 
 class _Count(NamedTuple):
@@ -47,14 +46,16 @@ class Counters:
         """Drop every series of this owner."""
         self._owners.pop(owner, None)
 
-    def family(self) -> CounterMetricFamily:
-        """A snapshot for one scrape."""
-        spec = self._spec
-        family = CounterMetricFamily(spec.name, spec.help, labels=spec.labels)
-        for owner, series in list(self._owners.items()):
-            for rest, count in list(series.items()):
-                family.add_metric((owner, *rest), count.value, exemplar=count.exemplar)
-        return family
+    def text(self, scrape: Exposition) -> Iterator[str]:
+        """For one scrape, an owner at a time."""
+        yield scrape.head(self._spec)
+        lines = Lines(self._spec.name, self._spec.labels)
+        for owner, series in tuple(self._owners.items()):
+            name = quoted(owner)
+            yield "".join(
+                lines.line(name, rest, count.value, scrape.tail(count.exemplar))
+                for rest, count in series.items()
+            )
 
 
 class _Buckets:
@@ -71,7 +72,7 @@ class Histograms:
 
     def __init__(self, spec: Spec) -> None:
         self._spec = spec
-        self._names = (*map(floatToGoString, spec.buckets), "+Inf")
+        self._names = (*map(number, spec.buckets), "+Inf")
         self._owners: dict[str, _Buckets] = {}
 
     def start(self, owner: str) -> None:
@@ -92,23 +93,21 @@ class Histograms:
         """Drop this owner's histogram."""
         self._owners.pop(owner, None)
 
-    def family(self) -> HistogramMetricFamily:
-        """A snapshot for one scrape."""
-        spec = self._spec
-        family = HistogramMetricFamily(spec.name, spec.help, labels=spec.labels)
-        for owner, buckets in list(self._owners.items()):
-            family.add_metric((owner,), self._cumulated(buckets), buckets.total)
-        return family
-
-    def _cumulated(
-        self, buckets: _Buckets
-    ) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
-        found: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
-        so_far = 0.0
-        for which, (name, count) in enumerate(
-            zip(self._names, list(buckets.counts), strict=True)
-        ):
-            so_far += count
-            exemplar = buckets.exemplars.get(which)
-            found.append((name, so_far, exemplar) if exemplar else (name, so_far))
-        return found
+    def text(self, scrape: Exposition) -> Iterator[str]:
+        """For one scrape, an owner at a time."""
+        name, labels = self._spec.name, self._spec.labels
+        yield scrape.head(self._spec)
+        each = Lines(f"{name}_bucket", (*labels, "le"))
+        count, total = Lines(f"{name}_count", labels), Lines(f"{name}_sum", labels)
+        for owner, buckets in tuple(self._owners.items()):
+            who = quoted(owner)
+            cumulated = tuple(accumulate(buckets.counts))
+            told = [
+                each.line(who, (le,), upto, scrape.tail(buckets.exemplars.get(which)))
+                for which, (le, upto) in enumerate(
+                    zip(self._names, cumulated, strict=True)
+                )
+            ]
+            told.append(count.line(who, (), cumulated[-1]))
+            told.append(total.line(who, (), buckets.total))
+            yield "".join(told)

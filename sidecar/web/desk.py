@@ -1,6 +1,6 @@
 """What the HTTP server needs of the rest, handed to it by the composition root."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from sidecar.core.ports import Ask, Clock, Component, Feed, Journal, Schedule
@@ -9,14 +9,14 @@ from sidecar.core.state import State
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """All calls return at once, but for ``ask``, ``metrics_text`` and the journal's.
+    """All calls return at once, but for ``ask``, ``metrics`` and the journal's.
 
     ``liveness`` says whether the loop turned lately; ``components`` is all that
-    must work for us to be ready, the loop among it. ``metrics_text`` takes an
-    Accept header and gives a body and its content type. ``evidence`` gives the
-    last bundle of an instance by name. ``seconds`` reads a duration such as
-    ``2h``, or raises ValueError. Without ``token`` the control endpoints answer
-    403.
+    must work for us to be ready, the loop among it. ``metrics`` takes an
+    Accept header and gives the content type and a body in pieces, each made in a
+    millisecond when it is taken. ``evidence`` gives the last bundle of an instance
+    by name. ``seconds`` reads a duration such as ``2h``, or raises ValueError.
+    Without ``token`` the control endpoints answer 403.
     """
 
     version: str
@@ -29,7 +29,7 @@ class Desk:
     feed: Feed
     schedule: Schedule
     journal: Journal
-    metrics_text: Callable[[str], Awaitable[tuple[bytes, str]]]
+    metrics: Callable[[str], Awaitable[tuple[Iterator[bytes], str]]]
     evidence: Callable[[str], object | None]
     seconds: Callable[[str], float]
     token: str | None = field(default=None, repr=False)

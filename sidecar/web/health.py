@@ -5,6 +5,7 @@ from aiohttp import web
 from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.desk import Desk
+from sidecar.web.stream import streamed
 
 _INDEX = """\
 sidecar {version}
@@ -68,10 +69,10 @@ class HealthPages:
             raise Refusal(404, f"there is no replica {replica} of a target {name}")
         return _judged(*found)
 
-    async def _metrics(self, request: web.Request) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
-        body, content_type = await self._desk.metrics_text(accept)
-        return web.Response(body=body, headers={"Content-Type": content_type})
+        pieces, content_type = await self._desk.metrics(accept)
+        return await streamed(request, content_type, pieces)
 
 
 def _judged(well: bool, view: views.Json) -> web.Response:  # noqa: FBT001 - a view's pair

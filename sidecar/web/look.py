@@ -9,10 +9,10 @@ from aiohttp import web
 from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.desk import Desk
+from sidecar.web.stream import written
 
 MAX_LISTENERS = 32
 HEARTBEAT_S = 15.0
-WRITE_DEADLINE_S = 10.0
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
 
 
@@ -68,7 +68,7 @@ class LookPages:
         )
         await response.prepare(request)
         chunk: bytes | None = b": connected\n\n"
-        while chunk is not None and await _written(request, response, chunk):
+        while chunk is not None and await written(request, response, chunk):
             chunk = await self._next_chunk(records)
         return response
 
@@ -87,17 +87,3 @@ class LookPages:
         number = str(record["number"]).encode()
         data = msgspec.json.encode(record)
         return b"id: " + number + b"\nevent: " + kind + b"\ndata: " + data + b"\n\n"
-
-
-async def _written(
-    request: web.Request, response: web.StreamResponse, chunk: bytes
-) -> bool:
-    """Write; False: the reader does not read, and was cut off."""
-    try:
-        async with asyncio.timeout(WRITE_DEADLINE_S):
-            await response.write(chunk)
-    except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
-        return False
-    return True

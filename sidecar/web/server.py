@@ -19,7 +19,8 @@ from sidecar.web.reports import ReportPages
 ANSWER_DEADLINE_S = 15.0
 MAX_BODY_BYTES = 16 * 1024
 SHUTDOWN_S = 1.0
-_STREAMS = frozenset({"/api/v1/events"})
+_STREAMS = frozenset({"/api/v1/events", "/metrics"})
+"""Each piece that is sent has its own deadline."""
 
 
 class WebServer:

@@ -69,7 +69,7 @@ class Office:
             feed=self.feed,
             schedule=self.schedule,
             journal=self.journal,
-            metrics_text=self.metrics.text,
+            metrics=self.metrics.scrape,
             evidence=self.bundles.get,
             seconds=hours,
             token=token,

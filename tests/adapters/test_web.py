@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -19,11 +20,12 @@ from sidecar.core.event import (
 )
 from sidecar.core.outcome import Cause
 from sidecar.core.target import InstanceId
+from sidecar.telemetry.exposition import PIECE_CHARACTERS
 from sidecar.web.desk import Desk
 from sidecar.web.look import MAX_LISTENERS
 from sidecar.web.server import WebServer
 from tests.adapters.desk import TOKEN, Office, replace_part
-from tests.unit.world import container
+from tests.unit.world import SERVICE, container
 
 HEARTBEAT_S = 0.2
 DEADLINE = aiohttp.ClientTimeout(total=10)
@@ -122,6 +124,20 @@ async def test_healthz_of_all_and_of_one(caller: Caller) -> None:
     assert (await caller.get("/healthz/bitcoincash-service/1"))[0] == 200
     assert (await caller.get("/healthz/bitcoincash-service/9"))[0] == 404
     assert (await caller.get("/healthz/nobody"))[0] == 404
+
+
+async def test_metrics_are_sent_in_pieces_and_whole(caller: Caller) -> None:
+    world = caller.office.world
+    crowd = tuple(replace(SERVICE, name=f"s{n}", depends_on=()) for n in range(50))
+    world.targets = (*world.targets, *crowd)
+    world.relist()
+    async with caller.http.get("/metrics") as response:
+        text = await response.text()
+    assert text.count("sidecar_target_up{") == len(world.targets)
+    assert len(text) > 2 * PIECE_CHARACTERS
+    async with caller.http.head("/metrics") as response:
+        assert (response.status, await response.text()) == (200, "")
+    assert (await caller.get("/livez"))[0] == 200
 
 
 async def test_metrics_speak_both_dialects(caller: Caller) -> None:

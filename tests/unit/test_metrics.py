@@ -1,12 +1,14 @@
 """What a scrape shows of a story that really happened to the rules."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as parse_openmetrics,
 )
@@ -59,9 +61,9 @@ class Scraped:
         self.world = ToldWorld(tellers=(self.metrics,))
 
     async def samples(self) -> list[Sample]:
-        body, content_type = await self.metrics.text("text/plain")
+        pieces, content_type = await self.metrics.scrape("text/plain")
         assert content_type.startswith("text/plain")
-        return list(_samples(body.decode()))
+        return list(_samples(b"".join(pieces).decode()))
 
     async def value(self, name: str, **labels: str) -> float | None:
         found = [
@@ -92,7 +94,8 @@ def test_every_promised_name_is_in_the_catalogue() -> None:
 async def test_every_metric_of_the_catalogue_is_scraped() -> None:
     scraped = Scraped()
     scraped.metrics.engine_request("inspect", "ok", 0.01)
-    body, _ = await scraped.metrics.text("text/plain")
+    pieces, _ = await scraped.metrics.scrape("text/plain")
+    body = b"".join(pieces)
     families = {family.name: family for family in parse_text(body.decode())}
     for spec in CATALOGUE:
         family = families[spec.name.removesuffix("_total")]
@@ -251,7 +254,8 @@ async def test_openmetrics_carries_the_incident_as_exemplar() -> None:
     scraped = Scraped()
     scraped.world.works("electron-cash", "bitcoincash-service")
     scraped.world.fails("electron-cash", Cause.REFUSED)
-    body, content_type = await scraped.metrics.text(OPENMETRICS)
+    pieces, content_type = await scraped.metrics.scrape(OPENMETRICS)
+    body = b"".join(pieces)
     assert content_type.startswith("application/openmetrics-text")
     exemplars = {
         s.name: s.exemplar.labels["incident_id"]
@@ -262,6 +266,56 @@ async def test_openmetrics_carries_the_incident_as_exemplar() -> None:
     incident = scraped.world.instance("electron-cash").incident
     assert exemplars["sidecar_incidents_total"] == incident
     assert exemplars["sidecar_detection_seconds_bucket"] == incident
+
+
+class Parsed:
+    """What a parser of the library found, to be encoded by the library again."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self.families = list(families)
+
+    def collect(self) -> list[Metric]:
+        return self.families
+
+
+@pytest.mark.parametrize(
+    ("accept", "parse"),
+    [("text/plain", parse_text), (OPENMETRICS, parse_openmetrics)],
+)
+async def test_the_text_is_what_the_library_would_write(
+    accept: str, parse: Callable[[str], Iterable[Metric]]
+) -> None:
+    scraped = Scraped(
+        planned=(PlannedTime("electron-cash", 1.75e9, "0 3 * * *", "UTC", False),)
+    )
+    world, metrics = scraped.world, scraped.metrics
+    world.works("electron-cash", "bitcoincash-service")
+    world.fails("electron-cash", Cause.REFUSED)
+    world.acted("electron-cash")
+    world.works("electron-cash")
+    metrics.engine_request("inspect", "ok", 0.01)
+    metrics.notified('a "channel"\\with\nodd letters', "sent")
+    metrics.outbox({'a "channel"\\with\nodd letters': 2})
+    pieces, _ = await metrics.scrape(accept)
+    text = b"".join(pieces)
+    encode, _ = choose_encoder(accept)
+    assert encode(Parsed(parse(text.decode()))) == text
+
+
+async def test_targets_may_come_and_go_while_a_scrape_is_sent() -> None:
+    scraped = Scraped()
+    crowd = tuple(replace(SERVICE, name=f"s{n}", depends_on=()) for n in range(20))
+    scraped.world.targets = (WALLET, SERVICE, *crowd)
+    scraped.world.relist()
+    pieces, _ = await scraped.metrics.scrape(OPENMETRICS)
+    begun = next(pieces)
+    scraped.world.targets = (WALLET,)
+    scraped.world.relist()
+    scraped.world.fails("electron-cash", Cause.REFUSED)
+    text = (begun + b"".join(pieces)).decode()
+    names = {s.labels.get("target") for f in parse_openmetrics(text) for s in f.samples}  # type: ignore[no-untyped-call]
+    assert {"electron-cash", "s0", "s19"} <= names
+    assert text.endswith("# EOF\n")
 
 
 async def test_a_wallet_is_shown_but_not_what_is_in_it() -> None:
