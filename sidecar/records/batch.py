@@ -49,7 +49,8 @@ class Batch:
     instances: dict[InstanceId, Instance | None] = field(default_factory=dict)
     """None: it is gone."""
     incidents: dict[str, Incident] = field(default_factory=dict)
-    ledger: dict[CureKey, Record] = field(default_factory=dict)
+    ledger: dict[CureKey, Record | None] = field(default_factory=dict)
+    """None: a person said that it was mended."""
     memory: dict[str, str] = field(default_factory=dict)
     """Single values by their names, as JSON."""
     messages: dict[str, Message] = field(default_factory=dict)

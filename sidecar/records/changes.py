@@ -116,6 +116,7 @@ class Changes:
         old = known or State(started=state.started)
         batch.incidents.update(_differing(old.incidents, state.incidents))
         batch.ledger.update(_differing(old.ledger, state.ledger))
+        batch.ledger.update(dict.fromkeys(old.ledger.keys() - state.ledger.keys()))
         if known is None or state.paused != old.paused:
             batch.memory["paused"] = encode_paused(state.paused)
         if known is None or state.restarts != old.restarts:

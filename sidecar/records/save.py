@@ -76,15 +76,24 @@ def _save_stack(connection: sqlite3.Connection, batch: Batch) -> None:
             ),
         ),
     )
-    connection.executemany(
-        "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?)",
-        _rows(batch.ledger.items(), lambda pair: (*pair[0], encode(pair[1]))),
-    )
+    _save_ledger(connection, batch)
     values = dict(batch.memory)
     if batch.clock is not None:
         values["clock"] = encode(batch.clock)
     connection.executemany(
         "INSERT OR REPLACE INTO memory VALUES (?, ?)", values.items()
+    )
+
+
+def _save_ledger(connection: sqlite3.Connection, batch: Batch) -> None:
+    there = [(key, line) for key, line in batch.ledger.items() if line is not None]
+    connection.executemany(
+        "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?)",
+        _rows(there, lambda pair: (*pair[0], encode(pair[1]))),
+    )
+    connection.executemany(
+        "DELETE FROM ledger WHERE target = ? AND cause = ? AND cure = ?",
+        [key for key, line in batch.ledger.items() if line is None],
     )
 
 

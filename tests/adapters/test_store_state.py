@@ -8,7 +8,13 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.event import PauseAsked, PlannedDue, ResumeAsked, Tick
+from sidecar.core.event import (
+    PauseAsked,
+    PlannedDue,
+    RecoverAsked,
+    ResumeAsked,
+    Tick,
+)
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import StoreBroken, Turned
 from sidecar.core.state import State
@@ -177,6 +183,23 @@ async def test_a_pause_that_ended_is_forgotten(tmp_path: Path) -> None:
         state = await store.load()
     assert state is not None
     assert state.paused == {}
+
+
+async def test_what_a_person_mended_does_not_come_back(tmp_path: Path) -> None:
+    world = StoredWorld()
+    async with opened(tmp_path) as store:
+        world.outage()
+        await keep(store, *world.take())
+        assert world.state.ledger
+    async with opened(tmp_path) as store:
+        await store.load()
+        world.relist()
+        world.send(RecoverAsked(world.now, ROOT))
+        await keep(store, *world.take())
+    async with opened(tmp_path) as store:
+        state = await store.load()
+    assert state is not None
+    assert state.ledger == {}
 
 
 async def test_an_unreadable_row_is_set_aside_and_the_rest_comes_back(
