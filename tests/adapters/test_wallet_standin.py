@@ -451,6 +451,27 @@ def test_faults_that_last_are_there_after_a_restart_and_others_are_not(
     assert running.result("load_wallet") is True
 
 
+def test_a_payment_can_be_played_and_outlives_the_process(running: Daemon) -> None:
+    running.result("load_wallet")
+    paid = {"confirmed": "2.5", "unmatured": "0.00000001"}
+    assert running.control("PUT", "/balance", paid)["balance"] == paid
+    assert running.result("getbalance") == paid
+    running.restart()
+    running.result("load_wallet")
+    assert running.result("getbalance") == paid
+
+
+@pytest.mark.parametrize("wrong", [{"confirmed": 2.5}, {"owed": "1"}, ["2.5"]])
+def test_what_is_no_balance_is_not_played(running: Daemon, wrong: Json) -> None:
+    running.result("load_wallet")
+    before = running.result("getbalance")
+    answer = ask(
+        running.control_port, "PUT", "/balance", json.dumps(wrong), {}, DEADLINE
+    )
+    assert answer.status == 400
+    assert running.result("getbalance") == before
+
+
 def test_a_lost_upstream_leaves_balance_and_sync_looking_good(running: Daemon) -> None:
     running.result("load_wallet")
     eventually(lambda: running.result("is_synchronized") is True)

@@ -5,7 +5,8 @@
     DELETE /faults        all off
     GET    /calls         methods and connections since the start, or since DELETE
     DELETE /calls
-    GET    /state
+    GET    /state         and the balance
+    PUT    /balance       {"confirmed": "2.5"}: as if payments were made; saved at once
 
 For demo and tests only: it asks for no password. Never publish it.
 """
@@ -21,6 +22,7 @@ import threading
 import time
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from standin.commands import Commands
 from standin.faults import KINDS, Faults
@@ -39,6 +41,7 @@ PID_1_CANNOT_STOP = (
     "the kernel ignores a SIGSTOP that comes from inside to PID 1: "
     "use docker kill --signal STOP"
 )
+PARTS = frozenset({"confirmed", "unconfirmed", "unmatured"})
 # How long our own network call may wait behind other clients.
 QUEUED_DEADLINE = 60
 # Lets the control port's own answer leave before the process stops or ends.
@@ -93,7 +96,20 @@ class Control(ThreadingHTTPServer):
             "pid": os.getpid(),
             "wallets": list(self._commands.wallets),
             "addresses": wallet.addresses if wallet else [],
+            "balance": wallet.balance if wallet else {},
         }
+
+    def pay(self, balance: object) -> None:
+        """Raises Refused where it is no balance, or no wallet is loaded."""
+        wallet = self._commands.wallet
+        if wallet is None:
+            raise Refused(409, "no wallet is loaded")
+        if not isinstance(balance, dict) or not set(balance) <= PARTS:
+            raise Refused(400, f"a balance has the parts {' '.join(sorted(PARTS))}")
+        if not all(isinstance(amount, str) for amount in balance.values()):
+            raise Refused(400, "amounts are texts, in whole coins")
+        wallet.set_balance(balance)
+        wallet.save()
 
     def _make_network_call(self) -> None:
         deadline = self.faults.seconds("network_call") + QUEUED_DEADLINE
@@ -150,24 +166,35 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, view())
 
     def do_PUT(self) -> None:
-        """`/faults/NAME` with `on` and `seconds`."""
-        name = self.path.removeprefix("/faults/")
+        """`/faults/NAME` with `on` and `seconds`; `/balance` with its parts."""
         try:
             wanted = json.loads(
                 self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}"
             )
-            seconds = wanted.get("seconds")
-            self.server.switch(
-                name,
-                on=wanted.get("on", True),
-                seconds=float(seconds) if seconds else None,
-            )
+            answer = self._paid(wanted) if self._is_balance else self._switched(wanted)
         except Refused as refused:
             self._answer(refused.status, {"error": str(refused)})
         except (ValueError, AttributeError):
             self._answer(400, {"error": 'expected {"on": true, "seconds": 30}'})
         else:
-            self._answer(200, self.server.faults.snapshot())
+            self._answer(200, answer)
+
+    @property
+    def _is_balance(self) -> bool:
+        return self.path == "/balance"
+
+    def _paid(self, wanted: object) -> object:
+        self.server.pay(wanted)
+        return self.server.state()
+
+    def _switched(self, wanted: dict[str, Any]) -> object:
+        seconds = wanted.get("seconds")
+        self.server.switch(
+            self.path.removeprefix("/faults/"),
+            on=wanted.get("on", True),
+            seconds=float(seconds) if seconds else None,
+        )
+        return self.server.faults.snapshot()
 
     def do_DELETE(self) -> None:
         """`/faults`: all off. `/calls`: forget them."""

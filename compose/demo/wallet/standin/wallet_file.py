@@ -45,7 +45,14 @@ class Wallet:
     @property
     def balance(self) -> dict[str, str]:
         """Strings in whole coins; zero parts are omitted."""
-        return dict(self._contents.balance)
+        with self._lock:
+            return dict(self._contents.balance)
+
+    def set_balance(self, balance: dict[str, str]) -> None:
+        """As if payments had come in or gone out; saved with the next `save`."""
+        with self._lock:
+            self._contents.balance = dict(balance)
+            self._unsaved = True
 
     @property
     def addresses(self) -> list[str]:
