@@ -62,7 +62,8 @@ def _what(entry: Json) -> str:
             cause = f" ({entry['cause']})" if entry["cause"] else ""
             return f"{entry['from']} -> {entry['to']}{cause}"
         case "decision":
-            return f"{entry['action']} ({entry['guard']})"
+            guard = "" if entry["guard"] == "none" else f" ({entry['guard']})"
+            return f"{entry['action']}{guard}"
         case "outcome":
             took = lasted(entry["seconds"])
             return f"{entry['action']}: {entry['outcome']}, {took}"

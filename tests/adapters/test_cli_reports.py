@@ -126,6 +126,8 @@ async def test_history(served: Served) -> None:
         "incident resolved",
     ):
         assert part in shown
+    assert "restart  " in shown
+    assert "(none)" not in shown
     one = (await served("history", "--target", SERVICE)).out
     assert WALLET not in "".join(line[:45] for line in one.splitlines())
     told = json.loads((await served("history", "--json")).out)
