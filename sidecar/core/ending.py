@@ -16,6 +16,11 @@ class Ending(NamedTuple):
     reason: str
 
 
+STOPPED_MEANWHILE = Ending(
+    RemedyOutcome.UNKNOWN, "it was stopped or replaced meanwhile"
+)
+
+
 def recovered(instance: Instance, remedy: Remedy) -> bool:
     """Did it answer often enough since the remedy began?"""
     last = instance.health.last_success_mono
@@ -26,7 +31,7 @@ def recovered(instance: Instance, remedy: Remedy) -> bool:
 def cut_short(state: State, instance: Instance) -> Ending | None:
     """What makes more waiting useless; others wait for their turn meanwhile."""
     if run.stopped_by_person(instance):
-        return Ending(RemedyOutcome.UNKNOWN, "it was stopped or replaced meanwhile")
+        return STOPPED_MEANWHILE
     if _died_again(instance):
         return Ending(RemedyOutcome.NOT_RECOVERED, "its container exited again")
     for root in roots_of(state, instance.id.target):

@@ -33,7 +33,7 @@ from sidecar.core.health import observe, settle
 from sidecar.core.judge import BROKEN, WORKING, in_start_period, judge
 from sidecar.core.ledger import close_orphans, note_incidents, note_outcome
 from sidecar.core.moment import Moment
-from sidecar.core.restore import taken_over
+from sidecar.core.restore import clarified, taken_over
 from sidecar.core.state import (
     EngineView,
     Instance,
@@ -222,22 +222,46 @@ def _decided(state: State, event: Decided) -> Folded:
     instance = state.instances.get(decision.instance)
     if instance is None:
         return _same(state)
-    noted = replace(instance, last_decision=decision)
-    if decision.trigger is Trigger.OPERATOR:
-        noted = replace(noted, asked=False, asked_now=False)
-    if decision.action is Action.LOOK:
-        noted = replace(noted, looked=decision.run)
-    elif decision.action is Action.LOAD_WALLET:
-        lane = budget.spend(noted.load_lane, event.at.mono)
-        noted = replace(noted, loading=decision, load_lane=lane)
-    elif decision.action.changes_something:
-        noted = _remedy_begins(noted, event)
-    after = _put(state, noted)
+    after = _put(state, _noted(instance, event))
+    if _finishes(instance, decision):
+        return Folded(after, (), (instance.id,))
     if _counts(decision):
         after = replace(after, restarts=_recent(state.restarts, event.at.mono))
     if decision.trigger is Trigger.PLANNED:
         after = plan.moved(after, decision, event.at)
     return Folded(after, (), (instance.id,))
+
+
+def _noted(instance: Instance, event: Decided) -> Instance:
+    decision = event.decision
+    noted = replace(instance, last_decision=decision)
+    if decision.trigger is Trigger.OPERATOR:
+        noted = replace(noted, asked=False, asked_now=False)
+    if decision.action is Action.LOOK:
+        return replace(noted, looked=decision.run)
+    if decision.action is Action.LOAD_WALLET:
+        lane = budget.spend(noted.load_lane, event.at.mono)
+        return replace(noted, loading=decision, load_lane=lane)
+    if _finishes(instance, decision):
+        return _goes_on(noted, event.at)
+    if decision.action.changes_something:
+        return _remedy_begins(noted, event)
+    return noted
+
+
+def _finishes(instance: Instance, decision: Decision) -> bool:
+    """Is it the end of what a dead predecessor began?"""
+    return instance.remedy is not None and decision.action is Action.START
+
+
+def _goes_on(instance: Instance, at: Moment) -> Instance:
+    """The remedy is the one that was begun: no further try is counted."""
+    remedy = instance.remedy
+    if remedy is None:
+        return instance
+    deadline = at.mono + ACT_MARGIN_S
+    acting = replace(remedy, phase=Phase.ACTING, deadline_mono=deadline)
+    return replace(instance, remedy=acting)
 
 
 def _counts(decision: Decision) -> bool:
@@ -308,16 +332,27 @@ def _attached(instance: Instance, event: RemedyActed) -> Instance:
 
 def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
     """Nothing happened: nothing is counted, but do not spin."""
+    taken_back = _taken_back(state, instance, event.at)
+    return _one(taken_back.state, _attached(taken_back.instance, event))
+
+
+class _TakenBack(NamedTuple):
+    state: State
+    instance: Instance
+
+
+def _taken_back(state: State, instance: Instance, at: Moment) -> _TakenBack:
+    """As if the remedy had not been decided on, but the next waits a little."""
     remedy = instance.remedy
     decision = remedy.decision if remedy is not None else None
     untouched = replace(instance, remedy=None, treated=None)
     if decision is not None and decision.trigger.is_automatic:
-        lane = budget.unsent(instance.lane, event.at.mono)
+        lane = budget.unsent(instance.lane, at.mono)
         untouched = replace(untouched, lane=lane)
         state = replace(state, restarts=state.restarts[:-1])
     elif decision is not None and decision.trigger is Trigger.PLANNED:
         state = replace(state, plan=None)
-    return _one(state, _attached(untouched, event))
+    return _TakenBack(state, untouched)
 
 
 def _wallet_called(
@@ -523,7 +558,11 @@ def _settle_all(
 
 def _verify(state: State, who: InstanceId, at: Moment) -> Folded:
     """Does what is open end here: by health, in vain, or at its deadline?"""
-    instance = state.instances[who]
+    known = state.instances[who]
+    recovery_s = state.target_of(known).restart.recovery_timeout_s
+    instance = clarified(known, recovery_s, at)
+    if instance is not known:
+        state = _put(state, instance)
     loading, remedy = instance.loading, instance.remedy
     if loading is not None and at.mono >= loading.at.mono + ACT_MARGIN_S:
         return _wallet_called(state, instance, ActResult.UNKNOWN, at)
@@ -531,8 +570,21 @@ def _verify(state: State, who: InstanceId, at: Moment) -> Folded:
         return _same(state)
     found = _ending(state, instance, remedy)
     if found is None and at.mono >= remedy.deadline_mono:
+        if remedy.phase is Phase.TAKEN_OVER:
+            return _never_happened(state, instance, at)
         found = _at_deadline(instance, remedy)
     return _same(state) if found is None else _end_remedy(state, instance, *found, at)
+
+
+def _never_happened(state: State, instance: Instance, at: Moment) -> Folded:
+    """A dead predecessor did not come to call the engine: it is decided anew.
+
+    One that was left stopped is started all the same, however long that takes.
+    """
+    if run.has_stopped(instance):
+        return _same(state)
+    taken_back = _taken_back(state, instance, at)
+    return _same(_put(taken_back.state, taken_back.instance))
 
 
 def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
@@ -540,7 +592,11 @@ def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending |
         return None
     if ending.recovered(instance, remedy):
         return ending.Ending(RemedyOutcome.RECOVERED, "it works")
-    return ending.cut_short(state, instance)
+    if remedy.phase is Phase.VERIFYING:
+        return ending.cut_short(state, instance)
+    if run.stopped_by_person(instance):
+        return ending.STOPPED_MEANWHILE
+    return None
 
 
 def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:

@@ -43,6 +43,8 @@ class Case:
     trigger: Trigger
     forced: bool = False
     """An operator said ``--now``: waiting times and budgets do not apply."""
+    finishes: bool = False
+    """What a dead predecessor began: it was allowed then."""
 
 
 def span(seconds: float) -> str:
@@ -142,6 +144,8 @@ def remedy_running(case: Case) -> str | None:
         if other.remedy is None and other.loading is None:
             continue
         same = other.id == case.instance.id
+        if same and case.finishes:
+            continue
         if same and case.action is Action.LOAD_WALLET and _verifying(other):
             continue
         doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
@@ -294,9 +298,17 @@ GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
 )
 
 
+_ASKED_AGAIN = frozenset(
+    {Guard.ENGINE, Guard.ENGINE_RESTARTS, Guard.REMEDY_RUNNING, Guard.OBSERVE}
+)
+"""Whom what was allowed once, to a predecessor that then died, must still pass."""
+
+
 def objection(case: Case) -> tuple[Guard, str] | None:
     """The first guard that objects, with its reason."""
     for guard, ask in GUARDS:
+        if case.finishes and guard not in _ASKED_AGAIN:
+            continue
         reason = ask(case)
         if reason is not None:
             return guard, reason

@@ -16,7 +16,7 @@ from sidecar.core.judge import (
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause
 from sidecar.core.plan import plan_of
-from sidecar.core.state import Instance, Settling, State
+from sidecar.core.state import Instance, Phase, Settling, State
 from sidecar.core.target import AfterRoot, InstanceId, Target
 from sidecar.core.transition import TargetState
 
@@ -39,6 +39,8 @@ class Wish:
     why: str
     guard: Guard = Guard.NONE
     forced: bool = False
+    finishes: bool = False
+    """It is the rest of a remedy that a dead predecessor began."""
 
 
 def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
@@ -85,7 +87,15 @@ def _guarded(
     if not wish.action.changes_something:
         return decision
     case = Case(
-        state, instance, target, at, wish.action, wish.cause, wish.trigger, wish.forced
+        state,
+        instance,
+        target,
+        at,
+        wish.action,
+        wish.cause,
+        wish.trigger,
+        wish.forced,
+        wish.finishes,
     )
     found = objection(case)
     if found is None:
@@ -141,7 +151,8 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
     if instance.asked:
         return _operators_wish(instance)
     return (
-        _planned_wish(state, instance, at)
+        _unfinished(instance)
+        or _planned_wish(state, instance, at)
         or _absent(instance, target, at)
         or _blind(instance)
         or _looping(instance, at)
@@ -162,6 +173,18 @@ def _operators_wish(instance: Instance) -> Wish:
     return Wish(
         action, trigger, None, "an operator asked for it", forced=instance.asked_now
     )
+
+
+def _unfinished(instance: Instance) -> Wish | None:
+    """Never leave a container stopped: what a predecessor began is finished."""
+    remedy = instance.remedy
+    if remedy is None or remedy.phase is not Phase.TAKEN_OVER:
+        return None
+    if not run.has_stopped(instance):
+        return None
+    begun = remedy.decision
+    why = f"a sidecar that has ended since left the {begun.action} of it unfinished"
+    return Wish(Action.START, begun.trigger, begun.cause, why, finishes=True)
 
 
 def _planned_wish(state: State, instance: Instance, at: Moment) -> Wish | None:

@@ -8,13 +8,19 @@ from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from sidecar.core.container import Status
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
-from sidecar.core.state import Instance, Phase, Remedy, State
+from sidecar.core.run import is_running
+from sidecar.core.state import Instance, Phase, State
 
 STREAK_HOLDS_S = 60.0
 """Failures on both sides of a longer gap are not consecutive."""
+
+ENGINE_S = 30.0
+"""What an engine may take for a restart, beyond the stop timeout."""
+
+HEARD_S = 30.0
+"""Enough for a few probes of a target that works, or does not."""
 
 _MONOTONIC = frozenset({"spent", "exits", "not_before"})
 
@@ -73,27 +79,43 @@ def _streaks(instance: Instance, away_s: float) -> Instance:
 
 
 def taken_over(instance: Instance, at: Moment) -> Instance:
-    """An instance whose container was just seen, after a dead process of ours.
+    """An instance that was just listed, after a dead process of ours.
 
-    A call that was under way then: what did it come to? A new run: the restart
-    happened, the probes judge. Not running: it is for us to start. Still the same
-    run: the engine may yet be at it, so it gets its time and nothing is repeated.
+    Of a remedy that it was verifying the probes are heard first, however long we
+    were away. Of one that it was at, ``clarified`` finds out what it came to.
     """
     loaded = replace(instance, loading=None)
     remedy = loaded.remedy
-    container = loaded.container
-    if remedy is None or remedy.phase is Phase.VERIFYING or container is None:
+    if remedy is None:
         return loaded
-    if container.status in {Status.EXITED, Status.CREATED, Status.DEAD}:
-        return replace(loaded, remedy=None)
-    return replace(loaded, remedy=_to_be_verified(remedy, at))
-
-
-def _to_be_verified(remedy: Remedy, at: Moment) -> Remedy:
-    return replace(
+    if remedy.phase is Phase.VERIFYING:
+        deadline = max(remedy.deadline_mono, at.mono + HEARD_S)
+        return replace(loaded, remedy=replace(remedy, deadline_mono=deadline))
+    taken = replace(
         remedy,
-        phase=Phase.VERIFYING,
-        deadline_mono=max(remedy.deadline_mono, at.mono),
+        phase=Phase.TAKEN_OVER,
+        deadline_mono=at.mono + remedy.decision.stop_timeout_s + ENGINE_S,
         note="it was begun by a sidecar that then ended",
         uncertain=True,
+    )
+    return replace(loaded, remedy=taken)
+
+
+def clarified(instance: Instance, recovery_s: float, at: Moment) -> Instance:
+    """A new run: what was begun happened, and the probes judge for ``recovery_s``.
+
+    Until then the engine may yet be at it: nothing is repeated.
+    """
+    remedy, container = instance.remedy, instance.container
+    if remedy is None or remedy.phase is not Phase.TAKEN_OVER or container is None:
+        return instance
+    if not is_running(instance) or container.run == remedy.decision.run:
+        return instance
+    deadline = at.mono + recovery_s
+    verifying = replace(remedy, phase=Phase.VERIFYING, deadline_mono=deadline)
+    return replace(
+        instance,
+        remedy=verifying,
+        restarted=at,
+        restarts_total=instance.restarts_total + 1,
     )

@@ -18,6 +18,7 @@ KILL_MEMORY_S = 600.0
 _AMBIGUOUS_EXITS = frozenset({0, 137, 143})
 """Exit codes that a stop or kill leaves behind, but a crash may leave as well."""
 
+_TO_BE_STARTED = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 _NOT_RUNNING = frozenset({Status.EXITED, Status.DEAD, Status.CREATED, Status.REMOVING})
 
 
@@ -140,6 +141,12 @@ def is_running(instance: Instance) -> bool:
     """Can it be probed?"""
     container = instance.container
     return container is not None and container.status is Status.RUNNING
+
+
+def has_stopped(instance: Instance) -> bool:
+    """Would it have to be started, to run?"""
+    container = instance.container
+    return container is not None and container.status in _TO_BE_STARTED
 
 
 def stopped_by_person(instance: Instance) -> bool:

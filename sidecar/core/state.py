@@ -20,10 +20,13 @@ from sidecar.core.transition import TargetState
 
 
 class Phase(StrEnum):
-    """ACTING: the executor is at it. VERIFYING: the probes judge."""
+    """ACTING: the executor is at it. VERIFYING: the probes judge. TAKEN_OVER: a
+    sidecar that has died was at it, and how far it came is not known yet.
+    """
 
     ACTING = "acting"
     VERIFYING = "verifying"
+    TAKEN_OVER = "taken over"
 
 
 @dataclass(frozen=True, slots=True)

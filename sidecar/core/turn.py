@@ -165,7 +165,7 @@ def pace_s(state: State, instance: Instance) -> float | None:
 def _probed(instance: Instance) -> bool:
     if not is_running(instance):
         return False
-    return instance.remedy is None or instance.remedy.phase is Phase.VERIFYING
+    return instance.remedy is None or instance.remedy.phase is not Phase.ACTING
 
 
 def _settled(instance: Instance) -> bool:

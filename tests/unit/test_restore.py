@@ -2,18 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
+from sidecar.core.budget import STORM_LIMIT, Record
 from sidecar.core.container import Status
 from sidecar.core.decision import Action
-from sidecar.core.event import ActResult, EngineSeen, NoticeKind
+from sidecar.core.event import ActResult, EngineSeen, NoticeKind, PauseAsked
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause
+from sidecar.core.outcome import Cause, Cure
 from sidecar.core.restore import restored
-from sidecar.core.state import State
+from sidecar.core.state import CureKey, State
 from sidecar.core.target import RestartSettings
-from sidecar.core.transition import IncidentChanged, TargetState
+from sidecar.core.transition import (
+    IncidentChanged,
+    RemedyEnded,
+    RemedyOutcome,
+    TargetState,
+)
 from sidecar.records.codec import decode, encode
 from tests.unit.world import SERVICE, WALLET, World
 
@@ -176,6 +183,95 @@ def test_a_restart_that_never_happened_is_decided_on_anew() -> None:
     for _ in range(110):
         after.fails(ROOT, Cause.HTTP_5XX, 1)
     assert after.acts() == [(ROOT, Action.RESTART)]
+
+
+def _budget(world: World) -> None:
+    """One try is all there is."""
+    world.targets = (replace(WALLET, restart=RestartSettings(budget=1)), SERVICE)
+    world.relist()
+
+
+def _pause(world: World) -> None:
+    world.send(PauseAsked(world.now, (ROOT, LEAF)))
+
+
+def _storm(world: World) -> None:
+    many = (world.now.mono,) * STORM_LIMIT
+    world.state = replace(world.state, restarts=many)
+
+
+def _no_hope(world: World) -> None:
+    line = CureKey(ROOT, Cause.HTTP_5XX, Cure.START)
+    known = Record(tries=9, outages=9)
+    world.state = replace(world.state, ledger=MappingProxyType({line: known}))
+
+
+@pytest.mark.parametrize("objecting", [_budget, _pause, _storm, _no_hope])
+def test_what_we_left_stopped_is_started_whoever_would_object_to_a_new_try(
+    objecting: Callable[[World], None],
+) -> None:
+    world = calm()
+    if objecting is _budget:
+        objecting(world)
+    world.fails(ROOT, Cause.HTTP_5XX)
+    assert world.is_acting(ROOT)
+    _stopped_by_us(world)
+    if objecting is not _budget:
+        objecting(world)
+    spent = world.instance(ROOT).lane.tries
+    after = killed_and_succeeded(world)
+    assert after.acts() == [(ROOT, Action.START)]
+    after.acted(ROOT)
+    assert after.instance(ROOT).restarts_total == 1
+    after.works(ROOT)
+    ended = [t for t in after.transitions if isinstance(t, RemedyEnded)]
+    assert [(t.action, t.outcome) for t in ended] == [
+        (Action.RESTART, RemedyOutcome.RECOVERED)
+    ]
+    assert spent == 1
+
+
+def test_what_we_left_stopped_is_started_though_its_root_is_down() -> None:
+    world = calm()
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.works(ROOT)
+    world.fails(LEAF, Cause.HTTP_5XX)
+    assert world.is_acting(LEAF)
+    world.exits(ROOT)
+    who = world.instance(LEAF).id
+    world.containers[who] = replace(
+        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    )
+    after = killed_and_succeeded(world)
+    after.wait(5.0)
+    assert (LEAF, Action.START) in after.acts()
+
+
+def test_a_restart_that_never_happened_costs_no_try() -> None:
+    world = calm(targets=(replace(WALLET, restart=RestartSettings(budget=1)),))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    assert world.is_acting(ROOT)
+    after = killed_and_succeeded(world)
+    for _ in range(40):
+        after.fails(ROOT, Cause.HTTP_5XX, 1)
+    assert after.acts() == [(ROOT, Action.RESTART)]
+    assert len(after.state.restarts) == 1
+
+
+@pytest.mark.parametrize("verified", [False, True])
+def test_after_an_hour_away_the_probes_are_heard_first(*, verified: bool) -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    if verified:
+        world.acted(ROOT)
+    else:
+        _restarted(world)
+    after = killed_and_succeeded(world, away_s=3600.0)
+    after.wait(5.0)
+    after.works(ROOT)
+    (ended,) = [t for t in after.transitions if isinstance(t, RemedyEnded)]
+    assert ended.outcome is RemedyOutcome.RECOVERED
+    assert after.instance(ROOT).restarts_total == 1
 
 
 def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
