@@ -84,16 +84,18 @@ class NotifyPages:
         incident, _ = self._linked(request)
         if incident is None:
             return self._page("", "ack.invalid", status=404)
-        if not incident.open:
-            return self._page(incident.id, "ack.resolved", incident)
+        needless = _needless(incident)
+        if needless:
+            return self._page(incident.id, needless, incident)
         return self._page(incident.id, "ack.ask", incident, button=True)
 
     async def _confirm(self, request: web.Request) -> web.Response:
         incident, channel = self._linked(request)
         if incident is None:
             return self._page("", "ack.invalid", status=404)
-        if not incident.open:
-            return self._page(incident.id, "ack.resolved", incident)
+        needless = _needless(incident)
+        if needless:
+            return self._page(incident.id, needless, incident)
         await self._acknowledge(incident, f"link sent to {channel}")
         return self._page(incident.id, "ack.done", incident)
 
@@ -159,3 +161,10 @@ class NotifyPages:
         if error:
             raise Refusal(502, f"{channel}: {error}")
         return answer({"channel": channel, "delivered": True})
+
+
+def _needless(incident: Incident) -> str | None:
+    """What is said to who comes too late; two people must not both think it theirs."""
+    if not incident.open:
+        return "ack.resolved"
+    return "ack.taken" if incident.acked_at is not None else None

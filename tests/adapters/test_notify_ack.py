@@ -136,6 +136,18 @@ async def test_a_forged_link_is_worth_nothing(
     assert hall.asked == []
 
 
+async def test_what_somebody_takes_care_of_needs_nobody_else(
+    hall: Hall, http: aiohttp.ClientSession
+) -> None:
+    hall.put(replace(hall.incident, acked_at=hall.office.now()))
+    for method in ("GET", "POST"):
+        async with http.request(method, hall.link()) as page:
+            text = await page.text()
+        assert "이미 담당자가 있습니다. 대상: electron-cash" in text
+        assert "<form" not in text
+    assert hall.asked == []
+
+
 async def test_what_is_resolved_needs_nobody(
     hall: Hall, http: aiohttp.ClientSession
 ) -> None:
