@@ -33,6 +33,7 @@ from tests.engine.gate import Asked, EngineGate, own_folder
 testcontainers_config.ryuk_disabled = True
 
 WALLET, SERVICE, SIDECAR = "electron-cash", "bitcoincash-service", "sidecar"
+WEBHOOK = Path(__file__).parents[2] / "compose/demo/story/webhook.py"
 RPC_USER, RPC_PASSWORD = "bchrpc", "rpc-password-of-the-test"
 API_TOKEN = "token-of-the-test"
 PASSWORD_FILE = "/run/secrets/electron_cash_password"
@@ -340,6 +341,20 @@ class ServiceBox(Box):
 
 
 @dataclass(frozen=True)
+class WebhookBox(Box):
+    """The demo's webhook: what its channels were sent."""
+
+    def messages(self, channel: str) -> list[dict[str, str]]:
+        """``id``, ``title`` and ``message`` of each, oldest first."""
+        told = self.ask("GET", 8090, "/messages").json()
+        return [message for message in told if message["channel"] == channel]
+
+    def kinds(self, channel: str) -> list[str]:
+        """Opened, escalated, ...; one word for each message, oldest first."""
+        return [message["id"].split("-")[2] for message in self.messages(channel)]
+
+
+@dataclass(frozen=True)
 class SidecarBox(Box):
     """The sidecar itself."""
 
@@ -583,6 +598,20 @@ class Stack:
             **more,
         )
         return self._added(ServiceBox(made))
+
+    def webhook(self) -> WebhookBox:
+        """Somebody's chat room and phone, at json://webhook:8090/CHANNEL."""
+        source = self._file("webhook.py", WEBHOOK.read_text())
+        made = self.container(
+            "sidecar:local",
+            "webhook",
+            entrypoint=["python3", "-IS", "/webhook.py"],
+            volumes={str(source): "/webhook.py"},
+            init=True,
+        )
+        box = self._added(WebhookBox(made))
+        self.wait_for("the webhook answers", lambda: box.messages("") == [])
+        return box
 
     def sidecar(
         self,

@@ -1,0 +1,184 @@
+"""A daemon that no restart helps, and the people who are told: the whole night."""
+
+from collections import Counter
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tests.engine.harness import (
+    QUICK,
+    WALLET,
+    Json,
+    SidecarBox,
+    Stack,
+    WalletBox,
+    WebhookBox,
+    config,
+    wallet_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
+
+# Three restarts that do not help take about 11 s. The reminder comes once before the
+# escalation; a further one would come REPEAT_S after it.
+REPEAT_S, ESCALATE_S = 13, 22
+PAGE = "http://sidecar.example"
+
+
+def night() -> Json:
+    """Short times, two channels, Korean."""
+    restart = {
+        "backoff": "500ms",
+        "stop_timeout": "1s",
+        "dead_stop_timeout": "1s",
+        "recovery_timeout": "2s",
+    }
+    quick = {**QUICK, "start_period": "2s"}
+    webhook = "json://webhook:8090"
+    return {
+        **config({WALLET: wallet_target(restart=restart)}, defaults=quick),
+        "language": "ko",
+        "notify": {
+            "channels": {
+                "ops": {"url": f"{webhook}/ops"},
+                "phone": {"url": f"{webhook}/phone"},
+            },
+            "routes": {"P0": ["phone", "ops"], "P1": ["ops"], "P2": ["ops"]},
+            "escalate_after": {"P1": f"{ESCALATE_S}s"},
+            "repeat": f"{REPEAT_S}s",
+            "public_url": PAGE,
+            "timezone": "Asia/Seoul",
+        },
+    }
+
+
+def seconds_between(earlier: str, later: str) -> float:
+    span = datetime.fromisoformat(later) - datetime.fromisoformat(earlier)
+    return span.total_seconds()
+
+
+def follow(
+    watcher: SidecarBox, link: str, method: str = "GET", *, incident: str | None = None
+) -> requests.Response:
+    """The link from outside; of another incident where one is named."""
+    parts = urlsplit(link)
+    path = parts.path if incident is None else f"/ack/{incident}"
+    return watcher.ask(method, 9787, f"{path}?{parts.query}")
+
+
+def incidents(watcher: SidecarBox) -> list[Json]:
+    """Newest first."""
+    answer = watcher.ask("GET", 9787, "/api/v1/incidents")
+    return list(answer.json()["incidents"])
+
+
+def breaks_for_good(wallet: WalletBox) -> None:
+    wallet.fault("death_at_start", 0.2)
+    wallet.fault("die")
+
+
+def is_repaired_by_hand(wallet: WalletBox) -> None:
+    """Its control port is as dead as the daemon."""
+    wallet.run("python", "wallet.py", "fault", "death_at_start", "off")
+    wallet.docker.restart(timeout=1)
+
+
+def test_a_night_with_a_daemon_that_cannot_recover(stack: Stack) -> None:
+    wallet, webhook = stack.wallet(shape="wrapper"), stack.webhook()
+    watcher = stack.sidecar(night())
+    stack.wait_healthy(WALLET)
+
+    breaks_for_good(wallet)
+    link = three_restarts_and_an_escalation(stack, webhook)
+    acknowledged_by_its_button_alone(stack, link)
+    heard = {"ops": webhook.kinds("ops"), "phone": webhook.kinds("phone")}
+
+    is_repaired_by_hand(wallet)
+    stack.wait_healthy(WALLET)
+    for channel, before in heard.items():
+        wanted = [*before, "resolved"]
+        stack.wait_for(
+            f"the resolve on {channel}",
+            lambda c=channel, w=wanted: webhook.kinds(c) == w,  # type: ignore[misc]
+        )
+    assert stack.asked() == [f"restart {WALLET}"] * 3
+    the_link_is_worth_nothing_afterwards(stack, wallet, webhook, link)
+    assert_order_and_language(webhook)
+    assert watcher.state(WALLET) == "healthy"
+
+
+def three_restarts_and_an_escalation(stack: Stack, webhook: WebhookBox) -> str:
+    """The link that came to the second channel."""
+    failed = Counter(opened=1, action_failed=3)
+    stack.wait_for(
+        "the slow lane, told",
+        lambda: Counter(webhook.kinds("ops")) - Counter(reminder=1) == failed,
+    )
+    assert stack.watcher.target(WALLET)["lane"] == "slow"
+    assert stack.asked() == [f"restart {WALLET}"] * 3
+    assert webhook.kinds("phone") == []
+    (page,) = stack.wait_for("an escalation", lambda: webhook.messages("phone"))
+    assert page["title"].startswith("[P1] 아직 확인한 담당자 없음 - electron-cash: ")
+    (only,) = incidents(stack.watcher)
+    assert only["id"] == page["id"].partition("-")[0]
+    assert webhook.kinds("ops")[0] == "opened"
+    assert Counter(webhook.kinds("ops")) == failed + Counter(reminder=1)
+    return link_in(page["message"])
+
+
+def link_in(message: str) -> str:
+    (link,) = [word for word in message.split() if word.startswith(f"{PAGE}/ack/")]
+    return link
+
+
+def acknowledged_by_its_button_alone(stack: Stack, link: str) -> None:
+    """And from then on nobody is told anything."""
+    watcher = stack.watcher
+    asked = follow(watcher, link)
+    assert (asked.status_code, "담당하시겠습니까" in asked.text) == (200, True)
+    forged = follow(watcher, f"{link}x", "POST")
+    assert forged.status_code == 404
+    assert incidents(watcher)[0]["acked_at"] is None
+
+    pressed = follow(watcher, link, "POST")
+    assert (pressed.status_code, "감사합니다" in pressed.text) == (200, True)
+    acked_at = incidents(watcher)[0]["acked_at"]
+    again = follow(watcher, link, "POST")
+    assert "이미 담당자가 있습니다" in again.text
+    stack.wait_for(
+        "the time at which a reminder was due",
+        lambda: seconds_between(acked_at, watcher.status_view()["at"]) > REPEAT_S + 3,
+    )
+    assert incidents(watcher)[0]["acked_at"] == acked_at
+
+
+def the_link_is_worth_nothing_afterwards(
+    stack: Stack, wallet: WalletBox, webhook: WebhookBox, link: str
+) -> None:
+    """For its own incident it is too late, for another it is not made."""
+    over = follow(stack.watcher, link, "POST")
+    assert "이미 해결된 장애입니다" in over.text
+    before = len(webhook.messages("ops"))
+    wallet.fault("die")
+    stack.wait_for(
+        "a second incident", lambda: len(webhook.messages("ops")) == before + 2
+    )
+    assert webhook.kinds("ops")[before:] == ["opened", "resolved"]
+    second = incidents(stack.watcher)[0]
+    foreign = follow(stack.watcher, link, "POST", incident=second["id"])
+    assert foreign.status_code == 404
+    assert incidents(stack.watcher)[0]["acked_at"] is None
+    assert webhook.kinds("phone") == ["escalated", "resolved"]
+
+
+def assert_order_and_language(webhook: WebhookBox) -> None:
+    for channel in ("ops", "phone"):
+        ids = [message["id"].split("-") for message in webhook.messages(channel)]
+        numbers = [(incident, int(number)) for incident, number, *_ in ids]
+        assert numbers == sorted(set(numbers)), channel
+    opened, *_, resolved = webhook.messages("ops")
+    assert "장애 대상: electron-cash" in opened["message"]
+    assert "KST" in opened["message"]
+    assert resolved["title"].startswith("[해결] electron-cash")
