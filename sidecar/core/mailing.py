@@ -78,7 +78,9 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     """What is known of an incident now, as text; ``reason`` is as it was measured.
 
     Wall clock times are seconds, ``seconds`` is how long it has lasted.
-    ``last_action`` and ``last_reason`` are of the last decision about the root.
+    ``last_action`` and ``last_reason`` are of the last decision about the root,
+    ``container`` is its container's name; ``next_try_wall`` is when its next remedy
+    is due: all empty where there is none.
     """
     ended = incident.resolved_at or at
     facts = {
@@ -96,12 +98,14 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "lane": "",
         "last_action": "",
         "last_reason": "",
+        "container": "",
+        "next_try_wall": "",
     }
     if incident.resolved_at is not None:
         facts["resolved_at_wall"] = f"{incident.resolved_at.wall:.3f}"
     root = root_of(state, incident)
     if root is not None:
-        facts.update(_facts_of_root(root))
+        facts.update(_facts_of_root(root, at))
     return facts
 
 
@@ -111,13 +115,16 @@ def root_of(state: State, incident: Incident) -> Instance | None:
     return next(found, None)
 
 
-def _facts_of_root(root: Instance) -> dict[str, str]:
+def _facts_of_root(root: Instance, at: Moment) -> dict[str, str]:
     decision = root.last_decision
+    wait_s = root.lane.not_before - at.mono
     return {
         "reason": _measured(root),
         "lane": root.lane.name.value,
         "last_action": decision.action.value if decision else "",
         "last_reason": decision.reason if decision else "",
+        "container": root.container.name if root.container else "",
+        "next_try_wall": f"{at.wall + wait_s:.3f}" if wait_s > 0 else "",
     }
 
 

@@ -50,7 +50,7 @@ class Renderer:
     def __call__(self, message: Message) -> Text:
         """Title and body."""
         values = self._values(message)
-        title = self._words(f"title.{message.kind}", **values)
+        title = self._words(_title(message.kind, values), **values)
         body = "\n".join(self._lines(message, values))
         return Text(title, f"{body}\n\n[{message.id}]")
 
@@ -58,6 +58,7 @@ class Renderer:
         facts = message.facts
         opened = float(facts.get("opened_at_wall", message.created_wall))
         cause = facts.get("cause", Cause.PROBER_FAILED)
+        next_try = facts.get("next_try_wall", "")
         return {
             **facts,
             "target": facts.get("target", ""),
@@ -66,6 +67,9 @@ class Renderer:
             "cause": cause,
             "since": self._time(opened),
             "lasted": self._duration(float(facts.get("seconds", "0"))),
+            "remedies": facts.get("remedies", "0"),
+            "container": facts.get("container") or facts.get("target", ""),
+            "next_try": self._time(float(next_try)) if next_try else "",
             "reason": facts.get("reason", "")[:_MAX_REASON],
         }
 
@@ -95,6 +99,13 @@ class Renderer:
         return self._words("time.seconds", seconds=str(rest))
 
 
+def _title(kind: MessageKind, values: Mapping[str, str]) -> str:
+    """Once quick tries are used up, the failure of one is a call for a person."""
+    if kind is MessageKind.ACTION_FAILED and _lane(values) is not LaneName.FAST:
+        return "title.slow"
+    return f"title.{kind}"
+
+
 def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     """The texts between the first sentence and the addresses."""
     if values.get("affected"):
@@ -106,7 +117,7 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
         yield "line.measured"
     if kind is not MessageKind.NOTICE:
         yield _done(values)
-    yield _advice(kind, values["cause"])
+    yield _advice(kind, values)
 
 
 def _done(values: Mapping[str, str]) -> str:
@@ -116,16 +127,26 @@ def _done(values: Mapping[str, str]) -> str:
     cause = Cause(values["cause"])
     if CAUSES[cause].cure is None:
         return f"done.nothing.{cause}"
-    lane = _LANES.get(LaneName(values["lane"] or LaneName.FAST))
-    if lane is not None:
-        return lane
+    lane = _lane(values)
+    if lane is LaneName.SLOW and values["next_try"]:
+        return "done.slow_until"
+    if lane is not LaneName.FAST:
+        return _LANES[lane]
     if values["remedies"] != "0":
         return "done.tried"
     acting = _ACTING.get(Action(values["last_action"] or Action.HOLD))
     return acting or ("done.held" if values["last_reason"] else "done.none")
 
 
-def _advice(kind: MessageKind, cause: str) -> str:
+def _advice(kind: MessageKind, values: Mapping[str, str]) -> str:
     """What the receiver should do."""
-    is_last = kind is MessageKind.DEAD_LETTER
-    return "advice.dead_letter" if is_last else f"advice.{cause}"
+    cause, lane = Cause(values["cause"]), _lane(values)
+    if kind is MessageKind.DEAD_LETTER:
+        return "advice.dead_letter"
+    if CAUSES[cause].cure is None or lane is LaneName.FAST:
+        return f"advice.{cause}"
+    return f"advice.{lane}"
+
+
+def _lane(values: Mapping[str, str]) -> LaneName:
+    return LaneName(values.get("lane") or LaneName.FAST)

@@ -32,6 +32,8 @@ FACTS = {
     "lane": "fast",
     "last_action": "restart",
     "last_reason": "it hangs",
+    "container": "shop-electron-cash-1",
+    "next_try_wall": "",
 }
 
 

@@ -101,6 +101,10 @@ def test_facts_say_what_how_and_since_when() -> None:
     assert facts["last_action"] == Action.RESTART
     opened = next(iter(told.state.incidents.values())).opened_at.wall
     assert float(facts["opened_at_wall"]) == round(opened, 3)
+    container = told.world.instance(WALLET).container
+    assert container is not None
+    assert facts["container"] == container.name
+    assert facts["next_try_wall"] == ""
 
 
 def test_a_dependents_trouble_is_not_told_while_the_root_is_down() -> None:
@@ -156,6 +160,8 @@ def test_a_remedy_that_did_not_help_is_told_and_counted() -> None:
     failed = [m for m in sent if m.kind is MessageKind.ACTION_FAILED]
     assert [m.channel for m in failed] == ["ops"]
     assert failed[0].facts["remedies"] == "1"
+    wait_s = float(failed[0].facts["next_try_wall"]) - failed[0].created_wall
+    assert 10.0 <= wait_s <= 12.0, "the backoff after a first try"
 
 
 def test_resolved_goes_to_all_who_heard_and_to_its_own_hook() -> None:

@@ -71,8 +71,8 @@ def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
         "What was measured: no answer for 47 s",
         "What Sidecar does: it is restarting the container.",
         (
-            "What you should do: nothing for now; if the restarts do not help, "
-            "read the container's log."
+            "What you should do: nothing for now. If the restarts do not help, "
+            "read the container's log: docker logs --tail 100 shop-electron-cash-1"
         ),
         "Where to look: https://watch.example/",
         (
@@ -94,7 +94,7 @@ def test_the_same_in_korean() -> None:
         "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다.",
         (
             "하실 일: 지금은 없습니다. 다시 시작해도 해결되지 않으면 컨테이너 로그를 "
-            "확인하십시오."
+            "확인하십시오: docker logs --tail 100 shop-electron-cash-1"
         ),
     ]
 
@@ -119,7 +119,11 @@ def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) 
         ({"last_action": "start"}, "starting the container"),
         ({"last_action": "load_wallet"}, "loading the wallet"),
         ({"remedies": "2"}, "without success so far: 2. It will try again shortly"),
-        ({"remedies": "3", "lane": "slow"}, "longer and longer intervals"),
+        ({"remedies": "3", "lane": "slow"}, "The next ones come at longer"),
+        (
+            {"remedies": "3", "lane": "slow", "next_try_wall": "1767323645.0"},
+            "so far: 3. It tries again at 2026-01-02 12:14:05 KST, then at longer",
+        ),
         ({"remedies": "8", "lane": "dead_letter"}, "nothing more until you say so"),
         ({"last_action": "hold", "last_reason": "It is paused."}, "It is paused."),
         ({"last_action": "", "last_reason": ""}, "nothing yet."),
@@ -127,6 +131,51 @@ def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) 
 )
 def test_what_we_did(facts: dict[str, str], expected: str) -> None:
     assert expected in renderer()(message(facts=facts)).body
+
+
+SLOW = {"lane": "slow", "remedies": "3"}
+DEAD_LETTER = {"lane": "dead_letter", "remedies": "8"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "expected"),
+    [
+        (MessageKind.ACTION_FAILED, {"remedies": "2"}, "Repair 2 did not help"),
+        (MessageKind.ACTION_FAILED, SLOW, "3 repairs did not help, a person is needed"),
+        (MessageKind.ESCALATED, SLOW, "Nobody has answered yet"),
+    ],
+)
+def test_the_title_counts_repairs_and_calls_for_a_person(
+    kind: MessageKind, facts: dict[str, str], expected: str
+) -> None:
+    title = renderer()(message(kind=kind, facts=facts)).title
+    assert title.startswith(f"[P1] {expected} - electron-cash: ")
+
+
+@pytest.mark.parametrize("kind", [MessageKind.ESCALATED, MessageKind.REMINDER])
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, "nothing for now"),
+        (SLOW, "then run: sidecar restart electron-cash"),
+        (DEAD_LETTER, "then run: sidecar recover electron-cash"),
+        ({**SLOW, "cause": "auth"}, "make the user and password"),
+    ],
+)
+def test_once_quick_tries_are_used_up_nobody_is_told_to_wait(
+    kind: MessageKind, facts: dict[str, str], expected: str
+) -> None:
+    (advice,) = (
+        line
+        for line in renderer()(message(kind=kind, facts=facts)).body.splitlines()
+        if line.startswith("What you should do: ")
+    )
+    assert expected in advice
+
+
+def test_a_log_is_asked_of_the_target_where_its_container_is_not_known() -> None:
+    text = renderer()(message(facts={"container": ""}))
+    assert "docker logs --tail 100 electron-cash\n" in text.body
 
 
 def test_the_end_says_how_long_it_lasted_and_asks_nothing() -> None:
