@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sidecar.core.budget import Record
-from sidecar.core.coverage import Coverage
+from sidecar.core.coverage import Coverage, until_now
 from sidecar.core.incident import Incident
 from sidecar.core.record import Entry, EntryKind, Watched
-from sidecar.core.spell import Outage, Spells
+from sidecar.core.spell import Kind, Outage, Spell, Spells
 from sidecar.core.state import CureKey
 
 LOOK_BACK_S = 6 * 3600.0
@@ -19,10 +19,11 @@ SETTLING_S = 1.0
 
 
 class Impact(NamedTuple):
-    """How long a target was away, from its first failure.
+    """How long a target was away, from its first failure until it worked for good.
 
-    ``until_wall`` is None while it still is. ``unmeasured_s``: in between, nobody
-    watched for so long.
+    ``until_wall`` is None while it still is away. ``down_s`` counts the time in
+    which it was stopped or started on purpose, too: it was to those who needed it.
+    ``unmeasured_s``: in between, nobody watched for so long.
     """
 
     target: str
@@ -94,7 +95,8 @@ def look_into(
 ) -> Aftermath:
     """Work out an incident from the entries of ``span_of`` about ``concerned``."""
     told = tuple(entries)
-    coverage = Coverage(watched)
+    _, until = span_of(incident, now_wall)
+    coverage = Coverage(until_now(tuple(watched), until))
     impacts = tuple(_impacts(incident, told, coverage, now_wall))
     began = min([incident.opened_at.wall, *(one.from_wall for one in impacts)])
     since_then = tuple(entry for entry in told if entry.at_wall >= began)
@@ -117,10 +119,9 @@ def _impacts(
 ) -> Iterable[Impact]:
     since, until = span_of(incident, now_wall)
     until = min(until, now_wall)
-    spells = Spells(since, coverage)
-    facts = [fact for entry in entries for fact in spells.add(entry)]
-    facts += spells.close(until, concerned(incident))
-    opened = incident.opened_at.wall
+    course = Spells(since, coverage)
+    facts = [fact for entry in entries for fact in course.add(entry)]
+    facts += course.close(until, concerned(incident))
     for target in concerned(incident):
         outages = [
             fact
@@ -128,26 +129,49 @@ def _impacts(
             if isinstance(fact, Outage)
             and fact.target == target
             and fact.spans
-            and fact.ended_wall >= opened
+            and fact.ended_wall >= incident.opened_at.wall
         ]
+        spells = [f for f in facts if isinstance(f, Spell) and f.target == target]
         if outages:
-            yield _impact(target, outages, coverage, until)
+            yield _impact(outages, spells, coverage, until)
 
 
 def _impact(
-    target: str, outages: Sequence[Outage], coverage: Coverage, until: float
+    outages: Sequence[Outage],
+    spells: Sequence[Spell],
+    coverage: Coverage,
+    until: float,
 ) -> Impact:
-    down_s = sum(coverage.seconds(*span) for one in outages for span in one.spans)
-    whole_s = sum(one.ended_wall - one.began_wall for one in outages)
-    last = outages[-1]
-    goes_on = not last.repaired and last.ended_wall >= until
+    begin, end, is_back = _stretch(outages, spells)
+
+    def within(spell: Spell) -> float:
+        since, till = max(spell.began_wall, begin), min(spell.ended_wall, end)
+        return coverage.seconds(since, till)
+
+    up_s = sum(within(spell) for spell in spells if spell.kind is Kind.UP)
+    down_s = sum(within(spell) for spell in spells if spell.kind is not Kind.UP)
+    down_s += sum(coverage.seconds(*span) for one in outages for span in one.spans)
     return Impact(
-        target,
-        outages[0].began_wall,
-        None if goes_on else last.ended_wall,
+        outages[0].target,
+        begin,
+        end if is_back or end < until else None,
         down_s,
-        whole_s - down_s,
+        max(0.0, end - begin - up_s - down_s),
     )
+
+
+def _stretch(
+    outages: Sequence[Outage], spells: Sequence[Spell]
+) -> tuple[float, float, bool]:
+    """From the first failure until it worked again, or the last that is known."""
+    begin, last = outages[0].began_wall, outages[-1]
+    if last.repaired:
+        return begin, last.ended_wall, True
+    later = [spell for spell in spells if spell.ended_wall > last.ended_wall]
+    back = [spell.began_wall for spell in later if spell.kind is Kind.UP]
+    if back:
+        return begin, min(back), True
+    return begin, max([last.ended_wall, *(s.ended_wall for s in later)]), False
 
 
 def _done(entry: Entry) -> Done:

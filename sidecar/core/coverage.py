@@ -1,10 +1,13 @@
 """How much of a stretch of time was measured. Times are wall clock seconds."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 
 from sidecar.core.record import Watched
+
+GAP_S = 60.0
+"""That we are watching is noted every few seconds: so much between is no gap."""
 
 
 class Coverage:
@@ -41,6 +44,14 @@ class Coverage:
         bounds = [(from_wall, from_wall), *inside, (until_wall, until_wall)]
         found = (Watched(a[1], b[0]) for a, b in pairwise(bounds))
         return tuple(gap for gap in found if gap.until_wall > gap.from_wall)
+
+
+def until_now(watched: Sequence[Watched], now_wall: float) -> tuple[Watched, ...]:
+    """The stretches as they are while we watch, the last not noted to its end yet."""
+    last = max(watched, key=lambda one: one.until_wall, default=None)
+    if last is None or not 0.0 < now_wall - last.until_wall <= GAP_S:
+        return tuple(watched)
+    return (*watched, Watched(last.until_wall, now_wall))
 
 
 def _merged(watched: Iterable[Watched]) -> list[Watched]:

@@ -2,9 +2,8 @@
 
 import sqlite3
 
+from sidecar.core.coverage import GAP_S
 from sidecar.core.record import Watched
-
-GAP_S = 60.0
 
 
 class Alive:

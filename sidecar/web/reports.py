@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from sidecar.core.coverage import until_now
 from sidecar.core.record import Entry, EntryKind
 from sidecar.core.report import Books, Period, Report, Standing
 from sidecar.web import past, views
@@ -103,7 +104,8 @@ class ReportPages:
         period = Period(until - span_s, until)
         since = period.from_wall - span_s
         journal = self._desk.journal
-        books = Books(period, await journal.watched(since, until))
+        watched = until_now(await journal.watched(since, until), until)
+        books = Books(period, watched)
         async for entries in slices(journal, since, until, _COUNTED):
             await asyncio.to_thread(books.add, entries)
         return await asyncio.to_thread(books.close, standing)

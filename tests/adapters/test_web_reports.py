@@ -246,6 +246,18 @@ async def test_a_report_of_what_was_measured(caller: Caller) -> None:
     assert told["total"]["outages"] == 2
 
 
+async def test_the_seconds_since_we_noted_to_be_alive_are_no_gap(
+    caller: Caller,
+) -> None:
+    which = refused_and_healed(caller.office)
+    now_wall = caller.office.world.now.wall
+    caller.office.journal.stretches = [Watched(EPOCH - 1e6, now_wall - 7.0)]
+    _, told = await caller.get(f"/incidents/{which}")
+    assert [one["unmeasured_seconds"] for one in told["impact"]] == [0.0, 0.0]
+    _, told = await caller.get("/report?window=1h")
+    assert (told["unwatched_seconds"], told["gaps"]) == (0.0, [])
+
+
 async def test_a_long_report_is_read_in_pieces(caller: Caller) -> None:
     journal = caller.office.journal
     journal.stretches = [Watched(0.0, EPOCH + 1e9)]

@@ -8,7 +8,8 @@ import pytest
 
 from sidecar.core.advice import LESSONS
 from sidecar.core.aftermath import Aftermath, look_into
-from sidecar.core.event import ActResult
+from sidecar.core.container import Status
+from sidecar.core.event import ActResult, NoticeKind
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Severity
@@ -39,6 +40,28 @@ def hung_and_healed() -> tuple[ToldWorld, MemoryJournal]:
     world.acted(WALLET)
     world.works(WALLET)
     world.works(SERVICE)
+    return world, journal
+
+
+def repaired_by_hand() -> tuple[ToldWorld, MemoryJournal]:
+    """One restart does not help; somebody stops it for 5 min and starts it."""
+    world, journal = remembered()
+    world.works(WALLET, SERVICE)
+    world.fails(WALLET, Cause.REFUSED)
+    world.acted(WALLET)
+    for _ in range(30):
+        world.fails(WALLET, Cause.REFUSED, times=1)
+        world.wait(3.0)
+    world.notice(WALLET, NoticeKind.KILL)
+    world.exits(WALLET, exit_code=143)
+    world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    world.wait(300.0)
+    again = world.now.wall
+    world.notice(
+        WALLET, NoticeKind.START, status=Status.RUNNING, pid=77, started_at=again
+    )
+    world.wait(10.0)
+    world.works(WALLET)
     return world, journal
 
 
@@ -101,6 +124,17 @@ def test_time_without_us_is_not_claimed_as_an_outage() -> None:
     assert impact.down_s < 20.0
     assert impact.unmeasured_s == pytest.approx(end - begin - 20.0)
     assert "monitoring was away" in postmortem(found(world, journal))
+
+
+def test_a_stop_for_the_repair_belongs_to_what_others_had_to_bear() -> None:
+    world, journal = repaired_by_hand()
+    told = found(world, journal)
+    assert told.ended_wall is not None
+    (impact,) = told.impacts
+    assert impact.until_wall is not None
+    assert impact.down_s == pytest.approx(impact.until_wall - told.began_wall)
+    assert impact.down_s > 400.0
+    assert impact.unmeasured_s == pytest.approx(0.0)
 
 
 def test_an_earlier_outage_is_another_story() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.coverage import Coverage
+from sidecar.core.coverage import GAP_S, Coverage, until_now
 from sidecar.core.event import ActResult, NoticeKind, RestartAsked
 from sidecar.core.outcome import Cause
 from sidecar.core.record import Entry, EntryKind, Watched
@@ -400,6 +400,13 @@ def test_watched_and_not_watched_make_the_whole(
     coverage = Coverage(watched)
     gaps = sum(g.until_wall - g.from_wall for g in coverage.gaps(since, until))
     assert coverage.seconds(since, until) + gaps == pytest.approx(until - since)
+
+
+def test_the_present_stretch_lasts_until_now_though_it_is_noted_rarely() -> None:
+    noted = (Watched(0.0, 10.0), Watched(20.0, 93.0))
+    assert Coverage(until_now(noted, 100.0)).gaps(0.0, 100.0) == (Watched(10.0, 20.0),)
+    for watched, now in (((), 100.0), (noted, 93.0), (noted, 93.0 + GAP_S + 1.0)):
+        assert until_now(watched, now) == watched
 
 
 def test_all_targets_together() -> None:
