@@ -1,7 +1,7 @@
 """What a probe can find, and what each cause means for a remedy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -200,19 +200,28 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
 )
 
 
+class Balance(NamedTuple):
+    """What is in a wallet, in whole coins."""
+
+    confirmed: Decimal = Decimal(0)
+    unconfirmed: Decimal = Decimal(0)
+    unmatured: Decimal = Decimal(0)
+
+    def texts(self) -> dict[str, str]:
+        """Each part by its name, to the last digit and without an exponent."""
+        return {part: f"{amount:f}" for part, amount in self._asdict().items()}
+
+
 @dataclass(frozen=True, slots=True)
 class WalletFacts:
-    """What a wallet daemon said of itself. None: it was not asked or did not say.
-
-    ``balance`` maps confirmed, unconfirmed and unmatured to whole coins.
-    """
+    """What a wallet daemon said of itself. None: it was not asked or did not say."""
 
     connected: bool | None = None
     loaded: bool | None = None
     synchronised: bool | None = None
     height: int | None = None
     server_height: int | None = None
-    balance: Mapping[str, Decimal] = field(default_factory=dict)
+    balance: Balance | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,15 @@ The order is what keeps it alive: one thread serves all callers, and on some
 builds a wallet call kills a daemon that has no wallet loaded.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from sidecar.core.container import Container
 from sidecar.core.outcome import (
+    Balance,
     Cause,
     Outcome,
     WalletFacts,
@@ -27,6 +26,7 @@ from sidecar.probes.tools import Tools, deadline_in
 from sidecar.probes.trouble import Trouble, trouble
 
 LAG_BLOCKS = 3
+MOST_DIGITS = 40
 
 T = TypeVar("T")
 
@@ -108,11 +108,16 @@ async def _result(call: _Call, method: str, shape: type[T]) -> T:
     return decode(raw, shape, method)
 
 
-def _parts(balance: _Balance) -> Mapping[str, Decimal]:
-    parts = msgspec.structs.asdict(balance)
-    if not all(part.is_finite() for part in parts.values()):
+def _parts(said: _Balance) -> Balance:
+    balance = Balance(said.confirmed, said.unconfirmed, said.unmatured)
+    if not all(map(_is_amount, balance)):
         raise trouble(Cause.BAD_BODY, "getbalance answered no number", rpc_answers=True)
-    return MappingProxyType(parts)
+    return balance
+
+
+def _is_amount(part: Decimal) -> bool:
+    """A number that can be written out: 1e999999 is a million digits."""
+    return part.is_finite() and abs(part.adjusted()) < MOST_DIGITS
 
 
 def _explained(error: RpcTrouble) -> Trouble:

@@ -355,4 +355,5 @@ def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[_Gaug
 def _balance(target: Target, instance: Instance, facts: WalletFacts) -> list[_Sample]:
     if target.wallet is None or not target.wallet.expose_balance:
         return []
-    return [((instance.name, part), float(v)) for part, v in facts.balance.items()]
+    parts = facts.balance._asdict() if facts.balance is not None else {}
+    return [((instance.name, part), float(v)) for part, v in parts.items()]

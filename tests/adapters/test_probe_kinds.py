@@ -10,6 +10,7 @@ import pytest
 
 from sidecar.core.container import Container, NativeHealth
 from sidecar.core.outcome import (
+    Balance,
     Cause,
     Outcome,
     Verdict,
@@ -354,7 +355,7 @@ class Scripted:
         return self.outcomes.pop(0)
 
 
-FACTS = WalletFacts(connected=True, balance={"confirmed": Decimal(1)})
+FACTS = WalletFacts(connected=True, balance=Balance(Decimal(1)))
 TWO = (ElectronCashProbe("http://w:1/"), HttpProbe("http://w:2/"))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.outcome import Cause, Outcome, Verdict, WalletFacts, Warn
+from sidecar.core.outcome import Balance, Cause, Outcome, Verdict, WalletFacts, Warn
 from sidecar.core.ports import RpcFailed
 from sidecar.core.target import Credentials, ElectronCashProbe, JsonRpcProbe
 from sidecar.probes.prober import AllProbes
@@ -77,11 +77,7 @@ async def test_a_healthy_daemon(prober: AllProbes) -> None:
         synchronised=True,
         height=117,
         server_height=117,
-        balance={
-            "confirmed": Decimal("1.5"),
-            "unconfirmed": Decimal(0),
-            "unmatured": Decimal(0),
-        },
+        balance=Balance(confirmed=Decimal("1.5")),
     )
 
 
@@ -89,11 +85,19 @@ async def test_balances_are_decimals_to_the_last_digit(prober: AllProbes) -> Non
     said = {"confirmed": "20999999.97690001", "unmatured": 0.00000001}
     outcome, _ = await asked(prober, HEALTHY | {"getbalance": said})
     assert outcome.wallet is not None
-    assert outcome.wallet.balance["confirmed"] == Decimal("20999999.97690001")
-    assert outcome.wallet.balance["unmatured"] == Decimal("0.00000001")
+    assert outcome.wallet.balance == Balance(
+        confirmed=Decimal("20999999.97690001"), unmatured=Decimal("0.00000001")
+    )
+    assert outcome.wallet.balance.texts() == {
+        "confirmed": "20999999.97690001",
+        "unconfirmed": "0",
+        "unmatured": "0.00000001",
+    }
 
 
-@pytest.mark.parametrize("said", ["NaN", "Infinity", "much", None, []])
+@pytest.mark.parametrize(
+    "said", ["NaN", "Infinity", "1e999999", "1e-999999", "much", None, []]
+)
 async def test_a_balance_that_is_none(prober: AllProbes, said: Any) -> None:
     outcome, _ = await asked(prober, HEALTHY | {"getbalance": {"confirmed": said}})
     assert outcome.cause is Cause.BAD_BODY
@@ -404,7 +408,8 @@ async def test_the_life_of_a_daemon(prober: AllProbes, stand_in: StandIn) -> Non
     healthy = await until(prober, settings, None)
     assert healthy.verdict is Verdict.SUCCESS
     assert healthy.wallet is not None
-    assert healthy.wallet.balance["confirmed"].is_finite()
+    assert healthy.wallet.balance is not None
+    assert healthy.wallet.balance.confirmed.is_finite()
 
     for wrong, cause in [
         (stand_in.settings(credentials=Credentials("bchrpc", "wrong")), Cause.AUTH),

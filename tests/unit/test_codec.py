@@ -13,7 +13,7 @@ from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Severity, WalletFacts, success
+from sidecar.core.outcome import Balance, Cause, Severity, WalletFacts, success
 from sidecar.core.state import Instance, Phase, Plan, Remedy, Settling
 from sidecar.core.target import InstanceId
 from sidecar.records.changes import worth
@@ -80,7 +80,7 @@ def test_whatever_happened_every_instance_comes_back(
 
 def test_what_the_first_listing_brings_is_not_stored() -> None:
     labels = {"secret.label": "hunter2"}
-    found = success(wallet=WalletFacts(balance={"confirmed": Decimal("12.5")}))
+    found = success(wallet=WalletFacts(balance=Balance(Decimal("12.5"))))
     world = World(TARGETS)
     world.containers[world.instance("rates").id] = container("rates", labels=labels)
     world.relist()

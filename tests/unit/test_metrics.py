@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Sample
 
-from sidecar.core.outcome import Cause, WalletFacts, success
+from sidecar.core.outcome import Balance, Cause, WalletFacts, success
 from sidecar.core.ports import PlannedTime
 from sidecar.core.target import ElectronCashProbe
 from sidecar.telemetry.catalogue import CATALOGUE, Kind, document
@@ -324,7 +324,7 @@ async def test_a_wallet_is_shown_but_not_what_is_in_it() -> None:
         loaded=True,
         height=117,
         server_height=118,
-        balance={"confirmed": Decimal("1.5")},
+        balance=Balance(Decimal("1.5")),
     )
     scraped = Scraped()
     world = scraped.world
