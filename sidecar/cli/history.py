@@ -67,6 +67,8 @@ def _what(entry: Json) -> str:
         case "outcome":
             took = lasted(entry["seconds"])
             return f"{entry['action']}: {entry['outcome']}, {took}"
+        case "balance":
+            return f"balance: {entry['comparison'].replace('_', ' ')}"
         case _:
             return f"incident {entry.get('step', '')}".rstrip()
 

@@ -56,6 +56,8 @@ def incident(api: Api, which: str, as_json: bool) -> int:
             f"{one['target']}: away for {lasted(one['down_seconds'])}, {until} "
             f"{second(one['from'])}"
         )
+    for one in told["balances"]:
+        print(_balance(one))
     for one in told["cures"]:
         print(
             f"on record: {one['remedy']} helped {one['recovered']} of {one['tries']} "
@@ -76,6 +78,17 @@ def _headline(told: Json) -> str:
         f"incident {told['id']} {told['severity']} {told['target']}: {told['cause']}, "
         f"{state} {lasted(told['seconds'])}"
     )
+
+
+def _balance(one: Json) -> str:
+    """The amounts are there for whoever has the token."""
+    said = f"{one['target']}, {second(one['at'])}: {one['reason']}"
+    known = [(when, one[when]) for when in ("before", "after") if one[when]]
+    return said + "".join(f"; {when}: {_amounts(parts)}" for when, parts in known)
+
+
+def _amounts(parts: Json) -> str:
+    return ", ".join(f"{part} {amount}" for part, amount in parts.items())
 
 
 def _text(line: Json) -> str:

@@ -1,7 +1,7 @@
 """What an incident came to, in figures: who was away for how long, what was done."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from sidecar.core.budget import Record
@@ -13,6 +13,8 @@ from sidecar.core.state import CureKey
 
 LOOK_BACK_S = 6 * 3600.0
 """How long before an incident was opened its first failure is looked for."""
+
+_AMOUNTS = frozenset({"before", "after"})
 
 SETTLING_S = 1.0
 """What belongs to an incident's end may be noted a moment after it."""
@@ -46,6 +48,20 @@ class Done(NamedTuple):
     seconds: float
 
 
+class Compared(NamedTuple):
+    """A wallet's balance around a remedy, in the words of the records.
+
+    Amounts are texts by their parts; None: not known, or not to be shown.
+    """
+
+    at_wall: float
+    target: str
+    comparison: str
+    reason: str
+    before: Mapping[str, str] | None
+    after: Mapping[str, str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Aftermath:
     """All that is known of an incident.
@@ -62,6 +78,7 @@ class Aftermath:
     entries: tuple[Entry, ...]
     impacts: tuple[Impact, ...]
     done: tuple[Done, ...]
+    balances: tuple[Compared, ...]
     cures: tuple[tuple[CureKey, Record], ...]
     evidence: tuple[Mapping[str, object], ...]
 
@@ -82,6 +99,16 @@ def span_of(incident: Incident, now_wall: float) -> tuple[float, float]:
     resolved = incident.resolved_at
     until = now_wall if resolved is None else resolved.wall
     return incident.opened_at.wall - LOOK_BACK_S, until + SETTLING_S
+
+
+def without_amounts(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """For whoever may not see what is in a wallet."""
+    return tuple(
+        replace(entry, data={k: v for k, v in entry.data.items() if k not in _AMOUNTS})
+        if entry.kind is EntryKind.BALANCE
+        else entry
+        for entry in entries
+    )
 
 
 def look_into(
@@ -109,6 +136,7 @@ def look_into(
         since_then,
         impacts,
         tuple(_done(e) for e in since_then if e.kind is EntryKind.REMEDY),
+        tuple(_compared(e) for e in since_then if e.kind is EntryKind.BALANCE),
         tuple(cures),
         tuple(evidence),
     )
@@ -188,3 +216,21 @@ def _done(entry: Entry) -> Done:
         str(data["reason"]),
         float(seconds) if isinstance(seconds, int | float) else 0.0,
     )
+
+
+def _compared(entry: Entry) -> Compared:
+    data = entry.data
+    return Compared(
+        entry.at_wall,
+        entry.target,
+        str(data["comparison"]),
+        str(data["reason"]),
+        _amounts(data.get("before")),
+        _amounts(data.get("after")),
+    )
+
+
+def _amounts(said: object) -> Mapping[str, str] | None:
+    if not isinstance(said, Mapping):
+        return None
+    return {str(part): str(amount) for part, amount in said.items()}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sidecar.core import budget, ending, plan, run
+from sidecar.core import balance, budget, ending, plan, run
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.escalation import acknowledged
@@ -196,7 +196,9 @@ def _probed(state: State, event: ProbeDone) -> Folded:
         starting=starting,
     )
     looked = instance.looked if health.failures else None
-    return _one(state, replace(instance, health=health, looked=looked))
+    seen = replace(instance, health=health, looked=looked)
+    seen, compared = balance.noted(seen, target, event.outcome, event.at)
+    return _one(state, seen, *compared)
 
 
 def _acting(instance: Instance) -> bool:
@@ -283,6 +285,7 @@ def _remedy_begins(instance: Instance, event: Decided) -> Instance:
         event.at,
         event.at.mono + decision.stop_timeout_s + ACT_MARGIN_S,
         instance.health.first_failure_mono or instance.exited_mono,
+        balance=balance.before(instance),
     )
     lane = instance.lane
     if decision.trigger.is_automatic:
@@ -373,6 +376,7 @@ def _wallet_called(
         at,
         at.mono + settings.recovery_timeout_s,
         instance.health.first_failure_mono,
+        balance=balance.before(instance),
     )
     return _one(state, replace(called, remedy=remedy))
 
@@ -406,12 +410,13 @@ def _end_remedy(
         # In a crash loop to have answered is not to have recovered.
         settings = state.target_of(instance).restart
         lane = budget.failed(lane, settings, instance.id, at.mono)
+    instance, compared = balance.at_end(instance, state.target_of(instance), ended)
     without = note_outcome(
         _put(state, replace(instance, remedy=None, lane=lane)), ended
     )
     if decision.trigger is Trigger.PLANNED and not recovered:
         without = replace(without, plan=None)
-    return Folded(without, (ended,), (instance.id,))
+    return Folded(without, (ended, *compared), (instance.id,))
 
 
 # --- what people and schedules ask ---------------------------------------------

@@ -1,15 +1,17 @@
 """Which channels and hooks hear of what, and the facts that they are told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from sidecar.core.escalation import at_least, rung
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.notify import HOOK_PREFIX, NotifySettings
-from sidecar.core.outcome import Verdict
+from sidecar.core.outcome import Severity, Verdict
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import Instance, State
+from sidecar.core.transition import BalanceCompared
 
 
 def messages(
@@ -28,20 +30,55 @@ def messages(
         return incident, ()
     number = incident.sequence + 1
     told = dict.fromkeys((*incident.told, *hearing))
-    made = tuple(
+    about = replace(incident, told=tuple(told), sequence=number)
+    thread = _Thread(incident.id, number, incident.severity)
+    return about, _addressed(thread, hearing, kind, facts, at)
+
+
+def notice(
+    which: str,
+    severity: Severity,
+    kind: MessageKind,
+    facts: Mapping[str, str],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Message, ...]:
+    """The messages that tell of something that is no incident; ``which`` is new.
+
+    Hooks do not hear of it.
+    """
+    hearing = settings.routes.of(severity)
+    return _addressed(_Thread(which, 1, severity), hearing, kind, facts, at)
+
+
+class _Thread(NamedTuple):
+    """What messages belong together, and the place of these among them."""
+
+    which: str
+    number: int
+    severity: Severity
+
+
+def _addressed(
+    thread: _Thread,
+    hearing: Iterable[str],
+    kind: MessageKind,
+    facts: Mapping[str, str],
+    at: Moment,
+) -> tuple[Message, ...]:
+    return tuple(
         Message(
-            id=f"{incident.id}-{number}-{kind}-{name}",
-            incident=incident.id,
-            sequence=number,
+            id=f"{thread.which}-{thread.number}-{kind}-{name}",
+            incident=thread.which,
+            sequence=thread.number,
             channel=name,
             kind=kind,
-            severity=incident.severity,
+            severity=thread.severity,
             created_wall=at.wall,
             facts=facts,
         )
         for name in hearing
     )
-    return replace(incident, told=tuple(told), sequence=number), made
 
 
 def _channels(
@@ -106,6 +143,22 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     root = root_of(state, incident)
     if root is not None:
         facts.update(_facts_of_root(root, at))
+    return facts
+
+
+def facts_of_balance(compared: BalanceCompared) -> dict[str, str]:
+    """``confirmed_before``, ``confirmed_after``, ... as text, in whole coins.
+
+    Only where both are known. ``incident`` is empty where there was none.
+    """
+    facts = {
+        "incident": compared.incident or "",
+        "target": compared.name,
+        "opened_at_wall": f"{compared.at.wall:.3f}",
+    }
+    for when, seen in (("before", compared.before), ("after", compared.after)):
+        parts = seen.texts() if seen is not None else {}
+        facts.update({f"{part}_{when}": amount for part, amount in parts.items()})
     return facts
 
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from sidecar.core.advice import LESSONS
-from sidecar.core.aftermath import Aftermath, Done
+from sidecar.core.aftermath import Aftermath, Compared, Done
 from sidecar.core.decision import Action, Trigger
 from sidecar.core.markdown import fenced, inline, table
-from sidecar.core.outcome import CAUSES, Severity
+from sidecar.core.outcome import CAUSES, Balance, Severity
 from sidecar.core.record import EntryKind
 from sidecar.core.timeline import Line, timeline
 from sidecar.core.transition import RemedyOutcome
@@ -145,10 +145,20 @@ def _impact(found: Aftermath) -> str:
     ]
     columns = ("what", "from", "until", "minutes unavailable", "minutes not measured")
     told = table(columns, rows) if rows else "No outage was measured."
-    return (
-        f"{told}\n\n{BLANK} who was affected: users, payments, amounts.\n\n"
-        f"{BLANK} whether anything was lost or done twice."
+    blanks = (
+        f"{BLANK} who was affected: users, payments, amounts.",
+        f"{BLANK} whether anything was lost or done twice.",
     )
+    return "\n\n".join((told, *_balances(found), *blanks))
+
+
+def _balances(found: Aftermath) -> Iterator[str]:
+    """That the amounts are equal or not is fit for readers outside, they are not."""
+    if found.balances:
+        yield "\n".join(
+            f"- {inline(one.target)}, {clock(one.at_wall)}: {one.reason}."
+            for one in found.balances
+        )
 
 
 def _timeline(found: Aftermath) -> str:
@@ -279,6 +289,7 @@ def _from_the_facts(found: Aftermath) -> Iterator[str]:
 
 def _evidence(found: Aftermath) -> Iterator[str]:
     yield "For those who look into it; to be left out of what is sent to others."
+    yield from _amounts(found)
     if not found.evidence:
         yield "There is none, or it needs the API token to be shown."
         return
@@ -287,6 +298,27 @@ def _evidence(found: Aftermath) -> Iterator[str]:
         yield f"The last {len(shown)} of {len(found.evidence)} bundles."
     for bundle in shown:
         yield from _bundle(bundle)
+
+
+def _amounts(found: Aftermath) -> Iterator[str]:
+    known = [one for one in found.balances if one.before or one.after]
+    if not known:
+        return
+    rows = [
+        (clock(one.at_wall), inline(one.target), part, *_of(one, part))
+        for one in known
+        for part in Balance._fields
+    ]
+    yield "The wallet's balance around each remedy, in whole coins:"
+    yield table(("seen", "what", "part", "before", "after"), rows)
+
+
+def _of(one: Compared, part: str) -> tuple[str, str]:
+    before, after = (
+        inline(amounts[part]) if amounts else "not known"
+        for amounts in (one.before, one.after)
+    )
+    return before, after
 
 
 def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:

@@ -14,6 +14,7 @@ class EntryKind(StrEnum):
     STATE = "state"
     DECISION = "decision"
     REMEDY = "remedy"
+    BALANCE = "balance"
     INCIDENT = "incident"
 
 
@@ -46,6 +47,8 @@ class MessageKind(StrEnum):
     DEAD_LETTER = "dead_letter"
     REOPENED = "reopened"
     RESOLVED = "resolved"
+    BALANCE = "balance"
+    """A wallet does not hold after a remedy what it held before."""
     NOTICE = "notice"
     """About something that is no incident, such as an operator's own stop."""
     TEST = "test"

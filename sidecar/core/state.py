@@ -13,7 +13,7 @@ from sidecar.core.health import Health
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
-from sidecar.core.outcome import Cause, Cure
+from sidecar.core.outcome import Balance, Cause, Cure
 from sidecar.core.target import InstanceId, Mode, Target
 from sidecar.core.topology import Topology
 from sidecar.core.transition import TargetState
@@ -41,6 +41,8 @@ class Remedy:
     note: str = ""
     uncertain: bool = False
     """The engine did not say whether it did as asked."""
+    balance: Balance | None = None
+    """What the wallet held before it; None: not known, or there is no wallet."""
 
 
 class StopSeen(StrEnum):
@@ -108,6 +110,10 @@ class Instance:
     """The run that our last start or restart was meant to end."""
     restarted: Moment | None = None
     restarts_total: int = 0
+    balance: Balance | None = None
+    """What its wallet held when that was last seen."""
+    unmatched: Balance | None = None
+    """What it held before remedies after which none was seen yet."""
 
 
 class Plan(NamedTuple):

@@ -9,13 +9,15 @@ from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.escalation import RootFacts, advance, made_urgent
 from sidecar.core.incident import Incident, new_id
 from sidecar.core.judge import BROKEN, WORKING
-from sidecar.core.mailing import facts_of, messages
+from sidecar.core.mailing import facts_of, facts_of_balance, messages, notice
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
-from sidecar.core.outcome import CAUSES
+from sidecar.core.outcome import CAUSES, Severity
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import Instance, State
 from sidecar.core.transition import (
+    BalanceCompared,
+    Comparison,
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
@@ -95,10 +97,33 @@ def notices(
             continue
         if instance.incident is not None:
             continue
-        number, severity = new_id(decision.name, at), CAUSES[cause].severity
-        about = Incident(number, decision.name, cause, severity, at)
-        notice = replace(settings, hooks=())
-        made.extend(_messages(state, about, MessageKind.NOTICE, notice, at)[1])
+        which, severity = new_id(decision.name, at), CAUSES[cause].severity
+        about = Incident(which, decision.name, cause, severity, at)
+        facts, kind = facts_of(state, about, at), MessageKind.NOTICE
+        made.extend(notice(which, severity, kind, facts, settings, at))
+    return tuple(made)
+
+
+def balance_notices(
+    state: State,
+    transitions: Iterable[Transition],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Message, ...]:
+    """Messages of wallets that do not hold what they held before a remedy.
+
+    They are facts, no incidents: nobody is asked to answer. Of a target that is
+    paused nothing is told.
+    """
+    made: list[Message] = []
+    for seen in transitions:
+        if not isinstance(seen, BalanceCompared):
+            continue
+        differs = seen.comparison is Comparison.DIFFERENT
+        if differs and seen.instance.target not in state.paused:
+            which, facts = new_id(seen.name, at), facts_of_balance(seen)
+            kind = MessageKind.BALANCE
+            made.extend(notice(which, Severity.P2, kind, facts, settings, at))
     return tuple(made)
 
 
@@ -121,6 +146,8 @@ def _kind_of(state: State, transition: Transition) -> MessageKind | None:
     if isinstance(transition, StateChanged):
         gave_up = transition.new is TargetState.DEAD_LETTER
         return MessageKind.DEAD_LETTER if gave_up else None
+    if isinstance(transition, BalanceCompared):
+        return None
     resolved = transition.step is IncidentStep.RESOLVED
     return MessageKind.RESOLVED if resolved else None
 

@@ -101,6 +101,10 @@ def _remedy(data: Mapping[str, object]) -> str:
     return _sentence(f"{action}: {outcome}, {_number(data['seconds']):.0f} s", data)
 
 
+def _balance(data: Mapping[str, object]) -> str:
+    return str(data["reason"])
+
+
 def _incident(data: Mapping[str, object]) -> str:
     return _sentence(f"incident {_plain(data['step'])}", data)
 
@@ -131,6 +135,7 @@ _TEXTS: Mapping[EntryKind, Callable[[Mapping[str, object]], str]] = MappingProxy
         EntryKind.STATE: _state,
         EntryKind.DECISION: _decision,
         EntryKind.REMEDY: _remedy,
+        EntryKind.BALANCE: _balance,
         EntryKind.INCIDENT: _incident,
     }
 )

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sidecar.core.decision import Action, Trigger
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause
+from sidecar.core.outcome import Balance, Cause
 from sidecar.core.target import InstanceId
 
 
@@ -69,6 +69,47 @@ class RemedyEnded:
     incident: str | None
 
 
+class Comparison(StrEnum):
+    """What a wallet's balance was after a remedy, compared with before."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    NOT_KNOWN = "not_known"
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceCompared:
+    """A wallet's last balance before a remedy and the first seen after it.
+
+    None: it is not known. Amounts are private: ``reason`` has none.
+    """
+
+    at: Moment
+    instance: InstanceId
+    name: str
+    before: Balance | None
+    after: Balance | None
+    incident: str | None
+
+    @property
+    def comparison(self) -> Comparison:
+        """What can be said of it."""
+        if self.before is None or self.after is None:
+            return Comparison.NOT_KNOWN
+        same = self.before == self.after
+        return Comparison.SAME if same else Comparison.DIFFERENT
+
+    @property
+    def reason(self) -> str:
+        """The same as a sentence."""
+        if self.after is None:
+            return "the wallet's balance afterwards is not known yet"
+        if self.before is None:
+            return "the wallet's balance before is not known"
+        same = self.comparison is Comparison.SAME
+        return f"the wallet's balance is {'' if same else 'not '}the same as before"
+
+
 class IncidentStep(StrEnum):
     """What happened to an incident."""
 
@@ -93,4 +134,4 @@ class IncidentChanged:
     reason: str
 
 
-Transition = StateChanged | RemedyEnded | IncidentChanged
+Transition = StateChanged | RemedyEnded | BalanceCompared | IncidentChanged

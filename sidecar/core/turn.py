@@ -17,7 +17,7 @@ from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import InstanceId
-from sidecar.core.telling import notices, tell_time, tell_transitions
+from sidecar.core.telling import balance_notices, notices, tell_time, tell_transitions
 from sidecar.core.transition import (
     IncidentChanged,
     IncidentStep,
@@ -83,7 +83,12 @@ def _told(done: Turn, event: Event) -> Turn:
     return done._replace(
         state=state,
         transitions=(*done.transitions, *steps),
-        messages=(*of_turn, *of_time, *notices(state, done.decisions, settings, at)),
+        messages=(
+            *of_turn,
+            *of_time,
+            *notices(state, done.decisions, settings, at),
+            *balance_notices(state, done.transitions, settings, at),
+        ),
     )
 
 

@@ -17,7 +17,20 @@ Sign = Callable[[str, str], str]
 
 _MINUTE_S = 60
 _MAX_REASON = 300
-_NOBODY_NEEDED = frozenset({MessageKind.RESOLVED, MessageKind.NOTICE, MessageKind.TEST})
+_NOBODY_NEEDED = frozenset(
+    {
+        MessageKind.RESOLVED,
+        MessageKind.BALANCE,
+        MessageKind.NOTICE,
+        MessageKind.TEST,
+    }
+)
+_BALANCE = (
+    "line.confirmed",
+    "line.unconfirmed",
+    "line.unmatured",
+    "advice.balance",
+)
 _LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
 _ACTING = {
     Action.RESTART: "done.restart",
@@ -108,6 +121,9 @@ def _title(kind: MessageKind, values: Mapping[str, str]) -> str:
 
 def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     """The texts between the first sentence and the addresses."""
+    if kind is MessageKind.BALANCE:
+        yield from ("line.incident", *_BALANCE) if values["incident"] else _BALANCE
+        return
     if values.get("affected"):
         yield "line.affected"
     if kind is MessageKind.RESOLVED:

@@ -24,6 +24,7 @@ _COMPARED_APART = {
     "asked",
     "asked_now",
     "looked",
+    "balance",
 }
 _steady = attrgetter(
     *(f.name for f in fields(Instance) if f.name not in _COMPARED_APART)
@@ -40,7 +41,10 @@ Worth = tuple[object, ...]
 
 
 def worth(instance: Instance) -> Worth:
-    """Not the last answer's time and words: they differ at every probe.
+    """Not the last answer's time, words and balance: they differ at every probe.
+
+    What was last seen in a wallet goes along when something else is written, as
+    at the first failure: so it is on disk before a remedy begins.
 
     A failure streak is counted on disk until it is certain; how long it is then
     changes nothing that follows.

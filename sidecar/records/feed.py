@@ -10,6 +10,7 @@ from sidecar.core.event import Event
 from sidecar.core.moment import rfc3339
 from sidecar.core.state import State
 from sidecar.core.transition import (
+    BalanceCompared,
     IncidentChanged,
     RemedyEnded,
     StateChanged,
@@ -98,7 +99,10 @@ class _Listener:
 
 
 def record_of_transition(what: Transition) -> Record:
-    """A state change, a remedy's outcome or an incident's step."""
+    """A state change, a remedy's outcome, a balance or an incident's step.
+
+    Everyone may listen, so a balance's amounts are not in it.
+    """
     match what:
         case StateChanged():
             return {
@@ -125,6 +129,15 @@ def record_of_transition(what: Transition) -> Record:
                 "recovery_seconds": what.recovery_s,
                 "incident": what.incident,
             }
+        case BalanceCompared():
+            return {
+                "type": "balance",
+                "at": rfc3339(what.at.wall),
+                "target": what.name,
+                "comparison": what.comparison,
+                "reason": what.reason,
+                "incident": what.incident,
+            }
         case IncidentChanged():
             return {
                 "type": "incident",
@@ -134,6 +147,15 @@ def record_of_transition(what: Transition) -> Record:
                 "reason": what.reason,
                 "incident": what.incident,
             }
+
+
+def record_of_balance(what: BalanceCompared) -> Record:
+    """With the amounts, as texts by their parts; null: not known."""
+    return {
+        **record_of_transition(what),
+        "before": what.before.texts() if what.before is not None else None,
+        "after": what.after.texts() if what.after is not None else None,
+    }
 
 
 def record_of_decision(decision: Decision) -> Record:

@@ -6,12 +6,22 @@ from typing import TypeVar
 
 from loguru import logger
 
+from sidecar.core.decision import Decision
 from sidecar.core.record import EntryKind, Message
-from sidecar.core.transition import IncidentChanged, RemedyEnded, StateChanged
+from sidecar.core.transition import (
+    BalanceCompared,
+    IncidentChanged,
+    RemedyEnded,
+    StateChanged,
+)
 from sidecar.records.batch import Batch, Bundle, Happening
 from sidecar.records.codec import clean, encode, encode_evidence, lasting
 from sidecar.records.database import transaction
-from sidecar.records.feed import record_of_decision, record_of_transition
+from sidecar.records.feed import (
+    record_of_balance,
+    record_of_decision,
+    record_of_transition,
+)
 
 EVIDENCE_PER_INCIDENT = 20
 
@@ -128,11 +138,13 @@ def _message_row(message: Message) -> Row:
 
 
 def _entry_row(what: Happening) -> Row:
-    """The data has the shape that the feed gives it."""
-    if isinstance(what, StateChanged | RemedyEnded | IncidentChanged):
-        kind, data = _KINDS[type(what)], record_of_transition(what)
-    else:
+    """The data has the shape that the feed gives it; balances with their amounts."""
+    if isinstance(what, Decision):
         kind, data = EntryKind.DECISION, record_of_decision(what)
+    elif isinstance(what, BalanceCompared):
+        kind, data = EntryKind.BALANCE, record_of_balance(what)
+    else:
+        kind, data = _KINDS[type(what)], record_of_transition(what)
     name, incident = data["target"], data["incident"]
     return (what.at.wall, kind, name, incident, encode(data))
 

@@ -18,6 +18,8 @@ from sidecar.core.event import (
 from sidecar.core.moment import rfc3339
 from sidecar.core.state import State
 from sidecar.core.transition import (
+    BalanceCompared,
+    Comparison,
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
@@ -96,6 +98,8 @@ def _tell_transition(what: Transition) -> None:
             _tell_state(what)
         case RemedyEnded():
             _tell_ended(what)
+        case BalanceCompared():
+            _tell_balance(what)
         case IncidentChanged():
             _tell_incident(what)
 
@@ -201,6 +205,14 @@ def _tell_ended(what: RemedyEnded) -> None:
         since,
         _because(what.reason),
     )
+
+
+def _tell_balance(what: BalanceCompared) -> None:
+    """Without amounts: a log goes further than they should."""
+    different = what.comparison is Comparison.DIFFERENT
+    logger.bind(
+        target=what.name, incident=what.incident, comparison=what.comparison
+    ).log("WARNING" if different else "INFO", "{}", what.reason)
 
 
 def _tell_incident(what: IncidentChanged) -> None:

@@ -5,7 +5,13 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from sidecar.core.aftermath import Aftermath, concerned, look_into, span_of
+from sidecar.core.aftermath import (
+    Aftermath,
+    concerned,
+    look_into,
+    span_of,
+    without_amounts,
+)
 from sidecar.core.budget import Record
 from sidecar.core.incident import Incident
 from sidecar.core.postmortem import postmortem
@@ -55,15 +61,18 @@ class IncidentPages:
         )
 
     async def _aftermath(self, request: web.Request) -> Aftermath:
-        """Evidence shows a target's log, so it takes the token."""
+        """Evidence shows a target's log, and amounts are private: they take the
+        token.
+        """
         journal = self._desk.journal
         incident = await self._incident(request)
         now_wall = self._desk.clock.now().wall
         since, until = span_of(incident, now_wall)
         may_see = has_token(request, self._desk.token)
+        entries = await self._entries(incident, since, until)
         return look_into(
             incident,
-            await self._entries(incident, since, until),
+            entries if may_see else without_amounts(entries),
             await journal.watched(since, until),
             now_wall,
             cures=self._cures(incident),

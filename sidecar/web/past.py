@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sidecar.core.aftermath import Aftermath, Done, Impact
+from sidecar.core.aftermath import Aftermath, Compared, Done, Impact
 from sidecar.core.budget import Record
 from sidecar.core.moment import rfc3339
 from sidecar.core.record import Entry, Watched
@@ -30,6 +30,7 @@ def aftermath(found: Aftermath) -> Json:
         "timeline": [_line(line) for line in course.lines],
         "timeline_left_out": course.left_out,
         "remedies": [_done(one) for one in found.done],
+        "balances": [_compared(one) for one in found.balances],
         "cures": [_cure(key, record) for key, record in found.cures],
         "evidence": list(found.evidence),
     }
@@ -67,6 +68,17 @@ def _done(one: Done) -> Json:
         "outcome": one.outcome,
         "reason": one.reason,
         "seconds": _rounded(one.seconds),
+    }
+
+
+def _compared(one: Compared) -> Json:
+    return {
+        "at": rfc3339(one.at_wall),
+        "target": one.target,
+        "comparison": one.comparison,
+        "reason": one.reason,
+        "before": one.before,
+        "after": one.after,
     }
 
 

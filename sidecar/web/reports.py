@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from sidecar.core.aftermath import without_amounts
 from sidecar.core.coverage import until_now
 from sidecar.core.record import Entry, EntryKind
 from sidecar.core.report import Books, Period, Report, Standing
 from sidecar.web import past, views
 from sidecar.web.answer import Refusal, answer
+from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
 from sidecar.web.span import DAY_S, asked_seconds, slices
 
@@ -49,7 +51,9 @@ class ReportPages:
             raise Refusal(
                 404, f"there is no target {names[0]}, and nothing is on record of it"
             )
-        return answer(past.history(found.entries, complete=found.complete))
+        may_see = has_token(request, self._desk.token)
+        entries = found.entries if may_see else without_amounts(found.entries)
+        return answer(past.history(entries, complete=found.complete))
 
     def _names(self, request: web.Request) -> tuple[str, ...]:
         """A target's own name and its replicas'; empty: all there are."""

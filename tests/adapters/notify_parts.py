@@ -34,6 +34,12 @@ FACTS = {
     "last_reason": "it hangs",
     "container": "shop-electron-cash-1",
     "next_try_wall": "",
+    "incident": "01JARZ3NDEKTSV4RRFFQ69G5FA",
+    **{
+        f"{part}_{when}": "1.5"
+        for part in ("confirmed", "unconfirmed", "unmatured")
+        for when in ("before", "after")
+    },
 }
 
 

@@ -16,6 +16,8 @@ from tests.adapters.test_web_reports import (
     SERVICE,
     WALLET,
     Archive,
+    holds,
+    refused,
     refused_and_healed,
 )
 
@@ -102,6 +104,22 @@ async def test_one_incident(served: Served) -> None:
     assert "restart helped 1 of 1 times against refused" in ran.out
     assert "restart: recovered" in ran.out
     assert json.loads((await served("incident", which, "--json")).out)["id"] == which
+
+
+async def test_one_incident_with_what_was_in_the_wallet(served: Served) -> None:
+    world = served.office.world
+    world.probe(WALLET, holds("9917.25"))
+    which = refused(served.office)
+    world.acted(WALLET)
+    world.works(WALLET)
+    said = "the wallet's balance afterwards is not known yet"
+    without = await served("incident", which)
+    assert f": {said}\n" in without.out
+    told = await served("incident", which, token=TOKEN)
+    amounts = "confirmed 9917.25, unconfirmed 0, unmatured 0"
+    assert f": {said}; before: {amounts}\n" in told.out
+    past = await served("history", token=TOKEN)
+    assert "balance: not known" in past.out
 
 
 async def test_a_postmortem_with_and_without_the_token(served: Served) -> None:

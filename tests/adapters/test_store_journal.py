@@ -1,13 +1,14 @@
 """What happened can be read back, and goes when it is old."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from sidecar.core.event import RemedyActed, Tick
 from sidecar.core.moment import rfc3339
-from sidecar.core.outcome import Cause
+from sidecar.core.outcome import Balance, Cause, WalletFacts, success
 from sidecar.core.ports import Journal, Outbox, Store, StoreBroken, Turned
 from sidecar.core.record import EntryKind, Watched
 from sidecar.records.journal import MOST_ENTRIES
@@ -103,6 +104,34 @@ async def test_the_journal_is_asked_by_time_target_incident_and_kind(
         some = await ask(*ALL, kinds=kinds, target=ROOT)
         assert {e.kind for e in some} == kinds
         assert await ask(*ALL, target="' OR 1=1 --") == ()
+
+
+async def test_a_balance_is_kept_with_its_amounts_when_it_is_compared(
+    tmp_path: Path,
+) -> None:
+    world = StoredWorld()
+    held = success(wallet=WalletFacts(balance=Balance(Decimal("17.25"))))
+    async with opened(tmp_path) as store:
+        world.works(ROOT, LEAF)
+        world.probe(ROOT, held)
+        await keep(store, *world.take())
+        written = world.instance(ROOT)
+        world.probe(ROOT, held)
+        await keep(store, *world.take())
+        assert "17.25" not in str(look(tmp_path, "SELECT value FROM instances"))
+        world.fails(ROOT, Cause.REFUSED)
+        await keep(store, *world.take())
+        assert "17.25" in str(look(tmp_path, "SELECT value FROM instances"))
+        world.acted(ROOT)
+        world.probe(ROOT, held)
+        world.probe(ROOT, held)
+        await keep(store, *world.take())
+        kinds = frozenset({EntryKind.BALANCE})
+        (entry,) = await store.journal.entries(*ALL, kinds=kinds)
+    assert written.balance == Balance(Decimal("17.25"))
+    assert entry.data["comparison"] == "same"
+    amounts = {"confirmed": "17.25", "unconfirmed": "0", "unmatured": "0"}
+    assert entry.data["before"] == entry.data["after"] == amounts
 
 
 async def test_incidents_are_listed_newest_first(tmp_path: Path) -> None:

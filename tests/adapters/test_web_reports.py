@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import pytest
 
 from sidecar.core.event import ActResult
-from sidecar.core.outcome import Cause
+from sidecar.core.outcome import Balance, Cause, Outcome, WalletFacts, success
 from sidecar.core.ports import StoreBroken
 from sidecar.core.record import Entry, EntryKind, Watched
 from sidecar.web.reports import MAX_ENTRIES
@@ -66,17 +67,28 @@ async def caller() -> AsyncIterator[Caller]:
         yield one
 
 
+def holds(confirmed: str) -> Outcome:
+    """A wallet daemon is well and says what it has."""
+    return success(wallet=WalletFacts(balance=Balance(Decimal(confirmed))))
+
+
+def refused(office: Office) -> str:
+    """The root is down; the incident's id."""
+    office.world.relist()
+    office.world.fails(WALLET, Cause.REFUSED)
+    which = office.world.instance(WALLET).incident
+    assert which is not None
+    return which
+
+
 def refused_and_healed(office: Office) -> str:
     """One incident from its beginning to its end; its id."""
     world = office.world
-    world.relist()
-    world.fails(WALLET, Cause.REFUSED)
-    which = world.instance(WALLET).incident
+    which = refused(office)
     world.fails(SERVICE, Cause.HTTP_5XX)
     world.acted(WALLET, ActResult.DONE)
     world.works(WALLET)
     world.works(SERVICE)
-    assert which is not None
     return which
 
 
@@ -115,6 +127,23 @@ async def test_one_incident_with_its_course(caller: Caller) -> None:
     assert told["began_at"] < told["opened_at"]
 
 
+async def test_what_is_in_a_wallet_takes_the_token(caller: Caller) -> None:
+    world = caller.office.world
+    world.probe(WALLET, holds("9917.25"))
+    which = refused(caller.office)
+    world.acted(WALLET)
+    world.probe(WALLET, holds("9917.5"))
+    world.probe(WALLET, holds("9917.5"))
+    world.wait(1.0)
+    for path in (f"/incidents/{which}", "/history"):
+        _, told = await caller.get(path)
+        assert "not the same as before" in str(told)
+        assert "9917" not in str(told)
+        _, told = await caller.get(path, **WITH_TOKEN)
+        assert "9917.25" in str(told)
+        assert "9917.5" in str(told)
+
+
 async def test_evidence_shows_a_log_and_takes_the_token(caller: Caller) -> None:
     which = refused_and_healed(caller.office)
     caller.office.journal.bundles[which] = [{"name": WALLET, "log": "secret log"}]
@@ -143,7 +172,7 @@ async def test_history_has_the_records_of_the_stream(caller: Caller) -> None:
     assert status == 200
     assert told["complete"] is True
     kinds = {e["type"] for e in told["entries"]}
-    assert kinds == {"transition", "decision", "outcome", "incident"}
+    assert kinds == {"transition", "decision", "outcome", "balance", "incident"}
     recent = caller.office.feed.recent(1000)
     assert len(told["entries"]) == len(recent)
     last, streamed = told["entries"][-1], dict(recent[-1])

@@ -9,12 +9,17 @@ from sidecar.core.incident import Incident
 from sidecar.core.record import Entry, EntryKind, Watched
 from sidecar.core.state import State
 from sidecar.core.transition import (
+    BalanceCompared,
     IncidentChanged,
     RemedyEnded,
     StateChanged,
     Transition,
 )
-from sidecar.records.feed import record_of_decision, record_of_transition
+from sidecar.records.feed import (
+    record_of_balance,
+    record_of_decision,
+    record_of_transition,
+)
 from tests.unit.told import ToldWorld
 from tests.unit.world import EPOCH
 
@@ -26,8 +31,12 @@ def entry_of(what: Transition | Decision) -> Entry:
         return Entry(
             what.at.wall, EntryKind.DECISION, what.name, what.incident, dict(data)
         )
-    data = record_of_transition(what)
+    if isinstance(what, BalanceCompared):
+        data = record_of_balance(what)
+    else:
+        data = record_of_transition(what)
     kinds = {
+        BalanceCompared: EntryKind.BALANCE,
         StateChanged: EntryKind.STATE,
         RemedyEnded: EntryKind.REMEDY,
         IncidentChanged: EntryKind.INCIDENT,

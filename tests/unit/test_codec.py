@@ -186,7 +186,7 @@ def test_a_failing_probe_is_worth_writing_until_it_is_certain() -> None:
 
 def test_a_new_field_of_an_instance_is_worth_writing_unless_it_is_named() -> None:
     instance = Instance(WHO, "a")
-    passing = {"reason", "asked", "asked_now", "looked", "seen_mono"}
+    passing = {"reason", "asked", "asked_now", "looked", "seen_mono", "balance"}
     apart = {"container", "health", *passing}
     for name in {f.name for f in fields(Instance)}:
         if name in {"container", "health"}:

@@ -46,10 +46,14 @@ WALLET, SERVICE = "electron-cash", "bitcoincash-service"
 class Told:
     """A world whose turns are told as the loop tells them."""
 
-    world: World = field(default_factory=lambda: World(notify=SETTINGS))
+    routes_p2: tuple[str, ...] = ()
+    world: World = field(init=False)
     _seen: int = 0
 
     def __post_init__(self) -> None:
+        by_severity = {**SETTINGS.routes.by_severity, Severity.P2: self.routes_p2}
+        routes = replace(SETTINGS.routes, by_severity=MappingProxyType(by_severity))
+        self.world = World(notify=replace(SETTINGS, routes=routes))
         self.world.works(WALLET, SERVICE)
         self.turn()
 

@@ -32,6 +32,7 @@ def test_an_outage_leaves_records_of_every_kind_in_order() -> None:
         "transition",
         "decision",
         "outcome",
+        "balance",
         "incident",
     }
     assert [r["number"] for r in records] == list(range(1, len(records) + 1))

@@ -1,0 +1,64 @@
+"""What a wallet held before and after a remedy: compared, never judged.
+
+A difference may be a payment that has just come in. That it is one is for people
+to find out; that there is one must not go unnoticed.
+"""
+
+from dataclasses import replace
+
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Balance, Outcome, Verdict
+from sidecar.core.state import Instance
+from sidecar.core.target import Target
+from sidecar.core.transition import BalanceCompared, RemedyEnded, RemedyOutcome
+
+
+def before(instance: Instance) -> Balance | None:
+    """What a remedy that begins now has to compare with.
+
+    After remedies that showed none it is still what was known before the first.
+    """
+    return instance.unmatched or instance.balance
+
+
+def noted(
+    instance: Instance, target: Target, outcome: Outcome, at: Moment
+) -> tuple[Instance, tuple[BalanceCompared, ...]]:
+    """The instance with what a probe saw in its wallet.
+
+    Compared where earlier remedies wait for it and none is under way: one that is
+    compares at its own end.
+    """
+    seen = _seen(outcome)
+    if target.wallet is None or seen is None:
+        return instance, ()
+    if instance.unmatched is None or instance.remedy is not None:
+        return replace(instance, balance=seen), ()
+    compared = BalanceCompared(
+        at, instance.id, instance.name, instance.unmatched, seen, instance.incident
+    )
+    return replace(instance, balance=seen, unmatched=None), (compared,)
+
+
+def at_end(
+    instance: Instance, target: Target, ended: RemedyEnded
+) -> tuple[Instance, tuple[BalanceCompared, ...]]:
+    """The instance whose remedy has just ended, and what the comparison showed.
+
+    What answers before the remedy has recovered it may be the run of before.
+    """
+    if target.wallet is None or instance.remedy is None:
+        return instance, ()
+    known, last = instance.remedy.balance, instance.health.last
+    recovered = ended.outcome is RemedyOutcome.RECOVERED
+    seen = _seen(last) if recovered and last is not None else None
+    compared = BalanceCompared(
+        ended.at, ended.instance, ended.name, known, seen, ended.incident
+    )
+    return replace(instance, unmatched=known if seen is None else None), (compared,)
+
+
+def _seen(outcome: Outcome) -> Balance | None:
+    if outcome.verdict is not Verdict.SUCCESS or outcome.wallet is None:
+        return None
+    return outcome.wallet.balance
