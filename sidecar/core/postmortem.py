@@ -1,16 +1,16 @@
 """A post-mortem in Markdown: the facts, and marked blanks for what people must add."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sidecar.core.advice import LESSONS
 from sidecar.core.aftermath import Aftermath, Compared, Done
 from sidecar.core.decision import Action, Trigger
 from sidecar.core.markdown import fenced, inline, table
-from sidecar.core.outcome import CAUSES, Balance, Severity
-from sidecar.core.record import EntryKind
+from sidecar.core.outcome import CAUSES, Balance, Cause, Severity
+from sidecar.core.record import Entry, EntryKind
 from sidecar.core.timeline import Line, timeline
-from sidecar.core.transition import RemedyOutcome
+from sidecar.core.transition import RemedyOutcome, TargetState
 from sidecar.core.words import clock, lasted, median
 
 LOG_LINES = 40
@@ -37,6 +37,7 @@ _CAME_TO = {
     RemedyOutcome.FAILED: "it could not be carried out",
     RemedyOutcome.UNKNOWN: "it is not known whether it was carried out",
 }
+_HANDS = "Then a person restarted it, after which it worked again."
 _URGENT = frozenset({Severity.P0, Severity.P1})
 _ACK_EXPECTED_S = 900.0
 
@@ -113,20 +114,56 @@ def _summary(found: Aftermath) -> str:
 
 def _what_helped(found: Aftermath) -> str:
     """What was done to the root, in one or two sentences."""
-    done = [one for one in found.done if one.target == found.incident.target]
-    if not done:
-        why_not = CAUSES[found.incident.cause].why_not
+    incident = found.incident
+    tried = [one for one in _repairs(found) if one.trigger != Trigger.OPERATOR]
+    if not tried:
+        why_not = CAUSES[incident.cause].why_not
         because = f", because {why_not}" if why_not else ""
-        return f"It was not restarted automatically{because}."
-    counted = Counter(_TRIED.get(Action(one.action), one.action) for one in done)
-    tried = _listed([f"{what} {_times(n)}" for what, n in counted.items()])
-    helped = any(one.outcome == RemedyOutcome.RECOVERED for one in done)
-    said = f"Automatically it was {tried}"
-    if helped:
+        said = f"It was not restarted automatically{because}."
+        return f"{said} {_HANDS}" if _helped_by_hand(found) else said
+    counted = Counter(_TRIED.get(Action(one.action), one.action) for one in tried)
+    what = _listed([f"{how} {_times(n)}" for how, n in counted.items()])
+    said = f"Automatically it was {what}"
+    if any(one.outcome == RemedyOutcome.RECOVERED for one in tried):
         return f"{said}, after which it worked again."
     if found.ended_wall is None:
         return f"{said}, which has not helped so far."
+    if _helped_by_hand(found):
+        return f"{said}, which did not help. {_HANDS}"
     return f"{said}, which did not help; it was brought back otherwise."
+
+
+def _repairs(found: Aftermath) -> list[Done]:
+    """What was done to the root against what was wrong; a wallet is opened anyway."""
+    incident = found.incident
+    about_wallet = incident.cause is Cause.WALLET_NOT_LOADED
+    return [
+        one
+        for one in found.done
+        if one.target == incident.target
+        and (about_wallet or one.action != Action.LOAD_WALLET)
+    ]
+
+
+def _helped_by_hand(found: Aftermath) -> bool:
+    asked = any(
+        one.trigger == Trigger.OPERATOR and one.outcome == RemedyOutcome.RECOVERED
+        for one in _repairs(found)
+    )
+    stopped = any(one.target == found.incident.target for one in _stops(found))
+    return found.ended_wall is not None and (asked or stopped)
+
+
+def _stops(found: Aftermath) -> list[Entry]:
+    """When somebody else than Sidecar stopped a target, in order to repair it."""
+    opened = found.incident.opened_at.wall
+    return [
+        entry
+        for entry in found.entries
+        if entry.kind is EntryKind.STATE
+        and entry.at_wall >= opened
+        and entry.data.get("to") == TargetState.STOPPED
+    ]
 
 
 # --- impact and timeline
@@ -195,7 +232,28 @@ def _chain(found: Aftermath) -> Iterator[str]:
     why_not = CAUSES[incident.cause].why_not
     if why_not:
         yield f"1. A restart was no remedy: {why_not}."
-    yield f"1. {BLANK} why {name} came to that."
+    tried = _repairs(found)
+    if tried and _futile(tried) == len(tried):
+        again = _times(len(tried))
+        yield f"1. A fresh start did not help ({again}): the reason outlasts it."
+    words = _last_words(found)
+    hint = f' Its log ended with: "{inline(words)}"' if words else ""
+    yield f"1. {BLANK} why {name} came to that.{hint}"
+
+
+def _futile(done: Iterable[Done]) -> int:
+    return sum(one.outcome != RemedyOutcome.RECOVERED for one in done)
+
+
+def _last_words(found: Aftermath) -> str:
+    """The last line of the root's log before the last try to repair it."""
+    about_wallet = found.incident.cause is Cause.WALLET_NOT_LOADED
+    for bundle in reversed(found.evidence):
+        loading = Action.LOAD_WALLET in str(bundle.get("decision"))
+        if bundle.get("name") == found.incident.target and loading is about_wallet:
+            lines = str(bundle.get("log") or "").split("\n")
+            return next((line for line in reversed(lines) if line.strip()), "")
+    return ""
 
 
 def _said(found: Aftermath) -> str:
@@ -213,8 +271,12 @@ def _what_was_done(found: Aftermath) -> str:
     columns = ("time", "what", "was", "why", "outcome", "took")
     told = table(columns, rows) if rows else "Nothing was done automatically."
     ledger = "\n".join(_ledger(found))
+    by_hand = "\n".join(
+        f"- At {clock(one.at_wall)} a person stopped {inline(one.target)}."
+        for one in _stops(found)
+    )
     blank = f"{BLANK} what people did, and when."
-    parts = (told, ledger, _who_took_charge(found), blank)
+    parts = (told, ledger, _who_took_charge(found), by_hand, blank)
     return "\n\n".join(part for part in parts if part)
 
 
@@ -223,7 +285,10 @@ def _who_took_charge(found: Aftermath) -> str:
     if acked is None:
         return "Nobody acknowledged the incident."
     how = f" ({inline(by)})" if by else ""
-    return f"A person took charge at {clock(acked.wall)}{how}."
+    waited = lasted(acked.wall - found.incident.opened_at.wall)
+    return (
+        f"A person took charge at {clock(acked.wall)}{how}, {waited} after the alert."
+    )
 
 
 def _done_row(one: Done) -> tuple[str, ...]:
@@ -233,10 +298,16 @@ def _done_row(one: Done) -> tuple[str, ...]:
         clock(one.at_wall - one.seconds),
         inline(one.target),
         _TRIED.get(Action(one.action), one.action),
-        _WHY[Trigger(one.trigger)],
+        _why(one),
         outcome if helped else f"{outcome}: {inline(one.reason)}",
         lasted(one.seconds),
     )
+
+
+def _why(one: Done) -> str:
+    if one.trigger == Trigger.FAILURE and one.cause is not None:
+        return f"because it {LESSONS[Cause(one.cause)].was}"
+    return _WHY[Trigger(one.trigger)]
 
 
 def _ledger(found: Aftermath) -> Iterator[str]:
@@ -246,7 +317,7 @@ def _ledger(found: Aftermath) -> Iterator[str]:
         yield (
             f"- On record for {inline(key.target)} when it {LESSONS[key.cause].was}: "
             f"{_plain(key.cure)} tried {_times(record.tries)}, "
-            f"helped {_times(record.recovered)}{took}."
+            f"{_helped(record.recovered)}{took}."
         )
 
 
@@ -263,9 +334,9 @@ def _action_items(found: Aftermath) -> Iterator[str]:
 def _from_the_facts(found: Aftermath) -> Iterator[str]:
     incident = found.incident
     name = inline(incident.target)
-    futile = [one for one in found.done if one.outcome != RemedyOutcome.RECOVERED]
+    futile = _futile(found.done)
     if futile:
-        yield f"Find out why {_times(len(futile))} a remedy did not help."
+        yield f"Find out why what was tried did not help ({_times(futile)})."
     if any(record.tries > len(found.done) for _, record in found.cures):
         yield "It was not the first time: treat the cause, not the symptom."
     for one in incident.affected:
@@ -345,6 +416,10 @@ def _listed(names: list[str]) -> str:
     if len(names) < 2:  # noqa: PLR2004 - a list with "and" needs two
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _helped(count: int) -> str:
+    return f"helped {_times(count)}" if count else "never helped"
 
 
 def _times(count: int) -> str:

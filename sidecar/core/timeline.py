@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sidecar.core.decision import Action
+from sidecar.core.decision import Action, Guard
 from sidecar.core.record import Entry, EntryKind
 from sidecar.core.transition import TargetState
 
 MAX_LINES = 300
+
+_OTHERS_FIRST = "others first"
+_WAITING_FOR_OTHERS = frozenset({Guard.UPSTREAM, Guard.REMEDY_RUNNING})
+"""While its root is repaired again and again, a dependent's reason alternates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ def _objection(entry: Entry) -> str | None:
     """Who held a remedy back; None: this is something else."""
     if entry.kind is not EntryKind.DECISION or entry.data.get("action") != Action.HOLD:
         return None
-    return str(entry.data.get("guard"))
+    guard = str(entry.data.get("guard"))
+    return _OTHERS_FIRST if guard in _WAITING_FOR_OTHERS else guard
 
 
 def _bounded(lines: list[Line]) -> Timeline:
@@ -87,8 +92,9 @@ def _line(entry: Entry) -> Line:
 
 def _state(data: Mapping[str, object]) -> str:
     cause = data.get("cause")
-    name = str(data["to"]).replace("_", " ")
-    return _sentence(f"{name} ({cause})" if cause else name, data)
+    name = _plain(data["to"])
+    known = cause is None or cause == data["to"]
+    return _sentence(name if known else f"{name} ({cause})", data)
 
 
 def _decision(data: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from sidecar.core.advice import LESSONS
 from sidecar.core.aftermath import Aftermath, look_into
 from sidecar.core.container import Status
-from sidecar.core.event import ActResult, NoticeKind
+from sidecar.core.event import ActResult, NoticeKind, PauseAsked, RestartAsked
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Severity
@@ -43,8 +43,8 @@ def hung_and_healed() -> tuple[ToldWorld, MemoryJournal]:
     return world, journal
 
 
-def repaired_by_hand() -> tuple[ToldWorld, MemoryJournal]:
-    """One restart does not help; somebody stops it for 5 min and starts it."""
+def not_helped() -> tuple[ToldWorld, MemoryJournal]:
+    """One restart does not help."""
     world, journal = remembered()
     world.works(WALLET, SERVICE)
     world.fails(WALLET, Cause.REFUSED)
@@ -52,6 +52,12 @@ def repaired_by_hand() -> tuple[ToldWorld, MemoryJournal]:
     for _ in range(30):
         world.fails(WALLET, Cause.REFUSED, times=1)
         world.wait(3.0)
+    return world, journal
+
+
+def repaired_by_hand() -> tuple[ToldWorld, MemoryJournal]:
+    """One restart does not help; somebody stops it for 5 min and starts it."""
+    world, journal = not_helped()
     world.notice(WALLET, NoticeKind.KILL)
     world.exits(WALLET, exit_code=143)
     world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
@@ -205,6 +211,12 @@ def test_a_refusal_is_told_anew_after_something_was_done() -> None:
     ]
 
 
+def test_a_dependents_wait_for_its_root_is_told_once() -> None:
+    guards = ("remedy_running", "upstream", "remedy_running", "storm")
+    lines = timeline(hold(n, guard, SERVICE) for n, guard in enumerate(guards)).lines
+    assert [(line.at_wall, line.count) for line in lines] == [(0, 3), (3, 1)]
+
+
 def test_a_course_without_end_is_cut_in_the_middle() -> None:
     guards = ("storm", "backoff")
     course = timeline(hold(n, guards[n % 2]) for n in range(MAX_LINES + 20))
@@ -260,6 +272,64 @@ def test_the_document_says_what_is_known_and_marks_what_is_not() -> None:
     assert "Draft" not in document
 
 
+BY_HAND = (
+    "Automatically it was restarted once, which did not help. "
+    "Then a person restarted it, after which it worked again."
+)
+
+
+def test_what_a_person_did_is_not_claimed_to_have_been_automatic() -> None:
+    world, journal = repaired_by_hand()
+    loading = {
+        "action": "load_wallet",
+        "trigger": "failure",
+        "cause": "wallet_not_loaded",
+        "outcome": "recovered",
+        "reason": "it works",
+        "seconds": 2.0,
+    }
+    (incident,) = journal.known.values()
+    assert incident.resolved_at is not None
+    at = incident.resolved_at.wall
+    journal.kept.append(Entry(at, EntryKind.REMEDY, WALLET, incident.id, loading))
+    document = postmortem(found(world, journal))
+    assert BY_HAND in section(document, "Summary")
+    done = section(document, "What was done, and whether it helped")
+    assert "because it did not accept connections" in done
+    assert "because it was running, but its wallet was not open" in done
+    assert "restart tried once, never helped." in done
+    (stopped,) = (e for e in journal.kept if e.data.get("to") == "stopped")
+    assert f"At {clock(stopped.at_wall)} a person stopped electron-cash." in done
+    assert "stopped: an operator stopped it" in section(document, "Timeline")
+
+
+def test_a_restart_that_an_operator_asked_for_is_a_persons() -> None:
+    world, journal = not_helped()
+    world.send(PauseAsked(world.now, (WALLET,)))
+    world.relist()
+    world.send(RestartAsked(world.now, WALLET, now=True))
+    world.acted(WALLET)
+    world.works(WALLET)
+    document = postmortem(found(world, journal))
+    assert BY_HAND in section(document, "Summary")
+    assert "asked for by an operator" in document
+
+
+def test_the_root_cause_goes_as_far_as_facts_carry() -> None:
+    world, journal = repaired_by_hand()
+    bundles = (
+        bundle(decision="failure 3: refused: restart now", log="fine\nno space left\n"),
+        bundle(decision="no wallet: load_wallet now", log="started"),
+    )
+    chain = section(postmortem(found(world, journal, *bundles)), "Root cause")
+    assert "A fresh start did not help (once): the reason outlasts it." in chain
+    assert 'Its log ended with: "no space left"' in chain
+    world, journal = hung_and_healed()
+    chain = section(postmortem(found(world, journal)), "Root cause")
+    assert "did not help" not in chain
+    assert "log ended" not in chain
+
+
 def test_an_open_one_is_a_draft() -> None:
     world, journal = remembered()
     world.works(WALLET, SERVICE)
@@ -276,7 +346,7 @@ def test_an_open_one_is_a_draft() -> None:
 def test_an_unanswered_alert_and_futile_remedies_lead_to_action_items() -> None:
     world, journal = hung_and_healed()
     items = section(postmortem(found(world, journal)), "Action items")
-    assert "why once a remedy did not help" in items
+    assert "why what was tried did not help (once)" in items
     assert "what bitcoincash-service should do while electron-cash is away" in items
     assert "nobody acknowledged" not in items
     opened = journal.kept[0].at_wall
@@ -285,7 +355,10 @@ def test_an_unanswered_alert_and_futile_remedies_lead_to_action_items() -> None:
     assert "nobody acknowledged" in postmortem(unanswered)
     acked = found(world, journal, resolved_at=late, acked_at=late, acked_by="mail")
     assert "nobody acknowledged" not in postmortem(acked)
-    assert f"took charge at {clock(late.wall)} (mail)" in postmortem(acked)
+    waited = lasted(late.wall - acked.incident.opened_at.wall)
+    assert f"took charge at {clock(late.wall)} (mail), {waited} after the alert." in (
+        postmortem(acked)
+    )
 
 
 @pytest.mark.parametrize("cause", list(Cause))
