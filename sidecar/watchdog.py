@@ -7,7 +7,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from sidecar.core.decision import Action, Decision
-from sidecar.core.event import Event, RemedyActed, Tick
+from sidecar.core.event import Event, EvidenceGathered, RemedyActed, Tick
 from sidecar.core.ports import (
     Clock,
     Overloaded,
@@ -115,7 +115,7 @@ class Watchdog:
 
     def _turned(self, event: Event, done: Turn) -> Turned:
         evidence = None
-        if isinstance(event, RemedyActed):
+        if isinstance(event, RemedyActed | EvidenceGathered):
             evidence = self._remedies.evidence_of(event.instance)
         return Turned(
             event,

@@ -7,6 +7,11 @@ import click
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import ago, lasted, second, show_json, show_table
+from sidecar.core.markdown import printable
+
+BUNDLES = 2
+PROCESSES = 5
+LOG_LINES = 10
 
 
 @click.command(epilog=examples("sidecar incidents", "sidecar incidents --open"))
@@ -44,7 +49,10 @@ def _row(one: Json) -> tuple[str, ...]:
 @as_json
 @talks_to_sidecar
 def incident(api: Api, which: str, as_json: bool) -> int:
-    """The course of incident ID, and what it came to."""
+    """The course of incident ID, and what it came to.
+
+    With the API token also the end of what was gathered, and amounts.
+    """
     told = api.get(_path(which))
     if as_json:
         show_json(told)
@@ -69,6 +77,8 @@ def incident(api: Api, which: str, as_json: bool) -> int:
     show_table(("at", "target", "happened"), rows)
     if told["timeline_left_out"]:
         print(f"{told['timeline_left_out']} lines of the middle are left out")
+    for bundle in told["evidence"][-BUNDLES:]:
+        _show_evidence(bundle)
     return 0
 
 
@@ -85,6 +95,15 @@ def _balance(one: Json) -> str:
     said = f"{one['target']}, {second(one['at'])}: {one['reason']}"
     known = [(when, one[when]) for when in ("before", "after") if one[when]]
     return said + "".join(f"; {when}: {_amounts(parts)}" for when, parts in known)
+
+
+def _show_evidence(bundle: Json) -> None:
+    """The last of it; all of it is in the post-mortem and with --json."""
+    print(f"\nevidence, {bundle.get('name')}: {bundle.get('decision')}")
+    for process in bundle.get("processes", [])[:PROCESSES]:
+        print(f"  process: {' '.join(map(str, process))}")
+    for line in bundle.get("log", "").splitlines()[-LOG_LINES:]:
+        print(f"  log: {printable(line)}")
 
 
 def _amounts(parts: Json) -> str:

@@ -108,6 +108,18 @@ class ProcessesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceGathered:
+    """What belongs to a page was gathered; ``log`` is the end of its container's log.
+
+    Masked, and short enough for a message.
+    """
+
+    at: Moment
+    instance: InstanceId
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedDue:
     """A scheduled preventive restart is due now."""
 
@@ -196,6 +208,7 @@ Event = (
     | EngineSeen
     | RemedyActed
     | ProcessesSeen
+    | EvidenceGathered
     | PlannedDue
     | PlanCancelled
     | RestartAsked

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sidecar.core import balance, budget, ending, plan, run
+from sidecar.core import balance, budget, ending, loop, plan, run
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.escalation import acknowledged
@@ -17,6 +17,7 @@ from sidecar.core.event import (
     Decided,
     EngineSeen,
     Event,
+    EvidenceGathered,
     PauseAsked,
     PlanCancelled,
     PlannedDue,
@@ -216,6 +217,13 @@ def _looked(state: State, event: ProcessesSeen) -> Folded:
     return _one(state, replace(instance, health=health))
 
 
+def _gathered(state: State, event: EvidenceGathered) -> Folded:
+    instance = state.instances.get(event.instance)
+    if instance is None:
+        return _same(state)
+    return _one(state, loop.heard(instance, event.log))
+
+
 # --- what we decided and did --------------------------------------------------
 
 
@@ -236,7 +244,7 @@ def _decided(state: State, event: Decided) -> Folded:
 
 def _noted(instance: Instance, event: Decided) -> Instance:
     decision = event.decision
-    noted = replace(instance, last_decision=decision)
+    noted = loop.paged(replace(instance, last_decision=decision), decision)
     if decision.trigger is Trigger.OPERATOR:
         noted = replace(noted, asked=False, asked_now=False)
     if decision.action is Action.LOOK:
@@ -458,14 +466,7 @@ def _with_pauses(state: State, paused: dict[str, float]) -> Folded:
 
 def _recover_asked(state: State, event: RecoverAsked) -> Folded:
     found = [
-        replace(
-            i,
-            lane=budget.Lane(),
-            load_lane=budget.Lane(),
-            looping=False,
-            short_runs=0,
-            exits=(),
-        )
+        replace(loop.over(i), lane=budget.Lane(), load_lane=budget.Lane())
         for i in state.instances.values()
         if event.target in {i.name, i.id.target}
     ]
@@ -684,6 +685,7 @@ _HANDLERS: Mapping[type, Callable[..., Folded]] = MappingProxyType(
         EngineSeen: _engine_seen,
         ProbeDone: _probed,
         ProcessesSeen: _looked,
+        EvidenceGathered: _gathered,
         Decided: _decided,
         RemedyActed: _acted,
         PlannedDue: _planned_due,

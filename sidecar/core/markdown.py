@@ -11,15 +11,15 @@ _BACKTICKS = re.compile(r"`+")
 
 def inline(text: str) -> str:
     """On one line, every special character as itself."""
-    return _SPECIAL.sub(r"\\\1", " ".join(_clean(text).split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
 
 
 def fenced(text: str) -> str:
     """As a block of code, whose fence is longer than any in the text."""
-    clean = _clean(text.replace("\r\n", "\n")).rstrip("\n")
-    longest = max((len(run) for run in _BACKTICKS.findall(clean)), default=0)
+    said = printable(text.replace("\r\n", "\n")).rstrip("\n")
+    longest = max((len(run) for run in _BACKTICKS.findall(said)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{clean}\n{fence}"
+    return f"{fence}text\n{said}\n{fence}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -28,5 +28,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
+    """Without terminal escapes and control characters, but for tab and newline."""
     return _CONTROL.sub("", _ESCAPES.sub("", text))

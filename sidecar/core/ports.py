@@ -178,7 +178,8 @@ class Turned(NamedTuple):
     """One turn of the loop, to be remembered.
 
     ``touched`` are the instances that may have changed; ``evidence`` comes with a
-    remedy that has acted, JSON-ready and masked; ``messages`` are to be told.
+    remedy that has acted and after a page, JSON-ready and masked; ``messages`` are
+    to be told.
     """
 
     event: Event

@@ -16,6 +16,7 @@ from sidecar.core.words import clock, lasted, median
 LOG_LINES = 40
 LOG_CHARACTERS = 6000
 PROBES = 10
+PROCESSES = 20
 BUNDLES = 3
 
 BLANK = "**To be filled in:**"
@@ -400,6 +401,10 @@ def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:
         yield "The end of its log:"
         tail = "\n".join(log[-LOG_CHARACTERS:].splitlines()[-LOG_LINES:])
         yield fenced(tail)
+    processes = bundle.get("processes")
+    if isinstance(processes, list | tuple) and processes:
+        yield "Its processes (pid, parent, state, command):"
+        yield fenced("\n".join(map(_process, processes[:PROCESSES])))
     probes = bundle.get("probes")
     if isinstance(probes, list | tuple) and probes:
         yield "The last checks:"
@@ -407,6 +412,11 @@ def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:
     missing = bundle.get("missing")
     if isinstance(missing, list | tuple) and missing:
         yield f"Could not be had: {inline('; '.join(str(one) for one in missing))}."
+
+
+def _process(one: object) -> str:
+    parts = one if isinstance(one, list | tuple) else (one,)
+    return " ".join(map(str, parts))
 
 
 # --- words

@@ -45,6 +45,8 @@ class MessageKind(StrEnum):
     REMINDER = "reminder"
     ACTION_FAILED = "action_failed"
     DEAD_LETTER = "dead_letter"
+    CRASH_LOOP = "crash_loop"
+    """A container ends soon after every start; with its last log lines."""
     REOPENED = "reopened"
     RESOLVED = "resolved"
     BALANCE = "balance"

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+from sidecar.core import loop
 from sidecar.core.container import Container, Status
 from sidecar.core.event import ContainerNotice, NoticeKind
 from sidecar.core.health import Health
@@ -134,7 +135,7 @@ def outlived_loop(instance: Instance, now_mono: float) -> Instance:
         return instance
     if now_mono - instance.run_mono < SHORT_RUN_S:
         return instance
-    return replace(instance, looping=False, short_runs=0, exits=())
+    return loop.over(instance)
 
 
 def is_running(instance: Instance) -> bool:

@@ -45,6 +45,19 @@ class Remedy:
     """What the wallet held before it; None: not known, or there is no wallet."""
 
 
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What a container in a crash loop wrote last, for the message about the loop.
+
+    ``log`` None: it is being gathered; from ``until_mono`` on nothing is waited for.
+    ``told``: once is enough for one loop.
+    """
+
+    until_mono: float
+    log: str | None = None
+    told: bool = False
+
+
 class StopSeen(StrEnum):
     """Did a person stop it? ASSUMED: it was found stopped and nothing is known."""
 
@@ -85,6 +98,7 @@ class Instance:
     exits: tuple[float, ...] = ()
     short_runs: int = 0
     looping: bool = False
+    last_words: LastWords | None = None
     health: Health = Health()
     state: TargetState = TargetState.UNKNOWN
     since: Moment = Moment(0.0, 0.0)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from sidecar.core import loop
 from sidecar.core.budget import LaneName
 from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.escalation import RootFacts, advance, made_urgent
@@ -15,6 +16,7 @@ from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import CAUSES, Severity
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import Instance, State
+from sidecar.core.target import InstanceId
 from sidecar.core.transition import (
     BalanceCompared,
     Comparison,
@@ -80,6 +82,34 @@ def tell_time(
         state = _put(state, incident)
         made.extend(new)
     return state, tuple(made), tuple(steps)
+
+
+def tell_loops(
+    state: State,
+    touched: Iterable[InstanceId],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell of crash loops, once their last words are known or are not to be had.
+
+    Call it after ``tell_time``: an incident's opening is told first.
+    """
+    made: list[Message] = []
+    for who in touched:
+        instance = state.instances.get(who)
+        if instance is None or not loop.is_to_be_told(instance, at):
+            continue
+        incident = state.incidents.get(instance.incident or "")
+        if incident is None or not _hears_of(state, incident, instance.name):
+            continue
+        facts = loop.facts(instance, facts_of(state, incident, at))
+        kind = MessageKind.CRASH_LOOP
+        incident, new = messages(incident, kind, facts, settings, at)
+        made.extend(new)
+        state = _put(state, incident)
+        told = {**state.instances, who: loop.told(instance)}
+        state = replace(state, instances=MappingProxyType(told))
+    return state, tuple(made)
 
 
 def notices(
@@ -161,16 +191,21 @@ def _is_told(
 ) -> bool:
     if kind is MessageKind.RESOLVED:
         return True
-    if not incident.open or incident.told_wall is None:
-        return False
-    named = _named(state)
-    if _is_paused(state, named.get(incident.target)):
-        return False
     name = (
         transition.target
         if isinstance(transition, IncidentChanged)
         else transition.name
     )
+    return _hears_of(state, incident, name)
+
+
+def _hears_of(state: State, incident: Incident, name: str) -> bool:
+    """Are people told of what happens to ``name`` in this incident now?"""
+    if not incident.open or incident.told_wall is None:
+        return False
+    named = _named(state)
+    if _is_paused(state, named.get(incident.target)):
+        return False
     return name in _speaking(named, incident)
 
 

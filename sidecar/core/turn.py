@@ -17,7 +17,13 @@ from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import InstanceId
-from sidecar.core.telling import balance_notices, notices, tell_time, tell_transitions
+from sidecar.core.telling import (
+    balance_notices,
+    notices,
+    tell_loops,
+    tell_time,
+    tell_transitions,
+)
 from sidecar.core.transition import (
     IncidentChanged,
     IncidentStep,
@@ -77,6 +83,7 @@ def _told(done: Turn, event: Event) -> Turn:
     settings = done.state.notify
     state, of_turn = tell_transitions(done.state, done.transitions, settings, at)
     state, of_time, came_to = tell_time(state, settings, at)
+    state, of_loops = tell_loops(state, done.touched, settings, at)
     steps = tuple(
         _step(state, incident, kind, at) for incident, kind in came_to if kind in _STEPS
     )
@@ -86,6 +93,7 @@ def _told(done: Turn, event: Event) -> Turn:
         messages=(
             *of_turn,
             *of_time,
+            *of_loops,
             *notices(state, done.decisions, settings, at),
             *balance_notices(state, done.transitions, settings, at),
         ),

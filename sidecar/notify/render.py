@@ -131,6 +131,8 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
         return
     if values["reason"]:
         yield "line.measured"
+    if values.get("log"):
+        yield "line.log"
     if kind is not MessageKind.NOTICE:
         yield _done(values)
     yield _advice(kind, values)

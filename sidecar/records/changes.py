@@ -5,7 +5,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TypeVar
 
-from sidecar.core.event import ContainersListed, RemedyActed
+from sidecar.core.event import ContainersListed, EvidenceGathered, RemedyActed
 from sidecar.core.health import Health
 from sidecar.core.ports import Turned
 from sidecar.core.state import Instance, State
@@ -132,7 +132,9 @@ class Changes:
     def _note_evidence(self, batch: Batch, turned: Turned) -> None:
         """Evidence is an incident's; a planned restart's has none to go to."""
         event = turned.event
-        if turned.evidence is None or not isinstance(event, RemedyActed):
+        if turned.evidence is None:
+            return
+        if not isinstance(event, RemedyActed | EvidenceGathered):
             return
         instance = turned.state.instances.get(event.instance)
         if instance is None:

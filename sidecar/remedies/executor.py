@@ -11,15 +11,14 @@ import msgspec
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import ActResult, Event, ProcessesSeen, RemedyActed
-from sidecar.core.outcome import Cause
 from sidecar.core.ports import Clock, Engine, Post, WalletControl
 from sidecar.core.target import InstanceId, Target
 from sidecar.remedies import load_wallet, restart, start
 from sidecar.remedies.checks import checked
 from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
 from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.last_words import show_last_lines
 from sidecar.remedies.look import stopped_processes
+from sidecar.remedies.testimony import Witness
 
 REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
     {
@@ -28,8 +27,6 @@ REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
         Action.LOAD_WALLET: load_wallet.carry_out,
     }
 )
-
-_TOLD_BY_LOG = frozenset({Cause.CRASH_LOOP})
 
 # On top of the stop timeout: evidence, a polite stop, the call, finding out.
 DEADLINE_S = 120.0
@@ -70,13 +67,13 @@ class Executor:
         self._mask = mask
         self._clock = clock
         self._room = EvidenceRoom(engine, clock, mask, recent_probes)
+        self._witness = Witness(self._room, clock, post)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._entries: dict[asyncio.Task[Event], _Entry] = {}
-        self._shown: set[asyncio.Task[None]] = set()
         self._leaving = asyncio.Event()
 
     def evidence_of(self, instance: InstanceId) -> Mapping[str, object] | None:
-        """What was gathered before the last remedy of an instance, JSON-ready."""
+        """What was last gathered about an instance, JSON-ready."""
         evidence = self._room.of(instance)
         return None if evidence is None else msgspec.to_builtins(evidence)
 
@@ -89,10 +86,10 @@ class Executor:
     ) -> None:
         """Begin; return at once. Ends in exactly one event, whatever happens.
 
-        A PAGE changes nothing and ends in none: its evidence is shown.
+        A PAGE changes nothing: where evidence for it was gathered, that comes back.
         """
         if decision.action is Action.PAGE:
-            self._testify(decision, container)
+            self._witness.testify(decision, container)
             return
         entry = _Entry(decision, target, container)
         if self._leaving.is_set():
@@ -120,15 +117,6 @@ class Executor:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-
-    def _testify(self, decision: Decision, container: Container) -> None:
-        if decision.cause not in _TOLD_BY_LOG:
-            return
-        task = asyncio.get_running_loop().create_task(
-            show_last_lines(self._room, decision, container)
-        )
-        self._shown.add(task)
-        task.add_done_callback(self._shown.discard)
 
     async def _act(self, entry: _Entry) -> Event:
         decision = entry.decision

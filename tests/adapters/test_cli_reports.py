@@ -122,6 +122,22 @@ async def test_one_incident_with_what_was_in_the_wallet(served: Served) -> None:
     assert "balance: not known" in past.out
 
 
+async def test_one_incident_with_the_end_of_its_evidence(served: Served) -> None:
+    which = refused_and_healed(served.office)
+    log = "\n".join(f"line {n}\x1b[31m" for n in range(20))
+    served.office.journal.bundles[which] = [
+        {"name": WALLET, "decision": "a person is needed", "log": "of old"},
+        {"name": WALLET, "log": "older"},
+        {"name": WALLET, "log": log, "processes": [[7, 1, "T", "wallet.py daemon"]]},
+    ]
+    assert "line 19" not in (await served("incident", which)).out
+    told = (await served("incident", which, token=TOKEN)).out
+    assert "  process: 7 1 T wallet.py daemon\n" in told
+    assert told.endswith("  log: line 18\n  log: line 19\n")
+    assert "line 9\n" not in told
+    assert "of old" not in told
+
+
 async def test_a_postmortem_with_and_without_the_token(served: Served) -> None:
     which = refused_and_healed(served.office)
     served.office.journal.bundles[which] = [{"name": WALLET, "log": "last words"}]

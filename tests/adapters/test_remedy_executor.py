@@ -8,7 +8,13 @@ from typing import Any
 
 from sidecar.core.container import Container, Process, Status
 from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.event import ActResult, Event, ProcessesSeen, RemedyActed
+from sidecar.core.event import (
+    ActResult,
+    Event,
+    EvidenceGathered,
+    ProcessesSeen,
+    RemedyActed,
+)
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import (
     ContainerGone,
@@ -73,7 +79,7 @@ class Bench:
         self.engine = FakeEngine(self.clock, self.container)
         self.wallets = Wallets()
         self.events: list[Event] = []
-        self.posted = [asyncio.Event() for _ in range(30)]
+        self.posted = [asyncio.Event() for _ in range(60)]
         self.target = TARGET
         self.executor = Executor(
             self.engine,
@@ -493,6 +499,37 @@ async def test_evidence_is_gathered_first_and_masked() -> None:
     assert evidence.missing == ()
     assert evidence.incident == "01J"
     assert SECRET not in repr(evidence)
+
+
+@virtual
+async def test_a_page_brings_its_evidence_back_with_the_end_of_the_log_masked() -> None:
+    bench = Bench()
+    lines = [f"line {n} {SECRET}\x1b[31m" for n in range(30)]
+    bench.engine.logs_of["c1"] = "\n".join([*lines, "", "x" * 500])
+    bench.begin(Action.PAGE, cause=Cause.CRASH_LOOP)
+    event = await bench.end()
+    assert isinstance(event, EvidenceGathered)
+    said = event.log.splitlines()
+    assert said == [*(f"line {n} ***" for n in range(21, 30)), "x" * 200]
+    assert bench.engine.acts == []
+    kept = bench.executor.evidence_of(WALLET)
+    assert kept is not None
+    assert kept["processes"]
+    assert "line 0 ***" in str(kept["log"])
+
+
+@virtual
+async def test_a_flood_of_pages_asks_the_engine_a_few_at_a_time() -> None:
+    bench = Bench()
+    bench.engine.delays["logs"] = 1.0
+    for _ in range(100):
+        bench.begin(Action.PAGE, cause=Cause.DETACHED)
+    await asyncio.sleep(0.5)
+    assert bench.engine.calls.count(("logs", "c1")) == 2
+    await asyncio.sleep(2.0)
+    assert bench.engine.calls.count(("logs", "c1")) == 6
+    await asyncio.sleep(100.0)
+    assert bench.engine.calls.count(("logs", "c1")) == 50
 
 
 @virtual

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.event import RemedyActed, Tick
+from sidecar.core.event import EvidenceGathered, RemedyActed, Tick
 from sidecar.core.moment import rfc3339
 from sidecar.core.outcome import Balance, Cause, WalletFacts, success
 from sidecar.core.ports import Journal, Outbox, Store, StoreBroken, Turned
@@ -161,6 +161,20 @@ async def test_evidence_is_bounded_and_the_first_bundle_stays(tmp_path: Path) ->
     assert len(bundles) == EVIDENCE_PER_INCIDENT
     assert bundles[0]["log"] == "last words"
     assert [b["number"] for b in bundles[1:]] == list(range(6, 25))
+
+
+async def test_the_evidence_of_a_page_is_its_incidents(tmp_path: Path) -> None:
+    world = StoredWorld()
+    async with opened(tmp_path) as store:
+        world.works(ROOT, LEAF)
+        world.fails(ROOT, Cause.AUTH)
+        await keep(store, *world.take())
+        root = world.instance(ROOT)
+        assert root.incident is not None
+        gathered = EvidenceGathered(world.now, root.id, "the end")
+        bundle = {"log": "all of it", "processes": [[1, 0, "S", "daemon"]]}
+        await store.append(Turned(gathered, (), (), (), world.state, evidence=bundle))
+        assert await store.journal.evidence(root.incident) == (bundle,)
 
 
 async def test_evidence_without_an_incident_has_no_place(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from tests.engine.harness import Stack
+from tests.engine.inbox import Inbox, receiving
 
 FAILED = pytest.StashKey[bool]()
 
@@ -44,3 +45,10 @@ def stack_factory(request: pytest.FixtureRequest) -> Iterator[Callable[[], Stack
 def stack(stack_factory: Callable[[], Stack]) -> Stack:
     """One stack."""
     return stack_factory()
+
+
+@pytest.fixture
+def inbox(stack: Stack) -> Iterator[Inbox]:
+    """Where that stack's sidecar can send messages."""
+    with receiving(stack) as server:
+        yield server

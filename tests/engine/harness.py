@@ -364,6 +364,13 @@ class SidecarBox(Box):
         assert answer.ok, answer.text
         return dict(answer.json())
 
+    def told(self, path: str, *, token: bool = True) -> Json:
+        """GET /api/v1/..., with the token or as anybody."""
+        headers = {"Authorization": f"Bearer {API_TOKEN}"} if token else {}
+        answer = self.ask("GET", 9787, f"/api/v1{path}", headers=headers)
+        assert answer.ok, answer.text
+        return dict(answer.json())
+
     def target(self, name: str) -> Json:
         """One target (or replica) of the status."""
         targets = self.status_view()["targets"]

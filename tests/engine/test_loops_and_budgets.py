@@ -12,6 +12,7 @@ from tests.engine.harness import (
     wallet_config,
     wallet_target,
 )
+from tests.engine.inbox import Inbox
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -35,10 +36,12 @@ def dies_at_each_start(stack: Stack, settings: Json) -> None:
 
 
 def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
-    stack: Stack,
+    stack: Stack, inbox: Inbox
 ) -> None:
     wallet = stack.wallet(shape="pid1", restart_policy="always")
-    watcher = stack.sidecar(wallet_config())
+    routes = {"P0": ["ops"], "P1": ["ops"]}
+    notify = {"channels": {"ops": {"url": inbox.url}}, "routes": routes}
+    watcher = stack.sidecar({**wallet_config(), "notify": notify})
     stack.wait_healthy(WALLET)
 
     wallet.fault("death_at_start", 0.5)
@@ -55,6 +58,20 @@ def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
         ],
     )
     assert began[0].fields["incident"] == seen["incident"]
+    message = stack.wait_for(
+        "people are told",
+        lambda: [m for m in inbox.messages if "Crash loop" in m["title"]],
+    )[0]["message"]
+    assert DYING_WORDS in message
+    assert "The last lines of its log:" in message
+    path = f"/incidents/{seen['incident']}"
+    bundles = stack.wait_for(
+        "it is kept with the incident", lambda: watcher.told(path)["evidence"]
+    )
+    assert any(DYING_WORDS in bundle["log"] for bundle in bundles)
+    shown = watcher.run("sidecar", "incident", seen["incident"])
+    assert "  log: " in shown
+    assert DYING_WORDS in shown
     so_far = stack.starts(wallet)
     stack.wait_for(
         "the engine tries on",

@@ -1,14 +1,16 @@
 """The whole loop with a fake engine, scripted probes and virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+
+from typing_extensions import override
 
 from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import Event
 from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.ports import Teller
+from sidecar.core.ports import Teller, Turned
 from sidecar.core.state import Instance, State
 from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
 from sidecar.core.transition import Transition
@@ -98,6 +100,20 @@ class FakeWallets:
         return True
 
 
+class Kept(MemoryStore):
+    """Remembers the evidence that it was given, with the event it came with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.evidence: list[tuple[Event, Mapping[str, object]]] = []
+
+    @override
+    async def append(self, turned: Turned) -> None:
+        await super().append(turned)
+        if turned.evidence is not None:
+            self.evidence.append((turned.event, turned.evidence))
+
+
 class Stage:
     """Watchdog, pump, pacer and executor, wired as the application wires them."""
 
@@ -118,6 +134,7 @@ class Stage:
         self.wallets = FakeWallets(self.engine)
         self.notes = Notes()
         self.targets = targets
+        self.store = Kept()
         self.pacer = Pacer(self.prober, self.post, self.clock, lambda _: None)
         self.executor = Executor(
             self.engine, self.wallets, self.post, self.clock, mask=str
@@ -125,7 +142,7 @@ class Stage:
         self.watchdog = Watchdog(
             state=State(started=self.clock.now(), mode=mode),
             clock=self.clock,
-            store=MemoryStore(),
+            store=self.store,
             tellers=(*tellers, self.notes),
             probing=self.pacer,
             remedies=self.executor,

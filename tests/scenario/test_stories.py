@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.core.container import Container, NativeHealth, Process
 from sidecar.core.decision import Action, Guard, Trigger
-from sidecar.core.event import PlannedDue, RestartAsked
+from sidecar.core.event import EvidenceGathered, PlannedDue, RestartAsked
 from sidecar.core.outcome import Cause, Outcome, failure, success
 from sidecar.core.ports import EngineTimeout
 from sidecar.core.target import Mode, RestartSettings
@@ -79,6 +79,20 @@ def test_a_stopped_process_is_restarted_after_one_time_out() -> None:
         assert stage.acts() == [("restart", ROOT_ID)]
 
     play(story)
+
+
+def test_what_belongs_to_a_page_is_kept() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.logs_of[ROOT_ID] = "RPC: wrong password"
+        stage.script(ROOT, lambda _: failure(Cause.AUTH, "401"))
+        await asyncio.sleep(30.0)
+
+    stage = play(story)
+    ((event, evidence),) = stage.store.evidence
+    assert isinstance(event, EvidenceGathered)
+    assert event.log == evidence["log"] == "RPC: wrong password"
+    assert stage.acts() == []
 
 
 def test_a_30_s_network_call_is_left_alone() -> None:

@@ -409,6 +409,7 @@ def test_evidence_is_bounded_and_what_lacks_is_said() -> None:
     log = "\n".join(f"line {n}" for n in range(1000))
     bundles = [bundle(decision=f"number {n}", log=log) for n in range(10)]
     bundles[-1]["probes"] = [f"probe {n}" for n in range(100)]
+    bundles[-1]["processes"] = [[n, 1, "Ss", f"daemon {n}"] for n in range(100)]
     bundles[-1]["missing"] = ["stats: no answer"]
     appendix = section(
         postmortem(found(world, journal, *bundles)), "Appendix: evidence"
@@ -420,6 +421,8 @@ def test_evidence_is_bounded_and_what_lacks_is_said() -> None:
     assert "line 999" in appendix
     assert "probe 99" in appendix
     assert "probe 89" not in appendix
+    assert "\n19 1 Ss daemon 19\n" in appendix
+    assert "daemon 20" not in appendix
     assert "Could not be had: stats: no answer." in appendix
     assert "API token" in postmortem(found(world, journal))
 

@@ -1,0 +1,68 @@
+"""What people are told of a crash loop: once, with its container's last words.
+
+The page is decided at once; the log takes a moment to be read. The message waits for
+it, for a bounded time and in the stored state, so that our own death loses neither.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sidecar.core.decision import Action, Decision
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause
+from sidecar.core.state import Instance, LastWords
+
+LOG_WAIT_S = 5.0
+"""More than gathering evidence may take."""
+
+
+def paged(instance: Instance, decision: Decision) -> Instance:
+    """With a page about a crash loop people are to be told, once for each loop."""
+    is_page = decision.action is Action.PAGE and decision.cause is Cause.CRASH_LOOP
+    if not is_page or instance.last_words is not None:
+        return instance
+    waiting = LastWords(decision.at.mono + LOG_WAIT_S)
+    return replace(instance, last_words=waiting)
+
+
+def heard(instance: Instance, log: str) -> Instance:
+    """The end of its log has been read."""
+    words = instance.last_words
+    if words is None or words.told:
+        return instance
+    return replace(instance, last_words=replace(words, log=log))
+
+
+def is_to_be_told(instance: Instance, at: Moment) -> bool:
+    """Is it time for the message?"""
+    words = instance.last_words
+    if words is None or words.told or not instance.looping:
+        return False
+    return words.log is not None or at.mono >= words.until_mono
+
+
+def facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
+    """The incident's facts, with those of the loop; ``log`` may be empty."""
+    words = instance.last_words
+    is_root = known["target"] == instance.name
+    return {
+        **known,
+        "target": instance.name,
+        "affected": known["affected"] if is_root else "",
+        "cause": Cause.CRASH_LOOP.value,
+        "reason": instance.reason,
+        "log": (words.log if words is not None else None) or "",
+    }
+
+
+def told(instance: Instance) -> Instance:
+    """It was told; what it wrote is not needed any more."""
+    words = instance.last_words
+    if words is None:
+        return instance
+    return replace(instance, last_words=replace(words, log=None, told=True))
+
+
+def over(instance: Instance) -> Instance:
+    """The loop has ended: the next one is news."""
+    return replace(instance, looping=False, short_runs=0, exits=(), last_words=None)

@@ -1,0 +1,60 @@
+"""What belongs to a page: gathered beside the loop, a few at a time.
+
+What a container said before it died is often all that a person needs.
+"""
+
+import asyncio
+
+from loguru import logger
+
+from sidecar.core.container import Container
+from sidecar.core.decision import Decision
+from sidecar.core.event import EvidenceGathered
+from sidecar.core.markdown import printable
+from sidecar.core.outcome import Cause
+from sidecar.core.ports import Clock, Post
+from sidecar.remedies.evidence import EvidenceRoom
+
+AT_ONCE = 2
+WAITING = 50
+SHOWN_LINES = 10
+LINE_CHARACTERS = 200
+
+_TOLD_BY_LOG = frozenset({Cause.CRASH_LOOP})
+
+
+class Witness:
+    """Gathers evidence for pages; each that is gathered ends in an event."""
+
+    def __init__(self, room: EvidenceRoom, clock: Clock, post: Post) -> None:
+        self._room = room
+        self._clock = clock
+        self._post = post
+        self._few = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def testify(self, decision: Decision, container: Container) -> None:
+        """Begin; return at once. Of a flood of pages some go without evidence."""
+        if len(self._tasks) >= WAITING:
+            logger.debug("no evidence for a page about {}", decision.name)
+            return
+        task = asyncio.get_running_loop().create_task(self._gather(decision, container))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _gather(self, decision: Decision, container: Container) -> None:
+        async with self._few:
+            evidence = await self._room.gather(decision, container)
+        said = last_lines(evidence.log)
+        if decision.cause in _TOLD_BY_LOG:
+            logger.bind(target=decision.name, incident=decision.incident).warning(
+                "the last log lines of its container:\n{}",
+                said or "(it wrote nothing)",
+            )
+        self._post(EvidenceGathered(self._clock.now(), decision.instance, said))
+
+
+def last_lines(log: str) -> str:
+    """The end of a log that fits into a message; no line of it can forge another."""
+    lines = (printable(line)[:LINE_CHARACTERS] for line in log.splitlines())
+    return "\n".join([line for line in lines if line.strip()][-SHOWN_LINES:])

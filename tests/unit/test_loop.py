@@ -1,0 +1,164 @@
+"""A crash loop is told once, with the last words of its container, in time."""
+
+from dataclasses import replace
+
+from sidecar.core.container import Status
+from sidecar.core.decision import Action
+from sidecar.core.event import (
+    Decided,
+    EvidenceGathered,
+    NoticeKind,
+    PauseAsked,
+    RecoverAsked,
+    ResumeAsked,
+)
+from sidecar.core.outcome import Cause
+from sidecar.core.record import Message, MessageKind
+from sidecar.notify.render import Renderer
+from sidecar.notify.words import read_catalogue
+from tests.unit.test_notify_mailing import SERVICE, WALLET, Told
+from tests.unit.test_notify_texts import SEOUL
+from tests.unit.test_restore import killed_and_succeeded
+from tests.unit.world import World
+
+WORDS = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
+
+
+def dies(world: World, times: int = 3, name: str = WALLET) -> None:
+    """At once after each start by the engine's own policy."""
+    for _ in range(times):
+        world.exits(name, restart_policy="always")
+        world.now_s += 1.0
+        world.notice(
+            name,
+            NoticeKind.START,
+            status=Status.RUNNING,
+            started_at=world.now.wall,
+            restart_policy="always",
+        )
+        world.now_s += 1.0
+
+
+def says(world: World, name: str = WALLET) -> None:
+    """What was gathered for the page is there."""
+    who = world.instance(name).id
+    world.send(EvidenceGathered(world.now, who, WORDS))
+    world.wait(1.0)
+
+
+def of_loops(told: Told) -> list[Message]:
+    return [m for m in told.messages if m.kind is MessageKind.CRASH_LOOP]
+
+
+def test_the_message_has_the_last_lines_and_goes_to_the_incidents_channels() -> None:
+    told = Told()
+    dies(told.world)
+    assert told.world.last(WALLET).action is Action.PAGE
+    says(told.world)
+    (message,) = of_loops(told)
+    assert (message.channel, message.incident) == (
+        "ops",
+        told.world.instance(WALLET).incident,
+    )
+    first = told.messages[0]
+    assert first.kind is MessageKind.OPENED
+    assert first.sequence < message.sequence
+    text = Renderer(read_catalogue("en"), SEOUL)(message)
+    assert text.title.startswith("[P1] Crash loop - electron-cash: it ")
+    assert f"The last lines of its log:\n{WORDS}\n" in text.body
+    assert "read its last log lines" in text.body
+    assert "it died 3 times" in text.body
+
+
+def test_it_is_told_without_them_when_they_do_not_come() -> None:
+    told = Told()
+    dies(told.world)
+    assert of_loops(told) == []
+    told.world.wait(5.0)
+    (message,) = of_loops(told)
+    text = Renderer(read_catalogue("en"), SEOUL)(message)
+    assert "last lines" not in text.body
+    says(told.world)
+    assert len(of_loops(told)) == 1
+
+
+def test_one_loop_is_told_once_and_the_next_one_again() -> None:
+    told = Told()
+    dies(told.world)
+    says(told.world)
+    dies(told.world, 5)
+    says(told.world)
+    assert len(of_loops(told)) == 1
+    told.world.send(RecoverAsked(told.world.now, WALLET))
+    dies(told.world)
+    says(told.world)
+    assert len(of_loops(told)) == 2
+
+
+def test_what_it_said_is_not_kept_once_it_was_told() -> None:
+    told = Told()
+    dies(told.world)
+    says(told.world)
+    says(told.world)
+    words = told.world.instance(WALLET).last_words
+    assert words is not None
+    assert words.log is None
+
+
+def test_another_page_about_the_same_loop_is_no_news() -> None:
+    told = Told()
+    dies(told.world)
+    page = told.world.last(WALLET)
+    says(told.world)
+    told.world.send(Decided(told.world.now, page))
+    says(told.world)
+    assert len(of_loops(told)) == 1
+
+
+def test_a_pause_puts_it_off() -> None:
+    told = Told()
+    told.world.send(PauseAsked(told.world.now, (WALLET,)))
+    dies(told.world)
+    says(told.world)
+    assert told.messages == []
+    told.world.send(ResumeAsked(told.world.now, (WALLET,)))
+    told.world.wait(1.0)
+    (message,) = of_loops(told)
+    assert message.facts["log"] == WORDS
+
+
+def test_our_death_before_the_log_was_read_does_not_lose_the_message() -> None:
+    told = Told()
+    dies(told.world)
+    successor = killed_and_succeeded(told.world)
+    successor.state = replace(successor.state, notify=told.state.notify)
+    successor.wait(6.0)
+    kinds = [m.kind for m in successor.messages]
+    assert kinds.count(MessageKind.CRASH_LOOP) == 1
+
+
+def test_evidence_for_another_page_tells_nothing() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.AUTH)
+    says(told.world)
+    told.world.wait(10.0)
+    assert of_loops(told) == []
+
+
+def test_a_dependents_loop_is_told_by_its_own_name_once_its_root_works() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    dies(world, name=SERVICE)
+    says(world, name=SERVICE)
+    world.wait(10.0)
+    assert of_loops(told) == []
+    world.acted(WALLET)
+    world.works(WALLET)
+    world.wait(1.0)
+    (message,) = of_loops(told)
+    assert message.facts["target"] == SERVICE
+    assert message.facts["affected"] == ""
+    assert message.facts["reason"].startswith("it died 3 times")
+    assert message.facts["log"] == WORDS
