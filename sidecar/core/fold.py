@@ -36,7 +36,6 @@ from sidecar.core.ledger import close_orphans, note_incidents, note_outcome
 from sidecar.core.moment import Moment
 from sidecar.core.restore import clarified, taken_over
 from sidecar.core.state import (
-    EngineView,
     Instance,
     Phase,
     Remedy,
@@ -176,7 +175,9 @@ def _engine_seen(state: State, event: EngineSeen) -> Folded:
     since = (
         state.engine.since if state.engine.reachable == event.reachable else event.at
     )
-    view = EngineView(event.reachable, event.reason, since, state.engine.listed_mono)
+    view = replace(
+        state.engine, reachable=event.reachable, reason=event.reason, since=since
+    )
     return Folded(replace(state, engine=view), (), tuple(state.instances))
 
 

@@ -149,6 +149,8 @@ class EngineView:
     reason: str = "not asked yet"
     since: Moment = Moment(0.0, 0.0)
     listed_mono: float | None = None
+    told: bool = False
+    """Have people heard that it is lost?"""
 
 
 class CureKey(NamedTuple):

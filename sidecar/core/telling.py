@@ -29,6 +29,9 @@ from sidecar.core.transition import (
     Transition,
 )
 
+ENGINE_GRACE_S = 60.0
+"""An engine that is being upgraded is back before."""
+
 
 def tell_transitions(
     state: State,
@@ -82,6 +85,26 @@ def tell_time(
         state = _put(state, incident)
         made.extend(new)
     return state, tuple(made), tuple(steps)
+
+
+def tell_engine(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell once that the engine is lost, and then that it is back.
+
+    One that restarts is given its time. What was told is not remembered across our
+    own restart.
+    """
+    view = state.engine
+    since = max(view.since, state.started)
+    if view.reachable != view.told:
+        return state, ()
+    if not view.reachable and at.mono - since.mono < ENGINE_GRACE_S:
+        return state, ()
+    kind = MessageKind.ENGINE_BACK if view.reachable else MessageKind.ENGINE_LOST
+    facts = {"opened_at_wall": f"{since.wall:.3f}", "reason": view.reason}
+    made = notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)
+    return replace(state, engine=replace(view, told=not view.told)), made
 
 
 def tell_loops(

@@ -20,6 +20,7 @@ from sidecar.core.target import InstanceId
 from sidecar.core.telling import (
     balance_notices,
     notices,
+    tell_engine,
     tell_loops,
     tell_time,
     tell_transitions,
@@ -84,6 +85,7 @@ def _told(done: Turn, event: Event) -> Turn:
     state, of_turn = tell_transitions(done.state, done.transitions, settings, at)
     state, of_time, came_to = tell_time(state, settings, at)
     state, of_loops = tell_loops(state, done.touched, settings, at)
+    state, of_engine = tell_engine(state, settings, at)
     steps = tuple(
         _step(state, incident, kind, at) for incident, kind in came_to if kind in _STEPS
     )
@@ -94,6 +96,7 @@ def _told(done: Turn, event: Event) -> Turn:
             *of_turn,
             *of_time,
             *of_loops,
+            *of_engine,
             *notices(state, done.decisions, settings, at),
             *balance_notices(state, done.transitions, settings, at),
         ),

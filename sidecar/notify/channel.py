@@ -91,9 +91,10 @@ class AppriseChannel:
 
 def _kind(kind: MessageKind) -> str:
     """Apprise's word, which gives a message its colour."""
-    if kind is MessageKind.RESOLVED:
+    if kind in {MessageKind.RESOLVED, MessageKind.ENGINE_BACK}:
         return "success"
-    return "info" if kind is MessageKind.NOTICE else "failure"
+    quiet = kind in {MessageKind.NOTICE, MessageKind.TEST}
+    return "info" if quiet else "failure"
 
 
 def _attempt(answer: _Answer) -> Attempt:

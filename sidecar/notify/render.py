@@ -21,6 +21,8 @@ _NOBODY_NEEDED = frozenset(
     {
         MessageKind.RESOLVED,
         MessageKind.BALANCE,
+        MessageKind.ENGINE_LOST,
+        MessageKind.ENGINE_BACK,
         MessageKind.NOTICE,
         MessageKind.TEST,
     }
@@ -31,6 +33,11 @@ _BALANCE = (
     "line.unmatured",
     "advice.balance",
 )
+_OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
+    MessageKind.BALANCE: _BALANCE,
+    MessageKind.ENGINE_LOST: ("line.measured", "advice.engine_lost"),
+    MessageKind.ENGINE_BACK: (),
+}
 _LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
 _ACTING = {
     Action.RESTART: "done.restart",
@@ -121,8 +128,10 @@ def _title(kind: MessageKind, values: Mapping[str, str]) -> str:
 
 def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     """The texts between the first sentence and the addresses."""
-    if kind is MessageKind.BALANCE:
-        yield from ("line.incident", *_BALANCE) if values["incident"] else _BALANCE
+    if kind in _OF_THEIR_OWN:
+        if values.get("incident"):
+            yield "line.incident"
+        yield from _OF_THEIR_OWN[kind]
         return
     if values.get("affected"):
         yield "line.affected"

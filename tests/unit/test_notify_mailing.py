@@ -6,7 +6,7 @@ from types import MappingProxyType
 from sidecar.core.budget import Lane, LaneName
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Trigger
-from sidecar.core.event import NoticeKind, PauseAsked, ResumeAsked, Tick
+from sidecar.core.event import EngineSeen, NoticeKind, PauseAsked, ResumeAsked, Tick
 from sidecar.core.notify import (
     ChannelSettings,
     HookPost,
@@ -253,3 +253,31 @@ def test_nobody_hears_where_there_are_no_channels() -> None:
     assert world.messages == []
     (incident,) = world.state.incidents.values()
     assert incident.told_wall == incident.opened_at.wall
+
+
+def test_a_lost_engine_is_told_once_and_so_is_its_return() -> None:
+    told = Told(("ops",))
+    told.world.send(EngineSeen(told.world.now, reachable=False, reason="no socket"))
+    told.world.wait(59.0)
+    assert told.turn() == []
+    told.world.wait(2.0)
+    told.world.send(EngineSeen(told.world.now, reachable=False, reason="timeout"))
+    told.world.wait(7200.0)
+    (lost,) = told.turn()
+    assert (lost.kind, lost.severity) == (MessageKind.ENGINE_LOST, Severity.P2)
+    assert lost.facts["reason"] == "no socket"
+    told.world.send(EngineSeen(told.world.now, reachable=True))
+    told.world.wait(7200.0)
+    (back,) = told.turn()
+    assert (back.kind, back.channel) == (MessageKind.ENGINE_BACK, "ops")
+    assert float(back.facts["opened_at_wall"]) > float(lost.facts["opened_at_wall"])
+
+
+def test_an_engine_that_restarts_is_not_worth_a_message() -> None:
+    told = Told(("ops",))
+    for _ in range(3):
+        told.world.send(EngineSeen(told.world.now, reachable=False, reason="gone"))
+        told.world.wait(30.0)
+        told.world.send(EngineSeen(told.world.now, reachable=True))
+        told.world.wait(30.0)
+    assert told.turn() == []
