@@ -284,7 +284,7 @@ _OUTAGES = frozenset({EntryKind.REMEDY, EntryKind.INCIDENT})
 
 
 _COPIES = {
-    "journal": "NULL, at_wall - :back, kind, target, incident || :day, data",
+    "journal": "NULL, at_wall - :back, kind, target, incident || :day, data, brief",
     "incidents": "id || :day, opened_wall - :back, resolved_wall - :back, value",
     "evidence": "NULL, incident || :day, at_wall - :back, value",
 }

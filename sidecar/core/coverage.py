@@ -19,11 +19,19 @@ class Coverage:
         self._ends = [one.until_wall for one in merged]
         lengths = (one.until_wall - one.from_wall for one in merged)
         self._before = list(accumulate(lengths, initial=0.0))
+        self._present = merged[0] if merged else Watched(0.0, 0.0)
+        """The stretch asked about last: most questions are about the same."""
 
     def seconds(self, from_wall: float, until_wall: float) -> float:
         """How many seconds between the two were watched."""
         if until_wall <= from_wall:
             return 0.0
+        begin, end = self._present
+        if begin <= from_wall and until_wall <= end:
+            return until_wall - from_wall
+        nth = bisect_right(self._starts, until_wall) - 1
+        if nth >= 0:
+            self._present = Watched(self._starts[nth], self._ends[nth])
         return self._up_to(until_wall) - self._up_to(from_wall)
 
     def _up_to(self, wall: float) -> float:

@@ -1,6 +1,6 @@
 """What the loop needs of the world, and the errors the world may raise."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from sidecar.core.container import Container, Process
@@ -9,7 +9,7 @@ from sidecar.core.event import Event, NoticeKind
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Outcome
-from sidecar.core.record import Entry, EntryKind, Message, Watched
+from sidecar.core.record import Entry, EntryKind, Message, Step, Watched
 from sidecar.core.state import State
 from sidecar.core.target import (
     ElectronCashProbe,
@@ -307,6 +307,13 @@ class Journal(Protocol):
         kinds: frozenset[EntryKind] = frozenset(),
     ) -> tuple[Entry, ...]:
         """In order of time, ``until_wall`` excluded; no ``kinds`` means all."""
+
+    def steps(
+        self, since_wall: float, until_wall: float
+    ) -> AsyncIterator[Sequence[tuple[str, Sequence[Step]]]]:
+        """What a report counts, target by target, of each in order of time; in
+        pieces of bounded size, of which two may be about the same target.
+        """
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100

@@ -29,6 +29,26 @@ class Entry:
     data: Mapping[str, object] = field(default_factory=dict)
 
 
+class Change(NamedTuple):
+    """From one state to another, in the words of the records."""
+
+    old: str
+    new: str
+    cause: str | None
+
+
+class RemedyKind(NamedTuple):
+    """What was done, why, and how it ended; the words of the records."""
+
+    action: str
+    trigger: str
+    outcome: str
+
+
+Step = tuple[float, Change | RemedyKind]
+"""When (wall clock), and what, of all that a report counts."""
+
+
 class Watched(NamedTuple):
     """A stretch of time (wall clock, seconds) in which we were measuring."""
 

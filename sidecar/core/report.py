@@ -5,13 +5,13 @@ rest is a gap. Times are wall clock seconds, durations seconds.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sidecar.core.coverage import Coverage
-from sidecar.core.record import Entry, EntryKind, Watched
-from sidecar.core.spell import Fact, Kind, Outage, Spell, Spells
+from sidecar.core.record import Change, RemedyKind, Step, Watched
+from sidecar.core.spell import Course, Fact, Kind, Outage, Spell, Spells, blip_cause
 
 
 class Period(NamedTuple):
@@ -32,14 +32,6 @@ class Standing(NamedTuple):
     state: str
     cause: str | None
     since_wall: float
-
-
-class RemedyKind(NamedTuple):
-    """What was done, why, and how it ended; the words of the records."""
-
-    action: str
-    trigger: str
-    outcome: str
 
 
 @dataclass(slots=True)
@@ -98,7 +90,10 @@ class Tally:
 
     def cause(self, name: str) -> CauseTally:
         """The sums of one cause."""
-        return self.causes.setdefault(name, CauseTally())
+        known = self.causes.get(name)
+        if known is None:
+            known = self.causes[name] = CauseTally()
+        return known
 
     def add(self, other: "Tally") -> None:
         """Take in another's sums."""
@@ -145,9 +140,9 @@ class Report:
 
 
 class Books:
-    """Sums up entries that come in order of time, from ``before`` to ``period``.
+    """Sums up what happened, from the beginning of ``before`` to ``period``'s end.
 
-    Nothing of an entry is kept, so that a long period need never be in memory.
+    Nothing of it is kept, so that a long period need never be in memory.
     """
 
     def __init__(self, period: Period, watched: Iterable[Watched]) -> None:
@@ -157,13 +152,49 @@ class Books:
         self._spells = Spells(self.before.from_wall, self._coverage)
         self._accounts: dict[str, Account] = {}
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Work in state changes and remedies; other entries count for nothing."""
-        for entry in entries:
-            if entry.kind is EntryKind.STATE:
-                self._book(self._spells.add(entry))
-            elif entry.kind is EntryKind.REMEDY:
-                self._remedy(entry)
+    def add(self, piece: Iterable[tuple[str, Sequence[Step]]]) -> None:
+        """Work in what happened to some targets, to each in order of time."""
+        for target, steps in piece:
+            self._follow(target, steps)
+
+    def _follow(self, target: str, steps: Sequence[Step]) -> None:
+        course: Course | None = None
+        nth = 0
+        while nth < len(steps):
+            at, what = steps[nth]
+            nth += 1
+            if not isinstance(what, Change):
+                self._remedy(target, at, what)
+                continue
+            if course is None:
+                course = self._spells.course(target, what.old)
+            if nth < len(steps) and self._blip(course, at, what, steps[nth]):
+                nth += 1
+            else:
+                self._book(course.change(at, what))
+
+    def _blip(
+        self, course: Course, failed_at: float, failed: Change, passed: Step
+    ) -> bool:
+        """Was it a blip, and is booked? The short way for most that is on record."""
+        until, what = passed
+        since = course.since_wall
+        period = self.period if since >= self.period.from_wall else self.before
+        ordered = period.from_wall <= since <= failed_at <= until < period.until_wall
+        if not (ordered and isinstance(what, Change) and failed.old == course.state):
+            return False
+        cause = blip_cause(failed, what)
+        if cause is None:
+            return False
+        account = self._account(course.target)
+        tally = account.now if period is self.period else account.before
+        down_s = self._coverage.seconds(failed_at, until)
+        tally.up_s += self._coverage.seconds(since, failed_at)
+        tally.down_s += down_s
+        tally.blips += 1
+        tally.cause(cause).down_s += down_s
+        course.resume(until, what.new)
+        return True
 
     def close(self, standing: Mapping[str, Standing]) -> Report:
         """Nothing more comes; ``standing`` is how everyone is at the end."""
@@ -188,19 +219,17 @@ class Books:
 
     def _book(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
-            account = self._account(fact.target)
-            for tally, period in (
-                (account.now, self.period),
-                (account.before, self.before),
-            ):
-                if fact.began_wall >= period.until_wall:
-                    continue
-                if fact.ended_wall < period.from_wall:
-                    continue
-                if isinstance(fact, Spell):
-                    self._spell(tally, period, fact)
-                else:
-                    self._outage(tally, period, fact)
+            now, before = self._account(fact.target)
+            if _touches(fact, self.period):
+                self._enter(now, self.period, fact)
+            if _touches(fact, self.before):
+                self._enter(before, self.before, fact)
+
+    def _enter(self, tally: Tally, period: Period, fact: Fact) -> None:
+        if isinstance(fact, Spell):
+            self._spell(tally, period, fact)
+        else:
+            self._outage(tally, period, fact)
 
     def _spell(self, tally: Tally, period: Period, spell: Spell) -> None:
         seconds = self._seconds(period, spell.began_wall, spell.ended_wall)
@@ -232,16 +261,16 @@ class Books:
         begin, end = period
         return self._coverage.seconds(max(from_wall, begin), min(until_wall, end))
 
-    def _remedy(self, entry: Entry) -> None:
-        data = entry.data
-        kind = RemedyKind(
-            str(data["action"]), str(data["trigger"]), str(data["outcome"])
-        )
-        account = self._account(entry.target)
-        if _within(entry.at_wall, self.period):
+    def _remedy(self, target: str, at: float, kind: RemedyKind) -> None:
+        account = self._account(target)
+        if _within(at, self.period):
             account.now.remedies[kind] += 1
-        elif _within(entry.at_wall, self.before):
+        elif _within(at, self.before):
             account.before.remedies[kind] += 1
+
+
+def _touches(fact: Fact, period: Period) -> bool:
+    return fact.began_wall < period.until_wall and fact.ended_wall >= period.from_wall
 
 
 def _within(wall: float, period: Period) -> bool:

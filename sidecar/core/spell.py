@@ -6,12 +6,13 @@ taken down on purpose; its cause is the one that was known when it was certain.
 
 from collections.abc import Container, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from sidecar.core.coverage import Coverage
 from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.record import Entry, EntryKind
+from sidecar.core.record import Change, Entry, EntryKind
 from sidecar.core.transition import TargetState
 
 UNKNOWN_CAUSE = "unknown"
@@ -91,13 +92,22 @@ _CERTAIN = frozenset(
 )
 
 
+@lru_cache(maxsize=256)
+def blip_cause(failed: Change, passed: Change) -> str | None:
+    """Of what worked, failed and worked again; None: it was something else."""
+    worked = _KINDS.get(failed.old) is _KINDS.get(passed.new) is Kind.UP
+    if worked and failed.new == passed.old == TargetState.FAILING:
+        return failed.cause or UNKNOWN_CAUSE
+    return None
+
+
 class Spells:
     """Follows every target through state changes that come in order of time."""
 
     def __init__(self, start_wall: float, coverage: Coverage) -> None:
         self._start_wall = start_wall
         self._coverage = coverage
-        self._followed: dict[str, _Course] = {}
+        self._followed: dict[str, Course] = {}
 
     def __contains__(self, target: object) -> bool:
         """Was anything said of this target?"""
@@ -108,25 +118,21 @@ class Spells:
     ) -> None:
         """A target of which no change tells: how it is, and since when."""
         since = max(self._start_wall, since_wall)
-        self._followed[target] = _Course(target, state, cause, since)
+        self._followed[target] = Course(target, state, cause, since, self._coverage)
 
     def add(self, entry: Entry) -> tuple[Fact, ...]:
         """What one state change brought to its end; other entries bring nothing."""
         if entry.kind is not EntryKind.STATE:
             return ()
         data = entry.data
-        old, new = str(data["from"]), str(data["to"])
-        course = self._followed.get(entry.target)
-        if course is None:
-            self.begin(entry.target, old, UNKNOWN_CAUSE, self._start_wall)
-            course = self._followed[entry.target]
-        at = max(entry.at_wall, course.since_wall)
-        if old == course.state:
-            ended = course.last_until(at)
-        else:
-            ended = course.lose_sight(at, self._coverage)
-        outage = course.enter(at, new, _text(data.get("cause")))
-        return ended if outage is None else (*ended, outage)
+        change = Change(str(data["from"]), str(data["to"]), _text(data.get("cause")))
+        return self.course(entry.target, change.old).change(entry.at_wall, change)
+
+    def course(self, target: str, state: str) -> "Course":
+        """That of a target. ``state``: how it is, where nothing was said of it yet."""
+        if target not in self._followed:
+            self.begin(target, state, UNKNOWN_CAUSE, self._start_wall)
+        return self._followed[target]
 
     def close(self, until_wall: float, present: Container[str]) -> list[Fact]:
         """What is left, up to ``until_wall``.
@@ -139,20 +145,21 @@ class Spells:
             if target in present:
                 found += course.last_until(until_wall)
             else:
-                found += course.lose_sight(until_wall, self._coverage)
+                found += course.lose_sight(until_wall)
             outage = course.end_outage(max(until_wall, course.since_wall))
             if outage is not None:
                 found.append(outage)
         return found
 
 
-class _Course:
+class Course:
     """One target: what it is doing since when, and the outage it is in."""
 
     __slots__ = (
         "_began_wall",
         "_cause",
         "_certain_wall",
+        "_coverage",
         "_kind",
         "_open",
         "_spans",
@@ -162,9 +169,15 @@ class _Course:
     )
 
     def __init__(
-        self, target: str, state: str, cause: str | None, since_wall: float
+        self,
+        target: str,
+        state: str,
+        cause: str | None,
+        since_wall: float,
+        coverage: Coverage,
     ) -> None:
         self.target = target
+        self._coverage = coverage
         self._reset()
         self.enter(since_wall, state, cause)
 
@@ -174,6 +187,18 @@ class _Course:
         self._cause = UNKNOWN_CAUSE
         self._certain_wall: float | None = None
         self._spans: list[Span] = []
+
+    def change(self, at_wall: float, change: Change) -> tuple[Fact, ...]:
+        """What a change of state brought to its end."""
+        at = max(at_wall, self.since_wall)
+        known = change.old == self.state
+        ended = self.last_until(at) if known else self.lose_sight(at)
+        outage = self.enter(at, change.new, change.cause)
+        return ended if outage is None else (*ended, outage)
+
+    def resume(self, at: float, state: str) -> None:
+        """It works, and worked before; what was in between is accounted for."""
+        self.state, self.since_wall = state, at
 
     def enter(self, at: float, state: str, cause: str | None) -> Outage | None:
         """It is in another state from now on: the outage which that ends."""
@@ -223,12 +248,12 @@ class _Course:
             since = self._spans.pop().from_wall
         self._spans.append(Span(since, until))
 
-    def lose_sight(self, at: float, coverage: Coverage) -> tuple[Fact, ...]:
+    def lose_sight(self, at: float) -> tuple[Fact, ...]:
         """It left, or is followed anew, at some time before ``at``.
 
         Where we stopped watching in between, that was when; else nobody knows.
         """
-        end = coverage.end_of_stretch(self.since_wall)
+        end = self._coverage.end_of_stretch(self.since_wall)
         if end >= at:
             end = self.since_wall
         ended = self.last_until(end)

@@ -1,16 +1,24 @@
 """What happened, read back for reports."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import TypeVar
 
 from loguru import logger
 
 from sidecar.core.incident import Incident
 from sidecar.core.ports import StoreBroken
-from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.record import Entry, EntryKind, Step, Watched
 from sidecar.records.codec import decode
 from sidecar.records.reader import Reader
+from sidecar.records.steps import Piece, Place, Span, piece, target_names
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -49,6 +57,23 @@ class SqliteJournal:
         if kinds:
             conditions[f"kind IN ({', '.join('?' * len(kinds))})"] = [*sorted(kinds)]
         return await self._reader.ask(lambda c: _entries(c, conditions))
+
+    async def steps(
+        self, since_wall: float, until_wall: float
+    ) -> AsyncIterator[Sequence[tuple[str, Sequence[Step]]]]:
+        """What a report counts, target by target, of each in order of time; in
+        pieces of bounded size, of which two may be about the same target.
+        """
+        names = await self._reader.ask(target_names)
+        place: Place | None = Place(0, since_wall, 0)
+        while place is not None:
+            span = Span(place, since_wall, until_wall)
+            found = await self._piece(names, span)
+            yield found.steps
+            place = found.rest
+
+    async def _piece(self, names: Sequence[str], span: Span) -> Piece:
+        return await self._reader.ask(lambda c: piece(c, names, span))
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100

@@ -15,6 +15,7 @@ from sidecar.core.transition import (
     StateChanged,
 )
 from sidecar.records.batch import Batch, Bundle, Happening
+from sidecar.records.brief import brief_of
 from sidecar.records.codec import clean, encode, encode_evidence, lasting
 from sidecar.records.database import transaction
 from sidecar.records.feed import (
@@ -42,8 +43,8 @@ def save(connection: sqlite3.Connection, batch: Batch) -> None:
         _save_stack(connection, batch)
         _save_messages(connection, batch)
         connection.executemany(
-            "INSERT INTO journal (at_wall, kind, target, incident, data)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO journal (at_wall, kind, target, incident, data, brief)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             _rows(batch.entries, _entry_row),
         )
         _save_evidence(connection, batch)
@@ -146,7 +147,7 @@ def _entry_row(what: Happening) -> Row:
     else:
         kind, data = _KINDS[type(what)], record_of_transition(what)
     name, incident = data["target"], data["incident"]
-    return (what.at.wall, kind, name, incident, encode(data))
+    return (what.at.wall, kind, name, incident, encode(data), brief_of(what))
 
 
 def _save_evidence(connection: sqlite3.Connection, batch: Batch) -> None:

@@ -41,7 +41,19 @@ CREATE TABLE set_aside (
     value TEXT NOT NULL, why TEXT NOT NULL);
 """
 
-MIGRATIONS = (_FIRST,)
+_BRIEF = """
+ALTER TABLE journal ADD COLUMN brief TEXT;
+UPDATE journal SET brief = CASE kind
+    WHEN 'state' THEN (data ->> 'from') || '>' || (data ->> 'to')
+        || coalesce(' ' || (data ->> 'cause'), '')
+    ELSE (data ->> 'action') || ' ' || (data ->> 'trigger')
+        || ' ' || (data ->> 'outcome') END
+    WHERE kind IN ('state', 'remedy') AND json_valid(data);
+DROP INDEX journal_target;
+CREATE INDEX journal_target ON journal (target, at_wall, id, brief);
+"""
+
+MIGRATIONS = (_FIRST, _BRIEF)
 """The n-th script makes a store of version n from one of version n - 1."""
 
 

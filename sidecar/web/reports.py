@@ -8,16 +8,15 @@ from aiohttp import web
 
 from sidecar.core.aftermath import without_amounts
 from sidecar.core.coverage import until_now
-from sidecar.core.record import Entry, EntryKind
+from sidecar.core.record import Entry
 from sidecar.core.report import Books, Period, Report, Standing
 from sidecar.web import past, views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
-from sidecar.web.span import DAY_S, asked_seconds, slices
+from sidecar.web.span import DAY_S, asked_seconds
 
 MAX_ENTRIES = 2000
-_COUNTED = frozenset({EntryKind.STATE, EntryKind.REMEDY})
 
 
 class _Found(NamedTuple):
@@ -102,7 +101,7 @@ class ReportPages:
         return answer(view)
 
     async def _made(self, span_s: float) -> Report:
-        """In a thread, slice by slice: the loop must go on turning meanwhile."""
+        """In a thread, piece by piece: the loop must go on turning meanwhile."""
         until = self._desk.clock.now().wall
         standing = self._standing()
         period = Period(until - span_s, until)
@@ -110,8 +109,8 @@ class ReportPages:
         journal = self._desk.journal
         watched = until_now(await journal.watched(since, until), until)
         books = Books(period, watched)
-        async for entries in slices(journal, since, until, _COUNTED):
-            await asyncio.to_thread(books.add, entries)
+        async for piece in journal.steps(since, until):
+            await asyncio.to_thread(books.add, piece)
         return await asyncio.to_thread(books.close, standing)
 
     def _standing(self) -> dict[str, Standing]:

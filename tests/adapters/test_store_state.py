@@ -17,6 +17,7 @@ from sidecar.core.event import (
 )
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import StoreBroken, Turned
+from sidecar.core.record import Change, RemedyKind
 from sidecar.core.state import State
 from sidecar.core.target import Preventive
 from sidecar.records.batch import Batch
@@ -34,8 +35,11 @@ from tests.adapters.store_parts import (
     opened,
 )
 from tests.fakes import FakeClock
+from tests.unit.journal import steps_of
 from tests.unit.world import SERVICE, WALLET
 
+REFUSED = Change("healthy", "failing", "refused")
+RESTARTED = RemedyKind("restart", "failure", "recovered")
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -264,8 +268,11 @@ async def test_a_store_of_every_released_version_opens(
         (incident,) = await store.journal.incidents(open_only=True)
         assert incident == state.incidents[incident.id]
         assert await store.journal.evidence(incident.id)
-        assert len(await store.journal.entries(0.0, 2e9)) > 5
         assert await store.journal.watched(0.0, 2e9)
+        entries = await store.journal.entries(0.0, 2e9)
+        (steps,) = [piece async for piece in store.journal.steps(0.0, 2e9)]
+        assert {kind for _, of in steps for _, kind in of} >= {REFUSED, RESTARTED}
+        assert dict(steps) == dict(steps_of(entries))
         waiting = await store.outbox.due("ops", 2e9)
         assert waiting is not None
         assert waiting.facts["target"] == ROOT

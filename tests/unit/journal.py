@@ -1,12 +1,19 @@
 """A journal in memory, filled by the real rules' transitions and decisions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.core.decision import Decision
 from sidecar.core.event import Event
 from sidecar.core.incident import Incident
-from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.record import (
+    Change,
+    Entry,
+    EntryKind,
+    RemedyKind,
+    Step,
+    Watched,
+)
 from sidecar.core.state import State
 from sidecar.core.transition import (
     BalanceCompared,
@@ -46,6 +53,23 @@ def entry_of(what: Transition | Decision) -> Entry:
     )
 
 
+def steps_of(entries: Iterable[Entry]) -> list[tuple[str, list[Step]]]:
+    """What a report counts of them, by target."""
+    found: dict[str, list[Step]] = {}
+    for entry in entries:
+        of_target = found.setdefault(entry.target, [])
+        data = entry.data
+        if entry.kind is EntryKind.STATE:
+            cause = data.get("cause")
+            told = None if cause is None else str(cause)
+            change = Change(str(data["from"]), str(data["to"]), told)
+            of_target.append((entry.at_wall, change))
+        if entry.kind is EntryKind.REMEDY:
+            words = (str(data[name]) for name in ("action", "trigger", "outcome"))
+            of_target.append((entry.at_wall, RemedyKind(*words)))
+    return list(found.items())
+
+
 @dataclass
 class MemoryJournal:
     """Told of every turn; ``stretches`` is set by the test."""
@@ -54,7 +78,6 @@ class MemoryJournal:
     stretches: list[Watched] = field(default_factory=list)
     bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     known: dict[str, Incident] = field(default_factory=dict)
-    asked: list[tuple[float, float]] = field(default_factory=list)
 
     def tell(
         self,
@@ -76,7 +99,6 @@ class MemoryJournal:
         incident: str | None = None,
         kinds: frozenset[EntryKind] = frozenset(),
     ) -> tuple[Entry, ...]:
-        self.asked.append((since_wall, until_wall))
         return tuple(
             entry
             for entry in self.kept
@@ -85,6 +107,15 @@ class MemoryJournal:
             and incident in {None, entry.incident}
             and (not kinds or entry.kind in kinds)
         )
+
+    async def steps(
+        self, since_wall: float, until_wall: float
+    ) -> AsyncIterator[Sequence[tuple[str, Sequence[Step]]]]:
+        within = [e for e in self.kept if since_wall <= e.at_wall < until_wall]
+        for target, steps in steps_of(within):
+            half = len(steps) // 2
+            yield [(target, steps[:half])]
+            yield [(target, steps[half:])]
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100

@@ -1,6 +1,7 @@
 """Availability, outages and gaps: real transitions, and a slow second opinion."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,17 +11,16 @@ from hypothesis import strategies as st
 from sidecar.core.coverage import GAP_S, Coverage, until_now
 from sidecar.core.event import ActResult, NoticeKind, RestartAsked
 from sidecar.core.outcome import Cause
-from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.record import Entry, EntryKind, RemedyKind, Watched
 from sidecar.core.report import (
     Account,
     Books,
     Period,
-    RemedyKind,
     Report,
     Standing,
     Tally,
 )
-from tests.unit.journal import MemoryJournal, remembered
+from tests.unit.journal import MemoryJournal, remembered, steps_of
 from tests.unit.told import ToldWorld
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
@@ -39,7 +39,7 @@ def reckon(
     standing: dict[str, Standing] | None = None,
 ) -> Report:
     books = Books(period, watched)
-    books.add(entries)
+    books.add(steps_of(entries))
     if standing is None:
         last = entries[-1]
         standing = {WALLET: Standing(str(last.data["to"]), None, last.at_wall)}
@@ -366,6 +366,50 @@ def test_every_second_is_counted_once(
         assert tally.gap_s == pytest.approx(part.count("unknown"))
 
 
+@st.composite
+def restless(draw: st.DrawFn) -> list[Entry]:
+    """Mostly failures that pass, some of them not, some after a lost change."""
+    ats = sorted(draw(st.lists(times, min_size=2, max_size=40)))
+    entries, state = [], "healthy"
+    for nth, at in enumerate(ats):
+        likely = ("failing", "healthy")[nth % 2]
+        new = draw(st.sampled_from((likely,) * 8 + STATES))
+        entries.append(change(at, state, new, draw(st.sampled_from(CAUSES))))
+        state = draw(st.sampled_from((new,) * 8 + ("healthy", "degraded", "down")))
+    return entries
+
+
+@given(restless(), watches(), st.integers(-200, 200))
+def test_the_short_way_of_a_blip_leads_to_the_same_sums(
+    entries: list[Entry], watched: tuple[Watched, ...], set_back: int
+) -> None:
+    """Step by step there is no short way: it takes two that come together."""
+    moved = [
+        replace(e, at_wall=e.at_wall - set_back) if n % 3 == 0 else e
+        for n, e in enumerate(entries)
+    ]
+    books, slow = (Books(Period(0.0, 1000.0), watched) for _ in range(2))
+    ((target, steps),) = steps_of(moved)
+    books.add([(target, steps)])
+    for step in steps:
+        slow.add([(target, [step])])
+    last = {WALLET: Standing(str(entries[-1].data["to"]), None, 0.0)}
+    quick, slowly = (b.close(last).targets[WALLET] for b in (books, slow))
+    for one, other in zip(quick, slowly, strict=True):
+        assert sums(one) == pytest.approx(sums(other))
+        assert {n: c.outages for n, c in one.causes.items()} == {
+            n: c.outages for n, c in other.causes.items()
+        }
+
+
+def sums(tally: Tally) -> dict[str, float]:
+    """Everything that a tally counts, by name."""
+    plain = ("up_s", "down_s", "planned_s", "stopped_s", "repair_s")
+    counts = ("outages", "blips", "repaired")
+    causes = {f"down by {n}": c.down_s for n, c in tally.causes.items()}
+    return causes | {name: getattr(tally, name) for name in (*plain, *counts)}
+
+
 @given(courses(), watches(), st.integers(-999, 999))
 def test_a_period_cut_in_two_has_the_same_sums(
     entries: list[Entry], watched: tuple[Watched, ...], cut: int
@@ -387,7 +431,7 @@ def tally_of(
     """One part of [-1000, 1000), with all of it known."""
     books = Books(Period(-1000.0, 1000.0), watched)
     books.period = Period(since, until)
-    books.add(entries)
+    books.add(steps_of(entries))
     last = Standing(str(entries[-1].data["to"]), None, 0.0)
     return books.close({WALLET: last}).targets[WALLET].now
 
