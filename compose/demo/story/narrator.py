@@ -27,6 +27,7 @@ SIDECAR = "http://sidecar:9787"
 WEBHOOK = "http://127.0.0.1:8090"
 WALLET = "electron-cash"
 BUDGET = 3
+DECIDED = {"hold": "waits", "page": "a person is needed"}
 POLL_S = 0.3
 REQUEST_DEADLINE_S = 5.0
 # Where an act leaves off telling, the next goes on.
@@ -235,7 +236,7 @@ def in_words(entry: Json, nth: int) -> str:
         case "decision" if is_restart(entry):
             return f"restart {nth} of {BUDGET}{reason}"
         case "decision":
-            return f"{entry['action']}{reason}"
+            return f"{DECIDED.get(entry['action'], entry['action'])}{reason}"
         case _:
             return f"incident {entry['step']}{reason}"
 
