@@ -177,6 +177,7 @@ class Course:
         coverage: Coverage,
     ) -> None:
         self.target = target
+        self.state = state
         self._coverage = coverage
         self._reset()
         self.enter(since_wall, state, cause)
@@ -202,9 +203,9 @@ class Course:
 
     def enter(self, at: float, state: str, cause: str | None) -> Outage | None:
         """It is in another state from now on: the outage which that ends."""
-        self.state, self.since_wall = state, at
+        before, self.state, self.since_wall = self.state, state, at
         kind = _KINDS.get(state, Kind.UNKNOWN)
-        if kind is Kind.PLANNED and self._is_trouble(state, cause):
+        if kind is Kind.PLANNED and self._is_trouble(before, state, cause):
             kind = Kind.DOWN
         self._kind = kind
         if kind is Kind.DOWN:
@@ -215,9 +216,15 @@ class Course:
             return None
         return self.end_outage(at, repaired=kind is Kind.UP)
 
-    def _is_trouble(self, state: str, cause: str | None) -> bool:
-        """Is it started or restarted because something is wrong?"""
-        return self._open or (state == TargetState.RECOVERING and cause is not None)
+    def _is_trouble(self, before: str, state: str, cause: str | None) -> bool:
+        """Is it started or restarted because something is wrong?
+
+        To load its wallet is a start's last step.
+        """
+        if self._open:
+            return True
+        last_step = before == TargetState.STARTING and cause == Cause.WALLET_NOT_LOADED
+        return state == TargetState.RECOVERING and cause is not None and not last_step
 
     def _fail(self, at: float, state: str, cause: str | None) -> None:
         if not self._open:

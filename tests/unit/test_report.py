@@ -132,6 +132,28 @@ def test_an_operators_restart_is_planned_and_no_outage() -> None:
     assert tally.remedies == {RemedyKind("restart", "operator", "recovered"): 1}
 
 
+def test_to_load_the_wallet_at_a_start_is_no_outage() -> None:
+    tally = one(
+        [
+            change(100.0, "unknown", "starting"),
+            change(103.0, "starting", "recovering", "wallet_not_loaded"),
+            change(110.0, "recovering", "healthy"),
+        ]
+    )
+    assert (tally.planned_s, tally.down_s, tally.outages) == (10.0, 0.0, 0)
+
+
+def test_a_wallet_that_is_lost_later_is_an_outage() -> None:
+    tally = one(
+        [
+            change(100.0, "starting", "healthy"),
+            change(203.0, "healthy", "recovering", "wallet_not_loaded"),
+            change(210.0, "recovering", "healthy"),
+        ]
+    )
+    assert (tally.down_s, tally.outages) == (7.0, 1)
+
+
 def test_a_restart_that_fails_leaves_one_outage() -> None:
     world, journal = remembered()
     world.works(WALLET, SERVICE)
