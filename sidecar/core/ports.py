@@ -290,6 +290,9 @@ class Outbox(Protocol):
     async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
         """It can never be delivered (a permanent error): the next ones may go."""
 
+    async def abandon(self, channel: str, now_wall: float) -> None:
+        """There is no such channel any more: its messages are given up."""
+
     async def pending(self) -> dict[str, int]:
         """How many wait, by channel."""
 

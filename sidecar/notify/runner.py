@@ -77,9 +77,16 @@ class Runner:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
+        await self._abandon_strangers()
         async with asyncio.TaskGroup() as tasks:
             for line in self._lines.values():
                 tasks.create_task(self._serve(line))
+
+    async def _abandon_strangers(self) -> None:
+        """What waits for a channel that was taken out of the configuration."""
+        for name in (await self._outbox.pending()).keys() - self._lines.keys():
+            logger.warning("{} is not configured any more: nothing is sent there", name)
+            await self._outbox.abandon(name, self._clock.now().wall)
 
     def nudge(self) -> None:
         """New messages were stored: look now."""

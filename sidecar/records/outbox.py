@@ -13,8 +13,9 @@ from sidecar.records.batch import Batch, Mark
 from sidecar.records.codec import decode
 from sidecar.records.writer import Writer
 
-MOST_WAITING = 5_000
-"""Then the oldest is given up: nobody reads thousands of old messages."""
+MOST_WAITING = 1_000
+"""For one channel; then its oldest is given up: nobody reads a thousand old messages.
+"""
 
 KNOWN_ENDED = 10_000
 ERROR_CHARACTERS = 300
@@ -37,14 +38,15 @@ class SqliteOutbox:
         )
 
     async def take(self, messages: Iterable[Message], now_wall: float) -> None:
-        """They are stored: from now on they are due. Where too many wait, the
-        oldest are given up.
+        """They are stored: from now on they are due. Where too many wait for one
+        channel, its oldest are given up.
         """
-        self._waiting.update((message.id, message) for message in messages)
-        while len(self._waiting) > MOST_WAITING:
-            oldest = next(iter(self._waiting))
-            logger.error("message {} is given up: too many wait", oldest)
-            await self.given_up(oldest, now_wall, "too many messages wait")
+        taken = tuple(messages)
+        self._waiting.update((message.id, message) for message in taken)
+        for channel in {message.channel for message in taken}:
+            for oldest in self._of(channel)[:-MOST_WAITING]:
+                logger.error("message {} is given up: too many wait", oldest)
+                await self.given_up(oldest, now_wall, "too many messages wait")
 
     async def due(self, channel: str, now_wall: float) -> Message | None:
         """The next message to try: the first undelivered of some incident.
@@ -87,12 +89,21 @@ class SqliteOutbox:
         if message is not None:
             await self._mark(message_id, self._end(message, now_wall, error))
 
+    async def abandon(self, channel: str, now_wall: float) -> None:
+        """There is no such channel any more: its messages are given up."""
+        for waiting in self._of(channel):
+            await self.given_up(waiting, now_wall, "the channel is not configured")
+
     async def pending(self) -> dict[str, int]:
         """How many wait, by channel."""
         counts: dict[str, int] = {}
         for message in self._waiting.values():
             counts[message.channel] = counts.get(message.channel, 0) + 1
         return counts
+
+    def _of(self, channel: str) -> list[str]:
+        """What waits for it, oldest first."""
+        return [m.id for m in self._waiting.values() if m.channel == channel]
 
     def _end(self, message: Message, now_wall: float, error: str = "") -> Mark:
         """Without an error it has arrived."""

@@ -114,6 +114,11 @@ class MemoryOutbox:
         self.errors.append(error)
         self.messages.pop(message_id, None)
 
+    async def abandon(self, channel: str, now_wall: float) -> None:
+        for waiting in tuple(self.messages.values()):
+            if waiting.channel == channel:
+                await self.given_up(waiting.id, now_wall, "not configured")
+
     async def pending(self) -> dict[str, int]:
         counts: dict[str, int] = {}
         for waiting in self.messages.values():

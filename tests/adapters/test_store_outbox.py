@@ -146,10 +146,23 @@ async def test_an_unreadable_message_does_not_keep_the_others(tmp_path: Path) ->
 async def test_too_many_push_out_the_oldest(tmp_path: Path) -> None:
     many = outbox.MOST_WAITING + 3
     async with opened(tmp_path) as store:
+        await send(store, message(many, channel="phone"))
         await send(store, *(message(n) for n in range(many)))
-        assert await store.outbox.pending() == {"ops": outbox.MOST_WAITING}
+        waiting = {"ops": outbox.MOST_WAITING, "phone": 1}
+        assert await store.outbox.pending() == waiting
         due = await store.outbox.due("ops", LATE)
         assert due is not None
         assert due.id == "m3"
     gone = "SELECT id FROM outbox WHERE ended_wall IS NOT NULL ORDER BY id"
     assert look(tmp_path, gone) == [("m0",), ("m1",), ("m2",)]
+
+
+async def test_what_waits_for_a_channel_that_is_gone_is_given_up(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as store:
+        await send(store, message(1), message(2, channel="fax"))
+        await store.outbox.abandon("fax", 7.0)
+        assert await store.outbox.pending() == {"ops": 1}
+    gone = "SELECT id, ended_wall, arrived FROM outbox WHERE ended_wall IS NOT NULL"
+    assert look(tmp_path, gone) == [("m2", 7.0, 0)]

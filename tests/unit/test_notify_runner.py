@@ -188,6 +188,17 @@ def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> No
     run_virtual(story())
 
 
+def test_what_waits_for_a_channel_that_is_gone_is_given_up() -> None:
+    async def story() -> None:
+        outbox = MemoryOutbox()
+        outbox.add(message(1), message(1, channel="fax"))
+        await Desk(outbox, Scripted("ops", delivers)).runs(2.0)
+        assert outbox.lost == [message(1, channel="fax").id]
+        assert await outbox.pending() == {}
+
+    run_virtual(story())
+
+
 def test_old_news_is_given_up() -> None:
     async def story() -> None:
         ops, outbox = Scripted("ops", delivers), MemoryOutbox()
