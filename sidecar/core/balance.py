@@ -6,6 +6,7 @@ to find out; that there is one must not go unnoticed.
 
 from dataclasses import replace
 
+from sidecar.core.decision import Action
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Balance, Outcome, Verdict
 from sidecar.core.state import Instance
@@ -45,11 +46,14 @@ def at_end(
 ) -> tuple[Instance, tuple[BalanceCompared, ...]]:
     """The instance whose remedy has just ended, and what the comparison showed.
 
-    What answers before the remedy has recovered it may be the run of before.
+    What answers before the remedy has recovered it may be the run of before. To
+    load a wallet that was never seen is a start's last step: nothing to compare.
     """
     if target.wallet is None or instance.remedy is None:
         return instance, ()
     known, last = instance.remedy.balance, instance.health.last
+    if known is None and ended.action is Action.LOAD_WALLET:
+        return instance, ()
     recovered = ended.outcome is RemedyOutcome.RECOVERED
     seen = _seen(last) if recovered and last is not None else None
     compared = BalanceCompared(

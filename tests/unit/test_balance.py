@@ -100,6 +100,14 @@ def test_loading_the_wallet_is_compared_too() -> None:
     assert (noted.before, noted.after) == (HELD, PAID)
 
 
+def test_a_wallet_loaded_for_the_first_time_has_nothing_to_be_compared_with() -> None:
+    world = World()
+    world.fails(WALLET, Cause.WALLET_NOT_LOADED, times=1)
+    world.acted(WALLET, restart=False)
+    sees(world, HELD)
+    assert compared(world) == []
+
+
 def test_zeros_at_the_end_are_no_difference() -> None:
     world = calm()
     world.send(RestartAsked(world.now, WALLET))
