@@ -14,13 +14,13 @@ The /control endpoints are for demo and tests only.
 import asyncio
 import os
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiohttp import (
-    BasicAuth,
     ClientError,
     ClientSession,
     ClientTimeout,
@@ -98,9 +98,11 @@ class Wallet:
     async def _post(self, method: str) -> Answer:
         settings = self._settings
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": []}
+        login = f"{settings.wallet_user}:{settings.wallet_password}"
+        credentials = b64encode(login.encode())
         async with (
             ClientSession(
-                auth=BasicAuth(settings.wallet_user, settings.wallet_password),
+                headers={"Authorization": f"Basic {credentials.decode()}"},
                 timeout=ClientTimeout(total=settings.wallet_timeout),
                 connector=TCPConnector(force_close=True, use_dns_cache=False),
             ) as session,

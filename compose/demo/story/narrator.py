@@ -237,6 +237,8 @@ def in_words(entry: Json, nth: int) -> str:
             return f"restart {nth} of {BUDGET}{reason}"
         case "decision":
             return f"{DECIDED.get(entry['action'], entry['action'])}{reason}"
+        case "balance":
+            return str(entry["reason"])
         case _:
             return f"incident {entry['step']}{reason}"
 
