@@ -1,5 +1,6 @@
 """state + event -> state, transitions. An event that does not fit changes nothing."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -254,7 +255,7 @@ def _noted(instance: Instance, event: Decided) -> Instance:
         lane = budget.spend(noted.load_lane, event.at.mono)
         return replace(noted, loading=decision, load_lane=lane)
     if _finishes(instance, decision):
-        return _goes_on(noted, event.at)
+        return _goes_on(noted, event)
     if decision.action.changes_something:
         return _remedy_begins(noted, event)
     return noted
@@ -262,17 +263,18 @@ def _noted(instance: Instance, event: Decided) -> Instance:
 
 def _finishes(instance: Instance, decision: Decision) -> bool:
     """Is it the end of what a dead predecessor began?"""
-    return instance.remedy is not None and decision.action is Action.START
+    finishing = decision.action in {Action.START, Action.RESTART}
+    return finishing and instance.remedy is not None
 
 
-def _goes_on(instance: Instance, at: Moment) -> Instance:
+def _goes_on(instance: Instance, event: Decided) -> Instance:
     """The remedy is the one that was begun: no further try is counted."""
     remedy = instance.remedy
     if remedy is None:
         return instance
-    deadline = at.mono + ACT_MARGIN_S
+    deadline = event.at.mono + event.decision.stop_timeout_s + ACT_MARGIN_S
     acting = replace(remedy, phase=Phase.ACTING, deadline_mono=deadline)
-    return replace(instance, remedy=acting)
+    return replace(instance, remedy=acting, treated=event.decision.run)
 
 
 def _counts(decision: Decision) -> bool:
@@ -344,27 +346,21 @@ def _attached(instance: Instance, event: RemedyActed) -> Instance:
 
 def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
     """Nothing happened: nothing is counted, but do not spin."""
-    taken_back = _taken_back(state, instance, event.at)
-    return _one(taken_back.state, _attached(taken_back.instance, event))
-
-
-class _TakenBack(NamedTuple):
-    state: State
-    instance: Instance
-
-
-def _taken_back(state: State, instance: Instance, at: Moment) -> _TakenBack:
-    """As if the remedy had not been decided on, but the next waits a little."""
     remedy = instance.remedy
+    if remedy is not None and remedy.uncertain:
+        # A predecessor's: what it sent itself may have come to its end just now.
+        now = event.at.mono
+        taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
+        return _one(state, _attached(replace(instance, remedy=taken), event))
     decision = remedy.decision if remedy is not None else None
     untouched = replace(instance, remedy=None, treated=None)
     if decision is not None and decision.trigger.is_automatic:
-        lane = budget.unsent(instance.lane, at.mono)
+        lane = budget.unsent(instance.lane, event.at.mono)
         untouched = replace(untouched, lane=lane)
         state = replace(state, restarts=state.restarts[:-1])
     elif decision is not None and decision.trigger is Trigger.PLANNED:
         state = replace(state, plan=None)
-    return _TakenBack(state, untouched)
+    return _one(state, _attached(untouched, event))
 
 
 def _wallet_called(
@@ -576,22 +572,20 @@ def _verify(state: State, who: InstanceId, at: Moment) -> Folded:
     if remedy is None:
         return _same(state)
     found = _ending(state, instance, remedy)
-    if found is None and at.mono >= remedy.deadline_mono:
-        if remedy.phase is Phase.TAKEN_OVER:
-            return _never_happened(state, instance, at)
+    if found is None and at.mono >= _over_mono(instance, remedy):
         found = _at_deadline(instance, remedy)
     return _same(state) if found is None else _end_remedy(state, instance, *found, at)
 
 
-def _never_happened(state: State, instance: Instance, at: Moment) -> Folded:
-    """A dead predecessor did not come to call the engine: it is decided anew.
-
-    One that was left stopped is started all the same, however long that takes.
+def _over_mono(instance: Instance, remedy: Remedy) -> float:
+    """When it is given up. What a dead predecessor began gets time to be finished;
+    a container that it left stopped is started, however long that takes.
     """
+    if remedy.phase is not Phase.TAKEN_OVER:
+        return remedy.deadline_mono
     if run.has_stopped(instance):
-        return _same(state)
-    taken_back = _taken_back(state, instance, at)
-    return _same(_put(taken_back.state, taken_back.instance))
+        return math.inf
+    return remedy.deadline_mono + ACT_MARGIN_S
 
 
 def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
@@ -607,7 +601,7 @@ def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending |
 
 
 def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:
-    if remedy.phase is Phase.ACTING:
+    if remedy.phase is not Phase.VERIFYING:
         reason = "the remedy did not end in time and was given up"
         return ending.Ending(RemedyOutcome.UNKNOWN, reason)
     last = instance.health.last

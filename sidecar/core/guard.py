@@ -153,7 +153,7 @@ def remedy_running(case: Case) -> str | None:
     plan = case.state.plan
     if plan is None or case.trigger is not Trigger.PLANNED:
         return None
-    if case.instance.id in plan.left:
+    if case.finishes or case.instance.id in plan.left:
         return None
     return f"the planned restart of {plan.target} is under way; one at a time"
 
@@ -298,16 +298,26 @@ GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
 )
 
 
-_ASKED_AGAIN = frozenset(
+_OF_THE_ENGINE = frozenset(
     {Guard.ENGINE, Guard.ENGINE_RESTARTS, Guard.REMEDY_RUNNING, Guard.OBSERVE}
 )
-"""Whom what was allowed once, to a predecessor that then died, must still pass."""
+_OF_PEOPLE = frozenset({Guard.OPTED_OUT, Guard.PAUSED})
+
+
+def _asked_again(case: Case) -> frozenset[Guard]:
+    """Whom what was allowed once, to a predecessor that then died, must still pass.
+
+    What does not run is started even while acting is paused.
+    """
+    if case.action is Action.START:
+        return _OF_THE_ENGINE
+    return _OF_THE_ENGINE | _OF_PEOPLE
 
 
 def objection(case: Case) -> tuple[Guard, str] | None:
     """The first guard that objects, with its reason."""
     for guard, ask in GUARDS:
-        if case.finishes and guard not in _ASKED_AGAIN:
+        if case.finishes and guard not in _asked_again(case):
             continue
         reason = ask(case)
         if reason is not None:

@@ -14,7 +14,7 @@ from sidecar.core.judge import (
     may_report,
 )
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause
+from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Cure
 from sidecar.core.plan import plan_of
 from sidecar.core.state import Instance, Phase, Settling, State
 from sidecar.core.target import AfterRoot, InstanceId, Target
@@ -24,6 +24,9 @@ _WAITABLE = frozenset(
     {Guard.REMEDY_RUNNING, Guard.UPSTREAM, Guard.STARTING, Guard.ENGINE}
 )
 """What a planned restart waits for; any other objection skips it."""
+
+_FINISH_AGAIN_S = 5.0
+"""After a start that could not be sent."""
 
 _FOR_A_PERSON = frozenset({Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
 """Objections that time alone hardly lifts."""
@@ -151,7 +154,7 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
     if instance.asked:
         return _operators_wish(instance)
     return (
-        _unfinished(instance)
+        _unfinished(instance, target, at)
         or _planned_wish(state, instance, at)
         or _absent(instance, target, at)
         or _blind(instance)
@@ -175,16 +178,24 @@ def _operators_wish(instance: Instance) -> Wish:
     )
 
 
-def _unfinished(instance: Instance) -> Wish | None:
-    """Never leave a container stopped: what a predecessor began is finished."""
-    remedy = instance.remedy
-    if remedy is None or remedy.phase is not Phase.TAKEN_OVER:
+def _unfinished(instance: Instance, target: Target, at: Moment) -> Wish | None:
+    """Never leave anything stopped: what a predecessor began is finished."""
+    remedy, last = instance.remedy, instance.last_decision
+    if remedy is None or remedy.phase is not Phase.TAKEN_OVER or last is None:
         return None
-    if not run.has_stopped(instance):
+    if last.action.changes_something and at.mono - last.at.mono < _FINISH_AGAIN_S:
         return None
     begun = remedy.decision
     why = f"a sidecar that has ended since left the {begun.action} of it unfinished"
-    return Wish(Action.START, begun.trigger, begun.cause, why, finishes=True)
+    if run.has_stopped(instance):
+        return Wish(Action.START, begun.trigger, begun.cause, why, finishes=True)
+    cause = instance.health.cause
+    waits = at.mono < remedy.deadline_mono or not run.is_running(instance)
+    if waits or cause is None or CAUSES[cause].cure is not Cure.RESTART:
+        return None
+    certain = is_certain(instance.health, target, at.mono)
+    wish = Wish(Action.RESTART, begun.trigger, cause, why, finishes=True)
+    return wish if certain else None
 
 
 def _planned_wish(state: State, instance: Instance, at: Moment) -> Wish | None:

@@ -9,7 +9,14 @@ import pytest
 from sidecar.core.budget import STORM_LIMIT, Record
 from sidecar.core.container import Status
 from sidecar.core.decision import Action
-from sidecar.core.event import ActResult, EngineSeen, NoticeKind, PauseAsked
+from sidecar.core.event import (
+    ActResult,
+    EngineSeen,
+    NoticeKind,
+    PauseAsked,
+    PlannedDue,
+    RemedyActed,
+)
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
 from sidecar.core.restore import restored
@@ -195,6 +202,10 @@ def _pause(world: World) -> None:
     world.send(PauseAsked(world.now, (ROOT, LEAF)))
 
 
+def _no_pause(_: World) -> None:
+    """Nobody objects."""
+
+
 def _storm(world: World) -> None:
     many = (world.now.mono,) * STORM_LIMIT
     world.state = replace(world.state, restarts=many)
@@ -247,15 +258,84 @@ def test_what_we_left_stopped_is_started_though_its_root_is_down() -> None:
     assert (LEAF, Action.START) in after.acts()
 
 
-def test_a_restart_that_never_happened_costs_no_try() -> None:
-    world = calm(targets=(replace(WALLET, restart=RestartSettings(budget=1)),))
+def test_a_planned_restart_that_was_left_halfway_goes_on() -> None:
+    world = calm()
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.is_acting(ROOT)
+    _stopped_by_us(world)
+    after = killed_and_succeeded(world)
+    assert after.acts() == [(ROOT, Action.START)]
+    after.acted(ROOT)
+    after.works(ROOT)
+    assert after.acts() == [(ROOT, Action.START), (LEAF, Action.RESTART)]
+
+
+def test_a_start_that_came_too_late_is_no_other_try() -> None:
+    """The engine was still at it: what the dead one had sent came to its end."""
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    _stopped_by_us(world)
+    after = killed_and_succeeded(world)
+    assert after.acts() == [(ROOT, Action.START)]
+    who = after.instance(ROOT).id
+    fresh = replace(
+        after.containers[who], status=Status.RUNNING, started_at=after.now.wall
+    )
+    after.containers[who] = fresh
+    after.send(RemedyActed(after.now, who, ActResult.NOT_SENT, "it runs by now", fresh))
+    assert after.instance(ROOT).lane.tries == 1
+    after.works(ROOT)
+    (ended,) = [t for t in after.transitions if isinstance(t, RemedyEnded)]
+    assert (ended.action, ended.outcome) == (Action.RESTART, RemedyOutcome.RECOVERED)
+
+
+def test_a_start_that_could_not_be_sent_is_tried_again_without_haste() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    _stopped_by_us(world)
+    after = killed_and_succeeded(world)
+    for _ in range(3):
+        after.acted(ROOT, ActResult.NOT_SENT, restart=False)
+        after.wait(4.0)
+    assert len(after.acts()) == 1 + 2
+    after.wait(5.0)
+    assert after.instance(ROOT).lane.tries == 1
+
+
+@pytest.mark.parametrize("objecting", [_no_pause, _budget, _storm])
+def test_a_restart_that_never_happened_is_made_once_and_counted_once(
+    objecting: Callable[[World], None],
+) -> None:
+    """The daemon may have been told to stop already: nobody objects now."""
+    world = calm()
+    if objecting is _budget:
+        objecting(world)
     world.fails(ROOT, Cause.HTTP_5XX)
     assert world.is_acting(ROOT)
+    if objecting is not _budget:
+        objecting(world)
+    restarts = len(world.state.restarts)
     after = killed_and_succeeded(world)
-    for _ in range(40):
-        after.fails(ROOT, Cause.HTTP_5XX, 1)
+    for _ in range(29):
+        after.fails(ROOT, Cause.REFUSED, 1)
+    assert after.acts() == []
+    for _ in range(11):
+        after.fails(ROOT, Cause.REFUSED, 1)
     assert after.acts() == [(ROOT, Action.RESTART)]
-    assert len(after.state.restarts) == 1
+    assert after.last(ROOT).rpc_stop is False
+    assert len(after.state.restarts) == restarts
+    assert after.instance(ROOT).lane.tries == 1
+
+
+def test_what_a_person_has_paused_since_is_not_restarted() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    _pause(world)
+    after = killed_and_succeeded(world)
+    for _ in range(120):
+        after.fails(ROOT, Cause.REFUSED, 1)
+    assert after.acts() == []
+    assert after.instance(ROOT).remedy is None
 
 
 @pytest.mark.parametrize("verified", [False, True])
