@@ -11,8 +11,8 @@ from sidecar.core.outcome import CAUSES, Cause
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.target import Mode
 from sidecar.notify.channel import Text
+from sidecar.notify.words import Catalogue
 
-Words = Callable[..., str]
 Sign = Callable[[str, str], str]
 
 _MINUTE_S = 60
@@ -62,7 +62,9 @@ class Links:
 class Renderer:
     """Texts of one language; times in one zone; without ``links``, no links."""
 
-    def __init__(self, words: Words, zone: tzinfo, links: Links | None = None) -> None:
+    def __init__(
+        self, words: Catalogue, zone: tzinfo, links: Links | None = None
+    ) -> None:
         self._words = words
         self._zone = zone
         self._links = links
@@ -90,8 +92,12 @@ class Renderer:
             "remedies": facts.get("remedies", "0"),
             "container": facts.get("container") or facts.get("target", ""),
             "next_try": self._time(float(next_try)) if next_try else "",
-            "reason": facts.get("reason", "")[:_MAX_REASON],
+            "reason": self._reason(facts, "reason"),
+            "last_reason": self._reason(facts, "last_reason"),
         }
+
+    def _reason(self, facts: Mapping[str, str], which: str) -> str:
+        return self._words.reason(facts.get(which, ""))[:_MAX_REASON]
 
     def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
         yield self._words(f"body.{message.kind}", **values)

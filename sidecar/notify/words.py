@@ -1,18 +1,21 @@
 """The message catalogues: gettext's .po files, read once at the start."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+
+from sidecar.notify.phrases import PhraseBook
 
 LANGUAGES = ("en", "ko")
 _FOLDER = Path(__file__).parents[1] / "locale"
 
 
 class Catalogue:
-    """The texts of one language, by key."""
+    """The texts of one language, by key; ``reason`` says a reason in it."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
+    def __init__(self, texts: Mapping[str, str], reason: Callable[[str], str]) -> None:
         self._texts = dict(texts)
+        self.reason = reason
 
     def __call__(self, key: str, **values: str) -> str:
         """The whole text with its placeholders filled in; KeyError: no such text."""
@@ -26,10 +29,17 @@ class Catalogue:
 
 def read_catalogue(language: str) -> Catalogue:
     """The catalogue of one of LANGUAGES. Reads a file, so not for the event loop."""
-    file = _FOLDER / language / "LC_MESSAGES" / "sidecar.po"
+    folder = _FOLDER / language / "LC_MESSAGES"
+    reasons = folder / "reasons.po"
+    book = PhraseBook(texts_of(reasons)) if reasons.exists() else str
+    return Catalogue(texts_of(folder / "sidecar.po"), book)
+
+
+def texts_of(file: Path) -> dict[str, str]:
+    """The texts of a .po file by their keys. Reads it."""
     texts = dict(_entries(file.read_text("utf-8").splitlines()))
     texts.pop("", None)
-    return Catalogue(texts)
+    return texts
 
 
 def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ FACTS = {
     "seconds": "61",
     "affected": "bitcoincash-service",
     "mode": "act",
-    "reason": "no answer for 47 s",
+    "reason": "no answer from electron-cash:7777 for 47.0 s",
     "remedies": "0",
     "lane": "fast",
     "last_action": "restart",

@@ -83,7 +83,7 @@ async def test_a_hook_gets_the_incident_as_json() -> None:
             "severity": "P1",
             "state": "open",
             "cause": "hung",
-            "reason": "no answer for 47 s",
+            "reason": "no answer from electron-cash:7777 for 47.0 s",
             "opened_at": "2026-01-02T03:04:05.000Z",
             "resolved_at": None,
         },

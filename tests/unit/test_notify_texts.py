@@ -68,7 +68,7 @@ def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
     assert text.body.splitlines() == [
         "What is broken: electron-cash, since 2026-01-02 12:04:05 KST.",
         "Also affected: bitcoincash-service",
-        "What was measured: no answer for 47 s",
+        "What was measured: no answer from electron-cash:7777 for 47.0 s",
         "What Sidecar does: it is restarting the container.",
         (
             "What you should do: nothing for now. If the restarts do not help, "
@@ -90,7 +90,7 @@ def test_the_same_in_korean() -> None:
     assert text.body.splitlines()[:5] == [
         "장애 대상: electron-cash (발생 시각: 2026-01-02 12:04:05 KST)",
         "함께 영향을 받은 대상: bitcoincash-service",
-        "측정 결과: no answer for 47 s",
+        "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)",
         "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다.",
         (
             "하실 일: 지금은 없습니다. 다시 시작해도 해결되지 않으면 컨테이너 로그를 "
