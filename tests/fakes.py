@@ -79,7 +79,8 @@ class FakeEngine:
     """An engine in memory, for one stack. Fault it through these:
 
     ``delays[call]``: seconds a call takes (for restart and start: until the
-    container has stopped). The engine goes on when its caller has left.
+    container has stopped), ``delays["between"]`` what a restart takes from stop
+    to start. The engine goes on when its caller has left.
     ``trouble(call, error)``: the next call fails. ``unreachable``: all do.
     ``acts``: (call, container id) of everything that changed something, and
     ``calls`` of everything asked. ``stop_timeouts``: those of the restarts.
@@ -172,6 +173,15 @@ class FakeEngine:
     def come_back(self) -> None:
         self.unreachable = ""
         self._emit(Connected())
+
+    def forget_troubles(self) -> None:
+        """No call fails any more."""
+        self._troubles.clear()
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What the engine is doing by itself."""
+        return set(self._tasks)
 
     async def close(self) -> None:
         """End what the engine is still doing by itself."""
@@ -289,7 +299,10 @@ class FakeEngine:
             await asyncio.sleep(self.delays.get("restart", 0.0))
             self._exit(container_id, 137)
             self._notice(NoticeKind.STOP, container_id)
-        self._run(container_id)
+        if "between" in self.delays:
+            await asyncio.sleep(self.delays["between"])
+        if self._get(container_id).status is not Status.RUNNING:
+            self._run(container_id)
         self._notice(NoticeKind.OTHER, container_id)
 
     async def _policy_restart(self, container_id: str) -> None:
