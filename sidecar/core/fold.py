@@ -33,7 +33,7 @@ from sidecar.core.event import (
 )
 from sidecar.core.health import observe, settle
 from sidecar.core.judge import BROKEN, WORKING, in_start_period, judge
-from sidecar.core.ledger import close_orphans, note_incidents, note_outcome
+from sidecar.core.ledger import adopted, close_orphans, note_incidents, note_outcome
 from sidecar.core.moment import Moment
 from sidecar.core.restore import clarified, taken_over
 from sidecar.core.state import (
@@ -111,7 +111,10 @@ def _listed(state: State, event: ContainersListed) -> Folded:
         else state.topology,
         left=MappingProxyType({}),
     )
-    if (state.instances.keys() | state.left.keys()) <= instances.keys():
+    is_first = state.engine.listed_mono is None
+    if is_first:
+        listed = adopted(listed)
+    if not is_first and state.instances.keys() <= instances.keys():
         return Folded(listed, (), tuple(named))
     left, closed = close_orphans(plan.pruned(listed), event.at)
     return Folded(left, closed, tuple(named))

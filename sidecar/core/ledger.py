@@ -164,6 +164,26 @@ def _keeps_open(instance: Instance, incident: Incident) -> bool:
     return instance.state not in WORKING
 
 
+def adopted(state: State) -> State:
+    """Those of an open incident whose rows were unreadable are in it again.
+
+    Else nobody would ever resolve it, and the same trouble would open another.
+    """
+    known = state.instances
+    part_of = {
+        name: incident.id
+        for incident in state.incidents.values()
+        if incident.open
+        for name in (incident.target, *incident.affected)
+    }
+    found = {
+        i.id: replace(i, incident=part_of[i.name])
+        for i in known.values()
+        if i.incident is None and i.name in part_of
+    }
+    return replace(state, instances=MappingProxyType({**known, **found}))
+
+
 def close_orphans(state: State, at: Moment) -> tuple[State, tuple[Transition, ...]]:
     """Close the incidents of which nobody is watched any more."""
     found: list[Transition] = []

@@ -354,6 +354,30 @@ def test_after_an_hour_away_the_probes_are_heard_first(*, verified: bool) -> Non
     assert after.instance(ROOT).restarts_total == 1
 
 
+@pytest.mark.parametrize("lost", [(ROOT,), (LEAF,), (ROOT, LEAF)])
+def test_an_incident_whose_instances_are_unreadable_goes_on_and_is_resolved(
+    lost: tuple[str, ...],
+) -> None:
+    world = calm()
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.fails(ROOT, Cause.AUTH)
+    world.fails(LEAF, Cause.HTTP_5XX, 3)
+    (incident,) = world.state.incidents.values()
+    assert incident.affected == (LEAF,)
+    readable = {
+        who: i for who, i in world.state.instances.items() if i.name not in lost
+    }
+    world.state = replace(world.state, instances=MappingProxyType(readable))
+    after = killed_and_succeeded(world)
+    after.fails(ROOT, Cause.AUTH, 40)
+    assert list(after.state.incidents) == [incident.id]
+    after.works(ROOT)
+    assert after.state.incidents[incident.id].open
+    after.works(LEAF)
+    assert not after.state.incidents[incident.id].open
+    assert after.instance(ROOT).incident is after.instance(LEAF).incident is None
+
+
 def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
     world = calm()
     world.fails(LEAF, Cause.HTTP_5XX, 1)
