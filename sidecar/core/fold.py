@@ -126,9 +126,10 @@ def _expected(
     """Who is there, and who should be: a target without any container is missed."""
     expected = [i for i in present if i.target in targets]
     there = {i.target for i in expected}
+    numbers = state.numbers or _numbers(sorted(state.left))
     for name in targets:
         if name not in there:
-            known = state.numbers.get(name, (1,))
+            known = numbers.get(name, (1,))
             expected.append(InstanceId(name, known[0]))
     return sorted(expected)
 

@@ -21,7 +21,7 @@ from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
 from sidecar.core.restore import restored
 from sidecar.core.state import CureKey, State
-from sidecar.core.target import RestartSettings
+from sidecar.core.target import InstanceId, RestartSettings
 from sidecar.core.transition import (
     IncidentChanged,
     RemedyEnded,
@@ -29,7 +29,7 @@ from sidecar.core.transition import (
     TargetState,
 )
 from sidecar.records.codec import decode, encode
-from tests.unit.world import SERVICE, WALLET, World
+from tests.unit.world import SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
@@ -376,6 +376,21 @@ def test_an_incident_whose_instances_are_unreadable_goes_on_and_is_resolved(
     after.works(LEAF)
     assert not after.state.incidents[incident.id].open
     assert after.instance(ROOT).incident is after.instance(LEAF).incident is None
+
+
+def test_a_replica_of_another_number_that_is_missing_is_still_the_same_one() -> None:
+    world = World((WALLET,))
+    world.containers = {InstanceId(ROOT, 2): container(ROOT, 2)}
+    world.relist()
+    world.works(ROOT)
+    world.fails(ROOT, Cause.AUTH)
+    (incident,) = world.state.incidents.values()
+    world.containers = {}
+    world.relist()
+    after = killed_and_succeeded(world)
+    assert after.instance(ROOT).id == InstanceId(ROOT, 2)
+    assert after.instance(ROOT).incident == incident.id
+    assert [i.id for i in after.state.incidents.values() if i.open] == [incident.id]
 
 
 def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
