@@ -1,52 +1,75 @@
-"""A runner as a process that can be killed: URL, outbox file, a file to touch.
+"""A runner on a real store as a process that can be killed: URL, state directory.
 
-The first life stops between send and record, at the touched file, for ever.
+The first life stores two messages and stops between the send of the first and its
+record, for ever; the file ``recording`` says that it is there.
 """
 
 import asyncio
-import json
 import os
 import sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sidecar.clock import SystemClock
+from sidecar.core.event import Tick
 from sidecar.core.notify import ChannelSettings
+from sidecar.core.ports import Turned
+from sidecar.core.record import Message
+from sidecar.core.state import State
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.render import Renderer
 from sidecar.notify.runner import Runner
 from sidecar.notify.words import read_catalogue
-from tests.adapters.notify_parts import LoopClock, MemoryOutbox, message, until
+from sidecar.records.outbox import SqliteOutbox
+from sidecar.records.store import SqliteStore, open_store
+from tests.adapters.notify_parts import message
+
+RECORDING = "recording"
 
 
-class FileOutbox(MemoryOutbox):
-    """What was delivered is in a file, and outlives the process."""
+class Hanging:
+    """The outbox, but nothing is ever recorded as delivered."""
 
-    def __init__(self, file: Path, hang: Path) -> None:
-        super().__init__()
-        self._file = file
-        self._hang = hang
-        done = json.loads(file.read_text()) if file.exists() else []
-        self.add(*(m for m in (message(1), message(2)) if m.id not in done))
+    def __init__(self, outbox: SqliteOutbox, sign: Path) -> None:
+        self._outbox = outbox
+        self._sign = sign
+        self.given_up = outbox.given_up
+        self.put_off = outbox.put_off
+        self.pending = outbox.pending
 
-    async def delivered(  # type: ignore[explicit-override]
-        self, message_id: str, now_wall: float
-    ) -> None:
-        if not self._hang.exists():
-            self._hang.touch()
-            await asyncio.Event().wait()
-        await super().delivered(message_id, now_wall)
-        self._file.write_text(json.dumps(self.sent))
+    async def due(self, channel: str, now_wall: float) -> Message | None:
+        return await self._outbox.due(channel, now_wall)
+
+    async def delivered(self, message_id: str, now_wall: float) -> None:
+        self._sign.touch()
+        await asyncio.Event().wait()
 
 
-async def main(url: str, file: Path, hang: Path) -> None:
-    outbox = FileOutbox(file, hang)
+async def write(store: SqliteStore) -> None:
+    at = SystemClock().now()
+    told = tuple(message(number, created_wall=at.wall) for number in (1, 2))
+    await store.append(Turned(Tick(at), (), (), (), State(started=at), told))
+
+
+async def main(url: str, state_dir: Path) -> None:
+    store = await open_store(state_dir, SystemClock())
+    is_first = await store.load() is None
+    if is_first:
+        await write(store)
+    hangs = Hanging(store.outbox, state_dir / RECORDING)
+    outbox = hangs if is_first else store.outbox
     render = Renderer(read_catalogue("en"), ZoneInfo("UTC"))
     ops = AppriseChannel(ChannelSettings("ops", url), render, os.environ)
-    runner = Runner(outbox, [ops], LoopClock(), lambda *_: None)
+    runner = Runner(outbox, [ops], SystemClock(), lambda *_: None)
     running = asyncio.create_task(runner.run())
-    await until(lambda: not outbox.messages)
+    async with asyncio.timeout(50.0):
+        for _ in iter(int, 1):
+            if not await outbox.pending():
+                break
+            await asyncio.sleep(0.05)
     running.cancel()
+    await store.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))

@@ -29,8 +29,10 @@ from tests.adapters.notify_parts import (
     tls_receiver,
     until,
 )
+from tests.adapters.notify_process import RECORDING
 
 ROOT = Path(__file__).parents[2]
+ID = "X-Sidecar-Message-Id"
 KOREAN = Renderer(read_catalogue("ko"), ZoneInfo("UTC"))
 TELEGRAM_TOKEN = "123456789:abcdefg_hijklmnop"
 DEADLINE_S = 50.0
@@ -61,7 +63,7 @@ async def test_generic_json_carries_the_text_and_the_id() -> None:
         in got.json["message"]
     )
     assert got.json["message"].endswith(f"[{message().id}]")
-    assert got.headers["X-Sidecar-Message-Id"] == message().id
+    assert got.headers[ID] == message().id
 
 
 @pytest.mark.parametrize("scheme", ["xml", "form"])
@@ -69,7 +71,7 @@ async def test_other_generic_webhooks(scheme: str) -> None:
     async with receiver() as hook:
         attempt = await sent(f"{scheme}://127.0.0.1:{hook.port}/")
     assert attempt.delivery is Delivery.DELIVERED
-    assert hook.got[0].headers["X-Sidecar-Message-Id"] == message().id
+    assert hook.got[0].headers[ID] == message().id
 
 
 async def test_slack_gets_its_own_shape(tmp_path: Path) -> None:
@@ -243,23 +245,23 @@ async def test_killed_between_send_and_record_one_message_comes_twice_with_one_i
     tmp_path: Path,
 ) -> None:
     async with receiver() as hook:
-        hung = tmp_path / "recording"
         command = [
             sys.executable,
             "-m",
             "tests.adapters.notify_process",
             f"json://127.0.0.1:{hook.port}/",
-            str(tmp_path / "outbox.json"),
-            str(hung),
+            str(tmp_path),
         ]
         first = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
-        await until(hung.exists, 50.0)
+        await until((tmp_path / RECORDING).exists, 50.0)
         first.kill()
         await first.wait()
-        second = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
-        async with asyncio.timeout(DEADLINE_S):
-            assert await second.wait() == 0
-    ids = [got.headers["X-Sidecar-Message-Id"] for got in hook.got]
+        assert [got.headers[ID] for got in hook.got] == [message(1).id]
+        for _ in range(2):
+            later = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+            async with asyncio.timeout(DEADLINE_S):
+                assert await later.wait() == 0
+    ids = [got.headers[ID] for got in hook.got]
     assert ids == [message(1).id, message(1).id, message(2).id]
 
 
