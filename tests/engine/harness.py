@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import docker
 import requests
+import yaml
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from testcontainers.core.config import testcontainers_config
@@ -38,6 +39,9 @@ RPC_USER, RPC_PASSWORD = "bchrpc", "rpc-password-of-the-test"
 API_TOKEN = "token-of-the-test"
 PASSWORD_FILE = "/run/secrets/electron_cash_password"
 RUN_LABEL = {"sctest": os.environ.get("SIDECAR_TEST_RUN", "by-hand")}
+
+COMPOSE_FILE = Path(__file__).parents[2] / "compose" / "sidecar.yml"
+LOCKS = ("init", "read_only", "cap_drop", "security_opt", "mem_limit", "pids_limit")
 
 POLL_S = 0.15
 DEADLINE_S = 40.0
@@ -655,12 +659,8 @@ class Stack:
             },
             volumes=volumes,
             group_add=[str(self.gate.group)],
-            init=True,
-            read_only=True,
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges:true"],
-            tmpfs={"/tmp": "size=16m,mode=1777"},
             restart_policy={"Name": restart_policy},
+            **_as_composed(),
             **more,
         )
         self._sidecar = self._added(SidecarBox(made))
@@ -807,6 +807,14 @@ class Stack:
             return self.watcher.log_lines()
         except (OSError, APIError) as error:
             return [f"no log: {error}"]
+
+
+def _as_composed() -> Json:
+    """What compose/sidecar.yml allows the sidecar's container, as the SDK names it."""
+    service = yaml.safe_load(COMPOSE_FILE.read_text())["services"]["sidecar"]
+    options = {name: service[name] for name in LOCKS if name in service}
+    mounts = (mount.split(":", 1) for mount in service.get("tmpfs", ()))
+    return {**options, "tmpfs": dict(mounts)}
 
 
 def _removed(made: DockerContainer) -> None:
