@@ -123,6 +123,16 @@ def test_what_time_brings(
     assert lived(incident(severity), until_s, root)[1] == expected
 
 
+def test_a_rise_to_p0_begins_the_escalation_anew() -> None:
+    known, story = lived(incident(), 15 * MINUTE)
+    assert [kind for _, kind in story] == [MessageKind.OPENED, MessageKind.ESCALATED]
+    _, story = lived(known, 25 * MINUTE, GIVEN_UP, from_s=20 * MINUTE)
+    assert story == [
+        (20 * MINUTE, MessageKind.RAISED),
+        (25 * MINUTE, MessageKind.ESCALATED),
+    ]
+
+
 def test_an_ack_silences_until_it_is_forgotten() -> None:
     known, _ = lived(incident(), 60.0)
     known = acknowledged(known, at(90.0), "api")
