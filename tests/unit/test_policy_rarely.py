@@ -1,0 +1,160 @@
+"""Rules that matter seldom: in a new run, the second time, in a rare order."""
+
+from dataclasses import replace
+
+from sidecar.core.container import Status
+from sidecar.core.decision import Action, Guard
+from sidecar.core.event import (
+    ActResult,
+    EngineSeen,
+    NoticeKind,
+    PauseAsked,
+    PlannedDue,
+    ProbeDone,
+    ProcessesSeen,
+    RecoverAsked,
+    RestartAsked,
+)
+from sidecar.core.outcome import Cause, failure, success
+from sidecar.core.plan import PLAN_STEP_S
+from sidecar.core.target import InstanceId, Mode, Preventive
+from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from tests.unit.world import SERVICE, WALLET, World
+
+ROOT = "electron-cash"
+LEAF = "bitcoincash-service"
+FIRST = InstanceId(ROOT, 1)
+NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+
+
+def alone(**settings: object) -> World:
+    world = World(targets=(WALLET,), **settings)  # type: ignore[arg-type]  # its fields
+    world.works(ROOT)
+    return world
+
+
+def starts_anew(world: World) -> None:
+    """Somebody restarts its container."""
+    world.containers[FIRST] = replace(
+        world.containers[FIRST], started_at=world.now.wall
+    )
+    world.relist()
+
+
+# --- decisions
+
+
+def test_what_is_held_back_is_said_once_of_each_run() -> None:
+    world = World(targets=(WALLET,), mode=Mode.OBSERVE)
+    for runs in (1, 2):
+        starts_anew(world)
+        world.probe(ROOT, NO_WALLET)
+        world.probe(ROOT, NO_WALLET)
+        assert world.instance(ROOT).state is TargetState.STARTING
+        assert world.said(ROOT) == [(Action.HOLD, Guard.OBSERVE)] * runs
+        world.now_s += 5.0
+
+
+def test_a_daemon_that_falls_silent_again_at_once_is_looked_into_again() -> None:
+    world = alone()
+    world.send(PauseAsked(world.now, (ROOT,), None))
+    world.fails(ROOT, Cause.REFUSED)
+    world.fails(ROOT, Cause.HUNG, 1)
+    world.probe(ROOT, success())
+    world.fails(ROOT, Cause.HUNG, 1)
+    assert world.said(ROOT)[-2:] == [(Action.LOOK, Guard.NONE)] * 2
+
+
+def test_an_operator_may_restart_a_dependent_before_its_root_has_answered() -> None:
+    world = World()
+    world.works(ROOT, LEAF)
+    world.fails(LEAF, Cause.REFUSED, 1)
+    world.send(RestartAsked(world.now, LEAF))
+    assert world.acts() == [(LEAF, Action.RESTART)]
+
+
+# --- what is seen
+
+
+def test_what_is_seen_of_a_container_that_was_removed_meanwhile_changes_nothing() -> (
+    None
+):
+    world = alone()
+    seen = world.instance(ROOT).container
+    assert seen is not None
+    world.fails(ROOT, Cause.HUNG, 1)
+    world.notice(ROOT, NoticeKind.DESTROY)
+    before = world.state
+    world.send(ProcessesSeen(world.now, FIRST, seen.run, ("wallet",)))
+    world.send(ProbeDone(world.now, FIRST, seen.run, world.now_s, success()))
+    assert world.state == before
+
+
+def test_answers_during_a_restart_do_not_speak_for_it() -> None:
+    world = alone()
+    world.send(RestartAsked(world.now, ROOT))
+    world.works(ROOT)
+    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    assert world.instance(ROOT).state is TargetState.RECOVERING
+    world.works(ROOT)
+    assert ended(world).outcome is RemedyOutcome.RECOVERED
+
+
+# --- remedies
+
+
+def ended(world: World) -> RemedyEnded:
+    (found,) = (t for t in world.transitions if isinstance(t, RemedyEnded))
+    return found
+
+
+def test_a_restart_that_may_never_have_been_done_says_so_when_it_did_not_help() -> None:
+    world = alone()
+    world.send(RestartAsked(world.now, ROOT))
+    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.wait(WALLET.restart.recovery_timeout_s)
+    assert ended(world).reason.startswith("as asked; ")
+
+
+def test_recover_takes_the_hands_off_a_loop_back() -> None:
+    world = alone()
+    for _ in range(3):
+        world.wait(5.0)
+        world.exits(ROOT, 1, restart_policy="always")
+        world.containers[FIRST] = replace(
+            world.containers[FIRST], status=Status.RUNNING
+        )
+        starts_anew(world)
+    assert world.instance(ROOT).state is TargetState.CRASH_LOOP
+    world.send(RecoverAsked(world.now, ROOT))
+    assert world.instance(ROOT).state is TargetState.STARTING
+
+
+# --- planned restarts
+
+
+def test_a_planned_restart_that_is_due_again_while_it_waits_gets_no_more_time() -> None:
+    world = alone(lists=False)
+    world.send(EngineSeen(world.now, reachable=False, reason="gone"))
+    world.send(PlannedDue(world.now, ROOT))
+    world.wait(PLAN_STEP_S - 60.0)
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.said(ROOT)[-1] == (Action.HOLD, Guard.ENGINE)
+    world.wait(61.0)
+    assert world.said(ROOT)[-1] == (Action.SKIP, Guard.NOT_CALM)
+
+
+def test_a_step_of_a_plan_goes_before_a_planned_restart_of_its_own() -> None:
+    daily = Preventive("0 3 * * *")
+    world = World(
+        (replace(WALLET, preventive=daily), replace(SERVICE, preventive=daily))
+    )
+    world.works(ROOT, LEAF)
+    world.send(PlannedDue(world.now, ROOT))
+    world.fails(LEAF, Cause.REFUSED, 1)
+    world.send(PlannedDue(world.now, LEAF))
+    assert world.said(LEAF)[-1] == (Action.HOLD, Guard.REMEDY_RUNNING)
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
+    assert world.last(LEAF).reason.startswith(f"it follows {ROOT}")
