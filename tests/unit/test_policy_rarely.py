@@ -15,7 +15,7 @@ from sidecar.core.event import (
     RecoverAsked,
     RestartAsked,
 )
-from sidecar.core.outcome import Cause, failure, success
+from sidecar.core.outcome import Cause, Warn, failure, success
 from sidecar.core.plan import PLAN_STEP_S
 from sidecar.core.target import InstanceId, Mode, Preventive
 from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
@@ -65,6 +65,14 @@ def test_a_daemon_that_falls_silent_again_at_once_is_looked_into_again() -> None
     assert world.said(ROOT)[-2:] == [(Action.LOOK, Guard.NONE)] * 2
 
 
+def test_a_person_hears_of_each_cause_that_only_a_person_can_cure() -> None:
+    world = alone()
+    world.fails(ROOT, Cause.AUTH)
+    world.fails(ROOT, Cause.MISCONFIGURED)
+    paged = [d.cause for d in world.decisions if d.action is Action.PAGE]
+    assert paged == [Cause.AUTH, Cause.MISCONFIGURED]
+
+
 def test_an_operator_may_restart_a_dependent_before_its_root_has_answered() -> None:
     world = World()
     world.works(ROOT, LEAF)
@@ -100,6 +108,16 @@ def test_answers_during_a_restart_do_not_speak_for_it() -> None:
     assert ended(world).outcome is RemedyOutcome.RECOVERED
 
 
+def test_the_same_trouble_in_other_words_is_no_change_of_state() -> None:
+    world = alone()
+    world.send(PauseAsked(world.now, (ROOT,), None))
+    world.fails(ROOT, Cause.REFUSED)
+    before = len(world.transitions)
+    world.probe(ROOT, failure(Cause.REFUSED, "in other words"))
+    assert world.instance(ROOT).reason == "in other words"
+    assert len(world.transitions) == before
+
+
 # --- remedies
 
 
@@ -128,6 +146,35 @@ def test_recover_takes_the_hands_off_a_loop_back() -> None:
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
     world.send(RecoverAsked(world.now, ROOT))
     assert world.instance(ROOT).state is TargetState.STARTING
+
+
+# --- roots
+
+
+def test_a_dependents_time_to_follow_begins_when_its_root_works() -> None:
+    world = World()
+    world.works(ROOT, LEAF)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    assert world.instance(ROOT).state is TargetState.RECOVERING
+    assert world.instance(LEAF).settling is None
+    world.works(ROOT)
+    assert world.instance(LEAF).settling is not None
+
+
+def test_a_root_that_is_slow_for_once_does_not_begin_that_time_anew() -> None:
+    world = World()
+    world.works(ROOT, LEAF)
+    world.fails(ROOT, Cause.REFUSED)
+    world.fails(LEAF, Cause.HTTP_5XX)
+    world.acted(ROOT)
+    world.works(ROOT)
+    settling = world.instance(LEAF).settling
+    world.probe(ROOT, success(warnings=(Warn.SLOW,)))
+    assert world.instance(ROOT).state is TargetState.DEGRADED
+    world.works(ROOT)
+    assert world.instance(LEAF).settling == settling
 
 
 # --- planned restarts
