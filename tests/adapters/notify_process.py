@@ -36,6 +36,7 @@ class Hanging:
         self.given_up = outbox.given_up
         self.put_off = outbox.put_off
         self.pending = outbox.pending
+        self.abandon = outbox.abandon
 
     async def due(self, channel: str, now_wall: float) -> Message | None:
         return await self._outbox.due(channel, now_wall)

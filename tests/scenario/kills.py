@@ -20,9 +20,13 @@ from sidecar.core.ports import Turned
 from sidecar.core.record import MessageKind
 from sidecar.core.state import Instance, Plan, State
 from sidecar.core.target import InstanceId
-from sidecar.core.transition import RemedyEnded, TargetState
+from sidecar.core.transition import BalanceCompared, RemedyEnded, TargetState
 from sidecar.records.codec import clean, encode
-from sidecar.records.feed import record_of_decision, record_of_transition
+from sidecar.records.feed import (
+    record_of_balance,
+    record_of_decision,
+    record_of_transition,
+)
 from tests.adapters.store_parts import look
 from tests.scenario.mortal import Death, Life, Step
 from tests.scenario.nature import CHANNELS, IDS, World
@@ -292,7 +296,12 @@ class Night:
 
 def _lines(turned: Turned) -> list[str]:
     """What a turn adds to the journal."""
-    records = [record_of_transition(t) for t in turned.transitions]
+    records = [
+        record_of_balance(t)
+        if isinstance(t, BalanceCompared)
+        else record_of_transition(t)
+        for t in turned.transitions
+    ]
     records += [record_of_decision(d) for d in turned.decisions]
     return [str(clean(encode(record))) for record in records]
 
