@@ -356,15 +356,22 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
         now = event.at.mono
         taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
         return _one(state, _attached(replace(instance, remedy=taken), event))
+    after = _taken_back(state, instance, event.at)
+    return _one(after, _attached(after.instances[instance.id], event))
+
+
+def _taken_back(state: State, instance: Instance, at: Moment) -> State:
+    """As if the remedy had not been decided on."""
+    remedy = instance.remedy
     decision = remedy.decision if remedy is not None else None
     untouched = replace(instance, remedy=None, treated=None)
     if decision is not None and decision.trigger.is_automatic:
-        lane = budget.unsent(instance.lane, event.at.mono)
+        lane = budget.unsent(instance.lane, at.mono)
         untouched = replace(untouched, lane=lane)
         state = replace(state, restarts=state.restarts[:-1])
     elif decision is not None and decision.trigger is Trigger.PLANNED:
         state = replace(state, plan=None)
-    return _one(state, _attached(untouched, event))
+    return _put(state, untouched)
 
 
 def _wallet_called(
@@ -575,10 +582,21 @@ def _verify(state: State, who: InstanceId, at: Moment) -> Folded:
         return _wallet_called(state, instance, ActResult.UNKNOWN, at)
     if remedy is None:
         return _same(state)
+    if _was_needless(instance, remedy, at):
+        return _same(_taken_back(state, instance, at))
     found = _ending(state, instance, remedy)
     if found is None and at.mono >= _over_mono(instance, remedy):
         found = _at_deadline(instance, remedy)
     return _same(state) if found is None else _end_remedy(state, instance, *found, at)
+
+
+def _was_needless(instance: Instance, remedy: Remedy, at: Moment) -> bool:
+    """Did a dead predecessor not come to send what has become needless since?"""
+    if remedy.phase is not Phase.TAKEN_OVER or at.mono < remedy.deadline_mono:
+        return False
+    if not remedy.decision.trigger.is_automatic or not run.is_running(instance):
+        return False
+    return ending.recovered(instance, remedy)
 
 
 def _over_mono(instance: Instance, remedy: Remedy) -> float:
@@ -593,13 +611,12 @@ def _over_mono(instance: Instance, remedy: Remedy) -> float:
 
 
 def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
-    if remedy.phase is Phase.ACTING:
-        return None
-    if ending.recovered(instance, remedy):
-        return ending.Ending(RemedyOutcome.RECOVERED, "it works")
     if remedy.phase is Phase.VERIFYING:
+        if ending.recovered(instance, remedy):
+            return ending.Ending(RemedyOutcome.RECOVERED, "it works")
         return ending.cut_short(state, instance)
-    if run.stopped_by_person(instance):
+    taken_over = remedy.phase is Phase.TAKEN_OVER
+    if taken_over and run.stopped_by_person(instance):
         return ending.STOPPED_MEANWHILE
     return None
 

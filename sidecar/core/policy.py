@@ -189,13 +189,20 @@ def _unfinished(instance: Instance, target: Target, at: Moment) -> Wish | None:
     why = f"a sidecar that has ended since left the {begun.action} of it unfinished"
     if run.has_stopped(instance):
         return Wish(Action.START, begun.trigger, begun.cause, why, finishes=True)
-    cause = instance.health.cause
-    waits = at.mono < remedy.deadline_mono or not run.is_running(instance)
-    if waits or cause is None or CAUSES[cause].cure is not Cure.RESTART:
+    if at.mono < remedy.deadline_mono or not run.is_running(instance):
         return None
-    certain = is_certain(instance.health, target, at.mono)
-    wish = Wish(Action.RESTART, begun.trigger, cause, why, finishes=True)
-    return wish if certain else None
+    if begun.trigger.is_automatic and not _is_curable(instance, target, at):
+        return None
+    cause = instance.health.cause
+    return Wish(Action.RESTART, begun.trigger, cause, why, finishes=True)
+
+
+def _is_curable(instance: Instance, target: Target, at: Moment) -> bool:
+    """Does it still fail, for certain, and would a restart help?"""
+    cause = instance.health.cause
+    if cause is None or CAUSES[cause].cure is not Cure.RESTART:
+        return False
+    return is_certain(instance.health, target, at.mono)
 
 
 def _planned_wish(state: State, instance: Instance, at: Moment) -> Wish | None:

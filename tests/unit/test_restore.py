@@ -16,6 +16,7 @@ from sidecar.core.event import (
     PauseAsked,
     PlannedDue,
     RemedyActed,
+    RestartAsked,
 )
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
@@ -325,6 +326,29 @@ def test_a_restart_that_never_happened_is_made_once_and_counted_once(
     assert after.last(ROOT).rpc_stop is False
     assert len(after.state.restarts) == restarts
     assert after.instance(ROOT).lane.tries == 1
+
+
+def test_what_was_never_sent_and_became_needless_is_not_made() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.HTTP_5XX)
+    after = killed_and_succeeded(world)
+    after.works(ROOT, times=10)
+    assert after.instance(ROOT).state is TargetState.RECOVERING
+    after.works(ROOT, times=60)
+    assert after.acts() == []
+    assert after.instance(ROOT).state is TargetState.HEALTHY
+    assert after.state.restarts == ()
+    assert [t for t in after.transitions if isinstance(t, RemedyEnded)] == []
+
+
+def test_what_a_person_asked_for_and_was_never_sent_is_made() -> None:
+    world = calm(targets=(WALLET,))
+    world.send(RestartAsked(world.now, ROOT))
+    assert world.is_acting(ROOT)
+    after = killed_and_succeeded(world)
+    after.works(ROOT, times=70)
+    assert after.acts() == [(ROOT, Action.RESTART)]
+    assert after.last(ROOT).rpc_stop is True
 
 
 def test_what_a_person_has_paused_since_is_not_restarted() -> None:
