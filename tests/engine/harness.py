@@ -348,14 +348,17 @@ class ServiceBox(Box):
 class WebhookBox(Box):
     """The demo's webhook: what its channels were sent."""
 
-    def messages(self, channel: str) -> list[dict[str, str]]:
-        """``id``, ``title`` and ``message`` of each, oldest first."""
-        told = self.ask("GET", 8090, "/messages").json()
-        return [message for message in told if message["channel"] == channel]
+    def messages(self, incident: str, channel: str) -> list[dict[str, str]]:
+        """``id``, ``title`` and ``message`` of each about an incident, oldest first."""
+        return [
+            message
+            for message in self.ask("GET", 8090, "/messages").json()
+            if message["channel"] == channel and message["id"].startswith(incident)
+        ]
 
-    def kinds(self, channel: str) -> list[str]:
+    def kinds(self, incident: str, channel: str) -> list[str]:
         """Opened, escalated, ...; one word for each message, oldest first."""
-        return [message["id"].split("-")[2] for message in self.messages(channel)]
+        return [m["id"].split("-")[2] for m in self.messages(incident, channel)]
 
 
 @dataclass(frozen=True)
@@ -621,7 +624,7 @@ class Stack:
             init=True,
         )
         box = self._added(WebhookBox(made))
-        self.wait_for("the webhook answers", lambda: box.messages("") == [])
+        self.wait_for("the webhook", lambda: box.ask("GET", 8090, "/messages").ok)
         return box
 
     def sidecar(
