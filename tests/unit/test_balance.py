@@ -210,6 +210,7 @@ def test_what_was_there_before_survives_us_in_the_middle_of_a_restart(
     if not acted:
         # The engine did as the dead process had asked.
         successor.acted(WALLET)
+        successor.relist()
     sees(successor, PAID)
     (noted,) = compared(successor)
     assert (noted.before, noted.after) == (HELD, PAID)
