@@ -24,6 +24,7 @@ from tests.unit.world import SERVICE, WALLET, World
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 FIRST = InstanceId(ROOT, 1)
+DAILY = Preventive("0 3 * * *")
 NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
 
@@ -33,11 +34,9 @@ def alone(**settings: object) -> World:
     return world
 
 
-def starts_anew(world: World) -> None:
+def starts_anew(world: World, who: InstanceId = FIRST) -> None:
     """Somebody restarts its container."""
-    world.containers[FIRST] = replace(
-        world.containers[FIRST], started_at=world.now.wall
-    )
+    world.containers[who] = replace(world.containers[who], started_at=world.now.wall)
     world.relist()
 
 
@@ -73,6 +72,16 @@ def test_a_person_hears_of_each_cause_that_only_a_person_can_cure() -> None:
     assert paged == [Cause.AUTH, Cause.MISCONFIGURED]
 
 
+def test_an_operator_need_not_wait_until_the_next_try() -> None:
+    world = alone()
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.wait(1.0)
+    assert world.said(ROOT)[-1] == (Action.HOLD, Guard.BACKOFF)
+    world.send(RestartAsked(world.now, ROOT))
+    assert world.acts() == [(ROOT, Action.RESTART)] * 2
+
+
 def test_an_operator_may_restart_a_dependent_before_its_root_has_answered() -> None:
     world = World()
     world.works(ROOT, LEAF)
@@ -106,6 +115,18 @@ def test_answers_during_a_restart_do_not_speak_for_it() -> None:
     assert world.instance(ROOT).state is TargetState.RECOVERING
     world.works(ROOT)
     assert ended(world).outcome is RemedyOutcome.RECOVERED
+
+
+def test_since_when_it_is_down_is_kept_whatever_the_cause() -> None:
+    world = alone()
+    healthy = world.instance(ROOT).since
+    world.fails(ROOT, Cause.AUTH, 2)
+    world.probe(ROOT, failure(Cause.AUTH, "wrong password"))
+    down = world.instance(ROOT).since
+    assert down.mono > healthy.mono
+    assert down == world.now
+    world.fails(ROOT, Cause.MISCONFIGURED)
+    assert world.instance(ROOT).since == down
 
 
 def test_the_same_trouble_in_other_words_is_no_change_of_state() -> None:
@@ -192,9 +213,8 @@ def test_a_planned_restart_that_is_due_again_while_it_waits_gets_no_more_time() 
 
 
 def test_a_step_of_a_plan_goes_before_a_planned_restart_of_its_own() -> None:
-    daily = Preventive("0 3 * * *")
     world = World(
-        (replace(WALLET, preventive=daily), replace(SERVICE, preventive=daily))
+        (replace(WALLET, preventive=DAILY), replace(SERVICE, preventive=DAILY))
     )
     world.works(ROOT, LEAF)
     world.send(PlannedDue(world.now, ROOT))
@@ -205,3 +225,18 @@ def test_a_step_of_a_plan_goes_before_a_planned_restart_of_its_own() -> None:
     world.works(ROOT)
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
     assert world.last(LEAF).reason.startswith(f"it follows {ROOT}")
+
+
+def test_an_operators_restart_that_could_not_be_sent_ends_no_plan() -> None:
+    other = replace(SERVICE, name="rates", depends_on=())
+    world = World((replace(WALLET, preventive=DAILY), SERVICE, other))
+    world.works(ROOT, LEAF, "rates")
+    world.send(PlannedDue(world.now, ROOT))
+    world.acted(ROOT)
+    starts_anew(world, InstanceId(LEAF, 1))
+    world.works(ROOT)
+    assert world.said(LEAF)[-1] == (Action.HOLD, Guard.STARTING)
+    world.send(RestartAsked(world.now, "rates"))
+    world.acted("rates", ActResult.NOT_SENT, restart=False)
+    world.works(LEAF)
+    assert world.acts()[-1] == (LEAF, Action.RESTART)

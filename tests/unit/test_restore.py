@@ -22,7 +22,7 @@ from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
 from sidecar.core.restore import restored
 from sidecar.core.state import CureKey, State
-from sidecar.core.target import InstanceId, RestartSettings
+from sidecar.core.target import InstanceId, Preventive, RestartSettings
 from sidecar.core.transition import (
     IncidentChanged,
     RemedyEnded,
@@ -415,6 +415,18 @@ def test_a_replica_of_another_number_that_is_missing_is_still_the_same_one() -> 
     assert after.instance(ROOT).id == InstanceId(ROOT, 2)
     assert after.instance(ROOT).incident == incident.id
     assert [i.id for i in after.state.incidents.values() if i.open] == [incident.id]
+
+
+def test_what_is_left_of_a_planned_restart_keeps_its_deadline() -> None:
+    nightly = replace(WALLET, preventive=Preventive("0 3 * * *"))
+    world = calm(targets=(nightly, SERVICE))
+    world.send(PlannedDue(world.now, ROOT))
+    before = world.state.plan
+    assert before is not None
+    after = killed_and_succeeded(world).state.plan
+    assert after is not None
+    assert after.left == (InstanceId(LEAF, 1),)
+    assert after.deadline_mono == pytest.approx(before.deadline_mono - REBOOT_S)
 
 
 def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
