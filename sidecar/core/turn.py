@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.event import Decided, Event, ProbeDone, Tick
-from sidecar.core.fold import Folded, fold, is_quiet
+from sidecar.core.fold import fold, is_quiet
+from sidecar.core.folded import Folded
 from sidecar.core.moment import Moment
 from sidecar.core.policy import decide
 from sidecar.core.record import Message, MessageKind

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import fold, guard
+from sidecar.core import course, guard
 from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.event import (
@@ -236,7 +236,7 @@ def test_a_wallet_call_whose_end_is_lost_does_not_hold_the_stack_for_ever() -> N
     world.probe(ROOT, NO_WALLET)
     world.fails(OTHER, Cause.REFUSED)
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
-    world.wait(fold.ACT_MARGIN_S + 1.0)
+    world.wait(course.ACT_MARGIN_S + 1.0)
     assert (OTHER, RESTART) in world.acts()
 
 

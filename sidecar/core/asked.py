@@ -1,0 +1,110 @@
+"""What people and schedules ask for."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core import budget, loop, plan
+from sidecar.core.course import end_remedy
+from sidecar.core.escalation import acknowledged
+from sidecar.core.event import (
+    AckAsked,
+    PauseAsked,
+    PlanCancelled,
+    PlannedDue,
+    RecoverAsked,
+    ReleaseAsked,
+    RestartAsked,
+    ResumeAsked,
+)
+from sidecar.core.folded import Folded, one, put, same
+from sidecar.core.state import (
+    State,
+)
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyOutcome,
+)
+
+
+def planned_due(state: State, event: PlannedDue) -> Folded:
+    """A planned restart waits for its turn from now on."""
+    if event.target not in state.targets or event.target in state.due:
+        return same(state)
+    touched = tuple(i.id for i in state.replicas(event.target))
+    return Folded(plan.due(state, event.target, event.at), (), touched)
+
+
+def plan_cancelled(state: State, event: PlanCancelled) -> Folded:
+    """Nothing more of a planned restart."""
+    return Folded(plan.cancelled(state, event.target), (), ())
+
+
+def restart_asked(state: State, event: RestartAsked) -> Folded:
+    """Somebody wants an instance, or the first of a target, restarted."""
+    for instance in state.instances.values():
+        if instance.name == event.target:
+            return one(state, replace(instance, asked=True, asked_now=event.now))
+    return same(state)
+
+
+def pause_asked(state: State, event: PauseAsked) -> Folded:
+    """No acting and telling for some targets, until a time or for good."""
+    until = float("inf") if event.until_wall is None else event.until_wall
+    paused = {**state.paused, **dict.fromkeys(event.targets, until)}
+    return _with_pauses(state, paused)
+
+
+def resume_asked(state: State, event: ResumeAsked) -> Folded:
+    """The pause of some targets is over."""
+    paused = {k: v for k, v in state.paused.items() if k not in event.targets}
+    return _with_pauses(state, paused)
+
+
+def _with_pauses(state: State, paused: dict[str, float]) -> Folded:
+    after = replace(state, paused=MappingProxyType(paused))
+    return Folded(after, (), tuple(state.instances))
+
+
+def recover_asked(state: State, event: RecoverAsked) -> Folded:
+    """A person says that it was mended: budgets, lanes and ledger begin anew."""
+    found = [
+        replace(loop.over(i), lane=budget.Lane(), load_lane=budget.Lane())
+        for i in state.instances.values()
+        if event.target in {i.name, i.id.target}
+    ]
+    mended = {i.id.target for i in found}
+    ledger = {k: v for k, v in state.ledger.items() if k.target not in mended}
+    after = replace(put(state, *found), ledger=MappingProxyType(ledger))
+    return Folded(after, (), tuple(i.id for i in found))
+
+
+def ack_asked(state: State, event: AckAsked) -> Folded:
+    """Somebody takes care of an incident."""
+    incident = state.incidents.get(event.incident)
+    if incident is None or not incident.open:
+        return same(state)
+    acked = acknowledged(incident, event.at, event.by)
+    incidents = MappingProxyType({**state.incidents, incident.id: acked})
+    step = IncidentChanged(
+        event.at,
+        incident.id,
+        IncidentStep.ACKNOWLEDGED,
+        incident.target,
+        f"somebody takes care of it ({event.by})",
+    )
+    return Folded(replace(state, incidents=incidents), (step,), ())
+
+
+def release_asked(state: State, event: ReleaseAsked) -> Folded:
+    """A person gives up on a remedy that is under way."""
+    for instance in state.instances.values():
+        if event.target not in {instance.name, instance.id.target}:
+            continue
+        if instance.remedy is not None:
+            reason = "an operator released it before its end"
+            unknown = RemedyOutcome.UNKNOWN
+            return end_remedy(state, instance, unknown, reason, event.at)
+        if instance.loading is not None:
+            return one(state, replace(instance, loading=None))
+    return same(state)

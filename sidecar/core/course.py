@@ -1,0 +1,298 @@
+"""The course of a remedy: decided on, carried out, verified, ended."""
+
+import math
+from dataclasses import replace
+
+from sidecar.core import balance, budget, ending, loop, plan, run
+from sidecar.core.decision import Action, Decision, Trigger
+from sidecar.core.event import (
+    ActResult,
+    Decided,
+    RemedyActed,
+)
+from sidecar.core.folded import Folded, one, put, same
+from sidecar.core.ledger import note_outcome
+from sidecar.core.moment import Moment
+from sidecar.core.restore import clarified
+from sidecar.core.state import (
+    Instance,
+    Phase,
+    Remedy,
+    State,
+)
+from sidecar.core.target import InstanceId
+from sidecar.core.transition import (
+    RemedyEnded,
+    RemedyOutcome,
+)
+
+ACT_MARGIN_S = 150.0
+"""Beyond the stop timeout; more than the executor takes, who ends everything that
+he begins. What goes on longer was never begun, or its end was lost.
+"""
+
+
+def decided(state: State, event: Decided) -> Folded:
+    """A decision is noted; a remedy that it begins is counted."""
+    decision = event.decision
+    instance = state.instances.get(decision.instance)
+    if instance is None:
+        return same(state)
+    after = put(state, _noted(instance, event))
+    if _finishes(instance, decision):
+        return Folded(after, (), (instance.id,))
+    if _counts(decision):
+        after = replace(after, restarts=_recent(state.restarts, event.at.mono))
+    if decision.trigger is Trigger.PLANNED:
+        after = plan.moved(after, decision, event.at)
+    return Folded(after, (), (instance.id,))
+
+
+def _noted(instance: Instance, event: Decided) -> Instance:
+    decision = event.decision
+    noted = loop.paged(replace(instance, last_decision=decision), decision)
+    if decision.trigger is Trigger.OPERATOR:
+        noted = replace(noted, asked=False, asked_now=False)
+    if decision.action is Action.LOOK:
+        return replace(noted, looked=decision.run)
+    if decision.action is Action.LOAD_WALLET:
+        lane = budget.spend(noted.load_lane, event.at.mono)
+        return replace(noted, loading=decision, load_lane=lane)
+    if _finishes(instance, decision):
+        return _goes_on(noted, event)
+    if decision.action.changes_something:
+        return _remedy_begins(noted, event)
+    return noted
+
+
+def _finishes(instance: Instance, decision: Decision) -> bool:
+    """Is it the end of what a dead predecessor began?"""
+    finishing = decision.action in {Action.START, Action.RESTART}
+    return finishing and instance.remedy is not None
+
+
+def _goes_on(instance: Instance, event: Decided) -> Instance:
+    """The remedy is the one that was begun: no further try is counted."""
+    remedy = instance.remedy
+    if remedy is None:
+        return instance
+    deadline = event.at.mono + event.decision.stop_timeout_s + ACT_MARGIN_S
+    acting = replace(remedy, phase=Phase.ACTING, deadline_mono=deadline)
+    return replace(instance, remedy=acting, treated=event.decision.run)
+
+
+def _counts(decision: Decision) -> bool:
+    """Does it bring the storm brake nearer? What people want is no storm."""
+    restarts = decision.action in {Action.START, Action.RESTART}
+    return restarts and decision.trigger.is_automatic
+
+
+def _recent(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
+    kept = tuple(t for t in restarts if now - t < budget.STORM_WINDOW_S)
+    return (*kept, now)
+
+
+def _remedy_begins(instance: Instance, event: Decided) -> Instance:
+    decision = event.decision
+    remedy = Remedy(
+        decision,
+        Phase.ACTING,
+        event.at,
+        event.at.mono + decision.stop_timeout_s + ACT_MARGIN_S,
+        instance.health.first_failure_mono or instance.exited_mono,
+        balance=balance.before(instance),
+    )
+    lane = instance.lane
+    if decision.trigger.is_automatic:
+        lane = budget.spend(lane, event.at.mono)
+    return replace(
+        instance,
+        remedy=remedy,
+        lane=lane,
+        must_restart=False,
+        treated=decision.run,
+    )
+
+
+def acted(state: State, event: RemedyActed) -> Folded:
+    """The executor tells what became of what it was to do."""
+    instance = state.instances.get(event.instance)
+    if instance is None:
+        return same(state)
+    if instance.loading is not None:
+        return wallet_called(state, instance, event.result, event.at)
+    remedy = instance.remedy
+    if remedy is None or remedy.phase is not Phase.ACTING:
+        return same(state)
+    if event.result is ActResult.NOT_SENT:
+        return _not_sent(state, instance, event)
+    sent = replace(instance, restarts_total=instance.restarts_total + 1)
+    if event.result is ActResult.FAILED:
+        seen = _attached(replace(sent, restarted=event.at), event)
+        return end_remedy(state, seen, RemedyOutcome.FAILED, event.reason, event.at)
+    settings = state.target_of(instance).restart
+    verifying = replace(
+        remedy,
+        phase=Phase.VERIFYING,
+        deadline_mono=event.at.mono + settings.recovery_timeout_s,
+        note=event.reason,
+        uncertain=event.result is ActResult.UNKNOWN,
+    )
+    seen = _attached(replace(sent, remedy=verifying, restarted=event.at), event)
+    return one(state, seen)
+
+
+def _attached(instance: Instance, event: RemedyActed) -> Instance:
+    known, seen = instance.container, event.container
+    if seen is None or (known is not None and known.id != seen.id):
+        return instance
+    return run.attach(instance, seen, event.at)
+
+
+def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
+    """Nothing happened: nothing is counted, but do not spin."""
+    remedy = instance.remedy
+    if remedy is not None and remedy.uncertain:
+        # A predecessor's: what it sent itself may have come to its end just now.
+        now = event.at.mono
+        taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
+        return one(state, _attached(replace(instance, remedy=taken), event))
+    after = _taken_back(state, instance, event.at)
+    return one(after, _attached(after.instances[instance.id], event))
+
+
+def _taken_back(state: State, instance: Instance, at: Moment) -> State:
+    """As if the remedy had not been decided on."""
+    remedy = instance.remedy
+    decision = remedy.decision if remedy is not None else None
+    untouched = replace(instance, remedy=None, treated=None)
+    if decision is not None and decision.trigger.is_automatic:
+        lane = budget.unsent(instance.lane, at.mono)
+        untouched = replace(untouched, lane=lane)
+        state = replace(state, restarts=state.restarts[:-1])
+    elif decision is not None and decision.trigger is Trigger.PLANNED:
+        state = replace(state, plan=None)
+    return put(state, untouched)
+
+
+def wallet_called(
+    state: State, instance: Instance, result: ActResult, at: Moment
+) -> Folded:
+    """``load_wallet`` came to an end, or to none in time: the probes judge."""
+    decision = instance.loading
+    settings = state.target_of(instance).restart
+    if result is ActResult.NOT_SENT:
+        lane = budget.unsent(instance.load_lane, at.mono)
+    else:
+        lane = budget.failed(instance.load_lane, settings, instance.id, at.mono)
+    called = replace(instance, loading=None, load_lane=lane, called_mono=at.mono)
+    if decision is None or result is not ActResult.DONE or called.remedy:
+        return one(state, called)
+    remedy = Remedy(
+        decision,
+        Phase.VERIFYING,
+        at,
+        at.mono + settings.recovery_timeout_s,
+        instance.health.first_failure_mono,
+        balance=balance.before(instance),
+    )
+    return one(state, replace(called, remedy=remedy))
+
+
+def end_remedy(
+    state: State, instance: Instance, outcome: RemedyOutcome, reason: str, at: Moment
+) -> Folded:
+    """It is over: noted, with what the wallet held, and counted."""
+    remedy = instance.remedy
+    if remedy is None:
+        return same(state)
+    decision = remedy.decision
+    recovered = outcome is RemedyOutcome.RECOVERED
+    first = remedy.first_failure_mono
+    ended = RemedyEnded(
+        at,
+        instance.id,
+        instance.name,
+        decision.action,
+        decision.trigger,
+        decision.cause,
+        outcome,
+        reason,
+        at.mono - remedy.began.mono,
+        at.mono - first if recovered and first is not None else None,
+        instance.incident or decision.incident,
+    )
+    lane = instance.lane
+    if decision.action is not Action.LOAD_WALLET and (
+        not recovered or instance.looping
+    ):
+        # In a crash loop to have answered is not to have recovered.
+        settings = state.target_of(instance).restart
+        lane = budget.failed(lane, settings, instance.id, at.mono)
+    instance, compared = balance.at_end(instance, state.target_of(instance), ended)
+    without = note_outcome(put(state, replace(instance, remedy=None, lane=lane)), ended)
+    if decision.trigger is Trigger.PLANNED and not recovered:
+        without = replace(without, plan=None)
+    return Folded(without, (ended, *compared), (instance.id,))
+
+
+def verify(state: State, who: InstanceId, at: Moment) -> Folded:
+    """Does what is open end here: by health, in vain, or at its deadline?"""
+    known = state.instances[who]
+    recovery_s = state.target_of(known).restart.recovery_timeout_s
+    instance = clarified(known, recovery_s, at)
+    if instance is not known:
+        state = put(state, instance)
+    loading, remedy = instance.loading, instance.remedy
+    if loading is not None and at.mono >= loading.at.mono + ACT_MARGIN_S:
+        return wallet_called(state, instance, ActResult.UNKNOWN, at)
+    if remedy is None:
+        return same(state)
+    if _was_needless(instance, remedy, at):
+        return same(_taken_back(state, instance, at))
+    found = _ending(state, instance, remedy)
+    if found is None and at.mono >= _over_mono(instance, remedy):
+        found = _at_deadline(instance, remedy)
+    return same(state) if found is None else end_remedy(state, instance, *found, at)
+
+
+def _was_needless(instance: Instance, remedy: Remedy, at: Moment) -> bool:
+    """Did a dead predecessor not come to send what has become needless since?"""
+    if remedy.phase is not Phase.TAKEN_OVER or at.mono < remedy.deadline_mono:
+        return False
+    if not remedy.decision.trigger.is_automatic or not run.is_running(instance):
+        return False
+    return ending.recovered(instance, remedy)
+
+
+def _over_mono(instance: Instance, remedy: Remedy) -> float:
+    """When it is given up. What a dead predecessor began gets time to be finished;
+    a container that it left stopped is started, however long that takes.
+    """
+    if remedy.phase is not Phase.TAKEN_OVER:
+        return remedy.deadline_mono
+    if run.has_stopped(instance):
+        return math.inf
+    return remedy.deadline_mono + ACT_MARGIN_S
+
+
+def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
+    if remedy.phase is Phase.VERIFYING:
+        if ending.recovered(instance, remedy):
+            return ending.Ending(RemedyOutcome.RECOVERED, "it works")
+        return ending.cut_short(state, instance)
+    taken_over = remedy.phase is Phase.TAKEN_OVER
+    if taken_over and run.stopped_by_person(instance):
+        return ending.STOPPED_MEANWHILE
+    return None
+
+
+def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:
+    if remedy.phase is not Phase.VERIFYING:
+        reason = "the remedy did not end in time and was given up"
+        return ending.Ending(RemedyOutcome.UNKNOWN, reason)
+    last = instance.health.last
+    reason = last.reason if last is not None else "no probe answered"
+    if remedy.uncertain:
+        reason = f"{remedy.note}; {reason}"
+    return ending.Ending(RemedyOutcome.NOT_RECOVERED, reason)

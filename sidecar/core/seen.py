@@ -1,0 +1,174 @@
+"""What the world shows: containers, probes, processes, the engine."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core import balance, budget, loop, plan, run
+from sidecar.core.container import Container
+from sidecar.core.event import (
+    ContainerNotice,
+    ContainersListed,
+    EngineSeen,
+    EvidenceGathered,
+    ProbeDone,
+    ProcessesSeen,
+)
+from sidecar.core.folded import Folded, one, same
+from sidecar.core.health import observe, settle
+from sidecar.core.judge import in_start_period
+from sidecar.core.ledger import adopted, close_orphans
+from sidecar.core.moment import Moment
+from sidecar.core.restore import taken_over
+from sidecar.core.state import (
+    Instance,
+    Phase,
+    State,
+)
+from sidecar.core.target import InstanceId, Target
+from sidecar.core.topology import work_out
+
+
+def listed(state: State, event: ContainersListed) -> Folded:
+    """The list of containers is the truth: who is there, who left, who is missing."""
+    targets = {target.name: target for target in event.targets}
+    present = dict(event.containers)
+    instances = {
+        i: _listed_instance(state, i, present.get(i), event.at)
+        for i in _expected(state, targets, present)
+    }
+    numbers = _numbers(instances)
+    named = {i: _named(inst, numbers) for i, inst in instances.items()}
+    listed = replace(
+        state,
+        targets=MappingProxyType(targets),
+        instances=MappingProxyType(named),
+        numbers=MappingProxyType(numbers),
+        engine=replace(state.engine, listed_mono=event.at.mono),
+        topology=work_out(event.targets)
+        if dict(state.targets) != targets
+        else state.topology,
+        left=MappingProxyType({}),
+    )
+    is_first = state.engine.listed_mono is None
+    if is_first:
+        listed = adopted(listed)
+    if not is_first and state.instances.keys() <= instances.keys():
+        return Folded(listed, (), tuple(named))
+    left, closed = close_orphans(plan.pruned(listed), event.at)
+    return Folded(left, closed, tuple(named))
+
+
+def _expected(
+    state: State, targets: Mapping[str, Target], present: Iterable[InstanceId]
+) -> list[InstanceId]:
+    """Who is there, and who should be: a target without any container is missed."""
+    expected = [i for i in present if i.target in targets]
+    there = {i.target for i in expected}
+    numbers = state.numbers or _numbers(sorted(state.left))
+    for name in targets:
+        if name not in there:
+            known = numbers.get(name, (1,))
+            expected.append(InstanceId(name, known[0]))
+    return sorted(expected)
+
+
+def _listed_instance(
+    state: State, who: InstanceId, container: Container | None, at: Moment
+) -> Instance:
+    left = state.left.get(who)
+    instance = state.instances.get(who) or left or Instance(who, who.target, since=at)
+    if container is None:
+        return run.lost(instance, at)
+    attached = run.attach(instance, container, at)
+    return attached if left is None else taken_over(attached, at)
+
+
+def _named(instance: Instance, numbers: Mapping[str, tuple[int, ...]]) -> Instance:
+    target, number = instance.id
+    name = target if len(numbers[target]) == 1 else f"{target}-{number}"
+    return instance if instance.name == name else replace(instance, name=name)
+
+
+def _numbers(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
+    numbers: dict[str, tuple[int, ...]] = {}
+    for target, number in instances:
+        numbers[target] = (*numbers.get(target, ()), number)
+    return numbers
+
+
+def noticed(state: State, event: ContainerNotice) -> Folded:
+    """The engine told of a container; the next list will tell whether it holds."""
+    instance = state.instances.get(event.instance)
+    if instance is None:
+        return same(state)
+    noticed = run.notice(instance, event)
+    if noticed.looping and not instance.looping:
+        settings = state.target_of(instance).restart
+        noticed = replace(
+            noticed, lane=budget.slow(noticed.lane, settings, event.at.mono)
+        )
+    return one(state, noticed)
+
+
+def engine_seen(state: State, event: EngineSeen) -> Folded:
+    """The engine is reachable, or is not."""
+    if (
+        state.engine.reachable == event.reachable
+        and state.engine.reason == event.reason
+    ):
+        return same(state)
+    since = (
+        state.engine.since if state.engine.reachable == event.reachable else event.at
+    )
+    view = replace(
+        state.engine, reachable=event.reachable, reason=event.reason, since=since
+    )
+    return Folded(replace(state, engine=view), (), tuple(state.instances))
+
+
+def probed(state: State, event: ProbeDone) -> Folded:
+    """A probe ended. One of a run that is over, or during a remedy, says nothing."""
+    instance = state.instances.get(event.instance)
+    if instance is None or instance.container is None:
+        return same(state)
+    if instance.container.run != event.run or _acting(instance):
+        return same(state)
+    target = state.target_of(instance)
+    starting = in_start_period(instance, target, event.at.mono)
+    health = observe(
+        instance.health,
+        target,
+        event.outcome,
+        event.began_mono,
+        event.at,
+        starting=starting,
+    )
+    looked = instance.looked if health.failures else None
+    seen = replace(instance, health=health, looked=looked)
+    seen, compared = balance.noted(seen, target, event.outcome, event.at)
+    return one(state, seen, *compared)
+
+
+def _acting(instance: Instance) -> bool:
+    return instance.remedy is not None and instance.remedy.phase is Phase.ACTING
+
+
+def looked(state: State, event: ProcessesSeen) -> Folded:
+    """It was looked whether a container's processes are stopped."""
+    instance = state.instances.get(event.instance)
+    if instance is None or instance.container is None:
+        return same(state)
+    if instance.container.run != event.run or not instance.health.failures:
+        return same(state)
+    frozen = replace(instance.health, frozen=bool(event.stopped))
+    health = settle(frozen, state.target_of(instance), event.at.mono)
+    return one(state, replace(instance, health=health))
+
+
+def gathered(state: State, event: EvidenceGathered) -> Folded:
+    """Evidence for a page is there."""
+    instance = state.instances.get(event.instance)
+    if instance is None:
+        return same(state)
+    return one(state, loop.heard(instance, event.log))
