@@ -64,9 +64,13 @@ class Scene:
         return all(t["state"] == "healthy" for t in self.status["targets"])
 
     def told(self, channel: str) -> Counter[str]:
-        """How many messages of each kind a channel got."""
-        ids = [m["id"] for m in self.messages if m["channel"] == channel]
-        return Counter(one.split("-")[2] for one in ids)
+        """How many messages of each kind a channel got about the last incident.
+
+        A slow start may have brought one of its own; ids are in order of time.
+        """
+        last = max((m["id"].partition("-")[0] for m in self.messages), default="")
+        heard = [m["id"] for m in self.messages if m["channel"] == channel]
+        return Counter(one.split("-")[2] for one in heard if one.startswith(last))
 
 
 # --- acts
@@ -128,8 +132,8 @@ def is_over(scene: Scene) -> bool:
 
 def incident() -> None:
     """For whoever asks for its post-mortem."""
-    (only,) = json.loads(ask(f"{SIDECAR}/api/v1/incidents"))["incidents"]
-    print(only["id"])
+    last, *_ = json.loads(ask(f"{SIDECAR}/api/v1/incidents"))["incidents"]
+    print(last["id"])
 
 
 # --- looking
