@@ -72,6 +72,22 @@ def test_a_person_hears_of_each_cause_that_only_a_person_can_cure() -> None:
     assert paged == [Cause.AUTH, Cause.MISCONFIGURED]
 
 
+def test_the_storm_brake_stops_neither_a_load_nor_an_operator_who_insists() -> None:
+    world = alone()
+    for _ in range(11):
+        world.fails(ROOT, Cause.REFUSED)
+        if world.is_acting(ROOT):
+            world.acted(ROOT)
+            world.works(ROOT)
+    assert world.said(ROOT)[-1] == (Action.PAGE, Guard.STORM)
+    begun = len(world.acts())
+    world.probe(ROOT, NO_WALLET)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.send(RestartAsked(world.now, ROOT, now=True))
+    done = [(ROOT, Action.LOAD_WALLET), (ROOT, Action.RESTART)]
+    assert world.acts()[begun:] == done
+
+
 def test_an_operator_need_not_wait_until_the_next_try() -> None:
     world = alone()
     world.fails(ROOT, Cause.REFUSED)
@@ -182,6 +198,16 @@ def test_a_dependents_time_to_follow_begins_when_its_root_works() -> None:
     assert world.instance(LEAF).settling is None
     world.works(ROOT)
     assert world.instance(LEAF).settling is not None
+
+
+def test_a_dependent_that_works_needs_no_time_to_follow() -> None:
+    world = World()
+    world.works(ROOT, LEAF)
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert world.instance(ROOT).state is TargetState.HEALTHY
+    assert world.instance(LEAF).settling is None
 
 
 def test_a_root_that_is_slow_for_once_does_not_begin_that_time_anew() -> None:
