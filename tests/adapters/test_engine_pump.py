@@ -1,14 +1,21 @@
 """The pump between the engine and the loop, with a fake engine."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from sidecar.core.container import Container
-from sidecar.core.event import ContainersListed, Event
+from sidecar.core.event import ContainersListed, EngineSeen, Event
+from sidecar.core.ports import EngineUnreachable
 from sidecar.core.target import Target
-from sidecar.engine.pump import Pump
+from sidecar.engine.pump import LIST_EVERY_S, RETRY_S, Pump
 from tests.fakes import FakeEngine, LoopClock, a_container
+from tests.virtual import run_virtual
+
+CALM_S = 10.0
+
+Told = list[tuple[float, Event]]
 
 
 async def no_targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
@@ -36,3 +43,70 @@ async def test_it_ends_when_cancelled_just_as_the_engine_has_news(steps: int) ->
 
     ended, _ = await asyncio.wait({running}, timeout=2)
     assert ended
+
+
+def told_after(happens: Callable[[FakeEngine], None], seconds: float) -> Told:
+    """After a calm beginning something happens: what is posted then, and when."""
+
+    async def story() -> Told:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        told: Told = []
+
+        def post(event: Event) -> None:
+            told.append((clock.now().mono - CALM_S, event))
+
+        running = asyncio.create_task(Pump(engine, clock, post, no_targets).run())
+        await asyncio.sleep(CALM_S)
+        told.clear()
+        happens(engine)
+        await asyncio.sleep(seconds)
+        running.cancel()
+        await asyncio.wait({running})
+        return told
+
+    return run_virtual(story())
+
+
+def listed(told: Told) -> list[float]:
+    return [at for at, event in told if isinstance(event, ContainersListed)]
+
+
+def test_a_new_container_is_listed_at_once() -> None:
+    told = told_after(lambda engine: engine.add(a_container("c2", number=2)), 1.0)
+    assert len(listed(told)) == 1
+
+
+def test_a_list_that_failed_is_asked_for_again_soon() -> None:
+    def fails(engine: FakeEngine) -> None:
+        engine.trouble("containers", EngineUnreachable("for once"))
+
+    told = told_after(fails, LIST_EVERY_S)
+    (failed,) = (at for at, e in told if isinstance(e, EngineSeen) and not e.reachable)
+    (again,) = listed(told)
+    assert again - failed == pytest.approx(RETRY_S)
+
+
+def test_an_engine_that_is_lost_is_missed_at_once() -> None:
+    told = told_after(lambda engine: engine.go_away("gone"), 1.0)
+    assert [e.reason for _, e in told if isinstance(e, EngineSeen)] == ["gone"]
+
+
+def test_our_own_container_is_nobodys_target() -> None:
+    async def story() -> list[tuple[str, ...]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"), a_container("ours", number=2))
+        offered: list[tuple[str, ...]] = []
+
+        async def targets_of(seen: tuple[Container, ...]) -> tuple[Target, ...]:
+            offered.append(tuple(container.id for container in seen))
+            return ()
+
+        pump = Pump(engine, clock, lambda _: None, targets_of, "ours")
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(1.0)
+        running.cancel()
+        await asyncio.wait({running})
+        return offered
+
+    assert set(run_virtual(story())) == {("c1",)}
