@@ -1,6 +1,7 @@
 """The composition root: the only file that sees everything. Wired by hand."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -85,6 +86,12 @@ OVERSLEPT_S = 60.0
 DRAIN_S = 10.0
 ALIVE_EVERY_S = 10.0
 PRUNE_EVERY_S = 86_400.0
+
+SETTLED_S = 60.0
+"""By then everything is there that stays."""
+
+SWITCH_S = 0.0005
+"""How long another thread may keep the loop waiting: a report, the store."""
 
 
 class NoStack(Exception):
@@ -245,6 +252,7 @@ class App:
                     tasks.create_task(self._pump.run()),
                     tasks.create_task(self._planner.run()),
                     tasks.create_task(self._keep_house()),
+                    tasks.create_task(self._settle()),
                     tasks.create_task(self._people.runner.run()),
                     tasks.create_task(self._people.heartbeat(self._trouble)),
                 ]
@@ -284,6 +292,15 @@ class App:
                 pruned_mono = now.mono
                 await self._prune(now.wall, self._settings.retention_s)
             await asyncio.sleep(ALIVE_EVERY_S)
+
+    async def _settle(self) -> None:
+        """Of what is there by now nothing becomes garbage: leave it out of the search.
+
+        With a thousand targets each search would hold up the loop for 60 ms.
+        """
+        await asyncio.sleep(SETTLED_S)
+        gc.collect()
+        gc.freeze()
 
     async def _prune(self, now_wall: float, retention_s: float) -> None:
         try:
@@ -382,6 +399,7 @@ def run(file: Path | None) -> int:
     configure(settings.log_level, _log_format(settings), mask)
     for warning in settings.warnings:
         logger.warning("{}", warning)
+    sys.setswitchinterval(SWITCH_S)
     try:
         asyncio.run(_serve(settings, mask, _voice(settings)))
     except (NoStack, BadEngineAddress) as error:

@@ -83,6 +83,8 @@ class Watchdog:
             tasks.create_task(self._ticking())
             while True:
                 await self._work_in(await self._queue.get())
+                # A queue that is not empty does not wait: others come in between.
+                await asyncio.sleep(0)
 
     async def _ticking(self) -> None:
         while True:

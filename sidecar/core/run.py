@@ -26,15 +26,22 @@ _NOT_RUNNING = frozenset({Status.EXITED, Status.DEAD, Status.CREATED, Status.REM
 def attach(instance: Instance, container: Container, at: Moment) -> Instance:
     """Take note of how the container looks now; a new run starts from nothing."""
     known = instance.container
-    seen = replace(instance, container=container, missing_since=None)
     if known is None or known.run != container.run:
-        seen = _new_run(seen, container, at)
-    seen = replace(seen, seen_mono=at.mono)
+        instance = _new_run(instance, container, at)
+    exited_mono, stop = instance.exited_mono, instance.stop
     if container.status not in _NOT_RUNNING:
-        return replace(seen, exited_mono=None, stop=StopSeen.NONE)
-    if seen.exited_mono is not None:
-        return seen
-    return replace(seen, exited_mono=at.mono, stop=_who_stopped(seen, container))
+        exited_mono, stop = None, StopSeen.NONE
+    elif exited_mono is None:
+        exited_mono, stop = at.mono, _who_stopped(instance, container)
+    # All at once: each replacement costs as much as everything else together.
+    return replace(
+        instance,
+        container=container,
+        missing_since=None,
+        seen_mono=at.mono,
+        exited_mono=exited_mono,
+        stop=stop,
+    )
 
 
 def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:

@@ -34,3 +34,19 @@ def test_an_event_that_cannot_be_worked_in_does_not_end_the_watch() -> None:
         assert await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
 
     play(story)
+
+
+def test_a_long_queue_lets_others_in_between_two_events() -> None:
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(20.0)
+        told = stage.notes.events
+        begun = len(told)
+        for _ in range(100):
+            stage.post(Tick(stage.clock.now()))
+        longest = 0
+        while (before := len(told)) < begun + 100:
+            await asyncio.sleep(0)
+            longest = max(longest, len(told) - before)
+        assert longest <= 2
+
+    play(story)
