@@ -147,7 +147,7 @@ def _with_manner(decision: Decision, instance: Instance, target: Target) -> Deci
     return replace(decision, stop_timeout_s=stop, rpc_stop=polite)
 
 
-# --- wishes, the most specific first ---------------------------------------------
+# --- wishes, the most specific first; from _wallet on, of a container that runs ---
 
 
 def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish | None:
@@ -316,7 +316,7 @@ def _wallet(instance: Instance, target: Target) -> Wish | None:
     wallet = target.wallet
     if wallet is None or not wallet.load_wallet or instance.loading is not None:
         return None
-    if not run.is_running(instance) or not _seen_since_called(instance):
+    if not _seen_since_called(instance):
         return None
     if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
         return None
@@ -334,7 +334,7 @@ def _seen_since_called(instance: Instance) -> bool:
 def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
     cause = instance.health.cause
     busy = instance.remedy is not None or instance.loading is not None
-    if cause is None or busy or not run.is_running(instance):
+    if cause is None or busy:
         return None
     if cause is Cause.WALLET_NOT_LOADED and not _seen_since_called(instance):
         return None
