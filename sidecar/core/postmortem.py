@@ -10,7 +10,7 @@ from sidecar.core.markdown import fenced, inline, table
 from sidecar.core.outcome import CAUSES, Balance, Cause, Severity
 from sidecar.core.record import Entry, EntryKind
 from sidecar.core.timeline import Line, timeline
-from sidecar.core.transition import RemedyOutcome, TargetState
+from sidecar.core.transition import Comparison, RemedyOutcome, TargetState
 from sidecar.core.words import clock, lasted, median
 
 LOG_LINES = 40
@@ -191,12 +191,18 @@ def _impact(found: Aftermath) -> str:
 
 
 def _balances(found: Aftermath) -> Iterator[str]:
-    """That the amounts are equal or not is fit for readers outside, they are not."""
-    if found.balances:
-        yield "\n".join(
-            f"- {inline(one.target)}, {clock(one.at_wall)}: {one.reason}."
-            for one in found.balances
-        )
+    """That the amounts are equal or not is fit for readers outside, they are not.
+
+    What was not known yet is worth a line only where nothing better followed.
+    """
+    last = {one.target: one for one in found.balances}
+    told = (
+        f"- {inline(one.target)}, {clock(one.at_wall)}: {one.reason}."
+        for one in found.balances
+        if one.comparison != Comparison.NOT_KNOWN or one is last[one.target]
+    )
+    if last:
+        yield "\n".join(told)
 
 
 def _timeline(found: Aftermath) -> str:

@@ -311,6 +311,24 @@ def test_the_incident_shows_both_and_says_in_its_course_only_that_they_differ() 
     assert "| confirmed | 1.5 | 2.5 |" in appendix
 
 
+def test_customers_read_of_a_balance_once_though_restarts_were_in_vain() -> None:
+    world, journal = remembered()
+    sees(world, HELD)
+    for _ in range(2):
+        world.fails(WALLET, Cause.REFUSED)
+        world.wait(30.0)
+        world.acted(WALLET)
+        world.wait(121.0)
+    (incident,) = journal.known.values()
+    unknown = "the wallet's balance afterwards is not known yet"
+    for told in (unknown, "the wallet's balance is the same as before"):
+        found = look_into(incident, journal.kept, journal.stretches, world.now.wall)
+        impact = postmortem(found).partition("## Timeline")[0]
+        assert impact.count("the wallet's balance") == 1
+        assert told in impact
+        sees(world, HELD)
+
+
 def test_without_amounts_it_still_says_that_they_differ() -> None:
     world, journal = story()
     (incident,) = journal.known.values()
