@@ -144,6 +144,18 @@ def test_an_ack_silences_until_it_is_forgotten() -> None:
     assert (known.acked_at, known.acked_by) == (None, "")
 
 
+def test_a_forgotten_ack_begins_the_escalation_anew() -> None:
+    known, _ = lived(incident(), 30 * MINUTE)
+    assert known.level == 2
+    known = acknowledged(known, at(31 * MINUTE), "api")
+    again_s = 31 * MINUTE + 4 * HOUR
+    _, story = lived(known, again_s + 15 * MINUTE, from_s=again_s)
+    assert story == [
+        (again_s, MessageKind.REOPENED),
+        (again_s + 15 * MINUTE, MessageKind.ESCALATED),
+    ]
+
+
 def test_an_ack_does_not_silence_a_rise_to_p0() -> None:
     known, _ = lived(incident(), 0.0, DOWN)
     known = acknowledged(known, at(10.0), "api")
