@@ -621,7 +621,8 @@ def test_connections_tell_how_long_and_who_waited(running: Daemon) -> None:
         running.call("ping", within=0.4)
     observed = observed_connections(running, 2)
     assert observed["max_simultaneous_connections"] == 2
-    assert observed["connections"][0]["seconds"] >= 0.4
+    # It is accepted a moment after it was made.
+    assert observed["connections"][0]["seconds"] >= 0.2
     assert observed["connections"][0]["waiting"] == 1
 
 
