@@ -127,7 +127,9 @@ def settled_s(stack: Stack) -> float:
 
 
 def test_after_root_always_restarts_the_dependent_anyway(stack: Stack) -> None:
-    wallet, _ = pair(stack, boot_s=3.0, after_root="always")
+    # Its port stays open: as far as we see it works all the while.
+    port = {"type": "tcp", "host": SERVICE, "port": 8080}
+    wallet, _ = pair(stack, boot_s=3.0, after_root="always", probe=port)
     wallet.fault("die")
     stack.wait_for(
         "the dependent is restarted",
@@ -136,6 +138,8 @@ def test_after_root_always_restarts_the_dependent_anyway(stack: Stack) -> None:
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_probes(SERVICE, 3)
     assert stack.asked() == ["restart electron-cash", "restart bitcoincash-service"]
+    restart = stack.watcher.decisions(SERVICE, "restart")[0]
+    assert "always restarted after it" in restart.message
 
 
 def test_after_root_never_leaves_the_dependent_to_a_person(stack: Stack) -> None:

@@ -122,14 +122,12 @@ def test_nonsense_answers_are_cured_by_one_restart(
     stack: Stack, fault: str, cause: str
 ) -> None:
     wallet = healthy_stack(stack)
-    address = wallet.rpc("createnewaddress")
     wallet.fault(fault)
     wait_cured(stack, wallet, "restart")
     assert stack.asked() == ["restart electron-cash"]
     assert deeds(stack, wallet) == ONE_RESTART
     restart = stack.watcher.decisions(WALLET, "restart")[0]
     assert restart.fields["cause"] == cause
-    assert address in wallet.addresses()
 
 
 def test_restart_on_upstream_loss_where_wanted_keeps_addresses(stack: Stack) -> None:
@@ -149,7 +147,6 @@ def test_restart_on_upstream_loss_where_wanted_keeps_addresses(stack: Stack) -> 
 # --- it looks like a hang and is none
 
 
-REAL_PATIENCE = {"timeout": "10s", "hang_after": "45s"}
 # So that the threshold is reached, and hang_after alone keeps the hands off.
 MANY_TIMEOUTS = {"timeout": "2s", "hang_after": "45s"}
 
@@ -158,7 +155,7 @@ def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
     wallet = stack.wallet()
     stack.sidecar(
         config(
-            {WALLET: wallet_target(REAL_PATIENCE)},
+            {WALLET: wallet_target(MANY_TIMEOUTS)},
             defaults={**QUICK, "fast_interval": "500ms"},
         )
     )
@@ -173,7 +170,7 @@ def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
     assert stack.asked() == []
     assert stack.watcher.outcomes(WALLET) == [("load_wallet", "recovered")]
     hung = [p for p in stack.watcher.probes(WALLET) if p.fields.get("cause") == "hung"]
-    assert len(hung) >= 2, "the probes did not notice the held thread"
+    assert len(hung) >= 5, "the probes did not notice the held thread"
     assert stack.starts(wallet) == 1
 
 

@@ -123,6 +123,15 @@ def test_what_is_seen_of_a_container_that_was_removed_meanwhile_changes_nothing(
     assert world.state == before
 
 
+def test_what_was_seen_before_the_last_good_answer_is_not_held_against_it() -> None:
+    world = alone()
+    world.fails(ROOT, Cause.HUNG, 1)
+    world.probe(ROOT, success())
+    world.looked(ROOT, "wallet")
+    world.fails(ROOT, Cause.HUNG, 1)
+    assert world.instance(ROOT).state is TargetState.FAILING
+
+
 def test_answers_during_a_restart_do_not_speak_for_it() -> None:
     world = alone()
     world.send(RestartAsked(world.now, ROOT))
