@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sidecar.core.container import Status
-from sidecar.core.decision import Action, Guard
+from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.event import (
     ActResult,
     EngineSeen,
@@ -88,6 +88,16 @@ def test_the_storm_brake_stops_neither_a_load_nor_an_operator_who_insists() -> N
     assert world.acts()[begun:] == done
 
 
+def test_an_operator_who_insists_need_not_wait_for_a_root_either() -> None:
+    world = World()
+    world.works(ROOT, LEAF)
+    world.fails(ROOT, Cause.AUTH)
+    world.send(RestartAsked(world.now, LEAF))
+    assert world.said(LEAF)[-1] == (Action.HOLD, Guard.UPSTREAM)
+    world.send(RestartAsked(world.now, LEAF, now=True))
+    assert world.acts() == [(LEAF, Action.RESTART)]
+
+
 def test_an_operator_need_not_wait_until_the_next_try() -> None:
     world = alone()
     world.fails(ROOT, Cause.REFUSED)
@@ -129,6 +139,18 @@ def test_what_was_seen_before_the_last_good_answer_is_not_held_against_it() -> N
     world.probe(ROOT, success())
     world.looked(ROOT, "wallet")
     world.fails(ROOT, Cause.HUNG, 1)
+    assert world.instance(ROOT).state is TargetState.FAILING
+
+
+def test_what_was_seen_of_an_older_run_is_not_held_against_this_one() -> None:
+    world = alone()
+    old = world.instance(ROOT).container
+    assert old is not None
+    world.fails(ROOT, Cause.HUNG, 1)
+    starts_anew(world)
+    world.works(ROOT)
+    world.fails(ROOT, Cause.HUNG, 1)
+    world.send(ProcessesSeen(world.now, FIRST, old.run, ("wallet",)))
     assert world.instance(ROOT).state is TargetState.FAILING
 
 
@@ -207,6 +229,22 @@ def test_a_dependents_time_to_follow_begins_when_its_root_works() -> None:
     assert world.instance(LEAF).settling is None
     world.works(ROOT)
     assert world.instance(LEAF).settling is not None
+
+
+def test_a_dependent_that_has_followed_fails_on_its_own_account_later() -> None:
+    world = World()
+    world.works(ROOT, LEAF)
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.works(ROOT)
+    world.works(LEAF)
+    assert world.instance(LEAF).settling is None
+    world.fails(LEAF, Cause.HTTP_5XX, 1)
+    world.works(ROOT)
+    world.fails(LEAF, Cause.HTTP_5XX, 2)
+    assert world.acts()[-1] == (LEAF, Action.RESTART)
+    assert world.last(LEAF).trigger is Trigger.FAILURE
 
 
 def test_a_dependent_that_works_needs_no_time_to_follow() -> None:
