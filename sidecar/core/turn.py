@@ -188,9 +188,11 @@ def _probed(instance: Instance) -> bool:
 def _settled(instance: Instance) -> bool:
     if instance.state in {TargetState.HEALTHY, TargetState.DEGRADED}:
         return instance.settling is None
-    paged = instance.last_decision
-    told = paged is not None and paged.action is Action.PAGE
-    return told and instance.remedy is None and instance.health.successes == 0
+    last = instance.last_decision
+    if last is None or instance.remedy is not None or instance.health.successes:
+        return False
+    # What a person was told of an earlier state says nothing of this one.
+    return last.action is Action.PAGE and last.at.mono >= instance.since.mono
 
 
 def _is_awaited(state: State, instance: Instance) -> bool:

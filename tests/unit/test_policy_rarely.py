@@ -19,6 +19,7 @@ from sidecar.core.outcome import Cause, Warn, failure, success
 from sidecar.core.plan import PLAN_STEP_S
 from sidecar.core.target import InstanceId, Mode, Preventive
 from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.core.turn import pace_s
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT = "electron-cash"
@@ -162,6 +163,20 @@ def test_answers_during_a_restart_do_not_speak_for_it() -> None:
     assert world.instance(ROOT).state is TargetState.RECOVERING
     world.works(ROOT)
     assert ended(world).outcome is RemedyOutcome.RECOVERED
+
+
+def test_what_somebody_stopped_is_watched_closely_once_it_is_started_again() -> None:
+    world = alone()
+    world.notice(ROOT, NoticeKind.KILL)
+    world.exits(ROOT, 143)
+    assert world.last(ROOT).action is Action.PAGE
+    world.now_s += 60.0
+    world.notice(
+        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+    )
+    assert world.instance(ROOT).state is TargetState.STARTING
+    every_s = pace_s(world.state, world.instance(ROOT))
+    assert every_s == WALLET.cadence.fast_interval_s
 
 
 def test_since_when_it_is_down_is_kept_whatever_the_cause() -> None:
