@@ -90,6 +90,9 @@ PRUNE_EVERY_S = 86_400.0
 SETTLED_S = 60.0
 """By then everything is there that stays."""
 
+YOUNG_OBJECTS = 10_000
+"""That many more than before, and the garbage among them is looked for."""
+
 SWITCH_S = 0.0005
 """How long another thread may keep the loop waiting: a report, the store."""
 
@@ -301,6 +304,7 @@ class App:
         await asyncio.sleep(SETTLED_S)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS)
 
     async def _prune(self, now_wall: float, retention_s: float) -> None:
         try:

@@ -22,12 +22,16 @@ class Coverage:
         self._present = merged[0] if merged else Watched(0.0, 0.0)
         """The stretch asked about last: most questions are about the same."""
 
+    def covers(self, from_wall: float, until_wall: float) -> bool:
+        """Was all in between watched? A quick answer: False may mean unknown."""
+        begin, end = self._present
+        return begin <= from_wall and until_wall <= end
+
     def seconds(self, from_wall: float, until_wall: float) -> float:
         """How many seconds between the two were watched."""
         if until_wall <= from_wall:
             return 0.0
-        begin, end = self._present
-        if begin <= from_wall and until_wall <= end:
+        if self.covers(from_wall, until_wall):
             return until_wall - from_wall
         nth = bisect_right(self._starts, until_wall) - 1
         if nth >= 0:

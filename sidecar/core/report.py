@@ -168,33 +168,41 @@ class Books:
                 continue
             if course is None:
                 course = self._spells.course(target, what.old)
-            if nth < len(steps) and self._blip(course, at, what, steps[nth]):
-                nth += 1
-            else:
-                self._book(course.change(at, what))
+            self._book(course.change(at, what))
+            if course.works:
+                nth = self._pass_blips(course, steps, nth)
 
-    def _blip(
-        self, course: Course, failed_at: float, failed: Change, passed: Step
-    ) -> bool:
-        """Was it a blip, and is booked? The short way for most that is on record."""
-        until, what = passed
-        since = course.since_wall
-        period = self.period if since >= self.period.from_wall else self.before
-        ordered = period.from_wall <= since <= failed_at <= until < period.until_wall
-        if not (ordered and isinstance(what, Change) and failed.old == course.state):
-            return False
-        cause = blip_cause(failed, what)
-        if cause is None:
-            return False
-        account = self._account(course.target)
-        tally = account.now if period is self.period else account.before
-        down_s = self._coverage.seconds(failed_at, until)
-        tally.up_s += self._coverage.seconds(since, failed_at)
-        tally.down_s += down_s
-        tally.blips += 1
-        tally.cause(cause).down_s += down_s
-        course.resume(until, what.new)
-        return True
+    def _pass_blips(self, course: Course, steps: Sequence[Step], nth: int) -> int:
+        """Book the blips that follow, and tell where they end.
+
+        The short way, by which most that is on record goes: ``Course.change`` of
+        both steps comes to the same sums.
+        """
+        now, before = self._account(course.target)
+        covers, seconds = self._coverage.covers, self._coverage.seconds
+        start, (middle, end) = self.before.from_wall, self.period
+        while nth + 1 < len(steps):
+            failed_at, failed = steps[nth]
+            until, passed = steps[nth + 1]
+            cause, since = blip_cause(failed, passed), course.since_wall
+            if cause is None or failed[0] != course.state:
+                break
+            tally, begins, ends = (
+                (now, middle, end) if since >= middle else (before, start, middle)
+            )
+            if not begins <= since <= failed_at <= until < ends:
+                break
+            if covers(since, until):
+                up_s, down_s = failed_at - since, until - failed_at
+            else:
+                up_s, down_s = seconds(since, failed_at), seconds(failed_at, until)
+            tally.up_s += up_s
+            tally.down_s += down_s
+            tally.blips += 1
+            tally.cause(cause).down_s += down_s
+            course.state, course.since_wall = passed[1], until
+            nth += 2
+        return nth
 
     def close(self, standing: Mapping[str, Standing]) -> Report:
         """Nothing more comes; ``standing`` is how everyone is at the end."""
@@ -218,11 +226,13 @@ class Books:
         return known
 
     def _book(self, facts: Iterable[Fact]) -> None:
+        """One that spans both periods is booked in either."""
+        begins, ends = self.period
         for fact in facts:
             now, before = self._account(fact.target)
-            if _touches(fact, self.period):
+            if fact.ended_wall >= begins and fact.began_wall < ends:
                 self._enter(now, self.period, fact)
-            if _touches(fact, self.before):
+            if fact.began_wall < begins and fact.ended_wall >= self.before.from_wall:
                 self._enter(before, self.before, fact)
 
     def _enter(self, tally: Tally, period: Period, fact: Fact) -> None:
@@ -267,10 +277,6 @@ class Books:
             account.now.remedies[kind] += 1
         elif _within(at, self.before):
             account.before.remedies[kind] += 1
-
-
-def _touches(fact: Fact, period: Period) -> bool:
-    return fact.began_wall < period.until_wall and fact.ended_wall >= period.from_wall
 
 
 def _within(wall: float, period: Period) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sidecar.core.coverage import Coverage
 from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.record import Change, Entry, EntryKind
+from sidecar.core.record import Change, Entry, EntryKind, RemedyKind
 from sidecar.core.transition import TargetState
 
 UNKNOWN_CAUSE = "unknown"
@@ -92,9 +92,11 @@ _CERTAIN = frozenset(
 )
 
 
-@lru_cache(maxsize=256)
-def blip_cause(failed: Change, passed: Change) -> str | None:
+@lru_cache(maxsize=1024)
+def blip_cause(failed: Change | RemedyKind, passed: Change | RemedyKind) -> str | None:
     """Of what worked, failed and worked again; None: it was something else."""
+    if not (isinstance(failed, Change) and isinstance(passed, Change)):
+        return None
     worked = _KINDS.get(failed.old) is _KINDS.get(passed.new) is Kind.UP
     if worked and failed.new == passed.old == TargetState.FAILING:
         return failed.cause or UNKNOWN_CAUSE
@@ -189,6 +191,11 @@ class Course:
         self._certain_wall: float | None = None
         self._spans: list[Span] = []
 
+    @property
+    def works(self) -> bool:
+        """Is it healthy, or degraded?"""
+        return self._kind is Kind.UP
+
     def change(self, at_wall: float, change: Change) -> tuple[Fact, ...]:
         """What a change of state brought to its end."""
         at = max(at_wall, self.since_wall)
@@ -196,10 +203,6 @@ class Course:
         ended = self.last_until(at) if known else self.lose_sight(at)
         outage = self.enter(at, change.new, change.cause)
         return ended if outage is None else (*ended, outage)
-
-    def resume(self, at: float, state: str) -> None:
-        """It works, and worked before; what was in between is accounted for."""
-        self.state, self.since_wall = state, at
 
     def enter(self, at: float, state: str, cause: str | None) -> Outage | None:
         """It is in another state from now on: the outage which that ends."""

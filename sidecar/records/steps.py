@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sidecar.core.record import Step
 from sidecar.records.brief import read_brief
 
-PIECE_STEPS = 5_000
+PIECE_STEPS = 10_000
 """Some ten milliseconds' work for those who count."""
 
 _NAMES = """
@@ -17,11 +17,13 @@ WITH RECURSIVE names (name) AS (
     WHERE name IS NOT NULL)
 SELECT name FROM names WHERE name IS NOT NULL
 """
-_STEPS = """
-SELECT at_wall, id, brief FROM journal
+_OF_TARGET = """
+FROM journal
 WHERE target = ? AND (at_wall, id) > (?, ?) AND at_wall < ? AND brief IS NOT NULL
-ORDER BY at_wall, id LIMIT ?
+ORDER BY at_wall, id
 """
+_STEPS = f"SELECT at_wall, brief {_OF_TARGET} LIMIT ?"
+_LAST = f"SELECT at_wall, id {_OF_TARGET} LIMIT 1 OFFSET ? - 1"
 
 
 class Place(NamedTuple):
@@ -58,15 +60,15 @@ def piece(connection: sqlite3.Connection, names: Sequence[str], span: Span) -> P
     left = PIECE_STEPS
     (nth, *after), since_wall, until_wall = span
     while nth < len(names):
-        rows = connection.execute(
-            _STEPS, (names[nth], *after, until_wall, left)
-        ).fetchall()
-        steps = [(at, read_brief(brief)) for at, _, brief in rows]
+        asked = (names[nth], *after, until_wall, left)
+        rows = connection.execute(_STEPS, asked)
+        steps = [(at, read_brief(brief)) for at, brief in rows]
         if steps:
             found.append((names[nth], steps))
-        left -= len(rows)
+        left -= len(steps)
         if not left:
-            at_wall, last_id, _ = rows[-1]
-            return Piece(found, Place(nth, at_wall, last_id))
+            return Piece(
+                found, Place(nth, *connection.execute(_LAST, asked).fetchone())
+            )
         nth, after = nth + 1, [since_wall, 0]
     return Piece(found, None)
