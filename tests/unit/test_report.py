@@ -394,13 +394,14 @@ def test_blips_on_either_side_of_a_gap() -> None:
     for at in (40.0, 60.0, 300.0, 320.0, 990.0):
         entries.append(change(at, "healthy", "failing", "refused"))
         entries.append(change(at + 5.0, "failing", "healthy"))
-    others = [replace(entry, target=SERVICE) for entry in entries]
+    rarely = [replace(e, target=SERVICE) for e in (entries[0], *entries[-2:])]
     healthy = Standing("healthy", None, 995.0)
     standing = dict.fromkeys((WALLET, SERVICE), healthy)
-    made = reckon([*entries, *others], Period(0.0, 1000.0), watched, standing)
-    for tally in (account.now for account in made.targets.values()):
-        assert (tally.blips, tally.down_s, tally.gap_s) == (5, 25.0, 100.0)
-        assert tally.up_s == 1000.0 - 100.0 - 25.0
+    made = reckon([*entries, *rarely], Period(0.0, 1000.0), watched, standing)
+    for name, blips in ((WALLET, 5), (SERVICE, 1)):
+        tally = made.targets[name].now
+        assert (tally.blips, tally.down_s, tally.gap_s) == (blips, 5.0 * blips, 100.0)
+        assert tally.up_s == 1000.0 - 100.0 - 5.0 * blips
 
 
 def test_a_blip_in_a_state_that_was_never_told_of_is_not_of_the_last_one() -> None:
