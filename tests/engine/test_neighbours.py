@@ -127,7 +127,7 @@ services:
     image: sidecar-demo-wallet:local
     environment:
       SHAPE: wrapper
-      BOOT_SECONDS: 8
+      BOOT_SECONDS: 3
       RPC_USER: {user}
       RPC_PASSWORD: {password}
     healthcheck: {{disable: true}}
@@ -168,25 +168,29 @@ def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slat
     )
     compose(stack, file, "up", "--detach", WALLET)
     old = composed_wallet(stack)
-    # A streak long enough to redeploy in, and a boot long enough to complete it.
-    long = {"start_period": "20s", "fast_interval": "200ms", "failure_threshold": 60}
-    target = wallet_target(restart={"recovery_timeout": "20s"})
+    # A streak long enough to redeploy in.
+    long = {"start_period": "60s", "fast_interval": "200ms", "failure_threshold": 50}
+    target = wallet_target(restart={"recovery_timeout": "60s"})
     watcher = stack.sidecar(config({WALLET: target}, defaults={**QUICK, **long}))
     stack.wait_healthy(WALLET)
 
     old.fault("die")
     stack.wait_for(
-        "half a streak", lambda: watcher.target(WALLET)["consecutive_failures"] >= 30
+        "a streak", lambda: watcher.target(WALLET)["consecutive_failures"] >= 10
     )
     compose(stack, file, "up", "--detach", "--force-recreate", WALLET)
 
     new = composed_wallet(stack)
     assert new.id != old.id
+    new.fault("slow_start", 60)
     started = new.started_at
     stack.wait_for(
         "the new one is watched",
         lambda: (watcher.target(WALLET)["container"] or {}).get("id") == new.id,
     )
+    # Its first failures are those of a start, however many failed before it.
+    stack.wait_probes(WALLET, 55)
+    new.heal("slow_start")
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
     assert stack.asked() == []
