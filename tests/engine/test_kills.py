@@ -253,8 +253,11 @@ def check_told(scene: Scene) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [KINDS[number % len(KINDS)] for number in range(KILLS)],
-    ids=lambda kind: kind.name,
+    [
+        pytest.param(kind, id=f"{kind.name}-{number}")
+        for number in range(KILLS)
+        for kind in [KINDS[number % len(KINDS)]]
+    ],
 )
 def test_a_kill_loses_and_doubles_nothing(scene: Scene, kind: Kind) -> None:
     scene.begin(kind.shape, kind.restart)
