@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -21,7 +22,12 @@ STACK = "bench"
 API_VERSION = "1.45"
 EVENT_EVERY_S = 1.0
 
-_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+LOG_LINE = b"2026-01-02T03:04:05.678901234Z a line of the container's log\n"
+LOG_LINES = 200
+
+_JSON = b"Content-Type: application/json\r\n"
+_OK = b"HTTP/1.1 200 OK\r\n" + _JSON
+_BROKEN = b"HTTP/1.1 503 Service Unavailable\r\n" + _JSON
 
 
 class Visit(NamedTuple):
@@ -39,6 +45,10 @@ class Stand:
         self.names = tuple(f"target-{number:04d}" for number in range(count))
         self.port = 0
         self.visits: dict[str, list[Visit]] = {name: [] for name in self.names}
+        self.broken: set[str] = set()
+        """These answer 503, until they are restarted."""
+        self.fail_once: set[str] = set()
+        """These answer 503 to the next request."""
         self._inspects = {_id(name): _inspect(inspected, name) for name in self.names}
         self._list = json.dumps([{"Id": i} for i in self._inspects]).encode()
         self._loop = asyncio.new_event_loop()
@@ -84,22 +94,57 @@ class Stand:
         """One connection of a client of the engine; it asks as often as it likes."""
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                path = urlsplit(head.split(b" ", 2)[1].decode()).path
+                method, target, _ = head.split(b" ", 2)
+                path = urlsplit(target.decode()).path
                 if path.endswith("/events"):
                     await _tell_events(writer, tuple(self._inspects))
-                body = self._answer(path.removeprefix(f"/v{API_VERSION}"))
+                body = self._answer(
+                    method.decode(), path.removeprefix(f"/v{API_VERSION}")
+                )
                 writer.write(b"%sContent-Length: %d\r\n\r\n" % (_OK, len(body)) + body)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    def _answer(self, path: str) -> bytes:
+    def _answer(self, method: str, path: str) -> bytes:
         if path.endswith("/version"):
             return json.dumps({"ApiVersion": API_VERSION}).encode()
         if path == "/containers/json":
             return self._list
-        return self._inspects[path.split("/")[2]]
+        _, _, container_id, asked = path.split("/")
+        if method == "POST":
+            self._restart(container_id)
+        return _ASKED.get(asked, self._inspects[container_id])
+
+    def _restart(self, container_id: str) -> None:
+        """Done at once, and it helps."""
+        own = json.loads(self._inspects[container_id])
+        now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+        own["State"]["StartedAt"] = f"{now}Z"
+        self._inspects[container_id] = json.dumps(own).encode()
+        self.broken.discard(own["Config"]["Labels"]["com.docker.compose.service"])
+
+
+_ASKED = {
+    "logs": b"\x01\0\0\0"
+    + (LOG_LINES * len(LOG_LINE)).to_bytes(4, "big")
+    + LOG_LINES * LOG_LINE,
+    "top": json.dumps(
+        {
+            "Titles": ["PID", "PPID", "STAT", "COMMAND"],
+            "Processes": [[str(n), "1", "S", "python3 -m service"] for n in range(10)],
+        }
+    ).encode(),
+    "stats": json.dumps(
+        {
+            "memory_stats": {"usage": 123_456_789, "limit": 1_073_741_824},
+            "pids_stats": {"current": 12},
+            "cpu_stats": {"cpu_usage": {"total_usage": 12_345_678_901}},
+        }
+    ).encode(),
+}
+"""What a remedy wants to know first."""
 
 
 class _Target(asyncio.Protocol):
@@ -117,7 +162,11 @@ class _Target(asyncio.Protocol):
         came = time.monotonic()
         assert self._transport is not None
         name = data.split(b" ", 2)[1].decode().removeprefix("/")
-        self._transport.write(_OK + b"Content-Length: 15\r\n\r\n" + b'{"status":"ok"}')
+        stand = self._stand
+        failing = name in stand.broken or name in stand.fail_once
+        stand.fail_once.discard(name)
+        head = _BROKEN if failing else _OK
+        self._transport.write(head + b"Content-Length: 15\r\n\r\n" + b'{"status":"ok"}')
         self._stand.visits[name].append(Visit(came, time.monotonic()))
 
 

@@ -1,0 +1,212 @@
+"""What a stack leaves in the store, day after day, in virtual time.
+
+The turns are those of the core. Ordinary probes write nothing, so a day is what is
+not ordinary: per target BLIPS short streaks of failures, and once in OUTAGE_DAYS an
+outage with a restart, its evidence and two messages.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from sidecar.core.container import Container, Status
+from sidecar.core.event import (
+    ActResult,
+    ContainersListed,
+    EngineSeen,
+    Event,
+    ProbeDone,
+    RemedyActed,
+)
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, Outcome, Severity, failure, success
+from sidecar.core.ports import Turned
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import State
+from sidecar.core.target import HttpProbe, InstanceId, Target
+from sidecar.core.turn import turn
+from sidecar.records.database import DATABASE
+from sidecar.records.store import SqliteStore
+
+BLIPS = 1
+OUTAGE_DAYS = 7
+DAY_S = 86_400.0
+WEEK_S = 7 * DAY_S
+UNWATCHED_S = 600.0
+REFUSED = failure(Cause.REFUSED, "connection refused by 172.18.0.4:8080")
+EVIDENCE = {
+    "log": "2026-01-02T03:04:05.678Z a line of the container's log\n" * 600,
+    "processes": [[n, 1, "S", "python3 -m service"] for n in range(10)],
+    "stats": {"memory_bytes": 123_456_789.0, "pids": 12.0},
+}
+
+
+@dataclass
+class Stack:
+    """Targets in virtual time; every event is one turn."""
+
+    count: int
+    began_wall: float
+    now: Moment = field(init=False)
+    state: State = field(init=False)
+    containers: dict[InstanceId, Container] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now = Moment(1000.0, self.began_wall)
+        names = [f"target-{number:04d}" for number in range(self.count)]
+        self.targets = tuple(
+            Target(n, probes=(HttpProbe(f"http://{n}:8080/health"),)) for n in names
+        )
+        self.containers = {
+            InstanceId(n, 1): Container(
+                n.encode().hex().ljust(64, "0"),
+                f"bench-{n}-1",
+                "bench",
+                n,
+                1,
+                Status.RUNNING,
+                started_at=self.began_wall - DAY_S,
+                pid=1,
+            )
+            for n in names
+        }
+        self.state = State(started=self.now)
+
+    def pass_time(self, seconds: float) -> None:
+        """Nothing happens meanwhile."""
+        self.now = Moment(self.now.mono + seconds, self.now.wall + seconds)
+
+    def send(self, event: Event) -> Turned:
+        """One turn."""
+        done = turn(self.state, event)
+        self.state = done.state
+        return Turned(event, done.transitions, done.decisions, done.touched, done.state)
+
+    def begin(self) -> Iterator[Turned]:
+        """Known, and probed until all are healthy."""
+        yield from self.listing()
+        for _ in range(2):
+            for who in self.containers:
+                yield self.probe(who)
+            self.pass_time(2.0)
+
+    def listing(self) -> Iterator[Turned]:
+        """The engine answers: without that, nothing is restarted."""
+        yield self.send(EngineSeen(self.now, reachable=True))
+        roster = tuple(self.containers.items())
+        yield self.send(ContainersListed(self.now, self.targets, roster))
+
+    def probe(self, who: InstanceId, outcome: Outcome | None = None) -> Turned:
+        """A probe that ends now; without an outcome it succeeded."""
+        run = self.containers[who].run
+        event = ProbeDone(
+            self.now, who, run, self.now.mono - 0.01, outcome or success()
+        )
+        return self.send(event)
+
+    def blip(self, who: InstanceId) -> Iterator[Turned]:
+        """One failure, then an answer."""
+        yield self.probe(who, REFUSED)
+        self.pass_time(2.0)
+        yield self.probe(who)
+
+    def outage(self, who: InstanceId) -> Iterator[Turned]:
+        """Down, restarted, healthy."""
+        yield from self.listing()
+        for _ in range(3):
+            yield self.probe(who, REFUSED)
+            self.pass_time(2.0)
+        fresh = replace(self.containers[who], started_at=self.now.wall)
+        self.containers[who] = fresh
+        acted = RemedyActed(self.now, who, ActResult.DONE, "restarted", fresh)
+        incident = self.state.instances[who].incident or ""
+        told = _message(incident, 1, MessageKind.OPENED, self.now.wall)
+        yield self.send(acted)._replace(evidence=EVIDENCE, messages=(told,))
+        self.pass_time(5.0)
+        yield self.probe(who)
+        self.pass_time(2.0)
+        told = _message(incident, 2, MessageKind.RESOLVED, self.now.wall)
+        yield self.probe(who)._replace(messages=(told,))
+
+    def day(self, number: int) -> Iterator[Turned]:
+        """Everything out of the ordinary of one day, spread over it."""
+        whole = list(self.containers)
+        due = [
+            w for place, w in enumerate(whole) if (place + number) % OUTAGE_DAYS == 0
+        ]
+        happens = [(nth / len(due), self.outage, who) for nth, who in enumerate(due)]
+        for round_ in range(BLIPS):
+            at = (round_ + 0.5 / len(whole)) / BLIPS
+            step = 1.0 / (len(whole) * BLIPS)
+            happens += [(at + n * step, self.blip, w) for n, w in enumerate(whole)]
+        began = self.now.mono
+        for at, what, who in sorted(happens, key=lambda one: one[0]):
+            self.pass_time(max(0.0, began + at * DAY_S - self.now.mono))
+            yield from what(who)
+        self.pass_time(max(0.0, began + DAY_S - self.now.mono))
+
+
+def _message(incident: str, sequence: int, kind: MessageKind, at: float) -> Message:
+    facts = {"target": "service", "cause": "refused", "reason": REFUSED.reason}
+    which = f"{incident}-{sequence}-ops"
+    return Message(which, incident, sequence, "ops", kind, Severity.P1, at, facts)
+
+
+async def keep(store: SqliteStore, turns: Iterator[Turned]) -> int:
+    """Store them all; how many there were. Messages arrive at once."""
+    count = 0
+    for turned in turns:
+        await store.append(turned)
+        for message in turned.messages:
+            await store.outbox.delivered(message.id, message.created_wall)
+        count += 1
+    return count
+
+
+class Copied(NamedTuple):
+    """How a table's rows are copied to earlier days; ``at``: when each happened."""
+
+    columns: str
+    at: str
+
+
+_COPIED = {
+    "journal": Copied(
+        "NULL, at_wall - :back, kind, target, incident || :nth, data, brief", "at_wall"
+    ),
+    "incidents": Copied(
+        "id || :nth, opened_wall - :back, resolved_wall - :back, value", "opened_wall"
+    ),
+    "evidence": Copied("NULL, incident || :nth, at_wall - :back, value", "at_wall"),
+}
+
+
+def multiply(state_dir: Path, from_wall: float, lived_days: int, days: int) -> None:
+    """Let what happened in the days since ``from_wall`` have happened before, again
+    and again, until it makes ``days``.
+
+    Written without waiting for the disk. Of every week ten minutes were not watched.
+    """
+    connection = sqlite3.connect(state_dir / DATABASE, isolation_level=None)
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute("BEGIN")
+    for table, (columns, at) in _COPIED.items():
+        connection.execute(
+            f"CREATE TEMP TABLE lived AS SELECT * FROM {table} WHERE {at} >= ?",
+            (from_wall,),
+        )
+        for nth in range(1, days // lived_days):
+            connection.execute(
+                f"INSERT INTO {table} SELECT {columns} FROM temp.lived",
+                {"back": nth * lived_days * DAY_S, "nth": f"-{nth}"},
+            )
+        connection.execute("DROP TABLE temp.lived")
+    first = from_wall + (lived_days - days) * DAY_S
+    weeks = [(first + n * WEEK_S, first + (n + 1) * WEEK_S) for n in range(days // 7)]
+    stretches = [(begin, end - UNWATCHED_S) for begin, end in weeks]
+    connection.executemany("INSERT INTO watched VALUES (?, ?)", stretches)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
