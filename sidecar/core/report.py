@@ -168,7 +168,9 @@ class Books:
                 continue
             if course is None:
                 course = self._spells.course(target, what.old)
-            self._book(course.change(at, what))
+            facts = course.change(at, what)
+            if facts:
+                self._book(facts)
             if course.works:
                 nth = self._pass_blips(course, steps, nth)
 
