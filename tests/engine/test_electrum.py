@@ -99,7 +99,10 @@ def test_healthy_once_its_wallet_is_loaded_and_left_alone_without_a_server(
     started = daemon.started_at
 
     # Electrum starts without a wallet, and getinfo does not speak of wallets.
-    assert watcher.outcomes(WALLET) == [("load_wallet", "recovered")]
+    stack.wait_for(
+        "the load is told",
+        lambda: watcher.outcomes(WALLET) == [("load_wallet", "recovered")],
+    )
     assert rpc(daemon, "list_wallets")
     for name in ("connected", "loaded"):
         assert gauge(watcher, f"sidecar_wallet_{name}") == 1.0

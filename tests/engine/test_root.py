@@ -168,7 +168,10 @@ def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
     assert stack.asked() == []
-    assert stack.watcher.outcomes(WALLET) == [("load_wallet", "recovered")]
+    stack.wait_for(
+        "the load is told",
+        lambda: stack.watcher.outcomes(WALLET) == [("load_wallet", "recovered")],
+    )
     hung = [p for p in stack.watcher.probes(WALLET) if p.fields.get("cause") == "hung"]
     assert len(hung) >= 5, "the probes did not notice the held thread"
     assert stack.starts(wallet) == 1
