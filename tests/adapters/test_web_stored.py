@@ -232,6 +232,6 @@ async def test_a_line_says_briefly_what_it_says_at_length(library: Library) -> N
     await library.write()
     kept = library.office.journal.kept
     found = [p async for p in library.store.journal.steps(0.0, 2e9)]
-    together = {t: list(steps) for piece in found for t, steps in piece}
-    assert together == dict(steps_of(kept))
-    assert len(together) == 2
+    told = {t: [what for _, what in steps] for piece in found for t, steps in piece}
+    assert told == {t: [what for _, what in steps] for t, steps in steps_of(kept)}
+    assert len(told) == 2
