@@ -16,7 +16,7 @@ from sidecar.core.event import (
     RestartAsked,
     ResumeAsked,
 )
-from sidecar.core.folded import Folded, one, put, same
+from sidecar.core.folded import Folded, one, put, put_incident, same
 from sidecar.core.state import (
     State,
 )
@@ -85,7 +85,6 @@ def ack_asked(state: State, event: AckAsked) -> Folded:
     if incident is None or not incident.open:
         return same(state)
     acked = acknowledged(incident, event.at, event.by)
-    incidents = MappingProxyType({**state.incidents, incident.id: acked})
     step = IncidentChanged(
         event.at,
         incident.id,
@@ -93,7 +92,7 @@ def ack_asked(state: State, event: AckAsked) -> Folded:
         incident.target,
         f"somebody takes care of it ({event.by})",
     )
-    return Folded(replace(state, incidents=incidents), (step,), ())
+    return Folded(put_incident(state, acked), (step,), ())
 
 
 def release_asked(state: State, event: ReleaseAsked) -> Folded:

@@ -31,6 +31,8 @@ ACT_MARGIN_S = 150.0
 he begins. What goes on longer was never begun, or its end was lost.
 """
 
+_RESTARTS = frozenset({Action.START, Action.RESTART})
+
 
 def decided(state: State, event: Decided) -> Folded:
     """A decision is noted; a remedy that it begins is counted."""
@@ -67,8 +69,7 @@ def _noted(instance: Instance, event: Decided) -> Instance:
 
 def _finishes(instance: Instance, decision: Decision) -> bool:
     """Is it the end of what a dead predecessor began?"""
-    finishing = decision.action in {Action.START, Action.RESTART}
-    return finishing and instance.remedy is not None
+    return decision.action in _RESTARTS and instance.remedy is not None
 
 
 def _goes_on(instance: Instance, event: Decided) -> Instance:
@@ -76,20 +77,22 @@ def _goes_on(instance: Instance, event: Decided) -> Instance:
     remedy = instance.remedy
     if remedy is None:
         return instance
-    deadline = event.at.mono + event.decision.stop_timeout_s + ACT_MARGIN_S
-    acting = replace(remedy, phase=Phase.ACTING, deadline_mono=deadline)
+    acting = replace(remedy, phase=Phase.ACTING, deadline_mono=_act_until(event))
     return replace(instance, remedy=acting, treated=event.decision.run)
 
 
 def _counts(decision: Decision) -> bool:
     """Does it bring the storm brake nearer? What people want is no storm."""
-    restarts = decision.action in {Action.START, Action.RESTART}
-    return restarts and decision.trigger.is_automatic
+    return decision.action in _RESTARTS and decision.trigger.is_automatic
 
 
 def _recent(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
     kept = tuple(t for t in restarts if now - t < budget.STORM_WINDOW_S)
     return (*kept, now)
+
+
+def _act_until(event: Decided) -> float:
+    return event.at.mono + event.decision.stop_timeout_s + ACT_MARGIN_S
 
 
 def _remedy_begins(instance: Instance, event: Decided) -> Instance:
@@ -98,7 +101,7 @@ def _remedy_begins(instance: Instance, event: Decided) -> Instance:
         decision,
         Phase.ACTING,
         event.at,
-        event.at.mono + decision.stop_timeout_s + ACT_MARGIN_S,
+        _act_until(event),
         instance.health.first_failure_mono or instance.exited_mono,
         balance=balance.before(instance),
     )

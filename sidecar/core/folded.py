@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sidecar.core.incident import Incident
 from sidecar.core.state import (
     Instance,
     State,
@@ -26,6 +27,12 @@ def put(state: State, *instances: Instance) -> State:
     """The state with these instances as they are now."""
     merged = {**state.instances, **{i.id: i for i in instances}}
     return replace(state, instances=MappingProxyType(merged))
+
+
+def put_incident(state: State, incident: Incident) -> State:
+    """The state with this incident as it is now."""
+    incidents = {**state.incidents, incident.id: incident}
+    return replace(state, incidents=MappingProxyType(incidents))
 
 
 def same(state: State) -> Folded:

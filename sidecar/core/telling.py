@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 from sidecar.core import loop
 from sidecar.core.budget import LaneName
 from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.escalation import RootFacts, advance, made_urgent
+from sidecar.core.folded import put, put_incident
 from sidecar.core.incident import Incident, new_id
 from sidecar.core.judge import BROKEN, WORKING
 from sidecar.core.mailing import facts_of, facts_of_balance, messages, notice
@@ -58,7 +58,7 @@ def tell_transitions(
                 incident = made_urgent(incident, at)
             incident, new = _messages(state, incident, kind, settings, at)
             made.extend(new)
-        state = _put(state, incident)
+        state = put_incident(state, incident)
     return state, tuple(made)
 
 
@@ -82,7 +82,7 @@ def tell_time(
             continue
         steps.append((incident.id, kind))
         incident, new = _messages(state, incident, kind, settings, at)
-        state = _put(state, incident)
+        state = put_incident(state, incident)
         made.extend(new)
     return state, tuple(made), tuple(steps)
 
@@ -129,9 +129,8 @@ def tell_loops(
         kind = MessageKind.CRASH_LOOP
         incident, new = messages(incident, kind, facts, settings, at)
         made.extend(new)
-        state = _put(state, incident)
-        told = {**state.instances, who: loop.told(instance)}
-        state = replace(state, instances=MappingProxyType(told))
+        state = put_incident(state, incident)
+        state = put(state, loop.told(instance))
     return state, tuple(made)
 
 
@@ -262,8 +261,3 @@ def _is_hopeless(instance: Instance) -> bool:
     decision = instance.last_decision
     braked = decision is not None and decision.guard is Guard.STORM
     return braked or instance.state is TargetState.DEAD_LETTER
-
-
-def _put(state: State, incident: Incident) -> State:
-    incidents = {**state.incidents, incident.id: incident}
-    return replace(state, incidents=MappingProxyType(incidents))
