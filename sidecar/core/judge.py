@@ -137,7 +137,7 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     reason = last_reason(instance)
     if health.up is False:
         return Judgement(TargetState.DOWN, cause, reason)
-    blind = _blind(health, at)
+    blind = blind_for_long(health, at)
     if blind is not None:
         return blind
     if health.failures:
@@ -151,7 +151,7 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     return Judgement(TargetState.UNKNOWN, cause, reason)
 
 
-def _blind(health: Health, at: Moment) -> Judgement | None:
+def blind_for_long(health: Health, at: Moment) -> Judgement | None:
     """Nothing was learnt for so long that what was known is worth nothing."""
     if health.blind is None or health.blind_mono is None:
         return None

@@ -9,6 +9,7 @@ from sidecar.core.guard import Case, follows, objection, span
 from sidecar.core.health import is_certain
 from sidecar.core.judge import (
     WORKING,
+    blind_for_long,
     current_cause,
     last_reason,
     may_report,
@@ -157,7 +158,7 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
         _unfinished(instance, target, at)
         or _planned_wish(state, instance, at)
         or _absent(instance, target, at)
-        or _blind(instance)
+        or _blind(instance, at)
         or _looping(instance, at)
         or _exited(instance)
         or _after_root(instance)
@@ -268,12 +269,13 @@ def _absent(instance: Instance, target: Target, at: Moment) -> Wish | None:
     return None
 
 
-def _blind(instance: Instance) -> Wish | None:
-    if instance.state is not TargetState.UNKNOWN or instance.cause is None:
+def _blind(instance: Instance, at: Moment) -> Wish | None:
+    blind = blind_for_long(instance.health, at)
+    if instance.state is not TargetState.UNKNOWN:
         return None
-    if instance.health.blind is None:
+    if blind is None or blind.cause is None:
         return None
-    return _page(instance.cause, instance.reason)
+    return _page(blind.cause, blind.reason)
 
 
 def _page(cause: Cause, what: str) -> Wish:

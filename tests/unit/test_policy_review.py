@@ -717,6 +717,16 @@ def test_who_cannot_be_probed_for_long_is_not_called_healthy() -> None:
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
 
+def test_one_unknown_after_a_start_s_failures_is_no_page() -> None:
+    world = World(targets=(WALLET,))
+    starts(world, ROOT)
+    world.probe(ROOT, failure(Cause.REFUSED, "nobody listens yet"))
+    world.probe(ROOT, UNASKABLE)
+    world.wait(70.0, 10.0)
+    assert world.instance(ROOT).state is TargetState.UNKNOWN
+    assert pages(world, ROOT) == []
+
+
 def test_one_good_answer_between_makes_unknowns_count_anew() -> None:
     world = calm(targets=(WALLET,))
     for outcome in (UNASKABLE, success(), UNASKABLE):
