@@ -129,6 +129,8 @@ class FakeEngine:
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         await self._asked("processes", container_id)
         container = self._get(container_id)
+        if container.status not in (Status.RUNNING, Status.PAUSED):
+            raise EngineRefused(f"409: container {container_id} is not running")
         main = Process(container.pid, 1, "Ss", "daemon")
         return self.processes_of.get(container_id, (main,))
 

@@ -14,12 +14,17 @@ async def stopped_processes(engine: Engine, container: Container) -> tuple[str, 
         processes = await engine.processes(container.id)
     except EngineError:
         return ()
-    own = _descendants(processes, container.pid)
     return tuple(
         _name(process.command)
-        for process in processes
-        if process.pid in own and process.stat.startswith("T")
+        for process in own(processes, container)
+        if process.stat.startswith("T")
     )
+
+
+def own(processes: tuple[Process, ...], container: Container) -> tuple[Process, ...]:
+    """The main process and what came of it; not what was run with exec."""
+    pids = _descendants(processes, container.pid)
+    return tuple(process for process in processes if process.pid in pids)
 
 
 def _descendants(processes: tuple[Process, ...], root: int) -> set[int]:

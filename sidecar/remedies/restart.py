@@ -5,15 +5,16 @@ Its own stop saves the addresses that it has handed out; a signal does not.
 
 import asyncio
 
-from sidecar.core.container import Container, Status
+from sidecar.core.container import Container, Process, Status
 from sidecar.core.event import ActResult
 from sidecar.core.ports import EngineError, RpcFailed
 from sidecar.core.target import ElectronCashProbe
-from sidecar.remedies import engine_call
+from sidecar.remedies import engine_call, look
 from sidecar.remedies.job import Acted, Job
 
 POLITE_S = 10.0
 LOOK_EVERY_S = 0.2
+WRAPPER_STAYS_S = 1.0
 
 
 async def carry_out(job: Job) -> Acted:
@@ -71,18 +72,37 @@ async def _clear(job: Job, fresh: Container | None) -> bool:
     if fresh is None:
         return False
     if fresh.status is Status.RUNNING:
-        return engine_call.runs_anew(job, fresh) or await _wrapper_alone(job)
+        return engine_call.runs_anew(job, fresh) or await _wrapper_stays(job)
     return fresh.status is not Status.RESTARTING and not fresh.engine_restarts_it
 
 
+async def _wrapper_stays(job: Job) -> bool:
+    """Has the daemon gone while the container's main process stays?
+
+    Seen twice: an init ends too, but a moment after the daemon it looked after.
+    """
+    if not await _wrapper_alone(job):
+        return False
+    await job.pause(WRAPPER_STAYS_S)
+    return await _wrapper_alone(job)
+
+
 async def _wrapper_alone(job: Job) -> bool:
-    """Has a process gone while the container's main one stays?"""
-    before = {process.pid for process in job.evidence.processes}
+    """Do fewer processes live than before, the main one among them?
+
+    Counted, for a wrapper's loop has a new ``sleep`` under another id each time.
+    """
+    before = _living(job, job.evidence.processes)
     try:
-        now = {process.pid for process in await job.engine.processes(job.container.id)}
+        now = _living(job, await job.engine.processes(job.container.id))
     except EngineError:
         return False
-    return job.container.pid in now and bool(before - now)
+    return job.container.pid in now and len(now) < len(before)
+
+
+def _living(job: Job, processes: tuple[Process, ...]) -> set[int]:
+    own = look.own(processes, job.container)
+    return {process.pid for process in own if not process.stat.startswith("Z")}
 
 
 async def _up_again(job: Job, fresh: Container | None) -> Acted:

@@ -339,18 +339,50 @@ async def test_a_container_that_goes_on_is_restarted_fast() -> None:
     assert 10.0 <= event.at.mono - began < 11.0
 
 
+INIT = Process(100, 1, "Ss", "sh")
+DAEMON = Process(101, 100, "S", "daemon")
+
+
 @virtual
 async def test_a_wrapper_left_alone_is_not_waited_for() -> None:
+    for after in ((INIT,), (INIT, DAEMON._replace(stat="Z"))):
+        bench = Bench()
+        bench.engine.processes_of["c1"] = (INIT, DAEMON)
+        bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
+        began = bench.clock.now().mono
+        event = await bench.acted(Action.RESTART, rpc_stop=True)
+        assert event.result is ActResult.DONE
+        assert bench.engine.acts == [("restart", "c1")]
+        assert bench.engine.stop_timeouts == [5.0]
+        assert 1.0 <= event.at.mono - began < 1.5
+
+
+@virtual
+async def test_an_init_that_ends_a_moment_after_its_daemon_is_waited_for() -> None:
     bench = Bench()
-    wrapper, daemon = Process(100, 1, "Ss", "sh"), Process(101, 100, "S", "daemon")
-    bench.engine.processes_of["c1"] = (wrapper, daemon)
-    bench.wallets.on_stop = lambda: bench.engine.processes_of.update(c1=(wrapper,))
-    began = bench.clock.now().mono
+    bench.engine.processes_of["c1"] = (INIT, DAEMON)
+
+    def daemon_ends_then_its_init() -> None:
+        bench.engine.processes_of["c1"] = (INIT,)
+        asyncio.get_running_loop().call_later(0.5, bench.engine.crash, "c1", 0)
+
+    bench.wallets.on_stop = daemon_ends_then_its_init
     event = await bench.acted(Action.RESTART, rpc_stop=True)
     assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("start", "c1")]
+
+
+@virtual
+async def test_a_daemon_that_goes_on_saving_is_given_its_time() -> None:
+    nap, check = Process(102, 100, "S", "sleep 5"), Process(103, 1, "S", "curl")
+    bench = Bench()
+    bench.engine.processes_of["c1"] = (INIT, DAEMON, nap, check)
+    after = (INIT, DAEMON, nap._replace(pid=104))
+    bench.wallets.on_stop = lambda: bench.engine.processes_of.update(c1=after)
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART, rpc_stop=True)
     assert bench.engine.acts == [("restart", "c1")]
-    assert bench.engine.stop_timeouts == [5.0]
-    assert event.at.mono - began < 1.0
+    assert 10.0 <= event.at.mono - began < 11.5
 
 
 @virtual
