@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sidecar.core.judge import BROKEN, WORKING
+from sidecar.core.judge import BROKEN, WORKING, current_cause
 from sidecar.core.moment import Moment
 from sidecar.core.state import Instance, State
 from sidecar.core.target import Target
@@ -52,9 +52,14 @@ def is_unproven(state: State, root: Instance, dependent: Instance, at: Moment) -
     answered = root.health.last_success_mono
     if answered is not None and answered >= first:
         return False
-    if root.state is TargetState.STARTING:
+    if root.state is TargetState.STARTING or _failed_at_start(root):
         return True
     return at.mono - first < _proof_s(state.target_of(root))
+
+
+def _failed_at_start(root: Instance) -> bool:
+    """Was its last answer a failure that did not count, with the next one due?"""
+    return root.health.blind is None and current_cause(root) is not None
 
 
 def _proof_s(root: Target) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.core import budget
@@ -18,7 +18,7 @@ from sidecar.core.event import (
     RestartAsked,
     ResumeAsked,
 )
-from sidecar.core.judge import WORKING
+from sidecar.core.judge import WORKING, current_cause
 from sidecar.core.outcome import Cause, Outcome, failure, success, unknown
 from sidecar.core.target import Preventive
 from sidecar.core.turn import pace_s
@@ -112,16 +112,14 @@ APPLY: dict[str, Callable[..., object]] = {
 
 
 def play(steps: Steps) -> World:
-    world = World(TARGETS)
+    world = World(TARGETS, witness=check)
     for step in steps:
-        before = len(world.decisions)
         APPLY[str(step[0])](world, *step[1:])
-        check(world, world.decisions[before:])
     return world
 
 
-def check(world: World, new: list[Decision]) -> None:
-    """After every step."""
+def check(world: World, new: tuple[Decision, ...]) -> None:
+    """After every event."""
     busy = [i.name for i in world.state.instances.values() if i.remedy or i.loading]
     assert len(busy) <= 1, f"two remedies at once: {busy}"
     for decision in new:
@@ -141,7 +139,9 @@ def unforced(world: World, decision: Decision) -> None:
         assert world.state.engine.reachable
         if decision.name == LEAF:
             root = world.instance(ROOT)
-            assert root.health.failures == 0, "a dependent before its down root"
+            health = root.health
+            assert health.failures == 0, "a dependent before its down root"
+            assert health.blind or current_cause(root) is None, "it just failed"
 
 
 def within_budget(world: World, name: str) -> None:
@@ -155,7 +155,15 @@ def within_budget(world: World, name: str) -> None:
         assert len(world.state.restarts) <= budget.STORM_LIMIT
 
 
+ROOT_FAILS_AT_START: Steps = [
+    ("start", ROOT),
+    ("fails3", LEAF, Cause.REFUSED),
+    ("fails3", ROOT, Cause.REFUSED),
+]
+
+
 @given(st.lists(STEPS, max_size=60))
+@example(ROOT_FAILS_AT_START)
 def test_the_invariants_hold_for_any_order_of_events(
     steps: Steps,
 ) -> None:

@@ -1,6 +1,6 @@
 """A small world for tests of the rules: events in, decisions out, no loop."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from sidecar.core.container import Container, Status
@@ -67,6 +67,7 @@ class World:
 
     ``lists``: the containers are listed every 30 s, as the loop does.
     ``wall_ahead_s``: how much later than by ``now_s`` the wall clock is.
+    ``witness``: sees the world after each event, with what was decided.
     """
 
     targets: tuple[Target, ...] = (WALLET, SERVICE)
@@ -76,6 +77,7 @@ class World:
     wall_ahead_s: float = 0.0
     containers: dict[InstanceId, Container] = field(default_factory=dict)
     notify: NotifySettings = NotifySettings()
+    witness: "Callable[[World, tuple[Decision, ...]], None]" = lambda *_: None
     messages: list[Message] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
@@ -103,6 +105,7 @@ class World:
         self.decisions.extend(done.decisions)
         self.transitions.extend(done.transitions)
         self.messages.extend(done.messages)
+        self.witness(self, done.decisions)
         return done.decisions
 
     def relist(self) -> tuple[Decision, ...]:
