@@ -465,10 +465,10 @@ def sums(tally: Tally) -> dict[str, float]:
 def test_a_period_cut_in_two_has_the_same_sums(
     entries: list[Entry], watched: tuple[Watched, ...], cut: int
 ) -> None:
-    whole = tally_of(entries, watched, -1000.0, 1000.0)
+    (whole,) = cut_at(entries, watched)
     parts = Tally()
-    parts.add(tally_of(entries, watched, -1000.0, cut))
-    parts.add(tally_of(entries, watched, cut, 1000.0))
+    for part in cut_at(entries, watched, cut):
+        parts.add(part)
     for name in ("window_s", "up_s", "down_s", "planned_s", "stopped_s", "gap_s"):
         assert getattr(parts, name) == pytest.approx(getattr(whole, name)), name
     for name in ("outages", "blips", "repaired", "repair_s"):
@@ -476,15 +476,17 @@ def test_a_period_cut_in_two_has_the_same_sums(
     assert parts.causes.keys() == whole.causes.keys()
 
 
-def tally_of(
-    entries: list[Entry], watched: Sequence[Watched], since: float, until: float
-) -> Tally:
-    """One part of [-1000, 1000), with all of it known."""
+def cut_at(
+    entries: list[Entry], watched: Sequence[Watched], cut: float | None = None
+) -> list[Tally]:
+    """The parts of [-1000, 1000)."""
     books = Books(Period(-1000.0, 1000.0), watched)
-    books.period = Period(since, until)
+    if cut is not None:
+        books.before, books.period = Period(-1000.0, cut), Period(cut, 1000.0)
     books.add(steps_of(entries))
     last = Standing(str(entries[-1].data["to"]), None, 0.0)
-    return books.close({WALLET: last}).targets[WALLET].now
+    account = books.close({WALLET: last}).targets[WALLET]
+    return [account.now] if cut is None else [*account]
 
 
 @given(watches(), times, times)
