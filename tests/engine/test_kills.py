@@ -109,7 +109,10 @@ class Scene:
         # The kill of a moment, not of a boot: what lies between is chance.
         time.sleep(self.chance.uniform(0.0, 1.0))
         self.watcher.docker.start()
-        self.stack.wait_for("the successor answers", self.watcher.status_view)
+        self.stack.wait_for(
+            "the successor has found the wallet",
+            lambda: self.watcher.target(WALLET).get("container"),
+        )
 
     def wait_well(self) -> None:
         """Restarted as meant, healthy, loaded, and nothing follows."""
