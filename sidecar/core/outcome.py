@@ -120,7 +120,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             Severity.P2,
             1800.0,
             "a restart makes the synchronisation start over",
-            "wait; look at the upstream server when it lasts",
+            "wait, and look at the upstream server when it lasts",
         ),
         Cause.UPSTREAM_LOST: CauseRule(
             None,
@@ -135,7 +135,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             Severity.P2,
             600.0,
             "a restart does not make the upstream server's chain advance",
-            "compare the height with a block explorer; choose another server",
+            "compare the height with a block explorer, and choose another server",
         ),
         Cause.AUTH: CauseRule(
             None,

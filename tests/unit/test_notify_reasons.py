@@ -186,6 +186,8 @@ def test_why_nothing_is_done_can_be_said(cause: Cause) -> None:
     for said in filter(None, (rule.why_not, rule.advice)):
         if CAUSES[cause].cure is None or cause is Cause.WALLET_NOT_LOADED:
             assert unknown_to(said) == []
+            page = f"x; no restart, because {rule.why_not}; {rule.advice}"
+            assert unknown_to(page) == ["“x”"], KOREAN.reason(page)
 
 
 @given(steps=st.lists(STEPS, max_size=25))
