@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.budget import Record
+from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
 from sidecar.core.judge import BROKEN, WORKING, may_report
 from sidecar.core.moment import Moment
@@ -78,9 +79,18 @@ def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) ->
     """Worth an incident? What an operator did himself is not."""
     if instance.state is TargetState.STOPPED or instance.state not in BROKEN:
         return False
+    if _loaded_at_first_sight(instance):
+        return False
     if instance.state is TargetState.RECOVERING and instance.remedy is not None:
         return instance.remedy.first_failure_mono is not None
     return may_report(instance, target, cause, at)
+
+
+def _loaded_at_first_sight(instance: Instance) -> bool:
+    """Loading needs no threshold: where it helps at once, nobody need hear of it."""
+    remedy = instance.remedy
+    loads = remedy is not None and remedy.decision.action is Action.LOAD_WALLET
+    return loads and instance.health.up is not False
 
 
 def _root_trouble(

@@ -127,6 +127,29 @@ def test_a_wallet_that_is_loaded_at_its_start_is_no_incident() -> None:
     assert changes(world) == []
 
 
+def test_a_wallet_that_one_load_brings_back_is_no_incident() -> None:
+    world = calm(targets=(WALLET,))
+    world.probe(ROOT, NO_WALLET)
+    world.acted(ROOT, restart=False)
+    assert world.instance(ROOT).state is TargetState.RECOVERING
+    world.wait(1.0)
+    world.works(ROOT)
+    assert changes(world) == []
+
+
+def test_a_wallet_that_loading_does_not_bring_back_is_one_at_the_threshold() -> None:
+    world = calm(targets=(WALLET,))
+    world.probe(ROOT, NO_WALLET)
+    world.acted(ROOT, restart=False)
+    for failures in (2, 3):
+        assert changes(world) == []
+        world.probe(ROOT, NO_WALLET)
+        assert world.instance(ROOT).health.failures == failures
+    assert world.instance(ROOT).state is TargetState.RECOVERING
+    (opened,) = changes(world)
+    assert world.instance(ROOT).incident == opened.incident
+
+
 def test_the_targets_own_severity_goes_first() -> None:
     world = calm(targets=(replace(WALLET, severity=Severity.P3),))
     world.fails(ROOT, Cause.REFUSED)
