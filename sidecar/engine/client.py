@@ -13,6 +13,7 @@ from sidecar.engine.address import Address
 
 OLDEST_API = "1.41"
 """Docker 20.10."""
+CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
 _SHORTEST_S = 0.05
 
@@ -22,7 +23,10 @@ class Client(docker.APIClient):
 
     def __init__(self, address: Address, api_version: str) -> None:
         super().__init__(
-            address.url, version=api_version, tls=address.tls or False, max_pool_size=4
+            address.url,
+            version=api_version,
+            tls=address.tls or False,
+            max_pool_size=CALLS_AT_ONCE + 1,  # and the stream of events
         )
         # Else HTTP_PROXY would come between us and the engine, REQUESTS_CA_BUNDLE
         # would replace its own CA, and every request would read ~/.netrc.

@@ -29,7 +29,7 @@ from sidecar.core.ports import (
     EngineUnreachable,
 )
 from sidecar.engine.address import Address, address_from
-from sidecar.engine.client import Client, open_client
+from sidecar.engine.client import CALLS_AT_ONCE, Client, open_client
 from sidecar.engine.errors import (
     TRANSLATED,
     ConnectionBroke,
@@ -42,7 +42,6 @@ OnRequest = Callable[[str, str, float], None]
 """Told of each request on the loop's thread: operation, outcome (ok, unreachable,
 timeout, refused, gone), seconds."""
 
-CALLS_AT_ONCE = 8
 _BREAKER = Breaker()
 _ATTEMPTS = 3
 _GRACE_S = 0.5

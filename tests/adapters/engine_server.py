@@ -87,7 +87,8 @@ class EngineServer:
     ``seen`` holds "METHOD /path?query" without the version. The troubles are
     keyed by the end of a path: ``hang`` (no answer), ``drop`` (so many times the
     connection is closed after the request was read), ``drip`` (a body without
-    end), ``say`` (status and body instead of the right answer).
+    end), ``say`` (status and body instead of the right answer), ``meet`` (no
+    answer until so many have been asked for it at once).
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class EngineServer:
         self.drip: set[str] = set()
         self.drop: dict[str, int] = defaultdict(int)
         self.say: dict[str, tuple[int, bytes]] = {}
+        self.meet: dict[str, threading.Barrier] = {}
         self.log = b""
         self.exec_output = b""
         self.exec_code: int | None = 0
@@ -226,6 +228,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path.removeprefix(f"/v{API_VERSION}"))
         self.engine.seen.append(f"{self.command} {url.geturl()}")
+        for end, barrier in self.engine.meet.items():
+            if url.path.endswith(end):
+                barrier.wait(timeout=10.0)
         if not self._troubled(url.path):
             self._answer(url.path, parse_qs(url.query))
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -15,7 +16,7 @@ from sidecar.core.ports import (
     EngineUnreachable,
 )
 from sidecar.engine.calls import log_tail
-from sidecar.engine.link import CALLS_AT_ONCE
+from sidecar.engine.client import CALLS_AT_ONCE
 from sidecar.engine.translate import Known
 from tests.adapters.engine_parts import (
     OWN,
@@ -174,6 +175,17 @@ async def test_an_act_that_finds_no_free_thread_was_not_sent(
             assert server.asked("/restart") == 0
             for call in waiting:
                 call.cancel()
+
+
+async def test_calls_at_once_keep_their_connections(
+    server: EngineServer, requests: Requests, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.meet["/stats"] = threading.Barrier(CALLS_AT_ONCE)
+        for _ in range(2):
+            await asyncio.gather(*(engine.stats(OWN) for _ in range(CALLS_AT_ONCE)))
+    assert [r.message for r in caplog.records if "pool" in r.name] == []
 
 
 async def test_five_failures_open_the_breaker_and_then_nothing_is_tried(
