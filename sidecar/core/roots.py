@@ -41,20 +41,18 @@ def is_to_blame(root: Instance) -> bool:
 
 
 def is_unproven(state: State, root: Instance, dependent: Instance, at: Moment) -> bool:
-    """Has it still to answer since the dependent began to fail?
+    """Has it still to answer since it started, or since the dependent began to fail?
 
     One that cannot be asked (its probes end in nothing but unknown) is waited
     for no longer than an answer could take.
     """
     first = dependent.health.first_failure_mono
-    if first is None:
-        return False
     answered = root.health.last_success_mono
-    if answered is not None and answered >= first:
+    if first is not None and answered is not None and answered >= first:
         return False
     if root.state is TargetState.STARTING or _failed_at_start(root):
         return True
-    return at.mono - first < _proof_s(state.target_of(root))
+    return first is not None and at.mono - first < _proof_s(state.target_of(root))
 
 
 def _failed_at_start(root: Instance) -> bool:

@@ -161,9 +161,16 @@ ROOT_FAILS_AT_START: Steps = [
     ("fails3", ROOT, Cause.REFUSED),
 ]
 
+LEAF_EXITS_WHILE_ROOT_STARTS: Steps = [
+    ("start", ROOT),
+    ("fails", ROOT, Cause.REFUSED),
+    ("exits", LEAF, 1),
+]
+
 
 @given(st.lists(STEPS, max_size=60))
 @example(ROOT_FAILS_AT_START)
+@example(LEAF_EXITS_WHILE_ROOT_STARTS)
 def test_the_invariants_hold_for_any_order_of_events(
     steps: Steps,
 ) -> None:
