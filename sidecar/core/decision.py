@@ -52,6 +52,7 @@ class Guard(StrEnum):
     MAINTENANCE = "maintenance"
     ENGINE = "engine"
     OWN_NETWORK = "own_network"
+    STOPPING = "stopping"
     STARTING = "starting"
     ENGINE_RESTARTS = "engine_restarts"
     REMEDY_RUNNING = "remedy_running"

@@ -111,6 +111,15 @@ def _lost_mono(instance: Instance) -> float | None:
     return health.first_failure_mono if run.is_running(instance) else None
 
 
+def stopping(case: Case) -> str | None:
+    """The engine tells of a stop when it is over; the signal comes at its begin."""
+    if case.trigger is Trigger.OPERATOR:
+        return None
+    if not run.is_told_to_stop(case.instance, case.at.mono):
+        return None
+    return "somebody has just told it to stop: it is left to end"
+
+
 def starting(case: Case) -> str | None:
     """It has not had its time to boot."""
     if case.forced or case.action is not Action.RESTART:
@@ -285,6 +294,7 @@ GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
     (Guard.PAUSED, paused),
     (Guard.ENGINE, engine),
     (Guard.OWN_NETWORK, own_network),
+    (Guard.STOPPING, stopping),
     (Guard.STARTING, starting),
     (Guard.ENGINE_RESTARTS, engine_restarts),
     (Guard.REMEDY_RUNNING, remedy_running),

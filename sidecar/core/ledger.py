@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
+from sidecar.core import run
 from sidecar.core.budget import Record
 from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
@@ -79,7 +80,7 @@ def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) ->
     """Worth an incident? What an operator did himself is not."""
     if instance.state is TargetState.STOPPED or instance.state not in BROKEN:
         return False
-    if _loaded_at_first_sight(instance):
+    if _loaded_at_first_sight(instance) or run.is_told_to_stop(instance, at.mono):
         return False
     if instance.state is TargetState.RECOVERING and instance.remedy is not None:
         return instance.remedy.first_failure_mono is not None

@@ -16,6 +16,9 @@ LOOP_WINDOW_S = 120.0
 KILL_MEMORY_S = 600.0
 """A signal this long before a death is not what it died of."""
 
+STOPPING_S = 120.0
+"""What runs on for longer was not told to end, or has not obeyed."""
+
 _AMBIGUOUS_EXITS = frozenset({0, 137, 143})
 """Exit codes that a stop or kill leaves behind, but a crash may leave as well."""
 
@@ -97,7 +100,7 @@ def _note(instance: Instance, event: ContainerNotice) -> Instance:
     if _acting(instance):
         return instance
     if event.kind is NoticeKind.KILL:
-        return replace(instance, kill_seen=event.engine_time)
+        return replace(instance, kill_seen=event.engine_time, kill_mono=_when(event))
     if event.kind is NoticeKind.STOP and current:
         return replace(instance, stop=StopSeen.SEEN)
     if event.kind is NoticeKind.DIE:
@@ -108,7 +111,7 @@ def _note(instance: Instance, event: ContainerNotice) -> Instance:
 def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Instance:
     if _signalled(instance, event, current=current):
         return replace(instance, stop=StopSeen.SEEN) if current else instance
-    when = event.at.mono - max(0.0, event.at.wall - event.engine_time)
+    when = _when(event)
     if not current and _ours(instance, when):
         return instance
     recent = tuple(t for t in instance.exits if when - t < LOOP_WINDOW_S)
@@ -121,6 +124,11 @@ def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Insta
         # It died by itself, whatever was assumed when it was found stopped.
         died = replace(died, stop=StopSeen.NONE, exited_mono=when)
     return replace(died, looping=died.looping or is_looping(died))
+
+
+def _when(event: ContainerNotice) -> float:
+    """On our own clock; what the engine repeats was some time ago."""
+    return event.at.mono - max(0.0, event.at.wall - event.engine_time)
 
 
 def _signalled(instance: Instance, event: ContainerNotice, *, current: bool) -> bool:
@@ -149,6 +157,16 @@ def is_running(instance: Instance) -> bool:
     """Can it be probed?"""
     container = instance.container
     return container is not None and container.status is Status.RUNNING
+
+
+def is_told_to_stop(instance: Instance, now_mono: float) -> bool:
+    """Does it still run though somebody else told it, lately, to end?"""
+    container, killed = instance.container, instance.kill_seen
+    if container is None or killed is None or instance.kill_mono is None:
+        return False
+    if not is_running(instance) or killed < container.started_at:
+        return False
+    return now_mono - instance.kill_mono < STOPPING_S
 
 
 def has_stopped(instance: Instance) -> bool:

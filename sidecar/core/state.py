@@ -81,8 +81,9 @@ class Instance:
     ``name`` is the public one: the target's, with the replica's number only
     where there are several. ``run_mono`` is when the present run began.
     ``kill_seen`` is when someone else's signal was last sent to it (engine's
-    clock). ``exits`` are the moments of its last exits by itself; ``short_runs``
-    counts runs in a row that died within 60 s; ``looping``: hands off for that.
+    clock), ``kill_mono`` the same on ours. ``exits`` are the moments of its last
+    exits by itself; ``short_runs`` counts runs in a row that died within 60 s;
+    ``looping``: hands off for that.
     """
 
     id: InstanceId
@@ -91,6 +92,7 @@ class Instance:
     run_mono: float = 0.0
     missing_since: Moment | None = None
     kill_seen: float | None = None
+    kill_mono: float | None = None
     seen_mono: float | None = None
     """When a container of it was last looked at."""
     stop: StopSeen = StopSeen.NONE

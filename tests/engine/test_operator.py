@@ -5,6 +5,7 @@ Timings are harness.QUICK.
 
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -72,6 +73,26 @@ def test_stop_is_respected_and_start_picks_it_up(stack: Stack) -> None:
     wallet.docker.start()
     wait_watched_again(stack, wallet)
     assert lives(stack, wallet) == Counter(start=3, die=2, stop=1)
+
+
+def test_stop_that_takes_long_is_left_to_end(stack: Stack) -> None:
+    wallet = healthy_wallet(stack, "pid1")
+    with ThreadPoolExecutor() as other:
+        # It does not heed the signal, and is useless until the engine kills it.
+        stopped = other.submit(wallet.docker.stop, timeout=8)
+        stack.wait_for("the signal", lambda: "kill" in stack.happened(wallet))
+        wallet.fault("http_500")
+        stack.wait_for(
+            "the restart is held",
+            lambda: any(
+                held.fields["guard"] == "stopping"
+                for held in stack.watcher.decisions(WALLET, "hold")
+            ),
+        )
+        assert wallet.status == "running"
+        stopped.result()
+    wait_respected(stack, "stopped")
+    assert stack.watcher.status_view()["incidents"] == []
 
 
 def test_kill_is_respected_and_start_picks_it_up(stack: Stack) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from sidecar.core import run
 from sidecar.core.container import NativeHealth, Status
 from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.event import (
@@ -441,6 +442,55 @@ def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]) -
     pages = [d for d in world.decisions if d.action is Action.PAGE]
     assert [p.cause for p in pages] == [Cause.STOPPED]
     assert world.state.incidents == {}
+
+
+def test_what_somebody_is_stopping_is_left_to_end() -> None:
+    world = calm()
+    world.notice(ROOT, NoticeKind.KILL)
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.last(ROOT).guard is Guard.STOPPING
+    world.exits(ROOT, 137)
+    world.notice(ROOT, NoticeKind.STOP)
+    world.wait(600.0)
+    assert world.acts() == []
+    assert world.state.incidents == {}
+
+
+def test_what_runs_on_after_a_signal_is_restarted_in_time() -> None:
+    world = calm()
+    world.notice(ROOT, NoticeKind.KILL)
+    world.fails(ROOT, Cause.REFUSED)
+    world.wait(run.STOPPING_S - 10.0)
+    assert (world.acts(), world.state.incidents) == ([], {})
+    world.wait(10.0)
+    assert world.acts() == [(ROOT, RESTART)]
+    assert len(world.state.incidents) == 1
+
+
+def test_a_signal_to_an_earlier_run_is_none_to_this_one() -> None:
+    world = calm()
+    world.notice(ROOT, NoticeKind.KILL)
+    world.wait(5.0)
+    world.notice(
+        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+    )
+    world.works(ROOT)
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_a_signal_that_is_told_of_late_was_sent_when_it_was() -> None:
+    world = calm()
+    world.notice(ROOT, NoticeKind.KILL, ago_s=run.STOPPING_S)
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_whoever_asks_for_it_may_restart_what_is_being_stopped() -> None:
+    world = calm()
+    world.notice(ROOT, NoticeKind.KILL)
+    world.send(RestartAsked(world.now, ROOT))
+    assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_a_start_picks_it_up_again() -> None:
