@@ -6,7 +6,7 @@ for as long as it watches.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,13 +64,11 @@ class Here:
         """Read the configuration; what is allowed and yet worth a second look."""
         return _settings(file).warnings
 
-    def config_shown(self, file: Path | None) -> str:
-        """The settings in force, secrets masked."""
-        import yaml
-
+    def config_shown(self, file: Path | None) -> Mapping[str, object]:
+        """The settings in force, secrets masked; ready for YAML and JSON."""
         from sidecar.config.show import show
 
-        return yaml.safe_dump(show(_settings(file)), sort_keys=False).rstrip()
+        return show(_settings(file))
 
     def config_schema(self) -> str:
         """The JSON Schema of the file."""

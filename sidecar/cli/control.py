@@ -3,7 +3,8 @@
 import click
 
 from sidecar.cli.client import Api, target_path
-from sidecar.cli.options import examples, talks_to_sidecar
+from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.output import show_answer
 
 
 @click.command(
@@ -15,12 +16,14 @@ from sidecar.cli.options import examples, talks_to_sidecar
 @click.option(
     "--now", is_flag=True, help="Without waiting for backoff, budget or settling."
 )
+@as_json
 @talks_to_sidecar
-def restart(api: Api, target: str, now: bool) -> int:
+def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
     """Restart TARGET, verified, unless a guard objects (exit 3, with its reason)."""
     told = api.post(target_path(target, "restart"), {"now": now})
     decision = told["decision"]
-    print(f"{target}: {decision['action']}: {decision['reason']}")
+    line = f"{target}: {decision['action']}: {decision['reason']}"
+    show_answer(told, line, as_json)
     return 0
 
 
@@ -39,12 +42,16 @@ def _whom(target: str | None, everything: bool, action: str) -> str:
 @click.option(
     "--for", "duration", metavar="DURATION", help="As 30m, 2h, 1d; else until resumed."
 )
+@as_json
 @talks_to_sidecar
-def pause(api: Api, target: str | None, everything: bool, duration: str | None) -> int:
+def pause(
+    api: Api, target: str | None, everything: bool, duration: str | None, as_json: bool
+) -> int:
     """Stop acting on TARGET; measuring goes on."""
     path = _whom(target, everything, "pause")
-    api.post(path, {"for": duration} if duration else {})
-    print(f"{target or 'all targets'}: paused {_until(duration)}")
+    told = api.post(path, {"for": duration} if duration else {})
+    line = f"{target or 'all targets'}: paused {_until(duration)}"
+    show_answer(told, line, as_json)
     return 0
 
 
@@ -55,29 +62,32 @@ def _until(duration: str | None) -> str:
 @click.command(epilog=examples("sidecar resume electron-cash", "sidecar resume --all"))
 @click.argument("target", required=False)
 @click.option("--all", "everything", is_flag=True, help="All targets.")
+@as_json
 @talks_to_sidecar
-def resume(api: Api, target: str | None, everything: bool) -> int:
+def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int:
     """Act on TARGET again."""
-    api.post(_whom(target, everything, "resume"))
-    print(f"{target or 'all targets'}: resumed")
+    told = api.post(_whom(target, everything, "resume"))
+    show_answer(told, f"{target or 'all targets'}: resumed", as_json)
     return 0
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
 @click.argument("target")
+@as_json
 @talks_to_sidecar
-def recover(api: Api, target: str) -> int:
+def recover(api: Api, target: str, as_json: bool) -> int:
     """Say that TARGET was mended: forget its spent restarts, leave the dead letter."""
-    api.post(target_path(target, "recover"))
-    print(f"{target}: may be restarted again")
+    told = api.post(target_path(target, "recover"))
+    show_answer(told, f"{target}: may be restarted again", as_json)
     return 0
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
 @click.argument("target")
+@as_json
 @talks_to_sidecar
-def release(api: Api, target: str) -> int:
+def release(api: Api, target: str, as_json: bool) -> int:
     """Give up the remedy of TARGET that is under way; nothing is undone."""
-    api.post(target_path(target, "release"))
-    print(f"{target}: released")
+    told = api.post(target_path(target, "release"))
+    show_answer(told, f"{target}: released", as_json)
     return 0

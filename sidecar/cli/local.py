@@ -1,6 +1,6 @@
 """What some commands need beside the HTTP API, handed in by the entry point."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -34,8 +34,8 @@ class Local(Protocol):
     def config_warnings(self, file: Path | None) -> Sequence[str]:
         """Read the configuration; what is allowed and yet worth a second look."""
 
-    def config_shown(self, file: Path | None) -> str:
-        """The settings in force, secrets masked."""
+    def config_shown(self, file: Path | None) -> Mapping[str, object]:
+        """The settings in force, secrets masked; ready for YAML and JSON."""
 
     def config_schema(self) -> str:
         """The JSON Schema of the file."""

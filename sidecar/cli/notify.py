@@ -5,18 +5,21 @@ from urllib.parse import quote
 import click
 
 from sidecar.cli.client import Api, ApiError
-from sidecar.cli.options import examples, talks_to_sidecar
+from sidecar.cli.options import as_json, examples, talks_to_sidecar
+from sidecar.cli.output import show_answer
 
 _NOT_DELIVERED = 502
 
 
 @click.command(epilog=examples("sidecar ack 01JARZ3NDEKTSV4RRFFQ69G5FA"))
 @click.argument("incident")
+@as_json
 @talks_to_sidecar
-def ack(api: Api, incident: str) -> int:
+def ack(api: Api, incident: str, as_json: bool) -> int:
     """Take care of INCIDENT: nobody else is told, reminders stop for a while."""
     told = api.post(f"/api/v1/incidents/{quote(incident, safe='')}/ack")
-    print(f"{incident}: acknowledged at {told['acked_at']}")
+    line = f"{incident}: acknowledged at {told['acked_at']}"
+    show_answer(told, line, as_json)
     return 0
 
 
@@ -27,15 +30,17 @@ def notify() -> None:
 
 @notify.command(epilog=examples("sidecar notify test ops"))
 @click.argument("channel")
+@as_json
 @talks_to_sidecar
-def test(api: Api, channel: str) -> int:
+def test(api: Api, channel: str, as_json: bool) -> int:
     """Send a test message to CHANNEL; exit 1 where it does not arrive."""
     try:
-        api.post(f"/api/v1/notify/{quote(channel, safe='')}/test")
+        told = api.post(f"/api/v1/notify/{quote(channel, safe='')}/test")
     except ApiError as error:
         if error.status != _NOT_DELIVERED:
             raise
-        print(f"not delivered: {error}")
+        no = {"channel": channel, "delivered": False, "error": str(error)}
+        show_answer(no, f"not delivered: {error}", as_json)
         return 1
-    print(f"{channel}: delivered")
+    show_answer(told, f"{channel}: delivered", as_json)
     return 0

@@ -37,6 +37,14 @@ def show_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def show_answer(told: object, line: str, as_json: bool) -> None:
+    """What came of an order: one line for a person, the API's answer for a program."""
+    if as_json:
+        show_json(told)
+    else:
+        print(line)
+
+
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows under a head line."""
     if on_terminal():

@@ -8,7 +8,7 @@ import click
 from sidecar import __version__
 from sidecar.cli.local import CheckRow, Local
 from sidecar.cli.options import as_json, config_file, examples
-from sidecar.cli.output import show_json, show_table
+from sidecar.cli.output import show_answer, show_json, show_table
 
 _file = click.argument(
     "file", required=False, type=click.Path(dir_okay=False, path_type=Path)
@@ -65,21 +65,31 @@ def config() -> None:
 
 @config.command("check", epilog=examples("sidecar config check sidecar.yaml"))
 @_file
+@as_json
 @click.pass_obj
-def config_check(local: Local, file: Path | None) -> int:
+def config_check(local: Local, file: Path | None, as_json: bool) -> int:
     """Name every fault of FILE and the environment at once (exit 2)."""
-    for warning in local.config_warnings(file):
+    warnings = local.config_warnings(file)
+    for warning in () if as_json else warnings:
         click.echo(f"warning: {warning}", err=True)
-    print("the configuration is good")
+    told = {"good": True, "warnings": list(warnings)}
+    show_answer(told, "the configuration is good", as_json)
     return 0
 
 
 @config.command("show", epilog=examples("sidecar config show sidecar.yaml"))
 @_file
+@as_json
 @click.pass_obj
-def config_show(local: Local, file: Path | None) -> int:
+def config_show(local: Local, file: Path | None, as_json: bool) -> int:
     """The settings in force, defaults included, secrets masked."""
-    print(local.config_shown(file))
+    told = local.config_shown(file)
+    if as_json:
+        show_json(told)
+    else:
+        import yaml  # noqa: PLC0415 - slow, and only needed here
+
+        print(yaml.safe_dump(told, sort_keys=False), end="")
     return 0
 
 
@@ -94,7 +104,8 @@ def config_schema(local: Local) -> int:
 
 
 @click.command(epilog=examples("sidecar version"))
-def version() -> int:
+@as_json
+def version(as_json: bool) -> int:
     """The version."""
-    print(f"sidecar {__version__}")
+    show_answer({"version": __version__}, f"sidecar {__version__}", as_json)
     return 0

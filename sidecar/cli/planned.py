@@ -4,7 +4,7 @@ import click
 
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import show_json, show_table
+from sidecar.cli.output import show_answer, show_json, show_table
 
 
 @click.group(
@@ -47,19 +47,24 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
 
 @schedule.command(epilog=examples("sidecar schedule skip electron-cash"))
 @click.argument("target")
+@as_json
 @talks_to_sidecar
-def skip(api: Api, target: str) -> int:
+def skip(api: Api, target: str, as_json: bool) -> int:
     """Leave out TARGET's next planned restart."""
-    left_out = api.post(target_path(target, "schedule/skip"))["skipped"]
-    print(f"{left_out['target']}: no restart at {left_out['at']}")
+    told = api.post(target_path(target, "schedule/skip"))
+    left_out = told["skipped"]
+    line = f"{left_out['target']}: no restart at {left_out['at']}"
+    show_answer(told, line, as_json)
     return 0
 
 
 @schedule.command(epilog=examples("sidecar schedule cancel electron-cash"))
 @click.argument("target")
+@as_json
 @talks_to_sidecar
-def cancel(api: Api, target: str) -> int:
+def cancel(api: Api, target: str, as_json: bool) -> int:
     """Call off what is left of the planned restart of TARGET under way."""
-    api.post(target_path(target, "schedule/cancel"))
-    print(f"{target}: what was left of its planned restart is called off")
+    told = api.post(target_path(target, "schedule/cancel"))
+    line = f"{target}: what was left of its planned restart is called off"
+    show_answer(told, line, as_json)
     return 0

@@ -1,7 +1,7 @@
 """The command line as a process, with a stand-in for what needs no sidecar."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sidecar.cli.local import CannotTell, CheckRow
@@ -35,8 +35,8 @@ class Rehearsed:
             raise CannotTell("mode: found dance\nlanguage: found fr")
         return ["targets.x: tcp probes hold a single thread"]
 
-    def config_shown(self, file: Path | None) -> str:
-        return f"stack: {file}"
+    def config_shown(self, file: Path | None) -> Mapping[str, object]:
+        return {"stack": str(file)}
 
     def config_schema(self) -> str:
         return '{"type": "object"}'

@@ -66,15 +66,6 @@ async def served() -> AsyncIterator[Served]:
     await server.stop()
 
 
-@pytest.mark.parametrize(
-    "command", ["incidents", "incident", "postmortem", "history", "report"]
-)
-async def test_every_command_teaches_by_example(served: Served, command: str) -> None:
-    ran = await served(command, "--help")
-    assert ran.status == 0
-    assert f"  sidecar {command}" in ran.out.partition("Example:\n")[2]
-
-
 async def test_incidents(served: Served) -> None:
     assert (await served("incidents")).out == "no incident is on record\n"
     which = refused_and_healed(served.office)
