@@ -46,7 +46,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import EngineLink
 from sidecar.engine.pump import Pump
 from sidecar.engine.whoami import OwnContainer, find_own_container
-from sidecar.notify.attempt import Channel
+from sidecar.notify.attempt import Channel, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
@@ -204,6 +204,7 @@ class App:
         self._clock = clock
         self._engine = engine
         self._metrics = metrics.metrics
+        self._metrics.notifies(self._people.runner.channels, Delivery)
         self._faults: tuple[Fault, ...] = ()
         self._feed = RecentFeed()
         self._planner = Planner(clock, self.post)
@@ -376,9 +377,9 @@ class App:
         scheduler = Component("scheduler", not late, late, now.wall - asleep)
         labels = "; ".join(fault.line for fault in self._faults)
         read = Component("labels", not self._faults, labels, now.wall)
-        told = self._people.runner.component()
-        own = (self._liveness(), scheduler, self._store.component(), told)
-        return (*self._pump.components(), *own, probes, read)
+        own = (self._liveness(), scheduler, self._store.component())
+        told = self._people.runner.components()
+        return (*self._pump.components(), *own, *told, probes, read)
 
 
 class MetricsRoom:

@@ -121,15 +121,19 @@ class Runner:
         except TimeoutError:
             return f"no end within {TEST_DEADLINE_S:g} s"
 
-    def component(self) -> Component:
-        """Can people be told?"""
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of those it delivers to, hooks included."""
+        return tuple(self._lines)
+
+    def components(self) -> tuple[Component, ...]:
+        """Of each channel: can people be told there?"""
         now = self._clock.now()
-        shut = [
-            f"{name}: {line.error}"
+        return tuple(
+            Component(f"notify {name}", not error, error, now.wall)
             for name, line in self._lines.items()
-            if line.breaker.state(now.mono) is not BreakerState.CLOSED
-        ]
-        return Component("notify", not shut, "; ".join(shut), now.wall)
+            for error in (_trouble_of(line, now.mono),)
+        )
 
     async def _serve(self, line: _Line) -> None:
         while True:
@@ -220,6 +224,11 @@ class Runner:
         self._under_way -= 1
         if not self._under_way:
             self._still.set()
+
+
+def _trouble_of(line: _Line, now_mono: float) -> str:
+    closed = line.breaker.state(now_mono) is BreakerState.CLOSED
+    return "" if closed else line.error
 
 
 def _remember(line: _Line, message_id: str) -> None:

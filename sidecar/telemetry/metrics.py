@@ -91,6 +91,7 @@ class Metrics:
         self._recovery = Histograms(c.RECOVERY_SECONDS)
         self._detection = Histograms(c.DETECTION_SECONDS)
         self._notifications = Counters(c.NOTIFICATIONS)
+        self._channels: tuple[str, ...] = ()
         self._outbox: dict[str, int] = {}
         self._engine_requests = Counters(c.ENGINE_REQUESTS)
         self._engine_seconds = Histograms(c.ENGINE_SECONDS)
@@ -133,13 +134,21 @@ class Metrics:
         self._engine_requests.add(operation, outcome)
         self._engine_seconds.add(operation, seconds)
 
+    def notifies(self, channels: Iterable[str], outcomes: Iterable[str]) -> None:
+        """These are the channels, and how a try can end: all begin at zero."""
+        self._channels = tuple(channels)
+        self._outbox = dict.fromkeys(self._channels, 0)
+        ends = [(outcome,) for outcome in outcomes]
+        for channel in self._channels:
+            self._notifications.start(channel, ends)
+
     def notified(self, channel: str, outcome: str) -> None:
         """A message was tried."""
         self._notifications.add(channel, outcome)
 
     def outbox(self, pending: Mapping[str, int]) -> None:
         """How many messages wait, by channel."""
-        self._outbox = dict(pending)
+        self._outbox = {**dict.fromkeys(self._channels, 0), **pending}
 
     def loop_lag(self, seconds: float) -> None:
         """The loop was this late at its last wake-up."""

@@ -38,6 +38,8 @@ PROMISED = {
     "sidecar_restart_budget_remaining",
     "sidecar_incidents_open",
     "sidecar_incidents_total",
+    "sidecar_notifications_total",
+    "sidecar_outbox_pending",
     "sidecar_engine_up",
     "sidecar_engine_requests_total",
     "sidecar_engine_request_duration_seconds",
@@ -123,6 +125,17 @@ async def test_a_target_starts_at_zero() -> None:
     }
     assert {("success", ""), ("failure", "refused"), ("unknown", "suspended")} <= probes
     assert ("failure", "wallet_not_loaded") not in probes
+    decisions = {
+        (s.labels["action"], s.labels["guard"]): s.value
+        for s in await scraped.samples()
+        if s.name == "sidecar_decisions_total" and s.labels["target"] == SERVICE.name
+    }
+    assert decisions == {
+        ("start", "none"): 0,
+        ("restart", "none"): 0,
+        ("load_wallet", "none"): 0,
+        ("page", "not_curable"): 0,
+    }
     assert await scraped.value("sidecar_incidents_open", severity="P1") == 0
     assert (
         await scraped.value("sidecar_recovery_seconds_count", target=WALLET.name) == 0
@@ -360,6 +373,33 @@ async def test_the_next_planned_restart_is_the_first_not_skipped() -> None:
         )
         == 200
     )
+
+
+async def test_a_channel_starts_at_zero() -> None:
+    scraped = Scraped()
+    scraped.metrics.notifies(("ops", "phone"), ("delivered", "failed"))
+
+    async def told() -> dict[tuple[str, ...], float]:
+        return {
+            tuple(s.labels.values()): s.value
+            for s in await scraped.samples()
+            if s.name in {"sidecar_notifications_total", "sidecar_outbox_pending"}
+        }
+
+    nothing: dict[tuple[str, ...], float] = {
+        ("ops",): 0,
+        ("ops", "delivered"): 0,
+        ("ops", "failed"): 0,
+        ("phone",): 0,
+        ("phone", "delivered"): 0,
+        ("phone", "failed"): 0,
+    }
+    assert await told() == nothing
+    scraped.metrics.notified("ops", "failed")
+    scraped.metrics.outbox({"ops": 2})
+    assert await told() == nothing | {("ops",): 2, ("ops", "failed"): 1}
+    scraped.metrics.outbox({})
+    assert await told() == nothing | {("ops", "failed"): 1}
 
 
 async def test_our_own_parts_are_shown() -> None:
