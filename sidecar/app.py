@@ -209,7 +209,7 @@ class App:
         self._feed = RecentFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
-        self._prober = AllProbes(engine, clock)
+        self._prober = AllProbes(engine, clock, mask=mask)
         self._pacer = Pacer(self._prober, self.post, clock, self._metrics.loop_lag)
         probed = RecentProbes()
         self._executor = Executor(
@@ -543,11 +543,13 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     stack = _stack_of(settings, own)
     link = EngineLink.from_environ(os.environ, on_request=lambda *_: None)
     engine = DockerEngine(link, stack)
-    prober = AllProbes(engine, SystemClock())
+    mask = Mask(settings.secrets)
+    prober = AllProbes(engine, SystemClock(), mask=mask)
     try:
         everyone = await engine.containers()
         others = tuple(c for c in everyone if own is None or c.id != own.id)
         targets, _ = await asyncio.to_thread(targets_in_force, settings, others)
+        mask.learn(secrets_of(targets))
         wanted = tuple(t for t in targets if only in {None, t.name})
         return tuple(await asyncio.gather(*_checks(prober, wanted, others)))
     finally:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome, Verdict, Warn, unknown
+from sidecar.core.outcome import REASON_LIMIT, Cause, Outcome, Verdict, Warn, unknown
 from sidecar.core.ports import Clock, Engine, EngineError
 from sidecar.core.target import (
     DockerProbe,
@@ -46,16 +46,23 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
 class AllProbes:
     """A Prober for every kind of settings, and the wallet control beside it.
 
-    Make and close it in the loop that uses it.
+    Make and close it in the loop that uses it. ``mask`` takes secrets out of what
+    targets say: it goes to people, pages and records as a reason.
     """
 
     def __init__(
-        self, engine: Engine, clock: Clock, vigil: Vigil | None = None
+        self,
+        engine: Engine,
+        clock: Clock,
+        vigil: Vigil | None = None,
+        *,
+        mask: Callable[[str], str] = str,
     ) -> None:
         resolver = ThreadResolver()
         client = HttpClient(resolver)
         self._resolver = resolver
         self._vigil = vigil or Vigil()
+        self._mask = mask
         self._tools = Tools(
             resolver=resolver,
             http=client,
@@ -85,13 +92,18 @@ class AllProbes:
         disturbed = ""
         began = asyncio.get_running_loop().time()
         try:
-            outcome = await self._probe(settings, container)
+            outcome = self._masked(await self._probe(settings, container))
         finally:
             disturbed = self._vigil.end(mark)
         if disturbed and outcome.cause is Cause.HUNG:
             return unknown(Cause.SUSPENDED, disturbed)
         seconds = asyncio.get_running_loop().time() - began
         return _with_slowness(outcome, seconds, settings.slow_after_s)
+
+    def _masked(self, outcome: Outcome) -> Outcome:
+        if not outcome.reason:
+            return outcome
+        return replace(outcome, reason=self._mask(outcome.reason)[:REASON_LIMIT])
 
     async def _probe(self, settings: ProbeSettings, container: Container) -> Outcome:
         try:
