@@ -434,13 +434,17 @@ def _log_format(settings: Settings) -> LogFormat:
 
 
 def _voice(settings: Settings) -> Voice:
-    """OSError where the key of the links can be neither read nor made."""
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Voice(
-        read_catalogue(settings.language),
-        ZoneInfo(settings.notify.timezone),
-        Signer(own_key(settings.state_dir / "ack.key")),
-    )
+    """StoreBroken where the key of the links can be neither read nor made."""
+    folder = settings.state_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = own_key(folder / "ack.key")
+    except OSError as error:
+        raise StoreBroken(
+            f"the state directory {folder} cannot be used: {error.strerror or error}"
+        ) from error
+    words = read_catalogue(settings.language)
+    return Voice(words, ZoneInfo(settings.notify.timezone), Signer(key))
 
 
 async def _serve(settings: Settings, mask: Mask, voice: Voice) -> None:
