@@ -15,9 +15,12 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Sample
 
-from sidecar.core.outcome import Balance, Cause, WalletFacts, success
+from sidecar.core.budget import LaneName
+from sidecar.core.decision import Action
+from sidecar.core.outcome import Balance, Cause, WalletFacts, Warn, success
 from sidecar.core.ports import PlannedTime
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.target import ElectronCashProbe, RestartSettings
+from sidecar.core.transition import TargetState
 from sidecar.telemetry.catalogue import CATALOGUE, Kind, document
 from sidecar.telemetry.metrics import Metrics
 from tests.unit.told import ToldWorld
@@ -124,12 +127,27 @@ async def test_a_target_starts_at_zero() -> None:
         if s.name == "sidecar_probes_total" and s.labels["target"] == SERVICE.name
     }
     assert {("success", ""), ("failure", "refused"), ("unknown", "suspended")} <= probes
-    assert ("failure", "wallet_not_loaded") not in probes
+    of_containers = {"not_running", "crash_loop", "stopped", "paused", "missing"}
+    never = {"wallet_not_loaded", "upstream_lost", "suspended", *of_containers}
+    assert not {("failure", cause) for cause in never} & probes
     decisions = {
         (s.labels["action"], s.labels["guard"]): s.value
         for s in await scraped.samples()
         if s.name == "sidecar_decisions_total" and s.labels["target"] == SERVICE.name
     }
+    incidents = {
+        (s.labels["severity"], s.labels["cause"]): s.value
+        for s in await scraped.samples()
+        if s.name == "sidecar_incidents_total" and s.labels["target"] == SERVICE.name
+    }
+    wallets = {"wallet_not_loaded", "wallet_syncing", "upstream_lost", "upstream_stale"}
+    assert {cause for _, cause in incidents} == set(Cause) - wallets
+    assert ("P1", "refused") in incidents
+    assert ("P2", "auth") in incidents
+    assert set(incidents.values()) == {0}
+    for histogram in ("recovery", "detection", "probe_duration"):
+        name = f"sidecar_{histogram}_seconds_count"
+        assert await scraped.value(name, target=WALLET.name) == 0
     assert decisions == {
         ("start", "none"): 0,
         ("restart", "none"): 0,
@@ -242,6 +260,81 @@ async def test_detection_is_counted_once_in_an_outage() -> None:
     )
 
 
+async def test_the_next_outage_is_detected_anew() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    for outages in (1, 2):
+        world.fails("electron-cash", Cause.REFUSED)
+        world.acted("electron-cash")
+        world.works("electron-cash", times=3)
+        told = await scraped.value(
+            "sidecar_detection_seconds_count", target="electron-cash"
+        )
+        assert told == outages
+
+
+async def test_a_start_is_a_restart_and_loading_a_wallet_is_none() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+
+    async def restarts() -> float:
+        return sum(
+            s.value
+            for s in await scraped.samples()
+            if s.name == "sidecar_restarts_total"
+        )
+
+    world.fails("electron-cash", Cause.WALLET_NOT_LOADED)
+    world.acted("electron-cash", restart=False)
+    world.works("electron-cash", times=3)
+    assert world.acts() == [("electron-cash", Action.LOAD_WALLET)]
+    assert await restarts() == 0
+    world.exits("electron-cash")
+    world.wait(30.0)
+    world.acted("electron-cash")
+    world.works("electron-cash", times=3)
+    assert world.acts()[1:] == [("electron-cash", Action.START)]
+    assert await restarts() == 1
+
+
+async def test_beyond_the_fast_lane_no_budget_is_left() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    quick = RestartSettings(budget=1, window_s=60.0, recovery_timeout_s=20.0)
+    world.targets = (replace(WALLET, restart=quick), SERVICE)
+    world.relist()
+    world.works("electron-cash", "bitcoincash-service")
+    for _ in range(3):
+        world.fails("electron-cash", Cause.REFUSED)
+        if world.is_acting("electron-cash"):
+            world.acted("electron-cash")
+        world.wait(90.0)
+    assert world.instance("electron-cash").lane.name is LaneName.SLOW
+    assert (
+        await scraped.value("sidecar_restart_budget_remaining", target="electron-cash")
+        == 0
+    )
+
+
+async def test_degraded_is_up() -> None:
+    scraped = Scraped()
+    for _ in range(2):
+        scraped.world.probe("electron-cash", success(warnings=(Warn.SLOW,)))
+    assert scraped.world.instance("electron-cash").state is TargetState.DEGRADED
+    assert await scraped.value("sidecar_target_up", target="electron-cash") == 1
+
+
+async def test_what_a_probe_took_is_measured() -> None:
+    scraped = Scraped()
+    scraped.world.probe("electron-cash", success(), took_s=0.25)
+    told = await scraped.value(
+        "sidecar_probe_duration_seconds_sum", target="electron-cash"
+    )
+    assert told == pytest.approx(0.25)
+
+
 async def test_series_leave_with_their_target() -> None:
     scraped = Scraped()
     world = scraped.world
@@ -279,6 +372,16 @@ async def test_openmetrics_carries_the_incident_as_exemplar() -> None:
     incident = scraped.world.instance("electron-cash").incident
     assert exemplars["sidecar_incidents_total"] == incident
     assert exemplars["sidecar_detection_seconds_bucket"] == incident
+    assert exemplars["sidecar_decisions_total"] == incident
+    scraped.world.acted("electron-cash")
+    scraped.world.works("electron-cash", times=3)
+    pieces, _ = await scraped.metrics.scrape(OPENMETRICS)
+    text = b"".join(pieces).decode()
+    told = [
+        line for line in text.splitlines() if f'{{incident_id="{incident}"}}' in line
+    ]
+    names = {line.partition("{")[0] for line in told}
+    assert {"sidecar_restarts_total", "sidecar_recovery_seconds_bucket"} <= names
 
 
 class Parsed:
