@@ -178,6 +178,13 @@ def test_passwords_come_from_files_never_from_labels(
         HttpProbe("http://a/", credentials=Credentials("u", "hunter2")),
     )
     assert secrets_of([target]) == ("hunter2",)
+    wallet = labels(
+        probe__type="electron_cash", probe__url="http://a:7777/?key=k3y&p=2"
+    )
+    (tmp_path / "wallet").write_text("open sesame\n")
+    wallet["sidecar.probe.wallet_password_file"] = str(tmp_path / "wallet")
+    target = only(settings, container("a", wallet))
+    assert secrets_of([target]) == ("open sesame", "k3y")
     bad = {
         **base,
         "sidecar.probe.password": "hunter2",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.config.environment import KNOWN
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.load import load
 from sidecar.core.outcome import Severity
@@ -57,6 +58,56 @@ def test_the_environment_alone_runs_the_classic_pair() -> None:
         depends_on=("electron-cash",),
     )
     assert settings.secrets == ("hunter2",)
+
+
+EVERY_VARIABLE = {
+    "ELECTRON_CASH_URL": "http://10.0.0.7:7777/",
+    "ELECTRON_CASH_USER": "bchrpc",
+    "ELECTRON_CASH_PASSWORD": "hunter2",
+    "ELECTRON_CASH_TARGET": "wallet",
+    "ELECTRON_CASH_WALLET_PASSWORD": "open sesame",
+    "BCH_SERVICE_URL": "http://10.0.0.8:8080/health",
+    "BCH_SERVICE_TARGET": "payments",
+    "SIDECAR_CONFIG": "",
+    "SIDECAR_MODE": "observe",
+    "SIDECAR_STACK": "oratio",
+    "SIDECAR_LISTEN": "127.0.0.1:1234",
+    "SIDECAR_STATE_DIR": "/srv/state",
+    "SIDECAR_API_TOKEN": "t0ken",
+    "SIDECAR_LOG_LEVEL": "debug",
+    "SIDECAR_LOG_FORMAT": "text",
+    "SIDECAR_LANGUAGE": "ko",
+    "SIDECAR_WATCH_LABEL": "autoheal",
+}
+
+
+def test_every_variable_says_what_the_contract_has_it_say() -> None:
+    secrets = {"ELECTRON_CASH_PASSWORD", "ELECTRON_CASH_WALLET_PASSWORD"}
+    files = {f"{name}_FILE" for name in secrets | {"SIDECAR_API_TOKEN"}}
+    assert set(KNOWN) == EVERY_VARIABLE.keys() | files
+    settings = load(EVERY_VARIABLE, None)
+    wallet, service = settings.targets
+    assert (wallet.name, wallet.service) == ("wallet", "wallet")
+    assert wallet.probes == (
+        ElectronCashProbe(
+            "http://10.0.0.7:7777/",
+            credentials=Credentials("bchrpc", "hunter2"),
+            wallet_password="open sesame",
+        ),
+    )
+    assert (service.name, service.service) == ("payments", "payments")
+    assert service.probes == (HttpProbe("http://10.0.0.8:8080/health"),)
+    assert (settings.stack, settings.mode) == ("oratio", Mode.OBSERVE)
+    assert (settings.listen_host, settings.listen_port) == ("127.0.0.1", 1234)
+    assert settings.state_dir == Path("/srv/state")
+    assert settings.api_token == "t0ken"
+    assert (settings.log_level, settings.log_format) == ("debug", "text")
+    assert (settings.language, settings.watch_label) == ("ko", "autoheal")
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "WARNING"])
+def test_the_levels_of_the_log(level: str) -> None:
+    assert load({"SIDECAR_LOG_LEVEL": level}, None).log_level == level.lower()
 
 
 def test_no_variable_at_all_watches_the_wallet_with_every_default() -> None:
@@ -117,6 +168,7 @@ def test_faults_of_the_environment_name_the_variable() -> None:
             "ELECTRON_CASH_USER": "bchrpc",
             "ELECTRON_CASH_PASSWROD": "hunter2",
             "BCH_SERVICE_TARGET": "payments",
+            "BCH_SERVICE_TAGRET": "payments",
         }
     )
     assert set(faults) == {
@@ -131,10 +183,16 @@ def test_faults_of_the_environment_name_the_variable() -> None:
         "ELECTRON_CASH_PASSWORD",
         "ELECTRON_CASH_PASSWROD",
         "BCH_SERVICE_URL",
+        "BCH_SERVICE_TAGRET",
     }
+    assert faults["BCH_SERVICE_TAGRET"].allowed == "BCH_SERVICE_URL, BCH_SERVICE_TARGET"
     assert faults["SIDECAR_STATEDIR"].hint == "did you mean SIDECAR_STATE_DIR?"
     assert faults["SIDECAR_MODE"].allowed == "act, observe"
     assert not any("hunter2" in fault.line for fault in faults.values())
+
+
+def test_a_bad_address_of_the_service_is_said_of_its_variable() -> None:
+    assert set(env_faults({"BCH_SERVICE_URL": "ftp://gateway/"})) == {"BCH_SERVICE_URL"}
 
 
 def test_variables_that_resemble_none_of_ours_are_left_alone() -> None:

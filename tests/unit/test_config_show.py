@@ -21,6 +21,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     assert "token=***&page=2" in said
     assert "text/plain" in said
     assert {"api-t0ken", "t0ken", "Bearer zzz"} <= set(settings.secrets)
+    assert not {"2", "text/plain", ""} & set(settings.secrets)
 
 
 def test_the_settings_in_force_and_their_sources(tmp_path: Path) -> None:
