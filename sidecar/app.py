@@ -139,6 +139,7 @@ class People:
         self._settings = settings
         self._containers = containers
         self._poster = Poster()
+        self._outside = Poster(through_proxy=True)
         url = settings.public_url
         links = Links(url, voice.signer.token) if url is not None else None
         render = Renderer(voice.words, voice.zone, links)
@@ -169,11 +170,12 @@ class People:
     async def heartbeat(self, trouble: Callable[[], str]) -> None:
         """Say outside that we live; nothing where nobody listens."""
         if self._settings.heartbeat is not None:
-            await Heartbeat(self._settings.heartbeat, trouble, self._poster).run()
+            await Heartbeat(self._settings.heartbeat, trouble, self._outside).run()
 
     async def close(self) -> None:
         """Nothing is sent any more."""
         await self._poster.close()
+        await self._outside.close()
 
 
 class App:

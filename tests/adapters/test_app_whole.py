@@ -455,16 +455,23 @@ def test_no_secret_gets_out_by_any_way(house: House) -> None:
 # --- those outside
 
 
-async def test_the_heartbeat_starts_and_fails_with_the_engine(house: House) -> None:
+async def test_the_heartbeat_goes_outside_and_fails_with_the_engine(
+    house: House,
+) -> None:
     async with receiver() as heard:
-        url = f"http://127.0.0.1:{heard.port}/ping"
+        url = "http://dead-man.invalid/ping"
         file = house.config(notify={"heartbeat": {"url": url, "interval": "1s"}})
-        process = await asyncio.to_thread(house.serves, SIDECAR_CONFIG=file)
+        process = await asyncio.to_thread(
+            house.serves,
+            SIDECAR_CONFIG=file,
+            http_proxy=f"http://127.0.0.1:{heard.port}",
+        )
         await heard_of(heard, "/ping/start")
         await heard_of(heard, "/ping")
         house.engine.stop()
         await heard_of(heard, "/ping/fail")
         assert await asyncio.to_thread(stopped, process) == 0
+    assert {request.host for request in heard.got} == {"dead-man.invalid"}
 
 
 async def heard_of(heard: Receiver, path: str) -> None:

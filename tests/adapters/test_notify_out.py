@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from loguru import logger
+from typing_extensions import override
 
 from sidecar.core.notify import (
     HeartbeatSettings,
@@ -13,11 +15,12 @@ from sidecar.core.notify import (
 )
 from sidecar.core.ports import ContainerGone, Engine, ExecResult
 from sidecar.core.record import MessageKind
-from sidecar.notify.attempt import Attempt, Delivery
+from sidecar.notify.attempt import DELIVERED, Attempt, Delivery, failed
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
 from sidecar.notify.post import Poster
 from tests.adapters.notify_parts import message, receiver, until
+from tests.virtual import run_virtual
 
 
 @dataclass
@@ -123,8 +126,8 @@ async def test_a_command_in_a_container() -> None:
 
 
 async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None:
-    failed = await execute(Commands(ExecResult(3, "no such\n  mode")))
-    assert failed == Attempt(
+    ended = await execute(Commands(ExecResult(3, "no such\n  mode")))
+    assert ended == Attempt(
         Delivery.FAILED, "the command ended with 3: no such mode", None
     )
     gone = await execute(Commands(ContainerGone("there is no container id-1")))
@@ -181,6 +184,46 @@ async def test_it_says_fail_with_the_reason_when_we_are_not_well() -> None:
         "/uuid/fail",
         b"no turn for 12 s",
     )
+
+
+class Diary(Poster):
+    """An outside that is there, or not; it notes when it was told what."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there = True
+        self.told: list[tuple[float, str]] = []
+
+    @override
+    async def send(
+        self, method: str, url: str, body: bytes, headers: dict[str, str]
+    ) -> Attempt:
+        self.told.append((asyncio.get_running_loop().time(), url))
+        return DELIVERED if self.there else failed("ClientError")
+
+
+def test_it_beats_at_its_interval_and_says_once_that_nobody_hears_it() -> None:
+    lines: list[str] = []
+    number = logger.add(lambda line: lines.append(str(line)), format="{message}")
+
+    async def story() -> None:
+        diary = Diary()
+        settings = HeartbeatSettings("http://outside/", interval_s=60.0)
+        beating = asyncio.create_task(Heartbeat(settings, lambda: "", diary).run())
+        await asyncio.sleep(90.0)
+        assert diary.told == [(0.0, "http://outside/start"), (60.0, "http://outside/")]
+        assert lines == []
+        diary.there = False
+        await asyncio.sleep(180.0)
+        assert lines == ["the heartbeat did not arrive: ClientError\n"]
+        diary.there = True
+        await asyncio.sleep(180.0)
+        assert lines[1:] == ["the heartbeat arrives again\n"]
+        assert [at for at, _ in diary.told] == [60.0 * n for n in range(8)]
+        beating.cancel()
+
+    run_virtual(story())
+    logger.remove(number)
 
 
 async def test_an_outside_that_hangs_stops_no_beat() -> None:
