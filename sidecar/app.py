@@ -117,11 +117,15 @@ class Memory(NamedTuple):
 
 
 class Voice(NamedTuple):
-    """What texts and links are made of; read from files before the loop runs."""
+    """What texts and links are made of; read from files before the loop runs.
+
+    ``mask`` takes secrets out of what others say.
+    """
 
     words: Catalogue
     zone: ZoneInfo
     signer: Signer
+    mask: Mask
 
 
 class People:
@@ -146,8 +150,9 @@ class People:
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels
         ]
+        find, mask = self._container_id, voice.mask
         channels += [
-            hook_channel(n, hook, self._poster, place.engine, self._container_id)
+            hook_channel(n, hook, self._poster, place.engine, find, mask)
             for n, hook in enumerate(settings.hooks)
         ]
         self.runner = Runner(outbox, channels, SystemClock(), on_attempt)
@@ -187,9 +192,9 @@ class App:
         place: Place,
         memory: Memory,
         metrics: "MetricsRoom",
-        mask: Mask,
         voice: Voice,
     ) -> None:
+        mask = voice.mask
         clock = SystemClock()
         engine = place.engine
         self._people = People(
@@ -408,7 +413,7 @@ def run(file: Path | None) -> int:
         logger.warning("{}", warning)
     sys.setswitchinterval(SWITCH_S)
     try:
-        asyncio.run(_serve(settings, mask, _voice(settings)))
+        asyncio.run(_serve(settings, _voice(settings, mask)))
     except (NoStack, BadEngineAddress) as error:
         logger.error("{}", error)
         return BAD_CONFIGURATION
@@ -435,7 +440,7 @@ def _log_format(settings: Settings) -> LogFormat:
     return LogFormat.TEXT if sys.stderr.isatty() else LogFormat.JSON
 
 
-def _voice(settings: Settings) -> Voice:
+def _voice(settings: Settings, mask: Mask) -> Voice:
     """StoreBroken where the key of the links can be neither read nor made."""
     folder = settings.state_dir
     try:
@@ -446,10 +451,10 @@ def _voice(settings: Settings) -> Voice:
             f"the state directory {folder} cannot be used: {error.strerror or error}"
         ) from error
     words = read_catalogue(settings.language)
-    return Voice(words, ZoneInfo(settings.notify.timezone), Signer(key))
+    return Voice(words, ZoneInfo(settings.notify.timezone), Signer(key), mask)
 
 
-async def _serve(settings: Settings, mask: Mask, voice: Voice) -> None:
+async def _serve(settings: Settings, voice: Voice) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -478,7 +483,7 @@ async def _serve(settings: Settings, mask: Mask, voice: Voice) -> None:
     state = await _as_left(store, settings)
     engine = DockerEngine(link, stack)
     place = Place(engine, stack, own_id)
-    await App(settings, place, Memory(store, state), metrics, mask, voice).run(stop)
+    await App(settings, place, Memory(store, state), metrics, voice).run(stop)
 
 
 async def _as_left(store: SqliteStore, settings: Settings) -> State:

@@ -11,6 +11,8 @@ from sidecar.core.record import Message, MessageKind
 from sidecar.notify.attempt import DELIVERED, Attempt, Channel, failed
 from sidecar.notify.post import Poster
 
+Mask = Callable[[str], str]
+
 EXEC_TIMEOUT_S = 25.0
 _OUTPUT_SHOWN = 100
 
@@ -61,11 +63,13 @@ class ExecHook:
         settings: HookExec,
         engine: Engine,
         container_id: Callable[[str], str | None],
+        mask: Mask,
     ) -> None:
         self.name = name
         self._settings = settings
         self._engine = engine
         self._container_id = container_id
+        self._mask = mask
 
     async def send(self, message: Message) -> Attempt:  # noqa: ARG002
         """Try once."""
@@ -79,7 +83,7 @@ class ExecHook:
         except EngineError as error:
             return failed(str(error))
         if ended.exit_code:
-            said = " ".join(ended.output.split())[-_OUTPUT_SHOWN:]
+            said = self._mask(" ".join(ended.output.split()))[-_OUTPUT_SHOWN:]
             return failed(f"the command ended with {ended.exit_code}: {said}")
         return DELIVERED
 
@@ -90,15 +94,17 @@ def hook_channel(
     poster: Poster,
     engine: Engine,
     container_id: Callable[[str], str | None],
+    mask: Mask,
 ) -> Channel:
     """The N-th hook, as something that messages are sent to.
 
-    ``container_id`` finds a container of the stack by its name.
+    ``container_id`` finds a container of the stack by its name; ``mask`` takes
+    secrets out of what a command says.
     """
     name = f"{HOOK_PREFIX}{number}"
     if isinstance(settings.does, HookPost):
         return PostHook(name, settings.does, poster)
-    return ExecHook(name, settings.does, engine, container_id)
+    return ExecHook(name, settings.does, engine, container_id, mask)
 
 
 def told(message: Message) -> bytes:

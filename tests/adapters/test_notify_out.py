@@ -45,7 +45,7 @@ async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> Attempt:
     poster = Poster()
     engine: Engine = Commands(ExecResult(0, ""))  # type: ignore[assignment]
     try:
-        hook = hook_channel(0, settings, poster, engine, lambda _: None)
+        hook = hook_channel(0, settings, poster, engine, lambda _: None, str)
         assert hook.name == "hook:0"
         facts = {"resolved_at_wall": "1767323106.5"} if kind != "opened" else {}
         return await hook.send(message(channel="hook:0", kind=kind, facts=facts))
@@ -62,6 +62,7 @@ async def execute(engine: Commands, container: str | None = "id-1") -> Attempt:
         Poster(),
         engine,  # type: ignore[arg-type]  # one call is enough here
         lambda name: container if name == "gateway" else None,
+        lambda text: text.replace("t0ken", "***"),
     )
     return await hook.send(message(channel="hook:1"))
 
@@ -126,9 +127,9 @@ async def test_a_command_in_a_container() -> None:
 
 
 async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None:
-    ended = await execute(Commands(ExecResult(3, "no such\n  mode")))
+    ended = await execute(Commands(ExecResult(3, "no such\n  t0ken")))
     assert ended == Attempt(
-        Delivery.FAILED, "the command ended with 3: no such mode", None
+        Delivery.FAILED, "the command ended with 3: no such ***", None
     )
     gone = await execute(Commands(ContainerGone("there is no container id-1")))
     assert gone.delivery is Delivery.FAILED
