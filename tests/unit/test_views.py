@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from sidecar.core.event import PauseAsked
+from sidecar.core.event import AckAsked, PauseAsked
 from sidecar.core.moment import rfc3339
 from sidecar.core.outcome import Cause, Warn, success
 from sidecar.core.ports import Component, PlannedTime
@@ -57,34 +57,105 @@ def scaled() -> World:
     return world
 
 
-def test_the_status_has_the_promised_keys() -> None:
+def test_the_status_is_the_promised_document() -> None:
+    """Other people's scripts read it: what is added is added here."""
     world = healthy()
     world.fails("electron-cash", Cause.REFUSED)
-    shown = status(world)
-    assert {"version", "mode", "stack", "ready", "targets", "incidents"} <= set(shown)
-    assert (shown["version"], shown["mode"], shown["stack"]) == (
-        "0.1.0",
-        "act",
-        "oratio",
-    )
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    number = world.instance("electron-cash").incident
+    assert number is not None
+    world.send(AckAsked(world.now, number, "api"))
+    told = status(world)
+    del told["targets"]
     view = target(world, "electron-cash")
-    assert {
-        "name",
-        "state",
-        "cause",
-        "reason",
-        "since",
-        "container",
-        "consecutive_failures",
-        "warnings",
-        "held_by",
-        "lane",
-        "restarts",
-        "last_probe",
-        "last_decision",
-        "next_planned_restart",
-        "incident",
-    } <= set(view)
+    probe, decision = view.pop("last_probe"), view.pop("last_decision")
+    assert told == {
+        "version": "0.1.0",
+        "mode": "act",
+        "stack": "oratio",
+        "ready": True,
+        "at": "2023-11-14T22:30:14.100Z",
+        "engine": {
+            "reachable": True,
+            "reason": "",
+            "since": "2023-11-14T22:30:00.000Z",
+        },
+        "incidents": [
+            {
+                "id": number,
+                "target": "electron-cash",
+                "affected": ["bitcoincash-service"],
+                "severity": "P1",
+                "state": "open",
+                "cause": "refused",
+                "opened_at": "2023-11-14T22:30:06.070Z",
+                "acked_at": "2023-11-14T22:30:14.100Z",
+                "resolved_at": None,
+            }
+        ],
+    }
+    assert view == {
+        "name": "electron-cash",
+        "target": "electron-cash",
+        "replica": 1,
+        "state": "recovering",
+        "cause": "refused",
+        "reason": "restart: acting",
+        "since": "2023-11-14T22:30:06.070Z",
+        "container": {
+            "id": "electron-cash-1-id",
+            "name": "demo-electron-cash-1",
+            "status": "running",
+            "started_at": "2023-11-13T22:13:20.000Z",
+        },
+        "consecutive_failures": 3,
+        "warnings": [],
+        "held_by": None,
+        "paused": False,
+        "paused_until": None,
+        "lane": "fast",
+        "restarts": {"in_window": 1, "budget": 3, "total": 0},
+        "next_planned_restart": rfc3339(EPOCH + 200),
+        "incident": number,
+    }
+    assert probe == {
+        "seconds": pytest.approx(0.01),
+        "at": "2023-11-14T22:30:06.070Z",
+        "outcome": "failure",
+        "cause": "refused",
+        "reason": "it is refused",
+    }
+    assert decision == {
+        "at": "2023-11-14T22:30:06.070Z",
+        "action": "restart",
+        "guard": "none",
+        "trigger": "failure",
+        "reason": "failure 3: it is refused: restart now",
+    }
+
+
+def test_the_schedule_is_the_promised_document() -> None:
+    assert views.schedule(PLANNED[:1]) == {
+        "planned": [
+            {
+                "target": "electron-cash",
+                "at": rfc3339(EPOCH + 100),
+                "cron": "0 3 * * *",
+                "timezone": "Asia/Seoul",
+                "skipped": True,
+            }
+        ]
+    }
+
+
+def test_the_answer_to_an_order_names_its_incident() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    made = world.last("electron-cash")
+    told = views.decision(made)
+    assert told["incident"] == made.incident
+    assert made.incident is not None
+    assert views.decision(None) == {"decision": None, "incident": None}
 
 
 def test_a_target_being_restarted() -> None:
