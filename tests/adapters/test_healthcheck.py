@@ -4,6 +4,7 @@ import ast
 import base64
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import trustme
 
 SCRIPT = Path(__file__).parents[2] / "healthcheck.py"
 HEALTHY_INFO = {
@@ -30,7 +32,7 @@ class Ran(NamedTuple):
     seconds: float
 
 
-def run(*arguments: str, listen: str | None = None) -> Ran:
+def run(*arguments: str, listen: str | None = None, **environ: str) -> Ran:
     began = time.monotonic()
     ran = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
@@ -38,7 +40,7 @@ def run(*arguments: str, listen: str | None = None) -> Ran:
         text=True,
         timeout=20,
         check=False,
-        env={} if listen is None else {"SIDECAR_LISTEN": listen},
+        env=environ | ({} if listen is None else {"SIDECAR_LISTEN": listen}),
     )
     assert ran.stderr == ""
     assert ran.stdout.count("\n") == 1
@@ -224,10 +226,52 @@ def babbling(connection: socket.socket) -> None:
     connection.sendall(b"\x00\x01 220 mail ready\n" * 3)
 
 
-@pytest.mark.parametrize("serve", [closing, babbling])
-def test_an_answer_that_is_none(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("serve", "said"),
+    [
+        (closing, "closed the connection without an answer"),
+        (babbling, "not speak HTTP"),
+    ],
+)
+def test_an_answer_that_is_none(serve: Serve, said: str) -> None:
     with served(serve) as port:
-        assert run("--url", f"http://127.0.0.1:{port}/").status == 1
+        ran = run("--url", f"http://127.0.0.1:{port}/")
+    assert ran.status == 1
+    assert said in ran.line
+
+
+def holding(connection: socket.socket) -> None:
+    """Answers, and leaves the connection open."""
+    request_on(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    connection.recv(1)
+
+
+def test_an_answer_that_is_complete_is_not_waited_on() -> None:
+    with served(holding) as port:
+        ran = run("--url", f"http://127.0.0.1:{port}/")
+    assert ran.status == 0
+    assert ran.seconds < 4
+
+
+def test_an_address_of_https_is_verified(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusted = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(trusted))
+
+    def secured(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as inner:
+            answers(200)(inner)
+
+    with served(secured) as port:
+        url = f"https://localhost:{port}/health"
+        ran = run("--url", url, SSL_CERT_FILE=str(trusted))
+        assert (ran.status, ran.line) == (0, f"ok: {url} answered 200")
+        ran = run("--url", url)
+        assert ran.status == 1
+        assert "certificate" in ran.line
 
 
 def test_an_answer_without_end_is_not_kept() -> None:
@@ -250,31 +294,44 @@ def test_a_name_that_does_not_resolve() -> None:
 # --- arguments
 
 
+WRITE = "write http://host:port/path"
+GIVE_ONE = "give one of --target, --rpc and --url; usage: "
+
+
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        ["--nonsense"],
-        ["stray"],
-        ["--url"],
-        ["--url", "ftp://host/"],
-        ["--url", "http://"],
-        ["--url", "http://host:x/"],
-        ["--url", "http://host:99999999/"],
-        ["--url", "http://u:opensesame@host/"],
-        ["--timeout", "soon"],
-        ["--timeout", "0"],
-        ["--timeout", "nan"],
-        ["--timeout", "inf"],
-        ["--target", "a", "--url", "http://h/"],
-        ["--rpc", "http://h/", "--user", "u"],
-        ["--rpc", "http://h/", "--user", "u", "--password-file", "/no/such/file"],
+        (["--nonsense"], "unknown argument --nonsense; usage: "),
+        (["stray"], "unknown argument stray; usage: "),
+        (["--url"], "--url needs a value; usage: "),
+        (["--url", "ftp://host/"], f"no address: {WRITE}"),
+        (["--url", "http://"], f"no address: {WRITE}"),
+        (["--url", "http:///x"], f"no address in http:///x: {WRITE}"),
+        (["--url", "http://host:x/"], f"no address in http://host:x/: {WRITE}"),
+        (["--url", "http://host:99999999/"], "http://host:99999999/: "),
+        (["--url", "http://u:opensesame@host/"], "an address shows in process lists"),
+        (["--timeout", "soon"], "--timeout soon: give seconds"),
+        (["--timeout", "0"], "--timeout 0: give seconds"),
+        (["--timeout", "nan"], "--timeout nan: give seconds"),
+        (["--timeout", "inf"], "--timeout inf: give seconds"),
+        (["--target", "a", "--url", "http://h/"], GIVE_ONE),
+        (["--target", "a", "--rpc", "http://h/"], GIVE_ONE),
+        (["--rpc", "http://h/", "--url", "http://h/"], GIVE_ONE),
+        (
+            ["--rpc", "http://h/", "--user", "u"],
+            "--user and --password-file go together; usage: ",
+        ),
+        (
+            ["--rpc", "http://h/", "--user", "u", "--password-file", "/no/such/file"],
+            "--password-file /no/such/file: no such file or directory",
+        ),
     ],
 )
-def test_bad_arguments_are_1_too(arguments: list[str]) -> None:
+def test_bad_arguments_are_1_too(arguments: list[str], said: str) -> None:
     ran = run(*arguments)
     assert ran.status == 1
+    assert ran.line.startswith(said)
     assert "opensesame" not in ran.line
-    assert "Traceback" not in ran.line
 
 
 def test_help_is_one_line() -> None:
@@ -308,9 +365,11 @@ class Daemon:
         } | results
         self.called: list[str] = []
         self.authorizations: set[str] = set()
+        self.heads: list[str] = []
 
     def __call__(self, connection: socket.socket) -> None:
         head, body = request_on(connection)
+        self.heads.append(head)
         for line in head.split("\r\n"):
             if line.lower().startswith("authorization: "):
                 self.authorizations.add(line.partition(": ")[2])
@@ -339,6 +398,11 @@ def test_a_wallet_that_is_served() -> None:
     daemon = Daemon()
     assert asked(daemon).status == 0
     assert daemon.called == ["ping", "getinfo", "getbalance"]
+    assert not daemon.authorizations
+    first = daemon.heads[0].split("\r\n")
+    assert first[0] == "POST / HTTP/1.0"
+    assert {"Content-Type: application/json", "Connection: close"} < set(first)
+    assert "Content-Length: 59" in first
 
 
 def test_no_wallet_method_before_a_wallet_is_loaded() -> None:
@@ -387,25 +451,37 @@ def test_credentials_are_sent_and_never_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "results",
+    ("results", "said"),
     [
-        {"ping": 500},
-        {"ping": Exception("Method ping not supported.")},
-        {"getinfo": Exception("Daemon offline")},
-        {"getinfo": []},
-        {"getinfo": HEALTHY_INFO | {"wallets": 7}},
-        {"getbalance": Exception("Server error: Wallet not loaded")},
-        {"getbalance": "nonsense"},
+        ({"ping": 500}, "ping: HTTP 500"),
+        (
+            {"ping": Exception("Method ping not supported.")},
+            "ping: Method ping not supported.",
+        ),
+        ({"getinfo": Exception("Daemon offline")}, "getinfo: Daemon offline"),
+        ({"getinfo": []}, "getinfo: not an object"),
+        (
+            {"getinfo": HEALTHY_INFO | {"wallets": 7}, "list_wallets": "x"},
+            "list_wallets: not a list",
+        ),
+        (
+            {"getbalance": Exception("Server error: Wallet not loaded")},
+            "getbalance: Server error: Wallet not loaded",
+        ),
+        ({"getbalance": "nonsense"}, "getbalance: not an object"),
     ],
 )
-def test_a_daemon_in_trouble(results: dict[str, object]) -> None:
-    assert asked(Daemon(**results)).status == 1
+def test_a_daemon_in_trouble(results: dict[str, object], said: str) -> None:
+    ran = asked(Daemon(**results))
+    assert (ran.status, ran.line) == (1, said)
 
 
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", "{}", '{"result"', "[" * 99999])
 def test_a_body_that_is_no_json_rpc(body: str) -> None:
     with served(answers(200, body)) as port:
-        assert run("--rpc", f"http://127.0.0.1:{port}/").status == 1
+        ran = run("--rpc", f"http://127.0.0.1:{port}/")
+    assert ran.status == 1
+    assert ran.line.startswith(("ping: ", "healthcheck.py failed: RecursionError"))
 
 
 def test_the_servers_words_cannot_break_the_line() -> None:
