@@ -20,6 +20,7 @@ import pytest
 
 from tests.adapters.engine_server import EngineServer, framed, raw_container
 from tests.adapters.notify_parts import Receiver, receiver
+from tests.adapters.store_parts import StoredWorld, keep, opened
 
 OWN_ID = "0123456789ab"
 WALLET_ID = "aaaaaaaaaaaa"
@@ -44,6 +45,13 @@ class House:
         self.engine = EngineServer(folder / "engine.sock")
         self.engine.add(raw_container(OWN_ID, stack="shop", service="sidecar"))
         self.url = f"http://{own_host()}:9787"
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "DOCKER_HOST": f"unix://{folder}/engine.sock",
+            "HOSTNAME": OWN_ID,
+            "SIDECAR_LISTEN": self.url.removeprefix("http://"),
+            "SIDECAR_STATE_DIR": str(folder / "state"),
+        }
         self.said: list[str] = []
         self._processes = processes
 
@@ -56,14 +64,7 @@ class House:
         process = self._processes.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", "sidecar", "run"],
-                env={
-                    "PATH": os.environ["PATH"],
-                    "DOCKER_HOST": f"unix://{self.folder}/engine.sock",
-                    "HOSTNAME": OWN_ID,
-                    "SIDECAR_LISTEN": self.url.removeprefix("http://"),
-                    "SIDECAR_STATE_DIR": str(self.folder / "state"),
-                    **environ,
-                },
+                env=self.environ | environ,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -180,6 +181,53 @@ def test_an_engine_address_that_is_none_ends_with_status_2(house: House) -> None
     assert "DOCKER_HOST" in said
 
 
+# --- one look, without a sidecar that runs
+
+
+def checked(house: House, *arguments: str, **environ: str) -> tuple[int, str]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "sidecar", "check", "--json", *arguments],
+        env=house.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return ran.returncode, ran.stdout or ran.stderr
+
+
+def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
+    for number, name in (("a" * 12, "good"), ("b" * 12, "gone"), ("c" * 12, "talker")):
+        house.engine.add(old_container(number, name))
+    house.engine.containers["b" * 12]["State"]["Status"] = "exited"
+    house.engine.containers["a" * 12]["State"]["Health"] = {
+        "Status": "healthy",
+        "Log": [],
+        "FailingStreak": 0,
+    }
+    house.engine.exec_code = 1
+    house.engine.exec_output = framed(b"password=hush")
+    docker = {"probe": {"type": "docker"}}
+    talker = {"probe": {"type": "exec", "command": ["look"]}}
+    targets = {"good": docker, "gone": docker, "absent": docker, "talker": talker}
+    file = house.config(targets=targets)
+    status, told = checked(house, SIDECAR_CONFIG=file)
+    assert status == 1
+    said = {one["target"]: (one["outcome"], one["cause"]) for one in json.loads(told)}
+    assert said == {
+        "good": ("success", None),
+        "gone": ("failure", "not_running"),
+        "absent": ("failure", "missing"),
+        "talker": ("failure", "command_failed"),
+    }
+    assert "password=***" in told
+    assert checked(house, "good", SIDECAR_CONFIG=file)[0] == 0
+    assert checked(house, "nobody", SIDECAR_CONFIG=file)[0] == 2
+    assert not [act for act in house.engine.acts() if "exec" not in act]
+    house.engine.stop()
+    assert checked(house, SIDECAR_CONFIG=file)[0] == 2
+
+
 # --- what it says of itself
 
 
@@ -233,6 +281,30 @@ def test_its_own_metrics(house: House) -> None:
     assert began - 1.0 < float(loaded) < time.time() + 1.0
     listed = 'sidecar_engine_requests_total{operation="list",outcome="ok"}'
     assert float(told[listed]) >= 1.0
+
+
+# --- what it remembers
+
+
+async def test_it_notes_that_it_watches_and_forgets_what_is_old(house: House) -> None:
+    state_dir = house.folder / "state"
+    world = StoredWorld()
+    world.outage()
+    async with opened(state_dir) as store:
+        await keep(store, *world.take())
+        assert len(await store.journal.incidents()) == 1
+    began = time.time()
+    file = house.config(maintenance={"retention": "30d"})
+    process = await asyncio.to_thread(house.serves, SIDECAR_CONFIG=file)
+    await asyncio.to_thread(
+        house.until,
+        "the old incident is forgotten",
+        lambda: house.get("/api/v1/incidents").told == {"incidents": []},
+    )
+    assert await asyncio.to_thread(stopped, process) == 0
+    async with opened(state_dir) as store:
+        (watched,) = await store.journal.watched(began - 1.0, time.time())
+    assert began - 1.0 < watched.from_wall <= watched.until_wall < time.time()
 
 
 # --- what the environment says

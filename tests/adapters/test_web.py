@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from sidecar.core.decision import Decision
 from sidecar.core.event import (
@@ -15,12 +16,14 @@ from sidecar.core.event import (
     PauseAsked,
     PlanCancelled,
     RecoverAsked,
+    ReleaseAsked,
     RestartAsked,
     ResumeAsked,
 )
 from sidecar.core.outcome import Cause
 from sidecar.core.target import InstanceId
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
+from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
 from sidecar.web.look import MAX_LISTENERS
 from sidecar.web.server import WebServer
@@ -354,6 +357,16 @@ async def test_a_quiet_stream_shows_that_it_lives(caller: Caller) -> None:
         assert await anext(stream) == [": still here"]
 
 
+async def test_a_stream_outlives_the_deadline_of_an_answer(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.web.server.ANSWER_DEADLINE_S", 0.1)
+    async with caller.http.get("/api/v1/events") as response:
+        stream = events(response)
+        told = [await anext(stream) for _ in range(4)]
+    assert told == [[": connected"], *[[": still here"]] * 3]
+
+
 @pytest.fixture
 async def quiet() -> AsyncIterator[Caller]:
     """A server whose streams give no sign of life by themselves."""
@@ -424,6 +437,28 @@ async def test_a_loop_that_does_not_decide_is_503_in_time(
     office = Office()
     async for one in called(office, office.without(ask=silent)):
         assert (await one.post("/api/v1/pause"))[0] == 503
+
+
+async def test_a_restart_on_which_nothing_is_decided_is_503() -> None:
+    async def undecided(event: Event) -> Decision | None:
+        return None
+
+    office = Office()
+    async for one in called(office, office.without(ask=undecided)):
+        status, told = await one.post("/api/v1/targets/electron-cash/restart")
+        assert status == 503
+        assert told["error"].startswith("nothing was decided")
+
+
+async def test_a_release_is_asked_for(caller: Caller) -> None:
+    assert await caller.order("electron-cash", "release") == 200
+    assert [type(event) for event in caller.office.asked] == [ReleaseAsked]
+
+
+def test_where_no_token_is_configured_nobody_has_it() -> None:
+    empty = make_mocked_request("GET", "/", {"Authorization": "Bearer "})
+    assert not has_token(empty, "")
+    assert not has_token(empty, None)
 
 
 async def test_a_taken_address_is_an_error(caller: Caller) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from sidecar.config.load import load
 from sidecar.config.show import schema, show
 from tests.unit.config_files import SECRETS, load_text, whole
+from tests.unit.test_config_load import EVERY_VARIABLE
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
@@ -38,6 +39,44 @@ def test_the_settings_in_force_and_their_sources(tmp_path: Path) -> None:
     assert sources["mode"] == "environment SIDECAR_MODE"
     assert sources["targets.a.interval"] == f"file {tmp_path / 'sidecar.yaml'}"
     assert "targets.a.restart.window" not in sources
+
+
+def test_every_setting_of_the_process_is_shown() -> None:
+    environ = EVERY_VARIABLE | {"SIDECAR_LISTEN": "[::]:9787"}
+    shown = show(load(environ, None))
+    targets = shown.pop("targets")
+    assert isinstance(targets, dict)
+    assert isinstance(shown.pop("sources"), dict)
+    assert shown == {
+        "stack": "oratio",
+        "mode": "observe",
+        "language": "ko",
+        "listen": "[::]:9787",
+        "state_dir": "/srv/state",
+        "api_token": "***",
+        "log_level": "debug",
+        "log_format": "text",
+        "watch_label": "autoheal",
+        "warnings": [],
+    }
+    assert show(load({}, None))["api_token"] is None
+    assert list(targets["payments"]) == [
+        "probe",
+        "interval",
+        "fast_interval",
+        "start_period",
+        "failure_threshold",
+        "success_threshold",
+        "service",
+        "depends_on",
+        "after_root",
+        "settle",
+        "restart",
+    ]
+    probe = targets["wallet"]["probe"][0]
+    assert (probe["username"], probe["password"]) == ("bchrpc", "***")
+    slow_lane = ["10m", "20m", "40m", "80m", "160m"]
+    assert targets["wallet"]["restart"]["slow_lane"] == slow_lane
 
 
 def test_secrets_of_the_environment_are_masked_too() -> None:
