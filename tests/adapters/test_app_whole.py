@@ -206,7 +206,18 @@ def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
         "FailingStreak": 0,
     }
     house.engine.exec_code = 1
-    house.engine.exec_output = framed(b"password=hush")
+    house.engine.exec_output = framed(b"password=hush sesame")
+    password = house.folder / "password"
+    password.write_text("sesame")
+    said_by_label = {
+        "enable": "true",
+        "probe.type": "jsonrpc",
+        "probe.url": f"http://{own_host()}:1/",
+        "probe.method": "ping",
+        "probe.username": "u",
+        "probe.password_file": str(password),
+    }
+    house.engine.add(old_container("d" * 12, "labelled", **said_by_label))
     docker = {"probe": {"type": "docker"}}
     talker = {"probe": {"type": "exec", "command": ["look"]}}
     targets = {"good": docker, "gone": docker, "absent": docker, "talker": talker}
@@ -219,8 +230,9 @@ def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
         "gone": ("failure", "not_running"),
         "absent": ("failure", "missing"),
         "talker": ("failure", "command_failed"),
+        "labelled": ("failure", "refused"),
     }
-    assert "password=***" in told
+    assert "password=*** ***" in told
     assert checked(house, "good", SIDECAR_CONFIG=file)[0] == 0
     assert checked(house, "nobody", SIDECAR_CONFIG=file)[0] == 2
     assert not [act for act in house.engine.acts() if "exec" not in act]

@@ -128,6 +128,10 @@ def test_the_address_is_that_of_sidecar_listen(host: str) -> None:
         assert run(listen=f"{host}:{port}").status == 0
 
 
+def test_without_it_the_address_is_the_default() -> None:
+    assert "http://127.0.0.1:9787/livez" in run().line
+
+
 def test_an_address_of_version_6() -> None:
     with served(answers(200), socket.AF_INET6) as port:
         assert run(listen=f"[::]:{port}").status == 0
