@@ -6,7 +6,14 @@ from types import MappingProxyType
 from sidecar.core.budget import Lane, LaneName
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Trigger
-from sidecar.core.event import EngineSeen, NoticeKind, PauseAsked, ResumeAsked, Tick
+from sidecar.core.event import (
+    AckAsked,
+    EngineSeen,
+    NoticeKind,
+    PauseAsked,
+    ResumeAsked,
+    Tick,
+)
 from sidecar.core.notify import (
     ChannelSettings,
     HookPost,
@@ -18,7 +25,7 @@ from sidecar.core.outcome import Cause, Severity
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import State
 from sidecar.core.telling import tell_transitions
-from sidecar.core.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.transition import IncidentChanged, RemedyEnded, RemedyOutcome
 from tests.unit.world import World
 
 SETTINGS = NotifySettings(
@@ -281,3 +288,23 @@ def test_an_engine_that_restarts_is_not_worth_a_message() -> None:
         told.world.send(EngineSeen(told.world.now, reachable=True))
         told.world.wait(30.0)
     assert told.turn() == []
+
+
+def test_who_acknowledges_is_left_alone_until_it_is_forgotten() -> None:
+    def told(*by: str) -> list[MessageKind]:
+        world = Told(routes_p2=("ops",)).world
+        world.fails(WALLET, Cause.AUTH)
+        number = world.instance(WALLET).incident
+        assert number is not None
+        for who in by:
+            world.send(AckAsked(world.now, "01JUNKNOWN", "api"))
+            assert world.state.incidents[number].acked_at is None
+            world.send(AckAsked(world.now, number, who))
+            step = world.transitions[-1]
+            assert isinstance(step, IncidentChanged)
+            assert step.reason == f"somebody takes care of it ({who})"
+        world.wait(3 * 3600.0, step=20.0)
+        return [m.kind for m in world.messages if m.channel in {"ops", "phone"}]
+
+    assert MessageKind.ESCALATED in told()
+    assert told("link sent to ops") == [MessageKind.OPENED]
