@@ -318,6 +318,20 @@ async def test_beyond_the_fast_lane_no_budget_is_left() -> None:
     )
 
 
+async def test_the_budget_comes_back_with_time() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    world.fails("electron-cash", Cause.REFUSED)
+    world.acted("electron-cash")
+    for expected in (2, 3):
+        told = await scraped.value(
+            "sidecar_restart_budget_remaining", target="electron-cash"
+        )
+        assert told == expected
+        world.wait(15 * 60.0, step=30.0)
+
+
 async def test_degraded_is_up() -> None:
     scraped = Scraped()
     for _ in range(2):

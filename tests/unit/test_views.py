@@ -280,6 +280,24 @@ def test_health_of_one() -> None:
     assert (view["name"], view["cause"]) == ("electron-cash", "refused")
 
 
+def test_the_health_of_one_is_the_promised_document() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED, times=1)
+    assert views.health_of(world.state, "electron-cash") == (
+        False,
+        {
+            "name": "electron-cash",
+            "state": "failing",
+            "cause": "refused",
+            "reason": "it is refused",
+        },
+    )
+    for _ in range(2):
+        world.probe("bitcoincash-service", success(warnings=(Warn.SLOW,)))
+    well, told = views.health_of(world.state, "bitcoincash-service") or (False, {})
+    assert (well, told["state"]) == (True, "degraded")
+
+
 def test_a_target_works_while_one_of_its_replicas_does() -> None:
     world = scaled()
     world.fails("bitcoincash-service-2", Cause.HTTP_5XX)
