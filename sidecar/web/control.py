@@ -19,6 +19,7 @@ from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import Handler, guarded
 from sidecar.web.desk import Desk
+from sidecar.web.span import asked_seconds
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
 _NAMES_SHOWN = 10
@@ -94,22 +95,13 @@ class ControlPages:
         now = self._desk.clock.now()
         until = None
         if body.duration is not None:
-            until = now.wall + self._seconds(body.duration)
+            until = now.wall + asked_seconds(self._desk, "for", body.duration)
         return await self._asked(PauseAsked(now, self._targets(request), until))
 
     async def _resume(self, request: web.Request) -> web.Response:
         await _body(request, _Nothing)
         now = self._desk.clock.now()
         return await self._asked(ResumeAsked(now, self._targets(request)))
-
-    def _seconds(self, duration: str) -> float:
-        try:
-            seconds = self._desk.seconds(duration)
-        except ValueError:
-            seconds = 0.0
-        if seconds <= 0:
-            raise Refusal(400, f"for: {duration} is no duration; write 30m, 2h or 1d")
-        return seconds
 
     # --- planned restarts
 

@@ -42,7 +42,7 @@ class ReportPages:
     # --- what happened
 
     async def _history(self, request: web.Request) -> web.Response:
-        span_s = asked_seconds(request, self._desk, "since", "7d")
+        span_s = asked_seconds(self._desk, "since", request.query.get("since", "7d"))
         until = self._desk.clock.now().wall
         names = self._names(request)
         found = await self._last_entries(names, until - span_s, until)
@@ -94,7 +94,7 @@ class ReportPages:
     # --- how available everyone was
 
     async def _report(self, request: web.Request) -> web.Response:
-        span_s = asked_seconds(request, self._desk, "window", "30d")
+        span_s = asked_seconds(self._desk, "window", request.query.get("window", "30d"))
         async with self._one_report:
             made = await self._made(span_s)
             view = await asyncio.to_thread(past.report, made)

@@ -1,7 +1,5 @@
 """Spans of time that a request asks for."""
 
-from aiohttp import web
-
 from sidecar.web.answer import Refusal
 from sidecar.web.desk import Desk
 
@@ -9,9 +7,8 @@ MAX_DAYS = 366
 DAY_S = 86_400.0
 
 
-def asked_seconds(request: web.Request, desk: Desk, name: str, default: str) -> float:
-    """The duration in a query parameter, such as ``7d``. Refusal."""
-    said = request.query.get(name, default)
+def asked_seconds(desk: Desk, name: str, said: str) -> float:
+    """The duration, such as ``7d``, that a request gives as ``name``. Refusal."""
     try:
         seconds = desk.seconds(said)
     except ValueError:

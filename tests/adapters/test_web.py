@@ -234,6 +234,8 @@ async def test_an_unknown_target_is_404_and_told_the_known(caller: Caller) -> No
         ("restart", {"later": True}),
         ("pause", {"for": "soon"}),
         ("pause", {"for": "0h"}),
+        ("pause", {"for": "8785h"}),
+        ("pause", {"for": "9999999999999999h"}),
         ("pause", {"for": 7}),
         ("resume", {"for": "2h"}),
     ],
