@@ -1,8 +1,10 @@
 """The HTTP server."""
 
 import asyncio
+import logging
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from loguru import logger
 
@@ -53,6 +55,7 @@ class WebServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_log(),
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=SHUTDOWN_S,
@@ -81,6 +84,19 @@ class WebServer:
         return self._port
 
 
+def _log() -> logging.Logger:
+    log = logging.getLogger("sidecar.web")
+    if _unheard not in log.filters:
+        log.addFilter(_unheard)
+    return log
+
+
+def _unheard(record: logging.LogRecord) -> bool:
+    """Whatever reaches the port can be no HTTP: that is no error of ours."""
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, HttpProcessingError | web.RequestPayloadError)
+
+
 @web.middleware
 async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request has a deadline, and every error is told in JSON."""
@@ -88,10 +104,10 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         async with asyncio.timeout(deadline_s):
             return await handler(request)
-    except Refusal as no:
-        return refused(no.status, no.error)
+    except (Refusal, web.RequestPayloadError) as no:
+        return _turned_down(no)
     except web.HTTPException as no:
-        told = refused(no.status, no.reason)
+        told = refused(no.status, _in_words(request, no))
         told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
         return told
     except (Overloaded, StoreBroken) as no:
@@ -103,6 +119,25 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # noqa: BLE001 - one bad request must not show its insides
         logger.exception("a request failed: {} {}", request.method, request.path)
         return refused(500, "the request failed; the sidecar's log says why")
+
+
+def _turned_down(no: Refusal | web.RequestPayloadError) -> web.Response:
+    if isinstance(no, Refusal):
+        return refused(no.status, no.error)
+    return refused(400, "the body is not what its Content-Encoding says")
+
+
+def _in_words(request: web.Request, no: web.HTTPException) -> str:
+    match no:
+        case web.HTTPNotFound():
+            return f"there is nothing at {request.path[:80]}; GET / says what is where"
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(no.allowed_methods))
+            return f"{request.method} is not possible here; possible is {allowed}"
+        case web.HTTPRequestEntityTooLarge():
+            return f"the body is too large; at most {MAX_BODY_BYTES} bytes are read"
+        case _:
+            return no.reason
 
 
 def _unable(no: Overloaded | StoreBroken) -> str:

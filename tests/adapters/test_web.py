@@ -249,7 +249,9 @@ async def test_a_bad_body_is_400_and_changes_nothing(
 
 async def test_a_body_too_large_is_refused(caller: Caller) -> None:
     body = b'{"now": ' + b" " * 20_000 + b"true}"
-    assert await caller.order("electron-cash", "restart", body) == 413
+    status, told = await caller.post("/api/v1/targets/electron-cash/restart", body)
+    assert status == 413
+    assert "at most 16384 bytes" in told["error"]
 
 
 async def test_a_restart_is_asked_for_and_the_decision_told(caller: Caller) -> None:
@@ -412,8 +414,45 @@ async def test_stopping_ends_open_streams_soon() -> None:
 async def test_what_is_not_there_is_told_in_json(caller: Caller) -> None:
     status, told = await caller.get("/nothing")
     assert (status, set(told)) == (404, {"error"})
+    assert "nothing at /nothing; GET / says" in told["error"]
     status, told = await caller.get("/api/v1/targets/electron-cash/restart")
     assert (status, set(told)) == (405, {"error"})
+    assert told["error"] == "GET is not possible here; possible is POST"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_400(
+    caller: Caller, caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    path = "/api/v1/targets/electron-cash/resume"
+    headers = {**WITH_TOKEN, "Content-Encoding": encoding}
+    async with caller.http.post(path, data=b"plain", headers=headers) as response:
+        assert response.status == 400
+    assert caller.office.asked == []
+    assert (await caller.get("/livez"))[0] == 200
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1",
+        b"GET /livez HTTP/1.1\r\nX: " + b"a" * 9000,
+        b"POST /api/v1/pause HTTP/1.1\r\nContent-Length: -5",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\x00",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    ],
+)
+async def test_what_is_no_http_is_400_and_no_error_of_ours(
+    caller: Caller, caplog: pytest.LogCaptureFixture, request_line: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", caller.server.port)
+    writer.write(request_line + b"\r\n\r\n")
+    async with asyncio.timeout(5):
+        status, *_ = (await reader.read()).split(b"\r\n")
+    writer.close()
+    assert b" 400 " in status
+    assert caplog.records == []
 
 
 async def test_a_fault_of_ours_shows_no_insides() -> None:
