@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
@@ -14,6 +14,7 @@ from sidecar.web.stream import written
 MAX_LISTENERS = 32
 HEARTBEAT_S = 15.0
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
+_STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
 
 
 class LookPages:
@@ -53,6 +54,8 @@ class LookPages:
         return answer(views.schedule(self._desk.schedule.upcoming(int(asked))))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers=_STREAM)
         if self._listeners >= MAX_LISTENERS:
             raise Refusal(503, f"{MAX_LISTENERS} listeners are connected already")
         self._listeners += 1
@@ -63,9 +66,7 @@ class LookPages:
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         records = self._desk.feed.listen()
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
+        response = web.StreamResponse(headers=_STREAM)
         await response.prepare(request)
         chunk: bytes | None = b": connected\n\n"
         while chunk is not None and await written(request, response, chunk):

@@ -371,6 +371,20 @@ async def test_a_stream_outlives_the_deadline_of_an_answer(
     assert told == [[": connected"], *[[": still here"]] * 3]
 
 
+async def test_the_head_of_the_stream_is_no_stream(quiet: Caller) -> None:
+    for _ in range(2 * MAX_LISTENERS):
+        async with quiet.http.head("/api/v1/events") as response:
+            assert response.status == 200
+            assert response.content_type == "text/event-stream"
+    reader, writer = await asyncio.open_connection("127.0.0.1", quiet.server.port)
+    ask = b"HEAD /api/v1/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    writer.write(ask)
+    async with asyncio.timeout(5):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert (head.split()[1], body) == (b"200", b"")
+
+
 @pytest.fixture
 async def quiet() -> AsyncIterator[Caller]:
     """A server whose streams give no sign of life by themselves."""
