@@ -21,6 +21,7 @@ from sidecar.web import past, views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
+from sidecar.web.query import asked
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 _YES_OR_NO = {"1": True, "0": False}
@@ -42,7 +43,7 @@ class IncidentPages:
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        said = request.query.get("open", "0")
+        said = asked(request, open="0")["open"]
         if said not in _YES_OR_NO:
             raise Refusal(400, f"open={said[:20]}: give 1 for open incidents alone")
         found = await self._desk.journal.incidents(open_only=_YES_OR_NO[said])

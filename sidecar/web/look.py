@@ -1,6 +1,7 @@
 """The API's reading half."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -9,11 +10,13 @@ from aiohttp import hdrs, web
 from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.desk import Desk
+from sidecar.web.query import asked
 from sidecar.web.stream import written
 
 MAX_LISTENERS = 32
 HEARTBEAT_S = 15.0
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
+_COUNT = re.compile(r"[0-9]{1,9}")
 _STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
 
 
@@ -48,10 +51,12 @@ class LookPages:
         )
 
     async def _schedule(self, request: web.Request) -> web.Response:
-        asked = request.query.get("count", str(DEFAULT_PLANNED))
-        if not asked.isdecimal() or not 0 < int(asked) <= MAX_PLANNED:
-            raise Refusal(400, f"count={asked}: give a number from 1 to {MAX_PLANNED}")
-        return answer(views.schedule(self._desk.schedule.upcoming(int(asked))))
+        said = asked(request, count=str(DEFAULT_PLANNED))["count"]
+        if _COUNT.fullmatch(said) is None or not 0 < int(said) <= MAX_PLANNED:
+            raise Refusal(
+                400, f"count={said[:20]}: give a number from 1 to {MAX_PLANNED}"
+            )
+        return answer(views.schedule(self._desk.schedule.upcoming(int(said))))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:

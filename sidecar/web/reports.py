@@ -14,6 +14,7 @@ from sidecar.web import past, views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
+from sidecar.web.query import asked
 from sidecar.web.span import DAY_S, asked_seconds
 
 MAX_ENTRIES = 2000
@@ -42,9 +43,10 @@ class ReportPages:
     # --- what happened
 
     async def _history(self, request: web.Request) -> web.Response:
-        span_s = asked_seconds(self._desk, "since", request.query.get("since", "7d"))
+        said = asked(request, since="7d", target="")
+        span_s = asked_seconds(self._desk, "since", said["since"])
         until = self._desk.clock.now().wall
-        names = self._names(request)
+        names = self._names(said["target"])
         found = await self._last_entries(names, until - span_s, until)
         if names and not found.entries and not self._is_known(names[0]):
             raise Refusal(
@@ -54,9 +56,8 @@ class ReportPages:
         entries = found.entries if may_see else without_amounts(found.entries)
         return answer(past.history(entries, complete=found.complete))
 
-    def _names(self, request: web.Request) -> tuple[str, ...]:
+    def _names(self, name: str) -> tuple[str, ...]:
         """A target's own name and its replicas'; empty: all there are."""
-        name = request.query.get("target")
         if not name:
             return ()
         state = self._desk.state()
@@ -94,7 +95,8 @@ class ReportPages:
     # --- how available everyone was
 
     async def _report(self, request: web.Request) -> web.Response:
-        span_s = asked_seconds(self._desk, "window", request.query.get("window", "30d"))
+        said = asked(request, window="30d")
+        span_s = asked_seconds(self._desk, "window", said["window"])
         async with self._one_report:
             made = await self._made(span_s)
             view = await asyncio.to_thread(past.report, made)

@@ -303,6 +303,13 @@ async def test_the_seconds_since_we_noted_to_be_alive_are_no_gap(
         ("/history?since=367d", "at most 366d"),
         ("/history?since=", "since="),
         ("/report?window=-1d", "window=-1d"),
+        ("/report?windw=1d", "unknown parameter windw; possible: window"),
+        ("/report?window=1d&window=2d", "more than once"),
+        ("/history?from=1d", "possible: since, target"),
+        ("/history?" + "x" * 5000, "unknown parameter xxx"),
+        ("/incidents?opened=1", "possible: open"),
+        ("/schedule?count=" + "9" * 5000, "count=99"),
+        ("/schedule?count=%D9%A1", "from 1 to 100"),
         ("/report?window=" + "9" * 5000 + "d", "window=99"),
     ],
 )
