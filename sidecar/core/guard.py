@@ -268,7 +268,15 @@ def _lane(case: Case) -> budget.Lane:
 
 
 def _counted(case: Case) -> bool:
-    return case.trigger.is_automatic
+    return case.trigger.is_automatic and not _first_load(case)
+
+
+def _first_load(case: Case) -> bool:
+    """No start is whole without its wallet, whatever became of loads before it."""
+    instance = case.instance
+    return (
+        case.action is Action.LOAD_WALLET and instance.called_mono < instance.run_mono
+    )
 
 
 def recent(case: Case) -> str | None:

@@ -285,6 +285,23 @@ def test_loading_that_fails_is_tried_with_growing_gaps_and_bounded() -> None:
     assert {a for _, a in world.acts()} == {Action.LOAD_WALLET}
 
 
+def test_every_start_gets_its_load_whatever_became_of_those_before() -> None:
+    world = calm(targets=(WALLET,))
+    for _ in range(100):
+        world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
+        if world.instance(ROOT).loading:
+            world.acted(ROOT, ActResult.FAILED, restart=False)
+    assert world.last(ROOT).guard is Guard.BUDGET
+    before = len(world.acts())
+    who = InstanceId(ROOT, 1)
+    world.containers[who] = container(ROOT, started_at=world.now.wall)
+    world.relist()
+    world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.fails(ROOT, Cause.WALLET_NOT_LOADED, 5)
+    assert world.acts()[before:] == [(ROOT, Action.LOAD_WALLET)]
+
+
 def test_the_wallet_is_loaded_within_the_verification_of_a_restart() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
