@@ -123,7 +123,7 @@ def acted(state: State, event: RemedyActed) -> Folded:
     if instance is None:
         return same(state)
     if instance.loading is not None:
-        return wallet_called(state, instance, event.result, event.at)
+        return wallet_called(state, instance, event.result, event.at, event.reason)
     remedy = instance.remedy
     if remedy is None or remedy.phase is not Phase.ACTING:
         return same(state)
@@ -179,7 +179,7 @@ def _taken_back(state: State, instance: Instance, at: Moment) -> State:
 
 
 def wallet_called(
-    state: State, instance: Instance, result: ActResult, at: Moment
+    state: State, instance: Instance, result: ActResult, at: Moment, reason: str = ""
 ) -> Folded:
     """``load_wallet`` came to an end, or to none in time: the probes judge."""
     decision = instance.loading
@@ -188,7 +188,13 @@ def wallet_called(
         lane = budget.unsent(instance.load_lane, at.mono)
     else:
         lane = budget.failed(instance.load_lane, settings, instance.id, at.mono)
-    called = replace(instance, loading=None, load_lane=lane, called_mono=at.mono)
+    called = replace(
+        instance,
+        loading=None,
+        load_lane=lane,
+        load_failure=reason if result is ActResult.FAILED else "",
+        called_mono=at.mono,
+    )
     if decision is None or result is not ActResult.DONE or called.remedy:
         return one(state, called)
     remedy = Remedy(

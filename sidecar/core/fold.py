@@ -137,7 +137,13 @@ def _name_state(state: State, who: InstanceId, at: Moment) -> Folded:
 
 def _rearmed(instance: Instance) -> Instance:
     """Seen healthy: budgets, lanes and settling begin anew."""
-    return replace(instance, lane=budget.Lane(), load_lane=budget.Lane(), settling=None)
+    return replace(
+        instance,
+        lane=budget.Lane(),
+        load_lane=budget.Lane(),
+        load_failure="",
+        settling=None,
+    )
 
 
 def _root_works(

@@ -17,7 +17,8 @@ class Incident:
     ``waiting_wall``: since when somebody's acknowledgement is waited for.
     ``level``: how often it was escalated at its present severity. ``told``: the
     channels and hooks that heard of it. ``sequence``: the last telling's number.
-    ``remedies``: how many ended while it was open.
+    ``remedies``: how many ended while it was open, ``loads`` of them loads of a
+    wallet.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Incident:
     told: tuple[str, ...] = ()
     sequence: int = 0
     remedies: int = 0
+    loads: int = 0
 
     @property
     def open(self) -> bool:

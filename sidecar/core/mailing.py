@@ -116,8 +116,9 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
 
     Wall clock times are seconds, ``seconds`` is how long it has lasted.
     ``last_action`` and ``last_reason`` are of the last decision about the root,
-    ``container`` is its container's name; ``next_try_wall`` is when its next remedy
-    is due: all empty where there is none.
+    ``load_failure`` is why its wallet could not be loaded, ``container`` is its
+    container's name; ``next_try_wall`` is when its next remedy is due: all empty
+    where there is none.
     """
     ended = incident.resolved_at or at
     facts = {
@@ -132,9 +133,11 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "mode": state.mode.value,
         "reason": "",
         "remedies": str(incident.remedies),
+        "loads": str(incident.loads),
         "lane": "",
         "last_action": "",
         "last_reason": "",
+        "load_failure": "",
         "container": "",
         "next_try_wall": "",
     }
@@ -176,6 +179,7 @@ def _facts_of_root(root: Instance, at: Moment) -> dict[str, str]:
         "lane": root.lane.name.value,
         "last_action": decision.action.value if decision else "",
         "last_reason": decision.reason if decision else "",
+        "load_failure": root.load_failure,
         "container": root.container.name if root.container else "",
         "next_try_wall": f"{at.wall + wait_s:.3f}" if wait_s > 0 else "",
     }

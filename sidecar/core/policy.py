@@ -323,6 +323,11 @@ def _wallet(instance: Instance, target: Target) -> Wish | None:
     if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
         return None
     why = "the daemon answers but has no wallet loaded"
+    if instance.load_failure:
+        why = (
+            "the daemon answers but has no wallet loaded, and loading it failed: "
+            f"{instance.load_failure}"
+        )
     return Wish(Action.LOAD_WALLET, Trigger.FAILURE, Cause.WALLET_NOT_LOADED, why)
 
 

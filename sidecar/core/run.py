@@ -57,6 +57,7 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
         exited_mono=None,
         stop=StopSeen.NONE,
         health=Health(),
+        load_failure="",
         looked=None,
         must_restart=False,
     )

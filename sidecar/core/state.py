@@ -113,6 +113,8 @@ class Instance:
     """A ``load_wallet`` call under way, possibly within a restart's verification."""
     called_mono: float = 0.0
     """When the last ``load_wallet`` call ended."""
+    load_failure: str = ""
+    """Why this run's wallet could not be loaded when that was last tried."""
     settling: Settling | None = None
     must_restart: bool = False
     """A dependent with ``after_root: always`` whose root has just recovered."""

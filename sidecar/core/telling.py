@@ -51,7 +51,9 @@ def tell_transitions(
         if incident is None:
             continue
         if isinstance(transition, RemedyEnded):
-            incident = replace(incident, remedies=incident.remedies + 1)
+            loads = incident.loads + (transition.action is Action.LOAD_WALLET)
+            remedies = incident.remedies + 1
+            incident = replace(incident, remedies=remedies, loads=loads)
         kind = _kind_of(state, transition)
         if kind is not None and _is_told(state, incident, transition, kind):
             if kind is MessageKind.DEAD_LETTER:

@@ -90,10 +90,12 @@ class Renderer:
             "since": self._time(opened),
             "lasted": self._duration(float(facts.get("seconds", "0"))),
             "remedies": facts.get("remedies", "0"),
+            "loads": facts.get("loads", "0"),
             "container": facts.get("container") or facts.get("target", ""),
             "next_try": self._time(float(next_try)) if next_try else "",
             "reason": self._reason(facts, "reason"),
             "last_reason": self._reason(facts, "last_reason"),
+            "load_failure": self._reason(facts, "load_failure"),
         }
 
     def _reason(self, facts: Mapping[str, str], which: str) -> str:
@@ -142,7 +144,7 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     if values.get("affected"):
         yield "line.affected"
     if kind is MessageKind.RESOLVED:
-        yield "healed.tried" if values["remedies"] != "0" else "healed.alone"
+        yield _healed(values)
         return
     if values["reason"]:
         yield "line.measured"
@@ -153,13 +155,28 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     yield _advice(kind, values)
 
 
+def _healed(values: Mapping[str, str]) -> str:
+    """What we did while it lasted; a load of the wallet is no repair of the daemon."""
+    if values["remedies"] == "0":
+        return "healed.alone"
+    if values["loads"] == "0":
+        return "healed.tried"
+    return "healed.loaded" if values["loads"] == values["remedies"] else "healed.both"
+
+
 def _done(values: Mapping[str, str]) -> str:
     """What we did about it."""
     if values["mode"] == Mode.OBSERVE:
         return "done.observe"
+    if _is_wallet_lost(values):
+        return "done.load_failed"
     cause = Cause(values["cause"])
     if CAUSES[cause].cure is None:
         return f"done.nothing.{cause}"
+    return _tried(values)
+
+
+def _tried(values: Mapping[str, str]) -> str:
     lane = _lane(values)
     if lane is LaneName.SLOW and values["next_try"]:
         return "done.slow_until"
@@ -176,9 +193,16 @@ def _advice(kind: MessageKind, values: Mapping[str, str]) -> str:
     cause, lane = Cause(values["cause"]), _lane(values)
     if kind is MessageKind.DEAD_LETTER:
         return "advice.dead_letter"
+    if _is_wallet_lost(values):
+        return "advice.load_failed"
     if CAUSES[cause].cure is None or lane is LaneName.FAST:
         return f"advice.{cause}"
     return f"advice.{lane}"
+
+
+def _is_wallet_lost(values: Mapping[str, str]) -> bool:
+    """The daemon answers, and it is its wallet that cannot be had."""
+    return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
 
 
 def _lane(values: Mapping[str, str]) -> LaneName:

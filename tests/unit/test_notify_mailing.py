@@ -8,6 +8,7 @@ from sidecar.core.container import Status
 from sidecar.core.decision import Action, Trigger
 from sidecar.core.event import (
     AckAsked,
+    ActResult,
     EngineSeen,
     NoticeKind,
     PauseAsked,
@@ -116,6 +117,36 @@ def test_facts_say_what_how_and_since_when() -> None:
     assert container is not None
     assert facts["container"] == container.name
     assert facts["next_try_wall"] == ""
+
+
+def test_facts_say_that_the_wallet_could_not_be_loaded_until_it_is() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.WALLET_NOT_LOADED)
+    assert told.turn()[0].facts["load_failure"] == ""
+    world.acted(WALLET, ActResult.FAILED, restart=False)
+    world.wait(SETTINGS.escalation.after_s[Severity.P1])
+    last = told.turn()[-1].facts
+    assert last["load_failure"] == "as asked"
+    world.fails(WALLET, Cause.WALLET_NOT_LOADED, times=1)
+    reason = "has no wallet loaded, and loading it failed: as asked"
+    assert reason in world.last(WALLET).reason
+    world.acted(WALLET, restart=False)
+    assert world.instance(WALLET).load_failure == ""
+    world.works(WALLET)
+    resolved = told.turn()[-1]
+    assert resolved.kind is MessageKind.RESOLVED
+    assert (resolved.facts["remedies"], resolved.facts["loads"]) == ("1", "1")
+
+
+def test_why_a_wallet_could_not_be_loaded_is_of_its_run() -> None:
+    world = Told().world
+    world.fails(WALLET, Cause.WALLET_NOT_LOADED)
+    world.acted(WALLET, ActResult.FAILED, restart=False)
+    world.fails(WALLET, Cause.REFUSED)
+    assert world.instance(WALLET).load_failure == "as asked"
+    world.acted(WALLET)
+    assert world.instance(WALLET).load_failure == ""
 
 
 def test_a_dependents_trouble_is_not_told_while_the_root_is_down() -> None:

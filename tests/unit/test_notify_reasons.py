@@ -44,6 +44,7 @@ SAID = {
     "of": "",
     "last_reason(instance)": "no wallet is loaded",
     "what": "an operator stopped it",
+    "instance.load_failure": "the wallet file is missing or its password is wrong",
     "instance.reason": "an operator stopped it",
     "_seen(instance)": "failure 1: no wallet is loaded",
     "so_far": "failure 1: no wallet is loaded",
@@ -261,6 +262,16 @@ def test_others_words_end_where_ours_go_on() -> None:
         "3회째 실패: TLS 연결에 실패했습니다 (a:1): “bad seal”. "
         "보류한 조치: 다시 시작. 이 대상은 다시 시작하지 않도록 설정되어 있습니다"
     )
+
+
+def test_why_a_wallet_is_not_loaded_is_said() -> None:
+    said = KOREAN.reason(
+        "the daemon answers but has no wallet loaded, and loading it failed: the "
+        "wallet file is missing or its password is wrong; no load_wallet: 3 tries did "
+        "not help; slow lane, the next is in 9 min"
+    )
+    assert "지갑 파일이 없거나 지갑 비밀번호가 맞지 않습니다" in said
+    assert ENGLISH.findall(said) == []
 
 
 def test_what_is_not_ours_is_quoted() -> None:

@@ -127,6 +127,11 @@ def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) 
         ({"remedies": "8", "lane": "dead_letter"}, "nothing more until you say so"),
         ({"last_action": "hold", "last_reason": "It is paused."}, "It is paused."),
         ({"last_action": "", "last_reason": ""}, "nothing yet."),
+        ({"load_failure": "no file"}, "load the wallet, without success: no file"),
+        (
+            {"load_failure": "no file", "lane": "dead_letter", "remedies": "8"},
+            "nothing more until you say so",
+        ),
     ],
 )
 def test_what_we_did(facts: dict[str, str], expected: str) -> None:
@@ -160,6 +165,7 @@ def test_the_title_counts_repairs_and_calls_for_a_person(
         (SLOW, "then run: sidecar restart electron-cash"),
         (DEAD_LETTER, "then run: sidecar recover electron-cash"),
         ({**SLOW, "cause": "auth"}, "make the user and password"),
+        ({"load_failure": "no file"}, "put the wallet file back"),
     ],
 )
 def test_once_quick_tries_are_used_up_nobody_is_told_to_wait(
@@ -179,11 +185,16 @@ def test_a_log_is_asked_of_the_target_where_its_container_is_not_known() -> None
 
 
 def test_the_end_says_how_long_it_lasted_and_asks_nothing() -> None:
-    for tried, expected in (("2", "meanwhile: 2"), ("0", "without Sidecar")):
+    for tried, loads, expected in (
+        ("2", "0", "meanwhile: 2."),
+        ("0", "0", "without Sidecar"),
+        ("2", "2", "What Sidecar did: it loaded the wallet."),
+        ("3", "1", "meanwhile: 3, loads of the wallet among them: 1."),
+    ):
         text = renderer()(
             message(
                 kind=MessageKind.RESOLVED,
-                facts={"seconds": "7384", "remedies": tried},
+                facts={"seconds": "7384", "remedies": tried, "loads": loads},
             )
         )
         assert text.title == "[resolved] electron-cash works again after 2 h 3 min"
