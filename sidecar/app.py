@@ -66,7 +66,7 @@ from sidecar.schedule.planner import Planner
 from sidecar.telemetry.log import LogFormat, configure
 from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
-from sidecar.telemetry.narrator import Narrator
+from sidecar.telemetry.narrator import Narrator, tell_left
 from sidecar.watchdog import Watchdog
 from sidecar.web.ack import NotifyDesk
 from sidecar.web.desk import Desk
@@ -492,6 +492,7 @@ async def _as_left(store: SqliteStore, settings: Settings) -> State:
     if saved is None or store.saved_at is None:
         return State(started=now, mode=settings.mode, notify=settings.notify)
     left = restored(saved, store.saved_at, now)
+    tell_left(left)
     return replace(left, mode=settings.mode, notify=settings.notify)
 
 

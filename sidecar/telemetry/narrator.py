@@ -16,6 +16,7 @@ from sidecar.core.event import (
     ResumeAsked,
 )
 from sidecar.core.moment import rfc3339
+from sidecar.core.outcome import Cause
 from sidecar.core.state import State
 from sidecar.core.transition import (
     BalanceCompared,
@@ -39,6 +40,8 @@ _VERBS = {
     Action.PAGE: "a person is needed",
     Action.SKIP: "skipping",
 }
+_KNOWN_TO_PEOPLE = frozenset({Cause.STOPPED, Cause.PAUSED})
+"""They did it themselves."""
 
 
 class Narrator:
@@ -92,6 +95,26 @@ class Narrator:
         self._engine = event.reachable
 
 
+def tell_left(state: State) -> None:
+    """What a sidecar before us left open, and we go on with."""
+    for incident in state.incidents.values():
+        if incident.open:
+            logger.bind(target=incident.target, incident=incident.id).info(
+                "an incident is still open, {}; it goes on", incident.cause
+            )
+    for instance in state.left.values():
+        if instance.remedy is not None:
+            logger.bind(
+                target=instance.name,
+                incident=instance.incident,
+                action=instance.remedy.decision.action,
+            ).info(
+                "a {} of it was under way when the sidecar before ended; "
+                "it is finished, not begun again",
+                instance.remedy.decision.action,
+            )
+
+
 def _tell_transition(what: Transition) -> None:
     match what:
         case StateChanged():
@@ -105,6 +128,10 @@ def _tell_transition(what: Transition) -> None:
 
 
 def _tell_decision(decision: Decision) -> None:
+    verb = _VERBS[decision.action]
+    level = "WARNING" if decision.action is Action.PAGE else "INFO"
+    if decision.action is Action.PAGE and decision.cause in _KNOWN_TO_PEOPLE:
+        verb, level = "for your information", "INFO"
     logger.bind(
         target=decision.name,
         incident=decision.incident,
@@ -112,12 +139,7 @@ def _tell_decision(decision: Decision) -> None:
         action=decision.action,
         guard=None if decision.guard is Guard.NONE else decision.guard,
         trigger=decision.trigger,
-    ).log(
-        "WARNING" if decision.action is Action.PAGE else "INFO",
-        "{}: {}",
-        _VERBS[decision.action],
-        decision.reason,
-    )
+    ).log(level, "{}: {}", verb, decision.reason)
 
 
 def _tell_probe(event: ProbeDone, state: State) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from sidecar.core.event import EngineSeen, ResumeAsked
+from sidecar.core.event import EngineSeen, NoticeKind, ResumeAsked
 from sidecar.core.outcome import Cause
+from sidecar.core.restore import restored
 from sidecar.telemetry.log import LogFormat, configure
 from sidecar.telemetry.mask import Mask
-from sidecar.telemetry.narrator import Narrator
+from sidecar.telemetry.narrator import Narrator, tell_left
 from tests.unit.told import ToldWorld
 
 ROOT = Path(__file__).parents[2]
@@ -241,6 +242,28 @@ def test_that_a_person_is_needed_is_a_warning() -> None:
     assert page["level"] == "warning"
     assert page["cause"] == "auth"
     assert str(page["message"]).startswith("a person is needed: ")
+
+
+def test_an_operators_own_stop_needs_nobody() -> None:
+    world, log = told()
+    world.notice("electron-cash", NoticeKind.KILL)
+    world.exits("electron-cash")
+    (page,) = (line for line in log.lines if line.get("action") == "page")
+    assert page["level"] == "info"
+    assert str(page["message"]).startswith("for your information: an operator")
+
+
+def test_what_a_sidecar_before_left_open_is_told() -> None:
+    world, log = told()
+    world.fails("electron-cash", Cause.REFUSED)
+    before = len(log.lines)
+    now = world.now
+    tell_left(restored(world.state, now, now))
+    (incident,) = world.state.incidents
+    goes_on, finished = log.lines[before:]
+    assert goes_on["message"] == "an incident is still open, refused; it goes on"
+    assert "finished, not begun again" in str(finished["message"])
+    assert goes_on["incident"] == finished["incident"] == incident
 
 
 def test_probes_are_told_only_in_debug() -> None:
