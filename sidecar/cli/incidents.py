@@ -58,6 +58,8 @@ def incident(api: Api, which: str, as_json: bool) -> int:
         show_json(told)
         return 0
     print(_headline(told))
+    if told["acked_at"]:
+        print(f"acknowledged at {second(told['acked_at'])} ({told['acked_by']})")
     for one in told["impact"]:
         until = "from" if one["until"] else "and still is, from"
         print(

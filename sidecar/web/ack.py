@@ -134,10 +134,10 @@ class NotifyPages:
     # --- for programs
 
     async def _ack(self, request: web.Request) -> web.Response:
-        which = request.match_info["incident"]
+        which = request.match_info["incident"].upper()
         incident = self._desk.state().incidents.get(which)
         if incident is None:
-            raise Refusal(404, f"there is no incident {which}")
+            raise Refusal(404, f"there is no incident {which}; see /api/v1/incidents")
         if not incident.open:
             raise Refusal(409, f"incident {which} is resolved")
         await self._acknowledge(incident, "api")

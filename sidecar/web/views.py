@@ -152,6 +152,7 @@ def incident(one: Incident) -> Json:
         "cause": one.cause,
         "opened_at": rfc3339(one.opened_at.wall),
         "acked_at": rfc3339(acked.wall) if acked is not None else None,
+        "acked_by": one.acked_by or None,
         "resolved_at": rfc3339(resolved.wall) if resolved is not None else None,
     }
 

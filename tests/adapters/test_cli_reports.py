@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from sidecar.core.event import AckAsked
 from sidecar.web.server import WebServer
 from tests.adapters.desk import TOKEN
 from tests.adapters.test_web_reports import (
@@ -95,6 +96,19 @@ async def test_one_incident(served: Served) -> None:
     assert "restart helped 1 of 1 times against refused" in ran.out
     assert "restart: recovered" in ran.out
     assert json.loads((await served("incident", which, "--json")).out)["id"] == which
+
+
+async def test_who_took_care_of_an_incident_is_told(served: Served) -> None:
+    which = refused(served.office)
+    assert "acknowledged" not in (await served("incident", which)).out
+    world = served.office.world
+    world.send(AckAsked(world.now, which, "link sent to ops"))
+    (told,) = json.loads((await served("incidents", "--json")).out)["incidents"]
+    assert told["acked_by"] == "link sent to ops"
+    (status,) = json.loads((await served("status", "--json")).out)["incidents"]
+    assert status["acked_by"] == "link sent to ops"
+    shown = (await served("incident", which)).out
+    assert f"acknowledged at {told['acked_at'][:19]}Z (link sent to ops)\n" in shown
 
 
 async def test_one_incident_with_what_was_in_the_wallet(served: Served) -> None:

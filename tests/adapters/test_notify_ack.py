@@ -172,6 +172,8 @@ async def test_the_api_needs_the_token(hall: Hall, http: aiohttp.ClientSession) 
         assert answer.status == 200
     assert told["incident"] == hall.incident.id
     assert told["acked_at"].endswith("Z")
+    async with http.post(path.lower(), headers=right) as answer:
+        assert answer.status == 200
     async with http.post("/api/v1/incidents/01JNONE/ack", headers=right) as answer:
         assert answer.status == 404
     hall.put(replace(hall.incident, resolved_at=hall.office.now()))
