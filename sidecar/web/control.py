@@ -86,6 +86,9 @@ class ControlPages:
     async def _release(self, request: web.Request) -> web.Response:
         await _body(request, _Nothing)
         name = self._instance(request)
+        instance = views.instance_named(self._desk.state(), name)
+        if instance is None or not (instance.remedy or instance.loading):
+            raise Refusal(409, f"no remedy of {name} is under way")
         return await self._asked(ReleaseAsked(self._desk.clock.now(), name))
 
     # --- pauses
@@ -116,6 +119,14 @@ class ControlPages:
     async def _cancel(self, request: web.Request) -> web.Response:
         await _body(request, _Nothing)
         target = self._target(request)
+        state = self._desk.state()
+        begun = state.plan is not None and state.plan.target == target
+        if not begun and target not in state.due:
+            raise Refusal(
+                409,
+                f"no planned restart of {target} is under way; "
+                "skip leaves out the next one",
+            )
         return await self._asked(PlanCancelled(self._desk.clock.now(), target))
 
     # --- evidence

@@ -5,7 +5,7 @@ from dataclasses import replace
 from prometheus_client import CollectorRegistry
 
 from sidecar.core.decision import Decision
-from sidecar.core.event import Event
+from sidecar.core.event import Event, PlannedDue
 from sidecar.core.moment import Moment
 from sidecar.core.ports import Component, PlannedTime
 from sidecar.core.record import Watched
@@ -88,6 +88,11 @@ class Office:
 
     def without(self, **changes: object) -> Desk:
         return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it
+
+
+def planned_restart_is_due(office: Office) -> None:
+    """The schedule's word for the first target, which then waits for its turn."""
+    office.world.send(PlannedDue(office.now(), "electron-cash"))
 
 
 def replace_part(name: str, reason: str) -> Component:

@@ -26,7 +26,7 @@ from sidecar.core.event import (
 )
 from sidecar.core.outcome import Cause
 from sidecar.web.server import WebServer
-from tests.adapters.desk import TOKEN, Office
+from tests.adapters.desk import TOKEN, Office, planned_restart_is_due
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "tests.adapters.cli_process")
@@ -456,16 +456,22 @@ async def test_an_unknown_target_is_2(served: Served) -> None:
 
 
 async def test_pause_recover_and_the_planned(served: Served) -> None:
+    planned_restart_is_due(served.office)
+    assert (await served("schedule", "cancel", "electron-cash")).status == 0
+    assert (await served("schedule", "cancel", "electron-cash")).status == 3
     assert (await served("pause", "electron-cash", "--for", "2h")).out == (
         "electron-cash: paused for 2h\n"
     )
     assert (await served("pause", "--all", "--for", "soon")).status == 2
     assert (await served("recover", "electron-cash")).status == 0
-    assert (await served("schedule", "cancel", "electron-cash")).status == 0
+    assert (await served("release", "electron-cash")).status == 0
+    ran = await served("release", "electron-cash")
+    assert (ran.status, ran.err) == (3, "no remedy of electron-cash is under way\n")
     assert [type(e) for e in served.office.asked] == [
+        PlanCancelled,
         PauseAsked,
         RecoverAsked,
-        PlanCancelled,
+        ReleaseAsked,
     ]
     ran = await served("schedule", "skip", "electron-cash")
     assert ran.status == 0

@@ -27,7 +27,7 @@ from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
 from sidecar.web.look import MAX_LISTENERS
 from sidecar.web.server import WebServer
-from tests.adapters.desk import TOKEN, Office, replace_part
+from tests.adapters.desk import TOKEN, Office, planned_restart_is_due, replace_part
 from tests.unit.world import SERVICE, container
 
 HEARTBEAT_S = 0.2
@@ -309,12 +309,25 @@ async def test_pauses(caller: Caller) -> None:
 
 async def test_recover_and_planned_restarts(caller: Caller) -> None:
     assert await caller.order("electron-cash", "recover") == 200
+    assert await caller.order("electron-cash", "schedule/cancel") == 409
+    planned_restart_is_due(caller.office)
+    assert await caller.order("bitcoincash-service", "schedule/cancel") == 409
     assert await caller.order("electron-cash", "schedule/cancel") == 200
     assert [type(e) for e in caller.office.asked] == [RecoverAsked, PlanCancelled]
     path = "/api/v1/targets/electron-cash/schedule/skip"
     status, told = await caller.post(path)
     assert (status, told["skipped"]["skipped"]) == (200, True)
     assert await caller.order("bitcoincash-service", "schedule/skip") == 409
+
+
+async def test_only_a_remedy_that_is_under_way_is_released(caller: Caller) -> None:
+    path = "/api/v1/targets/electron-cash/release"
+    status, told = await caller.post(path)
+    assert (status, told["error"]) == (409, "no remedy of electron-cash is under way")
+    assert caller.office.asked == []
+    caller.office.world.fails("electron-cash", Cause.REFUSED)
+    assert (await caller.post(path))[0] == 200
+    assert (await caller.post(path))[0] == 409
 
 
 async def test_evidence_needs_the_token_and_something_gathered(
