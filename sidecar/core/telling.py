@@ -94,8 +94,7 @@ def tell_engine(
 ) -> tuple[State, tuple[Message, ...]]:
     """Tell once that the engine is lost, and then that it is back.
 
-    One that restarts is given its time. What was told is not remembered across our
-    own restart.
+    One that restarts is given its time.
     """
     view = state.engine
     since = max(view.since, state.started)

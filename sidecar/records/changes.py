@@ -125,6 +125,8 @@ class Changes:
             batch.memory["paused"] = encode_paused(state.paused)
         if known is None or state.restarts != old.restarts:
             batch.memory["restarts"] = encode(state.restarts)
+        if known is None or state.engine.told != old.engine.told:
+            batch.memory["engine_told"] = encode(state.engine.told)
         if known is None or state.plan != old.plan:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)

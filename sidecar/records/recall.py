@@ -13,7 +13,7 @@ from sidecar.core.incident import Incident
 from sidecar.core.ledger import KEPT_INCIDENTS
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
-from sidecar.core.state import CureKey, Instance, Plan, State
+from sidecar.core.state import CureKey, EngineView, Instance, Plan, State
 from sidecar.core.target import InstanceId
 from sidecar.records.codec import decode, decode_paused
 from sidecar.records.database import transaction
@@ -76,6 +76,7 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
     saved = rows.read(values.get("clock"), lambda r: decode(r.text, Moment))
     paused = rows.read(values.get("paused"), lambda r: decode_paused(r.text))
     restarts = rows.read(values.get("restarts"), _restarts)
+    told = rows.read(values.get("engine_told"), lambda r: decode(r.text, bool))
     plans = rows.read(values.get("plan"), _plans)
     incidents = _incidents(rows)
     instances = _instances(rows, incidents)
@@ -91,6 +92,7 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
         ledger=MappingProxyType(ledger),
         paused=MappingProxyType(paused or {}),
         restarts=restarts or (),
+        engine=EngineView(told=told or False),
         plan=plans[0] if plans else None,
     )
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from sidecar.core.event import (
+    EngineSeen,
     PauseAsked,
     PlannedDue,
     RecoverAsked,
@@ -187,6 +188,19 @@ async def test_a_pause_that_ended_is_forgotten(tmp_path: Path) -> None:
         state = await store.load()
     assert state is not None
     assert state.paused == {}
+
+
+async def test_that_people_know_of_a_lost_engine_comes_back(tmp_path: Path) -> None:
+    world = StoredWorld()
+    for reachable in (False, True):
+        async with opened(tmp_path) as store:
+            world.send(EngineSeen(world.now, reachable, "no socket"))
+            world.wait(61.0)
+            await keep(store, *world.take())
+        async with opened(tmp_path) as store:
+            state = await store.load()
+        assert state is not None
+        assert state.engine.told is not reachable
 
 
 async def test_what_a_person_mended_does_not_come_back(tmp_path: Path) -> None:

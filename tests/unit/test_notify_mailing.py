@@ -24,6 +24,7 @@ from sidecar.core.notify import (
 )
 from sidecar.core.outcome import Cause, Severity
 from sidecar.core.record import Message, MessageKind
+from sidecar.core.restore import restored
 from sidecar.core.state import State
 from sidecar.core.telling import tell_transitions
 from sidecar.core.transition import IncidentChanged, RemedyEnded, RemedyOutcome
@@ -309,6 +310,21 @@ def test_a_lost_engine_is_told_once_and_so_is_its_return() -> None:
     (back,) = told.turn()
     assert (back.kind, back.channel) == (MessageKind.ENGINE_BACK, "ops")
     assert float(back.facts["opened_at_wall"]) > float(lost.facts["opened_at_wall"])
+
+
+def test_an_engine_that_people_know_to_be_lost_is_told_of_when_it_is_back() -> None:
+    told = Told(("ops",))
+    told.world.send(EngineSeen(told.world.now, reachable=False, reason="no socket"))
+    told.world.wait(61.0)
+    assert [m.kind for m in told.turn()] == [MessageKind.ENGINE_LOST]
+    now = told.world.now
+    left = restored(told.state, now, now)
+    told.world.state = replace(told.state, engine=left.engine, started=left.started)
+    told.world.send(EngineSeen(now, reachable=False, reason="no socket"))
+    told.world.wait(61.0)
+    assert told.turn() == []
+    told.world.send(EngineSeen(told.world.now, reachable=True))
+    assert [m.kind for m in told.turn()] == [MessageKind.ENGINE_BACK]
 
 
 def test_an_engine_that_restarts_is_not_worth_a_message() -> None:
