@@ -11,7 +11,9 @@ from sidecar.core.notify import HOOK_PREFIX, NotifySettings
 from sidecar.core.outcome import Severity, Verdict
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import Instance, State
-from sidecar.core.transition import BalanceCompared
+from sidecar.core.transition import BalanceCompared, TargetState
+
+_NOT_PROBED = frozenset({TargetState.STOPPED, TargetState.MISSING})
 
 
 def messages(
@@ -186,7 +188,12 @@ def _facts_of_root(root: Instance, at: Moment) -> dict[str, str]:
 
 
 def _measured(root: Instance) -> str:
-    """What the last probe said; while something is done, a state's reason is that."""
+    """What the last probe said; while something is done, a state's reason is that.
+
+    Of a container that does not run a probe says what its end looks like from afar.
+    """
+    if root.state in _NOT_PROBED:
+        return root.reason
     last = root.health.last
     failing = last is not None and last.verdict is Verdict.FAILURE
     return last.reason if last is not None and failing else root.reason

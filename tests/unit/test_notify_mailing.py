@@ -275,12 +275,14 @@ def test_a_pause_silences_and_its_end_tells() -> None:
 
 def test_an_operators_stop_is_a_notice() -> None:
     told = Told()
+    told.world.fails(WALLET, Cause.DETACHED, times=1)
     told.world.notice(WALLET, NoticeKind.KILL)
     told.world.exits(WALLET, exit_code=143)
     told.world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
     told.world.wait(2.0)
     sent = told.turn()
     assert [(m.channel, m.kind) for m in sent] == [("ops", MessageKind.NOTICE)]
+    assert sent[0].facts["reason"] == "an operator stopped it"
     told.world.wait(120.0)
     assert told.heard() == []
 
