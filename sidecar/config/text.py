@@ -59,6 +59,9 @@ def parse(text: str, name: str) -> tuple[Tree, list[Fault]]:
         return {}, [_syntax(name, error)]
     except (yaml.YAMLError, ValueError, KeyError, TypeError, RecursionError):
         return {}, [Fault(name, "a text that is no YAML", "YAML")]
+    if not isinstance(node, dict | None):
+        found = "a list" if isinstance(node, list) else "a single value"
+        return {}, [Fault(name, found, "keys with values, as in `targets: {...}`")]
     faults = structure_faults(node)
     return ({} if faults or node is None else node), faults
 

@@ -319,6 +319,25 @@ def test_a_file_that_cannot_be_read_is_a_fault(name: str, tmp_path: Path) -> Non
         load({}, tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("hello\n", "a single value"),
+        ("root:x:0:0:root:/root:/bin/sh\n", "a single value"),
+        ("7\n", "a single value"),
+        ("- targets: {}\n", "a list"),
+    ],
+)
+def test_a_file_that_has_no_keys_is_refused(
+    tmp_path: Path, text: str, found: str
+) -> None:
+    (tmp_path / "sidecar.yaml").write_text(text)
+    with pytest.raises(ConfigFaults) as refused:
+        load({}, tmp_path / "sidecar.yaml")
+    (fault,) = refused.value.faults
+    assert (fault.path, fault.found) == (str(tmp_path / "sidecar.yaml"), found)
+
+
 def test_an_empty_file_watches_nothing_and_says_so(tmp_path: Path) -> None:
     settings = load_text("# nothing yet\n", tmp_path)
     assert settings.targets == ()
