@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 DEFAULT_LISTEN = "127.0.0.1:9787"
 DEADLINE_S = 20.0
@@ -72,21 +72,20 @@ class Api:
             reason = getattr(fault, "reason", fault)
             reason = getattr(reason, "strerror", None) or reason
             raise ApiError(
-                f"no sidecar answers at {self._url} ({reason}): is it running? "
-                "Give its address with --url or SIDECAR_URL."
+                f"no sidecar answers at {self._url} ({reason}): is it running, and "
+                "what does its log say? Give its address with --url or SIDECAR_URL."
             ) from fault
 
     def _request(
         self, method: str, path: str, body: bytes | None
     ) -> urllib.request.Request:
-        try:
-            request = urllib.request.Request(  # noqa: S310 - checked in connect()
-                self._url + path, data=body, method=method
-            )
-        except ValueError as fault:
-            raise ApiError(f"{self._url} is no address") from fault
+        request = urllib.request.Request(  # noqa: S310 - checked in connect()
+            self._url + path, data=body, method=method
+        )
         if self._token:
-            request.add_header("Authorization", f"Bearer {self._token}")
+            # The header's bytes are the token's, whatever letters it has.
+            token = self._token.encode().decode("latin-1")
+            request.add_header("Authorization", f"Bearer {token}")
         return request
 
 
@@ -100,9 +99,21 @@ def connect(
 ) -> Api:
     """The API at the address and with the token of the options or environment."""
     address = url or environ.get("SIDECAR_URL") or _listening(environ)
-    if not address.startswith(("http://", "https://")):
-        raise ApiError(f"{address} is no address: write http://host:port")
-    return Api(address, _token(token_file, environ))
+    return Api(_checked(address), _token(token_file, environ))
+
+
+def _checked(address: str) -> str:
+    """Without credentials: the address is told in errors."""
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in {"http", "https"} and parts.hostname
+        parts.port  # noqa: B018 - ValueError where it is none
+    except ValueError:
+        good = None
+    if not good or "@" in address or not address.isascii() or " " in address:
+        shown = address.rpartition("@")[2]
+        raise ApiError(f"{shown} is no address: write http://host:port")
+    return address
 
 
 def _listening(environ: Mapping[str, str]) -> str:
@@ -114,11 +125,19 @@ def _listening(environ: Mapping[str, str]) -> str:
 def _token(token_file: Path | None, environ: Mapping[str, str]) -> str | None:
     named = token_file or environ.get("SIDECAR_API_TOKEN_FILE")
     if not named:
-        return environ.get("SIDECAR_API_TOKEN") or None
+        return _sendable(environ.get("SIDECAR_API_TOKEN", ""))
     try:
-        return Path(named).read_text(encoding="utf-8").strip() or None
+        return _sendable(Path(named).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as fault:
-        raise ApiError(f"the token file {named} cannot be read: {fault}") from fault
+        why = getattr(fault, "strerror", None) or "not UTF-8 text"
+        raise ApiError(f"the token file {named} cannot be read: {why}") from fault
+
+
+def _sendable(token: str) -> str | None:
+    one = token.strip()
+    if not one.isprintable():
+        raise ApiError("the API token is more than one line: nothing was sent")
+    return one or None
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

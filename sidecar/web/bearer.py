@@ -32,7 +32,11 @@ def guarded(token: str | None, handler: Handler) -> Handler:
                 403, "control is disabled: set SIDECAR_API_TOKEN to enable it"
             )
         if not has_token(request, token):
-            raise Refusal(401, "the token is missing or wrong")
+            raise Refusal(
+                401,
+                "the token is missing or wrong: send that of SIDECAR_API_TOKEN, "
+                "as Authorization: Bearer TOKEN (sidecar --token-file FILE)",
+            )
         return await handler(request)
 
     return checked

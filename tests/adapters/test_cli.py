@@ -181,7 +181,26 @@ async def test_where_no_sidecar_answers_it_says_what_to_do() -> None:
             "no sidecar answers at http://127.0.0.1:1 (Connection refused)" in ran.err
         )
         assert "--url" in ran.err
-    assert (await sidecar("status", "--url", "nonsense")).status == 2
+        assert "what does its log say" in ran.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "http://",
+        "ftp://127.0.0.1",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:x",
+        "http://a b",
+        "http://operator:opensesame@127.0.0.1:9787",
+    ],
+)
+async def test_what_is_no_address_is_told_without_its_password(url: str) -> None:
+    ran = await sidecar("status", "--url", url)
+    assert (ran.status, ran.out) == (2, "")
+    assert "is no address: write http://host:port" in ran.err
+    assert "opensesame" not in ran.err
 
 
 async def test_a_server_that_is_no_sidecar_is_named() -> None:
@@ -429,7 +448,7 @@ async def test_a_token_missing_wrong_or_not_set_is_3(
     for token in ("", "wrong"):
         ran = await served("restart", "electron-cash", token=token)
         assert ran.status == 3
-        assert "token" in ran.err
+        assert "--token-file" in ran.err
     ran = await without_token("restart", "electron-cash")
     assert ran.status == 3
     assert "SIDECAR_API_TOKEN" in ran.err
@@ -447,6 +466,15 @@ async def test_the_token_may_be_in_a_file(served: Served, tmp_path: Path) -> Non
     ran = await served("resume", "--all", "--token-file", str(tmp_path / "none"))
     assert ran.status == 2
     assert "cannot be read" in ran.err
+
+
+async def test_a_token_of_any_letters_is_sent_and_one_of_two_lines_is_not() -> None:
+    async for served in serve(Office(token="열쇠-é")):
+        assert (await served("resume", "--all", token="열쇠-é")).status == 0
+        for token in ("é-열쇠", "열쇠-é\nx"):
+            ran = await served("resume", "--all", token=token)
+            assert ran.status == (3 if "\n" not in token else 2)
+            assert "token" in ran.err
 
 
 async def test_an_unknown_target_is_2(served: Served) -> None:
