@@ -78,10 +78,19 @@ def _broke(error: Exception) -> EngineError:
     if any(isinstance(cause, _NO_ANSWER) for cause in causes):
         return EngineTimeout("the engine took the request and gave no answer in time")
     if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
-        return CouldNotConnect(f"no connection to the engine: {one_line(causes[-1])}")
+        why = f"{one_line(causes[-1])}{_hint(causes[-1])}"
+        return CouldNotConnect(f"no connection to the engine: {why}")
     return ConnectionBroke(
         f"the connection to the engine broke: {one_line(causes[-1])}"
     )
+
+
+def _hint(cause: BaseException) -> str:
+    if isinstance(cause, PermissionError):
+        return " (Sidecar must be in the group of the engine's socket: DOCKER_GID)"
+    if isinstance(cause, FileNotFoundError):
+        return " (is the engine's socket mounted?)"
+    return ""
 
 
 def _answered_no(error: APIError) -> EngineError:

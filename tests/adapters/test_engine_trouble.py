@@ -1,6 +1,7 @@
 """An engine that is gone, silent or slow: what is known, and what was sent."""
 
 import asyncio
+import errno
 import socket
 import sys
 import threading
@@ -8,6 +9,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from requests.exceptions import ConnectionError  # noqa: A004 - as the SDK
+from urllib3.exceptions import ProtocolError
 
 from sidecar.core.breaker import Breaker, BreakerState
 from sidecar.core.ports import (
@@ -17,6 +20,7 @@ from sidecar.core.ports import (
 )
 from sidecar.engine.calls import log_tail
 from sidecar.engine.client import CALLS_AT_ONCE
+from sidecar.engine.errors import engine_error
 from sidecar.engine.translate import Known
 from tests.adapters.engine_parts import (
     OWN,
@@ -47,9 +51,20 @@ async def test_no_socket_is_unreachable(
 ) -> None:
     server.stop()
     async with an_engine(link_to(server, requests)) as engine:
-        with pytest.raises(EngineUnreachable, match="No such file"):
+        with pytest.raises(EngineUnreachable, match=r"No such file.*mounted\?"):
             await engine.containers()
     assert requests == [("list", "unreachable")]
+
+
+def test_a_socket_of_another_group_is_told_with_what_to_set() -> None:
+    # The SDK wraps it so; root, as whom tests may run, is let in everywhere.
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    wrapped = ConnectionError(ProtocolError("Connection aborted.", denied))
+    wrapped.__cause__ = denied
+    told = engine_error(wrapped)
+    assert isinstance(told, EngineUnreachable)
+    assert "Permission denied" in str(told)
+    assert "DOCKER_GID" in str(told)
 
 
 async def test_a_socket_that_was_left_behind_is_unreachable(
