@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from shutil import get_terminal_size
 
 import click
 
@@ -11,6 +12,8 @@ from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import ago, on_terminal, rich_table, show_json, show_table
 
 WATCH_INTERVAL_S = 2.0
+WIDE = 140
+"""A terminal with this many columns has room for reasons beside the rest."""
 _COLUMNS = ("target", "state", "for", "restarts", "lane", "planned", "why")
 _STATUS = "/api/v1/status"
 
@@ -61,7 +64,10 @@ def _show(told: Json, as_json: bool) -> None:
         show_json(told)
         return
     print(_headline(told))
-    show_table(_COLUMNS, _rows(told))
+    columns, rows, below = _laid_out(told)
+    show_table(columns, rows)
+    for line in below:
+        print(line)
     for incident in told["incidents"]:
         if incident["state"] == "open":
             print(_incident(incident))
@@ -86,6 +92,19 @@ def _rows(told: Json) -> list[Sequence[str]]:
         )
         for target in told["targets"]
     ]
+
+
+def _laid_out(
+    told: Json,
+) -> tuple[Sequence[str], list[Sequence[str]], list[str]]:
+    """Columns, rows, and lines below them: reasons, where a column for them would
+    be a word wide.
+    """
+    rows = _rows(told)
+    if not on_terminal() or get_terminal_size().columns >= WIDE:
+        return _COLUMNS, rows, []
+    whys = [f"{row[0]}: {row[-1]}" for row in rows if row[-1]]
+    return _COLUMNS[:-1], [row[:-1] for row in rows], whys
 
 
 def _why(target: Json) -> str:
@@ -113,6 +132,7 @@ def _incident(incident: Json) -> str:
 def _redraw(api: Api) -> None:
     from rich.console import Group  # noqa: PLC0415 - slow, and only needed here
     from rich.live import Live  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
 
     with Live(auto_refresh=False, screen=True) as live:
         while True:
@@ -121,8 +141,10 @@ def _redraw(api: Api) -> None:
                 incidents = [
                     _incident(i) for i in told["incidents"] if i["state"] == "open"
                 ]
-                table = rich_table(_COLUMNS, _rows(told))
-                live.update(Group(_headline(told), table, *incidents), refresh=True)
+                columns, rows, below = _laid_out(told)
+                lines = [escape(line) for line in (*below, *incidents)]
+                table = rich_table(columns, rows)
+                live.update(Group(_headline(told), table, *lines), refresh=True)
             except ApiError as fault:
                 live.update(str(fault), refresh=True)
             time.sleep(WATCH_INTERVAL_S)

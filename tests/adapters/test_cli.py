@@ -336,11 +336,22 @@ async def test_a_terminal_gets_a_table_and_colours(served: Served) -> None:
     assert "\x1b[32m" not in plain
 
 
-async def on_terminal(served: Served, **environ: str) -> str:
+async def test_a_narrow_terminal_has_the_reasons_below_the_table(
+    served: Served,
+) -> None:
+    served.office.world.fails("electron-cash", Cause.AUTH)
+    narrow = await on_terminal(served, "status", TERM="xterm", COLUMNS="80")
+    assert "electron-cash: auth: it is auth; page: failure 3: it is auth; " in narrow
+    wide = await on_terminal(served, "status", TERM="xterm", COLUMNS="200")
+    assert "electron-cash: auth: it is auth; page" not in wide
+    assert "auth: it is auth; " in wide
+
+
+async def on_terminal(served: Served, command: str = "targets", **environ: str) -> str:
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
-        "targets",
+        command,
         cwd=ROOT,
         env=environment(SIDECAR_URL=served.url, **environ),
         stdout=theirs,
