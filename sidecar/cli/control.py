@@ -4,7 +4,7 @@ import click
 
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import show_answer
+from sidecar.cli.output import show_done
 
 
 @click.command(
@@ -22,9 +22,8 @@ def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
     """Restart TARGET, verified, unless a guard objects (exit 3, with its reason)."""
     told = api.post(target_path(target, "restart"), {"now": now})
     decision = told["decision"]
-    line = f"{target}: {decision['action']}: {decision['reason']}"
-    show_answer(told, line, as_json)
-    return 0
+    said = f"{target}: {decision['action']}: {decision['reason']}"
+    return show_done(told, said, as_json)
 
 
 def _whom(target: str | None, everything: bool, action: str) -> str:
@@ -45,14 +44,17 @@ def _whom(target: str | None, everything: bool, action: str) -> str:
 @as_json
 @talks_to_sidecar
 def pause(
-    api: Api, target: str | None, everything: bool, duration: str | None, as_json: bool
+    api: Api,
+    target: str | None,
+    everything: bool,
+    duration: str | None,
+    as_json: bool,
 ) -> int:
     """Stop acting on TARGET; measuring goes on."""
     path = _whom(target, everything, "pause")
     told = api.post(path, {"for": duration} if duration else {})
-    line = f"{target or 'all targets'}: paused {_until(duration)}"
-    show_answer(told, line, as_json)
-    return 0
+    said = f"{target or 'all targets'}: paused {_until(duration)}"
+    return show_done(told, said, as_json)
 
 
 def _until(duration: str | None) -> str:
@@ -67,8 +69,7 @@ def _until(duration: str | None) -> str:
 def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int:
     """Act on TARGET again."""
     told = api.post(_whom(target, everything, "resume"))
-    show_answer(told, f"{target or 'all targets'}: resumed", as_json)
-    return 0
+    return show_done(told, f"{target or 'all targets'}: resumed", as_json)
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
@@ -78,8 +79,7 @@ def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int
 def recover(api: Api, target: str, as_json: bool) -> int:
     """Say that TARGET was mended: forget its spent restarts, leave the dead letter."""
     told = api.post(target_path(target, "recover"))
-    show_answer(told, f"{target}: may be restarted again", as_json)
-    return 0
+    return show_done(told, f"{target}: may be restarted again", as_json)
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
@@ -89,5 +89,4 @@ def recover(api: Api, target: str, as_json: bool) -> int:
 def release(api: Api, target: str, as_json: bool) -> int:
     """Give up the remedy of TARGET that is under way; nothing is undone."""
     told = api.post(target_path(target, "release"))
-    show_answer(told, f"{target}: released", as_json)
-    return 0
+    return show_done(told, f"{target}: released", as_json)

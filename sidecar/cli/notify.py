@@ -6,7 +6,7 @@ import click
 
 from sidecar.cli.client import Api, ApiError
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import show_answer
+from sidecar.cli.output import second, show_done
 
 _NOT_DELIVERED = 502
 
@@ -18,9 +18,8 @@ _NOT_DELIVERED = 502
 def ack(api: Api, incident: str, as_json: bool) -> int:
     """Take care of INCIDENT: nobody else is told, reminders stop for a while."""
     told = api.post(f"/api/v1/incidents/{quote(incident, safe='')}/ack")
-    line = f"{incident}: acknowledged at {told['acked_at']}"
-    show_answer(told, line, as_json)
-    return 0
+    said = f"{incident}: acknowledged at {second(told['acked_at'])}"
+    return show_done(told, said, as_json)
 
 
 @click.group()
@@ -39,8 +38,7 @@ def test(api: Api, channel: str, as_json: bool) -> int:
     except ApiError as error:
         if error.status != _NOT_DELIVERED:
             raise
-        no = {"channel": channel, "delivered": False, "error": str(error)}
-        show_answer(no, f"not delivered: {error}", as_json)
+        told = {"channel": channel, "delivered": False, "error": str(error)}
+        show_done(told, f"not delivered: {error}", as_json)
         return 1
-    show_answer(told, f"{channel}: delivered", as_json)
-    return 0
+    return show_done(told, f"{channel}: delivered", as_json)

@@ -37,12 +37,13 @@ def show_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def show_answer(told: object, line: str, as_json: bool) -> None:
-    """What came of an order: one line for a person, the API's answer for a program."""
+def show_done(answer: object, said: str, as_json: bool) -> int:
+    """What an order came to: one line, or the API's own answer. The exit status."""
     if as_json:
-        show_json(told)
+        show_json(answer)
     else:
-        print(line)
+        print(said)
+    return 0
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -8,7 +8,7 @@ import click
 from sidecar import __version__
 from sidecar.cli.local import CheckRow, Local
 from sidecar.cli.options import as_json, config_file, examples
-from sidecar.cli.output import show_answer, show_json, show_table
+from sidecar.cli.output import show_done, show_json, show_table
 
 _file = click.argument(
     "file", required=False, type=click.Path(dir_okay=False, path_type=Path)
@@ -69,12 +69,12 @@ def config() -> None:
 @click.pass_obj
 def config_check(local: Local, file: Path | None, as_json: bool) -> int:
     """Name every fault of FILE and the environment at once (exit 2)."""
-    warnings = local.config_warnings(file)
-    for warning in () if as_json else warnings:
-        click.echo(f"warning: {warning}", err=True)
-    told = {"good": True, "warnings": list(warnings)}
-    show_answer(told, "the configuration is good", as_json)
-    return 0
+    warnings = list(local.config_warnings(file))
+    if not as_json:
+        for warning in warnings:
+            click.echo(f"warning: {warning}", err=True)
+    told = {"good": True, "warnings": warnings}
+    return show_done(told, "the configuration is good", as_json)
 
 
 @config.command("show", epilog=examples("sidecar config show sidecar.yaml"))
@@ -107,5 +107,4 @@ def config_schema(local: Local) -> int:
 @as_json
 def version(as_json: bool) -> int:
     """The version."""
-    show_answer({"version": __version__}, f"sidecar {__version__}", as_json)
-    return 0
+    return show_done({"version": __version__}, f"sidecar {__version__}", as_json)

@@ -4,7 +4,7 @@ import click
 
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import show_answer, show_json, show_table
+from sidecar.cli.output import second, show_done, show_json, show_table
 
 
 @click.group(
@@ -35,7 +35,7 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
     rows = [
         (
             time["target"],
-            time["at"],
+            second(time["at"]),
             f"{time['cron']} {time['timezone']}",
             "skipped" if time["skipped"] else "",
         )
@@ -53,9 +53,8 @@ def skip(api: Api, target: str, as_json: bool) -> int:
     """Leave out TARGET's next planned restart."""
     told = api.post(target_path(target, "schedule/skip"))
     left_out = told["skipped"]
-    line = f"{left_out['target']}: no restart at {left_out['at']}"
-    show_answer(told, line, as_json)
-    return 0
+    said = f"{left_out['target']}: no restart at {second(left_out['at'])}"
+    return show_done(told, said, as_json)
 
 
 @schedule.command(epilog=examples("sidecar schedule cancel electron-cash"))
@@ -65,6 +64,5 @@ def skip(api: Api, target: str, as_json: bool) -> int:
 def cancel(api: Api, target: str, as_json: bool) -> int:
     """Call off what is left of the planned restart of TARGET under way."""
     told = api.post(target_path(target, "schedule/cancel"))
-    line = f"{target}: what was left of its planned restart is called off"
-    show_answer(told, line, as_json)
-    return 0
+    said = f"{target}: what was left of its planned restart is called off"
+    return show_done(told, said, as_json)

@@ -518,6 +518,32 @@ async def test_pause_recover_and_the_planned(served: Served) -> None:
     assert (await served("schedule", "skip", "bitcoincash-service")).status == 3
 
 
+async def test_every_order_answers_in_json(served: Served) -> None:
+    planned_restart_is_due(served.office)
+    for order, key in (
+        ("schedule cancel electron-cash", "decision"),
+        ("release electron-cash", "decision"),
+        ("restart electron-cash --now", "decision"),
+        ("pause electron-cash", "decision"),
+        ("resume electron-cash", "decision"),
+        ("recover electron-cash", "decision"),
+        ("schedule skip electron-cash", "skipped"),
+    ):
+        ran = await served(*order.split(), "--json")
+        assert (ran.status, ran.err) == (0, ""), order
+        assert key in json.loads(ran.out), order
+
+
+async def test_what_asks_nobody_answers_in_json() -> None:
+    assert json.loads((await sidecar("version", "--json")).out) == {
+        "version": __version__
+    }
+    ran = await sidecar("config", "check", "--json", "good.yaml")
+    warning = "targets.x: tcp probes hold a single thread"
+    told = {"good": True, "warnings": [warning]}
+    assert (json.loads(ran.out), ran.err) == (told, "")
+
+
 async def test_the_address_may_come_from_sidecar_listen(served: Served) -> None:
     port = served.url.rpartition(":")[2]
     assert (await sidecar("status", SIDECAR_LISTEN=f"0.0.0.0:{port}")).status == 0
