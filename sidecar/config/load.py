@@ -144,9 +144,11 @@ def _warnings(
     yield from later(document)
     for each in targets:
         yield from warnings(each)
-    for name in ignored:
-        if name.startswith((environment.WALLET, environment.SERVICE)):
-            yield f"{name}: not used, the configuration file says what is watched"
+    of_the_pair = (environment.WALLET, environment.SERVICE)
+    unused = sorted(name for name in ignored if name.startswith(of_the_pair))
+    if unused:
+        names = ", ".join(unused)
+        yield f"{names}: not used, the configuration file says what is watched"
     if not targets:
         yield "targets: none, so only containers with labels are watched"
 

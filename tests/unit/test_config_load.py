@@ -301,10 +301,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 def test_a_file_takes_the_place_of_the_classic_pair_and_says_so(tmp_path: Path) -> None:
     text = "targets: {a: {probe: {type: docker}}}"
-    environ = {"ELECTRON_CASH_URL": "http://x:1/"}
+    environ = {"ELECTRON_CASH_USER": "u", "ELECTRON_CASH_URL": "http://x:1/"}
     settings = load_text(text, tmp_path, environ)
     assert [t.name for t in settings.targets] == ["a"]
-    assert any("ELECTRON_CASH_URL" in line for line in settings.warnings)
+    (warned,) = (line for line in settings.warnings if "ELECTRON_CASH" in line)
+    assert warned.startswith("ELECTRON_CASH_URL, ELECTRON_CASH_USER: not used")
 
 
 def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
