@@ -9,7 +9,7 @@ from sidecar.core.event import Event, NoticeKind
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Outcome
-from sidecar.core.record import Entry, EntryKind, Message, Step, Watched
+from sidecar.core.record import Entry, EntryKind, Message, Steps, Watched
 from sidecar.core.state import State
 from sidecar.core.target import (
     ElectronCashProbe,
@@ -313,7 +313,7 @@ class Journal(Protocol):
 
     def steps(
         self, since_wall: float, until_wall: float
-    ) -> AsyncIterator[Sequence[tuple[str, Sequence[Step]]]]:
+    ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
         """What a report counts, target by target, of each in order of time; in
         pieces of bounded size, of which two may be about the same target.
         """

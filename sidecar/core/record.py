@@ -1,6 +1,6 @@
 """What is kept: journal entries, messages, and the time that was watched."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -45,8 +45,18 @@ class RemedyKind(NamedTuple):
     outcome: str
 
 
-Step = tuple[float, Change | RemedyKind]
-"""When (wall clock), and what, of all that a report counts."""
+Step = Change | RemedyKind
+"""All that a report counts."""
+
+
+class Steps(NamedTuple):
+    """A target's, in order of time: when each was (wall clock), and what it was.
+
+    Two columns: half a million pairs would be half a million objects.
+    """
+
+    at_walls: Sequence[float]
+    steps: Sequence[Step]
 
 
 class Watched(NamedTuple):

@@ -5,13 +5,14 @@ rest is a gap. Times are wall clock seconds, durations seconds.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sidecar.core.coverage import Coverage
-from sidecar.core.record import Change, RemedyKind, Step, Watched
-from sidecar.core.spell import Course, Fact, Kind, Outage, Spell, Spells, blip_cause
+from sidecar.core.record import Change, RemedyKind, Steps, Watched
+from sidecar.core.spell import Course, Fact, Kind, Outage, Spell, Spells
+from sidecar.core.trouble import Trouble, end_of_trouble, trouble_of
 
 
 class Period(NamedTuple):
@@ -95,6 +96,21 @@ class Tally:
             known = self.causes[name] = CauseTally()
         return known
 
+    def trouble(self, trouble: Trouble, down_s: float) -> None:
+        """Take in one that began and ended in the period."""
+        self.down_s += down_s
+        cause = self.cause(trouble.cause)
+        cause.down_s += down_s
+        for kind in trouble.remedies:
+            self.remedies[kind] += 1
+        if not trouble.certain:
+            self.blips += 1
+            return
+        self.outages += 1
+        cause.outages += 1
+        self.repaired += 1
+        self.repair_s += down_s
+
     def add(self, other: "Tally") -> None:
         """Take in another's sums."""
         self.window_s += other.window_s
@@ -152,16 +168,17 @@ class Books:
         self._spells = Spells(self.before.from_wall, self._coverage)
         self._accounts: dict[str, Account] = {}
 
-    def add(self, piece: Iterable[tuple[str, Sequence[Step]]]) -> None:
+    def add(self, piece: Iterable[tuple[str, Steps]]) -> None:
         """Work in what happened to some targets, to each in order of time."""
         for target, steps in piece:
             self._follow(target, steps)
 
-    def _follow(self, target: str, steps: Sequence[Step]) -> None:
+    def _follow(self, target: str, steps: Steps) -> None:
         course: Course | None = None
+        ordered = sorted(steps.at_walls) == list(steps.at_walls)
         nth = 0
-        while nth < len(steps):
-            at, what = steps[nth]
+        while nth < len(steps.at_walls):
+            at, what = steps.at_walls[nth], steps.steps[nth]
             nth += 1
             if not isinstance(what, Change):
                 self._remedy(target, at, what)
@@ -171,39 +188,40 @@ class Books:
             facts = course.change(at, what)
             if facts:
                 self._book(facts)
-            if course.works:
-                nth = self._pass_blips(course, steps, nth)
+            if ordered and course.works:
+                nth = self._pass_troubles(course, steps, nth)
 
-    def _pass_blips(self, course: Course, steps: Sequence[Step], nth: int) -> int:
-        """Book the blips that follow, and tell where they end.
+    def _pass_troubles(self, course: Course, steps: Steps, nth: int) -> int:
+        """Book the troubles that follow, one after the other, and tell where they end.
 
         The short way, by which most that is on record goes: ``Course.change`` of
-        both steps comes to the same sums.
+        each of their steps comes to the same sums.
         """
+        ats, known = steps
         now, before = self._account(course.target)
         covers, seconds = self._coverage.covers, self._coverage.seconds
-        start, (middle, end) = self.before.from_wall, self.period
-        while nth + 1 < len(steps):
-            failed_at, failed = steps[nth]
-            until, passed = steps[nth + 1]
-            cause, since = blip_cause(failed, passed), course.since_wall
-            if cause is None or failed[0] != course.state:
+        middle, end = self.period
+        way, trouble = known[:0], None
+        while True:
+            after = nth + len(way)
+            if not way or known[nth:after] != way:
+                after = end_of_trouble(known, nth)
+                way = known[nth:after]
+                trouble = trouble_of(*way) if after else None
+            if trouble is None or trouble.old != course.state:
                 break
-            tally, begins, ends = (
-                (now, middle, end) if since >= middle else (before, start, middle)
-            )
-            if not begins <= since <= failed_at <= until < ends:
+            since, failed_at, until = course.since_wall, ats[nth], ats[after - 1]
+            tally, ends = (now, end) if since >= middle else (before, middle)
+            if since > failed_at or until >= ends:
                 break
             if covers(since, until):
                 up_s, down_s = failed_at - since, until - failed_at
             else:
                 up_s, down_s = seconds(since, failed_at), seconds(failed_at, until)
             tally.up_s += up_s
-            tally.down_s += down_s
-            tally.blips += 1
-            tally.cause(cause).down_s += down_s
-            course.state, course.since_wall = passed[1], until
-            nth += 2
+            tally.trouble(trouble, down_s)
+            course.state, course.since_wall = trouble.new, until
+            nth = after
         return nth
 
     def close(self, standing: Mapping[str, Standing]) -> Report:

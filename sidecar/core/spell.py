@@ -6,13 +6,12 @@ taken down on purpose; its cause is the one that was known when it was certain.
 
 from collections.abc import Container, Mapping
 from enum import StrEnum
-from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from sidecar.core.coverage import Coverage
 from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.record import Change, Entry, EntryKind, RemedyKind
+from sidecar.core.record import Change, Entry, EntryKind
 from sidecar.core.transition import TargetState
 
 UNKNOWN_CAUSE = "unknown"
@@ -90,17 +89,6 @@ _CERTAIN = frozenset(
         TargetState.DEAD_LETTER,
     }
 )
-
-
-@lru_cache(maxsize=1024)
-def blip_cause(failed: Change | RemedyKind, passed: Change | RemedyKind) -> str | None:
-    """Of what worked, failed and worked again; None: it was something else."""
-    if not (isinstance(failed, Change) and isinstance(passed, Change)):
-        return None
-    worked = _KINDS.get(failed.old) is _KINDS.get(passed.new) is Kind.UP
-    if worked and failed.new == passed.old == TargetState.FAILING:
-        return failed.cause or UNKNOWN_CAUSE
-    return None
 
 
 class Spells:

@@ -5,7 +5,7 @@ It stands in the journal's index too, so that a long report need not read the li
 
 from functools import lru_cache
 
-from sidecar.core.record import Change, RemedyKind
+from sidecar.core.record import Change, RemedyKind, Step
 from sidecar.core.transition import RemedyEnded, StateChanged
 
 
@@ -22,7 +22,7 @@ def brief_of(what: object) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def read_brief(brief: str) -> Change | RemedyKind:
+def read_brief(brief: str) -> Step:
     """There are few: states, causes, and how remedies end."""
     head, _, rest = brief.partition(" ")
     old, is_change, new = head.partition(">")

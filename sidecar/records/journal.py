@@ -15,7 +15,7 @@ from loguru import logger
 
 from sidecar.core.incident import Incident
 from sidecar.core.ports import StoreBroken
-from sidecar.core.record import Entry, EntryKind, Step, Watched
+from sidecar.core.record import Entry, EntryKind, Steps, Watched
 from sidecar.records.codec import decode
 from sidecar.records.reader import Reader
 from sidecar.records.steps import Piece, Place, Span, piece, target_names
@@ -60,7 +60,7 @@ class SqliteJournal:
 
     async def steps(
         self, since_wall: float, until_wall: float
-    ) -> AsyncIterator[Sequence[tuple[str, Sequence[Step]]]]:
+    ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
         """What a report counts, target by target, of each in order of time; in
         pieces of bounded size, of which two may be about the same target.
         """

@@ -32,7 +32,7 @@ from tests.adapters.test_web_reports import (
     called,
     refused_and_healed,
 )
-from tests.unit.journal import steps_of
+from tests.unit.journal import as_steps, steps_of
 
 BUNDLE = {"name": WALLET, "decision": "restart", "log": "last words"}
 
@@ -214,16 +214,16 @@ async def test_steps_come_in_bounded_pieces_and_in_order(library: Library) -> No
         )
     connection.close()
     since, until = began + 5.0, began + len(entries) // 7 - 5.0
-    found: dict[str, list[Step]] = {}
+    found: dict[str, list[tuple[float, Step]]] = {}
     pieces = 0
     async for piece in library.store.journal.steps(since, until):
         pieces += 1
-        assert sum(len(steps) for _, steps in piece) <= PIECE_STEPS
+        assert sum(len(steps) for _, (_, steps) in piece) <= PIECE_STEPS
         for target, steps in piece:
-            found.setdefault(target, []).extend(steps)
+            found.setdefault(target, []).extend(zip(*steps, strict=True))
     asked = [e for e in entries if since <= e.at_wall < until]
     assert pieces == 1 + len(asked) // PIECE_STEPS == 3
-    assert found == dict(steps_of(asked))
+    assert {t: as_steps(pairs) for t, pairs in found.items()} == dict(steps_of(asked))
 
 
 async def test_a_line_says_briefly_what_it_says_at_length(library: Library) -> None:
@@ -232,6 +232,6 @@ async def test_a_line_says_briefly_what_it_says_at_length(library: Library) -> N
     await library.write()
     kept = library.office.journal.kept
     found = [p async for p in library.store.journal.steps(0.0, 2e9)]
-    told = {t: [what for _, what in steps] for piece in found for t, steps in piece}
-    assert told == {t: [what for _, what in steps] for t, steps in steps_of(kept)}
+    told = {target: steps.steps for piece in found for target, steps in piece}
+    assert told == {target: steps.steps for target, steps in steps_of(kept)}
     assert len(told) == 2

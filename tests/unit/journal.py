@@ -12,6 +12,7 @@ from sidecar.core.record import (
     EntryKind,
     RemedyKind,
     Step,
+    Steps,
     Watched,
 )
 from sidecar.core.state import State
@@ -53,9 +54,9 @@ def entry_of(what: Transition | Decision) -> Entry:
     )
 
 
-def steps_of(entries: Iterable[Entry]) -> list[tuple[str, list[Step]]]:
+def steps_of(entries: Iterable[Entry]) -> list[tuple[str, Steps]]:
     """What a report counts of them, by target."""
-    found: dict[str, list[Step]] = {}
+    found: dict[str, list[tuple[float, Step]]] = {}
     for entry in entries:
         of_target = found.setdefault(entry.target, [])
         data = entry.data
@@ -67,7 +68,16 @@ def steps_of(entries: Iterable[Entry]) -> list[tuple[str, list[Step]]]:
         if entry.kind is EntryKind.REMEDY:
             words = (str(data[name]) for name in ("action", "trigger", "outcome"))
             of_target.append((entry.at_wall, RemedyKind(*words)))
-    return list(found.items())
+    return [(target, as_steps(pairs)) for target, pairs in found.items()]
+
+
+def as_steps(pairs: Iterable[tuple[float, Step]]) -> Steps:
+    """In two columns."""
+    at_walls, steps = [], []
+    for at_wall, step in pairs:
+        at_walls.append(at_wall)
+        steps.append(step)
+    return Steps(at_walls, steps)
 
 
 @dataclass
@@ -110,12 +120,12 @@ class MemoryJournal:
 
     async def steps(
         self, since_wall: float, until_wall: float
-    ) -> AsyncIterator[Sequence[tuple[str, Sequence[Step]]]]:
+    ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
         within = [e for e in self.kept if since_wall <= e.at_wall < until_wall]
-        for target, steps in steps_of(within):
+        for target, (at_walls, steps) in steps_of(within):
             half = len(steps) // 2
-            yield [(target, steps[:half])]
-            yield [(target, steps[half:])]
+            yield [(target, Steps(at_walls[:half], steps[:half]))]
+            yield [(target, Steps(at_walls[half:], steps[half:]))]
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100

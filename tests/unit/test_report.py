@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from sidecar.core.coverage import GAP_S, Coverage, until_now
 from sidecar.core.event import ActResult, NoticeKind, RestartAsked
 from sidecar.core.outcome import Cause
-from sidecar.core.record import Entry, EntryKind, RemedyKind, Watched
+from sidecar.core.record import (
+    Change,
+    Entry,
+    EntryKind,
+    RemedyKind,
+    Step,
+    Steps,
+    Watched,
+)
 from sidecar.core.report import (
     Account,
     Books,
@@ -20,6 +28,7 @@ from sidecar.core.report import (
     Standing,
     Tally,
 )
+from sidecar.core.trouble import end_of_trouble, trouble_of
 from tests.unit.journal import MemoryJournal, remembered, steps_of
 from tests.unit.told import ToldWorld
 
@@ -293,6 +302,24 @@ def test_a_clock_that_steps_back_counts_no_time_twice() -> None:
     assert tally.up_s + tally.down_s == 1000.0
 
 
+@pytest.mark.parametrize("cut", range(10))
+@pytest.mark.parametrize(("back_at", "repair_s"), [(650.0, 100.0), (750.0, 150.0)])
+def test_troubles_after_a_clock_that_steps_back_count_no_time_twice(
+    cut: int, back_at: float, repair_s: float
+) -> None:
+    """``cut``: in two pieces."""
+    ats = [0.0, 500.0, 510.0, 400.0, 410.0, 420.0, 430.0, 600.0, 700.0, back_at]
+    states = ["unknown", *(["healthy", "failing"] * 4), "down", "healthy"]
+    entries = [change(at, *way) for at, way in zip(ats, pairwise(states), strict=True)]
+    books = Books(Period(0.0, 1000.0), ALWAYS)
+    for part in (entries[:cut], entries[cut:]):
+        books.add(steps_of(part))
+    made = books.close({WALLET: Standing("healthy", None, back_at)})
+    tally = made.targets[WALLET].now
+    assert (tally.blips, tally.repaired, tally.repair_s) == (3, 1, repair_s)
+    assert (tally.up_s, tally.down_s) == (990.0 - repair_s, 10.0 + repair_s)
+
+
 def test_the_period_before_is_counted_apart() -> None:
     entries = [
         change(-1000, "unknown", "healthy"),
@@ -335,6 +362,7 @@ STATES = (
     "draining",
 )
 CAUSES = (None, "refused", "hung")
+RESTARTED = RemedyKind("restart", "failure", "recovered")
 times = st.integers(-1000, 1000).map(float)
 
 
@@ -417,40 +445,74 @@ def test_a_blip_in_a_state_that_was_never_told_of_is_not_of_the_last_one() -> No
     assert tally.up_s == 500.0
 
 
+WAYS: tuple[tuple[str | RemedyKind, ...], ...] = (
+    ("failing", "healthy"),
+    ("failing", "degraded"),
+    ("failing", "down", "recovering", RESTARTED, "healthy"),
+    ("failing", "down", "recovering", "down", RESTARTED, "recovering", "healthy"),
+    ("failing", RESTARTED, "healthy"),
+    ("down", "dead_letter", "healthy"),
+    ("failing", "unknown", "failing", "healthy"),
+    ("missing", "starting", "healthy"),
+    ("starting", "recovering", RESTARTED, "healthy"),
+    ("failing", "stopped", "starting", "healthy"),
+    ("recovering", "healthy"),
+    (RESTARTED,),
+    ("degraded",),
+)
+
+
 @st.composite
-def restless(draw: st.DrawFn) -> list[Entry]:
-    """Mostly failures that pass, some of them not, some after a lost change."""
-    ats = sorted(draw(st.lists(times, min_size=2, max_size=40)))
-    entries, state = [], "healthy"
-    for nth, at in enumerate(ats):
-        likely = ("failing", "healthy")[nth % 2]
-        new = draw(st.sampled_from((likely,) * 8 + STATES))
-        entries.append(change(at, state, new, draw(st.sampled_from(CAUSES))))
-        state = draw(st.sampled_from((new,) * 4 + ("healthy", "degraded", "down")))
-    return entries
+def restless(draw: st.DrawFn) -> Steps:
+    """Mostly the ways that troubles go, some of them not, some after a lost change."""
+    steps: list[Step] = []
+    state = "healthy"
+    for _ in range(draw(st.integers(1, 8))):
+        odd = (draw(st.sampled_from(STATES)),)
+        for what in draw(st.sampled_from((*WAYS, odd))):
+            if isinstance(what, RemedyKind):
+                steps.append(what)
+                continue
+            steps.append(Change(state, what, draw(st.sampled_from(CAUSES))))
+            state = what
+        state = draw(st.sampled_from((state,) * 4 + ("healthy", "degraded", "down")))
+    count = len(steps)
+    instants = st.integers(-7000, 7000)
+    ats = sorted(draw(st.lists(instants, min_size=count, max_size=count)))
+    return Steps([at / 7.0 for at in ats], steps)
 
 
-@given(restless(), watches(), st.integers(-200, 200))
-def test_the_short_way_of_a_blip_leads_to_the_same_sums(
-    entries: list[Entry], watched: tuple[Watched, ...], set_back: int
+@given(
+    restless(),
+    st.just(ALWAYS) | watches(),
+    st.integers(0, 20),
+    st.sampled_from((0, 0, 100)),
+)
+def test_the_short_way_through_a_trouble_leads_to_the_same_sums(
+    steps: Steps, watched: tuple[Watched, ...], cut: int, set_back: int
 ) -> None:
-    """Step by step there is no short way: it takes two that come together."""
-    moved = [
-        replace(e, at_wall=e.at_wall - set_back) if n % 3 == 0 else e
-        for n, e in enumerate(entries)
-    ]
-    books, slow = (Books(Period(0.0, 1000.0), watched) for _ in range(2))
-    ((target, steps),) = steps_of(moved)
-    books.add([(target, steps)])
-    for step in steps:
-        slow.add([(target, [step])])
-    last = {WALLET: Standing(str(entries[-1].data["to"]), None, 0.0)}
-    quick, slowly = (b.close(last).targets[WALLET] for b in (books, slow))
-    for one, other in zip(quick, slowly, strict=True):
-        assert sums(one) == pytest.approx(sums(other))
-        assert {n: c.outages for n, c in one.causes.items()} == {
-            n: c.outages for n, c in other.causes.items()
-        }
+    """Step by step there is no short way: it takes those that come together."""
+    ats = [at - set_back * (n % 3 == 0) for n, at in enumerate(steps.at_walls)]
+    quick, slow = (Books(Period(0.0, 1000.0), watched) for _ in range(2))
+    for part in (slice(cut), slice(cut, None)):
+        quick.add([(WALLET, Steps(ats[part], steps.steps[part]))])
+    for at, what in zip(ats, steps.steps, strict=True):
+        slow.add([(WALLET, Steps([at], [what]))])
+    last = {WALLET: Standing("healthy", None, 0.0)}
+    assert quick.close(last) == slow.close(last)
+
+
+def test_the_short_way_is_taken() -> None:
+    """Else the test above compares a way with itself."""
+    known = set()
+    for way in WAYS:
+        states = ["healthy", *(w for w in way if not isinstance(w, RemedyKind))]
+        changes = (Change(old, new, "hung") for old, new in pairwise(states))
+        steps = [w if isinstance(w, RemedyKind) else next(changes) for w in way]
+        if end_of_trouble(steps, 0):
+            known.add((len(way), trouble_of(*steps)))
+    short = {length for length, trouble in known if trouble is not None}
+    assert short == {2, 3, 5, 7}
 
 
 def sums(tally: Tally) -> dict[str, float]:
