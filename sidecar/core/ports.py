@@ -314,8 +314,8 @@ class Journal(Protocol):
     def steps(
         self, since_wall: float, until_wall: float
     ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
-        """What a report counts, target by target, of each in order of time; in
-        pieces of bounded size, of which two may be about the same target.
+        """What a report counts, of each target in order of time; in pieces of bounded
+        size, of which two may be about the same target.
         """
 
     async def incidents(

@@ -1,6 +1,8 @@
 """What happened, read back for reports."""
 
+import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import (
     AsyncIterator,
     Callable,
@@ -18,7 +20,7 @@ from sidecar.core.ports import StoreBroken
 from sidecar.core.record import Entry, EntryKind, Steps, Watched
 from sidecar.records.codec import decode
 from sidecar.records.reader import Reader
-from sidecar.records.steps import Piece, Place, Span, piece, target_names
+from sidecar.records.steps import Place, Span, piece, target_names
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -30,8 +32,9 @@ MOST_ENTRIES = 50_000
 class SqliteJournal:
     """core.ports.Journal. Knows what is on disk; StoreBroken where it cannot say."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, readers_of_steps: Sequence[Reader]) -> None:
         self._reader = reader
+        self._readers_of_steps = readers_of_steps
 
     async def entries(
         self,
@@ -61,19 +64,31 @@ class SqliteJournal:
     async def steps(
         self, since_wall: float, until_wall: float
     ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
-        """What a report counts, target by target, of each in order of time; in
-        pieces of bounded size, of which two may be about the same target.
+        """What a report counts, of each target in order of time; in pieces of bounded
+        size, of which two may be about the same target.
+
+        While one of them is worked with, every reader reads its next.
         """
         names = await self._reader.ask(target_names)
-        place: Place | None = Place(0, since_wall, 0)
-        while place is not None:
-            span = Span(place, since_wall, until_wall)
-            found = await self._piece(names, span)
-            yield found.steps
-            place = found.rest
-
-    async def _piece(self, names: Sequence[str], span: Span) -> Piece:
-        return await self._reader.ask(lambda c: piece(c, names, span))
+        span = Span(Place(0, since_wall, 0), since_wall, until_wall)
+        readers = self._readers_of_steps
+        reading = deque(
+            _Share(reader, names[nth :: len(readers)], span)
+            for nth, reader in enumerate(readers)
+        )
+        try:
+            while reading:
+                share = reading.popleft()
+                found = await share.piece
+                if found.rest is not None:
+                    rest = span._replace(place=found.rest)
+                    reading.append(_Share(share.reader, share.names, rest))
+                if found.steps:
+                    yield found.steps
+        finally:
+            for share in reading:
+                share.piece.cancel()
+            await asyncio.gather(*(s.piece for s in reading), return_exceptions=True)
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100
@@ -109,6 +124,15 @@ class SqliteJournal:
             for begin, end in found
         )
         return tuple(_joined(clipped))
+
+
+class _Share:
+    """A reader's part of the targets, and the piece of it that is being read."""
+
+    def __init__(self, reader: Reader, names: Sequence[str], span: Span) -> None:
+        self.reader = reader
+        self.names = names
+        self.piece = asyncio.create_task(reader.ask(lambda c: piece(c, names, span)))
 
 
 def _entries(

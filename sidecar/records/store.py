@@ -25,6 +25,8 @@ from sidecar.records.reader import Reader
 from sidecar.records.recall import recall
 from sidecar.records.writer import Writer
 
+STEPS_READERS = 4
+"""A report's pages are all over the file: a disk reads several as soon as one."""
 OPEN_DEADLINE_S = 60.0
 """A large store is checked page by page."""
 
@@ -105,10 +107,10 @@ class SqliteStore:
         self._left = held.state
         self._condition = Condition(clock, _note(opened.lost))
         self._writer = Writer(opened.connection, thread, clock, self._condition)
-        self._reader = Reader(path)
+        self._readers = tuple(Reader(path) for _ in range(1 + STEPS_READERS))
         self._changes = Changes()
         self._alive = Alive(held.watched)
-        self.journal = SqliteJournal(self._reader)
+        self.journal = SqliteJournal(self._readers[0], self._readers[1:])
         self.outbox = SqliteOutbox(self._writer, held.waiting, held.ended)
         self.saved_at: Moment | None = None
         """Both clocks when the process that saved what ``load`` gave was last seen
@@ -176,7 +178,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Write what waits and let the next sidecar in."""
-        await self._reader.close()
+        await asyncio.gather(*(reader.close() for reader in self._readers))
         await self._writer.close()
         self._lock.release()
 

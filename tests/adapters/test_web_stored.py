@@ -3,6 +3,8 @@
 Everything is asked twice: of the store, and of a journal in memory.
 """
 
+import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -14,7 +16,7 @@ import pytest
 from sidecar.core.decision import Decision
 from sidecar.core.event import Event
 from sidecar.core.outcome import Cause
-from sidecar.core.ports import Journal, Turned
+from sidecar.core.ports import Journal, StoreBroken, Turned
 from sidecar.core.record import Entry, EntryKind, Step, Watched
 from sidecar.core.state import State
 from sidecar.core.transition import Transition
@@ -198,7 +200,7 @@ async def test_steps_come_in_bounded_pieces_and_in_order(library: Library) -> No
         Entry(began + n // 7, EntryKind.REMEDY, NAMES[n % 3], None, RESTARTED)
         if n % 11 == 0
         else Entry(began + n // 7, EntryKind.STATE, NAMES[n % 3], None, FAILED)
-        for n in range(2 * PIECE_STEPS + PIECE_STEPS // 2)
+        for n in range(5 * PIECE_STEPS)
     ]
     briefs = {
         EntryKind.STATE: "healthy>failing refused",
@@ -222,8 +224,22 @@ async def test_steps_come_in_bounded_pieces_and_in_order(library: Library) -> No
         for target, steps in piece:
             found.setdefault(target, []).extend(zip(*steps, strict=True))
     asked = [e for e in entries if since <= e.at_wall < until]
-    assert pieces == 1 + len(asked) // PIECE_STEPS == 3
+    assert pieces == 2 * len(NAMES)
     assert {t: as_steps(pairs) for t, pairs in found.items()} == dict(steps_of(asked))
+
+
+async def test_of_readers_that_fail_together_one_is_told_of(library: Library) -> None:
+    refused_and_healed(library.office)
+    await library.write()
+    change(library.state_dir, "ALTER TABLE journal RENAME COLUMN brief TO lost")
+    unasked: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: unasked.append(context["message"]))
+    with pytest.raises(StoreBroken, match="brief"):
+        await anext(library.store.journal.steps(0.0, 2e9))
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    gc.collect()
+    assert not unasked
 
 
 async def test_a_line_says_briefly_what_it_says_at_length(library: Library) -> None:
