@@ -323,7 +323,9 @@ def test_a_replica_is_known_by_number_and_by_name() -> None:
         assert found[0] is expected
     assert views.health_of_replica(world.state, "bitcoincash-service", "3") is None
     assert views.health_of_replica(world.state, "nobody", "1") is None
-    assert views.health_of(world.state, "bitcoincash-service-2") is not None
+    found = views.health_of(world.state, "bitcoincash-service-2")
+    assert found is not None
+    assert found[1]["name"] == "bitcoincash-service-2"
 
 
 def test_components_are_well_when_all_are() -> None:
