@@ -519,6 +519,7 @@ async def test_a_restart_on_which_nothing_is_decided_is_503() -> None:
 
 
 async def test_a_release_is_asked_for(caller: Caller) -> None:
+    caller.office.world.fails("electron-cash", Cause.REFUSED)
     assert await caller.order("electron-cash", "release") == 200
     assert [type(event) for event in caller.office.asked] == [ReleaseAsked]
 

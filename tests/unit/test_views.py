@@ -90,6 +90,7 @@ def test_the_status_is_the_promised_document() -> None:
                 "cause": "refused",
                 "opened_at": "2023-11-14T22:30:06.070Z",
                 "acked_at": "2023-11-14T22:30:14.100Z",
+                "acked_by": "api",
                 "resolved_at": None,
             }
         ],
