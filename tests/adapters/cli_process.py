@@ -1,5 +1,6 @@
 """The command line as a process, with a stand-in for what needs no sidecar."""
 
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,4 +44,6 @@ class Rehearsed:
 
 
 if __name__ == "__main__":
+    # The tests may run where nobody's Ctrl-C is meant for them, and it is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:], Rehearsed()))
