@@ -104,11 +104,7 @@ def tell_left(state: State) -> None:
             )
     for instance in state.left.values():
         if instance.remedy is not None:
-            logger.bind(
-                target=instance.name,
-                incident=instance.incident,
-                action=instance.remedy.decision.action,
-            ).info(
+            logger.bind(target=instance.name, incident=instance.incident).info(
                 "a {} of it was under way when the sidecar before ended; "
                 "it is finished, not begun again",
                 instance.remedy.decision.action,
