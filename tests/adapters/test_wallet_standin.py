@@ -594,6 +594,17 @@ def test_the_fault_command_names_what_it_cannot_do(daemon: Daemon) -> None:
     assert (refused.returncode, "does not run" in refused.stderr) == (1, True)
 
 
+def test_the_fault_command_says_what_is_on(daemon: Daemon) -> None:
+    assert daemon.fault_command().returncode == 1
+    daemon.start()
+    assert daemon.fault_command("http_500").stdout == "http_500 is on\n"
+    listed = daemon.fault_command().stdout.splitlines()
+    assert "http_500        on" in listed
+    assert "bad_body        off" in listed
+    assert daemon.fault_command("http_500", "off").stdout == "http_500 is off\n"
+    assert " on" not in daemon.fault_command().stdout
+
+
 # What was observed
 
 

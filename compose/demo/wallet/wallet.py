@@ -10,6 +10,7 @@ import http.client
 import json
 import sys
 from http import HTTPStatus
+from typing import Any
 
 from standin import settings
 from standin.faults import KINDS, Faults
@@ -28,7 +29,7 @@ def main(arguments: list[str]) -> int:
 
         return daemon.run(configured)
     if options.name is None:
-        return ask_control(configured, "GET", "/faults")
+        return list_faults(configured)
     return switch(
         configured, options.name, on=options.state == "on", seconds=options.seconds
     )
@@ -61,14 +62,29 @@ def describe(name: str) -> str:
     return f"  {name:15} {kind.meaning}" + (f" ({', '.join(notes)})" if notes else "")
 
 
+def list_faults(configured: Settings) -> int:
+    """Those that are on, and those that are off."""
+    try:
+        faults = ask_control(configured, "GET", "/faults")
+    except ConnectionRefusedError:
+        faults = None
+        print("the daemon does not run", file=sys.stderr)
+    for name, fault in (faults or {}).items():
+        print(f"{name:15} {'on' if fault['on'] else 'off'}")
+    return 0 if faults is not None else 1
+
+
 def switch(configured: Settings, name: str, *, on: bool, seconds: float | None) -> int:
     """A daemon that does not run reads its lasting faults at its next start."""
+    wanted = {"on": on, "seconds": seconds}
     try:
-        return ask_control(
-            configured, "PUT", f"/faults/{name}", {"on": on, "seconds": seconds}
-        )
+        done = ask_control(configured, "PUT", f"/faults/{name}", wanted)
     except ConnectionRefusedError:
         return switch_for_next_start(configured, name, on=on, seconds=seconds)
+    if done is None:
+        return 1
+    print(f"{name} is {'on' if on else 'off'}")
+    return 0
 
 
 def switch_for_next_start(
@@ -89,24 +105,26 @@ def switch_for_next_start(
 
 def ask_control(
     configured: Settings, method: str, path: str, body: object = None
-) -> int:
-    """Prints the answer; raises ConnectionRefusedError without a daemon."""
+) -> dict[str, Any] | None:
+    """None: no, and why is said. ConnectionRefusedError without a daemon."""
     control = http.client.HTTPConnection(
         "127.0.0.1", configured.control_port, timeout=CONTROL_DEADLINE
     )
     try:
         control.request(method, path, json.dumps(body or {}))
         response = control.getresponse()
-        answer = json.load(response)
+        answer: dict[str, Any] = json.load(response)
     except TimeoutError:
         print(
             "the control port does not answer: the process is stopped", file=sys.stderr
         )
-        return 1
+        return None
     finally:
         control.close()
-    print(json.dumps(answer, indent=2))
-    return 0 if response.status == HTTPStatus.OK else 1
+    if response.status == HTTPStatus.OK:
+        return answer
+    print(json.dumps(answer), file=sys.stderr)
+    return None
 
 
 if __name__ == "__main__":
