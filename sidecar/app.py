@@ -43,7 +43,7 @@ from sidecar.core.target import Target
 from sidecar.core.transition import Transition
 from sidecar.engine.address import BadEngineAddress
 from sidecar.engine.docker import DockerEngine
-from sidecar.engine.link import EngineLink
+from sidecar.engine.link import OPERATIONS, OUTCOMES, EngineLink
 from sidecar.engine.pump import Pump
 from sidecar.engine.whoami import OwnContainer, find_own_container
 from sidecar.notify.attempt import Channel, Delivery
@@ -469,6 +469,7 @@ async def _serve(settings: Settings, voice: Voice) -> None:
         return
     own = asking.result()
     stack = _stack_of(settings, own)
+    metrics.metrics.asks(OPERATIONS, OUTCOMES)
     link = EngineLink.from_environ(
         os.environ, on_request=metrics.metrics.engine_request
     )

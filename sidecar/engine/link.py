@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from tenacity import (
     AsyncRetrying,
@@ -38,9 +38,14 @@ from sidecar.engine.errors import (
 )
 
 T = TypeVar("T")
-OnRequest = Callable[[str, str, float], None]
-"""Told of each request on the loop's thread: operation, outcome (ok, unreachable,
-timeout, refused, gone), seconds."""
+Operation = Literal[
+    "list", "inspect", "start", "restart", "logs", "top", "stats", "exec", "events"
+]
+Outcome = Literal["ok", "unreachable", "timeout", "refused", "gone"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OnRequest = Callable[[Operation, Outcome, float], None]
+"""Told of each request on the loop's thread, with the seconds that it took."""
 
 _BREAKER = Breaker()
 _ATTEMPTS = 3
@@ -84,7 +89,7 @@ class EngineLink:
         return self._breaker.state(time.monotonic())
 
     async def ask(
-        self, operation: str, call: Callable[[Client], T], deadline_s: float
+        self, operation: Operation, call: Callable[[Client], T], deadline_s: float
     ) -> T:
         """Carry out a call that changes nothing; broken connections are retried."""
         retrying = AsyncRetrying(
@@ -98,7 +103,7 @@ class EngineLink:
         return await self._measured(operation, asked, EngineError)
 
     async def act(
-        self, operation: str, call: Callable[[Client], T], deadline_s: float
+        self, operation: Operation, call: Callable[[Client], T], deadline_s: float
     ) -> T:
         """Carry out a call that changes something, or takes as long as it takes.
 
@@ -110,7 +115,7 @@ class EngineLink:
         return await self._measured(operation, acted, EngineUnreachable)
 
     async def connect(
-        self, operation: str, call: Callable[[Client], T], deadline_s: float
+        self, operation: Operation, call: Callable[[Client], T], deadline_s: float
     ) -> T:
         """Try, whatever the circuit breaker says; success closes it."""
         until = time.monotonic() + deadline_s
@@ -130,7 +135,7 @@ class EngineLink:
         ).start()
         return future
 
-    def report(self, operation: str, outcome: str, seconds: float) -> None:
+    def report(self, operation: Operation, outcome: Outcome, seconds: float) -> None:
         """Tell whoever counts requests."""
         self._on_request(operation, outcome, seconds)
 
@@ -145,7 +150,7 @@ class EngineLink:
 
     async def _measured(
         self,
-        operation: str,
+        operation: Operation,
         run: Callable[[], Awaitable[T]],
         speaks_against_engine: type[EngineError],
     ) -> T:
@@ -162,7 +167,7 @@ class EngineLink:
         self._breaker = self._breaker.succeeded()
         return result
 
-    def _admit(self, operation: str) -> None:
+    def _admit(self, operation: Operation) -> None:
         now = time.monotonic()
         wait_s = self._breaker.wait_s(now)
         if wait_s > 0.0:
@@ -173,7 +178,9 @@ class EngineLink:
             )
         self._breaker = self._breaker.called(now)
 
-    async def _reported(self, operation: str, run: Callable[[], Awaitable[T]]) -> T:
+    async def _reported(
+        self, operation: Operation, run: Callable[[], Awaitable[T]]
+    ) -> T:
         began = time.monotonic()
         try:
             result = await run()
@@ -243,7 +250,7 @@ def _carry_out(work: Callable[[], T], ended: Future[T]) -> None:
         ended.set_result(result)
 
 
-def _outcome(error: EngineError) -> str:
+def _outcome(error: EngineError) -> Outcome:
     if isinstance(error, EngineUnreachable):
         return "unreachable"
     if isinstance(error, EngineTimeout):

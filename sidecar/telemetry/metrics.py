@@ -129,6 +129,13 @@ class Metrics:
         for decision in decisions:
             self._note_decision(decision, state)
 
+    def asks(self, operations: Iterable[str], outcomes: Iterable[str]) -> None:
+        """These are the engine's calls, and how each can end: all begin at zero."""
+        ends = [(outcome,) for outcome in outcomes]
+        for operation in operations:
+            self._engine_requests.start(operation, ends)
+            self._engine_seconds.start(operation)
+
     def engine_request(self, operation: str, outcome: str, seconds: float) -> None:
         """A call to the engine ended."""
         self._engine_requests.add(operation, outcome)

@@ -293,6 +293,10 @@ def test_its_own_metrics(house: House) -> None:
     assert began - 1.0 < float(loaded) < time.time() + 1.0
     listed = 'sidecar_engine_requests_total{operation="list",outcome="ok"}'
     assert float(told[listed]) >= 1.0
+    restarts = 'sidecar_engine_requests_total{operation="restart",outcome="timeout"}'
+    assert told[restarts] == "0.0"
+    took = 'sidecar_engine_request_duration_seconds_count{operation="restart"}'
+    assert told[took] == "0.0"
 
 
 # --- what it remembers
