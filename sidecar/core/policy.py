@@ -270,9 +270,9 @@ def _absent(instance: Instance, target: Target, at: Moment) -> Wish | None:
 
 
 def _blind(instance: Instance, at: Moment) -> Wish | None:
-    blind = blind_for_long(instance.health, at)
     if instance.state is not TargetState.UNKNOWN:
         return None
+    blind = blind_for_long(instance.health, at)
     if blind is None or blind.cause is None:
         return None
     return _page(blind.cause, blind.reason)

@@ -66,8 +66,7 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
 def _who_stopped(instance: Instance, container: Container) -> StopSeen:
     if instance.stop is not StopSeen.NONE or _acting(instance):
         return instance.stop
-    killed = instance.kill_seen
-    if killed is not None and killed >= container.started_at:
+    if _has_signal(instance, container):
         return StopSeen.SEEN
     if instance.treated == container.run:
         return StopSeen.NONE
@@ -162,12 +161,16 @@ def is_running(instance: Instance) -> bool:
 
 def is_told_to_stop(instance: Instance, now_mono: float) -> bool:
     """Does it still run though somebody else told it, lately, to end?"""
-    container, killed = instance.container, instance.kill_seen
-    if container is None or killed is None or instance.kill_mono is None:
+    container, sent = instance.container, instance.kill_mono
+    if container is None or container.status is not Status.RUNNING or sent is None:
         return False
-    if not is_running(instance) or killed < container.started_at:
-        return False
-    return now_mono - instance.kill_mono < STOPPING_S
+    return _has_signal(instance, container) and now_mono - sent < STOPPING_S
+
+
+def _has_signal(instance: Instance, container: Container) -> bool:
+    """Was somebody else's signal sent to this run?"""
+    killed = instance.kill_seen
+    return killed is not None and killed >= container.started_at
 
 
 def has_stopped(instance: Instance) -> bool:
