@@ -8,14 +8,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sidecar.core.coverage import Coverage
+from sidecar.core.judge import WORKING
 from sidecar.core.record import Change, RemedyKind, Step
 from sidecar.core.spell import Course, Fact, Outage, Span
-from sidecar.core.transition import TargetState
 
 MOST_STEPS = 16
 """Longer ones are rare, and hardly two alike."""
-
-_WORKS = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
 
 
 class Trouble(NamedTuple):
@@ -33,7 +31,7 @@ class Trouble(NamedTuple):
 def end_of_trouble(steps: Sequence[Step], nth: int) -> int:
     """The place after the step by which it works again; 0: there is none nearby."""
     for after in range(nth + 2, min(nth + MOST_STEPS, len(steps)) + 1):
-        if steps[after - 1][1] in _WORKS:  # a remedy has its trigger there
+        if steps[after - 1][1] in WORKING:  # a remedy has its trigger there
             return after
     return 0
 

@@ -12,6 +12,7 @@ from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.event import Decided, Event, ProbeDone, Tick
 from sidecar.core.fold import fold, is_quiet
 from sidecar.core.folded import Folded
+from sidecar.core.judge import WORKING
 from sidecar.core.moment import Moment
 from sidecar.core.policy import decide
 from sidecar.core.record import Message, MessageKind
@@ -30,7 +31,6 @@ from sidecar.core.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
-    TargetState,
     Transition,
 )
 
@@ -186,7 +186,7 @@ def _probed(instance: Instance) -> bool:
 
 
 def _settled(instance: Instance) -> bool:
-    if instance.state in {TargetState.HEALTHY, TargetState.DEGRADED}:
+    if instance.state in WORKING:
         return instance.settling is None
     last = instance.last_decision
     if last is None or instance.remedy is not None or instance.health.successes:

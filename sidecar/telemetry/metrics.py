@@ -11,6 +11,7 @@ from prometheus_client.samples import Exemplar
 from sidecar.core.budget import LaneName, in_window
 from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.event import ContainersListed, Event, ProbeDone
+from sidecar.core.judge import WORKING
 from sidecar.core.outcome import CAUSES, Cause, Severity, Verdict, WalletFacts
 from sidecar.core.ports import PlannedTime
 from sidecar.core.state import Instance, State
@@ -29,7 +30,6 @@ from sidecar.telemetry.catalogue import Spec
 from sidecar.telemetry.exposition import Exposition, pieces
 from sidecar.telemetry.series import Counters, Histograms
 
-_UP = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
 _RESTARTS = frozenset({Action.START, Action.RESTART})
 _LAG_MEASUREMENTS = 60
 _ONLY_UNKNOWN = (Cause.PROBER_FAILED, Cause.SUSPENDED)
@@ -179,7 +179,7 @@ class Metrics:
 
     def _note_transition(self, what: Transition, state: State) -> None:
         match what:
-            case StateChanged(new=new) if new in _UP:
+            case StateChanged(new=new) if new in WORKING:
                 self._detected.discard(what.name)
             case RemedyEnded():
                 self._note_remedy(what)
@@ -320,7 +320,7 @@ def _of_state(state: State, now: float) -> Iterator[_Gauge]:
     instances = tuple(state.instances.values())
     yield c.ENGINE_UP, [((), state.engine.reachable)]
     yield c.INCIDENTS_OPEN, _open_incidents(state)
-    yield c.TARGET_UP, (((i.name,), i.state in _UP) for i in instances)
+    yield c.TARGET_UP, (((i.name,), i.state in WORKING) for i in instances)
     yield (
         c.TARGET_STATE,
         (

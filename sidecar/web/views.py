@@ -7,14 +7,13 @@ from sidecar.core.container import Container
 from sidecar.core.decision import Decision
 from sidecar.core.health import Health
 from sidecar.core.incident import Incident
+from sidecar.core.judge import WORKING
 from sidecar.core.moment import Moment, rfc3339
 from sidecar.core.ports import Component, PlannedTime
 from sidecar.core.state import Instance, State
 from sidecar.core.transition import TargetState
 
 Json = dict[str, object]
-
-WELL = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
 
 
 # --- /api/v1/status
@@ -95,13 +94,13 @@ def _container(container: Container | None) -> Json | None:
 
 def _held_by(state: State, instance: Instance) -> str | None:
     """The upstream that is waited for, while this one does not work itself."""
-    if instance.state in WELL:
+    if instance.state in WORKING:
         return None
     if instance.settling is not None:
         return instance.settling.root
     for name in state.topology.upstreams.get(instance.id.target, ()):
         for upstream in state.replicas(name):
-            if upstream.state not in WELL:
+            if upstream.state not in WORKING:
                 return upstream.name
     return None
 
@@ -198,7 +197,7 @@ def replica_names(state: State, target: str) -> tuple[str, ...]:
 
 
 def _health(instance: Instance) -> tuple[bool, Json]:
-    return instance.state in WELL, {
+    return instance.state in WORKING, {
         "name": instance.name,
         "state": instance.state,
         "cause": instance.cause,
@@ -208,7 +207,7 @@ def _health(instance: Instance) -> tuple[bool, Json]:
 
 def _health_of_target(state: State, target: str) -> tuple[bool, Json]:
     replicas = list(state.replicas(target))
-    ill = [i for i in replicas if i.state not in WELL]
+    ill = [i for i in replicas if i.state not in WORKING]
     if not replicas:
         return False, {
             "name": target,
