@@ -117,6 +117,24 @@ class Daemon:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
         return self.post(body, within=within).json
 
+    def ask_rpc(self, method: str, params: object) -> Json:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return self.post(body).json
+
+    def subcommand(self, name: str, **options: object) -> Json:
+        return self.result("daemon", {"subcommand": name, **options})
+
+    def loaded(self) -> list[str]:
+        return list(self.result("getinfo")["wallets"])
+
+    def state(self) -> Json:
+        return self.control("GET", "/state")
+
+    def make_wallet(self, name: str, password: str | None = None) -> str:
+        path = str(self.data_dir / "wallets" / name)
+        self.control("PUT", "/wallets", {"path": path, "password": password})
+        return path
+
     def result(self, method: str, *params: object) -> Json:
         return self.call(method, *params)["result"]
 
@@ -194,6 +212,14 @@ def newest_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     requirements = ["-r", str(WALLET / "requirements-newest.txt")]
     subprocess.run([*pip, *requirements], check=True, timeout=25)
     return target
+
+
+@pytest.fixture(params=["pinned", "newest"])
+def library(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment that chooses the build of the RPC library."""
+    if request.param == "pinned":
+        return {}
+    return {"PYTHONPATH": str(request.getfixturevalue("newest_library"))}
 
 
 # On the wire
@@ -335,14 +361,123 @@ def test_close_wallet_empties_getinfo_while_getbalance_still_answers(
     assert "confirmed" in running.result("getbalance")
 
 
-def test_an_encrypted_wallet_needs_its_password(daemon: Daemon) -> None:
-    daemon.start(WALLET_PASSWORD="secret")
+def test_the_method_load_wallet_takes_no_password(
+    daemon: Daemon, library: dict[str, str]
+) -> None:
+    daemon.start(WALLET_PASSWORD="secret", **library)
     assert daemon.result("load_wallet") is False
-    assert (
-        "Incorrect password"
-        in daemon.call("load_wallet", None, "no")["error"]["message"]
-    )
-    assert daemon.result("load_wallet", None, "secret") is True
+    for params in ({"password": "secret"}, [None, "secret"]):
+        error = daemon.ask_rpc("load_wallet", params)["error"]
+        assert error["code"] == -32602
+    named = daemon.ask_rpc("load_wallet", {"password": "secret"})["error"]["message"]
+    assert "unexpected keyword argument 'password'" in named
+    assert daemon.result("getinfo")["wallets"] == {}
+
+
+def test_the_daemon_call_loads_an_encrypted_wallet(
+    daemon: Daemon, library: dict[str, str]
+) -> None:
+    daemon.start(WALLET_PASSWORD="secret", **library)
+    assert daemon.subcommand("load_wallet", password="secret") is True
+    path = daemon.result("getinfo")["default_wallet"]
+    assert daemon.loaded() == [path]
+    assert "confirmed" in daemon.result("getbalance")
+
+
+def test_the_daemon_call_says_true_when_nothing_was_loaded(daemon: Daemon) -> None:
+    daemon.start(WALLET_PASSWORD="secret")
+    for options in ({}, {"password": ""}, {"wallet_path": "/nosuch", "password": "x"}):
+        assert daemon.subcommand("load_wallet", **options) is True
+        assert daemon.loaded() == []
+
+
+def test_a_wrong_wallet_password_is_an_error_that_both_libraries_survive(
+    daemon: Daemon, library: dict[str, str]
+) -> None:
+    daemon.start(WALLET_PASSWORD="secret", **library)
+    options = {"subcommand": "load_wallet", "password": "no"}
+    error = daemon.call("daemon", options)["error"]
+    assert error["code"] == -32603
+    expected = "Server error (ref: " if library else "Incorrect password"
+    assert expected in error["message"]
+    assert ("Incorrect" in error["message"]) is not bool(library)
+    assert daemon.result("ping") is True
+    assert daemon.loaded() == []
+
+
+def test_each_wallet_is_told_in_the_order_of_loading_and_the_last_is_current(
+    running: Daemon,
+) -> None:
+    default = running.result("getinfo")["default_wallet"]
+    other = running.make_wallet("other", "secret")
+    assert running.subcommand("load_wallet", wallet_path=other, password="secret")
+    assert running.result("load_wallet") is True
+    assert running.loaded() == [other, default]
+    states = running.state()["loaded"]
+    assert running.result("listaddresses") == states[default]["addresses"]
+    assert states[default]["addresses"] != states[other]["addresses"]
+
+    assert running.result("load_wallet", other) is True
+    assert running.loaded() == [other, default]
+    assert running.result("listaddresses") == states[other]["addresses"]
+    address = running.result("createnewaddress")
+    after = running.state()
+    assert after["current"] == other
+    assert after["addresses"] == [*states[other]["addresses"], address]
+    assert after["loaded"][default]["addresses"] == states[default]["addresses"]
+
+
+def test_a_load_that_finds_nothing_leaves_no_current_wallet(running: Daemon) -> None:
+    running.result("load_wallet")
+    running.subcommand("load_wallet", wallet_path=str(running.data_dir / "nosuch"))
+    assert running.loaded() == [running.result("getinfo")["default_wallet"]]
+    error = running.call("getbalance")["error"]
+    assert "Wallet not loaded" in error["message"]
+    assert running.state()["current"] is None
+
+
+def test_with_the_newest_library_a_load_that_finds_nothing_arms_the_next_call(
+    daemon: Daemon, newest_library: Path
+) -> None:
+    daemon.start(PYTHONPATH=str(newest_library))
+    daemon.result("load_wallet")
+    daemon.subcommand("load_wallet", wallet_path="/nosuch")
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        daemon.call("listaddresses")
+    assert daemon.ended() == 0
+
+
+def test_a_failed_load_by_method_or_password_keeps_the_current_wallet(
+    running: Daemon,
+) -> None:
+    running.result("load_wallet")
+    other = running.make_wallet("other", "secret")
+    assert running.result("load_wallet", other) is False
+    options = {"subcommand": "load_wallet", "wallet_path": other, "password": "no"}
+    assert running.call("daemon", options)["error"]["code"] == -32603
+    assert "confirmed" in running.result("getbalance")
+
+
+def test_the_other_subcommands_of_the_daemon_call(running: Daemon) -> None:
+    running.result("load_wallet")
+    info = running.result("getinfo")
+    path = info.pop("default_wallet")
+    assert running.subcommand("status") == info
+    assert running.call("daemon", {})["result"] == "Daemon already running"
+    assert running.subcommand("nosuch") == "Unrecognized subcommand 'nosuch'"
+    assert running.subcommand("close_wallet", wallet_path="/nosuch") is False
+    assert running.subcommand("close_wallet", wallet_path=path) is True
+    assert running.loaded() == []
+    assert running.subcommand("stop") == "Daemon stopped"
+    assert running.ended() == 0
+
+
+def test_a_wallet_file_is_not_made_over_another(running: Daemon) -> None:
+    path = running.make_wallet("other")
+    for wanted, status in (({"path": path}, 409), ({"path": "here"}, 400), ([], 400)):
+        body = json.dumps(wanted)
+        answer = ask(running.control_port, "PUT", "/wallets", body, {}, DEADLINE)
+        assert answer.status == status
 
 
 def test_a_damaged_wallet_file_is_an_error_and_a_missing_one_is_false(

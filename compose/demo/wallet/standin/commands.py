@@ -4,11 +4,10 @@ import functools
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from standin import wallet_file
 from standin.faults import Faults
+from standin.loaded import LoadedWallets
 from standin.settings import VERSION, Settings
 from standin.upstream import Upstream
 from standin.wallet_file import Wallet
@@ -16,7 +15,6 @@ from standin.wallet_file import Wallet
 P = ParamSpec("P")
 R = TypeVar("R")
 FEE_PER_KB = 1000
-SYNCHRONIZER_PERIOD = 0.1
 
 
 class timeout(Exception):  # noqa: N801  # the name is on the wire
@@ -30,7 +28,7 @@ def requires_wallet(
 
     @functools.wraps(method)
     def func_wrapper(commands: "Commands", /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if commands.wallet is None:
+        if commands.wallets.current is None:
             # As in the original: one library version answers it, another dies of it.
             raise BaseException(  # noqa: TRY002
                 "Wallet not loaded. Use 'electron-cash daemon load_wallet'"
@@ -45,6 +43,7 @@ class Commands:
 
     NAMES = (
         "ping",
+        "daemon",
         "version",
         "getinfo",
         "getbalance",
@@ -61,9 +60,14 @@ class Commands:
         "stop",
     )
 
-    def __init__(self, settings: Settings, faults: Faults, upstream: Upstream) -> None:
-        self.wallet: Wallet | None = None
-        self.wallets: dict[str, Wallet] = {}
+    def __init__(
+        self,
+        settings: Settings,
+        faults: Faults,
+        upstream: Upstream,
+        wallets: LoadedWallets,
+    ) -> None:
+        self.wallets = wallets
         self.stopping = threading.Event()
         self._settings = settings
         self._faults = faults
@@ -73,61 +77,54 @@ class Commands:
         """Answers whatever else is wrong."""
         return True
 
+    def daemon(self, config_options: dict[str, Any]) -> object:
+        """The command line's way in: `{"subcommand": "load_wallet", ...}`."""
+        subcommand = config_options.get("subcommand")
+        path = config_options.get("wallet_path")
+        match subcommand:
+            case None | "start":
+                return "Daemon already running"
+            case "load_wallet":
+                return self._load_for_command_line(path, config_options.get("password"))
+            case "close_wallet":
+                return self.wallets.close(path)
+            case "status":
+                return self._status()
+            case "stop":
+                return self._stop()
+            case _:
+                return f"Unrecognized subcommand {subcommand!r}"
+
     def version(self) -> str:
         """The version of the daemon played."""
         return VERSION
 
     def getinfo(self) -> dict[str, object]:
         """The upstream and the loaded wallets."""
-        upstream = self._upstream
-        return {
-            "path": str(self._settings.data_dir),
-            "server": "upstream",
-            "blockchain_height": upstream.local_height,
-            "server_height": upstream.server_height,
-            "spv_nodes": int(upstream.connected),
-            "connected": upstream.connected,
-            "auto_connect": False,
-            "version": VERSION,
-            "default_wallet": str(self._settings.default_wallet),
-            "wallets": {
-                path: wallet.synchronized for path, wallet in self.wallets.items()
-            },
-            "fee_per_kb": FEE_PER_KB,
-        }
+        return self._status() | {"default_wallet": str(self._settings.default_wallet)}
 
-    def load_wallet(
-        self, wallet_path: str | None = None, password: str | None = None
-    ) -> bool:
-        """False when there is no file, or it is encrypted and no password came."""
-        path = wallet_path or self._default_path
-        if path not in self.wallets:
-            wallet = self._open(Path(path), password)
-            if wallet is None:
-                return False
-            self.wallets[path] = wallet
-        self.wallet = self.wallets[path]
+    def load_wallet(self, wallet_path: str | None = None) -> bool:
+        """False when there is no file, or it is encrypted: no password can come."""
+        wallet = self.wallets.load(wallet_path, None)
+        if wallet is None:
+            return False
+        self.wallets.current = wallet
         return True
 
     def close_wallet(self, wallet_path: str | None = None) -> bool:
         """Saves it; `getbalance` goes on answering from it, as in the original."""
-        wallet = self.wallets.pop(wallet_path or self._default_path, None)
-        if wallet is None:
-            return False
-        wallet.save()
-        return True
+        return self.wallets.close(wallet_path)
 
     def list_wallets(self) -> list[dict[str, object]]:
         """The loaded wallets."""
         return [
-            {"path": path, "synchronized": w.synchronized}
-            for path, w in self.wallets.items()
+            {"path": path, "synchronized": synchronized}
+            for path, synchronized in self.wallets.up_to_date().items()
         ]
 
     def stop(self) -> str:
         """The only clean end: saves the wallets, removes the lock."""
-        self.stopping.set()
-        return "Daemon stopped"
+        return self._stop()
 
     def getfeerate(self) -> int:
         """In satoshi per kB."""
@@ -180,37 +177,37 @@ class Commands:
             }
         ]
 
-    def synchronize_forever(self) -> None:
-        """Saves only while an upstream answers: an outage keeps addresses unsaved."""
-        while not self.stopping.wait(SYNCHRONIZER_PERIOD):
-            for wallet in list(self.wallets.values()):
-                self._synchronize(wallet)
+    def _load_for_command_line(self, path: str | None, password: str | None) -> bool:
+        """True whatever came of it: with nothing loaded, no wallet is current.
 
-    def save_all(self) -> None:
-        """For the clean end."""
-        for wallet in list(self.wallets.values()):
-            wallet.save()
+        A wrong password is raised, and the current wallet stays.
+        """
+        self.wallets.current = self.wallets.load(path, password)
+        return True
 
-    @property
-    def _default_path(self) -> str:
-        return str(self._settings.default_wallet)
+    def _status(self) -> dict[str, object]:
+        upstream = self._upstream
+        return {
+            "path": str(self._settings.data_dir),
+            "server": "upstream",
+            "blockchain_height": upstream.local_height,
+            "server_height": upstream.server_height,
+            "spv_nodes": int(upstream.connected),
+            "connected": upstream.connected,
+            "auto_connect": False,
+            "version": VERSION,
+            "wallets": self.wallets.up_to_date(),
+            "fee_per_kb": FEE_PER_KB,
+        }
+
+    def _stop(self) -> str:
+        self.stopping.set()
+        return "Daemon stopped"
 
     @property
     def _loaded(self) -> Wallet:
-        assert self.wallet is not None
-        return self.wallet
-
-    def _open(self, path: Path, password: str | None) -> Wallet | None:
-        if self._faults.on("wallet_missing"):
-            return None
-        return wallet_file.load(path, password)
-
-    def _synchronize(self, wallet: Wallet) -> None:
-        if self._faults.on("syncing"):
-            wallet.synchronized = False
-        elif self._upstream.answers:
-            wallet.synchronized = True
-            wallet.save()
+        assert self.wallets.current is not None
+        return self.wallets.current
 
     def _ask_network(self) -> None:
         if self._faults.on("network_call"):

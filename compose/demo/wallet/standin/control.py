@@ -5,7 +5,9 @@
     DELETE /faults        all off
     GET    /calls         methods and connections since the start, or since DELETE
     DELETE /calls
-    GET    /state         and the balance
+    GET    /state         the process, the current wallet, each loaded wallet by path
+    PUT    /wallets       {"path": "/data/other", "password": "x"}: a new wallet file;
+                          encrypted with a password; nothing is loaded
     PUT    /balance       {"confirmed": "2.5"}: as if payments were made; saved at once
 
 For demo and tests only: it asks for no password. Never publish it.
@@ -22,13 +24,16 @@ import threading
 import time
 from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+from standin import wallet_file
 from standin.commands import Commands
 from standin.faults import KINDS, Faults
 from standin.observed import Observed
 from standin.rpc import credentials
 from standin.settings import Settings
+from standin.wallet_file import Wallet
 
 LOOPBACK = "127.0.0.1"
 NETWORK_CALL = {
@@ -91,17 +96,30 @@ class Control(ThreadingHTTPServer):
 
     def state(self) -> dict[str, object]:
         """The process and what is loaded."""
-        wallet = self._commands.wallet
+        wallets = self._commands.wallets
+        wallet = wallets.current
         return {
             "pid": os.getpid(),
-            "wallets": list(self._commands.wallets),
+            "wallets": list(wallets.by_path),
+            "current": str(wallet.path) if wallet else None,
             "addresses": wallet.addresses if wallet else [],
             "balance": wallet.balance if wallet else {},
+            "loaded": {p: describe(w) for p, w in list(wallets.by_path.items())},
         }
+
+    def make_wallet(self, path: object, password: object) -> None:
+        """Raises Refused where it is no absolute path, or something is there."""
+        if not isinstance(path, str) or not Path(path).is_absolute():
+            raise Refused(400, "a wallet has an absolute path")
+        if not isinstance(password, str | None):
+            raise Refused(400, "a password is a text")
+        if Path(path).exists():
+            raise Refused(409, f"{path} exists")
+        wallet_file.create(Path(path), password)
 
     def pay(self, balance: object) -> None:
         """Raises Refused where it is no balance, or no wallet is loaded."""
-        wallet = self._commands.wallet
+        wallet = self._commands.wallets.current
         if wallet is None:
             raise Refused(409, "no wallet is loaded")
         if not isinstance(balance, dict) or not set(balance) <= PARTS:
@@ -146,6 +164,16 @@ class Control(ThreadingHTTPServer):
         os._exit(1)
 
 
+def describe(wallet: Wallet) -> dict[str, object]:
+    """One wallet in memory; a signal loses what is unsaved."""
+    return {
+        "addresses": wallet.addresses,
+        "balance": wallet.balance,
+        "synchronized": wallet.synchronized,
+        "unsaved": wallet.unsaved,
+    }
+
+
 class Handler(BaseHTTPRequestHandler):
     """JSON in, JSON out."""
 
@@ -166,12 +194,12 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, view())
 
     def do_PUT(self) -> None:
-        """`/faults/NAME` with `on` and `seconds`; `/balance` with its parts."""
+        """`/faults/NAME`, `/balance` and `/wallets`."""
         try:
             wanted = json.loads(
                 self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}"
             )
-            answer = self._paid(wanted) if self._is_balance else self._switched(wanted)
+            answer = self._done(wanted)
         except Refused as refused:
             self._answer(refused.status, {"error": str(refused)})
         except (ValueError, AttributeError):
@@ -179,13 +207,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, answer)
 
-    @property
-    def _is_balance(self) -> bool:
-        return self.path == "/balance"
-
-    def _paid(self, wanted: object) -> object:
-        self.server.pay(wanted)
-        return self.server.state()
+    def _done(self, wanted: dict[str, Any]) -> object:
+        if self.path == "/balance":
+            self.server.pay(wanted)
+            return self.server.state()
+        if self.path == "/wallets":
+            self.server.make_wallet(wanted.get("path"), wanted.get("password"))
+            return self.server.state()
+        return self._switched(wanted)
 
     def _switched(self, wanted: dict[str, Any]) -> object:
         seconds = wanted.get("seconds")

@@ -9,6 +9,7 @@ from standin import wallet_file
 from standin.commands import Commands
 from standin.control import Control
 from standin.faults import Faults
+from standin.loaded import LoadedWallets
 from standin.lockfile import AlreadyRunning, Lockfile
 from standin.observed import Observed
 from standin.rpc import Server
@@ -20,7 +21,9 @@ def run(settings: Settings) -> int:
     """The exit status of the process."""
     prepare(settings)
     faults = Faults(settings.data_dir)
-    commands = Commands(settings, faults, Upstream(faults, settings.block_seconds))
+    upstream = Upstream(faults, settings.block_seconds)
+    wallets = LoadedWallets(settings, faults, upstream)
+    commands = Commands(settings, faults, upstream, wallets)
     observed = Observed()
     start_thread(Control(settings, faults, commands, observed).serve_forever)
     boot(settings, faults)
@@ -30,7 +33,7 @@ def run(settings: Settings) -> int:
     except AlreadyRunning:
         print("Daemon already running")
         return 0
-    start_thread(commands.synchronize_forever)
+    start_thread(lambda: wallets.synchronize_until(commands.stopping))
     server = open_server(settings, faults, commands, observed, lockfile)
     # Joined, as in the original: a thread that dies of an error gives exit status 0.
     start_thread(lambda: serve(server, commands, lockfile)).join()
@@ -80,7 +83,7 @@ def serve(server: Server | None, commands: Commands, lockfile: Lockfile) -> None
         else:
             server.handle_request()
     lockfile.remove()
-    commands.save_all()
+    commands.wallets.save_all()
 
 
 def start_thread(target: Callable[[], None]) -> threading.Thread:

@@ -141,7 +141,7 @@ class Server(SimpleJSONRPCServer):  # type: ignore[misc]
 
     def _dispatch(self, method: str, params: object, config: object = None) -> object:
         self._observed.call(
-            self._client, method, wallet_loaded=bool(self._commands.wallets)
+            self._client, method, wallet_loaded=bool(self._commands.wallets.by_path)
         )
         return super()._dispatch(method, params, config)
 

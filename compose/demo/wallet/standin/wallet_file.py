@@ -60,6 +60,12 @@ class Wallet:
         with self._lock:
             return list(self._contents.addresses)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the file does not have all of it."""
+        with self._lock:
+            return self._unsaved
+
     def create_address(self) -> str:
         """The next address; the same again if it was lost unsaved."""
         with self._lock:
