@@ -144,9 +144,15 @@ class Daemon:
         return answer.json
 
     def fault(
-        self, name: str, *, on: bool = True, seconds: float | None = None
+        self,
+        name: str,
+        *,
+        on: bool = True,
+        seconds: float | None = None,
+        count: int | None = None,
     ) -> None:
-        self.control("PUT", f"/faults/{name}", {"on": on, "seconds": seconds})
+        number = {"seconds": seconds} if count is None else {"count": count}
+        self.control("PUT", f"/faults/{name}", {"on": on, **number})
 
     def fault_command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -314,6 +320,88 @@ def test_an_abandoned_request_is_still_carried_out(running: Daemon) -> None:
     with silent, pytest.raises(TimeoutError):
         running.call("createnewaddress", within=0.3)
     assert len(running.result("listaddresses")) == before + 1
+
+
+class Queued:
+    """A request sent without waiting for its answer."""
+
+    def __init__(self, daemon: Daemon, method: str, *params: object) -> None:
+        body = json.dumps({"id": 1, "method": method, "params": params}).encode()
+        head = f"POST / HTTP/1.0\r\nAuthorization: {basic(USER, PASSWORD)}\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+        self.client = socket.create_connection(("127.0.0.1", daemon.rpc_port), 1)
+        self.client.sendall(head.encode() + body)
+
+    def hang_up(self) -> None:
+        self.client.close()
+
+    def answer(self, within: float = DEADLINE) -> Json:
+        self.client.settimeout(within)
+        with self.client, self.client.makefile("rb") as answer:
+            return json.loads(answer.read().split(b"\r\n\r\n")[1])
+
+
+def test_requests_queue_behind_a_held_thread_and_are_served_in_order(
+    daemon: Daemon, library: dict[str, str]
+) -> None:
+    daemon.start(NETWORK_TIMEOUT="2", **library)
+    daemon.result("load_wallet")
+    daemon.fault("upstream_lost")
+    daemon.control("DELETE", "/calls")
+    held = Queued(daemon, "getaddressbalance", "q")
+    eventually(lambda: len(methods(daemon)) == 1)
+    abandoned = Queued(daemon, "createnewaddress")
+    abandoned.hang_up()
+    patient = [Queued(daemon, name) for name in ("version", "ping")]
+
+    # Nobody is served before the call ends; then everybody, in one burst.
+    patient[1].client.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        patient[1].client.recv(1)
+    assert methods(daemon) == ["getaddressbalance"]
+    assert "error" in held.answer()
+    started = time.monotonic()
+    assert [request.answer()["result"] for request in patient] == ["4.4.5", True]
+    assert time.monotonic() - started < 1
+    assert methods(daemon) == [
+        *("getaddressbalance", "createnewaddress", "version", "ping")
+    ]
+
+
+def test_six_wait_in_the_queue_and_a_seventh_is_not_even_connected(
+    running: Daemon,
+) -> None:
+    running.fault("network_call", seconds=3)
+    eventually(lambda: "getaddressbalance" in methods(running))
+    waiting = [Queued(running, "ping") for _ in range(1 + 5)]
+    with pytest.raises(TimeoutError):
+        Queued(running, "ping")
+    running.fault("network_call", on=False)
+    assert all(request.answer()["result"] is True for request in waiting)
+
+
+def test_a_patient_stop_is_obeyed_after_the_held_call_and_saves_addresses(
+    daemon: Daemon, library: dict[str, str]
+) -> None:
+    daemon.start(NETWORK_TIMEOUT="1", **library)
+    daemon.fault("upstream_lost")
+    daemon.result("load_wallet")
+    handed_out = [daemon.result("createnewaddress") for _ in range(4)]
+    daemon.fault("callers", count=2)
+    eventually(lambda: "getaddressbalance" in methods(daemon))
+    started = time.monotonic()
+    assert Queued(daemon, "stop").answer()["result"] == "Daemon stopped"
+    assert time.monotonic() - started < 2.5
+    assert daemon.ended() == 0
+
+    daemon.fault_command("callers", "off")
+    daemon.start(**library)
+    daemon.result("load_wallet")
+    assert set(handed_out) <= set(daemon.result("listaddresses"))
+
+
+def methods(daemon: Daemon) -> list[str]:
+    return [call["method"] for call in daemon.control("GET", "/calls")["calls"]]
 
 
 # Wallets
@@ -505,6 +593,30 @@ def test_a_kill_forgets_unsaved_addresses_and_hands_the_same_out_again(
     assert running.result("createnewaddress") == address
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_in_an_outage_loses_addresses_and_the_balance_is_the_same(
+    running: Daemon, number: signal.Signals
+) -> None:
+    running.fault("upstream_lost")
+    running.result("load_wallet")
+    path = running.result("getinfo")["default_wallet"]
+    handed_out = [running.result("createnewaddress") for _ in range(4)]
+    balance = running.result("getbalance")
+    time.sleep(0.3)  # some rounds of the synchronizer, which saves nothing
+    told = running.state()["loaded"][path]
+    assert (told["addresses"][-4:], told["unsaved"]) == (handed_out, True)
+
+    running.signal(number)
+    running.ended()
+    running.restart()
+    running.result("load_wallet")
+
+    assert not set(handed_out) & set(running.result("listaddresses"))
+    assert running.result("getbalance") == balance
+    assert running.state()["loaded"][path]["unsaved"] is False
+    assert running.result("createnewaddress") == handed_out[0]
+
+
 def test_rpc_stop_saves_addresses_and_removes_the_lock(running: Daemon) -> None:
     running.fault("upstream_lost")
     running.result("load_wallet")
@@ -664,6 +776,108 @@ def test_a_network_call_without_upstream_holds_everybody(daemon: Daemon) -> None
         daemon.call("ping", within=0.4)
     caller.join(DEADLINE)
     assert "timeout: Server did not answer" in answers[0]["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["upstream_lost", "upstream_mute"])
+def test_network_calls_of_an_outage_take_25_to_30_parts_of_the_timeout(
+    daemon: Daemon, name: str
+) -> None:
+    daemon.start(NETWORK_TIMEOUT="0.6")
+    daemon.fault(name)
+    took = []
+    for _ in range(6):
+        started = time.monotonic()
+        error = daemon.call("getaddressbalance", "q")["error"]
+        took.append(time.monotonic() - started)
+        assert "timeout: Server did not answer" in error["message"]
+    assert 0.5 <= min(took) < 0.6
+    assert max(took) < 0.8
+
+
+def test_a_slow_upstream_holds_a_network_call_that_then_succeeds(
+    running: Daemon,
+) -> None:
+    assert running.control("GET", "/faults")["upstream_slow"]["on"] is False
+    running.fault("upstream_slow", seconds=0.7)
+    started = time.monotonic()
+    assert running.result("getaddressbalance", "q")["confirmed"] == "0"
+    assert 0.7 <= time.monotonic() - started < 1.5
+    info = running.result("getinfo")
+    assert info["connected"] is True
+    assert info["server_height"] > 0
+
+
+def test_a_slow_upstream_saves_a_new_address_once_it_answered(running: Daemon) -> None:
+    running.result("load_wallet")
+    file = Path(running.result("getinfo")["default_wallet"])
+    running.fault("upstream_slow", seconds=1)
+    started = time.monotonic()
+    address = running.result("createnewaddress")
+    eventually(lambda: address in file.read_text())
+    assert time.monotonic() - started >= 1
+
+
+def test_callers_hold_the_thread_of_an_outage_without_a_gap(daemon: Daemon) -> None:
+    daemon.start(NETWORK_TIMEOUT="0.6")
+    daemon.fault("upstream_lost")
+    daemon.fault("callers", count=2)
+    eventually(lambda: methods(daemon).count("getaddressbalance") >= 2)
+    waited = []
+    for _ in range(3):
+        started = time.monotonic()
+        assert daemon.result("ping") is True
+        waited.append(time.monotonic() - started)
+    # Behind the rest of one call and the whole of another.
+    assert 0.5 <= max(waited) < 1.5
+    connections = daemon.control("GET", "/calls")["connections"]
+    assert sum(c["seconds"] > 0.4 and c["waiting"] >= 1 for c in connections) >= 3
+
+    daemon.fault("callers", on=False)
+    assert ended_callers(daemon)
+
+
+def ended_callers(daemon: Daemon) -> bool:
+    """Each ends after the call that it is in."""
+
+    def quiet() -> bool:
+        before = len(methods(daemon))
+        time.sleep(0.8)
+        return len(methods(daemon)) == before
+
+    eventually(quiet)
+    return daemon.result("ping") is True
+
+
+def test_callers_of_a_daemon_that_answers_leave_it_its_thread(running: Daemon) -> None:
+    running.fault("callers", count=3)
+    time.sleep(1)
+    called = methods(running).count("getaddressbalance")
+    assert 6 <= called <= 33
+    for _ in range(5):
+        assert running.call("ping", within=1)["result"] is True
+
+
+def test_the_count_of_callers_can_change_and_outlives_the_process(
+    daemon: Daemon,
+) -> None:
+    daemon.start()
+    assert daemon.fault_command("callers", "on", "3").returncode == 0
+    assert daemon.control("GET", "/faults")["callers"]["count"] == 3
+    eventually(lambda: daemon.threads() == 4 + 3)
+    daemon.fault("callers", count=1)
+    eventually(lambda: daemon.threads() == 4 + 1)
+    daemon.restart()
+    eventually(lambda: "getaddressbalance" in methods(daemon))
+    daemon.fault("callers", on=False)
+    eventually(lambda: daemon.threads() == 4)
+
+
+def test_a_network_call_without_end_holds_the_thread_for_good(running: Daemon) -> None:
+    assert running.fault_command("network_call", "on", "inf").returncode == 0
+    eventually(lambda: "getaddressbalance" in methods(running))
+    with pytest.raises(TimeoutError):
+        running.call("ping", within=1)
+    assert running.control("GET", "/faults")["network_call"]["on"] is True
 
 
 @pytest.mark.parametrize("name", ["network_call", "silent_client"])

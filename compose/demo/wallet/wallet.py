@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
     if options.name is None:
         return list_faults(configured)
     return switch(
-        configured, options.name, on=options.state == "on", seconds=options.seconds
+        configured, options.name, on=options.state == "on", number=options.number
     )
 
 
@@ -50,7 +50,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     fault.add_argument("name", metavar="NAME", nargs="?", choices=KINDS)
     fault.add_argument("state", nargs="?", choices=["on", "off"], default="on")
-    fault.add_argument("seconds", metavar="SECONDS", nargs="?", type=float)
+    fault.add_argument("number", metavar="SECONDS|COUNT", nargs="?", type=float)
     return parser.parse_args(arguments)
 
 
@@ -58,6 +58,7 @@ def describe(name: str) -> str:
     """One line of help per fault."""
     kind = KINDS[name]
     notes = [f"SECONDS: {kind.seconds:g}"] if kind.seconds else []
+    notes += [f"COUNT: {kind.count}"] if kind.count else []
     notes += ["survives a restart"] if kind.persists else []
     return f"  {name:15} {kind.meaning}" + (f" ({', '.join(notes)})" if notes else "")
 
@@ -74,13 +75,13 @@ def list_faults(configured: Settings) -> int:
     return 0 if faults is not None else 1
 
 
-def switch(configured: Settings, name: str, *, on: bool, seconds: float | None) -> int:
+def switch(configured: Settings, name: str, *, on: bool, number: float | None) -> int:
     """A daemon that does not run reads its lasting faults at its next start."""
-    wanted = {"on": on, "seconds": seconds}
+    wanted = {"on": on, "seconds": number}
     try:
         done = ask_control(configured, "PUT", f"/faults/{name}", wanted)
     except ConnectionRefusedError:
-        return switch_for_next_start(configured, name, on=on, seconds=seconds)
+        return switch_for_next_start(configured, name, on=on, number=number)
     if done is None:
         return 1
     print(f"{name} is {'on' if on else 'off'}")
@@ -88,7 +89,7 @@ def switch(configured: Settings, name: str, *, on: bool, seconds: float | None) 
 
 
 def switch_for_next_start(
-    configured: Settings, name: str, *, on: bool, seconds: float | None
+    configured: Settings, name: str, *, on: bool, number: float | None
 ) -> int:
     """Only faults that outlive the process can wait."""
     if not KINDS[name].persists:
@@ -96,7 +97,7 @@ def switch_for_next_start(
             f"the daemon does not run, and {name} does not outlive it", file=sys.stderr
         )
         return 1
-    Faults(configured.data_dir).switch(name, on=on, seconds=seconds)
+    Faults(configured.data_dir).switch(name, on=on, number=number)
     print(
         f"the daemon does not run; {name} is {'on' if on else 'off'} for its next start"
     )

@@ -2,11 +2,9 @@
 
 import functools
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from standin.faults import Faults
 from standin.loaded import LoadedWallets
 from standin.settings import VERSION, Settings
 from standin.upstream import Upstream
@@ -15,10 +13,6 @@ from standin.wallet_file import Wallet
 P = ParamSpec("P")
 R = TypeVar("R")
 FEE_PER_KB = 1000
-
-
-class timeout(Exception):  # noqa: N801  # the name is on the wire
-    """No upstream answered in time."""
 
 
 def requires_wallet(
@@ -63,14 +57,12 @@ class Commands:
     def __init__(
         self,
         settings: Settings,
-        faults: Faults,
         upstream: Upstream,
         wallets: LoadedWallets,
     ) -> None:
         self.wallets = wallets
         self.stopping = threading.Event()
         self._settings = settings
-        self._faults = faults
         self._upstream = upstream
 
     def ping(self) -> bool:
@@ -132,7 +124,7 @@ class Commands:
 
     def getaddressbalance(self, address: str) -> dict[str, str]:  # noqa: ARG002
         """A network-backed call: it holds the only thread while no server answers."""
-        self._ask_network()
+        self._upstream.ask()
         return {"confirmed": "0", "unconfirmed": "0"}
 
     @requires_wallet
@@ -208,11 +200,3 @@ class Commands:
     def _loaded(self) -> Wallet:
         assert self.wallets.current is not None
         return self.wallets.current
-
-    def _ask_network(self) -> None:
-        if self._faults.on("network_call"):
-            self._faults.hold("network_call")
-        elif not self._upstream.answers:
-            time.sleep(self._settings.network_timeout)
-        if not self._upstream.answers:
-            raise timeout("Server did not answer")

@@ -1,7 +1,7 @@
 """The control port: faults on and off, and what was observed.
 
     GET    /faults
-    PUT    /faults/NAME   {"on": true, "seconds": 30}, both optional
+    PUT    /faults/NAME   {"on": true, "seconds": 30}, both optional; or "count": 2
     DELETE /faults        all off
     GET    /calls         methods and connections since the start, or since DELETE
     DELETE /calls
@@ -22,33 +22,23 @@ import socket
 import subprocess
 import threading
 import time
-from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from standin import wallet_file
+from standin.callers import LOOPBACK, Callers, make_network_call
 from standin.commands import Commands
 from standin.faults import KINDS, Faults
 from standin.observed import Observed
-from standin.rpc import credentials
 from standin.settings import Settings
 from standin.wallet_file import Wallet
 
-LOOPBACK = "127.0.0.1"
-NETWORK_CALL = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "getaddressbalance",
-    "params": ["q"],
-}
 PID_1_CANNOT_STOP = (
     "the kernel ignores a SIGSTOP that comes from inside to PID 1: "
     "use docker kill --signal STOP"
 )
 PARTS = frozenset({"confirmed", "unconfirmed", "unmatured"})
-# How long our own network call may wait behind other clients.
-QUEUED_DEADLINE = 60
 # Lets the control port's own answer leave before the process stops or ends.
 ANSWER_FIRST = 0.1
 
@@ -73,15 +63,18 @@ class Control(ThreadingHTTPServer):
         self.observed = observed
         self._settings = settings
         self._commands = commands
+        self._callers = Callers(settings, faults)
         self._actions = {
+            "callers": self._callers.start_missing,
             "network_call": self._make_network_call,
             "silent_client": self._be_silent_client,
             "stop_process": self._stop_process,
             "die": self._die,
         }
         super().__init__((settings.control_host, settings.control_port), Handler)
+        self._callers.start_missing()
 
-    def switch(self, name: str, *, on: bool, seconds: float | None) -> None:
+    def switch(self, name: str, *, on: bool, number: float | None) -> None:
         """Raises Refused for an unknown or impossible fault."""
         if name not in KINDS:
             raise Refused(404, f"no such fault; known: {' '.join(KINDS)}")
@@ -90,7 +83,7 @@ class Control(ThreadingHTTPServer):
                 409,
                 PID_1_CANNOT_STOP,
             )
-        self.faults.switch(name, on=on, seconds=seconds)
+        self.faults.switch(name, on=on, number=number)
         if on and name in self._actions:
             threading.Thread(target=self._actions[name], daemon=True).start()
 
@@ -130,20 +123,10 @@ class Control(ThreadingHTTPServer):
         wallet.save()
 
     def _make_network_call(self) -> None:
-        deadline = self.faults.seconds("network_call") + QUEUED_DEADLINE
-        rpc = http.client.HTTPConnection(
-            LOOPBACK, self._settings.rpc_port, timeout=deadline
-        )
         # Other faults may answer it badly; only the held thread matters.
         with contextlib.suppress(OSError, http.client.HTTPException):
-            rpc.request("POST", "/", json.dumps(NETWORK_CALL), self._authorization())
-            rpc.getresponse().read()
-        rpc.close()
+            make_network_call(self._settings, self.faults)
         self.faults.switch("network_call", on=False)
-
-    def _authorization(self) -> dict[str, str]:
-        encoded = b64encode(credentials(self._settings, self.faults))
-        return {"Authorization": f"Basic {encoded.decode()}"}
 
     def _be_silent_client(self) -> None:
         with socket.create_connection((LOOPBACK, self._settings.rpc_port), timeout=5):
@@ -217,11 +200,11 @@ class Handler(BaseHTTPRequestHandler):
         return self._switched(wanted)
 
     def _switched(self, wanted: dict[str, Any]) -> object:
-        seconds = wanted.get("seconds")
+        number = wanted.get("count", wanted.get("seconds"))
         self.server.switch(
             self.path.removeprefix("/faults/"),
             on=wanted.get("on", True),
-            seconds=float(seconds) if seconds else None,
+            number=float(number) if number else None,
         )
         return self.server.faults.snapshot()
 

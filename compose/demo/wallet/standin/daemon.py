@@ -21,9 +21,9 @@ def run(settings: Settings) -> int:
     """The exit status of the process."""
     prepare(settings)
     faults = Faults(settings.data_dir)
-    upstream = Upstream(faults, settings.block_seconds)
+    upstream = Upstream(settings, faults)
     wallets = LoadedWallets(settings, faults, upstream)
-    commands = Commands(settings, faults, upstream, wallets)
+    commands = Commands(settings, upstream, wallets)
     observed = Observed()
     start_thread(Control(settings, faults, commands, observed).serve_forever)
     boot(settings, faults)

@@ -8,10 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kind:
-    """What a fault means, and whether it takes a time or outlives the process."""
+    """What a fault means, whether it takes a number, whether it outlives the process.
+
+    The number is SECONDS or COUNT; here is its default.
+    """
 
     meaning: str
-    seconds: float | None = None  # default, for faults that take a time
+    seconds: float | None = None
+    count: int | None = None
     persists: bool = False
 
 
@@ -20,10 +24,22 @@ KINDS: dict[str, Kind] = {
         "no server: connected is false, heights stand still", persists=True
     ),
     "upstream_mute": Kind(
-        "a server that accepts and never answers: connected flaps, server_height is 0"
+        "a server that accepts and never answers: connected flaps, server_height is 0",
+        persists=True,
+    ),
+    "upstream_slow": Kind(
+        "network-backed calls and the saving of addresses take SECONDS, and succeed",
+        seconds=25,
+        persists=True,
+    ),
+    "callers": Kind(
+        "COUNT programs make network-backed calls, each in a loop without a pause",
+        count=2,
+        persists=True,
     ),
     "network_call": Kind(
-        "a network-backed call holds the single RPC thread for SECONDS", seconds=30
+        "a network-backed call holds the single RPC thread for SECONDS; inf: for good",
+        seconds=30,
     ),
     "silent_client": Kind(
         "a client that sends nothing holds the server for SECONDS", seconds=30
@@ -56,6 +72,7 @@ class Switch:
 
     on: bool = False
     seconds: float | None = None
+    count: int | None = None
 
 
 class Faults:
@@ -76,12 +93,15 @@ class Faults:
         with self._changed:
             return self._switches[name].seconds or KINDS[name].seconds or 0.0
 
-    def switch(self, name: str, *, on: bool, seconds: float | None = None) -> None:
-        """Stored first when it outlives the process."""
+    def count(self, name: str) -> int:
+        """The fault's count: as switched, else its default."""
         with self._changed:
-            self._switches[name] = Switch(
-                on, (seconds or KINDS[name].seconds) if on else None
-            )
+            return self._switches[name].count or KINDS[name].count or 0
+
+    def switch(self, name: str, *, on: bool, number: float | None = None) -> None:
+        """Stored first when it outlives the process. The number: SECONDS or COUNT."""
+        with self._changed:
+            self._switches[name] = _switch(KINDS[name], number) if on else Switch()
             if KINDS[name].persists:
                 self._store()
             self._changed.notify_all()
@@ -90,7 +110,8 @@ class Faults:
         """Waits for the fault's seconds, or until it is switched off."""
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._switches[name].on, timeout=self.seconds(name)
+                lambda: not self._switches[name].on,
+                timeout=min(self.seconds(name), threading.TIMEOUT_MAX),
             )
 
     def all_off(self) -> None:
@@ -120,3 +141,9 @@ class Faults:
         temporary = self._path.with_suffix(".tmp")
         temporary.write_text(json.dumps(lasting))
         temporary.replace(self._path)
+
+
+def _switch(kind: Kind, number: float | None) -> Switch:
+    if kind.count is not None:
+        return Switch(on=True, count=int(number or kind.count))
+    return Switch(on=True, seconds=number or kind.seconds)

@@ -49,7 +49,7 @@ class LoadedWallets:
         return {path: w.synchronized for path, w in list(self.by_path.items())}
 
     def synchronize_until(self, stopping: threading.Event) -> None:
-        """Saves only while an upstream answers: an outage keeps addresses unsaved."""
+        """Saves when the upstream answered: an outage keeps addresses unsaved."""
         while not stopping.wait(SYNCHRONIZER_PERIOD):
             for wallet in list(self.by_path.values()):
                 self._synchronize(wallet)
@@ -73,4 +73,4 @@ class LoadedWallets:
             wallet.synchronized = False
         elif self._upstream.answers:
             wallet.synchronized = True
-            wallet.save()
+            wallet.save(unchanged_for=self._upstream.latency)

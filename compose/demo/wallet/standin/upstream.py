@@ -1,21 +1,29 @@
 """The Electrum servers, simulated: what the daemon would see of them."""
 
+import random
 import time
 
 from standin.faults import Faults
+from standin.settings import Settings
 
 EPOCH = 1_500_000_000
 # A mute server is dropped after 10 s, and reconnected to in a moment.
 FLAP_CONNECTED = 10.0
 FLAP_DISCONNECTED = 0.2
+# In an outage a call ends after 25 to 30 s; NETWORK_TIMEOUT is the longest.
+SHORTEST_TIMEOUT = 25 / 30
+
+
+class timeout(Exception):  # noqa: N801  # the name is on the wire
+    """No upstream answered in time."""
 
 
 class Upstream:
     """One server, as `getinfo` tells of it."""
 
-    def __init__(self, faults: Faults, block_seconds: float) -> None:
+    def __init__(self, settings: Settings, faults: Faults) -> None:
+        self._settings = settings
         self._faults = faults
-        self._block_seconds = block_seconds
         self._last_known_height = self._chain_height()
 
     @property
@@ -48,5 +56,23 @@ class Upstream:
         """0 while no server has told its height."""
         return self.local_height if self.answers else 0
 
+    @property
+    def latency(self) -> float:
+        """Seconds from a question to its answer, where there is one."""
+        slow = self._faults.on("upstream_slow")
+        return self._faults.seconds("upstream_slow") if slow else 0.0
+
+    def ask(self) -> None:
+        """Holds the caller as a network-backed call does; raises timeout."""
+        if self._faults.on("network_call"):
+            self._faults.hold("network_call")
+        elif not self.answers:
+            longest = self._settings.network_timeout
+            time.sleep(random.uniform(SHORTEST_TIMEOUT * longest, longest))  # noqa: S311
+        elif self._faults.on("upstream_slow"):
+            self._faults.hold("upstream_slow")
+        if not self.answers:
+            raise timeout("Server did not answer")
+
     def _chain_height(self) -> int:
-        return int((time.time() - EPOCH) / self._block_seconds)
+        return int((time.time() - EPOCH) / self._settings.block_seconds)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import threading
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,7 @@ class Wallet:
         self.synchronized = False
         self._contents = contents
         self._lock = threading.Lock()
-        self._unsaved = False
+        self._changed_at: float | None = None
 
     @property
     def balance(self) -> dict[str, str]:
@@ -52,7 +53,7 @@ class Wallet:
         """As if payments had come in or gone out; saved with the next `save`."""
         with self._lock:
             self._contents.balance = dict(balance)
-            self._unsaved = True
+            self._changed_at = time.monotonic()
 
     @property
     def addresses(self) -> list[str]:
@@ -64,22 +65,24 @@ class Wallet:
     def unsaved(self) -> bool:
         """Whether the file does not have all of it."""
         with self._lock:
-            return self._unsaved
+            return self._changed_at is not None
 
     def create_address(self) -> str:
         """The next address; the same again if it was lost unsaved."""
         with self._lock:
             address = derive(self._contents.seed, len(self._contents.addresses))
             self._contents.addresses.append(address)
-            self._unsaved = True
+            self._changed_at = time.monotonic()
             return address
 
-    def save(self) -> None:
-        """Writes only what changed."""
+    def save(self, *, unchanged_for: float = 0.0) -> None:
+        """Writes what changed, if the last change is so many seconds ago."""
         with self._lock:
-            if self._unsaved:
-                write(self.path, self._contents)
-                self._unsaved = False
+            changed_at = self._changed_at
+            if changed_at is None or time.monotonic() - changed_at < unchanged_for:
+                return
+            write(self.path, self._contents)
+            self._changed_at = None
 
 
 def derive(seed: str, index: int) -> str:
