@@ -936,6 +936,100 @@ def test_start_faults_hold_until_they_are_taken_back(daemon: Daemon) -> None:
     assert eventually(daemon.listens) >= 1
 
 
+def test_a_boot_fails_until_a_moment_and_is_then_fine(daemon: Daemon) -> None:
+    daemon.start()
+    started = time.monotonic()
+    daemon.fault("failing_boot", seconds=2)
+    assert daemon.result("ping") is True
+    daemon.kill()
+    (daemon.data_dir / "daemon").unlink()
+    deaths = 0
+    while daemon.run().process is not None and not boots(daemon):
+        deaths += 1
+        assert daemon.ended() == 1
+        assert time.monotonic() - started < 4
+    assert deaths >= 2
+    assert time.monotonic() - started >= 2
+    assert daemon.control("GET", "/faults")["failing_boot"]["on"] is False
+
+
+def boots(daemon: Daemon) -> bool:
+    """Whether this run of the daemon comes to listen."""
+    assert daemon.process is not None
+    process = daemon.process
+    eventually(lambda: process.poll() is not None or daemon.listens())
+    return process.poll() is None
+
+
+def test_a_slow_start_of_minutes_answers_control_and_can_be_cut_short(
+    daemon: Daemon,
+) -> None:
+    daemon.start()
+    assert daemon.fault_command("slow_start", "on", "90").returncode == 0
+    daemon.kill()
+    (daemon.data_dir / "daemon").unlink()
+    daemon.run()
+    eventually(lambda: daemon.fault_command().returncode == 0)
+    time.sleep(0.5)
+    assert not daemon.listens()
+    assert daemon.control("GET", "/faults")["slow_start"]["seconds"] == 90
+    daemon.fault("slow_start", on=False)
+    eventually(daemon.listens)
+
+
+def test_a_wrong_port_refuses_the_configured_one_while_the_daemon_lives(
+    running: Daemon,
+) -> None:
+    running.fault("wrong_port")
+    assert running.result("ping") is True
+    running.kill()
+    (running.data_dir / "daemon").unlink()
+    running.run()
+    eventually((running.data_dir / "daemon").exists)
+    eventually(lambda: (running.data_dir / "daemon").read_text() != "")
+    assert running.process is not None
+    assert running.process.poll() is None
+    assert not running.listens()
+    running.fault("wrong_port", on=False)
+    running.restart()
+    assert running.result("ping") is True
+
+
+NEEDS_NETWORK = [
+    *("getinfo", "load_wallet", "close_wallet", "list_wallets", "getfeerate", "stop")
+]
+
+
+def test_offline_refuses_what_needs_the_network_and_loads_by_the_daemon_call(
+    running: Daemon,
+) -> None:
+    running.fault("offline")
+    running.restart()
+    for method in NEEDS_NETWORK:
+        error = running.call(method)["error"]
+        assert error["code"] == -32603
+        assert "BaseException: Daemon offline" in error["message"]
+    assert running.result("ping") is True
+    assert running.result("version") == "4.4.5"
+    assert running.subcommand("status") == "Daemon offline"
+    assert running.subcommand("load_wallet") is True
+    assert "confirmed" in running.result("getbalance")
+    assert running.subcommand("stop") == "Daemon stopped"
+    assert running.ended() == 0
+
+
+@pytest.mark.parametrize("method", NEEDS_NETWORK)
+def test_offline_the_newest_library_dies_of_what_needs_the_network(
+    daemon: Daemon, newest_library: Path, method: str
+) -> None:
+    daemon.start(PYTHONPATH=str(newest_library))
+    daemon.fault("offline")
+    assert daemon.result("ping") is True
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        daemon.call(method)
+    assert daemon.ended() == 0
+
+
 def test_the_fault_command_names_what_it_cannot_do(daemon: Daemon) -> None:
     assert "upstream_lost" in daemon.fault_command("--help").stdout
     assert daemon.fault_command("nosuch").returncode == 2

@@ -32,6 +32,20 @@ def requires_wallet(
     return func_wrapper
 
 
+def requires_network(
+    method: Callable[Concatenate["Commands", P], R],
+) -> Callable[Concatenate["Commands", P], R]:
+    """Refuses as the original does when its setting offline is true."""
+
+    @functools.wraps(method)
+    def func_wrapper(commands: "Commands", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if commands.upstream.offline:
+            raise BaseException("Daemon offline")  # noqa: TRY002
+        return method(commands, *args, **kwargs)
+
+    return func_wrapper
+
+
 class Commands:
     """The methods, and the wallets they work on."""
 
@@ -63,7 +77,7 @@ class Commands:
         self.wallets = wallets
         self.stopping = threading.Event()
         self._settings = settings
-        self._upstream = upstream
+        self.upstream = upstream
 
     def ping(self) -> bool:
         """Answers whatever else is wrong."""
@@ -81,7 +95,7 @@ class Commands:
             case "close_wallet":
                 return self.wallets.close(path)
             case "status":
-                return self._status()
+                return "Daemon offline" if self.upstream.offline else self._status()
             case "stop":
                 return self._stop()
             case _:
@@ -91,10 +105,12 @@ class Commands:
         """The version of the daemon played."""
         return VERSION
 
+    @requires_network
     def getinfo(self) -> dict[str, object]:
         """The upstream and the loaded wallets."""
         return self._status() | {"default_wallet": str(self._settings.default_wallet)}
 
+    @requires_network
     def load_wallet(self, wallet_path: str | None = None) -> bool:
         """False when there is no file, or it is encrypted: no password can come."""
         wallet = self.wallets.load(wallet_path, None)
@@ -103,10 +119,12 @@ class Commands:
         self.wallets.current = wallet
         return True
 
+    @requires_network
     def close_wallet(self, wallet_path: str | None = None) -> bool:
         """Saves it; `getbalance` goes on answering from it, as in the original."""
         return self.wallets.close(wallet_path)
 
+    @requires_network
     def list_wallets(self) -> list[dict[str, object]]:
         """The loaded wallets."""
         return [
@@ -114,17 +132,20 @@ class Commands:
             for path, synchronized in self.wallets.up_to_date().items()
         ]
 
+    @requires_network
     def stop(self) -> str:
         """The only clean end: saves the wallets, removes the lock."""
         return self._stop()
 
+    @requires_network
     def getfeerate(self) -> int:
         """In satoshi per kB."""
         return FEE_PER_KB
 
+    @requires_network
     def getaddressbalance(self, address: str) -> dict[str, str]:  # noqa: ARG002
         """A network-backed call: it holds the only thread while no server answers."""
-        self._upstream.ask()
+        self.upstream.ask()
         return {"confirmed": "0", "unconfirmed": "0"}
 
     @requires_wallet
@@ -159,7 +180,7 @@ class Commands:
             {
                 "txid": "8f" * 32,
                 "height": 112,
-                "confirmations": self._upstream.local_height - 111,
+                "confirmations": self.upstream.local_height - 111,
                 "timestamp": 1700067200,
                 "date": "2023-11-15 16:53",
                 "label": "",
@@ -178,7 +199,7 @@ class Commands:
         return True
 
     def _status(self) -> dict[str, object]:
-        upstream = self._upstream
+        upstream = self.upstream
         return {
             "path": str(self._settings.data_dir),
             "server": "upstream",

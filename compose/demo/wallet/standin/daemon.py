@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from standin import wallet_file
 from standin.commands import Commands
@@ -15,6 +16,8 @@ from standin.observed import Observed
 from standin.rpc import Server
 from standin.settings import Settings
 from standin.upstream import Upstream
+
+ANY_PORT = 0
 
 
 def run(settings: Settings) -> int:
@@ -57,6 +60,10 @@ def boot(settings: Settings, faults: Faults) -> None:
     if faults.on("death_at_start"):
         faults.hold("death_at_start")
         sys.exit("the daemon dies at its start, as it was told to")
+    if faults.on("failing_boot"):
+        if faults.age("failing_boot") < faults.seconds("failing_boot"):
+            sys.exit("the daemon cannot start yet, as it was told")
+        faults.switch("failing_boot", on=False)
 
 
 def open_server(
@@ -67,6 +74,8 @@ def open_server(
     lockfile: Lockfile,
 ) -> Server | None:
     """None when the port is taken: the original then lives on without an RPC server."""
+    if faults.on("wrong_port"):
+        settings = replace(settings, rpc_port=ANY_PORT)
     try:
         server = Server(settings, faults, commands, observed)
     except OSError:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,6 +57,19 @@ KINDS: dict[str, Kind] = {
     "death_at_start": Kind(
         "the next starts end with exit status 1 after SECONDS", seconds=1, persists=True
     ),
+    "failing_boot": Kind(
+        "starts end with exit status 1 until SECONDS after it was switched on",
+        seconds=6,
+        persists=True,
+    ),
+    "wrong_port": Kind(
+        "the next starts listen on another port: the RPC's is refused", persists=True
+    ),
+    "offline": Kind(
+        "as with the setting offline: calls that need the network end in an error, "
+        "which the newest library dies of; load a wallet by the daemon call",
+        persists=True,
+    ),
     "http_500": Kind("every call is answered with HTTP 500"),
     "bad_body": Kind("every call is answered with 200 and a body that is not JSON"),
     "slow_answers": Kind(
@@ -73,6 +87,7 @@ class Switch:
     on: bool = False
     seconds: float | None = None
     count: int | None = None
+    switched_at: float | None = None  # Unix time
 
 
 class Faults:
@@ -97,6 +112,11 @@ class Faults:
         """The fault's count: as switched, else its default."""
         with self._changed:
             return self._switches[name].count or KINDS[name].count or 0
+
+    def age(self, name: str) -> float:
+        """Seconds of wall time since it was switched on, other processes included."""
+        with self._changed:
+            return time.time() - (self._switches[name].switched_at or 0.0)
 
     def switch(self, name: str, *, on: bool, number: float | None = None) -> None:
         """Stored first when it outlives the process. The number: SECONDS or COUNT."""
@@ -144,6 +164,7 @@ class Faults:
 
 
 def _switch(kind: Kind, number: float | None) -> Switch:
+    now = time.time()
     if kind.count is not None:
-        return Switch(on=True, count=int(number or kind.count))
-    return Switch(on=True, seconds=number or kind.seconds)
+        return Switch(on=True, count=int(number or kind.count), switched_at=now)
+    return Switch(on=True, seconds=number or kind.seconds, switched_at=now)

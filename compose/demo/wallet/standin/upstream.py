@@ -10,6 +10,7 @@ EPOCH = 1_500_000_000
 # A mute server is dropped after 10 s, and reconnected to in a moment.
 FLAP_CONNECTED = 10.0
 FLAP_DISCONNECTED = 0.2
+OUTAGES = ("upstream_lost", "upstream_mute", "offline")
 # In an outage a call ends after 25 to 30 s; NETWORK_TIMEOUT is the longest.
 SHORTEST_TIMEOUT = 25 / 30
 
@@ -29,14 +30,17 @@ class Upstream:
     @property
     def answers(self) -> bool:
         """Whether network-backed work gets anywhere."""
-        return not (
-            self._faults.on("upstream_lost") or self._faults.on("upstream_mute")
-        )
+        return not any(map(self._faults.on, OUTAGES))
+
+    @property
+    def offline(self) -> bool:
+        """Whether the daemon was told to do without a network."""
+        return self._faults.on("offline")
 
     @property
     def connected(self) -> bool:
         """Necessary for an answering upstream, not sufficient."""
-        if self._faults.on("upstream_lost"):
+        if self._faults.on("upstream_lost") or self.offline:
             return False
         if self._faults.on("upstream_mute"):
             return (
