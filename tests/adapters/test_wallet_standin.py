@@ -629,6 +629,21 @@ def test_rpc_stop_saves_addresses_and_removes_the_lock(running: Daemon) -> None:
     assert address in running.result("listaddresses")
 
 
+def test_a_signal_right_after_the_answer_to_stop_loses_addresses(
+    running: Daemon,
+) -> None:
+    running.fault("upstream_lost")
+    running.result("load_wallet")
+    address = running.result("createnewaddress")
+    assert running.result("stop") == "Daemon stopped"
+    time.sleep(0.05)  # enough to write a file
+    running.signal(signal.SIGTERM)
+    assert running.ended() == -signal.SIGTERM
+    running.restart()
+    running.result("load_wallet")
+    assert address not in running.result("listaddresses")
+
+
 def test_with_an_upstream_addresses_are_saved_at_once(running: Daemon) -> None:
     running.result("load_wallet")
     address = running.result("createnewaddress")

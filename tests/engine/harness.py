@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,6 +37,7 @@ WALLET, SERVICE, SIDECAR = "electron-cash", "bitcoincash-service", "sidecar"
 WEBHOOK = Path(__file__).parents[2] / "compose/demo/story/webhook.py"
 RPC_USER, RPC_PASSWORD = "bchrpc", "rpc-password-of-the-test"
 API_TOKEN = "token-of-the-test"
+DEFAULT_WALLET = "/data/wallets/default_wallet"
 PASSWORD_FILE = "/run/secrets/electron_cash_password"
 RUN_LABEL = {"sctest": os.environ.get("SIDECAR_TEST_RUN", "by-hand")}
 
@@ -308,8 +309,30 @@ class WalletBox(Box):
         return list(self.control("GET", "/state")["wallets"])
 
     def addresses(self) -> list[str]:
-        """The addresses that the loaded wallet knows."""
+        """The addresses that the current wallet knows."""
         return list(self.control("GET", "/state")["addresses"])
+
+    def wallet_state(self, path: str = DEFAULT_WALLET) -> Json:
+        """``addresses``, ``balance``, ``synchronized``, ``unsaved`` of a loaded one."""
+        return dict(self.control("GET", "/state")["loaded"][path])
+
+    def make_wallet(self, path: str, password: str | None = None) -> None:
+        """Make another wallet file, encrypted with a password; it is not loaded."""
+        self.control("PUT", "/wallets", {"path": path, "password": password})
+
+    def load(self, path: str = DEFAULT_WALLET, password: str | None = None) -> None:
+        """Load a wallet as the command line does; it is the current one then."""
+        options = {"wallet_path": path, "password": password}
+        self.rpc("daemon", {"subcommand": "load_wallet", **options})
+        assert path in self.wallets(), self.wallets()
+
+    def create_address(self, timeout_s: float = 5.0) -> str:
+        """Hand out a new address of the current wallet."""
+        return str(self.rpc("createnewaddress", timeout_s=timeout_s))
+
+    def callers(self, count: int) -> None:
+        """Let so many programs make network-backed calls in a loop; 0: nobody."""
+        self.control("PUT", "/faults/callers", {"on": count > 0, "count": count})
 
     def rpc(self, method: str, *params: object, timeout_s: float = 5.0) -> object:
         """The result of one RPC."""
@@ -321,9 +344,16 @@ class WalletBox(Box):
 
     def daemon_process(self) -> int:
         """The daemon's process id as the engine's host sees it."""
-        top = self.docker.top(ps_args="-eo pid,args")
-        processes = (row for row in top["Processes"] if "wallet.py daemon" in row[1])
-        return int(next(p for p in processes if "docker-init" not in p[1])[0])
+        return next(self._daemon_processes())
+
+    def daemon_runs(self) -> bool:
+        """Is there a process of the daemon, whatever the container does?"""
+        return self.status == "running" and any(self._daemon_processes())
+
+    def _daemon_processes(self) -> Iterator[int]:
+        for pid, command in self.docker.top(ps_args="-eo pid,args")["Processes"]:
+            if "wallet.py daemon" in command and "docker-init" not in command:
+                yield int(pid)
 
     def signal_daemon(self, signal: int) -> None:
         """Signal the daemon's process inside the container, whatever the shape."""

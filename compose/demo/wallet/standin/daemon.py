@@ -18,6 +18,9 @@ from standin.settings import Settings
 from standin.upstream import Upstream
 
 ANY_PORT = 0
+# From the answer to `stop` to the end of the original. When in it the wallets are saved
+# is not known: here last, so that who sends a signal meanwhile loses addresses.
+ENDING_SECONDS = 0.2
 
 
 def run(settings: Settings) -> int:
@@ -92,6 +95,7 @@ def serve(server: Server | None, commands: Commands, lockfile: Lockfile) -> None
         else:
             server.handle_request()
     lockfile.remove()
+    time.sleep(ENDING_SECONDS)
     commands.wallets.save_all()
 
 

@@ -34,7 +34,8 @@ KINDS: dict[str, Kind] = {
         persists=True,
     ),
     "callers": Kind(
-        "COUNT programs make network-backed calls, each in a loop without a pause",
+        "COUNT programs make network-backed calls, one after another; with a well "
+        "upstream each waits 0.1 s between two",
         count=2,
         persists=True,
     ),
@@ -66,8 +67,7 @@ KINDS: dict[str, Kind] = {
         "the next starts listen on another port: the RPC's is refused", persists=True
     ),
     "offline": Kind(
-        "as with the setting offline: calls that need the network end in an error, "
-        "which the newest library dies of; load a wallet by the daemon call",
+        "calls that need the network end in an error; the newest library dies of it",
         persists=True,
     ),
     "http_500": Kind("every call is answered with HTTP 500"),
