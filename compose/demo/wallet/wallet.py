@@ -3,6 +3,10 @@
 Settings come from the environment: RPC_USER, RPC_PASSWORD[_FILE], RPC_HOST, RPC_PORT,
 CONTROL_HOST, CONTROL_PORT, DATA_DIR, BOOT_SECONDS, BLOCK_SECONDS, NETWORK_TIMEOUT,
 WALLET_PASSWORD[_FILE].
+
+NETWORK_TIMEOUT is the longest that a network-backed call takes while no server answers,
+in seconds; the shortest is 25/30 of it. WALLET_PASSWORD encrypts the first wallet; the
+control port (standin/control.py) makes others.
 """
 
 import argparse
