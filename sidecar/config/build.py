@@ -104,8 +104,15 @@ def _probe(
             section.wallet_password_file,
             f"{path}.wallet_password",
         )
+        ready["wallet_path"] = _paths(section.wallet_path)
     probe: ProbeSettings = _filled(_PROBES[type(section)], section, defaults, **ready)
     return probe
+
+
+def _paths(written: str | list[str] | UnsetType) -> tuple[str, ...]:
+    if isinstance(written, UnsetType):
+        return ()
+    return (written,) if isinstance(written, str) else tuple(written)
 
 
 def _credentials(

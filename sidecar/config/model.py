@@ -32,6 +32,13 @@ Name = Annotated[
     ),
 ]
 Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+WalletPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^/[^\x00-\x1f\x7f]{1,1000}$",
+        description="an absolute path, as the daemon's container sees it",
+    ),
+]
 Percent = Annotated[
     str, Meta(pattern=r"^([1-9][0-9]?|100)%$", description="a share such as 80%")
 ]
@@ -74,6 +81,10 @@ class ElectronCashSection(
     password: Text | UnsetType = UNSET
     password_file: Text | UnsetType = UNSET
     load_wallet: bool | UnsetType = UNSET
+    wallet_path: (
+        WalletPath | Annotated[list[WalletPath], Meta(min_length=1)] | UnsetType
+    ) = UNSET
+    hang_after_outage: DurationOrZero | UnsetType = UNSET
     wallet_password: Text | UnsetType = UNSET
     wallet_password_file: Text | UnsetType = UNSET
     upstream_grace: DurationOrZero | UnsetType = UNSET
@@ -147,6 +158,7 @@ class RestartSection(Section):
     recovery_timeout: Duration | UnsetType = UNSET
     slow_lane: list[Duration] | UnsetType = UNSET
     graceful_rpc_stop: bool | UnsetType = UNSET
+    polite_stop: Duration | UnsetType = UNSET
 
 
 class PreventiveSection(Section, kw_only=True):

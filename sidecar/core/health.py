@@ -3,8 +3,22 @@
 from dataclasses import dataclass, replace
 
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import CAUSES, Cause, Outcome, Verdict
+from sidecar.core.outcome import (
+    BEYOND_REMEDIES,
+    CAUSES,
+    Cause,
+    Outcome,
+    Verdict,
+)
 from sidecar.core.target import Target
+
+HELD_S = 3.0
+"""An answer that takes longer was kept waiting: a free daemon takes milliseconds."""
+
+_ANSWERS = frozenset({Cause.AUTH, Cause.MISCONFIGURED, Cause.BAD_BODY, Cause.HTTP_5XX})
+
+SLOW_CALL_S = 20.0
+"""A call that waits for a lost or slow upstream server takes 25 to 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +30,11 @@ class Health:
     ``alike``: so many of the failures, up to the last, call for the same cure;
     ``cause_mono``: since when they have had the last one's cause.
     ``frozen``: a process of the target was seen stopped (state T).
+    ``is_calm``: when it last answered, it did so soon and had its upstream server, so
+    that no call of others can hold it for long. ``held_mono``: when a probe last found
+    that it had to wait.
+    ``has_answered``: anything at all, in this run.
+    ``serves``: so many answers in a row say that all works that a remedy can mend.
     ``blind``: the last UNKNOWN, and ``blind_mono`` when they began, while
     nothing has been learnt since.
     """
@@ -32,6 +51,10 @@ class Health:
     last_at: Moment | None = None
     last_seconds: float = 0.0
     frozen: bool = False
+    has_answered: bool = False
+    is_calm: bool = False
+    held_mono: float | None = None
+    serves: int = 0
     blind: Outcome | None = None
     blind_mono: float | None = None
 
@@ -68,12 +91,50 @@ def observe(
         last_seconds=at.mono - began_mono,
         blind=None,
         blind_mono=None,
+        has_answered=health.has_answered or _is_answer(outcome),
+        is_calm=_is_calm(health, outcome),
+        held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
+        serves=health.serves + 1 if is_serving(outcome) else 0,
     )
     if outcome.verdict is Verdict.SUCCESS:
         return _succeeded(seen, target, began_mono)
     if starting:
         return seen
-    return settle(_failed(seen, health.cause, began_mono), target, at.mono)
+    silent_mono = at.mono - outcome.waited_s
+    since_mono = min(began_mono, silent_mono) if _is_silence(outcome) else began_mono
+    return settle(_failed(seen, health.cause, since_mono), target, at.mono)
+
+
+def _is_answer(outcome: Outcome) -> bool:
+    """Did it answer, be it that it did not understand?"""
+    return outcome.rpc_answers or outcome.cause in _ANSWERS
+
+
+def _is_silence(outcome: Outcome) -> bool:
+    return outcome.cause is Cause.HUNG
+
+
+def is_serving(outcome: Outcome) -> bool:
+    """Does all work that a start or restart could mend?
+
+    A wallet daemon whose upstream server is lost answers, with its wallet loaded.
+    """
+    if outcome.verdict is Verdict.SUCCESS:
+        return True
+    facts = outcome.wallet
+    return outcome.cause in BEYOND_REMEDIES and facts is not None and bool(facts.loaded)
+
+
+def _is_calm(health: Health, outcome: Outcome) -> bool:
+    """Silence and refusals leave what the last answer said."""
+    if not outcome.rpc_answers:
+        return health.is_calm
+    if outcome.waited_s >= SLOW_CALL_S:
+        return False
+    if outcome.verdict is Verdict.SUCCESS:
+        return True
+    facts = outcome.wallet
+    return facts is not None and bool(facts.connected and facts.server_height)
 
 
 def _succeeded(health: Health, target: Target, began_mono: float) -> Health:
@@ -106,7 +167,10 @@ def _failed(health: Health, before: Cause | None, began_mono: float) -> Health:
 
 
 def _alike(before: Cause | None, cause: Cause | None) -> bool:
+    """Silence is counted apart: a connection that breaks in a jam ends no waiting."""
     if before is None or cause is None:
+        return False
+    if (before is Cause.HUNG) is not (cause is Cause.HUNG):
         return False
     return CAUSES[before].cure is CAUSES[cause].cure
 
@@ -121,14 +185,22 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
 
     The failures must be of one kind: a daemon that long had no upstream and is
     silent for the first time is not yet hung. Silence must also last: a wallet
-    daemon's only thread is legitimately held by a network call for up to 30 s.
-    A stopped process is certain at once.
+    daemon's only thread is legitimately held by a network call for up to 30 s, and
+    in an outage such calls queue. A stopped process is certain at once.
     """
     if health.failures == 0 or health.cause_mono is None:
         return False
     if health.cause is Cause.HUNG:
         if health.frozen:
             return True
-        if now_mono - health.cause_mono < target.hang_after_s:
+        if now_mono - health.cause_mono < silence_allowed_s(health, target):
             return False
     return health.alike >= target.cadence.failure_threshold
+
+
+def silence_allowed_s(health: Health, target: Target) -> float:
+    """How long a silence must last to be called a hang, by what is known."""
+    wallet = target.wallet
+    if wallet is None or health.is_calm:
+        return target.hang_after_s
+    return max(target.hang_after_s, wallet.hang_after_outage_s)

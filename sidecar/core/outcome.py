@@ -30,6 +30,12 @@ class Cause(StrEnum):
 
     REFUSED = "refused"
     HUNG = "hung"
+    THREAD_HELD = "thread_held"
+    """It answers, but other calls hold its only thread."""
+    KILLED_BY_PROBE = "killed_by_probe"
+    """It died of one of our calls, twice."""
+    NEVER_UP = "never_up"
+    """It refused connections through two whole starts in a row."""
     RESET = "reset"
     BAD_BODY = "bad_body"
     HTTP_5XX = "http_5xx"
@@ -44,6 +50,8 @@ class Cause(StrEnum):
     MISCONFIGURED = "misconfigured"
     DETACHED = "detached"
     CRASH_LOOP = "crash_loop"
+    ADDRESSES_LOST = "addresses_lost"
+    """Of an incident alone: a wallet has fewer addresses than it had."""
     STOPPED = "stopped"
     PAUSED = "paused"
     MISSING = "missing"
@@ -55,6 +63,9 @@ class Cause(StrEnum):
 
 UPSTREAM_CAUSES = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
 """Trouble of the server that a wallet daemon follows, not of the daemon."""
+
+BEYOND_REMEDIES = UPSTREAM_CAUSES | {Cause.WALLET_SYNCING}
+"""What a daemon says that works itself: it runs, answers and has its wallets."""
 
 
 class Warn(StrEnum):
@@ -102,6 +113,31 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
     {
         Cause.REFUSED: _curable(),
         Cause.HUNG: _curable(),
+        Cause.THREAD_HELD: CauseRule(
+            None,
+            Severity.P2,
+            600.0,
+            "a daemon that is busy comes back by itself, and a restart can lose "
+            "addresses already handed out",
+            "find out which client makes slow calls, and whether the daemon has its "
+            "upstream server",
+        ),
+        Cause.KILLED_BY_PROBE: CauseRule(
+            None,
+            Severity.P1,
+            0.0,
+            "it would die of the same call again",
+            "look whether the daemon is set to offline, and restart it once that is "
+            "mended: the call is tried again then",
+        ),
+        Cause.NEVER_UP: CauseRule(
+            None,
+            Severity.P1,
+            0.0,
+            "one restart did not open the port, and another would not either",
+            "compare the port of the probe with the daemon's, and look for a broken "
+            "configuration, or a lock or port that another process holds",
+        ),
         Cause.RESET: _curable(),
         Cause.BAD_BODY: _curable(),
         Cause.HTTP_5XX: _curable(),
@@ -165,6 +201,15 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             "it dies soon after every start, another start would end alike",
             "read its last log lines and mend what they name",
         ),
+        Cause.ADDRESSES_LOST: CauseRule(
+            None,
+            Severity.P1,
+            0.0,
+            "a restart does not bring forgotten addresses back",
+            "compare the addresses that your service has handed out lately with the "
+            "wallet's own, create the missing ones anew before others are handed out, "
+            "and acknowledge the incident",
+        ),
         Cause.STOPPED: CauseRule(
             None,
             Severity.P3,
@@ -222,6 +267,10 @@ class WalletFacts:
     height: int | None = None
     server_height: int | None = None
     balance: Balance | None = None
+    paths: tuple[str, ...] | None = None
+    """Of the wallets that are loaded, in the daemon's order."""
+    addresses: int | None = None
+    """How many the current wallet has; not asked at every probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +281,9 @@ class Outcome:
     ``path_fault``: the name did not resolve or the connect timed out, so the
     fault may lie between us and the target. ``rpc_answers``: the last
     observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
+    ``waited_s``: how long the request that was waited for longest has been out; with
+    HUNG it is still not answered. ``broke_on``: the call during which the connection
+    broke, where one did.
     """
 
     verdict: Verdict
@@ -241,6 +293,8 @@ class Outcome:
     rpc_answers: bool = False
     warnings: tuple[Warn, ...] = ()
     wallet: WalletFacts | None = None
+    waited_s: float = 0.0
+    broke_on: str = ""
 
 
 REASON_LIMIT = 300

@@ -89,6 +89,9 @@ class Engine(Protocol):
     async def restart(self, container_id: str, stop_timeout_s: float) -> None:
         """Stop (SIGKILL after ``stop_timeout_s``) and start."""
 
+    async def signal(self, container_id: str, signal: str) -> None:
+        """Send a signal, such as SIGCONT, to the container's main process."""
+
     async def logs(self, container_id: str, lines: int) -> str:
         """The last lines of the container's log, with time stamps."""
 
@@ -122,22 +125,45 @@ class Prober(Protocol):
 
 
 class RpcFailed(Exception):
-    """A wallet daemon did not do what it was asked; the text fits a log line."""
+    """A wallet daemon did not do what it was asked; the text fits a log line.
+
+    ``was_answered``: it answered, but an error.
+    """
+
+    def __init__(self, reason: str, *, was_answered: bool = False) -> None:
+        super().__init__(reason)
+        self.was_answered = was_answered
+
+
+class NotLoaded(NamedTuple):
+    """A wallet that is not loaded after a load; ``reason`` may be empty."""
+
+    path: str
+    reason: str
 
 
 class WalletControl(Protocol):
-    """The calls that change a wallet daemon. Never repeated by themselves."""
+    """The orders to a wallet daemon. Never repeated by themselves."""
+
+    async def answers(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> bool:
+        """Does it answer anything within ``timeout_s``? Never raises."""
 
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> None:
         """RPC ``stop``: saves handed-out addresses, then exits. RpcFailed."""
 
-    async def load_wallet(
-        self, settings: ElectronCashProbe, container: Container, timeout_s: float
-    ) -> bool:
-        """RPC ``load_wallet``; False: the file is missing or the password wrong.
-        RpcFailed where it answered an error or not at all.
+    async def load_wallets(
+        self,
+        settings: ElectronCashProbe,
+        container: Container,
+        paths: Sequence[str],
+        timeout_s: float,
+    ) -> tuple[NotLoaded, ...]:
+        """Load these wallets; none named: the default one. What is not loaded then.
+        RpcFailed where the daemon cannot be asked.
         """
 
 

@@ -39,8 +39,11 @@ class ElectronCashProbe:
     timeout_s: float = 10.0
     credentials: Credentials | None = None
     load_wallet: bool = True
+    wallet_path: tuple[str, ...] = ()
+    """The wallets to load; none named: those that were loaded before."""
     wallet_password: str | None = field(default=None, repr=False)
     hang_after_s: float = 45.0
+    hang_after_outage_s: float = 300.0
     upstream_grace_s: float = 600.0
     stale_after_s: float = 10800.0
     slow_after_s: float = 10.0
@@ -134,6 +137,7 @@ class RestartSettings:
     recovery_timeout_s: float = 120.0
     slow_lane_s: tuple[float, ...] = (600.0, 1200.0, 2400.0, 4800.0, 9600.0)
     graceful_rpc_stop: bool = True
+    polite_stop_s: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)

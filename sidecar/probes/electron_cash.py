@@ -4,9 +4,10 @@ The order is what keeps it alive: one thread serves all callers, and on some
 builds a wallet call kills a daemon that has no wallet loaded.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,14 +22,13 @@ from sidecar.core.outcome import (
     success,
 )
 from sidecar.core.target import ElectronCashProbe
-from sidecar.probes.jsonrpc_client import Daemon, RpcTrouble, decode
+from sidecar.probes.conversation import Conversation
+from sidecar.probes.jsonrpc_client import Daemon, RpcTrouble
 from sidecar.probes.tools import Tools, deadline_in
 from sidecar.probes.trouble import Trouble, trouble
 
 LAG_BLOCKS = 3
 MOST_DIGITS = 40
-
-T = TypeVar("T")
 
 # Started with no network: Electron Cash says the one, Electrum the other.
 _OFFLINE_TEXTS = ("daemon offline", "'get_parameters'")
@@ -40,9 +40,11 @@ class _Info(msgspec.Struct):
     server_height: int
     blockchain_height: int
     wallets: dict[str, bool] | msgspec.UnsetType = msgspec.UNSET
+    default_wallet: str = ""
 
 
 class _Wallet(msgspec.Struct):
+    path: str
     synchronized: bool
 
 
@@ -54,10 +56,14 @@ class _Balance(msgspec.Struct):
     unmatured: Decimal = Decimal(0)
 
 
-class _Call(NamedTuple):
-    tools: Tools
-    daemon: Daemon
-    deadline: float
+class _Loaded(NamedTuple):
+    """The wallets that are loaded: by path, is each in step with the chain?
+
+    ``selector``: the parameters that make a wallet call about one of them.
+    """
+
+    wallets: Mapping[str, bool]
+    selector: Mapping[str, str] | None
 
 
 async def probe(
@@ -65,47 +71,59 @@ async def probe(
 ) -> Outcome:
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
     url = tools.addresses.url(settings.url, container)
+    daemon = Daemon(url, settings.credentials, container.run)
     async with tools.rpc.turn(url, settings.timeout_s):
-        deadline = deadline_in(settings.timeout_s)
-        daemon = Daemon(url, settings.credentials)
-        call = _Call(tools, await tools.rpc.found(daemon, deadline), deadline)
-        try:
-            return await _ask(call, settings, container)
-        except RpcTrouble as error:
-            raise _explained(error) from error
+        talk = Conversation(tools, daemon, deadline_in(settings.timeout_s))
+        outcome = await _outcome(talk, settings)
+    tools.fatal_calls.note(daemon.place, daemon.run, outcome)
+    return replace(outcome, waited_s=max(outcome.waited_s, talk.waited_s))
 
 
-async def _ask(
-    call: _Call, settings: ElectronCashProbe, container: Container
-) -> Outcome:
-    await _result(call, "ping", bool)
-    info = await _result(call, "getinfo", _Info)
-    wallets = await _wallets(call, info)
+async def _outcome(talk: Conversation, settings: ElectronCashProbe) -> Outcome:
+    try:
+        return await _ask(talk, settings)
+    except RpcTrouble as error:
+        return _explained(error).outcome
+    except Trouble as trouble:
+        return trouble.outcome
+
+
+async def _ask(talk: Conversation, settings: ElectronCashProbe) -> Outcome:
+    await talk.begin()
+    if not talk.has_answered:
+        await talk.result("ping", bool)
+    info = await talk.result("getinfo", _Info)
+    loaded = await _loaded_wallets(talk, info)
     facts = WalletFacts(
         connected=info.connected,
-        loaded=bool(wallets),
-        synchronised=all(wallets) if wallets else None,
+        loaded=bool(loaded.wallets),
+        synchronised=all(loaded.wallets.values()) if loaded.wallets else None,
         height=info.blockchain_height,
         server_height=info.server_height,
+        paths=tuple(loaded.wallets),
     )
-    objection = _objection(facts) or _stale(facts, call, settings, container)
-    if objection is not None:
-        return objection
-    balance = await _result(call, "getbalance", _Balance)
-    return _well(replace(facts, balance=_parts(balance)))
+    objection = _objection(facts) or _stale(facts, talk, settings)
+    if objection is None:
+        balance = await talk.result("getbalance", _Balance, loaded.selector)
+        facts = replace(facts, balance=_parts(balance))
+    if loaded.wallets:
+        facts = replace(facts, addresses=await talk.count_addresses(loaded.selector))
+    return _well(facts) if objection is None else replace(objection, wallet=facts)
 
 
-async def _wallets(call: _Call, info: _Info) -> tuple[bool, ...]:
-    """Of each loaded wallet, whether it is in step with the chain."""
+async def _loaded_wallets(talk: Conversation, info: _Info) -> _Loaded:
+    """Electron Cash has them in its information; Electrum is asked for them.
+
+    Electrum's wallet calls are about its default wallet, loaded or not, unless
+    another one is named.
+    """
     if info.wallets is not msgspec.UNSET:
-        return tuple(info.wallets.values())
-    listed = await _result(call, "list_wallets", list[_Wallet])
-    return tuple(wallet.synchronized for wallet in listed)
-
-
-async def _result(call: _Call, method: str, shape: type[T]) -> T:
-    raw = await call.tools.rpc.call(call.daemon, method, call.deadline)
-    return decode(raw, shape, method)
+        return _Loaded(info.wallets, None)
+    listed = await talk.result("list_wallets", list[_Wallet])
+    wallets = {wallet.path: wallet.synchronized for wallet in listed}
+    if not wallets or not info.default_wallet or info.default_wallet in wallets:
+        return _Loaded(wallets, None)
+    return _Loaded(wallets, {"wallet": next(iter(wallets))})
 
 
 def _parts(said: _Balance) -> Balance:
@@ -157,16 +175,16 @@ def _objection(facts: WalletFacts) -> Outcome | None:
 
 
 def _stale(
-    facts: WalletFacts, call: _Call, settings: ElectronCashProbe, container: Container
+    facts: WalletFacts, talk: Conversation, settings: ElectronCashProbe
 ) -> Outcome | None:
     assert facts.height is not None
     assert facts.server_height is not None
-    still_s = call.tools.heights.unchanged_s(
-        call.daemon.url,
-        container.run,
+    still_s = talk.tools.heights.unchanged_s(
+        talk.daemon.url,
+        talk.daemon.run,
         facts.height,
         facts.server_height,
-        call.tools.clock.now().mono,
+        talk.tools.clock.now().mono,
     )
     if still_s < settings.stale_after_s:
         return None

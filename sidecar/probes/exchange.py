@@ -10,7 +10,7 @@ import base64
 import errno
 import socket
 import ssl
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -23,7 +23,13 @@ from sidecar.core.outcome import Cause
 from sidecar.core.target import Credentials
 from sidecar.probes.connect import connected
 from sidecar.probes.resolver import ThreadResolver
-from sidecar.probes.response import Answer, BrokenOff, NotHttp, ResponseReader
+from sidecar.probes.response import (
+    BODY_LIMIT_BYTES,
+    Answer,
+    BrokenOff,
+    NotHttp,
+    ResponseReader,
+)
 from sidecar.probes.trouble import Trouble, trouble
 
 T = TypeVar("T")
@@ -41,6 +47,7 @@ class Request(NamedTuple):
     """What to ask. ``credentials`` are sent at once, without a challenge.
 
     ``found``: where the URL's host is, if that was asked for already.
+    ``body_limit_bytes``: how much of the answer's body is kept.
     """
 
     method: str
@@ -49,6 +56,7 @@ class Request(NamedTuple):
     headers: Mapping[str, str] | None = None
     body: bytes | None = None
     found: Sequence[ResolveResult] | None = None
+    body_limit_bytes: int = BODY_LIMIT_BYTES
 
 
 class _Step(StrEnum):
@@ -113,6 +121,11 @@ class HttpClient:
         asking = self._ask(request, address, progress)
         return await _until(deadline, address, progress, asking)
 
+    def send(self, request: Request) -> "PendingAnswer":
+        """Begin to ask, and return at once: the answer may take its time."""
+        address, progress = _address(request.url), _Progress()
+        return PendingAnswer(self._ask(request, address, progress), address, progress)
+
     async def _ask(
         self, request: Request, address: _Address, progress: _Progress
     ) -> Answer:
@@ -124,7 +137,7 @@ class HttpClient:
         progress.step = _Step.WAITING
         try:
             await wire.send(_written(request, address))
-            return await _read(wire)
+            return await _read(wire, request.body_limit_bytes)
         finally:
             wire.close()
 
@@ -142,6 +155,66 @@ class HttpClient:
         except BaseException:
             connection.close()
             raise
+
+
+class PendingAnswer:
+    """A request that was sent, or is being sent, and whose answer is waited for.
+
+    It stays open after ``wait_until`` gave up: a server with one thread serves
+    what its client has left all the same. ``abandon`` closes it.
+    """
+
+    def __init__(
+        self,
+        asking: Coroutine[object, object, Answer],
+        address: _Address,
+        progress: _Progress,
+    ) -> None:
+        self._address = address
+        self._progress = progress
+        self._loop = asyncio.get_running_loop()
+        self._began_s = self._loop.time()
+        self._asking = self._loop.create_task(asking)
+        # A connection that breaks when nobody waits is told to whoever asks next.
+        self._asking.add_done_callback(_retrieve)
+
+    @property
+    def is_sent(self) -> bool:
+        """Is there a connection, so that the server will serve the request?"""
+        return self._progress.step is _Step.WAITING
+
+    @property
+    def is_over(self) -> bool:
+        """Was it answered, or did it break?"""
+        return self._asking.done()
+
+    @property
+    def waited_s(self) -> float:
+        """For how long the answer has been waited for."""
+        return self._loop.time() - self._began_s
+
+    async def wait_until(self, deadline: float) -> Answer:
+        """The answer, until ``deadline`` (the loop's time). Trouble.
+
+        Silence is Trouble too, and leaves the request open.
+        """
+        timeout_s = max(0.0, deadline - self._loop.time())
+        await asyncio.wait({self._asking}, timeout=timeout_s)
+        if not self._asking.done():
+            _raise_silence(self._progress.step, self._address.place, self.waited_s)
+        try:
+            return self._asking.result()
+        except (OSError, NotHttp, BrokenOff) as error:
+            raise _translated(error, self._address.place) or error from error
+
+    def abandon(self) -> None:
+        """Close the connection. What was sent is served all the same."""
+        self._asking.cancel()
+
+
+def _retrieve(asking: "asyncio.Task[Answer]") -> None:
+    if not asking.cancelled():
+        asking.exception()
 
 
 class _Plain:
@@ -194,8 +267,8 @@ async def _until(
         raise _translated(error, address.place) or error from error
 
 
-async def _read(wire: _Wire) -> Answer:
-    reader = ResponseReader()
+async def _read(wire: _Wire, body_limit_bytes: int) -> Answer:
+    reader = ResponseReader(body_limit_bytes)
     while data := await wire.receive():
         answer = reader.feed(data)
         if answer is not None:

@@ -1,12 +1,15 @@
 """JSON-RPC over HTTP as single-threaded wallet daemons need it.
 
 One request, one connection, closed before the next; never two at once to one
-daemon. An answer is checked for what it is before it is parsed.
+daemon. A daemon with one thread serves a request whose client has left all the same,
+later: so a request that is not answered in time stays open, and nothing else is sent
+until it is answered. An answer is checked for what it is before it is parsed.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -15,10 +18,11 @@ from weakref import WeakValueDictionary
 import msgspec
 from aiohttp.abc import ResolveResult
 
+from sidecar.core.container import RunId
 from sidecar.core.outcome import Cause, unknown
 from sidecar.core.target import Credentials
-from sidecar.probes.exchange import HttpClient, Request
-from sidecar.probes.response import Answer
+from sidecar.probes.exchange import HttpClient, PendingAnswer, Request
+from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
 from sidecar.probes.status import status_trouble
 from sidecar.probes.text import brief
 from sidecar.probes.trouble import Trouble, trouble
@@ -28,6 +32,11 @@ METHOD_NOT_FOUND = -32601
 # Parse error, invalid request, no such method, invalid parameters: JSON-RPC's
 # own words for a request that does not suit the server.
 NOT_UNDERSTOOD = frozenset({-32700, -32600, METHOD_NOT_FOUND, -32602})
+
+LONGEST_OPEN_S = 3600.0
+"""A connection that has said nothing for so long may lead nowhere any more."""
+
+Params = Mapping[str, object] | Sequence[object] | None
 
 _BUSY = "an earlier call of ours still holds the daemon"
 
@@ -63,12 +72,38 @@ class RpcTrouble(Trouble):
 class Daemon(NamedTuple):
     """One JSON-RPC server, as it is reached now.
 
+    ``run``: in which run of its container; a request to an earlier one is over.
     ``found``: where its host is, where several calls follow each other.
     """
 
     url: str
     credentials: Credentials | None
+    run: RunId
     found: Sequence[ResolveResult] | None = None
+
+    @property
+    def place(self) -> str:
+        """Host and port: those who share them share one thread."""
+        return urlsplit(self.url).netloc
+
+
+class LateAnswer(NamedTuple):
+    """What came of a request that an earlier probe had left open.
+
+    ``result`` is what the daemon answered to ``method`` after ``waited_s``.
+    """
+
+    method: str
+    result: msgspec.Raw
+    waited_s: float
+
+
+class _Open(NamedTuple):
+    """A request that was not answered when its caller's time was over."""
+
+    method: str
+    run: RunId
+    pending: PendingAnswer
 
 
 class RpcClient:
@@ -77,6 +112,13 @@ class RpcClient:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._open: dict[str, _Open] = {}
+
+    def close(self) -> None:
+        """Leave every request that is still open."""
+        for request in self._open.values():
+            request.pending.abandon()
+        self._open.clear()
 
     @asynccontextmanager
     async def turn(self, url: str, timeout_s: float) -> AsyncIterator[None]:
@@ -105,27 +147,83 @@ class RpcClient:
         daemon: Daemon,
         method: str,
         deadline: float,
-        params: Mapping[str, str] | None = None,
+        params: Params = None,
+        body_limit_bytes: int = BODY_LIMIT_BYTES,
     ) -> msgspec.Raw:
         """One call, on a connection of its own, until ``deadline`` (loop's time).
 
-        The caller holds the daemon's turn. Raises Trouble.
+        The caller holds the daemon's turn, and has had what is open answered
+        (``late_answer``) or left. What was sent and is not answered stays open.
+        Raises Trouble.
         """
         body = msgspec.json.encode(
             {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or []}
         )
-        answer = await self._http.exchange(
-            Request(
-                "POST",
-                daemon.url,
-                daemon.credentials,
-                {"Content-Type": "application/json"},
-                body,
-                daemon.found,
-            ),
-            deadline,
+        request = Request(
+            "POST",
+            daemon.url,
+            daemon.credentials,
+            {"Content-Type": "application/json"},
+            body,
+            daemon.found,
+            body_limit_bytes,
         )
-        return _result(answer, method)
+        pending = self._http.send(request)
+        return await self._answer(daemon, _Open(method, daemon.run, pending), deadline)
+
+    async def late_answer(self, daemon: Daemon, deadline: float) -> LateAnswer | None:
+        """What comes, until ``deadline``, of the request that is still open.
+
+        None: there is none. Trouble where it is not answered yet, or was answered
+        an error, or broke. The caller holds the daemon's turn.
+        """
+        request = self._open_request(daemon)
+        if request is None:
+            return None
+        result = await self._answer(daemon, request, deadline)
+        return LateAnswer(request.method, result, request.pending.waited_s)
+
+    def leave(self, daemon: Daemon) -> None:
+        """Close the connection of the request that is open, where there is one.
+
+        The daemon serves it all the same; its answer is not waited for any more.
+        """
+        request = self._open.pop(daemon.place, None)
+        if request is not None:
+            request.pending.abandon()
+
+    def _open_request(self, daemon: Daemon) -> _Open | None:
+        request = self._open.get(daemon.place)
+        if request is not None and request.run != daemon.run:
+            self.leave(daemon)
+            return None
+        return request
+
+    async def _answer(
+        self, daemon: Daemon, request: _Open, deadline: float
+    ) -> msgspec.Raw:
+        """The result, where it comes in time; otherwise the request stays open."""
+        self._open[daemon.place] = request
+        pending = request.pending
+        try:
+            answer = await pending.wait_until(deadline)
+            return _result(answer, request.method)
+        except Trouble as trouble:
+            raise _with_waiting(trouble, request) from trouble
+        finally:
+            if pending.is_over:
+                self._open.pop(daemon.place, None)
+            elif not pending.is_sent or pending.waited_s > LONGEST_OPEN_S:
+                self.leave(daemon)
+
+
+def _with_waiting(trouble: Trouble, request: _Open) -> Trouble:
+    """The same trouble, with how long it was waited for, and for what."""
+    outcome = replace(trouble.outcome, waited_s=request.pending.waited_s)
+    if outcome.cause is Cause.RESET:
+        outcome = replace(outcome, broke_on=request.method)
+    trouble.outcome = outcome
+    return trouble
 
 
 def decode(raw: msgspec.Raw, shape: type[T], method: str) -> T:

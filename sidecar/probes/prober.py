@@ -20,7 +20,9 @@ from sidecar.core.target import (
 from sidecar.probes import docker, electron_cash, http, jsonrpc, tcp
 from sidecar.probes import exec as command
 from sidecar.probes.address import Addresses
+from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.exchange import HttpClient
+from sidecar.probes.fatal_calls import FatalCalls
 from sidecar.probes.heights import Heights
 from sidecar.probes.jsonrpc_client import RpcClient
 from sidecar.probes.resolver import ThreadResolver
@@ -70,6 +72,8 @@ class AllProbes:
             engine=engine,
             addresses=Addresses(),
             heights=Heights(),
+            address_counts=AddressCounts(),
+            fatal_calls=FatalCalls(),
             clock=clock,
         )
         self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
@@ -77,6 +81,7 @@ class AllProbes:
 
     async def close(self) -> None:
         """Close what is open; no probe may be in flight."""
+        self._tools.rpc.close()
         await self._resolver.close()
 
     def set_replicated(self, services: frozenset[str]) -> None:
@@ -98,7 +103,8 @@ class AllProbes:
         if disturbed and outcome.cause is Cause.HUNG:
             return unknown(Cause.SUSPENDED, disturbed)
         seconds = asyncio.get_running_loop().time() - began
-        return _with_slowness(outcome, seconds, settings.slow_after_s)
+        waited_s = max(seconds, outcome.waited_s)
+        return _with_slowness(outcome, waited_s, settings.slow_after_s)
 
     def _masked(self, outcome: Outcome) -> Outcome:
         if not outcome.reason:

@@ -22,7 +22,7 @@ _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Answer(NamedTuple):
-    """What the server said; ``body`` is its first BODY_LIMIT_BYTES."""
+    """What the server said; ``body`` is its beginning, as much as was asked for."""
 
     status: int
     content_type: str
@@ -50,7 +50,8 @@ class _Head(NamedTuple):
 class ResponseReader:
     """Takes the bytes as they come, until there is an answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, body_limit_bytes: int = BODY_LIMIT_BYTES) -> None:
+        self._limit_bytes = body_limit_bytes
         self._raw = bytearray()
         self._head: _Head | None = None
         self._body = bytearray()
@@ -63,7 +64,7 @@ class ResponseReader:
         if head is None:
             return None
         whole = self._read_chunks() if head.chunked else self._read_plain(head.length)
-        too_large = len(self._body) > BODY_LIMIT_BYTES
+        too_large = len(self._body) > self._limit_bytes
         return self._answer(head) if whole or too_large else None
 
     def end(self) -> Answer:
@@ -74,8 +75,8 @@ class ResponseReader:
         return self._answer(head)
 
     def _answer(self, head: _Head) -> Answer:
-        body = bytes(self._body[:BODY_LIMIT_BYTES])
-        cut = len(self._body) > BODY_LIMIT_BYTES
+        body = bytes(self._body[: self._limit_bytes])
+        cut = len(self._body) > self._limit_bytes
         return Answer(head.status, head.content_type, body, cut)
 
     def _read_head(self) -> _Head | None:

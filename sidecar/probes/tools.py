@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from sidecar.core.ports import Clock, Engine
 from sidecar.probes.address import Addresses
+from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.exchange import HttpClient
+from sidecar.probes.fatal_calls import FatalCalls
 from sidecar.probes.heights import Heights
 from sidecar.probes.jsonrpc_client import RpcClient
 from sidecar.probes.resolver import ThreadResolver
@@ -21,6 +23,8 @@ class Tools:
     engine: Engine
     addresses: Addresses
     heights: Heights
+    address_counts: AddressCounts
+    fatal_calls: FatalCalls
     clock: Clock
 
 

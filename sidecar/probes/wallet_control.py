@@ -1,19 +1,35 @@
-"""The two calls that change a wallet daemon. Each is sent once, never again.
+"""The calls that change a wallet daemon. Each is sent once, never again.
 
 A request that was given up is carried out all the same when the daemon wakes:
 to repeat it is to do it twice.
 """
 
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
 import msgspec
 
 from sidecar.core.container import Container
-from sidecar.core.ports import RpcFailed
+from sidecar.core.ports import NotLoaded, RpcFailed
 from sidecar.core.target import ElectronCashProbe
 from sidecar.probes.address import Addresses
-from sidecar.probes.jsonrpc_client import Daemon, RpcClient, RpcTrouble
+from sidecar.probes.jsonrpc_client import Daemon, Params, RpcClient, RpcTrouble, decode
 from sidecar.probes.text import brief
 from sidecar.probes.tools import deadline_in
 from sidecar.probes.trouble import Trouble
+
+_NO_FILE = "there is no such file, or it is encrypted and no wallet password is set"
+
+
+class _Info(msgspec.Struct):
+    """``wallets`` is Electron Cash's: Electrum does not have it."""
+
+    wallets: dict[str, bool] | msgspec.UnsetType = msgspec.UNSET
+    default_wallet: str = ""
+
+
+class _Listed(msgspec.Struct):
+    path: str
 
 
 class RpcWalletControl:
@@ -23,43 +39,173 @@ class RpcWalletControl:
         self._rpc = rpc
         self._addresses = addresses
 
+    async def answers(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> bool:
+        """Does the daemon answer anything within ``timeout_s``? Never raises.
+
+        The request that is still open is waited for; where there is none, a
+        ``ping`` is sent.
+        """
+        try:
+            async with self._calling(settings, container, timeout_s) as calls:
+                if await calls.has_late_answer():
+                    return True
+                await calls.result("ping")
+        except RpcFailed as failed:
+            return failed.was_answered
+        return True
+
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> None:
-        """Let the daemon save everything and exit. RpcFailed."""
-        await self._call(settings, container, timeout_s, "stop", {})
+        """Let the daemon save everything and exit. RpcFailed.
 
-    async def load_wallet(
-        self, settings: ElectronCashProbe, container: Container, timeout_s: float
-    ) -> bool:
-        """Load the default wallet; False: no such file, or a wrong password.
-        RpcFailed where the daemon answered an error or not at all.
+        A request that is still open is left: one connection at a time.
         """
-        password = settings.wallet_password
-        params = {} if password is None else {"password": password}
-        result = await self._call(settings, container, timeout_s, "load_wallet", params)
-        return msgspec.json.decode(result) is not False
+        async with self._calling(settings, container, timeout_s) as calls:
+            calls.leave()
+            await calls.result("stop")
 
-    async def _call(
+    async def load_wallets(
         self,
         settings: ElectronCashProbe,
         container: Container,
+        paths: Sequence[str],
         timeout_s: float,
-        method: str,
-        params: dict[str, str],
-    ) -> msgspec.Raw:
+    ) -> tuple[NotLoaded, ...]:
+        """Load these wallets, in this order; none named: the default one.
+
+        What is not loaded afterwards, and why: what the daemon answers to the load
+        itself is not believed. RpcFailed where the daemon cannot be asked.
+        """
+        async with self._calling(settings, container, timeout_s) as calls:
+            await calls.has_late_answer()
+            return await _load(calls, settings, paths)
+
+    @asynccontextmanager
+    async def _calling(
+        self, settings: ElectronCashProbe, container: Container, timeout_s: float
+    ) -> "AsyncIterator[_Calls]":
         url = self._addresses.url(settings.url, container)
+        daemon = Daemon(url, settings.credentials, container.run)
         deadline = deadline_in(timeout_s)
         try:
             async with self._rpc.turn(url, timeout_s):
-                return await self._rpc.call(
-                    Daemon(url, settings.credentials), method, deadline, params
-                )
+                yield _Calls(self._rpc, daemon, settings, deadline)
+        except Trouble as trouble:
+            raise RpcFailed(str(trouble)) from None
+
+
+class _Calls:
+    """The calls of one order, one after the other, until its deadline."""
+
+    def __init__(
+        self,
+        rpc: RpcClient,
+        daemon: Daemon,
+        settings: ElectronCashProbe,
+        deadline: float,
+    ) -> None:
+        self._rpc = rpc
+        self._daemon = daemon
+        self._settings = settings
+        self._deadline = deadline
+
+    def leave(self) -> None:
+        """Do not wait for the request that is still open."""
+        self._rpc.leave(self._daemon)
+
+    async def has_late_answer(self) -> bool:
+        """Was the request that is still open answered? False: there is none."""
+        try:
+            return await self._rpc.late_answer(self._daemon, self._deadline) is not None
+        except RpcTrouble:
+            return True
+
+    async def result(self, method: str, params: Params = None) -> msgspec.Raw:
+        """What the daemon answers. RpcFailed."""
+        try:
+            return await self._rpc.call(self._daemon, method, self._deadline, params)
         except RpcTrouble as trouble:
-            said = brief(_masked(trouble.error.message, settings))
-            raise RpcFailed(f"{method} answered an error: {said}") from None
+            said = brief(_masked(trouble.error.message, self._settings))
+            reason = f"{method} answered an error: {said}"
+            raise RpcFailed(reason, was_answered=True) from None
         except Trouble as trouble:
             raise RpcFailed(f"{method}: {trouble}") from None
+
+
+async def _load(
+    calls: _Calls, settings: ElectronCashProbe, paths: Sequence[str]
+) -> tuple[NotLoaded, ...]:
+    info = decode(await calls.result("getinfo"), _Info, "getinfo")
+    loaded = await _loaded(calls, info)
+    wanted = tuple(paths) or (info.default_wallet,)
+    reasons: dict[str, str] = {}
+    for path in wanted:
+        if path not in loaded:
+            reasons[path] = await _load_one(calls, settings, info, path)
+    info = decode(await calls.result("getinfo"), _Info, "getinfo")
+    loaded = await _loaded(calls, info)
+    if not paths and not info.default_wallet and loaded:
+        return ()
+    missing = tuple(
+        NotLoaded(path, reasons.get(path, "")) for path in wanted if path not in loaded
+    )
+    if missing and info.wallets is not msgspec.UNSET and loaded:
+        await _make_current(calls, loaded[-1])
+    return missing
+
+
+async def _loaded(calls: _Calls, info: _Info) -> tuple[str, ...]:
+    if info.wallets is not msgspec.UNSET:
+        return tuple(info.wallets)
+    raw = await calls.result("list_wallets")
+    return tuple(wallet.path for wallet in decode(raw, list[_Listed], "list_wallets"))
+
+
+async def _load_one(
+    calls: _Calls, settings: ElectronCashProbe, info: _Info, path: str
+) -> str:
+    """Why it is not loaded, as far as the daemon says; "" where it says nothing.
+
+    Only the ``daemon`` method takes another path or a password on every build of
+    Electron Cash, and it answers true whatever it did.
+    """
+    password = settings.wallet_password
+    try:
+        if info.wallets is msgspec.UNSET:
+            params = {"wallet_path": path} if path else {}
+            if password is not None:
+                params["password"] = password
+            raw = await calls.result("load_wallet", params)
+        elif password is None and path in {"", info.default_wallet}:
+            raw = await calls.result("load_wallet")
+        else:
+            raw = await calls.result("daemon", [_order(path, password)])
+    except RpcFailed as failed:
+        if not failed.was_answered:
+            raise
+        hint = "" if password is None else " (is the wallet's password right?)"
+        return f"{failed}{hint}"
+    return _NO_FILE if bytes(raw) in {b"false", b"true"} else ""
+
+
+def _order(path: str, password: str | None = None) -> Mapping[str, str]:
+    order = {"subcommand": "load_wallet"}
+    if path:
+        order["wallet_path"] = path
+    if password is not None:
+        order["password"] = password
+    return order
+
+
+async def _make_current(calls: _Calls, path: str) -> None:
+    """A load that fails leaves Electron Cash without a current wallet.
+
+    Some builds die of the next wallet call then, though other wallets are loaded.
+    """
+    await calls.result("daemon", [_order(path)])
 
 
 def _masked(text: str, settings: ElectronCashProbe) -> str:

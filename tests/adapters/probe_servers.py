@@ -18,6 +18,7 @@ HEALTHY: Final[dict[str, Any]] = {
     "ping": True,
     "getinfo": HEALTHY_INFO,
     "getbalance": {"confirmed": "1.5"},
+    "listaddresses": ["qaddress1", "qaddress2"],
 }
 
 

@@ -303,9 +303,7 @@ async def test_an_answer_counts_though_the_host_slept() -> None:
 
 async def test_cancelling_closes_the_connection(prober: AllProbes) -> None:
     async with serving(silent) as server:
-        probing = asyncio.ensure_future(
-            prober.probe(ElectronCashProbe(server.url), CONTAINER)
-        )
+        probing = asyncio.ensure_future(prober.probe(HttpProbe(server.url), CONTAINER))
         await asyncio.wait_for(server.touched.wait(), 5)
         probing.cancel()
         with pytest.raises(asyncio.CancelledError):

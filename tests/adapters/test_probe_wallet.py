@@ -70,7 +70,7 @@ async def asked(prober: AllProbes, answers: dict[str, Any]) -> tuple[Outcome, Se
 async def test_a_healthy_daemon(prober: AllProbes) -> None:
     outcome, server = await asked(prober, HEALTHY)
     assert outcome.verdict is Verdict.SUCCESS
-    assert server.methods == ["ping", "getinfo", "getbalance"]
+    assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
     assert outcome.wallet == WalletFacts(
         connected=True,
         loaded=True,
@@ -78,6 +78,8 @@ async def test_a_healthy_daemon(prober: AllProbes) -> None:
         height=117,
         server_height=117,
         balance=Balance(confirmed=Decimal("1.5")),
+        paths=("/data/wallets/default_wallet",),
+        addresses=2,
     )
 
 
@@ -112,7 +114,7 @@ async def test_one_connection_at_a_time_each_closed_before_the_next(
         probes += [prober.probe(JsonRpcProbe(server.url, "ping"), CONTAINER)]
         outcomes = await asyncio.gather(*probes)
     assert all(outcome.verdict is Verdict.SUCCESS for outcome in outcomes)
-    assert len(server.all) == 16
+    assert len(server.all) == 17
     assert server.most_open == 1
 
 
@@ -150,7 +152,7 @@ async def test_an_error_that_says_no_wallet(
 async def test_electrum_is_asked_for_its_wallets(prober: AllProbes) -> None:
     outcome, server = await asked(prober, electrum())
     assert outcome.verdict is Verdict.SUCCESS
-    assert server.methods == ["ping", "getinfo", "list_wallets", "getbalance"]
+    assert server.methods[:-1] == ["ping", "getinfo", "list_wallets", "getbalance"]
 
 
 async def test_electrum_s_wallet_that_is_behind(prober: AllProbes) -> None:
@@ -270,7 +272,7 @@ async def test_the_whole_probe_has_one_deadline(prober: AllProbes) -> None:
         began = asyncio.get_running_loop().time()
         outcome = await prober.probe(wallet(server.url, timeout_s=1.0), CONTAINER)
         took = asyncio.get_running_loop().time() - began
-    assert outcome.cause is Cause.HUNG
+    assert outcome.cause is Cause.THREAD_HELD
     assert server.methods == ["ping", "getinfo", "getbalance"]
     assert took < 1.5
 
@@ -278,27 +280,11 @@ async def test_the_whole_probe_has_one_deadline(prober: AllProbes) -> None:
 # The calls that change something
 
 
-async def test_load_wallet_sends_the_password_once(prober: AllProbes) -> None:
-    async with serving(scripted({"load_wallet": True})) as server:
-        settings = wallet(server.url, wallet_password="pw")
-        assert await prober.wallet_control.load_wallet(settings, CONTAINER, 5.0)
-    assert [c.rpc["params"] for c in server.all] == [{"password": "pw"}]
-
-
-async def test_load_wallet_without_a_password_sends_none(prober: AllProbes) -> None:
-    async with serving(scripted({"load_wallet": False})) as server:
-        loaded = await prober.wallet_control.load_wallet(
-            wallet(server.url), CONTAINER, 5.0
-        )
-    assert loaded is False
-    assert [c.rpc["params"] for c in server.all] == [[]]
-
-
 async def test_a_failed_call_is_not_repeated(prober: AllProbes) -> None:
     async with serving(silent) as server:
         settings = wallet(server.url)
-        with pytest.raises(RpcFailed, match="load_wallet: no answer"):
-            await prober.wallet_control.load_wallet(settings, CONTAINER, 0.3)
+        with pytest.raises(RpcFailed, match="getinfo: no answer"):
+            await prober.wallet_control.load_wallets(settings, CONTAINER, (), 0.3)
         with pytest.raises(RpcFailed, match="stop: no answer"):
             await prober.wallet_control.stop(settings, CONTAINER, 0.3)
     assert len(server.all) == 2
@@ -306,12 +292,14 @@ async def test_a_failed_call_is_not_repeated(prober: AllProbes) -> None:
 
 async def test_no_password_in_an_error(prober: AllProbes) -> None:
     reply = rpc_error(-32700, "Parse error: {'password': 'hunter2'}" + "hunter2" * 40)
-    async with serving(scripted({"load_wallet": reply})) as server:
+    answers = {"getinfo": HEALTHY_INFO | {"wallets": {}}, "daemon": reply}
+    async with serving(scripted(answers)) as server:
         settings = wallet(server.url, wallet_password="hunter2")
-        with pytest.raises(RpcFailed) as caught:
-            await prober.wallet_control.load_wallet(settings, CONTAINER, 5.0)
-    assert "hunter" not in str(caught.value)
-    assert "Parse error" in str(caught.value)
+        (missing,) = await prober.wallet_control.load_wallets(
+            settings, CONTAINER, ("/w",), 5.0
+        )
+    assert "hunter" not in missing.reason
+    assert "Parse error" in missing.reason
 
 
 async def test_a_call_waits_for_the_probe_in_flight(prober: AllProbes) -> None:
@@ -331,7 +319,7 @@ async def test_a_probe_that_cannot_have_its_turn_learns_nothing(
 ) -> None:
     async with serving(silent) as server:
         loading = asyncio.ensure_future(
-            prober.wallet_control.load_wallet(wallet(server.url), CONTAINER, 1.0)
+            prober.wallet_control.load_wallets(wallet(server.url), CONTAINER, (), 1.0)
         )
         await asyncio.wait_for(server.touched.wait(), 5)
         outcome = await prober.probe(wallet(server.url, timeout_s=0.2), CONTAINER)
@@ -404,7 +392,7 @@ async def until(
 async def test_the_life_of_a_daemon(prober: AllProbes, stand_in: StandIn) -> None:
     settings = stand_in.settings()
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
-    assert await prober.wallet_control.load_wallet(settings, CONTAINER, 5.0)
+    assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
     healthy = await until(prober, settings, None)
     assert healthy.verdict is Verdict.SUCCESS
     assert healthy.wallet is not None
@@ -452,7 +440,7 @@ async def test_the_faults_of_a_daemon(
 ) -> None:
     settings = stand_in.settings(timeout_s=2.0)
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
-    assert await prober.wallet_control.load_wallet(settings, CONTAINER, 5.0)
+    assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
     await until(prober, settings, None)
     await asyncio.to_thread(stand_in.fault, fault)
     await until(prober, settings, FAULTS[fault])

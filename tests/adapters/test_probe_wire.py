@@ -384,7 +384,7 @@ async def test_the_connection_is_closed_though_the_server_keeps_it(
 
 async def test_the_connection_is_closed_when_we_give_up(prober: AllProbes) -> None:
     async with serving(silent) as server:
-        await prober.probe(wallet(server.url), CONTAINER)
+        await prober.probe(HttpProbe(server.url, 0.3), CONTAINER)
         await closed(server)
 
 

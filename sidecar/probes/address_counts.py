@@ -1,0 +1,34 @@
+"""When a wallet's addresses are counted again: rarely, where counting is slow.
+
+The daemon has one thread, and the answer is a list of all addresses. So counting may
+take THREAD_SHARE of the thread, however many there are.
+"""
+
+from typing import NamedTuple
+
+from sidecar.core.container import RunId
+
+THREAD_SHARE = 0.0002
+LONGEST_PAUSE_S = 600.0
+
+
+class _Counted(NamedTuple):
+    run: RunId
+    due_mono: float
+
+
+class AddressCounts:
+    """Remembers, for each daemon, when its addresses are to be counted next."""
+
+    def __init__(self) -> None:
+        self._counted: dict[str, _Counted] = {}
+
+    def is_due(self, place: str, run: RunId, now_mono: float) -> bool:
+        """Is it time? In a new run at once."""
+        last = self._counted.get(place)
+        return last is None or last.run != run or now_mono >= last.due_mono
+
+    def note(self, place: str, run: RunId, *, took_s: float, now_mono: float) -> None:
+        """They were counted, or could not be, which took the daemon ``took_s``."""
+        pause_s = min(took_s / THREAD_SHARE, LONGEST_PAUSE_S)
+        self._counted[place] = _Counted(run, now_mono + pause_s)
