@@ -34,6 +34,31 @@ LESSONS: Mapping[Cause, Lesson] = MappingProxyType(
                 "Look for clients that keep connections open and say nothing.",
             ),
         ),
+        Cause.THREAD_HELD: Lesson(
+            "answered late, because other calls held its only thread",
+            (
+                "Find out which client makes calls that wait for the network.",
+                "Configure a second network server to fall back to.",
+            ),
+        ),
+        Cause.KILLED_BY_PROBE: Lesson(
+            "ended when it was asked for its state",
+            ("Find out why the daemon ends of a call that only reads.",),
+        ),
+        Cause.NEVER_UP: Lesson(
+            "did not open its port after it was started",
+            (
+                "Check port, configuration and lock files after every change.",
+                "Try new versions and settings elsewhere before they go into service.",
+            ),
+        ),
+        Cause.ADDRESSES_LOST: Lesson(
+            "forgot payment addresses that it had handed out",
+            (
+                "Compare the addresses given to customers with the wallet's own.",
+                "Find out who ended the daemon before it had saved, and prevent it.",
+            ),
+        ),
         Cause.RESET: Lesson("broke off connections", _READ_THE_LOG),
         Cause.BAD_BODY: Lesson("gave answers that could not be used", _READ_THE_LOG),
         Cause.HTTP_5XX: Lesson("answered requests with errors", _READ_THE_LOG),

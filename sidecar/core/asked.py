@@ -67,9 +67,19 @@ def _with_pauses(state: State, paused: dict[str, float]) -> Folded:
 
 
 def recover_asked(state: State, event: RecoverAsked) -> Folded:
-    """A person says that it was mended: budgets, lanes and ledger begin anew."""
+    """A person says that it was mended: budgets, lanes and ledger begin anew.
+
+    So does the memory of its wallets: those that are loaded now are the right ones.
+    """
     found = [
-        replace(loop.over(i), lane=budget.Lane(), load_lane=budget.Lane())
+        replace(
+            loop.over(i),
+            lane=budget.Lane(),
+            load_lane=budget.Lane(),
+            wallets=(),
+            wallets_run=None,
+            refused_starts=0,
+        )
         for i in state.instances.values()
         if event.target in {i.name, i.id.target}
     ]
@@ -92,7 +102,14 @@ def ack_asked(state: State, event: AckAsked) -> Folded:
         incident.target,
         f"somebody takes care of it ({event.by})",
     )
-    return Folded(put_incident(state, acked), (step,), ())
+    if not acked.is_fact:
+        return Folded(put_incident(state, acked), (step,), ())
+    closed = replace(acked, resolved_at=event.at)
+    why = "somebody takes care of it, and it happened once"
+    end = IncidentChanged(
+        event.at, closed.id, IncidentStep.RESOLVED, closed.target, why
+    )
+    return Folded(put_incident(state, closed), (step, end), ())
 
 
 def release_asked(state: State, event: ReleaseAsked) -> Folded:

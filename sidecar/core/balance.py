@@ -6,6 +6,7 @@ to find out; that there is one must not go unnoticed.
 
 from dataclasses import replace
 
+from sidecar.core import address_loss
 from sidecar.core.decision import Action
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Balance, Outcome, Verdict
@@ -56,8 +57,16 @@ def at_end(
         return instance, ()
     recovered = ended.outcome is RemedyOutcome.RECOVERED
     seen = _seen(last) if recovered and last is not None else None
+    counted = instance.remedy.addresses
     compared = BalanceCompared(
-        ended.at, ended.instance, ended.name, known, seen, ended.incident
+        ended.at,
+        ended.instance,
+        ended.name,
+        known,
+        seen,
+        ended.incident,
+        addresses_before=counted.total if counted is not None else None,
+        addresses_after=address_loss.known_in_run(instance) if recovered else None,
     )
     return replace(instance, unmatched=known if seen is None else None), (compared,)
 

@@ -9,10 +9,14 @@ from sidecar.core.event import (
     ActResult,
     Decided,
     RemedyActed,
+    RemedyProgressed,
 )
 from sidecar.core.folded import Folded, one, put, same
+from sidecar.core.health import SLOW_CALL_S, observe
+from sidecar.core.judge import current_cause, last_reason
 from sidecar.core.ledger import note_outcome
 from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, failure
 from sidecar.core.restore import clarified
 from sidecar.core.state import (
     Instance,
@@ -20,7 +24,7 @@ from sidecar.core.state import (
     Remedy,
     State,
 )
-from sidecar.core.target import InstanceId
+from sidecar.core.target import InstanceId, Target
 from sidecar.core.transition import (
     RemedyEnded,
     RemedyOutcome,
@@ -92,7 +96,9 @@ def _recent(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
 
 
 def _act_until(event: Decided) -> float:
-    return event.at.mono + event.decision.stop_timeout_s + ACT_MARGIN_S
+    decision = event.decision
+    takes_s = decision.stop_timeout_s + decision.polite_stop_s + ACT_MARGIN_S
+    return event.at.mono + takes_s
 
 
 def _remedy_begins(instance: Instance, event: Decided) -> Instance:
@@ -104,6 +110,7 @@ def _remedy_begins(instance: Instance, event: Decided) -> Instance:
         _act_until(event),
         instance.health.first_failure_mono or instance.exited_mono,
         balance=balance.before(instance),
+        addresses=instance.addresses,
     )
     lane = instance.lane
     if decision.trigger.is_automatic:
@@ -145,6 +152,16 @@ def acted(state: State, event: RemedyActed) -> Folded:
     return one(state, seen)
 
 
+def progressed(state: State, event: RemedyProgressed) -> Folded:
+    """The executor tells what is being waited for."""
+    instance = state.instances.get(event.instance)
+    remedy = instance.remedy if instance is not None else None
+    if instance is None or remedy is None or remedy.phase is not Phase.ACTING:
+        return same(state)
+    told = replace(remedy, note=event.doing)
+    return one(state, replace(instance, remedy=told))
+
+
 def _attached(instance: Instance, event: RemedyActed) -> Instance:
     known, seen = instance.container, event.container
     if seen is None or (known is not None and known.id != seen.id):
@@ -161,7 +178,19 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
         taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
         return one(state, _attached(replace(instance, remedy=taken), event))
     after = _taken_back(state, instance, event.at)
-    return one(after, _attached(after.instances[instance.id], event))
+    attached = _attached(after.instances[instance.id], event)
+    if event.answered:
+        attached = _answered(attached, state.target_of(instance), event)
+    return one(after, attached)
+
+
+def _answered(instance: Instance, target: Target, event: RemedyActed) -> Instance:
+    """Its answer, however late, ends the suspicion: it was busy."""
+    busy = failure(Cause.THREAD_HELD, event.reason, rpc_answers=True)
+    late = replace(busy, waited_s=SLOW_CALL_S)
+    now = event.at.mono
+    health = observe(instance.health, target, late, now, event.at, starting=False)
+    return replace(instance, health=health)
 
 
 def _taken_back(state: State, instance: Instance, at: Moment) -> State:
@@ -204,6 +233,7 @@ def wallet_called(
         at.mono + settings.recovery_timeout_s,
         instance.health.first_failure_mono,
         balance=balance.before(instance),
+        addresses=instance.addresses,
     )
     return one(state, replace(called, remedy=remedy))
 
@@ -231,18 +261,28 @@ def end_remedy(
         at.mono - first if recovered and first is not None else None,
         instance.incident or decision.incident,
     )
-    lane = instance.lane
-    if decision.action is not Action.LOAD_WALLET and (
-        not recovered or instance.looping
-    ):
-        # In a crash loop to have answered is not to have recovered.
-        settings = state.target_of(instance).restart
-        lane = budget.failed(lane, settings, instance.id, at.mono)
     instance, compared = balance.at_end(instance, state.target_of(instance), ended)
-    without = note_outcome(put(state, replace(instance, remedy=None, lane=lane)), ended)
+    without = note_outcome(put(state, replace(instance, remedy=None)), ended)
+    after = _with_lanes(without, without.instances[instance.id], ended)
+    without = put(without, after)
     if decision.trigger is Trigger.PLANNED and not recovered:
         without = replace(without, plan=None)
     return Folded(without, (ended, *compared), (instance.id,))
+
+
+def _with_lanes(state: State, instance: Instance, ended: RemedyEnded) -> Instance:
+    """Tries are given back by what was observed, and counted where it did not help.
+
+    In a crash loop to have answered is not to have recovered.
+    """
+    helped = ended.outcome is RemedyOutcome.RECOVERED and not instance.looping
+    if helped:
+        return replace(instance, lane=budget.Lane(), load_lane=budget.Lane())
+    if ended.action is Action.LOAD_WALLET:
+        return instance
+    settings = state.target_of(instance).restart
+    lane = budget.failed(instance.lane, settings, instance.id, ended.at.mono)
+    return replace(instance, lane=lane)
 
 
 def verify(state: State, who: InstanceId, at: Moment) -> Folded:
@@ -257,7 +297,7 @@ def verify(state: State, who: InstanceId, at: Moment) -> Folded:
         return wallet_called(state, instance, ActResult.UNKNOWN, at)
     if remedy is None:
         return same(state)
-    if _was_needless(instance, remedy, at):
+    if _was_needless(instance, state.target_of(instance), remedy, at):
         return same(_taken_back(state, instance, at))
     found = _ending(state, instance, remedy)
     if found is None and at.mono >= _over_mono(instance, remedy):
@@ -265,13 +305,15 @@ def verify(state: State, who: InstanceId, at: Moment) -> Folded:
     return same(state) if found is None else end_remedy(state, instance, *found, at)
 
 
-def _was_needless(instance: Instance, remedy: Remedy, at: Moment) -> bool:
+def _was_needless(
+    instance: Instance, target: Target, remedy: Remedy, at: Moment
+) -> bool:
     """Did a dead predecessor not come to send what has become needless since?"""
     if remedy.phase is not Phase.TAKEN_OVER or at.mono < remedy.deadline_mono:
         return False
     if not remedy.decision.trigger.is_automatic or not run.is_running(instance):
         return False
-    return ending.recovered(instance, remedy)
+    return ending.recovered(instance, target, remedy)
 
 
 def _over_mono(instance: Instance, remedy: Remedy) -> float:
@@ -287,13 +329,20 @@ def _over_mono(instance: Instance, remedy: Remedy) -> float:
 
 def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
     if remedy.phase is Phase.VERIFYING:
-        if ending.recovered(instance, remedy):
-            return ending.Ending(RemedyOutcome.RECOVERED, "it works")
+        if ending.recovered(instance, state.target_of(instance), remedy):
+            return ending.Ending(RemedyOutcome.RECOVERED, _helped(instance))
         return ending.cut_short(state, instance)
     taken_over = remedy.phase is Phase.TAKEN_OVER
     if taken_over and run.stopped_by_person(instance):
         return ending.STOPPED_MEANWHILE
     return None
+
+
+def _helped(instance: Instance) -> str:
+    cause = current_cause(instance)
+    if cause is None:
+        return "it works"
+    return f"it runs, answers and has its wallet; what is left: {last_reason(instance)}"
 
 
 def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:

@@ -73,7 +73,9 @@ class Decision:
     ``reason`` is complete, without secrets, and says what happens next.
     ``cause`` is what is being treated; None for planned and operator's restarts.
     ``run`` is the run that was judged: a remedy for an older run is not sent.
-    ``stop_timeout_s`` and ``rpc_stop`` say how the restart is to be done.
+    ``stop_timeout_s`` and ``polite_stop_s`` say how the restart is to be done: the
+    latter is how long a daemon is given to answer, before a signal is sent; 0: it is
+    sent at once. ``wallets`` are the paths to load; none: the default wallet.
     """
 
     at: Moment
@@ -86,5 +88,6 @@ class Decision:
     trigger: Trigger = Trigger.FAILURE
     run: RunId | None = None
     stop_timeout_s: float = 0.0
-    rpc_stop: bool = False
+    polite_stop_s: float = 0.0
+    wallets: tuple[str, ...] = ()
     incident: str | None = None

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from sidecar.core import run
 from sidecar.core.container import Status
+from sidecar.core.outcome import BEYOND_REMEDIES
 from sidecar.core.roots import roots_of
 from sidecar.core.state import Instance, Remedy, State
+from sidecar.core.target import Target
 from sidecar.core.transition import RemedyOutcome, TargetState
 
 
@@ -21,11 +23,21 @@ STOPPED_MEANWHILE = Ending(
 )
 
 
-def recovered(instance: Instance, remedy: Remedy) -> bool:
-    """Did it answer often enough since the remedy began?"""
-    last = instance.health.last_success_mono
-    answered = last is not None and last >= remedy.began.mono
-    return answered and instance.health.up is True
+def recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
+    """Does what was treated work again, as often as it takes, since the remedy began?
+
+    A daemon that was started runs, answers and has its wallets, also where its
+    upstream server is lost meanwhile.
+    """
+    health = instance.health
+    last = health.last_success_mono
+    if last is not None and last >= remedy.began.mono and health.up is True:
+        return True
+    if remedy.decision.cause in BEYOND_REMEDIES or health.last_at is None:
+        return False
+    since_mono = health.last_at.mono - health.last_seconds
+    often = health.serves >= target.cadence.success_threshold
+    return often and since_mono >= remedy.began.mono
 
 
 def cut_short(state: State, instance: Instance) -> Ending | None:

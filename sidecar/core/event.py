@@ -76,8 +76,8 @@ class EngineSeen:
 class ActResult(StrEnum):
     """How the acting part of a remedy ended; health is judged afterwards.
 
-    NOT_SENT: nothing was done (the engine could not be asked, or the container
-    had changed), so nothing is counted.
+    NOT_SENT: nothing was done (the engine could not be asked, the container had
+    changed, or the daemon answered after all), so nothing is counted.
     """
 
     DONE = "done"
@@ -88,23 +88,41 @@ class ActResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemedyActed:
-    """The executor carried out a decision, as far as the engine is concerned."""
+    """The executor carried out a decision, as far as the engine is concerned.
+
+    ``answered``: it did not, for the daemon answered right before.
+    """
 
     at: Moment
     instance: InstanceId
     result: ActResult
     reason: str
     container: Container | None = None
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyProgressed:
+    """What the executor is waiting for now, as part of a sentence."""
+
+    at: Moment
+    instance: InstanceId
+    doing: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessesSeen:
-    """A look into a silent container: names of its processes in state T."""
+    """A look into a container that does not answer.
+
+    ``stopped``: names of its processes in state T. ``is_idle``: nothing lives in it
+    but a main process that waits.
+    """
 
     at: Moment
     instance: InstanceId
     run: RunId
     stopped: tuple[str, ...]
+    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +225,7 @@ Event = (
     | ContainerNotice
     | EngineSeen
     | RemedyActed
+    | RemedyProgressed
     | ProcessesSeen
     | EvidenceGathered
     | PlannedDue

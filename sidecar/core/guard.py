@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sidecar.core import budget, run
+from sidecar.core.boot import in_start_period, start_period_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard, Trigger
-from sidecar.core.judge import BROKEN, in_start_period
+from sidecar.core.judge import BROKEN
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
-from sidecar.core.roots import is_to_blame, is_unproven, roots_of
+from sidecar.core.roots import is_failing, is_held, is_unproven, roots_of
 from sidecar.core.state import CureKey, Instance, Phase, Settling, State
 from sidecar.core.target import Target
 
@@ -126,7 +127,8 @@ def starting(case: Case) -> str | None:
         return None
     if not in_start_period(case.instance, case.target, case.at.mono):
         return None
-    left = case.target.cadence.start_period_s - (case.at.mono - case.instance.run_mono)
+    whole_s = start_period_s(case.instance, case.target)
+    left = whole_s - (case.at.mono - case.instance.run_mono)
     return f"it is starting; it has {span(left)} left to answer well"
 
 
@@ -198,8 +200,13 @@ def follows(settling: Settling, at: Moment) -> str | None:
 def _blames(case: Case, root: Instance) -> str | None:
     if root.state in BROKEN:
         return f"{root.name} is {root.state} ({root.cause}): it comes first"
-    if is_to_blame(root):
+    if is_failing(root):
         return f"{root.name} has an open streak ({root.health.cause}): it comes first"
+    if is_held(case.state, root, case.at):
+        return (
+            f"other calls hold the only thread of {root.name}, so it answers late: "
+            "it comes first"
+        )
     if not case.trigger.is_automatic:
         return None
     if is_unproven(case.state, root, case.instance, case.at):

@@ -18,7 +18,7 @@ class Incident:
     ``level``: how often it was escalated at its present severity. ``told``: the
     channels and hooks that heard of it. ``sequence``: the last telling's number.
     ``remedies``: how many ended while it was open, ``loads`` of them loads of a
-    wallet.
+    wallet. ``detail``: what was measured, where no probe tells it again.
     """
 
     id: str
@@ -37,6 +37,12 @@ class Incident:
     sequence: int = 0
     remedies: int = 0
     loads: int = 0
+    detail: str = ""
+
+    @property
+    def is_fact(self) -> bool:
+        """Has it happened, once, so that only a person can close it?"""
+        return self.cause is Cause.ADDRESSES_LOST
 
     @property
     def open(self) -> bool:

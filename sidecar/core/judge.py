@@ -2,13 +2,14 @@
 
 from typing import NamedTuple
 
+from sidecar.core.boot import start_period_s
 from sidecar.core.budget import LaneName
 from sidecar.core.container import Status
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Verdict
 from sidecar.core.run import is_running, stopped_by_person
-from sidecar.core.state import Instance, StopSeen
+from sidecar.core.state import Instance, Phase, Remedy, StopSeen
 from sidecar.core.target import Target
 from sidecar.core.transition import TargetState
 
@@ -33,13 +34,6 @@ class Judgement(NamedTuple):
     reason: str
 
 
-def in_start_period(instance: Instance, target: Target, now_mono: float) -> bool:
-    """Do failures not count yet?"""
-    if instance.health.ever_answered_well:
-        return False
-    return now_mono - instance.run_mono < target.cadence.start_period_s
-
-
 def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
     """The one place that names a target's state."""
     absent = _without_container(instance)
@@ -59,7 +53,7 @@ def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
             "soon after each start",
         )
     if instance.remedy is not None:
-        return _under_remedy(instance)
+        return _under_remedy(instance, instance.remedy)
     return _not_running(instance) or _by_health(instance, target, at)
 
 
@@ -75,7 +69,15 @@ def current_cause(instance: Instance) -> Cause | None:
     last = instance.health.last
     if last is None or last.verdict is not Verdict.FAILURE:
         return None
-    return last.cause
+    return Cause.NEVER_UP if _never_came_up(instance) else last.cause
+
+
+def _never_came_up(instance: Instance) -> bool:
+    """Is the port refused to the end of this start, as it was in the one before?"""
+    health = instance.health
+    if health.up is not False or health.cause is not Cause.REFUSED:
+        return False
+    return not health.has_answered and instance.refused_starts > 0
 
 
 def last_reason(instance: Instance) -> str:
@@ -113,12 +115,25 @@ def _without_container(instance: Instance) -> Judgement | None:
     return Judgement(TargetState.STOPPED, Cause.STOPPED, "an operator stopped it")
 
 
-def _under_remedy(instance: Instance) -> Judgement:
-    remedy = instance.remedy
-    cause = remedy.decision.cause if remedy is not None else None
-    doing = remedy.decision.action.value if remedy is not None else ""
-    phase = remedy.phase.value if remedy is not None else ""
-    return Judgement(TargetState.RECOVERING, cause, f"{doing}: {phase}")
+def _under_remedy(instance: Instance, remedy: Remedy) -> Judgement:
+    """While it is verified, the cause is what the new run shows, once that is known."""
+    doing, phase = remedy.decision.action.value, remedy.phase.value
+    if remedy.phase is Phase.ACTING:
+        phase = remedy.note or phase
+    cause = remedy.decision.cause
+    if remedy.phase is not Phase.VERIFYING or not _has_its_own_trouble(instance):
+        return Judgement(TargetState.RECOVERING, cause, f"{doing}: {phase}")
+    reason = f"{doing}: {phase}; {last_reason(instance)}"
+    present = current_cause(instance) if cause is not None else None
+    return Judgement(TargetState.RECOVERING, present, reason)
+
+
+def _has_its_own_trouble(instance: Instance) -> bool:
+    """Does the new run answer, and say what it lacks? A wallet is loaded first."""
+    cause = current_cause(instance)
+    if cause is None or not instance.health.has_answered:
+        return False
+    return cause is not Cause.WALLET_NOT_LOADED or bool(instance.load_failure)
 
 
 def _not_running(instance: Instance) -> Judgement | None:
@@ -146,9 +161,12 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
         warned = health.last is not None and bool(health.last.warnings)
         state = TargetState.DEGRADED if warned else TargetState.HEALTHY
         return Judgement(state, None, reason if warned else "")
-    if at.mono - instance.run_mono < target.cadence.start_period_s:
+    if at.mono - instance.run_mono < start_period_s(instance, target):
         return Judgement(TargetState.STARTING, cause, reason)
-    return Judgement(TargetState.UNKNOWN, cause, reason)
+    # A failure that did not count, right before the start period ended, is one.
+    failing = cause is not None and health.blind is None
+    state = TargetState.FAILING if failing else TargetState.UNKNOWN
+    return Judgement(state, cause, reason)
 
 
 def blind_for_long(health: Health, at: Moment) -> Judgement | None:

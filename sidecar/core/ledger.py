@@ -100,7 +100,7 @@ def _root_trouble(
     """The topmost upstream that does not work; and whether any may yet be blamed."""
     unproven = False
     for root in roots_of(state, instance.id.target):
-        if is_to_blame(root):
+        if is_to_blame(state, root, at):
             return root, True
         unproven |= is_unproven(state, root, instance, at)
     settling = instance.settling
@@ -184,7 +184,7 @@ def adopted(state: State) -> State:
     part_of = {
         name: incident.id
         for incident in state.incidents.values()
-        if incident.open
+        if incident.open and not incident.is_fact
         for name in (incident.target, *incident.affected)
     }
     found = {
@@ -200,7 +200,7 @@ def close_orphans(state: State, at: Moment) -> tuple[State, tuple[Transition, ..
     found: list[Transition] = []
     alive = {instance.incident for instance in state.instances.values()}
     for incident in state.incidents.values():
-        if incident.open and incident.id not in alive:
+        if incident.open and incident.id not in alive and not incident.is_fact:
             why = f"{incident.target} is watched no more"
             state = _closed(state, incident, why, at, found)
     return state, tuple(found)

@@ -148,6 +148,8 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     root = root_of(state, incident)
     if root is not None:
         facts.update(_facts_of_root(root, at))
+    if incident.detail:
+        facts["reason"] = incident.detail
     return facts
 
 

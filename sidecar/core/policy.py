@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass, replace
 
-from sidecar.core import run
+from sidecar.core import run, wallets
+from sidecar.core.boot import is_late
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.guard import Case, follows, objection, span
-from sidecar.core.health import is_certain
+from sidecar.core.health import is_certain, silence_allowed_s
 from sidecar.core.judge import (
     WORKING,
     blind_for_long,
     current_cause,
     last_reason,
     may_report,
+)
+from sidecar.core.manner import (
+    JUST_ANSWERED_S,
+    is_called_off_by_answer,
+    polite_stop_s,
 )
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Cure
@@ -102,6 +108,8 @@ def _guarded(
         wish.finishes,
     )
     found = objection(case)
+    if found is None and wish.forced and target.wallet is not None:
+        return _at_once(decision, target)
     if found is None:
         return _with_manner(decision, instance, target)
     guard, reason = found
@@ -140,12 +148,41 @@ def _said(instance: Instance, wish: Wish, at: Moment) -> Decision:
 def _with_manner(decision: Decision, instance: Instance, target: Target) -> Decision:
     """How to restart: gently while there is something to save, quickly when not."""
     settings = target.restart
+    if decision.action is Action.LOAD_WALLET:
+        return replace(decision, wallets=wallets.absent(instance, target))
+    if decision.action is not Action.RESTART:
+        return replace(decision, stop_timeout_s=settings.stop_timeout_s)
     silent = decision.cause in {Cause.HUNG, Cause.REFUSED}
-    stop = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
-    last = instance.health.last
-    answers = last is not None and last.rpc_answers and not silent
-    polite = settings.graceful_rpc_stop and target.wallet is not None and answers
-    return replace(decision, stop_timeout_s=stop, rpc_stop=polite)
+    stop_s = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
+    polite_s = polite_stop_s(instance, target, decision.at.mono)
+    reason = decision.reason
+    if polite_s > JUST_ANSWERED_S:
+        reason = _with_waiting(decision, instance, polite_s)
+    return replace(
+        decision, stop_timeout_s=stop_s, polite_stop_s=polite_s, reason=reason
+    )
+
+
+def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> str:
+    """The reason, and what is waited for before a signal comes."""
+    why = decision.reason
+    if instance.health.frozen:
+        return (
+            f"{why}, once it was continued and asked to stop: it has {span(polite_s)}"
+        )
+    if is_called_off_by_answer(decision):
+        return f"{why}, unless it answers within {span(polite_s)}"
+    return f"{why}, once it has obeyed its own stop: it has {span(polite_s)}"
+
+
+def _at_once(decision: Decision, target: Target) -> Decision:
+    """An operator does not want to wait, and must know what that can cost."""
+    reason = (
+        f"{decision.reason}, without waiting for its own stop: addresses that it "
+        "handed out since it last saved may be lost"
+    )
+    stop_s = target.restart.stop_timeout_s
+    return replace(decision, stop_timeout_s=stop_s, reason=reason)
 
 
 # --- wishes, the most specific first; from _wallet on, of a container that runs ---
@@ -159,8 +196,10 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
         or _planned_wish(state, instance, at)
         or _absent(instance, target, at)
         or _blind(instance, at)
+        or _wallet_in_loop(instance, target)
         or _looping(instance, at)
         or _exited(instance)
+        or _booting(instance, target, at)
         or _after_root(instance)
         or _wallet(instance, target)
         or _failing(instance, target, at)
@@ -313,6 +352,23 @@ def _after_root(instance: Instance) -> Wish | None:
     return Wish(Action.RESTART, Trigger.DEPENDENCY, None, why)
 
 
+def _booting(instance: Instance, target: Target, at: Moment) -> Wish | None:
+    """Past its time a start is looked at: is there a process that boots?"""
+    if not run.is_running(instance) or not _unlooked(instance):
+        return None
+    if not is_late(instance, target, at.mono) or current_cause(instance) is None:
+        return None
+    why = f"{last_reason(instance)}; looking whether the daemon's process lives"
+    return Wish(Action.LOOK, Trigger.FAILURE, current_cause(instance), why)
+
+
+def _wallet_in_loop(instance: Instance, target: Target) -> Wish | None:
+    """A crash loop holds no load back: its next run may be the one that lasts."""
+    if not instance.looping or not run.is_running(instance):
+        return None
+    return _wallet(instance, target)
+
+
 def _wallet(instance: Instance, target: Target) -> Wish | None:
     """Loading is asked for at once: it is harmless, and no start is whole without."""
     wallet = target.wallet
@@ -343,6 +399,9 @@ def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
     busy = instance.remedy is not None or instance.loading is not None
     if cause is None or busy:
         return None
+    if current_cause(instance) is Cause.NEVER_UP:
+        why = f"{_seen(instance)}, to the end of two starts in a row"
+        return _page(Cause.NEVER_UP, why)
     if cause is Cause.WALLET_NOT_LOADED and not _seen_since_called(instance):
         return None
     if cause is Cause.HUNG and _unlooked(instance):
@@ -375,11 +434,18 @@ def _uncertain(instance: Instance, target: Target) -> str:
     threshold = target.cadence.failure_threshold
     of = f" of {threshold}" if health.alike <= threshold else ""
     so_far = f"failure {health.alike}{of}: {last_reason(instance)}"
-    if health.cause is not Cause.HUNG or target.hang_after_s == 0.0:
+    allowed_s = silence_allowed_s(health, target)
+    if health.cause is not Cause.HUNG or allowed_s == 0.0:
         return f"{so_far}; not certain yet"
+    if allowed_s == target.hang_after_s:
+        return (
+            f"{so_far}; a network call may hold it for 30 s, "
+            f"certain after {allowed_s:.0f} s of silence"
+        )
     return (
-        f"{so_far}; a network call may hold it for 30 s, "
-        f"certain after {target.hang_after_s:.0f} s of silence"
+        f"{so_far}; it is likely busy: its upstream server was lost, slow or not "
+        "known when it last answered, and calls of 30 s queue; "
+        f"certain after {allowed_s:.0f} s of silence"
     )
 
 

@@ -11,6 +11,9 @@ from sidecar.core.transition import TargetState
 PROOF_MARGIN_S = 30.0
 """Beyond its interval and timeouts, what a root's next answer may take."""
 
+HELD_LASTS_S = 60.0
+"""Two calls that wait for an upstream server in vain."""
+
 _LEFT_ALONE = frozenset(
     {
         TargetState.CRASH_LOOP,
@@ -35,9 +38,28 @@ def roots_of(state: State, name: str) -> Iterator[Instance]:
                 yield replica
 
 
-def is_to_blame(root: Instance) -> bool:
-    """Does it not work, or fail to answer just now?"""
-    return root.state in BROKEN or root.health.failures > 0
+def is_to_blame(state: State, root: Instance, at: Moment) -> bool:
+    """Does it not work, fail to answer just now, or answer between others' calls?"""
+    if root.state in BROKEN or is_failing(root):
+        return True
+    return is_held(state, root, at)
+
+
+def is_failing(root: Instance) -> bool:
+    """Did its last probes fail?"""
+    return root.health.failures > 0
+
+
+def is_held(state: State, root: Instance, at: Moment) -> bool:
+    """Do calls of others hold a wallet daemon, now or a moment ago?
+
+    Between two calls of 30 s it answers at once, and a probe may just have hit that.
+    """
+    held_mono = root.health.held_mono
+    if held_mono is None or state.target_of(root).wallet is None:
+        return False
+    interval_s = state.target_of(root).cadence.interval_s
+    return at.mono - held_mono < HELD_LASTS_S + interval_s
 
 
 def is_unproven(state: State, root: Instance, dependent: Instance, at: Moment) -> bool:

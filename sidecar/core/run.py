@@ -8,6 +8,7 @@ from sidecar.core.container import Container, Status
 from sidecar.core.event import ContainerNotice, NoticeKind
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause
 from sidecar.core.state import Instance, Phase, StopSeen
 
 SHORT_RUN_S = 60.0
@@ -54,6 +55,7 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
     return replace(
         instance,
         run_mono=at.mono - age,
+        refused_starts=_refused_starts(instance),
         exited_mono=None,
         stop=StopSeen.NONE,
         health=Health(),
@@ -61,6 +63,15 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
         looked=None,
         must_restart=False,
     )
+
+
+def _refused_starts(instance: Instance) -> int:
+    """Starts in a row in which the port stayed refused until that was certain."""
+    health = instance.health
+    if health.has_answered:
+        return 0
+    refused = health.up is False and health.cause is Cause.REFUSED
+    return instance.refused_starts + 1 if refused else instance.refused_starts
 
 
 def _who_stopped(instance: Instance, container: Container) -> StopSeen:
@@ -145,8 +156,8 @@ def is_looping(instance: Instance) -> bool:
 
 
 def outlived_loop(instance: Instance, now_mono: float) -> Instance:
-    """A run that works and outlives the short-run mark ends a crash loop."""
-    if not is_running(instance) or not instance.health.up:
+    """A run that outlives the short-run mark ends a crash loop, whatever else fails."""
+    if not is_running(instance):
         return instance
     if now_mono - instance.run_mono < SHORT_RUN_S:
         return instance

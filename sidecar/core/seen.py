@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import balance, budget, loop, plan, run
+from sidecar.core import address_loss, balance, budget, loop, plan, run, wallets
+from sidecar.core.boot import in_start_period, learned_boot_s
 from sidecar.core.container import Container
 from sidecar.core.event import (
     ContainerNotice,
@@ -16,7 +17,6 @@ from sidecar.core.event import (
 )
 from sidecar.core.folded import Folded, one, same
 from sidecar.core.health import observe, settle
-from sidecar.core.judge import in_start_period
 from sidecar.core.ledger import adopted, close_orphans
 from sidecar.core.moment import Moment
 from sidecar.core.restore import taken_over
@@ -136,18 +136,24 @@ def probed(state: State, event: ProbeDone) -> Folded:
         return same(state)
     target = state.target_of(instance)
     starting = in_start_period(instance, target, event.at.mono)
+    instance, outcome = wallets.noted(instance, target, event.outcome)
     health = observe(
         instance.health,
         target,
-        event.outcome,
+        outcome,
         event.began_mono,
         event.at,
         starting=starting,
     )
-    looked = instance.looked if health.failures else None
-    seen = replace(instance, health=health, looked=looked)
-    seen, compared = balance.noted(seen, target, event.outcome, event.at)
-    return one(state, seen, *compared)
+    looked = instance.looked if health.failures or starting else None
+    boot_s = learned_boot_s(instance, target, outcome, event.began_mono)
+    seen = replace(instance, health=health, looked=looked, boot_s=boot_s)
+    seen, compared = balance.noted(seen, target, outcome, event.at)
+    seen, loss = address_loss.noted(seen, outcome)
+    folded = one(state, seen, *compared)
+    if loss is None:
+        return folded
+    return address_loss.with_incident(folded, seen, loss, event.at)
 
 
 def _acting(instance: Instance) -> bool:
@@ -159,8 +165,12 @@ def looked(state: State, event: ProcessesSeen) -> Folded:
     instance = state.instances.get(event.instance)
     if instance is None or instance.container is None:
         return same(state)
-    if instance.container.run != event.run or not instance.health.failures:
+    if instance.container.run != event.run:
         return same(state)
+    if event.is_idle:
+        instance = replace(instance, idle=event.run)
+    if not instance.health.failures:
+        return one(state, instance)
     frozen = replace(instance.health, frozen=bool(event.stopped))
     health = settle(frozen, state.target_of(instance), event.at.mono)
     return one(state, replace(instance, health=health))

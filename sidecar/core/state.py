@@ -29,6 +29,17 @@ class Phase(StrEnum):
     TAKEN_OVER = "taken over"
 
 
+class AddressCount(NamedTuple):
+    """How many addresses a daemon's current wallet had when last counted.
+
+    ``paths``: the wallets that were loaded; another list, another current wallet.
+    """
+
+    paths: tuple[str, ...]
+    total: int
+    run: RunId
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """A remedy under way; it ends by observed health or at its deadline."""
@@ -43,6 +54,8 @@ class Remedy:
     """The engine did not say whether it did as asked."""
     balance: Balance | None = None
     """What the wallet held before it; None: not known, or there is no wallet."""
+    addresses: AddressCount | None = None
+    """How many addresses the wallet had before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,17 @@ class Instance:
     """What its wallet held when that was last seen."""
     unmatched: Balance | None = None
     """What it held before remedies after which none was seen yet."""
+    wallets: tuple[str, ...] = ()
+    """The wallets that were last seen loaded: those to load after a start."""
+    wallets_run: RunId | None = None
+    """The run in which all of them were seen loaded."""
+    addresses: AddressCount | None = None
+    boot_s: float = 0.0
+    """What its boots took lately, from the start to the first good answer."""
+    idle: RunId | None = None
+    """The run in which nothing but a waiting main process was seen."""
+    refused_starts: int = 0
+    """So many runs in a row, before this one, refused connections to their end."""
 
 
 class Plan(NamedTuple):

@@ -81,7 +81,8 @@ class Comparison(StrEnum):
 class BalanceCompared:
     """A wallet's last balance before a remedy and the first seen after it.
 
-    None: it is not known. Amounts are private: ``reason`` has none.
+    None: it is not known. Amounts are private: ``reason`` has none. The numbers of
+    addresses are compared with it: the balance is the same where some are lost.
     """
 
     at: Moment
@@ -90,6 +91,8 @@ class BalanceCompared:
     before: Balance | None
     after: Balance | None
     incident: str | None
+    addresses_before: int | None = None
+    addresses_after: int | None = None
 
     @property
     def comparison(self) -> Comparison:
@@ -100,8 +103,22 @@ class BalanceCompared:
         return Comparison.SAME if same else Comparison.DIFFERENT
 
     @property
+    def addresses_lost(self) -> int:
+        """How many addresses fewer it has; 0 where that is not known."""
+        before, after = self.addresses_before, self.addresses_after
+        return max(0, before - after) if before is not None and after is not None else 0
+
+    @property
     def reason(self) -> str:
         """The same as a sentence."""
+        if self.addresses_lost:
+            return (
+                f"{self._balance_reason}; it has {self.addresses_lost} addresses fewer"
+            )
+        return self._balance_reason
+
+    @property
+    def _balance_reason(self) -> str:
         if self.after is None:
             return "the wallet's balance afterwards is not known yet"
         if self.before is None:

@@ -20,6 +20,7 @@ _OTHERS_WORDS = "said"
 _SHAPES: Mapping[str, str] = {
     "n": r"-?[\d.]+",
     "m": r"-?[\d.]+",
+    "k": r"\d+",
     "status": r"\d{3}",
     "method": r"\w+",
     "action": r"start|restart|load_wallet",

@@ -102,7 +102,7 @@ class Renderer:
         return self._words.reason(facts.get(which, ""))[:_MAX_REASON]
 
     def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
-        yield self._words(f"body.{message.kind}", **values)
+        yield self._words(f"body.{_form(message.kind, values)}", **values)
         if message.kind is not MessageKind.TEST:
             yield from (self._words(k, **values) for k in _keys(message.kind, values))
         if self._links is not None:
@@ -131,7 +131,13 @@ def _title(kind: MessageKind, values: Mapping[str, str]) -> str:
     """Once quick tries are used up, the failure of one is a call for a person."""
     if kind is MessageKind.ACTION_FAILED and _lane(values) is not LaneName.FAST:
         return "title.slow"
-    return f"title.{kind}"
+    return f"title.{_form(kind, values)}"
+
+
+def _form(kind: MessageKind, values: Mapping[str, str]) -> str:
+    """What has happened once does not work again: it is closed."""
+    is_fact = values["cause"] == Cause.ADDRESSES_LOST
+    return "closed" if is_fact and kind is MessageKind.RESOLVED else kind.value
 
 
 def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
@@ -144,7 +150,8 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     if values.get("affected"):
         yield "line.affected"
     if kind is MessageKind.RESOLVED:
-        yield _healed(values)
+        is_closed = _form(kind, values) == "closed"
+        yield "line.measured" if is_closed else _healed(values)
         return
     if values["reason"]:
         yield "line.measured"
@@ -202,6 +209,8 @@ def _advice(kind: MessageKind, values: Mapping[str, str]) -> str:
 
 def _is_wallet_lost(values: Mapping[str, str]) -> bool:
     """The daemon answers, and it is its wallet that cannot be had."""
+    if values["cause"] == Cause.ADDRESSES_LOST:
+        return False
     return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
 
 

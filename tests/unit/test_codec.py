@@ -42,7 +42,7 @@ DECISION = Decision(
     "refused 3 times",
     Cause.REFUSED,
     run=RunId("abc", 1_700_000_000.25),
-    rpc_stop=True,
+    polite_stop_s=90.0,
     incident="01J",
 )
 

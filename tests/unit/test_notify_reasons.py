@@ -25,6 +25,8 @@ COMMANDS = (
     "docker compose up -d",
     "systemctl status docker",
     "sidecar recover electron-cash",
+    "docker restart shop-electron-cash-1",
+    "docker logs --tail 100 shop-electron-cash-1",
 )
 ENGLISH = re.compile(r"[A-Za-z][a-z']+ [a-z']+ [a-z']+")
 """Three words in a row; names and settings are fewer."""

@@ -198,8 +198,8 @@ def test_hung_and_refused_are_stopped_quickly_and_others_gently() -> None:
         for _ in range(3):
             world.probe(ROOT, found)
         decision = world.last(ROOT)
-        manners[cause] = (decision.stop_timeout_s, decision.rpc_stop)
-    assert manners == {Cause.REFUSED: (5.0, False), Cause.HTTP_5XX: (30.0, True)}
+        manners[cause] = (decision.stop_timeout_s, decision.polite_stop_s)
+    assert manners == {Cause.REFUSED: (5.0, 0.0), Cause.HTTP_5XX: (30.0, 10.0)}
 
 
 # --- causes that a restart does not cure -----------------------------------
@@ -646,7 +646,7 @@ def _never_recovers(world: World, seconds: float) -> list[float]:
         if world.is_acting(ROOT):
             world.now_s += 1.0
             world.acted(ROOT)
-        world.fails(ROOT, Cause.REFUSED, 1)
+        world.fails(ROOT, Cause.RESET, 1)
         world.send(Tick(world.now))
         if world.now_s % 30 < 2.5:
             world.relist()
@@ -666,7 +666,7 @@ def test_three_tries_with_growing_gaps_then_the_slow_lane_then_a_person() -> Non
     assert slow == [1, 2, 4, 8, 16]
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
     world.send(RecoverAsked(world.now, ROOT))
-    world.fails(ROOT, Cause.REFUSED, 1)
+    world.fails(ROOT, Cause.RESET, 1)
     assert len([d for d in world.decisions if d.action is RESTART]) == 9
 
 

@@ -28,7 +28,7 @@ def test_root_first_verified_then_its_dependents() -> None:
     world = calm()
     world.send(PlannedDue(world.now, ROOT))
     assert world.acts() == [(ROOT, Action.RESTART)]
-    assert world.last(ROOT).rpc_stop
+    assert world.last(ROOT).polite_stop_s > 0.0
     world.acted(ROOT)
     world.works(ROOT, times=1)
     assert world.acts() == [(ROOT, Action.RESTART)]

@@ -139,7 +139,7 @@ def test_tries_as_rare_as_the_window_allows_end_in_the_slow_lane_too() -> None:
     for _ in range(1500):
         if world.is_acting(ROOT):
             world.acted(ROOT)
-        world.fails(ROOT, Cause.REFUSED, 1)
+        world.fails(ROOT, Cause.RESET, 1)
     begun = tries(world, ROOT)
     assert begun[4] - begun[3] >= 600.0
 
@@ -722,7 +722,7 @@ def test_one_unknown_after_a_start_s_failures_is_no_page() -> None:
     starts(world, ROOT)
     world.probe(ROOT, failure(Cause.REFUSED, "nobody listens yet"))
     world.probe(ROOT, UNASKABLE)
-    world.wait(70.0, 10.0)
+    world.wait(130.0, 10.0)
     assert world.instance(ROOT).state is TargetState.UNKNOWN
     assert pages(world, ROOT) == []
 

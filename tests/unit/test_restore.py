@@ -323,7 +323,7 @@ def test_a_restart_that_never_happened_is_made_once_and_counted_once(
     for _ in range(11):
         after.fails(ROOT, Cause.REFUSED, 1)
     assert after.acts() == [(ROOT, Action.RESTART)]
-    assert after.last(ROOT).rpc_stop is False
+    assert after.last(ROOT).polite_stop_s == 0.0
     assert len(after.state.restarts) == restarts
     assert after.instance(ROOT).lane.tries == 1
 
@@ -348,7 +348,7 @@ def test_what_a_person_asked_for_and_was_never_sent_is_made() -> None:
     after = killed_and_succeeded(world)
     after.works(ROOT, times=70)
     assert after.acts() == [(ROOT, Action.RESTART)]
-    assert after.last(ROOT).rpc_stop is True
+    assert after.last(ROOT).polite_stop_s > 0.0
 
 
 def test_what_a_person_has_paused_since_is_not_restarted() -> None:

@@ -1,0 +1,77 @@
+"""Are all addresses still there that a wallet had handed out?
+
+An address lives in memory until the daemon saves it. One that is lost is handed out
+again, to somebody else, and the balance does not tell: so addresses are counted.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from sidecar.core.folded import Folded, put_incident
+from sidecar.core.incident import Incident, new_id
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import CAUSES, Cause, Outcome
+from sidecar.core.state import AddressCount, Instance
+from sidecar.core.transition import IncidentChanged, IncidentStep
+
+
+class Loss(NamedTuple):
+    """A wallet has fewer addresses than it had."""
+
+    before: int
+    after: int
+
+
+def noted(instance: Instance, outcome: Outcome) -> tuple[Instance, Loss | None]:
+    """The instance that knows the last count, and the loss where it is lower."""
+    facts, container = outcome.wallet, instance.container
+    if facts is None or facts.addresses is None or not facts.paths or not container:
+        return instance, None
+    seen = AddressCount(facts.paths, facts.addresses, container.run)
+    known = instance.addresses
+    same_wallet = known is not None and known.paths == seen.paths
+    loss = None
+    if known is not None and same_wallet and seen.total < known.total:
+        loss = Loss(known.total, seen.total)
+    return replace(instance, addresses=seen), loss
+
+
+def with_incident(folded: Folded, instance: Instance, loss: Loss, at: Moment) -> Folded:
+    """A loss is an incident of its own: it stays open until a person answers it."""
+    rule = CAUSES[Cause.ADDRESSES_LOST]
+    incident = Incident(
+        new_id(f"{instance.name}/addresses", at),
+        instance.name,
+        Cause.ADDRESSES_LOST,
+        rule.severity,
+        at,
+        detail=_sentence(loss),
+    )
+    opened = IncidentChanged(
+        at,
+        incident.id,
+        IncidentStep.OPENED,
+        instance.name,
+        f"{instance.name} has lost addresses: {incident.detail}",
+    )
+    return Folded(
+        put_incident(folded.state, incident),
+        (*folded.transitions, opened),
+        folded.touched,
+    )
+
+
+def _sentence(loss: Loss) -> str:
+    fewer = loss.before - loss.after
+    return (
+        f"its wallet has {loss.after} addresses and had {loss.before}: {fewer} that "
+        "may have been handed out are forgotten and will be handed out again"
+    )
+
+
+def known_in_run(instance: Instance) -> int | None:
+    """How many addresses its wallet has in the present run, where that is known."""
+    known, container = instance.addresses, instance.container
+    if known is None or container is None or known.run != container.run:
+        return None
+    return known.total

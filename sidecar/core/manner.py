@@ -1,0 +1,47 @@
+"""How gently a wallet daemon is restarted: what it is given before a signal comes.
+
+Its own stop saves the addresses that it has handed out; a signal forgets them.
+"""
+
+from sidecar.core.decision import Decision
+from sidecar.core.outcome import Cause
+from sidecar.core.state import Instance
+from sidecar.core.target import Target
+
+JUST_ANSWERED_S = 10.0
+"""A daemon that answers at once is obeying within that."""
+
+_NO_ANSWER = frozenset({Cause.HUNG, Cause.REFUSED, Cause.RESET})
+
+BUSY_LASTS_S = 120.0
+"""So long ago it was kept waiting by calls of others, and may be again."""
+
+
+def polite_stop_s(instance: Instance, target: Target, now_mono: float) -> float:
+    """How long it may take to answer, or to obey its stop; 0: it cannot do either."""
+    settings = target.restart
+    if target.wallet is None or not settings.graceful_rpc_stop:
+        return 0.0
+    if instance.health.cause is Cause.REFUSED:
+        return 0.0
+    if _is_free(instance, now_mono):
+        return min(JUST_ANSWERED_S, settings.polite_stop_s)
+    return settings.polite_stop_s
+
+
+def is_called_off_by_answer(decision: Decision) -> bool:
+    """Would any answer of the daemon show that this restart is not needed?
+
+    A stopped process is treated otherwise: it is continued, and then asked to stop.
+    """
+    return decision.trigger.is_automatic and decision.cause in _NO_ANSWER
+
+
+def _is_free(instance: Instance, now_mono: float) -> bool:
+    """Did it just answer at once, without an outage, and was not busy lately?"""
+    held_mono, last = instance.health.held_mono, instance.health.last
+    if last is None or not last.rpc_answers:
+        return False
+    if last.wallet is not None and not last.wallet.connected:
+        return False
+    return held_mono is None or now_mono - held_mono >= BUSY_LASTS_S
