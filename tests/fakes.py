@@ -99,6 +99,9 @@ class FakeEngine:
         self.processes_of: dict[str, tuple[Process, ...]] = {}
         self.stats_of: dict[str, dict[str, float]] = {}
         self.exec_of: dict[str, ExecResult] = {}
+        self.signals: list[str] = []
+        self.on_signal: Callable[[str], None] = lambda _: None
+        """What a signal brings about."""
         self._troubles: defaultdict[str, list[Trouble]] = defaultdict(list)
         self._listeners: list[asyncio.Queue[Notice | Connected | Disconnected]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,6 +123,13 @@ class FakeEngine:
     async def restart(self, container_id: str, stop_timeout_s: float) -> None:
         self.stop_timeouts.append(stop_timeout_s)
         await self._do("restart", container_id, lambda: self._restart(container_id))
+
+    async def signal(self, container_id: str, signal: str) -> None:
+        await self._do("signal", container_id, lambda: self._signal(signal))
+
+    async def _signal(self, signal: str) -> None:
+        self.signals.append(signal)
+        self.on_signal(signal)
 
     async def logs(self, container_id: str, lines: int) -> str:
         await self._asked("logs", container_id)

@@ -87,6 +87,13 @@ class DockerEngine:
             stop_timeout_s + self._answer_margin_s,
         )
 
+    async def signal(self, container_id: str, signal: str) -> None:
+        """Send a signal, such as SIGCONT, to the container's main process."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "kill", lambda client: client.kill(own.id, signal), self._answer_margin_s
+        )
+
     async def logs(self, container_id: str, lines: int) -> str:
         """The last lines with time stamps, 64 kB at most."""
         own = await self._own(container_id)

@@ -39,7 +39,16 @@ from sidecar.engine.errors import (
 
 T = TypeVar("T")
 Operation = Literal[
-    "list", "inspect", "start", "restart", "logs", "top", "stats", "exec", "events"
+    "list",
+    "inspect",
+    "start",
+    "restart",
+    "kill",
+    "logs",
+    "top",
+    "stats",
+    "exec",
+    "events",
 ]
 Outcome = Literal["ok", "unreachable", "timeout", "refused", "gone"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)

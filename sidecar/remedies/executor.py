@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from weakref import WeakValueDictionary
 
@@ -10,14 +11,20 @@ import msgspec
 
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision
-from sidecar.core.event import ActResult, Event, ProcessesSeen, RemedyActed
+from sidecar.core.event import (
+    ActResult,
+    Event,
+    ProcessesSeen,
+    RemedyActed,
+    RemedyProgressed,
+)
 from sidecar.core.ports import Clock, Engine, Post, WalletControl
 from sidecar.core.target import InstanceId, Target
 from sidecar.remedies import load_wallet, restart, start
 from sidecar.remedies.checks import checked
 from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
 from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import stopped_processes
+from sidecar.remedies.look import Seen, look_into
 from sidecar.remedies.testimony import Witness
 
 REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
@@ -122,7 +129,8 @@ class Executor:
         decision = entry.decision
         lock = self._locks.setdefault(decision.instance.target, asyncio.Lock())
         async with lock:
-            async with asyncio.timeout(decision.stop_timeout_s + DEADLINE_S):
+            takes_s = decision.stop_timeout_s + decision.polite_stop_s + DEADLINE_S
+            async with asyncio.timeout(takes_s):
                 acted = await self._acted(entry)
         return self._event(entry, acted)
 
@@ -140,13 +148,14 @@ class Executor:
             self._clock,
             self._leaving,
             evidence,
+            partial(self._tell, entry.decision),
         )
         return await REMEDIES[entry.decision.action](entry.job)
 
     async def _look(self, entry: _Entry) -> Event:
         async with asyncio.timeout(LOOK_S):
-            stopped = await stopped_processes(self._engine, entry.container)
-        return self._seen(entry, stopped)
+            seen = await look_into(self._engine, entry.container)
+        return self._seen(entry, seen)
 
     def _end(self, task: asyncio.Task[Event]) -> None:
         entry = self._entries.pop(task)
@@ -160,7 +169,7 @@ class Executor:
 
     def _given_up(self, entry: _Entry, why: str) -> Event:
         if entry.decision.action is Action.LOOK:
-            return self._seen(entry, ())
+            return self._seen(entry, Seen())
         result = ActResult.UNKNOWN if entry.committed else ActResult.NOT_SENT
         return self._event(entry, Acted(result, f"given up: {why}"))
 
@@ -171,9 +180,17 @@ class Executor:
             acted.result,
             self._mask(acted.reason),
             acted.container,
+            acted.answered,
         )
 
-    def _seen(self, entry: _Entry, stopped: tuple[str, ...]) -> ProcessesSeen:
+    def _tell(self, decision: Decision, doing: str) -> None:
+        self._post(RemedyProgressed(self._clock.now(), decision.instance, doing))
+
+    def _seen(self, entry: _Entry, seen: Seen) -> ProcessesSeen:
         return ProcessesSeen(
-            self._clock.now(), entry.decision.instance, entry.container.run, stopped
+            self._clock.now(),
+            entry.decision.instance,
+            entry.container.run,
+            seen.stopped,
+            seen.is_idle,
         )

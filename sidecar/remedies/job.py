@@ -1,6 +1,7 @@
 """One decision being carried out, and what every remedy says at its end."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,11 +14,15 @@ from sidecar.remedies.evidence import Evidence
 
 
 class Acted(NamedTuple):
-    """How the acting went; ``container`` is how it looked at the end."""
+    """How the acting went; ``container`` is how it looked at the end.
+
+    ``answered``: nothing was sent, for the daemon answered right before.
+    """
 
     result: ActResult
     reason: str
     container: Container | None = None
+    answered: bool = False
 
 
 @dataclass(slots=True)
@@ -26,6 +31,7 @@ class Job:
 
     ``container`` was inspected right before. ``committed``: something was sent
     that cannot be taken back. ``leaving`` is set when this process has to go.
+    ``tell`` says what is being waited for.
     """
 
     decision: Decision
@@ -36,6 +42,7 @@ class Job:
     clock: Clock
     leaving: asyncio.Event
     evidence: Evidence
+    tell: Callable[[str], None]
     committed: bool = field(default=False)
 
     @property

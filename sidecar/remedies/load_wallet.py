@@ -1,26 +1,36 @@
-"""Load the wallet of a daemon that has none loaded."""
+"""Load the wallets of a daemon that lacks them."""
 
 from sidecar.core.event import ActResult
-from sidecar.core.ports import RpcFailed
+from sidecar.core.ports import NotLoaded, RpcFailed
+from sidecar.core.wallets import named
 from sidecar.remedies.job import Acted, Job
 
 LOADING_S = 30.0
 
 
 async def carry_out(job: Job) -> Acted:
-    """One call, never repeated."""
+    """One call for each wallet, never repeated."""
     wallet = job.target.wallet
     if wallet is None:
         return Acted(ActResult.FAILED, "the target is no wallet daemon", job.container)
     job.committed = True
+    paths = job.decision.wallets
     try:
-        loaded = await job.wallets.load_wallet(wallet, job.container, LOADING_S)
+        missing = await job.wallets.load_wallets(
+            wallet, job.container, paths, LOADING_S * max(1, len(paths))
+        )
     except RpcFailed as error:
         return Acted(ActResult.FAILED, str(error), job.container)
-    if not loaded:
-        return Acted(
-            ActResult.FAILED,
-            "the wallet file is missing or its password is wrong",
-            job.container,
-        )
+    if missing:
+        return Acted(ActResult.FAILED, _said(missing), job.container)
     return Acted(ActResult.DONE, "the wallet was loaded", job.container)
+
+
+def _said(missing: tuple[NotLoaded, ...]) -> str:
+    """The first of them with its reason; the others by their names."""
+    first, *others = missing
+    reason = f": {first.reason}" if first.reason else ""
+    said = f"the wallet {named((first.path,))} was not loaded{reason}"
+    if others:
+        said += f"; nor was {named(tuple(wallet.path for wallet in others))}"
+    return said

@@ -1,32 +1,61 @@
-"""Restart a container; a wallet daemon that answers is first asked to stop.
+"""Restart a container; a wallet daemon that may be alive is first asked to stop.
 
-Its own stop saves the addresses that it has handed out; a signal does not.
+Its own stop saves the addresses that it has handed out; a signal does not. Its one
+thread serves what came first: a daemon that is busy obeys when it comes to it.
 """
 
 import asyncio
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from sidecar.core.container import Container, Process, Status
 from sidecar.core.event import ActResult
+from sidecar.core.manner import is_called_off_by_answer
+from sidecar.core.outcome import Cause
 from sidecar.core.ports import EngineError, RpcFailed
 from sidecar.core.target import ElectronCashProbe
 from sidecar.remedies import engine_call, look
+from sidecar.remedies.continuation import continued
 from sidecar.remedies.job import Acted, Job
+from sidecar.remedies.look import stopped
 
-POLITE_S = 10.0
+T = TypeVar("T")
+
 LOOK_EVERY_S = 0.2
+LOOK_AT_RUN_EVERY_S = 2.0
 WRAPPER_STAYS_S = 1.0
+STOPS_WITHIN_S = 10.0
+"""What a daemon takes to end once it has obeyed."""
+
+_LOOK_S = 10.0
+
+
+class _Ending(StrEnum):
+    """What ended a wait: the daemon, our own exit, or the end of the run."""
+
+    ANSWERED = "answered"
+    LEAVING = "leaving"
+    OVER = "over"
 
 
 async def carry_out(job: Job) -> Acted:
-    """One restart, whoever does it: the engine's own policy or we."""
-    wallet = job.target.wallet
-    if wallet is None or not job.decision.rpc_stop:
+    """One restart, whoever does it: the engine's own policy or we.
+
+    A silent daemon that answers after all is left alone.
+    """
+    wallet, decision = job.target.wallet, job.decision
+    if wallet is None:
         return await _by_engine(job)
-    began = job.clock.now().mono
-    if not await _obeyed_stop(job, wallet):
-        return await _by_engine(job)
-    left_s = POLITE_S - (job.clock.now().mono - began)
-    return await _up_again(job, await _after_stop(job, left_s))
+    asks = decision.polite_stop_s > 0.0
+    if stopped(job.evidence.processes, job.container):
+        asks = asks and await continued(job)
+    elif is_called_off_by_answer(decision):
+        off = await _answered_after_all(job, wallet)
+        if off is not None:
+            return off
+        # A stop would be served after what was just waited for in vain.
+        asks = asks and decision.cause is not Cause.HUNG
+    return await _politely(job, wallet) if asks else await _by_engine(job)
 
 
 async def _by_engine(job: Job) -> Acted:
@@ -35,17 +64,70 @@ async def _by_engine(job: Job) -> Acted:
     )
 
 
-async def _obeyed_stop(job: Job, wallet: ElectronCashProbe) -> bool:
-    """Send the daemon its ``stop``; did it accept?"""
+async def _answered_after_all(job: Job, wallet: ElectronCashProbe) -> Acted | None:
+    """The end of the remedy, where the daemon answers or its run is over."""
+    is_silent = job.decision.cause is Cause.HUNG
+    wait_s = job.decision.polite_stop_s if is_silent else _LOOK_S
+    if is_silent:
+        job.tell(f"waiting up to {wait_s:.0f} s for an answer before it is restarted")
+    began = job.clock.now().mono
+    asked = asyncio.ensure_future(job.wallets.answers(wallet, job.container, wait_s))
+    ending = await _wait(job, asked)
+    fresh = await engine_call.seen(job)
+    if ending is _Ending.ANSWERED:
+        if not asked.result():
+            return None
+        waited_s = job.clock.now().mono - began
+        reason = f"it answered after another {waited_s:.0f} s: it is not restarted"
+        return Acted(ActResult.NOT_SENT, reason, fresh, answered=True)
+    if ending is _Ending.LEAVING:
+        return Acted(ActResult.NOT_SENT, "this sidecar is about to exit", fresh)
+    return Acted(ActResult.NOT_SENT, "the container has ended meanwhile", fresh)
+
+
+async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
+    """Ask it to stop, and bring it back once it has, or has not."""
+    wait_s = job.decision.polite_stop_s
     job.committed = True
-    asked = asyncio.ensure_future(job.wallets.stop(wallet, job.container, POLITE_S))
+    job.tell(f"it was asked to stop, so that it saves; waiting up to {wait_s:.0f} s")
+    asked = asyncio.ensure_future(job.wallets.stop(wallet, job.container, wait_s))
+    ending = await _wait(job, asked)
+    if ending is _Ending.LEAVING:
+        reason = "it was asked to stop, and this sidecar ended before it had obeyed"
+        return Acted(ActResult.UNKNOWN, reason, await engine_call.seen(job))
+    if ending is _Ending.ANSWERED and not _accepted(asked):
+        fresh = await engine_call.seen(job)
+        if not _is_over(job, fresh):
+            return await _by_engine(job)
+    return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
+
+
+async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:
+    """Until ``asked`` is done, we have to go, or somebody else ended the run."""
     leaving = asyncio.ensure_future(job.leaving.wait())
+    either: set[asyncio.Future[Any]] = {asked, leaving}
     try:
-        await asyncio.wait({asked, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return asked.done() and _accepted(asked)
+        while True:
+            await asyncio.wait(
+                either,
+                timeout=LOOK_AT_RUN_EVERY_S,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if asked.done():
+                return _Ending.ANSWERED
+            if leaving.done():
+                return _Ending.LEAVING
+            if _is_over(job, await engine_call.seen(job)):
+                return _Ending.OVER
     finally:
         asked.cancel()
         leaving.cancel()
+
+
+def _is_over(job: Job, fresh: Container | None) -> bool:
+    if fresh is None:
+        return False
+    return fresh.run != job.run or fresh.status is not Status.RUNNING
 
 
 def _accepted(asked: "asyncio.Future[None]") -> bool:

@@ -1,7 +1,7 @@
 """Remedies against an engine in memory: what is sent, and what comes back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from sidecar.core.event import (
     EvidenceGathered,
     ProcessesSeen,
     RemedyActed,
+    RemedyProgressed,
 )
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import (
@@ -21,6 +22,7 @@ from sidecar.core.ports import (
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
+    NotLoaded,
     RpcFailed,
 )
 from sidecar.core.target import (
@@ -51,6 +53,8 @@ class Wallets:
     loads: bool = True
     error: RpcFailed | None = None
     delay_s: float = 0.0
+    answer_s: float | None = None
+    """After how long a silent daemon answers; None: never."""
     calls: list[str] = field(default_factory=list)
 
     async def stop(self, *_: object) -> None:
@@ -59,9 +63,19 @@ class Wallets:
         if brought_about is not None:
             await brought_about
 
-    async def load_wallet(self, *_: object) -> bool:
+    async def answers(self, _: object, __: object, timeout_s: float) -> bool:
+        self.calls.append("answers")
+        if self.answer_s is None or self.answer_s > timeout_s:
+            await asyncio.sleep(timeout_s)
+            return False
+        await asyncio.sleep(self.answer_s)
+        return True
+
+    async def load_wallets(
+        self, _: object, __: object, paths: Sequence[str], ___: float
+    ) -> tuple[NotLoaded, ...]:
         await self._called("load_wallet")
-        return self.loads
+        return () if self.loads else (NotLoaded("/data/w", "there is no such file"),)
 
     async def _called(self, method: str) -> None:
         self.calls.append(method)
@@ -79,6 +93,7 @@ class Bench:
         self.engine = FakeEngine(self.clock, self.container)
         self.wallets = Wallets()
         self.events: list[Event] = []
+        self.told: list[str] = []
         self.posted = [asyncio.Event() for _ in range(60)]
         self.target = TARGET
         self.executor = Executor(
@@ -90,6 +105,9 @@ class Bench:
         )
 
     def post(self, event: Event) -> None:
+        if isinstance(event, RemedyProgressed):
+            self.told.append(event.doing)
+            return
         self.posted[len(self.events)].set()
         self.events.append(event)
 
@@ -100,8 +118,8 @@ class Bench:
             "electron-cash",
             action,
             Guard.NONE,
-            "no answer for 47 s: restarting",
-            cause=Cause.HUNG,
+            "500: restarting",
+            cause=Cause.HTTP_5XX,
             run=self.container.run,
             stop_timeout_s=5.0,
             incident="01J",
@@ -228,7 +246,7 @@ async def test_what_an_operator_stopped_or_paused_meanwhile_is_left_alone() -> N
         for action in (Action.RESTART, Action.LOAD_WALLET):
             bench = Bench()
             meddle(bench.engine, "c1")
-            event = await bench.acted(action, rpc_stop=True)
+            event = await bench.acted(action, polite_stop_s=10.0)
             assert event.result is ActResult.NOT_SENT
             assert event.reason == f"the container is {word} by now"
             assert (bench.engine.acts, bench.wallets.calls) == ([], [])
@@ -280,7 +298,7 @@ async def test_the_policy_s_restart_is_the_restart() -> None:
     bench = Bench(restart_policy="always")
     bench.engine.policy_delay_s = 4.0
     bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
-    event = await bench.acted(Action.RESTART, rpc_stop=True, stop_timeout_s=30.0)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
     assert event.result is ActResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert bench.engine.acts == []
@@ -299,7 +317,7 @@ async def test_a_policy_is_waited_for_though_the_container_looks_exited() -> Non
         loop.call_later(3.0, bench.engine.start_by_operator, "c1")
 
     bench.wallets.on_stop = exit_and_come_back
-    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert event.result is ActResult.DONE
     assert bench.engine.acts == []
 
@@ -310,7 +328,7 @@ async def test_a_policy_that_does_not_come_in_time_is_helped() -> None:
     bench.engine.policy_delay_s = 3600.0
     bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert event.result is ActResult.DONE
     assert bench.engine.acts == [("start", "c1")]
     assert 10.0 <= event.at.mono - began < 11.0
@@ -322,7 +340,7 @@ async def test_without_a_policy_it_is_started_at_once() -> None:
         bench = Bench(restart_policy=policy)
         bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
         began = bench.clock.now().mono
-        event = await bench.acted(Action.RESTART, rpc_stop=True)
+        event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
         assert event.result is ActResult.DONE
         assert bench.engine.acts == [("start", "c1")]
         assert event.at.mono - began < 0.5
@@ -332,7 +350,7 @@ async def test_without_a_policy_it_is_started_at_once() -> None:
 async def test_a_container_that_goes_on_is_restarted_fast() -> None:
     bench = Bench()
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, rpc_stop=True, stop_timeout_s=30.0)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
     assert event.result is ActResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [5.0]
@@ -350,7 +368,7 @@ async def test_a_wrapper_left_alone_is_not_waited_for() -> None:
         bench.engine.processes_of["c1"] = (INIT, DAEMON)
         bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
         began = bench.clock.now().mono
-        event = await bench.acted(Action.RESTART, rpc_stop=True)
+        event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
         assert event.result is ActResult.DONE
         assert bench.engine.acts == [("restart", "c1")]
         assert bench.engine.stop_timeouts == [5.0]
@@ -367,7 +385,7 @@ async def test_an_init_that_ends_a_moment_after_its_daemon_is_waited_for() -> No
         asyncio.get_running_loop().call_later(0.5, bench.engine.crash, "c1", 0)
 
     bench.wallets.on_stop = daemon_ends_then_its_init
-    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert event.result is ActResult.DONE
     assert bench.engine.acts == [("start", "c1")]
 
@@ -380,7 +398,7 @@ async def test_a_daemon_that_goes_on_saving_is_given_its_time() -> None:
     after = (INIT, DAEMON, nap._replace(pid=104))
     bench.wallets.on_stop = lambda: bench.engine.processes_of.update(c1=after)
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert bench.engine.acts == [("restart", "c1")]
     assert 10.0 <= event.at.mono - began < 11.5
 
@@ -389,7 +407,7 @@ async def test_a_daemon_that_goes_on_saving_is_given_its_time() -> None:
 async def test_a_daemon_that_does_not_obey_is_restarted_by_the_engine() -> None:
     bench = Bench()
     bench.wallets.error = RpcFailed("stop: no answer")
-    event = await bench.acted(Action.RESTART, rpc_stop=True, stop_timeout_s=30.0)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
     assert event.result is ActResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert bench.engine.acts == [("restart", "c1")]
@@ -405,7 +423,7 @@ async def test_a_stopped_daemon_is_started_though_the_engine_is_away_a_while() -
         bench.engine.trouble("start", EngineUnreachable("gone"), times=5)
 
     bench.wallets.on_stop = stop_and_lose_the_engine
-    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert event.result is ActResult.DONE
     assert bench.engine.held["c1"].status is Status.RUNNING
 
@@ -419,14 +437,14 @@ async def test_a_stopped_daemon_and_an_engine_that_stays_away_is_a_failure() -> 
         bench.engine.go_away()
 
     bench.wallets.on_stop = stop_and_lose_the_engine
-    event = await bench.acted(Action.RESTART, rpc_stop=True)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert event.result is ActResult.FAILED
 
 
 @virtual
 async def test_no_rpc_stop_unless_decided_so() -> None:
     bench = Bench()
-    await bench.acted(Action.RESTART, rpc_stop=False)
+    await bench.acted(Action.RESTART, polite_stop_s=0.0)
     assert bench.wallets.calls == []
 
 
@@ -448,7 +466,7 @@ async def test_a_wallet_that_cannot_be_loaded() -> None:
     bench.wallets.loads = False
     event = await bench.acted(Action.LOAD_WALLET)
     assert event.result is ActResult.FAILED
-    assert event.reason == "the wallet file is missing or its password is wrong"
+    assert event.reason == "the wallet /data/w was not loaded: there is no such file"
     assert bench.wallets.calls == ["load_wallet"]
 
 
@@ -714,7 +732,7 @@ async def go_during_a_polite_stop(policy: str, moment: float) -> None:
             bench.engine.crash("c1", 0)
 
     bench.wallets.on_stop = lambda: exits.append(asyncio.create_task(exit_soon()))
-    bench.begin(Action.RESTART, rpc_stop=True)
+    bench.begin(Action.RESTART, polite_stop_s=10.0)
     await asyncio.sleep(moment)
     began = bench.clock.now().mono
     await bench.executor.drain(10.0)
@@ -734,7 +752,7 @@ async def test_an_engine_that_is_away_does_not_keep_us() -> None:
         bench.engine.go_away()
 
     bench.wallets.on_stop = stop_and_lose_the_engine
-    bench.begin(Action.RESTART, rpc_stop=True)
+    bench.begin(Action.RESTART, polite_stop_s=10.0)
     await asyncio.sleep(15.0)
     began = bench.clock.now().mono
     await bench.executor.drain(10.0)

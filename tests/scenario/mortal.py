@@ -9,7 +9,7 @@ their finally clauses say, is seen by nobody.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +24,7 @@ from sidecar.core.ports import (
     Disconnected,
     ExecResult,
     Notice,
+    NotLoaded,
     Turned,
 )
 from sidecar.core.record import Message
@@ -324,6 +325,9 @@ class EngineDoor:
     ) -> ExecResult:
         raise NotImplementedError
 
+    async def signal(self, container_id: str, signal: str) -> None:
+        raise NotImplementedError
+
     def events(self) -> AsyncIterator[Notice | Connected | Disconnected]:
         return self._engine.events()
 
@@ -389,16 +393,30 @@ class WalletDoor:
         await asyncio.sleep(0.2)
         await life.lives()
 
-    async def load_wallet(
+    async def answers(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> bool:
+        """As a probe would find it: the silent stay silent."""
+        outcome = self._life.world.patients[container.service].answer(container)
+        silent = outcome.cause in {Cause.HUNG, Cause.REFUSED}
+        await asyncio.sleep(timeout_s if outcome.cause is Cause.HUNG else 0.01)
+        await self._life.lives()
+        return not silent
+
+    async def load_wallets(
+        self,
+        settings: ElectronCashProbe,
+        container: Container,
+        paths: Sequence[str],
+        timeout_s: float,
+    ) -> tuple[NotLoaded, ...]:
         life = self._life
         await life.passing(Step.LOAD)
         life.world.patients[container.service].loaded.add(container.run)
         await life.passing(Step.LOADED)
         await asyncio.sleep(0.5)
         await life.lives()
-        return True
+        return ()
 
 
 class ProbeDoor:

@@ -1,7 +1,7 @@
 """The whole loop with a fake engine, scripted probes and virtual time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
@@ -10,7 +10,7 @@ from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import Event
 from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.ports import Teller, Turned
+from sidecar.core.ports import NotLoaded, Teller, Turned
 from sidecar.core.state import Instance, State
 from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
 from sidecar.core.transition import Transition
@@ -79,11 +79,14 @@ class ScriptedProber:
 class FakeWallets:
     """Notes what is asked of the wallet daemons; ``stop`` ends the process."""
 
-    def __init__(self, engine: FakeEngine) -> None:
+    def __init__(self, engine: FakeEngine, scripts: dict[str, Script]) -> None:
         self._engine = engine
+        self._scripts = scripts
         self.loaded: set[tuple[str, float]] = set()
         self.calls: list[str] = []
         self.wrapper = False
+        self.answer_s: float | None = None
+        """After how long a silent daemon answers; None: never."""
 
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
@@ -92,12 +95,26 @@ class FakeWallets:
         if not self.wrapper:
             self._engine.crash(container.id, 0)
 
-    async def load_wallet(
+    async def answers(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> bool:
+        found = self._scripts.get(container.service, works)(container)
+        if found.cause is not Cause.HUNG:
+            return found.rpc_answers
+        answers = self.answer_s is not None and self.answer_s <= timeout_s
+        await asyncio.sleep(self.answer_s if answers and self.answer_s else timeout_s)
+        return answers
+
+    async def load_wallets(
+        self,
+        settings: ElectronCashProbe,
+        container: Container,
+        paths: Sequence[str],
+        timeout_s: float,
+    ) -> tuple[NotLoaded, ...]:
         self.calls.append("load_wallet")
         self.loaded.add(container.run)
-        return True
+        return ()
 
 
 class Kept(MemoryStore):
@@ -131,7 +148,7 @@ class Stage:
             a_container(LEAF_ID, service=LEAF, name=f"demo-{LEAF}-1", started_at=old),
         )
         self.prober = ScriptedProber(self.engine)
-        self.wallets = FakeWallets(self.engine)
+        self.wallets = FakeWallets(self.engine, self.prober.scripts)
         self.notes = Notes()
         self.targets = targets
         self.store = Kept()

@@ -76,7 +76,26 @@ def test_a_stopped_process_is_restarted_after_one_time_out() -> None:
         stage.engine.processes_of[ROOT_ID] = (main,)
         stage.breaks(ROOT, HANGS)
         await asyncio.sleep(15.0 + 10.0 + 1.0)
-        assert stage.acts() == [("restart", ROOT_ID)]
+        # Its engine lets it go on in neither way.
+        assert stage.acts() == [("signal", ROOT_ID), ("restart", ROOT_ID)]
+
+    play(story)
+
+
+def test_a_stopped_process_is_continued_and_asked_to_stop_first() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        pid = stage.engine.held[ROOT_ID].pid
+        stopped = Process(pid, 1, "Ts", "electron-cash")
+        stage.engine.processes_of[ROOT_ID] = (stopped,)
+        stage.engine.on_signal = lambda _: stage.engine.processes_of.update(
+            {ROOT_ID: (stopped._replace(stat="Ss"),)}
+        )
+        stage.breaks(ROOT, HANGS)
+        await asyncio.sleep(15.0 + 10.0 + 2.0)
+        assert stage.engine.signals == ["SIGCONT"]
+        assert stage.wallets.calls == ["stop"]
+        assert stage.acts() == [("signal", ROOT_ID), ("start", ROOT_ID)]
 
     play(story)
 
@@ -106,15 +125,37 @@ def test_a_30_s_network_call_is_left_alone() -> None:
     assert play(story).acts() == []
 
 
-def test_a_hung_daemon_is_restarted_after_45_s_of_silence() -> None:
+def test_a_hung_daemon_is_found_after_45_s_and_restarted_after_90_s_more() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, HANGS)
         await asyncio.sleep(44.0)
+        assert stage.decided(Action.RESTART) == []
+        await asyncio.sleep(18.0)
+        assert len(stage.decided(Action.RESTART)) == 1
+        await asyncio.sleep(84.0)
         assert stage.acts() == []
-        await asyncio.sleep(40.0)
+        waiting = "restart: waiting up to 90 s for an answer before it is restarted"
+        assert stage.instance(ROOT).reason == waiting
+        await asyncio.sleep(12.0)
 
     assert play(story).acts() == [("restart", ROOT_ID)]
+
+
+def test_an_answer_after_the_decision_calls_the_restart_off() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.script(ROOT, lambda _: HANGS)
+        stage.wallets.answer_s = 39.0
+        await asyncio.sleep(62.0)
+        assert len(stage.decided(Action.RESTART)) == 1
+        stage.script(ROOT, lambda _: success())
+        await asyncio.sleep(200.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        assert stage.instance(ROOT).lane.tries == 0
+        assert stage.watchdog.state.restarts == ()
+
+    assert play(story).acts() == []
 
 
 def test_root_and_dependent_fail_and_the_dependent_follows_by_itself() -> None:
@@ -278,13 +319,13 @@ def test_the_engine_goes_away_for_20_s() -> None:
 def test_a_daemon_that_never_recovers() -> None:
     hopeless = replace(
         WALLET,
-        restart=RestartSettings(recovery_timeout_s=10.0),
+        restart=RestartSettings(recovery_timeout_s=10.0, graceful_rpc_stop=False),
         cadence=replace(WALLET.cadence, start_period_s=5.0),
     )
 
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: REFUSED)
+        stage.script(ROOT, lambda _: failure(Cause.RESET, "it breaks off"))
         await asyncio.sleep(500.0)
 
     stage = play(story, targets=(hopeless,))
