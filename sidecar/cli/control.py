@@ -14,16 +14,32 @@ from sidecar.cli.output import show_done
 )
 @click.argument("target")
 @click.option(
-    "--now", is_flag=True, help="Without waiting for backoff, budget or settling."
+    "--now",
+    is_flag=True,
+    help="Without waiting for backoff, budget, settling, or a wallet daemon's own "
+    "stop: addresses that it handed out since it last saved can be lost.",
 )
 @as_json
 @talks_to_sidecar
 def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
-    """Restart TARGET, verified, unless a guard objects (exit 3, with its reason)."""
+    """Restart TARGET, verified, unless a guard objects (exit 3, with its reason).
+
+    A wallet daemon is asked to stop first, so that it saves the addresses that it has
+    handed out; one that is busy is waited for, for up to its polite_stop (90 s).
+    `sidecar status` says what is being waited for.
+    """
+    if now and not as_json:
+        click.echo(_AT_ONCE, err=True)
     told = api.post(target_path(target, "restart"), {"now": now})
     decision = told["decision"]
     said = f"{target}: {decision['action']}: {decision['reason']}"
     return show_done(told, said, as_json)
+
+
+_AT_ONCE = (
+    "--now: a wallet daemon is not asked to stop first; addresses that it handed out "
+    "since it last saved can be lost"
+)
 
 
 def _whom(target: str | None, everything: bool, action: str) -> str:

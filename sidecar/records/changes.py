@@ -33,7 +33,7 @@ _of_container = attrgetter(
     "id", "started_at", "status", "finished_at", "exit_code", "oom_killed"
 )
 _of_health = attrgetter(
-    "up", "first_failure_mono", "ever_answered_well", "frozen", "cause"
+    "up", "first_failure_mono", "ever_answered_well", "is_calm", "frozen", "cause"
 )
 
 Worth = tuple[object, ...]

@@ -117,6 +117,9 @@ WALLET_SERVER_HEIGHT = _gauge(
 WALLET_BALANCE = _gauge(
     "wallet_balance_bch", "Only with expose_balance: whole coins.", "target", "part"
 )
+WALLET_ADDRESSES = _gauge(
+    "wallet_addresses", "How many addresses the wallet has, as last counted.", "target"
+)
 CONFIG_LOADED = _gauge(
     "config_last_load_success_timestamp_seconds",
     "When the configuration was last read without fault (Unix time).",
@@ -149,6 +152,7 @@ CATALOGUE = (
     WALLET_HEIGHT,
     WALLET_SERVER_HEIGHT,
     WALLET_BALANCE,
+    WALLET_ADDRESSES,
     CONFIG_LOADED,
 )
 

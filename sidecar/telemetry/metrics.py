@@ -362,6 +362,11 @@ def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[_Gaug
     ):
         said = ((i.name, getattr(facts, fact)) for i, facts in wallets)
         yield spec, (((n,), value) for n, value in said if value is not None)
+    counted = ((i.name, i.addresses) for i in instances if i.container is not None)
+    yield (
+        c.WALLET_ADDRESSES,
+        (((name,), known.total) for name, known in counted if known is not None),
+    )
     yield (
         c.WALLET_BALANCE,
         (s for i, facts in wallets for s in _balance(state.target_of(i), i, facts)),

@@ -12,6 +12,7 @@ from sidecar.core.event import (
     RecoverAsked,
     ReleaseAsked,
     RemedyActed,
+    RemedyProgressed,
     RestartAsked,
     ResumeAsked,
 )
@@ -70,6 +71,8 @@ class Narrator:
                 _tell_probe(event, state)
             case RemedyActed():
                 _tell_acted(event, state)
+            case RemedyProgressed():
+                _tell_progress(event, state)
             case EngineSeen():
                 self._tell_engine(event)
             case (
@@ -167,6 +170,14 @@ def _tell_acted(event: RemedyActed, state: State) -> None:
     ).log(level, "acted: {}; {}", event.reason or event.result, next_step)
 
 
+def _tell_progress(event: RemedyProgressed, state: State) -> None:
+    instance = state.instances.get(event.instance)
+    logger.bind(
+        target=instance.name if instance else event.instance.target,
+        incident=instance.incident if instance else None,
+    ).info("acting: {}", event.doing)
+
+
 def _wish(
     event: RestartAsked | PauseAsked | ResumeAsked | RecoverAsked | ReleaseAsked,
 ) -> str:
@@ -227,7 +238,7 @@ def _tell_ended(what: RemedyEnded) -> None:
 
 def _tell_balance(what: BalanceCompared) -> None:
     """Without amounts: a log goes further than they should."""
-    different = what.comparison is Comparison.DIFFERENT
+    different = what.comparison is Comparison.DIFFERENT or what.addresses_lost > 0
     logger.bind(
         target=what.name, incident=what.incident, comparison=what.comparison
     ).log("WARNING" if different else "INFO", "{}", what.reason)

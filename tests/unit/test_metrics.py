@@ -54,6 +54,7 @@ PROMISED = {
     "sidecar_wallet_height",
     "sidecar_wallet_server_height",
     "sidecar_wallet_balance_bch",
+    "sidecar_wallet_addresses",
     "sidecar_config_last_load_success_timestamp_seconds",
 }
 
