@@ -10,10 +10,15 @@ from sidecar.core.container import RunId
 
 THREAD_SHARE = 0.0002
 LONGEST_PAUSE_S = 600.0
+HELD_S = 1.0
+"""A count that takes longer waits for calls of others, and says nothing of its cost."""
+
+UNKNOWN_COST_S = 0.01
 
 
 class _Counted(NamedTuple):
     run: RunId
+    cost_s: float
     due_mono: float
 
 
@@ -29,6 +34,9 @@ class AddressCounts:
         return last is None or last.run != run or now_mono >= last.due_mono
 
     def note(self, place: str, run: RunId, *, took_s: float, now_mono: float) -> None:
-        """They were counted, or could not be, which took the daemon ``took_s``."""
-        pause_s = min(took_s / THREAD_SHARE, LONGEST_PAUSE_S)
-        self._counted[place] = _Counted(run, now_mono + pause_s)
+        """They were counted, or could not be, which took ``took_s``."""
+        last = self._counted.get(place)
+        known_s = UNKNOWN_COST_S if last is None else last.cost_s
+        cost_s = took_s if took_s < HELD_S else known_s
+        pause_s = min(cost_s / THREAD_SHARE, LONGEST_PAUSE_S)
+        self._counted[place] = _Counted(run, cost_s, now_mono + pause_s)

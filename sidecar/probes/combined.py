@@ -13,11 +13,13 @@ async def probe_all(
 ) -> Outcome:
     """In order; the first that does not succeed is the answer.
 
-    What the earlier ones learnt of a wallet is kept: its daemon answered.
+    What the earlier ones learnt of a wallet is kept: its daemon answered. So is how
+    long the slowest answer took, where all succeed.
     """
     warnings: tuple[Warn, ...] = ()
     reasons: list[str] = []
     wallet: WalletFacts | None = None
+    waited_s = 0.0
     for settings in probes:
         outcome = await prober.probe(settings, container)
         wallet = outcome.wallet or wallet
@@ -26,4 +28,6 @@ async def probe_all(
             return replace(outcome, wallet=wallet, rpc_answers=answers)
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
-    return success(warnings=warnings, reason="; ".join(reasons), wallet=wallet)
+        waited_s = max(waited_s, outcome.waited_s)
+    well = success(warnings=warnings, reason="; ".join(reasons), wallet=wallet)
+    return replace(well, waited_s=waited_s)

@@ -60,9 +60,9 @@ class Conversation:
         """The daemon's result. Trouble: THREAD_HELD where it is silent after having
         answered, KILLED_BY_PROBE where it is known to die of this call.
         """
-        late, self._late = self._late, None
-        if late is not None and late.method == method:
-            return decode(late.result, shape, method)
+        late = self._late_result(method)
+        if late is not None:
+            return decode(late, shape, method)
         if method in self._avoided:
             raise _killed_by(method)
         began_s = asyncio.get_running_loop().time()
@@ -84,9 +84,9 @@ class Conversation:
         counts, rpc = self.tools.address_counts, self.tools.rpc
         place, run = self.daemon.place, self.daemon.run
         now = self.tools.clock.now().mono
-        late, self._late = self._late, None
-        if late is not None and late.method == COUNT:
-            return _count(late.result)
+        late = self._late_result(COUNT)
+        if late is not None:
+            return _count(late)
         if COUNT in self._avoided or not counts.is_due(place, run, now):
             return None
         began_s = asyncio.get_running_loop().time()
@@ -102,6 +102,14 @@ class Conversation:
             took_s = asyncio.get_running_loop().time() - began_s
             counts.note(place, run, took_s=took_s, now_mono=now)
         return _count(raw)
+
+    def _late_result(self, method: str) -> msgspec.Raw | None:
+        """What this call was answered late; None: it is still to be made."""
+        late = self._late
+        if late is None or late.method != method:
+            return None
+        self._late = None
+        return late.result
 
     def _heard(self, waited_s: float) -> None:
         self.has_answered = True

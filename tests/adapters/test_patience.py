@@ -1,0 +1,277 @@
+"""One open request to a silent daemon, and what becomes of it, on scripted sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sidecar.core.outcome import Cause, Outcome, Verdict, Warn
+from sidecar.core.target import ElectronCashProbe
+from sidecar.probes.combined import probe_all
+from sidecar.probes.prober import AllProbes
+from tests.adapters.probe_servers import (
+    HEALTHY,
+    Connection,
+    Server,
+    full_backlog,
+    refused_port,
+    result,
+    rpc_error,
+    scripted,
+    serving,
+    silent,
+)
+from tests.fakes import FakeClock, FakeEngine, a_container
+
+CONTAINER = a_container()
+TIMEOUT_S = 0.15
+LONG_S = 5.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def prober(clock: FakeClock) -> AsyncIterator[AllProbes]:
+    probes = AllProbes(FakeEngine(clock, CONTAINER), clock)
+    yield probes
+    await probes.close()
+
+
+class Held:
+    """A daemon whose thread is held until ``release``, from the call ``method`` on."""
+
+    def __init__(self, method: str, answers: dict[str, Any] = HEALTHY) -> None:
+        self._method = method
+        self._reply = scripted(answers)
+        self._waiting: list[Connection] = []
+        self._is_held = True
+
+    def __call__(self, connection: Connection) -> None:
+        if self._is_held and (self._waiting or connection.method == self._method):
+            self._waiting.append(connection)
+        else:
+            self._reply(connection)
+
+    def release(self) -> None:
+        """Answer what has queued, in one burst."""
+        self._is_held = False
+        for connection in self._waiting:
+            self._reply(connection)
+        self._waiting.clear()
+
+
+def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
+    return ElectronCashProbe(server.url, timeout_s, slow_after_s=0.1)
+
+
+async def probed(prober: AllProbes, server: Server, times: int = 1) -> list[Outcome]:
+    return [await prober.probe(settings(server), CONTAINER) for _ in range(times)]
+
+
+# One request, on one connection
+
+
+async def test_a_silent_daemon_has_one_request_of_ours_whatever_the_probes(
+    prober: AllProbes,
+) -> None:
+    async with serving(silent) as server:
+        outcomes = await probed(prober, server, 3)
+        assert server.methods == ["ping"]
+        assert len(server.all) == len(server.open) == 1
+    assert [outcome.cause for outcome in outcomes] == [Cause.HUNG] * 3
+    waited_s = [outcome.waited_s for outcome in outcomes]
+    assert waited_s == sorted(waited_s)
+    assert waited_s[-1] > 2.9 * TIMEOUT_S
+    assert "no answer from 127.0.0.1" in outcomes[-1].reason
+
+
+async def test_a_late_answer_is_a_success_that_was_slow(prober: AllProbes) -> None:
+    held = Held("ping")
+    async with serving(held) as server:
+        await probed(prober, server, 2)
+        held.release()
+        outcome = await probe_all(prober, (settings(server, LONG_S),), CONTAINER)
+    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.warnings == (Warn.SLOW,)
+    assert outcome.waited_s > 1.9 * TIMEOUT_S
+    assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
+
+
+async def test_a_late_answer_is_used_and_not_asked_for_again(prober: AllProbes) -> None:
+    held = Held("getinfo")
+    async with serving(held) as server:
+        await probed(prober, server, 2)
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is Verdict.SUCCESS
+    assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
+
+
+async def test_a_late_error_is_an_answer_too(prober: AllProbes) -> None:
+    held = Held("ping", HEALTHY | {"ping": rpc_error(-32603, "Server error")})
+    async with serving(held) as server:
+        await probed(prober, server, 2)
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.waited_s > 1.9 * TIMEOUT_S
+
+
+@pytest.mark.parametrize("method", ["getinfo", "getbalance"])
+async def test_silence_after_an_answer_is_a_thread_that_others_hold(
+    prober: AllProbes, method: str
+) -> None:
+    async with serving(Held(method)) as server:
+        (outcome,) = await probed(prober, server)
+    assert outcome.cause is Cause.THREAD_HELD
+    assert outcome.rpc_answers
+    assert f"it answers, but {method} has not been answered for 0 s" in outcome.reason
+
+
+async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
+    prober: AllProbes,
+) -> None:
+    async with serving(Held("getbalance")) as server:
+        first, second = await probed(prober, server, 2)
+        assert server.methods == ["ping", "getinfo", "getbalance"]
+    assert [first.cause, second.cause] == [Cause.THREAD_HELD, Cause.HUNG]
+    assert second.waited_s > 1.4 * TIMEOUT_S
+
+
+async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
+    prober: AllProbes,
+) -> None:
+    held = Held("listaddresses")
+    async with serving(held) as server:
+        (outcome,) = await probed(prober, server)
+        assert outcome.verdict is Verdict.SUCCESS
+        assert outcome.wallet is not None
+        assert outcome.wallet.addresses is None
+        assert len(server.open) == 1
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.wallet is not None
+    assert outcome.wallet.addresses == 2
+    assert server.methods.count("listaddresses") == 1
+    assert server.most_open == 1
+
+
+async def test_a_connection_that_breaks_ends_the_waiting(prober: AllProbes) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.all[0].reset()
+        (outcome,) = await probed(prober, server)
+        assert (outcome.cause, outcome.broke_on) == (Cause.RESET, "ping")
+        server.reply = scripted(HEALTHY)
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is Verdict.SUCCESS
+
+
+async def test_a_new_run_is_asked_anew(prober: AllProbes) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.reply = scripted(HEALTHY)
+        fresh = replace(CONTAINER, started_at=CONTAINER.started_at + 60.0)
+        outcome = await prober.probe(settings(server), fresh)
+        assert outcome.verdict is Verdict.SUCCESS
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+    assert server.methods[:2] == ["ping", "ping"]
+
+
+async def test_a_connection_that_is_not_granted_is_given_up(prober: AllProbes) -> None:
+    with full_backlog() as port:
+        probe = ElectronCashProbe(f"http://127.0.0.1:{port}/", TIMEOUT_S)
+        outcomes = [await prober.probe(probe, CONTAINER) for _ in range(2)]
+    for outcome in outcomes:
+        assert outcome.cause is Cause.HUNG
+        assert outcome.path_fault
+        assert outcome.waited_s < 1.9 * TIMEOUT_S, "each is a request of its own"
+
+
+async def test_the_connection_is_left_when_the_prober_closes(
+    prober: AllProbes,
+) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        await prober.close()
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+
+
+# Orders
+
+
+async def test_stop_leaves_the_request_that_is_open(prober: AllProbes) -> None:
+    answers = HEALTHY | {"stop": "Daemon stopped"}
+    held = Held("ping", answers)
+    async with serving(held) as server:
+        await probed(prober, server)
+        server.reply = scripted(answers)
+        await prober.wallet_control.stop(settings(server), CONTAINER, LONG_S)
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+    assert server.methods == ["ping", "stop"]
+
+
+async def test_the_answer_to_the_open_request_is_a_sign_of_life(
+    prober: AllProbes,
+) -> None:
+    held = Held("ping")
+    async with serving(held) as server:
+        await probed(prober, server)
+        asked = asyncio.ensure_future(
+            prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
+        )
+        await asyncio.sleep(0)
+        held.release()
+        assert await asked
+    assert server.methods == ["ping"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "alive"),
+    [
+        (scripted(HEALTHY), True),
+        (scripted({}), True),
+        (silent, False),
+        (Connection.reset, False),
+    ],
+    ids=["answers", "answers an error", "silent", "breaks"],
+)
+async def test_where_nothing_is_open_a_ping_is_sent(
+    prober: AllProbes, reply: Callable[[Connection], None], alive: bool
+) -> None:
+    async with serving(reply) as server:
+        found = await prober.wallet_control.answers(settings(server), CONTAINER, 0.3)
+    assert found is alive
+    assert server.methods == ["ping"]
+
+
+async def test_a_closed_port_is_no_sign_of_life(prober: AllProbes) -> None:
+    with refused_port() as port:
+        probe = ElectronCashProbe(f"http://127.0.0.1:{port}/")
+        assert not await prober.wallet_control.answers(probe, CONTAINER, LONG_S)
+
+
+async def test_a_daemon_that_was_silent_for_the_order_keeps_its_request(
+    prober: AllProbes,
+) -> None:
+    held = Held("ping")
+    async with serving(held) as server:
+        await probed(prober, server)
+        assert not await prober.wallet_control.answers(
+            settings(server), CONTAINER, TIMEOUT_S
+        )
+        assert len(server.all) == len(server.open) == 1
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is Verdict.SUCCESS
+
+
+async def test_an_answer_that_is_no_result_is_an_answer(prober: AllProbes) -> None:
+    answers = HEALTHY | {"ping": result(None)}
+    async with serving(scripted(answers)) as server:
+        assert await prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
