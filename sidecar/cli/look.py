@@ -109,7 +109,8 @@ def _laid_out(
 
 def _why(target: Json) -> str:
     decision = target["last_decision"] or {}
-    said = [f"{target['cause']}: {target['reason']}" if target["cause"] else ""]
+    cause = f"{target['cause']}: " if target["cause"] else ""
+    said = [f"{cause}{target['reason']}" if target["reason"] or cause else ""]
     if target["paused"]:
         said.append(f"paused until {target['paused_until'] or 'resumed'}")
     if target["held_by"]:

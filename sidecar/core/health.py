@@ -32,7 +32,7 @@ class Health:
     ``frozen``: a process of the target was seen stopped (state T).
     ``is_calm``: when it last answered, it did so soon and had its upstream server, so
     that no call of others can hold it for long. ``held_mono``: when a probe last found
-    that it had to wait.
+    that it had to wait, and ``busy_mono`` since when each of them has found that.
     ``has_answered``: anything at all, in this run.
     ``serves``: so many answers in a row say that all works that a remedy can mend.
     ``blind``: the last UNKNOWN, and ``blind_mono`` when they began, while
@@ -54,6 +54,7 @@ class Health:
     has_answered: bool = False
     is_calm: bool = False
     held_mono: float | None = None
+    busy_mono: float | None = None
     serves: int = 0
     blind: Outcome | None = None
     blind_mono: float | None = None
@@ -94,6 +95,7 @@ def observe(
         has_answered=health.has_answered or _is_answer(outcome),
         is_calm=_is_calm(health, outcome),
         held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
+        busy_mono=_busy_mono(health, outcome, at),
         serves=health.serves + 1 if is_serving(outcome) else 0,
     )
     if outcome.verdict is Verdict.SUCCESS:
@@ -108,6 +110,13 @@ def observe(
 def _is_answer(outcome: Outcome) -> bool:
     """Did it answer, be it that it did not understand?"""
     return outcome.rpc_answers or outcome.cause in _ANSWERS
+
+
+def _busy_mono(health: Health, outcome: Outcome, at: Moment) -> float | None:
+    if outcome.waited_s < HELD_S:
+        return None
+    began_mono = at.mono - outcome.waited_s
+    return began_mono if health.busy_mono is None else health.busy_mono
 
 
 def _is_silence(outcome: Outcome) -> bool:

@@ -7,7 +7,7 @@ from sidecar.core.boot import is_late
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.guard import Case, follows, objection, span
-from sidecar.core.health import is_certain, silence_allowed_s
+from sidecar.core.health import Health, is_certain, silence_allowed_s
 from sidecar.core.judge import (
     WORKING,
     blind_for_long,
@@ -20,7 +20,7 @@ from sidecar.core.manner import (
     is_called_off_by_answer,
     polite_stop_s,
 )
-from sidecar.core.moment import Moment
+from sidecar.core.moment import Moment, rfc3339
 from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Cure
 from sidecar.core.plan import plan_of
 from sidecar.core.state import Instance, Phase, Settling, State
@@ -412,7 +412,7 @@ def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
             Action.HOLD,
             Trigger.FAILURE,
             cause,
-            _uncertain(instance, target),
+            _uncertain(instance, target, at),
             Guard.THRESHOLD,
         )
     return _certain(instance, target, cause, at)
@@ -429,12 +429,22 @@ def _seen(instance: Instance) -> str:
     return f"failure {health.failures}: {last_reason(instance)}{frozen}"
 
 
-def _uncertain(instance: Instance, target: Target) -> str:
+def _since(health: Health, at: Moment) -> str:
+    """Since when it keeps callers waiting, by the wall clock."""
+    if health.busy_mono is None:
+        return ""
+    began = rfc3339(at.wall - (at.mono - health.busy_mono))
+    return " since " + began
+
+
+def _uncertain(instance: Instance, target: Target, at: Moment) -> str:
     health = instance.health
     threshold = target.cadence.failure_threshold
     of = f" of {threshold}" if health.alike <= threshold else ""
     so_far = f"failure {health.alike}{of}: {last_reason(instance)}"
     allowed_s = silence_allowed_s(health, target)
+    if health.cause is Cause.THREAD_HELD:
+        return f"{so_far}; it is busy{_since(health, at)}"
     if health.cause is not Cause.HUNG or allowed_s == 0.0:
         return f"{so_far}; not certain yet"
     if allowed_s == target.hang_after_s:
@@ -443,8 +453,8 @@ def _uncertain(instance: Instance, target: Target) -> str:
             f"certain after {allowed_s:.0f} s of silence"
         )
     return (
-        f"{so_far}; it is likely busy: its upstream server was lost, slow or not "
-        "known when it last answered, and calls of 30 s queue; "
+        f"{so_far}; it is likely busy{_since(health, at)}: its upstream server was "
+        "lost, slow or not known when it last answered, and calls of 30 s queue; "
         f"certain after {allowed_s:.0f} s of silence"
     )
 
@@ -459,7 +469,10 @@ def _certain(
     if rule.cure is None or cause is Cause.WALLET_NOT_LOADED:
         if may_report(instance, target, cause, at):
             return _page(cause, _seen(instance))
-        why = f"{_seen(instance)}; no restart, because {rule.why_not}"
+        seen = _seen(instance)
+        if cause is Cause.THREAD_HELD:
+            seen = f"{seen}; it is busy{_since(instance.health, at)}"
+        why = f"{seen}; no restart, because {rule.why_not}"
         return Wish(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
     if instance.settling is None:
         return Wish(Action.RESTART, Trigger.FAILURE, cause, _seen(instance))
