@@ -28,7 +28,9 @@ class Health:
     ``up`` changes only at a threshold; None: not decided yet in this run.
     ``*_mono`` are the moments at which the probe in question was sent.
     ``alike``: so many of the failures, up to the last, call for the same cure;
-    ``cause_mono``: since when they have had the last one's cause.
+    ``cause_mono``: since when they have had the last one's cause. ``beyond``: so many
+    of them, up to the last, are silence or call for no cure of ours.
+    ``hung``: the present silence is certain.
     ``frozen``: a process of the target was seen stopped (state T).
     ``is_calm``: when it last answered, it did so soon and had its upstream server, so
     that no call of others can hold it for long. ``held_mono``: when a probe last found
@@ -42,6 +44,8 @@ class Health:
     up: bool | None = None
     failures: int = 0
     alike: int = 0
+    beyond: int = 0
+    hung: bool = False
     successes: int = 0
     ever_answered_well: bool = False
     first_failure_mono: float | None = None
@@ -97,6 +101,7 @@ def observe(
         held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
         busy_mono=_busy_mono(health, outcome, at),
         serves=health.serves + 1 if is_serving(outcome) else 0,
+        hung=health.hung and _is_silence(outcome),
     )
     if outcome.verdict is Verdict.SUCCESS:
         return _succeeded(seen, target, began_mono)
@@ -155,6 +160,7 @@ def _succeeded(health: Health, target: Target, began_mono: float) -> Health:
         successes=successes,
         failures=0,
         alike=0,
+        beyond=0,
         first_failure_mono=None,
         cause_mono=None,
         last_success_mono=began_mono,
@@ -170,6 +176,7 @@ def _failed(health: Health, before: Cause | None, began_mono: float) -> Health:
     return replace(
         failed,
         alike=health.alike + 1 if _alike(before, failed.cause) else 1,
+        beyond=health.beyond + 1 if _is_beyond(failed.cause) else 0,
         first_failure_mono=began_mono if first is None else first,
         cause_mono=began_mono if before is not failed.cause else since,
     )
@@ -184,9 +191,15 @@ def _alike(before: Cause | None, cause: Cause | None) -> bool:
     return CAUSES[before].cure is CAUSES[cause].cure
 
 
+def _is_beyond(cause: Cause | None) -> bool:
+    return cause is Cause.HUNG or (cause is not None and CAUSES[cause].cure is None)
+
+
 def settle(health: Health, target: Target, now_mono: float) -> Health:
     """Call the target down once its failure streak is certain."""
-    return replace(health, up=False) if is_certain(health, target, now_mono) else health
+    if not is_certain(health, target, now_mono):
+        return health
+    return replace(health, up=False, hung=health.cause is Cause.HUNG)
 
 
 def is_certain(health: Health, target: Target, now_mono: float) -> bool:
@@ -204,7 +217,11 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
             return True
         if now_mono - health.cause_mono < silence_allowed_s(health, target):
             return False
-    return health.alike >= target.cadence.failure_threshold
+    threshold = target.cadence.failure_threshold
+    if _is_beyond(health.cause) and health.cause is not Cause.HUNG:
+        # A busy daemon is silent, busy, or without its server by turns.
+        return max(health.alike, health.beyond) >= threshold
+    return health.alike >= threshold
 
 
 def silence_allowed_s(health: Health, target: Target) -> float:

@@ -69,7 +69,17 @@ def current_cause(instance: Instance) -> Cause | None:
     last = instance.health.last
     if last is None or last.verdict is not Verdict.FAILURE:
         return None
-    return Cause.NEVER_UP if _never_came_up(instance) else last.cause
+    if _never_came_up(instance):
+        return Cause.NEVER_UP
+    return Cause.THREAD_HELD if _is_busy(instance) else last.cause
+
+
+def _is_busy(instance: Instance) -> bool:
+    """Is it down for what no restart cures, and silent for not long enough to hang?"""
+    health = instance.health
+    if health.busy_mono is None or health.hung:
+        return False
+    return health.up is False and health.cause is Cause.HUNG
 
 
 def _never_came_up(instance: Instance) -> bool:
