@@ -108,7 +108,8 @@ def _guarded(
         wish.finishes,
     )
     found = objection(case)
-    if found is None and wish.forced and target.wallet is not None:
+    restarts = wish.action is Action.RESTART and target.wallet is not None
+    if found is None and wish.forced and restarts:
         return _at_once(decision, target)
     if found is None:
         return _with_manner(decision, instance, target)

@@ -39,12 +39,17 @@ _ONLY_WALLETS = frozenset(
         Cause.WALLET_SYNCING,
         Cause.UPSTREAM_LOST,
         Cause.UPSTREAM_STALE,
+        Cause.THREAD_HELD,
+        Cause.KILLED_BY_PROBE,
+        Cause.ADDRESSES_LOST,
     }
 )
 _NOT_FROM_PROBES = frozenset(
     {
         Cause.NOT_RUNNING,
         Cause.CRASH_LOOP,
+        Cause.NEVER_UP,
+        Cause.ADDRESSES_LOST,
         Cause.STOPPED,
         Cause.PAUSED,
         Cause.MISSING,
