@@ -83,8 +83,11 @@ class Daemon(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Host and port: those who share them share one thread."""
-        return urlsplit(self.url).netloc
+        """Container and port: those who share them share one thread, wherever it is.
+
+        Its address may be another one after each start.
+        """
+        return f"{self.run.container_id}:{urlsplit(self.url).port}"
 
 
 class LateAnswer(NamedTuple):
