@@ -87,6 +87,9 @@ DRAIN_S = 10.0
 ALIVE_EVERY_S = 10.0
 PRUNE_EVERY_S = 86_400.0
 
+FAULTS_SAID = 10
+"""Of the faults of labels; the log has them all."""
+
 SETTLED_S = 60.0
 """By then everything is there that stays."""
 
@@ -327,8 +330,9 @@ class App:
         targets, faults = await asyncio.to_thread(
             targets_in_force, self._settings, containers
         )
+        known = frozenset(self._faults)
         for fault in faults:
-            if fault not in self._faults:
+            if fault not in known:
                 logger.error("a label is not understood and left out: {}", fault.line)
         self._faults = faults
         self._mask.learn(secrets_of(targets))
@@ -382,7 +386,9 @@ class App:
         asleep = now.mono - self._planner.turned_mono
         late = f"not looked at for {asleep:.0f} s" if asleep > OVERSLEPT_S else ""
         scheduler = Component("scheduler", not late, late, now.wall - asleep)
-        labels = "; ".join(fault.line for fault in self._faults)
+        said = [fault.line for fault in self._faults[:FAULTS_SAID]]
+        more = len(self._faults) - len(said)
+        labels = "; ".join([*said, f"and {more} more"] if more else said)
         read = Component("labels", not self._faults, labels, now.wall)
         own = (self._liveness(), scheduler, self._store.component())
         told = self._people.runner.components()

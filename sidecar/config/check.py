@@ -168,7 +168,7 @@ def _too_short(path: str, found_s: float, least_s: float, why: str) -> Fault:
 def _preventive_faults(preventive: Preventive, path: str) -> Iterator[Fault]:
     faults = list(cron_faults(path, preventive.cron, preventive.timezone))
     yield from faults
-    gap_s = None if faults else _shortest_gap_s(preventive.cron)
+    gap_s = None if faults else shortest_gap_s(preventive.cron)
     if gap_s is not None and preventive.jitter_s >= gap_s:
         yield Fault(
             f"{path}.jitter",
@@ -210,7 +210,7 @@ def _cron_objection(cron: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _shortest_gap_s(cron: str) -> float | None:
+def shortest_gap_s(cron: str) -> float | None:
     """The shortest time between two of the next occurrences."""
     times = islice(CronSim(cron, datetime.fromtimestamp(0, UTC)), _SAMPLE)
     gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -258,7 +258,7 @@ def warnings(target: Target) -> Iterator[str]:
     if wallet and any(isinstance(p, TcpProbe) for p in target.probes):
         yield f"{path}.probe: tcp harms a daemon that serves one connection at a time"
     planned = target.preventive
-    gap_s = _shortest_gap_s(planned.cron) if planned else None
+    gap_s = shortest_gap_s(planned.cron) if planned else None
     if planned and gap_s and planned.skip_if_restarted_within_s >= gap_s:
         yield (
             f"{path}.preventive.skip_if_restarted_within: planned restarts come every "

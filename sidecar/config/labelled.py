@@ -3,24 +3,26 @@
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
 
+from sidecar.config import label_rules
+from sidecar.config.address import host_of
 from sidecar.config.build import probe_paths, target
-from sidecar.config.check import target_faults
+from sidecar.config.check import shortest_gap_s, target_faults
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.model import Defaults, TargetSection, said
 from sidecar.config.schema import allowed, keys, schema
-from sidecar.config.secret import Vault, is_secret, shown
+from sidecar.config.secret import Vault, shown
 from sidecar.config.settings import Settings
 from sidecar.config.tree import Tree, merged
 from sidecar.core.target import RestartSettings, Target
 
-PREFIX = "sidecar."
-_HEADERS = "probe.headers."
+PREFIX = label_rules.PREFIX
 _LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status")
 _COMMAND = "probe.command"
 _NOT_BY_LABEL = ("service", "container")
@@ -33,28 +35,61 @@ Labels = tuple[tuple[str, str], ...]
 
 @lru_cache(maxsize=4096)
 def resolved(
-    settings: Settings, name: str, labels: Labels, base: Labels = ()
+    settings: Settings,
+    name: str,
+    labels: Labels,
+    own: tuple[str, ...],
+    base: Labels = (),
 ) -> Target:
     """The target that ``labels`` describe below what the settings say of it.
 
-    ``base`` are labels that are in force where nobody else speaks. ConfigFaults
-    has the full labels as paths; such a result is not remembered.
+    ``own`` are the names of the container that carries them: the only hosts that
+    they may name. ``base`` are labels that are in force where nobody else speaks.
+    ConfigFaults has the full labels as paths; such a result is not remembered.
     """
+    _refuse(label_rules.text_faults(labels))
     _refuse(_label_faults(labels))
-    section = said(settings.document.targets, {}).get(name, TargetSection())
+    of_file = said(settings.document.targets, {})
+    section = of_file.get(name, TargetSection())
     declared: Tree = msgspec.to_builtins(section)
     spoken = merged(_tree(labels), _tree(base))
     try:
         both = msgspec.convert(_over(declared, spoken), TargetSection, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigFaults([_fault_of(error, dict(labels))]) from None
+    _refuse(_unsafe_labels(labels, declared, own))
     vault = Vault()
     made = target(name, both, said(settings.document.defaults, Defaults()), vault)
-    _refuse(
-        _as_label(fault, name)
-        for fault in (*vault.faults, *target_faults(made, probe_paths(name, both)))
+    unfit = target_faults(made, probe_paths(name, both))
+    _refuse(_as_label(fault, name) for fault in (*vault.faults, *unfit))
+    _refuse(_unsafe_target(made, declared, own))
+    return made if name in of_file else replace(made, declared=False)
+
+
+def _unsafe_labels(
+    labels: Labels, declared: Tree, own: tuple[str, ...]
+) -> Iterator[Fault]:
+    """Values that would be in force and are beyond what a label may set."""
+    free = tuple(
+        (label, value)
+        for label, value in labels
+        if not label_rules.is_said(declared, label.removeprefix(PREFIX))
     )
-    return made
+    yield from label_rules.bound_faults(free)
+    busy = dict(free).get(f"{PREFIX}busy.url")
+    if busy is not None:
+        yield from label_rules.host_faults("busy.url", host_of(busy), own)
+
+
+def _unsafe_target(
+    made: Target, declared: Tree, own: tuple[str, ...]
+) -> Iterator[Fault]:
+    """What labels, and not the settings, say of a target and may not."""
+    if not label_rules.is_said(declared, "probe"):
+        for probe in made.probes:
+            yield from label_rules.probe_faults(probe, own)
+    if made.preventive and not label_rules.is_said(declared, "preventive.cron"):
+        yield from label_rules.gap_faults(shortest_gap_s(made.preventive.cron))
 
 
 def watched(stop_timeout: str | None) -> Labels:
@@ -63,15 +98,20 @@ def watched(stop_timeout: str | None) -> Labels:
     if stop_timeout is None:
         return (probe,)
     if not _STOP_SECONDS.fullmatch(stop_timeout):
-        allowed_s = "whole seconds such as 10"
-        fault = Fault("autoheal.stop.timeout", repr(stop_timeout[:60]), allowed_s)
-        raise ConfigFaults([fault])
+        raise ConfigFaults([_odd_stop(stop_timeout, "whole seconds such as 10")])
+    most_s = round(label_rules.longest_stop_s())
+    if int(stop_timeout) > most_s:
+        raise ConfigFaults([_odd_stop(stop_timeout, f"at most {most_s}")])
     dead = min(int(stop_timeout), round(RestartSettings().dead_stop_timeout_s))
     return (
         probe,
         (f"{PREFIX}restart.stop_timeout", f"{stop_timeout}s"),
         (f"{PREFIX}restart.dead_stop_timeout", f"{dead}s"),
     )
+
+
+def _odd_stop(found: str, allowed_s: str) -> Fault:
+    return Fault("autoheal.stop.timeout", repr(found[:60]), allowed_s)
 
 
 def _refuse(faults: Iterator[Fault]) -> None:
@@ -86,7 +126,7 @@ def _known() -> dict[str, str]:
     definitions: Any = schema()["$defs"]
     words: dict[str, dict[str, None]] = {}
     for key, part in keys(definitions[TargetSection.__name__]):
-        if key not in _NOT_BY_LABEL:
+        if key not in _NOT_BY_LABEL and label_rules.refusal(key) is None:
             words.setdefault(key, {})[allowed(part)] = None
     return {key: ", ".join(each) for key, each in words.items()}
 
@@ -94,12 +134,10 @@ def _known() -> dict[str, str]:
 def _label_faults(labels: Labels) -> Iterator[Fault]:
     for label, value in labels:
         key = label.removeprefix(PREFIX)
-        header = key.startswith(_HEADERS)
-        if is_secret((*key.split("."),)) and (header or key in _known()):
-            hint = "anyone who can inspect the container reads its labels"
-            instead = "the configuration file" if header else f"{label}_file"
-            yield Fault(label, "a secret", instead, hint)
-        elif not header and key not in _known():
+        refused = label_rules.refusal(key)
+        if refused is not None:
+            yield refused
+        elif key not in _known():
             near = get_close_matches(key, _known(), 1)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else ""
             yield Fault(label, "an unknown label", "see docs/configuration.md", hint)
@@ -118,8 +156,7 @@ def _tree(labels: Labels) -> Tree:
     tree: dict[str, Tree] = {}
     for label, value in labels:
         key = label.removeprefix(PREFIX)
-        depth = 2 if key.startswith(_HEADERS) else -1
-        *parents, last = key.split(".", depth)
+        *parents, last = key.split(".")
         node: Any = tree
         for parent in parents:
             node = node.setdefault(parent, {})

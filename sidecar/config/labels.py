@@ -1,13 +1,13 @@
 """Which targets are in force once the labels of containers have had their say."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.labelled import PREFIX, Labels, resolved, watched
-from sidecar.config.model import TargetSection, said
+from sidecar.config.model import NAME_WORDS, TargetSection, is_name, said
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, NativeHealth
 from sidecar.core.target import Target
@@ -15,6 +15,7 @@ from sidecar.core.topology import cycle, needs_of, unknown_names
 
 _ENABLE = f"{PREFIX}enable"
 _STOP_TIMEOUT = "autoheal.stop.timeout"
+_MOST_FAULTS = 8
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -46,15 +47,32 @@ def targets_in_force(
         container = named.get(target.container or "") or owned.pop(owner, None)
         found[target.name] = _filled_in(settings, target, container, faults)
     for container in sorted(owned.values(), key=_name):
-        added = _added(settings, container, faults)
+        added = _added(settings, container, found, faults)
         if added is not None:
-            _admit(found, added, container, faults)
+            found[added.name] = added
     faults += _unlink(settings, found)
     return tuple(found.values()), tuple(faults)
 
 
 def _name(container: Container) -> str:
     return container.service or container.name
+
+
+def _names(container: Container) -> tuple[str, ...]:
+    """The hosts that are the container itself."""
+    return tuple(name for name in (container.service, container.name) if name)
+
+
+def _target_name(container: Container, taken: Collection[str]) -> str:
+    """The name of the target that its labels make; ConfigFaults: it can have none."""
+    name = _name(container)
+    if not is_name(name):
+        found = f"the name {name[:60]!r}"
+        raise ConfigFaults([Fault(_ENABLE, found, f"a container with {NAME_WORDS}")])
+    if name in taken:
+        allowed = f"a name other than that of the target {name!r}"
+        raise ConfigFaults([Fault(_ENABLE, f"the service {name!r}", allowed)])
+    return name
 
 
 def _owner(container: Container) -> _Owner:
@@ -91,7 +109,8 @@ def _filled_in(
     enabled, rest, wrong = _split(labels)
     faults += _named(wrong, container)
     try:
-        made = resolved(settings, target.name, rest) if rest else target
+        own = _names(container)
+        made = resolved(settings, target.name, rest, own) if rest else target
     except ConfigFaults as error:
         faults += _named(error.faults, container)
         made = target
@@ -100,7 +119,10 @@ def _filled_in(
 
 
 def _added(
-    settings: Settings, container: Container, faults: list[Fault]
+    settings: Settings,
+    container: Container,
+    taken: Collection[str],
+    faults: list[Fault],
 ) -> Target | None:
     """The target that a container's labels make, where they make one."""
     enabled, rest, wrong = _split(_own_labels(container))
@@ -114,8 +136,9 @@ def _added(
         return None
     stop_timeout = container.labels.get(_STOP_TIMEOUT) if watch else None
     try:
+        name = _target_name(container, taken)
         base = watched(stop_timeout) if watch else ()
-        made = resolved(settings, _name(container), rest, base)
+        made = resolved(settings, name, rest, _names(container), base)
     except ConfigFaults as error:
         faults += _named(error.faults, container)
         return None
@@ -128,16 +151,6 @@ def _watched(settings: Settings, container: Container) -> bool:
     if label is None or container.health is NativeHealth.NONE:
         return False
     return container.labels.get(label, "").lower() == "true"
-
-
-def _admit(
-    found: dict[str, Target], target: Target, container: Container, faults: list[Fault]
-) -> None:
-    other = found.setdefault(target.name, target)
-    if other is not target:
-        allowed = f"a name other than that of the target {target.name!r}"
-        fault = Fault(_ENABLE, f"the service {target.name!r}", allowed)
-        faults += _named([fault], container)
 
 
 def _own_labels(container: Container | None) -> Labels:
@@ -167,9 +180,14 @@ def _opted_out(target: Target) -> Target:
     return replace(target, restart=replace(target.restart, enabled=False))
 
 
-def _named(faults: Iterable[Fault], container: Container) -> Iterator[Fault]:
-    for fault in faults:
-        yield replace(fault, path=f"container {container.name}, label {fault.path}")
+def _named(faults: Collection[Fault], container: Container) -> Iterator[Fault]:
+    """The first of them with the container's name; of the others their number."""
+    whose = f"container {container.name}"
+    for fault in islice(faults, _MOST_FAULTS):
+        yield replace(fault, path=f"{whose}, label {fault.path}")
+    more = len(faults) - _MOST_FAULTS
+    if more > 0:
+        yield Fault(f"{whose}, labels", f"{more} further faults", "none")
 
 
 def _unlink(settings: Settings, found: dict[str, Target]) -> Iterator[Fault]:

@@ -1,5 +1,6 @@
 """The file as the user writes it. UNSET: not said, the default is in force."""
 
+import re
 from typing import Annotated, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -24,13 +25,9 @@ Duration = Annotated[
 DurationOrZero = Annotated[
     str, Meta(pattern=PATTERN, description=f"{_DURATION_WORDS}; 0s is none")
 ]
-Name = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
-        description="a name of letters, digits, '_', '.' and '-'",
-    ),
-]
+NAME_WORDS = "a name of letters, digits, '_', '.' and '-'"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+Name = Annotated[str, Meta(pattern=f"^{_NAME}$", description=NAME_WORDS)]
 Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
 WalletPath = Annotated[
     str,
@@ -46,6 +43,11 @@ Count = Annotated[int, Meta(ge=1, le=1000)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 HttpStatus = Annotated[int, Meta(ge=100, le=599)]
 SeverityName = Literal["P0", "P1", "P2", "P3"]
+
+
+def is_name(text: str) -> bool:
+    """Does a text follow the rule for the names of targets?"""
+    return re.fullmatch(_NAME, text) is not None
 
 
 class Section(Struct, forbid_unknown_fields=True):

@@ -169,6 +169,8 @@ class Target:
     restart: RestartSettings = RestartSettings()
     preventive: Preventive | None = None
     severity: Severity | None = None
+    declared: bool = field(default=True, compare=False)
+    """The operator's settings name it; False: labels of a container alone made it."""
 
     @property
     def wallet(self) -> ElectronCashProbe | None:

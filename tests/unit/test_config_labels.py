@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 
 from sidecar.config.labels import targets_in_force
 from sidecar.config.load import load
-from sidecar.config.secret import secrets_of
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, NativeHealth, Status
 from sidecar.core.target import (
     Cadence,
-    Credentials,
     DockerProbe,
     ExecProbe,
     HttpProbe,
@@ -80,7 +78,6 @@ def test_labels_make_a_target(settings: Settings) -> None:
         probe__type="http",
         probe__url="http://gw:80/",
         probe__expect_status="200, 204",
-        probe__headers__X_a="1",
         depends_on="wallet",
         interval="20s",
         restart__budget="2",
@@ -92,9 +89,7 @@ def test_labels_make_a_target(settings: Settings) -> None:
     assert only(settings, container("gw", said)) == Target(
         "gw",
         service="gw",
-        probes=(
-            HttpProbe("http://gw:80/", headers={"X_a": "1"}, expect_status=(200, 204)),
-        ),
+        probes=(HttpProbe("http://gw:80/", expect_status=(200, 204)),),
         depends_on=("wallet",),
         cadence=Cadence(interval_s=20.0),
         restart=RestartSettings(
@@ -165,35 +160,6 @@ def test_the_newest_container_of_a_service_speaks_for_it(settings: Settings) -> 
     old = container("a", labels(probe__type="docker", interval="20s"), at=1.0)
     new = container("a", labels(probe__type="docker", interval="30s"), at=2.0)
     assert only(settings, new, old).cadence.interval_s == 30.0
-
-
-def test_passwords_come_from_files_never_from_labels(
-    settings: Settings, tmp_path: Path
-) -> None:
-    (tmp_path / "pw").write_text("hunter2\n")
-    base = labels(probe__type="http", probe__url="http://a/", probe__username="u")
-    good = {**base, "sidecar.probe.password_file": str(tmp_path / "pw")}
-    target = only(settings, container("a", good))
-    assert target.probes == (
-        HttpProbe("http://a/", credentials=Credentials("u", "hunter2")),
-    )
-    assert secrets_of([target]) == ("hunter2",)
-    wallet = labels(
-        probe__type="electron_cash", probe__url="http://a:7777/?key=k3y&p=2"
-    )
-    (tmp_path / "wallet").write_text("open sesame\n")
-    wallet["sidecar.probe.wallet_password_file"] = str(tmp_path / "wallet")
-    target = only(settings, container("a", wallet))
-    assert secrets_of([target]) == ("open sesame", "k3y")
-    bad = {
-        **base,
-        "sidecar.probe.password": "hunter2",
-        "sidecar.probe.headers.Authorization": "Bearer hunter2",
-    }
-    targets, faults = targets_in_force(settings, [container("a", bad)])
-    assert targets == settings.targets
-    assert len(faults) == 2
-    assert not any("hunter2" in fault.line for fault in faults)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,174 @@
+"""What labels may not say. An image brings labels along, and strangers make images."""
+
+from collections.abc import Iterator
+
+from sidecar.config import duration
+from sidecar.config.address import host_of
+from sidecar.config.fault import Fault
+from sidecar.config.secret import is_secret
+from sidecar.config.tree import Tree
+from sidecar.core.target import JsonRpcProbe, ProbeSettings, TcpProbe
+
+PREFIX = "sidecar."
+MOST_LABELS = 64
+LONGEST_KEY = 100
+LONGEST_VALUE = 1000
+
+_BY_FILE = "the configuration file"
+_HINT = "a label may come with an image: say it below targets.NAME"
+_SHORTEST_GAP_S = 3600.0
+
+READING_METHODS = frozenset(
+    {
+        *("ping", "version", "status", "uptime", "health", "help", "echo"),
+        *("getinfo", "getbalance", "getblockcount", "getblockchaininfo"),
+        *("getbestblockhash", "getblockhash", "getconnectioncount", "getdifficulty"),
+        *("getmempoolinfo", "getmininginfo", "getnettotals", "getnetworkinfo"),
+        *("getpeerinfo", "getrpcinfo", "getwalletinfo", "gettxoutsetinfo"),
+        *("server.ping", "server.version", "server.features", "server.banner"),
+        *("blockchain.headers.get_tip", "system.listMethods", "rpc.discover"),
+        *("eth_blockNumber", "eth_chainId", "eth_syncing", "eth_gasPrice"),
+        *("net_version", "net_listening", "net_peerCount", "web3_clientVersion"),
+    }
+)
+"""JSON-RPC methods that change nothing, whatever server answers to them."""
+
+_COUNTS = {
+    "restart.budget": (1, 5),
+    "failure_threshold": (1, 20),
+    "success_threshold": (1, 20),
+}
+_DURATIONS = {
+    "interval": ("1s", "10m"),
+    "fast_interval": ("500ms", "10m"),
+    "start_period": ("0s", "5m"),
+    "settle": ("0s", "10m"),
+    "probe.timeout": ("100ms", "1m"),
+    "probe.hang_after": ("0s", "10m"),
+    "probe.slow_after": ("100ms", "10m"),
+    "probe.upstream_grace": ("0s", "24h"),
+    "probe.stale_after": ("1m", "7d"),
+    "restart.window": ("1m", "24h"),
+    "restart.backoff": ("1s", "1h"),
+    "restart.backoff_max": ("1s", "6h"),
+    "restart.stop_timeout": ("0s", "2m"),
+    "restart.dead_stop_timeout": ("0s", "2m"),
+    "restart.recovery_timeout": ("5s", "5m"),
+    "restart.slow_lane": ("1m", "7d"),
+    "preventive.jitter": ("0s", "24h"),
+    "preventive.skip_if_restarted_within": ("1h", "90d"),
+    "busy.max_wait": ("0s", "24h"),
+}
+"""While a label's restart is under way the stack waits: it may not take long."""
+
+
+def text_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
+    """Too many, too long, or not printable."""
+    if len(labels) > MOST_LABELS:
+        found = f"{len(labels)} labels"
+        yield Fault(f"{PREFIX}*", found, f"at most {MOST_LABELS}")
+        return
+    for label, value in labels:
+        name = label[:LONGEST_KEY]
+        if len(label) > LONGEST_KEY:
+            found = f"a name of {len(label)} characters"
+            yield Fault(name, found, f"at most {LONGEST_KEY}")
+        elif len(value) > LONGEST_VALUE:
+            found = f"{len(value)} characters"
+            yield Fault(name, found, f"at most {LONGEST_VALUE}")
+        elif not (label + value).isprintable():
+            yield Fault(name, "characters that are not printable", "printable text")
+
+
+def refusal(key: str) -> Fault | None:
+    """Why a key of ``targets.NAME`` is not for labels at all; None: it is."""
+    what = _kind(key)
+    return Fault(f"{PREFIX}{key}", what, _BY_FILE, _HINT) if what else None
+
+
+def _kind(key: str) -> str:
+    if key == "probe.headers" or key.startswith("probe.headers."):
+        return "a header"
+    if key.endswith("_file") or key == "backup.path":
+        return "a file"
+    if key.endswith("username") or is_secret((*key.split("."),)):
+        return "a credential"
+    return "what shows a balance" if key == "probe.expose_balance" else ""
+
+
+def bound_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
+    """Values, each of the right type, that are out of a label's bounds."""
+    for label, value in labels:
+        key = label.removeprefix(PREFIX)
+        if key in _COUNTS and not _is_within(int(value), _COUNTS[key]):
+            yield _out_of_bounds(label, value, *_COUNTS[key])
+        elif key in _DURATIONS and not _are_within(value, *_DURATIONS[key]):
+            yield _out_of_bounds(label, value, *_DURATIONS[key])
+
+
+def _are_within(value: str, least: str, most: str) -> bool:
+    """Is a duration, or each of several, within the bounds?"""
+    bounds = duration.seconds(least), duration.seconds(most)
+    each = (item.strip() for item in value.split(",") if item.strip())
+    return all(_is_within(duration.seconds(item), bounds) for item in each)
+
+
+def _is_within(value: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= value <= bounds[1]
+
+
+def _out_of_bounds(label: str, value: str, least: object, most: object) -> Fault:
+    allowed = f"from {least} to {most}"
+    hint = "a label has these bounds; the configuration file has not"
+    return Fault(label, repr(value[:60]), allowed, hint)
+
+
+def longest_stop_s() -> float:
+    """The longest stop timeout that a label may ask for."""
+    return duration.seconds(_DURATIONS["restart.stop_timeout"][1])
+
+
+def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[Fault]:
+    """Why a probe that labels describe is not carried out.
+
+    ``own``: the names of the container that carries the labels.
+    """
+    if isinstance(probe, JsonRpcProbe) and probe.method not in READING_METHODS:
+        allowed = "a method that is known to read only, such as ping or getinfo"
+        hint = "any other one is said in the configuration file"
+        yield Fault(f"{PREFIX}probe.method", repr(probe.method[:60]), allowed, hint)
+    if isinstance(probe, TcpProbe):
+        yield from host_faults("probe.host", probe.host, own)
+    url = getattr(probe, "url", None)
+    if url is not None:
+        yield from host_faults("probe.url", host_of(url), own)
+
+
+def host_faults(key: str, host: str, own: tuple[str, ...]) -> Iterator[Fault]:
+    """Why a label's address is not that of its own container."""
+    if host.lower() in {name.lower() for name in own}:
+        return
+    allowed = f"the container itself: {' or '.join(own)}"
+    found = f"the host {host[:100]!r}"
+    yield Fault(f"{PREFIX}{key}", found, allowed, "another host is said in the file")
+
+
+def gap_faults(gap_s: float | None) -> Iterator[Fault]:
+    """Why planned restarts of a label come too often."""
+    if gap_s is None or gap_s >= _SHORTEST_GAP_S:
+        return
+    found = f"restarts every {duration.text(gap_s)}"
+    allowed = f"{duration.text(_SHORTEST_GAP_S)} or more between two"
+    yield Fault(f"{PREFIX}preventive.cron", found, allowed)
+
+
+def is_said(tree: Tree, key: str) -> bool:
+    """Does a tree of settings speak of a dotted key, or of all that is below it?"""
+    node = tree
+    for part in key.split("."):
+        if not isinstance(node, dict):
+            return True
+        if part not in node:
+            return False
+        node = node[part]
+    return True
