@@ -30,6 +30,7 @@ _TYPES = {
     ExecProbe: "exec",
     DockerProbe: "docker",
 }
+_NOT_OF_THE_FILE = frozenset({"name", "cadence", "probes", "declared"})
 _LATER = ("maintenance", "notify", "hooks", "cluster")
 
 
@@ -70,7 +71,7 @@ def _target(target: Target) -> dict[str, object]:
     shown = {
         key: value
         for key, value in _fields(target, path).items()
-        if key not in {"name", "cadence", "probes"} and value is not None
+        if key not in _NOT_OF_THE_FILE and value is not None
     }
     probes = [_probe(probe, path) for probe in target.probes]
     return {"probe": probes, **_fields(target.cadence, path), **shown}

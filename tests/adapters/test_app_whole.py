@@ -209,18 +209,20 @@ def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
     house.engine.exec_output = framed(b"password=hush sesame")
     password = house.folder / "password"
     password.write_text("sesame")
-    said_by_label = {
-        "enable": "true",
-        "probe.type": "jsonrpc",
-        "probe.url": f"http://{own_host()}:1/",
-        "probe.method": "ping",
-        "probe.username": "u",
-        "probe.password_file": str(password),
+    locked = {
+        "type": "jsonrpc",
+        "url": f"http://{own_host()}:1/",
+        "method": "ping",
+        "username": "u",
+        "password_file": str(password),
     }
-    house.engine.add(old_container("d" * 12, "labelled", **said_by_label))
+    house.engine.add(old_container("d" * 12, "locked"))
+    said_by_label = {"enable": "true", "probe.type": "exec", "probe.command": "look"}
+    house.engine.add(old_container("e" * 12, "labelled", **said_by_label))
     docker = {"probe": {"type": "docker"}}
     talker = {"probe": {"type": "exec", "command": ["look"]}}
     targets = {"good": docker, "gone": docker, "absent": docker, "talker": talker}
+    targets["locked"] = {"probe": locked}
     file = house.config(targets=targets)
     status, told = checked(house, SIDECAR_CONFIG=file)
     assert status == 1
@@ -230,7 +232,8 @@ def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
         "gone": ("failure", "not_running"),
         "absent": ("failure", "missing"),
         "talker": ("failure", "command_failed"),
-        "labelled": ("failure", "refused"),
+        "locked": ("failure", "refused"),
+        "labelled": ("failure", "command_failed"),
     }
     assert "password=*** ***" in told
     assert checked(house, "good", SIDECAR_CONFIG=file)[0] == 0
@@ -456,11 +459,8 @@ class Hushed:
                 **{
                     "enable": "true",
                     "depends_on": "talker",
-                    "probe.type": "jsonrpc",
-                    "probe.url": f"http://{self._closed}/",
-                    "probe.method": "ping",
-                    "probe.username": "u",
-                    "probe.password_file": self._file(7),
+                    "probe.type": "http",
+                    "probe.url": f"http://labelled:1/?key={self.all[7]}",
                 },
             )
         )
