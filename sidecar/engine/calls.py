@@ -1,39 +1,62 @@
 """What is said to the engine, through a client, in the thread of the call."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import requests
 
 from sidecar.core.container import Container, Process
 from sidecar.core.ports import (
     ContainerGone,
+    EngineRefused,
     EngineTimeout,
 )
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.errors import TRANSLATED, engine_error, raise_for_status
+from sidecar.engine.membership import Membership
 
 LOG_BYTES = 64 * 1024
+_LONGEST_NAME = 100
 _CHUNK = 16 * 1024
 _PS = "-eo pid,ppid,stat,args"
 
 
-def containers(client: Client, stack: str) -> tuple[Container, ...]:
+class Listing(NamedTuple):
+    """A stack's containers, and by id those that only say that they are, with why."""
+
+    ours: tuple[Container, ...]
+    strangers: Mapping[str, str]
+
+
+def containers(client: Client, members: Membership) -> Listing:
     """All containers of a stack; the list alone says too little about each."""
-    of_stack = {"label": [f"{translate.STACK_LABEL}={stack}"]}
+    of_stack = {"label": [f"{translate.STACK_LABEL}={members.stack}"]}
     ids = translate.listed_ids(client.containers(all=True, filters=of_stack))
-    seen = (_still_there(client, container_id) for container_id in ids)
-    return tuple(one for one in seen if one is not None and one.stack == stack)
+    ours: list[Container] = []
+    strangers: dict[str, str] = {}
+    for container_id in ids:
+        raw = _still_there(client, container_id)
+        if raw is None:
+            continue
+        seen = translate.container(raw)
+        objection = members.objection(client, translate.claim(raw))
+        if not objection:
+            ours.append(seen)
+        elif seen.stack == members.stack:
+            strangers[seen.id] = f"{seen.name[:_LONGEST_NAME]!r}: {objection}"
+    return Listing(tuple(ours), strangers)
 
 
-def _still_there(client: Client, container_id: str) -> Container | None:
+def _still_there(client: Client, container_id: str) -> object | None:
     try:
-        return inspect(client, container_id)
+        raw: object = client.inspect_container(container_id)
     except TRANSLATED as error:
         if isinstance(engine_error(error), ContainerGone):
             return None
         raise
+    return raw
 
 
 def inspect(client: Client, container_id: str) -> Container:
@@ -41,9 +64,23 @@ def inspect(client: Client, container_id: str) -> Container:
     return translate.container(client.inspect_container(container_id))
 
 
-def identify(client: Client, container_id: str) -> translate.Known:
-    """Which stack it belongs to."""
-    return translate.known(client.inspect_container(container_id))
+def inspect_own(client: Client, container_id: str, members: Membership) -> Container:
+    """One container of the stack; EngineRefused: of another, or not proven."""
+    return translate.container(_inspected(client, container_id, members))
+
+
+def identify(client: Client, container_id: str, members: Membership) -> translate.Known:
+    """What never changes of a container of the stack; EngineRefused: of another."""
+    return translate.known(_inspected(client, container_id, members))
+
+
+def _inspected(client: Client, container_id: str, members: Membership) -> object:
+    raw: object = client.inspect_container(container_id)
+    claim = translate.claim(raw)
+    objection = members.objection(client, claim)
+    if objection:
+        raise EngineRefused(f"container {claim.id[:12]} is not touched: {objection}")
+    return raw
 
 
 def restart(client: Client, container_id: str, stop_timeout_s: float) -> None:

@@ -1,20 +1,22 @@
 """The Docker engine, limited to one stack."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+
+from loguru import logger
 
 from sidecar.core.breaker import BreakerState
 from sidecar.core.container import Container, Process
 from sidecar.core.ports import (
     Connected,
     Disconnected,
-    EngineRefused,
     ExecResult,
     Notice,
 )
 from sidecar.engine import calls, translate
 from sidecar.engine.commands import Commands
 from sidecar.engine.link import EngineLink
+from sidecar.engine.membership import Membership
 from sidecar.engine.stream import EventStream
 
 _ANSWER_S = 10.0
@@ -45,6 +47,8 @@ class DockerEngine:
             raise ValueError("a stack must be named: an empty name is everyone's")
         self._link = link
         self._stack = stack
+        self._members = Membership(stack)
+        self._strangers: Mapping[str, str] = {}
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
         self._ours: dict[str, translate.Known] = {}
@@ -57,19 +61,28 @@ class DockerEngine:
         return self._link.breaker_state
 
     async def containers(self) -> tuple[Container, ...]:
-        """All containers of the stack, running or not."""
-        stack = self._stack
-        return await self._link.ask(
-            "list", lambda client: calls.containers(client, stack), _LIST_S
+        """All containers of the stack, running or not.
+
+        One whose labels may be its image's is none of them, and is told of once.
+        """
+        members = self._members
+        listing = await self._link.ask(
+            "list", lambda client: calls.containers(client, members), _LIST_S
         )
+        for container_id, why in listing.strangers.items():
+            if self._strangers.get(container_id) != why:
+                logger.warning("a container is not taken for one of the stack: {}", why)
+        self._strangers = listing.strangers
+        return listing.ours
 
     async def inspect(self, container_id: str) -> Container:
         """One container of the stack."""
-        seen = await self._link.ask(
-            "inspect", lambda client: calls.inspect(client, container_id), _ANSWER_S
+        members = self._members
+        return await self._link.ask(
+            "inspect",
+            lambda client: calls.inspect_own(client, container_id, members),
+            _ANSWER_S,
         )
-        self._refuse_foreign(seen.id, seen.stack)
-        return seen
 
     async def start(self, container_id: str) -> None:
         """Start a container; one that runs already is left as it is."""
@@ -143,7 +156,8 @@ class DockerEngine:
         try:
             async with aclosing(stream.items()) as items:
                 async for item in items:
-                    yield item
+                    if not self._is_of_stranger(item):
+                        yield item
         finally:
             self._streams.discard(stream)
 
@@ -153,16 +167,20 @@ class DockerEngine:
             stream.close()
         await self._link.close()
 
+    def _is_of_stranger(self, item: Notice | Connected | Disconnected) -> bool:
+        """Of a container that is known not to be ours? It may make events at will."""
+        return isinstance(item, Notice) and item.container_id in self._strangers
+
     async def _own(self, container_id: str) -> translate.Known:
         """What is known of a container of the stack; EngineRefused: of another."""
         known = self._ours.get(container_id)
         if known is None:
+            members = self._members
             known = await self._link.ask(
                 "inspect",
-                lambda client: calls.identify(client, container_id),
+                lambda client: calls.identify(client, container_id, members),
                 _ANSWER_S,
             )
-            self._refuse_foreign(known.id, known.stack)
             self._remember(known)
         return known
 
@@ -171,11 +189,3 @@ class DockerEngine:
         if len(self._ours) >= _REMEMBERED:
             self._ours.clear()
         self._ours[known.id] = known
-
-    def _refuse_foreign(self, container_id: str, stack: str) -> None:
-        if stack != self._stack:
-            whose = f"to the stack {stack!r}" if stack else "to no stack"
-            raise EngineRefused(
-                f"container {container_id[:12]} belongs {whose}, not to "
-                f"{self._stack!r}: it is not touched"
-            )

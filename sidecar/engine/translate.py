@@ -2,7 +2,7 @@
 answer is not what the engine's API promises.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +16,8 @@ from sidecar.engine import wire
 STACK_LABEL = "com.docker.compose.project"
 _SERVICE_LABEL = "com.docker.compose.service"
 _NUMBER_LABEL = "com.docker.compose.container-number"
+IDENTITY_LABELS = (STACK_LABEL, _SERVICE_LABEL, _NUMBER_LABEL)
+_LONGEST_NUMBER = 6
 
 T = TypeVar("T")
 
@@ -43,6 +45,15 @@ class Known(NamedTuple):
     id: str
     stack: str
     tty: bool
+
+
+class Claim(NamedTuple):
+    """Whose a container says it is; ``image_id`` is empty where it has no image."""
+
+    id: str
+    stack: str
+    image_id: str
+    labels: Mapping[str, str]
 
 
 def _parsed(raw: object, kind: type[T]) -> T:
@@ -78,7 +89,9 @@ def container(raw: object) -> Container:
 
 
 def _number(label: str) -> int:
-    return int(label) if label.isascii() and label.isdigit() else 1
+    if len(label) > _LONGEST_NUMBER or not (label.isascii() and label.isdigit()):
+        return 1
+    return int(label)
 
 
 def _last_output(runs: list[wire.HealthCheck]) -> str:
@@ -97,11 +110,20 @@ def epoch_seconds(stamp: str) -> float:
 def known(raw: object) -> Known:
     """An inspect's answer, reduced to what never changes."""
     seen = _parsed(raw, wire.Inspected)
-    return Known(seen.id, (seen.config.labels or {}).get(STACK_LABEL, ""), _tty(seen))
+    return Known(seen.id, claim(raw).stack, seen.config.tty)
 
 
-def _tty(seen: wire.Inspected) -> bool:
-    return seen.config.tty
+def claim(raw: object) -> Claim:
+    """An inspect's answer, reduced to what it says of whose it is."""
+    seen = _parsed(raw, wire.Inspected)
+    labels = seen.config.labels or {}
+    return Claim(seen.id, labels.get(STACK_LABEL, ""), seen.image, labels)
+
+
+def image_labels(raw: object) -> dict[str, str]:
+    """The labels that an image gives to its containers."""
+    config = _parsed(raw, wire.InspectedImage).config
+    return (config.labels if config else None) or {}
 
 
 def listed_ids(raw: object) -> tuple[str, ...]:

@@ -69,9 +69,16 @@ class Inspected(Pascal, frozen=True):
     name: str
     state: State
     config: Config
+    image: str = ""
     restart_count: int = 0
     host_config: HostConfig = HostConfig()
     network_settings: NetworkSettings = NetworkSettings()
+
+
+class InspectedImage(Pascal, frozen=True):
+    """The answer to an inspect of an image."""
+
+    config: Config | None = None
 
 
 class Listed(Pascal, frozen=True):

@@ -95,6 +95,7 @@ class EngineServer:
         self, where: Path | None = None, tls: ssl.SSLContext | None = None
     ) -> None:
         self.containers: dict[str, dict[str, Any]] = {}
+        self.images: dict[str, dict[str, Any]] = {}
         self.seen: list[str] = []
         self.hang: set[str] = set()
         self.drip: set[str] = set()
@@ -256,6 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str, query: dict[str, list[str]]) -> None:
         parts = path.strip("/").split("/")
         match parts:
+            case ["images", image_id, "json"]:
+                self._image(image_id)
             case ["version"]:
                 self._json({"ApiVersion": API_VERSION})
             case ["events"]:
@@ -271,6 +274,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json({"Running": code is None, "ExitCode": code})
             case _:
                 self._json({"message": "page not found"}, 404)
+
+    def _image(self, image_id: str) -> None:
+        raw = self.engine.images.get(image_id)
+        missing = {"message": f"No such image: {image_id}"}
+        self._json(raw or missing, 200 if raw else 404)
 
     def _container(self, container_id: str, verb: str) -> None:
         named = (

@@ -1,0 +1,99 @@
+"""Whose a container is, by what an image cannot contain.
+
+A container's labels are those of its image with those of its creation over them. So
+a stranger's image can claim any stack and service. Compose notes the image's digest
+in a label when it creates a container; no image contains its own digest. Where
+something else created it, the labels must not be those of the image.
+"""
+
+from collections.abc import Mapping
+
+from sidecar.core.ports import EngineRefused
+from sidecar.engine import translate
+from sidecar.engine.client import Client
+from sidecar.engine.errors import TRANSLATED, engine_error
+
+DIGEST_LABEL = "com.docker.compose.image"
+_SHOWN = 60
+_REMEMBERED = 4096
+
+
+class Membership:
+    """Judges containers for one stack; used by several threads at once.
+
+    The labels and the image of a container never change: what was proven once is
+    not asked again.
+    """
+
+    def __init__(self, stack: str) -> None:
+        self.stack = stack
+        self._proven: set[str] = set()
+        self._baked: dict[str, Mapping[str, str]] = {}
+
+    def objection(self, client: Client, claim: translate.Claim) -> str:
+        """Why a container is not of the stack; '': it is.
+
+        Raises what the client raises where the engine does not answer.
+        """
+        if claim.stack != self.stack:
+            whose = repr(claim.stack[:_SHOWN]) if claim.stack else ""
+            belongs = f"to the stack {whose}" if whose else "to no stack"
+            return f"it belongs {belongs}, not to {self.stack!r}"
+        if claim.id in self._proven or _has_digest(claim):
+            return ""
+        why = self._unproven(client, claim)
+        if not why:
+            _make_room(self._proven)
+            self._proven.add(claim.id)
+        return why
+
+    def _unproven(self, client: Client, claim: translate.Claim) -> str:
+        if not claim.image_id:
+            return ""
+        try:
+            baked = self._labels_of(client, claim.image_id)
+        except TRANSLATED as error:
+            refused = engine_error(error)
+            if not isinstance(refused, EngineRefused):
+                raise
+            return (
+                f"it has no label {DIGEST_LABEL} of compose, and whether its other "
+                f"labels are its image's cannot be seen: {refused}; allow "
+                "GET /images/{id}/json, see docs/engine-access.md"
+            )
+        return _comes_from_image(claim, baked)
+
+    def _labels_of(self, client: Client, image_id: str) -> Mapping[str, str]:
+        known = self._baked.get(image_id)
+        if known is None:
+            raw: object = client.inspect_image(image_id)  # type: ignore[no-untyped-call]
+            known = translate.image_labels(raw)
+            _make_room(self._baked)
+            self._baked[image_id] = known
+        return known
+
+
+def _make_room(kept: set[str] | dict[str, Mapping[str, str]]) -> None:
+    if len(kept) >= _REMEMBERED:
+        kept.clear()
+
+
+def _has_digest(claim: translate.Claim) -> bool:
+    noted = claim.labels.get(DIGEST_LABEL)
+    return bool(claim.image_id) and noted == claim.image_id
+
+
+def _comes_from_image(claim: translate.Claim, baked: Mapping[str, str]) -> str:
+    """Which label of its identity may be the image's; '': none.
+
+    A digest that the image does not bring along is compose's own word, though some
+    engines call the image by another one.
+    """
+    noted = claim.labels.get(DIGEST_LABEL)
+    if noted is not None and baked.get(DIGEST_LABEL) != noted:
+        return ""
+    for label in translate.IDENTITY_LABELS:
+        said = claim.labels.get(label)
+        if said is not None and baked.get(label) == said:
+            return f"its label {label} is that of its image, which anybody can make"
+    return ""
