@@ -1,4 +1,4 @@
-"""How often a remedy may be tried: fast lane, slow lane, dead letter, storm brake.
+"""How often a remedy may be tried: fast lane, slow lane, dead letter.
 
 Times are monotonic seconds. A lane is re-armed by observed health alone: a
 restart call that returned refunds nothing.
@@ -105,11 +105,6 @@ def _backoff(lane: Lane, settings: RestartSettings, who: InstanceId) -> float:
 def _fraction(who: InstanceId, tries: int) -> float:
     """A number in [0, 1) that spreads targets and is the same at every replay."""
     return zlib.crc32(f"{who.target}/{who.number}/{tries}".encode()) / 2**32
-
-
-def storming(restarts: tuple[float, ...], now: float) -> bool:
-    """Were there too many restarts in the stack within the hour?"""
-    return sum(1 for at in restarts if now - at < STORM_WINDOW_S) >= STORM_LIMIT
 
 
 @dataclass(frozen=True, slots=True)

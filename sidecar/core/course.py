@@ -3,7 +3,8 @@
 import math
 from dataclasses import replace
 
-from sidecar.core import balance, budget, ending, loop, plan, run
+from sidecar.core import balance, brake, budget, ending, loop, permission, plan, run
+from sidecar.core.container import Status
 from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.event import (
     ActResult,
@@ -48,7 +49,8 @@ def decided(state: State, event: Decided) -> Folded:
     if _finishes(instance, decision):
         return Folded(after, (), (instance.id,))
     if _counts(decision):
-        after = replace(after, restarts=_recent(state.restarts, event.at.mono))
+        recent = brake.within_hour(state.restarts, event.at.mono)
+        after = replace(after, restarts=(*recent, event.at.mono))
     if decision.trigger is Trigger.PLANNED:
         after = plan.moved(after, decision, event.at)
     return Folded(after, (), (instance.id,))
@@ -90,11 +92,6 @@ def _counts(decision: Decision) -> bool:
     return decision.action in _RESTARTS and decision.trigger.is_automatic
 
 
-def _recent(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
-    kept = tuple(t for t in restarts if now - t < budget.STORM_WINDOW_S)
-    return (*kept, now)
-
-
 def _act_until(event: Decided) -> float:
     decision = event.decision
     takes_s = decision.stop_timeout_s + decision.polite_stop_s + ACT_MARGIN_S
@@ -112,13 +109,16 @@ def _remedy_begins(instance: Instance, event: Decided) -> Instance:
         balance=balance.before(instance),
         addresses=instance.addresses,
     )
-    lane = instance.lane
+    lane, counted = instance.lane, instance.counted_mono
     if decision.trigger.is_automatic:
-        lane = budget.spend(lane, event.at.mono)
+        now = event.at.mono
+        lane = budget.spend(lane, now)
+        counted = (*brake.within_hour(counted, now), now)
     return replace(
         instance,
         remedy=remedy,
         lane=lane,
+        counted_mono=counted,
         must_restart=False,
         treated=decision.run,
     )
@@ -134,7 +134,8 @@ def acted(state: State, event: RemedyActed) -> Folded:
     remedy = instance.remedy
     if remedy is None or remedy.phase is not Phase.ACTING:
         return same(state)
-    if event.result is ActResult.NOT_SENT:
+    instance = permission.noted(instance, remedy, event)
+    if event.result in {ActResult.NOT_SENT, ActResult.REFUSED}:
         return _not_sent(state, instance, event)
     sent = replace(instance, restarts_total=instance.restarts_total + 1)
     if event.result is ActResult.FAILED:
@@ -178,10 +179,18 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
         taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
         return one(state, _attached(replace(instance, remedy=taken), event))
     after = _taken_back(state, instance, event.at)
-    attached = _attached(after.instances[instance.id], event)
+    back = after.instances[instance.id]
+    if event.result is ActResult.REFUSED and _has_stopped(event):
+        # When asked by us: the engine's word came after the daemon's own end.
+        back = replace(back, treated=instance.treated)
+    attached = _attached(back, event)
     if event.answered:
         attached = _answered(attached, state.target_of(instance), event)
     return one(after, attached)
+
+
+def _has_stopped(event: RemedyActed) -> bool:
+    return event.container is not None and event.container.status is not Status.RUNNING
 
 
 def _answered(instance: Instance, target: Target, event: RemedyActed) -> Instance:
@@ -199,9 +208,11 @@ def _taken_back(state: State, instance: Instance, at: Moment) -> State:
     decision = remedy.decision if remedy is not None else None
     untouched = replace(instance, remedy=None, treated=None)
     if decision is not None and decision.trigger.is_automatic:
+        began = remedy.began.mono if remedy is not None else at.mono
         lane = budget.unsent(instance.lane, at.mono)
-        untouched = replace(untouched, lane=lane)
-        state = replace(state, restarts=state.restarts[:-1])
+        counted = brake.without(instance.counted_mono, began)
+        untouched = replace(untouched, lane=lane, counted_mono=counted)
+        state = replace(state, restarts=brake.without(state.restarts, began))
     elif decision is not None and decision.trigger is Trigger.PLANNED:
         state = replace(state, plan=None)
     return put(state, untouched)

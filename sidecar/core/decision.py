@@ -51,6 +51,7 @@ class Guard(StrEnum):
     PAUSED = "paused"
     MAINTENANCE = "maintenance"
     ENGINE = "engine"
+    FORBIDDEN = "forbidden"
     OWN_NETWORK = "own_network"
     STOPPING = "stopping"
     STARTING = "starting"

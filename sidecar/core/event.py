@@ -77,13 +77,15 @@ class ActResult(StrEnum):
     """How the acting part of a remedy ended; health is judged afterwards.
 
     NOT_SENT: nothing was done (the engine could not be asked, the container had
-    changed, or the daemon answered after all), so nothing is counted.
+    changed, or the daemon answered after all), so nothing is counted. REFUSED: the
+    same, and the engine does not let us do it at all.
     """
 
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
     NOT_SENT = "not_sent"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)

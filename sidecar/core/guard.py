@@ -7,7 +7,7 @@ Maintenance windows and busy services join this table when they are built.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sidecar.core import budget, run
+from sidecar.core import brake, budget, permission, run
 from sidecar.core.boot import in_start_period, start_period_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard, Trigger
@@ -85,6 +85,20 @@ def engine(case: Case) -> str | None:
     return None
 
 
+def forbidden(case: Case) -> str | None:
+    """The engine has said that it does not let us do this."""
+    refusal = case.instance.refusal
+    if refusal is None or case.trigger is Trigger.OPERATOR:
+        return None
+    wait = permission.wait_s(refusal, case.at)
+    if wait <= 0 or refusal.action is not case.action:
+        return None
+    return (
+        f"the engine does not allow it ({refusal.reason}); it is asked again in "
+        f"{span(wait)}, or when an operator says restart"
+    )
+
+
 def own_network(case: Case) -> str | None:
     """Several targets lost at once: the fault is more likely ours."""
     lost = _lost_mono(case.instance)
@@ -159,6 +173,8 @@ def remedy_running(case: Case) -> str | None:
             continue
         if same and case.action is Action.LOAD_WALLET and _verifying(other):
             continue
+        if _gives_way(case, other):
+            continue
         doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
         return f"{doing} of {other.name} is under way; one remedy at a time"
     plan = case.state.plan
@@ -171,6 +187,13 @@ def remedy_running(case: Case) -> str | None:
 
 def _verifying(instance: Instance) -> bool:
     return instance.remedy is None or instance.remedy.phase is Phase.VERIFYING
+
+
+def _gives_way(case: Case, other: Instance) -> bool:
+    """Is it only awaited whether what labels made works? The settings' own go on."""
+    if not case.target.declared or case.state.target_of(other).declared:
+        return False
+    return other.loading is None and _verifying(other)
 
 
 def upstream(case: Case) -> str | None:
@@ -218,9 +241,19 @@ def storm(case: Case) -> str | None:
     """Something is wrong that restarts do not cure: a person is needed."""
     if case.forced or case.action is Action.LOAD_WALLET:
         return None
-    if not budget.storming(case.state.restarts, case.at.mono):
+    limits = brake.limits(case.state, case.target)
+    used = brake.of_stack(case.state, case.at.mono)
+    if used >= budget.STORM_LIMIT:
+        return f"{used} restarts in this stack within the hour: brake on"
+    if used >= limits.of_stack:
+        return (
+            f"{used} restarts in this stack within the hour: what is left is kept for "
+            "its roots"
+        )
+    used = brake.of_target(case.state, case.target, case.at.mono)
+    if used < limits.of_target:
         return None
-    return f"{budget.STORM_LIMIT} restarts in this stack within the hour: brake on"
+    return f"{used} restarts of this target within the hour are its share: brake on"
 
 
 def efficacy(case: Case) -> str | None:
@@ -308,6 +341,7 @@ GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
     (Guard.OPTED_OUT, opted_out),
     (Guard.PAUSED, paused),
     (Guard.ENGINE, engine),
+    (Guard.FORBIDDEN, forbidden),
     (Guard.OWN_NETWORK, own_network),
     (Guard.STOPPING, stopping),
     (Guard.STARTING, starting),
@@ -324,7 +358,13 @@ GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
 
 
 _OF_THE_ENGINE = frozenset(
-    {Guard.ENGINE, Guard.ENGINE_RESTARTS, Guard.REMEDY_RUNNING, Guard.OBSERVE}
+    {
+        Guard.ENGINE,
+        Guard.FORBIDDEN,
+        Guard.ENGINE_RESTARTS,
+        Guard.REMEDY_RUNNING,
+        Guard.OBSERVE,
+    }
 )
 _OF_PEOPLE = frozenset({Guard.OPTED_OUT, Guard.PAUSED})
 

@@ -35,7 +35,7 @@ _WAITABLE = frozenset(
 _FINISH_AGAIN_S = 5.0
 """After a start that could not be sent."""
 
-_FOR_A_PERSON = frozenset({Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
+_FOR_A_PERSON = frozenset({Guard.FORBIDDEN, Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
 """Objections that time alone hardly lifts."""
 
 
@@ -147,7 +147,10 @@ def _said(instance: Instance, wish: Wish, at: Moment) -> Decision:
 
 
 def _with_manner(decision: Decision, instance: Instance, target: Target) -> Decision:
-    """How to restart: gently while there is something to save, quickly when not."""
+    """How to restart: gently while there is something to save, quickly when not.
+
+    Where the engine may not let us start it again, we do not stop it ourselves.
+    """
     settings = target.restart
     if decision.action is Action.LOAD_WALLET:
         return replace(decision, wallets=wallets.absent(instance, target))
@@ -156,12 +159,24 @@ def _with_manner(decision: Decision, instance: Instance, target: Target) -> Deci
     silent = decision.cause in {Cause.HUNG, Cause.REFUSED}
     stop_s = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
     polite_s = polite_stop_s(instance, target, decision.at.mono)
+    if _may_be_refused(decision, instance):
+        polite_s = 0.0
     reason = decision.reason
     if polite_s > JUST_ANSWERED_S:
         reason = _with_waiting(decision, instance, polite_s)
     return replace(
         decision, stop_timeout_s=stop_s, polite_stop_s=polite_s, reason=reason
     )
+
+
+def _may_be_refused(decision: Decision, instance: Instance) -> bool:
+    """Might it stay stopped, for the engine did not let us act when last asked?
+
+    An operator who asks again is there to see; one that is silent is not stopped.
+    """
+    if instance.refusal is None or decision.trigger is Trigger.OPERATOR:
+        return False
+    return decision.cause is not Cause.HUNG
 
 
 def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> str:

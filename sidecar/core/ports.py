@@ -42,6 +42,12 @@ class EngineRefused(EngineError):
     """
 
 
+class EngineForbidden(EngineRefused):
+    """The engine, or the filter in front of it, does not let us do that: nothing was
+    done, and it will say the same again.
+    """
+
+
 class ContainerGone(EngineError):
     """There is no such container."""
 

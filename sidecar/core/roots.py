@@ -38,6 +38,14 @@ def roots_of(state: State, name: str) -> Iterator[Instance]:
                 yield replica
 
 
+def is_declared_root(state: State, target: Target) -> bool:
+    """Do the settings declare it, and nothing declared that it needs?"""
+    if not target.declared:
+        return False
+    needs = (state.targets.get(name) for name in target.depends_on)
+    return not any(need is not None and need.declared for need in needs)
+
+
 def is_to_blame(state: State, root: Instance, at: Moment) -> bool:
     """Does it not work, fail to answer just now, or answer between others' calls?"""
     if root.state in BROKEN or is_failing(root):

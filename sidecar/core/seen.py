@@ -15,7 +15,7 @@ from sidecar.core.event import (
     ProbeDone,
     ProcessesSeen,
 )
-from sidecar.core.folded import Folded, one, same
+from sidecar.core.folded import Folded, one, put, same
 from sidecar.core.health import observe, settle
 from sidecar.core.ledger import adopted, close_orphans
 from sidecar.core.moment import Moment
@@ -124,7 +124,10 @@ def engine_seen(state: State, event: EngineSeen) -> Folded:
     view = replace(
         state.engine, reachable=event.reachable, reason=event.reason, since=since
     )
-    return Folded(replace(state, engine=view), (), tuple(state.instances))
+    # What is connected to next may let us do more.
+    refused = (i for i in state.instances.values() if i.refusal is not None)
+    asked_anew = put(state, *(replace(one, refusal=None) for one in refused))
+    return Folded(replace(asked_anew, engine=view), (), tuple(state.instances))
 
 
 def probed(state: State, event: ProbeDone) -> Folded:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sidecar.core.budget import Lane, Record
 from sidecar.core.container import Container, RunId
-from sidecar.core.decision import Decision
+from sidecar.core.decision import Action, Decision
 from sidecar.core.health import Health
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
@@ -69,6 +69,15 @@ class LastWords:
     until_mono: float
     log: str | None = None
     told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The engine did not let us carry out an action on this instance, and why."""
+
+    action: Action
+    at_mono: float
+    reason: str
 
 
 class StopSeen(StrEnum):
@@ -141,6 +150,9 @@ class Instance:
     """The run that our last start or restart was meant to end."""
     restarted: Moment | None = None
     restarts_total: int = 0
+    counted_mono: tuple[float, ...] = ()
+    """Its restarts of the last hour that nobody asked for."""
+    refusal: Refusal | None = None
     balance: Balance | None = None
     """What its wallet held when that was last seen."""
     unmatched: Balance | None = None

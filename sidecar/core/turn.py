@@ -145,8 +145,13 @@ def _concerned(event: Event, folded: Folded) -> list[InstanceId]:
     else:
         candidates = list(state.instances)
     restless = [who for who in candidates if _restless(state, who)]
-    depth = {w: len(state.topology.upstreams.get(w.target, ())) for w in restless}
-    return sorted(restless, key=lambda w: (depth[w], w))
+    return sorted(restless, key=lambda w: _turn_of(state, w))
+
+
+def _turn_of(state: State, who: InstanceId) -> tuple[int, bool, InstanceId]:
+    """Among equals what the settings declare comes before what labels made."""
+    depth = len(state.topology.upstreams.get(who.target, ()))
+    return depth, not state.targets[who.target].declared, who
 
 
 def _near(state: State, who: InstanceId) -> list[InstanceId]:

@@ -14,12 +14,22 @@ from docker.errors import (
 from sidecar.core.ports import (
     ContainerGone,
     EngineError,
+    EngineForbidden,
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
 )
 
 _LONGEST = 300
+
+_FORBIDDEN = frozenset(
+    {
+        requests.codes.unauthorized,
+        requests.codes.forbidden,
+        requests.codes.method_not_allowed,
+    }
+)
+"""How filters, and the engine's own authorization, say that we may not."""
 
 
 class CouldNotConnect(EngineUnreachable):
@@ -100,7 +110,9 @@ def _answered_no(error: APIError) -> EngineError:
         said.lower()
     ):
         return ContainerGone(said)
-    return EngineRefused(f"the engine answered {error.status_code}: {said}")
+    answered = f"the engine answered {error.status_code}: {said}"
+    forbids = error.status_code in _FORBIDDEN
+    return EngineForbidden(answered) if forbids else EngineRefused(answered)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
+from loguru import logger
 from tenacity import (
     AsyncRetrying,
     retry_if_exception_type,
@@ -25,6 +26,7 @@ from sidecar.core.breaker import Breaker, BreakerState
 from sidecar.core.ports import (
     ContainerGone,
     EngineError,
+    EngineForbidden,
     EngineTimeout,
     EngineUnreachable,
 )
@@ -56,6 +58,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 OnRequest = Callable[[Operation, Outcome, float], None]
 """Told of each request on the loop's thread, with the seconds that it took."""
 
+_TOLD_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
 _BREAKER = Breaker()
 _ATTEMPTS = 3
 _GRACE_S = 0.5
@@ -80,6 +83,7 @@ class EngineLink:
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._running: set[asyncio.Future[Any]] = set()
         self._client: Client | None = None
+        self._forbidden: set[Operation] = set()
 
     @classmethod
     def from_environ(
@@ -195,9 +199,24 @@ class EngineLink:
             result = await run()
         except EngineError as error:
             self.report(operation, _outcome(error), time.monotonic() - began)
+            self._say_forbidden(operation, error)
             raise
         self.report(operation, "ok", time.monotonic() - began)
+        self._forbidden.discard(operation)
         return result
+
+    def _say_forbidden(self, operation: Operation, error: EngineError) -> None:
+        """Once, until it is allowed. Of remedies the loop tells, in its own words."""
+        if not isinstance(error, EngineForbidden) or operation in _TOLD_BY_LOOP:
+            return
+        if operation not in self._forbidden:
+            self._forbidden.add(operation)
+            logger.warning(
+                "the engine does not allow {}: {}; docs/engine-access.md has what is "
+                "missed without it",
+                operation,
+                error,
+            )
 
     async def _attempt(self, call: Callable[[Client], T], until: float) -> T:
         await self._slot(until)

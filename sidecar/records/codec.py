@@ -69,6 +69,7 @@ def lasting(instance: Instance) -> Instance:
         asked=False,
         asked_now=False,
         looked=None,
+        refusal=None,
     )
 
 

@@ -7,6 +7,7 @@ from sidecar.core.event import ActResult
 from sidecar.core.ports import (
     ContainerGone,
     EngineError,
+    EngineForbidden,
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
@@ -56,6 +57,8 @@ async def _carried_out(
         return Acted(result, f"the engine could not be asked: {error}")
     except ContainerGone:
         return Acted(ActResult.NOT_SENT, "the container was removed meanwhile")
+    except EngineForbidden as error:
+        return Acted(ActResult.REFUSED, str(error), await seen(job))
     except EngineRefused as error:
         return Acted(ActResult.FAILED, f"the engine refused: {error}", await seen(job))
     return Acted(ActResult.DONE, said, await seen(job))

@@ -162,6 +162,7 @@ def _tell_acted(event: RemedyActed, state: State) -> None:
         ActResult.UNKNOWN: "whether it happened is unknown, the probes will tell",
         ActResult.FAILED: "it did not work",
         ActResult.NOT_SENT: "nothing was sent, nothing is counted",
+        ActResult.REFUSED: "nothing is counted; see docs/engine-access.md",
     }[event.result]
     logger.bind(
         target=instance.name if instance else event.instance.target,

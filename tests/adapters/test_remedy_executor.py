@@ -19,6 +19,7 @@ from sidecar.core.event import (
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import (
     ContainerGone,
+    EngineForbidden,
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
@@ -181,6 +182,17 @@ async def test_the_engine_refuses() -> None:
     event = await bench.acted(Action.RESTART)
     assert event.result is ActResult.FAILED
     assert event.reason == "the engine refused: no *** here"
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_the_engine_does_not_allow_it() -> None:
+    bench = Bench()
+    bench.engine.trouble("restart", EngineForbidden(f"403: no {SECRET} here"))
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.REFUSED
+    assert event.reason == "403: no *** here"
+    assert event.container == bench.container
     assert bench.engine.acts == []
 
 

@@ -9,7 +9,7 @@ from sidecar.core.container import Container, NativeHealth, Process
 from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.event import EvidenceGathered, PlannedDue, RestartAsked
 from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.ports import EngineTimeout
+from sidecar.core.ports import EngineForbidden, EngineTimeout
 from sidecar.core.target import Mode, RestartSettings
 from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
 from tests.scenario.stage import (
@@ -50,6 +50,31 @@ def test_the_first_probe_begins_within_a_second() -> None:
 
     stage = play(story)
     assert {name for _, name in stage.prober.begun} == {ROOT, LEAF}
+
+
+@pytest.mark.timeout(120)
+def test_a_filter_that_forbids_every_remedy_is_asked_rarely_and_heard_of_once() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        no = EngineForbidden("the engine answered 403: not on the list")
+        for call in ("restart", "start"):
+            stage.engine.trouble(call, no, times=1000)
+        stage.breaks(ROOT, REFUSED)
+        stage.breaks(LEAF, UNAVAILABLE)
+        await asyncio.sleep(3500.0)
+
+    stage = play(story)
+    assert stage.acts() == []
+    asked = [call for call, _ in stage.engine.calls if call in {"restart", "start"}]
+    assert asked == ["restart"]
+    (page,) = stage.decided(Action.PAGE)
+    assert (page.name, page.guard) == (ROOT, Guard.FORBIDDEN)
+    root = stage.instance(ROOT)
+    assert (root.lane.tries, root.restarts_total) == (0, 0)
+    assert stage.watchdog.state.restarts == ()
+    assert {d.guard for d in stage.notes.decisions} & {Guard.STORM, Guard.BUDGET} == (
+        set()
+    )
 
 
 def test_a_dead_daemon_in_a_running_container() -> None:

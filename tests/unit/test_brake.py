@@ -1,0 +1,191 @@
+"""The storm brake: nobody uses up what the roots of the settings may need."""
+
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.brake import ROOT_RESERVE, SHARE
+from sidecar.core.budget import STORM_LIMIT
+from sidecar.core.decision import Action, Guard
+from sidecar.core.event import ActResult, RestartAsked
+from sidecar.core.outcome import Cause
+from sidecar.core.target import ExecProbe, InstanceId, RestartSettings, Target
+from tests.unit.test_policy import LEAF, RESTART, ROOT, calm
+from tests.unit.test_restore import killed_and_succeeded
+from tests.unit.world import SERVICE, WALLET, World, container
+
+GREEDY = Target(
+    "greedy",
+    probes=(ExecProbe(("false",)),),
+    restart=RestartSettings(budget=12, backoff_s=0.1, window_s=3600.0),
+    declared=False,
+)
+SECOND = replace(GREEDY, name="second")
+OTHER_ROOT = replace(WALLET, name="other")
+
+
+def flaps(world: World, name: str, times: int) -> None:
+    """It fails and, restarted, works again; so often that only the brake ends it."""
+    others = [i.name for i in world.state.instances.values() if i.name != name]
+    for _ in range(times):
+        world.fails(name, Cause.REFUSED, 1)
+        world.works(*others, times=1)
+        world.fails(name, Cause.REFUSED, 2)
+        if world.is_acting(name):
+            world.acted(name)
+            world.works(name)
+        else:
+            world.works(name)
+
+
+def restarts(world: World, name: str) -> int:
+    return world.acts().count((name, RESTART))
+
+
+def test_a_labelled_target_uses_up_its_share_and_the_wallet_is_restarted() -> None:
+    world = calm(targets=(WALLET, SERVICE, GREEDY))
+    flaps(world, "greedy", 12)
+    assert restarts(world, "greedy") == SHARE
+    assert world.last("greedy").guard is Guard.STORM
+    flaps(world, ROOT, 1)
+    assert restarts(world, ROOT) == 1
+
+
+def test_a_labelled_target_that_never_works_uses_up_no_more_than_its_share() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    for _ in range(300):
+        world.fails("greedy", Cause.COMMAND_FAILED, 1)
+        if world.is_acting("greedy"):
+            world.acted("greedy", ActResult.FAILED, restart=False)
+    assert restarts(world, "greedy") == SHARE
+    assert len(world.state.restarts) == SHARE
+
+
+def test_many_labelled_targets_leave_the_reserve_to_the_root() -> None:
+    world = calm(targets=(WALLET, SERVICE, GREEDY, SECOND))
+    flaps(world, "greedy", 7)
+    flaps(world, "second", 7)
+    assert restarts(world, "greedy") + restarts(world, "second") == (
+        STORM_LIMIT - ROOT_RESERVE
+    )
+    flaps(world, LEAF, 1)
+    assert (Action.PAGE, Guard.STORM) in world.said(LEAF)
+    assert "kept for its roots" in world.last(LEAF).reason
+    flaps(world, ROOT, ROOT_RESERVE + 1)
+    assert restarts(world, ROOT) == ROOT_RESERVE
+    assert "10 restarts in this stack within the hour" in world.last(ROOT).reason
+
+
+@pytest.mark.parametrize(
+    ("targets", "name", "allowed"),
+    [
+        ((WALLET,), ROOT, STORM_LIMIT),
+        ((WALLET, SERVICE), ROOT, STORM_LIMIT),
+        ((WALLET, GREEDY), ROOT, STORM_LIMIT),
+        ((WALLET, OTHER_ROOT), ROOT, STORM_LIMIT - ROOT_RESERVE),
+        ((WALLET, SERVICE), LEAF, SHARE),
+        ((GREEDY,), "greedy", SHARE),
+        ((GREEDY, SECOND), "greedy", SHARE),
+        # What needs only what labels made is a root of the settings.
+        ((replace(WALLET, depends_on=("greedy",)), GREEDY), ROOT, STORM_LIMIT),
+    ],
+)
+def test_what_one_target_may_use_up(
+    targets: tuple[Target, ...], name: str, allowed: int
+) -> None:
+    world = calm(targets=targets)
+    flaps(world, name, STORM_LIMIT + 2)
+    assert restarts(world, name) == allowed
+
+
+def test_replicas_have_one_share_together() -> None:
+    two = {InstanceId("greedy", n): container("greedy", n) for n in (1, 2)}
+    world = World((WALLET, GREEDY), containers=two)
+    world.works(ROOT, "greedy-1", "greedy-2")
+    for _ in range(4):
+        flaps(world, "greedy-1", 1)
+        flaps(world, "greedy-2", 1)
+    assert restarts(world, "greedy-1") + restarts(world, "greedy-2") == SHARE
+
+
+def test_the_share_is_there_again_after_an_hour() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    flaps(world, "greedy", 7)
+    world.now_s += 3600.0
+    world.relist()
+    world.works(ROOT, "greedy")
+    flaps(world, "greedy", 1)
+    assert restarts(world, "greedy") == SHARE + 1
+
+
+def test_the_share_survives_a_restart_of_ours() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    flaps(world, "greedy", 7)
+    after = killed_and_succeeded(world)
+    flaps(after, "greedy", 1)
+    assert restarts(after, "greedy") == 0
+    flaps(after, ROOT, 1)
+    assert restarts(after, ROOT) == 1
+
+
+def test_the_default_lanes_of_a_target_stay_within_its_share() -> None:
+    lone = replace(GREEDY, restart=RestartSettings())
+    world = calm(targets=(WALLET, lone))
+    for _ in range(2 * 3600):
+        world.fails("greedy", Cause.COMMAND_FAILED, 1)
+        if world.is_acting("greedy"):
+            world.acted("greedy", ActResult.FAILED, restart=False)
+    assert (Action.PAGE, Guard.STORM) not in world.said("greedy")
+    assert restarts(world, "greedy") > 6
+
+
+def test_a_restart_that_was_asked_for_is_no_part_of_the_share() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    for _ in range(SHARE + 1):
+        world.send(RestartAsked(world.now, "greedy", now=True))
+        world.acted("greedy")
+        world.works("greedy")
+    flaps(world, "greedy", 1)
+    assert world.acts()[-1] == ("greedy", RESTART)
+    assert len(world.state.restarts) == 1
+
+
+def test_what_was_never_sent_is_given_back_to_stack_and_share() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    for _ in range(SHARE + 1):
+        world.fails("greedy", Cause.COMMAND_FAILED)
+        world.acted("greedy", ActResult.NOT_SENT, restart=False)
+        world.works("greedy")
+    assert world.state.restarts == ()
+    assert world.instance("greedy").counted_mono == ()
+
+
+# --- who goes first
+
+
+def test_the_settings_own_target_does_not_wait_until_a_labelled_one_works() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    world.fails("greedy", Cause.COMMAND_FAILED)
+    assert world.is_acting("greedy")
+    world.fails(ROOT, Cause.REFUSED)
+    assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
+    world.acted("greedy")
+    assert world.is_acting(ROOT)
+
+
+def test_a_labelled_target_waits_until_the_settings_own_works() -> None:
+    world = calm(targets=(WALLET, GREEDY))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    world.fails("greedy", Cause.COMMAND_FAILED)
+    assert world.last("greedy").guard is Guard.REMEDY_RUNNING
+
+
+def test_of_two_that_wait_the_settings_own_goes_first() -> None:
+    declared = replace(WALLET, name="zebra")
+    world = calm(targets=(WALLET, declared, GREEDY))
+    for name in (ROOT, "greedy", "zebra"):
+        world.fails(name, Cause.REFUSED)
+    world.acted(ROOT)
+    world.works(ROOT)
+    assert world.acts() == [(ROOT, RESTART), ("zebra", RESTART)]
