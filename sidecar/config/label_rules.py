@@ -1,6 +1,6 @@
 """What labels may not say. An image brings labels along, and strangers make images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sidecar.config import duration
 from sidecar.config.address import host_of
@@ -60,6 +60,9 @@ _DURATIONS = {
     "busy.max_wait": ("0s", "24h"),
 }
 """While a label's restart is under way the stack waits: it may not take long."""
+
+BOUNDS: Mapping[str, tuple[int | str, int | str]] = {**_COUNTS, **_DURATIONS}
+"""By key, the least and the most that a label may set."""
 
 
 def text_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[Fault]:

@@ -27,6 +27,9 @@ STALE_VIEW_S = 90.0
 AT_ONCE_S = 60.0
 """Targets that were lost within it, and an interval, were lost at once."""
 
+LABELS_BELIEVED_S = 300.0
+"""How long targets that labels alone made can make our own network suspect."""
+
 ENGINE_RESTART_WAIT_S = 30.0
 """How long the engine's own restart policy is given to bring a container back."""
 
@@ -104,18 +107,28 @@ def own_network(case: Case) -> str | None:
     lost = _lost_mono(case.instance)
     if lost is None:
         return None
-    together = {case.target.name}
+    others = _lost_together(case, lost)
+    if not others:
+        return None
+    is_witnessed = any(case.state.targets[name].declared for name in others)
+    lasts = case.at.mono - lost >= LABELS_BELIEVED_S
+    if case.target.declared and not is_witnessed and lasts:
+        return None
+    return (
+        f"{len(others) + 1} targets are out of reach at once although the engine "
+        "says that they run: our own network is suspect"
+    )
+
+
+def _lost_together(case: Case, lost: float) -> set[str]:
+    """Which other targets were lost at the same time."""
+    found: set[str] = set()
     for other in case.state.instances.values():
         since = _lost_mono(other)
         cadence = case.state.target_of(other).cadence
         if since is not None and abs(since - lost) < AT_ONCE_S + cadence.interval_s:
-            together.add(other.id.target)
-    if len(together) == 1:
-        return None
-    return (
-        f"{len(together)} targets are out of reach at once although the engine "
-        "says that they run: our own network is suspect"
-    )
+            found.add(other.id.target)
+    return found - {case.target.name}
 
 
 def _lost_mono(instance: Instance) -> float | None:

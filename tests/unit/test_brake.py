@@ -189,3 +189,31 @@ def test_of_two_that_wait_the_settings_own_goes_first() -> None:
     world.acted(ROOT)
     world.works(ROOT)
     assert world.acts() == [(ROOT, RESTART), ("zebra", RESTART)]
+
+
+# --- our own network
+
+
+def lost(world: World, *names: str, seconds: float) -> None:
+    """All of them out of reach at once, for so long."""
+    end = world.now_s + seconds
+    while world.now_s < end:
+        for name in names:
+            world.fails(name, Cause.REFUSED, 1, path_fault=True)
+
+
+def test_labelled_targets_make_our_network_suspect_for_a_while_only() -> None:
+    world = calm(targets=(WALLET, replace(GREEDY, restart=RestartSettings())))
+    lost(world, ROOT, "greedy", seconds=290.0)
+    assert world.acts() == []
+    assert world.last(ROOT).guard is Guard.OWN_NETWORK
+    lost(world, ROOT, "greedy", seconds=20.0)
+    assert world.acts() == [(ROOT, RESTART)]
+
+
+def test_the_settings_own_targets_make_our_network_suspect_as_long_as_it_lasts() -> (
+    None
+):
+    world = calm(targets=(WALLET, OTHER_ROOT, GREEDY))
+    lost(world, ROOT, "other", "greedy", seconds=900.0)
+    assert world.acts() == []

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from sidecar.config import label_rules
 from sidecar.config.environment import KNOWN
 from sidecar.config.load import load
 from sidecar.config.schema import schema
@@ -29,3 +30,8 @@ def test_the_example_is_accepted(tmp_path: Path) -> None:
     file = tmp_path / "sidecar.yaml"
     file.write_text(re.sub(r"/run/secrets/\w+", str(secret), example))
     assert len(load({}, file).targets) == 2
+
+
+def test_every_bound_of_a_label_is_on_the_page() -> None:
+    for key, (least, most) in label_rules.BOUNDS.items():
+        assert f"| `{key}` | {least} | {most} |" in PAGE
