@@ -6,9 +6,9 @@ import msgspec
 
 from sidecar.core.moment import rfc3339
 from sidecar.core.notify import HOOK_PREFIX, HookExec, HookPost, HookSettings
-from sidecar.core.ports import Engine, EngineError
+from sidecar.core.ports import Engine, EngineError, EngineForbidden
 from sidecar.core.record import Message, MessageKind
-from sidecar.notify.attempt import DELIVERED, Attempt, Channel, failed
+from sidecar.notify.attempt import DELIVERED, Attempt, Channel, failed, hopeless
 from sidecar.notify.post import Poster
 
 Mask = Callable[[str], str]
@@ -80,6 +80,8 @@ class ExecHook:
             ended = await self._engine.execute(
                 container, self._settings.command, EXEC_TIMEOUT_S
             )
+        except EngineForbidden as error:
+            return hopeless(str(error))
         except EngineError as error:
             return failed(str(error))
         if ended.exit_code:

@@ -13,7 +13,7 @@ from sidecar.core.notify import (
     HookPost,
     HookSettings,
 )
-from sidecar.core.ports import ContainerGone, Engine, ExecResult
+from sidecar.core.ports import ContainerGone, Engine, EngineForbidden, ExecResult
 from sidecar.core.record import MessageKind
 from sidecar.notify.attempt import DELIVERED, Attempt, Delivery, failed
 from sidecar.notify.heartbeat import Heartbeat
@@ -135,6 +135,11 @@ async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None
     assert gone.delivery is Delivery.FAILED
     absent = await execute(Commands(ExecResult(0, "")), container=None)
     assert absent.error == "there is no container gateway"
+
+
+async def test_a_command_that_the_engine_does_not_allow_is_given_up() -> None:
+    ended = await execute(Commands(EngineForbidden("the engine answered 403: no")))
+    assert ended == Attempt(Delivery.GIVEN_UP, "the engine answered 403: no")
 
 
 async def beats(url: str, trouble: str, count: int, **more: float) -> None:
