@@ -14,6 +14,9 @@ from sidecar.engine.client import Client
 from sidecar.engine.errors import TRANSLATED, engine_error
 
 DIGEST_LABEL = "com.docker.compose.image"
+_BY_COMPOSE = (DIGEST_LABEL, "com.docker.compose.config-hash")
+"""What compose writes on containers and on no image that it builds."""
+_PREFIX = "sha256:"
 _SHOWN = 60
 _REMEMBERED = 4096
 
@@ -79,19 +82,21 @@ def _make_room(kept: set[str] | dict[str, Mapping[str, str]]) -> None:
 
 
 def _has_digest(claim: translate.Claim) -> bool:
-    noted = claim.labels.get(DIGEST_LABEL)
-    return bool(claim.image_id) and noted == claim.image_id
+    noted = claim.labels.get(DIGEST_LABEL, "").removeprefix(_PREFIX)
+    return bool(noted) and noted == claim.image_id.removeprefix(_PREFIX)
 
 
 def _comes_from_image(claim: translate.Claim, baked: Mapping[str, str]) -> str:
     """Which label of its identity may be the image's; '': none.
 
-    A digest that the image does not bring along is compose's own word, though some
-    engines call the image by another one.
+    A label of compose's alone that the image does not bring along shows that compose
+    made the container, and so wrote its identity: the digest too, where an engine
+    calls the image by another one. Images that compose built carry an identity.
     """
-    noted = claim.labels.get(DIGEST_LABEL)
-    if noted is not None and baked.get(DIGEST_LABEL) != noted:
-        return ""
+    for label in _BY_COMPOSE:
+        said = claim.labels.get(label)
+        if said is not None and baked.get(label) != said:
+            return ""
     for label in translate.IDENTITY_LABELS:
         said = claim.labels.get(label)
         if said is not None and baked.get(label) == said:

@@ -17,6 +17,7 @@ DIGEST = "com.docker.compose.image"
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 NUMBER = "com.docker.compose.container-number"
+HASH = "com.docker.compose.config-hash"
 IDENTITY = {PROJECT: "demo", SERVICE: "wallet", NUMBER: "1"}
 
 
@@ -74,6 +75,17 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str] | None, bool]] = {
         IDENTITY,
         True,
     ),
+    "of an image that compose built, without a digest": (
+        {**IDENTITY, HASH: "1"},
+        IDENTITY,
+        True,
+    ),
+    "a configuration's hash baked, too": (
+        {**IDENTITY, HASH: "1"},
+        {**IDENTITY, HASH: "1"},
+        False,
+    ),
+    "an empty digest": ({**IDENTITY, DIGEST: ""}, {**IDENTITY, DIGEST: ""}, False),
     "all baked": (IDENTITY, IDENTITY, False),
     "all baked, with a digest": (
         {**IDENTITY, DIGEST: OTHER},
@@ -161,7 +173,8 @@ async def test_the_engine_is_asked_about_each_image_once_and_of_compose_never(
             assert len(await engine.containers()) == 6
             await engine.inspect("0" * 64)
     assert server.asked(f"/images/{IMAGE}/json") == 1
-    server.containers = {OWN: of_compose(OWN)}
+    bare = made(EVIL, {**IDENTITY, DIGEST: IMAGE.removeprefix("sha256:")})
+    server.containers = {OWN: of_compose(OWN), EVIL: bare}
     server.seen.clear()
     async with an_engine(link_to(server, requests)) as engine:
         await engine.containers()
