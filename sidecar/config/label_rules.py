@@ -16,6 +16,7 @@ LONGEST_VALUE = 1000
 
 _BY_FILE = "the configuration file"
 _HINT = "a label may come with an image: say it below targets.NAME"
+_PATHS = frozenset({"backup.path", "probe.wallet_path"})
 _SHORTEST_GAP_S = 3600.0
 
 READING_METHODS = frozenset(
@@ -45,6 +46,7 @@ _DURATIONS = {
     "settle": ("0s", "10m"),
     "probe.timeout": ("100ms", "1m"),
     "probe.hang_after": ("0s", "10m"),
+    "probe.hang_after_outage": ("0s", "10m"),
     "probe.slow_after": ("100ms", "10m"),
     "probe.upstream_grace": ("0s", "24h"),
     "probe.stale_after": ("1m", "7d"),
@@ -53,6 +55,7 @@ _DURATIONS = {
     "restart.backoff_max": ("1s", "6h"),
     "restart.stop_timeout": ("0s", "2m"),
     "restart.dead_stop_timeout": ("0s", "2m"),
+    "restart.polite_stop": ("1s", "5m"),
     "restart.recovery_timeout": ("5s", "5m"),
     "restart.slow_lane": ("1m", "7d"),
     "preventive.jitter": ("0s", "24h"),
@@ -92,7 +95,7 @@ def refusal(key: str) -> Fault | None:
 def _kind(key: str) -> str:
     if key == "probe.headers" or key.startswith("probe.headers."):
         return "a header"
-    if key.endswith("_file") or key == "backup.path":
+    if key.endswith("_file") or key in _PATHS:
         return "a file"
     if key.endswith("username") or is_secret((*key.split("."),)):
         return "a credential"

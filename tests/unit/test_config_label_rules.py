@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sidecar.config import label_rules
 from sidecar.config.labels import targets_in_force
 from sidecar.config.load import load
+from sidecar.config.schema import allowed, keys, schema
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, NativeHealth
 from sidecar.core.target import Credentials, ElectronCashProbe, JsonRpcProbe
@@ -72,6 +75,7 @@ RPC = labels(
         (WALLET, {"probe.wallet_password_file": "{secret}"}, "a file"),
         (WALLET, {"probe.wallet_password": "x"}, "a credential"),
         (WALLET, {"probe.expose_balance": "true"}, "a balance"),
+        (WALLET, {"probe.wallet_path": "/wallets/other"}, "a file"),
         (RPC, {"probe.username": "u", "probe.password_file": "{secret}"}, "a file"),
         (HTTP, {"backup.path": "/etc/shadow", "backup.cron": "0 3 * * *"}, "a file"),
     ],
@@ -286,6 +290,21 @@ def test_a_label_sets_no_time_or_number_out_of_bounds(
     said = {**HTTP, f"sidecar.{key}": value}
     (line,) = refused(settings, container("evil", said))
     assert f"label sidecar.{key}: found '{value}'; allowed: from " in line
+
+
+UNBOUNDED_NUMBERS = {"probe.port", "backup.keep"}
+
+
+def test_every_time_and_number_that_a_label_may_say_has_bounds() -> None:
+    definitions: Any = schema()["$defs"]
+    timed = {
+        key
+        for key, part in keys(definitions["TargetSection"])
+        if "duration" in allowed(part) or "whole number" in allowed(part)
+        if label_rules.refusal(key) is None
+    }
+    timed -= {"probe.expect_status", *UNBOUNDED_NUMBERS}
+    assert timed == set(label_rules.BOUNDS)
 
 
 @pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * * *", "0,59 3 * * *"])
