@@ -208,7 +208,7 @@ def test_whatever_happened_every_decision_can_be_said(
         assert left == [], (reason, KOREAN.reason(reason))
 
 
-OF_THE_TEST = ("“x”", "“xyz”", "“”")
+OF_THE_TEST = ("“x”", "“xyz”", "“as asked”", "“”")
 """What its own probes and engine say: not ours."""
 
 REASONS = {c: [r for cause, r in FOUND if cause == c] or [""] for c in Cause}
