@@ -276,6 +276,21 @@ def test_every_part_has_a_state_of_its_own(house: House) -> None:
     assert house.get("/livez").status == 200
 
 
+def test_a_strangers_bad_labels_are_shown_and_do_not_make_us_unready(
+    house: House,
+) -> None:
+    for n in range(20):
+        bad = {"enable": "true", "probe.password_file": "/run/secrets/api_token"}
+        house.engine.add(old_container(f"{n:012d}", f"s{n}", **bad))
+    house.serves(SIDECAR_CONFIG=house.config(targets={"web": DOCKER}))
+    house.ready()
+    components = house.get("/readyz").told["components"]
+    (labels,) = (one for one in components if one["name"] == "labels")
+    assert labels["ok"]
+    assert "sidecar.probe.password_file" in labels["reason"]
+    assert labels["reason"].endswith("and 10 more")
+
+
 def test_its_own_metrics(house: House) -> None:
     url = f"json://{own_host()}:1/"
     began = time.time()
@@ -379,6 +394,7 @@ def unhealthy(**labels: str) -> dict[str, Any]:
     return raw
 
 
+DOCKER = {"probe": {"type": "docker"}}
 QUICK = {"interval": "1s", "fast_interval": "500ms", "start_period": "0s"}
 
 
