@@ -93,8 +93,16 @@ def forbidden(case: Case) -> str | None:
     refusal = case.instance.refusal
     if refusal is None or case.trigger is Trigger.OPERATOR:
         return None
+    if refusal.action is not case.action:
+        return None
+    if case.trigger is Trigger.PLANNED:
+        # It works: to stop it, and not be let start it, would be our doing.
+        return (
+            f"the engine does not allow it ({refusal.reason}); it is asked again when "
+            "an operator says restart"
+        )
     wait = permission.wait_s(refusal, case.at)
-    if wait <= 0 or refusal.action is not case.action:
+    if wait <= 0:
         return None
     return (
         f"the engine does not allow it ({refusal.reason}); it is asked again in "

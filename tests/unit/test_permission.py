@@ -145,6 +145,21 @@ def test_a_planned_restart_that_is_refused_is_over_and_the_next_is_skipped() -> 
     )
 
 
+def test_a_planned_restart_is_skipped_however_long_ago_the_engine_refused() -> None:
+    world = calm(targets=(replace(WALLET, preventive=Preventive("0 3 * * *")),))
+    is_refused(world, ROOT)
+    for _ in range(30):
+        world.works(ROOT)
+        world.now_s += 1800.0
+        world.relist()
+    world.works(ROOT)
+    world.send(PlannedDue(world.now, ROOT))
+    assert (world.last(ROOT).action, world.last(ROOT).guard) == (
+        Action.SKIP,
+        Guard.FORBIDDEN,
+    )
+
+
 @pytest.mark.parametrize("result", [ActResult.DONE, ActResult.UNKNOWN])
 def test_what_was_sent_is_allowed_again(result: ActResult) -> None:
     world = calm(targets=(WALLET,))
