@@ -20,12 +20,13 @@ from sidecar.clock import SystemClock
 from sidecar.config.duration import seconds
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.labels import targets_in_force
+from sidecar.config.last_good import Loaded, keep, load_or_last_good
 from sidecar.config.load import load
 from sidecar.config.secret import secrets_of
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, Status
 from sidecar.core.decision import Decision
-from sidecar.core.event import Event
+from sidecar.core.event import Event, SettingsTaken
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Outcome, failure
 from sidecar.core.ports import (
@@ -100,6 +101,10 @@ SWITCH_S = 0.0005
 """How long another thread may keep the loop waiting: a report, the store."""
 
 
+FAULTS_TOLD = 20
+"""Of a file; the log has them all."""
+
+
 class NoStack(Exception):
     """It is not known in which compose project to act."""
 
@@ -143,8 +148,15 @@ class People:
         on_attempt: OnAttempt,
         containers: Callable[[], Iterable[Container]],
     ) -> None:
-        self._settings = settings
+        self._place = place
+        self._outbox = outbox
+        self._on_attempt = on_attempt
         self._containers = containers
+        self._changed = asyncio.Event()
+        self._equip(settings, voice)
+
+    def _equip(self, settings: NotifySettings, voice: Voice) -> None:
+        self._settings = settings
         self._poster = Poster()
         self._outside = Poster(through_proxy=True)
         url = settings.public_url
@@ -153,12 +165,12 @@ class People:
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels
         ]
-        find, mask = self._container_id, voice.mask
+        engine, find, mask = self._place.engine, self._container_id, voice.mask
         channels += [
-            hook_channel(n, hook, self._poster, place.engine, find, mask)
+            hook_channel(n, hook, self._poster, engine, find, mask)
             for n, hook in enumerate(settings.hooks)
         ]
-        self.runner = Runner(outbox, channels, SystemClock(), on_attempt)
+        self.runner = Runner(self._outbox, channels, SystemClock(), self._on_attempt)
 
     def _container_id(self, name: str) -> str | None:
         found = (c.id for c in self._containers() if name in {c.name, c.service})
@@ -175,8 +187,33 @@ class People:
         if transitions or decisions:
             self.runner.nudge()
 
-    async def heartbeat(self, trouble: Callable[[], str]) -> None:
-        """Say outside that we live; nothing where nobody listens."""
+    async def run(self, trouble: Callable[[], str]) -> None:
+        """Send, and say outside that we live, until cancelled."""
+        while True:
+            self._changed.clear()
+            posters = (self._poster, self._outside)
+            async with asyncio.TaskGroup() as tasks:
+                working = [
+                    tasks.create_task(self.runner.run()),
+                    tasks.create_task(self._beat(trouble)),
+                ]
+                await self._changed.wait()
+                for task in working:
+                    task.cancel()
+            for poster in posters:
+                await poster.close()
+
+    async def test(self, channel: str) -> str:
+        """Send a test message; what went wrong, or nothing. UnknownChannel."""
+        return await self.runner.test(channel)
+
+    async def take(self, settings: NotifySettings, voice: Voice) -> None:
+        """Go on with these settings; what is being sent is let end."""
+        await self.runner.drain(DRAIN_S)
+        self._equip(settings, voice)
+        self._changed.set()
+
+    async def _beat(self, trouble: Callable[[], str]) -> None:
         if self._settings.heartbeat is not None:
             await Heartbeat(self._settings.heartbeat, trouble, self._outside).run()
 
@@ -196,8 +233,13 @@ class App:
         memory: Memory,
         metrics: "MetricsRoom",
         voice: Voice,
+        file: Path | None,
     ) -> None:
         mask = voice.mask
+        self._file = file
+        self._voice = voice
+        self._stack = place.stack
+        self._reloading = asyncio.Lock()
         clock = SystemClock()
         engine = place.engine
         self._people = People(
@@ -239,24 +281,28 @@ class App:
             remedies=self._executor,
         )
         self._pump = Pump(engine, clock, self.post, self._targets_of, place.own_id)
+        self._answers = NotifyDesk(
+            voice.signer.channel_of,
+            voice.words,
+            settings.language,
+            self._people.test,
+        )
         self._web = WebServer(
             self._desk(place.stack),
             settings.listen_host,
             settings.listen_port,
-            notify=NotifyDesk(
-                voice.signer.channel_of,
-                voice.words,
-                settings.language,
-                self._people.runner.test,
-            ),
+            notify=self._answers,
         )
 
     def post(self, event: Event) -> None:
         """Into the loop's queue."""
         self._watchdog.post(event)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Watch until ``stop`` is set; OSError where the address is taken."""
+    async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
+        """Watch until ``stop`` is set; OSError where the address is taken.
+
+        ``changed`` is set when the configuration file is to be read again.
+        """
         await self._web.start()
         self._metrics.config_loaded(self._clock.now().wall)
         try:
@@ -267,8 +313,8 @@ class App:
                     tasks.create_task(self._planner.run()),
                     tasks.create_task(self._keep_house()),
                     tasks.create_task(self._settle()),
-                    tasks.create_task(self._people.runner.run()),
-                    tasks.create_task(self._people.heartbeat(self._trouble)),
+                    tasks.create_task(self._people.run(self._trouble)),
+                    tasks.create_task(self._reload_when(changed)),
                 ]
                 await stop.wait()
                 logger.info("asked to stop: finishing what is under way")
@@ -284,6 +330,52 @@ class App:
             await self._prober.close()
             await self._engine.close()
             await self._store.close()
+
+    async def _reload_when(self, changed: asyncio.Event) -> None:
+        while True:
+            await changed.wait()
+            changed.clear()
+            await self._reload()
+
+    async def _reload(self) -> tuple[str, ...]:
+        """Take the file as it is now. Its faults, a line each: nothing was changed."""
+        async with self._reloading:
+            try:
+                settings, voice = await asyncio.to_thread(self._read_again)
+            except ConfigFaults as refused:
+                lines = tuple(fault.line for fault in refused.faults)
+                for line in lines:
+                    logger.error(
+                        "the file is not taken, what is in force stays: {}", line
+                    )
+                return lines
+            await self._take(settings, voice)
+        return ()
+
+    def _read_again(self) -> tuple[Settings, Voice]:
+        settings = load(os.environ, self._file)
+        if settings.stack not in {self._settings.stack, self._stack}:
+            hint = "another stack needs a restart of Sidecar"
+            found = repr(settings.stack) if settings.stack else "nothing"
+            raise ConfigFaults([Fault("stack", found, repr(self._stack), hint)])
+        _keep(settings)
+        words = read_catalogue(settings.language)
+        zone = ZoneInfo(settings.notify.timezone)
+        return settings, self._voice._replace(words=words, zone=zone)
+
+    async def _take(self, settings: Settings, voice: Voice) -> None:
+        self._mask.learn(settings.secrets)
+        self._settings = settings
+        self._answers.words, self._answers.language = voice.words, settings.language
+        now = self._clock.now()
+        self.post(SettingsTaken(now, settings.mode, settings.notify))
+        self._pump.nudge()
+        await self._people.take(settings.notify, voice)
+        self._metrics.notifies(self._people.runner.channels, Delivery)
+        self._metrics.config_loaded(now.wall)
+        for warning in settings.warnings:
+            logger.warning("{}", warning)
+        logger.info("the configuration file was read again and is in force")
 
     def _containers(self) -> Iterator[Container]:
         for instance in self._watchdog.state.instances.values():
@@ -357,6 +449,7 @@ class App:
             metrics=self._scrape,
             evidence=self._evidence,
             seconds=seconds,
+            reload=self._reload,
             token=self._settings.api_token,
         )
 
@@ -391,7 +484,9 @@ class App:
         labels = "; ".join([*said, f"and {more} more"] if more else said)
         # What a stranger's image says is no fault of ours, but to be seen here.
         read = Component("labels", True, labels, now.wall)  # noqa: FBT003
-        own = (self._liveness(), scheduler, self._store.component())
+        view = self._watchdog.state.settings
+        known = Component("settings", not view.faults, view.faults, view.since.wall)
+        own = (self._liveness(), scheduler, self._store.component(), known)
         told = self._people.runner.components()
         return (*self._pump.components(), *own, *told, probes, read)
 
@@ -409,18 +504,20 @@ class MetricsRoom:
 
 def run(file: Path | None) -> int:
     """``sidecar run``: watch until SIGTERM or SIGINT; the exit status."""
+    # One that comes before we listen to it must not end us.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        settings = load(os.environ, file)
+        loaded = load_or_last_good(os.environ, file)
     except ConfigFaults as faults:
         sys.stderr.write(f"{faults}\n")
         return BAD_CONFIGURATION
+    settings = loaded.settings
     mask = Mask(settings.secrets)
     configure(settings.log_level, _log_format(settings), mask)
-    for warning in settings.warnings:
-        logger.warning("{}", warning)
+    _tell_loaded(loaded)
     sys.setswitchinterval(SWITCH_S)
     try:
-        asyncio.run(_serve(settings, _voice(settings, mask)))
+        asyncio.run(_serve(loaded, _voice(settings, mask), file))
     except (NoStack, BadEngineAddress) as error:
         logger.error("{}", error)
         return BAD_CONFIGURATION
@@ -439,6 +536,24 @@ def run(file: Path | None) -> int:
         )
         return FAILED
     return DONE
+
+
+def _tell_loaded(loaded: Loaded) -> None:
+    for warning in loaded.settings.warnings:
+        logger.warning("{}", warning)
+    for fault in loaded.faults:
+        logger.error(
+            "the file has a fault, the last good settings are in force: {}", fault.line
+        )
+
+
+def _keep(settings: Settings) -> None:
+    """For the next start, should the file have faults by then."""
+    try:
+        keep(settings)
+    except OSError as error:
+        why = error.strerror or error
+        logger.warning("the file could not be kept as the last good one: {}", why)
 
 
 def _log_format(settings: Settings) -> LogFormat:
@@ -461,9 +576,11 @@ def _voice(settings: Settings, mask: Mask) -> Voice:
     return Voice(words, ZoneInfo(settings.notify.timezone), Signer(key), mask)
 
 
-async def _serve(settings: Settings, voice: Voice) -> None:
-    stop = asyncio.Event()
+async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
+    settings = loaded.settings
+    stop, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, changed.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = MetricsRoom()
@@ -488,20 +605,25 @@ async def _serve(settings: Settings, voice: Voice) -> None:
     )
     own_id = own.id if own is not None else ""
     store = await open_store(settings.state_dir, SystemClock())
-    state = await _as_left(store, settings)
+    if not loaded.faults:
+        await asyncio.to_thread(_keep, settings)
+    state = await _as_left(store, loaded)
     engine = DockerEngine(link, stack)
     place = Place(engine, stack, own_id)
-    await App(settings, place, Memory(store, state), metrics, voice).run(stop)
+    app = App(settings, place, Memory(store, state), metrics, voice, file)
+    await app.run(stop, changed)
 
 
-async def _as_left(store: SqliteStore, settings: Settings) -> State:
-    now = SystemClock().now()
+async def _as_left(store: SqliteStore, loaded: Loaded) -> State:
+    now, settings = SystemClock().now(), loaded.settings
     saved = await store.load()
-    if saved is None or store.saved_at is None:
-        return State(started=now, mode=settings.mode, notify=settings.notify)
-    left = restored(saved, store.saved_at, now)
-    tell_left(left)
-    return replace(left, mode=settings.mode, notify=settings.notify)
+    state = State(started=now)
+    if saved is not None and store.saved_at is not None:
+        state = restored(saved, store.saved_at, now)
+        tell_left(state)
+    faults = "\n".join(fault.line for fault in loaded.faults[:FAULTS_TOLD])
+    view = replace(state.settings, faults=faults, since=now)
+    return replace(state, mode=settings.mode, notify=settings.notify, settings=view)
 
 
 def _stack_of(settings: Settings, own: OwnContainer | None) -> str:

@@ -1,4 +1,4 @@
-"""Commands that change something: restart, pause, resume, recover, release."""
+"""Commands that change something: restart, pause, recover, reload and the like."""
 
 import click
 
@@ -106,3 +106,17 @@ def release(api: Api, target: str, as_json: bool) -> int:
     """Give up the remedy of TARGET that is under way; nothing is undone."""
     told = api.post(target_path(target, "release"))
     return show_done(told, f"{target}: released", as_json)
+
+
+@click.command(
+    epilog=examples("sidecar reload", "sidecar config check && sidecar reload")
+)
+@as_json
+@talks_to_sidecar
+def reload(api: Api, as_json: bool) -> int:
+    """Take the changed configuration file.
+
+    A file with faults is refused (exit 3, with all of them): what is in force stays.
+    """
+    told = api.post("/api/v1/reload")
+    return show_done(told, "the configuration file is in force", as_json)

@@ -41,6 +41,7 @@ for command in (
     control.resume,
     control.recover,
     control.release,
+    control.reload,
     schedule,
     history,
     incidents,

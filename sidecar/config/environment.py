@@ -47,6 +47,7 @@ _WALLET_KEYS = {
 }
 _NAMES = {WALLET: "electron-cash", SERVICE: "bitcoincash-service"}
 _LISTEN = "0.0.0.0:9787"
+_STATE_DIR = "/var/lib/sidecar"
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _LOG_FORMATS = ("json", "text")
 
@@ -77,6 +78,11 @@ class Process(NamedTuple):
 def given(environ: Environ) -> dict[str, str]:
     """The variables that say something: compose passes empty ones for unset."""
     return {name: value for name, value in environ.items() if value.strip()}
+
+
+def state_dir(environ: Environ) -> FilePath:
+    """Where state is kept, whatever else the environment says."""
+    return FilePath(given(environ).get(f"{OWN}STATE_DIR", _STATE_DIR))
 
 
 def misspelt(environ: Environ) -> list[Fault]:
@@ -113,7 +119,7 @@ def process(environ: Environ, vault: Vault) -> tuple[Process, list[Fault]]:
         Process(
             listen_host=host,
             listen_port=port,
-            state_dir=FilePath(environ.get(f"{OWN}STATE_DIR", "/var/lib/sidecar")),
+            state_dir=state_dir(environ),
             api_token=token,
             log_level=level,
             log_format=form,

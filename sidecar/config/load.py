@@ -23,21 +23,25 @@ from sidecar.core.target import Mode, Target
 DEFAULT_FILE = Path("/etc/sidecar/sidecar.yaml")
 
 
-def load(environ: Mapping[str, str], path: Path | None) -> Settings:
+def load(
+    environ: Mapping[str, str], path: Path | None, text: str | None = None
+) -> Settings:
     """The settings in force; ConfigFaults says everything that is wrong.
 
     ``path`` is the file to read; None: what SIDECAR_CONFIG names, else
     /etc/sidecar/sidecar.yaml if it exists, else the classic pair of the
-    environment. Reads files, so it is not for the event loop.
+    environment. ``text`` stands for what is in that file now. Reads files, so it is
+    not for the event loop.
     """
     environ = environment.given(environ)
     file = path or _file(environ)
     spoken = environment.overlay(environ)
     pair = Said() if file else environment.classic(environ)
-    tree, faults = _read(file) if file else (pair.tree, pair.faults)
+    text, faults = _text(file, text) if file else (None, pair.faults)
+    tree, more = _parsed(text, str(file)) if text is not None else (pair.tree, [])
     names = {**spoken.names, **pair.names}
     written = {key: f"file {file}" for key in map(dotted, leaves(tree)) if file}
-    faults = [*faults, *environment.misspelt(environ)]
+    faults = [*faults, *more, *environment.misspelt(environ)]
     vault = Vault()
     process, own_faults = environment.process(environ, vault)
     document, shape_faults, gone = _document(merged(spoken.tree, tree))
@@ -58,6 +62,7 @@ def load(environ: Mapping[str, str], path: Path | None) -> Settings:
         warnings=tuple(_warnings(document, targets, environ if file else {})),
         document=document,
         sources={**written, **_sources(names, environ)},
+        text=text,
     )
 
 
@@ -67,15 +72,20 @@ def _file(environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _read(file: Path) -> tuple[Tree, list[Fault]]:
-    from sidecar.config import text  # noqa: PLC0415 - YAML weighs 3 MB
-
+def _text(file: Path, instead: str | None) -> tuple[str | None, list[Fault]]:
+    if instead is not None:
+        return instead, []
     try:
-        written = file.read_text("utf-8")
+        return file.read_text("utf-8"), []
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
-        return {}, [Fault(str(file), f"no file to read ({why})", "a file in YAML")]
-    return text.parse(written, str(file))
+        return None, [Fault(str(file), f"no file to read ({why})", "a file in YAML")]
+
+
+def _parsed(written: str, name: str) -> tuple[Tree, list[Fault]]:
+    from sidecar.config import text  # noqa: PLC0415 - YAML weighs 3 MB
+
+    return text.parse(written, name)
 
 
 def _document(tree: Tree) -> tuple[Document, list[Fault], list[TreePath]]:

@@ -23,7 +23,8 @@ class Settings:
     ``targets`` are those of the file or the environment; labels add to them
     (``sidecar.config.labels.targets_in_force``). ``secrets`` must never be
     logged. ``document`` is what was written. ``sources`` maps dotted keys to
-    where their value is from; what it does not name is a default.
+    where their value is from; what it does not name is a default. ``text`` is that
+    of the file, None where there is none; it may hold secrets.
     """
 
     stack: str | None
@@ -42,6 +43,7 @@ class Settings:
     warnings: tuple[str, ...]
     document: Document = field(repr=False)
     sources: Mapping[str, str]
+    text: str | None = field(default=None, repr=False)
 
     @property
     def retention_s(self) -> float:

@@ -15,6 +15,7 @@ from sidecar.core.event import (
     ReleaseAsked,
     RestartAsked,
     ResumeAsked,
+    SettingsTaken,
 )
 from sidecar.core.folded import Folded, one, put, put_incident, same
 from sidecar.core.state import (
@@ -63,6 +64,13 @@ def resume_asked(state: State, event: ResumeAsked) -> Folded:
 
 def _with_pauses(state: State, paused: dict[str, float]) -> Folded:
     after = replace(state, paused=MappingProxyType(paused))
+    return Folded(after, (), tuple(state.instances))
+
+
+def settings_taken(state: State, event: SettingsTaken) -> Folded:
+    """What the file says of the whole stack is in force from now on."""
+    view = replace(state.settings, faults="", since=event.at)
+    after = replace(state, mode=event.mode, notify=event.notify, settings=view)
     return Folded(after, (), tuple(state.instances))
 
 

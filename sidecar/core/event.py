@@ -6,8 +6,9 @@ from enum import StrEnum
 from sidecar.core.container import Container, RunId
 from sidecar.core.decision import Decision
 from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Outcome
-from sidecar.core.target import InstanceId, Target
+from sidecar.core.target import InstanceId, Mode, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,15 @@ class AckAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsTaken:
+    """A changed file is in force; its targets come with the next listing."""
+
+    at: Moment
+    mode: Mode
+    notify: NotifySettings
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A decision of the policy, on its way back into the state."""
 
@@ -238,6 +248,7 @@ Event = (
     | RecoverAsked
     | AckAsked
     | ReleaseAsked
+    | SettingsTaken
     | Decided
     | Tick
 )

@@ -24,6 +24,7 @@ from sidecar.core.event import (
     RemedyProgressed,
     RestartAsked,
     ResumeAsked,
+    SettingsTaken,
     Tick,
 )
 from sidecar.core.folded import Folded, put, same
@@ -188,6 +189,7 @@ _HANDLERS: Mapping[type, Callable[..., Folded]] = MappingProxyType(
         RecoverAsked: asked.recover_asked,
         ReleaseAsked: asked.release_asked,
         AckAsked: asked.ack_asked,
+        SettingsTaken: asked.settings_taken,
         Tick: _ticked,
     }
 )

@@ -11,7 +11,7 @@ from typing import Any
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
 from sidecar.core.run import is_running
-from sidecar.core.state import EngineView, Instance, Phase, State
+from sidecar.core.state import EngineView, Instance, Phase, SettingsView, State
 
 STREAK_HOLDS_S = 60.0
 """Failures on both sides of a longer gap are not consecutive."""
@@ -44,6 +44,7 @@ def restored(saved: State, saved_at: Moment, now: Moment) -> State:
         ),
         ledger=saved.ledger,
         engine=EngineView(told=saved.engine.told),
+        settings=SettingsView(told=saved.settings.told),
         paused=saved.paused,
         restarts=tuple(t + shift_s for t in saved.restarts),
         plan=plan,

@@ -193,6 +193,19 @@ class EngineView:
     """Have people heard that it is lost?"""
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """Are the settings in force those of the file?
+
+    ``faults`` of the file, a line each, while older settings are in force; ``told``
+    are those that people have heard of.
+    """
+
+    faults: str = ""
+    since: Moment = Moment(0.0, 0.0)
+    told: str = ""
+
+
 class CureKey(NamedTuple):
     """A line of the efficacy ledger."""
 
@@ -230,6 +243,7 @@ class State:
     )
 
     notify: NotifySettings = NotifySettings()
+    settings: SettingsView = SettingsView()
     topology: Topology = Topology()
     numbers: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: MappingProxyType({})

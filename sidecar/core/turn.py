@@ -17,6 +17,7 @@ from sidecar.core.moment import Moment
 from sidecar.core.policy import decide
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
+from sidecar.core.settings_notice import tell_settings
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import InstanceId
 from sidecar.core.telling import (
@@ -87,6 +88,7 @@ def _told(done: Turn, event: Event) -> Turn:
     state, of_time, came_to = tell_time(state, settings, at)
     state, of_loops = tell_loops(state, done.touched, settings, at)
     state, of_engine = tell_engine(state, settings, at)
+    state, of_settings = tell_settings(state, settings, at)
     steps = tuple(
         _step(state, incident, kind, at) for incident, kind in came_to if kind in _STEPS
     )
@@ -98,6 +100,7 @@ def _told(done: Turn, event: Event) -> Turn:
             *of_time,
             *of_loops,
             *of_engine,
+            *of_settings,
             *notices(state, done.decisions, settings, at),
             *balance_notices(state, done.transitions, settings, at),
         ),

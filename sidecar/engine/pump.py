@@ -67,6 +67,10 @@ class Pump:
         """The health of our view of the engine."""
         return (self._listing, self._stream)
 
+    def nudge(self) -> None:
+        """The targets may be others now: list soon."""
+        self._wanted.set()
+
     async def run(self) -> None:
         """Pump until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -21,6 +21,9 @@ from sidecar.notify.attempt import (
 )
 
 _COMMAND = (sys.executable, "-m", "sidecar.notify.send")
+_GOOD_NEWS = frozenset(
+    {MessageKind.RESOLVED, MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN}
+)
 _OURS = ("SIDECAR_", "ELECTRON_CASH_", "BCH_SERVICE_", "DOCKER_")
 
 
@@ -91,7 +94,7 @@ class AppriseChannel:
 
 def _kind(kind: MessageKind) -> str:
     """Apprise's word, which gives a message its colour."""
-    if kind in {MessageKind.RESOLVED, MessageKind.ENGINE_BACK}:
+    if kind in _GOOD_NEWS:
         return "success"
     quiet = kind in {MessageKind.NOTICE, MessageKind.TEST}
     return "info" if quiet else "failure"

@@ -23,6 +23,8 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.BALANCE,
         MessageKind.ENGINE_LOST,
         MessageKind.ENGINE_BACK,
+        MessageKind.SETTINGS_REFUSED,
+        MessageKind.SETTINGS_TAKEN,
         MessageKind.NOTICE,
         MessageKind.TEST,
     }
@@ -37,6 +39,8 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.BALANCE: _BALANCE,
     MessageKind.ENGINE_LOST: ("line.measured", "advice.engine_lost"),
     MessageKind.ENGINE_BACK: (),
+    MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
+    MessageKind.SETTINGS_TAKEN: (),
 }
 _LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
 _ACTING = {
@@ -91,6 +95,7 @@ class Renderer:
             "lasted": self._duration(float(facts.get("seconds", "0"))),
             "remedies": facts.get("remedies", "0"),
             "loads": facts.get("loads", "0"),
+            "faults": facts.get("faults", ""),
             "container": facts.get("container") or facts.get("target", ""),
             "next_try": self._time(float(next_try)) if next_try else "",
             "reason": self._reason(facts, "reason"),

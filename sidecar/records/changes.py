@@ -127,6 +127,8 @@ class Changes:
             batch.memory["restarts"] = encode(state.restarts)
         if known is None or state.engine.told != old.engine.told:
             batch.memory["engine_told"] = encode(state.engine.told)
+        if known is None or state.settings.told != old.settings.told:
+            batch.memory["settings_told"] = encode(state.settings.told)
         if known is None or state.plan != old.plan:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)

@@ -43,9 +43,9 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotifyDesk:
-    """What these pages need beside the desk.
+    """What these pages need beside the desk; the language may change.
 
     ``channel_of`` takes an incident and a link's token and says whom the link was
     sent to, None where it is not valid. ``words`` gives a page's text by key.

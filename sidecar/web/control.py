@@ -62,6 +62,7 @@ class ControlPages:
             web.get(f"{one}/evidence", self._guarded(self._evidence)),
             web.post("/api/v1/pause", self._guarded(self._pause)),
             web.post("/api/v1/resume", self._guarded(self._resume)),
+            web.post("/api/v1/reload", self._guarded(self._reload)),
         ]
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -105,6 +106,16 @@ class ControlPages:
         await _body(request, _Nothing)
         now = self._desk.clock.now()
         return await self._asked(ResumeAsked(now, self._targets(request)))
+
+    # --- settings
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        await _body(request, _Nothing)
+        faults = await self._desk.reload()
+        if faults:
+            said = "\n".join(("what is in force stays, the file has faults:", *faults))
+            return answer({"error": said, "faults": faults}, 409)
+        return answer({"reloaded": True})
 
     # --- planned restarts
 

@@ -9,13 +9,16 @@ from sidecar.core.state import State
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """All calls return at once, but for ``ask``, ``metrics`` and the journal's.
+    """All calls return at once, but for ``ask``, ``metrics``, ``reload`` and the
+    journal's.
 
     ``liveness`` says whether the loop turned lately; ``components`` is all that
     must work for us to be ready, the loop among it. ``metrics`` takes an
     Accept header and gives the content type and a body in pieces, each made in a
     millisecond when it is taken. ``evidence`` gives the last bundle of an instance
     by name. ``seconds`` reads a duration such as ``2h``, or raises ValueError.
+    ``reload`` takes the changed configuration file and gives its faults, a line each;
+    with any, nothing was changed.
     Without ``token`` the control endpoints answer 403.
     """
 
@@ -32,4 +35,5 @@ class Desk:
     metrics: Callable[[str], Awaitable[tuple[Iterator[bytes], str]]]
     evidence: Callable[[str], object | None]
     seconds: Callable[[str], float]
+    reload: Callable[[], Awaitable[tuple[str, ...]]]
     token: str | None = field(default=None, repr=False)

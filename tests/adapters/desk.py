@@ -58,6 +58,8 @@ class Office:
         self.engine_part = replace_part("engine", "")
         self.asked: list[Event] = []
         self.bundles: dict[str, object] = {}
+        self.faults: tuple[str, ...] = ()
+        self.reloads = 0
         self.desk = Desk(
             version="0.1.0",
             stack="oratio",
@@ -72,6 +74,7 @@ class Office:
             metrics=self.metrics.scrape,
             evidence=self.bundles.get,
             seconds=hours,
+            reload=self.reload,
             token=token,
         )
         self.world.works("electron-cash", "bitcoincash-service")
@@ -85,6 +88,10 @@ class Office:
     async def ask(self, event: Event) -> Decision | None:
         self.asked.append(event)
         return answer_to(self.world.send(event))
+
+    async def reload(self) -> tuple[str, ...]:
+        self.reloads += 1
+        return self.faults
 
     def without(self, **changes: object) -> Desk:
         return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it

@@ -123,6 +123,7 @@ def test_every_promised_command_is_there() -> None:
         "resume",
         "recover",
         "release",
+        "reload",
         "history",
         "incidents",
         "incident",
@@ -553,3 +554,23 @@ async def test_a_proxy_of_the_environment_is_not_asked(served: Served) -> None:
         "status", SIDECAR_URL=served.url, http_proxy="http://127.0.0.1:1"
     )
     assert ran.status == 0
+
+
+async def test_reload_takes_the_file(served: Served) -> None:
+    ran = await served("reload")
+    assert ran == Ran(0, "the configuration file is in force\n", "")
+    assert served.office.reloads == 1
+
+
+async def test_reload_of_a_file_with_faults_is_3_and_names_them_all(
+    served: Served,
+) -> None:
+    served.office.faults = ("mode: found 'atc'", "targets.a: found nothing")
+    ran = await served("reload")
+    assert (ran.status, ran.out) == (3, "")
+    assert all(fault in ran.err.splitlines() for fault in served.office.faults)
+
+
+async def test_reload_needs_the_token(served: Served) -> None:
+    assert (await served("reload", token="nonsense")).status == 3
+    assert served.office.reloads == 0

@@ -24,6 +24,7 @@ QUOTED = re.compile(r"“[^”]*”")
 COMMANDS = (
     "docker compose up -d",
     "systemctl status docker",
+    "sidecar config check && sidecar reload",
     "sidecar recover electron-cash",
     "docker restart shop-electron-cash-1",
     "docker logs --tail 100 shop-electron-cash-1",

@@ -1,0 +1,66 @@
+"""The text of the last file without fault, kept in the state directory.
+
+It is the user's own text: a secret that it names by a file is not in it.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from sidecar.config import environment
+from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.load import load
+from sidecar.config.settings import Settings
+
+NAME = "last-good.yaml"
+
+
+class Loaded(NamedTuple):
+    """The settings to start with; ``faults`` of the file where they are older ones."""
+
+    settings: Settings
+    faults: tuple[Fault, ...]
+
+
+def load_or_last_good(environ: Mapping[str, str], path: Path | None) -> Loaded:
+    """As ``load``; a file with faults gives way to the last good one, if there is one.
+
+    ConfigFaults: there is none, or the fault is not the file's alone. Reads files.
+    """
+    try:
+        return Loaded(load(environ, path), ())
+    except ConfigFaults as refused:
+        faults = refused
+    text = _kept(environment.state_dir(environ))
+    if text is None:
+        raise faults
+    try:
+        return Loaded(load(environ, path, text), faults.faults)
+    except ConfigFaults:
+        raise faults from None
+
+
+def keep(settings: Settings) -> None:
+    """Store the text of the file that these settings are from. OSError.
+
+    Nothing where there is no file. Whole or not at all, for our user's eyes alone.
+    """
+    if settings.text is None:
+        return
+    file = settings.state_dir / NAME
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(opened, "w", encoding="utf-8") as written:
+        written.write(settings.text)
+        written.flush()
+        os.fsync(written.fileno())
+    fresh.replace(file)
+
+
+def _kept(folder: Path) -> str | None:
+    try:
+        return (folder / NAME).read_text("utf-8")
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,25 @@
+"""What people are told of a file with faults, and that it was mended."""
+
+from dataclasses import replace
+
+from sidecar.core.incident import new_id
+from sidecar.core.mailing import notice
+from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
+from sidecar.core.outcome import Severity
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import State
+
+
+def tell_settings(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell once that older settings are in force, and then that they are not."""
+    view = state.settings
+    if view.faults == view.told:
+        return state, ()
+    refused = MessageKind.SETTINGS_REFUSED
+    kind = refused if view.faults else MessageKind.SETTINGS_TAKEN
+    facts = {"opened_at_wall": f"{view.since.wall:.3f}", "faults": view.faults}
+    made = notice(new_id(kind, at), Severity.P1, kind, facts, settings, at)
+    return replace(state, settings=replace(view, told=view.faults)), made
