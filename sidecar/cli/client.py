@@ -111,7 +111,8 @@ def _checked(address: str) -> str:
     except ValueError:
         good = None
     if not good or "@" in address or not address.isascii() or " " in address:
-        shown = address.rpartition("@")[2]
+        # Where credentials end is not certain: the scheme is all that is shown.
+        shown = "what was given" if "@" in address else address
         raise ApiError(f"{shown} is no address: write http://host:port")
     return address
 

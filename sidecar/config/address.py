@@ -2,41 +2,60 @@
 
 import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from sidecar.config.fault import Fault
 from sidecar.config.secret import masked_url
 
 _URL = "an address such as http://host:7777/"
-_BAD_CHARACTERS = re.compile(r"[\s\x00-\x1f\x7f]")
+_BAD_CHARACTERS = re.compile(r"[\s\\\x00-\x1f\x7f]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}://")
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9_.-]+)):([0-9]{1,5})")
 _MAX_PORT = 65535
 
 
 def url_fault(path: str, url: str) -> Fault | None:
     """Why an http or https address cannot be used; None: it can."""
-    found = repr(masked_url(url)[:100])
+    parts = certain_parts(url)
+    if parts is None or "@" in parts.netloc:
+        return _doubtful(path, url)
+    if parts.scheme not in {"http", "https"}:
+        found = repr(masked_url(url)[:100])
+        return Fault(path, found, _URL, "it must begin with http:// or https://")
+    return None if parts.hostname else _doubtful(path, url)
+
+
+def certain_parts(url: str) -> SplitResult | None:
+    """The parts of an address, None where it could be read in two ways.
+
+    A password with a ``/``, ``?`` or ``#`` in it ends the host's part too early, and
+    an ``@`` is then left further on.
+    """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        parts.port  # noqa: B018 - ValueError where it is none
     except ValueError:
-        return Fault(path, found, _URL)
-    if parts.username is not None or parts.password is not None:
-        hint = "remove them; use username and password_file"
-        return Fault(path, "credentials inside an address", _URL, hint)
-    if parts.scheme not in {"http", "https"}:
-        return Fault(path, found, _URL, "it must begin with http:// or https://")
-    if not host or _BAD_CHARACTERS.search(url):
-        return Fault(path, found, _URL)
-    return None
+        return None
+    rest = url.partition(parts.netloc)[2] if parts.netloc else url
+    if "@" in rest or _BAD_CHARACTERS.search(url):
+        return None
+    return parts
+
+
+def _doubtful(path: str, url: str) -> Fault:
+    """What cannot be read with certainty may hold a secret: its scheme is all."""
+    if "@" in url:
+        hint = "use username and password_file; an @ of the path is written %40"
+        return Fault(path, "an @, so credentials inside an address", _URL, hint)
+    scheme = _SCHEME.match(url)
+    found = f"{scheme[0]}***" if scheme else "something that is no address"
+    return Fault(path, found, _URL)
 
 
 def host_of(url: str) -> str:
-    """The host of an address, '' where it has none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+    """The host of an address, '' where it has none that is certain."""
+    parts = certain_parts(url)
+    return (parts.hostname or "") if parts is not None else ""
 
 
 def is_service_name(host: str) -> bool:

@@ -1,11 +1,11 @@
 """The file's ``notify`` and ``hooks`` as settings, and what is wrong with them."""
 
+import re
 from collections.abc import Iterator
 from types import MappingProxyType
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sidecar.config.address import url_fault
+from sidecar.config.address import certain_parts, url_fault
 from sidecar.config.duration import seconds
 from sidecar.config.fault import Fault
 from sidecar.config.model import (
@@ -31,6 +31,7 @@ from sidecar.core.notify import Routes as RouteSettings
 from sidecar.core.outcome import Severity
 from sidecar.core.record import MessageKind
 
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNROUTED = (Severity.P0, Severity.P1, Severity.P2)
 """Without ``routes`` every channel hears of these; notices stay in the log."""
 
@@ -74,7 +75,7 @@ def _channels(notify: Notify, vault: Vault) -> Iterator[ChannelSettings]:
         url = _needed(vault, vault.take(channel.url, channel.url_file, path), path)
         if url is None:
             continue
-        if not urlsplit(url).scheme:
+        if not _SCHEME.match(url):
             allowed = "an Apprise URL such as tgram://TOKEN/CHAT"
             vault.faults.append(Fault(path, "something without a scheme", allowed))
         yield ChannelSettings(name, url)
@@ -87,7 +88,8 @@ def _heartbeat(section: Heartbeat | None, vault: Vault) -> HeartbeatSettings | N
     url = _needed(vault, vault.take(section.url, section.url_file, path), path)
     if url is None:
         return None
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    parts = certain_parts(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         found = "something that is no http address"
         vault.faults.append(Fault(path, found, "an address such as https://host/ping"))
     return HeartbeatSettings(url, seconds(said(section.interval, "1m")))

@@ -19,7 +19,7 @@ _SECRET_NAME = re.compile(
 )
 _ADDRESS_KEYS = {"redis_url"}
 _SECRET_SECTIONS = ("channels", "heartbeat")
-_USERINFO = re.compile(r"(?<=//)[^/\s]*@")
+_USERINFO = re.compile(r"(?<=//).*@.*", re.DOTALL)
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")
 
 
@@ -34,8 +34,11 @@ def is_secret(path: Path) -> bool:
 
 
 def masked_url(url: str) -> str:
-    """The address without credentials and without secrets in its query."""
-    return _QUERY.sub(_masked_parameter, _USERINFO.sub(f"{MASK}@", url))
+    """The address without secrets in its query; of one with an ``@`` the scheme.
+
+    Where its credentials end is not certain.
+    """
+    return _QUERY.sub(_masked_parameter, _USERINFO.sub(MASK, url))
 
 
 def _masked_parameter(found: re.Match[str]) -> str:

@@ -8,7 +8,8 @@ from docker.tls import TLSConfig
 from docker.utils import kwargs_from_env, parse_host
 
 _LOCAL = "unix:///var/run/docker.sock"
-_SCHEMES = ("unix://", "tcp://", "http://", "https://")
+_LOCAL_SCHEME = "unix://"
+_SCHEMES = (_LOCAL_SCHEME, "tcp://", "http://", "https://")
 
 
 class BadEngineAddress(ValueError):
@@ -26,6 +27,8 @@ class Address:
 def address_from(environ: Mapping[str, str]) -> Address:
     """The address that the environment names. BadEngineAddress."""
     host = environ.get("DOCKER_HOST") or _LOCAL
+    if "@" in host and not host.startswith(_LOCAL_SCHEME):
+        raise _bad_host(host, "credentials in it")
     if not host.startswith(_SCHEMES):
         raise _bad_host(host, "the scheme is not known")
     tls = _tls_from(environ)
@@ -37,6 +40,11 @@ def address_from(environ: Mapping[str, str]) -> Address:
 
 
 def _bad_host(host: str, why: str) -> BadEngineAddress:
+    if "@" in host and not host.startswith(_LOCAL_SCHEME):
+        # Where credentials end is not certain: the scheme is all that is shown.
+        scheme, slashes, _ = host.partition("://")
+        known = slashes and scheme in {"tcp", "http", "https", "ssh"}
+        host = f"{scheme}://***" if known else "***"
     return BadEngineAddress(
         f"DOCKER_HOST: found {host!r} ({why}); allowed: unix:///path, "
         "tcp://host:port, http://host:port, https://host:port - name the engine's "

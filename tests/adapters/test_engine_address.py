@@ -137,7 +137,7 @@ def test_the_local_socket_is_the_default(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     "host",
-    ["ssh://root@host", "npipe:////./pipe/x", "host:2375", "tcp://", "tcp://x:y"],
+    ["ssh://host", "npipe:////./pipe/x", "host:2375", "tcp://", "tcp://x:y"],
 )
 def test_a_host_that_cannot_be_spoken_to_is_named(host: str) -> None:
     with pytest.raises(BadEngineAddress) as said:
