@@ -23,6 +23,7 @@ from sidecar.config.model import (
     said,
 )
 from sidecar.config.secret import Vault
+from sidecar.config.secret_text import username_objection
 from sidecar.core.outcome import Severity
 from sidecar.core.target import (
     AfterRoot,
@@ -125,6 +126,10 @@ def _credentials(
             allowed = "the user that the password is for"
             vault.faults.append(Fault(f"{path}.username", "nothing", allowed))
         return None
+    why = username_objection(section.username)
+    if why:
+        allowed = "the bare user name"
+        vault.faults.append(Fault(f"{path}.username", why, allowed))
     if not given:
         allowed = f"the password of {section.username!r}"
         hint = "give password_file"

@@ -15,6 +15,7 @@ from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.model import Defaults, Document, TargetSection, said
 from sidecar.config.notify import notify_settings
 from sidecar.config.secret import Vault, secrets_of
+from sidecar.config.secret_text import SHORT
 from sidecar.config.settings import Settings
 from sidecar.config.tree import Path as TreePath
 from sidecar.config.tree import Tree, dotted, leaves, merged
@@ -59,7 +60,10 @@ def load(
         targets=targets,
         notify=notify,
         secrets=tuple(dict.fromkeys((*vault.values, *secrets_of(targets)))),
-        warnings=tuple(_warnings(document, targets, environ if file else {})),
+        warnings=(
+            *_warnings(document, targets, environ if file else {}),
+            *_short(vault, names),
+        ),
         document=document,
         sources={**written, **_sources(names, environ)},
         text=text,
@@ -161,6 +165,14 @@ def _warnings(
         yield f"{names}: not used, the configuration file says what is watched"
     if not targets:
         yield "targets: none, so only containers with labels are watched"
+
+
+def _short(vault: Vault, names: Mapping[str, str]) -> Iterator[str]:
+    for path in dict.fromkeys(vault.short):
+        yield (
+            f"{names.get(path, path)}: shorter than {SHORT} characters; where texts "
+            "are masked, it takes parts of ordinary words with it; use a longer one"
+        )
 
 
 def _sources(names: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import UnsetType
 
 from sidecar.config.fault import Fault
+from sidecar.config.secret_text import SHORT, objection
 from sidecar.config.tree import Path
 from sidecar.core.target import HttpProbe, ProbeSettings, Target
 
@@ -62,17 +63,21 @@ def shown(value: object, path: Path) -> str:
 
 @dataclass(slots=True)
 class Vault:
-    """Reads secrets; keeps what it read and what could not be read."""
+    """Reads secrets; keeps what it read and what could not be read.
+
+    ``short``: the paths of secrets that can be a part of ordinary words.
+    """
 
     values: list[str] = field(default_factory=list, repr=False)
     faults: list[Fault] = field(default_factory=list)
+    short: list[str] = field(default_factory=list)
 
     def take(
         self, plain: str | UnsetType, file: str | UnsetType, path: str
     ) -> str | None:
         """The secret given as ``path``, or in the file that ``path_file`` names."""
         if isinstance(file, UnsetType):
-            return None if isinstance(plain, UnsetType) else self._kept(plain)
+            return None if isinstance(plain, UnsetType) else self._kept(plain, path)
         file_path = f"{path}_FILE" if path.isupper() else f"{path}_file"
         if not isinstance(plain, UnsetType):
             hint = f"keep {file_path}, remove {path}"
@@ -93,10 +98,18 @@ class Vault:
         if not value:
             self.faults.append(Fault(path, f"{file!r} (empty)", "a file with a secret"))
             return None
-        return self._kept(value)
+        why = objection(value)
+        if why:
+            hint = "save it as UTF-8 text, the bare secret on one line"
+            found = f"{file!r} ({why})"
+            self.faults.append(Fault(path, found, "the secret and no more", hint))
+            return None
+        return self._kept(value, path)
 
-    def _kept(self, value: str) -> str:
+    def _kept(self, value: str, path: str) -> str:
         self.values.append(value)
+        if len(value) < SHORT:
+            self.short.append(path)
         return value
 
 

@@ -259,6 +259,7 @@ def test_the_whole_contract_is_accepted(tmp_path: Path) -> None:
     assert wallet.severity is Severity.P1
     assert service.depends_on == ("electron-cash",)
     assert {line.split(":")[0] for line in settings.warnings} == {
+        "targets.electron-cash.probe.password_file",
         "targets.electron-cash.busy",
         "targets.electron-cash.backup",
         "targets.electron-cash.preventive.memory_over",
