@@ -106,6 +106,8 @@ def _probe(
             f"{path}.wallet_password",
         )
         ready["wallet_path"] = _paths(section.wallet_path)
+    if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
+        ready["expect_status"] = (section.expect_status,)
     probe: ProbeSettings = _filled(_PROBES[type(section)], section, defaults, **ready)
     return probe
 

@@ -113,8 +113,11 @@ class HttpSection(ProbeSection, tag_field="type", tag="http", kw_only=True):
     password: Text | UnsetType = UNSET
     password_file: Text | UnsetType = UNSET
     headers: dict[Text, str] | UnsetType = UNSET
-    expect_status: Annotated[list[HttpStatus], Meta(min_length=1)] | UnsetType = UNSET
+    expect_status: (
+        Annotated[list[HttpStatus], Meta(min_length=1)] | HttpStatus | UnsetType
+    ) = UNSET
     expect_body: Text | UnsetType = UNSET
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=4_194_304)] | UnsetType = UNSET
 
 
 class TcpSection(ProbeSection, tag_field="type", tag="tcp", kw_only=True):

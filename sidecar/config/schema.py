@@ -61,6 +61,11 @@ def _range(part: Schema) -> str:
     return ""
 
 
+def _has_keys(part: Schema) -> bool:
+    branches = map(resolved, part.get("anyOf", ()))
+    return part.get("type") == "object" or any(map(_has_keys, branches))
+
+
 def keys(part: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
     """Every dotted key below a part of the schema, with what it allows.
 
@@ -71,7 +76,7 @@ def keys(part: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
         yield from keys(branch, prefix)
     for name, below in part.get("properties", {}).items():
         inner = resolved(below)
-        if inner.get("type") == "object" or "anyOf" in inner:
+        if _has_keys(inner):
             yield from keys(inner, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", inner

@@ -73,6 +73,7 @@ class HttpProbe:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     expect_status: tuple[int, ...] = (200,)
     expect_body: str | None = None
+    max_body_bytes: int = 1_048_576
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0
 

@@ -21,6 +21,7 @@ from aiohttp.abc import ResolveResult
 from sidecar.core.container import RunId
 from sidecar.core.outcome import Cause, unknown
 from sidecar.core.target import Credentials
+from sidecar.probes.content import CannotBeJudged, unpacked
 from sidecar.probes.exchange import HttpClient, PendingAnswer, Request
 from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
 from sidecar.probes.status import status_trouble
@@ -28,6 +29,8 @@ from sidecar.probes.text import brief
 from sidecar.probes.trouble import Trouble, trouble
 
 JSON_TYPES = frozenset({"application/json", "application/json-rpc"})
+UNPACKED_LIMIT_BYTES = 1_048_576
+"""Of an answer that comes compressed: what is longer is cut, as on the wire."""
 METHOD_NOT_FOUND = -32601
 # Parse error, invalid request, no such method, invalid parameters: JSON-RPC's
 # own words for a request that does not suit the server.
@@ -210,7 +213,7 @@ class RpcClient:
         pending = request.pending
         try:
             answer = await pending.wait_until(deadline)
-            return _result(answer, request.method)
+            return _result(_plain(answer, request.method), request.method)
         except Trouble as trouble:
             raise _with_waiting(trouble, request) from trouble
         finally:
@@ -237,8 +240,17 @@ def decode(raw: msgspec.Raw, shape: type[T], method: str) -> T:
         raise _bad_body(method, f"a result of another kind: {error}") from error
 
 
+def _plain(answer: Answer, method: str) -> Answer:
+    """Decompressed, which was not asked for; Trouble(unknown) where that fails."""
+    try:
+        return unpacked(answer, UNPACKED_LIMIT_BYTES)
+    except CannotBeJudged as why:
+        said = f"what {method} answered cannot be judged: {why}"
+        raise Trouble(unknown(Cause.PROBER_FAILED, said)) from why
+
+
 def _result(answer: Answer, method: str) -> msgspec.Raw:
-    if answer.content_type in JSON_TYPES:
+    if _is_json(answer):
         envelope = _envelope(answer, method)
         if envelope.error is not None:
             raise _refusal(answer, envelope.error, method)
@@ -247,6 +259,12 @@ def _result(answer: Answer, method: str) -> msgspec.Raw:
     if answer.status != HTTPStatus.OK:
         raise status_trouble(answer)
     raise _bad_body(method, f"{answer.content_type} instead of JSON")
+
+
+def _is_json(answer: Answer) -> bool:
+    """By its type, or by how it begins: some servers say text/plain, or nothing."""
+    begins = answer.body.lstrip()[:1] == b"{"
+    return answer.content_type in JSON_TYPES or begins
 
 
 def _refusal(answer: Answer, said: RpcError | str, method: str) -> Trouble:
@@ -258,7 +276,9 @@ def _refusal(answer: Answer, said: RpcError | str, method: str) -> Trouble:
 
 def _envelope(answer: Answer, method: str) -> _Envelope:
     if answer.cut:
-        raise _bad_body(method, f"more than {len(answer.body)} bytes")
+        size = len(answer.body)
+        said = f"{method} answered more than {size} bytes: it cannot be judged"
+        raise Trouble(unknown(Cause.PROBER_FAILED, said))
     try:
         return msgspec.json.decode(answer.body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

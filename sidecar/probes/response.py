@@ -5,7 +5,9 @@ last chunk, or with the connection.
 """
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import NamedTuple
 
 BODY_LIMIT_BYTES = 65536
@@ -22,12 +24,16 @@ _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
 class Answer(NamedTuple):
-    """What the server said; ``body`` is its beginning, as much as was asked for."""
+    """What the server said; ``body`` are its first bytes, ``cut``: there are more.
+
+    ``headers`` have small names.
+    """
 
     status: int
     content_type: str
     body: bytes
     cut: bool
+    headers: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class NotHttp(Exception):
@@ -45,10 +51,14 @@ class _Head(NamedTuple):
     content_type: str
     length: int | None
     chunked: bool
+    headers: Mapping[bytes, bytes]
 
 
 class ResponseReader:
-    """Takes the bytes as they come, until there is an answer."""
+    """Takes the bytes as they come, until there is an answer.
+
+    ``body_limit_bytes``: so much of its body is kept.
+    """
 
     def __init__(self, body_limit_bytes: int = BODY_LIMIT_BYTES) -> None:
         self._limit_bytes = body_limit_bytes
@@ -77,7 +87,7 @@ class ResponseReader:
     def _answer(self, head: _Head) -> Answer:
         body = bytes(self._body[: self._limit_bytes])
         cut = len(self._body) > self._limit_bytes
-        return Answer(head.status, head.content_type, body, cut)
+        return Answer(head.status, head.content_type, body, cut, head.headers)
 
     def _read_head(self) -> _Head | None:
         """The first head that does not merely ask for patience (1xx)."""
@@ -145,6 +155,7 @@ def _head_of(raw: bytes) -> _Head:
         media_type.strip().lower().decode("latin-1"),
         0 if status in _BODILESS else _length_of(headers),
         b"chunked" in headers.get(b"transfer-encoding", b"").lower(),
+        headers,
     )
 
 

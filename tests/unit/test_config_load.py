@@ -409,3 +409,19 @@ def test_a_good_file_loads_without_the_heavy_validator(tmp_path: Path) -> None:
         check=True,
     )
     assert ran.stdout.strip() == "False"
+
+
+def test_one_status_may_be_written_without_a_list(tmp_path: Path) -> None:
+    text = (
+        "targets: {{a: {{probe: {{type: http, url: http://a/, expect_status: {}}}}}}}"
+    )
+    one = load_text(text.format("204"), tmp_path).targets[0].probes[0]
+    two = load_text(text.format("[200, 204]"), tmp_path).targets[0].probes[0]
+    assert one == HttpProbe("http://a/", expect_status=(204,))
+    assert two == HttpProbe("http://a/", expect_status=(200, 204))
+    fault = faults_of(text.format("20"), tmp_path)["targets.a.probe.expect_status"]
+    assert "from 100 to 599" in fault.allowed
+    fault = faults_of(text.format("[204, 20]"), tmp_path)[
+        "targets.a.probe.expect_status[1]"
+    ]
+    assert fault.found == "20"

@@ -33,8 +33,29 @@ ENGLISH = re.compile(r"[A-Za-z][a-z']+ [a-z']+ [a-z']+")
 """Three words in a row; names and settings are fewer."""
 
 NUMBERS = (
-    *("seconds", "_s", "height", "exit", "len", "fail", "lag", "LIMIT", "tries"),
-    *("whole", "alike", "threshold", "outages", "still", "lasted", "used", "budget"),
+    *(
+        "seconds",
+        "_s",
+        "height",
+        "exit",
+        "len",
+        "size",
+        "fail",
+        "lag",
+        "LIMIT",
+        "tries",
+    ),
+    *(
+        "size",
+        "whole",
+        "alike",
+        "threshold",
+        "outages",
+        "still",
+        "lasted",
+        "used",
+        "budget",
+    ),
 )
 STATUS = "status"
 TIMES = ("span", "wait", "left")
