@@ -1,0 +1,54 @@
+"""The README's steps, by copy and paste."""
+
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+SECTION = README.partition("## Guard your own stack")[2].partition("\n## ")[0]
+
+
+def code_of(step: int) -> str:
+    """The shell code of one step, without the list's indentation."""
+    found = re.search(rf"^{step}\. .*?```sh\n(.*?)```", SECTION, re.DOTALL | re.M)
+    assert found is not None
+    return re.sub(r"^   ", "", found[1], flags=re.M)
+
+
+def carried_out(code: str, folder: Path) -> None:
+    """As root, who needs no sudo."""
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+    (tools / "sudo").chmod(0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    environ = {"PATH": path, "HOME": str(folder)}
+    subprocess.run(
+        ["bash", "-euc", code], cwd=folder, env=environ, check=True, timeout=20.0
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user")
+def test_the_password_for_sidecar_leaves_the_file_of_the_others_alone(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    shared = folder / "electron_cash_password"
+    shared.write_text("the rpcpassword")
+    shared.chmod(0o640)
+    os.chown(shared, 1000, 1000)
+    carried_out(code_of(2), tmp_path)
+    theirs = shared.stat()
+    assert (theirs.st_uid, theirs.st_gid) == (1000, 1000)
+    assert stat.S_IMODE(theirs.st_mode) == 0o640
+    (own,) = (file for file in folder.iterdir() if file != shared)
+    assert own.read_text() == "the rpcpassword"
+    assert own.stat().st_uid == 10001
+    assert stat.S_IMODE(own.stat().st_mode) == 0o400
+    assert str(own.relative_to(tmp_path)) in code_of(3)
