@@ -27,6 +27,7 @@ from sidecar.config.settings import Settings
 from sidecar.core.container import Container, Status
 from sidecar.core.decision import Decision
 from sidecar.core.event import Event, SettingsTaken
+from sidecar.core.misplaced import doubts
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Outcome, failure
 from sidecar.core.ports import (
@@ -45,6 +46,7 @@ from sidecar.core.transition import Transition
 from sidecar.engine.address import BadEngineAddress
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import OPERATIONS, OUTCOMES, EngineLink
+from sidecar.engine.projects import projects_seen
 from sidecar.engine.pump import Pump
 from sidecar.engine.whoami import OwnContainer, find_own_container
 from sidecar.notify.attempt import Channel, Delivery
@@ -115,6 +117,7 @@ class Place(NamedTuple):
     engine: DockerEngine
     stack: str
     own_id: str
+    link: EngineLink
 
 
 class Memory(NamedTuple):
@@ -239,6 +242,8 @@ class App:
         self._file = file
         self._voice = voice
         self._stack = place.stack
+        self._link = place.link
+        self._looked_around = False
         self._reloading = asyncio.Lock()
         clock = SystemClock()
         engine = place.engine
@@ -428,11 +433,24 @@ class App:
                 logger.error("a label is not understood and left out: {}", fault.line)
         self._faults = faults
         self._mask.learn(secrets_of(targets))
+        if not self._looked_around:
+            self._looked_around = True
+            await self._tell_doubts(targets, containers)
         self._planner.set_targets(targets)
         services = [container.service for container in containers]
         several = {name for name in services if services.count(name) > 1}
         self._prober.set_replicated(frozenset(several))
         return targets
+
+    async def _tell_doubts(
+        self, targets: tuple[Target, ...], containers: tuple[Container, ...]
+    ) -> None:
+        label, watched = self._settings.watch_label, assign(targets, containers)
+        found = tuple(doubts(self._stack, label, targets, containers, watched))
+        projects = await projects_seen(self._link) if found else ()
+        seen = ", ".join(projects) or "none"
+        for doubt in found:
+            logger.warning("{}. Compose projects seen: {}", doubt, seen)
 
     def _desk(self, stack: str) -> Desk:
         return Desk(
@@ -609,7 +627,7 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
         await asyncio.to_thread(_keep, settings)
     state = await _as_left(store, loaded)
     engine = DockerEngine(link, stack)
-    place = Place(engine, stack, own_id)
+    place = Place(engine, stack, own_id, link)
     app = App(settings, place, Memory(store, state), metrics, voice, file)
     await app.run(stop, changed)
 

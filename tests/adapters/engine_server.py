@@ -50,6 +50,11 @@ def raw_container(
     }
 
 
+def _entry(raw: dict[str, Any]) -> dict[str, Any]:
+    labels = raw["Config"]["Labels"]
+    return {"Id": raw["Id"], "Names": [raw["Name"]], "Labels": labels}
+
+
 def raw_event(
     action: str, container_id: str, time_nano: int, **attributes: str
 ) -> dict[str, Any]:
@@ -264,7 +269,7 @@ class _Handler(BaseHTTPRequestHandler):
             case ["events"]:
                 self._events(float(query["since"][0]))
             case ["containers", "json"]:
-                self._json([{"Id": c["Id"]} for c in self.engine.containers.values()])
+                self._json([_entry(c) for c in self.engine.containers.values()])
             case ["containers", container_id, verb]:
                 self._container(container_id, verb)
             case ["exec", _, "start"]:

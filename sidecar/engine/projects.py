@@ -1,0 +1,25 @@
+"""Which compose projects the engine has: for advice, never for acting."""
+
+from sidecar.core.ports import EngineError
+from sidecar.engine import translate
+from sidecar.engine.client import Client
+from sidecar.engine.link import EngineLink
+
+_DEADLINE_S = 10.0
+_SHOWN = 20
+
+
+async def projects_seen(link: EngineLink) -> tuple[str, ...]:
+    """The names of the first ones in order; none where the engine does not say."""
+    try:
+        found = await link.ask("list", _named, _DEADLINE_S)
+    except EngineError:
+        return ()
+    return found[:_SHOWN]
+
+
+def _named(client: Client) -> tuple[str, ...]:
+    label = translate.STACK_LABEL
+    listed = client.containers(all=True, filters={"label": [label]})
+    names = {str((each.get("Labels") or {}).get(label, ""))[:100] for each in listed}
+    return tuple(sorted(name for name in names if name.isprintable() and name))
