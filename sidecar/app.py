@@ -41,7 +41,7 @@ from sidecar.core.ports import (
 from sidecar.core.restore import restored
 from sidecar.core.roster import assign
 from sidecar.core.state import State
-from sidecar.core.target import Target
+from sidecar.core.target import Mode, Target
 from sidecar.core.transition import Transition
 from sidecar.engine.address import BadEngineAddress
 from sidecar.engine.docker import DockerEngine
@@ -285,7 +285,15 @@ class App:
             probing=self._pacer,
             remedies=self._executor,
         )
-        self._pump = Pump(engine, clock, self.post, self._targets_of, place.own_id)
+        link = place.link
+        self._pump = Pump(
+            engine,
+            clock,
+            self.post,
+            self._targets_of,
+            place.own_id,
+            other_engine=lambda: link.other_engine,
+        )
         self._answers = NotifyDesk(
             voice.signer.channel_of,
             voice.words,
@@ -504,9 +512,28 @@ class App:
         read = Component("labels", True, labels, now.wall)  # noqa: FBT003
         view = self._watchdog.state.settings
         known = Component("settings", not view.faults, view.faults, view.since.wall)
-        own = (self._liveness(), scheduler, self._store.component(), known)
+        own = (self._liveness(), scheduler, self._store.component())
         told = self._people.runner.components()
-        return (*self._pump.components(), *own, *told, probes, read)
+        return (
+            *self._pump.components(),
+            *own,
+            *told,
+            probes,
+            read,
+            known,
+            self._acting(),
+        )
+
+    def _acting(self) -> Component:
+        """May we act where the settings want it?"""
+        state = self._watchdog.state
+        other, since = state.engine.other, state.engine.since.wall
+        if not other or state.mode is Mode.OBSERVE:
+            return Component("acting", True, "", since)  # noqa: FBT003
+        reason = (
+            f"{other} is no supported engine: only observed; set the mode to observe"
+        )
+        return Component("acting", False, reason, since)  # noqa: FBT003
 
 
 class MetricsRoom:

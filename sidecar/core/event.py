@@ -67,11 +67,15 @@ class ContainerNotice:
 
 @dataclass(frozen=True, slots=True)
 class EngineSeen:
-    """The engine became reachable or unreachable, with the reason."""
+    """The engine became reachable or unreachable, with the reason.
+
+    ``other``: the name of one that is not Docker's, and so is not acted on.
+    """
 
     at: Moment
     reachable: bool
     reason: str = ""
+    other: str = ""
 
 
 class ActResult(StrEnum):

@@ -353,8 +353,13 @@ def recent(case: Case) -> str | None:
 
 def observe(case: Case) -> str | None:
     """Asked last, so that the other reasons are heard in observe mode too."""
-    if case.state.mode == "act":
+    if case.state.mode_in_force == "act":
         return None
+    other = case.state.engine.other
+    if other and case.state.mode == "act":
+        return (
+            f"{other} is no supported engine, only observed: it would now {case.action}"
+        )
     return f"observe mode: it would now {case.action}"
 
 

@@ -132,7 +132,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "seconds": f"{max(0.0, ended.wall - incident.opened_at.wall):.0f}",
         "affected": ", ".join(incident.affected),
         "acked_by": incident.acked_by,
-        "mode": state.mode.value,
+        "mode": state.mode_in_force.value,
         "reason": "",
         "remedies": str(incident.remedies),
         "loads": str(incident.loads),

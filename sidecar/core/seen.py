@@ -116,13 +116,18 @@ def engine_seen(state: State, event: EngineSeen) -> Folded:
     if (
         state.engine.reachable == event.reachable
         and state.engine.reason == event.reason
+        and event.other in {state.engine.other, ""}
     ):
         return same(state)
     since = (
         state.engine.since if state.engine.reachable == event.reachable else event.at
     )
     view = replace(
-        state.engine, reachable=event.reachable, reason=event.reason, since=since
+        state.engine,
+        reachable=event.reachable,
+        reason=event.reason,
+        since=since,
+        other=event.other if event.reachable else state.engine.other,
     )
     # What is connected to next may let us do more.
     refused = (i for i in state.instances.values() if i.refusal is not None)

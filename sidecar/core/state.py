@@ -191,6 +191,8 @@ class EngineView:
     listed_mono: float | None = None
     told: bool = False
     """Have people heard that it is lost?"""
+    other: str = ""
+    """The name of an engine that is not Docker's: it is watched and not acted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,11 @@ class State:
         default_factory=lambda: MappingProxyType({})
     )
     """The replica numbers of each target."""
+
+    @property
+    def mode_in_force(self) -> Mode:
+        """That of the settings; on an engine that is not supported, ``observe``."""
+        return Mode.OBSERVE if self.engine.other else self.mode
 
     def replicas(self, target: str) -> Iterator[Instance]:
         """The instances of one target."""

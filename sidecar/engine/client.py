@@ -6,13 +6,10 @@ from typing import Any
 
 import docker
 import requests
-from docker.utils.utils import version_lt
 
-from sidecar.core.ports import EngineRefused
 from sidecar.engine.address import Address
+from sidecar.engine.agreement import OLDEST_API, Agreement, agree
 
-OLDEST_API = "1.41"
-"""Docker 20.10."""
 CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
 _SHORTEST_S = 0.05
@@ -21,10 +18,10 @@ _SHORTEST_S = 0.05
 class Client(docker.APIClient):
     """An APIClient whose requests end by the deadline of the thread they run in."""
 
-    def __init__(self, address: Address, api_version: str) -> None:
+    def __init__(self, address: Address, agreed: Agreement) -> None:
         super().__init__(
             address.url,
-            version=api_version,
+            version=agreed.api_version,
             tls=address.tls or False,
             max_pool_size=CALLS_AT_ONCE + 1,  # and the stream of events
         )
@@ -32,6 +29,7 @@ class Client(docker.APIClient):
         # would replace its own CA, and every request would read ~/.netrc.
         self.trust_env = False
         self._thread = threading.local()
+        self.other_engine = agreed.other
 
     def keep(self, until: float) -> None:
         """Give this thread's next requests until then (monotonic seconds)."""
@@ -60,18 +58,13 @@ class Client(docker.APIClient):
 
 
 def open_client(address: Address, until: float) -> Client:
-    """A client that speaks the engine's own API version. EngineRefused: too old."""
-    asking = Client(address, OLDEST_API)
+    """A client that speaks the engine's API, as agreed. EngineRefused: too old."""
+    asking = Client(address, Agreement(OLDEST_API, ""))
     asking.keep(until)
     try:
-        version = str(asking.version(api_version=False)["ApiVersion"])
+        agreed = agree(asking.version(api_version=False))
     finally:
         asking.close()
-    if version_lt(version, OLDEST_API):
-        raise EngineRefused(
-            f"the engine speaks API {version}; {OLDEST_API} (Docker 20.10) or newer "
-            "is needed - upgrade the engine"
-        )
-    client = Client(address, version)
+    client = Client(address, agreed)
     client.keep(until)
     return client

@@ -84,6 +84,8 @@ class EngineLink:
         self._running: set[asyncio.Future[Any]] = set()
         self._client: Client | None = None
         self._forbidden: set[Operation] = set()
+        self.other_engine = ""
+        """The name of an engine that is not Docker's, once it was reached."""
 
     @classmethod
     def from_environ(
@@ -255,6 +257,7 @@ class EngineLink:
         client = self._client
         if client is None:
             client = self._client = self._opened(until)
+            self.other_engine = client.other_engine
         client.keep(until)
         return client
 

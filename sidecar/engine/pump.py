@@ -40,6 +40,7 @@ class Pump:
     """Lists and listens, and posts what it learns.
 
     ``own_id`` is the container that we run in ourselves: nobody's target.
+    ``other_engine`` gives the name of an engine that is not Docker's, or nothing.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Pump:
         post: Post,
         targets_of: TargetsOf,
         own_id: str = "",
+        other_engine: Callable[[], str] = str,
     ) -> None:
         self._own_id = own_id
+        self._other_engine = other_engine
         self._engine = engine
         self._clock = clock
         self._post = post
@@ -110,7 +113,8 @@ class Pump:
 
     def _note_listing(self, *, ok: bool, reason: str) -> None:
         self._listing = self._changed(self._listing, ok=ok, reason=reason)
-        self._post(EngineSeen(self._clock.now(), ok, reason))
+        other = self._other_engine() if ok else ""
+        self._post(EngineSeen(self._clock.now(), ok, reason, other))
 
     def _changed(self, known: Component, *, ok: bool, reason: str) -> Component:
         since = known.since_wall if known.ok == ok else self._clock.now().wall

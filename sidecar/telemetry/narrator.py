@@ -50,6 +50,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._engine: bool | None = None
+        self._other = ""
 
     def tell(
         self,
@@ -87,6 +88,9 @@ class Narrator:
                 pass
 
     def _tell_engine(self, event: EngineSeen) -> None:
+        if event.reachable and event.other != self._other:
+            self._other = event.other
+            _tell_other(event.other)
         if event.reachable is self._engine:
             return
         if not event.reachable:
@@ -96,6 +100,17 @@ class Narrator:
         elif self._engine is False:
             logger.info("the engine is back; acting goes on")
         self._engine = event.reachable
+
+
+def _tell_other(engine: str) -> None:
+    if engine:
+        logger.warning(
+            "the engine calls itself {}, which is not supported: it is only observed, "
+            "nothing is restarted; see docs/engine-access.md",
+            engine,
+        )
+    else:
+        logger.info("the engine is Docker's again; acting goes on")
 
 
 def tell_left(state: State) -> None:

@@ -31,7 +31,7 @@ def status(
     """Everything at a glance."""
     return {
         "version": version,
-        "mode": state.mode,
+        "mode": state.mode_in_force,
         "stack": stack,
         "ready": ready,
         "at": rfc3339(now.wall),

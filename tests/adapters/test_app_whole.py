@@ -265,6 +265,8 @@ def test_every_part_has_a_state_of_its_own(house: House) -> None:
         "notify hook:0",
         "probes",
         "labels",
+        "settings",
+        "acting",
     ]
     assert all(one["ok"] and not one["reason"] for one in told["components"])
     assert [one["name"] for one in house.get("/livez").told["components"]] == ["loop"]

@@ -1,11 +1,12 @@
 """What the sidecar says of the place that it watches."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.adapters.engine_server import raw_container
-from tests.adapters.test_app_whole import WALLET_ID, House, house
+from tests.adapters.test_app_whole import QUICK, WALLET_ID, House, house
 
 __all__ = ["house"]
 
@@ -29,7 +30,7 @@ def test_a_project_of_its_own_is_doubted_with_those_that_were_seen(
     house.serves()
     line = line_with(house, "SIDECAR_STACK names the compose project to watch")
     assert "Compose projects seen: blog, oratio, shop" in line
-    assert '"WARNING"' in line
+    assert '"level": "warning"' in line
 
 
 def test_a_stack_that_is_misspelt_is_doubted(house: House) -> None:
@@ -55,3 +56,72 @@ def test_a_place_with_a_target_in_it_is_not_doubted(house: House, label: str) ->
     house.ready()
     house.until("it lists", lambda: bool(house.target("electron-cash")))
     assert not any("projects seen" in line for line in house.said)
+
+
+def unhealthy() -> dict[str, Any]:
+    raw = neighbour(WALLET_ID, "shop", autoheal="true")
+    raw["State"]["StartedAt"] = "2020-01-01T00:00:00Z"
+    raw["State"]["Health"] = {"Status": "unhealthy", "Log": [], "FailingStreak": 9}
+    return raw
+
+
+def watches(house: House, version: dict[str, Any], mode: str = "act") -> None:
+    house.engine.say["/version"] = (200, json.dumps(version).encode())
+    house.engine.add(unhealthy())
+    house.serves(
+        SIDECAR_CONFIG=house.config(defaults=QUICK),
+        SIDECAR_WATCH_LABEL="autoheal",
+        SIDECAR_MODE=mode,
+    )
+
+
+PODMAN = {
+    "ApiVersion": "1.45",
+    "MinAPIVersion": "1.24",
+    "Components": [{"Name": "Podman Engine", "Version": "5.4.2"}],
+}
+
+
+def acting_part(house: House) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = house.get("/readyz").told["components"]
+    return next(part for part in parts if part["name"] == "acting")
+
+
+def test_another_engine_is_observed_and_that_is_said(house: House) -> None:
+    watches(house, PODMAN)
+    house.until(
+        "it is down", lambda: house.target("electron-cash").get("state") == "down"
+    )
+    house.until(
+        "it decided",
+        lambda: (
+            (house.target("electron-cash")["last_decision"] or {}).get("guard")
+            == "observe"
+        ),
+    )
+    line_with(house, "the engine calls itself Podman Engine, which is not supported")
+    assert not acting_part(house)["ok"]
+    assert "Podman Engine" in acting_part(house)["reason"]
+    assert house.get("/api/v1/status").told["mode"] == "observe"
+    assert house.engine.acts() == []
+
+
+def test_who_observes_another_engine_on_purpose_is_ready(house: House) -> None:
+    watches(house, PODMAN, mode="observe")
+    line_with(house, "the engine calls itself Podman Engine")
+    house.ready()
+
+
+def test_an_engine_newer_than_tested_is_spoken_to_as_tested(house: House) -> None:
+    newer = {
+        "ApiVersion": "1.52",
+        "MinAPIVersion": "1.44",
+        "Components": [{"Name": "Engine", "Version": "29.0.0"}],
+    }
+    watches(house, newer)
+    restart = f"POST /containers/{WALLET_ID}/restart"
+    house.until(
+        "it is restarted",
+        lambda: any(act.startswith(restart) for act in house.engine.acts()),
+    )
+    assert acting_part(house)["ok"]

@@ -1,0 +1,63 @@
+"""What an engine says of itself, and which version of the API is spoken with it."""
+
+from typing import NamedTuple
+
+import msgspec
+from docker.utils.utils import version_lt
+
+from sidecar.core.ports import EngineRefused
+
+OLDEST_API = "1.41"
+"""Docker 20.10."""
+NEWEST_API = "1.45"
+"""The newest that is tested on a real engine: Docker 26.1."""
+
+_DOCKERS = "Engine"
+_LONGEST = 60
+
+
+class _Component(msgspec.Struct, rename="pascal"):
+    name: str = ""
+
+
+class _Version(msgspec.Struct, rename="pascal"):
+    api_version: str
+    least: str = msgspec.field(name="MinAPIVersion", default="")
+    components: list[_Component] | None = None
+
+
+class Agreement(NamedTuple):
+    """``other`` is the name of an engine that is not Docker's, else empty."""
+
+    api_version: str
+    other: str
+
+
+def agree(said: object) -> Agreement:
+    """From the answer to ``GET /version``. EngineRefused, msgspec.ValidationError.
+
+    The engine's own version up to NEWEST_API: a later one may mean something else
+    by the same words. Where the engine begins only later, with where it begins.
+    """
+    version = msgspec.convert(said, _Version)
+    if version_lt(version.api_version, OLDEST_API):
+        raise EngineRefused(
+            f"the engine speaks API {version.api_version}; {OLDEST_API} (Docker 20.10) "
+            "or newer is needed - upgrade the engine"
+        )
+    return Agreement(_spoken(version), _other(version))
+
+
+def _spoken(version: _Version) -> str:
+    least = version.least
+    if version_lt(version.api_version, NEWEST_API):
+        return version.api_version
+    return least if least and version_lt(NEWEST_API, least) else NEWEST_API
+
+
+def _other(version: _Version) -> str:
+    """Docker's has a component ``Engine``; one that names nothing is taken for it."""
+    names = [part.name for part in version.components or () if part.name]
+    if not names or _DOCKERS in names:
+        return ""
+    return "".join(c if c.isprintable() else "?" for c in names[0][:_LONGEST])

@@ -1,0 +1,91 @@
+"""Which API is spoken with which engine."""
+
+import msgspec
+import pytest
+
+from sidecar.core.decision import Action, Guard
+from sidecar.core.event import EngineSeen
+from sidecar.core.outcome import Cause
+from sidecar.core.ports import EngineRefused
+from sidecar.core.target import Mode
+from sidecar.engine.agreement import NEWEST_API, Agreement, agree
+from tests.unit.test_notify_mailing import Told
+from tests.unit.world import WALLET, World
+
+DOCKER = [{"Name": "Engine"}, {"Name": "containerd"}, {"Name": "runc"}]
+PODMAN = [{"Name": "Podman Engine"}, {"Name": "Conmon"}]
+
+
+@pytest.mark.parametrize(
+    ("own", "least", "spoken"),
+    [
+        ("1.41", "1.12", "1.41"),
+        ("1.45", "1.24", "1.45"),
+        ("1.52", "1.44", NEWEST_API),
+        ("1.52", "", NEWEST_API),
+        ("1.60", "1.50", "1.50"),
+    ],
+)
+def test_the_version_is_the_engines_up_to_the_newest_tested(
+    own: str, least: str, spoken: str
+) -> None:
+    said = {"ApiVersion": own, "MinAPIVersion": least, "Components": DOCKER}
+    assert agree(said) == Agreement(spoken, "")
+
+
+def test_an_engine_too_old_is_refused() -> None:
+    with pytest.raises(EngineRefused, match=r"API 1\.40"):
+        agree({"ApiVersion": "1.40"})
+
+
+@pytest.mark.parametrize("said", [{}, {"ApiVersion": 1}, [], None])
+def test_an_answer_that_is_none_is_malformed(said: object) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        agree(said)
+
+
+@pytest.mark.parametrize(
+    ("components", "other"),
+    [
+        (DOCKER, ""),
+        (None, ""),
+        ([], ""),
+        (PODMAN, "Podman Engine"),
+        ([{"Name": "nerd\x1bctl"}], "nerd?ctl"),
+    ],
+)
+def test_an_engine_that_is_not_dockers_is_named(components: object, other: str) -> None:
+    said = {"ApiVersion": "1.41", "Components": components}
+    assert agree(said).other == other
+
+
+def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:
+    world = World()
+    world.works("electron-cash", "bitcoincash-service")
+    world.send(EngineSeen(world.now, reachable=True, other="Podman Engine"))
+    assert world.state.mode_in_force is Mode.OBSERVE
+    world.fails(WALLET.name, Cause.REFUSED)
+    last = world.decisions[-1]
+    assert (last.action, last.guard) == (Action.HOLD, Guard.OBSERVE)
+    assert last.reason.endswith(
+        "Podman Engine is no supported engine, only observed: it would now restart"
+    )
+    acts = {Action.RESTART, Action.START, Action.LOAD_WALLET}
+    assert not acts & {decision.action for decision in world.decisions}
+
+
+def test_an_engine_that_is_lost_stays_what_it_was() -> None:
+    world = World()
+    world.send(EngineSeen(world.now, reachable=True, other="Podman Engine"))
+    modes = []
+    for reachable in (False, True):
+        world.send(EngineSeen(world.now, reachable=reachable, reason="as it is"))
+        modes.append(world.state.mode_in_force)
+    assert modes == [Mode.OBSERVE, Mode.ACT]
+
+
+def test_people_hear_that_it_only_observes() -> None:
+    told = Told(("ops",))
+    told.world.send(EngineSeen(told.world.now, reachable=True, other="Podman Engine"))
+    told.world.fails(WALLET.name, Cause.REFUSED)
+    assert {message.facts["mode"] for message in told.turn()} == {"observe"}
