@@ -19,6 +19,7 @@ from sidecar import __version__
 from sidecar.clock import SystemClock
 from sidecar.config.duration import seconds
 from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.healthcheck import without_healthcheck
 from sidecar.config.labels import targets_in_force
 from sidecar.config.last_good import Loaded, keep, load_or_last_good
 from sidecar.config.load import load
@@ -432,13 +433,11 @@ class App:
         self, containers: tuple[Container, ...]
     ) -> tuple[Target, ...]:
         """What is to be watched now; a bad label is said when it is first seen."""
-        targets, faults = await asyncio.to_thread(
-            targets_in_force, self._settings, containers
-        )
+        targets, faults = await asyncio.to_thread(_in_force, self._settings, containers)
         known = frozenset(self._faults)
         for fault in faults:
             if fault not in known:
-                logger.error("a label is not understood and left out: {}", fault.line)
+                logger.error("this is refused, the rest goes on: {}", fault.line)
         self._faults = faults
         self._mask.learn(secrets_of(targets))
         if not self._looked_around:
@@ -601,6 +600,15 @@ def _keep(settings: Settings) -> None:
         logger.warning("the file could not be kept as the last good one: {}", why)
 
 
+def _in_force(
+    settings: Settings, containers: tuple[Container, ...]
+) -> tuple[tuple[Target, ...], tuple[Fault, ...]]:
+    """The targets, and what of them is refused. May read files."""
+    targets, faults = targets_in_force(settings, containers)
+    targets, lacking = without_healthcheck(targets, containers)
+    return targets, (*faults, *lacking)
+
+
 def _log_format(settings: Settings) -> LogFormat:
     if settings.log_format is not None:
         return LogFormat(settings.log_format)
@@ -735,7 +743,9 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     try:
         everyone = await engine.containers()
         others = tuple(c for c in everyone if own is None or c.id != own.id)
-        targets, _ = await asyncio.to_thread(targets_in_force, settings, others)
+        targets, faults = await asyncio.to_thread(_in_force, settings, others)
+        for fault in faults:
+            sys.stderr.write(f"{fault.line}\n")
         mask.learn(secrets_of(targets))
         wanted = tuple(t for t in targets if only in {None, t.name})
         return tuple(await asyncio.gather(*_checks(prober, wanted, others)))

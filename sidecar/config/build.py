@@ -18,6 +18,7 @@ from sidecar.config.model import (
     PreventiveSection,
     Probe,
     RestartSection,
+    RunningSection,
     TargetSection,
     TcpSection,
     said,
@@ -37,6 +38,7 @@ from sidecar.core.target import (
     Preventive,
     ProbeSettings,
     RestartSettings,
+    RunningProbe,
     Target,
     TcpProbe,
 )
@@ -48,6 +50,7 @@ _PROBES: Mapping[type[Struct], type[ProbeSettings]] = {
     TcpSection: TcpProbe,
     ExecSection: ExecProbe,
     DockerSection: DockerProbe,
+    RunningSection: RunningProbe,
 }
 
 

@@ -39,7 +39,10 @@ def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Faul
     """Everything wrong with one target taken alone."""
     path = f"targets.{target.name}"
     if not target.probes:
-        hint = "add {type: docker} to rely on the image's own health check"
+        hint = (
+            "add {type: docker} to rely on the image's own health check, "
+            "{type: running} for what serves nothing"
+        )
         yield Fault(f"{path}.probe", "nothing", "a probe or a list of them", hint)
     for probe, probe_path in zip(target.probes, probe_paths, strict=False):
         yield from _probe_faults(probe, probe_path)

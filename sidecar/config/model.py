@@ -140,6 +140,10 @@ class DockerSection(ProbeSection, tag_field="type", tag="docker", kw_only=True):
     """The container's own HEALTHCHECK."""
 
 
+class RunningSection(ProbeSection, tag_field="type", tag="running", kw_only=True):
+    """That the container runs, and no more."""
+
+
 Probe = (
     ElectronCashSection
     | JsonRpcSection
@@ -147,6 +151,7 @@ Probe = (
     | TcpSection
     | ExecSection
     | DockerSection
+    | RunningSection
 )
 
 

@@ -16,6 +16,7 @@ from sidecar.core.target import (
     ExecProbe,
     HttpProbe,
     JsonRpcProbe,
+    RunningProbe,
     Target,
     TcpProbe,
 )
@@ -29,6 +30,7 @@ _TYPES = {
     TcpProbe: "tcp",
     ExecProbe: "exec",
     DockerProbe: "docker",
+    RunningProbe: "running",
 }
 _NOT_OF_THE_FILE = frozenset({"name", "cadence", "probes", "declared"})
 _LATER = ("maintenance", "notify", "hooks", "cluster")

@@ -87,6 +87,8 @@ class MessageKind(StrEnum):
     SETTINGS_REFUSED = "settings_refused"
     """The file has faults: the last good settings are in force."""
     SETTINGS_TAKEN = "settings_taken"
+    PLAN_SKIPPED = "plan_skipped"
+    """A planned restart was left out."""
     NOTICE = "notice"
     """About something that is no incident, such as an operator's own stop."""
     TEST = "test"

@@ -108,8 +108,23 @@ class DockerProbe:
     slow_after_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class RunningProbe:
+    """The container runs: for what serves nothing."""
+
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
 ProbeSettings = (
-    ElectronCashProbe | JsonRpcProbe | HttpProbe | TcpProbe | ExecProbe | DockerProbe
+    ElectronCashProbe
+    | JsonRpcProbe
+    | HttpProbe
+    | TcpProbe
+    | ExecProbe
+    | DockerProbe
+    | RunningProbe
 )
 
 

@@ -18,6 +18,7 @@ from sidecar.core.policy import decide
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
 from sidecar.core.settings_notice import tell_settings
+from sidecar.core.skip_notice import skip_notices
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import InstanceId
 from sidecar.core.telling import (
@@ -102,6 +103,7 @@ def _told(done: Turn, event: Event) -> Turn:
             *of_engine,
             *of_settings,
             *notices(state, done.decisions, settings, at),
+            *skip_notices(state, done.decisions, settings, at),
             *balance_notices(state, done.transitions, settings, at),
         ),
     )

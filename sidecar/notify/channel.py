@@ -96,7 +96,7 @@ def _kind(kind: MessageKind) -> str:
     """Apprise's word, which gives a message its colour."""
     if kind in _GOOD_NEWS:
         return "success"
-    quiet = kind in {MessageKind.NOTICE, MessageKind.TEST}
+    quiet = kind in {MessageKind.NOTICE, MessageKind.PLAN_SKIPPED, MessageKind.TEST}
     return "info" if quiet else "failure"
 
 

@@ -25,6 +25,7 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.ENGINE_BACK,
         MessageKind.SETTINGS_REFUSED,
         MessageKind.SETTINGS_TAKEN,
+        MessageKind.PLAN_SKIPPED,
         MessageKind.NOTICE,
         MessageKind.TEST,
     }
@@ -41,6 +42,7 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.ENGINE_BACK: (),
     MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
     MessageKind.SETTINGS_TAKEN: (),
+    MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
 }
 _LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
 _ACTING = {

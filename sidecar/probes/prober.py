@@ -15,9 +15,10 @@ from sidecar.core.target import (
     HttpProbe,
     JsonRpcProbe,
     ProbeSettings,
+    RunningProbe,
     TcpProbe,
 )
-from sidecar.probes import docker, electron_cash, http, jsonrpc, tcp
+from sidecar.probes import docker, electron_cash, http, jsonrpc, running, tcp
 from sidecar.probes import exec as command
 from sidecar.probes.address import Addresses
 from sidecar.probes.address_counts import AddressCounts
@@ -40,6 +41,7 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
             TcpProbe: tcp.probe,
             ExecProbe: command.probe,
             DockerProbe: docker.probe,
+            RunningProbe: running.probe,
         }
     )
 )

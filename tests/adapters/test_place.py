@@ -125,3 +125,28 @@ def test_an_engine_newer_than_tested_is_spoken_to_as_tested(house: House) -> Non
         lambda: any(act.startswith(restart) for act in house.engine.acts()),
     )
     assert acting_part(house)["ok"]
+
+
+def test_a_docker_probe_without_a_healthcheck_is_refused_at_once(house: House) -> None:
+    house.engine.add(neighbour(WALLET_ID, "shop"))
+    probe = {"probe": {"type": "docker"}}
+    file = house.config(defaults=QUICK, targets={"electron-cash": probe})
+    house.serves(SIDECAR_CONFIG=file)
+    house.until(
+        "it runs", lambda: house.target("electron-cash").get("state") == "healthy"
+    )
+    line = line_with(house, "no HEALTHCHECK in the container")
+    assert "type running for what serves nothing" in line
+    labels = house.get("/readyz").told["components"]
+    assert not next(part for part in labels if part["name"] == "labels")["ok"]
+
+
+def test_a_worker_that_serves_nothing_is_watched_for_running(house: House) -> None:
+    worker = neighbour(WALLET_ID, "shop", **{"sidecar.enable": "true"})
+    worker["Config"]["Labels"]["sidecar.probe.type"] = "running"
+    house.engine.add(worker)
+    house.serves(SIDECAR_CONFIG=house.config(defaults=QUICK))
+    house.until(
+        "it runs", lambda: house.target("electron-cash").get("state") == "healthy"
+    )
+    house.ready()

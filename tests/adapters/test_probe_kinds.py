@@ -31,6 +31,7 @@ from sidecar.core.target import (
     ExecProbe,
     HttpProbe,
     ProbeSettings,
+    RunningProbe,
     TcpProbe,
 )
 from sidecar.probes.address import Addresses
@@ -380,3 +381,13 @@ async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
     assert outcome.cause is Cause.HTTP_5XX
     assert outcome.rpc_answers
     assert outcome.wallet == FACTS
+
+
+async def test_running_is_success_for_as_long_as_it_runs(
+    prober: AllProbes, engine: FakeEngine
+) -> None:
+    assert (await prober.probe(RunningProbe(), CONTAINER)).verdict is Verdict.SUCCESS
+    engine.stop_by_operator(CONTAINER.id)
+    outcome = await prober.probe(RunningProbe(), CONTAINER)
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.reason == "its container is exited now"

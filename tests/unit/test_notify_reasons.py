@@ -25,6 +25,7 @@ COMMANDS = (
     "docker compose up -d",
     "systemctl status docker",
     "sidecar config check && sidecar reload",
+    "sidecar restart electron-cash",
     "sidecar recover electron-cash",
     "docker restart shop-electron-cash-1",
     "docker logs --tail 100 shop-electron-cash-1",

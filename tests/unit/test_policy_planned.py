@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 from sidecar.core.decision import Action, Decision, Guard, Trigger
-from sidecar.core.event import EngineSeen, PlanCancelled, PlannedDue
-from sidecar.core.outcome import Cause
+from sidecar.core.event import EngineSeen, PauseAsked, PlanCancelled, PlannedDue
+from sidecar.core.notify import NotifySettings, Routes
+from sidecar.core.outcome import Cause, Severity
+from sidecar.core.record import Message, MessageKind
 from sidecar.core.target import AfterRoot, InstanceId, Mode, Preventive
 from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
+ROUTES = NotifySettings(routes=Routes(("ops",), dict.fromkeys(Severity, ("ops",))))
 NIGHTLY = replace(WALLET, preventive=Preventive("0 3 * * *"))
 
 
@@ -148,3 +151,32 @@ def test_a_plan_whose_turn_does_not_come_in_time_is_skipped() -> None:
     world.send(EngineSeen(world.now, reachable=True))
     world.wait(60.0)
     assert world.acts() == []
+
+
+def skips_told(world: World) -> list[Message]:
+    return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
+
+
+def test_people_hear_of_a_planned_restart_that_was_left_out_and_why() -> None:
+    world = calm(notify=ROUTES)
+    world.fails(ROOT, Cause.REFUSED, times=1)
+    world.send(PlannedDue(world.now, ROOT))
+    (told,) = skips_told(world)
+    assert (told.severity, told.channel) == (Severity.P2, "ops")
+    assert told.facts["target"] == ROOT
+    assert "has an open streak" in told.facts["last_reason"]
+
+
+def test_what_the_settings_want_left_out_is_a_notice() -> None:
+    world = calm(notify=ROUTES, mode=Mode.OBSERVE)
+    world.send(PlannedDue(world.now, ROOT))
+    (told,) = skips_told(world)
+    assert told.severity is Severity.P3
+
+
+def test_of_a_paused_target_nothing_is_told() -> None:
+    world = calm(notify=ROUTES)
+    world.send(PauseAsked(world.now, (ROOT,)))
+    world.send(PlannedDue(world.now, ROOT))
+    world.wait(700.0)
+    assert skips_told(world) == []

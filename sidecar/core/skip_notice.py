@@ -1,0 +1,36 @@
+"""What people are told of a planned restart that was left out."""
+
+from collections.abc import Iterable
+
+from sidecar.core.decision import Action, Decision, Guard
+from sidecar.core.incident import new_id
+from sidecar.core.mailing import notice
+from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
+from sidecar.core.outcome import Severity
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import State
+
+_AS_WANTED = frozenset({Guard.RECENT, Guard.OBSERVE, Guard.OPTED_OUT})
+"""The settings say so: worth knowing, and no more."""
+
+
+def skip_notices(
+    state: State, decisions: Iterable[Decision], settings: NotifySettings, at: Moment
+) -> tuple[Message, ...]:
+    """One for each; of a target that is paused nothing is told."""
+    made: list[Message] = []
+    for decision in decisions:
+        if decision.action is not Action.SKIP:
+            continue
+        if decision.instance.target in state.paused:
+            continue
+        severity = Severity.P3 if decision.guard in _AS_WANTED else Severity.P2
+        facts = {
+            "target": decision.name,
+            "opened_at_wall": f"{at.wall:.3f}",
+            "last_reason": decision.reason,
+        }
+        which, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED
+        made.extend(notice(which, severity, kind, facts, settings, at))
+    return tuple(made)
