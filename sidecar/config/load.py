@@ -89,7 +89,14 @@ def _text(file: Path, instead: str | None) -> tuple[str | None, list[Fault]]:
 def _parsed(written: str, name: str) -> tuple[Tree, list[Fault]]:
     from sidecar.config import text  # noqa: PLC0415 - YAML weighs 3 MB
 
-    return text.parse(written, name)
+    tree, faults = text.parse(written, name)
+    return _without_extensions(tree), faults
+
+
+def _without_extensions(tree: Tree) -> Tree:
+    """As in compose, what is below ``x-...`` is the user's own: anchors, notes."""
+    assert isinstance(tree, dict)
+    return {key: part for key, part in tree.items() if not key.startswith("x-")}
 
 
 def _document(tree: Tree) -> tuple[Document, list[Fault], list[TreePath]]:

@@ -23,10 +23,12 @@ _TYPES = {
 @cache
 def schema() -> dict[str, object]:
     """The JSON Schema (2020-12) of ``sidecar.yaml``."""
+    whole = msgspec.json.schema(Document)
+    whole["$defs"][Document.__name__]["patternProperties"] = {"^x-": {}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "sidecar.yaml",
-        **msgspec.json.schema(Document),
+        **whole,
     }
 
 

@@ -25,17 +25,36 @@ class _Loader(_Base):  # type: ignore[misc]
         if tag is None or tag.removeprefix(_CORE) in _KINDS
     }
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002
-        seen = set()
-        for key, _ in getattr(node, "value", ()):
-            if isinstance(key, yaml.ScalarNode) and key.tag != _CORE + "merge":
-                if key.value in seen:
-                    problem = f"the key '{key.value}' is there twice"
-                    raise yaml.MarkedYAMLError(
-                        problem=problem, problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401
+        super().__init__(stream)
+        self._seen_as_written: set[Any] = set()
+
+    def flatten_mapping(self, node: Any) -> None:  # noqa: ANN401
+        """Put in what is merged; first see that no key was written twice.
+
+        Afterwards a merged key beside one of the mapping's own looks the same.
+        """
+        if node not in self._seen_as_written:
+            self._seen_as_written.add(node)
+            _refuse_double(node)
+        super().flatten_mapping(node)
+        # Of each key the last counts. With all of them a few lines of merges double
+        # themselves into gigabytes.
+        node.value = list({_identity(key): (key, v) for key, v in node.value}.values())
+
+
+def _identity(key: Any) -> object:  # noqa: ANN401
+    return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else key
+
+
+def _refuse_double(node: Any) -> None:  # noqa: ANN401
+    seen = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != _CORE + "merge":
+            if key.value in seen:
+                problem = f"the key '{key.value}' is there twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)
 
 
 for _tag, _pattern, _first in (

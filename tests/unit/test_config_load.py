@@ -5,10 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from sidecar.config.environment import KNOWN
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.load import load
+from sidecar.config.schema import schema
 from sidecar.core.outcome import Severity
 from sidecar.core.target import (
     Cadence,
@@ -425,3 +427,72 @@ def test_one_status_may_be_written_without_a_list(tmp_path: Path) -> None:
         "targets.a.probe.expect_status[1]"
     ]
     assert fault.found == "20"
+
+
+CHAINED = """
+x-base: &base {interval: 30s, start_period: 90s}
+x-quick: &quick
+  <<: *base
+  interval: 20s
+x-both: &both
+  <<: [*quick, *base]
+  start_period: 70s
+targets:
+  a:
+    <<: *both
+    probe: {type: docker}
+    interval: 10s
+  b:
+    <<: *quick
+    probe: {type: docker}
+  c:
+    <<: *both
+    probe: {type: docker}
+"""
+
+
+def test_merge_keys_may_be_chained_and_what_is_written_wins(tmp_path: Path) -> None:
+    cadences = {
+        target.name: (target.cadence.interval_s, target.cadence.start_period_s)
+        for target in load_text(CHAINED, tmp_path).targets
+    }
+    assert cadences == {"a": (10.0, 70.0), "b": (20.0, 90.0), "c": (20.0, 70.0)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{mode: act, mode: act}",
+        "x-a: &a {mode: act}\nmode: act\n<<: *a\nmode: act",
+        "x-a: &a {interval: 1s, interval: 2s}\ndefaults: {<<: *a}",
+    ],
+)
+def test_a_key_that_was_written_twice_is_refused_beside_merges(
+    text: str, tmp_path: Path
+) -> None:
+    (fault,) = faults_of(text, tmp_path).values()
+    assert "is there twice" in fault.found
+
+
+def test_extensions_at_the_top_are_the_users_own(tmp_path: Path) -> None:
+    text = "{x-note: [1, {a: null}], x-: 5, mode: observe}"
+    settings = load_text(text, tmp_path)
+    assert settings.mode is Mode.OBSERVE
+    assert set(settings.sources) == {"mode"}
+    below = faults_of("targets: {a: {probe: {type: docker}, x-note: 1}}", tmp_path)
+    assert set(below) == {"targets.a.x-note"}
+    assert set(faults_of("{x_note: 1}", tmp_path)) == {"x_note"}
+
+
+def test_the_schema_allows_extensions_at_the_top() -> None:
+    valid = Draft202012Validator(schema()).is_valid
+    assert valid({"x-note": 1, "mode": "act"})
+    assert not valid({"y-note": 1})
+
+
+def test_merges_do_not_double_themselves_into_gigabytes(tmp_path: Path) -> None:
+    rows = ["x-0: &a0 {interval: 20s}"]
+    rows += [f"x-{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
+    rows.append("defaults: {<<: *a39}")
+    settings = load_text("\n".join(rows), tmp_path)
+    assert settings.document.defaults.interval == "20s"  # type: ignore[union-attr]
