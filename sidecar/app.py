@@ -118,6 +118,7 @@ class Place(NamedTuple):
     engine: DockerEngine
     stack: str
     own_id: str
+    own_networks: frozenset[str]
     link: EngineLink
 
 
@@ -242,8 +243,7 @@ class App:
         mask = voice.mask
         self._file = file
         self._voice = voice
-        self._stack = place.stack
-        self._link = place.link
+        self._place = place
         self._looked_around = False
         self._reloading = asyncio.Lock()
         clock = SystemClock()
@@ -268,6 +268,7 @@ class App:
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = AllProbes(engine, clock, mask=mask)
+        self._prober.set_own_networks(place.own_networks)
         self._pacer = Pacer(self._prober, self.post, clock, self._metrics.loop_lag)
         probed = RecentProbes()
         self._executor = Executor(
@@ -286,15 +287,15 @@ class App:
             probing=self._pacer,
             remedies=self._executor,
         )
-        link = place.link
         self._pump = Pump(
             engine,
             clock,
             self.post,
             self._targets_of,
             place.own_id,
-            other_engine=lambda: link.other_engine,
+            other_engine=lambda: place.link.other_engine,
         )
+        self._pump.on_own = self._look_at_own
         self._answers = NotifyDesk(
             voice.signer.channel_of,
             voice.words,
@@ -368,10 +369,10 @@ class App:
 
     def _read_again(self) -> tuple[Settings, Voice]:
         settings = load(os.environ, self._file)
-        if settings.stack not in {self._settings.stack, self._stack}:
+        if settings.stack not in {self._settings.stack, self._place.stack}:
             hint = "another stack needs a restart of Sidecar"
             found = repr(settings.stack) if settings.stack else "nothing"
-            raise ConfigFaults([Fault("stack", found, repr(self._stack), hint)])
+            raise ConfigFaults([Fault("stack", found, repr(self._place.stack), hint)])
         _keep(settings)
         words = read_catalogue(settings.language)
         zone = ZoneInfo(settings.notify.timezone)
@@ -449,12 +450,15 @@ class App:
         self._prober.set_replicated(frozenset(several))
         return targets
 
+    def _look_at_own(self, own: Container) -> None:
+        self._prober.set_own_networks(own.networks)
+
     async def _tell_doubts(
         self, targets: tuple[Target, ...], containers: tuple[Container, ...]
     ) -> None:
         label, watched = self._settings.watch_label, assign(targets, containers)
-        found = tuple(doubts(self._stack, label, targets, containers, watched))
-        projects = await projects_seen(self._link) if found else ()
+        found = tuple(doubts(self._place.stack, label, targets, containers, watched))
+        projects = await projects_seen(self._place.link) if found else ()
         seen = ", ".join(projects) or "none"
         for doubt in found:
             logger.warning("{}. Compose projects seen: {}", doubt, seen)
@@ -662,7 +666,8 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
         await asyncio.to_thread(_keep, settings)
     state = await _as_left(store, loaded)
     engine = DockerEngine(link, stack)
-    place = Place(engine, stack, own_id, link)
+    networks = own.networks if own is not None else frozenset()
+    place = Place(engine, stack, own_id, networks, link)
     app = App(settings, place, Memory(store, state), metrics, voice, file)
     await app.run(stop, changed)
 
@@ -740,6 +745,7 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     engine = DockerEngine(link, stack)
     mask = Mask(settings.secrets)
     prober = AllProbes(engine, SystemClock(), mask=mask)
+    prober.set_own_networks(own.networks if own is not None else frozenset())
     try:
         everyone = await engine.containers()
         others = tuple(c for c in everyone if own is None or c.id != own.id)

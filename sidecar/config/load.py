@@ -166,7 +166,9 @@ def _warnings(
     for each in targets:
         yield from warnings(each)
     of_the_pair = (environment.WALLET, environment.SERVICE)
-    unused = sorted(name for name in ignored if name.startswith(of_the_pair))
+    # A secret's file is named for the mount as well, which the settings may use.
+    mine = (name for name in ignored if name.startswith(of_the_pair))
+    unused = sorted(name for name in mine if not name.endswith("_FILE"))
     if unused:
         names = ", ".join(unused)
         yield f"{names}: not used, the configuration file says what is watched"

@@ -54,6 +54,8 @@ class Pump:
     ) -> None:
         self._own_id = own_id
         self._other_engine = other_engine
+        self.on_own: Callable[[Container], None] = lambda _: None
+        """Told how our own container looks in each list."""
         self._engine = engine
         self._clock = clock
         self._post = post
@@ -103,6 +105,8 @@ class Pump:
             self._note_listing(ok=False, reason=str(error))
             return False
         containers = tuple(c for c in everyone if c.id != self._own_id)
+        for own in (c for c in everyone if c.id == self._own_id):
+            self.on_own(own)
         targets = await self._targets_of(containers)
         roster = assign(targets, containers)
         nobodys = dict.fromkeys((c.id for c in containers), None)

@@ -25,6 +25,9 @@ _SHAPES: Mapping[str, str] = {
     "method": r"\w+",
     "action": r"start|restart|load_wallet",
     "time": r"[\d.]+ (?:s|min|h)",
+    "theirs": r"[\w., -]+",
+    "ours": r"[\w., -]+",
+    "names": r"[\w., -]+",
     _OTHERS_WORDS: r".*",
 }
 _SENTENCE = r".+"

@@ -22,6 +22,7 @@ from sidecar.probes import docker, electron_cash, http, jsonrpc, running, tcp
 from sidecar.probes import exec as command
 from sidecar.probes.address import Addresses
 from sidecar.probes.address_counts import AddressCounts
+from sidecar.probes.detached import with_networks
 from sidecar.probes.exchange import HttpClient
 from sidecar.probes.fatal_calls import FatalCalls
 from sidecar.probes.heights import Heights
@@ -67,6 +68,7 @@ class AllProbes:
         self._resolver = resolver
         self._vigil = vigil or Vigil()
         self._mask = mask
+        self._own_networks: frozenset[str] = frozenset()
         self._tools = Tools(
             resolver=resolver,
             http=client,
@@ -93,13 +95,18 @@ class AllProbes:
         """
         self._tools.addresses.set_replicated(services)
 
+    def set_own_networks(self, networks: frozenset[str]) -> None:
+        """Say which networks we are on now."""
+        self._own_networks = networks
+
     async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
         """Carry out one probe within its timeout. Never raises but for cancellation."""
         mark = self._vigil.begin()
         disturbed = ""
         began = asyncio.get_running_loop().time()
         try:
-            outcome = self._masked(await self._probe(settings, container))
+            found = await self._probe(settings, container)
+            outcome = self._masked(with_networks(found, container, self._own_networks))
         finally:
             disturbed = self._vigil.end(mark)
         if disturbed and outcome.cause is Cause.HUNG:

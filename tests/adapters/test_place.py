@@ -150,3 +150,23 @@ def test_a_worker_that_serves_nothing_is_watched_for_running(house: House) -> No
         "it runs", lambda: house.target("electron-cash").get("state") == "healthy"
     )
     house.ready()
+
+
+def test_a_detached_target_says_which_networks_and_the_line_to_add(
+    house: House,
+) -> None:
+    raw = neighbour(WALLET_ID, "shop")
+    raw["NetworkSettings"]["Networks"] = {"shop_backend": {}}
+    house.engine.add(raw)
+    probe = {"type": "http", "url": "http://electron-cash.invalid/"}
+    target = {"electron-cash": {"probe": probe}}
+    house.serves(SIDECAR_CONFIG=house.config(defaults=QUICK, targets=target))
+    house.until(
+        "it is detached",
+        lambda: house.target("electron-cash").get("cause") == "detached",
+    )
+    said = (
+        "its container is on shop_backend, Sidecar on shop_default: add to the service "
+        "sidecar: networks: [default, backend]"
+    )
+    assert said in house.target("electron-cash")["last_probe"]["reason"]

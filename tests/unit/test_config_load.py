@@ -496,3 +496,13 @@ def test_merges_do_not_double_themselves_into_gigabytes(tmp_path: Path) -> None:
     rows.append("defaults: {<<: *a39}")
     settings = load_text("\n".join(rows), tmp_path)
     assert settings.document.defaults.interval == "20s"  # type: ignore[union-attr]
+
+
+def test_of_the_pairs_variables_those_of_a_mounted_file_are_not_warned_of(
+    tmp_path: Path,
+) -> None:
+    file = "targets: {a: {probe: {type: docker}}}"
+    mounted = {"ELECTRON_CASH_PASSWORD_FILE": "/run/secrets/x", "BCH_SERVICE_URL": ""}
+    assert load_text(file, tmp_path, mounted).warnings == ()
+    (warning,) = load_text(file, tmp_path, {"ELECTRON_CASH_USER": "u"}).warnings
+    assert warning.startswith("ELECTRON_CASH_USER: not used")

@@ -1,0 +1,43 @@
+"""What to say of a target that cannot be reached: which networks, and what to add."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sidecar.core.container import Container
+from sidecar.core.outcome import Cause, Outcome
+
+_NO_NETWORKS = frozenset({"host", "none"})
+"""What the engine calls the network of a container that is on none of its own."""
+_SHOWN = 3
+
+
+def with_networks(
+    outcome: Outcome, container: Container, own: frozenset[str]
+) -> Outcome:
+    """A ``detached`` outcome with the networks of both sides; others as they are.
+
+    ``own``: the networks that we are on; none: not known.
+    """
+    if outcome.cause is not Cause.DETACHED or not own:
+        return outcome
+    theirs = container.networks
+    said = (
+        f"{outcome.reason}; its container is on {_listed(theirs)}, "
+        f"Sidecar on {_listed(own)}"
+    )
+    if not theirs & own and theirs - _NO_NETWORKS:
+        wanted = (*sorted(own)[:_SHOWN], min(theirs))
+        names = [_key(name, container.stack) for name in wanted]
+        said = f"{said}: add to the service sidecar: networks: [{', '.join(names)}]"
+    return replace(outcome, reason=said)
+
+
+def _listed(networks: Iterable[str]) -> str:
+    names = sorted(networks)
+    more = ", ..." if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more or "no network"
+
+
+def _key(network: str, stack: str) -> str:
+    """As the compose file calls it."""
+    return network.removeprefix(f"{stack}_")
