@@ -171,12 +171,24 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
         warned = health.last is not None and bool(health.last.warnings)
         state = TargetState.DEGRADED if warned else TargetState.HEALTHY
         return Judgement(state, None, reason if warned else "")
+    undecided = _undecided(instance, target)
     if at.mono - instance.run_mono < start_period_s(instance, target):
-        return Judgement(TargetState.STARTING, cause, reason)
+        return Judgement(TargetState.STARTING, cause, undecided)
     # A failure that did not count, right before the start period ended, is one.
     failing = cause is not None and health.blind is None
     state = TargetState.FAILING if failing else TargetState.UNKNOWN
-    return Judgement(state, cause, reason)
+    return Judgement(state, cause, undecided)
+
+
+def _undecided(instance: Instance, target: Target) -> str:
+    """Why it is not known yet how this run does; never empty."""
+    health = instance.health
+    if health.blind is not None and health.blind.reason:
+        return health.blind.reason
+    if not health.successes:
+        return last_reason(instance) or "no probe has answered yet"
+    so_many, threshold = health.successes, target.cadence.success_threshold
+    return f"{so_many} of {threshold} good answers in a row so far"
 
 
 def blind_for_long(health: Health, at: Moment) -> Judgement | None:

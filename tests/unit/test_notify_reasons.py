@@ -41,6 +41,7 @@ NUMBERS = (
         "exit",
         "len",
         "size",
+        "so_many",
         "fail",
         "lag",
         "LIMIT",
@@ -48,6 +49,7 @@ NUMBERS = (
     ),
     *(
         "size",
+        "so_many",
         "whole",
         "alike",
         "threshold",

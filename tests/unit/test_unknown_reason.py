@@ -1,0 +1,67 @@
+"""Whoever is unknown or starting says why."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core.outcome import Cause, Outcome, success, unknown
+from sidecar.core.target import Cadence, InstanceId
+from sidecar.core.transition import StateChanged, TargetState
+from sidecar.web import views
+from tests.unit.test_properties import STEPS, Steps, play
+from tests.unit.world import WALLET, World, container
+
+ROOT = WALLET.name
+REFUSED = unknown(Cause.PROBER_FAILED, "the engine answered 403: exec is not allowed")
+UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
+
+
+def shown(world: World) -> object:
+    told = views.status(
+        world.state, world.now, version="", stack="", ready=True, planned=()
+    )
+    targets = told["targets"]
+    assert isinstance(targets, list)
+    return next(one["reason"] for one in targets if one["name"] == ROOT)
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, replace(REFUSED, cause=None)])
+def test_the_status_says_why_nothing_is_known(outcome: Outcome) -> None:
+    new = container(ROOT, started_at=World(targets=()).now.wall)
+    world = World(targets=(WALLET,), containers={InstanceId(ROOT, 1): new})
+    for _ in range(150):
+        world.probe(ROOT, outcome)
+        world.wait(1.0)
+    assert world.instance(ROOT).state is TargetState.UNKNOWN
+    assert shown(world) == REFUSED.reason
+    (change,) = (
+        t
+        for t in world.transitions
+        if isinstance(t, StateChanged) and t.new is TargetState.UNKNOWN
+    )
+    assert (change.old, change.reason) == (TargetState.STARTING, REFUSED.reason)
+
+
+def test_before_the_first_answer_that_is_the_reason() -> None:
+    world = World(targets=(WALLET,))
+    assert shown(world) == "no probe has answered yet"
+    world.wait(61.0)
+    assert world.instance(ROOT).state is TargetState.UNKNOWN
+    assert shown(world) == "no probe has answered yet"
+
+
+def test_a_first_good_answer_is_one_of_those_it_takes() -> None:
+    cadence = Cadence(start_period_s=0.0, success_threshold=3)
+    world = World(targets=(replace(WALLET, cadence=cadence),))
+    world.probe(ROOT, success())
+    assert world.instance(ROOT).state is TargetState.UNKNOWN
+    assert shown(world) == "1 of 3 good answers in a row so far"
+
+
+@given(st.lists(STEPS, max_size=30))
+def test_nobody_is_unknown_or_starting_without_a_reason(steps: Steps) -> None:
+    for instance in play(steps).state.instances.values():
+        if instance.state in UNDECIDED:
+            assert instance.reason, instance
