@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 
 from sidecar.config import duration
 from sidecar.config.address import url_fault
+from sidecar.config.authority import ca_fault
 from sidecar.config.fault import Fault
 from sidecar.core.budget import JITTER
 from sidecar.core.target import (
@@ -58,6 +59,9 @@ def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Faul
 def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[Fault]:
     if isinstance(probe, ElectronCashProbe | JsonRpcProbe | HttpProbe):
         fault = url_fault(f"{path}.url", probe.url)
+        if fault:
+            yield fault
+        fault = ca_fault(f"{path}.ca_file", probe.ca_file, probe.url)
         if fault:
             yield fault
     if 0.0 < probe.hang_after_s < probe.timeout_s:

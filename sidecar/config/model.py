@@ -79,6 +79,7 @@ class ElectronCashSection(
     """A wallet daemon."""
 
     url: Text
+    ca_file: Text | UnsetType = UNSET
     username: Text | UnsetType = UNSET
     password: Text | UnsetType = UNSET
     password_file: Text | UnsetType = UNSET
@@ -100,6 +101,7 @@ class JsonRpcSection(ProbeSection, tag_field="type", tag="jsonrpc", kw_only=True
 
     url: Text
     method: Text
+    ca_file: Text | UnsetType = UNSET
     username: Text | UnsetType = UNSET
     password: Text | UnsetType = UNSET
     password_file: Text | UnsetType = UNSET
@@ -109,6 +111,7 @@ class HttpSection(ProbeSection, tag_field="type", tag="http", kw_only=True):
     """A health address."""
 
     url: Text
+    ca_file: Text | UnsetType = UNSET
     username: Text | UnsetType = UNSET
     password: Text | UnsetType = UNSET
     password_file: Text | UnsetType = UNSET

@@ -49,6 +49,7 @@ class ElectronCashProbe:
     slow_after_s: float = 10.0
     restart_on_upstream_loss: bool = False
     expose_balance: bool = False
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class JsonRpcProbe:
     credentials: Credentials | None = None
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class HttpProbe:
     max_body_bytes: int = 1_048_576
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

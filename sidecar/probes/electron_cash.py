@@ -71,7 +71,7 @@ async def probe(
 ) -> Outcome:
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
     url = tools.addresses.url(settings.url, container)
-    daemon = Daemon(url, settings.credentials, container.run)
+    daemon = Daemon(url, settings.credentials, container.run, ca_file=settings.ca_file)
     async with tools.rpc.turn(url, settings.timeout_s):
         talk = Conversation(tools, daemon, deadline_in(settings.timeout_s))
         outcome = await _outcome(talk, settings)

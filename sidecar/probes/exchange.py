@@ -31,6 +31,7 @@ from sidecar.probes.response import (
     ResponseReader,
 )
 from sidecar.probes.trouble import Trouble, trouble
+from sidecar.probes.trust import Trust, tls_trouble
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class Request(NamedTuple):
 
     ``found``: where the URL's host is, if that was asked for already.
     ``body_limit_bytes``: how much of the answer's body is kept.
+    ``ca_file``: the authority to trust instead of the system's.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Request(NamedTuple):
     body: bytes | None = None
     found: Sequence[ResolveResult] | None = None
     body_limit_bytes: int = BODY_LIMIT_BYTES
+    ca_file: str | None = None
 
 
 class _Step(StrEnum):
@@ -104,7 +107,7 @@ class HttpClient:
 
     def __init__(self, resolver: ThreadResolver) -> None:
         self._resolver = resolver
-        self._tls: ssl.SSLContext | None = None
+        self._trust = Trust()
 
     async def find(self, url: str, deadline: float) -> Sequence[ResolveResult]:
         """Where the host of ``url`` is, for requests that follow at once. Trouble."""
@@ -133,7 +136,7 @@ class HttpClient:
             address.host, address.port
         )
         progress.step = _Step.CONNECTING
-        wire = await self._wire(await connected(found), address)
+        wire = await self._wire(await connected(found), address, request.ca_file)
         progress.step = _Step.WAITING
         try:
             await wire.send(_written(request, address))
@@ -141,15 +144,16 @@ class HttpClient:
         finally:
             wire.close()
 
-    async def _wire(self, connection: socket.socket, address: _Address) -> _Wire:
+    async def _wire(
+        self, connection: socket.socket, address: _Address, ca_file: str | None
+    ) -> _Wire:
         if not address.tls:
             return _Plain(connection)
         try:
-            # In a thread: it reads the system's certificates from disk.
-            self._tls = self._tls or await asyncio.to_thread(ssl.create_default_context)
+            context = await self._trust.context(ca_file)
             return _Encrypted(
                 *await asyncio.open_connection(
-                    sock=connection, ssl=self._tls, server_hostname=address.host
+                    sock=connection, ssl=context, server_hostname=address.host
                 )
             )
         except BaseException:
@@ -359,7 +363,7 @@ def _translated(error: Exception, place: str) -> Trouble | None:
                 Cause.DETACHED, f"the name of {place} does not resolve", path_fault=True
             )
         case ssl.SSLError():
-            return trouble(Cause.MISCONFIGURED, f"TLS with {place} failed: {error}")
+            return tls_trouble(error, place)
         case OSError():
             return socket_trouble(error, place)
         case _:

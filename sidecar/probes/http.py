@@ -26,6 +26,7 @@ async def probe(settings: HttpProbe, container: Container, tools: Tools) -> Outc
             settings.credentials,
             settings.headers,
             body_limit_bytes=limit_bytes,
+            ca_file=settings.ca_file,
         ),
         deadline_in(settings.timeout_s),
     )

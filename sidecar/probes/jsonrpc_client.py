@@ -83,6 +83,7 @@ class Daemon(NamedTuple):
     credentials: Credentials | None
     run: RunId
     found: Sequence[ResolveResult] | None = None
+    ca_file: str | None = None
 
     @property
     def place(self) -> str:
@@ -173,6 +174,7 @@ class RpcClient:
             body,
             daemon.found,
             body_limit_bytes,
+            daemon.ca_file,
         )
         pending = self._http.send(request)
         return await self._answer(daemon, _Open(method, daemon.run, pending), deadline)

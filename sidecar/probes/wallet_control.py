@@ -88,7 +88,9 @@ class RpcWalletControl:
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> "AsyncIterator[_Calls]":
         url = self._addresses.url(settings.url, container)
-        daemon = Daemon(url, settings.credentials, container.run)
+        daemon = Daemon(
+            url, settings.credentials, container.run, ca_file=settings.ca_file
+        )
         deadline = deadline_in(timeout_s)
         try:
             async with self._rpc.turn(url, timeout_s):

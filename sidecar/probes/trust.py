@@ -1,0 +1,58 @@
+"""Which authorities are trusted with TLS: the system's, or that of a probe's file."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import NamedTuple
+
+from sidecar.core.outcome import Cause
+from sidecar.probes.trouble import Trouble, trouble
+
+_NOT_KNOWN = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's words for a certificate whose issuer nobody here knows."""
+
+
+class _Version(NamedTuple):
+    """Which content of the file a context was made of."""
+
+    modified_ns: int
+    size: int
+
+
+class Trust:
+    """One context for each file, made anew when the file has changed."""
+
+    def __init__(self) -> None:
+        self._systems: ssl.SSLContext | None = None
+        self._made: dict[str, tuple[_Version, ssl.SSLContext]] = {}
+
+    async def context(self, ca_file: str | None) -> ssl.SSLContext:
+        """That of the file, or the system's. OSError where it cannot be read."""
+        if ca_file is None:
+            # In a thread: it reads the system's certificates from disk.
+            if self._systems is None:
+                self._systems = await asyncio.to_thread(ssl.create_default_context)
+            return self._systems
+        return await asyncio.to_thread(self._of_file, ca_file)
+
+    def _of_file(self, ca_file: str) -> ssl.SSLContext:
+        found = Path(ca_file).stat()
+        version = _Version(found.st_mtime_ns, found.st_size)
+        known = self._made.get(ca_file)
+        if known is not None and known[0] == version:
+            return known[1]
+        context = ssl.create_default_context(cafile=ca_file)
+        self._made[ca_file] = (version, context)
+        return context
+
+
+def tls_trouble(error: ssl.SSLError, place: str) -> Trouble:
+    """What a TLS error says about the target, and about whom we trust."""
+    code = getattr(error, "verify_code", None)
+    if code not in _NOT_KNOWN:
+        return trouble(Cause.MISCONFIGURED, f"TLS with {place} failed: {error}")
+    return trouble(
+        Cause.MISCONFIGURED,
+        f"TLS with {place} failed: its certificate's authority is not known here; "
+        "name it by ca_file or SSL_CERT_FILE",
+    )
