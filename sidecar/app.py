@@ -350,7 +350,12 @@ class App:
         while True:
             await changed.wait()
             changed.clear()
-            await self._reload()
+            try:
+                await self._reload()
+            except Exception:  # noqa: BLE001  no reload may end the watch
+                logger.exception(
+                    "the file could not be read again; all goes on as it is"
+                )
 
     async def _reload(self) -> tuple[str, ...]:
         """Take the file as it is now. Its faults, a line each: nothing was changed."""
