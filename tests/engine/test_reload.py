@@ -1,0 +1,58 @@
+"""A changed file, and a faulty one, in the container as operators run it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engine.harness import (
+    SERVICE,
+    WALLET,
+    Stack,
+    config,
+    pair_config,
+    wallet_target,
+)
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
+
+
+def rewrite(stack: Stack, text: str) -> None:
+    """In place: the mounted file stays the same one."""
+    (Path(stack.folder) / "sidecar.yaml").write_text(text)
+
+
+def test_a_changed_file_is_taken_by_the_command_and_by_the_signal(
+    stack: Stack,
+) -> None:
+    stack.wallet()
+    stack.service()
+    watcher = stack.sidecar(config({WALLET: wallet_target()}))
+    stack.wait_healthy(WALLET)
+
+    rewrite(stack, json.dumps(pair_config()))
+    assert "the configuration is good" in watcher.run("sidecar", "config", "check")
+    assert "is in force" in watcher.run("sidecar", "reload")
+    stack.wait_healthy(WALLET, SERVICE)
+
+    rewrite(stack, json.dumps(config({WALLET: wallet_target()})))
+    watcher.run("sh", "-c", "kill -HUP 1")
+    stack.wait_for("the service is left", lambda: set(watcher.states()) == {WALLET})
+    assert watcher.status == "running"
+
+
+def test_a_restart_with_a_faulty_file_goes_on_healing(stack: Stack) -> None:
+    wallet = stack.wallet()
+    watcher = stack.sidecar(config({WALLET: wallet_target()}))
+    stack.wait_healthy(WALLET)
+    rewrite(stack, '{"targets": {"electron-cash": {"prob": 1}}}')
+    assert watcher.docker.exec_run(["sidecar", "reload"]).exit_code == 3
+
+    watcher.docker.restart()
+    stack.wait_for("it answers", watcher.status_view)
+    stack.wait_healthy(WALLET)
+    wallet.fault("die")
+    stack.wait_for(
+        "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
+    )
+    assert watcher.ask("GET", 9787, "/readyz").status_code == 503
