@@ -1,6 +1,8 @@
 """What the sidecar says of the place that it watches."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -170,3 +172,18 @@ def test_a_detached_target_says_which_networks_and_the_line_to_add(
         "sidecar: networks: [default, backend]"
     )
     assert said in house.target("electron-cash")["last_probe"]["reason"]
+
+
+def test_check_says_what_is_refused_before_it_is_run(house: House) -> None:
+    house.engine.add(neighbour(WALLET_ID, "shop"))
+    target = {"electron-cash": {"probe": {"type": "docker"}}}
+    ran = subprocess.run(
+        [sys.executable, "-m", "sidecar", "check"],
+        env=house.environ | {"SIDECAR_CONFIG": house.config(targets=target)},
+        capture_output=True,
+        text=True,
+        timeout=20.0,
+        check=False,
+    )
+    assert "no HEALTHCHECK in the container shop-electron-cash-1" in ran.stderr
+    assert "electron-cash  success" in ran.stdout
