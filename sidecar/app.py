@@ -27,7 +27,7 @@ from sidecar.config.secret import secrets_of
 from sidecar.config.settings import Settings
 from sidecar.core.container import Container, Status
 from sidecar.core.decision import Decision
-from sidecar.core.event import Event, SettingsTaken
+from sidecar.core.event import Event, SettingsRefused, SettingsTaken
 from sidecar.core.misplaced import doubts
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Outcome, failure
@@ -363,14 +363,17 @@ class App:
             try:
                 settings, voice = await asyncio.to_thread(self._read_again)
             except ConfigFaults as refused:
-                lines = tuple(fault.line for fault in refused.faults)
-                for line in lines:
-                    logger.error(
-                        "the file is not taken, what is in force stays: {}", line
-                    )
-                return lines
+                return self._refused(refused.faults)
             await self._take(settings, voice)
         return ()
+
+    def _refused(self, faults: tuple[Fault, ...]) -> tuple[str, ...]:
+        for fault in faults:
+            logger.error(
+                "the file is not taken, what is in force stays: {}", fault.line
+            )
+        self.post(SettingsRefused(self._clock.now(), _in_lines(faults)))
+        return tuple(fault.line for fault in faults)
 
     def _read_again(self) -> tuple[Settings, Voice]:
         settings = load(os.environ, self._file)
@@ -618,6 +621,10 @@ def _in_force(
     return targets, (*faults, *lacking)
 
 
+def _in_lines(faults: tuple[Fault, ...]) -> str:
+    return "\n".join(fault.line for fault in faults[:FAULTS_TOLD])
+
+
 def _log_format(settings: Settings) -> LogFormat:
     if settings.log_format is not None:
         return LogFormat(settings.log_format)
@@ -684,8 +691,7 @@ async def _as_left(store: SqliteStore, loaded: Loaded) -> State:
     if saved is not None and store.saved_at is not None:
         state = restored(saved, store.saved_at, now)
         tell_left(state)
-    faults = "\n".join(fault.line for fault in loaded.faults[:FAULTS_TOLD])
-    view = replace(state.settings, faults=faults, since=now)
+    view = replace(state.settings, faults=_in_lines(loaded.faults), since=now)
     return replace(state, mode=settings.mode, notify=settings.notify, settings=view)
 
 

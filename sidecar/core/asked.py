@@ -15,6 +15,7 @@ from sidecar.core.event import (
     ReleaseAsked,
     RestartAsked,
     ResumeAsked,
+    SettingsRefused,
     SettingsTaken,
 )
 from sidecar.core.folded import Folded, one, put, put_incident, same
@@ -72,6 +73,19 @@ def settings_taken(state: State, event: SettingsTaken) -> Folded:
     view = replace(state.settings, faults="", since=event.at)
     after = replace(state, mode=event.mode, notify=event.notify, settings=view)
     return Folded(after, (), tuple(state.instances))
+
+
+def settings_refused(state: State, event: SettingsRefused) -> Folded:
+    """While older settings are in force, the file's faults are the present ones.
+
+    Whoever reloads is told of them already.
+    """
+    view = state.settings
+    if not view.faults:
+        return same(state)
+    told = event.faults if view.told else ""
+    changed = replace(view, faults=event.faults, told=told)
+    return Folded(replace(state, settings=changed), (), ())
 
 
 def recover_asked(state: State, event: RecoverAsked) -> Folded:

@@ -221,6 +221,14 @@ class SettingsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsRefused:
+    """A changed file has faults, a line each: what is in force stays."""
+
+    at: Moment
+    faults: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A decision of the policy, on its way back into the state."""
 
@@ -253,6 +261,7 @@ Event = (
     | AckAsked
     | ReleaseAsked
     | SettingsTaken
+    | SettingsRefused
     | Decided
     | Tick
 )

@@ -24,6 +24,7 @@ from sidecar.core.event import (
     RemedyProgressed,
     RestartAsked,
     ResumeAsked,
+    SettingsRefused,
     SettingsTaken,
     Tick,
 )
@@ -190,6 +191,7 @@ _HANDLERS: Mapping[type, Callable[..., Folded]] = MappingProxyType(
         ReleaseAsked: asked.release_asked,
         AckAsked: asked.ack_asked,
         SettingsTaken: asked.settings_taken,
+        SettingsRefused: asked.settings_refused,
         Tick: _ticked,
     }
 )

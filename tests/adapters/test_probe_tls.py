@@ -83,6 +83,17 @@ async def test_without_the_file_the_reason_names_it_and_the_variable(
     )
 
 
+async def test_a_private_authority_is_trusted_by_the_environments_variable(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", written(authority, tmp_path / "ca.pem"))
+    fresh = AllProbes(FakeEngine(FakeClock(), CONTAINER), FakeClock())
+    async with page(authority) as (url, _):
+        outcome = await asked(fresh, HttpProbe(url))
+    await fresh.close()
+    assert outcome.verdict is Verdict.SUCCESS, outcome
+
+
 async def test_another_authority_or_name_is_no_success(
     prober: AllProbes, authority: trustme.CA, tmp_path: Path
 ) -> None:

@@ -125,6 +125,9 @@ def test_a_start_with_a_faulty_file_runs_with_the_last_good_settings(
     assert house.get("/readyz").status == 503
     assert "obsrve" in settings_part(house)["reason"]
     house.until("it says so", lambda: any("last good" in line for line in house.said))
+    house.config(**{**GOOD, "mode": "atc"})
+    assert house.post("/api/v1/reload", **WITH_TOKEN).status == 409
+    house.until("as it is now", lambda: "'atc'" in settings_part(house)["reason"])
     house.config(**GOOD)
     assert house.post("/api/v1/reload", **WITH_TOKEN).status == 200
     house.ready()
@@ -226,6 +229,35 @@ async def test_a_channel_of_the_new_file_is_written_to(house: House) -> None:
         told = await asyncio.to_thread(house.post, path, **WITH_TOKEN)
         assert told.status == 200, told.text
         await heard_so_many(heard, 1)
+
+
+async def test_the_heartbeat_of_the_new_file_beats_and_the_old_one_ends(
+    house: House,
+) -> None:
+    async with receiver() as old, receiver() as new:
+        beats = [
+            {"heartbeat": {"url": f"http://127.0.0.1:{port}/", "interval": "1s"}}
+            for port in (old.port, new.port)
+        ]
+        await asyncio.to_thread(begun, house, **GOOD, notify=beats[0])
+        await heard_from(old)
+        house.config(**GOOD, notify=beats[1])
+        taken = await asyncio.to_thread(house.post, "/api/v1/reload", **WITH_TOKEN)
+        assert taken.status == 200
+        await heard_from(new)
+        count = len(old.got)
+        new.got.clear()
+        for _ in range(3):
+            new.arrived.clear()
+            await asyncio.wait_for(new.arrived.wait(), DEADLINE_S)
+        assert len(old.got) == count
+
+
+async def heard_from(heard: Receiver) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not heard.got:
+            heard.arrived.clear()
+            await heard.arrived.wait()
 
 
 def test_the_state_directory_is_the_environments(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sidecar.core.event import SettingsTaken
+from sidecar.core.event import SettingsRefused, SettingsTaken
 from sidecar.core.outcome import Severity
 from sidecar.core.record import MessageKind
 from sidecar.core.restore import restored
@@ -48,3 +48,23 @@ def test_the_same_faults_after_a_restart_are_told_once_and_others_anew() -> None
     faulty(told, "mode: found 'obsrve'")
     told.world.wait(1.0)
     assert [m.kind for m in told.turn()] == [MessageKind.SETTINGS_REFUSED]
+
+
+def test_a_reload_that_is_refused_tells_nobody_anew() -> None:
+    told = Told(("ops",))
+    refused = SettingsRefused(told.world.now, "mode: found 'x'")
+    told.world.send(refused)
+    told.world.wait(1.0)
+    assert told.turn() == []
+    assert told.state.settings == SettingsView()
+    faulty(told, "mode: found 'atc'")
+    told.world.wait(1.0)
+    assert len(told.turn()) == 1
+    told.world.send(refused)
+    told.world.wait(60.0)
+    assert told.turn() == []
+    assert told.state.settings.faults == "mode: found 'x'"
+    taken = SettingsTaken(told.world.now, Mode.ACT, told.state.notify)
+    told.world.send(taken)
+    told.world.wait(1.0)
+    assert [m.kind for m in told.turn()] == [MessageKind.SETTINGS_TAKEN]
