@@ -23,7 +23,7 @@ def code_of(step: int) -> str:
 def carried_out(code: str, folder: Path) -> None:
     """As root, who needs no sudo."""
     tools = folder / "tools"
-    tools.mkdir()
+    tools.mkdir(exist_ok=True)
     (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
     (tools / "sudo").chmod(0o755)
     path = f"{tools}:{os.environ['PATH']}"
