@@ -363,11 +363,11 @@ class App:
             try:
                 settings, voice = await asyncio.to_thread(self._read_again)
             except ConfigFaults as refused:
-                return self._refused(refused.faults)
+                return self._refuse_reload(refused.faults)
             await self._take(settings, voice)
         return ()
 
-    def _refused(self, faults: tuple[Fault, ...]) -> tuple[str, ...]:
+    def _refuse_reload(self, faults: tuple[Fault, ...]) -> tuple[str, ...]:
         for fault in faults:
             logger.error(
                 "the file is not taken, what is in force stays: {}", fault.line
@@ -532,10 +532,10 @@ class App:
             probes,
             read,
             known,
-            self._acting(),
+            self._acting_component(),
         )
 
-    def _acting(self) -> Component:
+    def _acting_component(self) -> Component:
         """May we act where the settings want it?"""
         state = self._watchdog.state
         other, since = state.engine.other, state.engine.since.wall

@@ -43,7 +43,7 @@ def certain_parts(url: str) -> SplitResult | None:
 
 
 def _doubtful(path: str, url: str) -> Fault:
-    """What cannot be read with certainty may hold a secret: its scheme is all."""
+    """The fault of an address that may hold a secret: its scheme alone is shown."""
     if "@" in url:
         hint = "use username and password_file; an @ of the path is written %40"
         return Fault(path, "an @, so credentials inside an address", _URL, hint)

@@ -32,7 +32,7 @@ def load_or_last_good(environ: Mapping[str, str], path: Path | None) -> Loaded:
         return Loaded(load(environ, path), ())
     except ConfigFaults as refused:
         faults = refused
-    text = _kept(environment.state_dir(environ))
+    text = _read_kept_text(environment.state_dir(environ))
     if text is None:
         raise faults
     try:
@@ -52,14 +52,14 @@ def keep(settings: Settings) -> None:
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     opened = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(opened, "w", encoding="utf-8") as written:
-        written.write(settings.text)
-        written.flush()
-        os.fsync(written.fileno())
+    with os.fdopen(opened, "w", encoding="utf-8") as stream:
+        stream.write(settings.text)
+        stream.flush()
+        os.fsync(stream.fileno())
     fresh.replace(file)
 
 
-def _kept(folder: Path) -> str | None:
+def _read_kept_text(folder: Path) -> str | None:
     try:
         return (folder / NAME).read_text("utf-8")
     except (OSError, ValueError):

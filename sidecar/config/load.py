@@ -39,7 +39,7 @@ def load(
     spoken = environment.overlay(environ)
     pair = Said() if file else environment.classic(environ)
     text, faults = _text(file, text) if file else (None, pair.faults)
-    tree, more = _parsed(text, str(file)) if text is not None else (pair.tree, [])
+    tree, more = _parse(text, str(file)) if text is not None else (pair.tree, [])
     names = {**spoken.names, **pair.names}
     written = {key: f"file {file}" for key in map(dotted, leaves(tree)) if file}
     faults = [*faults, *more, *environment.misspelt(environ)]
@@ -86,7 +86,7 @@ def _text(file: Path, instead: str | None) -> tuple[str | None, list[Fault]]:
         return None, [Fault(str(file), f"no file to read ({why})", "a file in YAML")]
 
 
-def _parsed(written: str, name: str) -> tuple[Tree, list[Fault]]:
+def _parse(written: str, name: str) -> tuple[Tree, list[Fault]]:
     from sidecar.config import text  # noqa: PLC0415 - YAML weighs 3 MB
 
     tree, faults = text.parse(written, name)

@@ -1,4 +1,4 @@
-"""What a secret or a user name has around it by mistake, never its content."""
+"""Objections to a secret or a user name: never its content, only what is around it."""
 
 SHORT = 8
 """A secret below this length can be a part of ordinary words."""
@@ -8,7 +8,7 @@ _QUOTES = "\"'`“”‘’"
 
 
 def objection(value: str) -> str:
-    """What is there that cannot be meant; '' where nothing is."""
+    """The first thing in it that cannot be meant; '': there is none."""
     if value.startswith(_MARK):
         return "a byte-order mark at its start"
     if value != value.strip():

@@ -69,7 +69,7 @@ def _with_pauses(state: State, paused: dict[str, float]) -> Folded:
 
 
 def settings_taken(state: State, event: SettingsTaken) -> Folded:
-    """What the file says of the whole stack is in force from now on."""
+    """The file's settings of the whole stack are in force from now on."""
     view = replace(state.settings, faults="", since=event.at)
     after = replace(state, mode=event.mode, notify=event.notify, settings=view)
     return Folded(after, (), tuple(state.instances))

@@ -171,7 +171,7 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
         warned = health.last is not None and bool(health.last.warnings)
         state = TargetState.DEGRADED if warned else TargetState.HEALTHY
         return Judgement(state, None, reason if warned else "")
-    undecided = _undecided(instance, target)
+    undecided = _why_undecided(instance, target)
     if at.mono - instance.run_mono < start_period_s(instance, target):
         return Judgement(TargetState.STARTING, cause, undecided)
     # A failure that did not count, right before the start period ended, is one.
@@ -180,7 +180,7 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     return Judgement(state, cause, undecided)
 
 
-def _undecided(instance: Instance, target: Target) -> str:
+def _why_undecided(instance: Instance, target: Target) -> str:
     """Why it is not known yet how this run does; never empty."""
     health = instance.health
     if health.blind is not None and health.blind.reason:

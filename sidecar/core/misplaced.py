@@ -16,7 +16,7 @@ def doubts(
     containers: Iterable[Container],
     watched: Iterable[object],
 ) -> Iterator[str]:
-    """What to doubt, a sentence each, with the setting to look at.
+    """Doubts, a sentence each, with the setting to look at.
 
     ``containers`` are the stack's but for our own; ``watched`` those of targets.
     """

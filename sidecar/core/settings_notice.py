@@ -1,4 +1,4 @@
-"""What people are told of a file with faults, and that it was mended."""
+"""Messages about a configuration file with faults, and about its repair."""
 
 from dataclasses import replace
 

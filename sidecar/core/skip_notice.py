@@ -1,4 +1,4 @@
-"""What people are told of a planned restart that was left out."""
+"""Messages about planned restarts that were left out."""
 
 from collections.abc import Iterable
 

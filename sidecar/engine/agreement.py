@@ -1,4 +1,4 @@
-"""What an engine says of itself, and which version of the API is spoken with it."""
+"""The engine's name and the version of the API to speak, from `GET /version`."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Which compose projects the engine has: for advice, never for acting."""
+"""The names of the engine's compose projects: for advice, never for acting."""
 
 from sidecar.core.ports import EngineError
 from sidecar.engine import translate
@@ -12,13 +12,13 @@ _SHOWN = 20
 async def projects_seen(link: EngineLink) -> tuple[str, ...]:
     """The names of the first ones in order; none where the engine does not say."""
     try:
-        found = await link.ask("list", _named, _DEADLINE_S)
+        found = await link.ask("list", _list_names, _DEADLINE_S)
     except EngineError:
         return ()
     return found[:_SHOWN]
 
 
-def _named(client: Client) -> tuple[str, ...]:
+def _list_names(client: Client) -> tuple[str, ...]:
     label = translate.STACK_LABEL
     listed = client.containers(all=True, filters={"label": [label]})
     names = {str((each.get("Labels") or {}).get(label, ""))[:100] for each in listed}

@@ -1,4 +1,4 @@
-"""What an answer's body says: decompressed within bounds, in its own charset."""
+"""The text of an answer's body: decompressed within bounds, in its own charset."""
 
 import codecs
 import re
@@ -27,7 +27,7 @@ def has_text(answer: Answer, text: str, limit_bytes: int) -> bool:
 
     CannotBeJudged. May take milliseconds for a long body.
     """
-    answer = unpacked(answer, limit_bytes)
+    answer = unpack(answer, limit_bytes)
     charset = _charset_of(answer)
     if text in answer.body.decode(charset or "utf-8", "replace"):
         return True
@@ -43,7 +43,7 @@ def has_text(answer: Answer, text: str, limit_bytes: int) -> bool:
     return False
 
 
-def unpacked(answer: Answer, limit_bytes: int) -> Answer:
+def unpack(answer: Answer, limit_bytes: int) -> Answer:
     """The answer with its body decompressed, up to ``limit_bytes``. CannotBeJudged."""
     coding = answer.headers.get(b"content-encoding", b"").decode("latin-1")
     coding = coding.strip().lower()
@@ -51,14 +51,14 @@ def unpacked(answer: Answer, limit_bytes: int) -> Answer:
         return answer
     if coding not in _WINDOWS:
         raise CannotBeJudged(f"it is compressed ({brief(coding)}) though not asked to")
-    body, whole = _inflated(answer.body, _WINDOWS[coding], limit_bytes)
+    body, whole = _inflate(answer.body, _WINDOWS[coding], limit_bytes)
     cut = len(body) > limit_bytes or (answer.cut and not whole)
     if not cut and not whole:
         raise CannotBeJudged(f"what is called {coding} is damaged")
     return answer._replace(body=body[:limit_bytes], cut=cut)
 
 
-def _inflated(packed: bytes, window: int, limit_bytes: int) -> tuple[bytes, bool]:
+def _inflate(packed: bytes, window: int, limit_bytes: int) -> tuple[bytes, bool]:
     """At most one byte above the limit; was it the whole?"""
     for bits in (window, _RAW_DEFLATE):
         machine = zlib.decompressobj(bits)

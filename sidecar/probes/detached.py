@@ -1,4 +1,4 @@
-"""What to say of a target that cannot be reached: which networks, and what to add."""
+"""The networks of a target that cannot be reached, and the line to add."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,8 +22,8 @@ def with_networks(
         return outcome
     theirs = container.networks
     said = (
-        f"{outcome.reason}; its container is on {_listed(theirs)}, "
-        f"Sidecar on {_listed(own)}"
+        f"{outcome.reason}; its container is on {_join_names(theirs)}, "
+        f"Sidecar on {_join_names(own)}"
     )
     if not theirs & own and theirs - _NO_NETWORKS:
         wanted = (*sorted(own)[:_SHOWN], min(theirs))
@@ -32,7 +32,7 @@ def with_networks(
     return replace(outcome, reason=said)
 
 
-def _listed(networks: Iterable[str]) -> str:
+def _join_names(networks: Iterable[str]) -> str:
     names = sorted(networks)
     more = ", ..." if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more or "no network"

@@ -21,7 +21,7 @@ from aiohttp.abc import ResolveResult
 from sidecar.core.container import RunId
 from sidecar.core.outcome import Cause, unknown
 from sidecar.core.target import Credentials
-from sidecar.probes.content import CannotBeJudged, unpacked
+from sidecar.probes.content import CannotBeJudged, unpack
 from sidecar.probes.exchange import HttpClient, PendingAnswer, Request
 from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
 from sidecar.probes.status import status_trouble
@@ -245,7 +245,7 @@ def decode(raw: msgspec.Raw, shape: type[T], method: str) -> T:
 def _plain(answer: Answer, method: str) -> Answer:
     """Decompressed, which was not asked for; Trouble(unknown) where that fails."""
     try:
-        return unpacked(answer, UNPACKED_LIMIT_BYTES)
+        return unpack(answer, UNPACKED_LIMIT_BYTES)
     except CannotBeJudged as why:
         said = f"what {method} answered cannot be judged: {why}"
         raise Trouble(unknown(Cause.PROBER_FAILED, said)) from why

@@ -1,4 +1,4 @@
-"""Which authorities are trusted with TLS: the system's, or that of a probe's file."""
+"""The authorities that TLS is checked by: the system's, or that of a probe's file."""
 
 import asyncio
 import ssl
@@ -13,7 +13,7 @@ _NOT_KNOWN = frozenset({2, 18, 19, 20, 21})
 
 
 class _Version(NamedTuple):
-    """Which content of the file a context was made of."""
+    """The content of the file that a context was made of."""
 
     modified_ns: int
     size: int
@@ -47,7 +47,7 @@ class Trust:
 
 
 def tls_trouble(error: ssl.SSLError, place: str) -> Trouble:
-    """What a TLS error says about the target, and about whom we trust."""
+    """The cause of a TLS error, with what to set where the authority is not known."""
     code = getattr(error, "verify_code", None)
     if code not in _NOT_KNOWN:
         return trouble(Cause.MISCONFIGURED, f"TLS with {place} failed: {error}")

@@ -1,4 +1,4 @@
-"""What the sidecar says of the place that it watches."""
+"""Doubts about the stack, and about the engine, that is watched."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What cannot be judged is no failure that a restart cures; what can be, is judged."""
+"""Answers that can be judged, and those that cannot: they are no failures."""
 
 import gzip
 import zlib
@@ -25,7 +25,7 @@ async def prober() -> AsyncIterator[AllProbes]:
     await made.close()
 
 
-def packed(body: bytes) -> bytes:
+def compress(body: bytes) -> bytes:
     return gzip.compress(body, mtime=0)  # the same in every worker
 
 
@@ -34,7 +34,7 @@ def page(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join(lines).encode("latin-1") + body
 
 
-async def asked(
+async def probe_page(
     prober: AllProbes,
     answer: bytes,
     settings: HttpProbe | JsonRpcProbe | ElectronCashProbe,
@@ -66,7 +66,7 @@ RPC = JsonRpcProbe("", "ping")
 async def test_json_rpc_under_another_type_is_success(
     prober: AllProbes, headers: tuple[str, ...], body: bytes
 ) -> None:
-    outcome = await asked(prober, page(body, *headers), RPC)
+    outcome = await probe_page(prober, page(body, *headers), RPC)
     assert outcome.verdict is Verdict.SUCCESS, outcome
 
 
@@ -74,22 +74,26 @@ async def test_a_wallet_daemons_answer_without_a_type_is_read(
     prober: AllProbes,
 ) -> None:
     error = b'{"error": {"code": -32601, "message": "no such method"}, "id": 1}'
-    outcome = await asked(prober, page(error), ElectronCashProbe(""))
+    outcome = await probe_page(prober, page(error), ElectronCashProbe(""))
     assert outcome.cause is Cause.MISCONFIGURED
 
 
 async def test_a_page_instead_of_json_rpc_is_a_failure_still(prober: AllProbes) -> None:
-    outcome = await asked(prober, response(b"<html>", content_type="text/html"), RPC)
+    outcome = await probe_page(
+        prober, response(b"<html>", content_type="text/html"), RPC
+    )
     assert outcome.cause is Cause.BAD_BODY
-    outcome = await asked(prober, page(b"{no json", "Content-Type: text/html"), RPC)
+    outcome = await probe_page(
+        prober, page(b"{no json", "Content-Type: text/html"), RPC
+    )
     assert outcome.cause is Cause.BAD_BODY
 
 
 async def test_json_rpc_compressed_though_not_asked_to_is_read(
     prober: AllProbes,
 ) -> None:
-    answer = packed(b'{"result": true}')
-    outcome = await asked(prober, page(answer, "Content-Encoding: gzip"), RPC)
+    answer = compress(b'{"result": true}')
+    outcome = await probe_page(prober, page(answer, "Content-Encoding: gzip"), RPC)
     assert outcome.verdict is Verdict.SUCCESS, outcome
 
 
@@ -98,14 +102,14 @@ async def test_json_rpc_compressed_though_not_asked_to_is_read(
     [
         response(b'{"result": true}' + b" " * BODY_LIMIT_BYTES),
         page(b"\x0b\x02\x80", "Content-Encoding: br", "Content-Type: application/json"),
-        page(packed(b"{" + b" " * 2_000_000), "Content-Encoding: gzip"),
+        page(compress(b"{" + b" " * 2_000_000), "Content-Encoding: gzip"),
     ],
     ids=["too long", "brotli", "a bomb"],
 )
 async def test_json_rpc_that_cannot_be_judged_is_unknown(
     prober: AllProbes, answer: bytes
 ) -> None:
-    outcome = await asked(prober, answer, RPC)
+    outcome = await probe_page(prober, answer, RPC)
     assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
     assert "cannot be judged" in outcome.reason
 
@@ -116,8 +120,8 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
 @pytest.mark.parametrize(
     "answer",
     [
-        page(packed(KOREAN.encode()), "Content-Encoding: gzip"),
-        page(packed(KOREAN.encode()), "Content-Encoding: X-GZIP"),
+        page(compress(KOREAN.encode()), "Content-Encoding: gzip"),
+        page(compress(KOREAN.encode()), "Content-Encoding: X-GZIP"),
         page(zlib.compress(KOREAN.encode()), "Content-Encoding: deflate"),
         page(zlib.compress(KOREAN.encode(), wbits=-15), "Content-Encoding: deflate"),
         page(KOREAN.encode(), "Content-Encoding: identity"),
@@ -128,23 +132,23 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
         page(KOREAN.encode("utf-16"), "Content-Type: text/plain"),
         page(b"\xef\xbb\xbf" + KOREAN.encode()),
         page(
-            packed(KOREAN.encode("euc-kr")),
+            compress(KOREAN.encode("euc-kr")),
             "Content-Encoding: gzip",
             "Content-Type: text/html; charset=euc-kr",
         ),
         page(b" " * 70_000 + KOREAN.encode()),
-        page(packed(b" " * 500_000 + KOREAN.encode()), "Content-Encoding: gzip"),
+        page(compress(b" " * 500_000 + KOREAN.encode()), "Content-Encoding: gzip"),
     ],
 )
 async def test_the_expected_text_is_found(prober: AllProbes, answer: bytes) -> None:
-    outcome = await asked(prober, answer, http(expect_body="정상"))
+    outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.verdict is Verdict.SUCCESS, outcome
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        page(packed(b"down"), "Content-Encoding: gzip"),
+        page(compress(b"down"), "Content-Encoding: gzip"),
         page("고장".encode("euc-kr"), "Content-Type: text/html; charset=euc-kr"),
         page("고장".encode()),
         page(b" " * 70_000),
@@ -153,7 +157,7 @@ async def test_the_expected_text_is_found(prober: AllProbes, answer: bytes) -> N
 async def test_a_text_that_is_not_there_is_a_failure(
     prober: AllProbes, answer: bytes
 ) -> None:
-    outcome = await asked(prober, answer, http(expect_body="정상"))
+    outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.cause is Cause.BAD_BODY, outcome
 
 
@@ -164,7 +168,7 @@ async def test_a_text_that_is_not_there_is_a_failure(
         (page(b"x", "Content-Encoding: gzip, br"), "compressed (gzip, br)"),
         (page(b"no gzip", "Content-Encoding: gzip"), "called gzip is damaged"),
         (
-            page(packed(b"x" * 999)[:-9], "Content-Encoding: gzip"),
+            page(compress(b"x" * 999)[:-9], "Content-Encoding: gzip"),
             "called gzip is damaged",
         ),
         (page("고장".encode("euc-kr")), "it is not UTF-8"),
@@ -172,7 +176,7 @@ async def test_a_text_that_is_not_there_is_a_failure(
         (page(b"x", "Content-Type: text/html; charset=hex"), "charset hex"),
         (page(b" " * 1_100_000), "longer than 1048576 bytes; see max_body_bytes"),
         (
-            page(packed(b" " * 20_000_000), "Content-Encoding: gzip"),
+            page(compress(b" " * 20_000_000), "Content-Encoding: gzip"),
             "longer than 1048576 bytes",
         ),
     ],
@@ -180,7 +184,7 @@ async def test_a_text_that_is_not_there_is_a_failure(
 async def test_what_cannot_be_judged_is_unknown_with_the_reason(
     prober: AllProbes, answer: bytes, why: str
 ) -> None:
-    outcome = await asked(prober, answer, http(expect_body="정상"))
+    outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
     assert outcome.reason.startswith("200: the body cannot be judged: ")
     assert why in outcome.reason
@@ -190,14 +194,16 @@ async def test_an_ascii_text_is_judged_in_every_charset_like_it(
     prober: AllProbes,
 ) -> None:
     answer = page("고장".encode("euc-kr"))
-    outcome = await asked(prober, answer, http(expect_body="ok"))
+    outcome = await probe_page(prober, answer, http(expect_body="ok"))
     assert outcome.cause is Cause.BAD_BODY
 
 
 async def test_the_settings_limit_what_is_read(prober: AllProbes) -> None:
     answer = page(b" " * 3000 + b"ok")
-    wide = await asked(prober, answer, http(expect_body="ok"))
-    narrow = await asked(prober, answer, http(expect_body="ok", max_body_bytes=2048))
+    wide = await probe_page(prober, answer, http(expect_body="ok"))
+    narrow = await probe_page(
+        prober, answer, http(expect_body="ok", max_body_bytes=2048)
+    )
     assert (wide.verdict, narrow.verdict) == (Verdict.SUCCESS, Verdict.UNKNOWN)
 
 
@@ -219,7 +225,7 @@ async def test_the_settings_limit_what_is_read(prober: AllProbes) -> None:
 async def test_another_status_of_success_or_redirection_is_no_restarts_matter(
     prober: AllProbes, status: str, headers: tuple[str, ...], reason: str
 ) -> None:
-    outcome = await asked(prober, page(b"", *headers, status=status), http())
+    outcome = await probe_page(prober, page(b"", *headers, status=status), http())
     assert (outcome.cause, outcome.reason) == (Cause.MISCONFIGURED, reason)
     assert outcome.cause is not None
     assert CAUSES[outcome.cause].cure is None
@@ -227,9 +233,9 @@ async def test_another_status_of_success_or_redirection_is_no_restarts_matter(
 
 async def test_a_location_is_shown_bounded_and_printable(prober: AllProbes) -> None:
     where = "Location: http://x/" + "a" * 5000 + "\x1b[31m"
-    outcome = await asked(prober, page(b"", where, status="302 Found"), http())
+    outcome = await probe_page(prober, page(b"", where, status="302 Found"), http())
     assert outcome.cause is Cause.MISCONFIGURED
     assert len(outcome.reason) < 300
     where = "Location: http://x/\x1b[31m\x9b"
-    outcome = await asked(prober, page(b"", where, status="302 Found"), http())
+    outcome = await probe_page(prober, page(b"", where, status="302 Found"), http())
     assert outcome.reason.isprintable()

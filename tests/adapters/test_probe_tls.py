@@ -38,7 +38,7 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-def written(authority: trustme.CA, file: Path) -> str:
+def write_authority(authority: trustme.CA, file: Path) -> str:
     authority.cert_pem.write_to_path(str(file))
     return str(file)
 
@@ -57,16 +57,16 @@ async def page(
         yield f"https://localhost:{kept.port}/", kept
 
 
-async def asked(prober: AllProbes, settings: Probe) -> Outcome:
+async def carry_out(prober: AllProbes, settings: Probe) -> Outcome:
     return await prober.probe(settings, CONTAINER)
 
 
 async def test_a_private_authority_is_trusted_by_its_file(
     prober: AllProbes, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    file = written(authority, tmp_path / "ca.pem")
+    file = write_authority(authority, tmp_path / "ca.pem")
     async with page(authority) as (url, _):
-        assert (await asked(prober, HttpProbe(url, ca_file=file))).verdict is (
+        assert (await carry_out(prober, HttpProbe(url, ca_file=file))).verdict is (
             Verdict.SUCCESS
         )
 
@@ -75,7 +75,7 @@ async def test_without_the_file_the_reason_names_it_and_the_variable(
     prober: AllProbes, authority: trustme.CA
 ) -> None:
     async with page(authority) as (url, _):
-        outcome = await asked(prober, HttpProbe(url))
+        outcome = await carry_out(prober, HttpProbe(url))
     assert outcome.cause is Cause.MISCONFIGURED
     assert outcome.reason.endswith(
         "failed: its certificate's authority is not known here; name it by ca_file or "
@@ -86,10 +86,10 @@ async def test_without_the_file_the_reason_names_it_and_the_variable(
 async def test_a_private_authority_is_trusted_by_the_environments_variable(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", written(authority, tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", write_authority(authority, tmp_path / "ca.pem"))
     fresh = AllProbes(FakeEngine(FakeClock(), CONTAINER), FakeClock())
     async with page(authority) as (url, _):
-        outcome = await asked(fresh, HttpProbe(url))
+        outcome = await carry_out(fresh, HttpProbe(url))
     await fresh.close()
     assert outcome.verdict is Verdict.SUCCESS, outcome
 
@@ -97,12 +97,12 @@ async def test_a_private_authority_is_trusted_by_the_environments_variable(
 async def test_another_authority_or_name_is_no_success(
     prober: AllProbes, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    file = written(authority, tmp_path / "ca.pem")
+    file = write_authority(authority, tmp_path / "ca.pem")
     async with page(trustme.CA()) as (url, _):
-        outcome = await asked(prober, HttpProbe(url, ca_file=file))
+        outcome = await carry_out(prober, HttpProbe(url, ca_file=file))
     assert "authority is not known" in outcome.reason
     async with page(authority, "other.example") as (url, _):
-        outcome = await asked(prober, HttpProbe(url, ca_file=file))
+        outcome = await carry_out(prober, HttpProbe(url, ca_file=file))
     assert outcome.cause is Cause.MISCONFIGURED
     assert "ca_file" not in outcome.reason
 
@@ -110,14 +110,14 @@ async def test_another_authority_or_name_is_no_success(
 async def test_a_file_that_was_changed_counts_at_the_next_probe(
     prober: AllProbes, authority: trustme.CA, tmp_path: Path
 ) -> None:
-    file = written(trustme.CA(), tmp_path / "ca.pem")
+    file = write_authority(trustme.CA(), tmp_path / "ca.pem")
     async with page(authority) as (url, _):
         settings = HttpProbe(url, ca_file=file)
-        assert (await asked(prober, settings)).cause is Cause.MISCONFIGURED
-        written(authority, tmp_path / "ca.pem")
-        assert (await asked(prober, settings)).verdict is Verdict.SUCCESS
+        assert (await carry_out(prober, settings)).cause is Cause.MISCONFIGURED
+        write_authority(authority, tmp_path / "ca.pem")
+        assert (await carry_out(prober, settings)).verdict is Verdict.SUCCESS
         (tmp_path / "ca.pem").unlink()
-        outcome = await asked(prober, settings)
+        outcome = await carry_out(prober, settings)
     assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
 
 
@@ -135,9 +135,9 @@ async def test_json_rpc_under_a_private_authority(
     tmp_path: Path,
     probe: Callable[[str, str], Probe],
 ) -> None:
-    file = written(authority, tmp_path / "ca.pem")
+    file = write_authority(authority, tmp_path / "ca.pem")
     async with tls_server(scripted(ANSWERS), server_context(authority)) as url:
-        outcome = await asked(prober, probe(url, file))
+        outcome = await carry_out(prober, probe(url, file))
         assert outcome.verdict is Verdict.SUCCESS, outcome
         control = prober.wallet_control
         wallet = ElectronCashProbe(url, ca_file=file)

@@ -35,7 +35,7 @@ def web() -> dict[str, Any]:
     return raw_container(WALLET_ID, stack="shop", service="web", Health=health)
 
 
-def begun(house: House, **settings: Any) -> subprocess.Popen[str]:  # noqa: ANN401
+def begin(house: House, **settings: Any) -> subprocess.Popen[str]:  # noqa: ANN401
     house.engine.add(web())
     file = house.config(**settings)
     return house.serves(SIDECAR_CONFIG=file, SIDECAR_API_TOKEN=TOKEN)
@@ -56,7 +56,7 @@ def settings_part(house: House) -> dict[str, Any]:
 
 
 def test_a_changed_file_is_taken_without_a_restart(house: House) -> None:
-    process = begun(house, **GOOD)
+    process = begin(house, **GOOD)
     house.until("it lists", lambda: names(house) == {"web"})
     more = {**GOOD["targets"], "shop": {"probe": {"type": "docker"}}}
     house.config(mode="act", language="ko", targets=more)
@@ -68,7 +68,7 @@ def test_a_changed_file_is_taken_without_a_restart(house: House) -> None:
 
 
 def test_a_reload_with_faults_says_them_all_and_changes_nothing(house: House) -> None:
-    begun(house, **GOOD)
+    begin(house, **GOOD)
     house.ready()
     house.config(mode="obsrve", targets={"web": {"prob": {}}})
     refused = house.post("/api/v1/reload", **WITH_TOKEN)
@@ -81,7 +81,7 @@ def test_a_reload_with_faults_says_them_all_and_changes_nothing(house: House) ->
 
 
 def test_a_signal_reloads_the_file_and_never_ends_the_watch(house: House) -> None:
-    process = begun(house, **GOOD)
+    process = begin(house, **GOOD)
     house.ready()
     house.config(**TYPO)
     process.send_signal(signal.SIGHUP)
@@ -95,7 +95,7 @@ def test_a_signal_reloads_the_file_and_never_ends_the_watch(house: House) -> Non
 
 
 def test_another_stack_is_refused_until_a_restart(house: House) -> None:
-    begun(house, **GOOD)
+    begin(house, **GOOD)
     house.ready()
     house.config(stack="other", **GOOD)
     refused = house.post("/api/v1/reload", **WITH_TOKEN)
@@ -115,11 +115,11 @@ def test_the_first_start_with_a_faulty_file_is_refused(house: House) -> None:
 def test_a_start_with_a_faulty_file_runs_with_the_last_good_settings(
     house: House,
 ) -> None:
-    process = begun(house, **GOOD)
+    process = begin(house, **GOOD)
     house.ready()
     assert settings_part(house)["ok"]
     assert stopped(process) == 0
-    begun(house, **TYPO)
+    begin(house, **TYPO)
     house.until("it lists", lambda: names(house) == {"web"})
     assert status(house)["mode"] == "observe"
     assert house.get("/readyz").status == 503
@@ -136,20 +136,20 @@ def test_a_start_with_a_faulty_file_runs_with_the_last_good_settings(
 def test_the_last_good_text_is_that_of_the_last_file_that_was_taken(
     house: House,
 ) -> None:
-    process = begun(house, **{**GOOD, "mode": "act"})
+    process = begin(house, **{**GOOD, "mode": "act"})
     house.ready()
     house.config(**GOOD)
     assert house.post("/api/v1/reload", **WITH_TOKEN).status == 200
     house.config(**TYPO)
     assert house.post("/api/v1/reload", **WITH_TOKEN).status == 409
     assert stopped(process) == 0
-    begun(house, **TYPO)
+    begin(house, **TYPO)
     house.until("it lists", lambda: names(house) == {"web"})
     assert status(house)["mode"] == "observe"
 
 
 def test_a_file_that_is_gone_is_a_fault_like_any_other(house: House) -> None:
-    process = begun(house, **GOOD)
+    process = begin(house, **GOOD)
     house.ready()
     assert stopped(process) == 0
     (house.folder / "sidecar.yaml").unlink()
@@ -159,7 +159,7 @@ def test_a_file_that_is_gone_is_a_fault_like_any_other(house: House) -> None:
 
 
 def test_a_fault_of_the_environment_is_refused_with_every_file(house: House) -> None:
-    process = begun(house, **GOOD)
+    process = begin(house, **GOOD)
     house.ready()
     assert stopped(process) == 0
     again = house.start(SIDECAR_CONFIG=house.config(**TYPO), SIDECAR_LOG_LEVEL="loud")
@@ -179,7 +179,7 @@ def test_secrets_of_files_are_not_in_the_state_directory(house: House) -> None:
         "username": "u",
         "password_file": str(secret),
     }
-    begun(house, mode="observe", targets={"web": {"probe": probe}})
+    begin(house, mode="observe", targets={"web": {"probe": probe}})
     house.until("it lists", lambda: names(house) == {"web"})
     state = house.folder / "state"
     kept = state / "last-good.yaml"
@@ -201,14 +201,14 @@ async def test_people_hear_of_a_faulty_file_and_of_its_end(house: House) -> None
     async with receiver() as heard:
         channels = {"ops": {"url": f"json://127.0.0.1:{heard.port}/"}}
         good = {**GOOD, "notify": {"channels": channels}}
-        process = await asyncio.to_thread(begun, house, **good)
+        process = await asyncio.to_thread(begin, house, **good)
         await asyncio.to_thread(house.ready)
         assert await asyncio.to_thread(stopped, process) == 0
         typo = {**good, "mode": "obsrve"}
-        process = await asyncio.to_thread(begun, house, **typo)
+        process = await asyncio.to_thread(begin, house, **typo)
         (first,) = await heard_so_many(heard, 1)
         assert await asyncio.to_thread(stopped, process) == 0
-        await asyncio.to_thread(begun, house, **typo)
+        await asyncio.to_thread(begin, house, **typo)
         house.config(**good)
         taken = await asyncio.to_thread(house.post, "/api/v1/reload", **WITH_TOKEN)
         assert taken.status == 200
@@ -219,7 +219,7 @@ async def test_people_hear_of_a_faulty_file_and_of_its_end(house: House) -> None
 
 
 async def test_a_channel_of_the_new_file_is_written_to(house: House) -> None:
-    await asyncio.to_thread(begun, house, **GOOD)
+    await asyncio.to_thread(begin, house, **GOOD)
     async with receiver() as heard:
         channels = {"ops": {"url": f"json://127.0.0.1:{heard.port}/"}}
         house.config(**GOOD, notify={"channels": channels})
@@ -239,7 +239,7 @@ async def test_the_heartbeat_of_the_new_file_beats_and_the_old_one_ends(
             {"heartbeat": {"url": f"http://127.0.0.1:{port}/", "interval": "1s"}}
             for port in (old.port, new.port)
         ]
-        await asyncio.to_thread(begun, house, **GOOD, notify=beats[0])
+        await asyncio.to_thread(begin, house, **GOOD, notify=beats[0])
         await heard_from(old)
         house.config(**GOOD, notify=beats[1])
         taken = await asyncio.to_thread(house.post, "/api/v1/reload", **WITH_TOKEN)

@@ -1,4 +1,4 @@
-"""Which API is spoken with which engine."""
+"""The version of the API by engine, and engines that are observed only."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""What a detached target's reason says of networks."""
+"""Networks in the reason of a detached target."""
 
 from dataclasses import replace
 

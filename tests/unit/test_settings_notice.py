@@ -1,4 +1,4 @@
-"""What people are told of a file with faults."""
+"""Messages about a configuration file with faults."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Whoever is unknown or starting says why."""
+"""Reasons of targets that are unknown or starting."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ REFUSED = unknown(Cause.PROBER_FAILED, "the engine answered 403: exec is not all
 UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
 
 
-def shown(world: World) -> object:
+def reason_in_status(world: World) -> object:
     told = views.status(
         world.state, world.now, version="", stack="", ready=True, planned=()
     )
@@ -35,7 +35,7 @@ def test_the_status_says_why_nothing_is_known(outcome: Outcome) -> None:
         world.probe(ROOT, outcome)
         world.wait(1.0)
     assert world.instance(ROOT).state is TargetState.UNKNOWN
-    assert shown(world) == REFUSED.reason
+    assert reason_in_status(world) == REFUSED.reason
     (change,) = (
         t
         for t in world.transitions
@@ -46,10 +46,10 @@ def test_the_status_says_why_nothing_is_known(outcome: Outcome) -> None:
 
 def test_before_the_first_answer_that_is_the_reason() -> None:
     world = World(targets=(WALLET,))
-    assert shown(world) == "no probe has answered yet"
+    assert reason_in_status(world) == "no probe has answered yet"
     world.wait(61.0)
     assert world.instance(ROOT).state is TargetState.UNKNOWN
-    assert shown(world) == "no probe has answered yet"
+    assert reason_in_status(world) == "no probe has answered yet"
 
 
 def test_a_first_good_answer_is_one_of_those_it_takes() -> None:
@@ -57,7 +57,7 @@ def test_a_first_good_answer_is_one_of_those_it_takes() -> None:
     world = World(targets=(replace(WALLET, cadence=cadence),))
     world.probe(ROOT, success())
     assert world.instance(ROOT).state is TargetState.UNKNOWN
-    assert shown(world) == "1 of 3 good answers in a row so far"
+    assert reason_in_status(world) == "1 of 3 good answers in a row so far"
 
 
 @given(st.lists(STEPS, max_size=30))
