@@ -38,6 +38,7 @@ _COUNTS = {
     "restart.budget": (1, 5),
     "failure_threshold": (1, 20),
     "success_threshold": (1, 20),
+    "probe.max_body_bytes": (1, 1_048_576),
 }
 _DURATIONS = {
     "interval": ("1s", "10m"),
