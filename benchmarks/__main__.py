@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from benchmarks import cpu, detection, memory, startup, store
+from benchmarks import cpu, detection, door, memory, startup, store
 from benchmarks.table import markdown
 
 PARTS = {
@@ -12,6 +12,7 @@ PARTS = {
     "cpu": cpu.measure,
     "detection": detection.measure,
     "store": store.measure,
+    "door": door.measure,
 }
 
 

@@ -125,7 +125,7 @@ def _held(stand: Stand, pid_: int, port: int, seconds: float) -> Held:
     used, took = processes.cpu(pid_).total - before, time.monotonic() - began
     stop.set()
     scraping.join()
-    return Held(processes.memory(pid_), used / took, tuple(sorted(_delays(stand))))
+    return Held(processes.memory(pid_), used / took, tuple(sorted(delays(stand))))
 
 
 def _scrape(port: int, stop: threading.Event) -> None:
@@ -135,23 +135,24 @@ def _scrape(port: int, stop: threading.Event) -> None:
             answer.read()
 
 
-def _delays(stand: Stand) -> Iterator[float]:
+def delays(stand: Stand, interval_s: float = INTERVAL_S) -> Iterator[float]:
+    """How much later than its place in the interval each visit came."""
     for visits in stand.visits.values():
         if not visits:
             continue
         # Half an interval of room: the earliest need not be the first.
-        origin = visits[0].came - INTERVAL_S / 2
-        phases = [(visit.came - origin) % INTERVAL_S for visit in visits]
+        origin = visits[0].came - interval_s / 2
+        phases = [(visit.came - origin) % interval_s for visit in visits]
         yield from (phase - min(phases) for phase in phases)
 
 
 @contextmanager
 def running(
-    stand: Stand, folder: Path
+    stand: Stand, folder: Path, interval_s: float = INTERVAL_S
 ) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """`sidecar run` for the stand's targets, and the port it listens on."""
     port, file = free_port(), folder / "sidecar.yaml"
-    file.write_text(json.dumps(config(stand)))
+    file.write_text(json.dumps(config(stand, interval_s)))
     command = [sys.executable, "-m", "sidecar", "run", "--config", str(file)]
     environment = {
         "DOCKER_HOST": f"unix://{stand.socket}",
@@ -167,12 +168,12 @@ def running(
         process.wait(20)
 
 
-def config(stand: Stand) -> Mapping[str, Any]:
+def config(stand: Stand, interval_s: float = INTERVAL_S) -> Mapping[str, Any]:
     """The settings that watch the stand's targets."""
     address = f"http://127.0.0.1:{stand.port}"
     return {
         "stack": STACK,
-        "defaults": {"interval": f"{INTERVAL_S:g}s"},
+        "defaults": {"interval": f"{interval_s:g}s"},
         "targets": {
             name: {"probe": {"type": "http", "url": f"{address}/{name}"}}
             for name in stand.names

@@ -2,6 +2,10 @@
 
 import asyncio
 import logging
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -11,15 +15,28 @@ from loguru import logger
 from sidecar.core.ports import Overloaded, StoreBroken
 from sidecar.web.ack import NotifyDesk, NotifyPages
 from sidecar.web.answer import Refusal, refused
+from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
 from sidecar.web.control import ControlPages
 from sidecar.web.desk import Desk
+from sidecar.web.door import Door, Limits
 from sidecar.web.health import HealthPages
 from sidecar.web.incidents import IncidentPages
 from sidecar.web.look import HEARTBEAT_S, LookPages
 from sidecar.web.reports import ReportPages
+from sidecar.web.stream import in_pieces
 
 ANSWER_DEADLINE_S = 15.0
-MAX_BODY_BYTES = 16 * 1024
+MAX_BODY_BYTES = Limits().body_bytes
+ONE_PIECE_BYTES = 32 * 1024
+"""Larger answers are sent in pieces of that size, each with its own deadline."""
+
+LINE_BYTES = 8190
+ACCEPTED_AT_ONCE = 8
+"""In one turn of the event loop: so a newcomer is heard before many others come."""
+
+WAITING_CONNECTIONS = 512
+"""The kernel keeps so many until they are accepted."""
+
 SHUTDOWN_S = 1.0
 _STREAMS = frozenset({"/api/v1/events", "/metrics"})
 """Each piece that is sent has its own deadline."""
@@ -28,7 +45,8 @@ _STREAMS = frozenset({"/api/v1/events", "/metrics"})
 class WebServer:
     """Serves the desk on ``host``:``port``; port 0 takes a free one.
 
-    ``notify`` adds the pages by which people answer.
+    ``notify`` adds the pages by which people answer. ``limits`` bounds who may be
+    connected, and for how long.
     """
 
     def __init__(
@@ -39,8 +57,12 @@ class WebServer:
         *,
         notify: NotifyDesk | None = None,
         heartbeat_s: float = HEARTBEAT_S,
+        limits: Limits = Limits(),  # noqa: B008 - a frozen value
     ) -> None:
-        app = web.Application(middlewares=[_bounded], client_max_size=MAX_BODY_BYTES)
+        self._door = Door(_affordable(limits))
+        app = web.Application(
+            middlewares=[self._counted, _bounded], client_max_size=limits.body_bytes
+        )
         pages_of_desk = (
             HealthPages(desk),
             LookPages(desk, heartbeat_s),
@@ -59,7 +81,12 @@ class WebServer:
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=SHUTDOWN_S,
+            max_line_size=LINE_BYTES,
+            max_field_size=LINE_BYTES,
+            read_bufsize=limits.body_bytes,
+            lingering_time=limits.head_s,
         )
+        self._listener: asyncio.Server | None = None
         self._host = host
         self._port = port
 
@@ -67,21 +94,82 @@ class WebServer:
         """Listen; OSError where the address is taken or not ours."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self._port).start()
+            self._listener = await self._listen()
         except OSError:
             await self._runner.cleanup()
             raise
 
+    async def _listen(self) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        inner = self._runner.server
+        assert inner is not None
+        listener = await loop.create_server(
+            lambda: Connection(self._door, inner),
+            self._host,
+            self._port,
+            start_serving=False,
+            backlog=ACCEPTED_AT_ONCE,
+        )
+        for listening in listener.sockets:
+            # Connections inherit it: what the kernel holds for them is bounded, too.
+            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                listening.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER_BYTES)
+        await listener.start_serving()
+        for listening in listener.sockets:
+            with listening.dup() as same:
+                same.listen(WAITING_CONNECTIONS)
+        return listener
+
     async def stop(self) -> None:
         """Stop listening and end what is open, within SHUTDOWN_S or so."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     @property
     def port(self) -> int:
         """The port listened on."""
-        for address in self._runner.addresses:
-            return int(address[1])
+        for listening in self._listener.sockets if self._listener else ():
+            return int(listening.getsockname()[1])
         return self._port
+
+    @property
+    def connections(self) -> int:
+        """How many are connected."""
+        return self._door.waiting.count + self._door.inside.count
+
+    @web.middleware
+    async def _counted(
+        self, request: web.Request, handler: Handler
+    ) -> web.StreamResponse:
+        """The door knows what is being answered, and what of it is large."""
+        with _served(request):
+            response = await handler(request)
+            body = response.body if isinstance(response, web.Response) else None
+            if not isinstance(body, bytes) or len(body) <= ONE_PIECE_BYTES:
+                return response
+            with self._door.holding(len(body)) as may:
+                if not may:
+                    return refused(503, "too many large answers are sent: ask later")
+                return await in_pieces(request, response, body, ONE_PIECE_BYTES)
+
+
+@contextmanager
+def _served(request: web.Request) -> Iterator[None]:
+    connection = connection_of(request.transport)
+    if connection is None:
+        yield
+        return
+    with connection.served():
+        yield
+
+
+def _affordable(limits: Limits) -> Limits:
+    """Every connection is an open file, and the rest of the sidecar needs some."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return limits
+    return limits._replace(waiting=min(limits.waiting, allowed // 4))
 
 
 def _log() -> logging.Logger:

@@ -35,3 +35,18 @@ async def streamed(
             break
         await asyncio.sleep(0)
     return response
+
+
+async def in_pieces(
+    request: web.Request, response: web.StreamResponse, body: bytes, size_bytes: int
+) -> web.StreamResponse:
+    """``body``, with the head of ``response``, in pieces of ``size_bytes``."""
+    sent = web.StreamResponse(status=response.status, headers=response.headers)
+    sent.content_length = len(body)
+    await sent.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return sent
+    for start in range(0, len(body), size_bytes):
+        if not await written(request, sent, body[start : start + size_bytes]):
+            break
+    return sent

@@ -1,0 +1,134 @@
+"""What a crowd of visitors who mean harm does to the HTTP server and the probes.
+
+1,000 connections that send a line of a head a second, 130 that send heads as long as
+the server takes them, and 100 that ask for much and read nothing (benchmarks/crowd.py),
+all from one address. Meanwhile somebody at that address asks for /livez, each time on a
+connection of its own, and the targets are probed every two seconds.
+
+memory   how much the resident size grows, at its peak
+delay    how much later than its place in the interval a probe's request arrives
+"""
+
+import argparse
+import http.client
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import processes
+from benchmarks.crowd import Crowd
+from benchmarks.lab import wait_for
+from benchmarks.memory import delays, inspected, running
+from benchmarks.stand import Stand
+from benchmarks.table import Row, at_most, markdown
+
+CROWD = Crowd(slow=1000, huge=130, stalled=100)
+INTERVAL_S = 2.0
+SETTLE_S = 20.0
+LIVEZ_EVERY_S = 0.05
+OWED_MB = 20.0
+OWED_LIVEZ_S = 0.25
+OWED_DELAY_S = INTERVAL_S
+
+
+class Borne(NamedTuple):
+    """What it came to; times in order."""
+
+    grown_mb: float
+    livez_s: tuple[float, ...]
+    delays_s: tuple[float, ...]
+    failed: int
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """With two targets."""
+    return list(_rows(_run(15.0 if quick else 60.0)))
+
+
+def _run(seconds: float) -> Borne:
+    with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
+        stand = Stand(Path(folder) / "engine.sock", inspected(), 2)
+        begun = running(stand, Path(folder), INTERVAL_S)
+        with stand.serving(), begun as (process, port):
+            wait_for("visits", lambda: all(map(len, stand.visits.values())), 30.0)
+            time.sleep(SETTLE_S)
+            before = processes.memory(process.pid).rss
+            with _crowd(port):
+                time.sleep(2.0)
+                return _borne(stand, process.pid, port, seconds, before)
+
+
+@contextmanager
+def _crowd(port: int) -> Iterator[None]:
+    numbers = (f"--{kind}={count}" for kind, count in CROWD._asdict().items())
+    command = [sys.executable, "-m", "benchmarks.crowd", str(port), *numbers]
+    come = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        come.kill()
+        come.wait(20)
+
+
+def _borne(stand: Stand, pid: int, port: int, seconds: float, before: float) -> Borne:
+    stand.forget_visits()
+    took: list[float] = []
+    peak, failed = before, 0
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.monotonic()
+        failed += not _is_alive(port)
+        took.append(time.monotonic() - began)
+        peak = max(peak, processes.memory(pid).rss)
+        time.sleep(LIVEZ_EVERY_S)
+    late = tuple(sorted(delays(stand, INTERVAL_S)))
+    return Borne(peak - before, tuple(sorted(took)), late, failed)
+
+
+def _is_alive(port: int) -> bool:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+    try:
+        client.request("GET", "/livez")
+        return client.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        client.close()
+
+
+def _rows(borne: Borne) -> Iterator[Row]:
+    who = f"{CROWD.slow:,} slow heads, {CROWD.huge} huge ones, {CROWD.stalled} stalled"
+    yield at_most(
+        f"growth of the memory, {who}",
+        f"{borne.grown_mb:.1f} MB",
+        borne.grown_mb,
+        OWED_MB,
+        unit=" MB",
+    )
+    p99 = borne.livez_s[int(len(borne.livez_s) * 0.99)]
+    shown = f"{p99 * 1e3:.0f} ms (worst {borne.livez_s[-1] * 1e3:.0f} ms)"
+    yield at_most("/livez (p99), the same", shown, p99, OWED_LIVEZ_S, unit=" s")
+    asked = f"{borne.failed} of {len(borne.livez_s)}"
+    yield at_most("/livez that failed, the same", asked, borne.failed, 0, unit="")
+    worst = borne.delays_s[-1]
+    shown = f"{worst * 1e3:.0f} ms ({len(borne.delays_s)} probes)"
+    what = f"schedule delay (worst), targets every {INTERVAL_S:g} s, the same"
+    yield at_most(what, shown, worst, OWED_DELAY_S, unit=" s")
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="for 15 s instead of 60 s")
+    print(markdown(measure(quick=parser.parse_args().quick)))
+
+
+if __name__ == "__main__":
+    main()
