@@ -39,7 +39,7 @@ from sidecar.core.ports import (
     StoreBroken,
     StoreInUse,
 )
-from sidecar.core.restore import restored
+from sidecar.core.restore import doubted, restored
 from sidecar.core.roster import assign
 from sidecar.core.state import State
 from sidecar.core.target import Mode, Target
@@ -57,7 +57,7 @@ from sidecar.notify.hooks import hook_channel
 from sidecar.notify.post import Poster
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.runner import OnAttempt, Runner
-from sidecar.notify.sign import Signer, own_key
+from sidecar.notify.sign import Signer, new_key, own_key
 from sidecar.notify.words import Catalogue, read_catalogue
 from sidecar.probes.combined import probe_all
 from sidecar.probes.pace import Pacer
@@ -632,15 +632,18 @@ def _log_format(settings: Settings) -> LogFormat:
 
 
 def _voice(settings: Settings, mask: Mask) -> Voice:
-    """StoreBroken where the key of the links can be neither read nor made."""
     folder = settings.state_dir
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = own_key(folder / "ack.key")
     except OSError as error:
-        raise StoreBroken(
-            f"the state directory {folder} cannot be used: {error.strerror or error}"
-        ) from error
+        logger.error(
+            "the key of the links in messages cannot be kept in {} ({}): a link is "
+            "valid until the sidecar ends",
+            folder,
+            error.strerror or error,
+        )
+        key = new_key()
     words = read_catalogue(settings.language)
     return Voice(words, ZoneInfo(settings.notify.timezone), Signer(key), mask)
 
@@ -691,6 +694,8 @@ async def _as_left(store: SqliteStore, loaded: Loaded) -> State:
     if saved is not None and store.saved_at is not None:
         state = restored(saved, store.saved_at, now)
         tell_left(state)
+    if store.doubt:
+        state = doubted(state, store.doubt)
     view = replace(state.settings, faults=_in_lines(loaded.faults), since=now)
     return replace(state, mode=settings.mode, notify=settings.notify, settings=view)
 

@@ -60,6 +60,16 @@ def spend(lane: Lane, now: float) -> Lane:
     return replace(lane, slow_tries=lane.slow_tries + 1)
 
 
+def presumed(lane: Lane, settings: RestartSettings, now: float) -> Lane:
+    """As if all tries of the fast lane but one had been made now: it is not known
+    how many were.
+    """
+    missing = settings.budget - 1 - in_window(lane, settings, now)
+    if lane.name is not LaneName.FAST or missing <= 0:
+        return lane
+    return replace(lane, spent=(*lane.spent, *(now,) * missing)[-KEPT_TRIES:])
+
+
 def unsent(lane: Lane, now: float) -> Lane:
     """Take back a try that was never sent; the next is 1 s later, doubling to 60."""
     wait = min(2.0 ** min(lane.unsent, 10), UNSENT_MAX_S)

@@ -301,6 +301,10 @@ class StoreBroken(Exception):
     """The store cannot be used; the text says why and what to do."""
 
 
+class StoreUnusable(StoreBroken):
+    """The disk does not let anything be kept, now: full, read-only, gone, silent."""
+
+
 class StoreInUse(StoreBroken):
     """Another sidecar has this state directory."""
 

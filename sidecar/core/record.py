@@ -89,6 +89,8 @@ class MessageKind(StrEnum):
     SETTINGS_TAKEN = "settings_taken"
     PLAN_SKIPPED = "plan_skipped"
     """A planned restart was left out."""
+    STORE_LOST = "store_lost"
+    """What was done before a start is not known: budgets begin nearly spent."""
     NOTICE = "notice"
     """About something that is no incident, such as an operator's own stop."""
     TEST = "test"

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from sidecar.core.budget import STORM_LIMIT
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
 from sidecar.core.run import is_running
@@ -49,6 +50,14 @@ def restored(saved: State, saved_at: Moment, now: Moment) -> State:
         restarts=tuple(t + shift_s for t in saved.restarts),
         plan=plan,
     )
+
+
+def doubted(state: State, why: str) -> State:
+    """What is not remembered could have been done: half of the hour's restarts count
+    as made, and each target's tries are presumed spent but one when it is listed.
+    """
+    presumed = (state.started.mono,) * (STORM_LIMIT // 2)
+    return replace(state, restarts=(*state.restarts, *presumed), doubt=why)
 
 
 def _moved(value: Any, shift_s: float) -> Any:  # noqa: ANN401 - any part of the state

@@ -39,6 +39,11 @@ def listed(state: State, event: ContainersListed) -> Folded:
     }
     numbers = _numbers(instances)
     named = {i: _named(inst, numbers) for i, inst in instances.items()}
+    is_first = state.engine.listed_mono is None
+    if is_first and state.doubt:
+        named = {
+            i: _doubted(state, inst, targets[i.target]) for i, inst in named.items()
+        }
     listed = replace(
         state,
         targets=MappingProxyType(targets),
@@ -50,7 +55,6 @@ def listed(state: State, event: ContainersListed) -> Folded:
         else state.topology,
         left=MappingProxyType({}),
     )
-    is_first = state.engine.listed_mono is None
     if is_first:
         listed = adopted(listed)
     if not is_first and state.instances.keys() <= instances.keys():
@@ -82,6 +86,16 @@ def _listed_instance(
         return run.lost(instance, at)
     attached = run.attach(instance, container, at)
     return attached if left is None else taken_over(attached, at)
+
+
+def _doubted(state: State, instance: Instance, target: Target) -> Instance:
+    """What is not remembered could have been done: of each lane one try is left."""
+    settings, now = target.restart, state.started.mono
+    return replace(
+        instance,
+        lane=budget.presumed(instance.lane, settings, now),
+        load_lane=budget.presumed(instance.load_lane, settings, now),
+    )
 
 
 def _named(instance: Instance, numbers: Mapping[str, tuple[int, ...]]) -> Instance:

@@ -244,6 +244,10 @@ class State:
         default_factory=lambda: MappingProxyType({})
     )
 
+    doubt: str = ""
+    """Why what was done before this start is not known, or not all of it."""
+    doubt_told: bool = False
+
     notify: NotifySettings = NotifySettings()
     settings: SettingsView = SettingsView()
     topology: Topology = Topology()

@@ -108,6 +108,18 @@ def tell_engine(
     return replace(state, engine=replace(view, told=not view.told)), made
 
 
+def tell_doubt(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell once that what was done before this start is not known."""
+    if not state.doubt or state.doubt_told:
+        return state, ()
+    kind = MessageKind.STORE_LOST
+    facts = {"opened_at_wall": f"{state.started.wall:.3f}", "reason": state.doubt}
+    made = notice(new_id(kind, at), Severity.P1, kind, facts, settings, at)
+    return replace(state, doubt_told=True), made
+
+
 def tell_loops(
     state: State,
     touched: Iterable[InstanceId],

@@ -24,6 +24,7 @@ from sidecar.core.target import InstanceId
 from sidecar.core.telling import (
     balance_notices,
     notices,
+    tell_doubt,
     tell_engine,
     tell_loops,
     tell_time,
@@ -90,6 +91,7 @@ def _told(done: Turn, event: Event) -> Turn:
     state, of_loops = tell_loops(state, done.touched, settings, at)
     state, of_engine = tell_engine(state, settings, at)
     state, of_settings = tell_settings(state, settings, at)
+    state, of_doubt = tell_doubt(state, settings, at)
     steps = tuple(
         _step(state, incident, kind, at) for incident, kind in came_to if kind in _STEPS
     )
@@ -102,6 +104,7 @@ def _told(done: Turn, event: Event) -> Turn:
             *of_loops,
             *of_engine,
             *of_settings,
+            *of_doubt,
             *notices(state, done.decisions, settings, at),
             *skip_notices(state, done.decisions, settings, at),
             *balance_notices(state, done.transitions, settings, at),

@@ -26,6 +26,7 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.SETTINGS_REFUSED,
         MessageKind.SETTINGS_TAKEN,
         MessageKind.PLAN_SKIPPED,
+        MessageKind.STORE_LOST,
         MessageKind.NOTICE,
         MessageKind.TEST,
     }
@@ -43,6 +44,7 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
     MessageKind.SETTINGS_TAKEN: (),
     MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
+    MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
 }
 _LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
 _ACTING = {

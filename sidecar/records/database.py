@@ -3,13 +3,13 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from sidecar.core.ports import StoreBroken
+from sidecar.core.ports import StoreBroken, StoreUnusable
 from sidecar.records.schema import migrate
 
 T = TypeVar("T")
@@ -26,6 +26,18 @@ checked: the watch must not wait for a year's journal."""
 
 _DECIDED_BY = ("memory", "instances", "ledger")
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_OF_THE_DISK = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 _PRIMARY = 0xFF
 
 
@@ -49,7 +61,7 @@ def open_for_writing(
 ) -> Opened[T]:
     """Open, check, migrate and read; belongs to the thread that calls it.
 
-    StoreBroken.
+    StoreUnusable: the disk is in the way. StoreBroken: something else is.
     """
     try:
         try:
@@ -58,10 +70,33 @@ def open_for_writing(
             lost = set_aside(path, now_wall)
             return Opened(*_checked(path, read), lost)
     except (OSError, sqlite3.Error, Corrupt) as error:
-        raise StoreBroken(
+        raise _kind_of(error)(
             f"the store {path} cannot be opened: {error}. Make sure that the disk "
             "has space and that the sidecar's user may write there"
         ) from error
+
+
+def _kind_of(error: Exception) -> type[StoreBroken]:
+    if not isinstance(error, sqlite3.Error):
+        return StoreUnusable
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+    return StoreUnusable if code in _OF_THE_DISK else StoreBroken
+
+
+def read_unwritable(path: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
+    """What a store holds that cannot be opened for writing; None: it cannot be read.
+
+    What was not yet merged into the file may be missing.
+    """
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            uri = f"{path.as_uri()}?{how}"
+            with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S)) as connection:
+                connection.isolation_level = None
+                return read(connection)
+        except sqlite3.Error:
+            continue
+    return None
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
@@ -88,10 +123,14 @@ def _checked(
     path: Path, read: Callable[[sqlite3.Connection], T]
 ) -> tuple[sqlite3.Connection, T]:
     """Corrupt; also where the file may not be read."""
+    if not path.exists():
+        _create(path)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR))
     except (PermissionError, IsADirectoryError) as error:
         raise Corrupt(str(error)) from error
+    if not path.stat().st_size:
+        raise Corrupt("the file is empty")
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         _set_up(connection)
@@ -107,6 +146,18 @@ def _checked(
         connection.close()
         raise
     return connection, held
+
+
+def _create(path: Path) -> None:
+    """Whole or not at all: an empty file is one that was lost."""
+    fresh = path.with_name(f"{path.name}.new")
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+        _set_up(connection)
+        migrate(connection)
+    fresh.replace(path)
 
 
 def _check(connection: sqlite3.Connection, size: int) -> None:

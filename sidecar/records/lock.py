@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from sidecar.core.ports import StoreBroken, StoreInUse
+from sidecar.core.ports import StoreInUse, StoreUnusable
 
 LOCK_FILE = "sidecar.lock"
 
@@ -12,8 +12,8 @@ LOCK_FILE = "sidecar.lock"
 class StateLock:
     """Held from its making until ``release`` or the end of the process.
 
-    StoreInUse where another process holds it; StoreBroken where the directory
-    cannot be written.
+    StoreInUse where another process holds it; StoreUnusable where the
+    directory cannot be written.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -22,7 +22,7 @@ class StateLock:
             path = state_dir / LOCK_FILE
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise StoreBroken(
+            raise StoreUnusable(
                 f"the state directory {state_dir} cannot be used: {error.strerror}. "
                 "Make it writable for the sidecar's user, or name another one in "
                 "SIDECAR_STATE_DIR"

@@ -2,21 +2,28 @@
 
 import asyncio
 import sqlite3
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from loguru import logger
 
 from sidecar.core.moment import Moment
-from sidecar.core.ports import Clock, Component, StoreBroken, Turned
+from sidecar.core.ports import Clock, Component, StoreUnusable, Turned
 from sidecar.core.record import Message, Watched
 from sidecar.core.state import State
 from sidecar.records.alive import Alive, last_stretch
 from sidecar.records.batch import Batch
 from sidecar.records.changes import Changes
 from sidecar.records.condition import Condition
-from sidecar.records.database import DATABASE, Opened, open_for_writing
+from sidecar.records.database import (
+    DATABASE,
+    Opened,
+    open_for_writing,
+    read_unwritable,
+)
 from sidecar.records.journal import SqliteJournal
 from sidecar.records.lock import StateLock
 from sidecar.records.outbox import SqliteOutbox, ended_messages, waiting_messages
@@ -30,6 +37,8 @@ STEPS_READERS = 4
 OPEN_DEADLINE_S = 60.0
 """A large store is checked page by page."""
 
+T = TypeVar("T")
+
 
 class _Held(NamedTuple):
     """What the database held when it was opened."""
@@ -40,46 +49,81 @@ class _Held(NamedTuple):
     watched: Watched | None
 
 
-class _Open(NamedTuple):
-    """A locked directory with its database."""
+_NOTHING = _Held(None, (), (), None)
 
-    lock: StateLock
-    opened: Opened[_Held]
+
+class _Opened(NamedTuple):
+    """``connection`` None: the disk does not let us write, for the reason ``doubt``.
+
+    ``doubt``: why what was done before is not known, or not all of it.
+    """
+
+    connection: sqlite3.Connection | None
+    held: _Held
+    doubt: str
 
 
 async def open_store(state_dir: Path, clock: Clock) -> "SqliteStore":
     """Lock the state directory, open what is there or begin anew.
 
-    StoreInUse: another sidecar has it. StoreBroken: it cannot be used.
+    Where the disk does not let us, the store begins in memory, and is written as soon
+    as it can be. StoreInUse: another sidecar has it. StoreBroken: it is no store that
+    this sidecar may touch.
     """
     thread = ThreadPoolExecutor(1, "store-write")
+    home = _Home(state_dir)
     loop = asyncio.get_running_loop()
-    opening = loop.run_in_executor(thread, _open, state_dir, clock.now().wall)
+    opening = loop.run_in_executor(thread, home.opened, clock.now().wall)
     try:
         async with asyncio.timeout(OPEN_DEADLINE_S):
             at_hand = await opening
-    except TimeoutError as error:
-        raise StoreBroken(
-            f"the store in {state_dir} did not open in {OPEN_DEADLINE_S:.0f} s"
-        ) from error
-    finally:
-        if not opening.done() or opening.cancelled() or opening.exception():
-            thread.shutdown(wait=False)
-    return SqliteStore(state_dir / DATABASE, clock, thread, at_hand)
-
-
-def _open(state_dir: Path, now_wall: float) -> _Open:
-    lock = StateLock(state_dir)
-    try:
-        return _Open(
-            lock,
-            open_for_writing(
-                state_dir / DATABASE, now_wall, lambda c: _read(c, now_wall)
-            ),
-        )
+    except TimeoutError:
+        doubt = f"the store in {state_dir} did not open in {OPEN_DEADLINE_S:.0f} s"
+        at_hand = _Opened(None, _NOTHING, doubt)
     except BaseException:
-        lock.release()
+        thread.shutdown(wait=False)
         raise
+    return SqliteStore(home, clock, thread, at_hand)
+
+
+class _Home:
+    """The state directory: its lock, and the database in it."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._lock: StateLock | None = None
+        self.path = state_dir / DATABASE
+
+    def opened(self, now_wall: float) -> _Opened:
+        """StoreInUse, StoreBroken."""
+        try:
+            opened = self._open(now_wall, lambda c: _read(c, now_wall))
+        except StoreUnusable as error:
+            held = read_unwritable(self.path, lambda c: _read(c, now_wall))
+            return _Opened(None, held or _NOTHING, str(error))
+        return _Opened(opened.connection, opened.held, _note(opened.lost))
+
+    def reopened(self) -> sqlite3.Connection:
+        """To be written only: what is there was read, or is not known. StoreBroken."""
+        return self._open(time.time(), lambda _: None).connection
+
+    def _open(
+        self, now_wall: float, read: Callable[[sqlite3.Connection], T]
+    ) -> Opened[T]:
+        self._lock = self._lock or StateLock(self._state_dir)
+        try:
+            return open_for_writing(self.path, now_wall, read)
+        except StoreUnusable:
+            raise
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let the next sidecar in."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def _read(connection: sqlite3.Connection, now_wall: float) -> _Held:
@@ -96,18 +140,21 @@ class SqliteStore:
 
     def __init__(
         self,
-        path: Path,
+        home: _Home,
         clock: Clock,
         thread: ThreadPoolExecutor,
-        at_hand: _Open,
+        at_hand: _Opened,
     ) -> None:
         self._clock = clock
-        self._lock, opened = at_hand
-        held = opened.held
+        self._home = home
+        connection, held, self.doubt = at_hand
+        """Why what was done before is not known, or not all of it; "" where it is."""
         self._left = held.state
-        self._condition = Condition(clock, _note(opened.lost))
-        self._writer = Writer(opened.connection, thread, clock, self._condition)
-        self._readers = tuple(Reader(path) for _ in range(1 + STEPS_READERS))
+        self._condition = Condition(clock, self.doubt if connection else "")
+        if connection is None:
+            self._condition.failed(self.doubt)
+        self._writer = Writer(connection, thread, clock, self._condition, home.reopened)
+        self._readers = tuple(Reader(home.path) for _ in range(1 + STEPS_READERS))
         self._changes = Changes()
         self._alive = Alive(held.watched)
         self.journal = SqliteJournal(self._readers[0], self._readers[1:])
@@ -180,7 +227,7 @@ class SqliteStore:
         """Write what waits and let the next sidecar in."""
         await asyncio.gather(*(reader.close() for reader in self._readers))
         await self._writer.close()
-        self._lock.release()
+        self._home.release()
 
 
 def _note(lost: Path | None) -> str:

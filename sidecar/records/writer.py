@@ -25,15 +25,20 @@ T = TypeVar("T")
 
 
 class Writer:
-    """Made with the connection's own thread."""
+    """Made with the connection's own thread.
+
+    ``connection`` None: ``reopen`` is to be tried for one, there, with every write.
+    """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: sqlite3.Connection | None,
         thread: ThreadPoolExecutor,
         clock: Clock,
         condition: Condition,
+        reopen: Callable[[], sqlite3.Connection],
     ) -> None:
+        self._reopen = reopen
         self._connection = connection
         self._thread = thread
         self._clock = clock
@@ -78,7 +83,7 @@ class Writer:
 
     async def _written(self, batch: Batch) -> bool:
         try:
-            await self._in_thread(lambda: save(self._connection, batch))
+            await self._in_thread(lambda: save(self._open(), batch))
         except Exception as error:  # noqa: BLE001  whatever it is, nothing may be lost
             self._retry_mono = self._clock.now().mono + RETRY_S
             self._condition.failed(str(error) or type(error).__name__)
@@ -92,13 +97,18 @@ class Writer:
         """Other work of the writing connection, between two batches. StoreBroken."""
         try:
             async with asyncio.timeout(WRITE_DEADLINE_S):
-                return await self._in_thread(lambda: work(self._connection))
+                return await self._in_thread(lambda: work(self._open()))
         except sqlite3.Error as error:
             raise StoreBroken(f"the store cannot be used: {error}") from error
         except TimeoutError as error:
             raise StoreBroken(
                 f"the store did not answer in {WRITE_DEADLINE_S} s"
             ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        """In the thread. StoreBroken."""
+        self._connection = self._connection or self._reopen()
+        return self._connection
 
     def _in_thread(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -110,6 +120,10 @@ class Writer:
             await self.write(Batch())
         if self._waiting:
             logger.error("what could not be written to the store is lost now")
-        closing = self._in_thread(self._connection.close)
+        closing = self._in_thread(self._close)
         await asyncio.wait({closing}, timeout=WRITE_DEADLINE_S)
         self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()

@@ -157,12 +157,23 @@ def test_a_second_sidecar_on_the_same_state_ends_with_status_3(house: House) -> 
     assert stopped(first) == 0
 
 
-def test_a_state_directory_that_cannot_be_used_ends_with_status_1(house: House) -> None:
+def test_with_a_state_directory_that_cannot_be_used_it_watches_and_says_so(
+    house: House,
+) -> None:
     (house.folder / "file").write_text("in the way")
-    status, said = ended(house.start(SIDECAR_STATE_DIR=str(house.folder / "file")))
-    assert status == 1
-    assert str(house.folder / "file") in said
-    assert "cannot listen" not in said
+    process = house.serves(SIDECAR_STATE_DIR=str(house.folder / "file"))
+    house.until("it watches", lambda: bool(house.target("electron-cash")))
+    ready = house.get("/readyz")
+    assert ready.status == 503
+    (store,) = [c for c in ready.told["components"] if c["name"] == "store"]
+    assert not store["ok"]
+    assert str(house.folder / "file") in store["reason"]
+    assert house.target("electron-cash")["restarts"]["in_window"] == 2
+    assert house.get("/livez").status == 200
+    assert stopped(process) == 0
+    said = "".join(house.said)
+    assert "the store cannot be written, watching goes on from memory" in said
+    assert "the key of the links in messages cannot be kept" in said
 
 
 def test_no_stack_to_act_in_ends_with_status_2_and_says_what_to_do(

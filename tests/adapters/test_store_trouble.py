@@ -1,7 +1,6 @@
 """A disk that is full, locked or broken: the watch goes on and nothing is lost."""
 
 import asyncio
-import errno
 import fcntl
 import os
 import resource
@@ -238,13 +237,6 @@ async def test_another_process_is_refused_and_the_dead_are_not(tmp_path: Path) -
         await process.wait()
     async with opened(tmp_path):
         pass
-
-
-async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreBroken, match=r"SIDECAR_STATE_DIR") as caught:
-        await open_store(tmp_path / "file" / "state", FakeClock())
-    assert os.strerror(errno.ENOTDIR) in str(caught.value)
 
 
 Damage = Callable[[Path], None]

@@ -1,5 +1,6 @@
 """Texts: both languages complete, whole sentences, everything that people need."""
 
+import os
 import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -235,3 +236,21 @@ def test_the_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
     file.write_bytes(b"cut")
     assert len(own_key(file)) == 32
     assert own_key(tmp_path / "other") != key
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o604])
+def test_others_lose_their_permission_to_read_the_key(
+    tmp_path: Path, mode: int
+) -> None:
+    file = tmp_path / "ack.key"
+    key = own_key(file)
+    file.chmod(mode)
+    assert own_key(file) == key
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_file_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "ack.key"
+    os.mkfifo(file)
+    with pytest.raises(OSError, match="no regular file"):
+        own_key(file)
