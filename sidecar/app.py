@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -90,6 +92,8 @@ OVERSLEPT_S = 60.0
 DRAIN_S = 10.0
 ALIVE_EVERY_S = 10.0
 PRUNE_EVERY_S = 86_400.0
+LABELS_S = 20.0
+"""Labels may name files, and a disk may not answer."""
 
 FAULTS_SAID = 10
 """Of the faults of labels; the log has them all."""
@@ -309,6 +313,10 @@ class App:
             notify=self._answers,
         )
 
+    @cached_property
+    def _labels_reader(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "labels")
+
     def post(self, event: Event) -> None:
         """Into the loop's queue."""
         self._watchdog.post(event)
@@ -344,6 +352,7 @@ class App:
             await self._web.stop()
             await self._prober.close()
             await self._engine.close()
+            self._labels_reader.shutdown(wait=False)
             await self._store.close()
 
     async def _reload_when(self, changed: asyncio.Event) -> None:
@@ -441,8 +450,14 @@ class App:
     async def _targets_of(
         self, containers: tuple[Container, ...]
     ) -> tuple[Target, ...]:
-        """What is to be watched now; a bad label is said when it is first seen."""
-        targets, faults = await asyncio.to_thread(_in_force, self._settings, containers)
+        """What is to be watched now; a bad label is said when it is first seen.
+
+        TimeoutError: a file that a label names does not answer.
+        """
+        async with asyncio.timeout(LABELS_S):
+            targets, faults = await asyncio.get_running_loop().run_in_executor(
+                self._labels_reader, _in_force, self._settings, containers
+            )
         known = frozenset(self._faults)
         for fault in faults:
             if fault not in known:

@@ -3,7 +3,8 @@
 Pure functions on settings; each says all that it finds.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -34,6 +35,7 @@ _CRON = "a cron line such as '0 3 * * *'"
 _MIN_FAST_INTERVAL_S = 0.1
 _LONGEST_NETWORK_CALL_S = 30.0
 _SAMPLE = 60
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
 def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Fault]:
@@ -64,6 +66,8 @@ def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[Fault]:
         fault = ca_fault(f"{path}.ca_file", probe.ca_file, probe.url)
         if fault:
             yield fault
+    if isinstance(probe, HttpProbe):
+        yield from _header_faults(probe.headers, f"{path}.headers")
     if 0.0 < probe.hang_after_s < probe.timeout_s:
         yield _too_short(
             f"{path}.hang_after",
@@ -71,6 +75,17 @@ def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[Fault]:
             probe.timeout_s,
             "a probe that waits for its timeout has been silent for longer",
         )
+
+
+def _header_faults(headers: Mapping[str, str], path: str) -> Iterator[Fault]:
+    """Names and values go over the wire as they are; values are never shown."""
+    for name, value in headers.items():
+        if _HEADER_NAME.fullmatch(name) is None:
+            allowed = "letters, digits and '-', as in X-Probe"
+            yield Fault(path, f"the name {name[:40]!r}", allowed)
+        elif not value.replace("\t", " ").isprintable():
+            found = "a value with a line break or another control character"
+            yield Fault(f"{path}.{name}", found, "one line of text")
 
 
 def _cadence_faults(cadence: Cadence, path: str) -> Iterator[Fault]:

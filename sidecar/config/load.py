@@ -12,6 +12,7 @@ from sidecar.config.check import stack_faults, target_faults, warnings
 from sidecar.config.document import document_faults, later, read_secrets
 from sidecar.config.environment import Said
 from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.file import read_regular
 from sidecar.config.model import Defaults, Document, TargetSection, said
 from sidecar.config.notify import notify_settings
 from sidecar.config.secret import Vault, secrets_of
@@ -22,6 +23,7 @@ from sidecar.config.tree import Tree, dotted, leaves, merged
 from sidecar.core.target import Mode, Target
 
 DEFAULT_FILE = Path("/etc/sidecar/sidecar.yaml")
+MOST_BYTES = 1_000_000
 
 
 def load(
@@ -80,7 +82,7 @@ def _text(file: Path, instead: str | None) -> tuple[str | None, list[Fault]]:
     if instead is not None:
         return instead, []
     try:
-        return file.read_text("utf-8"), []
+        return read_regular(file, MOST_BYTES).decode("utf-8"), []
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         return None, [Fault(str(file), f"no file to read ({why})", "a file in YAML")]

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import UnsetType
 
 from sidecar.config.fault import Fault
+from sidecar.config.file import read_regular
 from sidecar.config.secret_text import SHORT, objection
 from sidecar.config.tree import Path
 from sidecar.core.target import HttpProbe, ProbeSettings, Target
@@ -88,8 +89,7 @@ class Vault:
 
     def _from_file(self, file: str, path: str) -> str | None:
         try:
-            with FilePath(file).open("rb") as opened:
-                value = opened.read(_MAX_BYTES).decode().rstrip("\r\n")
+            value = read_regular(FilePath(file), _MAX_BYTES).decode().rstrip("\r\n")
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a text file"
             found = f"{file!r} ({why})"

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from sidecar.config.fault import Fault
-from sidecar.config.tree import MAX_DEPTH, Tree, structure_faults
+from sidecar.config.tree import MAX_DEPTH, MAX_NODES, Tree, structure_faults
 
 MAX_CHARACTERS = 1_000_000
 _CORE = "tag:yaml.org,2002:"
@@ -27,20 +27,36 @@ class _Loader(_Base):  # type: ignore[misc]
 
     def __init__(self, stream: Any) -> None:  # noqa: ANN401
         super().__init__(stream)
-        self._seen_as_written: set[Any] = set()
+        self._unfolded: dict[Any, int] = {}
+        """By mapping: how many entries it has with all that it merges."""
 
     def flatten_mapping(self, node: Any) -> None:  # noqa: ANN401
         """Put in what is merged; first see that no key was written twice.
 
-        Afterwards a merged key beside one of the mapping's own looks the same.
+        Afterwards a merged key beside one of the mapping's own looks the same. What is
+        merged is counted: merges of merges make a short text unfold without end.
         """
-        if node not in self._seen_as_written:
-            self._seen_as_written.add(node)
+        if node not in self._unfolded:
             _refuse_double(node)
+            self._unfolded[node] = len(node.value)
+            self._unfolded[node] = len(node.value) + self._count_merged(node)
         super().flatten_mapping(node)
-        # Of each key the last counts. With all of them a few lines of merges double
-        # themselves into gigabytes.
+        # Of each key the last counts: the others would double with each merge.
         node.value = list({_identity(key): (key, v) for key, v in node.value}.values())
+
+    def _count_merged(self, node: Any) -> int:  # noqa: ANN401
+        merged = 0
+        for value in (v for key, v in node.value if key.tag == _CORE + "merge"):
+            parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            for part in (p for p in parts if isinstance(p, yaml.MappingNode)):
+                self.flatten_mapping(part)
+                merged += self._unfolded[part]
+                if merged > MAX_NODES:
+                    problem = f"merges unfold to more than {MAX_NODES} entries"
+                    raise yaml.MarkedYAMLError(
+                        problem=problem, problem_mark=node.start_mark
+                    )
+        return merged
 
 
 def _identity(key: Any) -> object:  # noqa: ANN401

@@ -13,6 +13,7 @@ from sidecar.core.event import (
     EngineSeen,
     NoticeKind,
 )
+from sidecar.core.guard import STALE_VIEW_S
 from sidecar.core.ports import (
     Clock,
     Component,
@@ -33,7 +34,10 @@ GATHER_S = 0.1
 """Engine events come in flocks: one listing serves a flock."""
 
 TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
-"""The targets in force, given the containers that there are (labels add some)."""
+"""The targets in force, given the containers that there are (labels add some).
+
+TimeoutError: they could not be worked out in time.
+"""
 
 
 class Pump:
@@ -64,13 +68,21 @@ class Pump:
         self._wanted = asyncio.Event()
         self._looking = asyncio.Lock()
         """What is seen is posted in the order in which it was seen."""
+        self._listed_mono = clock.now().mono
         now = clock.now().wall
         self._listing = Component("engine", False, "not asked yet", now)  # noqa: FBT003
         self._stream = Component("event_stream", False, "not connected yet", now)  # noqa: FBT003
 
     def components(self) -> tuple[Component, ...]:
-        """The health of our view of the engine."""
-        return (self._listing, self._stream)
+        """The health of our view of the engine, and how old the last list is."""
+        return (self._listing, self._stream, self._freshness())
+
+    def _freshness(self) -> Component:
+        now = self._clock.now()
+        age_s = now.mono - self._listed_mono
+        stale = age_s > STALE_VIEW_S
+        reason = f"the last list of containers is {age_s:.0f} s old" if stale else ""
+        return Component("listing", not stale, reason, now.wall - age_s)
 
     def nudge(self) -> None:
         """The targets may be others now: list soon."""
@@ -108,9 +120,15 @@ class Pump:
         for own in (c for c in everyone if c.id == self._own_id):
             self.on_own(own)
         targets = await self._targets_of(containers)
+        try:
+            targets = await self._targets_of(containers)
+        except TimeoutError:
+            self._note_listing(ok=False, reason="the labels could not be read in time")
+            return False
         roster = assign(targets, containers)
         nobodys = dict.fromkeys((c.id for c in containers), None)
         self._whose = nobodys | {container.id: who for who, container in roster}
+        self._listed_mono = self._clock.now().mono
         self._note_listing(ok=True, reason="")
         self._post(ContainersListed(self._clock.now(), targets, roster))
         return True

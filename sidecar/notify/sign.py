@@ -70,13 +70,15 @@ def _kept(file: Path) -> bytes:
         number = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return b""
-    with os.fdopen(number, "rb") as opened:
+    try:
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, f"{file.name} is no regular file")
         if mode & _OTHERS:
             _take_away(number, file)
-        return opened.read(_KEY_BYTES + 1)
+        return os.read(number, _KEY_BYTES + 1)
+    finally:
+        os.close(number)
 
 
 def _take_away(number: int, file: Path) -> None:

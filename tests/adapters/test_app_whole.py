@@ -269,6 +269,7 @@ def test_every_part_has_a_state_of_its_own(house: House) -> None:
     assert [one["name"] for one in told["components"]] == [
         "engine",
         "event_stream",
+        "listing",
         "loop",
         "scheduler",
         "store",

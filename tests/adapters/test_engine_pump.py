@@ -7,6 +7,7 @@ import pytest
 
 from sidecar.core.container import Container
 from sidecar.core.event import ContainersListed, EngineSeen, Event
+from sidecar.core.guard import STALE_VIEW_S
 from sidecar.core.ports import EngineUnreachable
 from sidecar.core.target import Target
 from sidecar.engine.pump import LIST_EVERY_S, RETRY_S, Pump
@@ -110,3 +111,69 @@ def test_our_own_container_is_nobodys_target() -> None:
         return offered
 
     assert set(run_virtual(story())) == {("c1",)}
+
+
+def freshness(pump: Pump) -> tuple[bool, str]:
+    (part,) = [c for c in pump.components() if c.name == "listing"]
+    return part.ok, part.reason
+
+
+def test_a_list_that_is_old_is_told() -> None:
+    """Also where the engine answers and the list does not come."""
+
+    async def story() -> list[tuple[bool, str]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        answers = asyncio.Event()
+        answers.set()
+
+        async def slow_targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
+            await answers.wait()
+            return ()
+
+        pump = Pump(engine, clock, lambda _: None, slow_targets)
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(LIST_EVERY_S - 1.0)
+        seen = [freshness(pump)]
+        answers.clear()
+        await asyncio.sleep(STALE_VIEW_S + LIST_EVERY_S)
+        seen.append(freshness(pump))
+        answers.set()
+        await asyncio.sleep(1.0)
+        seen.append(freshness(pump))
+        running.cancel()
+        await asyncio.wait({running})
+        return seen
+
+    fresh, stale, again = run_virtual(story())
+    assert fresh == again == (True, "")
+    assert not stale[0]
+    assert stale[1].startswith("the last list of containers is ")
+
+
+def test_labels_that_take_too_long_are_told_and_read_again() -> None:
+    async def story() -> list[tuple[bool, str]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        hangs = [True]
+
+        async def targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
+            if hangs[0]:
+                raise TimeoutError
+            return ()
+
+        pump = Pump(engine, clock, lambda _: None, targets)
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(RETRY_S + 1.0)
+        seen = [pump.components()[0][1:3]]
+        hangs[0] = False
+        await asyncio.sleep(RETRY_S)
+        seen.append(pump.components()[0][1:3])
+        running.cancel()
+        await asyncio.wait({running})
+        return seen
+
+    assert run_virtual(story()) == [
+        (False, "the labels could not be read in time"),
+        (True, ""),
+    ]
