@@ -42,6 +42,11 @@ class Api:
         # A proxy of the environment has no business between us and a neighbour.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return self._url
+
     def get(self, path: str) -> Json:
         """The document at ``path``; ApiError where there is none."""
         return self._answer("GET", path, None)
@@ -58,7 +63,7 @@ class Api:
         told = self._body(method, path, body)
         try:
             return json.loads(told)
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise ApiError(f"{self._url} is not a sidecar: no JSON there") from fault
 
     def _body(self, method: str, path: str, body: bytes | None) -> bytes:

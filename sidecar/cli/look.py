@@ -133,7 +133,7 @@ def _incident(incident: Json) -> str:
 def _redraw(api: Api) -> None:
     from rich.console import Group  # noqa: PLC0415 - slow, and only needed here
     from rich.live import Live  # noqa: PLC0415
-    from rich.markup import escape  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
     with Live(auto_refresh=False, screen=True) as live:
         while True:
@@ -143,11 +143,11 @@ def _redraw(api: Api) -> None:
                     _incident(i) for i in told["incidents"] if i["state"] == "open"
                 ]
                 columns, rows, below = _laid_out(told)
-                lines = [escape(line) for line in (*below, *incidents)]
+                lines = map(Text, (*below, *incidents))
                 table = rich_table(columns, rows)
-                live.update(Group(_headline(told), table, *lines), refresh=True)
+                live.update(Group(Text(_headline(told)), table, *lines), refresh=True)
             except ApiError as fault:
-                live.update(str(fault), refresh=True)
+                live.update(Text(str(fault)), refresh=True)
             time.sleep(WATCH_INTERVAL_S)
 
 

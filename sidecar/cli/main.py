@@ -1,8 +1,10 @@
 """The command line's entrance, and how a command ends."""
 
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TextIO
 
 import click
 
@@ -58,20 +60,56 @@ for command in (
 
 def main(arguments: Sequence[str], local: Local) -> int:
     """Carry out a command line (without the program's name); the exit status."""
+    _show_any_text()
+    try:
+        status = _carried_out(arguments, local)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up(sys.stdout)
+        return 0  # the reader had enough
+    except OSError as fault:
+        _give_up(sys.stdout)
+        why = f"the output cannot be written: {fault.strerror or fault}"
+        _say(lambda: click.echo(why, err=True))
+        return CANNOT_TELL
+    return status
+
+
+def _carried_out(arguments: Sequence[str], local: Local) -> int:
     try:
         result = sidecar.main(
             list(arguments), prog_name="sidecar", standalone_mode=False, obj=local
         )
     except click.ClickException as fault:
-        fault.show()
+        _say(fault.show)
         return CANNOT_TELL
     except (ApiError, CannotTell) as fault:
-        click.echo(str(fault), err=True)
+        said = str(fault)
+        _say(lambda: click.echo(said, err=True))
         return fault.exit_status if isinstance(fault, ApiError) else CANNOT_TELL
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader had enough; Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return result if isinstance(result, int) else 0
+
+
+def _say(show: Callable[[], None]) -> None:
+    """To people; where nobody can be told, the exit status must do."""
+    try:
+        show()
+    except OSError:
+        _give_up(sys.stderr)
+
+
+def _show_any_text() -> None:
+    """What the output's encoding has no letters for is shown by its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _give_up(stream: TextIO) -> None:
+    """Python must not complain at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -7,9 +7,20 @@ from typing import Concatenate, ParamSpec
 
 import click
 
-from sidecar.cli.client import Api, connect
+from sidecar import __version__
+from sidecar.cli.client import Api, ApiError, connect
 
 P = ParamSpec("P")
+
+_OF_ANOTHER_SHAPE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What taking a document apart leads to where it is not what was expected."""
 
 
 def examples(*lines: str) -> str:
@@ -51,6 +62,13 @@ def talks_to_sidecar(
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> int:
-        return command(connect(url, token_file), *args, **kwargs)
+        api = connect(url, token_file)
+        try:
+            return command(api, *args, **kwargs)
+        except _OF_ANOTHER_SHAPE as fault:
+            raise ApiError(
+                f"the answer of {api.url} is not that of a sidecar of version "
+                f"{__version__}: is it another program, or another version?"
+            ) from fault
 
     return connected

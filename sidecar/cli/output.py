@@ -29,7 +29,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 def on_terminal() -> bool:
     """Is a person reading?"""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def show_json(value: object) -> None:

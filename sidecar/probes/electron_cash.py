@@ -7,7 +7,7 @@ builds a wallet call kills a daemon that has no wallet loaded.
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -35,10 +35,14 @@ _OFFLINE_TEXTS = ("daemon offline", "'get_parameters'")
 _NOT_LOADED_TEXT = "wallet not loaded"
 
 
+Height = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**53)]
+"""Every one of them is a number to whoever reads metrics, and short in texts."""
+
+
 class _Info(msgspec.Struct):
     connected: bool
-    server_height: int
-    blockchain_height: int
+    server_height: Height
+    blockchain_height: Height
     wallets: dict[str, bool] | msgspec.UnsetType = msgspec.UNSET
     default_wallet: str = ""
 
@@ -135,7 +139,9 @@ def _parts(said: _Balance) -> Balance:
 
 def _is_amount(part: Decimal) -> bool:
     """A number that can be written out: 1e999999 is a million digits."""
-    return part.is_finite() and abs(part.adjusted()) < MOST_DIGITS
+    if not part.is_finite() or abs(part.adjusted()) >= MOST_DIGITS:
+        return False
+    return len(part.as_tuple().digits) <= MOST_DIGITS
 
 
 def _explained(error: RpcTrouble) -> Trouble:

@@ -6,7 +6,8 @@ is worked out once. Families of few series are left to the library, and a test h
 these lines against its own, byte for byte.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,10 @@ PIECE_CHARACTERS = 32 * 1024
 """Half a millisecond's work."""
 
 _TOTAL = "_total"
+_KNOWN = re.compile(
+    r"(text/plain|application/openmetrics-text); version=(0\.0\.[14]|1\.0\.0)"
+    r"; charset=utf-8(; escaping=[a-z-]+)?"
+)
 
 
 @lru_cache(maxsize=2048)
@@ -28,11 +33,24 @@ def number(value: float) -> str:
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
+Encode = Callable[[CollectorRegistry], bytes]
+
+
+def _chosen(accept: str) -> tuple[Encode, str]:
+    """The default where the header makes no sense, or asks for what nobody knows."""
+    try:
+        encode, content_type = choose_encoder(accept)
+    except Exception:  # noqa: BLE001 - the library raises whatever a header leads to
+        return choose_encoder("")
+    known = _KNOWN.fullmatch(content_type) is not None
+    return (encode, content_type) if known else choose_encoder("")
+
+
 class Exposition:
     """One scrape's text, in the format for which an Accept header asks."""
 
     def __init__(self, accept: str) -> None:
-        self._encode, self.content_type = choose_encoder(accept)
+        self._encode, self.content_type = _chosen(accept)
         self._open_metrics = "openmetrics" in self.content_type
 
     def head(self, spec: Spec) -> str:

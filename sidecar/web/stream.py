@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from aiohttp import hdrs, web
+from loguru import logger
 
 WRITE_DEADLINE_S = 10.0
 
@@ -16,8 +17,7 @@ async def written(
         async with asyncio.timeout(WRITE_DEADLINE_S):
             await response.write(chunk)
     except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
+        _cut_off(request)
         return False
     return True
 
@@ -25,16 +25,31 @@ async def written(
 async def streamed(
     request: web.Request, content_type: str, pieces: Iterable[bytes]
 ) -> web.StreamResponse:
-    """All pieces, each made when the one before was sent; others come in between."""
+    """All pieces, each made when the one before was sent; others come in between.
+
+    Whole or an error: where a piece cannot be made the connection is cut off, so that
+    nobody takes the pieces before it for all there are.
+    """
     response = web.StreamResponse(headers={"Content-Type": content_type})
+    made = iter(pieces)
+    piece = next(made, None)
     await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
-    for piece in pieces:
-        if not await written(request, response, piece):
-            break
+    while piece is not None and await written(request, response, piece):
         await asyncio.sleep(0)
+        try:
+            piece = next(made, None)
+        except Exception:  # noqa: BLE001 - whatever it is, the head was sent already
+            logger.exception("an answer was broken off: {}", request.path)
+            _cut_off(request)
+            return response
     return response
+
+
+def _cut_off(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 async def in_pieces(

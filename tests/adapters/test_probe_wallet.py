@@ -98,10 +98,22 @@ async def test_balances_are_decimals_to_the_last_digit(prober: AllProbes) -> Non
 
 
 @pytest.mark.parametrize(
-    "said", ["NaN", "Infinity", "1e999999", "1e-999999", "much", None, []]
+    "said",
+    ["NaN", "Infinity", "1e999999", "1e-999999", "much", None, [], f"1.{'9' * 4000}"],
 )
 async def test_a_balance_that_is_none(prober: AllProbes, said: Any) -> None:
     outcome, _ = await asked(prober, HEALTHY | {"getbalance": {"confirmed": said}})
+    assert outcome.cause is Cause.BAD_BODY
+
+
+@pytest.mark.parametrize("which", ["blockchain_height", "server_height"])
+@pytest.mark.parametrize("height", [2**53 + 1, 10**4000, -(10**4000)])
+async def test_a_height_that_is_none(
+    prober: AllProbes, which: str, height: int
+) -> None:
+    sys.set_int_max_str_digits(0)
+    outcome, _ = await asked(prober, info(**{which: height}))
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
     assert outcome.cause is Cause.BAD_BODY
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -151,6 +151,57 @@ async def test_metrics_speak_both_dialects(caller: Caller) -> None:
     async with caller.http.get("/metrics", headers=accept) as response:
         assert response.content_type == "application/openmetrics-text"
         assert (await response.text()).endswith("# EOF\n")
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=abc",
+        "application/openmetrics-text;version=1..0",
+        "application/openmetrics-text; version=99999999999.0.0",
+        "text/plain;version=9",
+        "text/plain;version=;escaping=",
+        "image/png",
+        ";;;=,,q=x",
+        "é" * 2000,
+    ],
+)
+async def test_an_accept_that_makes_no_sense_gets_the_default(
+    caller: Caller, accept: str
+) -> None:
+    async with caller.http.get("/metrics", headers={"Accept": accept}) as response:
+        assert response.status == 200
+        assert response.content_type in {"text/plain", "application/openmetrics-text"}
+        assert response.headers["Content-Type"].split("version=")[1][:5] in {
+            "0.0.4",
+            "1.0.0",
+        }
+        assert "sidecar_target_up{" in await response.text()
+
+
+@pytest.mark.parametrize("good", [0, 1, 3])
+async def test_a_scrape_is_whole_or_an_error(good: int) -> None:
+    office = Office()
+
+    async def metrics(_: str) -> tuple[Iterator[bytes], str]:
+        return breaking(good), "text/plain"
+
+    async for caller in called(office, office.without(metrics=metrics)):
+        try:
+            async with caller.http.get("/metrics") as response:
+                await response.read()
+                assert response.status == 500
+        except aiohttp.ClientError:
+            assert good > 0
+        else:
+            assert good == 0
+
+
+def breaking(good: int) -> Iterator[bytes]:
+    """So many pieces, and then none can be made."""
+    for _ in range(good):
+        yield b"sidecar_up 1\n" * 1000
+    raise OverflowError("int too large to convert to float")
 
 
 async def test_the_index_says_where_things_are(caller: Caller) -> None:
