@@ -1,26 +1,31 @@
-"""What comes back over a connection, into one HTTP answer. Pure: bytes in.
+"""What comes back over a connection, into one HTTP answer.
 
 A probe asks once and has the connection closed: an answer ends by its length, by its
-last chunk, or with the connection.
+last chunk, or with the connection. aiohttp's parser reads it; what may come is bounded
+here, in bytes of the answer's body and in bytes of everything.
 """
 
-import re
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import NamedTuple
 
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.client_exceptions import ClientError
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpResponseParser, RawResponseMessage
+from aiohttp.streams import StreamReader
+
 BODY_LIMIT_BYTES = 65536
 HEAD_LIMIT_BYTES = 32768
+OVERHEAD = 8
+"""So many times its body an answer may be, all told: chunks of a byte are six."""
 
+_LINE_BYTES = 8190
+_READ_BYTES = 65536
 _START = b"HTTP/1."
-_HEAD_END = re.compile(rb"\r?\n\r?\n")
-_STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] +([1-9][0-9]{2})(?: .*)?")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
-_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?")
-_CHUNK_LINE_LIMIT_BYTES = 1024
-_NO_TYPE = b"application/octet-stream"
-_BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+_NO_TYPE = "application/octet-stream"
 
 
 class Answer(NamedTuple):
@@ -37,132 +42,101 @@ class Answer(NamedTuple):
 
 
 class NotHttp(Exception):
-    """What came is no answer in HTTP."""
+    """What came is no answer in HTTP, or does not end."""
 
 
 class BrokenOff(Exception):
     """The connection ended before the answer did."""
 
 
-class _Head(NamedTuple):
-    """``length``: None where the body ends with its last chunk or the connection."""
+class _NoPause(BaseProtocol):
+    """What the parser may ask to wait: everything is taken out at once, and bounded."""
 
-    status: int
-    content_type: str
-    length: int | None
-    chunked: bool
-    headers: Mapping[bytes, bytes]
+    def pause_reading(self) -> None:  # type: ignore[explicit-override]
+        """There is no need."""
+
+    def resume_reading(  # type: ignore[explicit-override]
+        self,
+        resume_parser: bool = True,  # noqa: FBT001, FBT002
+    ) -> None:
+        """It never paused."""
 
 
 class ResponseReader:
     """Takes the bytes as they come, until there is an answer.
 
-    ``body_limit_bytes``: so much of its body is kept.
+    ``body_limit_bytes``: how much of its body is kept.
     """
 
     def __init__(self, body_limit_bytes: int = BODY_LIMIT_BYTES) -> None:
-        self._limit_bytes = body_limit_bytes
-        self._raw = bytearray()
-        self._head: _Head | None = None
+        self._limit = body_limit_bytes
+        loop = asyncio.get_running_loop()
+        self._parser = HttpResponseParser(
+            _NoPause(loop),
+            loop,
+            _READ_BYTES,
+            max_line_size=_LINE_BYTES,
+            max_field_size=_LINE_BYTES,
+            payload_exception=ClientError,
+            read_until_eof=True,
+            auto_decompress=False,
+        )
+        self._start = b""
+        self._all_bytes = 0
+        self._head: RawResponseMessage | None = None
+        self._payload: StreamReader | None = None
         self._body = bytearray()
-        self._chunk_left = 0
 
     def feed(self, data: bytes) -> Answer | None:
         """More of it; the answer once it is whole, or over the limit. NotHttp."""
-        self._raw += data
-        head = self._head = self._head or self._read_head()
-        if head is None:
-            return None
-        whole = self._read_chunks() if head.chunked else self._read_plain(head.length)
-        too_large = len(self._body) > self._limit_bytes
-        return self._answer(head) if whole or too_large else None
+        self._count(data)
+        try:
+            messages, _, _ = self._parser.feed_data(data)
+        except HttpProcessingError as error:
+            raise NotHttp from error
+        for message, payload in messages:
+            # A head below 200 merely asks for patience.
+            if self._head is None and message.code >= HTTPStatus.OK:
+                self._head, self._payload = message, payload
+        return self._answer() if self._is_whole() else None
 
     def end(self) -> Answer:
         """The connection ended: the answer, where that is its end too. BrokenOff."""
-        head = self._head
-        if head is None or head.chunked or head.length is not None:
+        try:
+            self._parser.feed_eof()
+            whole = self._is_whole()
+        except (HttpProcessingError, ClientError, NotHttp) as error:
+            raise BrokenOff from error
+        if not whole:
             raise BrokenOff
-        return self._answer(head)
+        return self._answer()
 
-    def _answer(self, head: _Head) -> Answer:
-        body = bytes(self._body[: self._limit_bytes])
-        cut = len(self._body) > self._limit_bytes
-        return Answer(head.status, head.content_type, body, cut, head.headers)
-
-    def _read_head(self) -> _Head | None:
-        """The first head that does not merely ask for patience (1xx)."""
-        while (end := _HEAD_END.search(self._raw)) is not None:
-            head = _head_of(bytes(self._raw[: end.start()]))
-            del self._raw[: end.end()]
-            if head.status >= HTTPStatus.OK:
-                return head
-        begins_well = self._raw.startswith(_START[: len(self._raw)])
-        if not begins_well or len(self._raw) > HEAD_LIMIT_BYTES:
+    def _count(self, data: bytes) -> None:
+        if len(self._start) < len(_START):
+            self._start += data[: len(_START) - len(self._start)]
+            if not _START.startswith(self._start):
+                raise NotHttp
+        self._all_bytes += len(data)
+        head_only = self._head is None
+        most = HEAD_LIMIT_BYTES if head_only else self._limit * OVERHEAD
+        if self._all_bytes > most + _READ_BYTES:
             raise NotHttp
-        return None
 
-    def _read_plain(self, length: int | None) -> bool:
-        """Move what came into the body; is it whole?"""
-        self._body += self._raw
-        self._raw.clear()
-        if length is None:
+    def _is_whole(self) -> bool:
+        payload = self._payload
+        if payload is None:
             return False
-        del self._body[length:]
-        return len(self._body) == length
+        error = payload.exception()
+        if error is not None:
+            raise NotHttp from error
+        self._body += payload.read_nowait()
+        return payload.is_eof() or len(self._body) > self._limit
 
-    def _read_chunks(self) -> bool:
-        """Move what came of each chunk into the body; was it the last one?"""
-        while self._raw:
-            if self._chunk_left:
-                piece = self._raw[: self._chunk_left]
-                del self._raw[: len(piece)]
-                self._body += piece
-                self._chunk_left -= len(piece)
-                continue
-            line, found, rest = self._raw.partition(b"\n")
-            if not found:
-                if len(line) > _CHUNK_LINE_LIMIT_BYTES:
-                    raise NotHttp
-                return False
-            self._raw = rest
-            if line.strip() and self._begins_chunk(bytes(line.strip())) == 0:
-                return True
-        return False
-
-    def _begins_chunk(self, line: bytes) -> int:
-        size = _CHUNK_SIZE.fullmatch(line)
-        if size is None:
-            raise NotHttp
-        self._chunk_left = int(size[1], 16)
-        return self._chunk_left
-
-
-def _head_of(raw: bytes) -> _Head:
-    first, *lines = raw.split(b"\n")
-    status_line = _STATUS_LINE.fullmatch(first.rstrip())
-    if status_line is None:
-        raise NotHttp
-    headers: dict[bytes, bytes] = {}
-    for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon:
-            raise NotHttp
-        headers[name.strip().lower()] = value.strip()
-    status = int(status_line[1])
-    media_type = headers.get(b"content-type", _NO_TYPE).partition(b";")[0]
-    return _Head(
-        status,
-        media_type.strip().lower().decode("latin-1"),
-        0 if status in _BODILESS else _length_of(headers),
-        b"chunked" in headers.get(b"transfer-encoding", b"").lower(),
-        headers,
-    )
-
-
-def _length_of(headers: dict[bytes, bytes]) -> int | None:
-    said = headers.get(b"content-length")
-    if said is None:
-        return None
-    if _LENGTH.fullmatch(said) is None:
-        raise NotHttp
-    return int(said)
+    def _answer(self) -> Answer:
+        assert self._head is not None
+        said = self._head.headers.get("Content-Type", _NO_TYPE)
+        media_type = said.partition(";")[0].strip().lower()
+        cut = len(self._body) > self._limit
+        body = bytes(self._body[: self._limit])
+        headers = {name.lower(): value for name, value in self._head.raw_headers}
+        return Answer(self._head.code, media_type, body, cut, headers)
