@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -468,9 +469,9 @@ class App:
             self._looked_around = True
             await self._tell_doubts(targets, containers)
         self._planner.set_targets(targets)
-        services = [container.service for container in containers]
-        several = {name for name in services if services.count(name) > 1}
-        self._prober.set_replicated(frozenset(several))
+        services = Counter(container.service for container in containers)
+        several = frozenset(name for name, count in services.items() if count > 1)
+        self._prober.set_replicated(several)
         return targets
 
     def _look_at_own(self, own: Container) -> None:

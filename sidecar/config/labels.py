@@ -16,6 +16,15 @@ from sidecar.core.topology import cycle, needs_of, unknown_names
 _ENABLE = f"{PREFIX}enable"
 _STOP_TIMEOUT = "autoheal.stop.timeout"
 _MOST_FAULTS = 8
+MOST_TARGETS = 1000
+"""Labels add no more than that: each target is asked, paced and remembered."""
+
+_TOO_MANY = Fault(
+    _ENABLE,
+    f"more than {MOST_TARGETS} targets",
+    f"at most {MOST_TARGETS}",
+    "this container and those after it are not watched",
+)
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -48,8 +57,12 @@ def targets_in_force(
         found[target.name] = _filled_in(settings, target, container, faults)
     for container in sorted(owned.values(), key=_name):
         added = _added(settings, container, found, faults)
-        if added is not None:
-            found[added.name] = added
+        if added is None:
+            continue
+        if len(found) - len(declared) >= MOST_TARGETS:
+            faults += _named([_TOO_MANY], container)
+            break
+        found[added.name] = added
     faults += _unlink(settings, found)
     return tuple(found.values()), tuple(faults)
 

@@ -136,10 +136,7 @@ def _judged(
     sections: Mapping[str, TargetSection] = said(document.targets, {})
     for each in targets:
         yield from target_faults(each, probe_paths(each.name, sections[each.name]))
-    try:
-        yield from stack_faults(targets, known)
-    except RecursionError:
-        yield Fault("targets", "a chain of dependencies too long", "a shorter one")
+    yield from stack_faults(targets, known)
     yield from document_faults(document, known)
 
 

@@ -17,26 +17,34 @@ def needs_of(targets: Iterable[Target]) -> Needs:
 def upstreams(needs: Needs, name: str) -> tuple[str, ...]:
     """Everything that ``name`` needs, directly or not, roots first."""
     found: dict[str, None] = {}
-    _collect(needs, name, found, frozenset())
+    _collect(needs, name, found)
     found.pop(name, None)
     return tuple(found)
 
 
-def _collect(
-    needs: Needs, name: str, found: dict[str, None], path: frozenset[str]
-) -> None:
-    if name in path:
+def _collect(needs: Needs, name: str, found: dict[str, None]) -> None:
+    """Each once, after what it needs; however long the chains are."""
+    if name in found:
         return
-    for upstream in needs.get(name, ()):
-        _collect(needs, upstream, found, path | {name})
-    found.setdefault(name)
+    ways = [(name, iter(needs.get(name, ())))]
+    path = {name}
+    while ways:
+        here, rest = ways[-1]
+        upstream = next((n for n in rest if n not in path and n not in found), None)
+        if upstream is not None:
+            path.add(upstream)
+            ways.append((upstream, iter(needs.get(upstream, ()))))
+            continue
+        ways.pop()
+        path.discard(here)
+        found.setdefault(here)
 
 
 def order(needs: Needs) -> tuple[str, ...]:
     """All names, each after what it needs; otherwise as given."""
     found: dict[str, None] = {}
     for name in needs:
-        _collect(needs, name, found, frozenset())
+        _collect(needs, name, found)
     return tuple(found)
 
 
@@ -54,24 +62,25 @@ def cycle(needs: Needs) -> tuple[str, ...]:
     """One circle of dependencies, first name repeated at its end; () if none."""
     done: set[str] = set()
     for name in needs:
-        found = _walk(needs, name, (), done)
+        found = _circle_from(needs, name, done)
         if found:
             return found
     return ()
 
 
-def _walk(
-    needs: Needs, name: str, path: tuple[str, ...], done: set[str]
-) -> tuple[str, ...]:
-    if name in path:
-        return (*path[path.index(name) :], name)
-    if name in done:
-        return ()
-    for upstream in needs.get(name, ()):
-        found = _walk(needs, upstream, (*path, name), done)
-        if found:
-            return found
-    done.add(name)
+def _circle_from(needs: Needs, name: str, done: set[str]) -> tuple[str, ...]:
+    path = {name: iter(needs.get(name, ()))}
+    while path:
+        here = next(reversed(path))
+        upstream = next((n for n in path[here] if n not in done), None)
+        if upstream is None:
+            done.add(here)
+            del path[here]
+        elif upstream in path:
+            names = tuple(path)
+            return (*names[names.index(upstream) :], upstream)
+        else:
+            path[upstream] = iter(needs.get(upstream, ()))
     return ()
 
 

@@ -214,19 +214,14 @@ def test_what_is_carried_for_later_is_checked_as_well(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("links", "refused"), [(60, False), (1500, True)])
-def test_a_long_chain_of_dependencies_is_no_crash(
-    links: int, refused: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("links", [60, 1500])
+def test_a_long_chain_of_dependencies_is_no_crash(links: int, tmp_path: Path) -> None:
     rows = [
         f"  t{n}: {{probe: {{type: docker}}, depends_on: [t{n + 1}]}}"
         for n in range(links)
     ]
     text = "\n".join(["targets:", *rows, f"  t{links}: {{probe: {{type: docker}}}}"])
-    if refused:
-        assert set(faults_of(text, tmp_path)) == {"targets"}
-    else:
-        assert len(load_text(text, tmp_path).targets) == links + 1
+    assert len(load_text(text, tmp_path).targets) == links + 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""Ten thousand containers in one listing: nothing grows with their square."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from sidecar.config.labels import MOST_TARGETS, targets_in_force
+from sidecar.config.settings import Settings
+from sidecar.core.container import Container
+from sidecar.core.event import ContainersListed, EngineSeen
+from sidecar.core.moment import Moment
+from sidecar.core.roster import assign
+from sidecar.core.state import State
+from sidecar.core.topology import cycle, order, upstreams
+from sidecar.core.turn import turn
+from tests.unit.config_files import load_text
+from tests.unit.world import container
+
+MANY = 10_000
+LOOP_S = 0.2
+AT = Moment(1.0, 1e9)
+WATCHED = {"sidecar.enable": "true", "sidecar.probe.type": "docker"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_text("stack: demo", tmp_path)
+
+
+def containers(count: int, labels: Mapping[str, str]) -> tuple[Container, ...]:
+    return tuple(
+        container(f"s{n}", id=f"c{n}", name=f"demo-s{n}-1", labels=labels)
+        for n in range(count)
+    )
+
+
+def test_containers_that_nobody_watches_cost_the_loop_little(
+    settings: Settings,
+) -> None:
+    many = containers(MANY, {})
+    targets, faults = targets_in_force(settings, many)
+    state = turn(State(started=AT), EngineSeen(AT, reachable=True)).state
+    began = time.process_time()
+    roster = assign(targets, many)
+    turn(state, ContainersListed(AT, targets, roster))
+    took = time.process_time() - began
+    print(f"\n{MANY} containers hold up the loop for {took * 1e3:.0f} ms")
+    assert (targets, faults) == ((), ())
+    assert took < LOOP_S
+
+
+def test_labels_add_no_more_than_a_bound_and_it_is_said_once(
+    settings: Settings,
+) -> None:
+    targets, faults = targets_in_force(settings, containers(MOST_TARGETS + 50, WATCHED))
+    assert len(targets) == MOST_TARGETS
+    (fault,) = faults
+    assert "more than 1000 targets" in fault.line
+
+
+@pytest.mark.parametrize("length", [1500, 20_000])
+def test_a_chain_of_any_length_is_walked(length: int) -> None:
+    needs = {f"t{n}": (f"t{n + 1}",) for n in range(length)} | {f"t{length}": ()}
+    assert cycle(needs) == ()
+    assert order(needs)[0] == f"t{length}"
+    assert len(upstreams(needs, "t0")) == length
+    circle = {**needs, f"t{length}": ("t0",)}
+    assert len(cycle(circle)) == length + 2
+
+
+def test_ways_that_part_and_meet_again_are_walked_once() -> None:
+    """Each step has two ways: walked one by one they are 2**200."""
+    needs: dict[str, tuple[str, ...]] = {"a200": (), "b200": ()}
+    for n in range(200):
+        for side in "ab":
+            needs[f"{side}{n}"] = (f"a{n + 1}", f"b{n + 1}")
+    assert len(upstreams(needs, "a0")) == 400
+    assert cycle(needs) == ()
