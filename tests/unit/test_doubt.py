@@ -47,11 +47,11 @@ def test_of_each_budget_one_try_is_left(budget: int, presumed: int) -> None:
 
 def test_it_acts_once_and_then_goes_the_slow_way() -> None:
     world = doubtful()
-    world.fails(ROOT, Cause.REFUSED)
+    world.fails(ROOT, Cause.RESET)
     assert restarts(world) == 1
     world.acted(ROOT)
     world.wait(130.0)
-    world.fails(ROOT, Cause.REFUSED, times=40)
+    world.fails(ROOT, Cause.RESET, times=40)
     assert restarts(world) == 1
     assert world.instance(ROOT).lane.name is LaneName.SLOW
     assert world.decisions[-1].guard is Guard.BUDGET
