@@ -111,7 +111,7 @@ class Connection(asyncio.BufferedProtocol):
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if name else ""
         self._door.waiting.enter(self)
-        self._wait(self._door.limits.head_s)
+        self._wait(self._door.first_head_s())
 
     def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]
         """It is over."""

@@ -19,6 +19,9 @@ LARGE_ANSWERS_BYTES = 8 * 1024 * 1024
 """What all answers that are too large for one piece may hold together."""
 
 SAY_AGAIN_S = 600.0
+SPREAD = 0.3
+GOLDEN = 0.6180339887
+"""Its multiples are spread evenly over the unit, in whatever number they come."""
 
 
 class Limits(NamedTuple):
@@ -121,8 +124,16 @@ class Door:
         """Filled and emptied within one call of the loop: one is enough for all."""
         self.waiting = _Room("wait", limits.waiting, limits.waiting_of_a_peer)
         self.inside = _Room("are open", limits.inside, limits.inside_of_a_peer)
+        self._came = 0
         self._heads_bytes = 0
         self._large_bytes = 0
+
+    def first_head_s(self) -> float:
+        """For how long a new connection's head is waited for: a little differently
+        each time, for a crowd that is shown out at once comes again at once.
+        """
+        self._came += 1
+        return self.limits.head_s * (1.0 - SPREAD * (self._came * GOLDEN % 1.0))
 
     def hold(self, size_bytes: int) -> None:
         """Of a head so much more is held (or less, below zero)."""
