@@ -210,6 +210,7 @@ def _inspect(inspected: dict[str, Any], name: str) -> bytes:
     }
     own["Config"]["Labels"] = {
         "com.docker.compose.project": STACK,
+        "com.docker.compose.image": own["Image"],
         "com.docker.compose.service": name,
         "com.docker.compose.container-number": "1",
         "com.docker.compose.oneoff": "False",
