@@ -7,7 +7,7 @@ import click
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import ago, lasted, second, show_json, show_table
-from sidecar.core.markdown import printable
+from sidecar.core.printable import printable
 
 BUNDLES = 2
 PROCESSES = 5

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Sequence
 
+from sidecar.core.printable import on_one_line, printable
+
 _SPECIAL = re.compile(r"([\\`*<>\[\]|])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _BACKTICKS = re.compile(r"`+")
 
 
 def inline(text: str) -> str:
     """On one line, every special character as itself."""
-    return _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
+    return _SPECIAL.sub(r"\\\1", on_one_line(text))
 
 
 def fenced(text: str) -> str:
@@ -26,8 +26,3 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Cells must be inline already."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def printable(text: str) -> str:
-    """Without terminal escapes and control characters, but for tab and newline."""
-    return _CONTROL.sub("", _ESCAPES.sub("", text))

@@ -10,9 +10,9 @@ from loguru import logger
 from sidecar.core.container import Container
 from sidecar.core.decision import Decision
 from sidecar.core.event import EvidenceGathered
-from sidecar.core.markdown import printable
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import Clock, Post
+from sidecar.core.printable import printable
 from sidecar.remedies.evidence import EvidenceRoom
 
 AT_ONCE = 2
