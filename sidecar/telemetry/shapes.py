@@ -1,0 +1,147 @@
+"""Secrets that nobody told us of, known by their shape or by the word before them.
+
+Each is looked for where a literal of its own stands, and no pattern goes over the same
+text twice: the time is linear in the text.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sidecar.telemetry.spoken import spoken
+
+Span = tuple[int, int]
+
+_BASE58 = "[1-9A-HJ-NP-Za-km-z]"
+_GAP = r"\s{0,8}"
+_QUOTED = r"""(?P<q>\\{0,8}["'])(?>(?:(?!(?<!\\)(?P=q))[^\r\n])*+(?:(?P=q))?)"""
+_VALUE = rf"""(?:{_QUOTED}|[^\s"'&,;}}<\\][^\s&,;}}<]*+)"""
+_NAME = (
+    r"(?i:passw(?:or)?ds?|passphrases?|pwd|tokens?|secrets?|signature|credentials?"
+    r"|(?:api|private|access|secret|secret[_-]access|session)[_-]?key(?:[_-]id)?"
+    r"|seed(?:[_ -]?(?:phrase|words?))?|mnemonic|비밀번호|암호)"
+)
+_NAMES = (
+    "passw",
+    "passphrase",
+    "pwd",
+    "token",
+    "secret",
+    "signature",
+    "credential",
+    "api_key",
+    "api-key",
+    "apikey",
+    "private_key",
+    "private-key",
+    "privatekey",
+    "access_key",
+    "access-key",
+    "accesskey",
+    "session_key",
+    "session-key",
+    "sessionkey",
+    "seed",
+    "mnemonic",
+    "비밀번호",
+    "암호",
+)
+_BETWEEN = rf"""\d{{0,3}}[\\"']{{0,8}}{_GAP}(?:=>|:=|[=:>]|%3[dDaA]){_GAP}"""
+_NO_WORD_BEFORE = r"(?<![0-9A-Za-z])"
+_NO_WORD_AFTER = r"(?![0-9A-Za-z])"
+
+
+class _Shape(NamedTuple):
+    """``pattern`` is tried where one of ``literals`` (small letters) stands; what its
+    group ``hide`` matches is secret.
+    """
+
+    literals: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+def _shape(literals: str, pattern: str) -> _Shape:
+    return _Shape(tuple(literals.split()), re.compile(pattern))
+
+
+_SHAPES = (
+    # user:password@ in an address
+    _shape("://", r"://[^\s/@:]*+:(?P<hide>[^\s/]+)@"),
+    # Authorization: Basic ...
+    _shape(
+        "basic bearer negotiate",
+        r"(?i:basic|bearer|negotiate)\s{1,8}(?!(?i:auth|realm|token\b|access\b))"
+        r"(?P<hide>[\w.~+/=-]{6,}+)",
+    ),
+    _shape(
+        "digest",
+        r"(?i:digest)\s{1,8}(?P<hide>(?>[\w-]{1,64}+\s{0,4}=\s{0,4}"
+        r"""(?>\\{0,8}"[^"\r\n]*+"?|[^\s,"]++)(?:\s{0,4},\s{0,8})?)++)""",
+    ),
+    _shape("cookie", r"(?i:cookie)[\"']{0,2}\s{0,8}[:=]\s{0,8}(?P<hide>[^\r\n]++)"),
+    # password=..., "token": "...", <secret>...
+    _Shape(_NAMES, re.compile(rf"{_NAME}{_BETWEEN}(?P<hide>{_VALUE})")),
+    # keys that say what they are
+    _shape(
+        "xprv yprv zprv tprv uprv vprv",
+        rf"{_NO_WORD_BEFORE}(?P<hide>[a-zA-Z]prv{_BASE58}{{50,}}+)",
+    ),
+    _shape(
+        "akia asia aroa aida agpa anpa",
+        rf"{_NO_WORD_BEFORE}(?P<hide>(?:AKIA|ASIA|AROA|AIDA|AGPA|ANPA)[A-Z0-9]{{12,}}+)"
+        rf"{_NO_WORD_AFTER}",
+    ),
+    _shape("eyj", rf"{_NO_WORD_BEFORE}(?P<hide>eyJ[\w-]{{8,}}+\.[\w-]{{4,}}+[\w.-]*+)"),
+    _shape(
+        "-----begin",
+        r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+        r"(?P<hide>(?:[^-]|-(?!----END))++)",
+    ),
+    _shape(
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xoxb- xoxp- xoxa- sk_live_",
+        rf"{_NO_WORD_BEFORE}[A-Za-z_]+[_-](?P<hide>[\w-]{{10,}}+)",
+    ),
+    _shape("/services/t", r"/services/(?P<hide>T\w+/B\w+/\w{8,}+)"),
+    _shape("/webhooks/", r"/webhooks/(?P<hide>\d{6,}+/[\w-]{20,}+)"),
+    _shape("/bot", r"/bot(?P<hide>\d{6,}+:[\w-]{20,}+)"),
+)
+
+# What has no literal of its own begins with a set of characters: the search for one
+# is quick.
+_WIF = re.compile(
+    rf"[59KLc6](?<![0-9A-Za-z].)(?:{_BASE58}{{50,51}}+|P{_BASE58}{{56}}){_NO_WORD_AFTER}"
+)
+_SEED = re.compile(
+    r"[a-zA-Z](?<![0-9A-Za-z].)[a-zA-Z]{2,7}+"
+    r"(?:[\s\"',]{1,4}+[a-zA-Z]{3,8}+(?![0-9A-Za-z])){11,}+"
+)
+_SEED_WORDS_APART = 11
+
+
+def shape_spans(text: str, lower: str) -> Iterator[Span]:
+    """Where something stands that looks like a secret; ``lower``: in small letters."""
+    for shape in _SHAPES:
+        for literal in shape.literals:
+            yield from _found(shape.pattern, literal, text, lower)
+    yield from (found.span() for found in _WIF.finditer(text))
+    yield from _seeds(text)
+    yield from spoken(text, lower)
+
+
+def _found(
+    pattern: re.Pattern[str], literal: str, text: str, lower: str
+) -> Iterator[Span]:
+    at = lower.find(literal)
+    while at >= 0:
+        found = pattern.match(text, at)
+        if found is not None:
+            yield found.span("hide")
+        end = at + len(literal) if found is None else found.end()
+        at = lower.find(literal, end)
+
+
+def _seeds(text: str) -> Iterator[Span]:
+    """A dozen or more short words in a row, as a wallet's seed phrase."""
+    apart = sum(map(text.count, " \n\t,"))
+    if apart >= _SEED_WORDS_APART:
+        yield from (found.span() for found in _SEED.finditer(text))

@@ -1,0 +1,158 @@
+"""A known secret in every form in which tools write it."""
+
+import base64
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from html.entities import html5
+
+Span = tuple[int, int]
+
+_PIECE = 16
+"""Long codes are looked for in pieces: tools break them into lines."""
+
+_SHORTEST_LINE = 8
+_ENDS = ("\n", "\r")
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_HEX = "0123456789abcdef"
+_RUNS = re.compile(r"[A-Za-z0-9]+")
+_PARTS = re.compile(r"\s+|.", re.DOTALL)
+_SPACES = (
+    r"(?:[\s+]|%(?:25)*(?:20|0[9aAdD])"
+    r"|\\{1,8}(?:[ntr ]|[xu](?:00)?(?:20|0[9aAdD])|0(?:40|1[125]))"
+    r"|&(?:amp;)*\#(?:32|10|13|9|[xX](?:20|0?[aAdD9]));)"
+)
+
+
+class Written:
+    """One secret. ``spans`` finds it in a text, in a time linear in the text."""
+
+    def __init__(self, secret: str) -> None:
+        self._anchor = max(_RUNS.findall(secret), key=len, default="")
+        self._plain = re.compile("".join(_parts(secret)))
+        raw = secret.encode("utf-8", "surrogatepass")
+        self._codes = [_Code(raw.hex(), _HEX)]
+        self._codes += [_Code(core, _BASE64) for core in _base64_cores(raw)]
+
+    def spans(self, text: str, lower: str) -> Iterator[Span]:
+        """Where it stands; ``lower`` is the text in small letters."""
+        # No tool changes letters and digits: without them the rest need not be tried.
+        if self._anchor in text:
+            yield from (found.span() for found in self._plain.finditer(text))
+        for code in self._codes:
+            yield from code.spans(lower if code.alphabet == _HEX else text)
+
+
+class _Code:
+    """The secret in hex or base64, with whatever stands in the same code beside it."""
+
+    def __init__(self, code: str, alphabet: str) -> None:
+        self.alphabet = alphabet
+        self._code = code
+        starts = range(0, max(1, len(code) - _PIECE + 1), _PIECE)
+        self._pieces = tuple((i, code[i : i + _PIECE]) for i in starts)
+
+    def spans(self, text: str) -> Iterator[Span]:
+        # A line's end may be within one of them, not within both.
+        if any(piece in text for _, piece in self._pieces[:2]):
+            for index, piece in self._pieces:
+                yield from self._found(index, piece, text)
+
+    def _found(self, index: int, piece: str, text: str) -> Iterator[Span]:
+        end = 0
+        while (at := text.find(piece, end)) >= 0:
+            start = self._begin(text, at, index, end)
+            end = self._end(text, at + len(piece), index + len(piece))
+            yield start, end
+
+    def _begin(self, text: str, at: int, index: int, least: int) -> int:
+        """Back to where the code begins, over the ends of lines within the secret."""
+        while index and at > least and text[at - 1] in (self._code[index - 1], *_ENDS):
+            at -= 1
+            index -= text[at] not in _ENDS
+        before = text[least:at]
+        return least + len(before.rstrip(self.alphabet))
+
+    def _end(self, text: str, at: int, index: int) -> int:
+        """On to where the code ends."""
+        last = len(self._code)
+        while index < last and text[at : at + 1] in (self._code[index], *_ENDS):
+            index += text[at] not in _ENDS
+            at += 1
+        while text[at : at + 1] and text[at] in self.alphabet:
+            at += 1
+        return at
+
+
+def forms(secret: str) -> Iterator[Written]:
+    """The secret, and each line of one that has several; as typed on any system."""
+    lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
+    for part in dict.fromkeys((secret, *lines)):
+        spelt = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
+        yield from map(Written, dict.fromkeys(spelt))
+
+
+def _base64_cores(raw: bytes) -> tuple[str, ...]:
+    """What is in the code whatever stands before it and after it.
+
+    A byte's place in the code depends on how many stand before it: three cases.
+    """
+    cores: dict[str, None] = {}
+    for before in range(3):
+        code = base64.b64encode(bytes(before) + raw).decode()
+        first, last = math.ceil(before * 8 / 6), (before + len(raw)) * 8 // 6
+        core = code[first:last]
+        cores |= dict.fromkeys((core, core.replace("+", "-").replace("/", "_")))
+    return tuple(cores)
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """A pattern for each character, and one for each run of white space."""
+    for part in _PARTS.findall(secret):
+        if part.isspace():
+            yield f"{_SPACES}{{1,{len(part) + 3}}}"
+        elif part.isascii() and part.isalnum():
+            yield part
+        else:
+            yield f"(?:{'|'.join(_writings(part))})"
+
+
+def _writings(char: str) -> Iterator[str]:
+    """How tools write one character that they may not leave as it is."""
+    if char == "'":
+        # A shell ends the quotes, writes it and begins them anew.
+        yield from (r"'\"'\"'", r"'\\{1,4}''")
+    yield rf"\\{{0,8}}{re.escape(char)}"
+    raw, number = char.encode("utf-8", "surrogatepass"), ord(char)
+    yield "".join(rf"%(?:25)*{_any_case(f'{byte:02x}')}" for byte in raw)
+    yield rf"&(?:amp;)*(?:\#0*{number}|\#[xX]0*{_any_case(f'{number:x}')});"
+    names = [name for name, meant in html5.items() if meant == char]
+    if names:
+        yield f"&(?:amp;)*(?:{'|'.join(names)})"
+    yield from _escapes(char, raw)
+
+
+def _escapes(char: str, raw: bytes) -> Iterator[str]:
+    """JSON's, Python's and the shell's, also where one is written within another."""
+    slashes = r"\\{1,8}"
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    pairs = (units[i : i + 4] for i in range(0, len(units), 4))
+    yield "".join(rf"{slashes}u{_any_case(pair)}" for pair in pairs)
+    yield rf"{slashes}U{_any_case(f'{ord(char):08x}')}"
+    yield rf"{slashes}u\{{0*{_any_case(f'{ord(char):x}')}\}}"
+    yield "".join(rf"{slashes}x{_any_case(f'{byte:02x}')}" for byte in raw)
+    yield rf"{slashes}x{_any_case(f'{ord(char):02x}')}"
+    yield "".join(rf"{slashes}{byte:03o}" for byte in raw)
+
+
+def _any_case(digits: str) -> str:
+    return "".join(
+        f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits
+    )
+
+
+def all_spans(known: Iterable[Written], text: str, lower: str) -> Iterator[Span]:
+    """Where any of them stands."""
+    for secret in known:
+        yield from secret.spans(text, lower)

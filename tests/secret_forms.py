@@ -1,0 +1,75 @@
+"""How tools write a secret: every form that a test looks for."""
+
+import base64
+import html
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from urllib.parse import quote, quote_plus
+
+Form = Callable[[str], str]
+
+
+def _lowered(quoted: str) -> str:
+    """Percent codes in small letters, everything else as it is."""
+    head, *codes = quoted.split("%")
+    return head + "".join(f"%{code[:2].lower()}{code[2:]}" for code in codes)
+
+
+def _numbered(secret: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() else f"&#{ord(c)};" for c in secret)
+
+
+def _hex_numbered(secret: str) -> str:
+    return "".join(
+        c if c.isalnum() and c.isascii() else f"&#x{ord(c):x};" for c in secret
+    )
+
+
+def _backslashed(secret: str) -> str:
+    """As ``printf %q`` writes what is printable."""
+    return "".join(c if c.isalnum() else f"\\{c}" for c in secret)
+
+
+def _octal(secret: str) -> str:
+    return "".join(
+        chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}"
+        for byte in secret.encode()
+    )
+
+
+def _bytes_base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+FORMS: Mapping[str, Form] = {
+    "plain": str,
+    "percent": lambda s: quote(s, safe=""),
+    "percent, / safe": quote,
+    "percent, many safe": lambda s: quote(s, safe="/:@!$'()*,;~-._"),
+    "percent, small": lambda s: _lowered(quote(s, safe="")),
+    "percent, twice": lambda s: quote(quote(s, safe=""), safe=""),
+    "plus": quote_plus,
+    "html": html.escape,
+    "html, quotes left": lambda s: html.escape(s, quote=False),
+    "html, numbers": _numbered,
+    "html, hex numbers": _hex_numbered,
+    "json": lambda s: json.dumps(s)[1:-1],
+    "json, unicode left": lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
+    "json, / escaped": lambda s: json.dumps(s)[1:-1].replace("/", "\\/"),
+    "json in json": lambda s: json.dumps(json.dumps(s))[3:-3],
+    "repr": lambda s: repr(s)[1:-1],
+    "ascii": lambda s: ascii(s)[1:-1],
+    "repr of bytes": lambda s: repr(s.encode())[2:-1],
+    "shell": lambda s: shlex.quote(s).removeprefix("'").removesuffix("'"),
+    "shell, backslashes": _backslashed,
+    "octal": _octal,
+    "base64": lambda s: _bytes_base64(s.encode()),
+    "base64 for addresses": lambda s: base64.urlsafe_b64encode(s.encode()).decode(),
+    "base64 of user and password": lambda s: _bytes_base64(f"bob:{s}".encode()),
+    "base64 of a longer user": lambda s: _bytes_base64(f"alice:{s}".encode()),
+    "base64 of more around": lambda s: _bytes_base64(f"{{'u':'{s}'}}".encode()),
+    "base64 in lines": lambda s: base64.encodebytes(f"rpcuser:{s}".encode()).decode(),
+    "hex": lambda s: s.encode().hex(),
+    "hex, capitals": lambda s: s.encode().hex().upper(),
+}
