@@ -1,5 +1,6 @@
 """The one place that configures the log."""
 
+import contextlib
 import json
 import logging
 import os
@@ -7,7 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -18,7 +19,14 @@ from sidecar.core.moment import rfc3339
 from sidecar.telemetry.mask import Mask
 
 if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
     from loguru import Message, Record
+
+LONGEST_TEXT = 16_384
+"""Characters of a message, a value or an exception in one line."""
+
+MOST_FRAMES = 50
 
 _QUIET = ("aiohttp", "asyncio", "docker", "urllib3")
 _COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "1;31", "DEBUG": "2"}
@@ -60,10 +68,14 @@ def configure(
         logging.getLogger(name).setLevel(logging.WARNING)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+    sys.unraisablehook = _unraisable
 
 
 class _Sink:
-    """Writes a record as one line, masked."""
+    """Writes a record as one line, masked and printable.
+
+    It raises nothing: the logging library would then print the record as it is.
+    """
 
     def __init__(
         self, log_format: LogFormat, mask: Mask, stream: TextIO, *, colour: bool
@@ -74,32 +86,54 @@ class _Sink:
         self._colour = colour
 
     def __call__(self, message: "Message") -> None:
-        fields = self._fields(message.record)
+        try:
+            line = self._written(message.record)
+        except Exception as error:  # noqa: BLE001 - see above
+            line = self._line(_unwritable(type(error).__name__))
+        # A closed or full stream leaves nobody to tell.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(_encodable(line, self._stream) + "\n")
+            self._stream.flush()
+
+    def _written(self, record: "Record") -> str:
+        fields = self._fields(record)
         line = self._line(fields)
-        if self._colour:
-            line = _coloured(line, str(fields["level"]))
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        return _coloured(line, str(fields["level"])) if self._colour else line
 
     def _fields(self, record: "Record") -> dict[str, object]:
         fields: dict[str, object] = {
             "time": rfc3339(record["time"].astimezone(UTC).timestamp()),
             "level": record["level"].name.lower(),
-            "message": self._mask(record["message"]),
+            "message": self._mask.cut(record["message"], LONGEST_TEXT),
         }
         for key, value in record["extra"].items():
             if value is not None:
                 fields.setdefault(key, self._plain(value))
         exception = record["exception"]
         if exception is not None and exception.value is not None:
-            lines = traceback.format_exception(exception.value)
-            fields["exception"] = self._mask("".join(lines).rstrip())
+            lines = traceback.format_exception(exception.value, limit=-MOST_FRAMES)
+            text = "".join(lines).rstrip()
+            fields["exception"] = self._mask.cut(text, LONGEST_TEXT)
         return fields
 
     def _plain(self, value: object) -> object:
         if isinstance(value, bool | int | float):
             return value
-        return self._mask(str(value))
+        return " ".join(self._mask.cut(str(value), LONGEST_TEXT).split())
+
+
+def _unwritable(why: str) -> dict[str, object]:
+    return {
+        "time": rfc3339(datetime.now(UTC).timestamp()),
+        "level": "error",
+        "message": f"a log line could not be written ({why}); it is left out",
+    }
+
+
+def _encodable(line: str, stream: TextIO) -> str:
+    """What the stream's encoding lacks is written as an escape."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _json_line(fields: Mapping[str, object]) -> str:
@@ -130,7 +164,14 @@ class _Bridge(logging.Handler):
         level = record.levelname
         known = level in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
         bound = logger.bind(logger=record.name).opt(exception=record.exc_info)
-        bound.log(level if known else "WARNING", "{}", record.getMessage())
+        bound.log(level if known else "WARNING", "{}", _said(record))
+
+
+def _said(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception as error:  # noqa: BLE001 - a library's slip must not stop us
+        return f"{record.msg} (its values do not fit: {type(error).__name__})"
 
 
 def _uncaught(
@@ -146,3 +187,9 @@ def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
         logger.opt(
             exception=(args.exc_type, args.exc_value, args.exc_traceback)
         ).critical("a thread was stopped by an error of its own")
+
+
+def _unraisable(args: "UnraisableHookArgs") -> None:
+    logger.opt(exception=(args.exc_type, args.exc_value, args.exc_traceback)).error(
+        "an error in the clean-up of an object was passed over"
+    )

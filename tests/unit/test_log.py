@@ -43,10 +43,10 @@ class Log:
 
 @pytest.fixture(autouse=True)
 def _undo() -> Iterator[None]:
-    before = (sys.excepthook, threading.excepthook)
+    before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
     logs = (logging.root.handlers[:], logging.root.level)
     yield
-    sys.excepthook, threading.excepthook = before
+    sys.excepthook, threading.excepthook, sys.unraisablehook = before
     logging.root.handlers[:], logging.root.level = logs
     logging.captureWarnings(capture=False)
 
@@ -175,6 +175,85 @@ def test_an_uncaught_error_is_a_masked_line_without_values() -> None:
     in_thread, in_main = map(json.loads, ran.stderr.splitlines())
     assert "RuntimeError: about ***" in in_thread["exception"]
     assert in_main["level"] == "critical"
+
+
+# --- what cannot be logged
+
+
+class Odd:
+    def __str__(self) -> str:  # type: ignore[explicit-override]
+        raise RuntimeError(f"no text for {SECRET}")
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_what_cannot_be_logged_is_not_printed_unmasked_by_the_library(
+    form: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = Log(form=form)
+    half = "half of a character: \ud800"
+    logger.info("{} {}", half, SECRET)
+    logger.bind(odd=f"{half} {SECRET}").info("bound")
+    logger.bind(odd=Odd(), also=SECRET).info("no text {}", SECRET)
+    try:
+        fail_with(f"{half} {SECRET}")
+    except ValueError:
+        logger.exception("failed")
+    logging.getLogger("odd").warning("two %s %s", *[SECRET])
+    log.text.encode()
+    lines = [line for line in log.text.splitlines() if not line.startswith(" ")]
+    assert len(lines) == 5
+    assert "a log line could not be written (RuntimeError)" in lines[2]
+    assert SECRET not in log.text
+    assert "\ufffd" in lines[0]
+    printed = capsys.readouterr()
+    assert printed.err + printed.out == ""
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_a_stream_of_few_characters_gets_escapes(form: LogFormat) -> None:
+    raw = io.BytesIO()
+    configure("info", form, Mask([SECRET]), io.TextIOWrapper(raw, encoding="ascii"))
+    logger.info("한국어 {}", SECRET)
+    assert b"\\ud55c" in raw.getvalue()
+    assert SECRET.encode() not in raw.getvalue()
+
+
+def test_a_closed_stream_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log()
+    log.stream.close()
+    logger.info("about {}", SECRET)
+    printed = capsys.readouterr()
+    assert printed.err + printed.out == ""
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_a_line_of_the_log_is_printable_and_of_bounded_length(form: LogFormat) -> None:
+    log = Log(form=form)
+    odd = "a\x1b[2Jb\u202ec\u2028d\x9b1me\nforged"
+    logger.bind(target=odd, other=odd).warning("{}", odd)
+    logger.warning("{}", "x" * 1_000_000)
+    assert log.text.isascii()
+    assert "\x1b" not in log.text
+    assert "abcde" in log.text
+    first, *_ = log.text.splitlines()
+    assert "\n  forged" in log.text or form is LogFormat.JSON
+    assert "abcde forged" in first
+    assert max(map(len, log.text.splitlines())) < 20_000
+
+
+def test_an_error_in_a_clean_up_is_a_masked_line() -> None:
+    log = Log()
+    before = sys.unraisablehook
+
+    class Broken:
+        def __del__(self) -> None:
+            fail_with(SECRET)
+
+    broken = Broken()
+    del broken
+    assert sys.unraisablehook is before
+    assert "cannot use ***" in str(log.lines[0]["exception"])
+    assert SECRET not in log.text
 
 
 # --- the story
