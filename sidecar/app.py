@@ -532,7 +532,8 @@ class App:
         asleep = now.mono - self._planner.turned_mono
         late = f"not looked at for {asleep:.0f} s" if asleep > OVERSLEPT_S else ""
         scheduler = Component("scheduler", not late, late, now.wall - asleep)
-        said = [fault.line for fault in self._faults[:FAULTS_SAID]]
+        lines = (fault.line for fault in self._faults[:FAULTS_SAID])
+        said = [self._mask(line) for line in lines]
         more = len(self._faults) - len(said)
         labels = "; ".join([*said, f"and {more} more"] if more else said)
         # What a stranger's image says is no fault of ours, but to be seen here.
@@ -672,7 +673,7 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     metrics = MetricsRoom()
-    asking = asyncio.create_task(_who_we_are(settings))
+    asking = asyncio.create_task(_who_we_are(settings, voice.mask))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -683,7 +684,7 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
     stack = _stack_of(settings, own)
     metrics.metrics.asks(OPERATIONS, OUTCOMES)
     link = EngineLink.from_environ(
-        os.environ, on_request=metrics.metrics.engine_request
+        os.environ, on_request=metrics.metrics.engine_request, mask=voice.mask
     )
     logger.info(
         "sidecar {} watches the stack {} in mode {}",
@@ -726,7 +727,7 @@ def _stack_of(settings: Settings, own: OwnContainer | None) -> str:
     return stack
 
 
-async def _who_we_are(settings: Settings) -> OwnContainer | None:
+async def _who_we_are(settings: Settings, mask: Mask) -> OwnContainer | None:
     """Ask until the engine answers, unless the settings name the stack."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(EngineError),
@@ -736,7 +737,7 @@ async def _who_we_are(settings: Settings) -> OwnContainer | None:
     async for attempt in attempts:
         with attempt:
             try:
-                return await _asked_once()
+                return await _asked_once(mask)
             except EngineError as error:
                 if settings.stack is not None:
                     return None
@@ -745,9 +746,9 @@ async def _who_we_are(settings: Settings) -> OwnContainer | None:
     return None
 
 
-async def _asked_once() -> OwnContainer | None:
+async def _asked_once(mask: Mask) -> OwnContainer | None:
     # A link of its own each time: the breaker of one that failed would make us wait.
-    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None)
+    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None, mask=mask)
     try:
         return await find_own_container(link, os.environ)
     finally:
@@ -771,11 +772,11 @@ def check_once(settings: Settings, only: str | None) -> tuple[Probed, ...]:
 
 
 async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
-    own = await _asked_once()
-    stack = _stack_of(settings, own)
-    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None)
-    engine = DockerEngine(link, stack)
     mask = Mask(settings.secrets)
+    own = await _asked_once(mask)
+    stack = _stack_of(settings, own)
+    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None, mask=mask)
+    engine = DockerEngine(link, stack)
     prober = AllProbes(engine, SystemClock(), mask=mask)
     prober.set_own_networks(own.networks if own is not None else frozenset())
     try:

@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._virtual = _NoWait()
+        self._own = ThreadPoolExecutor(1)
         super().__init__(self._virtual)
         # Far from zero a float's steps are coarser than asyncio expects.
         self._clock_resolution = 1e-6
@@ -53,17 +54,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         func: Callable[..., T],
         *args: Any,  # noqa: ANN401 - those of func
     ) -> asyncio.Future[T]:
-        assert executor is not None
         done: asyncio.Future[T] = self.create_future()
         self.call_soon(self._work, done, executor, partial(func, *args))
         return done
 
     def _work(
-        self, done: asyncio.Future[T], executor: Executor, work: Callable[[], T]
+        self, done: asyncio.Future[T], executor: Executor | None, work: Callable[[], T]
     ) -> None:
         if done.cancelled() or not self.goes_on("begin"):
             return
-        worked = executor.submit(work)
+        worked = (executor or self._own).submit(work)
         error = worked.exception(WORK_S)
         if done.cancelled() or not self.goes_on("end"):
             return
@@ -71,6 +71,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             done.set_exception(error)
         else:
             done.set_result(worked.result())
+
+    def close(self) -> None:  # type: ignore[explicit-override]
+        self._own.shutdown()
+        super().close()
 
     def time(self) -> float:  # type: ignore[explicit-override]
         return self._virtual.now

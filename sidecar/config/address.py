@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from sidecar.config.fault import Fault
+from sidecar.config.fault import Fault, quoted
 from sidecar.config.secret import masked_url
 
 _URL = "an address such as http://host:7777/"
@@ -12,6 +12,7 @@ _BAD_CHARACTERS = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}://")
 _LISTEN = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9_.-]+)):([0-9]{1,5})")
 _MAX_PORT = 65535
+_MOST_SHOWN = 100
 
 
 def url_fault(path: str, url: str) -> Fault | None:
@@ -20,7 +21,7 @@ def url_fault(path: str, url: str) -> Fault | None:
     if parts is None or "@" in parts.netloc:
         return _doubtful(path, url)
     if parts.scheme not in {"http", "https"}:
-        found = repr(masked_url(url)[:100])
+        found = quoted(masked_url(url), _MOST_SHOWN)
         return Fault(path, found, _URL, "it must begin with http:// or https://")
     return None if parts.hostname else _doubtful(path, url)
 

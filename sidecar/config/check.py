@@ -15,7 +15,7 @@ from cronsim import CronSim, CronSimError
 from sidecar.config import duration
 from sidecar.config.address import url_fault
 from sidecar.config.authority import ca_fault
-from sidecar.config.fault import Fault
+from sidecar.config.fault import Fault, quoted
 from sidecar.core.budget import JITTER
 from sidecar.core.target import (
     AfterRoot,
@@ -204,11 +204,11 @@ def cron_faults(path: str, cron: str, timezone: str) -> Iterator[Fault]:
     if _zone(timezone) is None:
         hint = "is it spelt as in the tz database?"
         allowed = "a time zone such as Asia/Seoul"
-        yield Fault(f"{path}.timezone", repr(timezone), allowed, hint)
+        yield Fault(f"{path}.timezone", quoted(timezone), allowed, hint)
     why = _cron_objection(cron)
     if why:
         hint = f"{why}: minute hour day month weekday (a sixth field first: seconds)"
-        yield Fault(f"{path}.cron", repr(cron[:60]), _CRON, hint)
+        yield Fault(f"{path}.cron", quoted(cron), _CRON, hint)
 
 
 @lru_cache(maxsize=1024)

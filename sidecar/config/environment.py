@@ -9,7 +9,7 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType
 
 from sidecar.config.address import host_of, is_service_name, listen_address
-from sidecar.config.fault import Fault
+from sidecar.config.fault import Fault, quoted
 from sidecar.config.secret import Vault
 from sidecar.config.tree import Tree, dotted
 
@@ -108,7 +108,7 @@ def process(environ: Environ, vault: Vault) -> tuple[Process, list[Fault]]:
     address = listen_address(text)
     if address is None:
         allowed = "HOST:PORT such as 0.0.0.0:9787 or [::]:9787"
-        faults.append(Fault(f"{OWN}LISTEN", repr(text[:60]), allowed))
+        faults.append(Fault(f"{OWN}LISTEN", quoted(text), allowed))
     level = environ.get(f"{OWN}LOG_LEVEL", "info").lower()
     form = environ.get(f"{OWN}LOG_FORMAT")
     faults += _one_of(f"{OWN}LOG_LEVEL", level, _LOG_LEVELS)
@@ -132,7 +132,7 @@ def process(environ: Environ, vault: Vault) -> tuple[Process, list[Fault]]:
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> list[Fault]:
     if value in allowed:
         return []
-    return [Fault(name, repr(value[:60]), ", ".join(allowed))]
+    return [Fault(name, quoted(value), ", ".join(allowed))]
 
 
 def _secret(environ: Environ, name: str) -> tuple[str | UnsetType, str | UnsetType]:

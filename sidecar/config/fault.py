@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MOST_SHOWN = 60
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
@@ -23,6 +25,17 @@ class Fault:
         said = f"{self.path}: found {self.found}; allowed: {self.allowed}"
         said = f"{said} - {self.hint}" if self.hint else said
         return "".join(c if c.isprintable() else repr(c)[1:-1] for c in said)
+
+
+def quoted(value: str, most: int = MOST_SHOWN) -> str:
+    """A value as a fault shows it: in quotes, its first words where it is long.
+
+    A word is never cut: it may be a secret that the mask then no longer knows.
+    """
+    if len(value) <= most:
+        return repr(value)
+    words = value[: most + 1].rpartition(" ")[0].rstrip()
+    return f"{words!r} ..." if words else f"a text of {len(value)} characters"
 
 
 class ConfigFaults(Exception):

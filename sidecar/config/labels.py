@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.fault import ConfigFaults, Fault, quoted
 from sidecar.config.labelled import PREFIX, Labels, resolved, watched
 from sidecar.config.model import NAME_WORDS, TargetSection, is_name, said
 from sidecar.config.settings import Settings
@@ -179,7 +179,7 @@ def _split(labels: Labels) -> tuple[bool | None, Labels, list[Fault]]:
         return None, rest, []
     enabled = _BOOLEANS.get(said_of.strip().lower())
     if enabled is None:
-        return None, rest, [Fault(_ENABLE, repr(said_of[:60]), "true or false")]
+        return None, rest, [Fault(_ENABLE, quoted(said_of), "true or false")]
     return enabled, rest, []
 
 

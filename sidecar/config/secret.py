@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import UnsetType
 
-from sidecar.config.fault import Fault
+from sidecar.config.fault import Fault, quoted
 from sidecar.config.file import read_regular
 from sidecar.config.secret_text import SHORT, objection
 from sidecar.config.tree import Path
@@ -59,7 +59,7 @@ def shown(value: object, path: Path) -> str:
     if is_secret(path):
         return MASK
     words = masked_url(str(value)) if isinstance(value, str) else repr(value)
-    return repr(words[:60]) if isinstance(value, str) else words
+    return quoted(words) if isinstance(value, str) else words
 
 
 @dataclass(slots=True)

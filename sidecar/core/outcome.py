@@ -277,7 +277,8 @@ class WalletFacts:
 class Outcome:
     """The answer of one probe.
 
-    ``reason`` is a short phrase without secrets, at most REASON_LIMIT characters.
+    ``reason`` is a short phrase. What a Prober returns is without secrets, printable
+    and of at most REASON_LIMIT characters: masked first, cut afterwards.
     ``path_fault``: the name did not resolve or the connect timed out, so the
     fault may lie between us and the target. ``rpc_answers``: the last
     observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
@@ -309,7 +310,7 @@ def success(
     """The target works; warnings say what is not quite right."""
     return Outcome(
         Verdict.SUCCESS,
-        reason=reason[:REASON_LIMIT],
+        reason=reason,
         rpc_answers=True,
         warnings=warnings,
         wallet=wallet,
@@ -328,7 +329,7 @@ def failure(
     return Outcome(
         Verdict.FAILURE,
         cause,
-        reason[:REASON_LIMIT],
+        reason,
         path_fault=path_fault,
         rpc_answers=rpc_answers,
         wallet=wallet,
@@ -337,4 +338,4 @@ def failure(
 
 def unknown(cause: Cause, reason: str) -> Outcome:
     """Nothing was learnt about the target."""
-    return Outcome(Verdict.UNKNOWN, cause, reason[:REASON_LIMIT])
+    return Outcome(Verdict.UNKNOWN, cause, reason)

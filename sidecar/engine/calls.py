@@ -61,7 +61,7 @@ def _still_there(client: Client, container_id: str) -> object | None:
 
 def inspect(client: Client, container_id: str) -> Container:
     """One container, of whatever stack."""
-    return translate.container(client.inspect_container(container_id))
+    return translate.container(client.inspect_container(container_id), client.mask)
 
 
 def inspect_own(client: Client, container_id: str, members: Membership) -> Container:

@@ -9,6 +9,7 @@ import requests
 
 from sidecar.engine.address import Address
 from sidecar.engine.agreement import OLDEST_API, Agreement, agree
+from sidecar.engine.errors import Mask
 
 CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
@@ -18,7 +19,7 @@ _SHORTEST_S = 0.05
 class Client(docker.APIClient):
     """An APIClient whose requests end by the deadline of the thread they run in."""
 
-    def __init__(self, address: Address, agreed: Agreement) -> None:
+    def __init__(self, address: Address, agreed: Agreement, mask: Mask = str) -> None:
         super().__init__(
             address.url,
             version=agreed.api_version,
@@ -30,6 +31,8 @@ class Client(docker.APIClient):
         self.trust_env = False
         self._thread = threading.local()
         self.other_engine = agreed.other
+        self.mask = mask
+        """For what containers say and is cut in the thread of the call."""
 
     def keep(self, until: float) -> None:
         """Give this thread's next requests until then (monotonic seconds)."""
@@ -57,7 +60,7 @@ class Client(docker.APIClient):
         return f"{self.base_url}/v{self.api_version}{path}"
 
 
-def open_client(address: Address, until: float) -> Client:
+def open_client(address: Address, until: float, mask: Mask = str) -> Client:
     """A client that speaks the engine's API, as agreed. EngineRefused: too old."""
     asking = Client(address, Agreement(OLDEST_API, ""))
     asking.keep(until)
@@ -65,6 +68,6 @@ def open_client(address: Address, until: float) -> Client:
         agreed = agree(asking.version(api_version=False))
     finally:
         asking.close()
-    client = Client(address, agreed)
+    client = Client(address, agreed, mask)
     client.keep(until)
     return client

@@ -1,6 +1,6 @@
 """What the SDK and the layers under it raise, in our own words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import requests
@@ -30,6 +30,9 @@ _FORBIDDEN = frozenset(
     }
 )
 """How filters, and the engine's own authorization, say that we may not."""
+
+Mask = Callable[[str], str]
+"""Takes the secrets out of a text, and what cannot be printed."""
 
 
 class CouldNotConnect(EngineUnreachable):
@@ -68,30 +71,33 @@ _NO_ANSWER = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 _BROKE = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
-def engine_error(error: Exception) -> EngineError:
-    """The EngineError that says what happened, fit for a log line."""
+def engine_error(error: Exception, mask: Mask = str) -> EngineError:
+    """The EngineError that says what happened, fit for a log line.
+
+    ``mask`` is applied to what others say, before it is cut.
+    """
     if isinstance(error, EngineError):
         return error
     if isinstance(error, APIError):
-        return _answered_no(error)
+        return _answered_no(error, mask)
     not_json = isinstance(error, requests.exceptions.JSONDecodeError)
     if isinstance(error, _BROKE) and not not_json:
-        return _broke(error)
+        return _broke(error, mask)
     return EngineRefused(
         f"the engine's answer was not understood: {type(error).__name__}: "
-        f"{one_line(error)}"
+        f"{one_line(error, mask)}"
     )
 
 
-def _broke(error: Exception) -> EngineError:
+def _broke(error: Exception, mask: Mask) -> EngineError:
     causes = tuple(_causes(error))
     if any(isinstance(cause, _NO_ANSWER) for cause in causes):
         return EngineTimeout("the engine took the request and gave no answer in time")
     if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
-        why = f"{one_line(causes[-1])}{_hint(causes[-1])}"
+        why = f"{one_line(causes[-1], mask)}{_hint(causes[-1])}"
         return CouldNotConnect(f"no connection to the engine: {why}")
     return ConnectionBroke(
-        f"the connection to the engine broke: {one_line(causes[-1])}"
+        f"the connection to the engine broke: {one_line(causes[-1], mask)}"
     )
 
 
@@ -103,8 +109,8 @@ def _hint(cause: BaseException) -> str:
     return ""
 
 
-def _answered_no(error: APIError) -> EngineError:
-    said = one_line(error.explanation or error)
+def _answered_no(error: APIError, mask: Mask) -> EngineError:
+    said = one_line(error.explanation or error, mask)
     # A socket proxy or an unknown path answers 404 as well.
     if error.status_code == requests.codes.not_found and "no such container" in (
         said.lower()
@@ -130,6 +136,6 @@ def raise_for_status(answer: requests.Response) -> None:
         create_api_error_from_http_exception(error)
 
 
-def one_line(said: object) -> str:
-    """Its text on one line, of bounded length."""
-    return " ".join(str(said).split())[:_LONGEST]
+def one_line(said: object, mask: Mask) -> str:
+    """Its text without secrets on one line, of bounded length."""
+    return " ".join(mask(str(said)).split())[:_LONGEST]

@@ -36,6 +36,7 @@ from sidecar.engine.errors import (
     TRANSLATED,
     ConnectionBroke,
     CouldNotConnect,
+    Mask,
     engine_error,
 )
 
@@ -76,8 +77,11 @@ class EngineLink:
         address: Address,
         on_request: OnRequest,
         breaker: Breaker = _BREAKER,
+        mask: Mask = str,
     ) -> None:
         self._address = address
+        self.mask = mask
+        """Applied to what the engine says; in the threads of the calls."""
         self._on_request = on_request
         self._breaker = breaker
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -89,14 +93,14 @@ class EngineLink:
 
     @classmethod
     def from_environ(
-        cls, environ: Mapping[str, str], *, on_request: OnRequest
+        cls, environ: Mapping[str, str], *, on_request: OnRequest, mask: Mask = str
     ) -> "EngineLink":
         """The engine that DOCKER_HOST and its kin name. BadEngineAddress.
 
         Nothing is sent yet, but the certificates are looked for on disk: call it
         before the loop runs.
         """
-        return cls(address_from(environ), on_request)
+        return cls(address_from(environ), on_request, mask=mask)
 
     @property
     def breaker_state(self) -> BreakerState:
@@ -248,7 +252,7 @@ class EngineLink:
         try:
             return call(self._client_until(until))
         except (*TRANSLATED, EngineError) as error:
-            translated = engine_error(error)
+            translated = engine_error(error, self.mask)
             if isinstance(translated, CouldNotConnect):
                 self._client = None  # what answers next may be another version
             raise translated from error
@@ -263,9 +267,9 @@ class EngineLink:
 
     def _opened(self, until: float) -> Client:
         try:
-            return open_client(self._address, until)
+            return open_client(self._address, until, self.mask)
         except TRANSLATED as error:
-            translated = engine_error(error)
+            translated = engine_error(error, self.mask)
             if isinstance(translated, EngineTimeout):
                 # Of what was to be done, nothing was sent.
                 raise CouldNotConnect(str(translated)) from error

@@ -19,7 +19,12 @@ from docker.utils import convert_filters
 from sidecar.core.ports import Connected, Disconnected, EngineError, Notice
 from sidecar.engine import translate
 from sidecar.engine.client import Client
-from sidecar.engine.errors import ConnectionBroke, engine_error, raise_for_status
+from sidecar.engine.errors import (
+    ConnectionBroke,
+    Mask,
+    engine_error,
+    raise_for_status,
+)
 from sidecar.engine.link import EngineLink
 
 PENDING_NOTICES = 512
@@ -166,8 +171,8 @@ class EventStream:
     async def _open(self) -> Handover:
         opening = partial(_open, stack=self._stack, since=self._cursor.since)
         self._raw = await self._link.connect("events", opening, self._quiet_s)
-        handover = Handover()
-        self._link.spawn(partial(_read, self._raw, self._cursor, handover))
+        handover, mask = Handover(), self._link.mask
+        self._link.spawn(partial(_read, self._raw, self._cursor, handover, mask))
         return handover
 
     async def _notices(
@@ -239,7 +244,7 @@ def _lines(answer: requests.Response) -> Iterator[bytes]:
             yield from filter(None, map(bytes.strip, lines))
 
 
-def _read(raw: RawEvents, cursor: Cursor, handover: Handover) -> None:
+def _read(raw: RawEvents, cursor: Cursor, handover: Handover, mask: Mask) -> None:
     """Read until the connection ends; in a thread of its own."""
     try:
         for line in raw:
@@ -250,7 +255,7 @@ def _read(raw: RawEvents, cursor: Cursor, handover: Handover) -> None:
     except urllib3.exceptions.ReadTimeoutError:
         ended = _Ended("nothing was said for a while", quiet=True)
     except Exception as error:  # noqa: BLE001 - whatever ends it, the loop is told
-        ended = _Ended(str(engine_error(error)))
+        ended = _Ended(str(engine_error(error, mask)))
     handover.put(ended)
 
 

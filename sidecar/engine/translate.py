@@ -2,7 +2,7 @@
 answer is not what the engine's API promises.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
@@ -60,8 +60,8 @@ def _parsed(raw: object, kind: type[T]) -> T:
     return msgspec.convert(raw, kind)
 
 
-def container(raw: object) -> Container:
-    """An inspect's answer as a Container."""
+def container(raw: object, mask: Callable[[str], str] = str) -> Container:
+    """An inspect's answer as a Container; ``mask`` is for what its check said."""
     seen = _parsed(raw, wire.Inspected)
     state, policy = seen.state, seen.host_config.restart_policy
     labels = seen.config.labels or {}
@@ -78,7 +78,7 @@ def container(raw: object) -> Container:
         exit_code=state.exit_code,
         oom_killed=state.oom_killed,
         health=_parsed(health.status or NativeHealth.NONE, NativeHealth),
-        health_log=_last_output(health.log or []),
+        health_log=_last_output(health.log or [], mask),
         pid=state.pid,
         restart_policy=policy.name or "no",
         restart_limit=policy.maximum_retry_count,
@@ -94,9 +94,9 @@ def _number(label: str) -> int:
     return int(label)
 
 
-def _last_output(runs: list[wire.HealthCheck]) -> str:
+def _last_output(runs: list[wire.HealthCheck], mask: Callable[[str], str] = str) -> str:
     output = runs[-1].output if runs else None
-    return (output or "").strip()[:_HEALTH_OUTPUT_LENGTH]
+    return mask((output or "").strip())[:_HEALTH_OUTPUT_LENGTH]
 
 
 def epoch_seconds(stamp: str) -> float:
@@ -233,7 +233,8 @@ def unframed(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def last_text(pieces: Iterable[bytes], limit_bytes: int) -> str:
     """The last ``limit_bytes`` as text; where something was cut off, from the next
-    line on, for half a line may hold half a secret.
+    line on, for half a line may hold half a secret. Of a line that has no end, a
+    quarter and the word that is cut then are left out for the same reason.
     """
     kept, cut = bytearray(), False
     for piece in pieces:
@@ -243,5 +244,5 @@ def last_text(pieces: Iterable[bytes], limit_bytes: int) -> str:
             cut = True
     if cut:
         _, _, whole = kept.partition(b"\n")
-        kept = whole or kept
+        kept = whole or kept[limit_bytes // 4 :].partition(b" ")[2]
     return kept.decode("utf-8", errors="replace")

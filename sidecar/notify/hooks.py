@@ -85,7 +85,7 @@ class ExecHook:
         except EngineError as error:
             return failed(str(error))
         if ended.exit_code:
-            said = self._mask(" ".join(ended.output.split()))[-_OUTPUT_SHOWN:]
+            said = " ".join(self._mask(ended.output).split())[-_OUTPUT_SHOWN:]
             return failed(f"the command ended with {ended.exit_code}: {said}")
         return DELIVERED
 

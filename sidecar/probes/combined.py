@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from sidecar.core.container import Container
-from sidecar.core.outcome import Outcome, Verdict, WalletFacts, Warn, success
+from sidecar.core.outcome import (
+    REASON_LIMIT,
+    Outcome,
+    Verdict,
+    WalletFacts,
+    Warn,
+    success,
+)
 from sidecar.core.ports import Prober
 from sidecar.core.target import ProbeSettings
 
@@ -29,5 +36,6 @@ async def probe_all(
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
-    well = success(warnings=warnings, reason="; ".join(reasons), wallet=wallet)
+    reason = "; ".join(reasons)[:REASON_LIMIT]
+    well = success(warnings=warnings, reason=reason, wallet=wallet)
     return replace(well, waited_s=waited_s)

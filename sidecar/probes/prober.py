@@ -33,6 +33,9 @@ from sidecar.probes.trouble import Trouble
 from sidecar.probes.vigil import Vigil
 from sidecar.probes.wallet_control import RpcWalletControl
 
+LARGE_CHARACTERS = 4096
+"""A longer reason is masked in a thread."""
+
 PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
     MappingProxyType(
         {
@@ -106,7 +109,8 @@ class AllProbes:
         began = asyncio.get_running_loop().time()
         try:
             found = await self._probe(settings, container)
-            outcome = self._masked(with_networks(found, container, self._own_networks))
+            found = with_networks(found, container, self._own_networks)
+            outcome = await self._masked(found)
         finally:
             disturbed = self._vigil.end(mark)
         if disturbed and outcome.cause is Cause.HUNG:
@@ -115,10 +119,14 @@ class AllProbes:
         waited_s = max(seconds, outcome.waited_s)
         return _with_slowness(outcome, waited_s, settings.slow_after_s)
 
-    def _masked(self, outcome: Outcome) -> Outcome:
-        if not outcome.reason:
-            return outcome
-        return replace(outcome, reason=self._mask(outcome.reason)[:REASON_LIMIT])
+    async def _masked(self, outcome: Outcome) -> Outcome:
+        """Masked first, cut afterwards: else a part of a secret may be left."""
+        reason = outcome.reason
+        if len(reason) > LARGE_CHARACTERS:
+            reason = await asyncio.to_thread(self._mask, reason)
+        elif reason:
+            reason = self._mask(reason)
+        return replace(outcome, reason=" ".join(reason.split())[:REASON_LIMIT])
 
     async def _probe(self, settings: ProbeSettings, container: Container) -> Outcome:
         try:

@@ -1,12 +1,10 @@
-"""Others' words, cut to fit a reason."""
-
-MESSAGE_LIMIT = 160
+"""Others' words on one line. Whoever masks them cuts them, and not before."""
 
 
 def brief(message: str) -> str:
     """An error's text on one line; of a traceback only what it ends with."""
     last = message.strip().rsplit(" | ", 1)[-1]
-    return " ".join(last.split())[:MESSAGE_LIMIT]
+    return " ".join(last.split())
 
 
 def last_line(output: str) -> str:

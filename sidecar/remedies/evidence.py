@@ -24,6 +24,8 @@ LOG_LINES = 200
 LOG_CHARACTERS = 40_000
 PROCESSES = 80
 COMMAND_CHARACTERS = 200
+LARGE_CHARACTERS = 4096
+"""More than that is masked in a thread."""
 
 T = TypeVar("T")
 
@@ -74,15 +76,24 @@ class EvidenceRoom:
             _had("processes", lambda: self._engine.processes(container.id), missing),
             _had("stats", lambda: self._engine.stats(container.id), missing),
         )
+        shown = tuple(processes or ())[:PROCESSES]
+        said = await self._masked(
+            log or "",
+            state.health_log if state is not None else "",
+            *(process.command for process in shown),
+        )
         evidence = Evidence(
             at=self._clock.now(),
             instance=decision.instance,
             name=decision.name,
             incident=decision.incident,
             decision=decision.reason,
-            state=self._masked_state(state),
-            log=self._mask(log or "")[-LOG_CHARACTERS:],
-            processes=self._masked_processes(processes or ()),
+            state=_without_labels(state, said[1][-COMMAND_CHARACTERS:]),
+            log=said[0][-LOG_CHARACTERS:],
+            processes=tuple(
+                process._replace(command=command[:COMMAND_CHARACTERS])
+                for process, command in zip(shown, said[2:], strict=True)
+            ),
             stats=stats or {},
             probes=tuple(map(self._mask, self._recent_probes(decision.instance))),
             missing=tuple(map(self._mask, missing)),
@@ -90,17 +101,17 @@ class EvidenceRoom:
         self._kept.append(evidence)
         return evidence
 
-    def _masked_state(self, state: Container | None) -> Container | None:
-        if state is None:
-            return None
-        log = self._mask(state.health_log)[-COMMAND_CHARACTERS:]
-        return replace(state, health_log=log, labels={})
+    async def _masked(self, *texts: str) -> tuple[str, ...]:
+        """All of them, before any is cut; beside the loop where that takes long."""
+        if sum(map(len, texts)) <= LARGE_CHARACTERS:
+            return tuple(map(self._mask, texts))
+        return await asyncio.to_thread(lambda: tuple(map(self._mask, texts)))
 
-    def _masked_processes(self, processes: tuple[Process, ...]) -> tuple[Process, ...]:
-        return tuple(
-            process._replace(command=self._mask(process.command)[:COMMAND_CHARACTERS])
-            for process in processes[:PROCESSES]
-        )
+
+def _without_labels(state: Container | None, health_log: str) -> Container | None:
+    if state is None:
+        return None
+    return replace(state, health_log=health_log, labels={})
 
 
 async def _had(

@@ -18,6 +18,7 @@ from sidecar.core.event import (
     RemedyActed,
     RemedyProgressed,
 )
+from sidecar.core.outcome import REASON_LIMIT
 from sidecar.core.ports import Clock, Engine, Post, WalletControl
 from sidecar.core.target import InstanceId, Target
 from sidecar.remedies import load_wallet, restart, start
@@ -38,6 +39,9 @@ REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
 # On top of the stop timeout: evidence, a polite stop, the call, finding out.
 DEADLINE_S = 120.0
 LOOK_S = 10.0
+
+NAME_CHARACTERS = 60
+"""A process names itself as it likes."""
 
 
 @dataclass(slots=True)
@@ -178,7 +182,7 @@ class Executor:
             self._clock.now(),
             entry.decision.instance,
             acted.result,
-            self._mask(acted.reason),
+            self._mask(acted.reason)[:REASON_LIMIT],
             acted.container,
             acted.answered,
         )
@@ -187,10 +191,11 @@ class Executor:
         self._post(RemedyProgressed(self._clock.now(), decision.instance, doing))
 
     def _seen(self, entry: _Entry, seen: Seen) -> ProcessesSeen:
+        named = tuple(self._mask(name)[:NAME_CHARACTERS] for name in seen.stopped)
         return ProcessesSeen(
             self._clock.now(),
             entry.decision.instance,
             entry.container.run,
-            seen.stopped,
+            named,
             seen.is_idle,
         )

@@ -1,0 +1,183 @@
+"""What others say: without secrets, printable, and cut last, in every place."""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+import requests
+from docker.errors import APIError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.config.fault import quoted
+from sidecar.core.container import NativeHealth
+from sidecar.core.notify import HookExec, HookSettings
+from sidecar.core.outcome import REASON_LIMIT, Cause
+from sidecar.core.ports import EngineRefused, ExecResult
+from sidecar.core.printable import printable
+from sidecar.core.record import MessageKind
+from sidecar.core.target import DockerProbe, ElectronCashProbe, ExecProbe
+from sidecar.engine import translate
+from sidecar.engine.errors import engine_error
+from sidecar.notify.hooks import hook_channel
+from sidecar.notify.post import Poster
+from sidecar.probes.prober import LARGE_CHARACTERS, AllProbes
+from sidecar.telemetry.log import LogFormat
+from sidecar.telemetry.mask import Mask
+from tests.adapters.engine_server import raw_container
+from tests.adapters.notify_parts import message
+from tests.adapters.places import Places
+from tests.adapters.probe_servers import rpc_error, says, serving
+from tests.fakes import FakeClock, FakeEngine, a_container
+from tests.secret_forms import FORMS
+from tests.unit.test_mask import SECRETS
+
+SECRET = "Zq7Xv9Kp3Wd5"
+MASK = Mask([SECRET])
+CONTAINER = a_container()
+ODD = "\x1b[2J\x1b]0;title\x07\u202eevil\u2066\u200f\x9b1m\x00\ud800\u2028end"
+FORMATS = pytest.mark.parametrize("log_format", list(LogFormat))
+
+
+def traces(text: str) -> list[str]:
+    """Parts of the secret, four characters long, that can be read in a text."""
+    parts = (SECRET[at : at + 4] for at in range(len(SECRET) - 3))
+    return [part for part in parts if part in text]
+
+
+def pushed(limit: int) -> list[str]:
+    """Texts in which a limit falls everywhere within the secret."""
+    return [
+        f"{'x ' * ((limit - back) // 2)}{SECRET} and on" for back in range(-2, 40, 2)
+    ]
+
+
+# --- every place
+
+
+@FORMATS
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_secret_in_any_form_is_in_no_place(
+    form: Callable[[str], str], log_format: LogFormat
+) -> None:
+    secret = "p'ss \"w&<r>d/+%é-비밀"
+    written = form(secret)
+    places = Places(f"no: {written} .", Mask([secret]), log_format).texts()
+    for place, text in places.items():
+        for line in written.split("\n"):
+            assert len(line) < 5 or line.rstrip("=") not in text, place
+        assert secret not in text, place
+    for place in ("status", "history", "evidence", "log", "message opened 0"):
+        # Of several lines a reason has the last one.
+        assert "***" in places[place] or "\n" in written
+
+
+@given(
+    secret=SECRETS, which=st.sampled_from(sorted(FORMS)), log=st.sampled_from(LogFormat)
+)
+@settings(max_examples=40)
+def test_any_secret_in_any_form_is_in_no_place(
+    secret: str, which: str, log: LogFormat
+) -> None:
+    written = FORMS[which](secret)
+    said = Places(f"no: {written} .", Mask([secret]), log)
+    for place, text in said.texts().items():
+        for line in written.split("\n"):
+            assert len(line) < 5 or line.rstrip("=") not in text, place
+
+
+@FORMATS
+def test_what_is_not_printable_is_in_no_place(log_format: LogFormat) -> None:
+    places = Places(f"no: {ODD}", Mask(), log_format).texts()
+    for place, text in places.items():
+        shown = text.replace("\\n", "\n").replace("\\t", "\t")
+        assert printable(shown) == shown, place
+        assert "\\u001b" not in shown, place
+        text.encode()
+    assert "evil" in json.loads(places["status"])["engine"]["reason"]
+
+
+# --- masked first, cut afterwards
+
+
+@pytest.mark.parametrize("said", pushed(REASON_LIMIT) + pushed(160))
+async def test_no_part_of_a_secret_is_in_the_reason_of_a_probe(said: str) -> None:
+    engine = FakeEngine(FakeClock(), CONTAINER)
+    engine.exec_of["check"] = ExecResult(1, said)
+    engine.change("c1", health=NativeHealth.UNHEALTHY, health_log=said)
+    prober = AllProbes(engine, FakeClock(), mask=MASK)
+    try:
+        async with serving(says(rpc_error(-1, said))) as server:
+            for probe in (
+                ExecProbe(("check",)),
+                DockerProbe(),
+                ElectronCashProbe(server.url),
+            ):
+                outcome = await prober.probe(probe, CONTAINER)
+                assert outcome.reason
+                assert len(outcome.reason) <= REASON_LIMIT
+                assert traces(outcome.reason) == []
+    finally:
+        await prober.close()
+
+
+async def test_a_long_reason_is_masked_beside_the_loop() -> None:
+    engine = FakeEngine(FakeClock(), CONTAINER)
+    engine.exec_of["check"] = ExecResult(1, "x " * LARGE_CHARACTERS)
+    loops: list[bool] = []
+
+    def mask(text: str) -> str:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            loops.append(False)
+        else:
+            loops.append(True)
+        return text
+
+    prober = AllProbes(engine, FakeClock(), mask=mask)
+    outcome = await prober.probe(ExecProbe(("check",)), CONTAINER)
+    await prober.close()
+    assert outcome.cause is Cause.COMMAND_FAILED
+    assert loops == [False]
+
+
+@pytest.mark.parametrize("said", pushed(300))
+def test_no_part_of_a_secret_is_in_what_the_engine_says(said: str) -> None:
+    answer = requests.Response()
+    answer.status_code = 500
+    told = engine_error(APIError("no", answer, explanation=said), MASK)
+    assert isinstance(told, EngineRefused)
+    assert traces(str(told)) == []
+
+
+@pytest.mark.parametrize("said", pushed(1000))
+def test_no_part_of_a_secret_is_in_what_a_health_check_says(said: str) -> None:
+    raw = raw_container("c1")
+    raw["State"]["Health"] = {"Status": "unhealthy", "Log": [{"Output": said}]}
+    assert traces(translate.container(raw, MASK).health_log) == []
+
+
+@pytest.mark.parametrize("after", range(0, 60, 3))
+def test_no_part_of_a_secret_begins_the_end_of_an_output(after: int) -> None:
+    for end in ("", "\n"):
+        said = f"a {SECRET}{end}{'y' * after} z{end}".encode()
+        text = translate.last_text([b"x" * 100, said], len(said) - 6)
+        assert traces(MASK(text)) == []
+
+
+@pytest.mark.parametrize("said", pushed(60))
+def test_no_part_of_a_secret_is_in_what_a_bad_label_says(said: str) -> None:
+    assert traces(MASK(quoted(said))) == []
+    assert traces(MASK(quoted(said.replace(" ", "")))) == []
+
+
+@pytest.mark.parametrize("after", range(80, 120))
+async def test_no_part_of_a_secret_is_in_the_error_of_a_hook(after: int) -> None:
+    engine = FakeEngine(FakeClock(), CONTAINER)
+    engine.exec_of["go"] = ExecResult(1, f"{SECRET}{'x' * after}")
+    does = HookSettings(MessageKind.OPENED, None, HookExec("c", ("go",)))
+    hook = hook_channel(0, does, Poster(), engine, lambda _: "c1", MASK)
+    attempt = await hook.send(message())
+    assert traces(attempt.error) == []
