@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -20,11 +21,28 @@ from sidecar.notify.attempt import (
     hopeless,
 )
 
-_COMMAND = (sys.executable, "-m", "sidecar.notify.send")
 _GOOD_NEWS = frozenset(
     {MessageKind.RESOLVED, MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN}
 )
-_OURS = ("SIDECAR_", "ELECTRON_CASH_", "BCH_SERVICE_", "DOCKER_")
+_ANYWHERE_ELSE = "/"
+"""The state directory can be written to: nothing may be loaded from there."""
+
+_COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("send.py")))
+_PASSED_ON = frozenset(
+    {
+        "PATH",
+        "LANG",
+        "TZ",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    }
+)
 
 
 class Text(NamedTuple):
@@ -55,7 +73,8 @@ class AppriseChannel:
         self._url = settings.url
         self._render = render
         # A plugin needs the proxy's and the certificates' variables, not our secrets.
-        self._environ = {k: v for k, v in environ.items() if not k.startswith(_OURS)}
+        passed = {k: v for k, v in environ.items() if k.upper() in _PASSED_ON}
+        self._environ = {**passed, "HOME": _ANYWHERE_ELSE}
 
     async def send(self, message: Message) -> Attempt:
         """Try once; cancelled, the process is killed."""
@@ -81,6 +100,7 @@ class AppriseChannel:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             env=self._environ,
+            cwd=_ANYWHERE_ELSE,
         )
         try:
             told, _ = await process.communicate(request)

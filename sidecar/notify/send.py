@@ -1,4 +1,4 @@
-"""``python -m sidecar.notify.send``: one message through Apprise, then gone.
+"""``python -I send.py``: one message through Apprise, then gone.
 
 Apprise and its plugins weigh more than half of the whole watchdog, and a plugin
 may hang: so they live for one message, in a process that can be killed. It reads
@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 _LIFETIME_S = 60
 _CONNECT_TIMEOUT_S = 10.0
@@ -145,7 +146,8 @@ def _answer(
 
 def _without_secrets(text: str, url: str) -> str:
     """An Apprise URL is made of secrets: none of its parts may be repeated."""
-    parts = {p for p in re.split(r"[/?&=:@#]+", url) if len(p) >= _SHORTEST_SECRET}
+    coded = [p for p in re.split(r"[/?&=:@#]+", url) if len(p) >= _SHORTEST_SECRET]
+    parts = {*coded, *map(unquote, coded)}
     for part in sorted(parts, key=len, reverse=True):
         text = text.replace(part, "***")
     return " ".join(text.split())[:200]

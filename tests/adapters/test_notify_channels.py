@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -132,6 +133,34 @@ async def test_mail() -> None:
     )
 
 
+PLANTED = "import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()\n"
+
+
+def plant(folder: Path) -> None:
+    for module in ("apprise", "json", "requests", "sitecustomize", "sidecar"):
+        (folder / f"{module}.py").write_text(PLANTED)
+    (folder / ".netrc").write_text("machine 127.0.0.1 login u password p\n")
+    (folder / ".netrc").chmod(0o600)
+
+
+def ran(folder: Path) -> list[Path]:
+    return list(folder.glob("*.ran"))
+
+
+async def test_what_lies_in_the_state_directory_is_no_part_of_the_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    home = str(tmp_path)
+    environ = {"PYTHONPATH": home, "HOME": home, "PYTHONSTARTUP": "json.py"}
+    async with receiver() as hook:
+        attempt = await sent(f"json://127.0.0.1:{hook.port}/in", environ)
+    assert attempt.delivery is Delivery.DELIVERED
+    assert ran(tmp_path) == []
+    assert "Authorization" not in hook.got[0].headers
+
+
 async def test_a_mail_server_that_refuses_is_asked_again() -> None:
     async with mailbox("451 try later") as box:
         url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
@@ -168,9 +197,10 @@ async def test_an_address_that_apprise_does_not_know_never_works() -> None:
     assert "secret-hatch" not in attempt.error
 
 
-async def test_errors_and_reprs_show_no_secret() -> None:
-    secret = "hunter22"
-    url = f"mailto://bot:{secret}@127.0.0.1:9?from=a@example.com&to=b@example.com"
+@pytest.mark.parametrize("secret", ["hunter22", "hun#ter/22"])
+async def test_errors_and_reprs_show_no_secret(secret: str) -> None:
+    login = f"bot:{quote(secret, safe='')}"
+    url = f"mailto://{login}@127.0.0.1:9?from=a@example.com&to=b@example.com"
     attempt = await sent(url)
     assert attempt.delivery is Delivery.FAILED
     assert secret not in attempt.error
@@ -192,7 +222,7 @@ async def test_a_url_is_on_no_command_line_and_our_secrets_reach_no_plugin() -> 
             {"SIDECAR_API_TOKEN": "our-token", "ELECTRON_CASH_PASSWORD": "our-coins"},
         )
     told = b" ".join(seen)
-    assert b"sidecar.notify.send" in told
+    assert b"sidecar/notify/send.py" in told
     for secret in (b"secret-path", b"our-token", b"our-coins"):
         assert secret not in told
 
@@ -209,7 +239,7 @@ def _is_our_sender(process: Path) -> bool:
         parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
     except OSError:
         return False
-    return b"sidecar.notify.send" in command and int(parent) == os.getpid()
+    return b"sidecar/notify/send.py" in command and int(parent) == os.getpid()
 
 
 async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -> None:
