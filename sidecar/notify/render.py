@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from urllib.parse import quote
+from urllib.parse import quote as percent_encoded
 
 from sidecar.core.budget import LaneName
 from sidecar.core.decision import Action
 from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.printable import on_one_line
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.target import Mode
 from sidecar.notify.channel import Text
+from sidecar.notify.quote import quote
 from sidecar.notify.words import Catalogue
 
 Sign = Callable[[str, str], str]
@@ -63,7 +65,7 @@ class Links:
 
     def ack(self, incident: str, channel: str) -> str:
         """Acknowledges the incident, once confirmed."""
-        token = quote(self.sign(incident, channel), safe="")
+        token = percent_encoded(self.sign(incident, channel), safe="")
         return f"{self.public_url}/ack/{incident}?t={token}"
 
 
@@ -82,16 +84,17 @@ class Renderer:
         values = self._values(message)
         title = self._words(_title(message.kind, values), **values)
         body = "\n".join(self._lines(message, values))
-        return Text(title, f"{body}\n\n[{message.id}]")
+        return Text(on_one_line(title), f"{body}\n\n[{message.id}]")
 
     def _values(self, message: Message) -> dict[str, str]:
         facts = message.facts
         opened = float(facts.get("opened_at_wall", message.created_wall))
         cause = facts.get("cause", Cause.PROBER_FAILED)
         next_try = facts.get("next_try_wall", "")
+        quoted = {name: quote(said) for name, said in facts.items()}
         return {
-            **facts,
-            "target": facts.get("target", ""),
+            **quoted,
+            "target": quoted.get("target", ""),
             "severity": message.severity.value,
             "problem": self._words(f"problem.{cause}"),
             "cause": cause,
@@ -99,8 +102,8 @@ class Renderer:
             "lasted": self._duration(float(facts.get("seconds", "0"))),
             "remedies": facts.get("remedies", "0"),
             "loads": facts.get("loads", "0"),
-            "faults": facts.get("faults", ""),
-            "container": facts.get("container") or facts.get("target", ""),
+            "faults": quoted.get("faults", ""),
+            "container": quoted.get("container") or quoted.get("target", ""),
             "next_try": self._time(float(next_try)) if next_try else "",
             "reason": self._reason(facts, "reason"),
             "last_reason": self._reason(facts, "last_reason"),
@@ -108,7 +111,8 @@ class Renderer:
         }
 
     def _reason(self, facts: Mapping[str, str], which: str) -> str:
-        return self._words.reason(facts.get(which, ""))[:_MAX_REASON]
+        """Translated first: our sentences are known by their own characters."""
+        return quote(self._words.reason(facts.get(which, "")))[:_MAX_REASON]
 
     def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
         yield self._words(f"body.{_form(message.kind, values)}", **values)
