@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from sidecar.core.printable import printable
+
 DEFAULT_LISTEN = "127.0.0.1:9787"
 DEADLINE_S = 20.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -34,7 +36,10 @@ class ApiError(Exception):
 
 
 class Api:
-    """One sidecar's API. Every call ends within DEADLINE_S or so."""
+    """One sidecar's API. Every call ends within DEADLINE_S or so.
+
+    Whatever answers there, its texts are printable.
+    """
 
     def __init__(self, url: str, token: str | None) -> None:
         self._url = url.rstrip("/")
@@ -53,7 +58,7 @@ class Api:
 
     def text(self, path: str) -> str:
         """The text at ``path``; ApiError where there is none."""
-        return self._body("GET", path, None).decode("utf-8", "replace")
+        return printable(self._body("GET", path, None).decode("utf-8", "replace"))
 
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
         """The answer to an order; ApiError where it is refused."""
@@ -62,7 +67,7 @@ class Api:
     def _answer(self, method: str, path: str, body: bytes | None) -> Json:
         told = self._body(method, path, body)
         try:
-            return json.loads(told)
+            return _printable(json.loads(told))
         except (ValueError, RecursionError) as fault:
             raise ApiError(f"{self._url} is not a sidecar: no JSON there") from fault
 
@@ -159,11 +164,21 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     return b"".join(parts)
 
 
+def _printable(told: Json) -> Json:
+    if isinstance(told, str):
+        return printable(told)
+    if isinstance(told, list):
+        return [_printable(item) for item in told]
+    if isinstance(told, dict):
+        return {printable(key): _printable(value) for key, value in told.items()}
+    return told
+
+
 def _error_in(fault: urllib.error.HTTPError) -> str:
     try:
-        told = json.loads(fault.read(65536))
+        told = _printable(json.loads(fault.read(65536)))
     except (ValueError, OSError):
-        return f"HTTP {fault.code} {fault.reason}"
+        return f"HTTP {fault.code} {printable(str(fault.reason))}"
     error = told.get("error") if isinstance(told, dict) else None
     if not error:
         return f"HTTP {fault.code} {fault.reason}"

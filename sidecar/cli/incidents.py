@@ -7,7 +7,6 @@ import click
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import ago, lasted, second, show_json, show_table
-from sidecar.core.printable import printable
 
 BUNDLES = 2
 PROCESSES = 5
@@ -105,7 +104,7 @@ def _show_evidence(bundle: Json) -> None:
     for process in bundle.get("processes", [])[:PROCESSES]:
         print(f"  process: {' '.join(map(str, process))}")
     for line in bundle.get("log", "").splitlines()[-LOG_LINES:]:
-        print(f"  log: {printable(line)}")
+        print(f"  log: {line}")
 
 
 def _amounts(parts: Json) -> str:

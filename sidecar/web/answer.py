@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
+from sidecar.core.printable import on_one_line
+
 
 class Refusal(Exception):
     """A request that is turned down; ``error`` tells the client why."""
@@ -27,8 +29,8 @@ def answer(value: object, status: int = 200) -> web.Response:
 
 
 def refused(status: int, error: str) -> web.Response:
-    """A JSON response that says what is wrong."""
-    return answer({"error": error}, status)
+    """A JSON response that says what is wrong, which may repeat the request's words."""
+    return answer({"error": on_one_line(error)}, status)
 
 
 def _plain(value: object) -> object:

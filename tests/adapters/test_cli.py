@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import click
 import pytest
+from aiohttp import web
 
 from sidecar import __version__
 from sidecar.cli.main import sidecar as command_line
@@ -25,6 +26,7 @@ from sidecar.core.event import (
     ResumeAsked,
 )
 from sidecar.core.outcome import Cause
+from sidecar.core.printable import printable
 from sidecar.web.server import WebServer
 from tests.adapters.desk import TOKEN, Office, planned_restart_is_due
 
@@ -217,6 +219,30 @@ async def test_a_server_that_is_no_sidecar_is_named() -> None:
         ran = await sidecar("status", "--url", f"http://127.0.0.1:{port}")
     assert ran.status == 2
     assert "is not a sidecar" in ran.err
+
+
+@pytest.mark.parametrize("path", ["status", "refusal", "text"])
+async def test_what_a_server_says_is_printable(path: str) -> None:
+    odd = "a\x1b[2J\u202eb\x9b1m\ud800"
+
+    async def says(_: web.Request) -> web.Response:
+        if path == "text":
+            return web.Response(text="a\x1b[2J\u202eb\x9b1m\ufffd")
+        told = {"error": odd, "targets": [], "planned": [{odd: odd}]}
+        return web.json_response(told, status=409 if path == "refusal" else 200)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", says)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    command = ("postmortem", "X") if path == "text" else ("schedule", "--json")
+    ran = await sidecar(*command, "--url", url)
+    await runner.cleanup()
+    said = ran.out + ran.err
+    assert "ab\ufffd" in said
+    assert printable(said) == said
 
 
 @pytest.mark.parametrize(

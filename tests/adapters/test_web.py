@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from yarl import URL
 
 from sidecar.core.decision import Decision
 from sidecar.core.event import (
@@ -21,6 +22,7 @@ from sidecar.core.event import (
     ResumeAsked,
 )
 from sidecar.core.outcome import Cause
+from sidecar.core.printable import printable
 from sidecar.core.target import InstanceId
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
 from sidecar.web.bearer import has_token
@@ -33,6 +35,10 @@ from tests.unit.world import SERVICE, container
 HEARTBEAT_S = 0.2
 DEADLINE = aiohttp.ClientTimeout(total=10)
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+ODD = "%1b%5b31m%e2%80%ae%ed%a0%80"
+"""An escape, a turn of the order of writing, and half a character, in an address."""
 
 
 class Caller:
@@ -585,3 +591,24 @@ async def test_a_taken_address_is_an_error(caller: Caller) -> None:
     second = WebServer(caller.office.desk, "127.0.0.1", caller.server.port)
     with pytest.raises(OSError, match="in use"):
         await second.start()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/{ODD}", 404),
+        (f"/healthz/{ODD}", 404),
+        (f"/api/v1/schedule?count={ODD}", 400),
+        (f"/api/v1/schedule?{ODD}=1", 400),
+        (f"/api/v1/history?since={ODD}", 400),
+        (f"/api/v1/incidents/{ODD}", 400),
+    ],
+)
+async def test_what_a_visitor_writes_is_told_back_printable(
+    caller: Caller, path: str, status: int
+) -> None:
+    url = URL(f"http://127.0.0.1:{caller.server.port}{path}", encoded=True)
+    async with caller.http.get(url) as response:
+        told = await response.json()
+        assert response.status == status
+    assert printable(told["error"]) == told["error"]
