@@ -137,9 +137,9 @@ def _checked(
         _check(connection, path.stat().st_size)
         migrate(connection)
         held = read(connection)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
-        if error.sqlite_errorcode & _PRIMARY in _CORRUPT:
+        if _is_corrupt(error):
             raise Corrupt(str(error)) from error
         raise
     except BaseException:
@@ -158,6 +158,12 @@ def _create(path: Path) -> None:
         _set_up(connection)
         migrate(connection)
     fresh.replace(path)
+
+
+def _is_corrupt(error: Exception) -> bool:
+    """What has no code of SQLite's is Python's own: a text that is no UTF-8."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & _PRIMARY in _CORRUPT
 
 
 def _check(connection: sqlite3.Connection, size: int) -> None:

@@ -261,8 +261,30 @@ def make_directory(path: Path) -> None:
     path.mkdir()
 
 
+def write_no_utf8(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE instances SET target = CAST(X'80' AS TEXT) || target"
+        )
+    connection.close()
+
+
+def misname_the_schema(path: Path) -> None:
+    """SQLite's own list of tables has a name that is no UTF-8."""
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"tableinstances", b"tableinst\x80nces"))
+
+
 @pytest.mark.parametrize(
-    "damage", [overwrite_header, overwrite_pages, cut_off, make_directory]
+    "damage",
+    [
+        overwrite_header,
+        overwrite_pages,
+        cut_off,
+        make_directory,
+        write_no_utf8,
+        misname_the_schema,
+    ],
 )
 async def test_a_broken_file_is_set_aside_and_said(
     tmp_path: Path, damage: Damage, said: list[str]
