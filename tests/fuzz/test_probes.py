@@ -1,0 +1,162 @@
+"""Whatever a target answers, a probe ends in time, with words fit to be shown."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core.outcome import REASON_LIMIT, Outcome
+from sidecar.core.ports import ExecResult
+from sidecar.core.printable import printable
+from sidecar.core.target import (
+    Credentials,
+    ElectronCashProbe,
+    ExecProbe,
+    HttpProbe,
+    JsonRpcProbe,
+    ProbeSettings,
+)
+from sidecar.probes.prober import AllProbes
+from sidecar.telemetry.mask import Mask
+from tests.adapters.probe_servers import Connection, response, serving
+from tests.fakes import FakeClock, FakeEngine, a_container
+from tests.fuzz.inputs import JSON, NUMBERS, SECRET, TEXTS, encoded
+
+CONTAINER = a_container()
+TIMEOUT_S = 1.0
+SLACK_S = 1.5
+SLOW_WORDS = 40
+"""``answered in 1.5 s; `` comes before a reason."""
+
+LINES = st.sampled_from(
+    ["HTTP/1.1 200 OK", "HTTP/1.0 401 no", "HTTP/1.1 100 Continue", "HTTP/9 2 x", "200"]
+)
+HEADERS = st.sampled_from(
+    [
+        "Content-Type: application/json",
+        "Content-Length: 5",
+        "Content-Length: -1",
+        "Content-Length: 99999999999999999999",
+        "Transfer-Encoding: chunked",
+        "Content-Encoding: gzip",
+        "Connection: keep-alive",
+        "X: " + "y" * 9000,
+        " folded",
+        ":",
+    ]
+)
+WALLET = st.fixed_dictionaries(
+    {},
+    optional={
+        "connected": st.booleans() | JSON,
+        "server_height": NUMBERS | JSON,
+        "blockchain_height": NUMBERS | JSON,
+        "wallets": st.dictionaries(TEXTS, st.booleans(), max_size=2) | JSON,
+        "confirmed": TEXTS | NUMBERS,
+        "unconfirmed": st.sampled_from(["1e999999", "-1", "NaN", "0.1"]) | JSON,
+    },
+)
+ERRORS = TEXTS | st.fixed_dictionaries({"code": JSON, "message": TEXTS | JSON})
+ENVELOPES = st.fixed_dictionaries(
+    {}, optional={"result": WALLET | JSON, "error": ERRORS, "id": JSON}
+)
+RAW = st.builds(
+    lambda line, headers, body: (
+        "\r\n".join([line, *headers]).encode() + b"\r\n\r\n" + body
+    ),
+    LINES,
+    st.lists(HEADERS, max_size=4),
+    st.binary(max_size=300)
+    | st.sampled_from([b"5\r\nhello\r\n0\r\n\r\n", b"f" * 70000]),
+)
+STATUSES = st.sampled_from(["200 OK", "401 no", "403 no", "404 no", "500 no", "999 x"])
+ANSWERS = (
+    st.binary(max_size=200)
+    | RAW
+    | st.builds(
+        lambda value, status: response(encoded(value), status), ENVELOPES, STATUSES
+    )
+    | st.builds(
+        lambda value, at: response(encoded(value))[:at], ENVELOPES, st.integers(0, 200)
+    )
+)
+
+
+class Bench:
+    """One server and one prober for all examples of a test."""
+
+    def __init__(self) -> None:
+        self.engine = FakeEngine(FakeClock(), CONTAINER)
+        self._runner = asyncio.Runner()
+        self._prober = self._runner.run(self._open())
+
+    async def _open(self) -> AllProbes:
+        return AllProbes(self.engine, FakeClock(), mask=Mask([SECRET]))
+
+    def probe(self, answers: list[bytes], make: Callable[[str], ProbeSettings]) -> None:
+        """Probe a server that gives these answers in turn, and judge the outcome."""
+        self.judge(*self._runner.run(self._probed(answers, make)))
+
+    async def _probed(
+        self, answers: list[bytes], make: Callable[[str], ProbeSettings]
+    ) -> tuple[Outcome, float]:
+        left = list(answers)
+
+        def reply(connection: Connection) -> None:
+            connection.send(left.pop(0) if left else answers[-1])
+
+        async with serving(reply) as server:
+            began = time.monotonic()
+            outcome = await self._prober.probe(make(server.url), CONTAINER)
+            return outcome, time.monotonic() - began
+
+    def judge(self, outcome: Outcome, seconds: float) -> None:
+        reason = outcome.reason
+        assert seconds < TIMEOUT_S + SLACK_S
+        assert SECRET not in reason
+        assert len(reason) <= REASON_LIMIT + SLOW_WORDS
+        assert printable(reason) == reason
+        assert "\n" not in reason
+
+    def close(self) -> None:
+        self._runner.run(self._prober.close())
+        self._runner.close()
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda url: ElectronCashProbe(
+            url, TIMEOUT_S, credentials=Credentials("u", SECRET)
+        ),
+        lambda url: JsonRpcProbe(url, "ping", timeout_s=TIMEOUT_S),
+        lambda url: HttpProbe(url, expect_body="well", timeout_s=TIMEOUT_S),
+    ],
+    ids=["electron_cash", "jsonrpc", "http"],
+)
+def test_any_answer(bench: Bench, make: Any) -> None:  # noqa: ANN401 - three kinds
+    @given(st.lists(ANSWERS, min_size=1, max_size=3))
+    def each(answers: list[bytes]) -> None:
+        bench.probe(answers, make)
+
+    each()
+
+
+def test_any_output_of_a_command(bench: Bench) -> None:
+    @given(TEXTS, st.integers(0, 255))
+    def each(said: str, status: int) -> None:
+        bench.engine.exec_of["check"] = ExecResult(status, said)
+        bench.probe([b""], lambda _: ExecProbe(("check",), timeout_s=TIMEOUT_S))
+
+    each()
