@@ -104,7 +104,7 @@ class _Sink:
         fields: dict[str, object] = {
             "time": rfc3339(record["time"].astimezone(UTC).timestamp()),
             "level": record["level"].name.lower(),
-            "message": self._mask.cut(record["message"], LONGEST_TEXT),
+            "message": self._masked(record["message"]),
         }
         for key, value in record["extra"].items():
             if value is not None:
@@ -113,13 +113,18 @@ class _Sink:
         if exception is not None and exception.value is not None:
             lines = traceback.format_exception(exception.value, limit=-MOST_FRAMES)
             text = "".join(lines).rstrip()
-            fields["exception"] = self._mask.cut(text, LONGEST_TEXT)
+            fields["exception"] = self._masked(text)
         return fields
 
     def _plain(self, value: object) -> object:
         if isinstance(value, bool | int | float):
             return value
-        return " ".join(self._mask.cut(str(value), LONGEST_TEXT).split())
+        return " ".join(self._masked(str(value)).split())
+
+    def _masked(self, text: str) -> str:
+        if len(text) <= LONGEST_TEXT:
+            return self._mask(text)
+        return self._mask.cut(text, LONGEST_TEXT)
 
 
 def _unwritable(why: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Secrets out of any text that leaves us: logs, records, evidence, answers."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from sidecar.core.printable import printable
 from sidecar.telemetry.shapes import shape_spans
@@ -17,6 +18,9 @@ LONGEST = 262_144
 MARGIN = 8192
 """So much of a text that was cut is dropped: it may end in the middle of a secret."""
 
+SHORT, SHORT_KEPT = 100, 512
+"""Names, states and causes come again and again: they are looked at once."""
+
 Span = tuple[int, int]
 
 
@@ -30,6 +34,7 @@ class Mask:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._learnt: set[str] = set()
         self._known: tuple[Written, ...] = ()
+        self._short = lru_cache(SHORT_KEPT)(self._masked)
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
@@ -38,9 +43,13 @@ class Mask:
         if new:
             self._learnt |= new
             self._known += tuple(form for secret in new for form in forms(secret))
+            self._short.cache_clear()
 
     def __call__(self, text: str) -> str:
         """The text without secrets, whole up to LONGEST."""
+        return self._short(text) if len(text) <= SHORT else self.cut(text, LONGEST)
+
+    def _masked(self, text: str) -> str:
         return self.cut(text, LONGEST)
 
     def cut(self, text: str, most: int) -> str:

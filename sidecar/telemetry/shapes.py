@@ -118,14 +118,22 @@ _SEED = re.compile(
 _SEED_WORDS_APART = 11
 
 
+_SHORT = 1000
+_ANY_LITERAL = re.compile(
+    "|".join(re.escape(word) for shape in _SHAPES for word in shape.literals)
+)
+"""Of a short text one search tells that none is there."""
+
+
 def shape_spans(text: str, lower: str) -> Iterator[Span]:
     """Where something stands that looks like a secret; ``lower``: in small letters."""
-    for shape in _SHAPES:
-        for literal in shape.literals:
-            yield from _found(shape.pattern, literal, text, lower)
+    if len(text) > _SHORT or _ANY_LITERAL.search(lower) is not None:
+        for shape in _SHAPES:
+            for literal in shape.literals:
+                yield from _found(shape.pattern, literal, text, lower)
+        yield from spoken(text, lower)
     yield from (found.span() for found in _WIF.finditer(text))
     yield from _seeds(text)
-    yield from spoken(text, lower)
 
 
 def _found(

@@ -148,6 +148,13 @@ def test_our_own_reasons_are_left() -> None:
         assert Mask()(korean) == korean
 
 
+def test_what_is_learnt_later_is_hidden_in_texts_seen_before() -> None:
+    mask = Mask()
+    assert mask("it is opensesame") == "it is opensesame"
+    mask.learn(["opensesame"])
+    assert mask("it is opensesame") == "it is ***"
+
+
 # --- the order: printable, masked, cut
 
 
