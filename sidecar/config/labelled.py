@@ -25,6 +25,7 @@ from sidecar.core.target import RestartSettings, Target
 PREFIX = label_rules.PREFIX
 _LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status")
 _COMMAND = "probe.command"
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _NOT_BY_LABEL = ("service", "container")
 _ERROR = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
@@ -135,7 +136,9 @@ def _label_faults(labels: Labels) -> Iterator[Fault]:
     for label, value in labels:
         key = label.removeprefix(PREFIX)
         refused = label_rules.refusal(key)
-        if refused is not None:
+        if _SURROGATES.search(f"{label}{value}"):
+            yield Fault(label, "half of a character", "whole ones")
+        elif refused is not None:
             yield refused
         elif key not in _known():
             near = get_close_matches(key, _known(), 1)

@@ -6,8 +6,8 @@ wallets that were loaded before are the ones that payments are made with.
 
 from dataclasses import replace
 
-from sidecar.core.markdown import printable
 from sidecar.core.outcome import Cause, Outcome, Verdict
+from sidecar.core.printable import printable
 from sidecar.core.state import Instance
 from sidecar.core.target import Target
 

@@ -132,7 +132,8 @@ class Places:
         self._world.send(EngineSeen(self._world.now, reachable=False, reason=reason))
 
     def _messages(self) -> Iterator[tuple[str, str]]:
-        reason = self._world.instance(NAME).reason
+        last = self._world.instance(NAME).health.last
+        reason = last.reason if last is not None else ""
         facts = dict.fromkeys(("reason", "last_reason", "load_failure"), reason)
         for kind in MessageKind:
             sent = message(kind=kind, facts={**facts, "log": self._log})

@@ -380,3 +380,21 @@ def test_a_thousand_containers_seen_before_cost_little(settings: Settings) -> No
     assert time.process_time() - began < 0.1
     assert len(again) == 1001
     assert all(a is b for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"sidecar.probe.expect_status": "\ud800"},
+        {"sidecar.probe.headers.x": "a\udfff"},
+        {"sidecar.probe.headers.\ud800": "a"},
+    ],
+)
+def test_half_a_character_in_a_label_is_a_fault(
+    settings: Settings, label: dict[str, str]
+) -> None:
+    said = container("electron-cash", {"sidecar.enable": "true", **label})
+    targets, (fault,) = targets_in_force(settings, [said])
+    assert [target.name for target in targets] == ["wallet"]
+    assert "half of a character" in fault.line
+    fault.line.encode()
