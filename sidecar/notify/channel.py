@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from sidecar.core.notify import ChannelSettings
+from sidecar.core.printable import on_one_line
 from sidecar.core.record import Message, MessageKind
 from sidecar.notify.attempt import (
     DELIVERED,
@@ -123,8 +124,10 @@ def _kind(kind: MessageKind) -> str:
 def _attempt(answer: _Answer) -> Attempt:
     if answer.delivered:
         return DELIVERED
+    # It may have the receiver's own words in it.
+    error = on_one_line(answer.error)
     if not answer.usable:
-        return hopeless(answer.error)
+        return hopeless(error)
     if not answer.status:
-        return failed(answer.error or "Apprise does not say why")
+        return failed(error or "Apprise does not say why")
     return from_status(answer.status, answer.retry_after)

@@ -64,12 +64,15 @@ class _Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self.last = ""
+        self._level = logging.DEBUG
 
     def emit(  # type: ignore[explicit-override]  # typing.override is of 3.12
         self, record: logging.LogRecord
     ) -> None:
-        """Keep the last one."""
-        self.last = record.getMessage()
+        """Keep the last one that tells of trouble, else the last one."""
+        if record.levelno >= self._level:
+            self._level = min(record.levelno, logging.WARNING)
+            self.last = record.getMessage()
 
 
 def main() -> int:

@@ -166,7 +166,7 @@ async def test_a_mail_server_that_refuses_is_asked_again() -> None:
         url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
         attempt = await sent(url)
     assert attempt.delivery is Delivery.FAILED
-    assert attempt.error
+    assert "failed" in attempt.error
 
 
 @pytest.mark.parametrize(
