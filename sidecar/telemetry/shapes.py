@@ -111,11 +111,19 @@ _SHAPES = (
 _WIF = re.compile(
     rf"[59KLc6](?<![0-9A-Za-z].)(?:{_BASE58}{{50,51}}+|P{_BASE58}{{56}}){_NO_WORD_AFTER}"
 )
-_SEED = re.compile(
+_SEED_WORDS = 12
+_SHORT_WORDS = re.compile(
     r"[a-zA-Z](?<![0-9A-Za-z].)[a-zA-Z]{2,7}+"
     r"(?:[\s\"',]{1,4}+[a-zA-Z]{3,8}+(?![0-9A-Za-z])){11,}+"
 )
-_SEED_WORDS_APART = 11
+_WORD = re.compile("[a-zA-Z]+")
+_OF_SENTENCES = frozenset(
+    {
+        *("the", "and", "not", "did", "does", "would", "could", "for", "was", "were"),
+        *("are", "has", "had", "have", "its", "but", "with", "from", "which", "cannot"),
+    }
+)
+"""No list of words for seeds has them."""
 
 
 _SHORT = 1000
@@ -150,6 +158,19 @@ def _found(
 
 def _seeds(text: str) -> Iterator[Span]:
     """A dozen or more short words in a row, as a wallet's seed phrase."""
-    apart = sum(map(text.count, " \n\t,"))
-    if apart >= _SEED_WORDS_APART:
-        yield from (found.span() for found in _SEED.finditer(text))
+    if sum(map(text.count, " \n\t,")) < _SEED_WORDS - 1:
+        return
+    for found in _SHORT_WORDS.finditer(text):
+        row: list[re.Match[str]] = []
+        for word in _WORD.finditer(text, *found.span()):
+            if word[0].lower() not in _OF_SENTENCES:
+                row.append(word)
+                continue
+            yield from _seed(row)
+            row = []
+        yield from _seed(row)
+
+
+def _seed(row: list[re.Match[str]]) -> Iterator[Span]:
+    if len(row) >= _SEED_WORDS:
+        yield row[0].start(), row[-1].end()

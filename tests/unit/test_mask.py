@@ -69,6 +69,7 @@ AWS = "AKIAIOSFODNN7EXAMPLE"
         (f"seed is {SEED}", "seed is ***"),
         (f"{SEED}", "***"),
         (SEED.replace(" ", "\n"), "***"),
+        (f"it was the seed from {SEED} and more", "it was the seed from *** and more"),
         (f"x {AWS} y", "x *** y"),
         (
             "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG",
@@ -134,6 +135,8 @@ def test_an_unknown_secret_is_known_by_its_shape(said: str, shown: str) -> None:
         "4d1b2ffa8a1e0b6ca11d3a8f28c6ecb9c2b5a0bd2f1f6a4d" * 4,
         "http://electron-cash:7777/ answered 503",
         "the secrets file cannot be read",
+        "one restart did not open the port, and another would not either",
+        "peer header block timeout while waiting for block header from peer seven",
     ],
 )
 def test_what_is_no_secret_is_left(said: str) -> None:
