@@ -5,7 +5,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from html.entities import html5
+from itertools import islice
 
 Span = tuple[int, int]
 
@@ -13,6 +15,9 @@ _PIECE = 16
 """Long codes are looked for in pieces: tools break them into lines."""
 
 _SHORTEST_LINE = 8
+_LONGEST_PART = 256
+_MOST_PARTS = 72
+"""18 kB. A larger secret is a file given by mistake, and must not hold up the start."""
 _ENDS = ("\n", "\r")
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _HEX = "0123456789abcdef"
@@ -88,9 +93,19 @@ class _Code:
 def forms(secret: str) -> Iterator[Written]:
     """The secret, and each line of one that has several; as typed on any system."""
     lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
-    for part in dict.fromkeys((secret, *lines)):
+    pieces = (piece for part in (secret, *lines) for piece in _cut_up(part))
+    for part in dict.fromkeys(islice(pieces, _MOST_PARTS)):
         spelt = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
         yield from map(Written, dict.fromkeys(spelt))
+
+
+def _cut_up(secret: str) -> Iterator[str]:
+    """A long secret, such as a key's file, is many: their patterns are cheaper."""
+    rest = secret
+    while len(rest) > _LONGEST_PART + _SHORTEST_LINE:
+        yield rest[:_LONGEST_PART]
+        rest = rest[_LONGEST_PART:]
+    yield rest
 
 
 def _base64_cores(raw: bytes) -> tuple[str, ...]:
@@ -115,7 +130,12 @@ def _parts(secret: str) -> Iterator[str]:
         elif part.isascii() and part.isalnum():
             yield part
         else:
-            yield f"(?:{'|'.join(_writings(part))})"
+            yield _written_char(part)
+
+
+@lru_cache(1024)
+def _written_char(char: str) -> str:
+    return f"(?:{'|'.join(_writings(char))})"
 
 
 def _writings(char: str) -> Iterator[str]:

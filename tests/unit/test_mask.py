@@ -151,6 +151,24 @@ def test_our_own_reasons_are_left() -> None:
         assert Mask()(korean) == korean
 
 
+def test_a_key_of_many_lines_is_hidden_whole_and_line_by_line() -> None:
+    chance = random.Random(8)
+    lines = ["".join(chance.choices(string.ascii_letters, k=64)) for _ in range(48)]
+    mask = Mask(["\n".join(lines)])
+    assert set(mask("\n".join(lines))) <= {"*", "\n"}
+    assert mask(f"line {lines[40]} of it") == "line *** of it"
+    assert lines[20] not in mask("".join(lines))
+
+
+def test_a_huge_secret_is_learnt_in_bounded_time() -> None:
+    chance = random.Random(8)
+    huge = "".join(chance.choices(string.printable[:94], k=65_536))
+    began = time.process_time()
+    mask = Mask([huge])
+    assert time.process_time() - began < 10.0
+    assert huge[:256] not in mask(huge[:1000])
+
+
 def test_what_is_learnt_later_is_hidden_in_texts_seen_before() -> None:
     mask = Mask()
     assert mask("it is opensesame") == "it is opensesame"
