@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sidecar.config import duration
 from sidecar.config.address import host_of
-from sidecar.config.fault import Fault
+from sidecar.config.fault import Fault, quoted
 from sidecar.config.secret import is_secret
 from sidecar.config.tree import Tree
 from sidecar.core.target import JsonRpcProbe, ProbeSettings, TcpProbe
@@ -127,7 +127,7 @@ def _is_within(value: float, bounds: tuple[float, float]) -> bool:
 def _out_of_bounds(label: str, value: str, least: object, most: object) -> Fault:
     allowed = f"from {least} to {most}"
     hint = "a label has these bounds; the configuration file has not"
-    return Fault(label, repr(value[:60]), allowed, hint)
+    return Fault(label, quoted(value), allowed, hint)
 
 
 def longest_stop_s() -> float:
@@ -143,7 +143,7 @@ def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[Fault]:
     if isinstance(probe, JsonRpcProbe) and probe.method not in READING_METHODS:
         allowed = "a method that is known to read only, such as ping or getinfo"
         hint = "any other one is said in the configuration file"
-        yield Fault(f"{PREFIX}probe.method", repr(probe.method[:60]), allowed, hint)
+        yield Fault(f"{PREFIX}probe.method", quoted(probe.method), allowed, hint)
     if isinstance(probe, TcpProbe):
         yield from host_faults("probe.host", probe.host, own)
     url = getattr(probe, "url", None)

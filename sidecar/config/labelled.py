@@ -14,7 +14,7 @@ from sidecar.config import label_rules
 from sidecar.config.address import host_of
 from sidecar.config.build import probe_paths, target
 from sidecar.config.check import shortest_gap_s, target_faults
-from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.fault import ConfigFaults, Fault, quoted
 from sidecar.config.model import Defaults, TargetSection, said
 from sidecar.config.schema import allowed, keys, schema
 from sidecar.config.secret import Vault, shown
@@ -25,7 +25,6 @@ from sidecar.core.target import RestartSettings, Target
 PREFIX = label_rules.PREFIX
 _LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status")
 _COMMAND = "probe.command"
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _NOT_BY_LABEL = ("service", "container")
 _ERROR = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
@@ -112,7 +111,7 @@ def watched(stop_timeout: str | None) -> Labels:
 
 
 def _odd_stop(found: str, allowed_s: str) -> Fault:
-    return Fault("autoheal.stop.timeout", repr(found[:60]), allowed_s)
+    return Fault("autoheal.stop.timeout", quoted(found), allowed_s)
 
 
 def _refuse(faults: Iterator[Fault]) -> None:
@@ -136,9 +135,7 @@ def _label_faults(labels: Labels) -> Iterator[Fault]:
     for label, value in labels:
         key = label.removeprefix(PREFIX)
         refused = label_rules.refusal(key)
-        if _SURROGATES.search(f"{label}{value}"):
-            yield Fault(label, "half of a character", "whole ones")
-        elif refused is not None:
+        if refused is not None:
             yield refused
         elif key not in _known():
             near = get_close_matches(key, _known(), 1)
