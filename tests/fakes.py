@@ -81,6 +81,7 @@ class FakeEngine:
     ``delays[call]``: seconds a call takes (for restart and start: until the
     container has stopped), ``delays["between"]`` what a restart takes from stop
     to start. The engine goes on when its caller has left.
+    ``answer_late_s``: how much later than what it did its answer to an act comes.
     ``trouble(call, error)``: the next call fails. ``unreachable``: all do.
     ``acts``: (call, container id) of everything that changed something, and
     ``calls`` of everything asked. ``stop_timeouts``: those of the restarts.
@@ -93,6 +94,7 @@ class FakeEngine:
         self.calls: list[tuple[str, str]] = []
         self.stop_timeouts: list[float] = []
         self.delays: dict[str, float] = {}
+        self.answer_late_s = 0.0
         self.unreachable = ""
         self.policy_delay_s = 0.1
         self.logs_of: dict[str, str] = {}
@@ -123,6 +125,16 @@ class FakeEngine:
     async def restart(self, container_id: str, stop_timeout_s: float) -> None:
         self.stop_timeouts.append(stop_timeout_s)
         await self._do("restart", container_id, lambda: self._restart(container_id))
+
+    async def stop(self, container_id: str, stop_timeout_s: float) -> None:
+        self.stop_timeouts.append(stop_timeout_s)
+        await self._do("stop", container_id, lambda: self._stop(container_id))
+
+    async def _stop(self, container_id: str) -> None:
+        if self._get(container_id).status is Status.RUNNING:
+            self._notice(NoticeKind.KILL, container_id)
+            self._exit(container_id, 143)
+            self._notice(NoticeKind.STOP, container_id)
 
     async def signal(self, container_id: str, signal: str) -> None:
         await self._do("signal", container_id, lambda: self._signal(signal))
@@ -181,6 +193,10 @@ class FakeEngine:
     def go_away(self, reason: str = "connection refused") -> None:
         self.unreachable = reason
         self._emit(Disconnected(reason))
+
+    def go_deaf(self, reason: str, *, refused: bool = True) -> None:
+        """The event stream ends; the rest goes on."""
+        self._emit(Disconnected(reason, refused))
 
     def come_back(self) -> None:
         self.unreachable = ""
@@ -286,6 +302,7 @@ class FakeEngine:
             task = self._spawn(_awaited(work))
             if trouble is None:
                 await asyncio.shield(task)
+                await asyncio.sleep(self.answer_late_s)
         if trouble is not None:
             raise trouble.error
 
@@ -315,7 +332,7 @@ class FakeEngine:
             await asyncio.sleep(self.delays["between"])
         if self._get(container_id).status is not Status.RUNNING:
             self._run(container_id)
-        self._notice(NoticeKind.OTHER, container_id)
+        self._notice(NoticeKind.RESTART, container_id)
 
     async def _policy_restart(self, container_id: str) -> None:
         await asyncio.sleep(self.policy_delay_s)

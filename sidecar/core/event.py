@@ -27,11 +27,13 @@ class ContainersListed:
     """The truth: every container of the stack that belongs to a target.
 
     ``targets`` is the list in force (labels can add to it and take from it).
+    ``never_started`` names containers that were to replace one that still runs.
     """
 
     at: Moment
     targets: tuple[Target, ...]
     containers: tuple[tuple[InstanceId, Container], ...]
+    never_started: tuple[tuple[InstanceId, str], ...] = ()
 
 
 class NoticeKind(StrEnum):
@@ -46,6 +48,7 @@ class NoticeKind(StrEnum):
     DESTROY = "destroy"
     OOM = "oom"
     HEALTH = "health_status"
+    RESTART = "restart"
     OTHER = "other"
 
 
@@ -54,7 +57,8 @@ class ContainerNotice:
     """The engine reported something about one container: a hint.
 
     ``engine_time`` is the engine's clock in seconds. ``container`` is how it
-    looked when inspected right after, None when it was gone by then.
+    looked when inspected right after, None when it was gone by then. ``signal``
+    comes with KILL (0: not said), ``exit_code`` with DIE.
     """
 
     at: Moment
@@ -63,18 +67,23 @@ class ContainerNotice:
     container_id: str
     engine_time: float
     container: Container | None
+    signal: int = 0
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSeen:
     """The engine became reachable or unreachable, with the reason.
 
+    ``deaf``: why its events are not heard and will not be; empty: they are, or
+    soon will be again.
     ``other``: the name of one that is not Docker's, and so is not acted on.
     """
 
     at: Moment
     reachable: bool
     reason: str = ""
+    deaf: str = ""
     other: str = ""
 
 
@@ -98,6 +107,7 @@ class RemedyActed:
     """The executor carried out a decision, as far as the engine is concerned.
 
     ``answered``: it did not, for the daemon answered right before.
+    ``engine_stops``: so many stops of the engine were part of it.
     """
 
     at: Moment
@@ -106,6 +116,7 @@ class RemedyActed:
     reason: str
     container: Container | None = None
     answered: bool = False
+    engine_stops: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,17 @@ class ContainerGone(EngineError):
 
 
 class Notice(NamedTuple):
-    """One event of the engine about a container of our stack."""
+    """One event of the engine about a container of our stack.
+
+    ``signal`` comes with KILL, 0 where the engine does not say which; ``exit_code``
+    with DIE.
+    """
 
     kind: NoticeKind
     container_id: str
     engine_time: float
+    signal: int = 0
+    exit_code: int | None = None
 
 
 class Connected(NamedTuple):
@@ -65,9 +71,13 @@ class Connected(NamedTuple):
 
 
 class Disconnected(NamedTuple):
-    """The event stream ended; reconnecting goes on by itself."""
+    """The event stream ended; reconnecting goes on by itself.
+
+    ``refused``: somebody answered no, which will last.
+    """
 
     reason: str
+    refused: bool = False
 
 
 class ExecResult(NamedTuple):
@@ -84,7 +94,10 @@ class Engine(Protocol):
     """
 
     async def containers(self) -> tuple[Container, ...]:
-        """All containers of the stack, running or not."""
+        """All containers of the stack, running or not.
+
+        One of which the engine gives no usable answer has a ``fault``.
+        """
 
     async def inspect(self, container_id: str) -> Container:
         """One container of the stack."""
@@ -94,6 +107,9 @@ class Engine(Protocol):
 
     async def restart(self, container_id: str, stop_timeout_s: float) -> None:
         """Stop (SIGKILL after ``stop_timeout_s``) and start."""
+
+    async def stop(self, container_id: str, stop_timeout_s: float) -> None:
+        """Stop (SIGKILL after ``stop_timeout_s``); one that is stopped stays so."""
 
     async def signal(self, container_id: str, signal: str) -> None:
         """Send a signal, such as SIGCONT, to the container's main process."""
@@ -198,7 +214,10 @@ class Probing(Protocol):
 
 
 class Component(NamedTuple):
-    """The health of one part of ourselves; ``reason`` is empty when it is fine."""
+    """The health of one part of ourselves; ``reason`` is empty when it is fine.
+
+    ``ok`` with a reason: it does its work, and less well than it could.
+    """
 
     name: str
     ok: bool

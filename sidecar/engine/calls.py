@@ -1,81 +1,43 @@
 """What is said to the engine, through a client, in the thread of the call."""
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
+from urllib.parse import quote
 
+import msgspec
 import requests
 
 from sidecar.core.container import Container, Process
-from sidecar.core.ports import (
-    ContainerGone,
-    EngineRefused,
-    EngineTimeout,
-)
+from sidecar.core.ports import EngineRefused, EngineTimeout
 from sidecar.engine import translate
 from sidecar.engine.client import Client
-from sidecar.engine.errors import TRANSLATED, engine_error, raise_for_status
+from sidecar.engine.errors import answered_no, raise_for_status
 from sidecar.engine.membership import Membership
 
 LOG_BYTES = 64 * 1024
-_LONGEST_NAME = 100
+ANSWER_BYTES = 4 * 1024 * 1024
 _CHUNK = 16 * 1024
 _PS = "-eo pid,ppid,stat,args"
 
 
-class Listing(NamedTuple):
-    """A stack's containers, and by id those that only say that they are, with why."""
-
-    ours: tuple[Container, ...]
-    strangers: Mapping[str, str]
-
-
-def containers(client: Client, members: Membership) -> Listing:
-    """All containers of a stack; the list alone says too little about each."""
-    of_stack = {"label": [f"{translate.STACK_LABEL}={members.stack}"]}
-    ids = translate.listed_ids(client.containers(all=True, filters=of_stack))
-    ours: list[Container] = []
-    strangers: dict[str, str] = {}
-    for container_id in ids:
-        raw = _still_there(client, container_id)
-        if raw is None:
-            continue
-        seen = translate.container(raw)
-        objection = members.objection(client, translate.claim(raw))
-        if not objection:
-            ours.append(seen)
-        elif seen.stack == members.stack:
-            strangers[seen.id] = f"{seen.name[:_LONGEST_NAME]!r}: {objection}"
-    return Listing(tuple(ours), strangers)
-
-
-def _still_there(client: Client, container_id: str) -> object | None:
-    try:
-        raw: object = client.inspect_container(container_id)
-    except TRANSLATED as error:
-        if isinstance(engine_error(error), ContainerGone):
-            return None
-        raise
-    return raw
-
-
 def inspect(client: Client, container_id: str) -> Container:
     """One container, of whatever stack."""
-    return translate.container(client.inspect_container(container_id), client.mask)
+    return translate.container(inspected(client, container_id), client.mask)
 
 
 def inspect_own(client: Client, container_id: str, members: Membership) -> Container:
     """One container of the stack; EngineRefused: of another, or not proven."""
-    return translate.container(_inspected(client, container_id, members))
+    raw = _inspected_own(client, container_id, members)
+    return translate.container(raw, client.mask)
 
 
 def identify(client: Client, container_id: str, members: Membership) -> translate.Known:
     """What never changes of a container of the stack; EngineRefused: of another."""
-    return translate.known(_inspected(client, container_id, members))
+    return translate.known(_inspected_own(client, container_id, members))
 
 
-def _inspected(client: Client, container_id: str, members: Membership) -> object:
-    raw: object = client.inspect_container(container_id)
+def _inspected_own(client: Client, container_id: str, members: Membership) -> object:
+    raw = inspected(client, container_id)
     claim = translate.claim(raw)
     objection = members.objection(client, claim)
     if objection:
@@ -83,9 +45,38 @@ def _inspected(client: Client, container_id: str, members: Membership) -> object
     return raw
 
 
+def inspected(client: Client, container_id: str) -> object:
+    """The engine's JSON about a container.
+
+    The SDK's own reading of an answer can go on for ever, drop by drop.
+    """
+    url = client.url_of(f"/containers/{quote(container_id, safe='')}/json")
+    identity = {"Accept-Encoding": "identity"}
+    with client.get(url, stream=True, headers=identity) as answer:
+        body = _whole(chunks(client, answer))
+    if not answer.ok:
+        said = body.decode(errors="replace")
+        raise answered_no(answer.status_code, said, url, client.mask)
+    return msgspec.json.decode(body)
+
+
+def _whole(pieces: Iterator[bytes]) -> bytes:
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            raise EngineRefused(f"an answer of more than {ANSWER_BYTES} bytes")
+    return bytes(body)
+
+
 def restart(client: Client, container_id: str, stop_timeout_s: float) -> None:
     """Stop and start; the engine knows whole seconds only."""
     client.restart(container_id, timeout=math.ceil(max(0.0, stop_timeout_s)))
+
+
+def stop(client: Client, container_id: str, stop_timeout_s: float) -> None:
+    """Stop; the engine knows whole seconds only."""
+    client.stop(container_id, timeout=math.ceil(max(0.0, stop_timeout_s)))
 
 
 def processes(client: Client, container_id: str) -> tuple[Process, ...]:
@@ -106,7 +97,7 @@ def log_tail(client: Client, known: translate.Known, lines: int) -> str:
         stream=True,
     )
     with answer:
-        raise_for_status(answer)
+        raise_for_status(answer, client.mask)
         body = chunks(client, answer)
         pieces = body if known.tty else translate.unframed(body)
         return translate.last_text(pieces, LOG_BYTES)

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import docker
@@ -9,7 +11,7 @@ import requests
 
 from sidecar.engine.address import Address
 from sidecar.engine.agreement import OLDEST_API, Agreement, agree
-from sidecar.engine.errors import Mask
+from sidecar.engine.errors import Mask, raise_for_status
 
 CALLS_AT_ONCE = 8
 CONNECT_S = 3.0
@@ -38,6 +40,16 @@ class Client(docker.APIClient):
         """Give this thread's next requests until then (monotonic seconds)."""
         self._thread.until = until
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Give this thread's requests in the block ``seconds``, if so much is left."""
+        until: float = self._thread.until
+        self.keep(min(until, time.monotonic() + seconds))
+        try:
+            yield
+        finally:
+            self.keep(until)
+
     def left(self) -> float:
         """Seconds that this thread's requests still have."""
         until: float = self._thread.until
@@ -54,6 +66,10 @@ class Client(docker.APIClient):
             raise requests.ConnectTimeout("the deadline passed before it was sent")
         kwargs["timeout"] = (min(CONNECT_S, left), max(left, _SHORTEST_S))
         return super().send(request, **kwargs)
+
+    def _raise_for_status(self, response: requests.Response) -> None:
+        """The SDK's hook; its own stumbles over what is not the engine's JSON."""
+        raise_for_status(response, self.mask)
 
     def url_of(self, path: str) -> str:
         """The URL of an API path, in the version agreed on."""

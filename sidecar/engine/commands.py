@@ -3,13 +3,12 @@
 import time
 
 import urllib3
-from docker.errors import NotFound
 
 from sidecar.core.ports import CommandTimeout, EngineTimeout, ExecResult
 from sidecar.engine import translate
 from sidecar.engine.calls import chunks
 from sidecar.engine.client import Client
-from sidecar.engine.errors import raise_for_status
+from sidecar.engine.errors import NotFound, raise_for_status
 
 OUTPUT_BYTES = 4 * 1024
 _EXIT_CODE_POLL_S = 0.02
@@ -61,7 +60,7 @@ def _carried_out(client: Client, exec_id: str) -> ExecResult:
         stream=True,
     )
     with answer:
-        raise_for_status(answer)
+        raise_for_status(answer, client.mask)
         try:
             frames = translate.unframed(chunks(client, answer))
             output = translate.last_text(frames, OUTPUT_BYTES)

@@ -1,7 +1,8 @@
 """The Docker engine, limited to one stack."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 from loguru import logger
 
@@ -16,6 +17,7 @@ from sidecar.core.ports import (
 from sidecar.engine import calls, translate
 from sidecar.engine.commands import Commands
 from sidecar.engine.link import EngineLink
+from sidecar.engine.listing import Lister
 from sidecar.engine.membership import Membership
 from sidecar.engine.stream import EventStream
 
@@ -32,7 +34,8 @@ class DockerEngine:
     whose it is. ``answer_margin_s`` is how long the engine may take to answer a
     start, or a restart beyond its stop timeout. ``replay_s``: how far back the
     first connection of ``events`` looks, so that an operator's stop shortly
-    before our own start is known.
+    before our own start is known. ``mask`` takes secrets out of what the engine
+    says of a container in words.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class DockerEngine:
         *,
         answer_margin_s: float = 15.0,
         replay_s: float = 600.0,
+        mask: Callable[[str], str] = str,
     ) -> None:
         if not stack:
             raise ValueError("a stack must be named: an empty name is everyone's")
@@ -51,6 +55,7 @@ class DockerEngine:
         self._strangers: Mapping[str, str] = {}
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
+        self._mask = mask
         self._ours: dict[str, translate.Known] = {}
         self._commands = Commands()
         self._streams: set[EventStream] = set()
@@ -63,26 +68,28 @@ class DockerEngine:
     async def containers(self) -> tuple[Container, ...]:
         """All containers of the stack, running or not.
 
-        One whose labels may be its image's is none of them, and is told of once.
+        One of which the engine gives no usable answer has a ``fault``. One whose
+        labels may be its image's is none of them, and is told of once.
         """
         members = self._members
         listing = await self._link.ask(
-            "list", lambda client: calls.containers(client, members), _LIST_S
+            "list", lambda client: Lister(client, members).listing(), _LIST_S
         )
         for container_id, why in listing.strangers.items():
             if self._strangers.get(container_id) != why:
                 logger.warning("a container is not taken for one of the stack: {}", why)
         self._strangers = listing.strangers
-        return listing.ours
+        return tuple(map(self._masked, listing.ours))
 
     async def inspect(self, container_id: str) -> Container:
         """One container of the stack."""
         members = self._members
-        return await self._link.ask(
+        seen = await self._link.ask(
             "inspect",
             lambda client: calls.inspect_own(client, container_id, members),
             _ANSWER_S,
         )
+        return self._masked(seen)
 
     async def start(self, container_id: str) -> None:
         """Start a container; one that runs already is left as it is."""
@@ -97,6 +104,15 @@ class DockerEngine:
         await self._link.act(
             "restart",
             lambda client: calls.restart(client, own.id, stop_timeout_s),
+            stop_timeout_s + self._answer_margin_s,
+        )
+
+    async def stop(self, container_id: str, stop_timeout_s: float) -> None:
+        """Stop (SIGKILL after ``stop_timeout_s``); one that is stopped stays so."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "stop",
+            lambda client: calls.stop(client, own.id, stop_timeout_s),
             stop_timeout_s + self._answer_margin_s,
         )
 
@@ -166,6 +182,11 @@ class DockerEngine:
         for stream in tuple(self._streams):
             stream.close()
         await self._link.close()
+
+    def _masked(self, seen: Container) -> Container:
+        if not seen.error and not seen.fault:
+            return seen
+        return replace(seen, error=self._mask(seen.error), fault=self._mask(seen.fault))
 
     def _is_of_stranger(self, item: Notice | Connected | Disconnected) -> bool:
         """Of a container that is known not to be ours? It may make events at will."""

@@ -1,15 +1,13 @@
 """What the SDK and the layers under it raise, in our own words."""
 
+import re
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 
 import msgspec
 import requests
 import urllib3
-from docker.errors import (
-    APIError,
-    DockerException,
-    create_api_error_from_http_exception,
-)
+from docker.errors import DockerException
 
 from sidecar.core.ports import (
     ContainerGone,
@@ -35,8 +33,18 @@ Mask = Callable[[str], str]
 """Takes the secrets out of a text, and what cannot be printed."""
 
 
+class _Said(msgspec.Struct):
+    """The engine's error."""
+
+    message: str
+
+
 class CouldNotConnect(EngineUnreachable):
     """No connection came about: asking again at once may help."""
+
+
+class NotFound(EngineRefused):
+    """There is no such thing, and it is not the container that was asked about."""
 
 
 class ConnectionBroke(EngineTimeout):
@@ -47,9 +55,11 @@ TRANSLATED = (
     DockerException,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
-    msgspec.ValidationError,
+    msgspec.DecodeError,
     OSError,
     # What the SDK and we trip over when an answer is not what it should be.
+    ArithmeticError,
+    RecursionError,
     LookupError,
     TypeError,
     ValueError,
@@ -67,6 +77,14 @@ _NOT_CONNECTED = (
     NotADirectoryError,
     BlockingIOError,
 )
+_GATEWAY = frozenset(
+    {
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_ASKED_ABOUT = re.compile(r"/containers/([^/?]+)")
 _NO_ANSWER = (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError)
 _BROKE = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
@@ -78,8 +96,6 @@ def engine_error(error: Exception, mask: Mask = str) -> EngineError:
     """
     if isinstance(error, EngineError):
         return error
-    if isinstance(error, APIError):
-        return _answered_no(error, mask)
     not_json = isinstance(error, requests.exceptions.JSONDecodeError)
     if isinstance(error, _BROKE) and not not_json:
         return _broke(error, mask)
@@ -109,16 +125,46 @@ def _hint(cause: BaseException) -> str:
     return ""
 
 
-def _answered_no(error: APIError, mask: Mask) -> EngineError:
-    said = one_line(error.explanation or error, mask)
-    # A socket proxy or an unknown path answers 404 as well.
-    if error.status_code == requests.codes.not_found and "no such container" in (
-        said.lower()
-    ):
+def answered_no(status: int, body: str, url: str, mask: Mask = str) -> EngineError:
+    """What a status above 399 means, with whatever came with it.
+
+    EngineTimeout: a gateway between us and the engine gave up waiting, and whether
+    the engine goes on is unknown.
+    """
+    own_words = _engines_words(body, mask)
+    said = own_words or _others_words(status, body, mask)
+    if status in _GATEWAY and not own_words:
+        return EngineTimeout(f"a proxy before the engine answered {status}: {said}")
+    answered = f"the engine answered {status}: {said}"
+    if status in _FORBIDDEN:
+        return EngineForbidden(answered)
+    if status != HTTPStatus.NOT_FOUND:
+        return EngineRefused(answered)
+    # A socket proxy or an unknown path answers 404 as well, and the engine for
+    # another container that ours needs.
+    asked = _ASKED_ABOUT.search(url)
+    names_it = asked is not None and asked[1] in body
+    if names_it and "no such container" in body.lower():
         return ContainerGone(said)
-    answered = f"the engine answered {error.status_code}: {said}"
-    forbids = error.status_code in _FORBIDDEN
-    return EngineForbidden(answered) if forbids else EngineRefused(answered)
+    return NotFound(answered)
+
+
+def _engines_words(body: str, mask: Mask) -> str:
+    """The message of the engine's own error; empty: it is somebody else's."""
+    try:
+        return one_line(msgspec.json.decode(body, type=_Said).message, mask)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return ""
+
+
+def _others_words(status: int, body: str, mask: Mask) -> str:
+    if body.strip() and "<" not in body:
+        return one_line(body, mask)
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "no known status"
+    return f"{phrase} (a web page, not the engine's words)" if body.strip() else phrase
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -128,14 +174,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__ or cause.__context__
 
 
-def raise_for_status(answer: requests.Response) -> None:
-    """Raise the SDK's APIError where the engine answered no."""
-    try:
-        answer.raise_for_status()
-    except requests.HTTPError as error:
-        create_api_error_from_http_exception(error)
+def raise_for_status(answer: requests.Response, mask: Mask = str) -> None:
+    """EngineError where the engine, or somebody before it, answered no."""
+    if not answer.ok:
+        raise answered_no(answer.status_code, answer.text, answer.url, mask)
 
 
-def one_line(said: object, mask: Mask) -> str:
-    """Its text without secrets on one line, of bounded length."""
-    return " ".join(mask(str(said)).split())[:_LONGEST]
+def one_line(said: object, mask: Mask = str) -> str:
+    """Its text without secrets on one line, printable and of bounded length."""
+    words = " ".join(mask(str(said)).split())[:_LONGEST]
+    return "".join(c if c.isprintable() else "?" for c in words)

@@ -46,6 +46,7 @@ Operation = Literal[
     "inspect",
     "start",
     "restart",
+    "stop",
     "kill",
     "logs",
     "top",
@@ -268,7 +269,7 @@ class EngineLink:
     def _opened(self, until: float) -> Client:
         try:
             return open_client(self._address, until, self.mask)
-        except TRANSLATED as error:
+        except (*TRANSLATED, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, EngineTimeout):
                 # Of what was to be done, nothing was sent.

@@ -8,7 +8,7 @@ something else created it, the labels must not be those of the image.
 
 from collections.abc import Mapping
 
-from sidecar.core.ports import EngineRefused
+from sidecar.core.ports import EngineError, EngineRefused
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.errors import TRANSLATED, engine_error
@@ -55,7 +55,7 @@ class Membership:
             return ""
         try:
             baked = self._labels_of(client, claim.image_id)
-        except TRANSLATED as error:
+        except (*TRANSLATED, EngineError) as error:
             refused = engine_error(error)
             if not isinstance(refused, EngineRefused):
                 raise

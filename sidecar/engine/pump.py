@@ -25,10 +25,14 @@ from sidecar.core.ports import (
     Notice,
     Post,
 )
-from sidecar.core.roster import assign
+from sidecar.core.roster import assign, never_started
 from sidecar.core.target import InstanceId, Target
 
 LIST_EVERY_S = 30.0
+DEAF_LIST_EVERY_S = 10.0
+"""Where the list alone tells what happens."""
+DEAF_AFTER_S = 60.0
+"""Events that are not to be had for so long, of an engine that answers, never come."""
 RETRY_S = 2.0
 GATHER_S = 0.1
 """Engine events come in flocks: one listing serves a flock."""
@@ -69,13 +73,22 @@ class Pump:
         self._looking = asyncio.Lock()
         """What is seen is posted in the order in which it was seen."""
         self._listed_mono = clock.now().mono
+        self._refused = False
         now = clock.now().wall
         self._listing = Component("engine", False, "not asked yet", now)  # noqa: FBT003
         self._stream = Component("event_stream", False, "not connected yet", now)  # noqa: FBT003
 
     def components(self) -> tuple[Component, ...]:
-        """The health of our view of the engine, and how old the last list is."""
-        return (self._listing, self._stream, self._freshness())
+        """The health of our view of the engine, and how old the last list is.
+
+        Without events it is a lesser view.
+        """
+        deaf = self._deafness() if self._listing.ok else ""
+        stream = self._stream
+        if deaf:
+            said = f"degraded: {deaf}; containers are judged by the list alone"
+            stream = stream._replace(ok=True, reason=said)
+        return (self._listing, stream, self._freshness())
 
     def _freshness(self) -> Component:
         now = self._clock.now()
@@ -83,6 +96,14 @@ class Pump:
         stale = age_s > STALE_VIEW_S
         reason = f"the last list of containers is {age_s:.0f} s old" if stale else ""
         return Component("listing", not stale, reason, now.wall - age_s)
+
+    def _deafness(self) -> str:
+        """Why no event will come; empty: they come, or soon will again."""
+        stream = self._stream
+        lasted_s = self._clock.now().wall - stream.since_wall
+        if stream.ok or not (self._refused or lasted_s >= DEAF_AFTER_S):
+            return ""
+        return f"no events of the engine are heard: {stream.reason}"
 
     def nudge(self) -> None:
         """The targets may be others now: list soon."""
@@ -103,7 +124,10 @@ class Pump:
                 async with asyncio.timeout(wait):
                     await self._wanted.wait()
                 await asyncio.sleep(GATHER_S)
-            wait = LIST_EVERY_S if await self._list() else RETRY_S
+            wait = self._wait_s() if await self._list() else RETRY_S
+
+    def _wait_s(self) -> float:
+        return DEAF_LIST_EVERY_S if self._deafness() else LIST_EVERY_S
 
     async def _list(self) -> bool:
         async with self._looking:
@@ -130,13 +154,15 @@ class Pump:
         self._whose = nobodys | {container.id: who for who, container in roster}
         self._listed_mono = self._clock.now().mono
         self._note_listing(ok=True, reason="")
-        self._post(ContainersListed(self._clock.now(), targets, roster))
+        made = never_started(roster, containers)
+        self._post(ContainersListed(self._clock.now(), targets, roster, made))
         return True
 
     def _note_listing(self, *, ok: bool, reason: str) -> None:
         self._listing = self._changed(self._listing, ok=ok, reason=reason)
         other = self._other_engine() if ok else ""
-        self._post(EngineSeen(self._clock.now(), ok, reason, other))
+        deaf = self._deafness()
+        self._post(EngineSeen(self._clock.now(), ok, reason, deaf, other))
 
     def _changed(self, known: Component, *, ok: bool, reason: str) -> Component:
         since = known.since_wall if known.ok == ok else self._clock.now().wall
@@ -150,7 +176,8 @@ class Pump:
                     # Listed before anything that is replayed is looked at:
                     # a notice about a container nobody knows would be lost.
                     await self._list()
-                case Disconnected(reason):
+                case Disconnected(reason, refused):
+                    self._refused = refused
                     self._stream = self._changed(self._stream, ok=False, reason=reason)
                     self._wanted.set()
                 case Notice():
@@ -175,6 +202,8 @@ class Pump:
                     notice.container_id,
                     notice.engine_time,
                     container,
+                    notice.signal,
+                    notice.exit_code,
                 )
             )
 

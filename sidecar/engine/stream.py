@@ -16,7 +16,13 @@ import urllib3
 from docker.types import CancellableStream
 from docker.utils import convert_filters
 
-from sidecar.core.ports import Connected, Disconnected, EngineError, Notice
+from sidecar.core.ports import (
+    Connected,
+    Disconnected,
+    EngineError,
+    EngineRefused,
+    Notice,
+)
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.errors import (
@@ -135,18 +141,21 @@ class EventStream:
 
     async def items(self) -> AsyncGenerator[Item, None]:
         """Until closed: Connected, notices, Disconnected, and again."""
-        lost, tries = False, 0
+        told: bool | None = None
+        """Whether the loss that was told of was a refusal; None: nothing is lost."""
+        tries = 0
         while not self._closing.is_set():
             began = time.monotonic()
             try:
                 async with contextlib.aclosing(self._connection()) as items:
                     async for item in items:
-                        lost = False
+                        told = None
                         yield item
             except EngineError as error:
-                if not lost and not self._closing.is_set():
-                    yield Disconnected(str(error))
-            lost = True
+                refused = isinstance(error, EngineRefused)
+                if told is not refused and not self._closing.is_set():
+                    told = refused
+                    yield Disconnected(str(error), refused)
             lasted = time.monotonic() - began > _BACKOFF_MAX_S
             tries = 0 if lasted else tries + 1
             await self._pause(backoff_s(tries, random.random()))  # noqa: S311 - jitter

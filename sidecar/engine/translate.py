@@ -2,16 +2,27 @@
 answer is not what the engine's API promises.
 """
 
+import contextlib
+import math
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from sidecar.core.container import Container, NativeHealth, Process, Status
+from sidecar.core.container import (
+    Container,
+    Endpoint,
+    NativeHealth,
+    Process,
+    Status,
+)
 from sidecar.core.event import NoticeKind
+from sidecar.core.kill import NOT_SAID
 from sidecar.core.ports import Notice
 from sidecar.engine import wire
+from sidecar.engine.errors import one_line
 
 STACK_LABEL = "com.docker.compose.project"
 _SERVICE_LABEL = "com.docker.compose.service"
@@ -24,6 +35,10 @@ T = TypeVar("T")
 _HEALTH_OUTPUT_LENGTH = 1000
 _COMMAND_TITLES = ("COMMAND", "CMD", "ARGS")
 _FRAME_HEADER = 8
+_NUMBER_DIGITS = 6
+_SIGNAL_DIGITS = 2
+_BEYOND_RTMIN = frozenset(map(str, range(1, 31)))
+_STOP_TIMEOUT_S = 10.0
 
 _CHANGES = frozenset({"create", "rename", "update"})
 WATCHED_ACTIONS = (
@@ -31,12 +46,6 @@ WATCHED_ACTIONS = (
     *sorted(_CHANGES),
 )
 """What the engine is asked to tell of."""
-
-_NOT_MEANT_TO_END = frozenset(
-    # HUP USR1 USR2 CHLD CONT STOP TSTP TTIN TTOU URG: reload, reopen the log, freeze.
-    # A container whose stop signal is one of them is told of by the stop event.
-    {"1", "10", "12", "17", "18", "19", "20", "21", "22", "23"}
-)
 
 
 class Known(NamedTuple):
@@ -66,6 +75,7 @@ def container(raw: object, mask: Callable[[str], str] = str) -> Container:
     state, policy = seen.state, seen.host_config.restart_policy
     labels = seen.config.labels or {}
     health = state.health or wire.Health()
+    networks = seen.network_settings.networks or {}
     return Container(
         id=seen.id,
         name=seen.name.removeprefix("/"),
@@ -83,15 +93,62 @@ def container(raw: object, mask: Callable[[str], str] = str) -> Container:
         restart_policy=policy.name or "no",
         restart_limit=policy.maximum_retry_count,
         restart_count=seen.restart_count,
-        networks=frozenset(seen.network_settings.networks or ()),
+        networks=frozenset(networks),
         labels=labels,
+        error=one_line(state.error or "", mask),
+        endpoints=tuple(_endpoint(name, at) for name, at in networks.items()),
+        network_mode=seen.host_config.network_mode or "",
+        stop_signal=_stop_signal(seen.config.stop_signal or ""),
+        stop_timeout_s=_stop_timeout_s(seen.config.stop_timeout),
+    )
+
+
+def _endpoint(network: str, seen: wire.Endpoint | None) -> Endpoint:
+    if seen is None:
+        return Endpoint(network)
+    names = (*(seen.aliases or ()), *(seen.dns_names or ()))
+    return Endpoint(
+        network,
+        tuple(address for address in (seen.ipv4, seen.ipv6) if address),
+        frozenset(name.casefold() for name in names),
+        seen.gateway or "",
+    )
+
+
+def _stop_signal(said: str) -> int:
+    """Its number; SIGTERM where nothing is said, or nothing known."""
+    if said.isascii() and said.isdigit() and len(said) <= _SIGNAL_DIGITS:
+        return int(said)
+    name, _, beyond = said.upper().removeprefix("SIG").partition("+")
+    number = signal.Signals.__members__.get(f"SIG{name}", signal.SIGTERM)
+    return int(number) + (int(beyond) if beyond in _BEYOND_RTMIN else 0)
+
+
+def _stop_timeout_s(said: int | None) -> float:
+    """The engine's own default where nothing is said; a negative one is endless."""
+    if said is None:
+        return _STOP_TIMEOUT_S
+    return float(said) if said >= 0 else math.inf
+
+
+def unreadable(entry: wire.Listed, fault: str) -> Container:
+    """A container of which the list alone tells."""
+    labels, names = entry.labels or {}, entry.names or [entry.id[:12]]
+    return Container(
+        id=entry.id,
+        name=names[0].removeprefix("/"),
+        stack=labels.get(STACK_LABEL, ""),
+        service=labels.get(_SERVICE_LABEL, ""),
+        number=_number(labels.get(_NUMBER_LABEL, "")),
+        status=Status.UNKNOWN,
+        labels=labels,
+        fault=fault,
     )
 
 
 def _number(label: str) -> int:
-    if len(label) > _LONGEST_NUMBER or not (label.isascii() and label.isdigit()):
-        return 1
-    return int(label)
+    number = _figure(label)
+    return 1 if number is None else number
 
 
 def _last_output(runs: list[wire.HealthCheck], mask: Callable[[str], str] = str) -> str:
@@ -103,7 +160,7 @@ def epoch_seconds(stamp: str) -> float:
     """RFC 3339, with nanoseconds or without; 0.0 for the engine's "never"."""
     try:
         return max(0.0, datetime.fromisoformat(stamp).timestamp())
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise msgspec.ValidationError(f"{stamp!r} is no time") from error
 
 
@@ -126,9 +183,18 @@ def image_labels(raw: object) -> dict[str, str]:
     return (config.labels if config else None) or {}
 
 
-def listed_ids(raw: object) -> tuple[str, ...]:
-    """The ids in a list of containers."""
-    return tuple(entry.id for entry in _parsed(raw, list[wire.Listed]))
+def listed(raw: object) -> tuple[wire.Listed, ...]:
+    """The entries in a list of containers; one that names none is passed over."""
+    return tuple(filter(None, map(_entry, _parsed(raw, list[object]))))
+
+
+def _entry(raw: object) -> wire.Listed | None:
+    """What can be used of it: at least the id."""
+    parts = raw if isinstance(raw, dict) else {}
+    for keys in (("Id", "Names", "Labels", "ImageID"), ("Id", "Labels"), ("Id",)):
+        with contextlib.suppress(msgspec.ValidationError):
+            return _parsed({k: parts[k] for k in keys if k in parts}, wire.Listed)
+    return None
 
 
 def processes(raw: object) -> tuple[Process, ...]:
@@ -186,16 +252,24 @@ def notice(seen: wire.Event) -> Notice | None:
     kind = _kind(seen)
     if kind is None:
         return None
-    return Notice(kind, seen.actor.id, seen.time_nano / 1e9)
+    said = seen.actor.attributes
+    return Notice(
+        kind,
+        seen.actor.id,
+        seen.time_nano / 1e9,
+        _figure(said.get("signal", "")) or NOT_SAID,
+        _figure(said.get("exitCode", "")),
+    )
+
+
+def _figure(said: str) -> int | None:
+    sound = said.isascii() and said.isdigit() and len(said) <= _NUMBER_DIGITS
+    return int(said) if sound else None
 
 
 def _kind(seen: wire.Event) -> NoticeKind | None:
     action = seen.action.partition(":")[0]
     if action in _CHANGES:
-        return NoticeKind.OTHER
-    if action == NoticeKind.KILL and (
-        seen.actor.attributes.get("signal") in _NOT_MEANT_TO_END
-    ):
         return NoticeKind.OTHER
     return next((k for k in NoticeKind if k == action and k != NoticeKind.OTHER), None)
 

@@ -1,12 +1,14 @@
 """Which container we run in ourselves, and so which stack is ours."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.core.ports import ContainerGone
+from sidecar.core.container import Container
+from sidecar.core.ports import ContainerGone, EngineError
 from sidecar.engine import calls
 from sidecar.engine.client import Client
 from sidecar.engine.link import EngineLink
@@ -49,6 +51,23 @@ async def find_own_container(
         return None
     # A short id could also be another container's name.
     return seen if seen.id.startswith(own_id) else None
+
+
+class OwnView:
+    """Our own container as it is now; it may join and leave networks."""
+
+    def __init__(self, link: EngineLink, own_id: str) -> None:
+        self._link = link
+        self._own_id = own_id
+        self._seen: Container | None = None
+
+    async def now(self) -> Container | None:
+        """As the engine says, or said last; None: we are in none, or it never did."""
+        if self._own_id:
+            look = partial(calls.inspect, container_id=self._own_id)
+            with contextlib.suppress(EngineError):
+                self._seen = await self._link.ask("inspect", look, _DEADLINE_S)
+        return self._seen
 
 
 def _look(client: Client, own_id: str) -> OwnContainer:

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 
 ContainerId = Annotated[str, msgspec.Meta(min_length=1)]
+Number = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**32)]
+"""No count, code or process id of an engine is larger."""
 
 
 class Pascal(msgspec.Struct, rename="pascal", frozen=True):
@@ -30,9 +32,10 @@ class State(Pascal, frozen=True):
     status: str
     started_at: str
     finished_at: str
-    exit_code: int
-    pid: int
+    exit_code: Number
+    pid: Number
     oom_killed: bool = msgspec.field(name="OOMKilled", default=False)
+    error: str | None = None
     health: Health | None = None
 
 
@@ -41,25 +44,38 @@ class Config(Pascal, frozen=True):
 
     labels: dict[str, str] | None = None
     tty: bool = False
+    stop_signal: str | None = None
+    stop_timeout: Number | None = None
 
 
 class RestartPolicy(Pascal, frozen=True):
     """The engine's own restarts; an empty name means no."""
 
     name: str = ""
-    maximum_retry_count: int = 0
+    maximum_retry_count: Number = 0
 
 
 class HostConfig(Pascal, frozen=True):
     """How the engine runs it."""
 
     restart_policy: RestartPolicy = RestartPolicy()
+    network_mode: str | None = None
+
+
+class Endpoint(Pascal, frozen=True):
+    """The container on one network; an engine before 25 has no ``DNSNames``."""
+
+    gateway: str | None = None
+    ipv4: str | None = msgspec.field(name="IPAddress", default=None)
+    ipv6: str | None = msgspec.field(name="GlobalIPv6Address", default=None)
+    aliases: list[str] | None = None
+    dns_names: list[str] | None = msgspec.field(name="DNSNames", default=None)
 
 
 class NetworkSettings(Pascal, frozen=True):
     """The networks by name."""
 
-    networks: dict[str, object] | None = None
+    networks: dict[str, Endpoint | None] | None = None
 
 
 class Inspected(Pascal, frozen=True):
@@ -70,7 +86,7 @@ class Inspected(Pascal, frozen=True):
     state: State
     config: Config
     image: str = ""
-    restart_count: int = 0
+    restart_count: Number = 0
     host_config: HostConfig = HostConfig()
     network_settings: NetworkSettings = NetworkSettings()
 
@@ -85,6 +101,9 @@ class Listed(Pascal, frozen=True):
     """One entry of the list of containers."""
 
     id: ContainerId
+    names: list[str] | None = None
+    image_id: str = msgspec.field(name="ImageID", default="")
+    labels: dict[str, str] | None = None
 
 
 class Top(Pascal, frozen=True):

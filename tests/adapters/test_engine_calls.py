@@ -11,6 +11,7 @@ from sidecar.core.ports import (
     ContainerGone,
     Engine,
     EngineRefused,
+    EngineTimeout,
     ExecResult,
 )
 from sidecar.engine.docker import DockerEngine
@@ -66,7 +67,10 @@ async def test_a_container_that_goes_while_it_is_listed_is_left_out(
     server: EngineServer, requests: Requests
 ) -> None:
     gone = server.add(raw_container("c" * 64))
-    server.say[f"{gone}/json"] = (404, b'{"message": "No such container: ccc"}')
+    server.say[f"{gone}/json"] = (
+        404,
+        b'{"message": "No such container: %s"}' % gone.encode(),
+    )
     async with an_engine(link_to(server, requests)) as engine:
         assert [seen.id for seen in await engine.containers()] == [OWN]
 
@@ -247,10 +251,13 @@ async def test_gone_between_the_question_and_the_act(
     [
         (409, b'{"message": "container is paused"}', "409: container is paused"),
         (500, b'{"message": "driver failed\\n twice"}', "500: driver failed twice"),
-        (403, b"<html>Forbidden</html>", "403: <html>Forbidden</html>"),
+        (403, b"<html>Forbidden</html>", r"403: Forbidden \(a web page"),
         (404, b"404 page not found", "404: 404 page not found"),
-        (500, b'{"error": "other shape"}', "not understood"),
-        (500, b"[]", "not understood"),
+        (404, b'{"message": "No such container: 0123"}', "404: No such container"),
+        (500, b'{"error": "other shape"}', "500: {.error.: .other shape.}"),
+        (500, b"[]", r"500: \[\]"),
+        (503, b'{"message": "not a swarm manager"}', "503: not a swarm manager"),
+        (500, b"\x1b[31mred\x07", r"500: \?\[31mred\?"),
     ],
 )
 async def test_an_engine_that_answers_no_is_quoted(
@@ -262,6 +269,20 @@ async def test_an_engine_that_answers_no_is_quoted(
             await engine.restart(OWN, 1.0)
     assert len(server.acts()) == 1
     assert requests[-1] == ("restart", "refused")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("body", [b"<html><b>Bad</b></html>", b"", b"no upstream"])
+async def test_a_gateway_that_gives_up_leaves_unknown_what_the_engine_does(
+    server: EngineServer, requests: Requests, status: int, body: bytes
+) -> None:
+    server.say["/restart"] = (status, body)
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineTimeout, match=f"proxy .* answered {status}") as told:
+            await engine.restart(OWN, 1.0)
+    assert "<" not in str(told.value)
+    assert len(server.acts()) == 1
+    assert requests[-1] == ("restart", "timeout")
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ async def test_notices_come_as_they_happen_and_noise_does_not(
             raw_event("top", OWN, NOW + 2),
             raw_event("health_status: healthy", OWN, NOW + 3),
         )
-        assert await heard.notice() == Notice(NoticeKind.KILL, OWN, (NOW + 1) / 1e9)
+        assert await heard.notice() == Notice(NoticeKind.KILL, OWN, (NOW + 1) / 1e9, 15)
         assert (await heard.notice()).kind is NoticeKind.HEALTH
 
 
@@ -210,9 +210,28 @@ async def test_an_engine_that_refuses_the_stream_is_asked_again(
 ) -> None:
     server.say["/events"] = (403, b"events are forbidden by the proxy")
     async with listening(link_to(server, requests)) as (_, heard):
-        assert "403: events are forbidden" in await heard.disconnected()
+        lost = await heard.next()
+        assert isinstance(lost, Disconnected)
+        assert "403: events are forbidden" in lost.reason
+        assert lost.refused
         server.say.clear()
         await heard.connected()
+
+
+async def test_an_engine_that_goes_and_then_refuses_the_stream_is_told_twice(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with listening(link_to(server, requests)) as (_, heard):
+        await heard.connected()
+        server.stop()
+        lost = await heard.next()
+        assert isinstance(lost, Disconnected)
+        assert not lost.refused
+        server.say["/events"] = (403, b"events are forbidden by the proxy")
+        server.start()
+        refused = await heard.next()
+        assert isinstance(refused, Disconnected)
+        assert refused.refused
 
 
 async def test_a_quiet_stream_is_renewed_without_a_word(

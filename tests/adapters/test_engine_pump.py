@@ -8,9 +8,15 @@ import pytest
 from sidecar.core.container import Container
 from sidecar.core.event import ContainersListed, EngineSeen, Event
 from sidecar.core.guard import STALE_VIEW_S
-from sidecar.core.ports import EngineUnreachable
+from sidecar.core.ports import Component, EngineUnreachable
 from sidecar.core.target import Target
-from sidecar.engine.pump import LIST_EVERY_S, RETRY_S, Pump
+from sidecar.engine.pump import (
+    DEAF_AFTER_S,
+    DEAF_LIST_EVERY_S,
+    LIST_EVERY_S,
+    RETRY_S,
+    Pump,
+)
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.virtual import run_virtual
 
@@ -91,6 +97,47 @@ def test_a_list_that_failed_is_asked_for_again_soon() -> None:
 def test_an_engine_that_is_lost_is_missed_at_once() -> None:
     told = told_after(lambda engine: engine.go_away("gone"), 1.0)
     assert [e.reason for _, e in told if isinstance(e, EngineSeen)] == ["gone"]
+
+
+def deafened(engine: FakeEngine) -> None:
+    engine.go_deaf("403: events are forbidden")
+
+
+def test_an_engine_whose_events_are_refused_is_listed_more_often() -> None:
+    told = told_after(deafened, 60.0)
+    assert len(listed(told)) >= 60.0 // DEAF_LIST_EVERY_S
+    seen = [event for _, event in told if isinstance(event, EngineSeen)]
+    assert all(event.reachable for event in seen)
+    assert {event.deaf for event in seen} == {
+        "no events of the engine are heard: 403: events are forbidden"
+    }
+
+
+def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
+    async def story() -> tuple[Component, ...]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        pump = Pump(engine, clock, lambda _: None, no_targets)
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(CALM_S)
+        engine.go_deaf("403: events are forbidden")
+        await asyncio.sleep(CALM_S)
+        running.cancel()
+        await asyncio.wait({running})
+        return pump.components()
+
+    engine, stream = run_virtual(story())
+    assert (engine.ok, engine.reason) == (True, "")
+    assert stream.ok
+    assert "403: events are forbidden" in stream.reason
+    assert "by the list alone" in stream.reason
+
+
+def test_events_that_are_late_for_long_never_come() -> None:
+    told = told_after(lambda engine: engine.go_deaf("slow", refused=False), 120.0)
+    seen = [(at, e.deaf) for at, e in told if isinstance(e, EngineSeen)]
+    assert all(bool(deaf) is (at >= DEAF_AFTER_S) for at, deaf in seen)
+    assert seen[-1][1]
 
 
 def test_our_own_container_is_nobodys_target() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.core.container import Container, NativeHealth, Process, Status
+from sidecar.core.container import Container, Endpoint, NativeHealth, Process, Status
 from sidecar.core.event import NoticeKind
 from sidecar.core.ports import Notice
 from sidecar.engine import translate
@@ -31,6 +31,7 @@ def expected(**changes: Any) -> Container:  # noqa: ANN401 - any field
         "started_at": STARTED,
         "pid": 100,
         "networks": frozenset({"demo_default"}),
+        "endpoints": (Endpoint("demo_default"),),
         "labels": labels,
     }
     return Container(**(fields | changes))
@@ -258,13 +259,13 @@ def test_stats_are_what_is_known(raw: object, stats: dict[str, float]) -> None:
         ("kill", {"signal": "9"}, NoticeKind.KILL),
         ("kill", {"signal": "15"}, NoticeKind.KILL),
         ("kill", {}, NoticeKind.KILL),
-        ("kill", {"signal": "19"}, NoticeKind.OTHER),
-        ("kill", {"signal": "18"}, NoticeKind.OTHER),
-        ("kill", {"signal": "1"}, NoticeKind.OTHER),
+        ("kill", {"signal": "19"}, NoticeKind.KILL),
+        ("kill", {"signal": "18"}, NoticeKind.KILL),
+        ("kill", {"signal": "1"}, NoticeKind.KILL),
         ("exec_create: sh", {}, None),
         ("exec_die", {}, None),
         ("top", {}, None),
-        ("restart", {}, None),
+        ("restart", {}, NoticeKind.RESTART),
         ("other", {}, None),
     ],
 )
@@ -274,8 +275,77 @@ def test_an_event_becomes_a_notice(
     event = translate.event(
         json.dumps(raw_event(action, ID, 1_500_000_000, **attributes)).encode()
     )
-    said = None if kind is None else Notice(kind, ID, 1.5)
+    signal = int(attributes.get("signal", "0"))
+    code = int(attributes["exitCode"]) if "exitCode" in attributes else None
+    said = None if kind is None else Notice(kind, ID, 1.5, signal, code)
     assert translate.notice(event) == said
+
+
+def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
+    raw = raw_container(ID)
+    raw["HostConfig"]["NetworkMode"] = "demo_default"
+    raw["NetworkSettings"]["Networks"] = {
+        "demo_default": {
+            "IPAddress": "172.20.0.3",
+            "GlobalIPv6Address": "fd00::3",
+            "Gateway": "172.20.0.1",
+            "Aliases": ["Wallet", "c0ffee"],
+            "DNSNames": None,
+        },
+        "old": {"IPAddress": "", "GlobalIPv6Address": "", "Aliases": None},
+        "null": None,
+    }
+    seen = translate.container(raw)
+    assert seen.endpoints == (
+        Endpoint(
+            "demo_default",
+            ("172.20.0.3", "fd00::3"),
+            frozenset({"wallet", "c0ffee"}),
+            "172.20.0.1",
+        ),
+        Endpoint("old"),
+        Endpoint("null"),
+    )
+    assert seen.networks == {"demo_default", "old", "null"}
+    assert seen.network_mode == "demo_default"
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        (None, 15),
+        ("", 15),
+        ("SIGQUIT", 3),
+        ("winch", 28),
+        ("2", 2),
+        ("SIGRTMIN+3", 37),
+        ("SIGRTMIN+99999999999", 34),
+        ("SIGODD", 15),
+        ("9" * 5000, 15),
+    ],
+)
+def test_the_signal_that_stops_a_container(said: str | None, number: int) -> None:
+    raw = raw_container(ID)
+    raw["Config"]["StopSignal"] = said
+    assert translate.container(raw).stop_signal == number
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(None, 10.0), (90, 90.0), (0, 0.0), (-1, float("inf"))]
+)
+def test_the_time_that_a_container_has_to_stop(
+    said: int | None, seconds: float
+) -> None:
+    raw = raw_container(ID)
+    raw["Config"]["StopTimeout"] = said
+    assert translate.container(raw).stop_timeout_s == seconds
+
+
+def test_why_a_container_could_not_be_started_is_kept_in_one_printable_line() -> None:
+    raw = raw_container(ID, Status="created", ExitCode=128, Error="port\n taken\x1b")
+    seen = translate.container(raw)
+    assert (seen.error, seen.could_not_start) == ("port taken?", True)
+    assert not translate.container(raw_container(ID, Status="created")).could_not_start
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 1000])

@@ -343,6 +343,12 @@ class EngineDoor:
             lambda: engine.restart(container_id, stop_timeout_s),
         )
 
+    async def stop(self, container_id: str, stop_timeout_s: float) -> None:
+        engine = self._engine
+        await self._sent(
+            "stop", container_id, lambda: engine.stop(container_id, stop_timeout_s)
+        )
+
     async def _sent(
         self,
         call: str,
