@@ -25,7 +25,14 @@ QUEUE_LIMIT = 20_000
 TICK_S = 0.5
 
 _HANDED_OVER = frozenset(
-    {Action.START, Action.RESTART, Action.LOAD_WALLET, Action.LOOK, Action.PAGE}
+    {
+        Action.START,
+        Action.RESTART,
+        Action.LOAD_WALLET,
+        Action.STOP,
+        Action.LOOK,
+        Action.PAGE,
+    }
 )
 
 

@@ -156,6 +156,8 @@ def _added(
         faults += _named(error.faults, container)
         return None
     located = _at(made, _owner(container))
+    if enabled is None:
+        return replace(located, may_finish=True)
     return _opted_out(located) if enabled is False else located
 
 

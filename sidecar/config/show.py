@@ -32,7 +32,7 @@ _TYPES = {
     DockerProbe: "docker",
     RunningProbe: "running",
 }
-_NOT_OF_THE_FILE = frozenset({"name", "cadence", "probes", "declared"})
+_NOT_OF_THE_FILE = frozenset({"may_finish", "name", "cadence", "probes", "declared"})
 _LATER = ("maintenance", "notify", "hooks", "cluster")
 
 

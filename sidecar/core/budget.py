@@ -17,6 +17,8 @@ HOPELESS_OUTAGES = 4
 LONGEST_FAST_LANE = 4
 """Tries that end the fast lane however far apart they were."""
 UNSENT_MAX_S = 60.0
+MOST_UNSENT = 6
+"""So often in a row a try may go uncounted."""
 KEPT_TRIES = 100
 
 
@@ -77,6 +79,11 @@ def unsent(lane: Lane, now: float) -> Lane:
     if lane.name is LaneName.FAST:
         return replace(waits, spent=lane.spent[:-1])
     return replace(waits, slow_tries=lane.slow_tries - 1)
+
+
+def is_unsent_too_often(lane: Lane) -> bool:
+    """Could it not be sent so often that the next time counts as a try?"""
+    return lane.unsent >= MOST_UNSENT
 
 
 def failed(lane: Lane, settings: RestartSettings, who: InstanceId, now: float) -> Lane:

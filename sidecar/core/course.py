@@ -3,7 +3,17 @@
 import math
 from dataclasses import replace
 
-from sidecar.core import balance, brake, budget, ending, loop, permission, plan, run
+from sidecar.core import (
+    balance,
+    brake,
+    budget,
+    ending,
+    loop,
+    overlap,
+    permission,
+    plan,
+    run,
+)
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.event import (
@@ -18,12 +28,14 @@ from sidecar.core.judge import current_cause, last_reason
 from sidecar.core.ledger import note_outcome
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, failure
+from sidecar.core.overlap import Overlap
 from sidecar.core.restore import clarified
 from sidecar.core.state import (
     Instance,
     Phase,
     Remedy,
     State,
+    StopSeen,
 )
 from sidecar.core.target import InstanceId, Target
 from sidecar.core.transition import (
@@ -121,6 +133,7 @@ def _remedy_begins(instance: Instance, event: Decided) -> Instance:
         counted_mono=counted,
         must_restart=False,
         treated=decision.run,
+        overlap=Overlap(),
     )
 
 
@@ -134,9 +147,18 @@ def acted(state: State, event: RemedyActed) -> Folded:
     remedy = instance.remedy
     if remedy is None or remedy.phase is not Phase.ACTING:
         return same(state)
+    if remedy.decision.action is Action.STOP:
+        return _stopped_again(state, instance, event)
     instance = permission.noted(instance, remedy, event)
     if event.result in {ActResult.NOT_SENT, ActResult.REFUSED}:
         return _not_sent(state, instance, event)
+    return _sent(state, instance, remedy, event)
+
+
+def _sent(
+    state: State, instance: Instance, remedy: Remedy, event: RemedyActed
+) -> Folded:
+    """The engine was asked; where it did not refuse, the probes judge."""
     sent = replace(instance, restarts_total=instance.restarts_total + 1)
     if event.result is ActResult.FAILED:
         seen = _attached(replace(sent, restarted=event.at), event)
@@ -150,7 +172,22 @@ def acted(state: State, event: RemedyActed) -> Folded:
         uncertain=event.result is ActResult.UNKNOWN,
     )
     seen = _attached(replace(sent, remedy=verifying, restarted=event.at), event)
-    return one(state, seen)
+    if seen.container is None or seen.redeploy is not None:
+        return one(state, replace(seen, overlap=Overlap()))
+    run_id = seen.container.run
+    part = overlap.acted(seen.overlap, event.engine_stops, run_id, event.at)
+    return one(state, replace(seen, overlap=part))
+
+
+def _stopped_again(state: State, instance: Instance, event: RemedyActed) -> Folded:
+    """What an operator had stopped is stopped; or it is said why not."""
+    if event.result in {ActResult.FAILED, ActResult.REFUSED}:
+        failed = RemedyOutcome.FAILED
+        return end_remedy(state, instance, failed, event.reason, event.at)
+    over = _attached(replace(instance, remedy=None), event)
+    if run.has_stopped(over):
+        over = replace(over, stop=StopSeen.SEEN)
+    return one(state, over)
 
 
 def progressed(state: State, event: RemedyProgressed) -> Folded:
@@ -178,6 +215,9 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
         now = event.at.mono
         taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
         return one(state, _attached(replace(instance, remedy=taken), event))
+    uncounted = event.answered or event.result is ActResult.REFUSED
+    if budget.is_unsent_too_often(instance.lane) and not uncounted:
+        return _never_sent(state, _attached(instance, event), event)
     after = _taken_back(state, instance, event.at)
     back = after.instances[instance.id]
     if event.result is ActResult.REFUSED and _has_stopped(event):
@@ -187,6 +227,15 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
     if event.answered:
         attached = _answered(attached, state.target_of(instance), event)
     return one(after, attached)
+
+
+def _never_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
+    """It counts as a try, and so does the next that cannot be sent either."""
+    reason = f"it could not be sent, again and again: {event.reason}"
+    ended = end_remedy(state, instance, RemedyOutcome.FAILED, reason, event.at)
+    after = ended.state.instances[instance.id]
+    lane = replace(after.lane, unsent=instance.lane.unsent)
+    return ended._replace(state=put(ended.state, replace(after, lane=lane)))
 
 
 def _has_stopped(event: RemedyActed) -> bool:
@@ -224,7 +273,8 @@ def wallet_called(
     """``load_wallet`` came to an end, or to none in time: the probes judge."""
     decision = instance.loading
     settings = state.target_of(instance).restart
-    if result is ActResult.NOT_SENT:
+    again_and_again = budget.is_unsent_too_often(instance.load_lane)
+    if result is ActResult.NOT_SENT and not again_and_again:
         lane = budget.unsent(instance.load_lane, at.mono)
     else:
         lane = budget.failed(instance.load_lane, settings, instance.id, at.mono)
@@ -289,7 +339,7 @@ def _with_lanes(state: State, instance: Instance, ended: RemedyEnded) -> Instanc
     helped = ended.outcome is RemedyOutcome.RECOVERED and not instance.looping
     if helped:
         return replace(instance, lane=budget.Lane(), load_lane=budget.Lane())
-    if ended.action is Action.LOAD_WALLET:
+    if ended.action not in _RESTARTS:
         return instance
     settings = state.target_of(instance).restart
     lane = budget.failed(instance.lane, settings, instance.id, ended.at.mono)
@@ -310,7 +360,7 @@ def verify(state: State, who: InstanceId, at: Moment) -> Folded:
         return same(state)
     if _was_needless(instance, state.target_of(instance), remedy, at):
         return same(_taken_back(state, instance, at))
-    found = _ending(state, instance, remedy)
+    found = _ending(state, instance, remedy, at)
     if found is None and at.mono >= _over_mono(instance, remedy):
         found = _at_deadline(instance, remedy)
     return same(state) if found is None else end_remedy(state, instance, *found, at)
@@ -338,8 +388,12 @@ def _over_mono(instance: Instance, remedy: Remedy) -> float:
     return remedy.deadline_mono + ACT_MARGIN_S
 
 
-def _ending(state: State, instance: Instance, remedy: Remedy) -> ending.Ending | None:
+def _ending(
+    state: State, instance: Instance, remedy: Remedy, at: Moment
+) -> ending.Ending | None:
     if remedy.phase is Phase.VERIFYING:
+        if run.undid_a_stop(instance, at.mono):
+            return ending.STOPPED_MEANWHILE
         if ending.recovered(instance, state.target_of(instance), remedy):
             return ending.Ending(RemedyOutcome.RECOVERED, _helped(instance))
         return ending.cut_short(state, instance)

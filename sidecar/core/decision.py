@@ -10,11 +10,14 @@ from sidecar.core.target import InstanceId
 
 
 class Action(StrEnum):
-    """LOOK inspects a silent container's processes; it changes nothing."""
+    """STOP only undoes what a restart of ours did to a person's stop. LOOK looks
+    into a silent container; it changes nothing.
+    """
 
     START = "start"
     RESTART = "restart"
     LOAD_WALLET = "load_wallet"
+    STOP = "stop"
     LOOK = "look"
     HOLD = "hold"
     PAGE = "page"
@@ -23,7 +26,12 @@ class Action(StrEnum):
     @property
     def changes_something(self) -> bool:
         """Is this a remedy, rather than a look, a word or a refusal?"""
-        return self in {Action.START, Action.RESTART, Action.LOAD_WALLET}
+        return self in {
+            Action.START,
+            Action.RESTART,
+            Action.LOAD_WALLET,
+            Action.STOP,
+        }
 
 
 class Trigger(StrEnum):

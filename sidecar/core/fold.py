@@ -78,6 +78,8 @@ def is_quiet(instance: Instance) -> bool:
         and not instance.asked
         and not instance.must_restart
         and not instance.looping
+        and not instance.overlap.has_others_stop
+        and instance.redeploy is None
     )
 
 

@@ -7,7 +7,7 @@ Maintenance windows and busy services join this table when they are built.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sidecar.core import brake, budget, permission, run
+from sidecar.core import brake, budget, permission, run, stops
 from sidecar.core.boot import in_start_period, start_period_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard, Trigger
@@ -151,9 +151,11 @@ def stopping(case: Case) -> str | None:
     """The engine tells of a stop when it is over; the signal comes at its begin."""
     if case.trigger is Trigger.OPERATOR:
         return None
-    if not run.is_told_to_stop(case.instance, case.at.mono):
-        return None
-    return "somebody has just told it to stop: it is left to end"
+    if stops.is_told_to_stop(case.instance, case.at.mono):
+        return "somebody has just told it to stop: it is left to end"
+    if stops.awaits_engines_word(case.instance, case.at.mono):
+        return "somebody told it to stop and it ended: the engine's word is awaited"
+    return None
 
 
 def starting(case: Case) -> str | None:
@@ -408,6 +410,8 @@ def _asked_again(case: Case) -> frozenset[Guard]:
 def objection(case: Case) -> tuple[Guard, str] | None:
     """The first guard that objects, with its reason."""
     for guard, ask in GUARDS:
+        if case.action is Action.STOP and guard not in _OF_THE_ENGINE:
+            continue
         if case.finishes and guard not in _asked_again(case):
             continue
         reason = ask(case)

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 from sidecar.core.boot import start_period_s
 from sidecar.core.budget import LaneName
-from sidecar.core.container import Status
+from sidecar.core.container import Container, Status
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Verdict
-from sidecar.core.run import is_running, stopped_by_person
+from sidecar.core.run import has_finished, is_running, stopped_by_person
 from sidecar.core.state import Instance, Phase, Remedy, StopSeen
 from sidecar.core.target import Target
 from sidecar.core.transition import TargetState
@@ -26,6 +26,10 @@ BROKEN = frozenset(
 )
 
 
+REDEPLOY_S = 60.0
+"""From the making of a new container to its start."""
+
+
 class Judgement(NamedTuple):
     """A state and why."""
 
@@ -36,6 +40,8 @@ class Judgement(NamedTuple):
 
 def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
     """The one place that names a target's state."""
+    if has_finished(instance, target):
+        return Judgement(TargetState.STOPPED, None, "its work is done (exit 0)")
     absent = _without_container(instance)
     if absent is not None:
         return absent
@@ -55,6 +61,11 @@ def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
     if instance.remedy is not None:
         return _under_remedy(instance, instance.remedy)
     return _not_running(instance) or _by_health(instance, target, at)
+
+
+def is_done(instance: Instance) -> bool:
+    """Has it ended well, with nothing left to do?"""
+    return instance.state is TargetState.STOPPED and instance.cause is None
 
 
 def _works(instance: Instance) -> bool:
@@ -98,11 +109,11 @@ def last_reason(instance: Instance) -> str:
 
 def _exited(instance: Instance) -> bool:
     container = instance.container
-    return container is not None and container.status not in {
-        Status.RUNNING,
-        Status.PAUSED,
-        Status.CREATED,
-    }
+    if container is None:
+        return False
+    if container.status is Status.CREATED:
+        return container.could_not_start
+    return container.status not in {Status.RUNNING, Status.PAUSED, Status.UNKNOWN}
 
 
 def _without_container(instance: Instance) -> Judgement | None:
@@ -111,8 +122,13 @@ def _without_container(instance: Instance) -> Judgement | None:
         return Judgement(
             TargetState.MISSING, Cause.MISSING, "there is no container for it"
         )
-    if not stopped_by_person(instance):
-        return None
+    if container.fault and instance.remedy is None:
+        silence = f"what its container is doing is not known: {container.fault}"
+        return Judgement(TargetState.UNKNOWN, Cause.PROBER_FAILED, silence)
+    return _stopped(instance, container) if stopped_by_person(instance) else None
+
+
+def _stopped(instance: Instance, container: Container) -> Judgement:
     if container.status is Status.PAUSED:
         return Judgement(TargetState.STOPPED, Cause.PAUSED, "an operator paused it")
     if container.status is Status.CREATED:
@@ -150,6 +166,9 @@ def _not_running(instance: Instance) -> Judgement | None:
     container = instance.container
     if container is None or not _exited(instance):
         return None
+    if container.error:
+        why = f"the engine could not start it: {container.error}"
+        return Judgement(TargetState.DOWN, Cause.NOT_RUNNING, why)
     how = "out of memory" if container.oom_killed else f"exit {container.exit_code}"
     return Judgement(
         TargetState.DOWN, Cause.NOT_RUNNING, f"the container exited by itself ({how})"
@@ -168,14 +187,20 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     if health.failures:
         return Judgement(TargetState.FAILING, cause, reason)
     if health.up is True:
-        warned = health.last is not None and bool(health.last.warnings)
-        state = TargetState.DEGRADED if warned else TargetState.HEALTHY
-        return Judgement(state, None, reason if warned else "")
+        return unfinished_redeploy(instance, at) or _working(instance)
+    return _not_yet_known(instance, target, at)
+
+
+def _not_yet_known(instance: Instance, target: Target, at: Moment) -> Judgement:
+    """Since its run began there was neither a success nor a failure that counted."""
+    blind, cause = instance.health.blind, current_cause(instance)
     undecided = _why_undecided(instance, target)
+    if blind is not None:
+        cause = cause or blind.cause
     if at.mono - instance.run_mono < start_period_s(instance, target):
         return Judgement(TargetState.STARTING, cause, undecided)
     # A failure that did not count, right before the start period ended, is one.
-    failing = cause is not None and health.blind is None
+    failing = cause is not None and blind is None
     state = TargetState.FAILING if failing else TargetState.UNKNOWN
     return Judgement(state, cause, undecided)
 
@@ -189,6 +214,23 @@ def _why_undecided(instance: Instance, target: Target) -> str:
         return last_reason(instance) or "no probe has answered yet"
     so_many, threshold = health.successes, target.cadence.success_threshold
     return f"{so_many} of {threshold} good answers in a row so far"
+
+
+def _working(instance: Instance) -> Judgement:
+    last = instance.health.last
+    if last is not None and last.warnings:
+        return Judgement(TargetState.DEGRADED, None, last.reason)
+    return Judgement(TargetState.HEALTHY, None, "")
+
+
+def unfinished_redeploy(instance: Instance, at: Moment) -> Judgement | None:
+    """Was a container made to replace it, and not started within a minute?"""
+    redeploy = instance.redeploy
+    if redeploy is None or at.mono - redeploy.since.mono < REDEPLOY_S:
+        return None
+    left = f"its new container {redeploy.name} was created and never started"
+    reason = f"a redeploy of it did not end: {left}"
+    return Judgement(TargetState.DEGRADED, None, reason)
 
 
 def blind_for_long(health: Health, at: Moment) -> Judgement | None:

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import run
+from sidecar.core import stops
 from sidecar.core.budget import Record
 from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
-from sidecar.core.judge import BROKEN, WORKING, may_report
+from sidecar.core.judge import BROKEN, WORKING, is_done, may_report
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, Cause, Cure, Severity
 from sidecar.core.roots import is_to_blame, is_unproven, roots_of
@@ -56,7 +56,7 @@ def note_incidents(
         instance = state.instances[who]
         if instance.incident is None:
             state = _open_or_join(state, instance, at, found)
-        elif instance.state in WORKING:
+        elif instance.state in WORKING or is_done(instance):
             state = _resolve(state, instance.incident, at, found)
     return state, tuple(found)
 
@@ -80,7 +80,7 @@ def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) ->
     """Worth an incident? What an operator did himself is not."""
     if instance.state is TargetState.STOPPED or instance.state not in BROKEN:
         return False
-    if _loaded_at_first_sight(instance) or run.is_told_to_stop(instance, at.mono):
+    if _loaded_at_first_sight(instance) or stops.is_told_to_stop(instance, at.mono):
         return False
     if instance.state is TargetState.RECOVERING and instance.remedy is not None:
         return instance.remedy.first_failure_mono is not None
@@ -171,7 +171,7 @@ def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> S
 
 def _keeps_open(instance: Instance, incident: Incident) -> bool:
     if instance.state is TargetState.STOPPED:
-        return instance.name == incident.target
+        return instance.name == incident.target and not is_done(instance)
     return instance.state not in WORKING
 
 

@@ -14,6 +14,7 @@ from sidecar.core.judge import (
     current_cause,
     last_reason,
     may_report,
+    unfinished_redeploy,
 )
 from sidecar.core.manner import (
     JUST_ANSWERED_S,
@@ -34,6 +35,11 @@ _WAITABLE = frozenset(
 
 _FINISH_AGAIN_S = 5.0
 """After a start that could not be sent."""
+
+_UNDID_A_STOP = (
+    "an operator stopped it while it was being restarted, and the engine started it "
+    "again"
+)
 
 _FOR_A_PERSON = frozenset({Guard.FORBIDDEN, Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
 """Objections that time alone hardly lifts."""
@@ -68,7 +74,7 @@ def _is_news(instance: Instance, decision: Decision) -> bool:
     last = instance.last_decision
     if last is None or decision.action.changes_something:
         return True
-    if decision.trigger is Trigger.OPERATOR or decision.action is Action.LOOK:
+    if instance.asked or decision.action is Action.LOOK:
         return True
     if last.at.mono < instance.since.mono:
         return True
@@ -207,6 +213,10 @@ def _at_once(decision: Decision, target: Target) -> Decision:
 def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish | None:
     if instance.asked:
         return _operators_wish(instance)
+    if run.undid_a_stop(instance, at.mono) and instance.remedy is None:
+        return Wish(Action.STOP, Trigger.OPERATOR, None, _UNDID_A_STOP)
+    if run.fault(instance):
+        return _planned_wish(state, instance, at) or _unreadable(instance, at)
     return (
         _unfinished(instance, target, at)
         or _planned_wish(state, instance, at)
@@ -219,6 +229,7 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
         or _after_root(instance)
         or _wallet(instance, target)
         or _failing(instance, target, at)
+        or _redeploy(instance, at)
     )
 
 
@@ -227,6 +238,9 @@ def _operators_wish(instance: Instance) -> Wish:
     if instance.container is None:
         why = "an operator asked, but there is no container to restart"
         return Wish(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
+    if run.fault(instance):
+        why = f"an operator asked, but {instance.reason}"
+        return Wish(Action.HOLD, trigger, Cause.PROBER_FAILED, why, Guard.NOT_CURABLE)
     running = run.is_running(instance)
     action = Action.RESTART if running else Action.START
     return Wish(
@@ -322,6 +336,23 @@ def _absent(instance: Instance, target: Target, at: Moment) -> Wish | None:
     if instance.state is TargetState.STOPPED and instance.cause is not None:
         return _page(instance.cause, instance.reason)
     return None
+
+
+def _unreadable(instance: Instance, at: Moment) -> Wish | None:
+    """What the engine does not tell of is left alone, and after a while told."""
+    cause = Cause.PROBER_FAILED
+    lasted_s = at.mono - instance.since.mono
+    if instance.remedy is not None or lasted_s < CAUSES[cause].grace_s:
+        return None
+    return _page(cause, instance.reason)
+
+
+def _redeploy(instance: Instance, at: Moment) -> Wish | None:
+    """A redeploy that was cut off leaves the old container, and nobody knows it."""
+    if unfinished_redeploy(instance, at) is None:
+        return None
+    why = f"{instance.reason}; docker compose up -d ends it"
+    return Wish(Action.PAGE, Trigger.FAILURE, Cause.MISSING, why, Guard.NOT_CURABLE)
 
 
 def _blind(instance: Instance, at: Moment) -> Wish | None:

@@ -25,6 +25,7 @@ _TRIED = {
     Action.START: "started again",
     Action.RESTART: "restarted",
     Action.LOAD_WALLET: "told to open its wallet",
+    Action.STOP: "stopped again",
 }
 _WHY = {
     Trigger.FAILURE: "because it failed",

@@ -10,6 +10,7 @@ from typing import Any
 
 from sidecar.core.budget import STORM_LIMIT
 from sidecar.core.health import Health
+from sidecar.core.kill import Kill
 from sidecar.core.moment import Moment
 from sidecar.core.run import is_running
 from sidecar.core.state import EngineView, Instance, Phase, SettingsView, State
@@ -62,8 +63,10 @@ def doubted(state: State, why: str) -> State:
 
 def _moved(value: Any, shift_s: float) -> Any:  # noqa: ANN401 - any part of the state
     """A copy with every monotonic time in it moved."""
-    if isinstance(value, Moment):
+    if isinstance(value, Moment | Kill):
         return value._replace(mono=value.mono + shift_s)
+    if type(value) is tuple:
+        return tuple(_moved(part, shift_s) for part in value)
     if not is_dataclass(value) or isinstance(value, type):
         return value
     return replace(

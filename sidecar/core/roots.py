@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sidecar.core.judge import BROKEN, WORKING, current_cause
+from sidecar.core.judge import BROKEN, WORKING, current_cause, is_done
 from sidecar.core.moment import Moment
 from sidecar.core.state import Instance, State
 from sidecar.core.target import Target
@@ -28,12 +28,14 @@ def roots_of(state: State, name: str) -> Iterator[Instance]:
     """Every replica of everything that ``name`` needs, roots first.
 
     One that nothing of ours will bring back does not count while a sister of
-    it works: its dependents would wait for ever.
+    it works: its dependents would wait for ever. A job that is done is no trouble.
     """
     for upstream in state.topology.upstreams.get(name, ()):
         replicas = tuple(state.replicas(upstream))
         serves = any(replica.state in WORKING for replica in replicas)
         for replica in replicas:
+            if is_done(replica):
+                continue
             if not serves or replica.state not in _LEFT_ALONE:
                 yield replica
 

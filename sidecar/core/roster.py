@@ -29,6 +29,23 @@ def assign(targets: Iterable[Target], containers: Iterable[Container]) -> Roster
     return tuple(found.items())
 
 
+def never_started(
+    roster: Roster, containers: Iterable[Container]
+) -> tuple[tuple[InstanceId, str], ...]:
+    """Names of containers that compose made to replace another, and did not start."""
+    made = {
+        (c.service, c.number): c
+        for c in containers
+        if c.status is Status.CREATED
+        and c.service
+        and c.labels.get(ONE_OFF_LABEL) != "True"
+    }
+    found = ((who, held, made.get((held.service, held.number))) for who, held in roster)
+    return tuple(
+        (who, new.name) for who, held, new in found if new is not None and new != held
+    )
+
+
 def _wanted(
     target: Target,
     by_service: dict[str, list[Container]],

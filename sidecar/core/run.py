@@ -3,40 +3,37 @@
 import math
 from dataclasses import replace
 
-from sidecar.core import loop
+from sidecar.core import kill, loop, overlap, stops
 from sidecar.core.container import Container, Status
 from sidecar.core.event import ContainerNotice, NoticeKind
 from sidecar.core.health import Health
+from sidecar.core.kill import Kill
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause
-from sidecar.core.state import Instance, Phase, StopSeen
+from sidecar.core.state import Instance, StopSeen
+from sidecar.core.target import Target
 
 SHORT_RUN_S = 60.0
 LOOP_EXITS = 3
 LOOP_WINDOW_S = 120.0
-KILL_MEMORY_S = 600.0
-"""A signal this long before a death is not what it died of."""
-
-STOPPING_S = 120.0
-"""What runs on for longer was not told to end, or has not obeyed."""
-
-_AMBIGUOUS_EXITS = frozenset({0, 137, 143})
-"""Exit codes that a stop or kill leaves behind, but a crash may leave as well."""
-
 _TO_BE_STARTED = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 _NOT_RUNNING = frozenset({Status.EXITED, Status.DEAD, Status.CREATED, Status.REMOVING})
 
 
-def attach(instance: Instance, container: Container, at: Moment) -> Instance:
-    """Take note of how the container looks now; a new run starts from nothing."""
+def attach(
+    instance: Instance, container: Container, at: Moment, *, deaf: bool = False
+) -> Instance:
+    """Take note of how the container looks now; a new run starts from nothing.
+
+    ``deaf``: no event of the engine tells how it came to look so.
+    """
     known = instance.container
+    if container.fault:
+        return _unreadable(instance, container)
     if known is None or known.run != container.run:
         instance = _new_run(instance, container, at)
-    exited_mono, stop = instance.exited_mono, instance.stop
-    if container.status not in _NOT_RUNNING:
-        exited_mono, stop = None, StopSeen.NONE
-    elif exited_mono is None:
-        exited_mono, stop = at.mono, _who_stopped(instance, container)
+    ran = known is not None and known.run == container.run
+    exited_mono, stop = _end_of(instance, container, at, unheard=deaf and ran)
     # All at once: each replacement costs as much as everything else together.
     return replace(
         instance,
@@ -46,6 +43,29 @@ def attach(instance: Instance, container: Container, at: Moment) -> Instance:
         exited_mono=exited_mono,
         stop=stop,
     )
+
+
+def _end_of(
+    instance: Instance, container: Container, at: Moment, *, unheard: bool
+) -> tuple[float | None, StopSeen]:
+    """Since when it does not run, and who ended it; None: it runs."""
+    exited_mono, stop = instance.exited_mono, instance.stop
+    if container.status not in _NOT_RUNNING:
+        return None, StopSeen.NONE
+    if exited_mono is None:
+        judge = stops.who_stopped_unheard if unheard else stops.who_stopped
+        return at.mono, judge(instance, container, at)
+    if unheard and stop is StopSeen.NONE and not stops.is_acting(instance):
+        stop = stops.left_stopped(container, at.mono - exited_mono)
+    return exited_mono, stop
+
+
+def _unreadable(instance: Instance, container: Container) -> Instance:
+    """Nothing new is known of it, so the run is the one that was known."""
+    known = instance.container
+    if known is not None and known.id == container.id:
+        container = replace(known, status=Status.UNKNOWN, fault=container.fault)
+    return replace(instance, container=container, missing_since=None)
 
 
 def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
@@ -74,17 +94,6 @@ def _refused_starts(instance: Instance) -> int:
     return instance.refused_starts + 1 if refused else instance.refused_starts
 
 
-def _who_stopped(instance: Instance, container: Container) -> StopSeen:
-    if instance.stop is not StopSeen.NONE or _acting(instance):
-        return instance.stop
-    if _has_signal(instance, container):
-        return StopSeen.SEEN
-    if instance.treated == container.run:
-        return StopSeen.NONE
-    crashed = container.oom_killed or container.exit_code not in _AMBIGUOUS_EXITS
-    return StopSeen.NONE if crashed else StopSeen.ASSUMED
-
-
 def lost(instance: Instance, at: Moment) -> Instance:
     """There is no container any more (or yet)."""
     since = instance.missing_since or at
@@ -108,22 +117,39 @@ def _note(instance: Instance, event: ContainerNotice) -> Instance:
     current = instance.container is not None and (
         event.engine_time >= instance.container.started_at
     )
-    if _acting(instance):
+    if stops.is_acting(instance) or not current or event.kind is NoticeKind.RESTART:
+        heard = overlap.heard(instance.overlap, event.kind)
+        instance = replace(instance, overlap=heard)
+    if stops.is_acting(instance):
         return instance
     if event.kind is NoticeKind.KILL:
-        return replace(instance, kill_seen=event.engine_time, kill_mono=_when(event))
+        return _killed(instance, event, event.signal)
     if event.kind is NoticeKind.STOP and current:
-        return replace(instance, stop=StopSeen.SEEN)
+        # An engine tells of it before or after the exit.
+        stopped = _killed(instance, event, kill.STOPPED)
+        return replace(stopped, stop=StopSeen.SEEN)
     if event.kind is NoticeKind.DIE:
         return _died(instance, event, current=current)
     return instance
+
+
+def _killed(instance: Instance, event: ContainerNotice, signal: int) -> Instance:
+    sent = Kill(signal, event.engine_time, _when(event))
+    noted = replace(instance, kills=(*instance.kills, sent)[-kill.KEPT :])
+    container = noted.container
+    if container is None or noted.exited_mono is None:
+        return noted
+    # The engine may tell of an exit before it tells of the signal that caused it.
+    ended = container.finished_at or event.at.wall
+    seen = stops.is_explained(noted, container, container.exit_code, ended)
+    return replace(noted, stop=StopSeen.SEEN) if seen else noted
 
 
 def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Instance:
     if _signalled(instance, event, current=current):
         return replace(instance, stop=StopSeen.SEEN) if current else instance
     when = _when(event)
-    if not current and _ours(instance, when):
+    if _ours(instance, when) if not current else _is_stopped_again(instance):
         return instance
     recent = tuple(t for t in instance.exits if when - t < LOOP_WINDOW_S)
     short = instance.short_runs
@@ -137,6 +163,13 @@ def _died(instance: Instance, event: ContainerNotice, *, current: bool) -> Insta
     return replace(died, looping=died.looping or is_looping(died))
 
 
+def _is_stopped_again(instance: Instance) -> bool:
+    """Is this the death that our own stop brought, reported late?"""
+    container = instance.container
+    ours = container is not None and container.run == instance.treated
+    return ours and instance.stop is StopSeen.SEEN
+
+
 def _when(event: ContainerNotice) -> float:
     """On our own clock; what the engine repeats was some time ago."""
     return event.at.mono - max(0.0, event.at.wall - event.engine_time)
@@ -144,10 +177,18 @@ def _when(event: ContainerNotice) -> float:
 
 def _signalled(instance: Instance, event: ContainerNotice, *, current: bool) -> bool:
     """Is this death that of somebody else's signal, and not one to an earlier run?"""
-    killed, container = instance.kill_seen, instance.container
-    if killed is None or event.engine_time - killed >= KILL_MEMORY_S:
+    container = instance.container
+    if container is None:
         return False
-    return not current or container is None or killed >= container.started_at
+    code = event.exit_code
+    if code is None:
+        code = (event.container or container).exit_code
+    if current:
+        return stops.is_explained(instance, container, code, event.engine_time)
+    return any(
+        kill.explains(sent, container, code, event.engine_time)
+        for sent in instance.kills
+    )
 
 
 def is_looping(instance: Instance) -> bool:
@@ -164,24 +205,15 @@ def outlived_loop(instance: Instance, now_mono: float) -> Instance:
     return loop.over(instance)
 
 
+def fault(instance: Instance) -> str:
+    """Why the engine does not say what it is doing; empty: it says."""
+    return instance.container.fault if instance.container is not None else ""
+
+
 def is_running(instance: Instance) -> bool:
     """Can it be probed?"""
     container = instance.container
     return container is not None and container.status is Status.RUNNING
-
-
-def is_told_to_stop(instance: Instance, now_mono: float) -> bool:
-    """Does it still run though somebody else told it, lately, to end?"""
-    container, sent = instance.container, instance.kill_mono
-    if container is None or container.status is not Status.RUNNING or sent is None:
-        return False
-    return _has_signal(instance, container) and now_mono - sent < STOPPING_S
-
-
-def _has_signal(instance: Instance, container: Container) -> bool:
-    """Was somebody else's signal sent to this run?"""
-    killed = instance.kill_seen
-    return killed is not None and killed >= container.started_at
 
 
 def has_stopped(instance: Instance) -> bool:
@@ -190,25 +222,38 @@ def has_stopped(instance: Instance) -> bool:
     return container is not None and container.status in _TO_BE_STARTED
 
 
+def has_finished(instance: Instance, target: Target) -> bool:
+    """Has a job come to its good end? Nobody, the engine included, starts it again."""
+    container = instance.container
+    if container is None or not target.may_finish or instance.remedy is not None:
+        return False
+    if instance.stop is StopSeen.SEEN:
+        return False
+    ended_well = container.status is Status.EXITED and container.exit_code == 0
+    return ended_well and container.restart_policy == "no"
+
+
 def stopped_by_person(instance: Instance) -> bool:
     """Is it not running because somebody wanted that?"""
     container = instance.container
     if container is None or container.status is Status.RUNNING:
         return False
-    if container.status is Status.PAUSED or container.status is Status.CREATED:
+    if container.status is Status.PAUSED:
         return True
+    if container.status is Status.CREATED:
+        return not container.could_not_start
     return instance.stop is not StopSeen.NONE
+
+
+def undid_a_stop(instance: Instance, now_mono: float) -> bool:
+    """Does it run although somebody else stopped it while we had it restarted?"""
+    container = instance.container
+    if container is None or not is_running(instance):
+        return False
+    return overlap.undid_a_stop(instance.overlap, container.run, now_mono)
 
 
 def _ours(instance: Instance, when_mono: float) -> bool:
     """Is this the death that our own restart brought, reported late?"""
     restarted = instance.restarted
     return restarted is not None and abs(when_mono - restarted.mono) < SHORT_RUN_S
-
-
-def _acting(instance: Instance) -> bool:
-    """Is the engine at it for us? Signals and exits are then of our making."""
-    remedy = instance.remedy
-    if remedy is None:
-        return False
-    return remedy.phase is Phase.ACTING or remedy.uncertain

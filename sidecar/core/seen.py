@@ -19,10 +19,12 @@ from sidecar.core.folded import Folded, one, put, same
 from sidecar.core.health import observe, settle
 from sidecar.core.ledger import adopted, close_orphans
 from sidecar.core.moment import Moment
+from sidecar.core.overlap import Overlap
 from sidecar.core.restore import taken_over
 from sidecar.core.state import (
     Instance,
     Phase,
+    Redeploy,
     State,
 )
 from sidecar.core.target import InstanceId, Target
@@ -32,9 +34,11 @@ from sidecar.core.topology import work_out
 def listed(state: State, event: ContainersListed) -> Folded:
     """The list of containers is the truth: who is there, who left, who is missing."""
     targets = {target.name: target for target in event.targets}
-    present = dict(event.containers)
+    present, made = dict(event.containers), dict(event.never_started)
     instances = {
-        i: _listed_instance(state, i, present.get(i), event.at)
+        i: _redeployed(
+            _listed_instance(state, i, present.get(i), event.at), made.get(i), event.at
+        )
         for i in _expected(state, targets, present)
     }
     numbers = _numbers(instances)
@@ -84,7 +88,8 @@ def _listed_instance(
     instance = state.instances.get(who) or left or Instance(who, who.target, since=at)
     if container is None:
         return run.lost(instance, at)
-    attached = run.attach(instance, container, at)
+    deaf = bool(state.engine.deaf)
+    attached = run.attach(instance, container, at, deaf=deaf)
     return attached if left is None else taken_over(attached, at)
 
 
@@ -96,6 +101,16 @@ def _doubted(state: State, instance: Instance, target: Target) -> Instance:
         lane=budget.presumed(instance.lane, settings, now),
         load_lane=budget.presumed(instance.load_lane, settings, now),
     )
+
+
+def _redeployed(instance: Instance, name: str | None, at: Moment) -> Instance:
+    known = instance.redeploy
+    if name == (known.name if known is not None else None):
+        return instance
+    if name is None:
+        return replace(instance, redeploy=None)
+    # A redeploy begins with a stop, too: that is not one to be done again.
+    return replace(instance, redeploy=Redeploy(name, at), overlap=Overlap())
 
 
 def _named(instance: Instance, numbers: Mapping[str, tuple[int, ...]]) -> Instance:
@@ -130,6 +145,7 @@ def engine_seen(state: State, event: EngineSeen) -> Folded:
     if (
         state.engine.reachable == event.reachable
         and state.engine.reason == event.reason
+        and state.engine.deaf == event.deaf
         and event.other in {state.engine.other, ""}
     ):
         return same(state)
@@ -141,6 +157,7 @@ def engine_seen(state: State, event: EngineSeen) -> Folded:
         reachable=event.reachable,
         reason=event.reason,
         since=since,
+        deaf=event.deaf,
         other=event.other if event.reachable else state.engine.other,
     )
     # What is connected to next may let us do more.

@@ -11,9 +11,11 @@ from sidecar.core.container import Container, RunId
 from sidecar.core.decision import Action, Decision
 from sidecar.core.health import Health
 from sidecar.core.incident import Incident
+from sidecar.core.kill import Kill
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Balance, Cause, Cure
+from sidecar.core.overlap import Overlap
 from sidecar.core.target import InstanceId, Mode, Target
 from sidecar.core.topology import Topology
 from sidecar.core.transition import TargetState
@@ -97,15 +99,22 @@ class Settling:
 
 
 @dataclass(frozen=True, slots=True)
+class Redeploy:
+    """A container that is to replace one, made and not started yet."""
+
+    name: str
+    since: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One replica of a target.
 
     ``name`` is the public one: the target's, with the replica's number only
     where there are several. ``run_mono`` is when the present run began.
-    ``kill_seen`` is when someone else's signal was last sent to it (engine's
-    clock), ``kill_mono`` the same on ours. ``exits`` are the moments of its last
-    exits by itself; ``short_runs`` counts runs in a row that died within 60 s;
-    ``looping``: hands off for that.
+    ``kills`` are the last signals that someone else sent to it. ``exits`` are the
+    moments of its last exits by itself; ``short_runs`` counts runs in a row that
+    died within 60 s; ``looping``: hands off for that.
     """
 
     id: InstanceId
@@ -113,8 +122,11 @@ class Instance:
     container: Container | None = None
     run_mono: float = 0.0
     missing_since: Moment | None = None
-    kill_seen: float | None = None
-    kill_mono: float | None = None
+    kills: tuple[Kill, ...] = ()
+    overlap: Overlap = Overlap()
+    """What others had the engine do during our last restart."""
+    redeploy: Redeploy | None = None
+    """Of it, as long as that does not come to its end."""
     seen_mono: float | None = None
     """When a container of it was last looked at."""
     stop: StopSeen = StopSeen.NONE
@@ -191,6 +203,8 @@ class EngineView:
     listed_mono: float | None = None
     told: bool = False
     """Have people heard that it is lost?"""
+    deaf: str = ""
+    """Why its events are not heard; empty: they are."""
     other: str = ""
     """The name of an engine that is not Docker's: it is watched and not acted on."""
 

@@ -188,6 +188,8 @@ class Target:
     restart: RestartSettings = RestartSettings()
     preventive: Preventive | None = None
     severity: Severity | None = None
+    may_finish: bool = False
+    """Known by a watch label alone: it may be a job, which ends when it is done."""
     declared: bool = field(default=True, compare=False)
     """The operator's settings name it; False: labels of a container alone made it."""
 

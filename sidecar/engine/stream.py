@@ -232,7 +232,7 @@ def _open(client: Client, stack: str, since: str) -> RawEvents:
     )
     if not answer.ok:
         with answer:
-            raise_for_status(answer)
+            raise_for_status(answer, client.mask)
     return CancellableStream(_lines(answer), answer)
 
 

@@ -23,7 +23,7 @@ _SHAPES: Mapping[str, str] = {
     "k": r"\d+",
     "status": r"\d{3}",
     "method": r"\w+",
-    "action": r"start|restart|load_wallet",
+    "action": r"start|restart|load_wallet|stop",
     "time": r"[\d.]+ (?:s|min|h)",
     "theirs": r"[\w., -]+",
     "ours": r"[\w., -]+",

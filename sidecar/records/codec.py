@@ -59,7 +59,9 @@ def lasting(instance: Instance) -> Instance:
     """What of an instance is worth keeping: the first listing tells the rest."""
     container, last = instance.container, instance.health.last
     if container is not None:
-        container = replace(container, health_log="", networks=frozenset(), labels={})
+        container = replace(
+            container, health_log="", networks=frozenset(), endpoints=(), labels={}
+        )
     if last is not None:
         last = replace(last, wallet=None)
     return replace(

@@ -36,6 +36,7 @@ _VERBS = {
     Action.START: "starting it",
     Action.RESTART: "restarting it",
     Action.LOAD_WALLET: "loading its wallet",
+    Action.STOP: "stopping it again",
     Action.LOOK: "looking into it",
     Action.HOLD: "holding",
     Action.PAGE: "a person is needed",
@@ -50,6 +51,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self._engine: bool | None = None
+        self._deaf = False
         self._other = ""
 
     def tell(
@@ -88,6 +90,7 @@ class Narrator:
                 pass
 
     def _tell_engine(self, event: EngineSeen) -> None:
+        self._tell_deaf(event)
         if event.reachable and event.other != self._other:
             self._other = event.other
             _tell_other(event.other)
@@ -100,6 +103,19 @@ class Narrator:
         elif self._engine is False:
             logger.info("the engine is back; acting goes on")
         self._engine = event.reachable
+
+    def _tell_deaf(self, event: EngineSeen) -> None:
+        if bool(event.deaf) is self._deaf:
+            return
+        self._deaf = bool(event.deaf)
+        if self._deaf:
+            logger.warning(
+                "{}; containers are judged by the list alone: say `sidecar pause` "
+                "before you stop one",
+                event.deaf,
+            )
+        else:
+            logger.info("the engine's events are heard")
 
 
 def _tell_other(engine: str) -> None:

@@ -73,7 +73,7 @@ def _of(instance: Instance, ahead: float) -> Facts:
         "load lane": _lane(instance.load_lane, ahead),
         "exits": _walls(instance.exits, ahead),
         "short runs": (instance.short_runs, instance.looping),
-        "stop": (instance.stop, instance.kill_seen, instance.treated),
+        "stop": (instance.stop, instance.kills, instance.treated),
         "since": (instance.state, instance.cause, Wall(instance.since.wall)),
         "run": instance.container and instance.container.run,
         "total": instance.restarts_total,

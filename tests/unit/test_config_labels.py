@@ -256,6 +256,20 @@ def healthy(service: str, said: Mapping[str, str]) -> Container:
     return replace(container(service, said), health=NativeHealth.HEALTHY)
 
 
+def test_only_what_a_watch_label_alone_watches_may_be_a_job_that_ends() -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    labels = {"autoheal": "true"}
+    found, _ = targets_in_force(
+        settings,
+        [
+            healthy("job", labels),
+            healthy("service", {**labels, "sidecar.enable": "true"}),
+        ],
+    )
+    by_name = {target.name: target.may_finish for target in found}
+    assert by_name == {"job": True, "service": False}
+
+
 def test_a_watch_label_watches_containers_with_a_health_check() -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
     said = {"autoheal": "true"}
@@ -269,7 +283,8 @@ def test_a_watch_label_watches_containers_with_a_health_check() -> None:
         ],
     )
     assert faults == ()
-    assert targets == (Target("a", service="a", probes=(DockerProbe(),)),)
+    watched = Target("a", service="a", probes=(DockerProbe(),), may_finish=True)
+    assert targets == (watched,)
 
 
 def test_a_watched_container_says_how_long_it_may_take_to_stop() -> None:

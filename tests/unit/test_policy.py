@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import run
 from sidecar.core.container import NativeHealth, Status
 from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.event import (
@@ -477,9 +476,9 @@ def test_what_runs_on_after_a_signal_is_restarted_in_time() -> None:
     world = calm()
     world.notice(ROOT, NoticeKind.KILL)
     world.fails(ROOT, Cause.REFUSED)
-    world.wait(run.STOPPING_S - 10.0)
+    world.wait(4.0)
     assert (world.acts(), world.state.incidents) == ([], {})
-    world.wait(10.0)
+    world.wait(3.0)
     assert world.acts() == [(ROOT, RESTART)]
     assert len(world.state.incidents) == 1
 
@@ -498,7 +497,7 @@ def test_a_signal_to_an_earlier_run_is_none_to_this_one() -> None:
 
 def test_a_signal_that_is_told_of_late_was_sent_when_it_was() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, ago_s=run.STOPPING_S)
+    world.notice(ROOT, NoticeKind.KILL, ago_s=12.0)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, RESTART)]
 

@@ -226,9 +226,9 @@ def test_what_cannot_be_sent_is_tried_less_and_less_often() -> None:
         if world.is_acting(ROOT):
             world.acted(ROOT, ActResult.NOT_SENT, restart=False)
     assert len(tries(world, ROOT)) <= 10
-    assert world.instance(ROOT).lane.tries == 0
+    assert world.instance(ROOT).lane.tries <= 3
     said = [d.reason for d in world.decisions if d.guard is Guard.BACKOFF]
-    assert "the last try could not be sent" in said[-1]
+    assert "the last try could not be sent" in said[0]
 
 
 def test_a_wallet_call_whose_end_is_lost_does_not_hold_the_stack_for_ever() -> None:

@@ -21,7 +21,7 @@ from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Cause, Outcome, failure, success
 from sidecar.core.record import Message
-from sidecar.core.roster import assign
+from sidecar.core.roster import assign, never_started
 from sidecar.core.state import Instance, Phase, State
 from sidecar.core.target import (
     ElectronCashProbe,
@@ -76,6 +76,8 @@ class World:
     lists: bool = True
     wall_ahead_s: float = 0.0
     containers: dict[InstanceId, Container] = field(default_factory=dict)
+    beside: tuple[Container, ...] = ()
+    """Containers that are no target's own, listed with the others."""
     notify: NotifySettings = NotifySettings()
     witness: "Callable[[World, tuple[Decision, ...]], None]" = lambda *_: None
     messages: list[Message] = field(default_factory=list)
@@ -110,8 +112,10 @@ class World:
 
     def relist(self) -> tuple[Decision, ...]:
         self._listed_s = self.now_s
-        roster = assign(self.targets, self.containers.values())
-        return self.send(ContainersListed(self.now, self.targets, roster))
+        there = (*self.containers.values(), *self.beside)
+        roster = assign(self.targets, there)
+        made = never_started(roster, there)
+        return self.send(ContainersListed(self.now, self.targets, roster, made))
 
     def wait(self, seconds: float, step: float = 0.5) -> None:
         """Let time pass as the loop would, in ticks."""
@@ -154,7 +158,12 @@ class World:
             self.now_s += 2.0
 
     def acted(
-        self, name: str, result: ActResult = ActResult.DONE, *, restart: bool = True
+        self,
+        name: str,
+        result: ActResult = ActResult.DONE,
+        *,
+        restart: bool = True,
+        engine_stops: int = 0,
     ) -> tuple[Decision, ...]:
         """The executor reports; a restart that was done makes a new run."""
         instance = self.instance(name)
@@ -162,10 +171,24 @@ class World:
         if restart and fresh is not None and result is ActResult.DONE:
             fresh = replace(fresh, status=Status.RUNNING, started_at=self.now.wall)
             self.containers[instance.id] = fresh
-        return self.send(RemedyActed(self.now, instance.id, result, "as asked", fresh))
+        return self.send(
+            RemedyActed(
+                self.now,
+                instance.id,
+                result,
+                "as asked",
+                fresh,
+                engine_stops=engine_stops,
+            )
+        )
 
     def notice(
-        self, name: str, kind: NoticeKind, ago_s: float = 0.0, **changes: object
+        self,
+        name: str,
+        kind: NoticeKind,
+        ago_s: float = 0.0,
+        signal: int = 0,
+        **changes: object,
     ) -> tuple[Decision, ...]:
         """An engine event; ``changes`` is how the container looks right after."""
         instance = self.instance(name)
@@ -179,6 +202,7 @@ class World:
                 known.id,
                 self.now.wall - ago_s,
                 self.containers[instance.id],
+                signal,
             )
         )
 

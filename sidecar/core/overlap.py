@@ -1,0 +1,56 @@
+"""Stops by others that a restart of ours undid.
+
+An engine starts what it restarts, though somebody has it stopped meanwhile. It tells of
+each stop and of each restart that it carried out: those beyond our own are others'.
+"""
+
+from dataclasses import dataclass, replace
+
+from sidecar.core.container import RunId
+from sidecar.core.event import NoticeKind
+from sidecar.core.moment import Moment
+
+HEARD_S = 2.0
+"""By then the engine has told of what ended with our own call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What the engine told of while a remedy of ours was under way.
+
+    ``own``: so many stops, each part of a restart, were ours. ``run`` is the one that
+    the remedy led to, and ``acted_mono`` when; None: it is still at it.
+    """
+
+    stops: int = 0
+    restarts: int = 0
+    own: int = 0
+    run: RunId | None = None
+    acted_mono: float | None = None
+
+    @property
+    def has_others_stop(self) -> bool:
+        """Did somebody else have it stopped, and not restarted?"""
+        others_restarts = max(0, self.restarts - self.own)
+        return self.run is not None and self.stops - self.own > others_restarts
+
+
+def heard(overlap: Overlap, kind: NoticeKind) -> Overlap:
+    """The engine tells what was done to the run that is being treated."""
+    if kind is NoticeKind.STOP:
+        return replace(overlap, stops=overlap.stops + 1)
+    if kind is NoticeKind.RESTART:
+        return replace(overlap, restarts=overlap.restarts + 1)
+    return overlap
+
+
+def acted(overlap: Overlap, own: int, run: RunId | None, at: Moment) -> Overlap:
+    """Our own part is over."""
+    return replace(overlap, own=own, run=run, acted_mono=at.mono)
+
+
+def undid_a_stop(overlap: Overlap, run: RunId, now_mono: float) -> bool:
+    """Does it run although somebody else stopped it during our restart?"""
+    if overlap.run != run or overlap.acted_mono is None:
+        return False
+    return overlap.has_others_stop and now_mono - overlap.acted_mono >= HEARD_S
