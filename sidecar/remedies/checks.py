@@ -4,6 +4,7 @@ from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import ActResult
 from sidecar.core.ports import ContainerGone, Engine, EngineError
+from sidecar.remedies.engine_call import REMOVED
 from sidecar.remedies.job import Acted
 
 _AT_REST = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
@@ -16,7 +17,7 @@ async def checked(
     try:
         fresh = await engine.inspect(container.id)
     except ContainerGone:
-        return _not_sent("the container was replaced or removed meanwhile", None)
+        return _not_sent(REMOVED, None)
     except EngineError as error:
         return _not_sent(f"the engine could not be asked: {error}", None)
     objection = _objection(decision, decision.run or container.run, fresh)

@@ -1,6 +1,9 @@
 """One changing call to the engine, and the truth about what it did."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
 
 from sidecar.core.container import Container, Status
 from sidecar.core.event import ActResult
@@ -14,22 +17,51 @@ from sidecar.core.ports import (
 )
 from sidecar.remedies.job import Acted, Job
 
-LOOKS = 10
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
+PATIENCE_S = 20.0
+"""Beyond the stop timeout, an engine whose answer is lost may still be at it."""
+REMOVED = "the container was replaced or removed meanwhile"
 PERSIST_S = 30.0
 PERSIST_EVERY_S = 1.0
 
 
+class _Order(NamedTuple):
+    """What the engine is to do; ``is_done`` tells by the container that it did.
+
+    ``said`` is told once it has answered well.
+    """
+
+    call: Callable[[], Awaitable[None]]
+    said: str
+    stop_timeout_s: float
+    is_done: Callable[[Job, Container | None], bool]
+
+
 async def start(job: Job, said: str) -> Acted:
     """Let the engine start the container."""
-    return await _carried_out(job, lambda: job.engine.start(job.container.id), said)
+    call = partial(job.engine.start, job.container.id)
+    return await _carried_out(job, _Order(call, said, 0.0, runs_anew))
 
 
 async def restart(job: Job, stop_timeout_s: float, said: str) -> Acted:
     """Let the engine restart the container."""
-    return await _carried_out(
-        job, lambda: job.engine.restart(job.container.id, stop_timeout_s), said
-    )
+    call = partial(_restart, job, stop_timeout_s)
+    return await _carried_out(job, _Order(call, said, stop_timeout_s, runs_anew))
+
+
+async def _restart(job: Job, stop_timeout_s: float) -> None:
+    job.engine_stops += 1
+    try:
+        await job.engine.restart(job.container.id, stop_timeout_s)
+    except EngineUnreachable:
+        job.engine_stops -= 1
+        raise
+
+
+async def stop(job: Job, stop_timeout_s: float, said: str) -> Acted:
+    """Let the engine stop the container."""
+    call = partial(job.engine.stop, job.container.id, stop_timeout_s)
+    return await _carried_out(job, _Order(call, said, stop_timeout_s, is_over))
 
 
 async def seen(job: Job) -> Container | None:
@@ -45,23 +77,76 @@ def runs_anew(job: Job, fresh: Container | None) -> bool:
     return fresh is not None and fresh.status is Status.RUNNING and fresh.run != job.run
 
 
-async def _carried_out(
-    job: Job, call: Callable[[], Awaitable[None]], said: str
-) -> Acted:
+def is_over(job: Job, fresh: Container | None) -> bool:
+    """Has the run that is being treated ended?"""
+    if fresh is None:
+        return False
+    return fresh.run != job.run or fresh.status is not Status.RUNNING
+
+
+async def _carried_out(job: Job, order: _Order) -> Acted:
+    """Send it once, and look: what the engine has done is an answer, too."""
+    sending = asyncio.ensure_future(_sent(job, order.call))
+    sending.add_done_callback(_retrieve)
     try:
-        await _sent(job, call)
+        return await _settled(job, sending, order)
+    finally:
+        # What was not sent yet must not be; what was is not taken back by this.
+        sending.cancel()
+
+
+def _retrieve(sending: "asyncio.Future[None]") -> None:
+    """Nobody may be waiting for what became of it any more."""
+    if not sending.cancelled():
+        sending.exception()
+
+
+async def _settled(job: Job, sending: "asyncio.Future[None]", order: _Order) -> Acted:
+    until = job.clock.now().mono + order.stop_timeout_s + PATIENCE_S
+    while True:
+        await asyncio.wait({sending}, timeout=LOOK_EVERY_S)
+        acted = await _answered(job, sending, order.said) if sending.done() else None
+        if acted is not None and acted.result is not ActResult.UNKNOWN:
+            return acted
+        fresh = await seen(job)
+        if order.is_done(job, fresh):
+            return Acted(ActResult.DONE, "the engine did it; its answer is late", fresh)
+        if acted is None:
+            continue
+        if job.leaving.is_set() or job.clock.now().mono >= until:
+            return acted._replace(container=fresh)
+        await job.pause(LOOK_EVERY_S)
+
+
+async def _answered(job: Job, sending: "asyncio.Future[None]", said: str) -> Acted:
+    """What the answer says; UNKNOWN: that the engine may be at it, or not."""
+    try:
+        sending.result()
     except EngineTimeout as error:
-        return await _found_out(job, str(error))
+        return Acted(ActResult.UNKNOWN, f"the engine did not answer: {error}")
     except EngineUnreachable as error:
         result = ActResult.FAILED if job.committed else ActResult.NOT_SENT
         return Acted(result, f"the engine could not be asked: {error}")
     except ContainerGone:
-        return Acted(ActResult.NOT_SENT, "the container was removed meanwhile")
+        return Acted(ActResult.NOT_SENT, REMOVED)
     except EngineForbidden as error:
         return Acted(ActResult.REFUSED, str(error), await seen(job))
     except EngineRefused as error:
-        return Acted(ActResult.FAILED, f"the engine refused: {error}", await seen(job))
+        return await _refused(job, error)
     return Acted(ActResult.DONE, said, await seen(job))
+
+
+async def _refused(job: Job, error: EngineRefused) -> Acted:
+    """An engine refuses what a redeploy is taking away, which is no failure."""
+    try:
+        fresh = await job.engine.inspect(job.container.id)
+    except ContainerGone:
+        return Acted(ActResult.NOT_SENT, REMOVED)
+    except EngineError:
+        fresh = None
+    if fresh is not None and fresh.status is Status.REMOVING:
+        return Acted(ActResult.NOT_SENT, REMOVED, fresh)
+    return Acted(ActResult.FAILED, f"the engine refused: {error}", fresh)
 
 
 async def _sent(job: Job, call: Callable[[], Awaitable[None]]) -> None:
@@ -81,18 +166,3 @@ async def _sent(job: Job, call: Callable[[], Awaitable[None]]) -> None:
             if job.clock.now().mono >= give_up or job.leaving.is_set():
                 raise
             await job.pause(PERSIST_EVERY_S)
-
-
-async def _found_out(job: Job, error: str) -> Acted:
-    """The engine did not answer in time; it goes on by itself. What did it do?"""
-    fresh = None
-    for _ in range(LOOKS):
-        fresh = await seen(job)
-        if runs_anew(job, fresh):
-            return Acted(
-                ActResult.DONE, "the engine did it, though not within its time", fresh
-            )
-        if job.leaving.is_set():
-            break
-        await job.pause(LOOK_EVERY_S)
-    return Acted(ActResult.UNKNOWN, f"the engine did not answer: {error}", fresh)

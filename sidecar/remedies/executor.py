@@ -21,7 +21,7 @@ from sidecar.core.event import (
 from sidecar.core.outcome import REASON_LIMIT
 from sidecar.core.ports import Clock, Engine, Post, WalletControl
 from sidecar.core.target import InstanceId, Target
-from sidecar.remedies import load_wallet, restart, start
+from sidecar.remedies import load_wallet, restart, start, stop
 from sidecar.remedies.checks import checked
 from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
 from sidecar.remedies.job import Acted, Job
@@ -33,6 +33,7 @@ REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
         Action.START: start.carry_out,
         Action.RESTART: restart.carry_out,
         Action.LOAD_WALLET: load_wallet.carry_out,
+        Action.STOP: stop.carry_out,
     }
 )
 
@@ -185,6 +186,7 @@ class Executor:
             self._mask(acted.reason)[:REASON_LIMIT],
             acted.container,
             acted.answered,
+            entry.job.engine_stops if entry.job is not None else 0,
         )
 
     def _tell(self, decision: Decision, doing: str) -> None:

@@ -31,7 +31,8 @@ class Job:
 
     ``container`` was inspected right before. ``committed``: something was sent
     that cannot be taken back. ``leaving`` is set when this process has to go.
-    ``tell`` says what is being waited for.
+    ``tell`` says what is being waited for. ``engine_stops``: so many restarts were
+    sent, each of which the engine begins with a stop.
     """
 
     decision: Decision
@@ -44,6 +45,7 @@ class Job:
     evidence: Evidence
     tell: Callable[[str], None]
     committed: bool = field(default=False)
+    engine_stops: int = field(default=0)
 
     @property
     def run(self) -> RunId:

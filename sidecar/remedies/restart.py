@@ -100,7 +100,7 @@ async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
         return Acted(ActResult.UNKNOWN, reason, await engine_call.seen(job))
     if ending is _Ending.ANSWERED and not _accepted(asked):
         fresh = await engine_call.seen(job)
-        if not _is_over(job, fresh):
+        if not engine_call.is_over(job, fresh):
             return await _by_engine(job)
     return await _up_again(job, await _after_stop(job, _ends_within_s(job)))
 
@@ -125,17 +125,11 @@ async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:
                 return _Ending.ANSWERED
             if leaving.done():
                 return _Ending.LEAVING
-            if _is_over(job, await engine_call.seen(job)):
+            if engine_call.is_over(job, await engine_call.seen(job)):
                 return _Ending.OVER
     finally:
         asked.cancel()
         leaving.cancel()
-
-
-def _is_over(job: Job, fresh: Container | None) -> bool:
-    if fresh is None:
-        return False
-    return fresh.run != job.run or fresh.status is not Status.RUNNING
 
 
 def _accepted(asked: "asyncio.Future[None]") -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from typing_extensions import override
+
 from sidecar.core.container import Container, Process, Status
 from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.event import (
@@ -88,10 +90,14 @@ class Wallets:
 class Bench:
     """An executor with all that it touches."""
 
-    def __init__(self, **container: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        engine: type[FakeEngine] = FakeEngine,
+        **container: Any,  # noqa: ANN401
+    ) -> None:
         self.clock = LoopClock()
         self.container = a_container(**container)
-        self.engine = FakeEngine(self.clock, self.container)
+        self.engine = engine(self.clock, self.container)
         self.wallets = Wallets()
         self.events: list[Event] = []
         self.told: list[str] = []
@@ -229,6 +235,49 @@ async def test_a_timeout_with_no_newer_run_is_unknown() -> None:
 
 
 @virtual
+async def test_a_deed_that_is_seen_is_not_waited_for_longer() -> None:
+    bench = Bench()
+    bench.engine.answer_late_s = 20.0
+    bench.engine.delays["restart"] = 1.0
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART)
+    assert event.result is ActResult.DONE
+    assert event.reason == "the engine did it; its answer is late"
+    assert event.at.mono - began < 3.0
+    assert bench.engine.acts == [("restart", "c1")]
+
+
+@virtual
+async def test_an_answer_that_is_lost_is_looked_for_as_long_as_the_stop_may_take() -> (
+    None
+):
+    bench = Bench()
+    bench.engine.delays["restart"] = 28.0
+    lost = EngineTimeout("a proxy before the engine answered 502: Bad Gateway")
+    bench.engine.trouble("restart", lost, done=True)
+    event = await bench.acted(Action.RESTART, stop_timeout_s=30.0)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("restart", "c1")]
+
+
+@virtual
+async def test_what_could_not_be_sent_yet_is_not_sent_to_a_newer_run() -> None:
+    bench = Bench()
+
+    def stop_and_lose_the_engine_once() -> None:
+        bench.engine.trouble("restart", EngineUnreachable("gone"), times=3)
+        asyncio.get_running_loop().call_later(11.5, bench.engine.crash, "c1", 0)
+        asyncio.get_running_loop().call_later(
+            11.6, bench.engine.start_by_operator, "c1"
+        )
+
+    bench.wallets.on_stop = stop_and_lose_the_engine_once
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == []
+
+
+@virtual
 async def test_another_run_is_left_alone() -> None:
     for action in (Action.RESTART, Action.LOAD_WALLET):
         bench = Bench()
@@ -270,6 +319,31 @@ async def test_it_is_removed_under_our_hands() -> None:
     bench.engine.trouble("restart", ContainerGone("no such container"))
     event = await bench.acted(Action.RESTART)
     assert event.result is ActResult.NOT_SENT
+
+
+class Refusing(FakeEngine):
+    """Refuses a restart while somebody takes the container away."""
+
+    meddle: Callable[["Refusing"], object]
+
+    @override
+    async def restart(self, container_id: str, stop_timeout_s: float) -> None:
+        self.meddle(self)
+        raise EngineRefused("409: container is marked for removal")
+
+
+@virtual
+async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> None:
+    for meddle in (
+        lambda engine: engine.remove("c1"),
+        lambda engine: engine.change("c1", status=Status.REMOVING),
+    ):
+        bench = Bench(Refusing)
+        assert isinstance(bench.engine, Refusing)
+        bench.engine.meddle = meddle
+        event = await bench.acted(Action.RESTART)
+        assert event.result is ActResult.NOT_SENT
+        assert event.reason == "the container was replaced or removed meanwhile"
 
 
 # start
