@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import sys
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,6 +41,7 @@ from sidecar.core.ports import (
     StoreBroken,
     StoreInUse,
 )
+from sidecar.core.reach import surroundings
 from sidecar.core.restore import doubted, restored
 from sidecar.core.roster import assign
 from sidecar.core.state import State
@@ -52,7 +52,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import OPERATIONS, OUTCOMES, EngineLink
 from sidecar.engine.projects import projects_seen
 from sidecar.engine.pump import Pump
-from sidecar.engine.whoami import OwnContainer, find_own_container
+from sidecar.engine.whoami import OwnContainer, OwnView, find_own_container
 from sidecar.notify.attempt import Channel, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.heartbeat import Heartbeat
@@ -123,6 +123,7 @@ class Place(NamedTuple):
     engine: DockerEngine
     stack: str
     own_id: str
+    own: OwnView
     own_networks: frozenset[str]
     link: EngineLink
 
@@ -469,9 +470,8 @@ class App:
             self._looked_around = True
             await self._tell_doubts(targets, containers)
         self._planner.set_targets(targets)
-        services = Counter(container.service for container in containers)
-        several = frozenset(name for name, count in services.items() if count > 1)
-        self._prober.set_replicated(several)
+        own = await self._place.own.now()
+        self._prober.set_surroundings(surroundings(own, containers))
         return targets
 
     def _look_at_own(self, own: Container) -> None:
@@ -507,7 +507,7 @@ class App:
         )
 
     async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
-        connected = {c.name: c.ok for c in self._pump.components()}
+        connected = {c.name: not c.reason for c in self._pump.components()}
         self._metrics.event_stream(connected=connected["event_stream"])
         self._metrics.outbox(await self._store.outbox.pending())
         return await self._metrics.scrape(accept)
@@ -699,7 +699,8 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
     state = await _as_left(store, loaded)
     engine = DockerEngine(link, stack)
     networks = own.networks if own is not None else frozenset()
-    place = Place(engine, stack, own_id, networks, link)
+    view = OwnView(link, own_id)
+    place = Place(engine, stack, own_id, view, networks, link)
     app = App(settings, place, Memory(store, state), metrics, voice, file)
     await app.run(stop, changed)
 
@@ -786,6 +787,8 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
         for fault in faults:
             sys.stderr.write(f"{fault.line}\n")
         mask.learn(secrets_of(targets))
+        seen = await OwnView(link, own.id if own is not None else "").now()
+        prober.set_surroundings(surroundings(seen, others))
         wanted = tuple(t for t in targets if only in {None, t.name})
         return tuple(await asyncio.gather(*_checks(prober, wanted, others)))
     finally:

@@ -1,8 +1,7 @@
 """The Docker engine, limited to one stack."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 
 from loguru import logger
 
@@ -34,8 +33,7 @@ class DockerEngine:
     whose it is. ``answer_margin_s`` is how long the engine may take to answer a
     start, or a restart beyond its stop timeout. ``replay_s``: how far back the
     first connection of ``events`` looks, so that an operator's stop shortly
-    before our own start is known. ``mask`` takes secrets out of what the engine
-    says of a container in words.
+    before our own start is known.
     """
 
     def __init__(
@@ -45,7 +43,6 @@ class DockerEngine:
         *,
         answer_margin_s: float = 15.0,
         replay_s: float = 600.0,
-        mask: Callable[[str], str] = str,
     ) -> None:
         if not stack:
             raise ValueError("a stack must be named: an empty name is everyone's")
@@ -55,7 +52,6 @@ class DockerEngine:
         self._strangers: Mapping[str, str] = {}
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
-        self._mask = mask
         self._ours: dict[str, translate.Known] = {}
         self._commands = Commands()
         self._streams: set[EventStream] = set()
@@ -79,17 +75,16 @@ class DockerEngine:
             if self._strangers.get(container_id) != why:
                 logger.warning("a container is not taken for one of the stack: {}", why)
         self._strangers = listing.strangers
-        return tuple(map(self._masked, listing.ours))
+        return listing.ours
 
     async def inspect(self, container_id: str) -> Container:
         """One container of the stack."""
         members = self._members
-        seen = await self._link.ask(
+        return await self._link.ask(
             "inspect",
             lambda client: calls.inspect_own(client, container_id, members),
             _ANSWER_S,
         )
-        return self._masked(seen)
 
     async def start(self, container_id: str) -> None:
         """Start a container; one that runs already is left as it is."""
@@ -182,11 +177,6 @@ class DockerEngine:
         for stream in tuple(self._streams):
             stream.close()
         await self._link.close()
-
-    def _masked(self, seen: Container) -> Container:
-        if not seen.error and not seen.fault:
-            return seen
-        return replace(seen, error=self._mask(seen.error), fault=self._mask(seen.fault))
 
     def _is_of_stranger(self, item: Notice | Connected | Disconnected) -> bool:
         """Of a container that is known not to be ours? It may make events at will."""

@@ -1,35 +1,71 @@
-"""Where a container is reached: by its service's name, or by its own."""
+"""Where what is probed is reached: as a container of the stack, or by its name."""
 
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from aiohttp.abc import ResolveResult
+
 from sidecar.core.container import Container
+from sidecar.core.outcome import Cause, unknown
+from sidecar.core.reach import Reached, Surroundings, reach
+from sidecar.probes.resolver import numeric
+from sidecar.probes.trouble import Trouble, trouble
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Located(NamedTuple):
+    """A server. ``place`` is the same for all that lead to it: it has one thread.
+
+    ``found`` None: its name is to be resolved.
+    """
+
+    place: str
+    found: tuple[ResolveResult, ...] | None
 
 
 class Addresses:
-    """Turns configured addresses into those of one replica.
-
-    A compose service's name stands for all of its replicas; where there are
-    several, each is asked by its own container's name.
-    """
+    """Knows the stack's containers, and where Sidecar is among them."""
 
     def __init__(self) -> None:
-        self._replicated: frozenset[str] = frozenset()
+        self._around = Surroundings()
+        self._moved: dict[str, Container] = {}
 
-    def set_replicated(self, services: frozenset[str]) -> None:
-        """Say which compose services have several replicas now."""
-        self._replicated = services
+    def set_surroundings(self, around: Surroundings) -> None:
+        """Say what the last list of containers showed."""
+        self._around = around
+        self._moved.clear()
 
-    def host(self, host: str, container: Container) -> str:
-        """The name to connect to in place of ``host``."""
-        if host == container.service and host in self._replicated:
-            return container.name
-        return host
+    def has_moved(self, container: Container, fresh: Container) -> bool:
+        """Is it on other networks, or at other addresses, than it was taken to be?
 
-    def url(self, url: str, container: Container) -> str:
-        """The address to ask in place of ``url``."""
+        Until the next list the fresh ones are used.
+        """
+        used = self._moved.get(container.id, container)
+        if (used.endpoints, used.network_mode) == (fresh.endpoints, fresh.network_mode):
+            return False
+        self._moved[container.id] = fresh
+        return True
+
+    def url(self, url: str, container: Container) -> Located:
+        """Where the host of ``url`` is, for a probe of ``container``. Trouble."""
         parts = urlsplit(url)
-        host = self.host(parts.hostname or "", container)
-        if host == (parts.hostname or ""):
-            return url
-        netloc = host if parts.port is None else f"{host}:{parts.port}"
-        return parts._replace(netloc=netloc).geturl()
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        return self.host(parts.hostname or "", port, container)
+
+    def host(self, host: str, port: int, container: Container) -> Located:
+        """Where ``host`` is, for a probe of ``container``. Trouble."""
+        now = self._moved.get(container.id, container)
+        reached = reach(host, now, self._around)
+        if reached is None:
+            return Located(f"{host}:{port}", None)
+        if not reached.addresses:
+            raise _unreachable(reached)
+        found = tuple(numeric(host, address, port) for address in reached.addresses)
+        return Located(f"{reached.container_id or host}:{port}", found)
+
+
+def _unreachable(reached: Reached) -> Trouble:
+    if reached.is_judged:
+        return trouble(Cause.DETACHED, reached.reason, path_fault=True)
+    return Trouble(unknown(Cause.PROBER_FAILED, reached.reason))

@@ -74,9 +74,10 @@ async def probe(
     settings: ElectronCashProbe, container: Container, tools: Tools
 ) -> Outcome:
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
-    url = tools.addresses.url(settings.url, container)
-    daemon = Daemon(url, settings.credentials, container.run, ca_file=settings.ca_file)
-    async with tools.rpc.turn(url, settings.timeout_s):
+    at = tools.addresses.url(settings.url, container)
+    run, ca_file = container.run, settings.ca_file
+    daemon = Daemon(settings.url, settings.credentials, run, *at, ca_file=ca_file)
+    async with tools.rpc.turn(at.place, settings.timeout_s):
         talk = Conversation(tools, daemon, deadline_in(settings.timeout_s))
         outcome = await _outcome(talk, settings)
     tools.fatal_calls.note(daemon.place, daemon.run, outcome)
@@ -186,7 +187,7 @@ def _stale(
     assert facts.height is not None
     assert facts.server_height is not None
     still_s = talk.tools.heights.unchanged_s(
-        talk.daemon.url,
+        talk.daemon.place,
         talk.daemon.run,
         facts.height,
         facts.server_height,

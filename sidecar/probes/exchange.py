@@ -11,7 +11,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, NoReturn, Protocol, TypeVar
@@ -21,7 +21,7 @@ from yarl import URL
 
 from sidecar.core.outcome import Cause
 from sidecar.core.target import Credentials
-from sidecar.probes.connect import connected
+from sidecar.probes.connect import Attempts, connected
 from sidecar.probes.resolver import ThreadResolver
 from sidecar.probes.response import (
     BODY_LIMIT_BYTES,
@@ -73,6 +73,7 @@ class _Progress:
     """How far a request has come: which step a timeout cut short tells causes apart."""
 
     step: _Step = _Step.RESOLVING
+    attempts: Attempts = field(default_factory=Attempts)
 
 
 class _Address(NamedTuple):
@@ -121,22 +122,31 @@ class HttpClient:
         Raises Trouble where there was no whole answer.
         """
         address, progress = _address(request.url), _Progress()
-        asking = self._ask(request, address, progress)
+        asking = self._ask(request, address, progress, deadline)
         return await _until(deadline, address, progress, asking)
 
-    def send(self, request: Request) -> "PendingAnswer":
-        """Begin to ask, and return at once: the answer may take its time."""
+    def send(self, request: Request, deadline: float) -> "PendingAnswer":
+        """Begin to ask, and return at once: the answer may take its time.
+
+        Until ``deadline`` (the loop's time) there is to be a connection.
+        """
         address, progress = _address(request.url), _Progress()
-        return PendingAnswer(self._ask(request, address, progress), address, progress)
+        asking = self._ask(request, address, progress, deadline)
+        return PendingAnswer(asking, address, progress)
 
     async def _ask(
-        self, request: Request, address: _Address, progress: _Progress
+        self,
+        request: Request,
+        address: _Address,
+        progress: _Progress,
+        deadline: float,
     ) -> Answer:
         found = request.found or await self._resolver.resolve(
             address.host, address.port
         )
         progress.step = _Step.CONNECTING
-        wire = await self._wire(await connected(found), address, request.ca_file)
+        connection = await connected(found, deadline, progress.attempts)
+        wire = await self._wire(connection, address, request.ca_file)
         progress.step = _Step.WAITING
         try:
             await wire.send(_written(request, address))
@@ -205,11 +215,12 @@ class PendingAnswer:
         timeout_s = max(0.0, deadline - self._loop.time())
         await asyncio.wait({self._asking}, timeout=timeout_s)
         if not self._asking.done():
-            _raise_silence(self._progress.step, self._address.place, self.waited_s)
+            _raise_silence(self._progress, self._address, self.waited_s)
         try:
             return self._asking.result()
         except (OSError, NotHttp, BrokenOff) as error:
-            raise _translated(error, self._address.place) or error from error
+            place = self._progress.attempts.of(self._address.place)
+            raise _translated(error, place) or error from error
 
     def abandon(self) -> None:
         """Close the connection. What was sent is served all the same."""
@@ -266,9 +277,10 @@ async def _until(
             return await work
     except TimeoutError:
         seconds = asyncio.get_running_loop().time() - began
-        _raise_silence(progress.step, address.place, seconds)
+        _raise_silence(progress, address, seconds)
     except (OSError, NotHttp, BrokenOff) as error:
-        raise _translated(error, address.place) or error from error
+        place = progress.attempts.of(address.place)
+        raise _translated(error, place) or error from error
 
 
 async def _read(wire: _Wire, body_limit_bytes: int) -> Answer:
@@ -332,8 +344,9 @@ def _basic(credentials: Credentials) -> str:
 # --- what went wrong ------------------------------------------------------------
 
 
-def _raise_silence(step: _Step, place: str, seconds: float) -> NoReturn:
-    match step:
+def _raise_silence(progress: _Progress, address: _Address, seconds: float) -> NoReturn:
+    place = progress.attempts.of(address.place)
+    match progress.step:
         case _Step.RESOLVING:
             raise trouble(
                 Cause.DETACHED,

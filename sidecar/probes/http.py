@@ -22,9 +22,10 @@ async def probe(settings: HttpProbe, container: Container, tools: Tools) -> Outc
     answer = await tools.http.exchange(
         Request(
             "GET",
-            tools.addresses.url(settings.url, container),
+            settings.url,
             settings.credentials,
             settings.headers,
+            found=tools.addresses.url(settings.url, container).found,
             body_limit_bytes=limit_bytes,
             ca_file=settings.ca_file,
         ),

@@ -14,9 +14,10 @@ async def probe(settings: JsonRpcProbe, container: Container, tools: Tools) -> O
 
     A call that is still open is waited for instead: its answer says as much.
     """
-    url = tools.addresses.url(settings.url, container)
-    daemon = Daemon(url, settings.credentials, container.run, ca_file=settings.ca_file)
-    async with tools.rpc.turn(url, settings.timeout_s):
+    at = tools.addresses.url(settings.url, container)
+    run, ca_file = container.run, settings.ca_file
+    daemon = Daemon(settings.url, settings.credentials, run, *at, ca_file=ca_file)
+    async with tools.rpc.turn(at.place, settings.timeout_s):
         deadline = deadline_in(settings.timeout_s)
         late = await tools.rpc.late_answer(daemon, deadline)
         if late is not None and late.method == settings.method:

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -76,22 +75,15 @@ class Daemon(NamedTuple):
     """One JSON-RPC server, as it is reached now.
 
     ``run``: in which run of its container; a request to an earlier one is over.
-    ``found``: where its host is, where several calls follow each other.
+    ``place``: those who share it share one thread. ``found``: where its host is.
     """
 
     url: str
     credentials: Credentials | None
     run: RunId
+    place: str
     found: Sequence[ResolveResult] | None = None
     ca_file: str | None = None
-
-    @property
-    def place(self) -> str:
-        """Container and port: those who share them share one thread, wherever it is.
-
-        Its address may be another one after each start.
-        """
-        return f"{self.run.container_id}:{urlsplit(self.url).port}"
 
 
 class LateAnswer(NamedTuple):
@@ -128,12 +120,12 @@ class RpcClient:
         self._open.clear()
 
     @asynccontextmanager
-    async def turn(self, url: str, timeout_s: float) -> AsyncIterator[None]:
-        """Wait until no other call of ours is at the daemon behind ``url``.
+    async def turn(self, place: str, timeout_s: float) -> AsyncIterator[None]:
+        """Wait until no other call of ours is at the daemon at ``place``.
 
         Trouble(unknown) after ``timeout_s``.
         """
-        lock = self._locks.setdefault(urlsplit(url).netloc, asyncio.Lock())
+        lock = self._locks.setdefault(place, asyncio.Lock())
         try:
             async with asyncio.timeout(timeout_s):
                 await lock.acquire()
@@ -146,6 +138,8 @@ class RpcClient:
 
     async def found(self, daemon: Daemon, deadline: float) -> Daemon:
         """The daemon with its host's name resolved once for all calls of a probe."""
+        if daemon.found is not None:
+            return daemon
         found = await self._http.find(daemon.url, deadline)
         return daemon._replace(found=found)
 
@@ -176,7 +170,7 @@ class RpcClient:
             body_limit_bytes,
             daemon.ca_file,
         )
-        pending = self._http.send(request)
+        pending = self._http.send(request, deadline)
         return await self._answer(daemon, _Open(method, daemon.run, pending), deadline)
 
     async def late_answer(self, daemon: Daemon, deadline: float) -> LateAnswer | None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from sidecar.core.container import Container
 from sidecar.core.outcome import REASON_LIMIT, Cause, Outcome, Verdict, Warn, unknown
 from sidecar.core.ports import Clock, Engine, EngineError
+from sidecar.core.reach import Surroundings
 from sidecar.core.target import (
     DockerProbe,
     ElectronCashProbe,
@@ -51,6 +52,9 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
 )
 
 
+_LOOK_S = 3.0
+
+
 class AllProbes:
     """A Prober for every kind of settings, and the wallet control beside it.
 
@@ -91,12 +95,9 @@ class AllProbes:
         self._tools.rpc.close()
         await self._resolver.close()
 
-    def set_replicated(self, services: frozenset[str]) -> None:
-        """Say which compose services have several replicas now.
-
-        Their replicas are asked by their containers' own names.
-        """
-        self._tools.addresses.set_replicated(services)
+    def set_surroundings(self, around: Surroundings) -> None:
+        """Say which containers there are, and where Sidecar is among them."""
+        self._tools.addresses.set_surroundings(around)
 
     def set_own_networks(self, networks: frozenset[str]) -> None:
         """Say which networks we are on now."""
@@ -109,6 +110,8 @@ class AllProbes:
         began = asyncio.get_running_loop().time()
         try:
             found = await self._probe(settings, container)
+            if await self._was_misled(container, found):
+                found = await self._probe(settings, container)
             found = with_networks(found, container, self._own_networks)
             outcome = await self._masked(found)
         finally:
@@ -118,6 +121,21 @@ class AllProbes:
         seconds = asyncio.get_running_loop().time() - began
         waited_s = max(seconds, outcome.waited_s)
         return _with_slowness(outcome, waited_s, settings.slow_after_s)
+
+    async def _was_misled(self, container: Container, outcome: Outcome) -> bool:
+        """Has the container other addresses by now than those that were asked?
+
+        The engine does not tell when a network is taken from a container, and its
+        address may be somebody else's at once.
+        """
+        if outcome.verdict is not Verdict.FAILURE or not container.endpoints:
+            return False
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                fresh = await self._tools.engine.inspect(container.id)
+        except (EngineError, TimeoutError):
+            return False
+        return self._tools.addresses.has_moved(container, fresh)
 
     async def _masked(self, outcome: Outcome) -> Outcome:
         """Masked first, cut afterwards: else a part of a secret may be left."""

@@ -63,6 +63,14 @@ def _numeric(host: str) -> socket.AddressFamily | None:
     return socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004
 
 
+def numeric(name: str, address: str, port: int) -> ResolveResult:
+    """A known address of ``name``. ValueError."""
+    family = _numeric(address)
+    if family is None:
+        raise ValueError(f"{address!r} is no address")
+    return _result(name, address, port, family, 0)
+
+
 def _result(name: str, host: str, port: int, family: int, proto: int) -> ResolveResult:
     return ResolveResult(
         hostname=name,

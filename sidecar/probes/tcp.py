@@ -10,21 +10,23 @@ import socket
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, success
 from sidecar.core.target import TcpProbe
-from sidecar.probes.connect import connected
+from sidecar.probes.connect import Attempts, connected
 from sidecar.probes.exchange import socket_trouble
-from sidecar.probes.tools import Tools
+from sidecar.probes.tools import Tools, deadline_in
 from sidecar.probes.trouble import trouble
 
 
 async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outcome:
     """Connect, and close at once."""
-    host = tools.addresses.host(settings.host, container)
-    place = f"{host}:{settings.port}"
+    host, port, attempts = settings.host, settings.port, Attempts()
+    place, deadline = f"{host}:{port}", deadline_in(settings.timeout_s)
+    known = tools.addresses.host(host, port, container).found
     try:
-        async with asyncio.timeout(settings.timeout_s):
-            addresses = await tools.resolver.resolve(host, settings.port)
-            (await connected(addresses)).close()
+        async with asyncio.timeout_at(deadline):
+            found = known or await tools.resolver.resolve(host, port)
+            (await connected(found, deadline, attempts)).close()
     except TimeoutError:
+        place = attempts.of(place)
         raise trouble(
             Cause.HUNG,
             f"{place} accepted no connection for {settings.timeout_s:.1f} s",
@@ -35,5 +37,5 @@ async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outco
             Cause.DETACHED, f"the name of {place} does not resolve", path_fault=True
         ) from error
     except OSError as error:
-        raise socket_trouble(error, place) or error from error
+        raise socket_trouble(error, attempts.of(place)) or error from error
     return success()

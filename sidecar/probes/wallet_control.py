@@ -87,13 +87,14 @@ class RpcWalletControl:
     async def _calling(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> "AsyncIterator[_Calls]":
-        url = self._addresses.url(settings.url, container)
-        daemon = Daemon(
-            url, settings.credentials, container.run, ca_file=settings.ca_file
-        )
         deadline = deadline_in(timeout_s)
         try:
-            async with self._rpc.turn(url, timeout_s):
+            at = self._addresses.url(settings.url, container)
+            run, ca_file = container.run, settings.ca_file
+            daemon = Daemon(
+                settings.url, settings.credentials, run, *at, ca_file=ca_file
+            )
+            async with self._rpc.turn(at.place, timeout_s):
                 yield _Calls(self._rpc, daemon, settings, deadline)
         except Trouble as trouble:
             raise RpcFailed(str(trouble)) from None

@@ -137,10 +137,12 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(reply: Callable[[Connection], None]) -> AsyncIterator[Server]:
+async def serving(
+    reply: Callable[[Connection], None], host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[Server]:
     server = Server(reply)
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(lambda: Connection(server), "127.0.0.1", 0)
+    listener = await loop.create_server(lambda: Connection(server), host, port)
     server.port = listener.sockets[0].getsockname()[1]
     try:
         yield server
@@ -179,17 +181,18 @@ def refused_port() -> Iterator[int]:
 
 
 @contextmanager
-def full_backlog() -> Iterator[int]:
+def full_backlog(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
     """A port whose queue is full: the next connect gets no answer."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
         listener.listen(0)
         port = listener.getsockname()[1]
         waiting = []
         for _ in range(4):
             client = socket.socket()
             client.setblocking(False)
-            client.connect_ex(("127.0.0.1", port))
+            client.connect_ex((host, port))
             waiting.append(client)
         try:
             yield port

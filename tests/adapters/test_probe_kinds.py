@@ -34,18 +34,15 @@ from sidecar.core.target import (
     RunningProbe,
     TcpProbe,
 )
-from sidecar.probes.address import Addresses
 from sidecar.probes.combined import probe_all
 from sidecar.probes.prober import PROBES, AllProbes
 from sidecar.probes.response import BODY_LIMIT_BYTES
 from sidecar.probes.vigil import Vigil
 from tests.adapters.probe_servers import (
-    HEALTHY,
     Connection,
     refused_port,
     response,
     says,
-    scripted,
     serving,
     silent,
 )
@@ -310,35 +307,6 @@ async def test_cancelling_closes_the_connection(prober: AllProbes) -> None:
         with pytest.raises(asyncio.CancelledError):
             await probing
         await asyncio.wait_for(server.all[0].closed_by_peer.wait(), 1)
-
-
-# replicas
-
-SECOND = a_container("c2", name="localhost", number=2)
-
-
-def test_replicas_are_asked_by_their_own_names() -> None:
-    addresses = Addresses()
-    url = "http://electron-cash:7777/path?q=1"
-    assert addresses.url(url, SECOND) == url
-    addresses.set_replicated(frozenset({"electron-cash", "proxy"}))
-    assert addresses.url(url, SECOND) == "http://localhost:7777/path?q=1"
-    assert addresses.host("electron-cash", SECOND) == "localhost"
-    other = "http://proxy:7777/"
-    assert addresses.url(other, SECOND) == other
-    without_port = "http://electron-cash/health"
-    assert addresses.url(without_port, SECOND) == "http://localhost/health"
-
-
-async def test_every_kind_asks_the_replica(prober: AllProbes) -> None:
-    prober.set_replicated(frozenset({"electron-cash"}))
-    async with serving(scripted(HEALTHY)) as server:
-        for settings in (
-            ElectronCashProbe(f"http://electron-cash:{server.port}/"),
-            TcpProbe("electron-cash", server.port),
-        ):
-            outcome = await prober.probe(settings, SECOND)
-            assert outcome.verdict is Verdict.SUCCESS
 
 
 # several probes of one target
