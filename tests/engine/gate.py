@@ -1,13 +1,19 @@
-"""A door before the real engine: it notes every request and can keep back answers."""
+"""A door before the real engine: it notes every request and can keep back answers,
+answer as a proxy or a filter would, or alter what the engine says.
+"""
 
 import contextlib
+import http.client
+import json
 import os
+import re
 import shutil
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 ENGINE = Path("/var/run/docker.sock")
 CHUNK = 65536
@@ -32,6 +38,14 @@ class Asked(NamedTuple):
         return self.method not in _READING
 
 
+class _Rule(NamedTuple):
+    """What is answered, instead of the engine, to requests of this kind."""
+
+    method: str
+    path: re.Pattern[str]
+    reply: Callable[[bytes], bytes]
+
+
 class EngineGate:
     """A unix socket that passes on to the engine.
 
@@ -50,6 +64,7 @@ class EngineGate:
         self._engine = engine
         self._asked: list[Asked] = []
         self._kept_back: dict[str, float] = {}
+        self._rules: list[_Rule] = []
         self._links: set[_Link] = set()
         self._listener: socket.socket | None = None
         self.reopen()
@@ -70,6 +85,62 @@ class EngineGate:
         The engine carries the request out all the same.
         """
         self._kept_back[verb] = seconds
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        status: int,
+        body: str = "<html><body><h1>no</h1></body></html>",
+        *,
+        after_s: float = 0.0,
+        forward: bool = False,
+    ) -> None:
+        """Answer requests so, from now on; ``path`` is a pattern found in theirs.
+
+        ``forward``: the engine is asked all the same, and nobody hears its answer.
+        """
+
+        def reply(request: bytes) -> bytes:
+            if forward:
+                threading.Thread(
+                    target=self._asked_engine, args=(request,), daemon=True
+                ).start()
+            time.sleep(after_s)
+            kind = "text/html" if body.startswith("<") else "application/json"
+            return _written(status, kind, body.encode())
+
+        self._rules.append(_Rule(method, re.compile(path), reply))
+
+    def alter(self, path: str, change: Callable[[Any], object]) -> None:
+        """Change the engine's JSON to GETs of this kind: ``change`` returns it."""
+
+        def reply(request: bytes) -> bytes:
+            status, body = self._asked_engine(request)
+            if status < http.client.BAD_REQUEST:
+                body = json.dumps(change(json.loads(body))).encode()
+            return _written(status, "application/json", body)
+
+        self._rules.append(_Rule("GET", re.compile(path), reply))
+
+    def pass_all(self) -> None:
+        """No answer of our own any more."""
+        self._rules.clear()
+
+    def reply_to(self, method: str, path: str, request: bytes) -> bytes | None:
+        """Our own answer; None: the engine is to answer."""
+        for rule in self._rules:
+            if rule.method == method and rule.path.search(path):
+                return rule.reply(request)
+        return None
+
+    def _asked_engine(self, request: bytes) -> tuple[int, bytes]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
+            engine.connect(str(self._engine))
+            engine.sendall(request)
+            answer = http.client.HTTPResponse(engine)
+            answer.begin()
+            return answer.status, answer.read()
 
     def shut(self) -> None:
         """The engine is gone: no connection survives and none is accepted."""
@@ -164,7 +235,12 @@ class _Link:
         method, path, _ = first.decode("ascii").split(" ")
         head, length, upgrade = _headers(stream)
         self._keep_back_s = self._gate.note(method, _without_version(path))
-        self._engine.sendall(first + head + stream.read(length))
+        request = first + head + stream.read(length)
+        own = self._gate.reply_to(method, _without_version(path), request)
+        if own is not None:
+            self._client.sendall(own)
+            return True
+        self._engine.sendall(request)
         if upgrade:
             self._pass_raw()
         return not upgrade
@@ -184,6 +260,17 @@ class _Link:
         self._client.close()
         self._engine.close()
         self._gate.forget(self)
+
+
+def _written(status: int, kind: str, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status} {http.client.responses[status]}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    )
+    return "\r\n".join(head).encode() + body
 
 
 def _headers(stream: BinaryIO) -> tuple[bytes, int, bool]:

@@ -545,6 +545,15 @@ class Stack:
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(_removed, self._containers))
 
+    def join(self, box: "Box", *aliases: str) -> None:
+        """Let a container, of this stack or another, on this stack's network, too."""
+        network = self.client.networks.get(str(self.network.id))
+        network.connect(box.docker, aliases=list(aliases))
+
+    def part(self, box: "Box") -> None:
+        """Take a container off this stack's network."""
+        self.client.networks.get(str(self.network.id)).disconnect(box.docker)
+
     # --- adding containers
 
     def container(
@@ -565,11 +574,14 @@ class Stack:
         ``healthcheck`` None: none, the image's own included.
         """
         made = DockerContainer(image, env=dict(env or {}))
-        made.with_name(f"{self.project}-{service}-{number}")
-        made.with_network(self.network).with_network_aliases(service)
+        made.with_name(kwargs.pop("name", f"{self.project}-{service}-{number}"))
+        if "network_mode" not in kwargs:
+            made.with_network(self.network).with_network_aliases(service)
         for source, inside in (volumes or {}).items():
             made.with_volume_mapping(source, inside, "ro")
         made.with_command(kwargs.pop("command", None))
+        for inside, outside in kwargs.pop("ports", {}).items():
+            made.with_bind_ports(inside, outside)
         tmpfs = kwargs.pop("tmpfs", {})
         for inside, options in tmpfs.items():
             made.with_tmpfs_mount(inside, options)

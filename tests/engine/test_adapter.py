@@ -289,8 +289,8 @@ async def test_events(stack: Stack, neighbour: Stack, engine: DockerEngine) -> N
     stack.client.pause(container)
     stack.client.unpause(container)
     assert await heard(items, container, NoticeKind.UNPAUSE) == [
-        NoticeKind.OTHER,
-        NoticeKind.OTHER,
+        NoticeKind.KILL,
+        NoticeKind.KILL,
         NoticeKind.PAUSE,
         NoticeKind.UNPAUSE,
     ]

@@ -34,11 +34,34 @@ def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack) -> Non
     assert stack.starts(wallet) == 2
     assert watcher.target(WALLET)["restarts"]["total"] == 1
     told = [record.message for record in watcher.records(WALLET)]
-    assert sum("the engine did it, though not within its time" in m for m in told) == 1
-    assert (
-        'sidecar_engine_requests_total{operation="restart",outcome="timeout"} 1.0'
-        in watcher.metrics()
+    assert sum("the engine did it; its answer is late" in m for m in told) == 1
+    (ended,) = (r for r in watcher.records(WALLET) if "restart ended" in r.message)
+    assert ended.fields["seconds"] < 12.0  # our own deadline is 16 s
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_proxy_that_gives_up_on_a_restart_is_not_believed(
+    stack: Stack, status: int
+) -> None:
+    # It ends 4 s after the signal: the proxy's answer comes before.
+    wallet = stack.wallet(shape="pid1")
+    target = wallet_target(restart={"stop_timeout": "4s", "dead_stop_timeout": "4s"})
+    watcher = stack.sidecar(config({WALLET: target}))
+    stack.wait_healthy(WALLET)
+    stack.gate.answer("POST", "/restart", status, after_s=2.0, forward=True)
+
+    wallet.fault("http_500")
+
+    stack.wait_for(
+        "recovered",
+        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
+        2 * DEADLINE_S,
     )
+    stack.wait_healthy(WALLET)
+    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.starts(wallet) == 2
+    assert watcher.target(WALLET)["restarts"]["total"] == 1
+    assert not any("<" in r.message for r in watcher.records())
 
 
 def test_probing_goes_on_without_the_engine_and_acting_resumes_with_it(

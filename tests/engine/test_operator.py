@@ -187,3 +187,72 @@ def test_restart_that_was_asked_for_keeps_addresses_handed_out(
     stack.wait_healthy(WALLET)
     verb = "start" if shape == "init" else "restart"
     assert stack.asked() == [f"{verb} electron-cash"]
+
+
+def slow_to_stop(stack: Stack) -> WalletBox:
+    """A wallet daemon whose restart by us takes 4 s, and is under way."""
+    wallet = healthy_wallet(stack, "pid1")
+    wallet.fault("http_500")
+    stack.wait_for("our restart", lambda: "kill" in stack.happened(wallet))
+    return wallet
+
+
+def test_stop_while_our_restart_runs_is_done_again_and_said(stack: Stack) -> None:
+    wallet = slow_to_stop(stack)
+    wallet.docker.stop(timeout=8)
+    stack.wait_state(WALLET, "stopped")
+    time.sleep(AWAY_S)
+    assert stack.watcher.state(WALLET) == "stopped"
+    assert wallet.status == "exited"
+    assert stack.asked()[-1] == f"stop {WALLET}"
+    assert [a for a in stack.asked() if not a.startswith("stop")] == [
+        f"restart {WALLET}"
+    ]
+    told = [r.message for r in stack.watcher.records(WALLET)]
+    assert sum("an operator stopped it while it was being" in m for m in told) == 1
+
+
+def test_restart_by_an_operator_while_ours_runs_is_left_to_run(stack: Stack) -> None:
+    wallet = slow_to_stop(stack)
+    wallet.docker.restart(timeout=8)
+    stack.wait_healthy(WALLET)
+    time.sleep(AWAY_S)
+    assert stack.watcher.state(WALLET) == "healthy"
+    assert f"stop {WALLET}" not in stack.asked()
+
+
+def test_removal_while_our_restart_runs_is_explained_and_no_failure(
+    stack: Stack,
+) -> None:
+    """As in a redeploy that is quicker than our restart."""
+    wallet = slow_to_stop(stack)
+    wallet.docker.remove(force=True)
+    stack.wait_state(WALLET, "missing")
+    told = [r.message for r in stack.watcher.records(WALLET)]
+    said = "acted: the container was replaced or removed meanwhile; nothing was sent"
+    assert sum(said in message for message in told) == 1
+    assert stack.watcher.outcomes(WALLET)[-1] != ("restart", "failed")
+    # A new container, as compose makes it, is picked up.
+    stack.wallet(shape="pid1")
+    stack.wait_healthy(WALLET)
+
+
+def test_redeploy_that_our_restart_cuts_off_is_explained(stack: Stack) -> None:
+    """compose makes the new container first; it cannot remove one that runs."""
+    wallet = slow_to_stop(stack)
+    attrs = wallet.docker.attrs
+    labels = attrs["Config"]["Labels"]
+    made = stack.client.api.create_container(
+        "sidecar-demo-wallet:local", name=f"abc_{wallet.name}", labels=labels
+    )
+    wallet.docker.stop(timeout=8)
+    stack.wait_healthy(WALLET)
+    assert made["Id"]
+    stack.wait_state(WALLET, "degraded", deadline_s=100.0)
+    seen = stack.watcher.target(WALLET)
+    assert f"abc_{wallet.name} was created and never started" in seen["reason"]
+    assert f"stop {WALLET}" not in stack.asked()
+    told = stack.wait_decision(WALLET, "page")
+    assert "docker compose up -d" in told.message
+    stack.client.api.remove_container(made["Id"])
+    stack.wait_healthy(WALLET)
