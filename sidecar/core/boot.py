@@ -23,7 +23,7 @@ def start_period_s(instance: Instance, target: Target) -> float:
     """How long after its start this run's failures do not count."""
     configured_s = target.cadence.start_period_s
     period_s = max(configured_s, instance.boot_s * LEARNED_MARGIN)
-    grows = _may_grow(instance, target) and not _is_idle(instance)
+    grows = _may_grow(instance, target) and not is_idle(instance)
     return period_s * GROWTH if grows else period_s
 
 
@@ -36,7 +36,7 @@ def in_start_period(instance: Instance, target: Target, now_mono: float) -> bool
 
 def is_late(instance: Instance, target: Target, now_mono: float) -> bool:
     """Is only its growth left of the start period? Then it is looked at."""
-    if not _may_grow(instance, target) or _is_idle(instance):
+    if not _may_grow(instance, target) or is_idle(instance):
         return False
     after_s = now_mono - instance.run_mono
     whole_s = start_period_s(instance, target)
@@ -48,7 +48,8 @@ def _may_grow(instance: Instance, target: Target) -> bool:
     return target.wallet is not None and not instance.health.has_answered
 
 
-def _is_idle(instance: Instance) -> bool:
+def is_idle(instance: Instance) -> bool:
+    """Was nothing but a waiting main process seen in this run?"""
     container = instance.container
     return container is not None and instance.idle == container.run
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sidecar.core.boot import start_period_s
+from sidecar.core.boot import is_idle, start_period_s
 from sidecar.core.budget import LaneName
 from sidecar.core.container import Container, Status
 from sidecar.core.health import Health
@@ -94,8 +94,14 @@ def _is_busy(instance: Instance) -> bool:
 
 
 def _never_came_up(instance: Instance) -> bool:
-    """Is the port refused to the end of this start, as it was in the one before?"""
+    """Is the port refused to the end of this start, as it was in the one before?
+
+    A daemon that has died, in a container that goes on, refuses as well: that is
+    another trouble.
+    """
     health = instance.health
+    if is_idle(instance):
+        return False
     if health.up is not False or health.cause is not Cause.REFUSED:
         return False
     return not health.has_answered and instance.refused_starts > 0

@@ -86,9 +86,15 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
 
 
 def _refused_starts(instance: Instance) -> int:
-    """Starts in a row in which the port stayed refused until that was certain."""
+    """Starts in a row in which the port stayed refused until that was certain.
+
+    Not those in which the daemon had died: they end a row.
+    """
     health = instance.health
     if health.has_answered:
+        return 0
+    container = instance.container
+    if container is not None and instance.idle == container.run:
         return 0
     refused = health.up is False and health.cause is Cause.REFUSED
     return instance.refused_starts + 1 if refused else instance.refused_starts
