@@ -26,6 +26,7 @@ from sidecar.core.folded import Folded, one, put, same
 from sidecar.core.health import SLOW_CALL_S, observe
 from sidecar.core.judge import current_cause, last_reason
 from sidecar.core.ledger import note_outcome
+from sidecar.core.manner import is_kept_waiting
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, failure
 from sidecar.core.overlap import Overlap
@@ -47,6 +48,9 @@ ACT_MARGIN_S = 150.0
 """Beyond the stop timeout; more than the executor takes, who ends everything that
 he begins. What goes on longer was never begun, or its end was lost.
 """
+
+BUSY_TIMES = 2
+"""So many silences may a busy daemon's verification take longer."""
 
 _RESTARTS = frozenset({Action.START, Action.RESTART})
 
@@ -354,14 +358,15 @@ def verify(state: State, who: InstanceId, at: Moment) -> Folded:
     if instance is not known:
         state = put(state, instance)
     loading, remedy = instance.loading, instance.remedy
-    if loading is not None and at.mono >= loading.at.mono + ACT_MARGIN_S:
+    if loading is not None and at.mono >= _loaded_until(loading):
         return wallet_called(state, instance, ActResult.UNKNOWN, at)
     if remedy is None:
         return same(state)
     if _was_needless(instance, state.target_of(instance), remedy, at):
         return same(_taken_back(state, instance, at))
     found = _ending(state, instance, remedy, at)
-    if found is None and at.mono >= _over_mono(instance, remedy):
+    over_mono = _over_mono(instance, state.target_of(instance), remedy, at)
+    if found is None and at.mono >= over_mono:
         found = _at_deadline(instance, remedy)
     return same(state) if found is None else end_remedy(state, instance, *found, at)
 
@@ -377,12 +382,22 @@ def _was_needless(
     return ending.recovered(instance, target, remedy)
 
 
-def _over_mono(instance: Instance, remedy: Remedy) -> float:
+def _loaded_until(loading: Decision) -> float:
+    return loading.at.mono + loading.polite_stop_s + ACT_MARGIN_S
+
+
+def _over_mono(instance: Instance, target: Target, remedy: Remedy, at: Moment) -> float:
     """When it is given up. What a dead predecessor began gets time to be finished;
-    a container that it left stopped is started, however long that takes.
+    a container that it left stopped is started, however long that takes. A daemon that
+    others keep busy answers each call late, and a load has several.
     """
-    if remedy.phase is not Phase.TAKEN_OVER:
+    if remedy.phase is Phase.ACTING:
         return remedy.deadline_mono
+    if remedy.phase is Phase.VERIFYING:
+        wallet = target.wallet
+        if wallet is None or not is_kept_waiting(instance, target, at.mono):
+            return remedy.deadline_mono
+        return remedy.deadline_mono + BUSY_TIMES * wallet.hang_after_outage_s
     if run.has_stopped(instance):
         return math.inf
     return remedy.deadline_mono + ACT_MARGIN_S

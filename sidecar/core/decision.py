@@ -84,7 +84,8 @@ class Decision:
     ``run`` is the run that was judged: a remedy for an older run is not sent.
     ``stop_timeout_s`` and ``polite_stop_s`` say how the restart is to be done: the
     latter is how long a daemon is given to answer, before a signal is sent; 0: it is
-    sent at once. ``wallets`` are the paths to load; none: the default wallet.
+    sent at once. A load is given up after it. ``wallets`` are the paths to load; none:
+    the default wallet.
     """
 
     at: Moment

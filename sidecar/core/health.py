@@ -36,7 +36,8 @@ class Health:
     that no call of others can hold it for long. ``held_mono``: when a probe last found
     that it had to wait, and ``busy_mono`` since when each of them has found that.
     ``has_answered``: anything at all, in this run.
-    ``serves``: so many answers in a row say that all works that a remedy can mend.
+    ``serves``: so many answers say that all works that a remedy can mend, with nothing
+    but silence between them.
     ``blind``: the last UNKNOWN, and ``blind_mono`` when they began, while
     nothing has been learnt since.
     """
@@ -100,7 +101,7 @@ def observe(
         is_calm=_is_calm(health, outcome),
         held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
         busy_mono=_busy_mono(health, outcome, at),
-        serves=health.serves + 1 if is_serving(outcome) else 0,
+        serves=_serves(health, outcome),
         hung=health.hung and _is_silence(outcome),
     )
     if outcome.verdict is Verdict.SUCCESS:
@@ -126,6 +127,14 @@ def _busy_mono(health: Health, outcome: Outcome, at: Moment) -> float | None:
 
 def _is_silence(outcome: Outcome) -> bool:
     return outcome.cause is Cause.HUNG
+
+
+def _serves(health: Health, outcome: Outcome) -> int:
+    """Silence leaves what was answered: the daemon is likely busy."""
+    if is_serving(outcome):
+        return health.serves + 1
+    waits = outcome.cause in {Cause.HUNG, Cause.THREAD_HELD}
+    return health.serves if waits else 0
 
 
 def is_serving(outcome: Outcome) -> bool:

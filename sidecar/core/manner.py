@@ -4,9 +4,13 @@ Its own stop saves the addresses that it has handed out; a signal forgets them.
 """
 
 from sidecar.core.decision import Decision
+from sidecar.core.health import is_certain
 from sidecar.core.outcome import Cause
 from sidecar.core.state import Instance
 from sidecar.core.target import Target
+
+LOADING_S = 30.0
+"""What one wallet's load may take in a daemon that is free."""
 
 JUST_ANSWERED_S = 10.0
 """A daemon that answers at once is obeying within that."""
@@ -27,6 +31,28 @@ def polite_stop_s(instance: Instance, target: Target, now_mono: float) -> float:
     if _is_free(instance, now_mono):
         return min(JUST_ANSWERED_S, settings.polite_stop_s)
     return settings.polite_stop_s
+
+
+def loading_s(
+    instance: Instance, target: Target, wallets: int, now_mono: float
+) -> float:
+    """How long a load may take: in an outage each of its calls queues."""
+    free_s = LOADING_S * max(1, wallets)
+    if target.wallet is None or _is_free(instance, now_mono):
+        return free_s
+    return max(free_s, target.wallet.hang_after_outage_s)
+
+
+def is_kept_waiting(instance: Instance, target: Target, now_mono: float) -> bool:
+    """Do calls of others make it answer late, and with it all that is asked of it?"""
+    health = instance.health
+    if target.wallet is None or not health.has_answered:
+        return False
+    if instance.loading is not None:
+        return not _is_free(instance, instance.loading.at.mono)
+    if health.cause is Cause.HUNG and is_certain(health, target, now_mono):
+        return False
+    return health.held_mono is not None and now_mono - health.held_mono < BUSY_LASTS_S
 
 
 def is_called_off_by_answer(decision: Decision) -> bool:

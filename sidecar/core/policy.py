@@ -19,6 +19,7 @@ from sidecar.core.judge import (
 from sidecar.core.manner import (
     JUST_ANSWERED_S,
     is_called_off_by_answer,
+    loading_s,
     polite_stop_s,
 )
 from sidecar.core.moment import Moment, rfc3339
@@ -159,7 +160,9 @@ def _with_manner(decision: Decision, instance: Instance, target: Target) -> Deci
     """
     settings = target.restart
     if decision.action is Action.LOAD_WALLET:
-        return replace(decision, wallets=wallets.absent(instance, target))
+        absent = wallets.absent(instance, target)
+        wait_s = loading_s(instance, target, len(absent), decision.at.mono)
+        return replace(decision, wallets=absent, polite_stop_s=wait_s)
     if decision.action is not Action.RESTART:
         return replace(decision, stop_timeout_s=settings.stop_timeout_s)
     silent = decision.cause in {Cause.HUNG, Cause.REFUSED}

@@ -5,8 +5,6 @@ from sidecar.core.ports import NotLoaded, RpcFailed
 from sidecar.core.wallets import named
 from sidecar.remedies.job import Acted, Job
 
-LOADING_S = 30.0
-
 
 async def carry_out(job: Job) -> Acted:
     """One call for each wallet, never repeated."""
@@ -14,11 +12,9 @@ async def carry_out(job: Job) -> Acted:
     if wallet is None:
         return Acted(ActResult.FAILED, "the target is no wallet daemon", job.container)
     job.committed = True
-    paths = job.decision.wallets
+    paths, wait_s = job.decision.wallets, job.decision.polite_stop_s
     try:
-        missing = await job.wallets.load_wallets(
-            wallet, job.container, paths, LOADING_S * max(1, len(paths))
-        )
+        missing = await job.wallets.load_wallets(wallet, job.container, paths, wait_s)
     except RpcFailed as error:
         return Acted(ActResult.FAILED, str(error), job.container)
     if missing:

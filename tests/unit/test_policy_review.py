@@ -21,6 +21,7 @@ from sidecar.core.event import (
     RemedyActed,
     RestartAsked,
 )
+from sidecar.core.manner import LOADING_S
 from sidecar.core.outcome import Cause, Severity, failure, success, unknown
 from sidecar.core.target import (
     AfterRoot,
@@ -236,7 +237,7 @@ def test_a_wallet_call_whose_end_is_lost_does_not_hold_the_stack_for_ever() -> N
     world.probe(ROOT, NO_WALLET)
     world.fails(OTHER, Cause.REFUSED)
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
-    world.wait(course.ACT_MARGIN_S + 1.0)
+    world.wait(course.ACT_MARGIN_S + LOADING_S + 1.0)
     assert (OTHER, RESTART) in world.acts()
 
 

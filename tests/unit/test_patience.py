@@ -1,0 +1,300 @@
+"""How long a wallet daemon may be silent, and how gently it is restarted."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sidecar.core.decision import Action, Decision
+from sidecar.core.event import ActResult, RemedyActed, RestartAsked
+from sidecar.core.outcome import (
+    Cause,
+    Outcome,
+    WalletFacts,
+    failure,
+    success,
+)
+from sidecar.core.transition import RemedyEnded, RemedyOutcome
+from tests.unit.world import WALLET, World
+
+ROOT = "electron-cash"
+CALM_S, OUTAGE_S = 45.0, 300.0
+TIMEOUT_S, POLITE_S = 10.0, 90.0
+SLOW_S = 20.0
+
+LOADED = WalletFacts(
+    connected=True,
+    loaded=True,
+    synchronised=True,
+    height=117,
+    server_height=117,
+    paths=("/data/wallet",),
+)
+CUT_OFF = replace(LOADED, connected=False, server_height=0)
+
+
+def well(waited_s: float = 0.0) -> Outcome:
+    return replace(success(wallet=LOADED), waited_s=waited_s)
+
+
+def upstream_lost(waited_s: float = 0.0) -> Outcome:
+    lost = failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=CUT_OFF)
+    return replace(lost, waited_s=waited_s)
+
+
+def held(waited_s: float = 10.0) -> Outcome:
+    found = failure(Cause.THREAD_HELD, "it answers, but", rpc_answers=True)
+    return replace(found, waited_s=waited_s)
+
+
+def hung(waited_s: float) -> Outcome:
+    return replace(failure(Cause.HUNG, "no answer"), waited_s=waited_s)
+
+
+def refused() -> Outcome:
+    return failure(Cause.REFUSED, "connection refused")
+
+
+def a_world() -> World:
+    world = World((WALLET,))
+    for _ in range(2):
+        world.probe(ROOT, well())
+        world.now_s += 2.0
+    return world
+
+
+def silent_for(world: World, seconds: float, asked_s: float = 0.0) -> None:
+    """Probes that wait for one request, ``asked_s`` old at the begin."""
+    began, until = world.now_s - asked_s, world.now_s + seconds
+    while world.now_s < until:
+        took_s = min(TIMEOUT_S, until - world.now_s)
+        world.probe(ROOT, hung(world.now_s + took_s - began), took_s)
+        world.looked(ROOT)
+        world.wait(min(2.0, until - world.now_s))
+
+
+def restarts(world: World) -> list[Decision]:
+    return [d for d in world.decisions if d.action is Action.RESTART]
+
+
+# What the daemon last answered says how long its silence may last
+
+
+@pytest.mark.parametrize(
+    ("last", "allowed_s"),
+    [
+        (well(), CALM_S),
+        (well(SLOW_S - 1.0), CALM_S),
+        (well(SLOW_S), OUTAGE_S),
+        (upstream_lost(), OUTAGE_S),
+        (held(SLOW_S), OUTAGE_S),
+    ],
+    ids=["quick", "rather slow", "slow", "no upstream", "held"],
+)
+def test_silence_is_a_hang_after_the_time_that_the_last_answer_gives(
+    last: Outcome, allowed_s: float
+) -> None:
+    world = a_world()
+    world.probe(ROOT, last)
+    asked_s = world.now_s
+    silent_for(world, allowed_s - 2.0)
+    assert world.acts() == []
+    silent_for(world, 3.0, world.now_s - asked_s)
+    (decided,) = restarts(world)
+    assert allowed_s <= decided.at.mono - asked_s <= allowed_s + 1.0
+
+
+def test_a_daemon_that_has_not_answered_yet_is_given_the_longer_time() -> None:
+    world = World((WALLET,))
+    silent_for(world, OUTAGE_S - 2.0)
+    assert world.acts() == []
+    assert "it is likely busy" in world.last(ROOT).reason
+
+
+def test_a_wallet_that_answers_between_silences_is_never_restarted() -> None:
+    world = a_world()
+    world.probe(ROOT, upstream_lost())
+    for _ in range(20):
+        silent_for(world, 58.0)
+        world.probe(ROOT, held(58.0))
+    assert world.acts() == []
+
+
+def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
+    world = a_world()
+    silent_for(world, CALM_S + 5.0)
+    (decided,) = restarts(world)
+    assert decided.polite_stop_s == POLITE_S
+    assert "unless it answers within 90 s" in decided.reason
+    instance = world.instance(ROOT)
+    off = "it answered after another 30 s: it is not restarted"
+    world.now_s += 30.0
+    world.send(
+        RemedyActed(
+            world.now, instance.id, ActResult.NOT_SENT, off, None, answered=True
+        )
+    )
+    after = world.instance(ROOT)
+    assert after.remedy is None
+    assert after.cause is Cause.THREAD_HELD
+    assert after.lane.tries == 0
+    silent_for(world, OUTAGE_S - 2.0)
+    assert len(restarts(world)) == 1, "it was slow, so silence may last longer now"
+
+
+# How gently
+
+
+def asked(world: World, *, now: bool = False) -> Decision:
+    world.send(RestartAsked(world.now, ROOT, now))
+    return world.last(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("last", "wait_s"),
+    [(well(), 10.0), (well(3.0), POLITE_S), (upstream_lost(), POLITE_S)],
+    ids=["free", "held", "no upstream"],
+)
+def test_an_asked_restart_waits_for_the_daemon_s_own_stop(
+    last: Outcome, wait_s: float
+) -> None:
+    world = a_world()
+    world.probe(ROOT, last)
+    decided = asked(world)
+    assert (decided.action, decided.polite_stop_s) == (Action.RESTART, wait_s)
+    waits = "once it has obeyed its own stop: it has 90 s" in decided.reason
+    assert waits is (wait_s == POLITE_S)
+
+
+def test_a_daemon_that_was_held_two_minutes_ago_is_free_again() -> None:
+    world = a_world()
+    world.probe(ROOT, well(3.0))
+    world.wait(120.0)
+    world.probe(ROOT, well())
+    assert asked(world).polite_stop_s == 10.0
+
+
+def test_now_does_not_wait_and_says_what_it_can_cost() -> None:
+    world = a_world()
+    world.probe(ROOT, upstream_lost())
+    decided = asked(world, now=True)
+    assert decided.polite_stop_s == 0.0
+    assert "may be lost" in decided.reason
+
+
+def test_a_port_that_is_refused_is_asked_for_nothing() -> None:
+    world = a_world()
+    world.fails(ROOT, Cause.REFUSED)
+    (decided,) = restarts(world)
+    assert decided.polite_stop_s == 0.0
+
+
+def test_a_stopped_process_is_restarted_at_once_and_gently() -> None:
+    world = a_world()
+    world.probe(ROOT, upstream_lost())
+    world.probe(ROOT, hung(10.0), TIMEOUT_S)
+    world.looked(ROOT, "electron-cash")
+    (decided,) = restarts(world)
+    assert decided.polite_stop_s == POLITE_S
+    assert "once it was continued and asked to stop" in decided.reason
+
+
+# A busy daemon's recovery takes as long as its calls do
+
+
+def test_a_busy_daemon_has_recovered_though_each_answer_comes_late() -> None:
+    world = a_world()
+    world.probe(ROOT, upstream_lost())
+    asked(world)
+    world.acted(ROOT)
+    for _ in range(2):
+        for waited_s in (10.0, 22.0, 34.0, 46.0):
+            world.probe(ROOT, hung(waited_s), TIMEOUT_S)
+            world.wait(2.0)
+        world.probe(ROOT, held(55.0))
+        for waited_s in (10.0, 22.0, 34.0, 46.0):
+            world.probe(ROOT, hung(waited_s), TIMEOUT_S)
+            world.wait(2.0)
+        world.probe(ROOT, upstream_lost(55.0))
+    assert world.instance(ROOT).remedy is None
+    ends = [t for t in world.transitions if isinstance(t, RemedyEnded)]
+    assert [end.outcome for end in ends] == [RemedyOutcome.RECOVERED]
+    assert "what is left: lost" in ends[0].reason
+
+
+def test_a_load_in_an_outage_has_as_long_as_silence_may_last() -> None:
+    nothing = replace(CUT_OFF, loaded=False, paths=())
+    unloaded = failure(
+        Cause.WALLET_NOT_LOADED, "none", rpc_answers=True, wallet=nothing
+    )
+    world = a_world()
+    world.probe(ROOT, unloaded)
+    assert world.last(ROOT).action is Action.LOAD_WALLET
+    assert world.last(ROOT).polite_stop_s == OUTAGE_S
+
+
+# Whatever comes, in any order
+
+
+class Step(NamedTuple):
+    """``what`` comes, ``after_s`` of silence."""
+
+    what: str
+    after_s: float
+
+
+ANSWERS = {"well": well, "lost": upstream_lost, "held": held}
+STEPS = st.builds(
+    Step,
+    st.sampled_from([*ANSWERS, "refused", "breaks", "nothing"]),
+    st.one_of(st.just(0.0), st.floats(0.0, 400.0)),
+)
+
+
+class Daemon:
+    """Plays steps, and knows how long each silence may last."""
+
+    def __init__(self) -> None:
+        self.world = a_world()
+        self.answered_s = self.world.now_s
+        self.is_calm = True
+        self.refusals = 0
+
+    def play(self, step: Step) -> None:
+        asked_s = self.world.now_s
+        if step.after_s:
+            silent_for(self.world, step.after_s)
+            self.refusals = 0
+        waited_s = self.world.now_s - asked_s
+        if step.what in ANSWERS:
+            self.world.probe(ROOT, ANSWERS[step.what](waited_s))
+            self.answered_s, self.refusals = self.world.now_s, 0
+            self.is_calm = step.what == "well" and waited_s < SLOW_S
+            if step.what == "held" and waited_s < SLOW_S:
+                self.is_calm = False
+        elif step.what != "nothing" and self.refusals < 2:
+            self.refusals += 1
+            cause = Cause.REFUSED if step.what == "refused" else Cause.RESET
+            self.world.probe(ROOT, failure(cause, "no connection"))
+        self.world.wait(2.0)
+
+    @property
+    def allowed_s(self) -> float:
+        return CALM_S if self.is_calm else OUTAGE_S
+
+
+@given(st.lists(STEPS, max_size=12))
+@example([Step("well", 44.0)] * 8)
+@example([Step("lost", 0.0), Step("refused", 290.0), Step("refused", 0.0)])
+def test_nothing_is_restarted_while_an_answer_came_within_the_silence_allowed(
+    steps: list[Step],
+) -> None:
+    daemon = Daemon()
+    for step in steps:
+        allowed_s, answered_s = daemon.allowed_s, daemon.answered_s
+        daemon.play(step)
+        for decided in restarts(daemon.world):
+            assert decided.at.mono - answered_s >= allowed_s
+            return
