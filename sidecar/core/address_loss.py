@@ -14,6 +14,9 @@ from sidecar.core.outcome import CAUSES, Cause, Outcome
 from sidecar.core.state import AddressCount, Instance
 from sidecar.core.transition import IncidentChanged, IncidentStep
 
+MOST_COUNTS = 8
+"""So many lists of wallets are remembered for one daemon."""
+
 
 class Loss(NamedTuple):
     """A wallet has fewer addresses than it had."""
@@ -28,12 +31,13 @@ def noted(instance: Instance, outcome: Outcome) -> tuple[Instance, Loss | None]:
     if facts is None or facts.addresses is None or not facts.paths or not container:
         return instance, None
     seen = AddressCount(facts.paths, facts.addresses, container.run)
-    known = instance.addresses
-    same_wallet = known is not None and known.paths == seen.paths
+    known = next((c for c in instance.counts if c.paths == seen.paths), None)
     loss = None
-    if known is not None and same_wallet and seen.total < known.total:
+    if known is not None and seen.total < known.total:
         loss = Loss(known.total, seen.total)
-    return replace(instance, addresses=seen), loss
+    others = tuple(c for c in instance.counts if c.paths != seen.paths)
+    counts = (*others[1 - MOST_COUNTS :], seen)
+    return replace(instance, addresses=seen, counts=counts), loss
 
 
 def with_incident(folded: Folded, instance: Instance, loss: Loss, at: Moment) -> Folded:

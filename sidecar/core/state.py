@@ -174,6 +174,9 @@ class Instance:
     wallets_run: RunId | None = None
     """The run in which all of them were seen loaded."""
     addresses: AddressCount | None = None
+    """The last count."""
+    counts: tuple[AddressCount, ...] = ()
+    """The last count for each list of wallets, the newest list last."""
     boot_s: float = 0.0
     """What its boots took lately, from the start to the first good answer."""
     idle: RunId | None = None
