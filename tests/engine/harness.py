@@ -351,7 +351,9 @@ class WalletBox(Box):
         return self.status == "running" and any(self._daemon_processes())
 
     def _daemon_processes(self) -> Iterator[int]:
-        for pid, command in self.docker.top(ps_args="-eo pid,args")["Processes"]:
+        # None for a container that ends at this moment.
+        rows = self.docker.top(ps_args="-eo pid,args")["Processes"] or ()
+        for pid, command in rows:
             if "wallet.py daemon" in command and "docker-init" not in command:
                 yield int(pid)
 
@@ -803,6 +805,11 @@ class Stack:
         Everything that is not a mere question is in it, whatever it is.
         """
         return [self._in_words(asked) for asked in self.gate.posts]
+
+    def runs_asked(self) -> list[str]:
+        """Of these, the orders that end or begin a run of a container."""
+        ends_or_begins = ("restart ", "start ", "stop ")
+        return [line for line in self.asked() if line.startswith(ends_or_begins)]
 
     def _in_words(self, asked: Asked) -> str:
         parts = asked.path.partition("?")[0].strip("/").split("/")

@@ -153,7 +153,7 @@ def test_a_stopped_process_is_restarted_and_has_its_wallet_again(stack: Stack) -
         2 * DEADLINE_S,
     )
     stack.wait_healthy(WALLET)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.runs_asked() == [f"start {WALLET}"], "continued, it obeyed its stop"
     (decided,) = watcher.decisions(WALLET, "restart")
     assert "stopped (state T)" in decided.message
     assert rpc(daemon, "list_wallets")

@@ -219,7 +219,7 @@ def scene(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 
 def check_acts(scene: Scene, kind: Kind) -> None:
-    asked = tuple(line.removesuffix(f" {WALLET}") for line in scene.stack.asked())
+    asked = tuple(line.removesuffix(f" {WALLET}") for line in scene.stack.runs_asked())
     assert asked in kind.acts
     assert scene.stack.starts(scene.wallet) == 2, scene.stack.happened(scene.wallet)
     assert scene.wallet.status == "running"
