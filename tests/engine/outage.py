@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tests.engine.harness import (
     QUICK_RESTART,
@@ -59,7 +59,7 @@ def busy_config(*services: str, **probe: object) -> Json:
     return config({name: busy_target(name, **probe) for name in services})
 
 
-def busy_wallet(stack: Stack, service: str, **more: object) -> WalletBox:
+def busy_wallet(stack: Stack, service: str, **more: Any) -> WalletBox:  # noqa: ANN401 - the harness's own
     """A daemon whose network calls take as long as a tenth of a real one's."""
     env = {"NETWORK_TIMEOUT": str(NETWORK_TIMEOUT_S), "RPC_PASSWORD": RPC_PASSWORD}
     return stack.wallet(service, env=env, **more)

@@ -179,11 +179,26 @@ def test_an_asked_restart_waits_for_the_stop_of_a_busy_daemon(
     (decided,) = stack.watcher.decisions(WALLET, "restart")
     assert "once it has obeyed its own stop: it has 12 s" in decided.message
     assert stack.asked() == []
-    wait_restarted(stack)
+    stack.wait_for(
+        "the daemon runs again",
+        lambda: "stop" not in wallet.methods() and stack.runs_asked(),
+    )
     wallet.callers(0)
+    wait_restarted(stack)
     assert lost(wallet, handed_out) == []
     verb = "restart" if shape == "wrapper" else "start"
     assert stack.asked() == [f"{verb} {WALLET}"]
+
+
+def test_a_busy_daemon_has_its_wallet_again_though_its_caller_never_leaves(
+    stack: Stack,
+) -> None:
+    wallet, handed_out = in_outage(stack)
+    wait_held(wallet, stack, callers=1)
+    assert stack.watcher.order("restart", WALLET).ok
+    wait_restarted(stack)
+    assert lost(wallet, handed_out) == []
+    assert stack.asked() == [f"restart {WALLET}"]
 
 
 def test_a_restart_that_is_asked_for_now_says_what_may_be_lost(stack: Stack) -> None:

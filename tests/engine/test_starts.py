@@ -37,6 +37,13 @@ def watched(stack: Stack, wallet: WalletBox) -> WalletBox:
     return wallet
 
 
+def wait_started(stack: Stack, times: int) -> None:
+    stack.wait_for(
+        f"start {times} is found to have helped",
+        lambda: stack.watcher.outcomes(WALLET).count(("start", "recovered")) == times,
+    )
+
+
 def call_that_kills(wallet: WalletBox) -> None:
     """A load of a file that is not there, and a wallet call: the newest build ends."""
     order = {"subcommand": "load_wallet", "wallet_path": "/data/nowhere"}
@@ -54,14 +61,9 @@ def test_a_daemon_that_foreign_calls_kill_in_an_outage_is_started_each_time(
     for number in range(1, DEATHS + 1):
         call_that_kills(wallet)
         died_at = time.monotonic()
-        stack.wait_for(
-            f"start {number} is found to have helped",
-            lambda number=number: (
-                stack.watcher.outcomes(WALLET).count(("start", "recovered")) == number
-            ),
-        )
-        seen = stack.watcher.target(WALLET)
-        assert (seen["state"], seen["cause"]) == ("down", "upstream_lost")
+        wait_started(stack, number)
+        seen = stack.wait_state(WALLET, "down")
+        assert seen["cause"] == "upstream_lost"
         assert seen["restarts"]["in_window"] == 0, "the lane is given back"
         assert wallet.wallets() == [DEFAULT_WALLET]
         if number < DEATHS:
