@@ -1,0 +1,129 @@
+"""What the prober remembers of a daemon: deadly calls, and when to count addresses."""
+
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.container import RunId
+from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.probes import address_counts, fatal_calls
+from sidecar.probes.address_counts import AddressCounts
+from sidecar.probes.fatal_calls import FatalCalls
+
+PLACE, OTHER_PLACE = "electron-cash:7777", "sister:7777"
+RUNS = [RunId("c1", float(number)) for number in range(6)]
+CALL = "getinfo"
+
+
+def broke(waited_s: float = 0.0, method: str = CALL) -> Outcome:
+    found = failure(Cause.RESET, "it broke off")
+    return replace(found, broke_on=method, waited_s=waited_s)
+
+
+REFUSED = failure(Cause.REFUSED, "refused")
+
+
+# Calls that a daemon dies of
+
+
+def died(calls: FatalCalls, run: RunId, method: str = CALL) -> None:
+    """It broke off, and its port is closed then."""
+    calls.note(PLACE, run, broke(method=method))
+    calls.note(PLACE, run, REFUSED)
+
+
+def test_a_call_is_not_sent_again_to_a_daemon_that_died_of_it_twice() -> None:
+    calls = FatalCalls()
+    died(calls, RUNS[0])
+    assert calls.avoided(PLACE, RUNS[1]) == frozenset()
+    died(calls, RUNS[1])
+    assert calls.avoided(PLACE, RUNS[2]) == {CALL}
+    assert calls.avoided(OTHER_PLACE, RUNS[2]) == frozenset()
+
+
+def test_a_run_that_ends_before_it_is_asked_again_died_of_the_call() -> None:
+    calls = FatalCalls()
+    for run in RUNS[:2]:
+        calls.note(PLACE, run, broke())
+    assert calls.avoided(PLACE, RUNS[2]) == {CALL}
+
+
+@pytest.mark.parametrize(
+    "after", [success(), failure(Cause.HUNG, "x"), failure(Cause.RESET, "x")]
+)
+def test_a_daemon_that_lives_on_did_not_die_of_it(after: Outcome) -> None:
+    calls = FatalCalls()
+    for run in RUNS[:3]:
+        calls.note(PLACE, run, broke())
+        calls.note(PLACE, run, after)
+    assert calls.avoided(PLACE, RUNS[3]) == frozenset()
+
+
+def test_a_connection_that_breaks_late_broke_for_another_reason() -> None:
+    calls = FatalCalls()
+    for run in RUNS[:3]:
+        calls.note(PLACE, run, broke(fatal_calls.DIES_WITHIN_S + 0.1))
+        calls.note(PLACE, run, REFUSED)
+    assert calls.avoided(PLACE, RUNS[3]) == frozenset()
+
+
+def test_two_calls_are_counted_apart() -> None:
+    calls = FatalCalls()
+    died(calls, RUNS[0])
+    died(calls, RUNS[1], "getbalance")
+    assert calls.avoided(PLACE, RUNS[2]) == frozenset()
+    died(calls, RUNS[2], "getbalance")
+    assert calls.avoided(PLACE, RUNS[3]) == {"getbalance"}
+
+
+def test_an_answer_to_the_call_clears_it() -> None:
+    calls = FatalCalls()
+    died(calls, RUNS[0])
+    died(calls, RUNS[1])
+    calls.forget(PLACE, CALL)
+    assert calls.avoided(PLACE, RUNS[2]) == frozenset()
+
+
+def test_after_a_run_that_ended_otherwise_the_call_is_tried_once_more() -> None:
+    calls = FatalCalls()
+    died(calls, RUNS[0])
+    died(calls, RUNS[1])
+    assert calls.avoided(PLACE, RUNS[2]) == {CALL}
+    # That run was not sent it, so something else ended it: a person, perhaps.
+    assert calls.avoided(PLACE, RUNS[3]) == frozenset()
+    died(calls, RUNS[3])
+    assert calls.avoided(PLACE, RUNS[4]) == {CALL}
+
+
+# When addresses are counted
+
+
+def test_a_run_that_was_not_counted_is_due() -> None:
+    counts = AddressCounts()
+    assert counts.is_due(PLACE, RUNS[0], 0.0)
+    counts.note(PLACE, RUNS[0], took_s=0.001, now_mono=0.0)
+    assert not counts.is_due(PLACE, RUNS[0], 0.0)
+    assert counts.is_due(PLACE, RUNS[1], 0.0)
+    assert counts.is_due(OTHER_PLACE, RUNS[0], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("took_s", "pause_s"), [(0.001, 5.0), (0.05, 250.0), (0.5, 600.0)]
+)
+def test_counting_takes_a_small_share_of_the_thread(
+    took_s: float, pause_s: float
+) -> None:
+    counts = AddressCounts()
+    counts.note(PLACE, RUNS[0], took_s=took_s, now_mono=100.0)
+    assert not counts.is_due(PLACE, RUNS[0], 100.0 + pause_s - 0.1)
+    assert counts.is_due(PLACE, RUNS[0], 100.0 + pause_s)
+
+
+def test_a_wait_for_calls_of_others_is_not_taken_for_the_cost() -> None:
+    counts = AddressCounts()
+    counts.note(PLACE, RUNS[0], took_s=30.0, now_mono=0.0)
+    unknown_s = address_counts.UNKNOWN_COST_S / address_counts.THREAD_SHARE
+    assert counts.is_due(PLACE, RUNS[0], unknown_s)
+    counts.note(PLACE, RUNS[0], took_s=0.001, now_mono=100.0)
+    counts.note(PLACE, RUNS[0], took_s=30.0, now_mono=200.0)
+    assert counts.is_due(PLACE, RUNS[0], 205.0)
