@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from sidecar.core.container import Container
+from sidecar.core.outcome import Cause
 from sidecar.core.ports import NotLoaded, RpcFailed
 from sidecar.core.target import ElectronCashProbe
 from sidecar.probes.address import Addresses
@@ -120,11 +121,18 @@ class _Calls:
         self._rpc.leave(self._daemon)
 
     async def has_late_answer(self) -> bool:
-        """Was the request that is still open answered? False: there is none."""
+        """Was the request that is still open answered? False: there is none any more.
+
+        Trouble where it stays silent. A connection that breaks tells little.
+        """
         try:
             return await self._rpc.late_answer(self._daemon, self._deadline) is not None
         except RpcTrouble:
             return True
+        except Trouble as trouble:
+            if trouble.outcome.cause is Cause.HUNG:
+                raise
+            return False
 
     async def result(self, method: str, params: Params = None) -> msgspec.Raw:
         """What the daemon answers. RpcFailed."""

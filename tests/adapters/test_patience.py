@@ -275,3 +275,31 @@ async def test_an_answer_that_is_no_result_is_an_answer(prober: AllProbes) -> No
     answers = HEALTHY | {"ping": result(None)}
     async with serving(scripted(answers)) as server:
         assert await prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
+
+
+async def test_a_request_that_breaks_is_followed_by_a_ping(prober: AllProbes) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        asked = asyncio.ensure_future(
+            prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
+        )
+        await asyncio.sleep(0.05)
+        server.reply = scripted(HEALTHY)
+        server.all[0].reset()
+        assert await asked, "what broke tells of a connection, not of the daemon"
+    assert server.methods == ["ping", "ping"]
+
+
+async def test_a_load_goes_on_where_the_request_before_it_broke(
+    prober: AllProbes,
+) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.reply = scripted(HEALTHY)
+        server.all[0].reset()
+        control = prober.wallet_control
+        path = "/data/wallets/default_wallet"
+        missing = await control.load_wallets(
+            settings(server), CONTAINER, (path,), LONG_S
+        )
+    assert missing == ()
