@@ -169,6 +169,29 @@ def scripted(answers: dict[str, Any]) -> Callable[[Connection], None]:
     return reply
 
 
+class Held:
+    """A daemon whose thread is held until ``release``, from the call ``method`` on."""
+
+    def __init__(self, method: str, answers: dict[str, Any] = HEALTHY) -> None:
+        self._method = method
+        self._reply = scripted(answers)
+        self._waiting: list[Connection] = []
+        self._is_held = True
+
+    def __call__(self, connection: Connection) -> None:
+        if self._is_held and (self._waiting or connection.method == self._method):
+            self._waiting.append(connection)
+        else:
+            self._reply(connection)
+
+    def release(self) -> None:
+        """Answer what has queued, in one burst."""
+        self._is_held = False
+        for connection in self._waiting:
+            self._reply(connection)
+        self._waiting.clear()
+
+
 def silent(connection: Connection) -> None:
     """Accepts a request and never answers."""
 

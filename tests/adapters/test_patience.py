@@ -1,9 +1,8 @@
 """One open request to a silent daemon, and what becomes of it, on scripted sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -13,11 +12,9 @@ from sidecar.probes.combined import probe_all
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import (
     HEALTHY,
-    Connection,
+    Held,
     Server,
     full_backlog,
-    refused_port,
-    result,
     rpc_error,
     scripted,
     serving,
@@ -40,29 +37,6 @@ async def prober(clock: FakeClock) -> AsyncIterator[AllProbes]:
     probes = AllProbes(FakeEngine(clock, CONTAINER), clock)
     yield probes
     await probes.close()
-
-
-class Held:
-    """A daemon whose thread is held until ``release``, from the call ``method`` on."""
-
-    def __init__(self, method: str, answers: dict[str, Any] = HEALTHY) -> None:
-        self._method = method
-        self._reply = scripted(answers)
-        self._waiting: list[Connection] = []
-        self._is_held = True
-
-    def __call__(self, connection: Connection) -> None:
-        if self._is_held and (self._waiting or connection.method == self._method):
-            self._waiting.append(connection)
-        else:
-            self._reply(connection)
-
-    def release(self) -> None:
-        """Answer what has queued, in one burst."""
-        self._is_held = False
-        for connection in self._waiting:
-            self._reply(connection)
-        self._waiting.clear()
 
 
 def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
@@ -200,106 +174,3 @@ async def test_the_connection_is_left_when_the_prober_closes(
         await probed(prober, server)
         await prober.close()
         await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
-
-
-# Orders
-
-
-async def test_stop_leaves_the_request_that_is_open(prober: AllProbes) -> None:
-    answers = HEALTHY | {"stop": "Daemon stopped"}
-    held = Held("ping", answers)
-    async with serving(held) as server:
-        await probed(prober, server)
-        server.reply = scripted(answers)
-        await prober.wallet_control.stop(settings(server), CONTAINER, LONG_S)
-        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
-    assert server.methods == ["ping", "stop"]
-
-
-async def test_the_answer_to_the_open_request_is_a_sign_of_life(
-    prober: AllProbes,
-) -> None:
-    held = Held("ping")
-    async with serving(held) as server:
-        await probed(prober, server)
-        asked = asyncio.ensure_future(
-            prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
-        )
-        await asyncio.sleep(0)
-        held.release()
-        assert await asked
-    assert server.methods == ["ping"]
-
-
-@pytest.mark.parametrize(
-    ("reply", "alive"),
-    [
-        (scripted(HEALTHY), True),
-        (scripted({}), True),
-        (silent, False),
-        (Connection.reset, False),
-    ],
-    ids=["answers", "answers an error", "silent", "breaks"],
-)
-async def test_where_nothing_is_open_a_ping_is_sent(
-    prober: AllProbes, reply: Callable[[Connection], None], alive: bool
-) -> None:
-    async with serving(reply) as server:
-        found = await prober.wallet_control.answers(settings(server), CONTAINER, 0.3)
-    assert found is alive
-    assert server.methods == ["ping"]
-
-
-async def test_a_closed_port_is_no_sign_of_life(prober: AllProbes) -> None:
-    with refused_port() as port:
-        probe = ElectronCashProbe(f"http://127.0.0.1:{port}/")
-        assert not await prober.wallet_control.answers(probe, CONTAINER, LONG_S)
-
-
-async def test_a_daemon_that_was_silent_for_the_order_keeps_its_request(
-    prober: AllProbes,
-) -> None:
-    held = Held("ping")
-    async with serving(held) as server:
-        await probed(prober, server)
-        assert not await prober.wallet_control.answers(
-            settings(server), CONTAINER, TIMEOUT_S
-        )
-        assert len(server.all) == len(server.open) == 1
-        held.release()
-        (outcome,) = await probed(prober, server)
-    assert outcome.verdict is Verdict.SUCCESS
-
-
-async def test_an_answer_that_is_no_result_is_an_answer(prober: AllProbes) -> None:
-    answers = HEALTHY | {"ping": result(None)}
-    async with serving(scripted(answers)) as server:
-        assert await prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
-
-
-async def test_a_request_that_breaks_is_followed_by_a_ping(prober: AllProbes) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
-        asked = asyncio.ensure_future(
-            prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
-        )
-        await asyncio.sleep(0.05)
-        server.reply = scripted(HEALTHY)
-        server.all[0].reset()
-        assert await asked, "what broke tells of a connection, not of the daemon"
-    assert server.methods == ["ping", "ping"]
-
-
-async def test_a_load_goes_on_where_the_request_before_it_broke(
-    prober: AllProbes,
-) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
-        server.reply = scripted(HEALTHY)
-        server.all[0].reset()
-        control = prober.wallet_control
-        path = "/data/wallets/default_wallet"
-        missing = await control.load_wallets(
-            settings(server), CONTAINER, (path,), LONG_S
-        )
-    assert missing == ()

@@ -45,7 +45,7 @@ LATE_S = 3.0
 """What a machine that runs many tests adds to a time."""
 
 FOR_GOOD_S = 3600.0
-WATCHED_S = 25.0
+WATCHED_S = 20.0
 """More than twice what three callers can hold the thread for."""
 
 BOTH = [*zip(itertools.cycle(SHAPES), 3 * LIBRARIES, strict=False)]
@@ -204,6 +204,7 @@ def test_a_busy_daemon_has_its_wallet_again_though_its_caller_never_leaves(
 def test_a_restart_that_is_asked_for_now_says_what_may_be_lost(stack: Stack) -> None:
     wallet, handed_out = in_outage(stack)
     wait_held(wallet, stack)
+    before = wallet.started_at
 
     assert stack.watcher.order("restart", WALLET, {"now": True}).ok
 
@@ -216,8 +217,9 @@ def test_a_restart_that_is_asked_for_now_says_what_may_be_lost(stack: Stack) -> 
         in decided.message
     )
     stack.wait_for("it is sent", lambda: stack.asked() == [f"restart {WALLET}"])
-    wait_restarted(stack)
+    stack.wait_for("the daemon runs again", lambda: wallet.started_at != before)
     wallet.callers(0)
+    wait_restarted(stack)
     assert lost(wallet, handed_out) == handed_out
 
 

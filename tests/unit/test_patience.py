@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.core.decision import Action, Decision
-from sidecar.core.event import ActResult, RemedyActed, RestartAsked
+from sidecar.core.event import ActResult, RemedyActed
 from sidecar.core.outcome import (
     Cause,
     Outcome,
@@ -16,7 +16,6 @@ from sidecar.core.outcome import (
     failure,
     success,
 )
-from sidecar.core.transition import RemedyEnded, RemedyOutcome
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
@@ -142,97 +141,6 @@ def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
     assert after.lane.tries == 0
     silent_for(world, OUTAGE_S - 2.0)
     assert len(restarts(world)) == 1, "it was slow, so silence may last longer now"
-
-
-# How gently
-
-
-def asked(world: World, *, now: bool = False) -> Decision:
-    world.send(RestartAsked(world.now, ROOT, now))
-    return world.last(ROOT)
-
-
-@pytest.mark.parametrize(
-    ("last", "wait_s"),
-    [(well(), 10.0), (well(3.0), POLITE_S), (upstream_lost(), POLITE_S)],
-    ids=["free", "held", "no upstream"],
-)
-def test_an_asked_restart_waits_for_the_daemon_s_own_stop(
-    last: Outcome, wait_s: float
-) -> None:
-    world = a_world()
-    world.probe(ROOT, last)
-    decided = asked(world)
-    assert (decided.action, decided.polite_stop_s) == (Action.RESTART, wait_s)
-    waits = "once it has obeyed its own stop: it has 90 s" in decided.reason
-    assert waits is (wait_s == POLITE_S)
-
-
-def test_a_daemon_that_was_held_two_minutes_ago_is_free_again() -> None:
-    world = a_world()
-    world.probe(ROOT, well(3.0))
-    world.wait(120.0)
-    world.probe(ROOT, well())
-    assert asked(world).polite_stop_s == 10.0
-
-
-def test_now_does_not_wait_and_says_what_it_can_cost() -> None:
-    world = a_world()
-    world.probe(ROOT, upstream_lost())
-    decided = asked(world, now=True)
-    assert decided.polite_stop_s == 0.0
-    assert "may be lost" in decided.reason
-
-
-def test_a_port_that_is_refused_is_asked_for_nothing() -> None:
-    world = a_world()
-    world.fails(ROOT, Cause.REFUSED)
-    (decided,) = restarts(world)
-    assert decided.polite_stop_s == 0.0
-
-
-def test_a_stopped_process_is_restarted_at_once_and_gently() -> None:
-    world = a_world()
-    world.probe(ROOT, upstream_lost())
-    world.probe(ROOT, hung(10.0), TIMEOUT_S)
-    world.looked(ROOT, "electron-cash")
-    (decided,) = restarts(world)
-    assert decided.polite_stop_s == POLITE_S
-    assert "once it was continued and asked to stop" in decided.reason
-
-
-# A busy daemon's recovery takes as long as its calls do
-
-
-def test_a_busy_daemon_has_recovered_though_each_answer_comes_late() -> None:
-    world = a_world()
-    world.probe(ROOT, upstream_lost())
-    asked(world)
-    world.acted(ROOT)
-    for _ in range(2):
-        for waited_s in (10.0, 22.0, 34.0, 46.0):
-            world.probe(ROOT, hung(waited_s), TIMEOUT_S)
-            world.wait(2.0)
-        world.probe(ROOT, held(55.0))
-        for waited_s in (10.0, 22.0, 34.0, 46.0):
-            world.probe(ROOT, hung(waited_s), TIMEOUT_S)
-            world.wait(2.0)
-        world.probe(ROOT, upstream_lost(55.0))
-    assert world.instance(ROOT).remedy is None
-    ends = [t for t in world.transitions if isinstance(t, RemedyEnded)]
-    assert [end.outcome for end in ends] == [RemedyOutcome.RECOVERED]
-    assert "what is left: lost" in ends[0].reason
-
-
-def test_a_load_in_an_outage_has_as_long_as_silence_may_last() -> None:
-    nothing = replace(CUT_OFF, loaded=False, paths=())
-    unloaded = failure(
-        Cause.WALLET_NOT_LOADED, "none", rpc_answers=True, wallet=nothing
-    )
-    world = a_world()
-    world.probe(ROOT, unloaded)
-    assert world.last(ROOT).action is Action.LOAD_WALLET
-    assert world.last(ROOT).polite_stop_s == OUTAGE_S
 
 
 # Whatever comes, in any order
