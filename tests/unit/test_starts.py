@@ -221,3 +221,13 @@ def test_a_run_of_a_minute_ends_a_crash_loop_whatever_it_lacks() -> None:
     assert world.last(ROOT).action is Action.LOAD_WALLET, "a loop holds no load back"
     world.wait(61.0)
     assert world.instance(ROOT).state is not TargetState.CRASH_LOOP
+
+
+def test_a_start_in_which_the_daemon_died_is_not_one_of_the_two() -> None:
+    world = World((WALLET,))
+    started(world)
+    refuses(world, 1.5 * START_S, idle=True)
+    assert world.acts() == [(ROOT, Action.RESTART)]
+    refuses(world, 12 * START_S, idle=False)
+    assert world.acts() == 2 * [(ROOT, Action.RESTART)]
+    assert world.instance(ROOT).cause is Cause.NEVER_UP
