@@ -123,6 +123,27 @@ def test_healthy_once_its_wallet_is_loaded_and_left_alone_without_a_server(
     assert daemon.started_at == started
 
 
+def test_an_asked_restart_in_an_outage_keeps_the_addresses(stack: Stack) -> None:
+    server, daemon, watcher = whole(stack)
+    server.docker.kill()
+    stack.wait_for("the loss is seen", lambda: watcher.cause(WALLET) == "upstream_lost")
+    handed_out = [rpc(daemon, "createnewaddress") for _ in range(4)]
+
+    assert watcher.order("restart", WALLET).ok
+
+    stack.wait_for(
+        "recovered",
+        lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
+        2 * DEADLINE_S,
+    )
+    known = rpc(daemon, "listaddresses")
+    assert isinstance(known, list)
+    assert set(handed_out) <= set(known)
+    assert stack.asked() == [f"start {WALLET}"], "it obeyed its own stop"
+    told = watcher.told("/incidents?open=1")["incidents"]
+    assert "addresses_lost" not in {incident["cause"] for incident in told}
+
+
 def test_a_wrong_password_is_told_and_no_restart_follows(stack: Stack) -> None:
     upstream(stack)
     daemon = electrum(stack)
