@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from benchmarks import cpu, detection, door, memory, startup, store
+from benchmarks import cpu, detection, door, memory, outage, startup, store
 from benchmarks.table import markdown
 
 PARTS = {
@@ -11,6 +11,7 @@ PARTS = {
     "memory": memory.measure,
     "cpu": cpu.measure,
     "detection": detection.measure,
+    "outage": outage.measure,
     "store": store.measure,
     "door": door.measure,
 }

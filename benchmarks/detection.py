@@ -317,7 +317,7 @@ class Line:
 
 def _read_log(case: Case, events: Events, fault_at: float) -> None:
     assert case.sidecar is not None
-    lines = [line for line in _lines(case.sidecar) if line.at >= fault_at]
+    lines = [line for line in read_lines(case.sidecar) if line.at >= fault_at]
     decision = next((line for line in lines if line.is_decision), None)
     if decision is None:
         return
@@ -334,7 +334,8 @@ def _read_log(case: Case, events: Events, fault_at: float) -> None:
     case.overhead = acting + noticing + loading
 
 
-def _lines(sidecar: Container) -> Iterator[Line]:
+def read_lines(sidecar: Container) -> Iterator[Line]:
+    """All that it wrote so far."""
     for raw in sidecar.logs().splitlines():
         fields = json.loads(raw)
         yield Line(_epoch(fields["time"]), fields)

@@ -9,8 +9,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import docker
@@ -18,12 +20,15 @@ from docker.models.containers import Container
 
 WALLET_IMAGE = "sidecar-demo-wallet:local"
 SIDECAR_IMAGE = "sidecar:local"
-RPC_PASSWORD = "only-for-the-benchmark"
+RPC_USER, RPC_PASSWORD = "bchrpc", "only-for-the-benchmark"
+API_TOKEN = "token-of-the-benchmark"
 SOCKET = Path("/var/run/docker.sock")
 RPC_PORT, CONTROL_PORT, SIDECAR_PORT = 7777, 7778, 9787
 LABEL = "benchmark-run"
 SERVICE = "electron-cash"
 
+REMOVED_AT_ONCE = 4
+NOTHING: Mapping[str, str] = MappingProxyType({})
 NO_HEALTHCHECK = {"test": ["NONE"]}
 NANO = 10**9
 
@@ -53,17 +58,32 @@ class Lab:
         health: Mapping[str, Any] = NO_HEALTHCHECK,
     ) -> Container:
         """A wallet daemon's stand-in, not started yet; ``health``: its HEALTHCHECK."""
+        return self.member(
+            name, stack, image, healthcheck=dict(health), environment={"SHAPE": shape}
+        )
+
+    def member(
+        self,
+        name: str,
+        stack: str,
+        image: str = WALLET_IMAGE,
+        *,
+        service: str = SERVICE,
+        environment: Mapping[str, str] = NOTHING,
+        **settings: Any,  # noqa: ANN401 - the SDK's own
+    ) -> Container:
+        """A container of a compose stack, not started yet."""
         return self._created(
             name,
             image,
-            healthcheck=dict(health),
-            environment={"RPC_PASSWORD": RPC_PASSWORD, "SHAPE": shape},
+            environment={"RPC_PASSWORD": RPC_PASSWORD, **environment},
             labels={
                 LABEL: self.run_id,
                 "com.docker.compose.project": stack,
-                "com.docker.compose.service": SERVICE,
+                "com.docker.compose.service": service,
                 "com.docker.compose.container-number": "1",
             },
+            **settings,
         )
 
     def sidecar(
@@ -83,6 +103,7 @@ class Lab:
             environment={
                 "SIDECAR_LOG_FORMAT": "json",
                 "SIDECAR_LOG_LEVEL": log_level,
+                "SIDECAR_API_TOKEN": API_TOKEN,
             },
             labels={LABEL: self.run_id},
         )
@@ -105,16 +126,16 @@ class Lab:
         return self.client.containers.create(
             image,
             name=self.full_name(name),
-            init=True,
             network=self.network,
-            **settings,
+            **{"init": True, **settings},
         )
 
     def clear(self) -> None:
         """Remove every container."""
         ours = f"{LABEL}={self.run_id}"
-        for left in self.client.containers.list(all=True, filters={"label": ours}):
-            left.remove(force=True, v=True)
+        left = self.client.containers.list(all=True, filters={"label": ours})
+        with ThreadPoolExecutor(REMOVED_AT_ONCE) as threads:
+            list(threads.map(lambda each: each.remove(force=True, v=True), left))
 
 
 @contextmanager
@@ -137,7 +158,7 @@ def wallet_probe(host: str) -> dict[str, Any]:
     return {
         "type": "electron_cash",
         "url": f"http://{host}:{RPC_PORT}/",
-        "username": "bchrpc",
+        "username": RPC_USER,
         "password": RPC_PASSWORD,
     }
 
