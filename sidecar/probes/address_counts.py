@@ -10,10 +10,11 @@ from sidecar.core.container import RunId
 
 THREAD_SHARE = 0.0002
 LONGEST_PAUSE_S = 600.0
-HELD_S = 1.0
-"""A count that takes longer waits for calls of others, and says nothing of its cost."""
+FIRST_COST_S = 0.01
+"""What the first count is taken for at most: it may have waited for others."""
 
-UNKNOWN_COST_S = 0.01
+GROWTH = 2.0
+"""So much more than the last one may a count cost; what takes longer has waited."""
 
 
 class _Counted(NamedTuple):
@@ -36,7 +37,7 @@ class AddressCounts:
     def note(self, place: str, run: RunId, *, took_s: float, now_mono: float) -> None:
         """They were counted, or could not be, which took ``took_s``."""
         last = self._counted.get(place)
-        known_s = UNKNOWN_COST_S if last is None else last.cost_s
-        cost_s = took_s if took_s < HELD_S else known_s
+        at_most_s = FIRST_COST_S if last is None else last.cost_s * GROWTH
+        cost_s = min(took_s, at_most_s)
         pause_s = min(cost_s / THREAD_SHARE, LONGEST_PAUSE_S)
         self._counted[place] = _Counted(run, cost_s, now_mono + pause_s)
