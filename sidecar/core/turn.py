@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sidecar.core.decision import Action, Decision, Trigger
+from sidecar.core.decision import Action, Decision, Guard, Trigger
 from sidecar.core.event import Decided, Event, ProbeDone, Tick
 from sidecar.core.fold import fold, is_quiet
 from sidecar.core.folded import Folded
@@ -204,8 +204,9 @@ def _settled(instance: Instance) -> bool:
     last = instance.last_decision
     if last is None or instance.remedy is not None or instance.health.successes:
         return False
-    # What a person was told of an earlier state says nothing of this one.
-    return last.action is Action.PAGE and last.at.mono >= instance.since.mono
+    # What was decided on an earlier state says nothing of this one.
+    beyond_us = last.action is Action.PAGE or last.guard is Guard.NOT_CURABLE
+    return beyond_us and last.at.mono >= instance.since.mono
 
 
 def _is_awaited(state: State, instance: Instance) -> bool:

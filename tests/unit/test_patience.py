@@ -16,6 +16,7 @@ from sidecar.core.outcome import (
     failure,
     success,
 )
+from sidecar.core.turn import pace_s
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
@@ -141,6 +142,18 @@ def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
     assert after.lane.tries == 0
     silent_for(world, OUTAGE_S - 2.0)
     assert len(restarts(world)) == 1, "it was slow, so silence may last longer now"
+
+
+def test_a_daemon_that_only_lacks_its_upstream_is_probed_without_hurry() -> None:
+    world = a_world()
+    for _ in range(3):
+        assert pace_s(world.state, world.instance(ROOT)) in {2.0, 15.0}
+        world.probe(ROOT, upstream_lost())
+        world.now_s += 2.0
+    assert world.last(ROOT).action is Action.HOLD
+    assert pace_s(world.state, world.instance(ROOT)) == 15.0
+    world.probe(ROOT, hung(TIMEOUT_S), TIMEOUT_S)
+    assert pace_s(world.state, world.instance(ROOT)) == 2.0
 
 
 # Whatever comes, in any order
