@@ -147,6 +147,17 @@ class Voice(NamedTuple):
     mask: Mask
 
 
+class InForce(NamedTuple):
+    """The targets, and what of them is refused.
+
+    ``are_ours``: some of the faults are about targets that the file declares.
+    """
+
+    targets: tuple[Target, ...]
+    faults: tuple[Fault, ...]
+    are_ours: bool
+
+
 class People:
     """Everything by which people are told, and answer."""
 
@@ -269,7 +280,7 @@ class App:
         self._engine = engine
         self._metrics = metrics.metrics
         self._metrics.notifies(self._people.runner.channels, Delivery)
-        self._faults: tuple[Fault, ...] = ()
+        self._in_force = InForce((), (), are_ours=False)
         self._feed = RecentFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
@@ -456,15 +467,16 @@ class App:
 
         TimeoutError: a file that a label names does not answer.
         """
+        loop = asyncio.get_running_loop()
         async with asyncio.timeout(LABELS_S):
-            targets, faults = await asyncio.get_running_loop().run_in_executor(
+            found = await loop.run_in_executor(
                 self._labels_reader, _in_force, self._settings, containers
             )
-        known = frozenset(self._faults)
-        for fault in faults:
+        known, self._in_force = frozenset(self._in_force.faults), found
+        for fault in found.faults:
             if fault not in known:
                 logger.error("this is refused, the rest goes on: {}", fault.line)
-        self._faults = faults
+        targets = found.targets
         self._mask.learn(secrets_of(targets))
         if not self._looked_around:
             self._looked_around = True
@@ -532,12 +544,12 @@ class App:
         asleep = now.mono - self._planner.turned_mono
         late = f"not looked at for {asleep:.0f} s" if asleep > OVERSLEPT_S else ""
         scheduler = Component("scheduler", not late, late, now.wall - asleep)
-        lines = (fault.line for fault in self._faults[:FAULTS_SAID])
-        said = [self._mask(line) for line in lines]
-        more = len(self._faults) - len(said)
+        faults = self._in_force.faults
+        said = [self._mask(fault.line) for fault in faults[:FAULTS_SAID]]
+        more = len(faults) - len(said)
         labels = "; ".join([*said, f"and {more} more"] if more else said)
         # What a stranger's image says is no fault of ours, but to be seen here.
-        read = Component("labels", True, labels, now.wall)  # noqa: FBT003
+        read = Component("labels", not self._in_force.are_ours, labels, now.wall)
         view = self._watchdog.state.settings
         known = Component("settings", not view.faults, view.faults, view.since.wall)
         own = (self._liveness(), scheduler, self._store.component())
@@ -629,13 +641,13 @@ def _keep(settings: Settings) -> None:
         logger.warning("the file could not be kept as the last good one: {}", why)
 
 
-def _in_force(
-    settings: Settings, containers: tuple[Container, ...]
-) -> tuple[tuple[Target, ...], tuple[Fault, ...]]:
-    """The targets, and what of them is refused. May read files."""
+def _in_force(settings: Settings, containers: tuple[Container, ...]) -> InForce:
+    """May read files."""
     targets, faults = targets_in_force(settings, containers)
+    declared = tuple(target for target in targets if target.declared)
+    _, ours = without_healthcheck(declared, containers)
     targets, lacking = without_healthcheck(targets, containers)
-    return targets, (*faults, *lacking)
+    return InForce(targets, (*faults, *lacking), bool(ours))
 
 
 def _in_lines(faults: tuple[Fault, ...]) -> str:
@@ -783,7 +795,7 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     try:
         everyone = await engine.containers()
         others = tuple(c for c in everyone if own is None or c.id != own.id)
-        targets, faults = await asyncio.to_thread(_in_force, settings, others)
+        targets, faults, _ = await asyncio.to_thread(_in_force, settings, others)
         for fault in faults:
             sys.stderr.write(f"{fault.line}\n")
         mask.learn(secrets_of(targets))

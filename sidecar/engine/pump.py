@@ -143,7 +143,6 @@ class Pump:
         containers = tuple(c for c in everyone if c.id != self._own_id)
         for own in (c for c in everyone if c.id == self._own_id):
             self.on_own(own)
-        targets = await self._targets_of(containers)
         try:
             targets = await self._targets_of(containers)
         except TimeoutError:

@@ -35,7 +35,7 @@ from sidecar.probes.trust import Trust, tls_trouble
 
 T = TypeVar("T")
 
-_READ_BYTES = 65536
+_READ_BYTES = 16384
 _ADDRESSES_KEPT = 4096
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -124,13 +124,13 @@ async def test_outputs_that_are_not_there_leave_no_traceback(away: str) -> None:
 
 
 async def test_letters_that_the_output_does_not_know_are_shown_by_number() -> None:
-    target = b'{"name": "\\ud800\\ud55c", "state": "x", "container": null}'
+    target = b'{"name": "\\ufffd\\ud55c", "state": "x", "container": null}'
     async with answering(b'{"targets": [%s]}' % target) as url:
         ran = await through_shell(
             f"sidecar targets --url {url}", PYTHONIOENCODING="ascii"
         )
     assert (ran.status, ran.err) == (0, "")
-    assert "\\ud800\\ud55c" in ran.out
+    assert "\\ufffd\\ud55c" in ran.out
 
 
 ODD = "[/x][red]odd[/"

@@ -126,7 +126,7 @@ def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
         await asyncio.wait({running})
         return pump.components()
 
-    engine, stream = run_virtual(story())
+    engine, stream, _ = run_virtual(story())
     assert (engine.ok, engine.reason) == (True, "")
     assert stream.ok
     assert "403: events are forbidden" in stream.reason
