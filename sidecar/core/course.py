@@ -23,7 +23,7 @@ from sidecar.core.event import (
     RemedyProgressed,
 )
 from sidecar.core.folded import Folded, one, put, same
-from sidecar.core.health import SLOW_CALL_S, observe
+from sidecar.core.health import HELD_S, SLOW_CALL_S, observe
 from sidecar.core.judge import current_cause, last_reason
 from sidecar.core.ledger import note_outcome
 from sidecar.core.manner import is_kept_waiting
@@ -282,8 +282,13 @@ def wallet_called(
         lane = budget.unsent(instance.load_lane, at.mono)
     else:
         lane = budget.failed(instance.load_lane, settings, instance.id, at.mono)
+    health = instance.health
+    if decision is not None and at.mono - decision.at.mono >= HELD_S:
+        # No probe could tell meanwhile that the daemon keeps its callers waiting.
+        health = replace(health, held_mono=at.mono)
     called = replace(
         instance,
+        health=health,
         loading=None,
         load_lane=lane,
         load_failure=reason if result is ActResult.FAILED else "",
