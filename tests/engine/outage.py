@@ -59,9 +59,14 @@ def busy_config(*services: str, **probe: object) -> Json:
     return config({name: busy_target(name, **probe) for name in services})
 
 
-def busy_wallet(stack: Stack, service: str, **more: Any) -> WalletBox:  # noqa: ANN401 - the harness's own
+def busy_wallet(
+    stack: Stack,
+    service: str,
+    call_s: float = NETWORK_TIMEOUT_S,
+    **more: Any,  # noqa: ANN401 - the harness's own
+) -> WalletBox:
     """A daemon whose network calls take as long as a tenth of a real one's."""
-    env = {"NETWORK_TIMEOUT": str(NETWORK_TIMEOUT_S), "RPC_PASSWORD": RPC_PASSWORD}
+    env = {"NETWORK_TIMEOUT": str(call_s), "RPC_PASSWORD": RPC_PASSWORD}
     return stack.wallet(service, env=env, **more)
 
 

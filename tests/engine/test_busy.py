@@ -25,6 +25,7 @@ from tests.engine.outage import (
     HANG_AFTER_OUTAGE_S,
     HANG_AFTER_S,
     LIBRARIES,
+    NETWORK_TIMEOUT_S,
     SHAPES,
     SLOW_S,
     UPSTREAMS,
@@ -53,10 +54,13 @@ BOTH = [*zip(itertools.cycle(SHAPES), 3 * LIBRARIES, strict=False)]
 
 
 def in_outage(
-    stack: Stack, shape: Shape = "wrapper", library: Library = "pinned"
+    stack: Stack,
+    shape: Shape = "wrapper",
+    library: Library = "pinned",
+    call_s: float = NETWORK_TIMEOUT_S,
 ) -> tuple[WalletBox, list[str]]:
     """A healthy daemon that then lost its upstream, and has handed out addresses."""
-    wallet = busy_wallet(stack, WALLET, shape=shape, library=library)
+    wallet = busy_wallet(stack, WALLET, call_s, shape=shape, library=library)
     stack.sidecar(busy_config(WALLET))
     stack.wait_healthy(WALLET)
     wallet.fault("upstream_lost")
@@ -193,7 +197,8 @@ def test_an_asked_restart_waits_for_the_stop_of_a_busy_daemon(
 def test_a_busy_daemon_has_its_wallet_again_though_its_caller_never_leaves(
     stack: Stack,
 ) -> None:
-    wallet, handed_out = in_outage(stack)
+    # Who waits less than 3 s for an answer is not taken for one who is kept waiting.
+    wallet, handed_out = in_outage(stack, call_s=4.0)
     wait_held(wallet, stack, callers=1)
     assert stack.watcher.order("restart", WALLET).ok
     wait_restarted(stack)
