@@ -272,7 +272,7 @@ def _run(case: Case) -> None:
         numbers = {} if case.seconds is None else {"seconds": case.seconds}
         case.daemon.fault(case.fault, **numbers)
     with contextlib.suppress(TimeoutError):
-        wait_for(case.what, lambda: _note(case, began_at), 1.2 * WATCHED_S)
+        wait_for(case.what, lambda: _note(case, began_at), 2 * WATCHED_S)
 
 
 def _seen_lost(sidecar: Container) -> bool:
