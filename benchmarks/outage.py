@@ -163,7 +163,8 @@ def measure(*, quick: bool) -> list[Row]:
             rows = list(_matrix_rows(daemons, watcher))
             for each in running:
                 each.result()
-    return [*rows, *_case_rows(cases)]
+        rows += _case_rows(cases)
+    return rows
 
 
 # --- what there is --------------------------------------------------------------
