@@ -12,24 +12,23 @@ from sidecar.core.target import Target
 LOADING_S = 30.0
 """What one wallet's load may take in a daemon that is free."""
 
-JUST_ANSWERED_S = 10.0
-"""A daemon that answers at once is obeying within that."""
-
 _NO_ANSWER = frozenset({Cause.HUNG, Cause.REFUSED, Cause.RESET})
 
 BUSY_LASTS_S = 120.0
 """So long ago it was kept waiting by calls of others, and may be again."""
 
 
-def polite_stop_s(instance: Instance, target: Target, now_mono: float) -> float:
-    """How long it may take to answer, or to obey its stop; 0: it cannot do either."""
+def polite_stop_s(instance: Instance, target: Target) -> float:
+    """How long it may take to answer, or to obey its stop; 0: it cannot do either.
+
+    One that is free obeys at once. That it answered a moment ago does not tell that it
+    is: calls that take minutes may have come since.
+    """
     settings = target.restart
     if target.wallet is None or not settings.graceful_rpc_stop:
         return 0.0
     if instance.health.cause is Cause.REFUSED:
         return 0.0
-    if _is_free(instance, now_mono):
-        return min(JUST_ANSWERED_S, settings.polite_stop_s)
     return settings.polite_stop_s
 
 
@@ -38,7 +37,7 @@ def loading_s(
 ) -> float:
     """How long a load may take: in an outage each of its calls queues."""
     free_s = LOADING_S * max(1, wallets)
-    if target.wallet is None or _is_free(instance, now_mono):
+    if target.wallet is None or is_free(instance, now_mono):
         return free_s
     return max(free_s, target.wallet.hang_after_outage_s)
 
@@ -49,7 +48,7 @@ def is_kept_waiting(instance: Instance, target: Target, now_mono: float) -> bool
     if target.wallet is None or not health.has_answered:
         return False
     if instance.loading is not None:
-        return not _is_free(instance, instance.loading.at.mono)
+        return not is_free(instance, instance.loading.at.mono)
     if health.cause is Cause.HUNG and is_certain(health, target, now_mono):
         return False
     return health.held_mono is not None and now_mono - health.held_mono < BUSY_LASTS_S
@@ -63,7 +62,7 @@ def is_called_off_by_answer(decision: Decision) -> bool:
     return decision.trigger.is_automatic and decision.cause in _NO_ANSWER
 
 
-def _is_free(instance: Instance, now_mono: float) -> bool:
+def is_free(instance: Instance, now_mono: float) -> bool:
     """Did it just answer at once, without an outage, and was not busy lately?"""
     held_mono, last = instance.health.held_mono, instance.health.last
     if last is None or not last.rpc_answers:

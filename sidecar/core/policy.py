@@ -17,8 +17,8 @@ from sidecar.core.judge import (
     unfinished_redeploy,
 )
 from sidecar.core.manner import (
-    JUST_ANSWERED_S,
     is_called_off_by_answer,
+    is_free,
     loading_s,
     polite_stop_s,
 )
@@ -167,11 +167,11 @@ def _with_manner(decision: Decision, instance: Instance, target: Target) -> Deci
         return replace(decision, stop_timeout_s=settings.stop_timeout_s)
     silent = decision.cause in {Cause.HUNG, Cause.REFUSED}
     stop_s = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
-    polite_s = polite_stop_s(instance, target, decision.at.mono)
+    polite_s = polite_stop_s(instance, target)
     if _may_be_refused(decision, instance):
         polite_s = 0.0
     reason = decision.reason
-    if polite_s > JUST_ANSWERED_S:
+    if polite_s and not is_free(instance, decision.at.mono):
         reason = _with_waiting(decision, instance, polite_s)
     return replace(
         decision, stop_timeout_s=stop_s, polite_stop_s=polite_s, reason=reason

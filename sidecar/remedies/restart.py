@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sidecar.core.container import Container, Process, Status
 from sidecar.core.event import ActResult
-from sidecar.core.manner import JUST_ANSWERED_S, is_called_off_by_answer
+from sidecar.core.manner import is_called_off_by_answer
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import EngineError, RpcFailed
 from sidecar.core.target import ElectronCashProbe
@@ -24,11 +24,8 @@ T = TypeVar("T")
 LOOK_EVERY_S = 0.2
 LOOK_AT_RUN_EVERY_S = 2.0
 WRAPPER_STAYS_S = 1.0
-STOPS_WITHIN_S = 10.0
-"""What a daemon takes to end once it has obeyed."""
-
-BUSY_STOPS_WITHIN_S = 20.0
-"""The same without its upstream server: up to 9 s were seen."""
+STOPS_WITHIN_S = 20.0
+"""What a daemon takes to end once it has obeyed; up to 9 s were seen."""
 
 _LOOK_S = 10.0
 
@@ -102,12 +99,7 @@ async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
         fresh = await engine_call.seen(job)
         if not engine_call.is_over(job, fresh):
             return await _by_engine(job)
-    return await _up_again(job, await _after_stop(job, _ends_within_s(job)))
-
-
-def _ends_within_s(job: Job) -> float:
-    is_busy = job.decision.polite_stop_s > JUST_ANSWERED_S
-    return BUSY_STOPS_WITHIN_S if is_busy else STOPS_WITHIN_S
+    return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
 
 
 async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:

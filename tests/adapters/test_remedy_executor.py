@@ -417,7 +417,7 @@ async def test_a_policy_that_does_not_come_in_time_is_helped() -> None:
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert event.result is ActResult.DONE
     assert bench.engine.acts == [("start", "c1")]
-    assert 10.0 <= event.at.mono - began < 11.0
+    assert 20.0 <= event.at.mono - began < 21.0
 
 
 @virtual
@@ -440,7 +440,7 @@ async def test_a_container_that_goes_on_is_restarted_fast() -> None:
     assert event.result is ActResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [5.0]
-    assert 10.0 <= event.at.mono - began < 11.0
+    assert 20.0 <= event.at.mono - began < 21.0
 
 
 INIT = Process(100, 1, "Ss", "sh")
@@ -486,7 +486,7 @@ async def test_a_daemon_that_goes_on_saving_is_given_its_time() -> None:
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
     assert bench.engine.acts == [("restart", "c1")]
-    assert 10.0 <= event.at.mono - began < 11.5
+    assert 20.0 <= event.at.mono - began < 21.5
 
 
 @virtual

@@ -198,7 +198,7 @@ def test_hung_and_refused_are_stopped_quickly_and_others_gently() -> None:
             world.probe(ROOT, found)
         decision = world.last(ROOT)
         manners[cause] = (decision.stop_timeout_s, decision.polite_stop_s)
-    assert manners == {Cause.REFUSED: (5.0, 0.0), Cause.HTTP_5XX: (30.0, 10.0)}
+    assert manners == {Cause.REFUSED: (5.0, 0.0), Cause.HTTP_5XX: (30.0, 90.0)}
 
 
 # --- causes that a restart does not cure -----------------------------------
