@@ -197,7 +197,11 @@ async def _load_one(
     except RpcFailed as failed:
         if not failed.was_answered:
             raise
-        hint = "" if password is None else " (is the wallet's password right?)"
+        hint = (
+            ""
+            if password is None
+            else " (is it what Sidecar was given for this wallet?)"
+        )
         return f"{failed}{hint}"
     return _NO_FILE if bytes(raw) in {b"false", b"true"} else ""
 

@@ -5,8 +5,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-import requests
-from docker.errors import APIError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +17,7 @@ from sidecar.core.printable import printable
 from sidecar.core.record import MessageKind
 from sidecar.core.target import DockerProbe, ElectronCashProbe, ExecProbe
 from sidecar.engine import translate
-from sidecar.engine.errors import engine_error
+from sidecar.engine.errors import answered_no
 from sidecar.notify.hooks import hook_channel
 from sidecar.notify.post import Poster
 from sidecar.probes.prober import LARGE_CHARACTERS, AllProbes
@@ -146,11 +144,10 @@ async def test_a_long_reason_is_masked_beside_the_loop() -> None:
 
 @pytest.mark.parametrize("said", pushed(300))
 def test_no_part_of_a_secret_is_in_what_the_engine_says(said: str) -> None:
-    answer = requests.Response()
-    answer.status_code = 500
-    told = engine_error(APIError("no", answer, explanation=said), MASK)
-    assert isinstance(told, EngineRefused)
-    assert traces(str(told)) == []
+    for body in (said, json.dumps({"message": said})):
+        told = answered_no(500, body, "http://engine/containers/c1/start", MASK)
+        assert isinstance(told, EngineRefused)
+        assert traces(str(told)) == []
 
 
 @pytest.mark.parametrize("said", pushed(1000))

@@ -174,7 +174,7 @@ async def test_a_wrong_password_is_said_and_stands_nowhere(prober: AllProbes) ->
     daemon = ElectronCash({DEFAULT: PASSWORD})
     (missing,) = await load(prober, daemon, password=WRONG)
     assert "Incorrect password" in missing.reason
-    assert "is the wallet's password right?" in missing.reason
+    assert "is it what Sidecar was given for this wallet?" in missing.reason
     assert "hunter" not in missing.reason
 
 

@@ -178,7 +178,7 @@ def test_labels_in_an_image_reach_no_file_no_other_host_and_no_changing_method(
     assert asked(gateway) == []
     assert asked(thief) == []
     assert "stop" not in wallet.methods()
-    faults = [r.message for r in watcher.records() if "a label is not" in r.message]
+    faults = [r.message for r in watcher.records() if "this is refused" in r.message]
     assert faults
     assert all("gateway" in fault for fault in faults)
     assert not any(p in f for f in faults for p in (RPC_PASSWORD, WALLET_PASSWORD))

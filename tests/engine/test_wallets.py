@@ -146,7 +146,7 @@ def test_a_wrong_wallet_password_is_told_and_stands_nowhere(
     stack.sidecar(told(inbox, wallet_password=WRONG))
     page = stack.wait_decision(WALLET, "page")
     assert page.fields["cause"] == "wallet_not_loaded"
-    assert "is the wallet's password right?" in page.message
+    assert "is it what Sidecar was given for this wallet?" in page.message
     messages = stack.wait_for("it is told", lambda: inbox.messages)
     stack.wait_probes(WALLET, 3)
     assert not wallet.wallets()

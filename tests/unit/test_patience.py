@@ -170,7 +170,7 @@ ANSWERS = {"well": well, "lost": upstream_lost, "held": held}
 STEPS = st.builds(
     Step,
     st.sampled_from([*ANSWERS, "refused", "breaks", "nothing"]),
-    st.one_of(st.just(0.0), st.floats(0.0, 400.0)),
+    st.one_of(st.just(0.0), st.floats(1.0, 400.0)),
 )
 
 
