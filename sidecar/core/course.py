@@ -100,7 +100,12 @@ def _goes_on(instance: Instance, event: Decided) -> Instance:
     if remedy is None:
         return instance
     acting = replace(remedy, phase=Phase.ACTING, deadline_mono=_act_until(event))
-    return replace(instance, remedy=acting, treated=event.decision.run)
+    return replace(
+        instance,
+        remedy=acting,
+        treated=event.decision.run,
+        overlap=Overlap(since_mono=event.at.mono),
+    )
 
 
 def _counts(decision: Decision) -> bool:
@@ -137,7 +142,7 @@ def _remedy_begins(instance: Instance, event: Decided) -> Instance:
         counted_mono=counted,
         must_restart=False,
         treated=decision.run,
-        overlap=Overlap(),
+        overlap=Overlap(since_mono=event.at.mono),
     )
 
 

@@ -13,15 +13,21 @@ from sidecar.core.moment import Moment
 HEARD_S = 2.0
 """By then the engine has told of what ended with our own call."""
 
+CLOCKS_S = 0.5
+"""So much the engine's clock may be behind ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """What the engine told of while a remedy of ours was under way.
 
+    ``since_mono``: when the remedy began; None: none of this process's. What the engine
+    tells of from before, as it does after our own restart, is not of this remedy.
     ``own``: so many stops, each part of a restart, were ours. ``run`` is the one that
     the remedy led to, and ``acted_mono`` when; None: it is still at it.
     """
 
+    since_mono: float | None = None
     stops: int = 0
     restarts: int = 0
     own: int = 0
@@ -35,8 +41,10 @@ class Overlap:
         return self.run is not None and self.stops - self.own > others_restarts
 
 
-def heard(overlap: Overlap, kind: NoticeKind) -> Overlap:
+def heard(overlap: Overlap, kind: NoticeKind, when_mono: float) -> Overlap:
     """The engine tells what was done to the run that is being treated."""
+    if overlap.since_mono is None or when_mono < overlap.since_mono - CLOCKS_S:
+        return overlap
     if kind is NoticeKind.STOP:
         return replace(overlap, stops=overlap.stops + 1)
     if kind is NoticeKind.RESTART:

@@ -12,6 +12,7 @@ from sidecar.core.budget import STORM_LIMIT
 from sidecar.core.health import Health
 from sidecar.core.kill import Kill
 from sidecar.core.moment import Moment
+from sidecar.core.overlap import Overlap
 from sidecar.core.run import is_running
 from sidecar.core.state import EngineView, Instance, Phase, SettingsView, State
 
@@ -98,7 +99,8 @@ def taken_over(instance: Instance, at: Moment) -> Instance:
     Of a remedy that it was verifying the probes are heard first, however long we
     were away. Of one that it was at, ``clarified`` finds out what it came to.
     """
-    loaded = replace(instance, loading=None)
+    # The engine tells a new process again of what the one before has counted.
+    loaded = replace(instance, loading=None, overlap=Overlap())
     remedy = loaded.remedy
     if remedy is None:
         return loaded

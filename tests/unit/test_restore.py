@@ -436,3 +436,18 @@ def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
     world.targets = (SERVICE,)
     after = killed_and_succeeded(world)
     assert not [i for i in after.state.incidents.values() if i.open]
+
+
+def test_a_replayed_stop_of_our_own_restart_is_no_operators_stop() -> None:
+    world = calm()
+    world.fails(ROOT, Cause.REFUSED)
+    world.notice(ROOT, NoticeKind.STOP)
+    world.acted(ROOT, engine_stops=1)
+    world.notice(ROOT, NoticeKind.RESTART)
+    after = killed_and_succeeded(world)
+    after.notice(ROOT, NoticeKind.STOP, ago_s=6.0)
+    after.notice(ROOT, NoticeKind.RESTART, ago_s=6.0)
+    after.works(ROOT, times=3)
+    after.wait(60.0)
+    assert Action.STOP not in [action for _, action in after.acts()]
+    assert after.instance(ROOT).state is TargetState.HEALTHY
