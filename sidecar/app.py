@@ -147,7 +147,7 @@ class Voice(NamedTuple):
     mask: Mask
 
 
-class InForce(NamedTuple):
+class Enforced(NamedTuple):
     """The targets, and what of them is refused.
 
     ``are_ours``: some of the faults are about targets that the file declares.
@@ -280,7 +280,7 @@ class App:
         self._engine = engine
         self._metrics = metrics.metrics
         self._metrics.notifies(self._people.runner.channels, Delivery)
-        self._in_force = InForce((), (), are_ours=False)
+        self._in_force = Enforced((), (), are_ours=False)
         self._feed = RecentFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
@@ -641,13 +641,13 @@ def _keep(settings: Settings) -> None:
         logger.warning("the file could not be kept as the last good one: {}", why)
 
 
-def _in_force(settings: Settings, containers: tuple[Container, ...]) -> InForce:
+def _in_force(settings: Settings, containers: tuple[Container, ...]) -> Enforced:
     """May read files."""
     targets, faults = targets_in_force(settings, containers)
     declared = tuple(target for target in targets if target.declared)
     _, ours = without_healthcheck(declared, containers)
     targets, lacking = without_healthcheck(targets, containers)
-    return InForce(targets, (*faults, *lacking), bool(ours))
+    return Enforced(targets, (*faults, *lacking), bool(ours))
 
 
 def _in_lines(faults: tuple[Fault, ...]) -> str:
