@@ -401,6 +401,23 @@ async def until(
             await asyncio.sleep(0.02)
 
 
+async def freeze(pid: int) -> None:
+    """Stop every thread of it: the signal alone lets one answer for a moment more."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    async with asyncio.timeout(15):
+        while any("\nState:\tT" not in status_of(task) for task in tasks.iterdir()):
+            await asyncio.sleep(0.01)
+
+
+def status_of(task: Path) -> str:
+    """As the kernel says; nothing of a thread that has just ended."""
+    try:
+        return (task / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "\nState:\tT"
+
+
 async def test_the_life_of_a_daemon(prober: AllProbes, stand_in: StandIn) -> None:
     settings = stand_in.settings()
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
@@ -423,7 +440,7 @@ async def test_the_life_of_a_daemon(prober: AllProbes, stand_in: StandIn) -> Non
     outcome = await prober.probe(unknown_method, CONTAINER)
     assert outcome.cause is Cause.MISCONFIGURED
 
-    os.kill(stand_in.process.pid, signal.SIGSTOP)
+    await freeze(stand_in.process.pid)
     frozen = await prober.probe(stand_in.settings(timeout_s=0.5), CONTAINER)
     assert frozen.cause is Cause.HUNG
     os.kill(stand_in.process.pid, signal.SIGCONT)
