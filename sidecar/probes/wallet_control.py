@@ -200,7 +200,7 @@ async def _load_one(
         hint = (
             ""
             if password is None
-            else " (is it what Sidecar was given for this wallet?)"
+            else "; is it what Sidecar was given for this wallet?"
         )
         return f"{failed}{hint}"
     return _NO_FILE if bytes(raw) in {b"false", b"true"} else ""
