@@ -42,7 +42,7 @@ from sidecar.core.ports import (
     StoreInUse,
 )
 from sidecar.core.reach import surroundings
-from sidecar.core.restore import doubted, restored
+from sidecar.core.restore import presume_restarts, restored
 from sidecar.core.roster import assign
 from sidecar.core.state import State
 from sidecar.core.target import Mode, Target
@@ -725,7 +725,7 @@ async def _as_left(store: SqliteStore, loaded: Loaded) -> State:
         state = restored(saved, store.saved_at, now)
         tell_left(state)
     if store.doubt:
-        state = doubted(state, store.doubt)
+        state = presume_restarts(state, store.doubt)
     view = replace(state.settings, faults=_in_lines(loaded.faults), since=now)
     return replace(state, mode=settings.mode, notify=settings.notify, settings=view)
 

@@ -25,7 +25,7 @@ class Loss(NamedTuple):
     after: int
 
 
-def noted(instance: Instance, outcome: Outcome) -> tuple[Instance, Loss | None]:
+def compare_count(instance: Instance, outcome: Outcome) -> tuple[Instance, Loss | None]:
     """The instance that knows the last count, and the loss where it is lower."""
     facts, container = outcome.wallet, instance.container
     if facts is None or facts.addresses is None or not facts.paths or not container:

@@ -62,7 +62,7 @@ def spend(lane: Lane, now: float) -> Lane:
     return replace(lane, slow_tries=lane.slow_tries + 1)
 
 
-def presumed(lane: Lane, settings: RestartSettings, now: float) -> Lane:
+def presume_tries(lane: Lane, settings: RestartSettings, now: float) -> Lane:
     """As if all tries of the fast lane but one had been made now: it is not known
     how many were.
     """

@@ -158,7 +158,7 @@ def acted(state: State, event: RemedyActed) -> Folded:
         return same(state)
     if remedy.decision.action is Action.STOP:
         return _stopped_again(state, instance, event)
-    instance = permission.noted(instance, remedy, event)
+    instance = permission.remember_refusal(instance, remedy, event)
     if event.result in {ActResult.NOT_SENT, ActResult.REFUSED}:
         return _not_sent(state, instance, event)
     return _sent(state, instance, remedy, event)
@@ -184,7 +184,7 @@ def _sent(
     if seen.container is None or seen.redeploy is not None:
         return one(state, replace(seen, overlap=Overlap()))
     run_id = seen.container.run
-    part = overlap.acted(seen.overlap, event.engine_stops, run_id, event.at)
+    part = overlap.end_own_part(seen.overlap, event.engine_stops, run_id, event.at)
     return one(state, replace(seen, overlap=part))
 
 
@@ -389,7 +389,7 @@ def _was_needless(
         return False
     if not remedy.decision.trigger.is_automatic or not run.is_running(instance):
         return False
-    return ending.recovered(instance, target, remedy)
+    return ending.has_recovered(instance, target, remedy)
 
 
 def _loaded_until(loading: Decision) -> float:
@@ -419,7 +419,7 @@ def _ending(
     if remedy.phase is Phase.VERIFYING:
         if run.undid_a_stop(instance, at.mono):
             return ending.STOPPED_MEANWHILE
-        if ending.recovered(instance, state.target_of(instance), remedy):
+        if ending.has_recovered(instance, state.target_of(instance), remedy):
             return ending.Ending(RemedyOutcome.RECOVERED, _helped(instance))
         return ending.cut_short(state, instance)
     taken_over = remedy.phase is Phase.TAKEN_OVER

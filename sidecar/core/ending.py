@@ -23,7 +23,7 @@ STOPPED_MEANWHILE = Ending(
 )
 
 
-def recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
+def has_recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
     """Does what was treated work again, as often as it takes, since the remedy began?
 
     A daemon that was started runs, answers and has its wallets, also where its

@@ -41,7 +41,7 @@ class Overlap:
         return self.run is not None and self.stops - self.own > others_restarts
 
 
-def heard(overlap: Overlap, kind: NoticeKind, when_mono: float) -> Overlap:
+def count_notice(overlap: Overlap, kind: NoticeKind, when_mono: float) -> Overlap:
     """The engine tells what was done to the run that is being treated."""
     if overlap.since_mono is None or when_mono < overlap.since_mono - CLOCKS_S:
         return overlap
@@ -52,7 +52,7 @@ def heard(overlap: Overlap, kind: NoticeKind, when_mono: float) -> Overlap:
     return overlap
 
 
-def acted(overlap: Overlap, own: int, run: RunId | None, at: Moment) -> Overlap:
+def end_own_part(overlap: Overlap, own: int, run: RunId | None, at: Moment) -> Overlap:
     """Our own part is over."""
     return replace(overlap, own=own, run=run, acted_mono=at.mono)
 

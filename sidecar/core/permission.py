@@ -10,7 +10,9 @@ AGAIN_S = 3600.0
 """How long an engine's refusal is believed: to be told no again helps nobody."""
 
 
-def noted(instance: Instance, remedy: Remedy, event: RemedyActed) -> Instance:
+def remember_refusal(
+    instance: Instance, remedy: Remedy, event: RemedyActed
+) -> Instance:
     """A refusal is remembered; what was sent was allowed."""
     if event.result is ActResult.NOT_SENT:
         return instance

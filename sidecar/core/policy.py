@@ -160,7 +160,7 @@ def _with_manner(decision: Decision, instance: Instance, target: Target) -> Deci
     """
     settings = target.restart
     if decision.action is Action.LOAD_WALLET:
-        absent = wallets.absent(instance, target)
+        absent = wallets.find_absent(instance, target)
         wait_s = loading_s(instance, target, len(absent), decision.at.mono)
         return replace(decision, wallets=absent, polite_stop_s=wait_s)
     if decision.action is not Action.RESTART:

@@ -54,7 +54,7 @@ def restored(saved: State, saved_at: Moment, now: Moment) -> State:
     )
 
 
-def doubted(state: State, why: str) -> State:
+def presume_restarts(state: State, why: str) -> State:
     """What is not remembered could have been done: half of the hour's restarts count
     as made, and each target's tries are presumed spent but one when it is listed.
     """

@@ -124,7 +124,7 @@ def _note(instance: Instance, event: ContainerNotice) -> Instance:
         event.engine_time >= instance.container.started_at
     )
     if stops.is_acting(instance) or not current or event.kind is NoticeKind.RESTART:
-        heard = overlap.heard(instance.overlap, event.kind, _when(event))
+        heard = overlap.count_notice(instance.overlap, event.kind, _when(event))
         instance = replace(instance, overlap=heard)
     if stops.is_acting(instance):
         return instance

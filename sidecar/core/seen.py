@@ -98,8 +98,8 @@ def _doubted(state: State, instance: Instance, target: Target) -> Instance:
     settings, now = target.restart, state.started.mono
     return replace(
         instance,
-        lane=budget.presumed(instance.lane, settings, now),
-        load_lane=budget.presumed(instance.load_lane, settings, now),
+        lane=budget.presume_tries(instance.lane, settings, now),
+        load_lane=budget.presume_tries(instance.load_lane, settings, now),
     )
 
 
@@ -175,7 +175,7 @@ def probed(state: State, event: ProbeDone) -> Folded:
         return same(state)
     target = state.target_of(instance)
     starting = in_start_period(instance, target, event.at.mono)
-    instance, outcome = wallets.noted(instance, target, event.outcome)
+    instance, outcome = wallets.judge_wallets(instance, target, event.outcome)
     health = observe(
         instance.health,
         target,
@@ -188,7 +188,7 @@ def probed(state: State, event: ProbeDone) -> Folded:
     boot_s = learned_boot_s(instance, target, outcome, event.began_mono)
     seen = replace(instance, health=health, looked=looked, boot_s=boot_s)
     seen, compared = balance.noted(seen, target, outcome, event.at)
-    seen, loss = address_loss.noted(seen, outcome)
+    seen, loss = address_loss.compare_count(seen, outcome)
     folded = one(state, seen, *compared)
     if loss is None:
         return folded

@@ -16,7 +16,7 @@ MOST_WALLETS = 50
 """More are not remembered: what a daemon says is bounded."""
 
 
-def expected(instance: Instance, target: Target) -> tuple[str, ...]:
+def find_expected(instance: Instance, target: Target) -> tuple[str, ...]:
     """The wallets that must be loaded; () where any will do."""
     wallet = target.wallet
     if wallet is None:
@@ -24,15 +24,15 @@ def expected(instance: Instance, target: Target) -> tuple[str, ...]:
     return wallet.wallet_path or instance.wallets
 
 
-def absent(instance: Instance, target: Target) -> tuple[str, ...]:
+def find_absent(instance: Instance, target: Target) -> tuple[str, ...]:
     """Those of them that the last answer did not name, in the order to load them."""
     last = instance.health.last
     facts = last.wallet if last is not None else None
     loaded = (facts.paths or ()) if facts is not None else ()
-    return tuple(path for path in expected(instance, target) if path not in loaded)
+    return tuple(path for path in find_expected(instance, target) if path not in loaded)
 
 
-def noted(
+def judge_wallets(
     instance: Instance, target: Target, outcome: Outcome
 ) -> tuple[Instance, Outcome]:
     """The instance that remembers its wallets, and the outcome as judged by them.
@@ -43,7 +43,7 @@ def noted(
     facts, container = outcome.wallet, instance.container
     if target.wallet is None or facts is None or facts.paths is None:
         return instance, outcome
-    wanted = expected(instance, target)
+    wanted = find_expected(instance, target)
     gone = tuple(path for path in wanted if path not in facts.paths)
     run = container.run if container is not None else None
     follows = not target.wallet.wallet_path and instance.wallets_run == run
@@ -61,14 +61,14 @@ def _without(outcome: Outcome, gone: tuple[str, ...]) -> Outcome:
         outcome,
         verdict=Verdict.FAILURE,
         cause=Cause.WALLET_NOT_LOADED,
-        reason=f"the wallet {named(gone)} is not loaded",
+        reason=f"the wallet {name_paths(gone)} is not loaded",
         warnings=(),
         rpc_answers=True,
         wallet=facts,
     )
 
 
-def named(paths: tuple[str, ...]) -> str:
+def name_paths(paths: tuple[str, ...]) -> str:
     """Paths for people: what a daemon says is made printable and cut."""
     shown = [printable(path)[:SHOWN_CHARACTERS] for path in paths[:3]]
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004

@@ -24,7 +24,7 @@ class Attempts:
         return f"{place}({self.trying}{silent})"
 
 
-async def connected(
+async def connect_socket(
     addresses: Sequence[ResolveResult], deadline: float, attempts: Attempts
 ) -> socket.socket:
     """A connected socket that does not block; else the last address's OSError.

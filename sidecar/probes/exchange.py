@@ -21,7 +21,7 @@ from yarl import URL
 
 from sidecar.core.outcome import Cause
 from sidecar.core.target import Credentials
-from sidecar.probes.connect import Attempts, connected
+from sidecar.probes.connect import Attempts, connect_socket
 from sidecar.probes.resolver import ThreadResolver
 from sidecar.probes.response import (
     BODY_LIMIT_BYTES,
@@ -145,7 +145,7 @@ class HttpClient:
             address.host, address.port
         )
         progress.step = _Step.CONNECTING
-        connection = await connected(found, deadline, progress.attempts)
+        connection = await connect_socket(found, deadline, progress.attempts)
         wire = await self._wire(connection, address, request.ca_file)
         progress.step = _Step.WAITING
         try:

@@ -10,7 +10,7 @@ import socket
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, success
 from sidecar.core.target import TcpProbe
-from sidecar.probes.connect import Attempts, connected
+from sidecar.probes.connect import Attempts, connect_socket
 from sidecar.probes.exchange import socket_trouble
 from sidecar.probes.tools import Tools, deadline_in
 from sidecar.probes.trouble import trouble
@@ -24,7 +24,7 @@ async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outco
     try:
         async with asyncio.timeout_at(deadline):
             found = known or await tools.resolver.resolve(host, port)
-            (await connected(found, deadline, attempts)).close()
+            (await connect_socket(found, deadline, attempts)).close()
     except TimeoutError:
         place = attempts.of(place)
         raise trouble(

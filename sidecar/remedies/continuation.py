@@ -11,7 +11,7 @@ ALL_PROCESSES = ("sh", "-c", "kill -CONT -1")
 COMMAND_S = 5.0
 
 
-async def continued(job: Job) -> bool:
+async def continue_processes(job: Job) -> bool:
     """Continue the container's processes; does none stay stopped?
 
     Where the engine refuses both ways, they stay as they are.

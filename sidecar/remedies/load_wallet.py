@@ -2,7 +2,7 @@
 
 from sidecar.core.event import ActResult
 from sidecar.core.ports import NotLoaded, RpcFailed
-from sidecar.core.wallets import named
+from sidecar.core.wallets import name_paths
 from sidecar.remedies.job import Acted, Job
 
 
@@ -26,7 +26,7 @@ def _said(missing: tuple[NotLoaded, ...]) -> str:
     """The first of them with its reason; the others by their names."""
     first, *others = missing
     reason = f": {first.reason}" if first.reason else ""
-    said = f"the wallet {named((first.path,))} was not loaded{reason}"
+    said = f"the wallet {name_paths((first.path,))} was not loaded{reason}"
     if others:
-        said += f"; nor was {named(tuple(wallet.path for wallet in others))}"
+        said += f"; nor was {name_paths(tuple(wallet.path for wallet in others))}"
     return said

@@ -24,10 +24,12 @@ async def look_into(engine: Engine, container: Container) -> Seen:
         processes = await engine.processes(container.id)
     except EngineError:
         return Seen()
-    return Seen(stopped(processes, container), is_idle(processes, container))
+    return Seen(find_stopped(processes, container), is_idle(processes, container))
 
 
-def stopped(processes: tuple[Process, ...], container: Container) -> tuple[str, ...]:
+def find_stopped(
+    processes: tuple[Process, ...], container: Container
+) -> tuple[str, ...]:
     """Names of the container's own processes that are stopped (state T).
 
     A traced process (state t) is not, and what an operator runs with exec is not

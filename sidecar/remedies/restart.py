@@ -15,9 +15,9 @@ from sidecar.core.outcome import Cause
 from sidecar.core.ports import EngineError, RpcFailed
 from sidecar.core.target import ElectronCashProbe
 from sidecar.remedies import engine_call, look
-from sidecar.remedies.continuation import continued
+from sidecar.remedies.continuation import continue_processes
 from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import stopped
+from sidecar.remedies.look import find_stopped
 
 T = TypeVar("T")
 
@@ -47,8 +47,8 @@ async def carry_out(job: Job) -> Acted:
     if wallet is None:
         return await _by_engine(job)
     asks = decision.polite_stop_s > 0.0
-    if stopped(job.evidence.processes, job.container):
-        asks = asks and await continued(job)
+    if find_stopped(job.evidence.processes, job.container):
+        asks = asks and await continue_processes(job)
     elif is_called_off_by_answer(decision):
         off = await _answered_after_all(job, wallet)
         if off is not None:

@@ -11,7 +11,7 @@ from sidecar.core.event import EngineSeen
 from sidecar.core.notify import NotifySettings, Routes
 from sidecar.core.outcome import Cause, Severity
 from sidecar.core.record import MessageKind
-from sidecar.core.restore import doubted
+from sidecar.core.restore import presume_restarts
 from sidecar.core.state import State
 from sidecar.core.target import RestartSettings
 from tests.unit.world import WALLET, World
@@ -25,7 +25,7 @@ def doubtful(**settings: object) -> World:
     """A world whose first listing comes after a start without memory."""
     restart = RestartSettings(**settings)  # type: ignore[arg-type]  # any field of it
     world = World(targets=(replace(WALLET, restart=restart),))
-    world.state = doubted(
+    world.state = presume_restarts(
         State(started=world.now, notify=NotifySettings(routes=TO_OPS)), WHY
     )
     world.decisions.clear()
@@ -81,7 +81,7 @@ def test_a_lane_that_is_remembered_is_kept() -> None:
     lane = Lane(name=LaneName.SLOW, slow_tries=2)
     known = replace(world.instance(ROOT), lane=lane)
     left = MappingProxyType({known.id: known})
-    world.state = doubted(State(started=world.now, left=left), WHY)
+    world.state = presume_restarts(State(started=world.now, left=left), WHY)
     world.relist()
     assert world.instance(ROOT).lane == lane
 

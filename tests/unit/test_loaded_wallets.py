@@ -128,7 +128,7 @@ def test_with_a_persons_word_what_was_seen_is_forgotten() -> None:
     world.probe(ROOT, loaded(ONE))
     world.send(RecoverAsked(world.now, ROOT))
     world.probe(ROOT, loaded(ONE))
-    assert wallets.expected(world.instance(ROOT), WALLET) == (ONE,)
+    assert wallets.find_expected(world.instance(ROOT), WALLET) == (ONE,)
 
 
 def test_not_more_are_remembered_than_fifty() -> None:
@@ -146,11 +146,11 @@ def test_not_more_are_remembered_than_fifty() -> None:
     ],
 )
 def test_paths_are_named_for_people(paths: tuple[str, ...], said: str) -> None:
-    assert wallets.named(paths) == said
+    assert wallets.name_paths(paths) == said
 
 
 def test_no_control_character_of_a_path_reaches_people() -> None:
-    assert "\x1b" not in wallets.named(("/data/\x1b[31mred",))
+    assert "\x1b" not in wallets.name_paths(("/data/\x1b[31mred",))
 
 
 # Their addresses
