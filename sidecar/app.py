@@ -124,7 +124,6 @@ class Place(NamedTuple):
     stack: str
     own_id: str
     own: OwnView
-    own_networks: frozenset[str]
     link: EngineLink
 
 
@@ -285,7 +284,6 @@ class App:
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = AllProbes(engine, clock, mask=mask)
-        self._prober.set_own_networks(place.own_networks)
         self._pacer = Pacer(self._prober, self.post, clock, self._metrics.loop_lag)
         probed = RecentProbes()
         self._executor = Executor(
@@ -312,7 +310,6 @@ class App:
             place.own_id,
             other_engine=lambda: place.link.other_engine,
         )
-        self._pump.on_own = self._look_at_own
         self._answers = NotifyDesk(
             voice.signer.channel_of,
             voice.words,
@@ -485,9 +482,6 @@ class App:
         own = await self._place.own.now()
         self._prober.set_surroundings(surroundings(own, containers))
         return targets
-
-    def _look_at_own(self, own: Container) -> None:
-        self._prober.set_own_networks(own.networks)
 
     async def _tell_doubts(
         self, targets: tuple[Target, ...], containers: tuple[Container, ...]
@@ -710,9 +704,7 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
         await asyncio.to_thread(_keep, settings)
     state = await _as_left(store, loaded)
     engine = DockerEngine(link, stack)
-    networks = own.networks if own is not None else frozenset()
-    view = OwnView(link, own_id)
-    place = Place(engine, stack, own_id, view, networks, link)
+    place = Place(engine, stack, own_id, OwnView(link, own_id), link)
     app = App(settings, place, Memory(store, state), metrics, voice, file)
     await app.run(stop, changed)
 
@@ -791,7 +783,6 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     link = EngineLink.from_environ(os.environ, on_request=lambda *_: None, mask=mask)
     engine = DockerEngine(link, stack)
     prober = AllProbes(engine, SystemClock(), mask=mask)
-    prober.set_own_networks(own.networks if own is not None else frozenset())
     try:
         everyone = await engine.containers()
         others = tuple(c for c in everyone if own is None or c.id != own.id)

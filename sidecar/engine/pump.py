@@ -62,8 +62,6 @@ class Pump:
     ) -> None:
         self._own_id = own_id
         self._other_engine = other_engine
-        self.on_own: Callable[[Container], None] = lambda _: None
-        """Told how our own container looks in each list."""
         self._engine = engine
         self._clock = clock
         self._post = post
@@ -141,8 +139,6 @@ class Pump:
             self._note_listing(ok=False, reason=str(error))
             return False
         containers = tuple(c for c in everyone if c.id != self._own_id)
-        for own in (c for c in everyone if c.id == self._own_id):
-            self.on_own(own)
         try:
             targets = await self._targets_of(containers)
         except TimeoutError:

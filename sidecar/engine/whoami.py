@@ -29,7 +29,6 @@ class OwnContainer(NamedTuple):
 
     id: str
     stack: str
-    networks: frozenset[str]
 
 
 async def find_own_container(
@@ -72,7 +71,7 @@ class OwnView:
 
 def _look(client: Client, own_id: str) -> OwnContainer:
     seen = calls.inspect(client, own_id)
-    return OwnContainer(seen.id, seen.stack, seen.networks)
+    return OwnContainer(seen.id, seen.stack)
 
 
 def _text(path: Path) -> str:

@@ -98,10 +98,7 @@ class AllProbes:
     def set_surroundings(self, around: Surroundings) -> None:
         """Say which containers there are, and where Sidecar is among them."""
         self._tools.addresses.set_surroundings(around)
-
-    def set_own_networks(self, networks: frozenset[str]) -> None:
-        """Say which networks we are on now."""
-        self._own_networks = networks
+        self._own_networks = around.own.networks if around.own else frozenset()
 
     async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
         """Carry out one probe within its timeout. Never raises but for cancellation."""
