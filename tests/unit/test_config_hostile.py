@@ -1,9 +1,13 @@
 """Files and texts that would hold up the start, or fill the memory: refused at once."""
 
+import errno
 import os
+import re
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -76,6 +80,30 @@ def test_a_file_of_the_most_bytes_is_read_and_of_one_more_is_not(
     assert read_regular(file, 100) == b"x" * 100
     with pytest.raises(OSError, match="more than 99 bytes"):
         read_regular(file, 99)
+
+
+class NeverOpened:
+    """The path of a file on a file system that does not answer."""
+
+    def __init__(self) -> None:
+        self.answered = threading.Event()
+
+    def __fspath__(self) -> str:
+        self.answered.wait()
+        return os.devnull
+
+
+def test_a_file_system_that_does_not_answer_is_given_up() -> None:
+    path = NeverOpened()
+    with pytest.raises(OSError, match=re.escape("not read within 0.05 s")) as given_up:
+        read_regular(cast("Path", path), 1, deadline_s=0.05)
+    path.answered.set()
+    assert given_up.value.errno == errno.ETIMEDOUT
+
+
+def test_a_path_with_a_zero_byte_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="null byte"):
+        read_regular(Path("a\0b"), 1)
 
 
 def test_a_link_to_a_regular_file_is_followed(tmp_path: Path) -> None:
