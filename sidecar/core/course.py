@@ -220,10 +220,7 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
     """Nothing happened: nothing is counted, but do not spin."""
     remedy = instance.remedy
     if remedy is not None and remedy.uncertain:
-        # A predecessor's: what it sent itself may have come to its end just now.
-        now = event.at.mono
-        taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=now)
-        return one(state, _attached(replace(instance, remedy=taken), event))
+        return _not_finished(state, instance, remedy, event)
     uncounted = event.answered or event.result is ActResult.REFUSED
     if budget.is_unsent_too_often(instance.lane) and not uncounted:
         return _never_sent(state, _attached(instance, event), event)
@@ -236,6 +233,21 @@ def _not_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:
     if event.answered:
         attached = _answered(attached, state.target_of(instance), event)
     return one(after, attached)
+
+
+def _not_finished(
+    state: State, instance: Instance, remedy: Remedy, event: RemedyActed
+) -> Folded:
+    """A predecessor's: what it sent itself may have come to its end just now.
+
+    Others wait meanwhile, so it is not tried for ever.
+    """
+    refused = event.result is ActResult.REFUSED
+    if refused or (budget.is_unsent_too_often(instance.lane) and not event.answered):
+        return _never_sent(state, _attached(instance, event), event)
+    lane = replace(instance.lane, unsent=instance.lane.unsent + 1)
+    taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=event.at.mono)
+    return one(state, _attached(replace(instance, remedy=taken, lane=lane), event))
 
 
 def _never_sent(state: State, instance: Instance, event: RemedyActed) -> Folded:

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from sidecar.core.decision import Action
 from sidecar.core.event import ActResult, RemedyActed
 from sidecar.core.moment import Moment
+from sidecar.core.run import has_stopped
 from sidecar.core.state import Instance, Refusal, Remedy
 
 AGAIN_S = 3600.0
@@ -18,7 +20,9 @@ def remember_refusal(
         return instance
     refusal = None
     if event.result is ActResult.REFUSED:
-        refusal = Refusal(remedy.decision.action, event.at.mono, event.reason)
+        finishes = remedy.uncertain and has_stopped(instance)
+        action = Action.START if finishes else remedy.decision.action
+        refusal = Refusal(action, event.at.mono, event.reason)
     return replace(instance, refusal=refusal)
 
 

@@ -30,8 +30,9 @@ _MONOTONIC = frozenset({"spent", "exits", "not_before"})
 
 def restored(saved: State, saved_at: Moment, now: Moment) -> State:
     """The stored state as of ``now``; its instances wait for the first listing."""
-    shift_s = (now.mono - now.wall) - (saved_at.mono - saved_at.wall)
     away_s = now.wall - saved_at.wall
+    # A wall clock that was set back puts nothing of the past into the future.
+    shift_s = now.mono - saved_at.mono - max(0.0, away_s)
     instances = {
         who: _streaks(_moved(instance, shift_s), away_s)
         for who, instance in saved.instances.items()
@@ -104,7 +105,9 @@ def taken_over(instance: Instance, at: Moment) -> Instance:
     remedy = loaded.remedy
     if remedy is None:
         return loaded
-    if remedy.phase is Phase.VERIFYING:
+    container = loaded.container
+    unclear = container is not None and container.run == remedy.decision.run
+    if remedy.phase is Phase.VERIFYING and not (remedy.uncertain and unclear):
         deadline = max(remedy.deadline_mono, at.mono + HEARD_S)
         return replace(loaded, remedy=replace(remedy, deadline_mono=deadline))
     taken = replace(

@@ -19,10 +19,16 @@ from sidecar.core.event import (
     RestartAsked,
 )
 from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Cure
+from sidecar.core.outcome import Cause, Cure, failure
 from sidecar.core.restore import restored
 from sidecar.core.state import CureKey, State
-from sidecar.core.target import InstanceId, Preventive, RestartSettings
+from sidecar.core.target import (
+    HttpProbe,
+    InstanceId,
+    Preventive,
+    RestartSettings,
+    Target,
+)
 from sidecar.core.transition import (
     IncidentChanged,
     RemedyEnded,
@@ -451,3 +457,78 @@ def test_a_replayed_stop_of_our_own_restart_is_no_operators_stop() -> None:
     after.wait(60.0)
     assert Action.STOP not in [action for _, action in after.acts()]
     assert after.instance(ROOT).state is TargetState.HEALTHY
+
+
+def back_in_time(world: World, back_s: float) -> World:
+    """Another process on the same host, whose wall clock was set back meanwhile."""
+    saved_at = world.now
+    successor = World(world.targets, lists=False, now_s=world.now_s)
+    successor.containers = dict(world.containers)
+    now = Moment(saved_at.mono + 5.0, saved_at.wall - back_s)
+    successor.state = restored(stored(world.state), saved_at, now)
+    successor.now_s = now.mono
+    successor.wall_ahead_s = -back_s - 5.0
+    successor.decisions.clear()
+    successor.send(EngineSeen(successor.now, reachable=True))
+    successor.relist()
+    successor.lists = True
+    return successor
+
+
+def test_a_wall_clock_that_was_set_back_makes_no_wait_longer() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    left_s = world.instance(ROOT).lane.not_before - world.now_s
+    after = back_in_time(world, 7200.0)
+    assert after.instance(ROOT).lane.not_before - after.now_s <= left_s
+
+
+def test_a_wallet_is_loaded_though_the_wall_clock_was_set_back() -> None:
+    world = calm(targets=(WALLET,))
+    missing = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    world.probe(ROOT, missing)
+    assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
+    world.acted(ROOT, restart=False)
+    world.works(ROOT)
+    after = back_in_time(world, 7200.0)
+    who = after.instance(ROOT).id
+    after.containers[who] = replace(after.containers[who], started_at=after.now.wall)
+    after.relist()
+    for _ in range(5):
+        after.now_s += 20.0
+        after.probe(ROOT, missing)
+    assert (ROOT, Action.LOAD_WALLET) in after.acts()
+
+
+def test_a_daemon_that_a_predecessor_asked_to_stop_is_started_at_once() -> None:
+    world = calm(targets=(WALLET,))
+    world.fails(ROOT, Cause.BAD_BODY)
+    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    after = killed_and_succeeded(world)
+    after.now_s += 10.0
+    after.exits(ROOT, exit_code=0)
+    after.wait(15.0)
+    assert (ROOT, Action.START) in after.acts()
+
+
+@pytest.mark.parametrize("result", [ActResult.REFUSED, ActResult.NOT_SENT])
+def test_a_start_that_is_never_sent_does_not_hold_the_others(
+    result: ActResult,
+) -> None:
+    other = Target("other", probes=(HttpProbe("http://other/"),))
+    world = calm(targets=(WALLET, other))
+    world.fails(ROOT, Cause.BAD_BODY)
+    who = world.instance(ROOT).id
+    world.containers[who] = replace(
+        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    )
+    after = killed_and_succeeded(world)
+    after.works("other")
+    began_s = after.now_s
+    while after.now_s - began_s < 3600.0 and after.acts()[-1][0] == ROOT:
+        after.wait(5.0, step=5.0)
+        after.fails("other", Cause.BAD_BODY, times=1)
+        if after.is_acting(ROOT):
+            after.acted(ROOT, result, restart=False)
+    assert ("other", Action.RESTART) in after.acts()
