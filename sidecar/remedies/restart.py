@@ -88,6 +88,7 @@ async def _answered_after_all(job: Job, wallet: ElectronCashProbe) -> Acted | No
 async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
     """Ask it to stop, and bring it back once it has, or has not."""
     wait_s = job.decision.polite_stop_s
+    until = job.clock.now().mono + wait_s
     job.committed = True
     job.tell(f"it was asked to stop, so that it saves; waiting up to {wait_s:.0f} s")
     asked = asyncio.ensure_future(job.wallets.stop(wallet, job.container, wait_s))
@@ -95,11 +96,15 @@ async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
     if ending is _Ending.LEAVING:
         reason = "it was asked to stop, and this sidecar ended before it had obeyed"
         return Acted(ActResult.UNKNOWN, reason, await engine_call.seen(job))
-    if ending is _Ending.ANSWERED and not _accepted(asked):
-        fresh = await engine_call.seen(job)
-        if not engine_call.is_over(job, fresh):
-            return await _by_engine(job)
-    return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
+    failed = _failure(asked) if ending is _Ending.ANSWERED else None
+    if failed is None:
+        return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
+    has_time = job.clock.now().mono < until and not failed.was_answered
+    # A connection that broke off may have been to carry the answer of one that obeys.
+    waiting = _after_stop(job, STOPS_WITHIN_S) if has_time else engine_call.seen(job)
+    if engine_call.is_over(job, await waiting):
+        return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
+    return await _by_engine(job)
 
 
 async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:
@@ -124,12 +129,12 @@ async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:
         leaving.cancel()
 
 
-def _accepted(asked: "asyncio.Future[None]") -> bool:
+def _failure(asked: "asyncio.Future[None]") -> RpcFailed | None:
     try:
         asked.result()
-    except RpcFailed:
-        return False
-    return True
+    except RpcFailed as failed:
+        return failed
+    return None
 
 
 async def _after_stop(job: Job, left_s: float) -> Container | None:
@@ -139,9 +144,10 @@ async def _after_stop(job: Job, left_s: float) -> Container | None:
         fresh = await engine_call.seen(job)
         if await _clear(job, fresh):
             return fresh
-        if job.clock.now().mono >= until or job.leaving.is_set():
+        if job.clock.now().mono >= until:
             return fresh
-        await job.pause(LOOK_EVERY_S)
+        # It saves: to leave is no reason for a signal. drain() has the last word.
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def _clear(job: Job, fresh: Container | None) -> bool:
@@ -159,7 +165,7 @@ async def _wrapper_stays(job: Job) -> bool:
     """
     if not await _wrapper_alone(job):
         return False
-    await job.pause(WRAPPER_STAYS_S)
+    await asyncio.sleep(WRAPPER_STAYS_S)
     return await _wrapper_alone(job)
 
 
@@ -170,8 +176,12 @@ async def _wrapper_alone(job: Job) -> bool:
     """
     before = _living(job, job.evidence.processes)
     try:
-        now = _living(job, await job.engine.processes(job.container.id))
+        processes = await job.engine.processes(job.container.id)
     except EngineError:
+        return False
+    now = _living(job, processes)
+    # A main process that does not merely wait may be the daemon, at its saving.
+    if not look.is_idle(processes, job.container):
         return False
     return job.container.pid in now and len(now) < len(before)
 
