@@ -97,7 +97,7 @@ def observe(
         last_seconds=at.mono - began_mono,
         blind=None,
         blind_mono=None,
-        has_answered=health.has_answered or _is_answer(outcome),
+        has_answered=health.has_answered or is_answer(outcome),
         is_calm=_is_calm(health, outcome),
         held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
         busy_mono=_busy_mono(health, outcome, at),
@@ -113,7 +113,7 @@ def observe(
     return settle(_failed(seen, health.cause, since_mono), target, at.mono)
 
 
-def _is_answer(outcome: Outcome) -> bool:
+def is_answer(outcome: Outcome) -> bool:
     """Did it answer, be it that it did not understand?"""
     return outcome.rpc_answers or outcome.cause in _ANSWERS
 

@@ -103,6 +103,8 @@ class _Open(NamedTuple):
     method: str
     run: RunId
     pending: PendingAnswer
+    hosts: frozenset[str] = frozenset()
+    """The addresses that the container had when it was sent."""
 
 
 class RpcClient:
@@ -171,7 +173,8 @@ class RpcClient:
             daemon.ca_file,
         )
         pending = self._http.send(request, deadline)
-        return await self._answer(daemon, _Open(method, daemon.run, pending), deadline)
+        sent = _Open(method, daemon.run, pending, _hosts(daemon))
+        return await self._answer(daemon, sent, deadline)
 
     async def late_answer(self, daemon: Daemon, deadline: float) -> LateAnswer | None:
         """What comes, until ``deadline``, of the request that is still open.
@@ -196,7 +199,10 @@ class RpcClient:
 
     def _open_request(self, daemon: Daemon) -> _Open | None:
         request = self._open.get(daemon.place)
-        if request is not None and request.run != daemon.run:
+        if request is None:
+            return None
+        hosts = _hosts(daemon)
+        if request.run != daemon.run or (hosts and not request.hosts <= hosts):
             self.leave(daemon)
             return None
         return request
@@ -217,6 +223,10 @@ class RpcClient:
                 self._open.pop(daemon.place, None)
             elif not pending.is_sent or pending.waited_s > LONGEST_OPEN_S:
                 self.leave(daemon)
+
+
+def _hosts(daemon: Daemon) -> frozenset[str]:
+    return frozenset(found["host"] for found in daemon.found or ())
 
 
 def _with_waiting(trouble: Trouble, request: _Open) -> Trouble:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from sidecar.core.container import Container
+from sidecar.core.health import is_answer
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import NotLoaded, RpcFailed
 from sidecar.core.target import ElectronCashProbe
@@ -50,12 +51,9 @@ class RpcWalletControl:
         """
         try:
             async with self._calling(settings, container, timeout_s) as calls:
-                if await calls.has_late_answer():
-                    return True
-                await calls.result("ping")
-        except RpcFailed as failed:
-            return failed.was_answered
-        return True
+                return await calls.has_late_answer() or await calls.has_answer("ping")
+        except RpcFailed:
+            return False
 
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
@@ -132,7 +130,15 @@ class _Calls:
         except Trouble as trouble:
             if trouble.outcome.cause is Cause.HUNG:
                 raise
-            return False
+            return is_answer(trouble.outcome)
+
+    async def has_answer(self, method: str) -> bool:
+        """Does it answer ``method``, be it with an error?"""
+        try:
+            await self._rpc.call(self._daemon, method, self._deadline)
+        except Trouble as trouble:
+            return is_answer(trouble.outcome)
+        return True
 
     async def result(self, method: str, params: Params = None) -> msgspec.Raw:
         """What the daemon answers. RpcFailed."""
