@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from benchmarks import cpu, detection, door, memory, outage, startup, store
+from benchmarks import cpu, detection, door, listing, memory, outage, startup, store
 from benchmarks.table import markdown
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "outage": outage.measure,
     "store": store.measure,
     "door": door.measure,
+    "listing": listing.measure,
 }
 
 

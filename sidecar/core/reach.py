@@ -46,12 +46,14 @@ def surroundings(
 ) -> Surroundings:
     """Worked out once for each list of containers."""
     by_id: dict[str, Container] = {}
-    by_name: dict[str, tuple[Container, ...]] = {}
+    by_name: dict[str, list[Container]] = {}
     for container in containers:
         by_id[container.id] = container
         for name in _names_of(container):
-            by_name[name] = (*by_name.get(name, ()), container)
-    return Surroundings(own, by_id, by_name)
+            by_name.setdefault(name, []).append(container)
+    return Surroundings(
+        own, by_id, {name: tuple(all_) for name, all_ in by_name.items()}
+    )
 
 
 def is_called(name: str, container: Container) -> bool:
