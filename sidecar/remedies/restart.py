@@ -144,10 +144,11 @@ async def _after_stop(job: Job, left_s: float) -> Container | None:
         fresh = await engine_call.seen(job)
         if await _clear(job, fresh):
             return fresh
-        if job.clock.now().mono >= until:
+        saves = fresh is not None and fresh.status is Status.RUNNING
+        if job.clock.now().mono >= until or (job.leaving.is_set() and not saves):
             return fresh
-        # It saves: to leave is no reason for a signal. drain() has the last word.
-        await asyncio.sleep(LOOK_EVERY_S)
+        # That we leave is no reason to signal one that saves: drain() ends the wait.
+        await (asyncio.sleep(LOOK_EVERY_S) if saves else job.pause(LOOK_EVERY_S))
 
 
 async def _clear(job: Job, fresh: Container | None) -> bool:
