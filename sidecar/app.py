@@ -480,7 +480,8 @@ class App:
             await self._tell_doubts(targets, containers)
         self._planner.set_targets(targets)
         own = await self._place.own.now()
-        self._prober.set_surroundings(surroundings(own, containers))
+        around = await asyncio.to_thread(surroundings, own, containers)
+        self._prober.set_surroundings(around)
         return targets
 
     async def _tell_doubts(
