@@ -110,8 +110,11 @@ class _Open(NamedTuple):
 class RpcClient:
     """Calls to any number of daemons."""
 
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(
+        self, http: HttpClient, longest_open_s: float = LONGEST_OPEN_S
+    ) -> None:
         self._http = http
+        self._longest_open_s = longest_open_s
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._open: dict[str, _Open] = {}
 
@@ -172,6 +175,7 @@ class RpcClient:
             body_limit_bytes,
             daemon.ca_file,
         )
+        self._leave_forgotten()
         pending = self._http.send(request, deadline)
         sent = _Open(method, daemon.run, pending, _hosts(daemon))
         return await self._answer(daemon, sent, deadline)
@@ -221,8 +225,15 @@ class RpcClient:
         finally:
             if pending.is_over:
                 self._open.pop(daemon.place, None)
-            elif not pending.is_sent or pending.waited_s > LONGEST_OPEN_S:
+            elif not pending.is_sent or pending.waited_s > self._longest_open_s:
                 self.leave(daemon)
+
+    def _leave_forgotten(self) -> None:
+        """Those of containers that are no more: nobody waits so long for another."""
+        longest_s = 2.0 * self._longest_open_s
+        waited_s = {at: found.pending.waited_s for at, found in self._open.items()}
+        for at in (at for at, seconds in waited_s.items() if seconds > longest_s):
+            self._open.pop(at).pending.abandon()
 
 
 def _hosts(daemon: Daemon) -> frozenset[str]:

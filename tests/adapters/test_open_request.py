@@ -9,12 +9,17 @@ from typing import cast
 import pytest
 
 from sidecar.clock import SystemClock
-from sidecar.core.container import Container, Endpoint
+from sidecar.core.container import Container, Endpoint, RunId
 from sidecar.core.outcome import Cause, Verdict
 from sidecar.core.ports import Engine
 from sidecar.core.reach import surroundings
 from sidecar.core.target import ElectronCashProbe
+from sidecar.probes.exchange import HttpClient
+from sidecar.probes.jsonrpc_client import Daemon as Called
+from sidecar.probes.jsonrpc_client import RpcClient
 from sidecar.probes.prober import AllProbes
+from sidecar.probes.resolver import ThreadResolver
+from sidecar.probes.trouble import Trouble
 from tests.unit.world import container
 
 TIMEOUT_S = 0.3
@@ -39,6 +44,8 @@ class Daemon:
 
     def __init__(self, answers: list[bytes] | None) -> None:
         self._answers = answers
+        self.left = asyncio.Event()
+        """A client has gone that was not answered."""
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -60,7 +67,8 @@ class Daemon:
             found = self._answers.pop()
             await asyncio.sleep(LATE_S)
             return found
-        await reader.read()  # until the client goes
+        await reader.read()
+        self.left.set()
         return b""
 
 
@@ -151,3 +159,23 @@ async def test_any_answer_however_late_calls_a_restart_off(
             assert silent.cause is Cause.HUNG
         control = probes.wallet_control
         assert await control.answers(settings_for(port), engine.seen, 2.0)
+
+
+async def test_the_request_to_a_container_that_is_no_more_is_left() -> None:
+    silent, resolver = Daemon([]), ThreadResolver()
+    rpc = RpcClient(HttpClient(resolver), longest_open_s=0.1)
+    async with served(silent, "127.0.0.1") as port:
+        url = f"http://127.0.0.1:{port}/"
+        for container_id in ("replaced", "successor"):
+            called = Called(url, None, RunId(container_id, 1.0), container_id)
+            with pytest.raises(Trouble):
+                await rpc.call(called, "ping", soon(0.05))
+            await asyncio.sleep(0.3)
+        async with asyncio.timeout(5.0):
+            await silent.left.wait()
+        rpc.close()
+    await resolver.close()
+
+
+def soon(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
