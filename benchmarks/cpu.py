@@ -12,7 +12,6 @@ cold caches. What it takes to be there at all is in the last row.
 All this runs on an engine of its own, which works for nobody else meanwhile.
 """
 
-import argparse
 import io
 import time
 from base64 import b64encode
@@ -24,7 +23,7 @@ from typing import NamedTuple
 import docker
 from docker.models.containers import Container
 
-from benchmarks import processes
+from benchmarks import processes, program
 from benchmarks.lab import (
     CONTROL_PORT,
     NANO,
@@ -42,7 +41,7 @@ from benchmarks.lab import (
     wallet_probe,
 )
 from benchmarks.quiet_engine import QuietEngine, quiet_engine
-from benchmarks.table import Row, fraction, markdown
+from benchmarks.table import Row, fraction
 
 MANY = 10
 CHECKED = 3
@@ -320,14 +319,5 @@ def _presence_row(ours: float, theirs: float) -> Row:
     )
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="shorter")
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "shorter")

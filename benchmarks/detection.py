@@ -16,7 +16,6 @@ overhead    what Sidecar itself adds to threshold, stop and boot: from the end o
             end of that probe to the loaded wallet
 """
 
-import argparse
 import json
 import random
 import threading
@@ -31,6 +30,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
+from benchmarks import program
 from benchmarks.lab import (
     CONTROL_PORT,
     LABEL,
@@ -45,7 +45,7 @@ from benchmarks.lab import (
     wait_for,
     wallet_probe,
 )
-from benchmarks.table import Row, fraction, markdown, spread
+from benchmarks.table import Row, fraction, spread
 
 FAST_INTERVAL_S = 2.0
 DEFAULT_INTERVAL_S = {"Sidecar": 15.0, "HEALTHCHECK": 30.0}
@@ -432,18 +432,5 @@ def _overhead_row(cases: list[Case]) -> Row:
     )
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="each case once, SIGSTOP not at default settings",
-    )
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "each case once, SIGSTOP not at default settings")

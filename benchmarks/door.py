@@ -9,7 +9,6 @@ memory   how much the resident size grows, at its peak
 delay    how much later than its place in the interval a probe's request arrives
 """
 
-import argparse
 import http.client
 import subprocess
 import sys
@@ -20,12 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import processes
+from benchmarks import processes, program
 from benchmarks.crowd import Crowd
 from benchmarks.lab import wait_for
 from benchmarks.memory import delays, inspected, running
 from benchmarks.stand import Stand
-from benchmarks.table import Row, at_most, markdown
+from benchmarks.table import Row, at_most
 
 CROWD = Crowd(slow=1000, huge=130, stalled=100)
 INTERVAL_S = 2.0
@@ -134,14 +133,5 @@ def _rows(borne: Borne) -> Iterator[Row]:
     yield at_most(what, shown, worst, OWED_DELAY_S, unit=" s")
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="for 15 s instead of 60 s")
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "for 15 s instead of 60 s")

@@ -6,7 +6,6 @@ or 1,000 ask by labels to be watched. The lag is that of the whole run, with its
 (benchmarks/lagging.py).
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,11 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import lagging
+from benchmarks import lagging, program
 from benchmarks.lab import free_port, wait_for
 from benchmarks.memory import config, inspected
 from benchmarks.stand import Stand
-from benchmarks.table import Row, at_most, markdown
+from benchmarks.table import Row, at_most
 
 COUNT = 10_000
 LABELLED = 1_000
@@ -78,14 +77,5 @@ def _one_target(stand: Stand) -> Mapping[str, Any]:
     return {**settings, "targets": {first: settings["targets"][first]}}
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="one listing each")
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "one listing each")

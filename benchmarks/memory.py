@@ -12,7 +12,6 @@ delay    how much later than its place in the interval a probe's request arrives
          target; the place is that of the target's earliest request
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import processes
+from benchmarks import processes, program
 from benchmarks.lab import (
     SERVICE,
     free_port,
@@ -36,7 +35,7 @@ from benchmarks.lab import (
     wallet_probe,
 )
 from benchmarks.stand import STACK, Stand
-from benchmarks.table import Row, at_most, markdown
+from benchmarks.table import Row, at_most
 
 INTERVAL_S = 10.0
 SCRAPE_EVERY_S = 15.0
@@ -200,14 +199,5 @@ def _rows(count: int, held: Held) -> Iterator[Row]:
     yield at_most(f"schedule delay (p99), {many}", delay, p99, OWED_DELAY_S, unit=" s")
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="shorter, without 100")
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "shorter, without 100")

@@ -10,7 +10,6 @@ thread share   the time for which calls of Sidecar are served, of all time, in d
                that nobody else calls: their number times the median of one
 """
 
-import argparse
 import contextlib
 import itertools
 import time
@@ -23,6 +22,7 @@ from typing import Any, NamedTuple
 import requests
 from docker.models.containers import Container
 
+from benchmarks import program
 from benchmarks.detection import Line, read_lines
 from benchmarks.lab import (
     API_TOKEN,
@@ -39,7 +39,7 @@ from benchmarks.lab import (
     wait_for,
     wallet_probe,
 )
-from benchmarks.table import Row, at_most, markdown, spread
+from benchmarks.table import Row, at_most, spread
 
 CALLERS = (0, 1, 2, 3)
 UPSTREAMS = ("well", "slow", "lost", "mute")
@@ -387,18 +387,7 @@ def _case_rows(cases: list[Case]) -> Iterator[Row]:
         yield Row(f"{name}: until it works again", spread(took), met=all_work)
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="a fifth of the daemons for two minutes, no hang in an outage",
-    )
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(
+        measure, __doc__, "a fifth of the daemons for two minutes, no hang in an outage"
+    )

@@ -8,7 +8,6 @@ healthcheck.py  one check of a server on this machine, beside the same interpret
                 does nothing, plain and with -I -S
 """
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import program
 from benchmarks.lab import (
     CONTROL_PORT,
     SERVICE,
@@ -29,7 +29,7 @@ from benchmarks.lab import (
 )
 from benchmarks.memory import inspected, running
 from benchmarks.stand import Stand
-from benchmarks.table import Row, at_most, fraction, markdown, spread
+from benchmarks.table import Row, at_most, fraction, spread
 
 OWED_START_S = 1.0
 OWED_CHECK = 2.0
@@ -116,14 +116,5 @@ def _seconds(arguments: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer times")
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "fewer times")

@@ -13,7 +13,6 @@ writing  turns that change something, one after the other, each on the disk befo
 start    the store opened, checked, and the state read
 """
 
-import argparse
 import asyncio
 import statistics
 import tempfile
@@ -23,9 +22,9 @@ from pathlib import Path
 
 from loguru import logger
 
-from benchmarks import busy
+from benchmarks import busy, program
 from benchmarks.history import BLIPS, DAY_S, OUTAGE_DAYS, Stack, keep, multiply
-from benchmarks.table import Row, at_most, markdown
+from benchmarks.table import Row, at_most
 from sidecar.clock import SystemClock
 from sidecar.records.database import DATABASE
 from sidecar.records.store import open_store
@@ -108,14 +107,5 @@ def _size(state_dir: Path) -> int:
     return (state_dir / DATABASE).stat().st_size
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="shorter")
-    print(markdown(measure(quick=parser.parse_args().quick)))
-
-
 if __name__ == "__main__":
-    main()
+    program.run(measure, __doc__, "shorter")
