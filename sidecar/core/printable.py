@@ -30,6 +30,11 @@ def printable(text: str) -> str:
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
+def mark_unprintable(text: str) -> str:
+    """With ``?`` for each character that cannot be printed, line ends and tabs too."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def on_one_line(text: str) -> str:
     """Printable, and every run of white space one space."""
     return " ".join(printable(text).split())

@@ -6,6 +6,7 @@ import msgspec
 from docker.utils.utils import version_lt
 
 from sidecar.core.ports import EngineRefused
+from sidecar.core.printable import mark_unprintable
 
 OLDEST_API = "1.41"
 """Docker 20.10."""
@@ -60,4 +61,4 @@ def _other(version: _Version) -> str:
     names = [part.name for part in version.components or () if part.name]
     if not names or _DOCKERS in names:
         return ""
-    return "".join(c if c.isprintable() else "?" for c in names[0][:_LONGEST])
+    return mark_unprintable(names[0][:_LONGEST])

@@ -17,6 +17,7 @@ from sidecar.core.ports import (
     EngineTimeout,
     EngineUnreachable,
 )
+from sidecar.core.printable import mark_unprintable
 
 _LONGEST = 300
 
@@ -182,5 +183,4 @@ def raise_for_status(answer: requests.Response, mask: Mask = str) -> None:
 
 def one_line(said: object, mask: Mask = str) -> str:
     """Its text without secrets on one line, printable and of bounded length."""
-    words = " ".join(mask(str(said)).split())[:_LONGEST]
-    return "".join(c if c.isprintable() else "?" for c in words)
+    return mark_unprintable(" ".join(mask(str(said)).split())[:_LONGEST])

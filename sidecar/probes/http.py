@@ -4,6 +4,7 @@ import asyncio
 
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, success, unknown
+from sidecar.core.printable import mark_unprintable
 from sidecar.core.target import HttpProbe
 from sidecar.probes.content import CannotBeJudged, has_text
 from sidecar.probes.exchange import Request
@@ -49,8 +50,8 @@ def _of_status(answer: Answer, settings: HttpProbe) -> Trouble:
     allowed = ", ".join(map(str, settings.expect_status))
     expected = f"expect_status has only {allowed}"
     said = brief(answer.headers.get(b"location", b"").decode("latin-1"))
-    where = "".join(c if c.isprintable() else "?" for c in said)
-    if where:
+    if said:
+        where = mark_unprintable(said)
         said = f"{answer.status}: it redirects to {where}; {expected}"
         return trouble(Cause.MISCONFIGURED, said)
     return trouble(Cause.MISCONFIGURED, f"{answer.status}: {expected}")
