@@ -28,7 +28,7 @@ def address_from(environ: Mapping[str, str]) -> Address:
     """The address that the environment names. BadEngineAddress."""
     host = environ.get("DOCKER_HOST") or _LOCAL
     if "@" in host and not host.startswith(_LOCAL_SCHEME):
-        raise _bad_host(host, "credentials in it")
+        raise _bad_host(_scheme_of(host), "credentials in it")
     if not host.startswith(_SCHEMES):
         raise _bad_host(host, "the scheme is not known")
     tls = _tls_from(environ)
@@ -39,12 +39,14 @@ def address_from(environ: Mapping[str, str]) -> Address:
     return Address(host, tls)
 
 
+def _scheme_of(host: str) -> str:
+    """All that is shown: where credentials end is not certain."""
+    scheme, slashes, _ = host.partition("://")
+    known = slashes and scheme in {"tcp", "http", "https", "ssh"}
+    return f"{scheme}://***" if known else "***"
+
+
 def _bad_host(host: str, why: str) -> BadEngineAddress:
-    if "@" in host and not host.startswith(_LOCAL_SCHEME):
-        # Where credentials end is not certain: the scheme is all that is shown.
-        scheme, slashes, _ = host.partition("://")
-        known = slashes and scheme in {"tcp", "http", "https", "ssh"}
-        host = f"{scheme}://***" if known else "***"
     return BadEngineAddress(
         f"DOCKER_HOST: found {host!r} ({why}); allowed: unix:///path, "
         "tcp://host:port, http://host:port, https://host:port - name the engine's "
