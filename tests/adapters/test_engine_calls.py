@@ -47,11 +47,6 @@ def server() -> Iterator[EngineServer]:
         yield server
 
 
-@pytest.fixture
-def requests() -> Requests:
-    return []
-
-
 async def test_the_list_has_our_stack_and_asks_for_no_other(
     server: EngineServer, requests: Requests
 ) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -17,28 +17,15 @@ from tests.adapters.engine_parts import (
     OWN,
     WITHIN_S,
     Requests,
-    a_server,
     an_engine,
     link_to,
     threads_of_the_adapter,
     until,
 )
-from tests.adapters.engine_server import EngineServer, raw_container, raw_event
+from tests.adapters.engine_server import EngineServer, raw_event
 
 NOW = time.time_ns()
 S = 10**9
-
-
-@pytest.fixture
-def server() -> Iterator[EngineServer]:
-    with a_server() as server:
-        server.add(raw_container(OWN))
-        yield server
-
-
-@pytest.fixture
-def requests() -> Requests:
-    return []
 
 
 class Listener:

@@ -1,36 +1,13 @@
 """A filter in front of the engine says no: it is said once and is no trouble."""
 
-from collections.abc import Iterator
-
 import pytest
-from loguru import logger
 
 from sidecar.core.breaker import BreakerState
 from sidecar.core.ports import EngineForbidden, EngineRefused
-from tests.adapters.engine_parts import OWN, Requests, a_server, an_engine, link_to
-from tests.adapters.engine_server import EngineServer, raw_container
+from tests.adapters.engine_parts import OWN, Requests, an_engine, link_to
+from tests.adapters.engine_server import EngineServer
 
 NO = b'{"message": "not on the list"}'
-
-
-@pytest.fixture
-def server() -> Iterator[EngineServer]:
-    with a_server() as server:
-        server.add(raw_container(OWN))
-        yield server
-
-
-@pytest.fixture
-def requests() -> Requests:
-    return []
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="INFO", format="{message}")
-    yield lines
-    logger.remove(sink)
 
 
 @pytest.mark.parametrize("status", [401, 403, 405])

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from loguru import logger
 
 from sidecar.core.event import NoticeKind
 from sidecar.core.ports import Connected, EngineRefused, Notice
@@ -25,19 +24,6 @@ IDENTITY = {PROJECT: "demo", SERVICE: "wallet", NUMBER: "1"}
 def server() -> Iterator[EngineServer]:
     with a_server() as server:
         yield server
-
-
-@pytest.fixture
-def requests() -> Requests:
-    return []
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="INFO", format="{message}")
-    yield lines
-    logger.remove(sink)
 
 
 def made(container_id: str, labels: dict[str, str], image: str = IMAGE) -> Any:  # noqa: ANN401

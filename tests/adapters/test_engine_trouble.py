@@ -6,7 +6,6 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 from requests.exceptions import ConnectionError  # noqa: A004 - as the SDK
@@ -25,25 +24,12 @@ from sidecar.engine.translate import Known
 from tests.adapters.engine_parts import (
     OWN,
     Requests,
-    a_server,
     an_engine,
     link_to,
     threads_of_the_adapter,
     until,
 )
-from tests.adapters.engine_server import EngineServer, raw_container
-
-
-@pytest.fixture
-def server() -> Iterator[EngineServer]:
-    with a_server() as server:
-        server.add(raw_container(OWN))
-        yield server
-
-
-@pytest.fixture
-def requests() -> Requests:
-    return []
+from tests.adapters.engine_server import EngineServer
 
 
 async def test_no_socket_is_unreachable(

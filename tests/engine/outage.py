@@ -1,7 +1,7 @@
 """Wallet daemons that are busy: their settings at a tenth, and who is connected.
 
 NETWORK_TIMEOUT stands for 30 s, HANG_AFTER for 45 s, HANG_AFTER_OUTAGE for 5 min and
-POLITE_STOP for 90 s; the latter is above the 10 s that a free daemon is given at most.
+POLITE_STOP for 90 s.
 """
 
 import socket

@@ -13,6 +13,7 @@ from tests.engine.harness import (
     DEADLINE_S,
     DEFAULT_WALLET,
     WALLET,
+    Record,
     Shape,
     Stack,
     WalletBox,
@@ -43,6 +44,19 @@ def wait_started(stack: Stack, times: int) -> None:
         f"start {times} is found to have helped",
         lambda: stack.watcher.outcomes(WALLET).count(("start", "recovered")) == times,
     )
+
+
+def wait_page(stack: Stack, cause: str, deadline_s: float) -> Record:
+    """The first page with this cause."""
+    return stack.wait_for(
+        f"a page: {cause}",
+        lambda: [
+            page
+            for page in stack.watcher.decisions(WALLET, "page")
+            if page.fields["cause"] == cause
+        ],
+        deadline_s,
+    )[0]
 
 
 def call_that_kills(wallet: WalletBox) -> None:
@@ -110,15 +124,7 @@ def test_a_port_that_is_refused_through_two_starts_is_said_after_one_restart(
     wallet = watched(stack, busy_wallet(stack, WALLET))
     wallet.fault("wrong_port")
     wallet.fault("die")
-    page = stack.wait_for(
-        "it is said",
-        lambda: [
-            page
-            for page in stack.watcher.decisions(WALLET, "page")
-            if page.fields["cause"] == "never_up"
-        ],
-        3 * DEADLINE_S,
-    )[0]
+    page = wait_page(stack, "never_up", 3 * DEADLINE_S)
     assert "to the end of two starts in a row" in page.message
     stack.wait_probes(WALLET, 10)
     # The first restart mends the death, the second is the one try.
@@ -139,15 +145,7 @@ def test_a_daemon_that_dies_of_our_calls_is_not_sent_them_for_ever(
         ),
     )
     wallet.fault("offline")
-    page = stack.wait_for(
-        "the call is named",
-        lambda: [
-            page
-            for page in stack.watcher.decisions(WALLET, "page")
-            if page.fields["cause"] == "killed_by_probe"
-        ],
-        2 * DEADLINE_S,
-    )[0]
+    page = wait_page(stack, "killed_by_probe", 2 * DEADLINE_S)
     assert "it died of getinfo twice" in page.message
     deaths = stack.happened(wallet).count("die")
     assert deaths <= MOST_DEATHS
