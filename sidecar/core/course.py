@@ -242,9 +242,12 @@ def _not_finished(
 
     Others wait meanwhile, so it is not tried for ever.
     """
-    refused = event.result is ActResult.REFUSED
-    if refused or (budget.is_unsent_too_often(instance.lane) and not event.answered):
-        return _never_sent(state, _attached(instance, event), event)
+    attached = _attached(instance, event)
+    if event.result is ActResult.REFUSED:
+        failed = RemedyOutcome.FAILED
+        return end_remedy(state, attached, failed, event.reason, event.at)
+    if budget.is_unsent_too_often(instance.lane) and not event.answered:
+        return _never_sent(state, attached, event)
     lane = replace(instance.lane, unsent=instance.lane.unsent + 1)
     taken = replace(remedy, phase=Phase.TAKEN_OVER, deadline_mono=event.at.mono)
     return one(state, _attached(replace(instance, remedy=taken, lane=lane), event))

@@ -532,3 +532,6 @@ def test_a_start_that_is_never_sent_does_not_hold_the_others(
         if after.is_acting(ROOT):
             after.acted(ROOT, result, restart=False)
     assert ("other", Action.RESTART) in after.acts()
+    ends = [t for t in after.transitions if isinstance(t, RemedyEnded)]
+    was_tried_often = "again and again" in ends[0].reason
+    assert was_tried_often is (result is ActResult.NOT_SENT)
