@@ -23,7 +23,7 @@ from sidecar.core.outcome import (
 )
 from sidecar.core.target import ElectronCashProbe
 from sidecar.probes.conversation import Conversation
-from sidecar.probes.jsonrpc_client import Daemon, RpcTrouble
+from sidecar.probes.jsonrpc_client import RpcTrouble, locate
 from sidecar.probes.tools import Tools, deadline_in
 from sidecar.probes.trouble import Trouble, trouble
 
@@ -74,10 +74,8 @@ async def probe(
     settings: ElectronCashProbe, container: Container, tools: Tools
 ) -> Outcome:
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
-    at = tools.addresses.url(settings.url, container)
-    run, ca_file = container.run, settings.ca_file
-    daemon = Daemon(settings.url, settings.credentials, run, *at, ca_file=ca_file)
-    async with tools.rpc.turn(at.place, settings.timeout_s):
+    daemon = locate(settings, container, tools.addresses)
+    async with tools.rpc.turn(daemon.place, settings.timeout_s):
         talk = Conversation(tools, daemon, deadline_in(settings.timeout_s))
         outcome = await _outcome(talk, settings)
     tools.fatal_calls.note(daemon.place, daemon.run, outcome)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sidecar.core.container import Container
 from sidecar.core.outcome import Outcome, success
 from sidecar.core.target import JsonRpcProbe
-from sidecar.probes.jsonrpc_client import Daemon
+from sidecar.probes.jsonrpc_client import locate
 from sidecar.probes.tools import Tools, deadline_in
 
 
@@ -14,10 +14,8 @@ async def probe(settings: JsonRpcProbe, container: Container, tools: Tools) -> O
 
     A call that is still open is waited for instead: its answer says as much.
     """
-    at = tools.addresses.url(settings.url, container)
-    run, ca_file = container.run, settings.ca_file
-    daemon = Daemon(settings.url, settings.credentials, run, *at, ca_file=ca_file)
-    async with tools.rpc.turn(at.place, settings.timeout_s):
+    daemon = locate(settings, container, tools.addresses)
+    async with tools.rpc.turn(daemon.place, settings.timeout_s):
         deadline = deadline_in(settings.timeout_s)
         late = await tools.rpc.late_answer(daemon, deadline)
         if late is not None and late.method == settings.method:

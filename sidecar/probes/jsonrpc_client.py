@@ -17,9 +17,10 @@ from weakref import WeakValueDictionary
 import msgspec
 from aiohttp.abc import ResolveResult
 
-from sidecar.core.container import RunId
+from sidecar.core.container import Container, RunId
 from sidecar.core.outcome import Cause, unknown
-from sidecar.core.target import Credentials
+from sidecar.core.target import Credentials, ElectronCashProbe, JsonRpcProbe
+from sidecar.probes.address import Addresses
 from sidecar.probes.content import CannotBeJudged, unpack
 from sidecar.probes.exchange import HttpClient, PendingAnswer, Request
 from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
@@ -84,6 +85,17 @@ class Daemon(NamedTuple):
     place: str
     found: Sequence[ResolveResult] | None = None
     ca_file: str | None = None
+
+
+def locate(
+    settings: ElectronCashProbe | JsonRpcProbe,
+    container: Container,
+    addresses: Addresses,
+) -> Daemon:
+    """The server that ``settings`` name, in the container's present run. Trouble."""
+    at = addresses.url(settings.url, container)
+    run, ca_file = container.run, settings.ca_file
+    return Daemon(settings.url, settings.credentials, run, *at, ca_file=ca_file)
 
 
 class LateAnswer(NamedTuple):

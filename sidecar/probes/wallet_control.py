@@ -15,7 +15,14 @@ from sidecar.core.outcome import Cause
 from sidecar.core.ports import NotLoaded, RpcFailed
 from sidecar.core.target import ElectronCashProbe
 from sidecar.probes.address import Addresses
-from sidecar.probes.jsonrpc_client import Daemon, Params, RpcClient, RpcTrouble, decode
+from sidecar.probes.jsonrpc_client import (
+    Daemon,
+    Params,
+    RpcClient,
+    RpcTrouble,
+    decode,
+    locate,
+)
 from sidecar.probes.text import brief
 from sidecar.probes.tools import deadline_in
 from sidecar.probes.trouble import Trouble
@@ -88,12 +95,8 @@ class RpcWalletControl:
     ) -> "AsyncIterator[_Calls]":
         deadline = deadline_in(timeout_s)
         try:
-            at = self._addresses.url(settings.url, container)
-            run, ca_file = container.run, settings.ca_file
-            daemon = Daemon(
-                settings.url, settings.credentials, run, *at, ca_file=ca_file
-            )
-            async with self._rpc.turn(at.place, timeout_s):
+            daemon = locate(settings, container, self._addresses)
+            async with self._rpc.turn(daemon.place, timeout_s):
                 yield _Calls(self._rpc, daemon, settings, deadline)
         except Trouble as trouble:
             raise RpcFailed(str(trouble)) from None
@@ -125,8 +128,6 @@ class _Calls:
         """
         try:
             return await self._rpc.late_answer(self._daemon, self._deadline) is not None
-        except RpcTrouble:
-            return True
         except Trouble as trouble:
             if trouble.outcome.cause is Cause.HUNG:
                 raise
@@ -192,10 +193,7 @@ async def _load_one(
     password = settings.wallet_password
     try:
         if info.wallets is msgspec.UNSET:
-            params = {"wallet_path": path} if path else {}
-            if password is not None:
-                params["password"] = password
-            raw = await calls.result("load_wallet", params)
+            raw = await calls.result("load_wallet", _wallet(path, password))
         elif password is None and path in {"", info.default_wallet}:
             raw = await calls.result("load_wallet")
         else:
@@ -203,22 +201,19 @@ async def _load_one(
     except RpcFailed as failed:
         if not failed.was_answered:
             raise
-        hint = (
-            ""
-            if password is None
-            else "; is it what Sidecar was given for this wallet?"
-        )
-        return f"{failed}{hint}"
+        asks = "; is it what Sidecar was given for this wallet?"
+        return f"{failed}{'' if password is None else asks}"
     return _NO_FILE if bytes(raw) in {b"false", b"true"} else ""
 
 
 def _order(path: str, password: str | None = None) -> Mapping[str, str]:
-    order = {"subcommand": "load_wallet"}
-    if path:
-        order["wallet_path"] = path
-    if password is not None:
-        order["password"] = password
-    return order
+    return {"subcommand": "load_wallet", **_wallet(path, password)}
+
+
+def _wallet(path: str, password: str | None) -> Mapping[str, str]:
+    """The parameters that name a wallet, as far as they are given."""
+    named = {"wallet_path": path} if path else {}
+    return named if password is None else {**named, "password": password}
 
 
 async def _make_current(calls: _Calls, path: str) -> None:
