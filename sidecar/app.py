@@ -94,7 +94,7 @@ DRAIN_S = 10.0
 ALIVE_EVERY_S = 10.0
 PRUNE_EVERY_S = 86_400.0
 LABELS_S = 20.0
-"""Labels may name files, and a disk may not answer."""
+"""A target with labels is worked out anew, with the files that its settings name."""
 
 FAULTS_SAID = 10
 """Of the faults of labels; the log has them all."""
@@ -462,7 +462,7 @@ class App:
     ) -> tuple[Target, ...]:
         """What is to be watched now; a bad label is said when it is first seen.
 
-        TimeoutError: a file that a label names does not answer.
+        TimeoutError: the targets could not be worked out within LABELS_S.
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(LABELS_S):
