@@ -19,13 +19,13 @@ from sidecar.core.event import (
     SettingsTaken,
 )
 from sidecar.core.folded import Folded, one, put, put_incident, same
-from sidecar.core.state import (
-    State,
-)
+from sidecar.core.moment import Moment
+from sidecar.core.state import Instance, Phase, State
 from sidecar.core.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyOutcome,
+    Transition,
 )
 
 
@@ -92,23 +92,40 @@ def recover_asked(state: State, event: RecoverAsked) -> Folded:
     """A person says that it was mended: budgets, lanes and ledger begin anew.
 
     So does the memory of its wallets: those that are loaded now are the right ones.
+    What is verified is over: what still fails is treated at once.
     """
-    found = [
-        replace(
-            loop.over(i),
-            lane=budget.Lane(),
-            load_lane=budget.Lane(),
-            wallets=(),
-            wallets_run=None,
-            refused_starts=0,
-        )
-        for i in state.instances.values()
-        if event.target in {i.name, i.id.target}
+    meant = [
+        i for i in state.instances.values() if event.target in {i.name, i.id.target}
     ]
+    ended: list[Transition] = []
+    for instance in meant:
+        over = _verified_no_more(state, instance, event.at)
+        state = over.state
+        ended.extend(over.transitions)
+    found = [_begun_anew(state.instances[i.id]) for i in meant]
     mended = {i.id.target for i in found}
     ledger = {k: v for k, v in state.ledger.items() if k.target not in mended}
     after = replace(put(state, *found), ledger=MappingProxyType(ledger))
-    return Folded(after, (), tuple(i.id for i in found))
+    return Folded(after, tuple(ended), tuple(i.id for i in found))
+
+
+def _verified_no_more(state: State, instance: Instance, at: Moment) -> Folded:
+    remedy = instance.remedy
+    if remedy is None or remedy.phase is not Phase.VERIFYING:
+        return same(state)
+    reason = "an operator said recover before its end"
+    return end_remedy(state, instance, RemedyOutcome.UNKNOWN, reason, at)
+
+
+def _begun_anew(instance: Instance) -> Instance:
+    return replace(
+        loop.over(instance),
+        lane=budget.Lane(),
+        load_lane=budget.Lane(),
+        wallets=(),
+        wallets_run=None,
+        refused_starts=0,
+    )
 
 
 def ack_asked(state: State, event: AckAsked) -> Folded:
@@ -135,14 +152,18 @@ def ack_asked(state: State, event: AckAsked) -> Folded:
 
 
 def release_asked(state: State, event: ReleaseAsked) -> Folded:
-    """A person gives up on a remedy that is under way."""
+    """A person gives up on a remedy that is under way, and on a load within it."""
     for instance in state.instances.values():
         if event.target not in {instance.name, instance.id.target}:
             continue
-        if instance.remedy is not None:
-            reason = "an operator released it before its end"
-            unknown = RemedyOutcome.UNKNOWN
-            return end_remedy(state, instance, unknown, reason, event.at)
-        if instance.loading is not None:
-            return one(state, replace(instance, loading=None))
+        if instance.remedy is None and instance.loading is None:
+            continue
+        # Whether the load came to something is for a probe to say that begins now.
+        called = event.at.mono if instance.loading is not None else instance.called_mono
+        left = replace(instance, loading=None, called_mono=called)
+        if left.remedy is None:
+            return one(state, left)
+        reason = "an operator released it before its end"
+        unknown = RemedyOutcome.UNKNOWN
+        return end_remedy(state, left, unknown, reason, event.at)
     return same(state)

@@ -5,7 +5,7 @@ answered yet, it is given twice the time, and once it has booted, its next boots
 given what that one took.
 """
 
-from sidecar.core.outcome import Outcome, Verdict
+from sidecar.core.outcome import Cause, Outcome, Verdict
 from sidecar.core.state import Instance
 from sidecar.core.target import Target
 
@@ -29,9 +29,23 @@ def start_period_s(instance: Instance, target: Target) -> float:
 
 def in_start_period(instance: Instance, target: Target, now_mono: float) -> bool:
     """Do failures not count yet?"""
-    if instance.health.ever_answered_well:
+    health = instance.health
+    if health.ever_answered_well:
+        return False
+    if health.last is not None and ends_boot(instance, target, health.last):
         return False
     return now_mono - instance.run_mono < start_period_s(instance, target)
+
+
+def ends_boot(instance: Instance, target: Target, outcome: Outcome) -> bool:
+    """Does a refusal show that the daemon's boot is over, and the daemon with it?
+
+    It opens its port once, at the end of its boot. Another service may show a page
+    of its own while it boots, and close that port in between.
+    """
+    if target.wallet is None or not instance.health.has_answered:
+        return False
+    return outcome.cause is Cause.REFUSED
 
 
 def is_late(instance: Instance, target: Target, now_mono: float) -> bool:

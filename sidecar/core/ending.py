@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 from sidecar.core import run
 from sidecar.core.container import Status
-from sidecar.core.outcome import BEYOND_REMEDIES
+from sidecar.core.health import is_certain
+from sidecar.core.judge import last_reason
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import BEYOND_REMEDIES, Cause
 from sidecar.core.roots import roots_of
 from sidecar.core.state import Instance, Remedy, State
 from sidecar.core.target import Target
@@ -40,12 +43,15 @@ def has_recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
     return often and since_mono >= remedy.began.mono
 
 
-def cut_short(state: State, instance: Instance) -> Ending | None:
+def cut_short(state: State, instance: Instance, at: Moment) -> Ending | None:
     """What makes more waiting useless; others wait for their turn meanwhile."""
     if run.stopped_by_person(instance):
         return STOPPED_MEANWHILE
-    if _died_again(instance):
+    if _is_over(instance):
         return Ending(RemedyOutcome.NOT_RECOVERED, "its container exited again")
+    if _is_dead(instance, state.target_of(instance), at):
+        reason = f"it answered, then its port was closed: {last_reason(instance)}"
+        return Ending(RemedyOutcome.NOT_RECOVERED, reason)
     for root in roots_of(state, instance.id.target):
         if root.state is TargetState.DOWN:
             reason = f"{root.name} went down meanwhile: it comes first"
@@ -53,7 +59,7 @@ def cut_short(state: State, instance: Instance) -> Ending | None:
     return None
 
 
-def _died_again(instance: Instance) -> bool:
+def _is_over(instance: Instance) -> bool:
     """Is the new run over? The one that was treated may be seen once more, late."""
     container = instance.container
     return (
@@ -62,3 +68,17 @@ def _died_again(instance: Instance) -> bool:
         and not container.engine_restarts_it
         and container.run != instance.treated
     )
+
+
+def _is_dead(instance: Instance, target: Target, at: Moment) -> bool:
+    """Has the daemon of the new run died in a container that goes on?
+
+    A busy one keeps its port open: the engine's host refuses for nobody but a process
+    that is gone. As many refusals are asked for as make any failure certain, since
+    something in the container may start it again.
+    """
+    container, health = instance.container, instance.health
+    if container is None or container.run == instance.treated:
+        return False
+    gone = health.has_answered and health.cause is Cause.REFUSED
+    return gone and is_certain(health, target, at.mono)

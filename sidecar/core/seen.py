@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core import address_loss, balance, budget, loop, plan, run, wallets
-from sidecar.core.boot import in_start_period, learned_boot_s
+from sidecar.core.boot import ends_boot, in_start_period, learned_boot_s
 from sidecar.core.container import Container
 from sidecar.core.event import (
     ContainerNotice,
@@ -174,8 +174,9 @@ def probed(state: State, event: ProbeDone) -> Folded:
     if instance.container.run != event.run or _acting(instance):
         return same(state)
     target = state.target_of(instance)
-    starting = in_start_period(instance, target, event.at.mono)
     instance, outcome = wallets.judge_wallets(instance, target, event.outcome)
+    starting = in_start_period(instance, target, event.at.mono)
+    starting = starting and not ends_boot(instance, target, outcome)
     health = observe(
         instance.health,
         target,

@@ -178,7 +178,7 @@ def test_a_second_restart_compares_with_what_was_there_before_the_first() -> Non
         # Seen once, and lost again: a balance of a run that did not recover.
         sees(world, PAID, times=1)
         world.fails(WALLET, Cause.REFUSED)
-        world.wait(121.0)
+        world.wait(13.0)
     assert world.acts() == [(WALLET, Action.RESTART)] * 2
     assert [(c.before, c.after) for c in compared(world)] == [(HELD, None)] * 2
     sees(world, PAID, times=1)
