@@ -436,7 +436,7 @@ def _ending(
             return ending.STOPPED_MEANWHILE
         if ending.has_recovered(instance, state.target_of(instance), remedy):
             return ending.Ending(RemedyOutcome.RECOVERED, _helped(instance))
-        return ending.cut_short(state, instance, at)
+        return ending.cut_short(state, instance, remedy, at)
     taken_over = remedy.phase is Phase.TAKEN_OVER
     if taken_over and run.stopped_by_person(instance):
         return ending.STOPPED_MEANWHILE

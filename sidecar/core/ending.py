@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sidecar.core import run
 from sidecar.core.container import Status
+from sidecar.core.decision import Action
 from sidecar.core.health import is_certain
 from sidecar.core.judge import last_reason
 from sidecar.core.moment import Moment
@@ -43,12 +44,17 @@ def has_recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
     return often and since_mono >= remedy.began.mono
 
 
-def cut_short(state: State, instance: Instance, at: Moment) -> Ending | None:
+def cut_short(
+    state: State, instance: Instance, remedy: Remedy, at: Moment
+) -> Ending | None:
     """What makes more waiting useless; others wait for their turn meanwhile."""
     if run.stopped_by_person(instance):
         return STOPPED_MEANWHILE
     if _is_over(instance):
         return Ending(RemedyOutcome.NOT_RECOVERED, "its container exited again")
+    if _loops(instance, remedy):
+        reason = "its container exited again and again"
+        return Ending(RemedyOutcome.NOT_RECOVERED, reason)
     if _is_dead(instance, state.target_of(instance), at):
         reason = f"it answered, then its port was closed: {last_reason(instance)}"
         return Ending(RemedyOutcome.NOT_RECOVERED, reason)
@@ -68,6 +74,16 @@ def _is_over(instance: Instance) -> bool:
         and not container.engine_restarts_it
         and container.run != instance.treated
     )
+
+
+def _loops(instance: Instance, remedy: Remedy) -> bool:
+    """Is it in a crash loop, and did it die since the remedy began?
+
+    A load goes on: the next run of the loop may be the one that lasts.
+    """
+    if not instance.looping or remedy.decision.action is Action.LOAD_WALLET:
+        return False
+    return any(exited > remedy.began.mono for exited in instance.exits)
 
 
 def _is_dead(instance: Instance, target: Target, at: Moment) -> bool:

@@ -7,7 +7,7 @@ Maintenance windows and busy services join this table when they are built.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sidecar.core import brake, budget, permission, run, stops
+from sidecar.core import brake, budget, permission, precedence, run, stops
 from sidecar.core.boot import in_start_period, start_period_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard, Trigger
@@ -196,7 +196,7 @@ def remedy_running(case: Case) -> str | None:
             continue
         if same and case.action is Action.LOAD_WALLET and _verifying(other):
             continue
-        if _gives_way(case, other):
+        if not same and precedence.gives_way(case.state, case.target, other):
             continue
         doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
         return f"{doing} of {other.name} is under way; one remedy at a time"
@@ -210,13 +210,6 @@ def remedy_running(case: Case) -> str | None:
 
 def _verifying(instance: Instance) -> bool:
     return instance.remedy is None or instance.remedy.phase is Phase.VERIFYING
-
-
-def _gives_way(case: Case, other: Instance) -> bool:
-    """Is it only awaited whether what labels made works? The settings' own go on."""
-    if not case.target.declared or case.state.target_of(other).declared:
-        return False
-    return other.loading is None and _verifying(other)
 
 
 def upstream(case: Case) -> str | None:

@@ -90,7 +90,9 @@ def _is_trouble(instance: Instance, target: Target, cause: Cause, at: Moment) ->
 def _loaded_at_first_sight(instance: Instance) -> bool:
     """Loading needs no threshold: where it helps at once, nobody need hear of it."""
     remedy = instance.remedy
-    loads = remedy is not None and remedy.decision.action is Action.LOAD_WALLET
+    if remedy is None or instance.looping:
+        return False
+    loads = remedy.decision.action is Action.LOAD_WALLET
     return loads and instance.health.up is not False
 
 

@@ -18,11 +18,19 @@ LOG_WAIT_S = 5.0
 
 def paged(instance: Instance, decision: Decision) -> Instance:
     """With a page about a crash loop people are to be told, once for each loop."""
-    is_page = decision.action is Action.PAGE and decision.cause is Cause.CRASH_LOOP
-    if not is_page or instance.last_words is not None:
+    if not _is_page(decision) or instance.last_words is not None:
         return instance
     waiting = LastWords(decision.at.mono + LOG_WAIT_S)
     return replace(instance, last_words=waiting)
+
+
+def is_told_already(instance: Instance, decision: Decision) -> bool:
+    """Is this one more page about a loop that people were to be told of before?"""
+    return _is_page(decision) and instance.last_words is not None
+
+
+def _is_page(decision: Decision) -> bool:
+    return decision.action is Action.PAGE and decision.cause is Cause.CRASH_LOOP
 
 
 def heard(instance: Instance, log: str) -> Instance:
@@ -42,7 +50,10 @@ def is_to_be_told(instance: Instance, at: Moment) -> bool:
 
 
 def facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
-    """The incident's facts, with those of the loop; ``log`` may be empty."""
+    """The facts of its incident and of itself, with those of the loop.
+
+    ``log`` may be empty.
+    """
     words = instance.last_words
     is_root = known["target"] == instance.name
     return {

@@ -10,6 +10,7 @@ from sidecar.core.moment import Moment
 from sidecar.core.notify import HOOK_PREFIX, NotifySettings
 from sidecar.core.outcome import Severity, Verdict
 from sidecar.core.record import Message, MessageKind
+from sidecar.core.run import needs_no_start
 from sidecar.core.state import Instance, State
 from sidecar.core.transition import BalanceCompared, TargetState
 
@@ -147,7 +148,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         facts["resolved_at_wall"] = f"{incident.resolved_at.wall:.3f}"
     root = root_of(state, incident)
     if root is not None:
-        facts.update(_facts_of_root(root, at))
+        facts.update(facts_of_instance(root, at))
     if incident.detail:
         facts["reason"] = incident.detail
     return facts
@@ -175,18 +176,25 @@ def root_of(state: State, incident: Incident) -> Instance | None:
     return next(found, None)
 
 
-def _facts_of_root(root: Instance, at: Moment) -> dict[str, str]:
-    decision = root.last_decision
-    wait_s = root.lane.not_before - at.mono
+def facts_of_instance(instance: Instance, at: Moment) -> dict[str, str]:
+    """What is known of it now: those of ``facts_of`` that are about one instance."""
+    decision, wait_s = instance.last_decision, _wait_s(instance, at)
     return {
-        "reason": _measured(root),
-        "lane": root.lane.name.value,
+        "reason": _measured(instance),
+        "lane": instance.lane.name.value,
         "last_action": decision.action.value if decision else "",
         "last_reason": decision.reason if decision else "",
-        "load_failure": root.load_failure,
-        "container": root.container.name if root.container else "",
+        "load_failure": instance.load_failure,
+        "container": instance.container.name if instance.container else "",
         "next_try_wall": f"{at.wall + wait_s:.3f}" if wait_s > 0 else "",
     }
+
+
+def _wait_s(instance: Instance, at: Moment) -> float:
+    """Until its next try; 0: none is waited for. A loop that goes on is left alone."""
+    if instance.looping and needs_no_start(instance):
+        return 0.0
+    return max(0.0, instance.lane.not_before - at.mono)
 
 
 def _measured(root: Instance) -> str:

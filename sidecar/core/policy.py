@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sidecar.core import run, wallets
+from sidecar.core import loop, run, wallets
 from sidecar.core.boot import is_late
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
@@ -75,6 +75,8 @@ def _is_news(instance: Instance, decision: Decision) -> bool:
     last = instance.last_decision
     if last is None or decision.action.changes_something:
         return True
+    if loop.is_told_already(instance, decision) and last.action is Action.LOAD_WALLET:
+        return False
     if instance.asked or decision.action is Action.LOOK:
         return True
     if last.at.mono < instance.since.mono:
@@ -375,11 +377,15 @@ def _page(cause: Cause, what: str) -> Wish:
 
 def _looping(instance: Instance, at: Moment) -> Wish | None:
     """Hands off; where the engine does not try either, once per slow-lane step."""
-    container = instance.container
-    if not instance.looping or instance.remedy is not None or container is None:
+    remedy = instance.remedy
+    if not instance.looping or instance.container is None:
         return None
-    if run.is_running(instance) or container.engine_restarts_it:
+    if remedy is not None and remedy.phase is not Phase.VERIFYING:
+        return None
+    if run.needs_no_start(instance):
         return _page(Cause.CRASH_LOOP, instance.reason)
+    if remedy is not None:
+        return None
     wait = instance.lane.not_before - at.mono
     if wait > 0:
         why = f"{instance.reason}; it is started once more in {span(wait)}"

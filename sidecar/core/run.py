@@ -222,6 +222,13 @@ def is_running(instance: Instance) -> bool:
     return container is not None and container.status is Status.RUNNING
 
 
+def needs_no_start(instance: Instance) -> bool:
+    """Does it run, or will the engine's own policy start it again?"""
+    container = instance.container
+    restarts = container is not None and container.engine_restarts_it
+    return is_running(instance) or restarts
+
+
 def has_stopped(instance: Instance) -> bool:
     """Would it have to be started, to run?"""
     container = instance.container

@@ -10,7 +10,13 @@ from sidecar.core.escalation import RootFacts, advance, made_urgent
 from sidecar.core.folded import put, put_incident
 from sidecar.core.incident import Incident, new_id
 from sidecar.core.judge import BROKEN, WORKING
-from sidecar.core.mailing import facts_of, facts_of_balance, messages, notice
+from sidecar.core.mailing import (
+    facts_of,
+    facts_of_balance,
+    facts_of_instance,
+    messages,
+    notice,
+)
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import CAUSES, Severity
@@ -138,7 +144,8 @@ def tell_loops(
         incident = state.incidents.get(instance.incident or "")
         if incident is None or not _hears_of(state, incident, instance.name):
             continue
-        facts = loop.facts(instance, facts_of(state, incident, at))
+        known = facts_of(state, incident, at) | facts_of_instance(instance, at)
+        facts = loop.facts(instance, known)
         kind = MessageKind.CRASH_LOOP
         incident, new = messages(incident, kind, facts, settings, at)
         made.extend(new)
@@ -205,9 +212,8 @@ def _messages(
 def _kind_of(state: State, transition: Transition) -> MessageKind | None:
     if isinstance(transition, RemedyEnded):
         helped = transition.outcome is RemedyOutcome.RECOVERED
-        # That it was the last one is told with the dead letter.
-        last = _is_given_up(state.instances.get(transition.instance))
-        return None if helped or last else MessageKind.ACTION_FAILED
+        told_otherwise = _is_told_otherwise(state, transition)
+        return None if helped or told_otherwise else MessageKind.ACTION_FAILED
     if isinstance(transition, StateChanged):
         gave_up = transition.new is TargetState.DEAD_LETTER
         return MessageKind.DEAD_LETTER if gave_up else None
@@ -217,8 +223,14 @@ def _kind_of(state: State, transition: Transition) -> MessageKind | None:
     return MessageKind.RESOLVED if resolved else None
 
 
-def _is_given_up(instance: Instance | None) -> bool:
-    return instance is not None and instance.lane.name is LaneName.DEAD_LETTER
+def _is_told_otherwise(state: State, ended: RemedyEnded) -> bool:
+    """Was it the last try, told with the dead letter, or a load in a crash loop?"""
+    instance = state.instances.get(ended.instance)
+    if instance is None:
+        return False
+    loads = ended.action is Action.LOAD_WALLET
+    given_up = instance.lane.name is LaneName.DEAD_LETTER
+    return given_up or (loads and instance.looping)
 
 
 def _is_told(

@@ -191,6 +191,8 @@ def _done(values: Mapping[str, str]) -> str:
     if _is_wallet_lost(values):
         return "done.load_failed"
     cause = Cause(values["cause"])
+    if _is_started_later(values):
+        return "done.loop_until"
     if CAUSES[cause].cure is None:
         return f"done.nothing.{cause}"
     return _tried(values)
@@ -215,6 +217,8 @@ def _advice(kind: MessageKind, values: Mapping[str, str]) -> str:
         return "advice.dead_letter"
     if _is_wallet_lost(values):
         return "advice.load_failed"
+    if _is_started_later(values):
+        return "advice.loop_recover"
     if CAUSES[cause].cure is None or lane is LaneName.FAST:
         return f"advice.{cause}"
     return f"advice.{lane}"
@@ -225,6 +229,11 @@ def _is_wallet_lost(values: Mapping[str, str]) -> bool:
     if values["cause"] == Cause.ADDRESSES_LOST:
         return False
     return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
+
+
+def _is_started_later(values: Mapping[str, str]) -> bool:
+    """Is it in a crash loop of which nobody but Sidecar starts it again, and rarely?"""
+    return values["cause"] == Cause.CRASH_LOOP and bool(values.get("next_try"))
 
 
 def _lane(values: Mapping[str, str]) -> LaneName:

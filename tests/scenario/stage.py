@@ -11,6 +11,7 @@ from sidecar.core.decision import Action, Decision
 from sidecar.core.event import Event
 from sidecar.core.outcome import Cause, Outcome, failure, success
 from sidecar.core.ports import NotLoaded, Teller, Turned
+from sidecar.core.record import Message
 from sidecar.core.state import Instance, State
 from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
 from sidecar.core.transition import Transition
@@ -118,15 +119,17 @@ class FakeWallets:
 
 
 class Kept(MemoryStore):
-    """Remembers the evidence that it was given, with the event it came with."""
+    """Remembers the messages, and the evidence with the event that it came with."""
 
     def __init__(self) -> None:
         super().__init__()
         self.evidence: list[tuple[Event, Mapping[str, object]]] = []
+        self.messages: list[Message] = []
 
     @override
     async def append(self, turned: Turned) -> None:
         await super().append(turned)
+        self.messages.extend(turned.messages)
         if turned.evidence is not None:
             self.evidence.append((turned.event, turned.evidence))
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from sidecar.core.container import Status
-from sidecar.core.decision import Action
+from sidecar.core.decision import Action, Guard
 from sidecar.core.event import (
+    ActResult,
     Decided,
     EvidenceGathered,
     NoticeKind,
@@ -12,8 +13,9 @@ from sidecar.core.event import (
     RecoverAsked,
     ResumeAsked,
 )
-from sidecar.core.outcome import Cause
+from sidecar.core.outcome import Cause, failure
 from sidecar.core.record import Message, MessageKind
+from sidecar.core.transition import RemedyEnded, RemedyOutcome
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
 from tests.unit.test_notify_mailing import SERVICE, WALLET, Told
@@ -24,8 +26,16 @@ from tests.unit.world import World
 WORDS = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
 
 
-def dies(world: World, times: int = 3, name: str = WALLET) -> None:
-    """At once after each start by the engine's own policy."""
+NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+
+
+def dies(
+    world: World, times: int = 3, name: str = WALLET, *, answers: bool = False
+) -> None:
+    """At once after each start by the engine's own policy.
+
+    ``answers``: each run lacks its wallet, which is loaded before the run dies.
+    """
     for _ in range(times):
         world.exits(name, restart_policy="always")
         world.now_s += 1.0
@@ -37,6 +47,9 @@ def dies(world: World, times: int = 3, name: str = WALLET) -> None:
             restart_policy="always",
         )
         world.now_s += 1.0
+        if answers:
+            world.probe(name, NO_WALLET)
+            world.acted(name, restart=False)
 
 
 def says(world: World, name: str = WALLET) -> None:
@@ -162,3 +175,136 @@ def test_a_dependents_loop_is_told_by_its_own_name_once_its_root_works() -> None
     assert message.facts["affected"] == ""
     assert message.facts["reason"].startswith("it died 3 times")
     assert message.facts["log"] == WORDS
+
+
+def pages(told: Told) -> int:
+    decisions = told.world.decisions
+    return sum(d.action is Action.PAGE for d in decisions)
+
+
+def test_it_is_told_when_it_is_seen_though_a_load_is_verified() -> None:
+    told = Told()
+    dies(told.world, answers=True)
+    remedy = told.world.instance(WALLET).remedy
+    assert remedy is not None
+    assert remedy.decision.action is Action.LOAD_WALLET
+    says(told.world)
+    assert len(of_loops(told)) == 1
+    assert told.messages[0].kind is MessageKind.OPENED
+
+
+def test_it_is_told_when_it_is_seen_though_a_load_is_under_way() -> None:
+    told = Told()
+    dies(told.world, 2)
+    told.world.probe(WALLET, NO_WALLET)
+    assert told.world.instance(WALLET).loading is not None
+    dies(told.world, 1)
+    says(told.world)
+    assert len(of_loops(told)) == 1
+
+
+def test_it_ends_the_verification_of_a_restart() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    world.acted(WALLET)
+    dies(world, 2)
+    assert world.instance(WALLET).remedy is not None
+    dies(world, 1)
+    (ended,) = [t for t in world.transitions if isinstance(t, RemedyEnded)]
+    assert ended.outcome is RemedyOutcome.NOT_RECOVERED
+    assert ended.reason == "its container exited again and again"
+    says(world)
+    assert len(of_loops(told)) == 1
+
+
+def test_a_start_in_a_loop_is_verified_until_the_container_exits_again() -> None:
+    told = Told()
+    world = told.world
+    for _ in range(3):
+        world.exits(WALLET)
+        world.wait(15.0)
+        if world.is_acting(WALLET):
+            world.acted(WALLET)
+    world.exits(WALLET)
+    assert world.last(WALLET).action is Action.PAGE
+    world.wait(601.0, 10.0)
+    assert world.is_acting(WALLET)
+    world.acted(WALLET)
+    world.wait(20.0)
+    assert world.instance(WALLET).remedy is not None
+    world.exits(WALLET)
+    assert world.instance(WALLET).remedy is None
+
+
+def test_loads_in_a_loop_are_no_news_and_neither_is_that_they_did_not_help() -> None:
+    told = Told()
+    dies(told.world, answers=True)
+    says(told.world)
+    so_far = pages(told)
+    for _ in range(40):
+        dies(told.world, 1, answers=True)
+        told.world.wait(8.0)
+    assert pages(told) == so_far == 1
+    kinds = {m.kind for m in told.messages}
+    assert MessageKind.ACTION_FAILED not in kinds
+
+
+def test_a_load_that_is_verified_in_a_loop_holds_nobody_else() -> None:
+    told = Told()
+    world = told.world
+    free = replace(world.targets[1], depends_on=())
+    world.targets = (world.targets[0], free)
+    world.relist()
+    world.probe(WALLET, NO_WALLET)
+    world.acted(WALLET, restart=False)
+    world.exits(SERVICE)
+    assert world.last(SERVICE).guard is Guard.REMEDY_RUNNING
+    dies(world, answers=True)
+    assert world.instance(WALLET).remedy is not None
+    assert world.acts()[-1] == (SERVICE, Action.START)
+
+
+def body(message: Message, language: str = "en") -> str:
+    return Renderer(read_catalogue(language), SEOUL)(message).body
+
+
+def test_recover_is_named_where_nobody_starts_it_again_soon() -> None:
+    told = Told()
+    world = told.world
+    for _ in range(3):
+        world.exits(WALLET)
+        world.acted(WALLET, ActResult.DONE)
+        world.wait(1.0)
+    world.exits(WALLET)
+    says(world)
+    (message,) = of_loops(told)
+    for language in ("en", "ko"):
+        assert f"sidecar recover {WALLET}" in body(message, language)
+    assert "leaves the container alone until 2023-11-15 " in body(message)
+    assert "docker logs --tail 100 demo-electron-cash-1" in body(message)
+
+
+def test_recover_is_not_named_where_the_engine_starts_it_again_by_itself() -> None:
+    told = Told()
+    dies(told.world)
+    says(told.world)
+    (message,) = of_loops(told)
+    for language in ("en", "ko"):
+        assert "sidecar recover" not in body(message, language)
+    assert "it leaves the container alone. It dies soon" in body(message)
+
+
+def test_a_dependents_loop_is_told_with_its_own_container_and_next_start() -> None:
+    told = Told()
+    world = told.world
+    for _ in range(4):
+        world.exits(SERVICE)
+        if world.is_acting(SERVICE):
+            world.acted(SERVICE)
+        world.wait(12.0)
+        world.works(WALLET)
+    says(world, name=SERVICE)
+    (message,) = of_loops(told)
+    assert f"sidecar recover {SERVICE}" in body(message)
+    assert "docker logs --tail 100 demo-bitcoincash-service-1" in body(message)
