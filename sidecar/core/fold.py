@@ -33,6 +33,7 @@ from sidecar.core.health import settle
 from sidecar.core.judge import BROKEN, WORKING, judge
 from sidecar.core.ledger import note_incidents
 from sidecar.core.moment import Moment
+from sidecar.core.precedence import presumed_dependents
 from sidecar.core.state import (
     Instance,
     Settling,
@@ -170,6 +171,11 @@ def _root_works(
                 settling = Settling(root.name, at.mono + target.settle_s)
                 must = instance.must_restart or always
                 found.append(replace(instance, settling=settling, must_restart=must))
+    for instance in presumed_dependents(state, root.id.target):
+        if was_down and instance.health.failures:
+            settle_s = state.target_of(instance).settle_s
+            settling = Settling(root.name, at.mono + settle_s)
+            found.append(replace(instance, settling=settling))
     return (put(state, *found) if found else state), tuple(i.id for i in found)
 
 

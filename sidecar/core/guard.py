@@ -196,7 +196,7 @@ def remedy_running(case: Case) -> str | None:
             continue
         if same and case.action is Action.LOAD_WALLET and _verifying(other):
             continue
-        if not same and precedence.gives_way(case.state, case.target, other):
+        if not same and _does_not_hold(case, other):
             continue
         doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
         return f"{doing} of {other.name} is under way; one remedy at a time"
@@ -206,6 +206,13 @@ def remedy_running(case: Case) -> str | None:
     if case.finishes or case.instance.id in plan.left:
         return None
     return f"the planned restart of {plan.target} is under way; one at a time"
+
+
+def _does_not_hold(case: Case, other: Instance) -> bool:
+    """What was begun while another was verified may be finished while it is."""
+    if case.finishes and precedence.is_only_verified(other):
+        return True
+    return precedence.gives_way(case.state, case.instance, other)
 
 
 def _verifying(instance: Instance) -> bool:
@@ -221,11 +228,14 @@ def upstream(case: Case) -> str | None:
         if objection is not None:
             return objection
     settling = case.instance.settling
-    if settling is None or case.instance.must_restart:
+    if case.instance.must_restart:
         return None
     if case.action is Action.START or case.trigger is Trigger.PLANNED:
         return None
-    return follows(settling, case.at)
+    waits = follows(settling, case.at) if settling is not None else None
+    if waits is not None or not case.trigger.is_automatic:
+        return waits
+    return precedence.waits_for_wallet(case.state, case.instance, case.at)
 
 
 def follows(settling: Settling, at: Moment) -> str | None:

@@ -1,7 +1,29 @@
-"""Whose turn it is where two targets fail and the settings do not say who needs whom."""
+"""Whose turn it is where the settings do not say who needs whom.
 
-from sidecar.core.state import Instance, Phase, State
-from sidecar.core.target import Target
+A wallet daemon comes first: whatever fails with it may well need it. Otherwise who
+failed first does.
+"""
+
+import math
+from collections.abc import Iterator
+
+from sidecar.core import run
+from sidecar.core.judge import WORKING, current_cause
+from sidecar.core.moment import Moment
+from sidecar.core.roots import is_failing, proof_s
+from sidecar.core.state import Instance, Phase, Remedy, State
+from sidecar.core.target import DockerProbe, Target
+from sidecar.core.transition import TargetState
+
+HEALTH_CHECK_S = 30.0
+"""Docker's own interval between the health checks of a container."""
+
+
+def failed_mono(instance: Instance) -> float:
+    """Since when it fails, or does not run; infinite: it does neither."""
+    since = instance.health.first_failure_mono
+    since = instance.exited_mono if since is None else since
+    return math.inf if since is None else since
 
 
 def is_only_verified(instance: Instance) -> bool:
@@ -12,14 +34,122 @@ def is_only_verified(instance: Instance) -> bool:
     return remedy is not None and remedy.phase is Phase.VERIFYING
 
 
-def gives_way(state: State, target: Target, other: Instance) -> bool:
-    """Does the verification of ``other`` not hold a remedy of ``target``?
+def gives_way(state: State, instance: Instance, other: Instance) -> bool:
+    """Does the verification of ``other`` not hold a remedy of ``instance``?
 
     What labels alone made holds nothing that the settings name. A crash loop may go on
-    for ever.
+    for ever. And it cannot succeed where ``other`` fails because ``instance`` does.
     """
-    if not is_only_verified(other):
+    if other.remedy is None or not is_only_verified(other):
         return False
-    if target.declared and not state.target_of(other).declared:
+    theirs = state.target_of(other)
+    if state.target_of(instance).declared and not theirs.declared:
         return True
-    return other.looping
+    return other.looping or _fails_with(state, instance, other, other.remedy)
+
+
+def _fails_with(
+    state: State, instance: Instance, other: Instance, remedy: Remedy
+) -> bool:
+    """Is it likely that ``other``, treated in vain so far, fails for ``instance``?"""
+    mine, theirs = state.target_of(instance), state.target_of(other)
+    if theirs.declared and not mine.declared:
+        return False
+    if is_related(state, mine, theirs) or current_cause(other) is None:
+        return False
+    if (mine.wallet is None) is not (theirs.wallet is None):
+        return mine.wallet is not None and _fails(instance)
+    began = remedy.first_failure_mono
+    began = remedy.began.mono if began is None else began
+    return failed_mono(instance) < began + _noticed_within_s(mine)
+
+
+def _noticed_within_s(target: Target) -> float:
+    """How much later than it began a failure may be noticed."""
+    probed_by_docker = any(isinstance(probe, DockerProbe) for probe in target.probes)
+    return target.cadence.interval_s + (HEALTH_CHECK_S if probed_by_docker else 0.0)
+
+
+def _fails(instance: Instance) -> bool:
+    return failed_mono(instance) < math.inf or current_cause(instance) is not None
+
+
+def is_related(state: State, one: Target, other: Target) -> bool:
+    """Do the settings say that one needs the other? Replicas of one are related."""
+    if one.name == other.name:
+        return True
+    needs = state.topology.upstreams
+    return other.name in needs.get(one.name, ()) or one.name in needs.get(
+        other.name, ()
+    )
+
+
+def is_overtaken(state: State, remedy: Remedy) -> bool:
+    """Is a remedy that began later still under way? Then this one's clock stands."""
+    return any(
+        other.remedy is not None and other.remedy.began.mono > remedy.began.mono
+        for other in state.instances.values()
+    )
+
+
+def presumed_roots(state: State, name: str) -> Iterator[Instance]:
+    """The wallet daemons that a target may need of which the settings say nothing.
+
+    A wallet that labels alone made is none of a target that the settings name.
+    """
+    declared = state.targets[name].declared
+    for wallet in state.topology.presumed.get(name, ()):
+        if state.targets[wallet].declared or not declared:
+            yield from state.replicas(wallet)
+
+
+def presumed_dependents(state: State, name: str) -> Iterator[Instance]:
+    """Whose presumed root the target is, if it is a wallet daemon."""
+    target = state.targets[name]
+    if target.wallet is None:
+        return
+    for other in state.topology.presumed:
+        if target.declared or not state.targets[other].declared:
+            yield from state.replicas(other)
+
+
+def waits_for_wallet(state: State, instance: Instance, at: Moment) -> str | None:
+    """Why a failing target waits for its presumed roots; None: it does not.
+
+    No longer than the answer of one may take.
+    """
+    first = instance.health.first_failure_mono
+    if first is None:
+        return None
+    for root in presumed_roots(state, instance.id.target):
+        wallet = state.target_of(root)
+        if at.mono - first >= proof_s(wallet) or not run.is_running(root):
+            continue
+        if _is_undecided(root, first, wallet.cadence.interval_s):
+            return (
+                f"{root.name}, a wallet daemon, has an open streak as well "
+                f"({root.health.cause}): it is decided first"
+            )
+        if _has_still_to_answer(root, first):
+            return (
+                f"{root.name}, a wallet daemon, has not yet answered since this "
+                "began: it is asked first"
+            )
+    return None
+
+
+def _is_undecided(root: Instance, first: float, interval_s: float) -> bool:
+    """Does it fail since about the same time or before, and for what is not certain?"""
+    if not is_failing(root) or root.health.up is False:
+        return False
+    return failed_mono(root) < first + interval_s
+
+
+def _has_still_to_answer(root: Instance, first: float) -> bool:
+    """Does it start, or did it work before this began and was not asked since?"""
+    if root.state is TargetState.STARTING:
+        return True
+    answered = root.health.last_success_mono
+    if root.state not in WORKING or is_failing(root) or answered is None:
+        return False
+    return answered < first and root.health.blind is None

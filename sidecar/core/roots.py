@@ -84,7 +84,7 @@ def is_unproven(state: State, root: Instance, dependent: Instance, at: Moment) -
         return False
     if root.state is TargetState.STARTING or _failed_at_start(root):
         return True
-    return first is not None and at.mono - first < _proof_s(state.target_of(root))
+    return first is not None and at.mono - first < proof_s(state.target_of(root))
 
 
 def _failed_at_start(root: Instance) -> bool:
@@ -92,6 +92,7 @@ def _failed_at_start(root: Instance) -> bool:
     return root.health.blind is None and current_cause(root) is not None
 
 
-def _proof_s(root: Target) -> float:
+def proof_s(root: Target) -> float:
+    """What its next answer may take: its interval, its time-outs, and some more."""
     longest = sum(2.0 * probe.timeout_s for probe in root.probes)
     return root.cadence.interval_s + longest + PROOF_MARGIN_S

@@ -90,14 +90,20 @@ class Topology:
 
     upstreams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    presumed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The wallet daemons, for each target of which the graph says nothing at all."""
 
 
 def work_out(targets: Iterable[Target]) -> Topology:
     """Everything needed of the graph; a name that is no target needs nothing."""
+    targets = tuple(targets)
     needs = needs_of(targets)
     above = {name: upstreams(needs, name) for name in needs}
     below: dict[str, tuple[str, ...]] = dict.fromkeys(needs, ())
     for name in order(needs):
         for upstream in above.get(name, ()):
             below[upstream] = (*below.get(upstream, ()), name)
-    return Topology(above, below)
+    wallets = tuple(t.name for t in targets if t.wallet is not None)
+    alone = (t.name for t in targets if not (t.depends_on or below[t.name]))
+    presumed = {name: wallets for name in alone if wallets and name not in wallets}
+    return Topology(above, below, presumed)

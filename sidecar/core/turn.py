@@ -5,6 +5,7 @@ keeps two remedies from ever beginning together.
 """
 
 from collections.abc import Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,6 +16,11 @@ from sidecar.core.folded import Folded
 from sidecar.core.judge import WORKING
 from sidecar.core.moment import Moment
 from sidecar.core.policy import decide
+from sidecar.core.precedence import (
+    failed_mono,
+    presumed_dependents,
+    presumed_roots,
+)
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
 from sidecar.core.settings_notice import tell_settings
@@ -136,8 +142,10 @@ def _waited_for(state: State, event: Event) -> tuple[InstanceId, ...]:
     instance = state.instances.get(event.instance)
     if instance is None or not instance.health.failures:
         return ()
-    roots = state.topology.upstreams.get(event.instance.target, ())
-    return tuple(i.id for name in roots for i in state.replicas(name))
+    name = event.instance.target
+    roots = state.topology.upstreams.get(name, ())
+    known = (i.id for root in roots for i in state.replicas(root))
+    return (*known, *(i.id for i in presumed_roots(state, name)))
 
 
 def _concerned(event: Event, folded: Folded) -> list[InstanceId]:
@@ -156,10 +164,17 @@ def _concerned(event: Event, folded: Folded) -> list[InstanceId]:
     return sorted(restless, key=lambda w: _turn_of(state, w))
 
 
-def _turn_of(state: State, who: InstanceId) -> tuple[int, bool, InstanceId]:
-    """Among equals what the settings declare comes before what labels made."""
+def _turn_of(
+    state: State, who: InstanceId
+) -> tuple[int, bool, bool, float, InstanceId]:
+    """Among equals what the settings declare comes before what labels made.
+
+    Then a wallet daemon comes before others, and then who failed first.
+    """
+    target = state.targets[who.target]
     depth = len(state.topology.upstreams.get(who.target, ()))
-    return depth, not state.targets[who.target].declared, who
+    since = failed_mono(state.instances[who])
+    return depth, not target.declared, target.wallet is None, since, who
 
 
 def _near(state: State, who: InstanceId) -> list[InstanceId]:
@@ -214,11 +229,12 @@ def _is_awaited(state: State, instance: Instance) -> bool:
     answered = instance.health.last_success_mono
     if instance.health.failures or answered is None:
         return False
-    for name in state.topology.dependents.get(instance.id.target, ()):
-        for dependent in state.replicas(name):
-            first = dependent.health.first_failure_mono
-            if first is not None and answered < first:
-                return True
+    names = state.topology.dependents.get(instance.id.target, ())
+    known = (i for name in names for i in state.replicas(name))
+    for dependent in chain(known, presumed_dependents(state, instance.id.target)):
+        first = dependent.health.first_failure_mono
+        if first is not None and answered < first:
+            return True
     return False
 
 

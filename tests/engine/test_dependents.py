@@ -99,6 +99,22 @@ def test_dependent_that_follows_its_root_is_not_touched(stack: Stack) -> None:
     assert lives(stack, dependent) == Counter(start=1)
 
 
+def test_without_a_dependency_in_the_settings_the_wallet_comes_first(
+    stack: Stack,
+) -> None:
+    """At the real timings an unneeded restart here would hold the wallet for 2 min."""
+    wallet, dependent = pair(stack, depends_on=[])
+    wallet.fault("die")
+    stack.wait_for(
+        "the wallet is restarted",
+        lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
+    )
+    stack.wait_healthy(WALLET, SERVICE)
+    stack.wait_probes(SERVICE, 10)
+    assert stack.asked() == ["restart electron-cash"]
+    assert lives(stack, dependent) == Counter(start=1)
+
+
 def test_dependent_that_does_not_follow_is_restarted_second(stack: Stack) -> None:
     wallet, dependent = pair(stack, sticky=True, boot_s=3.0)
     wallet.fault("die")

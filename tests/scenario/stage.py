@@ -14,7 +14,7 @@ from sidecar.core.ports import NotLoaded, Teller, Turned
 from sidecar.core.record import Message
 from sidecar.core.state import Instance, State
 from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
-from sidecar.core.transition import Transition
+from sidecar.core.transition import RemedyEnded, Transition
 from sidecar.engine.pump import Pump
 from sidecar.probes.pace import Pacer
 from sidecar.records.memory import MemoryStore
@@ -185,6 +185,9 @@ class Stage:
 
     def decided(self, action: Action) -> list[Decision]:
         return [d for d in self.notes.decisions if d.action is action]
+
+    def ended(self) -> list[RemedyEnded]:
+        return [t for t in self.notes.transitions if isinstance(t, RemedyEnded)]
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """In steps of a tenth of a (virtual) second, for at most an hour."""

@@ -1,18 +1,32 @@
 """How soon something is decided or told: times in seconds of virtual time."""
 
 import asyncio
+from dataclasses import replace
+
+import pytest
 
 from sidecar.core.container import Container
 from sidecar.core.decision import Action, Decision
 from sidecar.core.event import SettingsTaken
 from sidecar.core.outcome import Cause, Outcome, failure, success
 from sidecar.core.record import MessageKind
-from sidecar.core.target import Mode
+from sidecar.core.target import HttpProbe, Mode
+from sidecar.core.transition import RemedyOutcome
 from tests.fakes import EPOCH
 from tests.scenario.nature import NOTIFY
-from tests.scenario.stage import ROOT, ROOT_ID, Stage, play
-from tests.unit.world import WALLET
+from tests.scenario.stage import (
+    HANGS,
+    LEAF,
+    LEAF_ID,
+    ROOT,
+    ROOT_ID,
+    Stage,
+    play,
+    quick,
+)
+from tests.unit.world import SERVICE, WALLET
 
+RECOVERED = RemedyOutcome.RECOVERED
 REFUSED = failure(Cause.REFUSED, "connection refused")
 UNAVAILABLE = failure(Cause.HTTP_5XX, "status 503")
 NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
@@ -68,3 +82,120 @@ def test_a_crash_loop_is_told_when_it_is_seen_though_its_wallet_is_loaded() -> N
     (first,) = told
     assert first.created_wall - EPOCH < died[2] + 0.5, "the third death makes it one"
     assert stage.wallets.calls.count("load_wallet") >= 9
+
+
+# a stack whose settings name no dependency: the service needs the wallet all the same
+
+FREE = quick(replace(SERVICE, depends_on=()), interval_s=5.0)
+SITE = replace(WALLET, probes=(HttpProbe("http://electron-cash:80/"),))
+"""The root as one that is no wallet, as far as is known."""
+
+
+async def root_dies(stage: Stage, found: Outcome) -> float:
+    """Right after its probe; the service fails with it and is asked sooner."""
+    asked = len([1 for _, name in stage.prober.begun if name == ROOT])
+    await stage.until(
+        lambda: len([1 for _, name in stage.prober.begun if name == ROOT]) > asked
+    )
+    stage.breaks(ROOT, found)
+    broken = stage.engine.held[ROOT_ID].run
+    stage.script(
+        LEAF,
+        lambda _: (
+            UNAVAILABLE if stage.engine.held[ROOT_ID].run == broken else success()
+        ),
+    )
+    return stage.clock.now().mono
+
+
+@pytest.mark.parametrize("found", [REFUSED, UNAVAILABLE], ids=["refused", "503"])
+def test_a_wallet_comes_before_a_service_that_fails_with_it(found: Outcome) -> None:
+    died: list[float] = []
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(40.0)
+        died.append(await root_dies(stage, found))
+        await asyncio.sleep(200.0)
+
+    stage = play(story, targets=(WALLET, FREE))
+    (restart,) = restarts(stage, ROOT)
+    assert restart.at.mono - died[0] < 12.0
+    assert {who for _, who in stage.acts()} == {ROOT_ID}, "the service follows"
+
+
+def test_a_service_is_not_held_for_long_by_a_wallet_that_is_silent() -> None:
+    """Its own trouble; the wallet, in an outage, may be silent for 5 min."""
+    died: list[float] = []
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(40.0)
+        stage.breaks(LEAF, UNAVAILABLE)
+        stage.breaks(ROOT, HANGS)
+        died.append(stage.clock.now().mono)
+        await asyncio.sleep(300.0)
+
+    outage = replace(WALLET, probes=(replace(WALLET.probes[0], hang_after_s=290.0),))
+    stage = play(story, targets=(outage, FREE))
+    (restart,) = restarts(stage, LEAF)
+    assert 60.0 < restart.at.mono - died[0] < 75.0
+
+
+def test_a_service_that_fails_alone_is_restarted_as_soon_as_ever() -> None:
+    died: list[float] = []
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(40.0)
+        stage.breaks(LEAF, UNAVAILABLE)
+        died.append(stage.clock.now().mono)
+        await asyncio.sleep(30.0)
+
+    stage = play(story, targets=(WALLET, FREE))
+    (restart,) = restarts(stage, LEAF)
+    assert restart.at.mono - died[0] < 5.0 + 2 * 2.0 + 1.0
+
+
+def test_a_restart_that_cannot_help_does_not_hold_the_root() -> None:
+    """Nothing tells that it is the root; both are treated, neither is waited for."""
+    died: list[float] = []
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(40.0)
+        died.append(await root_dies(stage, REFUSED))
+        await asyncio.sleep(300.0)
+        assert stage.instance(LEAF).remedy is None
+
+    stage = play(story, targets=(SITE, FREE))
+    assert stage.acts() == [("restart", LEAF_ID), ("restart", ROOT_ID)]
+    (restart,) = restarts(stage, ROOT)
+    assert restart.at.mono - died[0] < 25.0
+    outcomes = [(e.name, e.outcome) for e in stage.ended()]
+    assert outcomes == [(ROOT, RECOVERED), (LEAF, RECOVERED)]
+
+
+def test_the_clock_of_what_gave_way_begins_anew_when_the_root_works() -> None:
+    """The root takes 100 s to boot, and the service 60 s more to follow."""
+    booted: list[float] = []
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(40.0)
+        old = stage.engine.held[ROOT_ID].run
+
+        def root(container: Container) -> Outcome:
+            age_s = stage.clock.now().wall - container.started_at
+            well = container.run != old and age_s >= 100.0
+            if well and not booted:
+                booted.append(stage.clock.now().mono)
+            return success() if well else REFUSED
+
+        def leaf(_: Container) -> Outcome:
+            now = stage.clock.now().mono
+            return success() if booted and now > booted[0] + 60.0 else UNAVAILABLE
+
+        stage.script(ROOT, root)
+        stage.script(LEAF, leaf)
+        await asyncio.sleep(400.0)
+
+    stage = play(story, targets=(SITE, FREE))
+    assert sorted(stage.acts()) == [("restart", LEAF_ID), ("restart", ROOT_ID)]
+    outcomes = {(e.name, e.outcome) for e in stage.ended()}
+    assert outcomes == {(ROOT, RECOVERED), (LEAF, RECOVERED)}

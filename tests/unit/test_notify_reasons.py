@@ -153,7 +153,7 @@ def of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 def of_rules() -> Iterator[str]:
     """What guards object, what states are said to be, what is decided."""
-    for name in ("guard", "judge", "policy"):
+    for name in ("guard", "judge", "policy", "precedence"):
         tree = ast.parse((SIDECAR / "core" / f"{name}.py").read_text())
         for node in ast.walk(tree):
             said = said_by(node)

@@ -804,6 +804,8 @@ def test_one_remedy_at_a_time_in_a_stack() -> None:
     assert world.last(LEAF).guard is Guard.REMEDY_RUNNING
     world.acted(ROOT)
     world.works(ROOT)
+    assert world.last(LEAF).guard is Guard.UPSTREAM, "it may have needed the wallet"
+    world.wait(other.settle_s)
     assert world.acts() == [(ROOT, RESTART), (LEAF, RESTART)]
 
 

@@ -20,6 +20,7 @@ from sidecar.core.event import (
 )
 from sidecar.core.judge import WORKING, current_cause
 from sidecar.core.outcome import Cause, Outcome, failure, success, unknown
+from sidecar.core.precedence import is_only_verified
 from sidecar.core.target import Preventive
 from sidecar.core.turn import pace_s
 from tests.unit.world import SERVICE, WALLET, World
@@ -120,8 +121,7 @@ def play(steps: Steps) -> World:
 
 def check(world: World, new: tuple[Decision, ...]) -> None:
     """After every event."""
-    busy = [i.name for i in world.state.instances.values() if i.remedy or i.loading]
-    assert len(busy) <= 1, f"two remedies at once: {busy}"
+    one_at_a_time(world)
     for decision in new:
         assert decision.reason
         if decision.action in {Action.START, Action.RESTART}:
@@ -132,6 +132,19 @@ def check(world: World, new: tuple[Decision, ...]) -> None:
             assert instance.lane == budget.Lane(), "health re-arms"
         pace = pace_s(world.state, instance)
         assert pace is None or pace > 0
+
+
+def one_at_a_time(world: World) -> None:
+    """What is only verified may have given way; a root never does to its dependent."""
+    busy = [i for i in world.state.instances.values() if i.remedy or i.loading]
+    names = {i.name for i in busy}
+    acted_on = [i.name for i in busy if not is_only_verified(i)]
+    assert len(acted_on) <= 1, f"two remedies at once: {acted_on}"
+    assert not {ROOT, LEAF} <= names, "one waits for the other"
+    if OTHER in names and ROOT in names:
+        mine, wallets = (world.instance(n).remedy for n in (OTHER, ROOT))
+        began = [r.began.mono if r else world.now_s for r in (mine, wallets)]
+        assert began[0] <= began[1], "the wallet gave way"
 
 
 def unforced(world: World, decision: Decision) -> None:
