@@ -334,6 +334,12 @@ class Outbox(Protocol):
     async def due(self, channel: str, now_wall: float) -> Message | None:
         """The next message to try: the first undelivered of some incident."""
 
+    async def waiting(self, channel: str) -> tuple[Message, ...]:
+        """All that are undelivered, in no order."""
+
+    async def begun(self, message_id: str, not_before_wall: float) -> None:
+        """It is being sent: should we die of it, it is not due before then."""
+
     async def delivered(self, message_id: str, now_wall: float) -> None:
         """It has arrived: never again."""
 

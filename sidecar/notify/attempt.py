@@ -7,10 +7,14 @@ from typing import NamedTuple, Protocol
 from sidecar.core.record import Message
 
 FIRST_WAIT_S = 5.0
+DOUBT_WAIT_S = 120.0
+"""After a try that may have arrived: a receiver that hangs may still be at it."""
 LONGEST_WAIT_S = 900.0
 LONGEST_ASKED_S = 3600.0
 JITTER = 0.2
 _MAY_PASS = frozenset({408, 421, 425, 429})
+_GATEWAY_TIMEOUTS = frozenset({504, 524})
+"""A proxy's word: what stands behind it may have taken the message."""
 _MAX_ERROR = 200
 
 
@@ -25,11 +29,16 @@ class Delivery(StrEnum):
 
 
 class Attempt(NamedTuple):
-    """``error`` fits a log line; ``retry_after_s``: the receiver asked for that."""
+    """``error`` fits a log line; ``retry_after_s``: the receiver asked for that.
+
+    ``is_doubtful``: it may have arrived all the same, for the try ended between the
+    request and its answer.
+    """
 
     delivery: Delivery
     error: str = ""
     retry_after_s: float | None = None
+    is_doubtful: bool = False
 
 
 class Channel(Protocol):
@@ -39,6 +48,10 @@ class Channel(Protocol):
     def name(self) -> str:
         """As in ``Message.channel``."""
 
+    @property
+    def knows_repeats(self) -> bool:
+        """Does its receiver take two messages with one id for one?"""
+
     async def send(self, message: Message) -> Attempt:
         """Try once; the caller sets the deadline. Raises nothing of its own."""
 
@@ -47,8 +60,13 @@ DELIVERED = Attempt(Delivery.DELIVERED)
 
 
 def failed(error: str, retry_after_s: float | None = None) -> Attempt:
-    """It may work later."""
+    """It did not arrive; it may work later."""
     return Attempt(Delivery.FAILED, error[:_MAX_ERROR], retry_after_s)
+
+
+def doubtful(error: str) -> Attempt:
+    """It was sent, and whether it arrived is not known."""
+    return Attempt(Delivery.FAILED, error[:_MAX_ERROR], is_doubtful=True)
 
 
 def hopeless(error: str) -> Attempt:
@@ -63,6 +81,8 @@ def from_status(status: int, retry_after: str) -> Attempt:
     error = f"the receiver answered HTTP {status}"
     if 400 <= status < 500 and status not in _MAY_PASS:  # noqa: PLR2004
         return hopeless(error)
+    if status in _GATEWAY_TIMEOUTS:
+        return doubtful(error)
     return failed(error, asked_wait_s(retry_after))
 
 
@@ -75,10 +95,14 @@ def asked_wait_s(retry_after: str) -> float | None:
     return asked if 0.0 <= asked < float("inf") else None
 
 
-def wait_s(message_id: str, attempts: int, asked_s: float | None = None) -> float:
-    """Until the next try, after ``attempts`` failures: doubling, spread by the id."""
+def wait_s(message_id: str, attempts: int, last: Attempt, *, repeats: bool) -> float:
+    """Until the next try, after ``attempts`` failures: doubling, spread by the id.
+
+    ``last`` is how the last one ended; ``repeats``: the receiver knows a repeat.
+    """
+    first_s = DOUBT_WAIT_S if last.is_doubtful and not repeats else FIRST_WAIT_S
     doublings = max(0, min(attempts - 1, 30))
-    own_s = min(FIRST_WAIT_S * 2.0**doublings, LONGEST_WAIT_S)
+    own_s = min(first_s * 2.0**doublings, LONGEST_WAIT_S)
     fraction = zlib.crc32(f"{message_id}/{attempts}".encode()) / 2**32
     own_s *= 1.0 + JITTER * fraction
-    return max(own_s, min(asked_s or 0.0, LONGEST_ASKED_S))
+    return max(own_s, min(last.retry_after_s or 0.0, LONGEST_ASKED_S))

@@ -14,9 +14,11 @@ import msgspec
 from sidecar.core.notify import ChannelSettings
 from sidecar.core.printable import on_one_line
 from sidecar.core.record import Message, MessageKind
+from sidecar.notify.alert_key import alert_key, knows_repeats
 from sidecar.notify.attempt import (
     DELIVERED,
     Attempt,
+    doubtful,
     failed,
     from_status,
     hopeless,
@@ -62,6 +64,7 @@ class _Answer(msgspec.Struct):
     status: int
     retry_after: str
     error: str
+    doubtful: bool
 
 
 class AppriseChannel:
@@ -71,6 +74,7 @@ class AppriseChannel:
         self, settings: ChannelSettings, render: Render, environ: Mapping[str, str]
     ) -> None:
         self.name = settings.name
+        self.knows_repeats = knows_repeats(settings.url)
         self._url = settings.url
         self._render = render
         # A plugin needs the proxy's and the certificates' variables, not our secrets.
@@ -86,13 +90,14 @@ class AppriseChannel:
             "body": text.body,
             "kind": _kind(message.kind),
             "message_id": message.id,
+            "key": alert_key(self._url, message)._asdict(),
         }
         try:
             return _attempt(await self._ask(json.dumps(request).encode()))
         except OSError as error:
             return failed(f"no process for it ({os.strerror(error.errno or 0)})")
         except msgspec.MsgspecError:
-            return failed("the sending process ended without an answer")
+            return doubtful("the sending process ended without an answer")
 
     async def _ask(self, request: bytes) -> _Answer:
         process = await asyncio.create_subprocess_exec(
@@ -128,6 +133,8 @@ def _attempt(answer: _Answer) -> Attempt:
     error = on_one_line(answer.error)
     if not answer.usable:
         return hopeless(error)
+    if answer.doubtful:
+        return doubtful(error)
     if not answer.status:
         return failed(error or "Apprise does not say why")
     return from_status(answer.status, answer.retry_after)

@@ -6,9 +6,16 @@ import msgspec
 
 from sidecar.core.moment import rfc3339
 from sidecar.core.notify import HOOK_PREFIX, HookExec, HookPost, HookSettings
-from sidecar.core.ports import Engine, EngineError, EngineForbidden
+from sidecar.core.ports import Engine, EngineError, EngineForbidden, EngineTimeout
 from sidecar.core.record import Message, MessageKind
-from sidecar.notify.attempt import DELIVERED, Attempt, Channel, failed, hopeless
+from sidecar.notify.attempt import (
+    DELIVERED,
+    Attempt,
+    Channel,
+    doubtful,
+    failed,
+    hopeless,
+)
 from sidecar.notify.post import Poster
 
 Mask = Callable[[str], str]
@@ -40,6 +47,9 @@ class _Incident(msgspec.Struct):
 class PostHook:
     """POSTs the incident."""
 
+    knows_repeats = True
+    """The documents ask it of whoever writes a hook: the id is in every request."""
+
     def __init__(self, name: str, settings: HookPost, poster: Poster) -> None:
         self.name = name
         self._url = settings.url
@@ -56,6 +66,9 @@ class PostHook:
 
 class ExecHook:
     """Runs a command in a container; exit status 0 is success."""
+
+    knows_repeats = False
+    """A command that has not ended may still be at it."""
 
     def __init__(
         self,
@@ -82,6 +95,8 @@ class ExecHook:
             )
         except EngineForbidden as error:
             return hopeless(str(error))
+        except EngineTimeout as error:
+            return doubtful(str(error))
         except EngineError as error:
             return failed(str(error))
         if ended.exit_code:

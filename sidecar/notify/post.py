@@ -5,9 +5,16 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 
-from sidecar.notify.attempt import Attempt, failed, from_status, hopeless
+from sidecar.notify.attempt import Attempt, doubtful, failed, from_status, hopeless
 
 _MAX_WAIT_S = 30.0
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientProxyConnectionError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+)
+"""No connection: the request cannot have arrived."""
 
 
 class Poster:
@@ -37,8 +44,10 @@ class Poster:
                 return from_status(answer.status, retry_after)
         except (aiohttp.InvalidURL, ValueError):
             return hopeless("its address cannot be used")
-        except (aiohttp.ClientError, OSError) as error:
+        except _NOT_SENT as error:
             return failed(type(error).__name__)
+        except (aiohttp.ClientError, OSError) as error:
+            return doubtful(type(error).__name__)
 
     async def close(self) -> None:
         """End what is open."""

@@ -12,9 +12,11 @@ from sidecar.core.outcome import Severity
 from sidecar.core.ports import Clock, Component, Outbox
 from sidecar.core.record import Message, MessageKind
 from sidecar.notify.attempt import (
+    DOUBT_WAIT_S,
     Attempt,
     Channel,
     Delivery,
+    doubtful,
     failed,
     hopeless,
     wait_s,
@@ -52,7 +54,8 @@ class Runner:
     """Delivers each stored message at least once, an incident's in their order.
 
     Killed between a send and its record, it sends that one message again, with
-    the same id. ``on_attempt`` hears of every try by channel.
+    the same id; to a receiver that does not know a repeat only after the time that
+    the first may take. ``on_attempt`` hears of every try by channel.
     """
 
     def __init__(
@@ -170,6 +173,9 @@ class Runner:
         if now.wall - message.created_wall > MAX_AGE_S:
             return hopeless(f"not delivered within {MAX_AGE_S / 3600:.0f} h")
         line.breaker = line.breaker.called(now.mono)
+        if not line.channel.knows_repeats:
+            until_wall = now.wall + self._deadline_s + DOUBT_WAIT_S
+            await self._outbox.begun(message.id, until_wall)
         attempt = await self._try(line, message)
         if attempt.delivery is Delivery.FAILED:
             line.breaker = line.breaker.failed(self._clock.now().mono)
@@ -185,7 +191,7 @@ class Runner:
                 async with asyncio.timeout(self._deadline_s):
                     return await line.channel.send(message)
             except TimeoutError:
-                return failed(f"no end within {self._deadline_s:g} s")
+                return doubtful(f"no end within {self._deadline_s:g} s")
             except Exception as error:  # noqa: BLE001  one message must not hold up all
                 logger.exception("message {} could not be sent", message.id)
                 return failed(f"{type(error).__name__}: see Sidecar's log")
@@ -205,10 +211,12 @@ class Runner:
             await self._outbox.given_up(message.id, now.wall, attempt.error)
         else:
             tries = message.attempts + 1
-            wait = wait_s(message.id, tries, attempt.retry_after_s)
+            repeats = line.channel.knows_repeats
+            wait = wait_s(message.id, tries, attempt, repeats=repeats)
             told.warning(
-                "message {} did not reach {} (try {}, next in {:.0f} s): {}",
+                "message {} {} {} (try {}, next in {:.0f} s): {}",
                 message.id,
+                "may have reached" if attempt.is_doubtful else "did not reach",
                 name,
                 tries,
                 wait,

@@ -2,15 +2,16 @@
 
 Apprise and its plugins weigh more than half of the whole watchdog, and a plugin
 may hang: so they live for one message, in a process that can be killed. It reads
-a JSON request (``url``, ``title``, ``body``, ``kind``, ``message_id``) on stdin
-and prints an answer: ``delivered``, ``usable``, ``status``, ``retry_after`` and
-``error``.
+a JSON request (``url``, ``title``, ``body``, ``kind``, ``message_id``, ``key``) on
+stdin and prints an answer: ``delivered``, ``usable``, ``status``, ``retry_after``,
+``error`` and ``doubtful``: it may have arrived though nobody said so.
 """
 
 import json
 import logging
 import re
 import signal
+import smtplib
 import sys
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -33,6 +34,7 @@ class _Witness:
     def __init__(self) -> None:
         self.refusals: list[_Answer] = []
         self.troubles: list[str] = []
+        self.doubtful = False
 
     def watch_requests(self) -> None:
         """See each HTTP answer that the plugins get."""
@@ -49,6 +51,7 @@ class _Witness:
                 answer = send(session, request, **options)
             except requests.RequestException as error:
                 self.troubles.append(type(error).__name__)
+                self.doubtful |= _may_have_arrived(error)
                 raise
             if not answer.ok:
                 asked = answer.headers.get("Retry-After", "")
@@ -56,6 +59,43 @@ class _Witness:
             return answer
 
         requests.Session.send = seen  # type: ignore[method-assign, assignment]
+
+    def watch_mails(self) -> None:
+        """See whether a mail was handed over and its receipt did not come."""
+        data = smtplib.SMTP.data
+
+        def seen(server: smtplib.SMTP, mail: bytes | str) -> tuple[int, bytes]:
+            try:
+                return data(server, mail)
+            except OSError as error:
+                # A mail server that answers, answers no: that is another error.
+                refused = isinstance(error, smtplib.SMTPResponseException)
+                self.doubtful |= not refused
+                raise
+
+        smtplib.SMTP.data = seen  # type: ignore[method-assign, assignment]
+
+
+def _may_have_arrived(error: Exception) -> bool:
+    """Did it end after the connection stood, and before the answer was whole?"""
+    import requests  # noqa: PLC0415
+    import urllib3  # noqa: PLC0415
+
+    broken_off = (
+        requests.ReadTimeout,
+        requests.ConnectionError,
+        requests.exceptions.ChunkedEncodingError,
+        requests.exceptions.ContentDecodingError,
+    )
+    never_stood = (
+        requests.ConnectTimeout,
+        requests.exceptions.ProxyError,
+        requests.exceptions.SSLError,
+    )
+    if not isinstance(error, broken_off) or isinstance(error, never_stood):
+        return False
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return not isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 class _Lines(logging.Handler):
@@ -94,13 +134,16 @@ def _send(request: dict[str, Any]) -> dict[str, object]:
     log.propagate = False
     witness = _Witness()
     witness.watch_requests()
+    witness.watch_mails()
     plugin = apprise.Apprise.instantiate(request["url"])
     if plugin is None:
         error = "its url is none that Apprise understands"
         return _answer(delivered=False, usable=False, error=error)
     _identify(plugin, request)
-    # Its own 4 s would repeat the message to a receiver that is merely slow.
-    plugin.socket_connect_timeout = _CONNECT_TIMEOUT_S
+    # Its own 4 s would repeat the message to a receiver that is merely slow. For
+    # mails Apprise has one time for both.
+    is_mail = _scheme(request["url"]) == "mailto"
+    plugin.socket_connect_timeout = _READ_TIMEOUT_S if is_mail else _CONNECT_TIMEOUT_S
     plugin.socket_read_timeout = _READ_TIMEOUT_S
     sender = apprise.Apprise()
     sender.add(plugin)
@@ -120,14 +163,44 @@ def _send(request: dict[str, Any]) -> dict[str, object]:
         status=last.status,
         retry_after=last.retry_after,
         error=_without_secrets(error, request["url"]),
+        doubtful=witness.doubtful,
     )
 
 
 def _identify(plugin: Any, request: dict[str, Any]) -> None:  # noqa: ANN401
     """Where a receiver sees headers, the id goes there: it can tell a repeat."""
-    scheme = request["url"].partition(":")[0].removesuffix("s").lower()
+    scheme = _scheme(request["url"])
     if scheme in _HEADER_SCHEMES:
         plugin.headers["X-Sidecar-Message-Id"] = request["message_id"]
+    if scheme == "mailto":
+        _name_mails(request["message_id"])
+    key = request["key"]
+    if key["field"] and _is_free(plugin, key["field"]):
+        is_mapped = getattr(plugin, "action", "") == "map"
+        setattr(plugin, key["field"], key["all" if is_mapped else "each"])
+
+
+def _scheme(url: str) -> str:
+    """With or without TLS it is the same one."""
+    return url.partition(":")[0].removesuffix("s").lower()
+
+
+def _is_free(plugin: Any, field: str) -> bool:  # noqa: ANN401
+    """Did the URL leave it to us? Splunk's own default is the same for all messages."""
+    default = f"{plugin.app_id}/{getattr(plugin, 'routing_key', '')}"
+    return getattr(plugin, field) in {None, "", default}
+
+
+def _name_mails(message_id: str) -> None:
+    """A repeat has the same Message-ID: many mailboxes keep one of the two."""
+    import apprise.plugins.email.base as mails  # noqa: PLC0415
+
+    left = re.sub(r"[^A-Za-z0-9.-]", "_", message_id)
+
+    def named(idstring: str | None = None, domain: str | None = None) -> str:  # noqa: ARG001
+        return f"<{left}@{domain}>"
+
+    mails.make_msgid = named  # type: ignore[attr-defined]
 
 
 def _answer(
@@ -137,6 +210,7 @@ def _answer(
     status: int = 0,
     retry_after: str = "",
     error: str = "",
+    doubtful: bool = False,
 ) -> dict[str, object]:
     return {
         "delivered": delivered,
@@ -144,6 +218,7 @@ def _answer(
         "status": status,
         "retry_after": retry_after,
         "error": error,
+        "doubtful": doubtful,
     }
 
 

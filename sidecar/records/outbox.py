@@ -62,6 +62,16 @@ class SqliteOutbox:
         ready = [m for m in first.values() if m.not_before_wall <= now_wall]
         return min(ready, key=lambda m: (m.severity, *_order(m)), default=None)
 
+    async def waiting(self, channel: str) -> tuple[Message, ...]:
+        """All that are undelivered, in no order."""
+        return tuple(m for m in self._waiting.values() if m.channel == channel)
+
+    async def begun(self, message_id: str, not_before_wall: float) -> None:
+        """It is being sent: should we die of it, it is not due before then."""
+        message = self._waiting.get(message_id)
+        if message is not None:
+            await self._put_off(message, message.attempts, not_before_wall, "")
+
     async def delivered(self, message_id: str, now_wall: float) -> None:
         """It has arrived: never again."""
         message = self._waiting.get(message_id)
@@ -73,15 +83,19 @@ class SqliteOutbox:
     ) -> None:
         """It failed for now; counts the attempt."""
         message = self._waiting.get(message_id)
-        if message is None:
-            return
-        attempts = message.attempts + 1
-        self._waiting[message_id] = replace(
+        if message is not None:
+            tries = message.attempts + 1
+            await self._put_off(message, tries, not_before_wall, error)
+
+    async def _put_off(
+        self, message: Message, attempts: int, not_before_wall: float, error: str
+    ) -> None:
+        self._waiting[message.id] = replace(
             message, attempts=attempts, not_before_wall=not_before_wall
         )
         words = error[:ERROR_CHARACTERS]
         mark = Mark(attempts, not_before_wall, None, arrived=False, error=words)
-        await self._mark(message_id, mark)
+        await self._mark(message.id, mark)
 
     async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
         """It can never be delivered (a permanent error): the next ones may go."""

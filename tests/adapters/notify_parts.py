@@ -80,6 +80,7 @@ class MemoryOutbox:
     lost: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     put_offs: list[float] = field(default_factory=list)
+    begins: list[tuple[str, float]] = field(default_factory=list)
 
     def add(self, *messages: Message) -> None:
         self.messages.update({m.id: m for m in messages})
@@ -94,6 +95,15 @@ class MemoryOutbox:
             if found.not_before_wall <= now_wall:
                 return found
         return None
+
+    async def waiting(self, channel: str) -> tuple[Message, ...]:
+        return tuple(m for m in self.messages.values() if m.channel == channel)
+
+    async def begun(self, message_id: str, not_before_wall: float) -> None:
+        self.begins.append((message_id, not_before_wall))
+        self.messages[message_id] = replace(
+            self.messages[message_id], not_before_wall=not_before_wall
+        )
 
     async def delivered(self, message_id: str, now_wall: float) -> None:
         self.sent.append(message_id)
@@ -142,8 +152,11 @@ Answer = Callable[[int], Awaitable[Attempt]]
 class Scripted:
     """A channel whose N-th try ends as told; ``tries`` are ids with their times."""
 
-    def __init__(self, name: str, answer: Answer) -> None:
+    def __init__(
+        self, name: str, answer: Answer, *, knows_repeats: bool = False
+    ) -> None:
         self.name = name
+        self.knows_repeats = knows_repeats
         self.tries: list[tuple[str, float]] = []
         self._answer = answer
 
@@ -264,9 +277,12 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 @dataclass
 class Mailbox:
-    """An SMTP server's side: ``refuse`` answers RCPT with this line instead."""
+    """An SMTP server's side: ``refuse`` answers RCPT with this line instead;
+    ``breaks_off``: a mail gets no receipt.
+    """
 
     refuse: str = ""
+    breaks_off: bool = False
     mails: list[str] = field(default_factory=list)
     port: int = 0
 
@@ -285,6 +301,8 @@ class Mailbox:
                     await say("354 go on")
                     raw = await reader.readuntil(b"\r\n.\r\n")
                     self.mails.append(raw.decode())
+                    if self.breaks_off:
+                        break
                     await say("250 kept")
                 elif word == "RCPT" and self.refuse:
                     await say(self.refuse)
@@ -299,8 +317,10 @@ class Mailbox:
 
 
 @contextlib.asynccontextmanager
-async def mailbox(refuse: str = "") -> AsyncIterator[Mailbox]:
-    kept = Mailbox(refuse)
+async def mailbox(
+    refuse: str = "", *, breaks_off: bool = False
+) -> AsyncIterator[Mailbox]:
+    kept = Mailbox(refuse, breaks_off)
     server = await asyncio.start_server(kept.serve, "127.0.0.1", 0)
     async with server:
         kept.port = server.sockets[0].getsockname()[1]

@@ -35,6 +35,8 @@ class Hanging:
         self._sign = sign
         self.given_up = outbox.given_up
         self.put_off = outbox.put_off
+        self.waiting = outbox.waiting
+        self.begun = outbox.begun
         self.pending = outbox.pending
         self.abandon = outbox.abandon
 

@@ -36,6 +36,7 @@ ROOT = Path(__file__).parents[2]
 ID = "X-Sidecar-Message-Id"
 KOREAN = Renderer(read_catalogue("ko"), ZoneInfo("UTC"))
 TELEGRAM_TOKEN = "123456789:abcdefg_hijklmnop"
+GOALERT_KEY = "9d5f2c1a-7b3e-4f6a-8c2d-1e0f9a8b7c6d"
 DEADLINE_S = 50.0
 # Each send starts a process; on a busy machine that takes its time.
 pytestmark = pytest.mark.timeout(120)
@@ -279,19 +280,19 @@ async def test_killed_between_send_and_record_one_message_comes_twice_with_one_i
             sys.executable,
             "-m",
             "tests.adapters.notify_process",
-            f"json://127.0.0.1:{hook.port}/",
+            f"goalert://127.0.0.1:{hook.port}/{GOALERT_KEY}?action=trigger",
             str(tmp_path),
         ]
         first = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
         await until((tmp_path / RECORDING).exists, 50.0)
         first.kill()
         await first.wait()
-        assert [got.headers[ID] for got in hook.got] == [message(1).id]
+        assert [got.json["dedup"] for got in hook.got] == [message(1).id]
         for _ in range(2):
             later = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
             async with asyncio.timeout(DEADLINE_S):
                 assert await later.wait() == 0
-    ids = [got.headers[ID] for got in hook.got]
+    ids = [got.json["dedup"] for got in hook.got]
     assert ids == [message(1).id, message(1).id, message(2).id]
 
 

@@ -123,8 +123,22 @@ async def test_what_was_put_off_stays_so_across_a_restart(tmp_path: Path) -> Non
     assert look(tmp_path, "SELECT error FROM outbox") == [("half a ? surrogate",)]
 
 
+async def test_what_is_being_sent_is_not_due_to_a_successor_before_its_time(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as store:
+        await send(store, message(1), message(2, channel="phone"))
+        await store.outbox.begun("m1", 150.0)
+    async with opened(tmp_path) as store:
+        assert await store.outbox.due("ops", 149.0) is None
+        due = await store.outbox.due("ops", 150.0)
+        assert await store.outbox.waiting("ops") == (due,)
+    assert due == message(1, not_before_wall=150.0)
+
+
 async def test_nothing_happens_to_an_unknown_message(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
+        await store.outbox.begun("x", 1.0)
         await store.outbox.delivered("x", 1.0)
         await store.outbox.put_off("x", 1.0, "")
         await store.outbox.given_up("x", 1.0, "")

@@ -444,6 +444,8 @@ class ProbeDoor:
 class ChannelDoor:
     """A channel whose receiver may be deaf for a while."""
 
+    knows_repeats = False
+
     def __init__(self, life: Life, name: str) -> None:
         self._life = life
         self.name = name

@@ -5,18 +5,22 @@ import contextlib
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
+
 from sidecar.core.record import Message
 from sidecar.notify.attempt import (
     DELIVERED,
+    DOUBT_WAIT_S,
     Attempt,
     Delivery,
     asked_wait_s,
+    doubtful,
     failed,
     from_status,
     hopeless,
     wait_s,
 )
-from sidecar.notify.runner import MAX_AGE_S, Runner, UnknownChannel
+from sidecar.notify.runner import DEADLINE_S, MAX_AGE_S, Runner, UnknownChannel
 from tests.adapters.notify_parts import (
     LoopClock,
     MemoryOutbox,
@@ -247,7 +251,7 @@ def test_a_store_that_cannot_record_causes_no_second_message() -> None:
     async def story() -> None:
         ops, outbox = Scripted("ops", delivers), Stuck()
         outbox.add(message())
-        await Desk(outbox, ops).runs(60.0)
+        await Desk(outbox, ops).runs(300.0)
         assert len(ops.tries) == 1
         assert len(outbox.sent) > 2
 
@@ -328,18 +332,20 @@ def test_what_statuses_mean() -> None:
         429: Delivery.FAILED,
         500: Delivery.FAILED,
         503: Delivery.FAILED,
+        504: Delivery.FAILED,
     }
     assert {s: from_status(s, "").delivery for s in verdicts} == verdicts
+    assert [s for s in verdicts if from_status(s, "").is_doubtful] == [504]
 
 
 def test_waits_double_spread_and_end() -> None:
-    waits = [wait_s("id", n) for n in range(1, 12)]
+    waits = [wait_s("id", n, failed(""), repeats=False) for n in range(1, 12)]
     for n, wait in enumerate(waits):
         plain = min(5.0 * 2.0**n, 900.0)
         assert plain <= wait <= plain * 1.2
-    assert wait_s("id", 1) != wait_s("other", 1)
-    assert wait_s("id", 1, 40.0) == 40.0
-    assert wait_s("id", 1, 1e9) == 3600.0
+    assert waits[0] != wait_s("other", 1, failed(""), repeats=False)
+    asked = [wait_s("id", 1, failed("", s), repeats=False) for s in (40.0, 1e9)]
+    assert asked == [40.0, 3600.0]
     assert [asked_wait_s(t) for t in ("7", "", "Fri, 31 Dec", "-1", "inf", "nan")] == [
         7.0,
         None,
@@ -348,3 +354,57 @@ def test_waits_double_spread_and_end() -> None:
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("last", "repeats", "plain"),
+    [
+        (failed(""), False, [5, 10, 20, 40]),
+        (failed(""), True, [5, 10, 20, 40]),
+        (doubtful(""), True, [5, 10, 20, 40]),
+        (doubtful(""), False, [120, 240, 480, 900]),
+    ],
+)
+def test_what_may_have_arrived_is_repeated_later_but_where_a_repeat_is_known(
+    last: Attempt,
+    repeats: bool,
+    plain: list[int],
+) -> None:
+    waits = [wait_s("id", n, last, repeats=repeats) for n in range(1, 5)]
+    for wait, least in zip(waits, plain, strict=True):
+        assert least <= wait <= least * 1.2
+
+
+@pytest.mark.parametrize(("repeats", "tries"), [(True, 7), (False, 3)])
+def test_a_receiver_that_hangs_gets_few_repeats_but_where_it_knows_them(
+    repeats: bool,
+    tries: int,
+) -> None:
+    async def story() -> None:
+        ops = Scripted("ops", hangs, knows_repeats=repeats)
+        outbox = MemoryOutbox()
+        outbox.add(message())
+        await Desk(outbox, ops).runs(599.0)
+        assert len(ops.tries) == tries
+        waits = [b - a for (_, a), (_, b) in pairwise(ops.tries)]
+        if not repeats:
+            assert waits[0] >= DEADLINE_S + DOUBT_WAIT_S
+
+    run_virtual(story())
+
+
+def test_one_that_dies_while_it_sends_leaves_its_successor_the_time_to_wait() -> None:
+    async def story() -> None:
+        ops, known = Scripted("ops", hangs), Scripted("pager", hangs)
+        known.knows_repeats = True
+        outbox = MemoryOutbox()
+        outbox.add(message(), message(channel="pager"))
+        await Desk(outbox, ops, known).runs(10.0)
+        later = {n: Scripted(n, delivers) for n in ("ops", "pager")}
+        await Desk(outbox, *later.values()).runs(300.0)
+        (second,) = (at for _, at in later["ops"].tries)
+        (at_once,) = (at for _, at in later["pager"].tries)
+        assert DEADLINE_S + DOUBT_WAIT_S <= second <= DEADLINE_S + DOUBT_WAIT_S + 5.0
+        assert at_once <= 11.0
+
+    run_virtual(story())
