@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -57,6 +57,7 @@ from sidecar.notify.attempt import Channel, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
+from sidecar.notify.news import News
 from sidecar.notify.post import Poster
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.runner import OnAttempt, Runner
@@ -167,12 +168,12 @@ class People:
         place: Place,
         outbox: Outbox,
         on_attempt: OnAttempt,
-        containers: Callable[[], Iterable[Container]],
+        state: Callable[[], State],
     ) -> None:
         self._place = place
         self._outbox = outbox
         self._on_attempt = on_attempt
-        self._containers = containers
+        self._state = state
         self._changed = asyncio.Event()
         self._equip(settings, voice)
 
@@ -191,10 +192,13 @@ class People:
             hook_channel(n, hook, self._poster, engine, find, mask)
             for n, hook in enumerate(settings.hooks)
         ]
-        self.runner = Runner(self._outbox, channels, SystemClock(), self._on_attempt)
+        clock = SystemClock()
+        news = News(self._state, clock)
+        self.runner = Runner(self._outbox, channels, clock, self._on_attempt, news)
 
     def _container_id(self, name: str) -> str | None:
-        found = (c.id for c in self._containers() if name in {c.name, c.service})
+        held = (instance.container for instance in self._state().instances.values())
+        found = (c.id for c in held if c is not None and name in {c.name, c.service})
         return next(found, None)
 
     def tell(
@@ -270,7 +274,7 @@ class App:
             place,
             memory.store.outbox,
             metrics.metrics.notified,
-            self._containers,
+            lambda: self._watchdog.state,
         )
         self._store = memory.store
         self._settings = settings
@@ -418,11 +422,6 @@ class App:
         for warning in settings.warnings:
             logger.warning("{}", warning)
         logger.info("the configuration file was read again and is in force")
-
-    def _containers(self) -> Iterator[Container]:
-        for instance in self._watchdog.state.instances.values():
-            if instance.container is not None:
-                yield instance.container
 
     def _trouble(self) -> str:
         """What the heartbeat has to confess: a loop or an engine that is lost."""

@@ -91,6 +91,7 @@ class Renderer:
         opened = float(facts.get("opened_at_wall", message.created_wall))
         cause = facts.get("cause", Cause.PROBER_FAILED)
         next_try = facts.get("next_try_wall", "")
+        again = facts.get("again_since_wall", "")
         quoted = {name: quote(said) for name, said in facts.items()}
         return {
             **quoted,
@@ -105,6 +106,7 @@ class Renderer:
             "faults": quoted.get("faults", ""),
             "container": quoted.get("container") or quoted.get("target", ""),
             "next_try": self._time(float(next_try)) if next_try else "",
+            "again": self._time(float(again)) if again else "",
             "reason": self._reason(facts, "reason"),
             "last_reason": self._reason(facts, "last_reason"),
             "load_failure": self._reason(facts, "load_failure"),
@@ -149,8 +151,11 @@ def _title(kind: MessageKind, values: Mapping[str, str]) -> str:
 
 def _form(kind: MessageKind, values: Mapping[str, str]) -> str:
     """What has happened once does not work again: it is closed."""
-    is_fact = values["cause"] == Cause.ADDRESSES_LOST
-    return "closed" if is_fact and kind is MessageKind.RESOLVED else kind.value
+    if kind is not MessageKind.RESOLVED:
+        return kind.value
+    if values["cause"] == Cause.ADDRESSES_LOST:
+        return "closed"
+    return "relapsed" if values["again"] else kind.value
 
 
 def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
@@ -171,8 +176,15 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
     if values.get("log"):
         yield "line.log"
     if kind is not MessageKind.NOTICE:
-        yield _done(values)
+        yield from _work(values)
     yield _advice(kind, values)
+
+
+def _work(values: Mapping[str, str]) -> Iterator[str]:
+    """Who is at it: we, and who has said so."""
+    yield _done(values)
+    if values.get("acked_by"):
+        yield "line.acked"
 
 
 def _healed(values: Mapping[str, str]) -> str:

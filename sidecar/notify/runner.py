@@ -21,6 +21,7 @@ from sidecar.notify.attempt import (
     hopeless,
     wait_s,
 )
+from sidecar.notify.news import News
 
 DEADLINE_S = 30.0
 TEST_DEADLINE_S = 12.0
@@ -51,7 +52,8 @@ class UnknownChannel(LookupError):
 
 
 class Runner:
-    """Delivers each stored message at least once, an incident's in their order.
+    """Delivers each stored message at least once, an incident's in their order, with
+    the facts of the moment. What is over by then is not sent: its end is.
 
     Killed between a send and its record, it sends that one message again, with
     the same id; to a receiver that does not know a repeat only after the time that
@@ -64,12 +66,14 @@ class Runner:
         channels: Iterable[Channel],
         clock: Clock,
         on_attempt: OnAttempt,
+        news: News,
         *,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self._outbox = outbox
         self._clock = clock
         self._on_attempt = on_attempt
+        self._news = news
         self._deadline_s = deadline_s
         self._lines = {channel.name: _Line(channel) for channel in channels}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -155,6 +159,7 @@ class Runner:
         shut_s = line.breaker.wait_s(now.mono)
         if shut_s > 0.0 or self._draining:
             return shut_s or IDLE_S
+        await self._leave_out(line.channel.name, now.wall)
         message = await self._outbox.due(line.channel.name, now.wall)
         if message is None:
             return IDLE_S
@@ -168,6 +173,13 @@ class Runner:
             self._end()
         return 0.0
 
+    async def _leave_out(self, name: str, now_wall: float) -> None:
+        """What is over holds nothing up: neither its own end nor its channel."""
+        for message in self._news.over(await self._outbox.waiting(name)):
+            told = logger.bind(incident=message.incident, channel=name)
+            told.info("message {} is not sent to {}: it is over", message.id, name)
+            await self._outbox.given_up(message.id, now_wall, "it was over by then")
+
     async def _attempt(self, line: _Line, message: Message) -> Attempt:
         now = self._clock.now()
         if now.wall - message.created_wall > MAX_AGE_S:
@@ -176,7 +188,7 @@ class Runner:
         if not line.channel.knows_repeats:
             until_wall = now.wall + self._deadline_s + DOUBT_WAIT_S
             await self._outbox.begun(message.id, until_wall)
-        attempt = await self._try(line, message)
+        attempt = await self._try(line, self._news.as_of_now(message))
         if attempt.delivery is Delivery.FAILED:
             line.breaker = line.breaker.failed(self._clock.now().mono)
             line.error = attempt.error

@@ -5,7 +5,7 @@ import base64
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from typing import Any
 import trustme
 from aiohttp import web
 
+from sidecar.clock import SystemClock
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Severity
 from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import State
 from sidecar.notify.attempt import DELIVERED, Attempt
+from sidecar.notify.news import News
 
 WALL = 1_767_323_045.0
 FACTS = {
@@ -69,6 +72,12 @@ class LoopClock:
     def now(self) -> Moment:
         mono = asyncio.get_running_loop().time()
         return Moment(mono, WALL + mono)
+
+
+def old_news() -> News:
+    """Nothing is known of any incident: all is sent as it was stored."""
+    clock = SystemClock()
+    return News(lambda: State(started=clock.now()), clock)
 
 
 @dataclass
@@ -158,10 +167,12 @@ class Scripted:
         self.name = name
         self.knows_repeats = knows_repeats
         self.tries: list[tuple[str, float]] = []
+        self.facts: list[Mapping[str, str]] = []
         self._answer = answer
 
     async def send(self, told: Message) -> Attempt:
         self.tries.append((told.id, asyncio.get_running_loop().time()))
+        self.facts.append(told.facts)
         return await self._answer(len(self.tries))
 
 

@@ -26,6 +26,7 @@ from tests.adapters.notify_parts import (
     decoded,
     mailbox,
     message,
+    old_news,
     receiver,
     tls_receiver,
     until,
@@ -252,7 +253,9 @@ async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -
         outbox = MemoryOutbox()
         outbox.add(message())
         ops = channel(f"json://127.0.0.1:{deaf.port}/")
-        runner = Runner(outbox, [ops], LoopClock(), lambda *_: None, deadline_s=8.0)
+        runner = Runner(
+            outbox, [ops], LoopClock(), lambda *_: None, old_news(), deadline_s=8.0
+        )
         running = asyncio.create_task(runner.run())
         await until(lambda: bool(_senders()))
         await until(lambda: bool(outbox.errors))

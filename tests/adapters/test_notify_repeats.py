@@ -25,6 +25,7 @@ from tests.adapters.notify_parts import (
     MemoryOutbox,
     mailbox,
     message,
+    old_news,
     receiver,
     tls_receiver,
     until,
@@ -60,7 +61,9 @@ async def test_a_receiver_that_hangs_gets_a_message_once_while_it_may_be_at_it()
         outbox.add(OPENED)
         ops = channel(f"json://127.0.0.1:{deaf.port}/")
         begun_wall = LoopClock().now().wall
-        runner = Runner(outbox, [ops], LoopClock(), lambda *_: None, deadline_s=8.0)
+        runner = Runner(
+            outbox, [ops], LoopClock(), lambda *_: None, old_news(), deadline_s=8.0
+        )
         running = asyncio.create_task(runner.run())
         await until(lambda: bool(outbox.errors))
         (again_wall,) = outbox.put_offs

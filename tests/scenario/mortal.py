@@ -38,6 +38,7 @@ from sidecar.core.target import (
 )
 from sidecar.engine.pump import Pump
 from sidecar.notify.attempt import DELIVERED, Attempt, failed
+from sidecar.notify.news import News
 from sidecar.notify.runner import Runner
 from sidecar.probes.pace import Pacer
 from sidecar.records.store import open_store
@@ -171,6 +172,7 @@ class Life:
             [ChannelDoor(self, name) for name in CHANNELS],
             self.clock,
             lambda *_: None,
+            News(lambda: self.watchdog.state, self.clock),
         )
         self.watchdog = Watchdog(
             state=self.state,

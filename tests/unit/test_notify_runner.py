@@ -3,11 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.record import Message
+from sidecar.core.incident import Incident
+from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, Severity
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import State
 from sidecar.notify.attempt import (
     DELIVERED,
     DOUBT_WAIT_S,
@@ -20,6 +26,7 @@ from sidecar.notify.attempt import (
     hopeless,
     wait_s,
 )
+from sidecar.notify.news import News
 from sidecar.notify.runner import DEADLINE_S, MAX_AGE_S, Runner, UnknownChannel
 from tests.adapters.notify_parts import (
     LoopClock,
@@ -39,11 +46,13 @@ class Desk:
     def __init__(self, outbox: MemoryOutbox, *channels: Scripted) -> None:
         self.outbox = outbox
         self.attempts: list[tuple[str, Delivery]] = []
+        self.state = State(started=LoopClock().now())
         self.runner = Runner(
             outbox,
             channels,
             LoopClock(),
             lambda name, delivery: self.attempts.append((name, delivery)),
+            News(lambda: self.state, LoopClock()),
         )
 
     async def runs(
@@ -210,6 +219,58 @@ def test_old_news_is_given_up() -> None:
         outbox.add(message(created_wall=message().created_wall - MAX_AGE_S - 1))
         await Desk(outbox, ops).runs(5.0)
         assert (len(outbox.lost), ops.tries) == (1, [])
+
+    run_virtual(story())
+
+
+def knows(state: State, *, resolved_at: Moment | None = None) -> State:
+    """With the incident that ``message`` is about."""
+    about = Incident(
+        message().incident,
+        "electron-cash",
+        Cause.HUNG,
+        Severity.P1,
+        Moment(0.0, message().created_wall),
+        resolved_at=resolved_at,
+    )
+    return replace(state, incidents=MappingProxyType({about.id: about}))
+
+
+def test_what_is_over_before_it_arrives_is_left_out_and_its_end_told_at_once() -> None:
+    async def story() -> None:
+        async def deaf_at_first(count: int) -> Attempt:
+            return doubtful("ReadTimeout") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", deaf_at_first), MemoryOutbox()
+        desk = Desk(outbox, ops)
+        desk.state = knows(desk.state)
+        outbox.add(message())
+        running = asyncio.create_task(desk.runs(300.0))
+        await asyncio.sleep(94.0)
+        assert [which for which, _ in ops.tries] == [message().id]
+        desk.state = knows(desk.state, resolved_at=LoopClock().now())
+        resolved = message(2, kind=MessageKind.RESOLVED)
+        outbox.add(resolved)
+        desk.runner.nudge()
+        await running
+        assert ops.tries[1:] == [(resolved.id, 94.0)]
+        assert (outbox.lost, outbox.sent) == ([message().id], [resolved.id])
+
+    run_virtual(story())
+
+
+def test_a_message_is_sent_with_the_facts_of_the_moment() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        desk = Desk(outbox, ops)
+        outbox.add(message(2, kind=MessageKind.RESOLVED))
+        now = LoopClock().now()
+        ended = knows(desk.state, resolved_at=now).incidents[message().incident]
+        again = replace(ended, id=OTHER, opened_at=now, resolved_at=None)
+        known = MappingProxyType({ended.id: ended, again.id: again})
+        desk.state = replace(desk.state, incidents=known)
+        await desk.runs(5.0)
+        assert ops.facts[0]["again_since_wall"] == f"{now.wall:.3f}"
 
     run_virtual(story())
 
