@@ -81,6 +81,18 @@ def rung(incident: Incident, routes: Routes) -> tuple[str, ...]:
     return _untold(incident, routes.channels) or _told_channels(incident, routes)
 
 
+def reached(incident: Incident, routes: Routes) -> tuple[str, ...]:
+    """The channels that an open incident has been told to, by these routes.
+
+    Those of its severity and of each level that it was escalated to.
+    """
+    own = _ORDER.index(incident.severity)
+    if incident.level > own:
+        return routes.channels
+    levels = (routes.of(_ORDER[own - level]) for level in range(incident.level + 1))
+    return tuple(dict.fromkeys(name for names in levels for name in names))
+
+
 def _untold(incident: Incident, channels: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in channels if name not in incident.told)
 

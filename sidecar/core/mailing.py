@@ -24,11 +24,25 @@ def messages(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Incident, tuple[Message, ...]]:
-    """The messages that tell of ``incident``, which remembers whom they are for.
+    """The messages that tell of ``incident``, which remembers whom they are for."""
+    hearing = (
+        *_channels(incident, kind, settings),
+        *hooks_of(incident, kind, settings),
+    )
+    return messages_to(incident, hearing, kind, facts, at)
+
+
+def messages_to(
+    incident: Incident,
+    hearing: tuple[str, ...],
+    kind: MessageKind,
+    facts: Mapping[str, str],
+    at: Moment,
+) -> tuple[Incident, tuple[Message, ...]]:
+    """The messages to these channels and hooks, whom ``incident`` remembers.
 
     A message's id says what it is about, so the same turn makes the same one.
     """
-    hearing = (*_channels(incident, kind, settings), *_hooks(incident, kind, settings))
     if not hearing:
         return incident, ()
     number = incident.sequence + 1
@@ -98,10 +112,13 @@ def _channels(
     return tuple(dict.fromkeys((*routes.of(incident.severity), *told)))
 
 
-def _hooks(
+def hooks_of(
     incident: Incident, kind: MessageKind, settings: NotifySettings
 ) -> tuple[str, ...]:
-    """An incident that becomes urgent later opens for the hooks of that severity."""
+    """The hooks to be called now that were not called yet.
+
+    An incident that becomes urgent later opens for the hooks of that severity.
+    """
     is_end = kind is MessageKind.RESOLVED
     on = MessageKind.RESOLVED if is_end else MessageKind.OPENED
     names = []

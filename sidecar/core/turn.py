@@ -15,6 +15,7 @@ from sidecar.core.fold import fold, is_quiet
 from sidecar.core.folded import Folded
 from sidecar.core.judge import WORKING
 from sidecar.core.moment import Moment
+from sidecar.core.newcomers import tell_newcomers
 from sidecar.core.policy import decide
 from sidecar.core.precedence import (
     failed_mono,
@@ -94,6 +95,7 @@ def _told(done: Turn, event: Event) -> Turn:
     settings = done.state.notify
     state, of_turn = tell_transitions(done.state, done.transitions, settings, at)
     state, of_time, came_to = tell_time(state, settings, at)
+    state, of_newcomers = tell_newcomers(state, settings, at)
     state, of_loops = tell_loops(state, done.touched, settings, at)
     state, of_engine = tell_engine(state, settings, at)
     state, of_settings = tell_settings(state, settings, at)
@@ -107,6 +109,7 @@ def _told(done: Turn, event: Event) -> Turn:
         messages=(
             *of_turn,
             *of_time,
+            *of_newcomers,
             *of_loops,
             *of_engine,
             *of_settings,

@@ -12,11 +12,13 @@ from tests.adapters.engine_server import raw_container
 from tests.adapters.notify_parts import Receiver, receiver
 from tests.adapters.test_app_whole import (
     DEADLINE_S,
+    QUICK,
     TOKEN,
     WALLET_ID,
     House,
     ended,
     house,
+    own_host,
     stopped,
 )
 
@@ -233,6 +235,28 @@ async def test_a_channel_of_the_new_file_is_written_to(house: House) -> None:
             lambda: house.post(path, **WITH_TOKEN).status == 200,
         )
         await heard_so_many(heard, 1)
+
+
+async def test_a_channel_of_the_new_file_hears_of_the_incident_that_is_open(
+    house: House,
+) -> None:
+    closed = {"web": {"probe": {"type": "tcp", "host": own_host(), "port": 1}}}
+    broken = {"mode": "observe", "defaults": QUICK, "targets": closed}
+    await asyncio.to_thread(begin, house, **broken)
+    await asyncio.to_thread(
+        house.until,
+        "an incident is open",
+        lambda: bool(house.get("/api/v1/incidents").told["incidents"]),
+    )
+    async with receiver() as heard:
+        channels = {"ops": {"url": f"json://127.0.0.1:{heard.port}/"}}
+        house.config(**broken, notify={"channels": channels})
+        taken = await asyncio.to_thread(house.post, "/api/v1/reload", **WITH_TOKEN)
+        assert taken.status == 200
+        (opened,) = await heard_so_many(heard, 1)
+    (known,) = house.get("/api/v1/incidents").told["incidents"]
+    assert opened["title"].startswith("[P1] web")
+    assert f"[{known['id']}-" in opened["message"]
 
 
 async def test_the_heartbeat_of_the_new_file_beats_and_the_old_one_ends(
