@@ -13,6 +13,8 @@ from sidecar.core.target import HttpProbe
 from sidecar.probes.prober import AllProbes
 from sidecar.probes.response import (
     BODY_LIMIT_BYTES,
+    HEAD_LIMIT_BYTES,
+    OVERHEAD,
     Answer,
     BrokenOff,
     NotHttp,
@@ -22,6 +24,10 @@ from tests.fakes import FakeClock, FakeEngine, a_container
 
 TIMEOUT_S = 2.0
 LATE_S = 0.2
+PIECE_BYTES = 16384
+BESIDE_BYTES = 65536 + PIECE_BYTES
+"""What may come beside a head, or a body with all that stands between its parts."""
+
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 ENDLESS = {
@@ -106,6 +112,25 @@ async def test_what_does_not_end_is_ended(prober: AllProbes, what: str) -> None:
     assert await watching < LATE_S
 
 
+@pytest.mark.parametrize("what", sorted(ENDLESS))
+async def test_no_more_of_it_is_read_than_a_bound(what: str) -> None:
+    first, again = ENDLESS[what]
+    has_head = b"\r\n\r\n" in first
+    most = BODY_LIMIT_BYTES * OVERHEAD if has_head else HEAD_LIMIT_BYTES
+    raw = first + again * (2 + 2 * (most + BESIDE_BYTES) // len(again))
+    reader = ResponseReader()
+    for start in range(0, len(raw), PIECE_BYTES):
+        try:
+            found = reader.feed(raw[start : start + PIECE_BYTES])
+        except NotHttp:
+            break
+        if found is not None:
+            break
+    else:
+        pytest.fail(f"{len(raw)} bytes were read, and more would be")
+    assert start <= most + BESIDE_BYTES
+
+
 async def answer(raw: bytes, size: int, limit: int = BODY_LIMIT_BYTES) -> Answer:
     """Of an answer that comes in pieces of ``size``, and then the end."""
     reader = ResponseReader(limit)
@@ -158,6 +183,9 @@ async def test_an_answer_that_is_cut_short_is_broken_off(which: str) -> None:
     "raw",
     [
         b"SSH-2.0-OpenSSH_9\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"\r\n" + OK + b"Content-Length: 0\r\n\r\n",
         b"HTTP/1.1 abc\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         OK + b"Content-Length: -1\r\n\r\n",
