@@ -10,17 +10,24 @@ from hypothesis import strategies as st
 
 from sidecar.config.fault import quoted
 from sidecar.core.container import NativeHealth
+from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.notify import HookExec, HookSettings
 from sidecar.core.outcome import REASON_LIMIT, Cause
 from sidecar.core.ports import EngineRefused, ExecResult
 from sidecar.core.printable import printable
 from sidecar.core.record import MessageKind
-from sidecar.core.target import DockerProbe, ElectronCashProbe, ExecProbe
+from sidecar.core.target import (
+    DockerProbe,
+    ElectronCashProbe,
+    ExecProbe,
+    InstanceId,
+)
 from sidecar.engine import translate
 from sidecar.engine.errors import answered_no
 from sidecar.notify.hooks import hook_channel
 from sidecar.notify.post import Poster
 from sidecar.probes.prober import LARGE_CHARACTERS, AllProbes
+from sidecar.remedies import evidence
 from sidecar.telemetry.log import LogFormat
 from sidecar.telemetry.mask import Mask
 from tests.adapters.engine_server import raw_container
@@ -121,25 +128,43 @@ async def test_no_part_of_a_secret_is_in_the_reason_of_a_probe(said: str) -> Non
         await prober.close()
 
 
-async def test_a_long_reason_is_masked_beside_the_loop() -> None:
-    engine = FakeEngine(FakeClock(), CONTAINER)
-    engine.exec_of["check"] = ExecResult(1, "x " * LARGE_CHARACTERS)
-    loops: list[bool] = []
+class Watched:
+    """A mask that notes, for each text, whether it ran on the loop."""
 
-    def mask(text: str) -> str:
+    def __init__(self) -> None:
+        self.on_loop: dict[str, bool] = {}
+
+    def __call__(self, text: str) -> str:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            loops.append(False)
+            self.on_loop[text] = False
         else:
-            loops.append(True)
+            self.on_loop[text] = True
         return text
 
+
+async def test_a_long_reason_is_masked_beside_the_loop() -> None:
+    engine, mask = FakeEngine(FakeClock(), CONTAINER), Watched()
+    engine.exec_of["check"] = ExecResult(1, "x " * LARGE_CHARACTERS)
     prober = AllProbes(engine, FakeClock(), mask=mask)
     outcome = await prober.probe(ExecProbe(("check",)), CONTAINER)
     await prober.close()
     assert outcome.cause is Cause.COMMAND_FAILED
-    assert loops == [False]
+    assert list(mask.on_loop.values()) == [False]
+
+
+async def test_a_long_log_is_masked_beside_the_loop() -> None:
+    engine, mask = FakeEngine(FakeClock(), CONTAINER), Watched()
+    log = engine.logs_of[CONTAINER.id] = "x " * evidence.LARGE_CHARACTERS
+    room = evidence.EvidenceRoom(engine, FakeClock(), mask, lambda _: ())
+    wallet = InstanceId("electron-cash", 1)
+    restart = Decision(
+        FakeClock().now(), wallet, wallet.target, Action.RESTART, Guard.NONE, "hung"
+    )
+    gathered = await room.gather(restart, CONTAINER)
+    assert gathered.log.startswith("x ")
+    assert mask.on_loop[log] is False
 
 
 @pytest.mark.parametrize("said", pushed(300))
