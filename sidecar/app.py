@@ -94,9 +94,6 @@ OVERSLEPT_S = 60.0
 DRAIN_S = 10.0
 ALIVE_EVERY_S = 10.0
 PRUNE_EVERY_S = 86_400.0
-LABELS_S = 20.0
-"""A target with labels is worked out anew, with the files that its settings name."""
-
 FAULTS_SAID = 10
 """Of the faults of labels; the log has them all."""
 
@@ -459,15 +456,10 @@ class App:
     async def _targets_of(
         self, containers: tuple[Container, ...]
     ) -> tuple[Target, ...]:
-        """What is to be watched now; a bad label is said when it is first seen.
-
-        TimeoutError: the targets could not be worked out within LABELS_S.
-        """
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(LABELS_S):
-            found = await loop.run_in_executor(
-                self._labels_reader, _in_force, self._settings, containers
-            )
+        """What is to be watched now; a bad label is said when it is first seen."""
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._labels_reader, _in_force, self._settings, containers
+        )
         known, self._in_force = frozenset(self._in_force.faults), found
         for fault in found.faults:
             if fault not in known:

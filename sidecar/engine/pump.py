@@ -36,12 +36,11 @@ DEAF_AFTER_S = 60.0
 RETRY_S = 2.0
 GATHER_S = 0.1
 """Engine events come in flocks: one listing serves a flock."""
+LABELS_S = 20.0
+"""A target with labels is worked out anew, with the files that its settings name."""
 
 TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
-"""The targets in force, given the containers that there are (labels add some).
-
-TimeoutError: they could not be worked out in time.
-"""
+"""The targets in force, given the containers that there are (labels add some)."""
 
 
 class Pump:
@@ -140,9 +139,11 @@ class Pump:
             return False
         containers = tuple(c for c in everyone if c.id != self._own_id)
         try:
-            targets = await self._targets_of(containers)
+            async with asyncio.timeout(LABELS_S):
+                targets = await self._targets_of(containers)
         except TimeoutError:
-            self._note_listing(ok=False, reason="the labels could not be read in time")
+            reason = f"the labels were not worked out within {LABELS_S:.0f} s"
+            self._note_listing(ok=False, reason=reason)
             return False
         roster = assign(targets, containers)
         nobodys = dict.fromkeys((c.id for c in containers), None)
