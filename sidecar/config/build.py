@@ -54,6 +54,9 @@ _PROBES: Mapping[type[Struct], type[ProbeSettings]] = {
 }
 
 
+_NO_START = Defaults(start_period="0s")
+
+
 def target(
     name: str, section: TargetSection, defaults: Defaults, vault: Vault
 ) -> Target:
@@ -64,8 +67,8 @@ def target(
         "container": said(section.container, None),
         "depends_on": tuple(said(section.depends_on, ())),
         "after_root": AfterRoot(said(section.after_root, AfterRoot.IF_FAILING)),
-        "probes": _probes(name, section, defaults, vault),
-        "cadence": _filled(Cadence, section, defaults),
+        "probes": (probes := _probes(name, section, defaults, vault)),
+        "cadence": _cadence(probes, section, defaults),
         "restart": _filled(RestartSettings, said(section.restart, RestartSection())),
     }
     if not isinstance(section.severity, UnsetType):
@@ -75,6 +78,16 @@ def target(
     if not isinstance(section.settle, UnsetType):
         values["settle_s"] = duration.seconds(section.settle)
     return Target(name, **values)
+
+
+def _cadence(
+    probes: tuple[ProbeSettings, ...], section: TargetSection, defaults: Defaults
+) -> Cadence:
+    """A native check has a start period of its own: the engine counts it."""
+    natively = bool(probes) and all(isinstance(p, DockerProbe) for p in probes)
+    unsaid = (_NO_START,) if natively else ()
+    cadence: Cadence = _filled(Cadence, section, defaults, *unsaid)
+    return cadence
 
 
 def probe_paths(name: str, section: TargetSection) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """One target from labels: ``sidecar.restart.budget=3`` is ``restart: {budget: 3}``."""
 
+import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -92,21 +93,27 @@ def _unsafe_target(
         yield from label_rules.gap_faults(shortest_gap_s(made.preventive.cron))
 
 
-def watched(stop_timeout: str | None) -> Labels:
-    """What is in force for a container watched for its native health alone."""
-    probe = (f"{PREFIX}probe.type", "docker")
+def watched(stop_timeout: str | None, engines_own_s: float) -> Labels:
+    """What is in force for a container watched for its native health alone.
+
+    ``engines_own_s``: what the engine gives it to stop where no label says how long.
+    """
+    most_s = round(label_rules.longest_stop_s())
     if stop_timeout is None:
-        return (probe,)
+        return _watched(math.ceil(min(engines_own_s, most_s)))
     if not _STOP_SECONDS.fullmatch(stop_timeout):
         raise ConfigFaults([_odd_stop(stop_timeout, "whole seconds such as 10")])
-    most_s = round(label_rules.longest_stop_s())
     if int(stop_timeout) > most_s:
         raise ConfigFaults([_odd_stop(stop_timeout, f"at most {most_s}")])
-    dead = min(int(stop_timeout), round(RestartSettings().dead_stop_timeout_s))
+    return _watched(int(stop_timeout))
+
+
+def _watched(stop_s: int) -> Labels:
+    dead_s = min(stop_s, round(RestartSettings().dead_stop_timeout_s))
     return (
-        probe,
-        (f"{PREFIX}restart.stop_timeout", f"{stop_timeout}s"),
-        (f"{PREFIX}restart.dead_stop_timeout", f"{dead}s"),
+        (f"{PREFIX}probe.type", "docker"),
+        (f"{PREFIX}restart.stop_timeout", f"{stop_s}s"),
+        (f"{PREFIX}restart.dead_stop_timeout", f"{dead_s}s"),
     )
 
 

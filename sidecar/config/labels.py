@@ -150,7 +150,8 @@ def _added(
     stop_timeout = container.labels.get(_STOP_TIMEOUT) if watch else None
     try:
         name = _target_name(container, taken)
-        base = watched(stop_timeout) if watch else ()
+        engines_own_s = container.stop_timeout_s
+        base = watched(stop_timeout, engines_own_s) if watch else ()
         made = resolved(settings, name, rest, _names(container), base)
     except ConfigFaults as error:
         faults += _named(error.faults, container)

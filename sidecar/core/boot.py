@@ -27,6 +27,23 @@ def start_period_s(instance: Instance, target: Target) -> float:
     return period_s * GROWTH if grows else period_s
 
 
+def check_start_s(instance: Instance, target: Target) -> float:
+    """The start period of its own HEALTHCHECK, where that has a say.
+
+    The engine does not count failures in it, so nothing of ours is added to it.
+    """
+    container = instance.container
+    if container is None or not target.is_checked_natively:
+        return 0.0
+    return container.check_start_s
+
+
+def is_starting_natively(instance: Instance, target: Target) -> bool:
+    """Was the last word of its own HEALTHCHECK that it is still starting?"""
+    blind = instance.health.blind
+    return target.is_checked_natively and blind is not None and blind.cause is None
+
+
 def in_start_period(instance: Instance, target: Target, now_mono: float) -> bool:
     """Do failures not count yet?"""
     health = instance.health

@@ -65,6 +65,7 @@ class Container:
     ``error`` is why the engine could not start it when that was last tried.
     ``network_mode``: host, none, container:ID, or the name of a network.
     ``stop_signal`` and ``stop_timeout_s``: how the engine stops it.
+    ``check_start_s``: how long failures of its HEALTHCHECK do not count for the engine.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Container:
     network_mode: str = ""
     stop_signal: int = 15
     stop_timeout_s: float = 10.0
+    check_start_s: float = 0.0
 
     @property
     def run(self) -> RunId:

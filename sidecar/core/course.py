@@ -14,6 +14,7 @@ from sidecar.core import (
     plan,
     run,
 )
+from sidecar.core.boot import check_start_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Decision, Trigger
 from sidecar.core.event import (
@@ -173,11 +174,12 @@ def _sent(
     if event.result is ActResult.FAILED:
         seen = _attached(replace(sent, restarted=event.at), event)
         return end_remedy(state, seen, RemedyOutcome.FAILED, event.reason, event.at)
-    settings = state.target_of(instance).restart
+    target = state.target_of(instance)
+    recovery_s = target.restart.recovery_timeout_s + check_start_s(instance, target)
     verifying = replace(
         remedy,
         phase=Phase.VERIFYING,
-        deadline_mono=event.at.mono + settings.recovery_timeout_s,
+        deadline_mono=event.at.mono + recovery_s,
         note=event.reason,
         uncertain=event.result is ActResult.UNKNOWN,
     )

@@ -2,7 +2,12 @@
 
 from typing import NamedTuple
 
-from sidecar.core.boot import is_idle, start_period_s
+from sidecar.core.boot import (
+    check_start_s,
+    is_idle,
+    is_starting_natively,
+    start_period_s,
+)
 from sidecar.core.budget import LaneName
 from sidecar.core.container import Container, Status
 from sidecar.core.health import Health
@@ -188,7 +193,7 @@ def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     if health.up is False:
         return Judgement(TargetState.DOWN, cause, reason)
     blind = blind_for_long(health, at)
-    if blind is not None:
+    if blind is not None and not _may_still_start(instance, target, at):
         return blind
     if health.failures:
         return Judgement(TargetState.FAILING, cause, reason)
@@ -203,12 +208,20 @@ def _not_yet_known(instance: Instance, target: Target, at: Moment) -> Judgement:
     undecided = _why_undecided(instance, target)
     if blind is not None:
         cause = cause or blind.cause
-    if at.mono - instance.run_mono < start_period_s(instance, target):
+    in_time = at.mono - instance.run_mono < start_period_s(instance, target)
+    if in_time or is_starting_natively(instance, target):
         return Judgement(TargetState.STARTING, cause, undecided)
     # A failure that did not count, right before the start period ended, is one.
     failing = cause is not None and blind is None
     state = TargetState.FAILING if failing else TargetState.UNKNOWN
     return Judgement(state, cause, undecided)
+
+
+def _may_still_start(instance: Instance, target: Target, at: Moment) -> bool:
+    """Does the engine call it starting, within the time that it was given for that?"""
+    if not is_starting_natively(instance, target):
+        return False
+    return at.mono - instance.run_mono < check_start_s(instance, target)
 
 
 def _why_undecided(instance: Instance, target: Target) -> str:

@@ -199,6 +199,11 @@ class Target:
         return next((p for p in self.probes if isinstance(p, ElectronCashProbe)), None)
 
     @property
+    def is_checked_natively(self) -> bool:
+        """Does the container's own HEALTHCHECK have a say?"""
+        return any(isinstance(probe, DockerProbe) for probe in self.probes)
+
+    @property
     def hang_after_s(self) -> float:
         """How long silence must last before it is called a hang."""
         return max((p.hang_after_s for p in self.probes), default=0.0)

@@ -100,6 +100,7 @@ def container(raw: object, mask: Callable[[str], str] = str) -> Container:
         network_mode=seen.host_config.network_mode or "",
         stop_signal=_stop_signal(seen.config.stop_signal or ""),
         stop_timeout_s=_stop_timeout_s(seen.config.stop_timeout),
+        check_start_s=_check_start_s(seen.config.healthcheck),
     )
 
 
@@ -129,6 +130,10 @@ def _stop_timeout_s(said: int | None) -> float:
     if said is None:
         return _STOP_TIMEOUT_S
     return float(said) if said >= 0 else math.inf
+
+
+def _check_start_s(said: wire.HealthSettings | None) -> float:
+    return max(0.0, said.start_period / 1e9) if said is not None else 0.0
 
 
 def unreadable(entry: wire.Listed, fault: str) -> Container:

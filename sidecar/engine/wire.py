@@ -7,6 +7,7 @@ import msgspec
 ContainerId = Annotated[str, msgspec.Meta(min_length=1)]
 Number = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**32)]
 """No count, code or process id of an engine is larger."""
+Nanoseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Pascal(msgspec.Struct, rename="pascal", frozen=True):
@@ -39,6 +40,12 @@ class State(Pascal, frozen=True):
     health: Health | None = None
 
 
+class HealthSettings(Pascal, frozen=True):
+    """How the HEALTHCHECK is made."""
+
+    start_period: Nanoseconds = 0
+
+
 class Config(Pascal, frozen=True):
     """What the container was made from."""
 
@@ -46,6 +53,7 @@ class Config(Pascal, frozen=True):
     tty: bool = False
     stop_signal: str | None = None
     stop_timeout: Number | None = None
+    healthcheck: HealthSettings | None = None
 
 
 class RestartPolicy(Pascal, frozen=True):

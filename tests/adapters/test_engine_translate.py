@@ -49,6 +49,12 @@ def with_host_config(**changes: object) -> dict[str, Any]:
     return raw
 
 
+def with_config(**changes: object) -> dict[str, Any]:
+    raw = raw_container(ID)
+    raw["Config"] = raw["Config"] | changes
+    return raw
+
+
 NUMBER = "com.docker.compose.container-number"
 
 
@@ -94,6 +100,19 @@ NUMBER = "com.docker.compose.container-number"
             raw_container(ID, Health={"Status": "starting", "Log": None}),
             expected(health=NativeHealth.STARTING),
             id="no health result yet",
+        ),
+        *(
+            pytest.param(
+                with_config(Healthcheck=said),
+                expected(check_start_s=start_s),
+                id=f"health check {said}",
+            )
+            for said, start_s in (
+                (None, 0.0),
+                ({"Test": ["NONE"]}, 0.0),
+                ({"Test": ["CMD", "true"], "StartPeriod": 90_000_000_000}, 90.0),
+                ({"StartPeriod": -1}, 0.0),
+            )
         ),
         pytest.param(
             with_host_config(

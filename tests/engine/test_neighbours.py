@@ -1,6 +1,7 @@
 """Whose containers are ours: not the neighbour's, each replica's own, the labelled."""
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -263,10 +264,56 @@ def test_what_carries_the_label_is_restarted_when_the_engine_finds_it_unhealthy(
     )
 
     stack.wait_healthy("sick", "plain", "well")
-    # In whole seconds: the container's own label, and the default of 30.
+    # In whole seconds: the container's own label, and the engine's default.
     assert [asked.path for asked in stack.gate.posts] == [
         f"/containers/{sick.id}/restart?t=2",
-        f"/containers/{plain.id}/restart?t=30",
+        f"/containers/{plain.id}/restart?t=10",
     ]
     assert native(unlabelled) == native(refused) == "unhealthy"
     assert [box.started_at for box in left_alone] == before
+
+
+# As the suite of the restarter that gave the label its name has it.
+NEVER_WELL: dict[str, object] = {
+    "test": ["CMD-SHELL", "exit 1"],
+    "interval": 3 * SECOND_NS,
+    "timeout": SECOND_NS,
+    "retries": 3,
+    "start_period": 5 * SECOND_NS,
+}
+RESTARTED_WITHIN_S = 60.0
+
+
+def test_what_is_never_well_is_restarted_within_a_minute_of_its_start(
+    stack: Stack,
+) -> None:
+    watcher = stack.sidecar(env={"SIDECAR_WATCH_LABEL": "autoheal"})
+
+    def idle(service: str, check: dict[str, object], **labels: str) -> Box:
+        # It ends by SIGKILL alone, when its time to stop is over.
+        made = stack.container(
+            "sidecar-base:local",
+            service,
+            command=["tail", "-f", "/dev/null"],
+            healthcheck=check,
+            labels=labels,
+            network_mode="none",
+        )
+        return Box(made)
+
+    began = time.monotonic()
+    sick = idle("should-keep-restarting", NEVER_WELL, autoheal="true")
+    well = idle("shouldnt-restart-healthy", CHECK, autoheal="true")
+    unlabelled = idle("shouldnt-restart-no-label", NEVER_WELL)
+    boxes = (sick, well, unlabelled)
+    before = [box.started_at for box in boxes]
+
+    stack.wait_for(
+        "the sick one is restarted",
+        lambda: sick.started_at != before[0],
+        RESTARTED_WITHIN_S - (time.monotonic() - began),
+    )
+    assert stack.asked() == ["restart should-keep-restarting"]
+    assert [box.started_at for box in (well, unlabelled)] == before[1:]
+    assert "should-keep-restarting" in watcher.states()
+    assert native(unlabelled) == "unhealthy"

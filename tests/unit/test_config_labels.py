@@ -1,5 +1,6 @@
 """Labels add targets and fill in what the file leaves out; they never break it."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -283,7 +284,15 @@ def test_a_watch_label_watches_containers_with_a_health_check() -> None:
         ],
     )
     assert faults == ()
-    watched = Target("a", service="a", probes=(DockerProbe(),), may_finish=True)
+    watched = Target(
+        "a",
+        service="a",
+        probes=(DockerProbe(),),
+        # The check has its own, and the engine's own time to stop is 10 s.
+        cadence=Cadence(start_period_s=0.0),
+        restart=RestartSettings(stop_timeout_s=10.0),
+        may_finish=True,
+    )
     assert targets == (watched,)
 
 
@@ -301,6 +310,23 @@ def test_a_watched_container_says_how_long_it_may_take_to_stop() -> None:
     targets, faults = targets_in_force(settings, [healthy("a", bad)])
     assert targets == ()
     assert "autoheal.stop.timeout" in faults[0].path
+
+
+@pytest.mark.parametrize(
+    ("engines_own_s", "stop_s", "dead_s"),
+    [(10.0, 10.0, 5.0), (90.0, 90.0, 5.0), (1.0, 1.0, 1.0), (math.inf, 120.0, 5.0)],
+    ids=["default", "stop_grace_period", "short", "endless"],
+)
+def test_a_watched_container_gets_what_the_engine_would_give_it_to_stop(
+    engines_own_s: float, stop_s: float, dead_s: float
+) -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    made = replace(healthy("a", {"autoheal": "true"}), stop_timeout_s=engines_own_s)
+    targets, faults = targets_in_force(settings, [made])
+    assert faults == ()
+    assert targets[0].restart == RestartSettings(
+        stop_timeout_s=stop_s, dead_stop_timeout_s=dead_s
+    )
 
 
 def test_a_watched_container_can_say_more_and_opt_out() -> None:
