@@ -16,6 +16,12 @@ JITTER = 0.2
 HOPELESS_OUTAGES = 4
 LONGEST_FAST_LANE = 4
 """Tries that end the fast lane however far apart they were."""
+LOADS_EVERY_S = 55.0
+"""The longest wait after a load that failed; with its own time, a minute at most."""
+LOADS_OFTEN_S = 600.0
+"""From the first of them on; whoever puts the file or the password right is at it."""
+LOADS_SHARE = 0.001
+"""Of the daemon's only thread."""
 UNSENT_MAX_S = 60.0
 MOST_UNSENT = 6
 """So often in a row a try may go uncounted."""
@@ -93,6 +99,28 @@ def failed(lane: Lane, settings: RestartSettings, who: InstanceId, now: float) -
     lane = replace(lane, unsent=0)
     if lane.name is LaneName.FAST and not _is_over(lane, settings, now):
         return replace(lane, not_before=now + _backoff(lane, settings, who))
+    return _slower(lane, settings, now)
+
+
+def load_failed(
+    lane: Lane, settings: RestartSettings, who: InstanceId, now: float, cost_s: float
+) -> Lane:
+    """The same for a load. Loads are cheap and do no harm: they are tried often.
+
+    ``cost_s``: what this one cost the daemon's thread.
+    """
+    if lane.name is LaneName.DEAD_LETTER:
+        return lane
+    lane = replace(lane, unsent=0)
+    first = lane.spent[0] if lane.spent else now
+    if lane.name is not LaneName.FAST or now - first >= LOADS_OFTEN_S:
+        return _slower(lane, settings, now)
+    wait = min(_backoff(lane, settings, who), LOADS_EVERY_S)
+    pause = min(cost_s / LOADS_SHARE, LOADS_OFTEN_S)
+    return replace(lane, not_before=now + max(wait, pause))
+
+
+def _slower(lane: Lane, settings: RestartSettings, now: float) -> Lane:
     if lane.slow_tries >= len(settings.slow_lane_s):
         return replace(lane, name=LaneName.DEAD_LETTER)
     wait = settings.slow_lane_s[lane.slow_tries]

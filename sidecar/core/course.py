@@ -8,6 +8,7 @@ from sidecar.core import (
     brake,
     budget,
     ending,
+    loads,
     loop,
     overlap,
     permission,
@@ -300,11 +301,7 @@ def wallet_called(
     """``load_wallet`` came to an end, or to none in time: the probes judge."""
     decision = instance.loading
     settings = state.target_of(instance).restart
-    again_and_again = budget.is_unsent_too_often(instance.load_lane)
-    if result is ActResult.NOT_SENT and not again_and_again:
-        lane = budget.unsent(instance.load_lane, at.mono)
-    else:
-        lane = budget.failed(instance.load_lane, settings, instance.id, at.mono)
+    lane = loads.lane_after(instance, settings, result, at, reason)
     health = instance.health
     if decision is not None and at.mono - decision.at.mono >= HELD_S:
         # No probe could tell meanwhile that the daemon keeps its callers waiting.

@@ -303,7 +303,8 @@ def backoff(case: Case) -> str | None:
     """Tries are spaced out."""
     lane = _lane(case)
     wait = lane.not_before - case.at.mono
-    if not _counted(case) or lane.name is not budget.LaneName.FAST or wait <= 0:
+    is_fast = lane.name is budget.LaneName.FAST
+    if not case.trigger.is_automatic or not is_fast or wait <= 0:
         return None
     how = "could not be sent" if lane.unsent else "did not help"
     return f"the last try {how}; the next is in {span(wait)}"
@@ -313,36 +314,24 @@ def spent(case: Case) -> str | None:
     """Tries are limited: the slow lane follows, then a person."""
     lane = _lane(case)
     settings = case.target.restart
-    if not _counted(case):
+    if not case.trigger.is_automatic:
         return None
     if lane.name is budget.LaneName.DEAD_LETTER:
         return "every try is used up; it waits for a person to say recover"
+    loads = case.action is Action.LOAD_WALLET
     used = budget.in_window(lane, settings, case.at.mono)
-    if lane.name is budget.LaneName.FAST and used >= settings.budget:
+    if lane.name is budget.LaneName.FAST and used >= settings.budget and not loads:
         return f"{used} tries within {span(settings.window_s)} are the limit"
     wait = lane.not_before - case.at.mono
     if lane.name is not budget.LaneName.SLOW or wait <= 0:
         return None
-    return (
-        f"{settings.budget} tries did not help; slow lane, the next is in {span(wait)}"
-    )
+    tries = len(lane.spent) if loads else settings.budget
+    return f"{tries} tries did not help; slow lane, the next is in {span(wait)}"
 
 
 def _lane(case: Case) -> budget.Lane:
     load = case.action is Action.LOAD_WALLET
     return case.instance.load_lane if load else case.instance.lane
-
-
-def _counted(case: Case) -> bool:
-    return case.trigger.is_automatic and not _first_load(case)
-
-
-def _first_load(case: Case) -> bool:
-    """No start is whole without its wallet, whatever became of loads before it."""
-    instance = case.instance
-    return (
-        case.action is Action.LOAD_WALLET and instance.called_mono < instance.run_mono
-    )
 
 
 def recent(case: Case) -> str | None:

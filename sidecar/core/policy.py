@@ -16,6 +16,7 @@ from sidecar.core.judge import (
     may_report,
     unfinished_redeploy,
 )
+from sidecar.core.loads import is_seen_since
 from sidecar.core.manner import (
     is_called_off_by_answer,
     is_free,
@@ -430,7 +431,7 @@ def _wallet(instance: Instance, target: Target) -> Wish | None:
     wallet = target.wallet
     if wallet is None or not wallet.load_wallet or instance.loading is not None:
         return None
-    if not _seen_since_called(instance):
+    if not is_seen_since(instance):
         return None
     if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
         return None
@@ -443,13 +444,6 @@ def _wallet(instance: Instance, target: Target) -> Wish | None:
     return Wish(Action.LOAD_WALLET, Trigger.FAILURE, Cause.WALLET_NOT_LOADED, why)
 
 
-def _seen_since_called(instance: Instance) -> bool:
-    health = instance.health
-    if health.last_at is None:
-        return False
-    return health.last_at.mono - health.last_seconds >= instance.called_mono
-
-
 def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
     cause = instance.health.cause
     busy = instance.remedy is not None or instance.loading is not None
@@ -458,7 +452,7 @@ def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
     if current_cause(instance) is Cause.NEVER_UP:
         why = f"{_seen(instance)}, to the end of two starts in a row"
         return _page(Cause.NEVER_UP, why)
-    if cause is Cause.WALLET_NOT_LOADED and not _seen_since_called(instance):
+    if cause is Cause.WALLET_NOT_LOADED and not is_seen_since(instance):
         return None
     if cause is Cause.HUNG and _unlooked(instance):
         why = f"{_seen(instance)}; looking whether its processes are stopped"

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from sidecar.core import kill, loop, overlap, stops
+from sidecar.core.budget import Lane
 from sidecar.core.container import Container, Status
 from sidecar.core.event import ContainerNotice, NoticeKind
 from sidecar.core.health import Health
@@ -79,6 +80,7 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
         exited_mono=None,
         stop=StopSeen.NONE,
         health=Health(),
+        load_lane=Lane(),
         load_failure="",
         looked=None,
         must_restart=False,

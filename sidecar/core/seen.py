@@ -4,7 +4,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import address_loss, balance, budget, loop, plan, run, wallets
+from sidecar.core import (
+    address_loss,
+    balance,
+    budget,
+    loads,
+    loop,
+    plan,
+    run,
+    wallets,
+)
 from sidecar.core.boot import ends_boot, in_start_period, learned_boot_s
 from sidecar.core.container import Container
 from sidecar.core.event import (
@@ -42,7 +51,12 @@ def listed(state: State, event: ContainersListed) -> Folded:
         for i in _expected(state, targets, present)
     }
     numbers = _numbers(instances)
-    named = {i: _named(inst, numbers) for i, inst in instances.items()}
+    named = {
+        i: loads.with_settings(
+            _named(inst, numbers), state.targets.get(i.target), targets[i.target]
+        )
+        for i, inst in instances.items()
+    }
     is_first = state.engine.listed_mono is None
     if is_first and state.doubt:
         named = {
@@ -185,6 +199,7 @@ def probed(state: State, event: ProbeDone) -> Folded:
         event.at,
         starting=starting,
     )
+    instance = loads.with_change(instance, outcome)
     looked = instance.looked if health.failures or starting else None
     boot_s = learned_boot_s(instance, target, outcome, event.began_mono)
     seen = replace(instance, health=health, looked=looked, boot_s=boot_s)

@@ -56,11 +56,14 @@ def tell_transitions(
         incident = state.incidents.get(transition.incident or "")
         if incident is None:
             continue
-        if isinstance(transition, RemedyEnded):
-            loads = incident.loads + (transition.action is Action.LOAD_WALLET)
-            remedies = incident.remedies + 1
-            incident = replace(incident, remedies=remedies, loads=loads)
         kind = _kind_of(state, transition)
+        if isinstance(transition, RemedyEnded):
+            is_load = transition.action is Action.LOAD_WALLET
+            if is_load and incident.loads and kind is MessageKind.ACTION_FAILED:
+                # Loads are tried every minute: that they go on failing is no news.
+                kind = None
+            loads, remedies = incident.loads + is_load, incident.remedies + 1
+            incident = replace(incident, remedies=remedies, loads=loads)
         if kind is not None and _is_told(state, incident, transition, kind):
             if kind is MessageKind.DEAD_LETTER:
                 incident = made_urgent(incident, at)

@@ -202,12 +202,12 @@ def test_a_load_that_never_helped_is_bounded_by_its_own_lane_alone() -> None:
     key = CureKey(ROOT, Cause.WALLET_NOT_LOADED, Cure.LOAD_WALLET)
     for _ in range(6):
         before = world.acts().count((ROOT, Action.LOAD_WALLET))
-        for _ in range(70):
+        for _ in range(62):
             world.probe(ROOT, NO_WALLET)
-            world.now_s += 2.0
             if world.instance(ROOT).loading is not None:
                 world.acted(ROOT, restart=False)
-        assert world.acts().count((ROOT, Action.LOAD_WALLET)) == before + 3
+            world.now_s += 2.0
+        assert world.acts().count((ROOT, Action.LOAD_WALLET)) == before + 4
         world.works(ROOT)
     assert world.state.ledger[key].tries == 6
     assert world.state.ledger[key].recovered == 0

@@ -271,26 +271,13 @@ def test_a_wallet_that_is_not_loaded_is_loaded_at_once_and_nothing_restarted() -
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
 
-def test_loading_that_fails_is_tried_with_growing_gaps_and_bounded() -> None:
-    world = calm(targets=(WALLET,))
-    for _ in range(300):
-        world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
-        if world.instance(ROOT).loading:
-            world.acted(ROOT, ActResult.FAILED, restart=False)
-    loads = [d.at.mono for d in world.decisions if d.action is Action.LOAD_WALLET]
-    gaps = [b - a for a, b in itertools.pairwise(loads)]
-    assert len(loads) == 3
-    assert gaps == sorted(gaps)
-    assert {a for _, a in world.acts()} == {Action.LOAD_WALLET}
-
-
 def test_every_start_gets_its_load_whatever_became_of_those_before() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(100):
         world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
         if world.instance(ROOT).loading:
             world.acted(ROOT, ActResult.FAILED, restart=False)
-    assert world.last(ROOT).guard is Guard.BUDGET
+    assert world.last(ROOT).guard is Guard.BACKOFF
     before = len(world.acts())
     who = InstanceId(ROOT, 1)
     world.containers[who] = container(ROOT, started_at=world.now.wall)

@@ -164,6 +164,7 @@ class World:
         *,
         restart: bool = True,
         engine_stops: int = 0,
+        reason: str = "as asked",
     ) -> tuple[Decision, ...]:
         """The executor reports; a restart that was done makes a new run."""
         instance = self.instance(name)
@@ -176,7 +177,7 @@ class World:
                 self.now,
                 instance.id,
                 result,
-                "as asked",
+                reason,
                 fresh,
                 engine_stops=engine_stops,
             )

@@ -1,0 +1,188 @@
+"""A wallet that could not be loaded: tried often at first, and soon after a change."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.budget import Lane, LaneName, load_failed
+from sidecar.core.decision import Action, Guard
+from sidecar.core.event import ActResult
+from sidecar.core.outcome import Cause, Outcome, WalletFacts, failure
+from sidecar.core.record import MessageKind
+from sidecar.core.target import (
+    Cadence,
+    InstanceId,
+    RestartSettings,
+    Target,
+)
+from sidecar.core.transition import RemedyEnded
+from tests.unit.test_notify_mailing import Told
+from tests.unit.world import WALLET, World, container
+
+ROOT = WALLET.name
+WHO = InstanceId(ROOT, 1)
+FACTS = WalletFacts(connected=True, loaded=False, paths=())
+NO_FILE = "the wallet /w was not loaded"
+
+
+def lacking(*paths: str) -> Outcome:
+    """The daemon answers, and has these wallets alone."""
+    found = failure(Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True)
+    return replace(found, wallet=replace(FACTS, paths=paths))
+
+
+def failed(world: World, reason: str = NO_FILE) -> None:
+    """The load that is under way fails."""
+    world.acted(ROOT, ActResult.FAILED, restart=False, reason=reason)
+
+
+def goes_on(
+    world: World, seconds: float, *, took_s: float = 0.01, reason: str = NO_FILE
+) -> None:
+    """It stays without its wallet for so long; each load fails after ``took_s``."""
+    until = world.now_s + seconds
+    while world.now_s < until:
+        world.probe(ROOT, lacking())
+        for _ in range(4):
+            if world.instance(ROOT).loading is not None:
+                world.now_s += took_s
+                failed(world, reason)
+            world.wait(0.5)
+
+
+def loads(world: World) -> list[float]:
+    return [d.at.mono for d in world.decisions if d.action is Action.LOAD_WALLET]
+
+
+def a_world(target: Target = WALLET) -> World:
+    world = World((target,))
+    world.works(ROOT)
+    return world
+
+
+def test_it_is_tried_at_least_every_minute_for_ten_minutes_and_then_rarely() -> None:
+    world = a_world()
+    began = world.now_s
+    goes_on(world, 3600.0)
+    often = [at - began for at in loads(world) if at - began <= 600.0]
+    gaps = [b - a for a, b in itertools.pairwise(often)]
+    assert often[0] < 1.0
+    assert max(gaps) <= 60.0
+    assert 600.0 - often[-1] <= 60.0
+    assert gaps[0] < 20.0
+    assert len(often) < 15
+    rarely = [at - began for at in loads(world) if at - began > 660.0]
+    assert [round(b - a, -2) for a, b in itertools.pairwise(rarely)] == [1200.0]
+    assert world.last(ROOT).guard is Guard.BUDGET
+    assert {action for _, action in world.acts()} == {Action.LOAD_WALLET}
+
+
+@pytest.mark.parametrize(
+    ("cost_s", "least_s", "most_s"),
+    [(0.0, 10.0, 12.0), (0.05, 50.0, 50.0), (0.3, 300.0, 300.0), (5.0, 600.0, 600.0)],
+)
+def test_it_takes_no_more_of_the_daemons_thread_than_is_its_share(
+    cost_s: float, least_s: float, most_s: float
+) -> None:
+    lane = load_failed(Lane(spent=(7.0,)), RestartSettings(), WHO, 7.0, cost_s)
+    assert lane.name is LaneName.FAST
+    assert least_s <= lane.not_before - 7.0 <= most_s
+
+
+def test_a_load_that_waited_in_a_busy_daemon_did_not_cost_what_it_took() -> None:
+    world = a_world()
+    held = replace(lacking(), waited_s=25.0)
+    world.probe(ROOT, held)
+    world.now_s += 30.0
+    failed(world)
+    assert world.instance(ROOT).load_lane.not_before - world.now_s < 15.0
+
+
+def slow() -> World:
+    """Ten minutes of loads that fail are over, and some of the next wait."""
+    world = a_world()
+    goes_on(world, 750.0)
+    assert world.instance(ROOT).load_lane.name is LaneName.SLOW
+    assert world.last(ROOT).guard is Guard.BUDGET
+    return world
+
+
+def starts_anew(world: World) -> None:
+    world.containers[WHO] = container(ROOT, started_at=world.now.wall)
+    world.relist()
+    world.probe(ROOT, lacking())
+
+
+def has_another_wallet(world: World) -> None:
+    world.probe(ROOT, lacking("/other"))
+
+
+def has_another_password(world: World) -> None:
+    assert WALLET.wallet is not None
+    probe = replace(WALLET.wallet, wallet_password="right")
+    world.targets = (replace(WALLET, probes=(probe,)),)
+    world.relist()
+
+
+@pytest.mark.parametrize(
+    "change", [starts_anew, has_another_wallet, has_another_password]
+)
+def test_what_may_have_put_it_right_is_followed_by_a_load_at_once(
+    change: Callable[[World], None],
+) -> None:
+    world = slow()
+    before = len(loads(world))
+    change(world)
+    assert len(loads(world)) == before + 1
+    failed(world)
+    goes_on(world, 300.0)
+    again = loads(world)[before:]
+    assert max(b - a for a, b in itertools.pairwise(again)) <= 60.0
+    assert len(again) >= 5
+
+
+def test_another_reason_why_it_fails_is_a_change_too() -> None:
+    world = slow()
+    goes_on(world, 600.0)
+    before = len(loads(world))
+    goes_on(world, 1500.0, reason="the password is wrong")
+    after = loads(world)[before:]
+    assert min(b - a for a, b in itertools.pairwise(after)) < 15.0
+    assert len(after) >= 10
+
+
+def test_what_our_own_load_left_is_no_change() -> None:
+    """Else a load that opens one wallet of two would be repeated at every probe."""
+    world = a_world()
+    world.probe(ROOT, lacking())
+    failed(world)
+    world.probe(ROOT, lacking("/one"))
+    assert len(loads(world)) == 1
+
+
+def test_other_settings_of_another_kind_are_no_change() -> None:
+    world = slow()
+    before = len(loads(world))
+    world.targets = (replace(WALLET, cadence=Cadence(interval_s=20.0)),)
+    world.relist()
+    world.wait(2.0)
+    assert len(loads(world)) == before
+
+
+def test_that_loads_go_on_failing_is_told_once() -> None:
+    """A load of which the daemon says that it worked, and which did not."""
+    told = Told(("ops",))
+    world = told.world
+    world.fails(ROOT, Cause.WALLET_NOT_LOADED)
+    until = world.now_s + 600.0
+    while world.now_s < until:
+        world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
+        if world.instance(ROOT).loading is not None:
+            world.acted(ROOT, restart=False)
+        told.turn()
+    assert sum(isinstance(t, RemedyEnded) for t in world.transitions) > 1
+    kinds = [m.kind for m in told.messages]
+    assert kinds.count(MessageKind.ACTION_FAILED) == 1
+    assert len(loads(world)) > 3
