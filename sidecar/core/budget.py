@@ -22,6 +22,10 @@ LOADS_OFTEN_S = 600.0
 """From the first of them on; whoever puts the file or the password right is at it."""
 LOADS_SHARE = 0.001
 """Of the daemon's only thread."""
+LOAD_COST_S = 0.01
+"""What the first is taken for at most, each later one for twice as much: the rest was
+waiting, of ours or in the daemon's queue.
+"""
 UNSENT_MAX_S = 60.0
 MOST_UNSENT = 6
 """So often in a row a try may go uncounted."""
@@ -107,7 +111,7 @@ def load_failed(
 ) -> Lane:
     """The same for a load. Loads are cheap and do no harm: they are tried often.
 
-    ``cost_s``: what this one cost the daemon's thread.
+    ``cost_s``: what this one seems to have cost the daemon's thread.
     """
     if lane.name is LaneName.DEAD_LETTER:
         return lane
@@ -116,7 +120,8 @@ def load_failed(
     if lane.name is not LaneName.FAST or now - first >= LOADS_OFTEN_S:
         return _slower(lane, settings, now)
     wait = min(_backoff(lane, settings, who), LOADS_EVERY_S)
-    pause = min(cost_s / LOADS_SHARE, LOADS_OFTEN_S)
+    at_most_s = LOAD_COST_S * 2.0 ** max(0, lane.tries - 1)
+    pause = min(min(cost_s, at_most_s) / LOADS_SHARE, LOADS_OFTEN_S)
     return replace(lane, not_before=now + max(wait, pause))
 
 

@@ -39,11 +39,11 @@ def _fails_otherwise(instance: Instance, result: ActResult, reason: str) -> bool
 
 
 def _cost_s(instance: Instance, now: float) -> float:
-    """What the load cost the daemon's thread; waiting in a busy one tells nothing."""
+    """What it took beyond a probe, which has as many calls; of a busy one: no idea."""
     decision = instance.loading
     if decision is None or not is_free(instance, decision.at.mono):
         return 0.0
-    return now - decision.at.mono
+    return max(0.0, now - decision.at.mono - instance.health.last_seconds)
 
 
 def is_seen_since(instance: Instance) -> bool:

@@ -11,6 +11,8 @@ import pytest
 import requests
 
 from tests.engine.harness import (
+    DEADLINE_S,
+    DEFAULT_WALLET,
     NOTHING,
     QUICK,
     RPC_PASSWORD,
@@ -280,25 +282,24 @@ def test_wrong_password_is_said_and_let_be(stack: Stack) -> None:
     assert RPC_PASSWORD not in stack.watcher.log()
 
 
-def test_missing_wallet_is_tried_within_the_budget_and_never_restarted(
+def test_missing_wallet_is_tried_until_it_is_back_and_nothing_restarted(
     stack: Stack,
 ) -> None:
     wallet = stack.wallet()
     wallet.fault("wallet_missing")
     stack.sidecar(wallet_config())
-    spent = stack.wait_for(
-        "a person is told that the tries are used up",
-        lambda: [
-            page
-            for page in stack.watcher.decisions(WALLET, "page")
-            if page.fields.get("guard") == "budget"
-        ],
-    )[0]
-    assert spent.fields["cause"] == "wallet_not_loaded"
-    stack.wait_probes(WALLET, 10)
-    assert wallet.methods().count("load_wallet") == 3
+    stack.wait_for(
+        "it is tried more often than a restart would be",
+        lambda: wallet.methods().count("load_wallet") > 3,
+        2 * DEADLINE_S,
+    )
     assert set(wallet.methods()) == {*READ_ONLY_WITHOUT_WALLET, "load_wallet"}
     assert stack.watcher.cause(WALLET) == "wallet_not_loaded"
+    wallet.heal("wallet_missing")
+    stack.wait_for(
+        "it is loaded", lambda: wallet.wallets() == [DEFAULT_WALLET], 2 * DEADLINE_S
+    )
+    stack.wait_healthy(WALLET)
     assert stack.asked() == []
     assert stack.starts(wallet) == 1
 
