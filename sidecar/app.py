@@ -70,6 +70,7 @@ from sidecar.records.feed import RecentFeed
 from sidecar.records.probes import RecentProbes
 from sidecar.records.store import SqliteStore, open_store
 from sidecar.remedies.executor import Executor
+from sidecar.remedies.onlooker import Onlooker
 from sidecar.schedule.planner import Planner
 from sidecar.telemetry.log import LogFormat, configure
 from sidecar.telemetry.mask import Mask
@@ -295,11 +296,19 @@ class App:
             mask=mask,
             recent_probes=probed.of,
         )
+        self._onlooker = Onlooker(engine, clock, self.post, mask)
         self._watchdog = Watchdog(
             state=memory.state,
             clock=clock,
             store=memory.store,
-            tellers=(self._metrics, Narrator(), self._feed, probed, self._people),
+            tellers=(
+                self._metrics,
+                Narrator(),
+                self._feed,
+                probed,
+                self._people,
+                self._onlooker,
+            ),
             probing=self._pacer,
             remedies=self._executor,
         )
@@ -360,6 +369,7 @@ class App:
         finally:
             await self._people.close()
             await self._pacer.close()
+            await self._onlooker.close()
             await self._web.stop()
             await self._prober.close()
             await self._engine.close()

@@ -57,6 +57,7 @@ _DURATIONS = {
     "restart.stop_timeout": ("0s", "2m"),
     "restart.dead_stop_timeout": ("0s", "2m"),
     "restart.polite_stop": ("1s", "5m"),
+    "restart.self_restart_grace": ("0s", "2m"),
     "restart.recovery_timeout": ("5s", "5m"),
     "restart.slow_lane": ("1m", "7d"),
     "preventive.jitter": ("0s", "24h"),

@@ -172,6 +172,7 @@ class RestartSection(Section):
     slow_lane: list[Duration] | UnsetType = UNSET
     graceful_rpc_stop: bool | UnsetType = UNSET
     polite_stop: Duration | UnsetType = UNSET
+    self_restart_grace: DurationOrZero | UnsetType = UNSET
 
 
 class PreventiveSection(Section, kw_only=True):

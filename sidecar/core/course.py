@@ -81,7 +81,8 @@ def _noted(instance: Instance, event: Decided) -> Instance:
     if decision.trigger is Trigger.OPERATOR:
         noted = replace(noted, asked=False, asked_now=False)
     if decision.action is Action.LOOK:
-        return replace(noted, looked=decision.run)
+        now = event.at.mono
+        return replace(noted, looked=decision.run, looked_mono=now)
     if decision.action is Action.LOAD_WALLET:
         lane = budget.spend(noted.load_lane, event.at.mono)
         return replace(noted, loading=decision, load_lane=lane)

@@ -64,6 +64,7 @@ class Guard(StrEnum):
     STOPPING = "stopping"
     STARTING = "starting"
     ENGINE_RESTARTS = "engine_restarts"
+    SELF_RESTART = "self_restart"
     REMEDY_RUNNING = "remedy_running"
     UPSTREAM = "upstream"
     STORM = "storm"
@@ -85,7 +86,8 @@ class Decision:
     ``stop_timeout_s`` and ``polite_stop_s`` say how the restart is to be done: the
     latter is how long a daemon is given to answer, before a signal is sent; 0: it is
     sent at once. A load is given up after it. ``wallets`` are the paths to load; none:
-    the default wallet.
+    the default wallet. ``process_gone``: the reason is that the process that served
+    has gone; where another has taken its place it is not carried out.
     """
 
     at: Moment
@@ -101,3 +103,4 @@ class Decision:
     polite_stop_s: float = 0.0
     wallets: tuple[str, ...] = ()
     incident: str | None = None
+    process_gone: bool = False

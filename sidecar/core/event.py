@@ -130,10 +130,10 @@ class RemedyProgressed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessesSeen:
-    """A look into a container that does not answer.
+    """A look into a container, asked for at ``asked_mono``.
 
-    ``stopped``: names of its processes in state T. ``is_idle``: nothing lives in it
-    but a main process that waits.
+    ``stopped``: names of its processes in state T. ``is_idle``, ``serves`` and
+    ``waits_s``: as in ``core.processes.Seen``.
     """
 
     at: Moment
@@ -141,6 +141,9 @@ class ProcessesSeen:
     run: RunId
     stopped: tuple[str, ...]
     is_idle: bool = False
+    serves: bool = False
+    waits_s: float | None = None
+    asked_mono: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

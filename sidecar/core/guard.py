@@ -11,6 +11,7 @@ from sidecar.core import brake, budget, permission, precedence, run, stops
 from sidecar.core.boot import in_start_period, start_period_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard, Trigger
+from sidecar.core.health import may_return
 from sidecar.core.judge import BROKEN
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
@@ -184,6 +185,17 @@ def engine_restarts(case: Case) -> str | None:
     if case.at.mono - exited >= ENGINE_RESTART_WAIT_S:
         return None
     return f"the engine's policy {container.restart_policy} is to start it again"
+
+
+def self_restart(case: Case) -> str | None:
+    """What looked after the process that has gone may start it again by itself."""
+    health = case.instance.health
+    if not case.trigger.is_automatic or not may_return(health, case.at.mono):
+        return None
+    left = span((health.may_return_until_mono or 0.0) - case.at.mono)
+    if health.gone_mono is not None:
+        return f"what is left in the container has {left} to start it again by itself"
+    return f"another process has taken its place and has {left} to answer"
 
 
 def remedy_running(case: Case) -> str | None:
@@ -366,6 +378,7 @@ GUARDS: tuple[tuple[Guard, Callable[[Case], str | None]], ...] = (
     (Guard.STOPPING, stopping),
     (Guard.STARTING, starting),
     (Guard.ENGINE_RESTARTS, engine_restarts),
+    (Guard.SELF_RESTART, self_restart),
     (Guard.REMEDY_RUNNING, remedy_running),
     (Guard.UPSTREAM, upstream),
     (Guard.STORM, storm),

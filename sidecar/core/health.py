@@ -32,6 +32,9 @@ class Health:
     of them, up to the last, are silence or call for no cure of ours.
     ``hung``: the present silence is certain.
     ``frozen``: a process of the target was seen stopped (state T).
+    ``gone_mono``: when the last look was asked for, if it found the process that served
+    gone and nothing in its place. ``may_return_until_mono``: so long what was left of
+    it, or took its place, has to answer; None: it was not seen gone in this streak.
     ``is_calm``: when it last answered, it did so soon and had its upstream server, so
     that no call of others can hold it for long. ``held_mono``: when a probe last found
     that it had to wait, and ``busy_mono`` since when each of them has found that.
@@ -56,6 +59,8 @@ class Health:
     last_at: Moment | None = None
     last_seconds: float = 0.0
     frozen: bool = False
+    gone_mono: float | None = None
+    may_return_until_mono: float | None = None
     has_answered: bool = False
     is_calm: bool = False
     held_mono: float | None = None
@@ -102,6 +107,7 @@ def observe(
         held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
         busy_mono=_busy_mono(health, outcome, at),
         serves=_serves(health, outcome),
+        gone_mono=health.gone_mono if outcome.cause is Cause.REFUSED else None,
         hung=health.hung and _is_silence(outcome),
     )
     if outcome.verdict is Verdict.SUCCESS:
@@ -175,6 +181,8 @@ def _succeeded(health: Health, target: Target, began_mono: float) -> Health:
         last_success_mono=began_mono,
         ever_answered_well=True,
         frozen=False,
+        gone_mono=None,
+        may_return_until_mono=None,
     )
 
 
@@ -217,10 +225,13 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
     The failures must be of one kind: a daemon that long had no upstream and is
     silent for the first time is not yet hung. Silence must also last: a wallet
     daemon's only thread is legitimately held by a network call for up to 30 s, and
-    in an outage such calls queue. A stopped process is certain at once.
+    in an outage such calls queue. A stopped process is certain at once, and one that
+    has gone as soon as nothing can be about to start it again.
     """
     if health.failures == 0 or health.cause_mono is None:
         return False
+    if is_gone(health):
+        return True
     if health.cause is Cause.HUNG:
         if health.frozen:
             return True
@@ -231,6 +242,20 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
         # A busy daemon is silent, busy, or without its server by turns.
         return max(health.alike, health.beyond) >= threshold
     return health.alike >= threshold
+
+
+def is_gone(health: Health) -> bool:
+    """Is it proven that the process that served has gone, and will not return?"""
+    seen_mono, until_mono = health.gone_mono, health.may_return_until_mono
+    if seen_mono is None or until_mono is None:
+        return False
+    return seen_mono >= until_mono
+
+
+def may_return(health: Health, now_mono: float) -> bool:
+    """Is what was seen gone given time to be started again, by what is left of it?"""
+    until_mono = health.may_return_until_mono
+    return until_mono is not None and now_mono < until_mono
 
 
 def silence_allowed_s(health: Health, target: Target) -> float:

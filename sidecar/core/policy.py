@@ -6,8 +6,9 @@ from sidecar.core import loop, run, wallets
 from sidecar.core.boot import is_late
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
+from sidecar.core.gone import is_to_be_looked_for
 from sidecar.core.guard import Case, follows, objection, span
-from sidecar.core.health import Health, is_certain, silence_allowed_s
+from sidecar.core.health import Health, is_certain, is_gone, silence_allowed_s
 from sidecar.core.judge import (
     WORKING,
     blind_for_long,
@@ -177,7 +178,11 @@ def _with_manner(decision: Decision, instance: Instance, target: Target) -> Deci
     if polite_s and not is_free(instance, decision.at.mono):
         reason = _with_waiting(decision, instance, polite_s)
     return replace(
-        decision, stop_timeout_s=stop_s, polite_stop_s=polite_s, reason=reason
+        decision,
+        stop_timeout_s=stop_s,
+        polite_stop_s=polite_s,
+        reason=reason,
+        process_gone=is_gone(instance.health) and decision.trigger.is_automatic,
     )
 
 
@@ -454,9 +459,9 @@ def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
         return _page(Cause.NEVER_UP, why)
     if cause is Cause.WALLET_NOT_LOADED and not is_seen_since(instance):
         return None
-    if cause is Cause.HUNG and _unlooked(instance):
-        why = f"{_seen(instance)}; looking whether its processes are stopped"
-        return Wish(Action.LOOK, Trigger.FAILURE, cause, why)
+    look = _why_look(instance, target, at)
+    if look is not None:
+        return Wish(Action.LOOK, Trigger.FAILURE, cause, look)
     if not is_certain(instance.health, target, at.mono):
         return Wish(
             Action.HOLD,
@@ -468,6 +473,15 @@ def _failing(instance: Instance, target: Target, at: Moment) -> Wish | None:
     return _certain(instance, target, cause, at)
 
 
+def _why_look(instance: Instance, target: Target, at: Moment) -> str | None:
+    """Its processes can prove at once what else takes patience."""
+    if instance.health.cause is Cause.HUNG and _unlooked(instance):
+        return f"{_seen(instance)}; looking whether its processes are stopped"
+    if is_to_be_looked_for(instance, target, at.mono):
+        return f"{_seen(instance)}; looking whether the process that served has gone"
+    return None
+
+
 def _unlooked(instance: Instance) -> bool:
     run_id: RunId | None = instance.container.run if instance.container else None
     return instance.looked != run_id
@@ -476,6 +490,8 @@ def _unlooked(instance: Instance) -> bool:
 def _seen(instance: Instance) -> str:
     health = instance.health
     frozen = ", a process of it is stopped (state T)" if health.frozen else ""
+    if is_gone(health):
+        frozen = ", the process that served has gone"
     return f"failure {health.failures}: {last_reason(instance)}{frozen}"
 
 

@@ -8,6 +8,7 @@ from sidecar.core import (
     address_loss,
     balance,
     budget,
+    gone,
     loads,
     loop,
     plan,
@@ -216,7 +217,7 @@ def _acting(instance: Instance) -> bool:
 
 
 def looked(state: State, event: ProcessesSeen) -> Folded:
-    """It was looked whether a container's processes are stopped."""
+    """It was looked which of a container's processes work, and which are stopped."""
     instance = state.instances.get(event.instance)
     if instance is None or instance.container is None:
         return same(state)
@@ -224,10 +225,12 @@ def looked(state: State, event: ProcessesSeen) -> Folded:
         return same(state)
     if event.is_idle:
         instance = replace(instance, idle=event.run)
+    target = state.target_of(instance)
+    instance = gone.with_look(instance, target, event)
     if not instance.health.failures:
         return one(state, instance)
     frozen = replace(instance.health, frozen=bool(event.stopped))
-    health = settle(frozen, state.target_of(instance), event.at.mono)
+    health = settle(frozen, target, event.at.mono)
     return one(state, replace(instance, health=health))
 
 

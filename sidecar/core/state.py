@@ -156,6 +156,10 @@ class Instance:
     asked_now: bool = False
     looked: RunId | None = None
     """The run whose processes were last asked for."""
+    looked_mono: float | None = None
+    """When they were last asked for after a refused connection."""
+    served: RunId | None = None
+    """The run in which a process was seen that served: should it go, that is proof."""
     incident: str | None = None
     last_decision: Decision | None = None
     treated: RunId | None = None

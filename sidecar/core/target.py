@@ -157,6 +157,7 @@ class RestartSettings:
     slow_lane_s: tuple[float, ...] = (600.0, 1200.0, 2400.0, 4800.0, 9600.0)
     graceful_rpc_stop: bool = True
     polite_stop_s: float = 90.0
+    self_restart_grace_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,4 +37,5 @@ async def _by_command(job: Job) -> bool:
 
 
 async def _goes_on(job: Job) -> bool:
-    return not (await look_into(job.engine, job.container)).stopped
+    seen = await look_into(job.engine, job.container)
+    return seen is None or not seen.stopped

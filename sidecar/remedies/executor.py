@@ -20,12 +20,13 @@ from sidecar.core.event import (
 )
 from sidecar.core.outcome import REASON_LIMIT
 from sidecar.core.ports import Clock, Engine, Post, WalletControl
+from sidecar.core.processes import Seen
 from sidecar.core.target import InstanceId, Target
 from sidecar.remedies import load_wallet, restart, start, stop
 from sidecar.remedies.checks import checked
 from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
 from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import Seen, look_into
+from sidecar.remedies.look import Looks, look_into
 from sidecar.remedies.testimony import Witness
 
 REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
@@ -40,9 +41,6 @@ REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
 # On top of the stop timeout: evidence, a polite stop, the call, finding out.
 DEADLINE_S = 120.0
 LOOK_S = 10.0
-
-NAME_CHARACTERS = 60
-"""A process names itself as it likes."""
 
 
 @dataclass(slots=True)
@@ -78,6 +76,7 @@ class Executor:
         self._post = post
         self._mask = mask
         self._clock = clock
+        self._looks = Looks(clock, mask)
         self._room = EvidenceRoom(engine, clock, mask, recent_probes)
         self._witness = Witness(self._room, clock, post)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -158,9 +157,10 @@ class Executor:
         return await REMEDIES[entry.decision.action](entry.job)
 
     async def _look(self, entry: _Entry) -> Event:
+        asked_mono = self._clock.now().mono
         async with asyncio.timeout(LOOK_S):
             seen = await look_into(self._engine, entry.container)
-        return self._seen(entry, seen)
+        return self._seen(entry, seen or Seen(), asked_mono)
 
     def _end(self, task: asyncio.Task[Event]) -> None:
         entry = self._entries.pop(task)
@@ -174,7 +174,7 @@ class Executor:
 
     def _given_up(self, entry: _Entry, why: str) -> Event:
         if entry.decision.action is Action.LOOK:
-            return self._seen(entry, Seen())
+            return self._seen(entry, Seen(), self._clock.now().mono)
         result = ActResult.UNKNOWN if entry.committed else ActResult.NOT_SENT
         return self._event(entry, Acted(result, f"given up: {why}"))
 
@@ -192,12 +192,6 @@ class Executor:
     def _tell(self, decision: Decision, doing: str) -> None:
         self._post(RemedyProgressed(self._clock.now(), decision.instance, doing))
 
-    def _seen(self, entry: _Entry, seen: Seen) -> ProcessesSeen:
-        named = tuple(self._mask(name)[:NAME_CHARACTERS] for name in seen.stopped)
-        return ProcessesSeen(
-            self._clock.now(),
-            entry.decision.instance,
-            entry.container.run,
-            named,
-            seen.is_idle,
-        )
+    def _seen(self, entry: _Entry, seen: Seen, asked_mono: float) -> ProcessesSeen:
+        who = entry.decision.instance
+        return self._looks.event(who, entry.container, seen, asked_mono)

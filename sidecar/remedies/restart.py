@@ -8,16 +8,16 @@ import asyncio
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sidecar.core.container import Container, Process, Status
+from sidecar.core.container import Container, Status
 from sidecar.core.event import ActResult
 from sidecar.core.manner import is_called_off_by_answer
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import EngineError, RpcFailed
+from sidecar.core.processes import find_stopped, find_working, judge_processes
 from sidecar.core.target import ElectronCashProbe
-from sidecar.remedies import engine_call, look
+from sidecar.remedies import engine_call
 from sidecar.remedies.continuation import continue_processes
 from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import find_stopped
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ STOPS_WITHIN_S = 20.0
 """What a daemon takes to end once it has obeyed; up to 9 s were seen."""
 
 _LOOK_S = 10.0
+
+_CAME_BACK = "a process has taken the place of the one that had gone"
 
 
 class _Ending(StrEnum):
@@ -44,6 +46,8 @@ async def carry_out(job: Job) -> Acted:
     A silent daemon that answers after all is left alone.
     """
     wallet, decision = job.target.wallet, job.decision
+    if decision.process_gone and find_working(job.evidence.processes, job.container):
+        return Acted(ActResult.NOT_SENT, _CAME_BACK, job.container)
     if wallet is None:
         return await _by_engine(job)
     asks = decision.polite_stop_s > 0.0
@@ -164,32 +168,22 @@ async def _wrapper_stays(job: Job) -> bool:
 
     Seen twice: an init ends too, but a moment after the daemon it looked after.
     """
-    if not await _wrapper_alone(job):
+    if not await _daemon_has_gone(job):
         return False
     await asyncio.sleep(WRAPPER_STAYS_S)
-    return await _wrapper_alone(job)
+    return await _daemon_has_gone(job)
 
 
-async def _wrapper_alone(job: Job) -> bool:
-    """Do fewer processes live than before, the main one among them?
-
-    Counted, for a wrapper's loop has a new ``sleep`` under another id each time.
-    """
-    before = _living(job, job.evidence.processes)
+async def _daemon_has_gone(job: Job) -> bool:
+    """Did one work before, and does nothing work there any more?"""
+    if not find_working(job.evidence.processes, job.container):
+        return False
     try:
         processes = await job.engine.processes(job.container.id)
     except EngineError:
         return False
-    now = _living(job, processes)
     # A main process that does not merely wait may be the daemon, at its saving.
-    if not look.is_idle(processes, job.container):
-        return False
-    return job.container.pid in now and len(now) < len(before)
-
-
-def _living(job: Job, processes: tuple[Process, ...]) -> set[int]:
-    own = look.own(processes, job.container)
-    return {process.pid for process in own if not process.stat.startswith("Z")}
+    return judge_processes(processes, job.container).is_idle
 
 
 async def _up_again(job: Job, fresh: Container | None) -> Acted:

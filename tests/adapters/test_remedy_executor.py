@@ -462,6 +462,32 @@ async def test_a_wrapper_left_alone_is_not_waited_for() -> None:
 
 
 @virtual
+async def test_a_wrapper_that_then_sleeps_is_not_waited_for() -> None:
+    """``sh -c "wallet & wait; sleep infinity"``: as many processes as before."""
+    bench = Bench()
+    bench.engine.processes_of["c1"] = (INIT, DAEMON)
+    after = (INIT, Process(102, 100, "S", "sleep infinity"))
+    bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
+    began = bench.clock.now().mono
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("restart", "c1")]
+    assert 1.0 <= event.at.mono - began < 1.5
+
+
+@virtual
+async def test_what_has_taken_the_place_of_a_gone_process_is_let_be() -> None:
+    nap = Process(102, 100, "S", "sleep 5")
+    for living, acts in (((INIT, nap), ["restart"]), ((INIT, DAEMON), [])):
+        bench = Bench()
+        bench.engine.processes_of["c1"] = living
+        event = await bench.acted(Action.RESTART, process_gone=True)
+        assert [verb for verb, _ in bench.engine.acts] == acts
+        is_done = event.result is ActResult.DONE
+        assert is_done is bool(acts)
+
+
+@virtual
 async def test_an_init_that_ends_a_moment_after_its_daemon_is_waited_for() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = (INIT, DAEMON)
@@ -592,6 +618,25 @@ async def test_a_look_counts_only_the_container_s_own_stopped_processes() -> Non
 
 
 @virtual
+async def test_a_look_tells_what_works_and_when_it_was_asked_for() -> None:
+    nap = Process(102, 100, "S", "sleep 600")
+    for living, serves, waits_s in (
+        ((INIT, DAEMON), True, None),
+        ((INIT, nap), False, 600.0),
+    ):
+        bench = Bench()
+        bench.engine.delays["processes"] = 2.0
+        bench.engine.processes_of["c1"] = living
+        began = bench.clock.now().mono
+        bench.begin(Action.LOOK)
+        event = await bench.end()
+        assert isinstance(event, ProcessesSeen)
+        assert (event.serves, event.waits_s) == (serves, waits_s)
+        assert event.asked_mono == began
+        assert event.at.mono == began + 2.0
+
+
+@virtual
 async def test_a_look_that_fails_saw_nothing() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = PROCESSES
@@ -599,7 +644,7 @@ async def test_a_look_that_fails_saw_nothing() -> None:
     bench.begin(Action.LOOK)
     event = await bench.end()
     assert isinstance(event, ProcessesSeen)
-    assert event.stopped == ()
+    assert (event.stopped, event.waits_s) == ((), None)
 
 
 @virtual

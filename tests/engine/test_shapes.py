@@ -69,3 +69,40 @@ def test_a_frozen_daemon_is_restarted_and_has_its_wallet_again(
     (decided,) = watcher.decisions(WALLET, "restart")
     assert decided.fields["cause"] == "hung"
     assert "stopped (state T)" in decided.message
+
+
+def under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, SidecarBox]:
+    """A daemon that a script's loop starts again ``pause_s`` after it has ended."""
+    loop = f"while :; do python /app/wallet.py daemon; sleep {pause_s}; done"
+    path = {"PYTHONPATH": "/opt/jsonrpclib/pinned"}
+    wallet = stack.wallet(entrypoint=["sh", "-c", loop], env=path)
+    watcher = stack.sidecar(wallet_config(restart={"self_restart_grace": "8s"}))
+    stack.wait_healthy(WALLET)
+    return wallet, watcher
+
+
+def test_a_daemon_that_has_gone_is_certain_at_the_first_refusal(stack: Stack) -> None:
+    wallet, watcher = healthy(stack, "wrapper")
+
+    wallet.fault("die")
+
+    wait_recovered(stack, "restart")
+    (decided,) = watcher.decisions(WALLET, "restart")
+    assert decided.message.startswith("failure 1: ")
+    assert "the process that served has gone" in decided.message
+
+
+def test_a_supervisor_that_starts_the_daemon_again_is_left_to_do_so(
+    stack: Stack,
+) -> None:
+    wallet, watcher = under_supervisor(stack, 5)
+    before = wallet.started_at
+
+    wallet.fault("die")
+
+    wait_recovered(stack, "load_wallet")
+    assert wallet.wallets()
+    assert wallet.started_at == before
+    assert stack.asked() == []
+    guards = {record.fields.get("guard") for record in watcher.decisions(WALLET)}
+    assert "self_restart" in guards

@@ -19,6 +19,7 @@ from sidecar.engine.pump import Pump
 from sidecar.probes.pace import Pacer
 from sidecar.records.memory import MemoryStore
 from sidecar.remedies.executor import Executor
+from sidecar.remedies.onlooker import Onlooker
 from sidecar.watchdog import Watchdog
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.unit.world import SERVICE, WALLET
@@ -159,11 +160,12 @@ class Stage:
         self.executor = Executor(
             self.engine, self.wallets, self.post, self.clock, mask=str
         )
+        self.onlooker = Onlooker(self.engine, self.clock, self.post, str)
         self.watchdog = Watchdog(
             state=State(started=self.clock.now(), mode=mode),
             clock=self.clock,
             store=self.store,
-            tellers=(*tellers, self.notes),
+            tellers=(*tellers, self.notes, self.onlooker),
             probing=self.pacer,
             remedies=self.executor,
         )
@@ -207,6 +209,7 @@ class Stage:
 
     async def close(self) -> None:
         await self.pacer.close()
+        await self.onlooker.close()
         await self.engine.close()
 
 

@@ -94,6 +94,92 @@ def test_a_dead_daemon_in_a_running_container() -> None:
     assert ended.outcome is RemedyOutcome.RECOVERED
 
 
+def left_alone_by_its_daemon(stage: Stage, waits: str) -> None:
+    """Its wallet daemon dies; the wrapper stays, and waits so."""
+    pid = stage.engine.held[ROOT_ID].pid
+    nap = Process(pid + 2000, pid, "S", waits)
+    stage.engine.processes_of[ROOT_ID] = (Process(pid, 1, "Ss", "sh /run.sh"), nap)
+    stage.breaks(ROOT, REFUSED)
+
+
+async def settle_in_a_wrapper(stage: Stage) -> None:
+    pid = stage.engine.held[ROOT_ID].pid
+    daemon = Process(pid + 1000, pid, "S", "python3 electron-cash daemon")
+    wrapper = Process(pid, 1, "Ss", "sh /run.sh")
+    stage.engine.processes_of[ROOT_ID] = (wrapper, daemon)
+    await settle_in()
+
+
+def test_a_daemon_that_has_gone_is_restarted_at_the_first_refusal() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in_a_wrapper(stage)
+        left_alone_by_its_daemon(stage, "sleep infinity")
+        began = asyncio.get_running_loop().time()
+        await stage.until(lambda: stage.instance(ROOT).restarts_total == 1)
+        interval_s = WALLET.cadence.interval_s
+        assert asyncio.get_running_loop().time() - began <= interval_s + 1.0
+
+    stage = play(story)
+    assert stage.acts() == [("restart", ROOT_ID)]
+    (restart,) = stage.decided(Action.RESTART)
+    assert restart.process_gone
+    assert len(stage.decided(Action.LOOK)) == 1
+
+
+def test_a_supervisor_that_starts_it_again_in_8_s_is_left_to_do_so() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in_a_wrapper(stage)
+        as_before = stage.engine.processes_of[ROOT_ID]
+        left_alone_by_its_daemon(stage, "sleep 8")
+        await stage.until(lambda: bool(stage.instance(ROOT).health.failures))
+        await asyncio.sleep(8.0)
+        stage.engine.processes_of[ROOT_ID] = as_before
+        stage.script(ROOT, lambda _: success())
+        await asyncio.sleep(60.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    stage = play(story)
+    assert stage.acts() == []
+    assert Guard.SELF_RESTART in {d.guard for d in stage.notes.decisions}
+
+
+def test_a_supervisor_that_does_not_is_waited_for_10_s() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in_a_wrapper(stage)
+        left_alone_by_its_daemon(stage, "sleep 8")
+        await stage.until(lambda: bool(stage.instance(ROOT).health.failures))
+        began = asyncio.get_running_loop().time()
+        await stage.until(lambda: bool(stage.decided(Action.RESTART)))
+        assert 10.0 <= asyncio.get_running_loop().time() - began < 11.0
+        assert stage.decided(Action.RESTART)[0].process_gone
+
+    play(story)
+
+
+def test_a_daemon_that_lives_and_refuses_is_given_three_probes() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in_a_wrapper(stage)
+        stage.breaks(ROOT, REFUSED)
+        await stage.until(lambda: bool(stage.decided(Action.RESTART)))
+
+    (restart,) = play(story).decided(Action.RESTART)
+    assert not restart.process_gone
+    assert restart.reason.startswith("failure 3: ")
+
+
+def test_each_run_that_answers_is_looked_at_once() -> None:
+    async def story(stage: Stage) -> None:
+        stage.engine.trouble("processes", EngineTimeout("slow"))
+        await asyncio.sleep(3600.0)
+        looks = stage.engine.calls.count(("processes", ROOT_ID))
+        assert stage.engine.calls.count(("processes", LEAF_ID)) + looks == 3
+        await stage.engine.restart(ROOT_ID, 1.0)
+        await asyncio.sleep(3600.0)
+        assert stage.engine.calls.count(("processes", ROOT_ID)) == looks + 1
+
+    assert play(story).notes.decisions == []
+
+
 def test_a_stopped_process_is_restarted_after_one_time_out() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()

@@ -1,0 +1,91 @@
+"""Looks into containers beside the loop, where nothing is decided on.
+
+Which processes live in a run that answers well is to be known before it fails. It is
+looked at once in each run.
+"""
+
+import asyncio
+
+from sidecar.core.container import Container, RunId
+from sidecar.core.decision import Decision
+from sidecar.core.event import Event, ProbeDone
+from sidecar.core.ports import Clock, Engine, Post
+from sidecar.core.state import Instance, State
+from sidecar.core.target import InstanceId
+from sidecar.core.transition import Transition
+from sidecar.remedies.evidence import Mask
+from sidecar.remedies.look import Looks, look_into
+
+LOOK_S = 10.0
+AT_ONCE = 2
+AGAIN_AFTER_S = 30.0
+"""Where the engine did not say."""
+
+
+class Onlooker:
+    """A teller that hears of answers; each look that tells something is an event."""
+
+    def __init__(self, engine: Engine, clock: Clock, post: Post, mask: Mask) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._post = post
+        self._looks = Looks(clock, mask)
+        self._few = asyncio.Semaphore(AT_ONCE)
+        self._known: dict[InstanceId, RunId] = {}
+        self._not_before: dict[InstanceId, float] = {}
+        self._tasks: dict[InstanceId, asyncio.Task[None]] = {}
+
+    def tell(
+        self,
+        event: Event,
+        transitions: tuple[Transition, ...],  # noqa: ARG002 - a teller's port
+        decisions: tuple[Decision, ...],  # noqa: ARG002
+        state: State,
+    ) -> None:
+        """After an answer: look, where that was not done in this run."""
+        if not isinstance(event, ProbeDone) or event.instance in self._tasks:
+            return
+        instance = state.instances.get(event.instance)
+        if instance is None:
+            self._known.pop(event.instance, None)
+            self._not_before.pop(event.instance, None)
+            return
+        container = instance.container
+        if container is None or not self._is_due(instance, container):
+            return
+        self._begin(event.instance, container)
+
+    def _is_due(self, instance: Instance, container: Container) -> bool:
+        health = instance.health
+        if health.up is not True or health.failures:
+            return False
+        if self._known.get(instance.id) == container.run:
+            return False
+        now = self._clock.now().mono
+        return now >= self._not_before.get(instance.id, now)
+
+    def _begin(self, who: InstanceId, container: Container) -> None:
+        task = asyncio.get_running_loop().create_task(self._look(who, container))
+        self._tasks[who] = task
+        task.add_done_callback(lambda _: self._tasks.pop(who, None))
+
+    async def _look(self, who: InstanceId, container: Container) -> None:
+        async with self._few:
+            asked_mono = self._clock.now().mono
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    seen = await look_into(self._engine, container)
+            except TimeoutError:
+                seen = None
+        if seen is None:
+            self._not_before[who] = self._clock.now().mono + AGAIN_AFTER_S
+            return
+        self._known[who] = container.run
+        self._post(self._looks.event(who, container, seen, asked_mono))
+
+    async def close(self) -> None:
+        """Look no more."""
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
