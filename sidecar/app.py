@@ -286,7 +286,14 @@ class App:
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = AllProbes(engine, clock, mask=mask)
-        self._pacer = Pacer(self._prober, self.post, clock, self._metrics.loop_lag)
+        self._onlooker = Onlooker(engine, clock, self.post, mask)
+        self._pacer = Pacer(
+            self._prober,
+            self.post,
+            clock,
+            self._metrics.loop_lag,
+            self._onlooker.look_at_silent,
+        )
         probed = RecentProbes()
         self._executor = Executor(
             engine,
@@ -296,7 +303,6 @@ class App:
             mask=mask,
             recent_probes=probed.of,
         )
-        self._onlooker = Onlooker(engine, clock, self.post, mask)
         self._watchdog = Watchdog(
             state=memory.state,
             clock=clock,

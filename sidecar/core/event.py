@@ -133,7 +133,8 @@ class ProcessesSeen:
     """A look into a container, asked for at ``asked_mono``.
 
     ``stopped``: names of its processes in state T. ``is_idle``, ``serves`` and
-    ``waits_s``: as in ``core.processes.Seen``.
+    ``waits_s``: as in ``core.processes.Seen``. ``silent_since_mono``: it was looked
+    because a probe that was sent then had no answer yet.
     """
 
     at: Moment
@@ -144,6 +145,7 @@ class ProcessesSeen:
     serves: bool = False
     waits_s: float | None = None
     asked_mono: float | None = None
+    silent_since_mono: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from sidecar.core.folded import Folded, one, put, same
 from sidecar.core.health import observe, settle
 from sidecar.core.ledger import adopted, close_orphans
 from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause, failure
 from sidecar.core.overlap import Overlap
 from sidecar.core.restore import taken_over
 from sidecar.core.state import (
@@ -227,11 +228,33 @@ def looked(state: State, event: ProcessesSeen) -> Folded:
         instance = replace(instance, idle=event.run)
     target = state.target_of(instance)
     instance = gone.with_look(instance, target, event)
+    instance = _with_silence(instance, target, event)
     if not instance.health.failures:
         return one(state, instance)
     frozen = replace(instance.health, frozen=bool(event.stopped))
     health = settle(frozen, target, event.at.mono)
     return one(state, replace(instance, health=health))
+
+
+def _with_silence(instance: Instance, target: Target, event: ProcessesSeen) -> Instance:
+    """A probe that is still silent has failed where a process is seen to be stopped."""
+    since_mono, last_at = event.silent_since_mono, instance.health.last_at
+    if since_mono is None or not event.stopped or _acting(instance):
+        return instance
+    if last_at is not None and last_at.mono > since_mono:
+        return instance
+    silent_s = event.at.mono - since_mono
+    found = failure(Cause.HUNG, f"no answer for {silent_s:.1f} s so far")
+    starting = in_start_period(instance, target, event.at.mono)
+    health = observe(
+        instance.health,
+        target,
+        replace(found, waited_s=silent_s),
+        since_mono,
+        event.at,
+        starting=starting,
+    )
+    return replace(instance, health=health, looked=event.run)
 
 
 def gathered(state: State, event: EvidenceGathered) -> Folded:

@@ -14,8 +14,21 @@ from dataclasses import dataclass
 from sidecar.core.container import Container
 from sidecar.core.event import ProbeDone
 from sidecar.core.ports import Clock, Post, Prober
-from sidecar.core.target import InstanceId, Target
+from sidecar.core.target import (
+    ElectronCashProbe,
+    HttpProbe,
+    InstanceId,
+    JsonRpcProbe,
+    Target,
+)
 from sidecar.probes.combined import probe_all
+
+SILENCE_S = 3.0
+_ASKING = (ElectronCashProbe, JsonRpcProbe, HttpProbe)
+"""Probes that wait for an answer, and for nothing else."""
+
+OnSilence = Callable[[InstanceId, Container, float], None]
+"""An instance, the container that was asked, and when (the clock's ``mono``)."""
 
 SPREAD_S = 0.01
 OVERDUE_S = 5.0
@@ -42,6 +55,8 @@ class _Turn:
     ended: float | None = None
     timer: asyncio.TimerHandle | None = None
     flight: asyncio.Task[None] | None = None
+    silence: asyncio.TimerHandle | None = None
+    """Runs while an answer is awaited."""
 
     @property
     def allowed_s(self) -> float:
@@ -54,16 +69,23 @@ class Pacer:
 
     Every probe ends in one ``ProbeDone``, unless its instance is forgotten; the
     next is due only once ``pace`` was called again. ``on_lag`` is told by how
-    many seconds each probe began after it was due.
+    many seconds each probe began after it was due, and ``on_silence`` of each that has
+    had no answer for SILENCE_S, while it goes on waiting.
     """
 
     def __init__(
-        self, prober: Prober, post: Post, clock: Clock, on_lag: Callable[[float], None]
+        self,
+        prober: Prober,
+        post: Post,
+        clock: Clock,
+        on_lag: Callable[[float], None],
+        on_silence: OnSilence = lambda *_: None,
     ) -> None:
         self._prober = prober
         self._post = post
         self._clock = clock
         self._on_lag = on_lag
+        self._on_silence = on_silence
         self._turns: dict[InstanceId, _Turn] = {}
         self._fresh = 0
         self._made = 0
@@ -96,6 +118,8 @@ class Pacer:
             turn.timer.cancel()
         if turn.flight is not None:
             turn.flight.cancel()
+        if turn.silence is not None:
+            turn.silence.cancel()
         if turn.ended is None and turn.flight is None:
             self._fresh -= 1
 
@@ -155,7 +179,14 @@ class Pacer:
 
     async def _probe(self, instance: InstanceId, turn: _Turn, began: float) -> None:
         run = turn.container.run
+        if all(isinstance(settings, _ASKING) for settings in turn.target.probes):
+            turn.silence = asyncio.get_running_loop().call_later(
+                SILENCE_S, self._on_silence, instance, turn.container, began
+            )
         outcome = await probe_all(self._prober, turn.target.probes, turn.container)
+        if turn.silence is not None:
+            turn.silence.cancel()
+            turn.silence = None
         now = self._clock.now()
         turn.flight, turn.ended = None, now.mono
         turn.due = now.mono + turn.every_s

@@ -1,10 +1,12 @@
 """Looks into containers beside the loop, where nothing is decided on.
 
 Which processes live in a run that answers well is to be known before it fails. It is
-looked at once in each run.
+looked at once in each run. While an answer is awaited for long, it is looked whether
+a process is stopped.
 """
 
 import asyncio
+from dataclasses import replace
 
 from sidecar.core.container import Container, RunId
 from sidecar.core.decision import Decision
@@ -43,7 +45,7 @@ class Onlooker:
         state: State,
     ) -> None:
         """After an answer: look, where that was not done in this run."""
-        if not isinstance(event, ProbeDone) or event.instance in self._tasks:
+        if not isinstance(event, ProbeDone):
             return
         instance = state.instances.get(event.instance)
         if instance is None:
@@ -53,7 +55,13 @@ class Onlooker:
         container = instance.container
         if container is None or not self._is_due(instance, container):
             return
-        self._begin(event.instance, container)
+        self._begin(event.instance, container, None)
+
+    def look_at_silent(
+        self, who: InstanceId, container: Container, since_mono: float
+    ) -> None:
+        """A probe that was sent at ``since_mono`` has no answer yet."""
+        self._begin(who, container, since_mono)
 
     def _is_due(self, instance: Instance, container: Container) -> bool:
         health = instance.health
@@ -64,12 +72,19 @@ class Onlooker:
         now = self._clock.now().mono
         return now >= self._not_before.get(instance.id, now)
 
-    def _begin(self, who: InstanceId, container: Container) -> None:
-        task = asyncio.get_running_loop().create_task(self._look(who, container))
+    def _begin(
+        self, who: InstanceId, container: Container, silent_mono: float | None
+    ) -> None:
+        if who in self._tasks:
+            return
+        look = self._look(who, container, silent_mono)
+        task = asyncio.get_running_loop().create_task(look)
         self._tasks[who] = task
         task.add_done_callback(lambda _: self._tasks.pop(who, None))
 
-    async def _look(self, who: InstanceId, container: Container) -> None:
+    async def _look(
+        self, who: InstanceId, container: Container, silent_mono: float | None
+    ) -> None:
         async with self._few:
             asked_mono = self._clock.now().mono
             try:
@@ -80,8 +95,10 @@ class Onlooker:
         if seen is None:
             self._not_before[who] = self._clock.now().mono + AGAIN_AFTER_S
             return
-        self._known[who] = container.run
-        self._post(self._looks.event(who, container, seen, asked_mono))
+        if silent_mono is None:
+            self._known[who] = container.run
+        event = self._looks.event(who, container, seen, asked_mono)
+        self._post(replace(event, silent_since_mono=silent_mono))
 
     async def close(self) -> None:
         """Look no more."""

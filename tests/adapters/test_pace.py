@@ -7,8 +7,14 @@ from dataclasses import dataclass, field, replace
 from sidecar.core.container import Container
 from sidecar.core.event import Event, ProbeDone
 from sidecar.core.outcome import Outcome, success
-from sidecar.core.target import HttpProbe, InstanceId, ProbeSettings, Target
-from sidecar.probes.pace import Pacer
+from sidecar.core.target import (
+    ExecProbe,
+    HttpProbe,
+    InstanceId,
+    ProbeSettings,
+    Target,
+)
+from sidecar.probes.pace import SILENCE_S, Pacer
 from tests.fakes import LoopClock, a_container
 from tests.virtual import run_virtual
 
@@ -25,13 +31,24 @@ class Bench:
     events: list[ProbeDone] = field(default_factory=list)
     began: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
+    silences: list[tuple[InstanceId, Container, float, float]] = field(
+        default_factory=list
+    )
+    target: Target = TARGET
     in_flight: int = 0
     most_in_flight: int = 0
     again_s: float | None = None
 
     def __post_init__(self) -> None:
         self.clock = LoopClock()
-        self.pacer = Pacer(self, self.post, self.clock, self.lags.append)
+        self.pacer = Pacer(
+            self, self.post, self.clock, self.lags.append, self.on_silence
+        )
+
+    def on_silence(
+        self, instance: InstanceId, container: Container, since: float
+    ) -> None:
+        self.silences.append((instance, container, since, self.now))
 
     async def probe(self, _: ProbeSettings, __: Container) -> Outcome:
         self.began.append(self.now)
@@ -54,7 +71,7 @@ class Bench:
             self.pace(self.again_s, event.instance)
 
     def pace(self, every_s: float, instance: InstanceId = WEB) -> None:
-        self.pacer.pace(instance, TARGET, CONTAINER, every_s)
+        self.pacer.pace(instance, self.target, CONTAINER, every_s)
 
 
 def test_the_interval_counts_from_the_end_of_a_probe() -> None:
@@ -250,3 +267,44 @@ def test_close_gives_up_what_is_in_flight() -> None:
     bench = run_virtual(main())
     assert bench.in_flight == 0
     assert bench.events == []
+
+
+def test_an_answer_that_is_awaited_for_3_s_is_told_of_once() -> None:
+    async def main() -> None:
+        bench = Bench(seconds=10.0)
+        began = bench.now
+        bench.pace(60.0)
+        await asyncio.sleep(11.0)
+        assert bench.silences == [(WEB, CONTAINER, began, began + SILENCE_S)]
+        assert len(bench.events) == 1
+        await bench.pacer.close()
+
+    run_virtual(main())
+
+
+def test_an_answer_in_time_and_a_probe_that_is_given_up_are_no_silence() -> None:
+    async def main() -> None:
+        bench = Bench(seconds=2.9)
+        bench.pace(60.0)
+        await asyncio.sleep(10.0)
+        bench.seconds = 10.0
+        bench.pace(1.0)
+        await asyncio.sleep(1.0)
+        bench.pacer.forget(WEB)
+        await asyncio.sleep(10.0)
+        assert bench.silences == []
+
+    run_virtual(main())
+
+
+def test_a_command_that_takes_long_is_no_silence() -> None:
+    async def main() -> None:
+        command = Target("web", probes=(ExecProbe(("true",)),))
+        bench = Bench(seconds=10.0, target=command)
+        bench.pace(60.0)
+        await asyncio.sleep(10.5)
+        assert len(bench.events) == 1
+        assert bench.silences == []
+        await bench.pacer.close()
+
+    run_virtual(main())

@@ -156,11 +156,17 @@ class Stage:
         self.notes = Notes()
         self.targets = targets
         self.store = Kept()
-        self.pacer = Pacer(self.prober, self.post, self.clock, lambda _: None)
+        self.onlooker = Onlooker(self.engine, self.clock, self.post, str)
+        self.pacer = Pacer(
+            self.prober,
+            self.post,
+            self.clock,
+            lambda _: None,
+            self.onlooker.look_at_silent,
+        )
         self.executor = Executor(
             self.engine, self.wallets, self.post, self.clock, mask=str
         )
-        self.onlooker = Onlooker(self.engine, self.clock, self.post, str)
         self.watchdog = Watchdog(
             state=State(started=self.clock.now(), mode=mode),
             clock=self.clock,

@@ -12,6 +12,7 @@ from sidecar.core.outcome import Cause, Outcome, failure, success
 from sidecar.core.ports import EngineForbidden, EngineTimeout
 from sidecar.core.target import Mode, RestartSettings
 from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.probes.pace import SILENCE_S
 from tests.scenario.stage import (
     HANGS,
     LEAF,
@@ -180,13 +181,13 @@ def test_each_run_that_answers_is_looked_at_once() -> None:
     assert play(story).notes.decisions == []
 
 
-def test_a_stopped_process_is_restarted_after_one_time_out() -> None:
+def test_a_stopped_process_is_found_while_its_answer_is_awaited() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         main = Process(stage.engine.held[ROOT_ID].pid, 1, "Ts", "electron-cash")
         stage.engine.processes_of[ROOT_ID] = (main,)
         stage.breaks(ROOT, HANGS)
-        await asyncio.sleep(15.0 + 10.0 + 1.0)
+        await asyncio.sleep(WALLET.cadence.interval_s + SILENCE_S + 1.0)
         # Its engine lets it go on in neither way.
         assert stage.acts() == [("signal", ROOT_ID), ("restart", ROOT_ID)]
 
@@ -203,12 +204,26 @@ def test_a_stopped_process_is_continued_and_asked_to_stop_first() -> None:
             {ROOT_ID: (stopped._replace(stat="Ss"),)}
         )
         stage.breaks(ROOT, HANGS)
-        await asyncio.sleep(15.0 + 10.0 + 2.0)
+        await asyncio.sleep(WALLET.cadence.interval_s + SILENCE_S + 2.0)
         assert stage.engine.signals == ["SIGCONT"]
         assert stage.wallets.calls == ["stop"]
         assert stage.acts() == [("signal", ROOT_ID), ("start", ROOT_ID)]
 
     play(story)
+
+
+def test_a_silence_in_which_nothing_is_stopped_is_given_its_time() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.script(ROOT, lambda _: HANGS)
+        await asyncio.sleep(30.0)
+        looks = stage.engine.calls.count(("processes", ROOT_ID))
+        assert looks >= 3, "once in the run, and while answers were awaited"
+        stage.script(ROOT, lambda _: success())
+        await asyncio.sleep(60.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+
+    assert play(story).acts() == []
 
 
 def test_what_belongs_to_a_page_is_kept() -> None:
