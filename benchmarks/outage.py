@@ -46,7 +46,7 @@ UPSTREAMS = ("well", "slow", "lost", "mute")
 SHAPES = ("wrapper", "init", "pid1")
 LIBRARIES = ("pinned", "newest")
 
-INTERVAL_S, HANG_AFTER_S, HANG_AFTER_OUTAGE_S = 15.0, 45.0, 300.0
+INTERVAL_S, HANG_AFTER_S, HANG_AFTER_OUTAGE_S = 5.0, 45.0, 300.0
 TICK_S = 1.0
 FOR_GOOD_S = 1e6
 WATCHED_S = HANG_AFTER_OUTAGE_S + 3 * INTERVAL_S

@@ -135,7 +135,7 @@ ProbeSettings = (
 class Cadence:
     """How often a target is asked, and how many answers make a verdict."""
 
-    interval_s: float = 15.0
+    interval_s: float = 5.0
     fast_interval_s: float = 2.0
     start_period_s: float = 60.0
     failure_threshold: int = 3

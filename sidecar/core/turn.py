@@ -44,6 +44,9 @@ from sidecar.core.transition import (
     Transition,
 )
 
+UNHURRIED = 3.0
+"""Times the interval, while a person is waited for."""
+
 
 class Turn(NamedTuple):
     """What one event led to."""
@@ -200,14 +203,16 @@ def pace_s(state: State, instance: Instance) -> float | None:
 
     Fast while a verdict is pending, and while a dependent's trouble waits for a
     fresh answer of this one; unhurried once a cause is known that only a person
-    can cure: every probe costs the daemon something.
+    can cure: every probe costs the daemon something, and a wrong password 50 ms.
     """
     from_settings = state.target_of(instance).cadence
     if not _probed(instance):
         return None
-    if _settled(instance) and not _is_awaited(state, instance):
+    if _is_awaited(state, instance) or not _settled(instance):
+        return from_settings.fast_interval_s
+    if instance.state in WORKING:
         return from_settings.interval_s
-    return from_settings.fast_interval_s
+    return from_settings.interval_s * UNHURRIED
 
 
 def _probed(instance: Instance) -> bool:

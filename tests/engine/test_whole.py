@@ -37,7 +37,7 @@ def test_the_classic_pair_is_healed_by_the_environment_alone(stack: Stack) -> No
 
     wallet.fault("die")
 
-    # At default settings: up to 15 s to the first failure, then threshold and boot.
+    # At default settings: up to 5 s to the first failure, then threshold and boot.
     stack.wait_for(
         "recovered",
         lambda: ("restart", "recovered") in watcher.outcomes(WALLET),

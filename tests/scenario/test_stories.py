@@ -42,7 +42,7 @@ def test_a_quiet_day_without_any_action() -> None:
     assert stage.acts() == []
     assert stage.notes.decisions == []
     probes = [at for at, name in stage.prober.begun if name == ROOT]
-    assert 5700 <= len(probes) <= 5770
+    assert 17_100 <= len(probes) <= 17_300
 
 
 def test_the_first_probe_begins_within_a_second() -> None:
@@ -84,7 +84,7 @@ def test_a_dead_daemon_in_a_running_container() -> None:
         stage.breaks(ROOT, REFUSED)
         began = asyncio.get_running_loop().time()
         await stage.until(lambda: stage.instance(ROOT).restarts_total == 1)
-        assert asyncio.get_running_loop().time() - began <= 15.0 + 2 * 2.0 + 1.0
+        assert asyncio.get_running_loop().time() - began <= 5.0 + 2 * 2.0 + 1.0
         await asyncio.sleep(10.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 

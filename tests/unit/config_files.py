@@ -14,7 +14,7 @@ stack: oratio
 mode: act
 language: en
 defaults:
-  {interval: 15s, fast_interval: 2s, timeout: 10s, start_period: 60s,
+  {interval: 5s, fast_interval: 2s, timeout: 10s, start_period: 60s,
    failure_threshold: 3, success_threshold: 2}
 targets:
   electron-cash:

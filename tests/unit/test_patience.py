@@ -147,7 +147,7 @@ def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
 def test_a_daemon_that_only_lacks_its_upstream_is_probed_without_hurry() -> None:
     world = a_world()
     for _ in range(3):
-        assert pace_s(world.state, world.instance(ROOT)) in {2.0, 15.0}
+        assert pace_s(world.state, world.instance(ROOT)) in {2.0, 5.0}
         world.probe(ROOT, upstream_lost())
         world.now_s += 2.0
     assert world.last(ROOT).action is Action.HOLD

@@ -38,7 +38,7 @@ from sidecar.core.transition import (
     RemedyOutcome,
     TargetState,
 )
-from sidecar.core.turn import pace_s
+from sidecar.core.turn import UNHURRIED, pace_s
 from tests.unit.world import SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
@@ -168,7 +168,7 @@ def test_the_slow_lane_the_brake_and_a_useless_cure_are_told_to_a_person() -> No
     assert [p.guard for p in told] == [Guard.BUDGET]
     assert "slow lane, the next is in 10 min" in told[0].reason
     pace = pace_s(world.state, world.instance(ROOT))
-    assert pace == WALLET.cadence.interval_s
+    assert pace == WALLET.cadence.interval_s * UNHURRIED
 
 
 def test_restarts_that_people_want_are_no_storm() -> None:
@@ -742,7 +742,7 @@ def test_a_root_known_to_be_lost_is_asked_unhurriedly_though_dependents_fail() -
     world.fails(ROOT, Cause.AUTH, 5)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
     pace = pace_s(world.state, world.instance(ROOT))
-    assert pace == WALLET.cadence.interval_s
+    assert pace == WALLET.cadence.interval_s * UNHURRIED
 
 
 def test_a_root_is_asked_quickly_until_it_has_answered_a_failing_dependent() -> None:
