@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from benchmarks.crowd import Crowd
 from sidecar.core.target import InstanceId
 from sidecar.web.connection import HEAD_LIMIT_BYTES
-from sidecar.web.door import Door, Limits
+from sidecar.web.door import LARGE_ANSWERS_BYTES, Door, Limits
 from sidecar.web.server import ONE_PIECE_BYTES, WebServer
 from tests.adapters.desk import TOKEN, Office
 from tests.unit.world import SERVICE, container
@@ -321,3 +322,20 @@ async def test_livez_is_answered_while_a_crowd_is_at_the_door() -> None:
         crowd.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await crowd
+
+
+def test_the_limits_in_force_are_those_that_the_pages_promise() -> None:
+    """The tests have limits of their own, which are sooner reached."""
+    docs = Path(__file__).parents[2] / "docs"
+    security, api = ((docs / f"{n}.md").read_text() for n in ("security", "http-api"))
+    at, kb, mb = Limits(), 1024, 1024 * 1024
+    waiting = f"{at.waiting:,} are kept ({at.waiting_of_a_peer} from one address"
+    for promised in (
+        f"a head has {at.head_s:.0f} s and {HEAD_LIMIT_BYTES // kb} kB",
+        f"at most {waiting}, {at.heads_bytes // mb} MB in all)",
+        f"{at.write_s:.0f} s for what does not go out",
+        f"hold {LARGE_ANSWERS_BYTES // mb} MB together",
+        f"{at.inside} are open ({at.inside_of_a_peer} from one address)",
+    ):
+        assert promised in security
+    assert f"without a request is closed after {at.idle_s:.0f} s" in api
