@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from sidecar.config import environment
 from sidecar.config.fault import ConfigFaults, Fault
-from sidecar.config.load import load
+from sidecar.config.file import read_regular
+from sidecar.config.load import MOST_BYTES, load
 from sidecar.config.settings import Settings
 
 NAME = "last-good.yaml"
@@ -61,6 +62,6 @@ def keep(settings: Settings) -> None:
 
 def _read_kept_text(folder: Path) -> str | None:
     try:
-        return (folder / NAME).read_text("utf-8")
+        return read_regular(folder / NAME, MOST_BYTES).decode("utf-8")
     except (OSError, ValueError):
         return None

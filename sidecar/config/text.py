@@ -8,7 +8,6 @@ import yaml
 from sidecar.config.fault import Fault
 from sidecar.config.tree import MAX_DEPTH, MAX_NODES, Tree, structure_faults
 
-MAX_CHARACTERS = 1_000_000
 _CORE = "tag:yaml.org,2002:"
 _KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 
@@ -85,8 +84,6 @@ for _tag, _pattern, _first in (
 
 def parse(text: str, name: str) -> tuple[Tree, list[Fault]]:
     """The tree that ``text`` says, or why it says none. ``name``: the file's."""
-    if len(text) > MAX_CHARACTERS:
-        return {}, [Fault(name, f"{len(text)} characters", f"at most {MAX_CHARACTERS}")]
     try:
         _refuse_depth(text)
         node = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, made stricter

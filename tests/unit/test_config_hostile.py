@@ -13,6 +13,7 @@ import pytest
 
 from sidecar.config.fault import ConfigFaults
 from sidecar.config.file import read_regular
+from sidecar.config.last_good import NAME, load_or_last_good
 from sidecar.config.load import MOST_BYTES, load
 from tests.unit.config_files import faults_of, load_text
 
@@ -69,6 +70,19 @@ def test_a_configuration_that_is_no_small_file_is_a_fault(
     began = time.monotonic()
     with pytest.raises(ConfigFaults, match=why):
         load({}, tmp_path / "odd")
+    assert time.monotonic() - began < AT_ONCE_S
+
+
+@pytest.mark.parametrize("make", KINDS, ids=lambda k: str(k)[:20])
+def test_a_last_good_file_that_is_no_small_file_is_none(
+    tmp_path: Path, make: Make
+) -> None:
+    make(tmp_path / NAME)
+    faulty = tmp_path / "sidecar.yaml"
+    faulty.write_text("mode: obsrve")
+    began = time.monotonic()
+    with pytest.raises(ConfigFaults, match="obsrve"):
+        load_or_last_good({"SIDECAR_STATE_DIR": str(tmp_path)}, faulty)
     assert time.monotonic() - began < AT_ONCE_S
 
 
