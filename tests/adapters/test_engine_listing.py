@@ -116,6 +116,22 @@ async def test_an_inspect_without_end_is_bounded_by_itself(
     assert "in time" in seen["bad"].fault
 
 
+async def test_many_silent_inspects_leave_time_for_the_others(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FIRST_SILENCE_S", 1.0)
+    monkeypatch.setattr(listing, "NEXT_SILENCE_S", 0.2)
+    for number in range(3):
+        silent = str(number) * 64
+        server.add(raw_container(silent, service=f"silent{number}"))
+        server.hang.add(f"{silent}/json")
+    seen = await listed(server)
+    assert seen["wallet"].fault == seen["bad"].fault == ""
+    faults = sorted(seen[f"silent{number}"].fault for number in range(3))
+    waited = [fault.rpartition("(")[2] for fault in faults]
+    assert waited == ["within 0 s)", "within 0 s)", "within 1 s)"]
+
+
 async def test_an_inspect_whose_connection_breaks_is_asked_once_more(
     server: EngineServer,
 ) -> None:
