@@ -8,17 +8,22 @@ from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard
 from sidecar.core.event import NoticeKind, RestartAsked
 from sidecar.core.outcome import Cause, failure, success, unknown
-from sidecar.core.target import DockerProbe, HttpProbe, InstanceId, Target
+from sidecar.core.target import Cadence, DockerProbe, HttpProbe, InstanceId, Target
 from sidecar.core.topology import work_out
 from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
 from sidecar.core.turn import pace_s
+from tests.unit import world as usual
 from tests.unit.test_restore import killed_and_succeeded
-from tests.unit.world import SERVICE, WALLET, World
+from tests.unit.world import World
 
 ROOT, LEAF, SITE = "electron-cash", "bitcoincash-service", "site"
+INTERVAL_S = 15.0
+"""Long enough for a few failures at the fast pace."""
+CADENCE = Cadence(interval_s=INTERVAL_S)
+WALLET = replace(usual.WALLET, cadence=CADENCE)
+SERVICE = replace(usual.SERVICE, cadence=CADENCE)
 FREE = replace(SERVICE, depends_on=())
-OTHER = Target(SITE, probes=(HttpProbe("http://site/"),))
-INTERVAL_S = WALLET.cadence.interval_s
+OTHER = Target(SITE, probes=(HttpProbe("http://site/"),), cadence=CADENCE)
 RECOVERY_S = FREE.restart.recovery_timeout_s
 NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 START, RESTART = Action.START, Action.RESTART
