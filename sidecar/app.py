@@ -45,7 +45,7 @@ from sidecar.core.reach import surroundings
 from sidecar.core.restore import presume_restarts, restored
 from sidecar.core.roster import assign
 from sidecar.core.state import State
-from sidecar.core.target import Mode, Target
+from sidecar.core.target import InstanceId, Mode, Target
 from sidecar.core.transition import Transition
 from sidecar.engine.address import BadEngineAddress
 from sidecar.engine.docker import DockerEngine
@@ -53,6 +53,7 @@ from sidecar.engine.link import OPERATIONS, OUTCOMES, EngineLink
 from sidecar.engine.projects import projects_seen
 from sidecar.engine.pump import Pump
 from sidecar.engine.whoami import OwnContainer, OwnView, find_own_container
+from sidecar.host import open_view
 from sidecar.notify.attempt import Channel, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.heartbeat import Heartbeat
@@ -64,7 +65,7 @@ from sidecar.notify.runner import OnAttempt, Runner
 from sidecar.notify.sign import Signer, new_key, own_key
 from sidecar.notify.words import Catalogue, read_catalogue
 from sidecar.probes.combined import probe_all
-from sidecar.probes.pace import Pacer
+from sidecar.probes.pace import SEEN_SILENCE_S, SILENCE_S, Pacer
 from sidecar.probes.prober import AllProbes
 from sidecar.records.feed import RecentFeed
 from sidecar.records.probes import RecentProbes
@@ -286,23 +287,25 @@ class App:
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = AllProbes(engine, clock, mask=mask)
-        self._onlooker = Onlooker(engine, clock, self.post, mask)
+        self._host = open_view(self._has_died)
+        self._onlooker = Onlooker(
+            engine,
+            clock,
+            self.post,
+            mask,
+            sight=self._host,
+            on_known=self._host.follow if self._host else lambda *_: None,
+        )
         self._pacer = Pacer(
             self._prober,
             self.post,
             clock,
             self._metrics.loop_lag,
             self._onlooker.look_at_silent,
+            self._silence_s,
         )
         probed = RecentProbes()
-        self._executor = Executor(
-            engine,
-            self._prober.wallet_control,
-            self.post,
-            clock,
-            mask=mask,
-            recent_probes=probed.of,
-        )
+        self._executor = self._remedies(probed)
         self._watchdog = Watchdog(
             state=memory.state,
             clock=clock,
@@ -347,6 +350,28 @@ class App:
         """Into the loop's queue."""
         self._watchdog.post(event)
 
+    def _remedies(self, probed: RecentProbes) -> Executor:
+        executor = Executor(
+            self._engine,
+            self._prober.wallet_control,
+            self.post,
+            self._clock,
+            mask=self._mask,
+            recent_probes=probed.of,
+        )
+        executor.sight = self._host
+        return executor
+
+    def _has_died(self, who: InstanceId) -> None:
+        """All that served in it has ended: the kernel told so."""
+        self._onlooker.forget(who)
+        self._pacer.hurry(who)
+
+    def _silence_s(self, who: InstanceId) -> float:
+        """To look costs nothing where the host's processes are seen."""
+        is_seen = self._host is not None and self._host.follows(who)
+        return SEEN_SILENCE_S if is_seen else SILENCE_S
+
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.
 
@@ -376,6 +401,8 @@ class App:
             await self._people.close()
             await self._pacer.close()
             await self._onlooker.close()
+            if self._host is not None:
+                self._host.close()
             await self._web.stop()
             await self._prober.close()
             await self._engine.close()

@@ -132,6 +132,13 @@ class Engine(Protocol):
         """Engine events of the stack, reconnecting for ever."""
 
 
+class Sight(Protocol):
+    """The host's own processes, where we are let see them."""
+
+    async def processes(self, container: Container) -> tuple[Process, ...] | None:
+        """What runs in the container; None: that cannot be seen from here."""
+
+
 class Clock(Protocol):
     """Both clocks at once."""
 

@@ -24,6 +24,8 @@ from sidecar.core.target import (
 from sidecar.probes.combined import probe_all
 
 SILENCE_S = 3.0
+SEEN_SILENCE_S = 0.5
+"""Where the host's own processes are seen, which costs nothing."""
 _ASKING = (ElectronCashProbe, JsonRpcProbe, HttpProbe)
 """Probes that wait for an answer, and for nothing else."""
 
@@ -52,6 +54,8 @@ class _Turn:
     """Where in its interval it is asked, from 0 to 1."""
     slackened: bool = False
     """The pace has just become slower: it goes to its place at once."""
+    hurried: bool = False
+    """It is not to wait for its interval to be over."""
     ended: float | None = None
     timer: asyncio.TimerHandle | None = None
     flight: asyncio.Task[None] | None = None
@@ -70,7 +74,7 @@ class Pacer:
     Every probe ends in one ``ProbeDone``, unless its instance is forgotten; the
     next is due only once ``pace`` was called again. ``on_lag`` is told by how
     many seconds each probe began after it was due, and ``on_silence`` of each that has
-    had no answer for SILENCE_S, while it goes on waiting.
+    had no answer for ``silence_s``, while it goes on waiting.
     """
 
     def __init__(
@@ -80,12 +84,14 @@ class Pacer:
         clock: Clock,
         on_lag: Callable[[float], None],
         on_silence: OnSilence = lambda *_: None,
+        silence_s: Callable[[InstanceId], float] = lambda _: SILENCE_S,
     ) -> None:
         self._prober = prober
         self._post = post
         self._clock = clock
         self._on_lag = on_lag
         self._on_silence = on_silence
+        self._silence_s = silence_s
         self._turns: dict[InstanceId, _Turn] = {}
         self._fresh = 0
         self._made = 0
@@ -123,6 +129,13 @@ class Pacer:
         if turn.ended is None and turn.flight is None:
             self._fresh -= 1
 
+    def hurry(self, instance: InstanceId) -> None:
+        """Probe it now; or at once after the probe that is in flight."""
+        turn = self._turns.get(instance)
+        if turn is not None:
+            turn.hurried = True
+            self._schedule(instance, turn)
+
     def overdue(self, now: float) -> int:
         """How many probes should have begun, or ended, over 5 s before ``now``."""
         return sum(1 for turn in self._turns.values() if _late(turn, now))
@@ -147,6 +160,8 @@ class Pacer:
         if turn.flight is not None:
             return
         due = turn.due if turn.ended is None else self._next_due(turn, turn.ended)
+        if turn.hurried:
+            due = min(due, self._clock.now().mono)
         if turn.timer is not None:
             if due == turn.due:
                 return
@@ -171,7 +186,7 @@ class Pacer:
         if turn.ended is None:
             self._fresh -= 1
         turn.timer = None
-        turn.slackened = False
+        turn.slackened = turn.hurried = False
         turn.due = began
         turn.flight = asyncio.get_running_loop().create_task(
             self._probe(instance, turn, began)
@@ -181,7 +196,11 @@ class Pacer:
         run = turn.container.run
         if all(isinstance(settings, _ASKING) for settings in turn.target.probes):
             turn.silence = asyncio.get_running_loop().call_later(
-                SILENCE_S, self._on_silence, instance, turn.container, began
+                self._silence_s(instance),
+                self._on_silence,
+                instance,
+                turn.container,
+                began,
             )
         outcome = await probe_all(self._prober, turn.target.probes, turn.container)
         if turn.silence is not None:

@@ -19,7 +19,7 @@ from sidecar.core.event import (
     RemedyProgressed,
 )
 from sidecar.core.outcome import REASON_LIMIT
-from sidecar.core.ports import Clock, Engine, Post, WalletControl
+from sidecar.core.ports import Clock, Engine, Post, Sight, WalletControl
 from sidecar.core.processes import Seen
 from sidecar.core.target import InstanceId, Target
 from sidecar.remedies import load_wallet, restart, start, stop
@@ -72,6 +72,8 @@ class Executor:
         recent_probes: RecentProbes = lambda _: (),
     ) -> None:
         self._engine = engine
+        self.sight: Sight | None = None
+        """Where the host's processes are seen, the engine is not asked for them."""
         self._wallets = wallets
         self._post = post
         self._mask = mask
@@ -159,7 +161,7 @@ class Executor:
     async def _look(self, entry: _Entry) -> Event:
         asked_mono = self._clock.now().mono
         async with asyncio.timeout(LOOK_S):
-            seen = await look_into(self._engine, entry.container)
+            seen = await look_into(self._engine, entry.container, self.sight)
         return self._seen(entry, seen or Seen(), asked_mono)
 
     def _end(self, task: asyncio.Task[Event]) -> None:

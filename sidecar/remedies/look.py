@@ -2,7 +2,7 @@
 
 from sidecar.core.container import Container
 from sidecar.core.event import ProcessesSeen
-from sidecar.core.ports import Clock, Engine, EngineError
+from sidecar.core.ports import Clock, Engine, EngineError, Sight
 from sidecar.core.processes import Seen, judge_processes
 from sidecar.core.target import InstanceId
 from sidecar.remedies.evidence import Mask
@@ -11,10 +11,14 @@ NAME_CHARACTERS = 60
 """A process names itself as it likes."""
 
 
-async def look_into(engine: Engine, container: Container) -> Seen | None:
-    """Ask for the processes once; None where the engine does not say."""
+async def look_into(
+    engine: Engine, container: Container, sight: Sight | None = None
+) -> Seen | None:
+    """Look at the processes, or ask for them; None where the engine does not say."""
+    processes = await sight.processes(container) if sight is not None else None
     try:
-        processes = await engine.processes(container.id)
+        if processes is None:
+            processes = await engine.processes(container.id)
     except EngineError:
         return None
     return judge_processes(processes, container)

@@ -6,29 +6,46 @@ a process is stopped.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from sidecar.core.container import Container, RunId
 from sidecar.core.decision import Decision
 from sidecar.core.event import Event, ProbeDone
-from sidecar.core.ports import Clock, Engine, Post
+from sidecar.core.ports import Clock, Engine, Post, Sight
 from sidecar.core.state import Instance, State
 from sidecar.core.target import InstanceId
 from sidecar.core.transition import Transition
 from sidecar.remedies.evidence import Mask
 from sidecar.remedies.look import Looks, look_into
 
+OnKnown = Callable[[InstanceId, Container, tuple[int, ...]], None]
+
 LOOK_S = 10.0
 AT_ONCE = 2
-AGAIN_AFTER_S = 30.0
+AGAIN_AFTER_S = 60.0
 """Where the engine did not say."""
 
 
 class Onlooker:
-    """A teller that hears of answers; each look that tells something is an event."""
+    """A teller that hears of answers; each look that tells something is an event.
 
-    def __init__(self, engine: Engine, clock: Clock, post: Post, mask: Mask) -> None:
+    ``on_known`` is told which processes work in a run that answers well.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        post: Post,
+        mask: Mask,
+        *,
+        sight: Sight | None = None,
+        on_known: OnKnown = lambda *_: None,
+    ) -> None:
         self._engine = engine
+        self._sight = sight
+        self._on_known = on_known
         self._clock = clock
         self._post = post
         self._looks = Looks(clock, mask)
@@ -56,6 +73,10 @@ class Onlooker:
         if container is None or not self._is_due(instance, container):
             return
         self._begin(event.instance, container, None)
+
+    def forget(self, who: InstanceId) -> None:
+        """What was known of it has ended: look again once it answers well."""
+        self._known.pop(who, None)
 
     def look_at_silent(
         self, who: InstanceId, container: Container, since_mono: float
@@ -89,7 +110,7 @@ class Onlooker:
             asked_mono = self._clock.now().mono
             try:
                 async with asyncio.timeout(LOOK_S):
-                    seen = await look_into(self._engine, container)
+                    seen = await look_into(self._engine, container, self._sight)
             except TimeoutError:
                 seen = None
         if seen is None:
@@ -97,6 +118,7 @@ class Onlooker:
             return
         if silent_mono is None:
             self._known[who] = container.run
+            self._on_known(who, container, seen.working if seen.serves else ())
         event = self._looks.event(who, container, seen, asked_mono)
         self._post(replace(event, silent_since_mono=silent_mono))
 

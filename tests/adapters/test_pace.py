@@ -308,3 +308,36 @@ def test_a_command_that_takes_long_is_no_silence() -> None:
         await bench.pacer.close()
 
     run_virtual(main())
+
+
+def test_one_that_is_hurried_is_asked_at_once_and_once() -> None:
+    async def main() -> None:
+        bench = Bench(again_s=60.0)
+        bench.pace(60.0)
+        await asyncio.sleep(10.0)
+        bench.pacer.hurry(WEB)
+        bench.pace(60.0)
+        await asyncio.sleep(0.1)
+        assert bench.began[1:] == [bench.began[0] + 10.0]
+        await asyncio.sleep(50.0)
+        assert len(bench.began) == 2
+        bench.pacer.forget(WEB)
+        bench.pacer.hurry(WEB)
+        await asyncio.sleep(100.0)
+        assert len(bench.began) == 2
+
+    run_virtual(main())
+
+
+def test_one_that_is_hurried_in_flight_is_asked_again_right_after() -> None:
+    async def main() -> None:
+        bench = Bench(seconds=2.0, again_s=60.0)
+        bench.pace(60.0)
+        await asyncio.sleep(1.0)
+        bench.pacer.hurry(WEB)
+        await asyncio.sleep(10.0)
+        first, second = bench.began
+        assert second == first + 2.0
+        await bench.pacer.close()
+
+    run_virtual(main())

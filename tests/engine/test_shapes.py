@@ -1,17 +1,22 @@
 """The daemon as PID 1, under an init, and under a wrapper that outlives it."""
 
 import signal
+import time
+from datetime import datetime
 
 import pytest
 
 from tests.engine.harness import (
     DEADLINE_S,
+    QUICK,
     WALLET,
     Shape,
     SidecarBox,
     Stack,
     WalletBox,
+    config,
     wallet_config,
+    wallet_target,
 )
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -102,14 +107,58 @@ def test_a_supervisor_that_starts_the_daemon_again_is_left_to_do_so(
 
     held = stack.wait_decision(WALLET, "hold")
     assert held.fields["guard"] in {"threshold", "self_restart"}
-    stack.wait_for(
-        "the daemon runs again and has its wallet",
-        lambda: watcher.outcomes(WALLET).count(("load_wallet", "recovered")) == 2,
-        2 * DEADLINE_S,
-    )
-    stack.wait_healthy(WALLET)
+    wait_loaded(stack, watcher, 2)
     assert wallet.wallets()
     assert wallet.started_at == before
     assert stack.asked() == []
     guards = {record.fields.get("guard") for record in watcher.decisions(WALLET)}
     assert "self_restart" in guards
+
+
+def seldom_asked(stack: Stack) -> tuple[WalletBox, SidecarBox]:
+    """With the host's processes in sight, and an interval that is no help."""
+    wallet = stack.wallet(shape="wrapper")
+    cadence = {**QUICK, "interval": "20s"}
+    watcher = stack.sidecar(
+        config({WALLET: wallet_target()}, defaults=cadence), pid_mode="host"
+    )
+    stack.wait_healthy(WALLET)
+    return wallet, watcher
+
+
+def test_with_the_host_s_processes_in_sight_a_death_is_known_at_once(
+    stack: Stack,
+) -> None:
+    wallet, watcher = seldom_asked(stack)
+
+    wallet.signal_daemon(signal.SIGKILL)
+    killed = time.time()
+
+    wait_recovered(stack, "restart")
+    (decided,) = watcher.decisions(WALLET, "restart")
+    assert "the process that served has gone" in decided.message
+    assert datetime.fromisoformat(decided.at).timestamp() - killed < 3.0
+
+
+def test_with_the_host_s_processes_in_sight_what_is_started_again_is_followed(
+    stack: Stack,
+) -> None:
+    loop = "while :; do python /app/wallet.py daemon; sleep 1; done"
+    path = {"PYTHONPATH": "/opt/jsonrpclib/pinned"}
+    wallet = stack.wallet(entrypoint=["sh", "-c", loop], env=path)
+    watcher = stack.sidecar(wallet_config(), pid_mode="host")
+    stack.wait_healthy(WALLET)
+    for loads in (2, 3):
+        wallet.fault("die")
+        wait_loaded(stack, watcher, loads)
+    assert stack.asked() == []
+
+
+def wait_loaded(stack: Stack, watcher: SidecarBox, times: int) -> None:
+    loaded = ("load_wallet", "recovered")
+    stack.wait_for(
+        "the daemon runs again and has its wallet",
+        lambda: watcher.outcomes(WALLET).count(loaded) == times,
+        2 * DEADLINE_S,
+    )
+    stack.wait_healthy(WALLET)

@@ -1,0 +1,169 @@
+"""What the host's ``/proc`` tells of a container, and when its daemon has ended.
+
+A process is believed to be a container's only where its control group names the
+container: in another namespace the same number is another process.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from sidecar.core.container import Container, Process
+from sidecar.core.target import InstanceId
+
+READ_S = 1.0
+"""A process that holds its memory locked can keep its reader waiting."""
+
+MOST_FOLLOWED = 16
+_WALKS = 2
+"""A process that is forked while the tree is walked may be missed once."""
+
+
+class HostView:
+    """core.ports.Sight; ``close`` it in the loop that uses it.
+
+    ``on_death`` is told when the last of an instance's followed processes has ended:
+    the kernel tells that, at no cost in between.
+    """
+
+    def __init__(self, on_death: Callable[[InstanceId], None], proc: Path) -> None:
+        self._on_death = on_death
+        self._proc = proc
+        self._reader = ThreadPoolExecutor(1, "proc")
+        self._opening: dict[InstanceId, asyncio.Future[set[int]]] = {}
+        self._followed: dict[InstanceId, set[int]] = {}
+
+    async def processes(self, container: Container) -> tuple[Process, ...] | None:
+        """What runs in the container; None: that cannot be seen from here."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(READ_S):
+                return await loop.run_in_executor(self._reader, self._read, container)
+        except (OSError, ValueError, TimeoutError):
+            return None
+
+    def follow(
+        self, who: InstanceId, container: Container, pids: tuple[int, ...]
+    ) -> None:
+        """Tell when these have ended, instead of those that were followed before."""
+        self._leave(who)
+        if not pids or len(pids) > MOST_FOLLOWED:
+            return
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(self._reader, self._open, pids, container.id)
+        self._opening[who] = opening
+        opening.add_done_callback(partial(self._watch, who))
+
+    def follows(self, who: InstanceId) -> bool:
+        """Is it known at once when the instance's processes end?"""
+        return who in self._followed
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        for who in (*self._opening, *self._followed):
+            self._leave(who)
+        self._reader.shutdown(wait=False)
+
+    def _watch(self, who: InstanceId, opening: "asyncio.Future[set[int]]") -> None:
+        failed = opening.cancelled() or opening.exception() is not None
+        opened = set() if failed else opening.result()
+        if self._opening.get(who) is not opening:
+            _close(opened)
+            return
+        del self._opening[who]
+        if not opened:
+            return
+        self._followed[who] = opened
+        for fd in opened:
+            asyncio.get_running_loop().add_reader(fd, self._ended, who, fd)
+
+    def _ended(self, who: InstanceId, fd: int) -> None:
+        asyncio.get_running_loop().remove_reader(fd)
+        os.close(fd)
+        left = self._followed[who]
+        left.discard(fd)
+        if not left:
+            del self._followed[who]
+            self._on_death(who)
+
+    def _leave(self, who: InstanceId) -> None:
+        self._opening.pop(who, None)
+        opened = self._followed.pop(who, set())
+        for fd in opened:
+            asyncio.get_running_loop().remove_reader(fd)
+        _close(opened)
+
+    def _open(self, pids: tuple[int, ...], container_id: str) -> set[int]:
+        """All of them; none where one has ended, or is another's."""
+        opened = {fd for pid in pids if (fd := self._opened(pid, container_id))}
+        if len(opened) == len(pids):
+            return opened
+        _close(opened)
+        return set()
+
+    def _opened(self, pid: int, container_id: str) -> int | None:
+        """Opened first: what is then read is of this process, or it has ended."""
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            return None
+        if not self._is_of(pid, container_id):
+            os.close(fd)
+            return None
+        return fd
+
+    def _is_of(self, pid: int, container_id: str) -> bool:
+        try:
+            return container_id in (self._proc / str(pid) / "cgroup").read_text()
+        except OSError:
+            return False
+
+    def _read(self, container: Container) -> tuple[Process, ...] | None:
+        """All that the container's main process and its siblings came to.
+
+        What is run with exec is a child of the same process of the engine's.
+        """
+        if container.pid <= 0 or not self._is_of(container.pid, container.id):
+            return None
+        found: dict[int, Process] = {}
+        for _ in range(_WALKS):
+            parent = self._process(container.pid).ppid
+            siblings = self._children(parent)
+            waiting = [pid for pid in siblings if self._is_of(pid, container.id)]
+            if container.pid not in waiting:
+                return None
+            while waiting:
+                pid = waiting.pop()
+                try:
+                    found[pid] = self._process(pid)
+                    waiting += self._children(pid)
+                except (FileNotFoundError, ProcessLookupError):
+                    found.pop(pid, None)
+        return tuple(found.values())
+
+    def _children(self, pid: int) -> list[int]:
+        """Of all its threads: each has children of its own."""
+        found: list[int] = []
+        for thread in (self._proc / str(pid) / "task").iterdir():
+            try:
+                found += map(int, (thread / "children").read_text().split())
+            except ProcessLookupError:
+                continue
+        return found
+
+    def _process(self, pid: int) -> Process:
+        folder = self._proc / str(pid)
+        stat = (folder / "stat").read_text(errors="replace")
+        name, _, rest = stat.partition("(")[2].rpartition(")")
+        state, ppid = rest.split()[:2]
+        words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        command = " ".join(word for word in words if word) or f"[{name}]"
+        return Process(pid, int(ppid), state, command)
+
+
+def _close(opened: set[int]) -> None:
+    for fd in opened:
+        os.close(fd)
