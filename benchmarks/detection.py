@@ -51,7 +51,8 @@ from benchmarks.table import Row, fraction, spread
 FAST_INTERVAL_S = 2.0
 SILENCE_S = 3.0
 STILL_SILENT = re.compile(r"no answer for ([0-9.]+) s so far")
-DEFAULT_INTERVAL_S = {"Sidecar": 5.0, "HEALTHCHECK": 30.0}
+OURS, IN_SIGHT, THEIRS = "Sidecar", "Sidecar with pid: host", "HEALTHCHECK"
+DEFAULT_INTERVAL_S = {OURS: 5.0, IN_SIGHT: 5.0, THEIRS: 30.0}
 SHORT_INTERVAL_S = 5.0
 DOCKER_TIMEOUT_S = 30.0
 RETRIES = 3
@@ -79,6 +80,8 @@ class Fault(StrEnum):
     FREEZES = "c. daemon is stopped (SIGSTOP)"
 
 
+OWED_IN_SIGHT_S = 0.2
+"""For the death of a process that is followed."""
 OWED_DETECTION = {Fault.DIES: 1 / 12, Fault.EXITS: 1 / 4, Fault.FREEZES: 1 / 12}
 """Of what it takes the other side, both at default settings."""
 SHAPE = {Fault.DIES: "wrapper", Fault.EXITS: "pid1", Fault.FREEZES: "wrapper"}
@@ -168,17 +171,24 @@ def _cases(opened: Lab, *, quick: bool) -> Iterator[Case]:
                 continue  # it alone would take three minutes
             for number in range(times):
                 phase = (number + chance.random()) / times
-                for side in ("Sidecar", "HEALTHCHECK"):
+                for side in _sides(fault, interval_s):
                     yield _case(opened, fault, side, interval_s, phase)
+
+
+def _sides(fault: Fault, interval_s: float | None) -> tuple[str, ...]:
+    """The host's processes tell of a death in a container that lives on."""
+    is_told = interval_s is None and fault is Fault.DIES
+    return (OURS, THEIRS, IN_SIGHT) if is_told else (OURS, THEIRS)
 
 
 def _case(
     opened: Lab, fault: Fault, side: str, interval_s: float | None, phase: float
 ) -> Case:
-    name = f"{fault.name}-{side}-{interval_s or 0:.0f}-{phase * 1000:.0f}".lower()
+    kind = "in-sight" if side == IN_SIGHT else side
+    name = f"{fault.name}-{kind}-{interval_s or 0:.0f}-{phase * 1000:.0f}".lower()
     stack = f"bench-{opened.run_id}-{name}"
-    ours = side == "Sidecar"
-    every_s = interval_s or DEFAULT_INTERVAL_S["HEALTHCHECK"]
+    ours = side != THEIRS
+    every_s = interval_s or DEFAULT_INTERVAL_S[THEIRS]
     health = {
         "test": CHECK,
         "interval": int(every_s * NANO),
@@ -203,7 +213,9 @@ def _case(
             "defaults": cadence,
             "targets": {SERVICE: {"probe": probe}},
         }
-        case.sidecar = opened.sidecar(f"{name}-sidecar", config, log_level="debug")
+        case.sidecar = opened.sidecar(
+            f"{name}-sidecar", config, log_level="debug", sees_host=side == IN_SIGHT
+        )
     return case
 
 
@@ -396,10 +408,13 @@ def _rows(cases: list[Case]) -> Iterator[Row]:
             these = [c for c in cases if (c.fault, c.interval_s) == (fault, interval_s)]
             if not these:
                 continue
-            ours = [c for c in these if c.side == "Sidecar"]
-            theirs = [c for c in these if c.side != "Sidecar"]
+            ours = [c for c in these if c.side == OURS]
+            theirs = [c for c in these if c.side == THEIRS]
             yield _detection_row(f"{fault}; detection {said}", ours, theirs)
             yield _recovery_row(f"{fault}; recovery {said}", ours, theirs)
+            in_sight = [c for c in these if c.side == IN_SIGHT]
+            if in_sight:
+                yield _in_sight_row(f"{fault}; detection with pid: host", in_sight)
     yield _overhead_row(cases)
 
 
@@ -417,6 +432,13 @@ def _detection_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
     ratio = sum(mine) / len(mine) / (sum(other) / len(other))
     met = ratio <= owed if owed else None
     return Row(what, spread(mine), spread(other), f"{ratio:.3f}", limit, met)
+
+
+def _in_sight_row(what: str, ours: list[Case]) -> Row:
+    mine = [c.detected for c in ours if c.detected is not None]
+    limit = f"< {OWED_IN_SIGHT_S:g} s, every time"
+    met = len(mine) == len(ours) and max(mine) < OWED_IN_SIGHT_S
+    return Row(what, spread(mine), owed=limit, met=met)
 
 
 def _recovery_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
@@ -437,7 +459,7 @@ def _never(cases: list[Case]) -> str:
 
 def _overhead_row(cases: list[Case]) -> Row:
     found = [c.overhead for c in cases if c.overhead is not None]
-    wanted = sum(c.side == "Sidecar" for c in cases)
+    wanted = sum(c.side != THEIRS for c in cases)
     met = len(found) == wanted and max(found) < OWED_OVERHEAD_S
     return Row(
         f"overhead beyond threshold, stop and boot ({len(found)} of {wanted} cases)",

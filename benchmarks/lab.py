@@ -92,6 +92,7 @@ class Lab:
         config: Mapping[str, Any],
         *,
         log_level: str = "info",
+        sees_host: bool = False,
     ) -> Container:
         """A Sidecar with this configuration; not started yet."""
         made = self._created(
@@ -106,6 +107,7 @@ class Lab:
                 "SIDECAR_API_TOKEN": API_TOKEN,
             },
             labels={LABEL: self.run_id},
+            **({"pid_mode": "host"} if sees_host else {}),
         )
         made.put_archive("/", _tar("etc/sidecar/sidecar.yaml", json.dumps(config)))
         return made
