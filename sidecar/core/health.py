@@ -181,7 +181,6 @@ def _succeeded(health: Health, target: Target, began_mono: float) -> Health:
         last_success_mono=began_mono,
         ever_answered_well=True,
         frozen=False,
-        gone_mono=None,
         may_return_until_mono=None,
     )
 

@@ -70,6 +70,7 @@ def test_a_supervisor_has_its_grace_to_start_it_again() -> None:
     world = known()
     refused(world)
     look(world, waits_s=0.0)
+    assert world.instance(ROOT).state is TargetState.FAILING
     for _ in range(4):
         world.wait(2.0)
         refused(world)
@@ -118,6 +119,30 @@ def test_what_took_its_place_has_its_time_to_answer_and_no_more() -> None:
     assert not world.last(ROOT).process_gone
 
 
+def test_what_is_started_and_dies_again_and_again_has_no_more_time() -> None:
+    world = known()
+    began_s = world.now_s
+    while not world.acts() and world.now_s < began_s + 10 * GRACE_S:
+        world.probe(ROOT, REFUSED)
+        look(world, waits_s=0.0)
+        world.wait(1.0)
+        look(world)
+        world.wait(1.0)
+    assert 2 * GRACE_S <= world.now_s - began_s < 2 * GRACE_S + 5.0
+
+
+def test_a_look_that_does_not_come_back_proves_nothing() -> None:
+    world = known()
+    refused(world)
+    look(world, waits_s=0.0)
+    for _ in range(3):
+        world.wait(2.0)
+        world.probe(ROOT, REFUSED)
+    world.wait(GRACE_S)
+    assert world.acts() == [(ROOT, Action.RESTART)], "the count decides"
+    assert not world.last(ROOT).process_gone
+
+
 def test_the_grace_is_a_setting() -> None:
     settings = replace(WALLET.restart, self_restart_grace_s=60.0)
     world = World((replace(WALLET, restart=settings),))
@@ -135,7 +160,9 @@ def test_what_was_seen_before_the_first_refusal_proves_nothing() -> None:
     world.wait(1.0)
     refused(world)
     look(world, waits_s=FOREVER_S, asked_s=asked_s)
+    look(world, waits_s=0.0, asked_s=asked_s)
     assert world.acts() == []
+    assert world.instance(ROOT).health.may_return_until_mono is None
 
 
 def test_without_a_look_at_the_healthy_run_nothing_is_proven() -> None:

@@ -90,5 +90,7 @@ def test_during_a_restart_nothing_is_held_against_the_old_run() -> None:
     world.fails(ROOT, Cause.REFUSED, 2)
     assert world.is_acting(ROOT)
     before = world.instance(ROOT).health.failures
-    silent(world, "electron-cash", since_s=world.now_s - 3.0)
+    since_s = world.now_s
+    world.wait(3.0)
+    silent(world, "electron-cash", since_s=since_s)
     assert world.instance(ROOT).health.failures == before
