@@ -54,7 +54,7 @@ class Seen(NamedTuple):
 
 def judge_processes(processes: tuple[Process, ...], container: Container) -> Seen:
     """What they tell. Nothing where the container's main process is not among them."""
-    living = [process for process in processes if not process.stat.startswith("Z")]
+    living = [process for process in processes if not _is_dead(process)]
     if all(process.pid != container.pid for process in living):
         return Seen()
     mine = own(processes, container)
@@ -112,8 +112,13 @@ def _descendants(processes: tuple[Process, ...], root: int) -> set[int]:
     return found
 
 
+def _is_dead(process: Process) -> bool:
+    """One whose first thread has ended lives on in the others (state Zl)."""
+    return process.stat.startswith("Z") and "l" not in process.stat
+
+
 def _works(process: Process) -> bool:
-    if process.stat.startswith("Z"):
+    if _is_dead(process):
         return False
     return _role(process.command) not in _SHELLS | _WAITING | _INITS
 
@@ -138,7 +143,7 @@ def _has_bare_shell(processes: Iterable[Process]) -> bool:
 
 
 def _leaves(processes: Iterable[Process]) -> list[Process]:
-    living = [process for process in processes if not process.stat.startswith("Z")]
+    living = [process for process in processes if not _is_dead(process)]
     parents = {process.ppid for process in living}
     return [process for process in living if process.pid not in parents]
 

@@ -18,6 +18,9 @@ READ_S = 1.0
 """A process that holds its memory locked can keep its reader waiting."""
 
 MOST_FOLLOWED = 16
+_THREADS = 15
+"""Where their number stands in ``stat``, after the name, the state and the parent."""
+
 _WALKS = 2
 """A process that is forked while the tree is walked may be missed once."""
 
@@ -158,7 +161,9 @@ class HostView:
         folder = self._proc / str(pid)
         stat = (folder / "stat").read_text(errors="replace")
         name, _, rest = stat.partition("(")[2].rpartition(")")
-        state, ppid = rest.split()[:2]
+        state, ppid, *more = rest.split()
+        if int(more[_THREADS]) > 1:
+            state += "l"
         words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
         command = " ".join(word for word in words if word) or f"[{name}]"
         return Process(pid, int(ppid), state, command)

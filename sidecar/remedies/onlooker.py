@@ -14,12 +14,21 @@ from sidecar.core.decision import Decision
 from sidecar.core.event import Event, ProbeDone
 from sidecar.core.ports import Clock, Engine, Post, Sight
 from sidecar.core.state import Instance, State
-from sidecar.core.target import InstanceId
+from sidecar.core.target import (
+    ElectronCashProbe,
+    HttpProbe,
+    InstanceId,
+    JsonRpcProbe,
+    TcpProbe,
+)
 from sidecar.core.transition import Transition
 from sidecar.remedies.evidence import Mask
 from sidecar.remedies.look import Looks, look_into
 
 OnKnown = Callable[[InstanceId, Container, tuple[int, ...]], None]
+
+_CONNECTING = (ElectronCashProbe, JsonRpcProbe, HttpProbe, TcpProbe)
+"""Of these a refused connection is to be explained."""
 
 LOOK_S = 10.0
 AT_ONCE = 2
@@ -69,8 +78,10 @@ class Onlooker:
             self._known.pop(event.instance, None)
             self._not_before.pop(event.instance, None)
             return
-        container = instance.container
+        container, target = instance.container, state.target_of(instance)
         if container is None or not self._is_due(instance, container):
+            return
+        if not any(isinstance(probe, _CONNECTING) for probe in target.probes):
             return
         self._begin(event.instance, container, None)
 

@@ -76,6 +76,22 @@ async def test_the_processes_of_a_container_are_seen_with_what_came_of_them() ->
     view.close()
 
 
+async def test_one_with_several_threads_is_told_from_one_with_one() -> None:
+    view = a_view([])
+    command = "import threading as t, time; t.Thread(target=time.sleep, args=(99,))"
+    with running("python3", "-c", f"{command}.start(); print(flush=True)") as main:
+        container = a_container(OWN_GROUP, pid=main.pid)
+        async with asyncio.timeout(10.0):
+            while True:
+                seen = await view.processes(container)
+                assert seen is not None
+                (state,) = (p.stat for p in seen if p.pid == main.pid)
+                if state == "Sl":
+                    break
+                await asyncio.sleep(0.02)
+    view.close()
+
+
 async def test_a_process_of_another_control_group_is_not_the_container_s() -> None:
     died: list[InstanceId] = []
     view = a_view(died)

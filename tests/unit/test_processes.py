@@ -74,10 +74,18 @@ def test_what_may_start_it_again_waits_for_nothing(left: tuple[Process, ...]) ->
         DAEMON,
         DAEMON._replace(pid=55, command="wallet-2"),
         DAEMON._replace(stat="Tl"),
+        DAEMON._replace(stat="Zl", command="[python3] <defunct>"),
         CHECK,
         Process(10, 1, "Ss", "python3 /run.py"),
     ],
-    ids=["itself", "another", "stopped", "run with exec", "an unknown main process"],
+    ids=[
+        "itself",
+        "another",
+        "stopped",
+        "its first thread ended",
+        "run with exec",
+        "an unknown main process",
+    ],
 )
 def test_nothing_is_gone_while_something_works_there(beside: Process) -> None:
     main = () if beside.pid == BOX.pid else (SH,)
