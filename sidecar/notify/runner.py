@@ -185,9 +185,6 @@ class Runner:
         if now.wall - message.created_wall > MAX_AGE_S:
             return hopeless(f"not delivered within {MAX_AGE_S / 3600:.0f} h")
         line.breaker = line.breaker.called(now.mono)
-        if not line.channel.knows_repeats:
-            until_wall = now.wall + self._deadline_s + DOUBT_WAIT_S
-            await self._outbox.begun(message.id, until_wall)
         attempt = await self._try(line, self._news.as_of_now(message))
         if attempt.delivery is Delivery.FAILED:
             line.breaker = line.breaker.failed(self._clock.now().mono)
@@ -199,6 +196,10 @@ class Runner:
     async def _try(self, line: _Line, message: Message) -> Attempt:
         """The deadline counts from the send; waiting for a slot costs nothing."""
         async with self._slots:
+            if not line.channel.knows_repeats:
+                now_wall = self._clock.now().wall
+                until_wall = now_wall + self._deadline_s + DOUBT_WAIT_S
+                await self._outbox.begun(message.id, until_wall)
             try:
                 async with asyncio.timeout(self._deadline_s):
                     return await line.channel.send(message)

@@ -109,10 +109,11 @@ class MemoryOutbox:
         return tuple(m for m in self.messages.values() if m.channel == channel)
 
     async def begun(self, message_id: str, not_before_wall: float) -> None:
-        self.begins.append((message_id, not_before_wall))
-        self.messages[message_id] = replace(
-            self.messages[message_id], not_before_wall=not_before_wall
-        )
+        known = self.messages.get(message_id)
+        if known is not None:
+            self.begins.append((message_id, not_before_wall))
+            held = replace(known, not_before_wall=not_before_wall)
+            self.messages[message_id] = held
 
     async def delivered(self, message_id: str, now_wall: float) -> None:
         self.sent.append(message_id)

@@ -27,7 +27,7 @@ from sidecar.notify.attempt import (
     wait_s,
 )
 from sidecar.notify.news import News
-from sidecar.notify.runner import DEADLINE_S, MAX_AGE_S, Runner, UnknownChannel
+from sidecar.notify.runner import AT_ONCE, DEADLINE_S, MAX_AGE_S, Runner, UnknownChannel
 from tests.adapters.notify_parts import (
     LoopClock,
     MemoryOutbox,
@@ -234,6 +234,26 @@ def knows(state: State, *, resolved_at: Moment | None = None) -> State:
         resolved_at=resolved_at,
     )
     return replace(state, incidents=MappingProxyType({about.id: about}))
+
+
+def test_one_that_dies_while_a_message_waits_for_its_turn_holds_it_up_for_nobody() -> (
+    None
+):
+    async def story() -> None:
+        names = [f"hung{n}" for n in range(AT_ONCE)]
+        outbox = MemoryOutbox()
+        outbox.add(*(message(channel=name) for name in (*names, "ops")))
+        hung = [Scripted(name, hangs) for name in names]
+        ops = Scripted("ops", delivers)
+        await Desk(outbox, *hung, ops).runs(10.0)
+        assert ops.tries == []
+        assert {which for which, _ in outbox.begins} == {
+            message(channel=name).id for name in names
+        }
+        await Desk(outbox, *hung, ops).runs(5.0)
+        assert len(ops.tries) == 1
+
+    run_virtual(story())
 
 
 def test_what_is_over_before_it_arrives_is_left_out_and_its_end_told_at_once() -> None:
