@@ -1,6 +1,7 @@
 """Answers of another shape, outputs that take nothing: one line, and an exit status."""
 
 import asyncio
+import io
 import json
 import os
 import pty
@@ -10,7 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from sidecar.cli.output import rich_table
 from sidecar.core.target import InstanceId
 from tests.adapters.desk import Office
 from tests.adapters.test_cli import (
@@ -164,3 +167,9 @@ async def test_text_in_brackets_is_shown_as_it_is_on_a_terminal() -> None:
             assert await process.wait() == 130
             await drain
         os.close(ours)
+
+
+def test_a_cell_in_brackets_is_shown_as_it_is() -> None:
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(rich_table(("why",), [(ODD,)]))
+    assert ODD in shown.getvalue()
