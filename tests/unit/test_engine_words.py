@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core import budget
 from sidecar.core.budget import LaneName
-from sidecar.core.container import Status
+from sidecar.core.container import Container, Status
 from sidecar.core.decision import Action, Guard
 from sidecar.core.event import (
     ActResult,
@@ -237,9 +237,17 @@ def test_signals_are_kept_on_the_clock_of_whoever_takes_over() -> None:
 # what others have the engine do while we have it restart
 
 
-def restarted_while(*others: NoticeKind) -> World:
+NEW = container(
+    ROOT, id="new-id", name="abc_demo-electron-cash-1", status=Status.CREATED
+)
+"""What a redeploy made, to replace the old one by."""
+
+
+def restarted_while(*others: NoticeKind, beside: tuple[Container, ...] = ()) -> World:
     """Our restart, and what the engine tells of others meanwhile."""
     world = calm()
+    world.beside = beside
+    world.relist()
     world.fails(ROOT, Cause.REFUSED)
     assert world.is_acting(ROOT)
     for kind in (NoticeKind.STOP, *others):
@@ -312,16 +320,13 @@ def test_in_observe_mode_nothing_is_stopped_and_that_is_said_once() -> None:
 
 def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> None:
     world = restarted_while(NoticeKind.STOP)
-    made = container(
-        ROOT, id="new-id", name="abc_demo-electron-cash-1", status=Status.CREATED
-    )
-    world.beside = (made,)
+    world.beside = (NEW,)
     world.relist()
     world.works(ROOT)
     world.wait(100.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
     seen = world.instance(ROOT)
-    said = f"its new container {made.name} was created and never started"
+    said = f"its new container {NEW.name} was created and never started"
     assert (seen.state, said in seen.reason) == (TargetState.DEGRADED, True)
     assert world.last(ROOT).action is Action.PAGE
     assert "docker compose up -d" in world.last(ROOT).reason
@@ -329,6 +334,14 @@ def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> N
     world.relist()
     world.works(ROOT)
     assert world.instance(ROOT).state is TargetState.HEALTHY
+
+
+def test_a_redeploy_that_was_known_before_our_restart_is_not_stopped() -> None:
+    world = restarted_while(NoticeKind.STOP, beside=(NEW,))
+    world.works(ROOT)
+    world.wait(100.0)
+    assert world.acts() == [(ROOT, Action.RESTART)]
+    assert NEW.name in world.instance(ROOT).reason
 
 
 def test_a_redeploy_under_way_is_not_told() -> None:
