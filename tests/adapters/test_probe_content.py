@@ -1,6 +1,7 @@
 """Answers that can be judged, and those that cannot: they are no failures."""
 
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,8 +10,9 @@ import pytest
 
 from sidecar.core.outcome import CAUSES, Cause, Outcome, Verdict
 from sidecar.core.target import ElectronCashProbe, HttpProbe, JsonRpcProbe
+from sidecar.probes.content import unpack
 from sidecar.probes.prober import AllProbes
-from sidecar.probes.response import BODY_LIMIT_BYTES
+from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
 from tests.adapters.probe_servers import response, says, serving
 from tests.fakes import FakeClock, FakeEngine, a_container
 
@@ -143,6 +145,29 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
 async def test_the_expected_text_is_found(prober: AllProbes, answer: bytes) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.verdict is Verdict.SUCCESS, outcome
+
+
+@pytest.mark.parametrize(
+    ("said", "meant", "text"), [("euc-kr", "cp949", "뷁"), ("latin-1", "cp1252", "€")]
+)
+async def test_a_text_of_the_wider_charset_is_found(
+    prober: AllProbes, said: str, meant: str, text: str
+) -> None:
+    answer = page(text.encode(meant), f"Content-Type: text/html; charset={said}")
+    outcome = await probe_page(prober, answer, http(expect_body=text))
+    assert outcome.verdict is Verdict.SUCCESS, outcome
+
+
+def test_no_more_of_a_bomb_is_unfolded_than_the_limit() -> None:
+    bomb = Answer(
+        200, "", compress(bytes(20_000_000)), False, {b"content-encoding": b"gzip"}
+    )
+    tracemalloc.start()
+    unfolded = unpack(bomb, BODY_LIMIT_BYTES)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(unfolded.body), unfolded.cut) == (BODY_LIMIT_BYTES, True)
+    assert peak < 10 * BODY_LIMIT_BYTES
 
 
 @pytest.mark.parametrize(
