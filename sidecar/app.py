@@ -286,7 +286,7 @@ class App:
         self._feed = RecentFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
-        self._prober = AllProbes(engine, clock, mask=mask)
+        self._prober = AllProbes(engine, clock, mask=mask, own=place.own.now)
         self._host = open_view(self._has_died)
         self._onlooker = Onlooker(
             engine,

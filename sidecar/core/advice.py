@@ -121,6 +121,10 @@ LESSONS: Mapping[Cause, Lesson] = MappingProxyType(
         Cause.PROBER_FAILED: Lesson(
             "could not be checked", ("Look at the host that the monitoring runs on.",)
         ),
+        Cause.OWN_NETWORK: Lesson(
+            "could not be checked, because Sidecar had lost its network",
+            ("Find out who or what took Sidecar off the network.",),
+        ),
         Cause.SUSPENDED: Lesson(
             "could not be checked", ("Keep the host from going to sleep.",)
         ),

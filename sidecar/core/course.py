@@ -32,6 +32,7 @@ from sidecar.core.manner import is_kept_waiting
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, failure
 from sidecar.core.overlap import Overlap
+from sidecar.core.own_network import is_blind
 from sidecar.core.precedence import is_overtaken
 from sidecar.core.restore import clarified
 from sidecar.core.state import (
@@ -478,6 +479,9 @@ def _at_deadline(instance: Instance, remedy: Remedy) -> ending.Ending:
         return ending.Ending(RemedyOutcome.UNKNOWN, reason)
     last = instance.health.last
     reason = last.reason if last is not None else "no probe answered"
+    if is_blind(instance.health):
+        reason = "whether it helped is not known: Sidecar's own network is lost"
+        return ending.Ending(RemedyOutcome.UNKNOWN, reason)
     if remedy.uncertain:
         reason = f"{remedy.note}; {reason}"
     return ending.Ending(RemedyOutcome.NOT_RECOVERED, reason)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sidecar.core import brake, budget, permission, precedence, run, stops
+from sidecar.core import own_network as own_network_rules
 from sidecar.core.boot import in_start_period, start_period_s
 from sidecar.core.container import Status
 from sidecar.core.decision import Action, Guard, Trigger
@@ -24,12 +25,6 @@ _HOUR = 3600
 
 STALE_VIEW_S = 90.0
 """Three missed listings."""
-
-AT_ONCE_S = 60.0
-"""Targets that were lost within it, and an interval, were lost at once."""
-
-LABELS_BELIEVED_S = 300.0
-"""How long targets that labels alone made can make our own network suspect."""
 
 ENGINE_RESTART_WAIT_S = 30.0
 """How long the engine's own restart policy is given to bring a container back."""
@@ -112,40 +107,20 @@ def forbidden(case: Case) -> str | None:
 
 
 def own_network(case: Case) -> str | None:
-    """Several targets lost at once: the fault is more likely ours."""
-    lost = _lost_mono(case.instance)
+    """It is not reached, and the fault is more likely ours."""
+    lost = own_network_rules.lost_mono(case.instance)
     if lost is None:
         return None
-    others = _lost_together(case, lost)
+    blind = case.instance.health.blind
+    if blind is not None and own_network_rules.is_blind(case.instance.health):
+        return blind.reason
+    others = own_network_rules.lost_with(case.state, case.instance, lost, case.at)
     if not others:
-        return None
-    is_witnessed = any(case.state.targets[name].declared for name in others)
-    lasts = case.at.mono - lost >= LABELS_BELIEVED_S
-    if case.target.declared and not is_witnessed and lasts:
         return None
     return (
         f"{len(others) + 1} targets are out of reach at once although the engine "
         "says that they run: our own network is suspect"
     )
-
-
-def _lost_together(case: Case, lost: float) -> set[str]:
-    """Which other targets were lost at the same time."""
-    found: set[str] = set()
-    for other in case.state.instances.values():
-        since = _lost_mono(other)
-        cadence = case.state.target_of(other).cadence
-        if since is not None and abs(since - lost) < AT_ONCE_S + cadence.interval_s:
-            found.add(other.id.target)
-    return found - {case.target.name}
-
-
-def _lost_mono(instance: Instance) -> float | None:
-    """Since when it cannot be reached though it runs; a stopped process explains it."""
-    health = instance.health
-    if health.last is None or not health.last.path_fault or health.frozen:
-        return None
-    return health.first_failure_mono if run.is_running(instance) else None
 
 
 def stopping(case: Case) -> str | None:

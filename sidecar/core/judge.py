@@ -13,6 +13,7 @@ from sidecar.core.container import Container, Status
 from sidecar.core.health import Health
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause, Verdict
+from sidecar.core.own_network import is_blind
 from sidecar.core.run import has_finished, is_running, stopped_by_person
 from sidecar.core.state import Instance, Phase, Remedy, StopSeen
 from sidecar.core.target import Target
@@ -188,6 +189,8 @@ def _not_running(instance: Instance) -> Judgement | None:
 
 def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:
     health = instance.health
+    if health.blind is not None and is_blind(health):
+        return Judgement(TargetState.UNKNOWN, health.blind.cause, health.blind.reason)
     cause = current_cause(instance)
     reason = last_reason(instance)
     if health.up is False:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import stops
+from sidecar.core import own_network, stops
 from sidecar.core.budget import Record
 from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
@@ -71,7 +71,7 @@ def _open_or_join(
     root, waiting = _root_trouble(state, instance, at)
     if root is not None and root.incident is not None:
         return _join(state, instance, state.incidents[root.incident], at, found)
-    if waiting:
+    if waiting or own_network.is_unproven(state, instance, at):
         return state
     return _open(state, instance, cause, at, found)
 

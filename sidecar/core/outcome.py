@@ -57,6 +57,8 @@ class Cause(StrEnum):
     MISSING = "missing"
     PROBER_FAILED = "prober_failed"
     """Only with UNKNOWN: the probe could not be carried out."""
+    OWN_NETWORK = "own_network"
+    """Only with UNKNOWN: Sidecar's own network is lost, so it was not reached."""
     SUSPENDED = "suspended"
     """Only with UNKNOWN: the host slept or this process stalled during the probe."""
 
@@ -237,6 +239,13 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             600.0,
             "the probe itself fails, which says nothing about the target",
             "see to the sidecar's own means: file descriptors, memory, the engine",
+        ),
+        Cause.OWN_NETWORK: CauseRule(
+            None,
+            Severity.P2,
+            0.0,
+            "the network that is lost is Sidecar's own",
+            "put Sidecar back on the network of its targets",
         ),
         Cause.SUSPENDED: CauseRule(
             None, Severity.P3, 600.0, "this host was asleep", "nothing"

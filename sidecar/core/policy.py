@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sidecar.core import loop, run, wallets
+from sidecar.core import loop, own_network, run, wallets
 from sidecar.core.boot import is_late
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
@@ -232,6 +232,7 @@ def _wish(state: State, instance: Instance, target: Target, at: Moment) -> Wish 
         _unfinished(instance, target, at)
         or _planned_wish(state, instance, at)
         or _absent(instance, target, at)
+        or _unreached(state, instance, target, at)
         or _blind(instance, at)
         or _wallet_in_loop(instance, target)
         or _looping(instance, at)
@@ -373,6 +374,23 @@ def _blind(instance: Instance, at: Moment) -> Wish | None:
     if blind is None or blind.cause is None:
         return None
     return _page(blind.cause, blind.reason)
+
+
+def _unreached(
+    state: State, instance: Instance, target: Target, at: Moment
+) -> Wish | None:
+    """Is our own network to blame, or not known to be in order?"""
+    cause = instance.health.cause
+    if instance.cause is Cause.OWN_NETWORK:
+        why = f"{instance.reason}; nothing is judged until it is reached again"
+    elif cause is None or not own_network.is_unproven(state, instance, at):
+        return None
+    elif CAUSES[cause].cure is None and is_certain(instance.health, target, at.mono):
+        why = f"{_seen(instance)}; another target tells whether our network is in order"
+    else:
+        return None
+    trigger, guard = Trigger.FAILURE, Guard.OWN_NETWORK
+    return Wish(Action.HOLD, trigger, Cause.OWN_NETWORK, why, guard)
 
 
 def _page(cause: Cause, what: str) -> Wish:

@@ -142,16 +142,28 @@ def _at_host(container: Container, around: Surroundings) -> Reached:
     return Reached((), container.id, reason, is_judged=False)
 
 
+def own_networks(around: Surroundings) -> frozenset[str] | None:
+    """The networks that Sidecar is on; None: its host's, or it is not known."""
+    space = _space(around.own, around) if around.own is not None else None
+    if space is None or space.network_mode == HOST:
+        return None
+    return space.networks
+
+
+def networks_of(container: Container, around: Surroundings) -> frozenset[str]:
+    """The networks over which a container is reached; () where that is not known."""
+    space = _space(container, around)
+    return space.networks if space is not None else frozenset()
+
+
 def _on_networks(
     container: Container, space: Container, around: Surroundings
 ) -> Reached:
-    own_space = _space(around.own, around) if around.own is not None else None
-    everywhere = own_space is None or own_space.network_mode == HOST
-    ours = own_space.networks if own_space is not None else frozenset[str]()
+    ours = own_networks(around)
     shared = tuple(
         endpoint
         for endpoint in space.endpoints
-        if everywhere or endpoint.network in ours
+        if ours is None or endpoint.network in ours
     )
     found = tuple(dict.fromkeys(a for e in shared for a in e.addresses))
     if found:
@@ -160,6 +172,6 @@ def _on_networks(
     if shared:
         reason = f"it has no address on its networks, {theirs}"
         return Reached((), container.id, reason)
-    own = ",".join(sorted(ours)) or "none"
+    own = ",".join(sorted(ours or ())) or "none"
     reason = f"it shares no network with Sidecar: it is on {theirs}, Sidecar on {own}"
     return Reached((), container.id, reason)

@@ -14,7 +14,14 @@ from sidecar.core.kill import Kill
 from sidecar.core.moment import Moment
 from sidecar.core.overlap import Overlap
 from sidecar.core.run import is_running
-from sidecar.core.state import EngineView, Instance, Phase, SettingsView, State
+from sidecar.core.state import (
+    EngineView,
+    Instance,
+    OwnNetworkView,
+    Phase,
+    SettingsView,
+    State,
+)
 
 STREAK_HOLDS_S = 60.0
 """Failures on both sides of a longer gap are not consecutive."""
@@ -48,6 +55,7 @@ def restored(saved: State, saved_at: Moment, now: Moment) -> State:
         ),
         ledger=saved.ledger,
         engine=EngineView(told=saved.engine.told),
+        own_network=OwnNetworkView(told=saved.own_network.told),
         settings=SettingsView(told=saved.settings.told),
         paused=saved.paused,
         restarts=tuple(t + shift_s for t in saved.restarts),

@@ -11,6 +11,7 @@ from sidecar.core import (
     gone,
     loads,
     loop,
+    own_network,
     plan,
     run,
     wallets,
@@ -190,7 +191,10 @@ def probed(state: State, event: ProbeDone) -> Folded:
     if instance.container.run != event.run or _acting(instance):
         return same(state)
     target = state.target_of(instance)
-    instance, outcome = wallets.judge_wallets(instance, target, event.outcome)
+    found = own_network.excused(
+        state, instance, event.outcome, event.began_mono, event.at
+    )
+    instance, outcome = wallets.judge_wallets(instance, target, found)
     starting = in_start_period(instance, target, event.at.mono)
     starting = starting and not ends_boot(instance, target, outcome)
     health = observe(

@@ -203,6 +203,8 @@ class Course:
             if state != TargetState.MISSING:
                 self._fail(at, state, cause)
             return None
+        if kind is Kind.UNKNOWN and cause == Cause.OWN_NETWORK:
+            self._excuse()
         if kind is Kind.UNKNOWN or not self._open:
             return None
         return self.end_outage(at, repaired=kind is Kind.UP)
@@ -225,6 +227,11 @@ class Course:
         self._cause = cause or self._cause
         if state in _CERTAIN:
             self._certain_wall = at
+
+    def _excuse(self) -> None:
+        """What looked like an outage was our own, unless it was one before."""
+        if self._certain_wall is None or self._cause == Cause.DETACHED:
+            self._reset()
 
     def last_until(self, until: float) -> tuple[Fact, ...]:
         """The present state lasted until now."""

@@ -229,6 +229,17 @@ class SettingsView:
     told: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class OwnNetworkView:
+    """Is our own network lost, as the probes show? ``since`` None: it is not.
+
+    ``told``: have people heard of it?
+    """
+
+    since: Moment | None = None
+    told: bool = False
+
+
 class CureKey(NamedTuple):
     """A line of the efficacy ledger."""
 
@@ -271,6 +282,7 @@ class State:
 
     notify: NotifySettings = NotifySettings()
     settings: SettingsView = SettingsView()
+    own_network: OwnNetworkView = OwnNetworkView()
     topology: Topology = Topology()
     numbers: Mapping[str, tuple[int, ...]] = field(
         default_factory=lambda: MappingProxyType({})

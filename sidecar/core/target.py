@@ -200,6 +200,12 @@ class Target:
         return next((p for p in self.probes if isinstance(p, ElectronCashProbe)), None)
 
     @property
+    def is_asked_over_network(self) -> bool:
+        """Does a probe of it connect to it, and not the engine alone?"""
+        through_engine = (ExecProbe, DockerProbe, RunningProbe)
+        return any(not isinstance(probe, through_engine) for probe in self.probes)
+
+    @property
     def is_checked_natively(self) -> bool:
         """Does the container's own HEALTHCHECK have a say?"""
         return any(isinstance(probe, DockerProbe) for probe in self.probes)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sidecar.core import loop
+from sidecar.core import loop, own_network
 from sidecar.core.budget import LaneName
 from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.escalation import RootFacts, advance, made_urgent
@@ -227,13 +227,17 @@ def _kind_of(state: State, transition: Transition) -> MessageKind | None:
 
 
 def _is_told_otherwise(state: State, ended: RemedyEnded) -> bool:
-    """Was it the last try, told with the dead letter, or a load in a crash loop?"""
+    """Was it the last try, told with the dead letter, or a load in a crash loop?
+
+    What could not be verified for our own network's sake did not fail.
+    """
     instance = state.instances.get(ended.instance)
     if instance is None:
         return False
     loads = ended.action is Action.LOAD_WALLET
     given_up = instance.lane.name is LaneName.DEAD_LETTER
-    return given_up or (loads and instance.looping)
+    unknown = own_network.is_blind(instance.health)
+    return given_up or unknown or (loads and instance.looping)
 
 
 def _is_told(

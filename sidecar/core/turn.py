@@ -16,6 +16,7 @@ from sidecar.core.folded import Folded
 from sidecar.core.judge import WORKING
 from sidecar.core.moment import Moment
 from sidecar.core.newcomers import tell_newcomers
+from sidecar.core.own_network_notice import tell_own_network
 from sidecar.core.policy import decide
 from sidecar.core.precedence import (
     failed_mono,
@@ -101,6 +102,7 @@ def _told(done: Turn, event: Event) -> Turn:
     state, of_newcomers = tell_newcomers(state, settings, at)
     state, of_loops = tell_loops(state, done.touched, settings, at)
     state, of_engine = tell_engine(state, settings, at)
+    state, of_network = tell_own_network(state, settings, at)
     state, of_settings = tell_settings(state, settings, at)
     state, of_doubt = tell_doubt(state, settings, at)
     steps = tuple(
@@ -115,6 +117,7 @@ def _told(done: Turn, event: Event) -> Turn:
             *of_newcomers,
             *of_loops,
             *of_engine,
+            *of_network,
             *of_settings,
             *of_doubt,
             *notices(state, done.decisions, settings, at),

@@ -25,7 +25,12 @@ from sidecar.notify.attempt import (
 )
 
 _GOOD_NEWS = frozenset(
-    {MessageKind.RESOLVED, MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN}
+    {
+        MessageKind.RESOLVED,
+        MessageKind.ENGINE_BACK,
+        MessageKind.OWN_NETWORK_BACK,
+        MessageKind.SETTINGS_TAKEN,
+    }
 )
 _ANYWHERE_ELSE = "/"
 """The state directory can be written to: nothing may be loaded from there."""

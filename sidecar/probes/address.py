@@ -1,5 +1,6 @@
 """Where what is probed is reached: as a container of the stack, or by its name."""
 
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,10 +32,19 @@ class Addresses:
         self._around = Surroundings()
         self._moved: dict[str, Container] = {}
 
+    @property
+    def around(self) -> Surroundings:
+        """The stack's containers and Sidecar's own, as they were last seen."""
+        return self._around
+
     def set_surroundings(self, around: Surroundings) -> None:
         """Say what the last list of containers showed."""
         self._around = around
         self._moved.clear()
+
+    def set_own(self, own: Container) -> None:
+        """Say how Sidecar's own container looks since."""
+        self._around = replace(self._around, own=own)
 
     def has_moved(self, container: Container, fresh: Container) -> bool:
         """Is it on other networks, or at other addresses, than it was taken to be?

@@ -28,6 +28,7 @@ from sidecar.probes.exchange import HttpClient
 from sidecar.probes.fatal_calls import FatalCalls
 from sidecar.probes.heights import Heights
 from sidecar.probes.jsonrpc_client import RpcClient
+from sidecar.probes.own_place import OwnPlace
 from sidecar.probes.resolver import ThreadResolver
 from sidecar.probes.tools import Tools
 from sidecar.probes.trouble import Trouble
@@ -55,11 +56,16 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
 _LOOK_S = 3.0
 
 
+async def _nowhere() -> Container | None:
+    return None
+
+
 class AllProbes:
     """A Prober for every kind of settings, and the wallet control beside it.
 
     Make and close it in the loop that uses it. ``mask`` takes secrets out of what
-    targets say: it goes to people, pages and records as a reason.
+    targets say: it goes to people, pages and records as a reason. ``own`` gives
+    Sidecar's own container as it is now; None: it is in none, or that is not known.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class AllProbes:
         vigil: Vigil | None = None,
         *,
         mask: Callable[[str], str] = str,
+        own: Callable[[], Awaitable[Container | None]] = _nowhere,
     ) -> None:
         resolver = ThreadResolver()
         client = HttpClient(resolver)
@@ -87,6 +94,7 @@ class AllProbes:
             fatal_calls=FatalCalls(),
             clock=clock,
         )
+        self._place = OwnPlace(self._tools.addresses, own, clock)
         self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
         """Takes turns with the probes: one connection per daemon at a time."""
 
@@ -98,6 +106,7 @@ class AllProbes:
     def set_surroundings(self, around: Surroundings) -> None:
         """Say which containers there are, and where Sidecar is among them."""
         self._tools.addresses.set_surroundings(around)
+        self._place.note(around)
         self._own_networks = around.own.networks if around.own else frozenset()
 
     async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
@@ -106,9 +115,13 @@ class AllProbes:
         disturbed = ""
         began = asyncio.get_running_loop().time()
         try:
+            around = self._tools.addresses.around
             found = await self._probe(settings, container)
             if await self._was_misled(container, found):
                 found = await self._probe(settings, container)
+            if found.path_fault and await self._place.has_moved_since(around):
+                found = await self._probe(settings, container)
+            found = self._place.blamed_for(found, container)
             found = with_networks(found, container, self._own_networks)
             outcome = await self._masked(found)
         finally:

@@ -127,6 +127,8 @@ class Changes:
             batch.memory["restarts"] = encode(state.restarts)
         if known is None or state.engine.told != old.engine.told:
             batch.memory["engine_told"] = encode(state.engine.told)
+        if known is None or state.own_network.told != old.own_network.told:
+            batch.memory["own_network_told"] = encode(state.own_network.told)
         if known is None or state.settings.told != old.settings.told:
             batch.memory["settings_told"] = encode(state.settings.told)
         if known is None or state.plan != old.plan:

@@ -13,7 +13,15 @@ from sidecar.core.incident import Incident
 from sidecar.core.ledger import KEPT_INCIDENTS
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Cure
-from sidecar.core.state import CureKey, EngineView, Instance, Plan, SettingsView, State
+from sidecar.core.state import (
+    CureKey,
+    EngineView,
+    Instance,
+    OwnNetworkView,
+    Plan,
+    SettingsView,
+    State,
+)
 from sidecar.core.target import InstanceId
 from sidecar.records.codec import decode, decode_paused
 from sidecar.records.database import transaction
@@ -77,6 +85,9 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
     paused = rows.read(values.get("paused"), lambda r: decode_paused(r.text))
     restarts = rows.read(values.get("restarts"), _restarts)
     told = rows.read(values.get("engine_told"), lambda r: decode(r.text, bool))
+    unreached = rows.read(
+        values.get("own_network_told"), lambda r: decode(r.text, bool)
+    )
     heard = rows.read(values.get("settings_told"), lambda r: decode(r.text, str))
     plans = rows.read(values.get("plan"), _plans)
     incidents = _incidents(rows)
@@ -94,6 +105,7 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
         paused=MappingProxyType(paused or {}),
         restarts=restarts or (),
         engine=EngineView(told=told or False),
+        own_network=OwnNetworkView(told=unreached or False),
         settings=SettingsView(told=heard or ""),
         plan=plans[0] if plans else None,
     )

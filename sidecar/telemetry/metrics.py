@@ -32,7 +32,7 @@ from sidecar.telemetry.series import Counters, Histograms
 
 _RESTARTS = frozenset({Action.START, Action.RESTART})
 _LAG_MEASUREMENTS = 60
-_ONLY_UNKNOWN = (Cause.PROBER_FAILED, Cause.SUSPENDED)
+_ONLY_UNKNOWN = (Cause.PROBER_FAILED, Cause.OWN_NETWORK, Cause.SUSPENDED)
 _ONLY_WALLETS = frozenset(
     {
         Cause.WALLET_NOT_LOADED,

@@ -24,6 +24,7 @@ QUOTED = re.compile(r"“[^”]*”")
 COMMANDS = (
     "docker compose up -d",
     "systemctl status docker",
+    "docker network connect",
     "sidecar config check && sidecar reload",
     "sidecar restart electron-cash",
     "sidecar recover electron-cash",
@@ -153,7 +154,7 @@ def of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 def of_rules() -> Iterator[str]:
     """What guards object, what states are said to be, what is decided."""
-    for name in ("guard", "judge", "policy", "precedence"):
+    for name in ("guard", "judge", "own_network", "policy", "precedence"):
         tree = ast.parse((SIDECAR / "core" / f"{name}.py").read_text())
         for node in ast.walk(tree):
             said = said_by(node)

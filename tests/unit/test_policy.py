@@ -214,6 +214,7 @@ INCURABLE = [
         Cause.PAUSED,
         Cause.MISSING,
         Cause.PROBER_FAILED,
+        Cause.OWN_NETWORK,
         Cause.SUSPENDED,
     }
 ]

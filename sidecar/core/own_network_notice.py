@@ -1,0 +1,80 @@
+"""Messages about our own network: that it is lost, and that it is back."""
+
+from dataclasses import replace
+
+from sidecar.core.incident import new_id
+from sidecar.core.mailing import notice
+from sidecar.core.moment import Moment
+from sidecar.core.notify import NotifySettings
+from sidecar.core.outcome import Severity
+from sidecar.core.own_network import is_blind
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.run import is_running
+from sidecar.core.state import Instance, OwnNetworkView, State
+
+GRACE_S = 60.0
+"""A network that is made anew is back before; it is that of a lost engine, too."""
+
+
+def tell_own_network(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell once that it is lost, naming what is not reached, and then that it is back.
+
+    P2, as for a lost engine: nothing is known to be broken but ourselves.
+    """
+    unreached = [i for i in state.instances.values() if _is_unreached(i)]
+    view = state.own_network
+    if unreached:
+        return _lost(state, unreached, settings, at)
+    if view.since is None and not view.told:
+        return state, ()
+    over = replace(state, own_network=OwnNetworkView())
+    if not view.told:
+        return over, ()
+    if not any(map(_is_reached, state.instances.values())):
+        return state, ()
+    return over, _said(MessageKind.OWN_NETWORK_BACK, view, "", "", settings, at)
+
+
+def _lost(
+    state: State, unreached: list[Instance], settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    view = state.own_network
+    if view.since is None:
+        view = replace(view, since=min(i.since for i in unreached))
+    since = view.since
+    if view.told or since is None or at.mono - since.mono < GRACE_S:
+        return replace(state, own_network=view), ()
+    view = replace(view, told=True)
+    names = ", ".join(sorted(i.name for i in unreached))
+    reason = unreached[0].reason
+    made = _said(MessageKind.OWN_NETWORK_LOST, view, names, reason, settings, at)
+    return replace(state, own_network=view), made
+
+
+def _said(
+    kind: MessageKind,
+    view: OwnNetworkView,
+    names: str,
+    reason: str,
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Message, ...]:
+    since = view.since or at
+    facts = {
+        "opened_at_wall": f"{since.wall:.3f}",
+        "seconds": f"{max(0.0, at.wall - since.wall):.0f}",
+        "affected": names,
+        "reason": reason,
+    }
+    return notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)
+
+
+def _is_unreached(instance: Instance) -> bool:
+    return is_running(instance) and is_blind(instance.health)
+
+
+def _is_reached(instance: Instance) -> bool:
+    last = instance.health.last
+    return last is not None and not last.path_fault and not is_blind(instance.health)

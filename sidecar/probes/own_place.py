@@ -1,0 +1,80 @@
+"""Where Sidecar itself is among the networks, and whether that is why it reaches none.
+
+The engine tells of no change of a network, so our own container is looked at when a
+target is out of reach.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sidecar.core.container import Container
+from sidecar.core.outcome import Cause, Outcome, unknown
+from sidecar.core.ports import Clock
+from sidecar.core.reach import Surroundings, networks_of, own_networks
+from sidecar.probes.address import Addresses
+
+LOOK_EVERY_S = 1.0
+"""Many probes that fail at once need one look."""
+_LOOK_S = 3.0
+
+
+class OwnPlace:
+    """Remembers on which networks Sidecar has been.
+
+    ``look`` gives its own container as it is now; None: it is in none, or not known.
+    """
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        look: Callable[[], Awaitable[Container | None]],
+        clock: Clock,
+    ) -> None:
+        self._addresses = addresses
+        self._look = look
+        self._clock = clock
+        self._looking = asyncio.Lock()
+        self._looked_mono = -LOOK_EVERY_S
+        self._was_on: frozenset[str] = frozenset()
+
+    def note(self, around: Surroundings) -> None:
+        """Remember where it is now."""
+        self._was_on |= own_networks(around) or frozenset()
+
+    async def has_moved_since(self, used: Surroundings) -> bool:
+        """Is it on other networks by now than a probe took it to be?"""
+        async with self._looking:
+            if self._clock.now().mono - self._looked_mono >= LOOK_EVERY_S:
+                await self._look_at_ourselves()
+                self._looked_mono = self._clock.now().mono
+        return own_networks(self._addresses.around) != own_networks(used)
+
+    async def _look_at_ourselves(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_S):
+                own = await self._look()
+        except TimeoutError:
+            return
+        if own is not None:
+            self._addresses.set_own(own)
+            self.note(self._addresses.around)
+
+    def blamed_for(self, outcome: Outcome, container: Container) -> Outcome:
+        """That nothing is known, where Sidecar has left the networks of ``container``.
+
+        Else the outcome as it is.
+        """
+        around = self._addresses.around
+        own, ours = around.own, own_networks(around)
+        if not outcome.path_fault or own is None or ours is None:
+            return outcome
+        theirs = networks_of(container, around)
+        left = sorted(theirs if not ours else theirs & self._was_on)
+        if not left or theirs & ours:
+            return outcome
+        name = left[0]
+        return unknown(
+            Cause.OWN_NETWORK,
+            f"Sidecar is not on the network {name} any more: "
+            f"docker network connect {name} {own.name}",
+        )

@@ -1,0 +1,131 @@
+"""Sidecar itself leaves a network, and comes back to it, between two probes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.container import Container
+from sidecar.core.outcome import Cause, Outcome, Verdict
+from sidecar.core.reach import surroundings
+from sidecar.core.target import HttpProbe
+from sidecar.probes.own_place import LOOK_EVERY_S
+from sidecar.probes.prober import AllProbes
+from tests.adapters.probe_servers import serving
+from tests.adapters.test_probe_places import NET, OURS, at, healthy
+from tests.fakes import FakeClock, FakeEngine
+
+OWN = replace(at("127.0.0.9", number=9), name="demo-sidecar-1")
+OTHER = "p_other"
+
+
+def on(*networks: str) -> Container:
+    """Sidecar's own container, on these networks."""
+    endpoints = tuple(e._replace(network=n) for n in networks for e in OWN.endpoints)
+    return replace(OWN, networks=frozenset(networks), endpoints=endpoints)
+
+
+class House:
+    """A prober whose own container can be moved; ``looks`` counts who asked for it."""
+
+    def __init__(self, own: Container) -> None:
+        self.clock = FakeClock()
+        self.own: Container | None = own
+        self.looks = 0
+        self.prober = AllProbes(FakeEngine(self.clock), self.clock, own=self.look)
+        self.lists()
+
+    async def look(self) -> Container | None:
+        self.looks += 1
+        return self.own
+
+    def lists(self) -> None:
+        self.prober.set_surroundings(surroundings(self.own, ()))
+
+    async def probe(self, port: int, container: Container) -> Outcome:
+        self.clock.advance(LOOK_EVERY_S)
+        settings = HttpProbe(f"http://localhost:{port}/", timeout_s=0.6)
+        return await self.prober.probe(settings, container)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    made = House(on(NET))
+    yield made
+    await made.prober.close()
+
+
+async def test_a_network_that_we_left_is_no_fault_of_the_target(house: House) -> None:
+    async with serving(healthy, OURS) as server:
+        assert (await house.probe(server.port, at(OURS))).verdict is Verdict.SUCCESS
+        assert house.looks == 0
+        house.own = on()
+        house.lists()
+        lost = await house.probe(server.port, at(OURS))
+    assert (lost.verdict, lost.cause) == (Verdict.UNKNOWN, Cause.OWN_NETWORK)
+    assert lost.reason == (
+        f"Sidecar is not on the network {NET} any more: "
+        f"docker network connect {NET} demo-sidecar-1"
+    )
+
+
+async def test_that_we_are_back_is_seen_without_waiting_for_the_next_list(
+    house: House,
+) -> None:
+    house.own = on()
+    house.lists()
+    async with serving(healthy, OURS) as server:
+        assert (await house.probe(server.port, at(OURS))).cause is Cause.OWN_NETWORK
+        house.own = on(NET)
+        assert (await house.probe(server.port, at(OURS))).verdict is Verdict.SUCCESS
+
+
+async def test_one_look_serves_many_probes(house: House) -> None:
+    house.own = on()
+    house.lists()
+    settings = HttpProbe("http://localhost:1/", timeout_s=0.6)
+    for _ in range(5):
+        found = await house.prober.probe(settings, at(OURS))
+        assert found.cause is Cause.OWN_NETWORK
+    assert house.looks == 1
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "cause"),
+    [
+        ((NET, OTHER), (OTHER,), Cause.OWN_NETWORK),
+        ((OTHER,), (), Cause.OWN_NETWORK),
+        ((OTHER,), (OTHER,), Cause.DETACHED),
+    ],
+    ids=["one of two left", "on none at all", "never shared one"],
+)
+async def test_only_what_we_left_is_our_own_fault(
+    was: tuple[str, ...], now: tuple[str, ...], cause: Cause
+) -> None:
+    house = House(on(*was))
+    house.own = on(*now)
+    house.lists()
+    found = await house.probe(1, at(OURS))
+    await house.prober.close()
+    assert found.cause is cause
+
+
+async def test_a_target_that_left_our_network_is_detached_itself(house: House) -> None:
+    away = replace(at(OURS), networks=frozenset({OTHER}))
+    moved = tuple(e._replace(network=OTHER) for e in away.endpoints)
+    found = await house.probe(1, replace(away, endpoints=moved))
+    assert (found.verdict, found.cause) == (Verdict.FAILURE, Cause.DETACHED)
+
+
+async def test_where_we_are_in_no_container_nothing_is_blamed(house: House) -> None:
+    house.own = None
+    house.lists()
+    found = await house.probe(1, at())
+    assert found.cause is Cause.DETACHED
+
+
+async def test_what_is_not_reached_on_a_network_of_ours_is_lost_itself(
+    house: House,
+) -> None:
+    found = await house.probe(1, at())
+    assert found.cause is Cause.DETACHED

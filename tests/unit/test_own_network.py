@@ -1,0 +1,251 @@
+"""Our own network is lost: nothing is said of the targets, and once of ourselves."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from sidecar.core.coverage import Coverage
+from sidecar.core.decision import Action, Guard
+from sidecar.core.event import PlannedDue
+from sidecar.core.notify import Routes
+from sidecar.core.outcome import Cause, Outcome, Severity, failure, success, unknown
+from sidecar.core.record import Change, MessageKind, Watched
+from sidecar.core.restore import restored
+from sidecar.core.spell import Course, Kind, Outage, Spell
+from sidecar.core.state import OwnNetworkView
+from sidecar.core.target import DockerProbe, Preventive, Target
+from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from tests.unit.test_notify_mailing import SETTINGS
+from tests.unit.world import SERVICE, WALLET, World
+
+ROOT, LEAF = WALLET.name, SERVICE.name
+LONE = replace(SERVICE, depends_on=())
+LABELLED = replace(LONE, declared=False)
+NO_ROUTE = failure(Cause.DETACHED, "there is no route to x:1", path_fault=True)
+SILENT = failure(Cause.HUNG, "x:1 accepts no connection", path_fault=True)
+PROVEN = unknown(Cause.OWN_NETWORK, "Sidecar is not on the network n any more")
+ROUTES = Routes(("ops",), MappingProxyType(dict.fromkeys(Severity, ("ops",))))
+TOLD = replace(SETTINGS, routes=ROUTES, hooks=())
+LOST, BACK = MessageKind.OWN_NETWORK_LOST, MessageKind.OWN_NETWORK_BACK
+
+
+def a_world(*targets: Target) -> World:
+    world = World(targets or (WALLET, LONE), notify=TOLD)
+    for _ in range(2):
+        for target in world.targets:
+            world.probe(target.name, success())
+        world.now_s += 15.0
+    return world
+
+
+def finds(world: World, outcome: Outcome, seconds: float, *names: str) -> None:
+    """All, or these targets, are asked every two seconds for so long."""
+    until = world.now_s + seconds
+    while world.now_s < until:
+        for name in names or [target.name for target in world.targets]:
+            world.probe(name, outcome)
+            world.looked(name)
+        world.wait(2.0)
+
+
+def told(world: World) -> list[MessageKind]:
+    return [m.kind for m in world.messages if m.channel == "ops"]
+
+
+def states(world: World) -> set[TargetState]:
+    return {i.state for i in world.state.instances.values()}
+
+
+@pytest.mark.parametrize(
+    ("targets", "outcome"),
+    [
+        ((WALLET, LONE), NO_ROUTE),
+        ((WALLET, SERVICE), NO_ROUTE),
+        ((WALLET, LONE), SILENT),
+        ((WALLET, LONE), PROVEN),
+        ((WALLET,), PROVEN),
+        ((LABELLED,), PROVEN),
+    ],
+    ids=["no route", "dependent", "silence", "proof", "one target", "a label's alone"],
+)
+def test_nothing_is_said_of_targets_and_once_of_ourselves(
+    targets: tuple[Target, ...], outcome: Outcome
+) -> None:
+    world = a_world(*targets)
+    finds(world, outcome, 900.0)
+    assert states(world) == {TargetState.UNKNOWN}
+    assert world.state.incidents == {}
+    assert world.acts() == []
+    assert told(world) == [LOST]
+    lost = world.messages[0]
+    assert lost.severity is Severity.P2
+    assert lost.facts["affected"] == ", ".join(sorted(t.name for t in targets))
+    finds(world, success(), 120.0)
+    assert states(world) == {TargetState.HEALTHY}
+    assert told(world) == [LOST, BACK]
+    assert world.state.incidents == {}
+    assert float(world.messages[-1].facts["seconds"]) == pytest.approx(900.0, abs=10.0)
+
+
+def test_a_short_loss_is_not_told() -> None:
+    world = a_world()
+    finds(world, PROVEN, 50.0)
+    finds(world, success(), 200.0)
+    assert told(world) == []
+    finds(world, PROVEN, 50.0)
+    assert told(world) == []
+
+
+def test_one_that_is_lost_first_is_no_incident_before_another_was_asked() -> None:
+    """It fails thrice within seconds; the next probe of the other is 15 s away."""
+    world = a_world()
+    finds(world, NO_ROUTE, 14.0, ROOT)
+    assert world.state.incidents == {}
+    assert world.last(ROOT).guard is Guard.OWN_NETWORK
+    assert told(world) == []
+    finds(world, NO_ROUTE, 30.0)
+    assert states(world) == {TargetState.UNKNOWN}
+    assert world.state.incidents == {}
+
+
+@pytest.mark.parametrize("answer", [success(), failure(Cause.REFUSED, "refused")])
+def test_one_that_is_lost_while_another_answers_is_lost_itself(answer: Outcome) -> None:
+    world = a_world()
+    finds(world, NO_ROUTE, 8.0, ROOT)
+    world.probe(LEAF, answer)
+    world.probe(ROOT, NO_ROUTE)
+    assert world.instance(ROOT).state is TargetState.DOWN
+    (incident,) = world.state.incidents.values()
+    assert (incident.target, incident.cause) == (ROOT, Cause.DETACHED)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, replace(LONE, probes=(DockerProbe(),))],
+    ids=["there is none", "the engine is asked about it"],
+)
+def test_one_that_no_other_can_speak_for_is_believed_at_once(
+    other: Target | None,
+) -> None:
+    world = a_world(*((WALLET,) if other is None else (WALLET, other)))
+    finds(world, NO_ROUTE, 6.0, ROOT)
+    assert [i.target for i in world.state.incidents.values()] == [ROOT]
+
+
+def test_the_other_need_not_be_asked_for_ever() -> None:
+    world = a_world()
+    finds(world, NO_ROUTE, 70.0, ROOT)
+    assert world.state.incidents == {}
+    finds(world, NO_ROUTE, 10.0, ROOT)
+    assert [i.target for i in world.state.incidents.values()] == [ROOT]
+
+
+def test_an_incident_that_was_open_stays_and_is_not_added_to() -> None:
+    world = a_world()
+    world.fails(ROOT, Cause.AUTH, 3)
+    (incident,) = world.state.incidents.values()
+    before = len(told(world))
+    finds(world, NO_ROUTE, 120.0)
+    assert states(world) == {TargetState.UNKNOWN}
+    assert told(world)[before:] == [LOST]
+    assert [i.open for i in world.state.incidents.values()] == [True]
+    finds(world, failure(Cause.AUTH, "401"), 10.0, ROOT)
+    assert world.instance(ROOT).state is TargetState.DOWN
+    assert list(world.state.incidents) == [incident.id]
+    finds(world, success(), 10.0)
+    assert not any(i.open for i in world.state.incidents.values())
+
+
+def test_what_ends_meanwhile_is_started() -> None:
+    world = a_world()
+    finds(world, PROVEN, 30.0)
+    world.exits(LEAF)
+    assert world.acts() == [(LEAF, Action.START)]
+
+
+def test_a_planned_restart_could_not_be_verified_and_is_left_out() -> None:
+    nightly = replace(WALLET, preventive=Preventive("0 3 * * *"))
+    world = a_world(nightly)
+    finds(world, PROVEN, 10.0)
+    world.send(PlannedDue(world.now, ROOT))
+    assert world.acts() == []
+
+
+def test_what_could_not_be_verified_did_not_fail() -> None:
+    world = a_world(WALLET)
+    world.fails(ROOT, Cause.REFUSED)
+    world.acted(ROOT)
+    finds(world, PROVEN, 200.0)
+    (ended,) = [t for t in world.transitions if isinstance(t, RemedyEnded)]
+    assert ended.outcome is RemedyOutcome.UNKNOWN
+    assert MessageKind.ACTION_FAILED not in told(world)
+
+
+def test_that_it_is_back_is_told_after_a_restart_of_sidecar_too() -> None:
+    world = a_world()
+    finds(world, PROVEN, 120.0)
+    left = restored(world.state, world.now, world.now)
+    assert left.own_network == OwnNetworkView(told=True)
+    anew = World(world.targets, notify=world.notify)
+    anew.state = replace(anew.state, own_network=left.own_network)
+    anew.wait(10.0)
+    assert told(anew) == []
+    finds(anew, success(), 10.0)
+    anew.wait(1.0)
+    assert told(anew) == [BACK]
+
+
+# how it is counted
+
+WATCHED = Coverage((Watched(0.0, 10_000.0),))
+
+
+def facts(*changes: tuple[float, str, str, str | None]) -> list[Spell | Outage]:
+    course = Course("t", "healthy", None, 0.0, WATCHED)
+    found: list[Spell | Outage] = []
+    for at, old, new, cause in changes:
+        found += course.change(at, Change(old, new, cause))
+    return found
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [],
+        [(98.0, "healthy", "failing", "hung")],
+        [
+            (90.0, "healthy", "failing", "detached"),
+            (96.0, "failing", "down", "detached"),
+        ],
+    ],
+    ids=["at once", "after a failure", "after it was taken for down"],
+)
+def test_the_time_is_neither_up_nor_down(
+    before: list[tuple[float, str, str, str | None]],
+) -> None:
+    last = before[-1][2] if before else "healthy"
+    found = facts(
+        *before,
+        (100.0, last, "unknown", "own_network"),
+        (700.0, "unknown", "healthy", None),
+        (1000.0, "healthy", "stopped", "stopped"),
+    )
+    up_until = before[0][0] if before else 100.0
+    assert found == [
+        Spell("t", 0.0, up_until, Kind.UP),
+        Spell("t", 700.0, 1000.0, Kind.UP),
+    ]
+
+
+def test_what_was_down_before_stays_so_and_lasts_unmeasured() -> None:
+    found = facts(
+        (10.0, "healthy", "failing", "refused"),
+        (20.0, "failing", "down", "refused"),
+        (100.0, "down", "unknown", "own_network"),
+        (700.0, "unknown", "healthy", None),
+    )
+    outage = found[-1]
+    assert isinstance(outage, Outage)
+    assert outage.repaired
+    assert [(s.from_wall, s.until_wall) for s in outage.spans] == [(10.0, 100.0)]
