@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sidecar.core.container import Container, NativeHealth, Process, Status
@@ -146,7 +147,7 @@ class FakeEngine:
     async def logs(self, container_id: str, lines: int) -> str:
         await self._asked("logs", container_id)
         text = self.logs_of.get(self._get(container_id).id, "")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(text.rstrip("\n").split("\n")[-lines:])
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         await self._asked("processes", container_id)
@@ -218,6 +219,13 @@ class FakeEngine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # what happens to containers -----------------------------------------------
+
+    def write(self, container_id: str, words: str) -> None:
+        """It logs a line, which the engine stamps by its own clock."""
+        at = datetime.fromtimestamp(self._clock.now().wall, UTC)
+        known = self.logs_of.get(container_id, "")
+        line = f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z {words}\n"
+        self.logs_of[container_id] = known + line
 
     def add(self, container: Container) -> None:
         self.held[container.id] = container

@@ -103,8 +103,11 @@ def _show_evidence(bundle: Json) -> None:
     print(f"\nevidence, {bundle.get('name')}: {bundle.get('decision')}")
     for process in bundle.get("processes", [])[:PROCESSES]:
         print(f"  process: {' '.join(map(str, process))}")
-    for line in bundle.get("log", "").splitlines()[-LOG_LINES:]:
+    log = bundle.get("log")
+    for line in (log or "").splitlines()[-LOG_LINES:]:
         print(f"  log: {line}")
+    if log == "":
+        print("  log: (it logged nothing since it was started)")
 
 
 def _amounts(parts: Json) -> str:

@@ -104,3 +104,5 @@ class Decision:
     wallets: tuple[str, ...] = ()
     incident: str | None = None
     process_gone: bool = False
+    begun: tuple[float, ...] = ()
+    """When the runs began whose log is its evidence, by the engine's clock."""

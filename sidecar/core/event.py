@@ -152,12 +152,13 @@ class ProcessesSeen:
 class EvidenceGathered:
     """What belongs to a page was gathered; ``log`` is the end of its container's log.
 
-    Masked, and short enough for a message.
+    Masked, and short enough for a message. Empty: it wrote nothing; None: it could
+    not be read.
     """
 
     at: Moment
     instance: InstanceId
-    log: str
+    log: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ def _is_page(decision: Decision) -> bool:
     return decision.action is Action.PAGE and decision.cause is Cause.CRASH_LOOP
 
 
-def heard(instance: Instance, log: str) -> Instance:
-    """The end of its log has been read."""
+def heard(instance: Instance, log: str | None) -> Instance:
+    """The end of its log has been read, or could not be."""
     words = instance.last_words
     if words is None or words.told:
         return instance
@@ -52,7 +52,7 @@ def is_to_be_told(instance: Instance, at: Moment) -> bool:
 def facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
     """The facts of its incident and of itself, with those of the loop.
 
-    ``log`` may be empty.
+    ``log`` is empty where it is not known, or nothing was written: ``is_silent`` then.
     """
     words = instance.last_words
     is_root = known["target"] == instance.name
@@ -63,6 +63,7 @@ def facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
         "cause": Cause.CRASH_LOOP.value,
         "reason": instance.reason,
         "log": (words.log if words is not None else None) or "",
+        "is_silent": "yes" if words is not None and words.log == "" else "",
     }
 
 

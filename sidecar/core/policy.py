@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sidecar.core import loop, own_network, run, wallets
+from sidecar.core import loop, own_network, run, run_log, wallets
 from sidecar.core.boot import is_late
 from sidecar.core.container import RunId
 from sidecar.core.decision import Action, Decision, Guard, Trigger
@@ -154,6 +154,7 @@ def _said(instance: Instance, wish: Wish, at: Moment) -> Decision:
         wish.trigger,
         container.run if container is not None else None,
         incident=instance.incident,
+        begun=run_log.begun(instance, wish.cause),
     )
 
 

@@ -244,24 +244,31 @@ def _chain(found: Aftermath) -> Iterator[str]:
     if tried and _futile(tried) == len(tried):
         again = _times(len(tried))
         yield f"1. A fresh start did not help ({again}): the reason outlasts it."
-    words = _last_words(found)
-    hint = f' Its log ended with: "{inline(words)}"' if words else ""
-    yield f"1. {BLANK} why {name} came to that.{hint}"
+    yield f"1. {BLANK} why {name} came to that.{_hint(found)}"
 
 
 def _futile(done: Iterable[Done]) -> int:
     return sum(one.outcome != RemedyOutcome.RECOVERED for one in done)
 
 
-def _last_words(found: Aftermath) -> str:
-    """The last line of the root's log before the last try to repair it."""
+def _hint(found: Aftermath) -> str:
+    words = _last_words(found)
+    if words is None:
+        return ""
+    return f' Its log ended with: "{inline(words)}"' if words else " It logged nothing."
+
+
+def _last_words(found: Aftermath) -> str | None:
+    """The last line of the run that the last try was to repair; None: not known."""
     about_wallet = found.incident.cause is Cause.WALLET_NOT_LOADED
     for bundle in reversed(found.evidence):
         loading = Action.LOAD_WALLET in str(bundle.get("decision"))
         if bundle.get("name") == found.incident.target and loading is about_wallet:
-            lines = str(bundle.get("log") or "").split("\n")
-            return next((line for line in reversed(lines) if line.strip()), "")
-    return ""
+            log = bundle.get("log")
+            lines = reversed(str(log or "").split("\n"))
+            words = next((line for line in lines if line.strip()), "")
+            return None if log is None else words
+    return None
 
 
 def _said(found: Aftermath) -> str:
@@ -403,11 +410,13 @@ def _of(one: Compared, part: str) -> tuple[str, str]:
 def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:
     name, decision = bundle.get("name"), bundle.get("decision")
     yield f"### {inline(str(name or 'unnamed'))}: {inline(str(decision or ''))}"
-    log = str(bundle.get("log") or "")
+    log = bundle.get("log")
     if log:
-        yield "The end of its log:"
-        tail = "\n".join(log[-LOG_CHARACTERS:].splitlines()[-LOG_LINES:])
+        yield "The end of what it logged since it was started:"
+        tail = "\n".join(str(log)[-LOG_CHARACTERS:].split("\n")[-LOG_LINES:])
         yield fenced(tail)
+    elif log is not None:
+        yield "It logged nothing since it was started."
     processes = bundle.get("processes")
     if isinstance(processes, list | tuple) and processes:
         yield "Its processes (pid, parent, state, command):"

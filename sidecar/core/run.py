@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from sidecar.core import kill, loop, overlap, stops
+from sidecar.core import kill, loop, overlap, run_log, stops
 from sidecar.core.budget import Lane
 from sidecar.core.container import Container, Status
 from sidecar.core.event import ContainerNotice, NoticeKind
@@ -125,6 +125,9 @@ def _note(instance: Instance, event: ContainerNotice) -> Instance:
     current = instance.container is not None and (
         event.engine_time >= instance.container.started_at
     )
+    if event.kind is NoticeKind.DIE:
+        at = event.engine_time
+        instance = run_log.with_end(instance, at, current=current)
     if stops.is_acting(instance) or not current or event.kind is NoticeKind.RESTART:
         heard = overlap.count_notice(instance.overlap, event.kind, _when(event))
         instance = replace(instance, overlap=heard)

@@ -42,6 +42,13 @@ class AddressCount(NamedTuple):
     run: RunId
 
 
+class RunSpan(NamedTuple):
+    """A run that has ended, by the engine's clock."""
+
+    began: float
+    ended: float
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """A remedy under way; it ends by observed health or at its deadline."""
@@ -134,6 +141,8 @@ class Instance:
     exits: tuple[float, ...] = ()
     short_runs: int = 0
     looping: bool = False
+    runs: tuple[RunSpan, ...] = ()
+    """Its last runs that have ended, oldest first."""
     last_words: LastWords | None = None
     health: Health = Health()
     state: TargetState = TargetState.UNKNOWN

@@ -88,7 +88,7 @@ def container(raw: object, mask: Callable[[str], str] = str) -> Container:
         exit_code=state.exit_code,
         oom_killed=state.oom_killed,
         health=_parsed(health.status or NativeHealth.NONE, NativeHealth),
-        health_log=_last_output(health.log or [], mask),
+        health_log=_last_output(health.log or [], state.started_at, mask),
         pid=state.pid,
         restart_policy=policy.name or "no",
         restart_limit=policy.maximum_retry_count,
@@ -156,9 +156,14 @@ def _number(label: str) -> int:
     return 1 if number is None else number
 
 
-def _last_output(runs: list[wire.HealthCheck], mask: Callable[[str], str] = str) -> str:
-    output = runs[-1].output if runs else None
-    return mask((output or "").strip())[:_HEALTH_OUTPUT_LENGTH]
+def _last_output(
+    checks: list[wire.HealthCheck], started_at: str, mask: Callable[[str], str]
+) -> str:
+    """What the last check said; one of an earlier run, which is kept, says nothing."""
+    last = checks[-1] if checks else wire.HealthCheck()
+    if last.start and epoch_seconds(last.start) < epoch_seconds(started_at):
+        return ""
+    return mask((last.output or "").strip())[:_HEALTH_OUTPUT_LENGTH]
 
 
 def epoch_seconds(stamp: str) -> float:

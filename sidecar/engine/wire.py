@@ -17,6 +17,7 @@ class Pascal(msgspec.Struct, rename="pascal", frozen=True):
 class HealthCheck(Pascal, frozen=True):
     """One run of the image's HEALTHCHECK."""
 
+    start: str = msgspec.field(name="Start", default="")
     output: str | None = msgspec.field(name="Output", default=None)
 
 

@@ -10,6 +10,7 @@ from sidecar.core.decision import Action
 from sidecar.core.outcome import CAUSES, Cause
 from sidecar.core.printable import on_one_line
 from sidecar.core.record import Message, MessageKind
+from sidecar.core.run_log import AGAIN
 from sidecar.core.target import Mode
 from sidecar.notify.channel import Text
 from sidecar.notify.quote import quote
@@ -114,7 +115,14 @@ class Renderer:
             "reason": self._reason(facts, "reason"),
             "last_reason": self._reason(facts, "last_reason"),
             "load_failure": self._reason(facts, "load_failure"),
+            "log": self._log(facts.get("log", "")),
         }
+
+    def _log(self, log: str) -> str:
+        """Lines of others; what stands between two runs is ours."""
+        again = self._words("log.again")
+        lines = log.split("\n")
+        return "\n".join(again if one == AGAIN else quote(one) for one in lines)
 
     def _reason(self, facts: Mapping[str, str], which: str) -> str:
         """Translated first: our sentences are known by their own characters."""
@@ -177,8 +185,7 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
         return
     if values["reason"]:
         yield "line.measured"
-    if values.get("log"):
-        yield "line.log"
+    yield from _last_words(values)
     if kind is not MessageKind.NOTICE:
         yield from _work(values)
     yield _advice(kind, values)
@@ -189,6 +196,14 @@ def _work(values: Mapping[str, str]) -> Iterator[str]:
     yield _done(values)
     if values.get("acked_by"):
         yield "line.acked"
+
+
+def _last_words(values: Mapping[str, str]) -> Iterator[str]:
+    """A log that could not be read is not mentioned."""
+    if values.get("log"):
+        yield "line.log"
+    elif values.get("is_silent"):
+        yield "line.log_empty"
 
 
 def _healed(values: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections import deque
 
+from sidecar.core.container import RunId
 from sidecar.core.decision import Decision
 from sidecar.core.event import Event, ProbeDone
 from sidecar.core.moment import rfc3339
@@ -34,9 +35,10 @@ class RecentProbes:
             for instance in gone:
                 del self._kept[instance]
 
-    def of(self, instance: InstanceId) -> tuple[str, ...]:
-        """One line a probe, oldest first."""
-        return tuple(map(_line, self._kept.get(instance, ())))
+    def of(self, instance: InstanceId, run: RunId) -> tuple[str, ...]:
+        """One line a probe of that run, oldest first."""
+        kept = self._kept.get(instance, ())
+        return tuple(_line(probe) for probe in kept if probe.run == run)
 
 
 def _line(probe: ProbeDone) -> str:

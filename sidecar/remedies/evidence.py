@@ -1,22 +1,25 @@
 """What a container was like before a remedy changed it: bounded, masked, in memory."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from sidecar.core.container import Container, Process
+from sidecar.core import run_log
+from sidecar.core.container import Container, Process, RunId
 from sidecar.core.decision import Decision
 from sidecar.core.moment import Moment
+from sidecar.core.outcome import Cause
 from sidecar.core.ports import Clock, Engine, EngineError
 from sidecar.core.target import InstanceId
 
 Mask = Callable[[str], str]
 """Takes the secrets out of a text."""
 
-RecentProbes = Callable[[InstanceId], tuple[str, ...]]
-"""The last probes of an instance, one line each, oldest first."""
+RecentProbes = Callable[[InstanceId, RunId], tuple[str, ...]]
+"""The last probes of an instance's run, one line each, oldest first."""
 
 BUNDLES = 20
 GATHERING_S = 3.0
@@ -32,7 +35,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One bundle, at most 64 kB. ``missing`` names what could not be had and why."""
+    """One bundle, at most 64 kB, about the run that was judged.
+
+    ``log`` is what that run wrote, or the last runs of a crash loop, with AGAIN
+    between them. Empty: it wrote nothing; None: it could not be read. ``missing``
+    names what could not be had and why.
+    """
 
     at: Moment
     instance: InstanceId
@@ -40,7 +48,7 @@ class Evidence:
     incident: str | None
     decision: str
     state: Container | None
-    log: str
+    log: str | None
     processes: tuple[Process, ...]
     stats: Mapping[str, float]
     probes: tuple[str, ...]
@@ -68,34 +76,45 @@ class EvidenceRoom:
         return next((e for e in reversed(self._kept) if e.instance == instance), None)
 
     async def gather(self, decision: Decision, container: Container) -> Evidence:
-        """Ask the engine for everything at once, for at most GATHERING_S."""
+        """Ask the engine for everything at once, for at most GATHERING_S.
+
+        The log may be longer than that run: it is looked last what runs by then.
+        """
         missing: list[str] = []
-        log, state, processes, stats = await asyncio.gather(
+        log, processes, stats = await asyncio.gather(
             _had("log", lambda: self._engine.logs(container.id, LOG_LINES), missing),
-            _had("state", lambda: self._engine.inspect(container.id), missing),
             _had("processes", lambda: self._engine.processes(container.id), missing),
             _had("stats", lambda: self._engine.stats(container.id), missing),
         )
+        state = await _had("state", lambda: self._engine.inspect(container.id), missing)
+        again = state if _is_later(state, container) else None
+        if again is not None:
+            missing.append("processes, stats: it was started again meanwhile")
+            processes, stats = (), {}
+        runs = _of_runs(log, decision, container, again)
         shown = tuple(processes or ())[:PROCESSES]
-        said = await self._masked(
-            log or "",
+        texts = (
             state.health_log if state is not None else "",
             *(process.command for process in shown),
         )
+        said = await self._masked(*texts, *runs)
+        commands = said[1 : len(texts)]
         evidence = Evidence(
             at=self._clock.now(),
             instance=decision.instance,
             name=decision.name,
             incident=decision.incident,
             decision=decision.reason,
-            state=_without_labels(state, said[1][-COMMAND_CHARACTERS:]),
-            log=said[0][-LOG_CHARACTERS:],
+            state=_without_labels(state, said[0][-COMMAND_CHARACTERS:]),
+            log=None if log is None else _joined(said[len(texts) :]),
             processes=tuple(
                 process._replace(command=command[:COMMAND_CHARACTERS])
-                for process, command in zip(shown, said[2:], strict=True)
+                for process, command in zip(shown, commands, strict=True)
             ),
             stats=stats or {},
-            probes=tuple(map(self._mask, self._recent_probes(decision.instance))),
+            probes=tuple(
+                map(self._mask, self._recent_probes(decision.instance, container.run))
+            ),
             missing=tuple(map(self._mask, missing)),
         )
         self._kept.append(evidence)
@@ -106,6 +125,35 @@ class EvidenceRoom:
         if sum(map(len, texts)) <= LARGE_CHARACTERS:
             return tuple(map(self._mask, texts))
         return await asyncio.to_thread(lambda: tuple(map(self._mask, texts)))
+
+
+def _is_later(state: Container | None, container: Container) -> bool:
+    return state is not None and state.started_at > container.started_at
+
+
+def _of_runs(
+    log: str | None, decision: Decision, container: Container, again: Container | None
+) -> tuple[str, ...]:
+    """What the runs wrote that are evidence; not what a later one (``again``) did.
+
+    A crash loop goes on while it is looked at: its next run is a part of it.
+    """
+    if log is None:
+        return ()
+    begun = decision.begun or (run_log.begins(container),)
+    if again is None:
+        return run_log.lines_of(log, begun, math.inf)
+    next_one = run_log.begins(again)
+    if decision.cause is Cause.CRASH_LOOP:
+        return run_log.lines_of(log, (*begun, next_one), math.inf)
+    return run_log.lines_of(log, begun, next_one)
+
+
+def _joined(runs: tuple[str, ...]) -> str:
+    """What ends a line for some reader only could forge what stands between runs."""
+    told = f"\n{run_log.AGAIN}\n".join(runs)
+    lines = (" ".join(line.splitlines()) for line in told.split("\n"))
+    return "\n".join(lines)[-LOG_CHARACTERS:]
 
 
 def _without_labels(state: Container | None, health_log: str) -> Container | None:

@@ -69,7 +69,7 @@ class Executor:
         clock: Clock,
         *,
         mask: Mask,
-        recent_probes: RecentProbes = lambda _: (),
+        recent_probes: RecentProbes = lambda _, __: (),
     ) -> None:
         self._engine = engine
         self.sight: Sight | None = None

@@ -13,6 +13,7 @@ from sidecar.core.event import EvidenceGathered
 from sidecar.core.outcome import Cause
 from sidecar.core.ports import Clock, Post
 from sidecar.core.printable import printable
+from sidecar.core.run_log import AGAIN
 from sidecar.remedies.evidence import EvidenceRoom
 
 AT_ONCE = 2
@@ -20,6 +21,7 @@ WAITING = 50
 SHOWN_LINES = 10
 LINE_CHARACTERS = 200
 
+_NOTHING = "(it wrote nothing)"
 _TOLD_BY_LOG = frozenset({Cause.CRASH_LOOP})
 
 
@@ -45,16 +47,21 @@ class Witness:
     async def _gather(self, decision: Decision, container: Container) -> None:
         async with self._few:
             evidence = await self._room.gather(decision, container)
-        said = last_lines(evidence.log)
+        said = None if evidence.log is None else last_lines(evidence.log)
         if decision.cause in _TOLD_BY_LOG:
             logger.bind(target=decision.name, incident=decision.incident).warning(
                 "the last log lines of its container:\n{}",
-                said or "(it wrote nothing)",
+                said or ("(it could not be read)" if said is None else _NOTHING),
             )
         self._post(EvidenceGathered(self._clock.now(), decision.instance, said))
 
 
 def last_lines(log: str) -> str:
-    """The end of a log that fits into a message; no line of it can forge another."""
+    """The end of a log that fits into a message; no line of it can forge another.
+
+    What stands between two runs is no line of it.
+    """
     lines = (printable(line)[:LINE_CHARACTERS] for line in log.splitlines())
-    return "\n".join([line for line in lines if line.strip()][-SHOWN_LINES:])
+    told = [line for line in lines if line.strip()]
+    own = [nth for nth, line in enumerate(told) if line != AGAIN]
+    return "\n".join(told[own[-SHOWN_LINES:][0] :]) if own else ""

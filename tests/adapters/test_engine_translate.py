@@ -97,6 +97,34 @@ NUMBER = "com.docker.compose.container-number"
             id="unhealthy",
         ),
         pytest.param(
+            raw_container(
+                ID,
+                StartedAt="2026-01-02T03:04:05.5Z",
+                Health={
+                    "Status": "starting",
+                    "Log": [{"Start": "2026-01-02T04:04:05.4+01:00", "Output": "no"}],
+                },
+            ),
+            expected(health=NativeHealth.STARTING, started_at=1767323045.5),
+            id="a health check of an earlier run",
+        ),
+        pytest.param(
+            raw_container(
+                ID,
+                StartedAt="2026-01-02T03:04:05.5Z",
+                Health={
+                    "Status": "unhealthy",
+                    "Log": [{"Start": "2026-01-02T04:04:05.6+01:00", "Output": "no"}],
+                },
+            ),
+            expected(
+                health=NativeHealth.UNHEALTHY,
+                started_at=1767323045.5,
+                health_log="no",
+            ),
+            id="a health check of this run",
+        ),
+        pytest.param(
             raw_container(ID, Health={"Status": "starting", "Log": None}),
             expected(health=NativeHealth.STARTING),
             id="no health result yet",

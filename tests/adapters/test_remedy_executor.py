@@ -28,6 +28,7 @@ from sidecar.core.ports import (
     NotLoaded,
     RpcFailed,
 )
+from sidecar.core.run_log import AGAIN
 from sidecar.core.target import (
     ElectronCashProbe,
     InstanceId,
@@ -672,6 +673,7 @@ async def test_evidence_is_gathered_first_and_masked() -> None:
     evidence = bench.executor.bundles()[-1]
     assert evidence is not None
     assert bench.executor.bundles() == (evidence,)
+    assert evidence.log is not None
     assert evidence.log.startswith("line 100 ***")
     assert evidence.log.endswith("line 299 ***")
     assert evidence.stats == {"memory_bytes": 5.0}
@@ -690,6 +692,7 @@ async def test_a_page_brings_its_evidence_back_with_the_end_of_the_log_masked() 
     bench.begin(Action.PAGE, cause=Cause.CRASH_LOOP)
     event = await bench.end()
     assert isinstance(event, EvidenceGathered)
+    assert event.log is not None
     said = event.log.splitlines()
     assert said == [*(f"line {n} ***" for n in range(21, 30)), "x" * 200]
     assert bench.engine.acts == []
@@ -697,6 +700,88 @@ async def test_a_page_brings_its_evidence_back_with_the_end_of_the_log_masked() 
     assert kept is not None
     assert kept["processes"]
     assert "line 0 ***" in str(kept["log"])
+
+
+DENIED = "PermissionError: [Errno 13] wallets"
+
+
+@virtual
+async def test_evidence_is_of_the_run_that_was_judged() -> None:
+    bench = Bench()
+    bench.engine.write("c1", DENIED)
+    await asyncio.sleep(1.0)
+    await bench.engine.restart("c1", 5.0)
+    bench.container = bench.engine.held["c1"]
+    bench.begin(Action.PAGE, cause=Cause.NEVER_UP)
+    event = await bench.end()
+    assert isinstance(event, EvidenceGathered)
+    assert event.log == ""
+    bench.engine.write("c1", "Traceback: of this run")
+    bench.begin(Action.PAGE, cause=Cause.NEVER_UP)
+    event = await bench.end(2)
+    assert isinstance(event, EvidenceGathered)
+    assert event.log is not None
+    assert event.log.endswith(" Traceback: of this run")
+    assert DENIED not in event.log
+    assert AGAIN not in event.log
+
+
+@virtual
+async def test_what_the_next_run_logs_is_no_evidence_of_this_one() -> None:
+    bench = Bench()
+    bench.engine.write("c1", "killed")
+    await asyncio.sleep(1.0)
+    await bench.engine.restart("c1", 5.0)
+    bench.engine.write("c1", "all is well")
+    bench.begin(Action.PAGE)
+    event = await bench.end()
+    assert isinstance(event, EvidenceGathered)
+    assert event.log is not None
+    assert event.log.endswith(" killed")
+    (kept,) = bench.executor.bundles()
+    assert (kept.processes, kept.stats) == ((), {})
+    assert kept.missing == ("processes, stats: it was started again meanwhile",)
+
+
+@virtual
+async def test_a_start_while_the_log_is_read_is_seen() -> None:
+    """The log, which takes a while, has lines of a run that began meanwhile."""
+    bench = Bench()
+    bench.engine.write("c1", "killed")
+    bench.engine.delays["logs"] = 2.0
+    bench.begin(Action.PAGE)
+    await asyncio.sleep(1.0)
+    await bench.engine.restart("c1", 5.0)
+    bench.engine.write("c1", "all is well")
+    event = await bench.end()
+    assert isinstance(event, EvidenceGathered)
+    assert event.log is not None
+    assert event.log.endswith(" killed")
+
+
+@virtual
+async def test_of_a_crash_loop_the_lines_of_its_runs_are_told_apart() -> None:
+    """No line can forge the boundary, and the run that begins meanwhile is one more."""
+    bench = Bench()
+    bench.engine.write("c1", "long ago")
+    begun = []
+    for nth in range(3):
+        await asyncio.sleep(60.0)
+        await bench.engine.restart("c1", 5.0)
+        if nth < 2:
+            bench.container = bench.engine.held["c1"]
+            begun.append(bench.container.started_at)
+        bench.engine.write("c1", f"locked {nth} {SECRET}")
+        bench.engine.write("c1", f"bye {nth}\r{AGAIN}\x85{AGAIN}\x0b")
+    bench.begin(Action.PAGE, cause=Cause.CRASH_LOOP, begun=tuple(begun))
+    event = await bench.end()
+    assert isinstance(event, EvidenceGathered)
+    assert event.log is not None
+    first, second, third = event.log.split(f"\n{AGAIN}\n")
+    for nth, run in enumerate((first, second, third)):
+        locked, bye = run.splitlines()
+        assert locked.endswith(f" locked {nth} ***")
+        assert f" bye {nth} " in bye
 
 
 @virtual
@@ -753,6 +838,7 @@ async def test_evidence_that_cannot_be_had_is_said_and_stops_nothing() -> None:
     evidence = bench.executor.bundles()[-1]
     assert evidence is not None
     assert evidence.missing == ("log: ***: no log",)
+    assert evidence.log is None
 
 
 # one at a time, always one end

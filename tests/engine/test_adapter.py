@@ -1,6 +1,7 @@
 """The adapter on a real engine, with small real containers."""
 
 import asyncio
+import math
 import os
 import time
 import uuid
@@ -20,6 +21,7 @@ from sidecar.core.ports import (
     EngineRefused,
     Notice,
 )
+from sidecar.core.run_log import begins, lines_of
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import EngineLink
 from sidecar.engine.stream import Item
@@ -222,6 +224,29 @@ async def test_logs(stack: Stack, engine: DockerEngine, *, tty: bool) -> None:
     lines = log.splitlines()
     assert [line.split()[1] for line in lines] == ["48", "49", "50"]
     assert lines[0].startswith("20")
+
+
+async def test_a_log_goes_on_from_run_to_run(
+    stack: Stack, engine: DockerEngine
+) -> None:
+    """It is told apart by the engine's own times, whatever is written at once."""
+    container = stack.run(["sh", "-c", "echo begins; sleep 1000"], stop_signal="KILL")
+
+    def lines(count: int) -> Callable[[str], bool]:
+        return lambda log: log.count("begins") == count
+
+    await until(lambda: engine.logs(container, 9), lines(1))
+    first = await engine.inspect(container)
+    await engine.restart(container, 0.0)
+    await until(lambda: engine.logs(container, 9), lines(2))
+    await engine.restart(container, 0.0)
+    log = await until(lambda: engine.logs(container, 9), lines(3))
+    last = await engine.inspect(container)
+    assert last.finished_at < last.started_at
+    for run in (first, last):
+        (own,) = lines_of(log, (begins(run),), math.inf)
+        assert own.count("begins") == (3 if run is first else 1)
+    assert lines_of(log, (begins(first),), begins(last))[0].count("begins") == 2
 
 
 async def test_a_flood_of_logs_is_bounded(stack: Stack, engine: DockerEngine) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from sidecar.core.run_log import AGAIN
 from tests.engine.harness import (
     DEADLINE_S,
     QUICK,
@@ -71,6 +72,7 @@ def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
         "it is kept with the incident", lambda: watcher.told(path)["evidence"]
     )
     assert any(DYING_WORDS in bundle["log"] for bundle in bundles)
+    assert any(AGAIN in bundle["log"] for bundle in bundles)
     shown = watcher.run("sidecar", "incident", seen["incident"])
     assert "  log: " in shown
     assert DYING_WORDS in shown

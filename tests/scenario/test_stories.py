@@ -240,6 +240,24 @@ def test_what_belongs_to_a_page_is_kept() -> None:
     assert stage.acts() == []
 
 
+def test_what_an_earlier_run_logged_is_not_given_as_the_reason() -> None:
+    """A restart helps; two minutes later the new run fails and logs nothing."""
+
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.engine.write(ROOT_ID, "PermissionError: wallets")
+        stage.breaks(ROOT, failure(Cause.REFUSED, "refused"))
+        await stage.until(lambda: stage.instance(ROOT).restarts_total == 1)
+        await asyncio.sleep(120.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        stage.breaks(ROOT, failure(Cause.REFUSED, "refused"))
+        await stage.until(lambda: stage.instance(ROOT).restarts_total == 2)
+
+    first, second = (bundle for _, bundle in play(story).store.evidence)
+    assert str(first["log"]).endswith(" PermissionError: wallets")
+    assert second["log"] == ""
+
+
 def test_a_30_s_network_call_is_left_alone() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()

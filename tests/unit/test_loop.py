@@ -15,6 +15,7 @@ from sidecar.core.event import (
 )
 from sidecar.core.outcome import Cause, failure
 from sidecar.core.record import Message, MessageKind
+from sidecar.core.run_log import AGAIN
 from sidecar.core.transition import RemedyEnded, RemedyOutcome
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
@@ -52,10 +53,10 @@ def dies(
             world.acted(name, restart=False)
 
 
-def says(world: World, name: str = WALLET) -> None:
+def says(world: World, name: str = WALLET, words: str | None = WORDS) -> None:
     """What was gathered for the page is there."""
     who = world.instance(name).id
-    world.send(EvidenceGathered(world.now, who, WORDS))
+    world.send(EvidenceGathered(world.now, who, words))
     world.wait(1.0)
 
 
@@ -93,6 +94,32 @@ def test_it_is_told_without_them_when_they_do_not_come() -> None:
     assert "last lines" not in text.body
     says(told.world)
     assert len(of_loops(told)) == 1
+
+
+def test_a_loop_that_logs_nothing_is_told_as_that_and_one_unread_is_not() -> None:
+    told = Told()
+    dies(told.world)
+    says(told.world, words=None)
+    assert of_loops(told) == []
+    says(told.world, words="")
+    (message,) = of_loops(told)
+    text = Renderer(read_catalogue("en"), SEOUL)(message)
+    assert "\nThe last lines of its log: none. It wrote nothing" in text.body
+    told.world.send(RecoverAsked(told.world.now, WALLET))
+    dies(told.world)
+    told.world.wait(6.0)
+    text = Renderer(read_catalogue("en"), SEOUL)(of_loops(told)[-1])
+    assert "last lines" not in text.body
+
+
+def test_the_boundary_of_two_runs_is_told_in_the_receivers_words() -> None:
+    told = Told()
+    dies(told.world)
+    says(told.world, words=f"{WORDS}\n{AGAIN}\n{WORDS}")
+    (message,) = of_loops(told)
+    for language, words in (("en", AGAIN), ("ko", "--- 여기서 다시 시작됨 ---")):
+        text = Renderer(read_catalogue(language), SEOUL)(message)
+        assert f"{WORDS}\n{words}\n{WORDS}\n" in text.body
 
 
 def test_one_loop_is_told_once_and_the_next_one_again() -> None:

@@ -324,6 +324,19 @@ def test_the_root_cause_goes_as_far_as_facts_carry() -> None:
     chain = section(postmortem(found(world, journal, *bundles)), "Root cause")
     assert "A fresh start did not help (once): the reason outlasts it." in chain
     assert 'Its log ended with: "no space left"' in chain
+
+
+def test_a_run_that_logged_nothing_has_no_words_of_another() -> None:
+    world, journal = hung_and_healed()
+    earlier = bundle(decision="failure 3: restart now", log="PermissionError")
+    document = postmortem(found(world, journal, earlier, bundle(log="")))
+    assert "came to that. It logged nothing." in section(document, "Root cause")
+    appendix = section(document, "Appendix: evidence")
+    assert appendix.count("It logged nothing since it was started.") == 1
+    unread = bundle(log=None, missing=["log: no answer"])
+    document = postmortem(found(world, journal, earlier, unread))
+    assert "logged nothing" not in document
+    assert "Its log ended" not in document
     world, journal = hung_and_healed()
     chain = section(postmortem(found(world, journal)), "Root cause")
     assert "did not help" not in chain

@@ -5,9 +5,10 @@ from sidecar.core.outcome import Cause
 from sidecar.core.target import InstanceId
 from sidecar.records.probes import KEPT, RecentProbes
 from tests.unit.told import ToldWorld
-from tests.unit.world import SERVICE
+from tests.unit.world import SERVICE, World
 
 ROOT = InstanceId("electron-cash", 1)
+RUN = World().containers[ROOT].run
 
 
 def test_the_last_probes_are_kept_oldest_first() -> None:
@@ -15,7 +16,7 @@ def test_the_last_probes_are_kept_oldest_first() -> None:
     world = ToldWorld(tellers=(kept,))
     world.works("electron-cash", times=KEPT + 5)
     world.fails("electron-cash", Cause.REFUSED, 1)
-    lines = kept.of(ROOT)
+    lines = kept.of(ROOT, RUN)
     assert len(lines) == KEPT
     assert lines[0].split()[1] == "success"
     assert lines[-1].endswith("failure refused 0.010 s it is refused")
@@ -26,4 +27,17 @@ def test_a_target_that_left_is_forgotten() -> None:
     world = ToldWorld(tellers=(kept,))
     world.works("electron-cash", "bitcoincash-service")
     world.send(ContainersListed(world.now, (SERVICE,), ()))
-    assert kept.of(ROOT) == ()
+    assert kept.of(ROOT, RUN) == ()
+
+
+def test_those_of_an_earlier_run_are_no_evidence_of_this_one() -> None:
+    kept = RecentProbes()
+    world = ToldWorld(tellers=(kept,))
+    world.fails("electron-cash", Cause.REFUSED, 3)
+    world.acted("electron-cash")
+    world.works("electron-cash", times=1)
+    container = world.instance("electron-cash").container
+    assert container is not None
+    assert container.run != RUN
+    (line,) = kept.of(ROOT, container.run)
+    assert line.split()[1] == "success"
