@@ -115,7 +115,7 @@ def _why(target: Json) -> str:
         said.append(f"paused until {target['paused_until'] or 'resumed'}")
     if target["held_by"]:
         said.append(f"held by {target['held_by']}")
-    if target["cause"] and decision:
+    if decision:
         said.append(f"{decision['action']}: {decision['reason']}")
     said.extend(target["warnings"])
     return "; ".join(part for part in said if part)

@@ -90,8 +90,9 @@ class Aftermath:
 
 
 def concerned(incident: Incident) -> tuple[str, ...]:
-    """The root and whom it affected."""
-    return (incident.target, *incident.affected)
+    """The root, whom it affected, and who was restarted after it."""
+    names = (incident.target, *incident.affected, *incident.followers)
+    return tuple(dict.fromkeys(names))
 
 
 def span_of(incident: Incident, now_wall: float) -> tuple[float, float]:

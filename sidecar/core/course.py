@@ -8,6 +8,7 @@ from sidecar.core import (
     brake,
     budget,
     ending,
+    following,
     loads,
     loop,
     overlap,
@@ -24,7 +25,7 @@ from sidecar.core.event import (
     RemedyActed,
     RemedyProgressed,
 )
-from sidecar.core.folded import Folded, one, put, same
+from sidecar.core.folded import Folded, one, put, put_incident, same
 from sidecar.core.health import HELD_S, SLOW_CALL_S, observe
 from sidecar.core.judge import current_cause, last_reason
 from sidecar.core.ledger import note_outcome
@@ -68,6 +69,7 @@ def decided(state: State, event: Decided) -> Folded:
     after = put(state, _noted(instance, event))
     if _finishes(instance, decision):
         return Folded(after, (), (instance.id,))
+    after = _with_follower(after, instance, decision)
     if _counts(decision):
         recent = brake.within_hour(state.restarts, event.at.mono)
         after = replace(after, restarts=(*recent, event.at.mono))
@@ -76,9 +78,18 @@ def decided(state: State, event: Decided) -> Folded:
     return Folded(after, (), (instance.id,))
 
 
+def _with_follower(state: State, instance: Instance, decision: Decision) -> State:
+    incident = state.incidents.get(instance.incident or "")
+    if incident is None:
+        return state
+    told = following.restarted_after(incident, decision)
+    return state if told is incident else put_incident(state, told)
+
+
 def _noted(instance: Instance, event: Decided) -> Instance:
     decision = event.decision
     noted = loop.paged(replace(instance, last_decision=decision), decision)
+    noted = following.noted(noted, decision)
     if decision.trigger is Trigger.OPERATOR:
         noted = replace(noted, asked=False, asked_now=False)
     if decision.action is Action.LOOK:
@@ -278,7 +289,7 @@ def _answered(instance: Instance, target: Target, event: RemedyActed) -> Instanc
     late = replace(busy, waited_s=SLOW_CALL_S)
     now = event.at.mono
     health = observe(instance.health, target, late, now, event.at, starting=False)
-    return replace(instance, health=health)
+    return replace(instance, health=health, was_away=False)
 
 
 def _taken_back(state: State, instance: Instance, at: Moment) -> State:

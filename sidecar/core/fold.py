@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import asked, budget, course, run, seen
+from sidecar.core import asked, budget, course, following, run, seen
 from sidecar.core.event import (
     AckAsked,
     ContainerNotice,
@@ -30,19 +30,16 @@ from sidecar.core.event import (
 )
 from sidecar.core.folded import Folded, put, same
 from sidecar.core.health import settle
-from sidecar.core.judge import BROKEN, WORKING, judge
+from sidecar.core.judge import WORKING, judge
 from sidecar.core.ledger import note_incidents
 from sidecar.core.moment import Moment
-from sidecar.core.precedence import presumed_dependents
 from sidecar.core.state import (
     Instance,
-    Settling,
     State,
 )
-from sidecar.core.target import AfterRoot, InstanceId
+from sidecar.core.target import InstanceId
 from sidecar.core.transition import (
     StateChanged,
-    TargetState,
     Transition,
 )
 
@@ -122,12 +119,13 @@ def _name_state(state: State, who: InstanceId, at: Moment) -> Folded:
         reason=new.reason,
         since=instance.since if new.state is instance.state else at,
     )
+    changed = following.with_absence(changed, target, at)
     if new.state in WORKING:
         changed = _rearmed(changed)
     after = put(state, changed)
     touched: tuple[InstanceId, ...] = ()
     if new.state in WORKING and instance.state not in WORKING:
-        after, touched = _root_works(after, changed, instance.state, at)
+        after, touched = following.root_works(after, changed, instance, at)
     note = StateChanged(
         at,
         who,
@@ -149,34 +147,8 @@ def _rearmed(instance: Instance) -> Instance:
         load_lane=budget.Lane(),
         load_failure="",
         settling=None,
+        was_away=False,
     )
-
-
-def _root_works(
-    state: State, root: Instance, before: TargetState, at: Moment
-) -> tuple[State, tuple[InstanceId, ...]]:
-    """Give the dependents of a root that works again their time to follow."""
-    if before is TargetState.UNKNOWN:
-        return state, ()
-    was_down = before in BROKEN or root.incident is not None
-    planned = state.plan is not None and state.plan.target == root.id.target
-    found = []
-    for name in state.topology.dependents.get(root.id.target, ()):
-        target = state.targets[name]
-        always = target.after_root is AfterRoot.ALWAYS and was_down and not planned
-        for instance in state.replicas(name):
-            # A root that only blinks does not give more time each time.
-            anew = was_down or instance.settling is None
-            if always or (anew and instance.state not in WORKING):
-                settling = Settling(root.name, at.mono + target.settle_s)
-                must = instance.must_restart or always
-                found.append(replace(instance, settling=settling, must_restart=must))
-    for instance in presumed_dependents(state, root.id.target):
-        if was_down and instance.health.failures:
-            settle_s = state.target_of(instance).settle_s
-            settling = Settling(root.name, at.mono + settle_s)
-            found.append(replace(instance, settling=settling))
-    return (put(state, *found) if found else state), tuple(i.id for i in found)
 
 
 _HANDLERS: Mapping[type, Callable[..., Folded]] = MappingProxyType(

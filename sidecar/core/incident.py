@@ -19,6 +19,7 @@ class Incident:
     channels and hooks that heard of it. ``sequence``: the last telling's number.
     ``remedies``: how many ended while it was open, ``loads`` of them loads of a
     wallet. ``detail``: what was measured, where no probe tells it again.
+    ``followers``: dependents that were restarted after the root.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Incident:
     remedies: int = 0
     loads: int = 0
     detail: str = ""
+    followers: tuple[str, ...] = ()
 
     @property
     def is_fact(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import own_network, stops
+from sidecar.core import following, own_network, stops
 from sidecar.core.budget import Record
 from sidecar.core.decision import Action
 from sidecar.core.incident import Incident, affect, new_id
@@ -58,6 +58,8 @@ def note_incidents(
             state = _open_or_join(state, instance, at, found)
         elif instance.state in WORKING or is_done(instance):
             state = _resolve(state, instance.incident, at, found)
+        else:
+            state = _join_by_name(state, instance, instance.incident, at, found)
     return state, tuple(found)
 
 
@@ -108,6 +110,23 @@ def _root_trouble(
     settling = instance.settling
     follows = settling is not None and at.mono < settling.until_mono
     return None, unproven or follows
+
+
+def _join_by_name(
+    state: State,
+    instance: Instance,
+    which: str,
+    at: Moment,
+    found: list[Transition],
+) -> State:
+    """Who came to it for its restart alone is affected once it fails, too."""
+    incident, cause = state.incidents[which], instance.cause
+    if cause is None or instance.name in {incident.target, *incident.affected}:
+        return state
+    is_trouble = _is_trouble(instance, state.target_of(instance), cause, at)
+    if is_trouble or following.is_following(instance):
+        return _join(state, instance, incident, at, found)
+    return state
 
 
 def _join(
@@ -174,7 +193,7 @@ def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> S
 def _keeps_open(instance: Instance, incident: Incident) -> bool:
     if instance.state is TargetState.STOPPED:
         return instance.name == incident.target and not is_done(instance)
-    return instance.state not in WORKING
+    return instance.state not in WORKING or following.is_awaited(instance)
 
 
 def adopted(state: State) -> State:

@@ -60,6 +60,7 @@ def facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
         **known,
         "target": instance.name,
         "affected": known["affected"] if is_root else "",
+        "followers": "",
         "cause": Cause.CRASH_LOOP.value,
         "reason": instance.reason,
         "log": (words.log if words is not None else None) or "",

@@ -149,6 +149,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "opened_at_wall": f"{incident.opened_at.wall:.3f}",
         "seconds": f"{max(0.0, ended.wall - incident.opened_at.wall):.0f}",
         "affected": ", ".join(incident.affected),
+        "followers": ", ".join(incident.followers),
         "acked_by": incident.acked_by,
         "mode": state.mode_in_force.value,
         "reason": "",

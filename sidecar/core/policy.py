@@ -65,12 +65,33 @@ class Wish:
 def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
     """The decision about one instance; None when there is nothing new to say."""
     instance = state.instances[who]
+    decision = _standing(state, instance, at)
+    if decision is None or not _is_news(instance, decision):
+        return None
+    return replace(decision, begun=run_log.begun(instance, decision.cause))
+
+
+def in_force(state: State, who: InstanceId, at: Moment) -> Decision | None:
+    """What is being done about one instance, or holds a remedy back, in words of now.
+
+    Its time is that of the decision. None: there is nothing to do.
+    """
+    instance = state.instances[who]
+    if instance.remedy is not None:
+        return instance.remedy.decision
+    if instance.loading is not None:
+        return instance.loading
+    standing, last = _standing(state, instance, at), instance.last_decision
+    if standing is None or last is None or _is_news(instance, standing):
+        return standing
+    return replace(standing, at=last.at)
+
+
+def _standing(state: State, instance: Instance, at: Moment) -> Decision | None:
+    """The decision as it is now, be it news or not."""
     target = state.target_of(instance)
     wish = _wish(state, instance, target, at)
-    if wish is None:
-        return None
-    decision = _guarded(state, instance, target, wish, at)
-    return decision if _is_news(instance, decision) else None
+    return None if wish is None else _guarded(state, instance, target, wish, at)
 
 
 def _is_news(instance: Instance, decision: Decision) -> bool:
@@ -154,7 +175,6 @@ def _said(instance: Instance, wish: Wish, at: Moment) -> Decision:
         wish.trigger,
         container.run if container is not None else None,
         incident=instance.incident,
-        begun=run_log.begun(instance, wish.cause),
     )
 
 

@@ -104,6 +104,10 @@ def _summary(found: Aftermath) -> str:
         verb = "was" if len(incident.affected) == 1 else "were"
         said.append(f"{others} {verb} affected by it.")
     said.append(_what_helped(found))
+    if incident.followers:
+        others = _listed([f"**{inline(one)}**" for one in incident.followers])
+        verb = "was" if len(incident.followers) == 1 else "were"
+        said.append(f"{others} {verb} restarted after it.")
     if found.ended_wall is None:
         said.append(f"It has lasted for {lasted(found.seconds)} so far.")
     else:

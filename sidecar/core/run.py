@@ -84,6 +84,7 @@ def _new_run(instance: Instance, container: Container, at: Moment) -> Instance:
         load_failure="",
         looked=None,
         must_restart=False,
+        was_away=instance.was_away or instance.container is not None,
     )
 
 

@@ -161,6 +161,8 @@ class Instance:
     settling: Settling | None = None
     must_restart: bool = False
     """A dependent with ``after_root: always`` whose root has just recovered."""
+    was_away: bool = False
+    """Since it last worked it was away for those who need it, or started anew."""
     asked: bool = False
     asked_now: bool = False
     looked: RunId | None = None

@@ -177,8 +177,7 @@ def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
             yield "line.incident"
         yield from _OF_THEIR_OWN[kind]
         return
-    if values.get("affected"):
-        yield "line.affected"
+    yield from _dependents(values)
     if kind is MessageKind.RESOLVED:
         is_closed = _form(kind, values) == "closed"
         yield "line.measured" if is_closed else _healed(values)
@@ -196,6 +195,13 @@ def _work(values: Mapping[str, str]) -> Iterator[str]:
     yield _done(values)
     if values.get("acked_by"):
         yield "line.acked"
+
+
+def _dependents(values: Mapping[str, str]) -> Iterator[str]:
+    if values.get("affected"):
+        yield "line.affected"
+    if values.get("followers"):
+        yield "line.followers"
 
 
 def _last_words(values: Mapping[str, str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from sidecar.core.health import Health
 from sidecar.core.incident import Incident
 from sidecar.core.judge import WORKING
 from sidecar.core.moment import Moment, rfc3339
+from sidecar.core.policy import in_force
 from sidecar.core.ports import Component, PlannedTime
 from sidecar.core.state import Instance, State
 from sidecar.core.transition import TargetState
@@ -64,7 +65,7 @@ def _target(
         "container": _container(instance.container),
         "consecutive_failures": instance.health.failures,
         "warnings": list(last.warnings) if last is not None else [],
-        "held_by": _held_by(state, instance),
+        "held_by": _held_by(state, instance, now),
         "paused": state.paused.get(instance.id.target, 0.0) > now.wall,
         "paused_until": _paused_until(state, instance, now),
         "lane": instance.lane.name,
@@ -74,7 +75,7 @@ def _target(
             "total": instance.restarts_total,
         },
         "last_probe": _last_probe(instance.health),
-        "last_decision": _decision(instance.last_decision),
+        "last_decision": _decision(in_force(state, instance.id, now)),
         "next_planned_restart": _next_planned(planned, instance.id.target),
         "incident": instance.incident,
     }
@@ -92,12 +93,13 @@ def _container(container: Container | None) -> Json | None:
     }
 
 
-def _held_by(state: State, instance: Instance) -> str | None:
+def _held_by(state: State, instance: Instance, now: Moment) -> str | None:
     """The upstream that is waited for, while this one does not work itself."""
     if instance.state in WORKING:
         return None
-    if instance.settling is not None:
-        return instance.settling.root
+    settling = instance.settling
+    if settling is not None and now.mono < settling.until_mono:
+        return settling.root
     for name in state.topology.upstreams.get(instance.id.target, ()):
         for upstream in state.replicas(name):
             if upstream.state not in WORKING:
@@ -146,6 +148,7 @@ def incident(one: Incident) -> Json:
         "id": one.id,
         "target": one.target,
         "affected": list(one.affected),
+        "followers": list(one.followers),
         "severity": one.severity,
         "state": "open" if one.open else "resolved",
         "cause": one.cause,

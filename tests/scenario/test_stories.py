@@ -8,10 +8,17 @@ import pytest
 from sidecar.core.container import Container, NativeHealth, Process
 from sidecar.core.decision import Action, Guard, Trigger
 from sidecar.core.event import EvidenceGathered, PlannedDue, RestartAsked
+from sidecar.core.incident import Incident
 from sidecar.core.outcome import Cause, Outcome, failure, success
 from sidecar.core.ports import EngineForbidden, EngineTimeout
-from sidecar.core.target import Mode, RestartSettings
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.core.target import AfterRoot, Mode, RestartSettings
+from sidecar.core.transition import (
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    RemedyOutcome,
+    TargetState,
+)
 from sidecar.probes.pace import SILENCE_S
 from tests.scenario.stage import (
     HANGS,
@@ -238,6 +245,31 @@ def test_what_belongs_to_a_page_is_kept() -> None:
     assert isinstance(event, EvidenceGathered)
     assert event.log == evidence["log"] == "RPC: wrong password"
     assert stage.acts() == []
+
+
+def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() -> None:
+    async def story(stage: Stage) -> None:
+        await settle_in()
+        stage.script(ROOT, lambda _: failure(Cause.AUTH, "401", rpc_answers=True))
+        await stage.until(lambda: stage.instance(ROOT).state is TargetState.DOWN)
+        stage.script(ROOT, lambda _: success())
+        await asyncio.sleep(120.0)
+        assert stage.instance(ROOT).state is TargetState.HEALTHY
+        assert stage.acts() == []
+        stage.breaks(ROOT, failure(Cause.REFUSED, "refused"))
+        await stage.until(lambda: len(stage.acts()) == 2)
+        assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
+        await stage.until(lambda: all(not i.open for i in incidents(stage)))
+
+    stage = play(story, (WALLET, replace(SERVICE, after_root=AfterRoot.ALWAYS)))
+    assert [i.followers for i in incidents(stage)] == [(), (LEAF,)]
+    last = stage.notes.transitions[-1]
+    assert isinstance(last, IncidentChanged)
+    assert last.step is IncidentStep.RESOLVED
+
+
+def incidents(stage: Stage) -> list[Incident]:
+    return list(stage.watchdog.state.incidents.values())
 
 
 def test_what_an_earlier_run_logged_is_not_given_as_the_reason() -> None:

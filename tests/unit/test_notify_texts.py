@@ -204,6 +204,18 @@ def test_the_end_says_how_long_it_lasted_and_asks_nothing() -> None:
         assert "What you should do" not in text.body
 
 
+def test_the_end_names_those_that_were_restarted_after_it() -> None:
+    for language, expected in (
+        ("en", "Restarted after it: web"),
+        ("ko", "뒤이어 재시작한 대상: web"),
+    ):
+        resolved = message(kind=MessageKind.RESOLVED, facts={"followers": "web"})
+        render = Renderer(read_catalogue(language), SEOUL)
+        assert expected in render(resolved).body
+    resolved = message(kind=MessageKind.RESOLVED)
+    assert "Restarted after" not in renderer()(resolved).body
+
+
 def test_without_a_public_address_there_are_no_links() -> None:
     assert "http" not in renderer(links=None)(message()).body
 

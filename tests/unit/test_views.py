@@ -1,5 +1,6 @@
 """The JSON that the API shows, from states that the rules produced."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -85,6 +86,7 @@ def test_the_status_is_the_promised_document() -> None:
                 "id": number,
                 "target": "electron-cash",
                 "affected": ["bitcoincash-service"],
+                "followers": [],
                 "severity": "P1",
                 "state": "open",
                 "cause": "refused",
@@ -200,6 +202,65 @@ def test_a_dependent_that_works_waits_for_nothing() -> None:
     world = healthy()
     world.fails("electron-cash", Cause.REFUSED)
     assert target(world, "bitcoincash-service")["held_by"] is None
+
+
+def failing_after_its_root() -> World:
+    """The root works again; its dependent has yet to follow."""
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    world.acted("electron-cash")
+    world.works("electron-cash")
+    world.fails("bitcoincash-service", Cause.HTTP_5XX, 1)
+    return world
+
+
+def reason(view: Mapping[str, object]) -> str:
+    decision = view["last_decision"]
+    assert isinstance(decision, dict)
+    return str(decision["reason"])
+
+
+def test_the_time_that_is_left_is_left_now() -> None:
+    world = failing_after_its_root()
+    first = target(world, "bitcoincash-service")
+    assert first["held_by"] == "electron-cash"
+    assert "this has 27 s left to follow by itself" in reason(first)
+    world.wait(10.0)
+    later = target(world, "bitcoincash-service")
+    assert "this has 17 s left to follow by itself" in reason(later)
+    one, other = first["last_decision"], later["last_decision"]
+    assert isinstance(one, dict)
+    assert isinstance(other, dict)
+    assert one["at"] == other["at"]
+
+
+def test_a_reason_that_holds_no_longer_is_not_shown() -> None:
+    world = failing_after_its_root()
+    world.works("bitcoincash-service")
+    assert world.last("bitcoincash-service").reason
+    view = target(world, "bitcoincash-service")
+    assert (view["state"], view["last_decision"]) == ("healthy", None)
+    assert view["held_by"] is None
+    assert target(world, "electron-cash")["last_decision"] is None
+
+
+def test_its_time_to_follow_does_not_hold_it_once_it_is_over() -> None:
+    world = failing_after_its_root()
+    world.send(PauseAsked(world.now, ("bitcoincash-service",)))
+    world.wait(40.0)
+    view = target(world, "bitcoincash-service")
+    assert view["held_by"] is None
+    assert "left to follow" not in reason(view)
+    assert "paused until an operator resumes it" in reason(view)
+
+
+def test_what_is_being_done_is_shown_with_its_reason() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.WALLET_NOT_LOADED, 1)
+    assert "no wallet loaded: load_wallet now" in reason(target(world, "electron-cash"))
+    world.acted("electron-cash", restart=False)
+    assert "no wallet loaded: load_wallet now" in reason(target(world, "electron-cash"))
 
 
 def test_the_newest_incident_comes_first() -> None:
