@@ -91,7 +91,7 @@ def root_works(
         if was_down and instance.health.failures:
             settle_s = state.target_of(instance).settle_s
             settling = Settling(root.name, at.mono + settle_s)
-            found.append(_joined(replace(instance, settling=settling), root))
+            found.append(replace(instance, settling=settling))
     return (put(state, *found) if found else state), tuple(i.id for i in found)
 
 

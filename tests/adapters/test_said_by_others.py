@@ -157,12 +157,13 @@ async def test_a_long_reason_is_masked_beside_the_loop() -> None:
 async def test_a_long_log_is_masked_beside_the_loop() -> None:
     engine, mask = FakeEngine(FakeClock(), CONTAINER), Watched()
     log = engine.logs_of[CONTAINER.id] = "x " * evidence.LARGE_CHARACTERS
-    room = evidence.EvidenceRoom(engine, FakeClock(), mask, lambda _: ())
+    room = evidence.EvidenceRoom(engine, FakeClock(), mask, lambda _, __: ())
     wallet = InstanceId("electron-cash", 1)
     restart = Decision(
         FakeClock().now(), wallet, wallet.target, Action.RESTART, Guard.NONE, "hung"
     )
     gathered = await room.gather(restart, CONTAINER)
+    assert gathered.log is not None
     assert gathered.log.startswith("x ")
     assert mask.on_loop[log] is False
 
