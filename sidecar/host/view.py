@@ -129,7 +129,7 @@ class HostView:
 
         What is run with exec is a child of the same process of the engine's.
         """
-        if container.pid <= 0 or not self._is_of(container.pid, container.id):
+        if container.pid <= 0:
             return None
         found: dict[int, Process] = {}
         for _ in range(_WALKS):
