@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ MOST_FOLLOWED = 16
 _THREADS = 15
 """Where their number stands in ``stat``, after the name, the state and the parent."""
 
+_ENDED = (FileNotFoundError, ProcessLookupError)
 _WALKS = 2
 """A process that is forked while the tree is walked may be missed once."""
 
@@ -142,19 +144,21 @@ class HostView:
                 pid = waiting.pop()
                 try:
                     found[pid] = self._process(pid)
-                    waiting += self._children(pid)
-                except (FileNotFoundError, ProcessLookupError):
-                    found.pop(pid, None)
+                except _ENDED:
+                    continue
+                waiting += self._children(pid)
         return tuple(found.values())
 
     def _children(self, pid: int) -> list[int]:
-        """Of all its threads: each has children of its own."""
+        """Of all its threads, which come and go: each has children of its own."""
         found: list[int] = []
-        for thread in (self._proc / str(pid) / "task").iterdir():
-            try:
+        try:
+            threads = list((self._proc / str(pid) / "task").iterdir())
+        except _ENDED:
+            return found
+        for thread in threads:
+            with suppress(*_ENDED):
                 found += map(int, (thread / "children").read_text().split())
-            except ProcessLookupError:
-                continue
         return found
 
     def _process(self, pid: int) -> Process:

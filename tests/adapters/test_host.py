@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,7 @@ async def test_the_processes_of_a_container_are_seen_with_what_came_of_them() ->
 async def test_one_with_several_threads_is_told_from_one_with_one() -> None:
     view = a_view([])
     command = "import threading as t, time; t.Thread(target=time.sleep, args=(99,))"
-    with running("python3", "-c", f"{command}.start(); print(flush=True)") as main:
+    with running(sys.executable, "-c", f"{command}.start(); print(flush=True)") as main:
         container = a_container(OWN_GROUP, pid=main.pid)
         async with asyncio.timeout(10.0):
             while True:
@@ -89,6 +90,31 @@ async def test_one_with_several_threads_is_told_from_one_with_one() -> None:
                 if state == "Sl":
                     break
                 await asyncio.sleep(0.02)
+    view.close()
+
+
+def a_process(proc: Path, pid: int, ppid: int, words: str, *children: int) -> None:
+    """Its files, and those of a thread that ends while they are read."""
+    folder = proc / str(pid)
+    (folder / "task" / str(pid)).mkdir(parents=True)
+    (folder / "task" / "9").mkdir()
+    (folder / "task" / str(pid) / "children").write_text(" ".join(map(str, children)))
+    (folder / "stat").write_text(f"{pid} (a name) ) S {ppid} {'0 ' * 15}2 0")
+    (folder / "cmdline").write_text(words.replace(" ", "\0"))
+    (folder / "cgroup").write_text("0::/docker/c1")
+
+
+async def test_a_process_whose_thread_ends_meanwhile_is_not_missed(
+    tmp_path: Path,
+) -> None:
+    await asyncio.to_thread(a_process, tmp_path, 2, 1, "containerd-shim", 100)
+    await asyncio.to_thread(a_process, tmp_path, 100, 2, "sh /run.sh", 101)
+    await asyncio.to_thread(a_process, tmp_path, 101, 100, "wallet daemon")
+    view = HostView(lambda _: None, tmp_path)
+    assert await view.processes(a_container("c1", pid=100)) == (
+        Process(100, 2, "Sl", "sh /run.sh"),
+        Process(101, 100, "Sl", "wallet daemon"),
+    )
     view.close()
 
 
