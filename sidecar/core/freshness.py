@@ -66,6 +66,8 @@ def _is_over(state: State, message: Message, newest: int) -> bool:
     """``newest`` is the last of its kind that waits."""
     if message.kind is MessageKind.ENGINE_LOST:
         return state.engine.reachable
+    if message.kind is MessageKind.OWN_NETWORK_LOST:
+        return not state.own_network.told
     if message.kind is MessageKind.SETTINGS_REFUSED:
         return not state.settings.faults
     incident = state.incidents.get(message.incident)

@@ -114,7 +114,7 @@ def own_network(case: Case) -> str | None:
     blind = case.instance.health.blind
     if blind is not None and own_network_rules.is_blind(case.instance.health):
         return blind.reason
-    others = own_network_rules.lost_with(case.state, case.instance, lost, case.at)
+    others = {*own_network_rules.lost_with(case.state, case.instance, lost, case.at)}
     if not others:
         return None
     return (

@@ -38,19 +38,14 @@ def lost_mono(instance: Instance) -> float | None:
 
 def lost_with(
     state: State, instance: Instance, lost: float, at: Moment
-) -> frozenset[str]:
-    """The targets that were lost with it; none where they are not to be believed."""
+) -> Iterator[str]:
+    """The targets that were lost with it, as far as they are to be believed."""
     target = state.target_of(instance)
-    others = frozenset(
-        other.id.target
-        for other in _others(state, target)
-        if _at_once(state, other, lost)
-    )
-    is_witnessed = any(state.targets[name].declared for name in others)
-    lasts = at.mono - lost >= LABELS_BELIEVED_S
-    if target.declared and not is_witnessed and lasts:
-        return frozenset()
-    return others
+    lasts = target.declared and at.mono - lost >= LABELS_BELIEVED_S
+    for other in _others(state, target):
+        is_believed = not lasts or state.target_of(other).declared
+        if is_believed and _at_once(state, other, lost):
+            yield other.id.target
 
 
 def _others(state: State, target: Target) -> Iterator[Instance]:
@@ -73,7 +68,7 @@ def excused(
         return outcome
     lost = lost_mono(instance)
     since = began_mono if lost is None else lost
-    if not lost_with(state, instance, since, at):
+    if next(lost_with(state, instance, since, at), None) is None:
         return outcome
     why = (
         "it cannot be reached, and neither can others since the same time, although "

@@ -8,6 +8,7 @@ import pytest
 from sidecar.core.coverage import Coverage
 from sidecar.core.decision import Action, Guard
 from sidecar.core.event import PlannedDue
+from sidecar.core.freshness import over
 from sidecar.core.notify import Routes
 from sidecar.core.outcome import Cause, Outcome, Severity, failure, success, unknown
 from sidecar.core.record import Change, MessageKind, Watched
@@ -86,6 +87,17 @@ def test_nothing_is_said_of_targets_and_once_of_ourselves(
     assert told(world) == [LOST, BACK]
     assert world.state.incidents == {}
     assert float(world.messages[-1].facts["seconds"]) == pytest.approx(900.0, abs=10.0)
+
+
+def test_a_loss_that_could_not_be_told_meanwhile_is_told_by_its_end_alone() -> None:
+    """It may be the network by which people are told, too."""
+    world = a_world()
+    finds(world, PROVEN, 120.0)
+    (lost,) = world.messages
+    assert over(world.state, [lost]) == ()
+    finds(world, success(), 120.0)
+    back = world.messages[-1]
+    assert over(world.state, [lost, back]) == (lost,)
 
 
 def test_a_short_loss_is_not_told() -> None:
