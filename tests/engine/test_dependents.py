@@ -156,6 +156,17 @@ def test_after_root_always_restarts_the_dependent_anyway(stack: Stack) -> None:
     assert stack.asked() == ["restart electron-cash", "restart bitcoincash-service"]
     restart = stack.watcher.decisions(SERVICE, "restart")[0]
     assert "always restarted after it" in restart.message
+    stack.wait_for(
+        "the incident is over with it",
+        lambda: stack.watcher.status_view()["incidents"][0]["state"] == "resolved",
+    )
+    (incident,) = stack.watcher.status_view()["incidents"]
+    assert incident["followers"] == [SERVICE]
+    told = stack.watcher.told(f"/incidents/{incident['id']}")
+    assert [(one["target"], one["outcome"]) for one in told["remedies"]][-1:] == [
+        (SERVICE, "recovered")
+    ]
+    assert stack.watcher.target(SERVICE)["last_decision"] is None
 
 
 def test_after_root_never_leaves_the_dependent_to_a_person(stack: Stack) -> None:

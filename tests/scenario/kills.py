@@ -78,7 +78,8 @@ def _of(instance: Instance, ahead: float) -> Facts:
         "run": instance.container and instance.container.run,
         "total": instance.restarts_total,
         "incident": instance.incident,
-        "must restart": instance.must_restart,
+        "must restart": (instance.must_restart, instance.was_away),
+        "runs": instance.runs,
         "settling": instance.settling
         and (instance.settling.root, _wall(instance.settling.until_mono, ahead)),
         "decision": _decided(instance.last_decision),
