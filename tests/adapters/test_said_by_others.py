@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.config.fault import quoted
-from sidecar.core.container import NativeHealth
+from sidecar.core.container import NativeHealth, Process
 from sidecar.core.decision import Action, Decision, Guard
 from sidecar.core.notify import HookExec, HookSettings
 from sidecar.core.outcome import REASON_LIMIT, Cause
@@ -28,6 +29,12 @@ from sidecar.notify.hooks import hook_channel
 from sidecar.notify.post import Poster
 from sidecar.probes.prober import LARGE_CHARACTERS, AllProbes
 from sidecar.remedies import evidence
+from sidecar.remedies.evidence import (
+    COMMAND_CHARACTERS,
+    LOG_CHARACTERS,
+    Evidence,
+    EvidenceRoom,
+)
 from sidecar.telemetry.log import LogFormat
 from sidecar.telemetry.mask import Mask
 from tests.adapters.engine_server import raw_container
@@ -154,18 +161,35 @@ async def test_a_long_reason_is_masked_beside_the_loop() -> None:
     assert list(mask.on_loop.values()) == [False]
 
 
-async def test_a_long_log_is_masked_beside_the_loop() -> None:
-    engine, mask = FakeEngine(FakeClock(), CONTAINER), Watched()
-    log = engine.logs_of[CONTAINER.id] = "x " * evidence.LARGE_CHARACTERS
-    room = evidence.EvidenceRoom(engine, FakeClock(), mask, lambda _, __: ())
+async def gathered(engine: FakeEngine, mask: Callable[[str], str]) -> Evidence:
+    room = EvidenceRoom(engine, FakeClock(), mask, lambda *_: ())
     wallet = InstanceId("electron-cash", 1)
     restart = Decision(
         FakeClock().now(), wallet, wallet.target, Action.RESTART, Guard.NONE, "hung"
     )
-    gathered = await room.gather(restart, CONTAINER)
-    assert gathered.log is not None
-    assert gathered.log.startswith("x ")
+    return await room.gather(restart, CONTAINER)
+
+
+async def test_a_long_log_is_masked_beside_the_loop() -> None:
+    engine, mask = FakeEngine(FakeClock(), CONTAINER), Watched()
+    log = engine.logs_of[CONTAINER.id] = "x " * evidence.LARGE_CHARACTERS
+    assert (await gathered(engine, mask)).log
     assert mask.on_loop[log] is False
+
+
+@pytest.mark.parametrize("back", range(1, len(SECRET)))
+async def test_no_part_of_a_secret_is_in_evidence_that_is_cut(back: int) -> None:
+    checked = f"{SECRET}{'y' * (COMMAND_CHARACTERS - back)}"
+    engine = FakeEngine(FakeClock(), replace(CONTAINER, health_log=checked))
+    engine.logs_of[CONTAINER.id] = f"{SECRET}{'y' * (LOG_CHARACTERS - back)}"
+    command = f"{'y' * (COMMAND_CHARACTERS - back)}{SECRET}"
+    engine.processes_of[CONTAINER.id] = (Process(1, 0, "S", command),)
+    kept = await gathered(engine, MASK)
+    assert kept.state is not None
+    assert kept.log is not None
+    for said in (kept.log, kept.state.health_log, kept.processes[0].command):
+        assert traces(said) == []
+        assert "yyyy" in said
 
 
 @pytest.mark.parametrize("said", pushed(300))
@@ -181,6 +205,15 @@ def test_no_part_of_a_secret_is_in_what_a_health_check_says(said: str) -> None:
     raw = raw_container("c1")
     raw["State"]["Health"] = {"Status": "unhealthy", "Log": [{"Output": said}]}
     assert traces(translate.container(raw, MASK).health_log) == []
+
+
+@pytest.mark.parametrize("said", pushed(300))
+def test_no_part_of_a_secret_is_in_why_a_container_did_not_start(said: str) -> None:
+    raw = raw_container("c1")
+    raw["State"]["Error"] = said
+    error = translate.container(raw, MASK).error
+    assert error.startswith("x x ")
+    assert traces(error) == []
 
 
 @pytest.mark.parametrize("after", range(0, 60, 3))
