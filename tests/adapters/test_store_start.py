@@ -65,6 +65,7 @@ async def test_it_begins_in_memory_and_is_written_as_soon_as_it_can_be(
         store = await open_store(state_dir, clock)
         assert await store.load() is None
         assert store.doubt
+        assert store.component()[1:3] == (False, store.doubt)
         world.outage()
         *turns, last = world.take()
         await keep(store, *turns, last._replace(messages=(message(1),)))
