@@ -211,9 +211,11 @@ async def test_errors_and_reprs_show_no_secret(secret: str) -> None:
 
 async def test_a_url_is_on_no_command_line_and_our_secrets_reach_no_plugin() -> None:
     seen: list[bytes] = []
+    folders: list[Path] = []
 
     async def looks(_: int) -> web.Response:
         for process in _senders():
+            folders.append((process / "cwd").readlink())
             seen.append((process / "cmdline").read_bytes())
             seen.append((process / "environ").read_bytes())
         return web.Response()
@@ -225,6 +227,8 @@ async def test_a_url_is_on_no_command_line_and_our_secrets_reach_no_plugin() -> 
         )
     told = b" ".join(seen)
     assert b"sidecar/notify/send.py" in told
+    assert b"\0-I\0" in told  # isolated: nothing beside the script, or of the user
+    assert folders == [Path("/")]
     for secret in (b"secret-path", b"our-token", b"our-coins"):
         assert secret not in told
 

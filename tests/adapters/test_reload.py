@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,25 @@ def test_a_signal_reloads_the_file_and_never_ends_the_watch(house: House) -> Non
     house.config(**{**GOOD, "mode": "act"})
     process.send_signal(signal.SIGHUP)
     house.until("it is taken", lambda: status(house)["mode"] == "act")
+
+
+def test_a_signal_before_it_is_listened_to_does_not_end_the_start(
+    tmp_path: Path,
+) -> None:
+    """A start that is refused is over before it comes to listen."""
+    code = (
+        "import os, pathlib, signal; from sidecar.app import run;"
+        "status = run(pathlib.Path('/nowhere.yaml'));"
+        "os.kill(os.getpid(), signal.SIGHUP); raise SystemExit(status)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        env={"SIDECAR_STATE_DIR": str(tmp_path)},
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    assert ran.returncode == 2
 
 
 def test_another_stack_is_refused_until_a_restart(house: House) -> None:

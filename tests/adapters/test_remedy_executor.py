@@ -18,7 +18,7 @@ from sidecar.core.event import (
     RemedyActed,
     RemedyProgressed,
 )
-from sidecar.core.outcome import Cause
+from sidecar.core.outcome import REASON_LIMIT, Cause
 from sidecar.core.ports import (
     ContainerGone,
     EngineForbidden,
@@ -36,6 +36,7 @@ from sidecar.core.target import (
     Target,
 )
 from sidecar.remedies.executor import Executor
+from sidecar.remedies.look import NAME_CHARACTERS
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.virtual import run_virtual
 
@@ -190,6 +191,23 @@ async def test_the_engine_refuses() -> None:
     assert event.result is ActResult.FAILED
     assert event.reason == "the engine refused: no *** here"
     assert bench.engine.acts == []
+
+
+@virtual
+async def test_no_part_of_a_secret_ends_a_reason_or_a_name_that_is_cut() -> None:
+    for back in range(len(SECRET)):
+        bench = Bench()
+        before = "x" * (REASON_LIMIT - len("the engine refused: ") - back)
+        bench.engine.trouble("restart", EngineRefused(f"{before}{SECRET}"))
+        event = await bench.acted(Action.RESTART)
+        assert event.reason.rstrip("*").endswith("x")
+        bench = Bench()
+        name = f"{'x' * (NAME_CHARACTERS - back)}{SECRET}"
+        bench.engine.processes_of["c1"] = (Process(100, 1, "T", name),)
+        bench.begin(Action.LOOK)
+        seen = await bench.end()
+        assert isinstance(seen, ProcessesSeen)
+        assert seen.stopped[0].rstrip("*").endswith("x")
 
 
 @virtual
