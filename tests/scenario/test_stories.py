@@ -158,7 +158,8 @@ def test_a_supervisor_that_does_not_is_waited_for_10_s() -> None:
         await stage.until(lambda: bool(stage.instance(ROOT).health.failures))
         began = asyncio.get_running_loop().time()
         await stage.until(lambda: bool(stage.decided(Action.RESTART)))
-        assert 10.0 <= asyncio.get_running_loop().time() - began < 11.0
+        # A sum of tenths of a second may fall short of 10.0 by its last digit.
+        assert 9.99 < asyncio.get_running_loop().time() - began < 11.0
         assert stage.decided(Action.RESTART)[0].process_gone
 
     play(story)
@@ -305,11 +306,12 @@ def test_a_hung_daemon_is_found_after_45_s_and_restarted_after_90_s_more() -> No
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.breaks(ROOT, HANGS)
+        broken = stage.clock.now().mono
         await asyncio.sleep(44.0)
         assert stage.decided(Action.RESTART) == []
-        await asyncio.sleep(18.0)
-        assert len(stage.decided(Action.RESTART)) == 1
-        await asyncio.sleep(84.0)
+        await stage.until(lambda: len(stage.decided(Action.RESTART)) == 1)
+        assert stage.clock.now().mono - broken < 62.0
+        await asyncio.sleep(88.0)
         assert stage.acts() == []
         waiting = "restart: waiting up to 90 s for an answer before it is restarted"
         assert stage.instance(ROOT).reason == waiting
