@@ -106,7 +106,7 @@ def test_who_has_answered_is_not_called_any_more() -> None:
     told = Told(("ops",))
     told.world.fails(WALLET, Cause.AUTH)
     told.turn()
-    told.world.wait(7201.0)
+    told.world.wait(7201.0, step=20.0)
     number = told.world.instance(WALLET).incident
     assert number is not None
     asked = [m.kind for m in told.messages]
