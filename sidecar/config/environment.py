@@ -26,6 +26,7 @@ KNOWN = (
     f"{OWN}CONFIG",
     f"{OWN}MODE",
     f"{OWN}STACK",
+    f"{OWN}HOST_NAME",
     f"{OWN}LISTEN",
     f"{OWN}STATE_DIR",
     f"{OWN}LOG_LEVEL",
@@ -142,7 +143,7 @@ def _secret(environ: Environ, name: str) -> tuple[str | UnsetType, str | UnsetTy
 def overlay(environ: Environ) -> Said:
     """What the environment says over the file."""
     said = Said()
-    for key in ("stack", "mode", "language"):
+    for key in ("stack", "host_name", "mode", "language"):
         name = f"{OWN}{key.upper()}"
         if name in environ:
             said.tree[key] = environ[name]

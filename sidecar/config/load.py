@@ -56,6 +56,7 @@ def load(
     _refuse([*faults, *own_faults, *shape_faults, *rest], names)
     return Settings(
         stack=said(document.stack, None),
+        host_name=said(document.host_name, None),
         mode=Mode(said(document.mode, Mode.ACT)),
         language=said(document.language, "en"),
         **process._asdict(),

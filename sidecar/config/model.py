@@ -323,6 +323,16 @@ class Document(Section):
         ]
         | UnsetType
     ) = UNSET
+    host_name: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?$",
+                description="a host's name: letters, digits, '.' and '-'",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     mode: Literal["act", "observe"] | UnsetType = UNSET
     language: Literal["en", "ko"] | UnsetType = UNSET
     defaults: Defaults | UnsetType = UNSET

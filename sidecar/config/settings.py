@@ -18,7 +18,8 @@ RETENTION_S = 90 * 86_400.0
 class Settings:
     """What ``load`` found. Its repr shows no secret.
 
-    ``stack`` None: the sidecar's own compose project. ``api_token`` None: no
+    ``stack`` None: the sidecar's own compose project. ``host_name``: the engine's
+    host, as messages name it; None: it is not said. ``api_token`` None: no
     control calls. ``log_format`` None: json in a container, text on a terminal.
     ``targets`` are those of the file or the environment; labels add to them
     (``sidecar.config.labels.targets_in_force``). ``secrets`` must never be
@@ -28,6 +29,7 @@ class Settings:
     """
 
     stack: str | None
+    host_name: str | None
     mode: Mode
     language: str
     listen_host: str

@@ -45,6 +45,7 @@ def show(settings: Settings) -> dict[str, object]:
     later = msgspec.to_builtins(settings.document)
     shown: dict[str, object] = {
         "stack": settings.stack,
+        "host_name": settings.host_name,
         "mode": settings.mode.value,
         "language": settings.language,
         "listen": _listen(settings),

@@ -73,6 +73,7 @@ EVERY_VARIABLE = {
     "SIDECAR_CONFIG": "",
     "SIDECAR_MODE": "observe",
     "SIDECAR_STACK": "oratio",
+    "SIDECAR_HOST_NAME": "pay-1",
     "SIDECAR_LISTEN": "127.0.0.1:1234",
     "SIDECAR_STATE_DIR": "/srv/state",
     "SIDECAR_API_TOKEN": "t0ken",
@@ -100,6 +101,7 @@ def test_every_variable_says_what_the_contract_has_it_say() -> None:
     assert (service.name, service.service) == ("payments", "payments")
     assert service.probes == (HttpProbe("http://10.0.0.8:8080/health"),)
     assert (settings.stack, settings.mode) == ("oratio", Mode.OBSERVE)
+    assert settings.host_name == "pay-1"
     assert (settings.listen_host, settings.listen_port) == ("127.0.0.1", 1234)
     assert settings.state_dir == Path("/srv/state")
     assert settings.api_token == "t0ken"
@@ -291,6 +293,16 @@ def test_defaults_hold_where_a_target_says_nothing(tmp_path: Path) -> None:
     assert (a.cadence.interval_s, a.probes[0].timeout_s) == (30.0, 3.0)
     assert (b.cadence.interval_s, b.probes[0].timeout_s) == (20.0, 4.0)
     assert b.cadence.failure_threshold == 5
+
+
+def test_the_host_is_named_by_who_knows_it(tmp_path: Path) -> None:
+    assert load({}, None).host_name is None
+    assert load_text("{host_name: pay-1.example}", tmp_path).host_name == (
+        "pay-1.example"
+    )
+    assert "host_name" in faults_of("{host_name: 'a b'}", tmp_path)
+    fault = env_faults({"SIDECAR_HOST_NAME": "@everyone"})
+    assert "SIDECAR_HOST_NAME" in fault
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
