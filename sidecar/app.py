@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,6 +60,7 @@ from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
 from sidecar.notify.news import News
+from sidecar.notify.place import Place as Where
 from sidecar.notify.post import Poster
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.runner import OnAttempt, Runner
@@ -113,6 +115,9 @@ FAULTS_TOLD = 20
 """Of a file; the log has them all."""
 
 
+_IN_CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
+
+
 class NoStack(Exception):
     """It is not known in which compose project to act."""
 
@@ -125,6 +130,7 @@ class Place(NamedTuple):
     own_id: str
     own: OwnView
     link: EngineLink
+    own_name: str = ""
 
 
 class Memory(NamedTuple):
@@ -144,6 +150,8 @@ class Voice(NamedTuple):
     zone: ZoneInfo
     signer: Signer
     mask: Mask
+    host: str
+    takes_orders: bool
 
 
 class Enforced(NamedTuple):
@@ -182,7 +190,9 @@ class People:
         self._outside = Poster(through_proxy=True)
         url = settings.public_url
         links = Links(url, voice.signer.token) if url is not None else None
-        render = Renderer(voice.words, voice.zone, links)
+        stack, own = self._place.stack, self._place.own_name
+        where = Where(stack, voice.host, own, voice.takes_orders)
+        render = Renderer(voice.words, voice.zone, where, links)
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels
         ]
@@ -447,7 +457,8 @@ class App:
         _keep(settings)
         words = read_catalogue(settings.language)
         zone = ZoneInfo(settings.notify.timezone)
-        return settings, self._voice._replace(words=words, zone=zone)
+        host = _host_of(settings)
+        return settings, self._voice._replace(words=words, zone=zone, host=host)
 
     async def _take(self, settings: Settings, voice: Voice) -> None:
         self._mask.learn(settings.secrets)
@@ -703,7 +714,19 @@ def _voice(settings: Settings, mask: Mask) -> Voice:
         )
         key = new_key()
     words = read_catalogue(settings.language)
-    return Voice(words, ZoneInfo(settings.notify.timezone), Signer(key), mask)
+    zone = ZoneInfo(settings.notify.timezone)
+    takes_orders = settings.api_token is not None
+    return Voice(words, zone, Signer(key), mask, _host_of(settings), takes_orders)
+
+
+def _host_of(settings: Settings) -> str:
+    """The engine's host, as the settings name it, or as we know it outside a container:
+    a container's own host name is not that.
+    """
+    if settings.host_name is not None:
+        return settings.host_name
+    in_container = any(map(Path.exists, _IN_CONTAINER))
+    return "" if in_container else socket.gethostname()
 
 
 async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
@@ -739,7 +762,8 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
         await asyncio.to_thread(_keep, settings)
     state = await _as_left(store, loaded)
     engine = DockerEngine(link, stack)
-    place = Place(engine, stack, own_id, OwnView(link, own_id), link)
+    own_name = own.name if own is not None else ""
+    place = Place(engine, stack, own_id, OwnView(link, own_id), link, own_name)
     app = App(settings, place, Memory(store, state), metrics, voice, file)
     await app.run(stop, changed)
 

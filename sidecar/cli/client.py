@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from sidecar.cli.output import show_times_in
 from sidecar.core.printable import printable
+from sidecar.core.words import ZONE_HEADER
 
 DEFAULT_LISTEN = "127.0.0.1:9787"
 DEADLINE_S = 20.0
@@ -75,6 +77,7 @@ class Api:
         request = self._request(method, path, body)
         try:
             with self._opener.open(request, timeout=DEADLINE_S) as response:
+                show_times_in(response.headers.get(ZONE_HEADER, ""))
                 return _read(response)
         except urllib.error.HTTPError as fault:
             raise ApiError(_error_in(fault), fault.code) from fault

@@ -23,7 +23,7 @@ def incidents(api: Api, open_only: bool, as_json: bool) -> int:
     if as_json:
         show_json(told)
     elif told["incidents"]:
-        columns = ("id", "severity", "target", "cause", "opened", "state", "affected")
+        columns = ("id", "severity", "target", "cause", "began", "state", "affected")
         show_table(columns, [_row(one) for one in told["incidents"]])
     else:
         print("no incident is open" if open_only else "no incident is on record")
@@ -37,7 +37,7 @@ def _row(one: Json) -> tuple[str, ...]:
         one["severity"],
         one["target"],
         one["cause"],
-        f"{second(one['opened_at'])} ({ago(one['opened_at'])} ago)",
+        f"{second(one['began_at'])} ({ago(one['began_at'])} ago)",
         "resolved" if one["resolved_at"] else state,
         ", ".join(one["affected"]),
     )

@@ -9,7 +9,14 @@ import click
 
 from sidecar.cli.client import Api, ApiError, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import ago, on_terminal, rich_table, show_json, show_table
+from sidecar.cli.output import (
+    ago,
+    on_terminal,
+    rich_table,
+    second,
+    show_json,
+    show_table,
+)
 
 WATCH_INTERVAL_S = 2.0
 WIDE = 140
@@ -87,11 +94,15 @@ def _rows(told: Json) -> list[Sequence[str]]:
             ago(target["since"]),
             "{in_window}/{budget}, {total} in all".format(**target["restarts"]),
             target["lane"],
-            (target["next_planned_restart"] or "-").partition(".")[0],
+            _planned(target["next_planned_restart"]),
             _why(target),
         )
         for target in told["targets"]
     ]
+
+
+def _planned(instant: str | None) -> str:
+    return second(instant) if instant else "-"
 
 
 def _laid_out(
@@ -126,7 +137,7 @@ def _incident(incident: Json) -> str:
     also = f", affects {affected}" if affected else ""
     return (
         f"incident {incident['id']} {incident['severity']} {incident['target']}: "
-        f"{incident['cause']}, open for {ago(incident['opened_at'])}{also}"
+        f"{incident['cause']}, open for {ago(incident['began_at'])}{also}"
     )
 
 
@@ -178,5 +189,5 @@ def _print_change(at: str, target: Json, as_json: bool) -> None:
         print(json.dumps({"at": at, **target}, ensure_ascii=False), flush=True)
         return
     why = _why(target)
-    told = f"{at} {target['name']} {target['state']}"
+    told = f"{second(at)} {target['name']} {target['state']}"
     print(f"{told}: {why}" if why else told, flush=True)

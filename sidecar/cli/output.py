@@ -3,8 +3,10 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +26,7 @@ _STYLES = {
     "dead_letter": "bold red",
     "missing": "bold red",
 }
+_zone: ContextVar[ZoneInfo | None] = ContextVar("zone", default=None)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
@@ -105,6 +108,18 @@ def lasted(seconds: float | None) -> str:
     return " ".join(parts[:2]) or "0s"
 
 
+def show_times_in(zone: str) -> None:
+    """From now on ``second`` tells times in this zone; in UTC where it is not known."""
+    try:
+        _zone.set(ZoneInfo(zone))
+    except (OSError, ValueError, LookupError):
+        _zone.set(None)
+
+
 def second(instant: str) -> str:
-    """An RFC 3339 instant without its fraction."""
-    return f"{instant.partition('.')[0]}Z" if "." in instant else instant
+    """An RFC 3339 instant without its fraction, in the zone that is shown."""
+    zone = _zone.get()
+    if zone is None or zone.key == "UTC":
+        return f"{instant.partition('.')[0]}Z" if "." in instant else instant
+    at = datetime.fromisoformat(instant).astimezone(zone)
+    return at.isoformat(timespec="seconds")

@@ -327,8 +327,8 @@ class Document(Section):
         Annotated[
             str,
             Meta(
-                pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?$",
-                description="a host's name: letters, digits, '.' and '-'",
+                pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$",
+                description="a host's name: letters, digits, '.', '_' and '-'",
             ),
         ]
         | UnsetType

@@ -125,8 +125,10 @@ def look_into(
     told = tuple(entries)
     _, until = span_of(incident, now_wall)
     coverage = Coverage(until_now(tuple(watched), until))
-    impacts = tuple(_impacts(incident, told, coverage, now_wall))
-    began = min([incident.opened_at.wall, *(one.from_wall for one in impacts)])
+    impacts = _with_beginning(
+        tuple(_impacts(incident, told, coverage, now_wall)), incident, coverage
+    )
+    began = min([incident.since_wall, *(one.from_wall for one in impacts)])
     since_then = tuple(entry for entry in told if entry.at_wall >= began)
     resolved = incident.resolved_at
     return Aftermath(
@@ -163,6 +165,21 @@ def _impacts(
         spells = [f for f in facts if isinstance(f, Spell) and f.target == target]
         if outages:
             yield _impact(outages, spells, coverage, until)
+
+
+def _with_beginning(
+    impacts: tuple[Impact, ...], incident: Incident, coverage: Coverage
+) -> tuple[Impact, ...]:
+    """A state changes when a probe has ended; who failed first failed when it was
+    sent, which is the incident's beginning everywhere.
+    """
+    first = min(impacts, key=lambda one: one.from_wall, default=None)
+    began = incident.since_wall
+    if first is None or first.from_wall <= began:
+        return impacts
+    more_s = coverage.seconds(began, first.from_wall)
+    whole = first._replace(from_wall=began, down_s=first.down_s + more_s)
+    return tuple(whole if one is first else one for one in impacts)
 
 
 def _impact(

@@ -10,8 +10,11 @@ from typing import NamedTuple
 from sidecar.core.incident import Incident
 from sidecar.core.moment import Moment
 from sidecar.core.notify import EscalationSettings, Routes
-from sidecar.core.outcome import Severity
+from sidecar.core.outcome import CAUSES, Cause, Cure, Severity
 from sidecar.core.record import MessageKind
+
+MOST_CHANGES = 3
+"""So often people are told of another cause: one that alternates is one trouble."""
 
 _ORDER = (Severity.P0, Severity.P1, Severity.P2, Severity.P3)
 
@@ -20,11 +23,14 @@ class RootFacts(NamedTuple):
     """What of an incident's root makes it more urgent.
 
     ``down_since_wall``: None while the root works and only others still suffer.
-    ``hopeless``: it is in dead letter, or held by the storm brake.
+    ``hopeless``: it is in dead letter, or held by the storm brake. ``cause``: why it
+    does not work now, ``severity`` how urgent that is; None: it is not certain.
     """
 
     down_since_wall: float | None
     hopeless: bool
+    cause: Cause | None = None
+    severity: Severity | None = None
 
 
 def at_least(severity: Severity, least: Severity) -> bool:
@@ -45,12 +51,23 @@ def advance(
         return _told(incident, at), MessageKind.OPENED
     if _is_more_urgent(incident, root, settings, at.wall):
         return made_urgent(incident, at), MessageKind.RAISED
+    if _has_risen(incident):
+        return _told(replace(incident, level=0), at), MessageKind.RAISED
+    if root.cause is not None and _is_another(incident, root.cause):
+        return _changed(incident, root, at), MessageKind.CHANGED
+    return _as_time_passes(incident, settings, at)
+
+
+def _as_time_passes(
+    incident: Incident, settings: EscalationSettings, at: Moment
+) -> tuple[Incident, MessageKind | None]:
     if incident.acked_at is not None:
         return _reopened(incident, incident.acked_at, settings, at)
+    told_wall = incident.told_wall or at.wall
     if _is_unanswered(incident, settings, at.wall):
         escalated = replace(incident, level=incident.level + 1)
         return _told(escalated, at), MessageKind.ESCALATED
-    if at.wall - incident.told_wall >= settings.repeat_s:
+    if at.wall - told_wall >= settings.repeat_s:
         return replace(incident, told_wall=at.wall), MessageKind.REMINDER
     return incident, None
 
@@ -103,6 +120,75 @@ def _told_channels(incident: Incident, routes: Routes) -> tuple[str, ...]:
 
 def _told(incident: Incident, at: Moment) -> Incident:
     return replace(incident, told_wall=at.wall, waiting_wall=at.wall)
+
+
+def next_wall(
+    incident: Incident, root: RootFacts, settings: EscalationSettings, at: Moment
+) -> float | None:
+    """When who has heard of it hears again, at the latest; None: nothing is to come.
+
+    An escalation goes to others first, and puts the next reminder off.
+    """
+    times = [_next_reminder_wall(incident, settings)]
+    acked, since = incident.acked_at, root.down_since_wall
+    if acked is not None:
+        times = [acked.wall + settings.ack_lasts_s]
+    if since is not None and incident.severity is Severity.P1:
+        times.append(since + settings.urgent_after_s)
+    coming = [time for time in times if time is not None and time > at.wall]
+    return min(coming, default=None) if incident.open else None
+
+
+def _next_reminder_wall(
+    incident: Incident, settings: EscalationSettings
+) -> float | None:
+    told, waiting = incident.told_wall, incident.waiting_wall
+    after_s = settings.after_s.get(incident.severity)
+    if told is None:
+        return None
+    reminder = told + settings.repeat_s
+    left = _ORDER.index(incident.severity) + 1 - incident.level
+    if after_s is None or waiting is None:
+        return reminder
+    for number in range(1, left + 1):
+        escalated = waiting + number * after_s
+        if escalated > reminder:
+            break
+        reminder = escalated + settings.repeat_s
+    return reminder
+
+
+def _has_risen(incident: Incident) -> bool:
+    """Did what it affected make it more urgent than people know?"""
+    told = incident.told_severity
+    return told is not None and _ORDER.index(incident.severity) < _ORDER.index(told)
+
+
+def _is_another(incident: Incident, cause: Cause) -> bool:
+    """Does the present cause call for something else than what people know of?"""
+    known = incident.told_cause or incident.cause
+    return incident.changes < MOST_CHANGES and not _means_the_same(known, cause)
+
+
+def _means_the_same(one: Cause, other: Cause) -> bool:
+    """To people: who starts it again, and what they can do. A start is a restart."""
+    rules = CAUSES[one], CAUSES[other]
+    restarted = {rule.cure in {Cure.START, Cure.RESTART} for rule in rules}
+    cures = {rule.cure for rule in rules}
+    same_cure = len(cures) == 1 or restarted == {True}
+    return same_cure and rules[0].advice == rules[1].advice
+
+
+def _changed(incident: Incident, root: RootFacts, at: Moment) -> Incident:
+    severity = min(incident.severity, root.severity or incident.severity)
+    more = severity != incident.severity
+    changed = replace(
+        incident,
+        severity=severity,
+        level=0 if more else incident.level,
+        changes=incident.changes + 1,
+    )
+    return _told(changed, at) if more else replace(changed, told_wall=at.wall)
 
 
 def _is_more_urgent(

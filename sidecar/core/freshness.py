@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 from sidecar.core.escalation import at_least
 from sidecar.core.incident import Incident
-from sidecar.core.mailing import facts_of, root_of
+from sidecar.core.mailing import facts_of
 from sidecar.core.moment import Moment
 from sidecar.core.notify import HOOK_PREFIX
+from sidecar.core.present import root_of
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import State
 
@@ -16,8 +17,9 @@ _ASKS_FOR_AN_ANSWER = frozenset({MessageKind.ESCALATED, MessageKind.REMINDER})
 _KEPT: Mapping[MessageKind, frozenset[str]] = MappingProxyType(
     {
         MessageKind.CRASH_LOOP: frozenset(
-            {"target", "affected", "cause", "reason", "log"}
-        )
+            {"target", "about", "affected", "cause", "reason", "log"}
+        ),
+        MessageKind.CHANGED: frozenset({"known_cause"}),
     }
 )
 """Facts that are the message's own, not the incident's."""

@@ -237,7 +237,7 @@ def _blames(case: Case, root: Instance) -> str | None:
     if root.state in BROKEN:
         return f"{root.name} is {root.state} ({root.cause}): it comes first"
     if is_failing(root):
-        return f"{root.name} has an open streak ({root.health.cause}): it comes first"
+        return f"{root.name} is failing ({root.health.cause}): it comes first"
     if is_held(case.state, root, case.at):
         return (
             f"other calls hold the only thread of {root.name}, so it answers late: "
@@ -257,7 +257,7 @@ def storm(case: Case) -> str | None:
     limits = brake.limits(case.state, case.target)
     used = brake.of_stack(case.state, case.at.mono)
     if used >= budget.STORM_LIMIT:
-        return f"{used} restarts in this stack within the hour: brake on"
+        return f"{used} restarts in this stack within the hour: no more for now"
     if used >= limits.of_stack:
         return (
             f"{used} restarts in this stack within the hour: what is left is kept for "
@@ -266,7 +266,9 @@ def storm(case: Case) -> str | None:
     used = brake.of_target(case.state, case.target, case.at.mono)
     if used < limits.of_target:
         return None
-    return f"{used} restarts of this target within the hour are its share: brake on"
+    return (
+        f"{used} restarts of this target within the hour are its share: no more for now"
+    )
 
 
 def efficacy(case: Case) -> str | None:
@@ -313,7 +315,10 @@ def spent(case: Case) -> str | None:
     if lane.name is not budget.LaneName.SLOW or wait <= 0:
         return None
     tries = len(lane.spent) if loads else settings.budget
-    return f"{tries} tries did not help; slow lane, the next is in {span(wait)}"
+    return (
+        f"{tries} tries did not help, so they come further apart: "
+        f"the next is in {span(wait)}"
+    )
 
 
 def _lane(case: Case) -> budget.Lane:

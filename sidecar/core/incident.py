@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, replace
 
+from sidecar.core.deed import Deed
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Severity
 
@@ -20,6 +21,10 @@ class Incident:
     ``remedies``: how many ended while it was open, ``loads`` of them loads of a
     wallet. ``detail``: what was measured, where no probe tells it again.
     ``followers``: dependents that were restarted after the root.
+    ``cause`` is that of the opening. ``told_cause`` and ``told_severity``: what people
+    heard of last; None: as it was opened. ``changes``: how often they were told of
+    another cause. ``deeds``: the last remedies that ended. ``began_wall``: the first
+    failure, by the wall clock; None: it is not known apart from the opening.
     """
 
     id: str
@@ -40,6 +45,16 @@ class Incident:
     loads: int = 0
     detail: str = ""
     followers: tuple[str, ...] = ()
+    told_cause: Cause | None = None
+    told_severity: Severity | None = None
+    changes: int = 0
+    deeds: tuple[Deed, ...] = ()
+    began_wall: float | None = None
+
+    @property
+    def since_wall(self) -> float:
+        """The beginning that people are told of: the first failure."""
+        return self.opened_at.wall if self.began_wall is None else self.began_wall
 
     @property
     def is_fact(self) -> bool:

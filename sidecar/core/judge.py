@@ -55,7 +55,7 @@ def judge(instance: Instance, target: Target, at: Moment) -> Judgement:
         return Judgement(
             TargetState.DEAD_LETTER,
             current_cause(instance),
-            "every restart of the slow lane is used up and none helped",
+            "every restart that it may have is used up, and none helped",
         )
     if instance.looping:
         return Judgement(
@@ -175,16 +175,19 @@ def _has_its_own_trouble(instance: Instance) -> bool:
 
 
 def _not_running(instance: Instance) -> Judgement | None:
+    ended = how_it_ended(instance)
+    return Judgement(TargetState.DOWN, Cause.NOT_RUNNING, ended) if ended else None
+
+
+def how_it_ended(instance: Instance) -> str:
+    """Why its container does not run; empty: it runs, or there is none."""
     container = instance.container
     if container is None or not _exited(instance):
-        return None
+        return ""
     if container.error:
-        why = f"the engine could not start it: {container.error}"
-        return Judgement(TargetState.DOWN, Cause.NOT_RUNNING, why)
+        return f"the engine could not start it: {container.error}"
     how = "out of memory" if container.oom_killed else f"exit {container.exit_code}"
-    return Judgement(
-        TargetState.DOWN, Cause.NOT_RUNNING, f"the container exited by itself ({how})"
-    )
+    return f"the container exited by itself ({how})"
 
 
 def _by_health(instance: Instance, target: Target, at: Moment) -> Judgement:

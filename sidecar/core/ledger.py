@@ -4,12 +4,15 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core import following, own_network, stops
+from sidecar.core.beginning import first_failure_wall
 from sidecar.core.budget import Record
 from sidecar.core.decision import Action
+from sidecar.core.folded import put_incident
 from sidecar.core.incident import Incident, affect, new_id
 from sidecar.core.judge import BROKEN, WORKING, is_done, may_report
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import CAUSES, Cause, Cure, Severity
+from sidecar.core.payments import are_stopped
 from sidecar.core.roots import is_to_blame, is_unproven, roots_of
 from sidecar.core.state import CureKey, Instance, State
 from sidecar.core.target import InstanceId, Target
@@ -60,6 +63,7 @@ def note_incidents(
             state = _resolve(state, instance.incident, at, found)
         else:
             state = _join_by_name(state, instance, instance.incident, at, found)
+            state = _as_urgent_as_its_loss(state, instance, instance.incident)
     return state, tuple(found)
 
 
@@ -137,19 +141,28 @@ def _join(
     found: list[Transition],
 ) -> State:
     severity = min(incident.severity, _severity(state, instance))
-    joined = affect(replace(incident, severity=severity), instance.name)
+    began = min(incident.since_wall, first_failure_wall(instance, at))
+    more = replace(incident, severity=severity, began_wall=began)
+    joined = affect(more, instance.name)
     reason = f"{instance.name} is affected: {instance.reason}"
     found.append(
         IncidentChanged(at, joined.id, IncidentStep.AFFECTED, instance.name, reason)
     )
-    return _tagged(state, instance, joined)
+    after = _tagged(state, instance, joined)
+    return _as_urgent_as_its_loss(after, instance, joined.id)
 
 
 def _open(
     state: State, instance: Instance, cause: Cause, at: Moment, found: list[Transition]
 ) -> State:
-    severity = _severity(state, instance)
-    incident = Incident(new_id(instance.name, at), instance.name, cause, severity, at)
+    incident = Incident(
+        new_id(instance.name, at),
+        instance.name,
+        cause,
+        _severity(state, instance),
+        at,
+        began_wall=first_failure_wall(instance, at),
+    )
     reason = f"{instance.name} is {instance.state}: {instance.reason}"
     found.append(
         IncidentChanged(at, incident.id, IncidentStep.OPENED, instance.name, reason)
@@ -160,6 +173,20 @@ def _open(
 def _severity(state: State, instance: Instance) -> Severity:
     own = state.target_of(instance).severity
     return own or CAUSES[instance.cause or Cause.PROBER_FAILED].severity
+
+
+def _as_urgent_as_its_loss(state: State, instance: Instance, which: str) -> State:
+    """Where payments need a dependent and it does not work, a P2 of its root is a P1:
+    a wrong password alone stops nobody. What the operator says of it counts.
+    """
+    incident = state.incidents[which]
+    said = state.target_of(instance).severity
+    if said is not None or instance.name == incident.target:
+        return state
+    severity = min(incident.severity, Severity.P1)
+    if severity == incident.severity or not are_stopped(state, instance):
+        return state
+    return put_incident(state, replace(incident, severity=severity))
 
 
 def _tagged(state: State, instance: Instance, incident: Incident) -> State:
@@ -230,8 +257,9 @@ def close_orphans(state: State, at: Moment) -> tuple[State, tuple[Transition, ..
 def _closed(
     state: State, incident: Incident, why: str, at: Moment, found: list[Transition]
 ) -> State:
-    lasted = at.mono - incident.opened_at.mono
-    reason = f"{why}, {lasted:.0f} s after it was opened"
+    opened = incident.opened_at
+    lasted = at.mono - opened.mono + opened.wall - incident.since_wall
+    reason = f"{why}, {lasted:.0f} s after it began"
     found.append(
         IncidentChanged(at, incident.id, IncidentStep.RESOLVED, incident.target, reason)
     )

@@ -11,6 +11,7 @@ from sidecar.core.decision import Action, Decision
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause
 from sidecar.core.state import Instance, LastWords
+from sidecar.core.words import folded
 
 LOG_WAIT_S = 5.0
 """More than gathering evidence may take."""
@@ -59,11 +60,12 @@ def facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
     return {
         **known,
         "target": instance.name,
+        "about": instance.name,
         "affected": known["affected"] if is_root else "",
         "followers": "",
         "cause": Cause.CRASH_LOOP.value,
         "reason": instance.reason,
-        "log": (words.log if words is not None else None) or "",
+        "log": folded((words.log if words is not None else None) or ""),
         "is_silent": "yes" if words is not None and words.log == "" else "",
     }
 

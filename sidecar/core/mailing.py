@@ -4,17 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidecar.core.escalation import at_least, rung
-from sidecar.core.incident import Incident
+from sidecar.core.deed import as_text
+from sidecar.core.escalation import at_least, next_wall, rung
+from sidecar.core.incident import Incident, new_id
 from sidecar.core.moment import Moment
 from sidecar.core.notify import HOOK_PREFIX, NotifySettings
-from sidecar.core.outcome import Severity, Verdict
+from sidecar.core.outcome import Severity
+from sidecar.core.payments import effect_of
+from sidecar.core.present import measured, present_cause, root_facts, subject_of
 from sidecar.core.record import Message, MessageKind
-from sidecar.core.run import needs_no_start
 from sidecar.core.state import Instance, State
-from sidecar.core.transition import BalanceCompared, TargetState
-
-_NOT_PROBED = frozenset({TargetState.STOPPED, TargetState.MISSING})
+from sidecar.core.story import facts_of_place, facts_of_work
+from sidecar.core.transition import BalanceCompared
 
 
 def messages(
@@ -66,6 +67,23 @@ def notice(
     """
     hearing = settings.routes.of(severity)
     return _addressed(_Thread(which, 1, severity), hearing, kind, facts, at)
+
+
+def good_news(
+    of: Severity,
+    kind: MessageKind,
+    facts: Mapping[str, str],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Message, ...]:
+    """The messages that something is over, for information, to all who heard of it.
+
+    ``of``: how urgent it was.
+    """
+    hearing = settings.routes.of(of)
+    return _addressed(
+        _Thread(new_id(kind, at), 1, Severity.P3), hearing, kind, facts, at
+    )
 
 
 class _Thread(NamedTuple):
@@ -134,39 +152,54 @@ def hooks_of(
 def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     """What is known of an incident now, as text; ``reason`` is as it was measured.
 
-    Wall clock times are seconds, ``seconds`` is how long it has lasted.
-    ``last_action`` and ``last_reason`` are of the last decision about the root,
-    ``load_failure`` is why its wallet could not be loaded, ``container`` is its
-    container's name; ``next_try_wall`` is when its next remedy is due: all empty
-    where there is none.
+    Wall clock times are seconds: ``since_wall`` is the first failure, ``seconds`` how
+    long it has lasted since; ``next_wall`` is when those who were told hear of it
+    again, at the latest. ``cause`` is the present one, ``first_cause`` that of the
+    opening, ``known_cause`` what people heard of last. ``about`` is who does not work
+    now. ``last_action`` and ``last_reason`` are of the last decision about it,
+    ``load_failure`` is why its wallet could not be loaded, ``deeds`` what was done
+    (``deed.from_text``): all empty where there is none.
     """
     ended = incident.resolved_at or at
+    subject = subject_of(state, incident)
+    effect = effect_of(state, incident)
+    root = root_facts(state, incident, at)
+    again = next_wall(incident, root, state.notify.escalation, at)
     facts = {
         "incident": incident.id,
         "target": incident.target,
+        "about": subject.name if subject is not None else incident.target,
         "severity": incident.severity.value,
-        "cause": incident.cause.value,
+        "cause": present_cause(incident, subject).value,
+        "first_cause": incident.cause.value,
+        "known_cause": (incident.told_cause or incident.cause).value,
         "opened_at_wall": f"{incident.opened_at.wall:.3f}",
-        "seconds": f"{max(0.0, ended.wall - incident.opened_at.wall):.0f}",
+        "since_wall": f"{incident.since_wall:.3f}",
+        "as_of_wall": f"{at.wall:.3f}",
+        "next_wall": "" if again is None else f"{again:.3f}",
+        "seconds": f"{max(0.0, ended.wall - incident.since_wall):.0f}",
         "affected": ", ".join(incident.affected),
         "followers": ", ".join(incident.followers),
+        "payments": effect.payments.value,
+        "payments_of": ", ".join(effect.names),
         "acked_by": incident.acked_by,
         "mode": state.mode_in_force.value,
         "reason": "",
         "remedies": str(incident.remedies),
         "loads": str(incident.loads),
+        "deeds": as_text(incident.deeds),
         "lane": "",
         "last_action": "",
         "last_reason": "",
         "load_failure": "",
         "container": "",
         "next_try_wall": "",
+        "watched": "yes" if subject is not None else "",
     }
     if incident.resolved_at is not None:
         facts["resolved_at_wall"] = f"{incident.resolved_at.wall:.3f}"
-    root = root_of(state, incident)
-    if root is not None:
-        facts.update(facts_of_instance(root, at))
+    if subject is not None:
+        facts.update(facts_of_subject(state, subject, at))
     if incident.detail:
         facts["reason"] = incident.detail
     return facts
@@ -188,40 +221,14 @@ def facts_of_balance(compared: BalanceCompared) -> dict[str, str]:
     return facts
 
 
-def root_of(state: State, incident: Incident) -> Instance | None:
-    """The instance that an incident was opened for; None where it is gone."""
-    found = (i for i in state.instances.values() if i.name == incident.target)
-    return next(found, None)
-
-
-def facts_of_instance(instance: Instance, at: Moment) -> dict[str, str]:
+def facts_of_subject(state: State, subject: Instance, at: Moment) -> dict[str, str]:
     """What is known of it now: those of ``facts_of`` that are about one instance."""
-    decision, wait_s = instance.last_decision, _wait_s(instance, at)
+    decision = subject.last_decision
     return {
-        "reason": _measured(instance),
-        "lane": instance.lane.name.value,
+        **facts_of_work(state, subject, at),
+        **facts_of_place(state, subject),
+        "reason": measured(subject),
         "last_action": decision.action.value if decision else "",
         "last_reason": decision.reason if decision else "",
-        "load_failure": instance.load_failure,
-        "container": instance.container.name if instance.container else "",
-        "next_try_wall": f"{at.wall + wait_s:.3f}" if wait_s > 0 else "",
+        "load_failure": subject.load_failure,
     }
-
-
-def _wait_s(instance: Instance, at: Moment) -> float:
-    """Until its next try; 0: none is waited for. A loop that goes on is left alone."""
-    if instance.looping and needs_no_start(instance):
-        return 0.0
-    return max(0.0, instance.lane.not_before - at.mono)
-
-
-def _measured(root: Instance) -> str:
-    """What the last probe said; while something is done, a state's reason is that.
-
-    Of a container that does not run a probe says what its end looks like from afar.
-    """
-    if root.state in _NOT_PROBED:
-        return root.reason
-    last = root.health.last
-    failing = last is not None and last.verdict is Verdict.FAILURE
-    return last.reason if last is not None and failing else root.reason

@@ -3,9 +3,10 @@
 from sidecar.core.escalation import reached
 from sidecar.core.folded import put_incident
 from sidecar.core.incident import Incident
-from sidecar.core.mailing import facts_of, hooks_of, messages_to, root_of
+from sidecar.core.mailing import facts_of, hooks_of, messages_to
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
+from sidecar.core.present import root_of
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import State
 

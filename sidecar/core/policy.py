@@ -353,7 +353,7 @@ def _not_calm(instance: Instance) -> str | None:
     if instance.incident is not None:
         return f"incident {instance.incident} of {instance.name} is open"
     if instance.health.failures:
-        return f"{instance.name} has an open streak ({instance.health.cause})"
+        return f"{instance.name} is failing ({instance.health.cause})"
     if instance.state not in WORKING:
         return f"{instance.name} is {instance.state}"
     return None

@@ -127,7 +127,7 @@ def waits_for_wallet(state: State, instance: Instance, at: Moment) -> str | None
             continue
         if _is_undecided(root, first, wallet.cadence.interval_s):
             return (
-                f"{root.name}, a wallet daemon, has an open streak as well "
+                f"{root.name}, a wallet daemon, is failing as well "
                 f"({root.health.cause}): it is decided first"
             )
         if _has_still_to_answer(root, first):

@@ -77,6 +77,8 @@ class MessageKind(StrEnum):
     DEAD_LETTER = "dead_letter"
     CRASH_LOOP = "crash_loop"
     """A container ends soon after every start; with its last log lines."""
+    CHANGED = "changed"
+    """Its cause is another now, which calls for something else."""
     REOPENED = "reopened"
     RESOLVED = "resolved"
     BALANCE = "balance"

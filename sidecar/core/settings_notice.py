@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sidecar.core.incident import new_id
-from sidecar.core.mailing import notice
+from sidecar.core.mailing import good_news, notice
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Severity
@@ -18,8 +18,11 @@ def tell_settings(
     view = state.settings
     if view.faults == view.told:
         return state, ()
-    refused = MessageKind.SETTINGS_REFUSED
-    kind = refused if view.faults else MessageKind.SETTINGS_TAKEN
     facts = {"opened_at_wall": f"{view.since.wall:.3f}", "faults": view.faults}
-    made = notice(new_id(kind, at), Severity.P1, kind, facts, settings, at)
+    if view.faults:
+        kind = MessageKind.SETTINGS_REFUSED
+        made = notice(new_id(kind, at), Severity.P1, kind, facts, settings, at)
+    else:
+        taken = MessageKind.SETTINGS_TAKEN
+        made = good_news(Severity.P1, taken, facts, settings, at)
     return replace(state, settings=replace(view, told=view.faults)), made

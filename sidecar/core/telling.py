@@ -1,25 +1,33 @@
 """What a turn tells people: the step from what happened to messages, pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sidecar.core import loop, own_network
 from sidecar.core.budget import LaneName
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.escalation import RootFacts, advance, made_urgent
+from sidecar.core.decision import Action, Decision
+from sidecar.core.deed import deed_of, remember
+from sidecar.core.escalation import advance, made_urgent
 from sidecar.core.folded import put, put_incident
 from sidecar.core.incident import Incident, new_id
-from sidecar.core.judge import BROKEN, WORKING
 from sidecar.core.mailing import (
     facts_of,
     facts_of_balance,
-    facts_of_instance,
+    facts_of_subject,
+    good_news,
     messages,
     notice,
 )
 from sidecar.core.moment import Moment
 from sidecar.core.notify import NotifySettings
-from sidecar.core.outcome import CAUSES, Severity
+from sidecar.core.outcome import CAUSES, Cause, Severity
+from sidecar.core.present import (
+    present_cause,
+    root_facts,
+    root_of,
+    speaking,
+    subject_of,
+)
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import Instance, State
 from sidecar.core.target import InstanceId
@@ -63,7 +71,8 @@ def tell_transitions(
                 # Loads are tried every minute: that they go on failing is no news.
                 kind = None
             loads, remedies = incident.loads + is_load, incident.remedies + 1
-            incident = replace(incident, remedies=remedies, loads=loads)
+            deeds = remember(incident.deeds, deed_of(transition))
+            incident = replace(incident, remedies=remedies, loads=loads, deeds=deeds)
         if kind is not None and _is_told(state, incident, transition, kind):
             if kind is MessageKind.DEAD_LETTER:
                 incident = made_urgent(incident, at)
@@ -83,11 +92,10 @@ def tell_time(
     made: list[Message] = []
     steps: list[tuple[str, MessageKind]] = []
     still = [incident for incident in state.incidents.values() if incident.open]
-    named = _named(state) if still else {}
     for known in still:
-        if _is_paused(state, named.get(known.target)):
+        if _is_paused(state, root_of(state, known)):
             continue
-        root = _root_facts(named, known)
+        root = root_facts(state, known, at)
         incident, kind = advance(known, root, settings.escalation, at)
         if kind is None:
             continue
@@ -113,7 +121,10 @@ def tell_engine(
         return state, ()
     kind = MessageKind.ENGINE_BACK if view.reachable else MessageKind.ENGINE_LOST
     facts = {"opened_at_wall": f"{since.wall:.3f}", "reason": view.reason}
-    made = notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)
+    if view.reachable:
+        made = good_news(Severity.P2, kind, facts, settings, at)
+    else:
+        made = notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)
     return replace(state, engine=replace(view, told=not view.told)), made
 
 
@@ -147,9 +158,11 @@ def tell_loops(
         incident = state.incidents.get(instance.incident or "")
         if incident is None or not _hears_of(state, incident, instance.name):
             continue
-        known = facts_of(state, incident, at) | facts_of_instance(instance, at)
-        facts = loop.facts(instance, known)
-        kind = MessageKind.CRASH_LOOP
+        known = facts_of(state, incident, at)
+        known |= facts_of_subject(state, instance, at)
+        facts, kind = loop.facts(instance, known), MessageKind.CRASH_LOOP
+        if instance.name == incident.target:
+            incident = replace(incident, told_cause=Cause.CRASH_LOOP)
         incident, new = messages(incident, kind, facts, settings, at)
         made.extend(new)
         state = put_incident(state, incident)
@@ -172,7 +185,9 @@ def notices(
             continue
         if instance.incident is not None:
             continue
-        which, severity = new_id(decision.name, at), CAUSES[cause].severity
+        # For information: nobody is called for it.
+        severity = max(CAUSES[cause].severity, Severity.P2)
+        which = new_id(decision.name, at)
         about = Incident(which, decision.name, cause, severity, at)
         facts, kind = facts_of(state, about, at), MessageKind.NOTICE
         made.extend(notice(which, severity, kind, facts, settings, at))
@@ -209,7 +224,13 @@ def _messages(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Incident, tuple[Message, ...]]:
-    return messages(incident, kind, facts_of(state, incident, at), settings, at)
+    facts = facts_of(state, incident, at)
+    heard = replace(
+        incident,
+        told_cause=present_cause(incident, subject_of(state, incident)),
+        told_severity=incident.severity,
+    )
+    return messages(heard, kind, facts, settings, at)
 
 
 def _kind_of(state: State, transition: Transition) -> MessageKind | None:
@@ -257,39 +278,9 @@ def _hears_of(state: State, incident: Incident, name: str) -> bool:
     """Are people told of what happens to ``name`` in this incident now?"""
     if not incident.open or incident.told_wall is None:
         return False
-    named = _named(state)
-    if _is_paused(state, named.get(incident.target)):
-        return False
-    return name in _speaking(named, incident)
-
-
-def _named(state: State) -> Mapping[str, Instance]:
-    return {instance.name: instance for instance in state.instances.values()}
-
-
-def _speaking(named: Mapping[str, Instance], incident: Incident) -> tuple[str, ...]:
-    """Whose trouble is told: the root's, and once it works the others'."""
-    root = named.get(incident.target)
-    if root is not None and root.state not in WORKING:
-        return (incident.target,)
-    return (incident.target, *incident.affected)
+    root = root_of(state, incident)
+    return not _is_paused(state, root) and name in speaking(root, incident)
 
 
 def _is_paused(state: State, root: Instance | None) -> bool:
     return root is not None and root.id.target in state.paused
-
-
-def _root_facts(named: Mapping[str, Instance], incident: Incident) -> RootFacts:
-    root = named.get(incident.target)
-    down = root is not None and root.state in BROKEN
-    speaking = (named[n] for n in _speaking(named, incident) if n in named)
-    hopeless = any(_is_hopeless(instance) for instance in speaking)
-    return RootFacts(incident.opened_at.wall if down else None, hopeless)
-
-
-def _is_hopeless(instance: Instance) -> bool:
-    if instance.state in WORKING:
-        return False
-    decision = instance.last_decision
-    braked = decision is not None and decision.guard is Guard.STORM
-    return braked or instance.state is TargetState.DEAD_LETTER

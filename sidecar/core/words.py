@@ -1,7 +1,14 @@
 """Times and durations as people read them."""
 
+import re
 from datetime import UTC, datetime
+from itertools import groupby
 
+ZONE_HEADER = "X-Sidecar-Timezone"
+"""Of an answer of the API: the zone in which people are shown its times."""
+
+_FRACTION = re.compile(r"(\d\d:\d\d:\d\d)[.,]\d+")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -32,3 +39,14 @@ def median(values: tuple[float, ...]) -> float | None:
     if len(ordered) % 2:
         return ordered[half]
     return (ordered[half - 1] + ordered[half]) / 2
+
+
+def folded(log: str) -> str:
+    """Lines of a log for people: times to the second, and what comes again as
+    ``(x5)`` at its first line, whatever its time.
+    """
+    lines = _FRACTION.sub(r"\1", log).splitlines()
+    runs = (list(run) for _, run in groupby(lines, lambda s: _STAMP.sub("", s)))
+    return "\n".join(
+        f"{run[0]} (x{len(run)})" if len(run) > 1 else run[0] for run in runs
+    )

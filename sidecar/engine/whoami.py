@@ -29,6 +29,7 @@ class OwnContainer(NamedTuple):
 
     id: str
     stack: str
+    name: str = ""
 
 
 async def find_own_container(
@@ -71,7 +72,7 @@ class OwnView:
 
 def _look(client: Client, own_id: str) -> OwnContainer:
     seen = calls.inspect(client, own_id)
-    return OwnContainer(seen.id, seen.stack)
+    return OwnContainer(seen.id, seen.stack, seen.name)
 
 
 def _text(path: Path) -> str:

@@ -40,6 +40,7 @@ class _Incident(msgspec.Struct):
     state: str
     cause: str
     reason: str
+    began_at: str
     opened_at: str
     resolved_at: str | None
 
@@ -129,6 +130,7 @@ def told(message: Message) -> bytes:
     facts = message.facts
     resolved = facts.get("resolved_at_wall")
     is_end = message.kind is MessageKind.RESOLVED
+    opened_wall = float(facts.get("opened_at_wall", message.created_wall))
     incident = _Incident(
         id=message.incident,
         target=facts.get("target", ""),
@@ -137,7 +139,8 @@ def told(message: Message) -> bytes:
         state="resolved" if is_end else "open",
         cause=facts.get("cause", ""),
         reason=facts.get("reason", ""),
-        opened_at=rfc3339(float(facts.get("opened_at_wall", message.created_wall))),
+        began_at=rfc3339(float(facts.get("since_wall") or opened_wall)),
+        opened_at=rfc3339(opened_wall),
         resolved_at=rfc3339(float(resolved)) if resolved else None,
     )
     event = MessageKind.RESOLVED if is_end else MessageKind.OPENED

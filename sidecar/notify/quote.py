@@ -33,3 +33,12 @@ def quote(words: str) -> str:
     words = _SCHEME.sub("\u2236", printable(words).translate(_LOOKS_LIKE))
     words = _LINK.sub("] ", _DOMAIN.sub("\u2024", words))
     return _HEADING.sub("\\1\uff03", words)
+
+
+def unmarked(command: str) -> str:
+    """A command as it is, for it is to be pasted; empty where it has markup in it.
+
+    The ending of a compose file is no domain.
+    """
+    without_ending = re.sub(r"\.ya?ml(?=$|['\s])", "", command)
+    return command if quote(without_ending) == without_ending else ""

@@ -1,25 +1,32 @@
 """What a message says, in the receiver's language. Whole sentences, no pieces."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from urllib.parse import quote as percent_encoded
 
-from sidecar.core.budget import LaneName
-from sidecar.core.decision import Action
-from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.deed import from_text
+from sidecar.core.outcome import Cause
 from sidecar.core.printable import on_one_line
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.run_log import AGAIN
-from sidecar.core.target import Mode
+from sidecar.core.transition import RemedyOutcome
+from sidecar.notify import lines
 from sidecar.notify.channel import Text
-from sidecar.notify.quote import quote
+from sidecar.notify.place import Place
+from sidecar.notify.quote import quote, unmarked
+from sidecar.notify.times import Times
 from sidecar.notify.words import Catalogue
 
 Sign = Callable[[str, str], str]
 
-_MINUTE_S = 60
+SHOWN_DEEDS = 3
 _MAX_REASON = 300
+_TOLD_LATER_S = 1.0
+_HELD = re.compile(r".*; no (?:restart|start|load_wallet): (.*)", re.DOTALL)
+"""What comes before says what was measured, which has a line of its own."""
+
 _NOBODY_NEEDED = frozenset(
     {
         MessageKind.RESOLVED,
@@ -36,29 +43,16 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.TEST,
     }
 )
-_BALANCE = (
-    "line.confirmed",
-    "line.unconfirmed",
-    "line.unmatured",
-    "advice.balance",
+_AT_FIRST = frozenset({MessageKind.OPENED, MessageKind.NOTICE})
+"""That people hear of it at all; later messages say how it stands meanwhile."""
+_ALWAYS = dict.fromkeys(
+    (
+        *("incident", "target", "about", "affected", "mode", "payments_of"),
+        *("first_cause", "known_cause", "doing", "guard", "lane", "load_lane"),
+        *("log", "is_silent", "followers", "faults", "service", "payments"),
+    ),
+    "",
 )
-_OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
-    MessageKind.BALANCE: _BALANCE,
-    MessageKind.ENGINE_LOST: ("line.measured", "advice.engine_lost"),
-    MessageKind.ENGINE_BACK: (),
-    MessageKind.OWN_NETWORK_LOST: ("line.measured", "advice.own_network_lost"),
-    MessageKind.OWN_NETWORK_BACK: (),
-    MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
-    MessageKind.SETTINGS_TAKEN: (),
-    MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
-    MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
-}
-_LANES = {LaneName.SLOW: "done.slow", LaneName.DEAD_LETTER: "done.dead_letter"}
-_ACTING = {
-    Action.RESTART: "done.restart",
-    Action.START: "done.start",
-    Action.LOAD_WALLET: "done.load_wallet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,60 +72,28 @@ class Renderer:
     """Texts of one language; times in one zone; without ``links``, no links."""
 
     def __init__(
-        self, words: Catalogue, zone: tzinfo, links: Links | None = None
+        self,
+        words: Catalogue,
+        zone: tzinfo,
+        place: Place,
+        links: Links | None = None,
     ) -> None:
         self._words = words
-        self._zone = zone
+        self._times = Times(words, zone)
         self._links = links
+        self._place = place
 
     def __call__(self, message: Message) -> Text:
         """Title and body."""
         values = self._values(message)
-        title = self._words(_title(message.kind, values), **values)
+        title = self._words(lines.title(message.kind, values), **values)
         body = "\n".join(self._lines(message, values))
         return Text(on_one_line(title), f"{body}\n\n[{message.id}]")
 
-    def _values(self, message: Message) -> dict[str, str]:
-        facts = message.facts
-        opened = float(facts.get("opened_at_wall", message.created_wall))
-        cause = facts.get("cause", Cause.PROBER_FAILED)
-        next_try = facts.get("next_try_wall", "")
-        again = facts.get("again_since_wall", "")
-        quoted = {name: quote(said) for name, said in facts.items()}
-        return {
-            **quoted,
-            "target": quoted.get("target", ""),
-            "severity": message.severity.value,
-            "problem": self._words(f"problem.{cause}"),
-            "cause": cause,
-            "since": self._time(opened),
-            "lasted": self._duration(float(facts.get("seconds", "0"))),
-            "remedies": facts.get("remedies", "0"),
-            "loads": facts.get("loads", "0"),
-            "faults": quoted.get("faults", ""),
-            "container": quoted.get("container") or quoted.get("target", ""),
-            "next_try": self._time(float(next_try)) if next_try else "",
-            "again": self._time(float(again)) if again else "",
-            "reason": self._reason(facts, "reason"),
-            "last_reason": self._reason(facts, "last_reason"),
-            "load_failure": self._reason(facts, "load_failure"),
-            "log": self._log(facts.get("log", "")),
-        }
-
-    def _log(self, log: str) -> str:
-        """Lines of others; what stands between two runs is ours."""
-        again = self._words("log.again")
-        lines = log.split("\n")
-        return "\n".join(again if one == AGAIN else quote(one) for one in lines)
-
-    def _reason(self, facts: Mapping[str, str], which: str) -> str:
-        """Translated first: our sentences are known by their own characters."""
-        return quote(self._words.reason(facts.get(which, "")))[:_MAX_REASON]
-
     def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
-        yield self._words(f"body.{_form(message.kind, values)}", **values)
-        if message.kind is not MessageKind.TEST:
-            yield from (self._words(k, **values) for k in _keys(message.kind, values))
+        yield self._words(f"body.{lines.form(message.kind, values)}", **values)
+        for key in lines.keys(message.kind, values):
+            yield self._words(key, **values)
         if self._links is not None:
             yield from self._addresses(self._links, message)
 
@@ -141,137 +103,125 @@ class Renderer:
             url = links.ack(message.incident, message.channel)
             yield self._words("line.ack", url=url)
 
-    def _time(self, wall: float) -> str:
-        return f"{datetime.fromtimestamp(wall, self._zone):%Y-%m-%d %H:%M:%S %Z}"
+    def _values(self, message: Message) -> dict[str, str]:
+        facts = message.facts
+        quoted = {name: quote(said) for name, said in facts.items()}
+        target = quoted.get("target", "")
+        about = quoted.get("about") or target
+        return {
+            **_ALWAYS,
+            **quoted,
+            **self._values_of_time(message),
+            **self._values_of_commands(facts, about),
+            **self._values_of_cause(facts),
+            "about": about,
+            "what": self._what(about),
+            "place": self._where(),
+            "severity": message.severity.value,
+            "remedies": facts.get("remedies", "0"),
+            "attempt": facts.get("attempt") or "0",
+            "attempts": facts.get("attempts") or "0",
+            "log": self._log(facts.get("log", "")),
+            "next_attempt": str(int(facts.get("attempt") or "0") + 1),
+            "reason": self._reason(facts.get("reason", "")),
+            "last_reason": self._reason(facts.get("last_reason", "")),
+            "held": self._reason(_HELD.sub(r"\1", facts.get("last_reason", ""))),
+            "load_failure": self._reason(facts.get("load_failure", "")),
+        }
 
-    def _duration(self, seconds: float) -> str:
-        minutes, rest = divmod(int(seconds), _MINUTE_S)
-        hours, minutes = divmod(minutes, _MINUTE_S)
-        if hours:
-            return self._words("time.hours", hours=str(hours), minutes=str(minutes))
-        if minutes:
-            return self._words("time.minutes", minutes=str(minutes), seconds=str(rest))
-        return self._words("time.seconds", seconds=str(rest))
+    def _values_of_time(self, message: Message) -> dict[str, str]:
+        facts = message.facts
+        told = float(facts.get("as_of_wall") or message.created_wall)
+        opened = float(facts.get("opened_at_wall", told))
+        since = float(facts.get("since_wall") or opened)
+        resolved = facts.get("resolved_at_wall")
 
+        def beside(name: str) -> str:
+            wall = facts.get(name)
+            return self._times.beside(float(wall), since) if wall else ""
 
-def _title(kind: MessageKind, values: Mapping[str, str]) -> str:
-    """Once quick tries are used up, the failure of one is a call for a person."""
-    if kind is MessageKind.ACTION_FAILED and _lane(values) is not LaneName.FAST:
-        return "title.slow"
-    return f"title.{_form(kind, values)}"
+        began = self._times.full(since)
+        at = self._times.beside(told, since)
+        later = not resolved and told - since >= _TOLD_LATER_S
+        how = "time.told" if message.kind in _AT_FIRST else "time.as_of"
+        return {
+            "began": began,
+            "since": self._words(how, since=began, told=at) if later else began,
+            "ended": self._times.beside(float(resolved or told), since),
+            "lasted": self._times.lasted(float(facts.get("seconds") or "0")),
+            "next_try": beside("next_try_wall"),
+            "next": beside("next_wall"),
+            "begun": beside("doing_wall"),
+            "until": beside("until_wall"),
+            "again": beside("again_since_wall"),
+            "deeds": self._deeds(facts, since),
+            "helped": "yes" if _has_helped(facts) else "",
+        }
 
+    def _values_of_commands(
+        self, facts: Mapping[str, str], about: str
+    ) -> dict[str, str]:
+        """What is to be pasted is exact, or left out."""
+        compose = unmarked(facts.get("compose", ""))
+        container = quote(facts.get("container", "")) or about
+        return {
+            "reload": self._place.reload,
+            "restart": self._place.restart(about, container),
+            "recover": self._place.restart(about, container, recover=True),
+            "sidecar": self._place.command,
+            "own": self._place.container,
+            "compose": compose or "docker compose",
+            "container": container,
+            "network": unmarked(facts.get("network", "")),
+            "wallet": unmarked(facts.get("wallet", "")),
+        }
 
-def _form(kind: MessageKind, values: Mapping[str, str]) -> str:
-    """What has happened once does not work again: it is closed."""
-    if kind is not MessageKind.RESOLVED:
-        return kind.value
-    if values["cause"] == Cause.ADDRESSES_LOST:
-        return "closed"
-    return "relapsed" if values["again"] else kind.value
+    def _values_of_cause(self, facts: Mapping[str, str]) -> dict[str, str]:
+        cause = facts.get("cause") or Cause.PROBER_FAILED
+        first = facts.get("first_cause") or cause
+        known = facts.get("known_cause") or cause
+        return {
+            "cause": cause,
+            "first_cause": first,
+            "known_cause": known,
+            "problem": self._words(f"problem.{cause}"),
+            "first_problem": self._words(f"problem.{first}"),
+            "known_problem": self._words(f"problem.{known}"),
+        }
 
+    def _where(self) -> str:
+        stack, host = self._place.stack, self._place.host
+        key = "place.host" if host else "place.stack"
+        return self._words(key, stack=stack, host=host) if stack else host
 
-def _keys(kind: MessageKind, values: Mapping[str, str]) -> Iterator[str]:
-    """The texts between the first sentence and the addresses."""
-    if kind in _OF_THEIR_OWN:
-        if values.get("incident"):
-            yield "line.incident"
-        yield from _OF_THEIR_OWN[kind]
-        return
-    yield from _dependents(values)
-    if kind is MessageKind.RESOLVED:
-        is_closed = _form(kind, values) == "closed"
-        yield "line.measured" if is_closed else _healed(values)
-        return
-    if values["reason"]:
-        yield "line.measured"
-    yield from _last_words(values)
-    if kind is not MessageKind.NOTICE:
-        yield from _work(values)
-    yield _advice(kind, values)
+    def _what(self, about: str) -> str:
+        place = self._where()
+        return f"{about} ({place})" if place else about
 
+    def _deeds(self, facts: Mapping[str, str], since: float) -> str:
+        """A line for each of the last; those of others than the target by name."""
+        deeds = from_text(facts.get("deeds", ""))
+        told = []
+        for deed in deeds[-SHOWN_DEEDS:]:
+            when = self._times.beside(deed.began_wall, since)
+            what = self._words(f"deed.{deed.action}", name=quote(deed.name))
+            told.append(f"- {when} {what}: {self._words(f'helped.{deed.outcome}')}")
+        count = max(len(deeds), int(facts.get("remedies") or "0")) - len(told)
+        if told and count > 0:
+            told.insert(0, f"- {self._words('deed.earlier', count=str(count))}")
+        return "\n".join(told)
 
-def _work(values: Mapping[str, str]) -> Iterator[str]:
-    """Who is at it: we, and who has said so."""
-    yield _done(values)
-    if values.get("acked_by"):
-        yield "line.acked"
+    def _log(self, log: str) -> str:
+        """Lines of others; what stands between two runs is ours."""
+        again = self._words("log.again")
+        lines = (again if one == AGAIN else quote(one) for one in log.split("\n"))
+        return self._times.in_zone("\n".join(lines))
 
-
-def _dependents(values: Mapping[str, str]) -> Iterator[str]:
-    if values.get("affected"):
-        yield "line.affected"
-    if values.get("followers"):
-        yield "line.followers"
-
-
-def _last_words(values: Mapping[str, str]) -> Iterator[str]:
-    """A log that could not be read is not mentioned."""
-    if values.get("log"):
-        yield "line.log"
-    elif values.get("is_silent"):
-        yield "line.log_empty"
-
-
-def _healed(values: Mapping[str, str]) -> str:
-    """What we did while it lasted; a load of the wallet is no repair of the daemon."""
-    if values["remedies"] == "0":
-        return "healed.alone"
-    if values["loads"] == "0":
-        return "healed.tried"
-    return "healed.loaded" if values["loads"] == values["remedies"] else "healed.both"
-
-
-def _done(values: Mapping[str, str]) -> str:
-    """What we did about it."""
-    if values["mode"] == Mode.OBSERVE:
-        return "done.observe"
-    if _is_wallet_lost(values):
-        return "done.load_failed"
-    cause = Cause(values["cause"])
-    if _is_started_later(values):
-        return "done.loop_until"
-    if CAUSES[cause].cure is None:
-        return f"done.nothing.{cause}"
-    return _tried(values)
-
-
-def _tried(values: Mapping[str, str]) -> str:
-    lane = _lane(values)
-    if lane is LaneName.SLOW and values["next_try"]:
-        return "done.slow_until"
-    if lane is not LaneName.FAST:
-        return _LANES[lane]
-    if values["remedies"] != "0":
-        return "done.tried"
-    acting = _ACTING.get(Action(values["last_action"] or Action.HOLD))
-    return acting or ("done.held" if values["last_reason"] else "done.none")
-
-
-def _advice(kind: MessageKind, values: Mapping[str, str]) -> str:
-    """What the receiver should do."""
-    cause, lane = Cause(values["cause"]), _lane(values)
-    if kind is MessageKind.DEAD_LETTER:
-        return "advice.dead_letter"
-    if _is_wallet_lost(values):
-        return "advice.load_failed"
-    if _is_started_later(values):
-        return "advice.loop_recover"
-    if CAUSES[cause].cure is None or lane is LaneName.FAST:
-        return f"advice.{cause}"
-    return f"advice.{lane}"
-
-
-def _is_wallet_lost(values: Mapping[str, str]) -> bool:
-    """The daemon answers, and it is its wallet that cannot be had."""
-    if values["cause"] == Cause.ADDRESSES_LOST:
-        return False
-    return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
+    def _reason(self, said: str) -> str:
+        """Translated first: our sentences are known by their own characters."""
+        return self._times.in_zone(quote(self._words.reason(said)))[:_MAX_REASON]
 
 
-def _is_started_later(values: Mapping[str, str]) -> bool:
-    """Is it in a crash loop of which nobody but Sidecar starts it again, and rarely?"""
-    return values["cause"] == Cause.CRASH_LOOP and bool(values.get("next_try"))
-
-
-def _lane(values: Mapping[str, str]) -> LaneName:
-    return LaneName(values.get("lane") or LaneName.FAST)
+def _has_helped(facts: Mapping[str, str]) -> bool:
+    deeds = from_text(facts.get("deeds", ""))
+    return any(deed.outcome is RemedyOutcome.RECOVERED for deed in deeds)

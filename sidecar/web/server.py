@@ -6,6 +6,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -13,6 +14,7 @@ from aiohttp.typedefs import Handler
 from loguru import logger
 
 from sidecar.core.ports import Overloaded, StoreBroken
+from sidecar.core.words import ZONE_HEADER
 from sidecar.web.ack import NotifyDesk, NotifyPages
 from sidecar.web.answer import Refusal, refused
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
@@ -63,6 +65,7 @@ class WebServer:
         app = web.Application(
             middlewares=[self._counted, _bounded], client_max_size=limits.body_bytes
         )
+        app.on_response_prepare.append(partial(_tell_zone, desk))
         pages_of_desk = (
             HealthPages(desk),
             LookPages(desk, heartbeat_s),
@@ -232,3 +235,8 @@ def _unable(no: Overloaded | StoreBroken) -> str:
     if isinstance(no, StoreBroken):
         return str(no)
     return f"{no}: nothing was changed; try again"
+
+
+async def _tell_zone(desk: Desk, _: web.Request, response: web.StreamResponse) -> None:
+    """Times in answers are UTC; this is the zone in which people are shown them."""
+    response.headers[ZONE_HEADER] = desk.state().notify.timezone

@@ -152,6 +152,7 @@ def incident(one: Incident) -> Json:
         "severity": one.severity,
         "state": "open" if one.open else "resolved",
         "cause": one.cause,
+        "began_at": rfc3339(one.since_wall),
         "opened_at": rfc3339(one.opened_at.wall),
         "acked_at": rfc3339(acked.wall) if acked is not None else None,
         "acked_by": one.acked_by or None,

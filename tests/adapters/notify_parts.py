@@ -20,19 +20,33 @@ from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import State
 from sidecar.notify.attempt import DELIVERED, Attempt
 from sidecar.notify.news import News
+from sidecar.notify.place import Place
 
 WALL = 1_767_323_045.0
+PLACE = Place("shop", "pay-1", "shop-sidecar-1")
+SINCE = WALL - 47.0
 FACTS = {
     "target": "electron-cash",
+    "about": "electron-cash",
     "severity": "P1",
     "cause": "hung",
     "opened_at_wall": f"{WALL:.3f}",
+    "since_wall": f"{SINCE:.3f}",
     "seconds": "61",
+    "payments": "stopped",
+    "payments_of": "electron-cash, bitcoincash-service",
     "affected": "bitcoincash-service",
     "mode": "act",
     "reason": "no answer from electron-cash:7777 for 47.0 s",
     "remedies": "0",
     "lane": "fast",
+    "doing": "restart",
+    "doing_wall": f"{WALL:.3f}",
+    "attempt": "1",
+    "attempts": "8",
+    "next_wall": f"{SINCE + 900.0:.3f}",
+    "service": "electron-cash",
+    "compose": "cd /srv/shop && docker compose",
     "last_action": "restart",
     "last_reason": "it hangs",
     "container": "shop-electron-cash-1",

@@ -22,7 +22,7 @@ from sidecar.notify.runner import Runner
 from sidecar.notify.words import read_catalogue
 from sidecar.records.outbox import SqliteOutbox
 from sidecar.records.store import SqliteStore, open_store
-from tests.adapters.notify_parts import message, old_news
+from tests.adapters.notify_parts import PLACE, message, old_news
 
 RECORDING = "recording"
 
@@ -61,7 +61,7 @@ async def main(url: str, state_dir: Path) -> None:
         await write(store)
     hangs = Hanging(store.outbox, state_dir / RECORDING)
     outbox = hangs if is_first else store.outbox
-    render = Renderer(read_catalogue("en"), ZoneInfo("UTC"))
+    render = Renderer(read_catalogue("en"), ZoneInfo("UTC"), PLACE)
     ops = AppriseChannel(ChannelSettings("ops", url), render, os.environ)
     runner = Runner(outbox, [ops], SystemClock(), lambda *_: None, old_news())
     running = asyncio.create_task(runner.run())

@@ -33,13 +33,15 @@ from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.narrator import Narrator
 from sidecar.web import views
 from tests.adapters.engine_server import raw_container
-from tests.adapters.notify_parts import message
+from tests.adapters.notify_parts import PLACE, message
 from tests.adapters.test_remedy_executor import Bench, Wallets
 from tests.fakes import FakeClock, FakeEngine, a_container
 from tests.unit.told import ToldWorld
 
 NAME = "electron-cash"
-LANGUAGES = tuple(Renderer(read_catalogue(it), ZoneInfo("UTC")) for it in ("en", "ko"))
+LANGUAGES = tuple(
+    Renderer(read_catalogue(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")
+)
 
 
 class Places:

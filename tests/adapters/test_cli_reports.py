@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import sys
 from asyncio import create_subprocess_exec, subprocess, timeout
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -76,7 +80,7 @@ async def test_incidents(served: Served) -> None:
         "SEVERITY",
         "TARGET",
         "CAUSE",
-        "OPENED",
+        "BEGAN",
         "STATE",
         "AFFECTED",
     ]
@@ -85,6 +89,25 @@ async def test_incidents(served: Served) -> None:
     assert (await served("incidents", "--open")).out == "no incident is open\n"
     told = json.loads((await served("incidents", "--json")).out)
     assert told["incidents"][0]["id"] == which
+
+
+async def test_times_are_told_in_the_zone_of_the_messages(served: Served) -> None:
+    world = served.office.world
+    seoul = replace(world.state.notify, timezone="Asia/Seoul")
+    world.state = replace(world.state, notify=seoul)
+    which = refused_and_healed(served.office)
+    began = world.state.incidents[which].since_wall
+    here = datetime.fromtimestamp(began, ZoneInfo("Asia/Seoul"))
+    expected = here.isoformat(timespec="seconds")
+    assert expected.endswith("+09:00")
+    for command in (("incidents",), ("incident", which)):
+        assert expected in (await served(*command)).out
+    for name in ("status", "history", "schedule"):
+        said = (await served(name)).out
+        assert "+09:00" in said or name == "status"
+        assert not re.search(r"\d{2}:\d{2}:\d{2}(?:\.\d+)?Z", said), said
+    told = json.loads((await served("incidents", "--json")).out)
+    assert told["incidents"][0]["began_at"].endswith("Z")
 
 
 async def test_one_incident(served: Served) -> None:

@@ -21,6 +21,7 @@ from sidecar.notify.render import Renderer
 from sidecar.notify.runner import Runner
 from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import (
+    PLACE,
     LoopClock,
     MemoryOutbox,
     decoded,
@@ -35,7 +36,7 @@ from tests.adapters.notify_process import RECORDING
 
 ROOT = Path(__file__).parents[2]
 ID = "X-Sidecar-Message-Id"
-KOREAN = Renderer(read_catalogue("ko"), ZoneInfo("UTC"))
+KOREAN = Renderer(read_catalogue("ko"), ZoneInfo("UTC"), PLACE)
 TELEGRAM_TOKEN = "123456789:abcdefg_hijklmnop"
 GOALERT_KEY = "9d5f2c1a-7b3e-4f6a-8c2d-1e0f9a8b7c6d"
 DEADLINE_S = 50.0

@@ -19,6 +19,7 @@ from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import (
+    PLACE,
     mailbox,
     message,
     receiver,
@@ -39,6 +40,7 @@ RENDERERS = {
     language: Renderer(
         read_catalogue(language),
         ZoneInfo("UTC"),
+        PLACE,
         Links("https://watch.example", lambda *_: "seal"),
     )
     for language in ("en", "ko")

@@ -88,6 +88,7 @@ async def test_a_hook_gets_the_incident_as_json() -> None:
             "state": "open",
             "cause": "hung",
             "reason": "no answer from electron-cash:7777 for 47.0 s",
+            "began_at": "2026-01-02T03:03:18.000Z",
             "opened_at": "2026-01-02T03:04:05.000Z",
             "resolved_at": None,
         },

@@ -21,6 +21,7 @@ from sidecar.notify.render import Renderer
 from sidecar.notify.runner import Runner
 from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import (
+    PLACE,
     LoopClock,
     MemoryOutbox,
     mailbox,
@@ -31,7 +32,7 @@ from tests.adapters.notify_parts import (
     until,
 )
 
-ENGLISH = Renderer(read_catalogue("en"), ZoneInfo("UTC"))
+ENGLISH = Renderer(read_catalogue("en"), ZoneInfo("UTC"), PLACE)
 # Each send starts a process; on a busy machine that takes its time.
 pytestmark = pytest.mark.timeout(120)
 OPENED, RESOLVED = message(), message(2, kind=MessageKind.RESOLVED)

@@ -382,7 +382,8 @@ async def test_a_container_finds_itself_by_what_it_sees(
     mountinfo.write_text(seen.output)
     own = await find_own_container(link, {"HOSTNAME": "not-an-id"}, mountinfo)
     assert own is not None
-    assert own == (container, stack.name)
+    assert (own.id, own.stack) == (container, stack.name)
+    assert own.name
 
 
 async def test_this_host_is_no_container(link: EngineLink, stack: Stack) -> None:

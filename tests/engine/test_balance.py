@@ -60,7 +60,8 @@ def test_a_payment_during_a_restart_is_noted_and_told_once(
     assert UNMISTAKABLE not in str(stack.watcher.told(path, token=False))
     (message,) = stack.wait_for("it is told", lambda: inbox.messages)
     assert message["title"] == (
-        f"[P2] {WALLET}: its wallet's balance is not the same as before"
+        f"[P2] {WALLET} ({stack.project}): "
+        "its wallet's balance is not the same as before"
     )
     assert "Confirmed: 1.5 before, 2.5 after" in message["message"]
     assert "Unmatured: 0 before, 0.00000001 after" in message["message"]

@@ -115,7 +115,7 @@ def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apar
     assert seen["restarts"] == {"in_window": 3, "budget": 3, "total": 3}
     # Three failures after the last try have taken a moment of the 10 min.
     reason = seen["last_decision"]["reason"]
-    assert re.search("slow lane, the next is in (9|10) min", reason)
+    assert re.search("further apart: the next is in (9|10) min", reason)
 
 
 def test_after_the_slow_lane_it_waits_for_a_person_and_starts_anew_with_their_word(

@@ -26,7 +26,10 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 # the escalation last.
 REPEAT_S, ESCALATE_S = 13, 22
 PAGE = "http://sidecar.example"
-THIRD = "[P1] 자동 복구 3회 실패, 담당자 조치 필요 - electron-cash: 연결을 거부합니다"
+THIRD = (
+    "[P1] 자동 복구 3회 실패, 담당자 조치 필요 - "
+    "electron-cash ({}): 연결을 받지 않습니다"
+)
 
 
 def night() -> Json:
@@ -116,7 +119,7 @@ def test_a_night_with_a_daemon_that_cannot_recover(stack: Stack) -> None:
     assert stack.asked() == [f"restart {WALLET}"] * 3
     the_link_is_worth_nothing_afterwards(stack, wallet, webhook, link)
     assert {c: webhook.kinds(incident, c) for c in expected} == expected
-    assert_order_and_language(webhook, incident)
+    assert_order_and_language(stack, webhook, incident)
 
 
 def three_restarts_and_an_escalation(
@@ -136,7 +139,7 @@ def three_restarts_and_an_escalation(
     (page,) = stack.wait_for(
         "an escalation", lambda: webhook.messages(incident, "phone")
     )
-    assert page["title"].startswith("[P1] 아직 확인한 담당자 없음 - electron-cash: ")
+    assert page["title"].startswith("[P1] 아직 확인한 담당자 없음 - electron-cash (")
     assert webhook.kinds(incident, "ops")[0] == "opened"
     stack.wait_for("a reminder", lambda: told()["reminder"])
     assert told() == failed + Counter(reminder=told()["reminder"])
@@ -203,16 +206,17 @@ def the_link_is_worth_nothing_afterwards(
     assert webhook.kinds(second, "phone") == []
 
 
-def assert_order_and_language(webhook: WebhookBox, incident: str) -> None:
+def assert_order_and_language(stack: Stack, webhook: WebhookBox, incident: str) -> None:
     for channel in ("ops", "phone"):
         ids = [m["id"].split("-") for m in webhook.messages(incident, channel)]
         numbers = [int(number) for _, number, *_ in ids]
         assert numbers == sorted(set(numbers)), channel
     opened, *_, resolved = webhook.messages(incident, "ops")
     assert "장애 대상: electron-cash" in opened["message"]
-    assert "KST" in opened["message"]
+    assert stack.project in opened["message"]
+    assert "+09:00" in opened["message"]
     tries = [
         m["title"] for m in webhook.messages(incident, "ops") if "3회" in m["title"]
     ]
-    assert tries == [THIRD]
+    assert tries == [THIRD.format(stack.project)]
     assert resolved["title"].startswith("[해결] electron-cash")

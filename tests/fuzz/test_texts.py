@@ -17,12 +17,14 @@ from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
 from sidecar.telemetry.log import LONGEST_TEXT, LogFormat, configure
 from sidecar.telemetry.mask import Mask
-from tests.adapters.notify_parts import message
+from tests.adapters.notify_parts import PLACE, message
 from tests.adapters.test_notify_markup import MARKUP
 from tests.fuzz.inputs import SECRET, TEXTS
 
 MASK = Mask([SECRET])
-RENDERERS = [Renderer(read_catalogue(it), ZoneInfo("UTC")) for it in ("en", "ko")]
+RENDERERS = [
+    Renderer(read_catalogue(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")
+]
 LONG = st.builds(lambda text, times: text * times, TEXTS, st.integers(1, 300))
 SECONDS_PER_CHARACTER = 20e-6
 """A square would take a hundred times that of what is long."""

@@ -53,10 +53,9 @@ def test_the_story_of_an_incident_is_told_in_words() -> None:
     world.works(ROOT)
     world.works(LEAF)
     told = [c.reason for c in changes(world)]
-    opened = next(iter(world.state.incidents.values())).opened_at.mono
-    resolved = changes(world)[-1].at.mono
-    lasted = resolved - opened
-    after = f"{lasted:.0f} s after it was opened"
+    (incident,) = world.state.incidents.values()
+    lasted = changes(world)[-1].at.wall - incident.since_wall
+    after = f"{lasted:.0f} s after it began"
     assert told == [
         f"{ROOT} is down: it is refused",
         f"{LEAF} is affected: it is http_5xx",
@@ -87,7 +86,7 @@ def test_while_a_root_only_blinks_its_dependents_have_no_incident_yet() -> None:
     world.fails(ROOT, Cause.REFUSED, 1)
     world.fails(LEAF, Cause.HTTP_5XX, 4)
     assert world.last(LEAF).guard is Guard.UPSTREAM
-    assert "has an open streak (refused)" in world.last(LEAF).reason
+    assert "is failing (refused)" in world.last(LEAF).reason
     world.works(ROOT)
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     assert changes(world) == []

@@ -19,12 +19,14 @@ from sidecar.core.run_log import AGAIN
 from sidecar.core.transition import RemedyEnded, RemedyOutcome
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
+from tests.adapters.notify_parts import PLACE
 from tests.unit.test_notify_mailing import SERVICE, WALLET, Told
 from tests.unit.test_notify_texts import SEOUL
 from tests.unit.test_restore import killed_and_succeeded
 from tests.unit.world import World
 
 WORDS = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
+IN_SEOUL = "2026-01-02 12:04:05 +09:00 Traceback: the wallet file is locked"
 
 
 NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
@@ -77,10 +79,10 @@ def test_the_message_has_the_last_lines_and_goes_to_the_incidents_channels() -> 
     first = told.messages[0]
     assert first.kind is MessageKind.OPENED
     assert first.sequence < message.sequence
-    text = Renderer(read_catalogue("en"), SEOUL)(message)
-    assert text.title.startswith("[P1] Crash loop - electron-cash: it ")
-    assert f"The last lines of its log:\n{WORDS}\n" in text.body
-    assert "read its last log lines" in text.body
+    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
+    assert text.title.startswith("[P1] Crash loop - electron-cash (shop on pay-1): it ")
+    assert f"The last lines of its log:\n{IN_SEOUL}\n" in text.body
+    assert "Repair what it names" in text.body
     assert "it died 3 times" in text.body
 
 
@@ -90,7 +92,7 @@ def test_it_is_told_without_them_when_they_do_not_come() -> None:
     assert of_loops(told) == []
     told.world.wait(5.0)
     (message,) = of_loops(told)
-    text = Renderer(read_catalogue("en"), SEOUL)(message)
+    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
     assert "last lines" not in text.body
     says(told.world)
     assert len(of_loops(told)) == 1
@@ -103,12 +105,12 @@ def test_a_loop_that_logs_nothing_is_told_as_that_and_one_unread_is_not() -> Non
     assert of_loops(told) == []
     says(told.world, words="")
     (message,) = of_loops(told)
-    text = Renderer(read_catalogue("en"), SEOUL)(message)
+    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
     assert "\nThe last lines of its log: none. It wrote nothing" in text.body
     told.world.send(RecoverAsked(told.world.now, WALLET))
     dies(told.world)
     told.world.wait(6.0)
-    text = Renderer(read_catalogue("en"), SEOUL)(of_loops(told)[-1])
+    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(of_loops(told)[-1])
     assert "last lines" not in text.body
 
 
@@ -118,8 +120,8 @@ def test_the_boundary_of_two_runs_is_told_in_the_receivers_words() -> None:
     says(told.world, words=f"{WORDS}\n{AGAIN}\n{WORDS}")
     (message,) = of_loops(told)
     for language, words in (("en", AGAIN), ("ko", "--- 여기서 다시 시작됨 ---")):
-        text = Renderer(read_catalogue(language), SEOUL)(message)
-        assert f"{WORDS}\n{words}\n{WORDS}\n" in text.body
+        text = Renderer(read_catalogue(language), SEOUL, PLACE)(message)
+        assert f"{IN_SEOUL}\n{words}\n{IN_SEOUL}\n" in text.body
 
 
 def test_one_loop_is_told_once_and_the_next_one_again() -> None:
@@ -293,7 +295,7 @@ def test_a_load_that_is_verified_in_a_loop_holds_nobody_else() -> None:
 
 
 def body(message: Message, language: str = "en") -> str:
-    return Renderer(read_catalogue(language), SEOUL)(message).body
+    return Renderer(read_catalogue(language), SEOUL, PLACE)(message).body
 
 
 def test_recover_is_named_where_nobody_starts_it_again_soon() -> None:
@@ -308,18 +310,19 @@ def test_recover_is_named_where_nobody_starts_it_again_soon() -> None:
     (message,) = of_loops(told)
     for language in ("en", "ko"):
         assert f"sidecar recover {WALLET}" in body(message, language)
-    assert "leaves the container alone until 2023-11-15 " in body(message)
+    assert "leaves the container alone until 0" in body(message)
     assert "docker logs --tail 100 demo-electron-cash-1" in body(message)
 
 
-def test_recover_is_not_named_where_the_engine_starts_it_again_by_itself() -> None:
+def test_recover_is_for_the_case_that_the_engine_does_not_start_it_again() -> None:
     told = Told()
     dies(told.world)
     says(told.world)
     (message,) = of_loops(told)
-    for language in ("en", "ko"):
-        assert "sidecar recover" not in body(message, language)
-    assert "it leaves the container alone. It dies soon" in body(message)
+    for language, where in (("en", "by itself, run: "), ("ko", "않으면 실행: ")):
+        named = f"{where}docker exec shop-sidecar-1 sidecar recover {WALLET}"
+        assert named in body(message, language)
+    assert "it leaves the container alone. Another start" in body(message)
 
 
 def test_a_dependents_loop_is_told_with_its_own_container_and_next_start() -> None:

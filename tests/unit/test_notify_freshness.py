@@ -20,7 +20,7 @@ from sidecar.core.state import State
 from sidecar.core.target import Mode
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import LANGUAGES, read_catalogue
-from tests.adapters.notify_parts import WALL, message
+from tests.adapters.notify_parts import PLACE, WALL, message
 from tests.unit.test_notify_mailing import WALLET, Told
 
 
@@ -57,7 +57,7 @@ def test_an_opening_that_waited_to_the_end_is_folded_into_the_resolve() -> None:
     assert resolved.kind is MessageKind.RESOLVED
     facts = as_of_now(told.state, resolved, told.world.now).facts
     assert facts == resolved.facts
-    lasted = float(facts["resolved_at_wall"]) - float(facts["opened_at_wall"])
+    lasted = float(facts["resolved_at_wall"]) - float(facts["since_wall"])
     assert lasted == pytest.approx(float(facts["seconds"]), abs=0.6)
 
 
@@ -215,15 +215,18 @@ def test_faults_that_are_mended_are_told_as_that() -> None:
 LINES = {
     "en": (
         (
-            "[P1] Broken again - electron-cash: an earlier failure was over after 1 min"
-            " 1 s"
+            "[P1] Broken again - electron-cash (shop on pay-1): "
+            "an earlier failure was over after 1 min 1 s"
         ),
-        "broken again since 2026-01-02 03:14:05 UTC",
+        "broken again since 03:14:05",
         "Who takes care of it: somebody does (api).",
     ),
     "ko": (
-        "[P1] 다시 장애 - electron-cash: 이전 장애는 1분 1초 만에 끝났습니다",
-        "2026-01-02 03:14:05 UTC부터 다시 장애가 있으며",
+        (
+            "[P1] 다시 장애 - electron-cash (shop, 호스트 pay-1): "
+            "이전 장애는 1분 1초 만에 끝났습니다"
+        ),
+        "03:14:05부터 다시 장애가 있으며",
         "담당: 이미 처리 중인 사람이 있습니다(api).",
     ),
 }
@@ -231,7 +234,7 @@ LINES = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_broken_again_is_not_called_resolved(language: str) -> None:
-    render = Renderer(read_catalogue(language), ZoneInfo("UTC"))
+    render = Renderer(read_catalogue(language), ZoneInfo("UTC"), PLACE)
     title, body, _ = LINES[language]
     facts = {"again_since_wall": f"{WALL + 600.0:.3f}"}
     text = render(message(kind=MessageKind.RESOLVED, facts=facts))
@@ -241,7 +244,7 @@ def test_what_is_broken_again_is_not_called_resolved(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_who_hears_late_hears_that_somebody_takes_care_of_it(language: str) -> None:
-    render = Renderer(read_catalogue(language), ZoneInfo("UTC"))
+    render = Renderer(read_catalogue(language), ZoneInfo("UTC"), PLACE)
     *_, line = LINES[language]
     assert line in render(message(facts={"acked_by": "api"})).body.splitlines()
     assert line not in render(message()).body

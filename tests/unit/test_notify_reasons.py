@@ -14,7 +14,7 @@ from sidecar.core.record import MessageKind
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue, texts_of
 from sidecar.probes import exchange, jsonrpc_client
-from tests.adapters.notify_parts import message
+from tests.adapters.notify_parts import PLACE, message
 from tests.unit.test_notify_texts import LINKS, PARTICLE, PLACEHOLDER, SEOUL
 from tests.unit.test_properties import STEPS, play
 
@@ -245,10 +245,10 @@ REASONS = {c: [r for cause, r in FOUND if cause == c] or [""] for c in Cause}
 def test_a_korean_page_has_no_english_sentence_of_ours(
     cause: Cause, kind: MessageKind
 ) -> None:
-    render = Renderer(KOREAN, SEOUL, LINKS)
+    render = Renderer(KOREAN, SEOUL, PLACE, LINKS)
     for reason in REASONS[cause]:
         held = f"failure 3: {reason}; no restart: 10 restarts in this stack within "
-        held += "the hour: brake on"
+        held += "the hour: no more for now"
         for facts in (
             {"last_action": "hold", "last_reason": held},
             {"lane": "dead_letter", "remedies": "3"},
@@ -299,7 +299,7 @@ def test_why_a_wallet_is_not_loaded_is_said() -> None:
     said = KOREAN.reason(
         "the daemon answers but has no wallet loaded, and loading it failed: the "
         "wallet file is missing or its password is wrong; no load_wallet: 3 tries did "
-        "not help; slow lane, the next is in 9 min"
+        "not help, so they come further apart: the next is in 9 min"
     )
     assert "지갑 파일이 없거나 지갑 비밀번호가 맞지 않습니다" in said
     assert ENGLISH.findall(said) == []

@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sidecar.core.decision import Action
+from sidecar.core.deed import Deed, as_text, from_text
 from sidecar.core.outcome import CAUSES, Cause
 from sidecar.core.record import MessageKind
+from sidecar.core.transition import RemedyOutcome
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.sign import Signer, own_key
 from sidecar.notify.words import LANGUAGES, read_catalogue
-from tests.adapters.notify_parts import FACTS, message
+from tests.adapters.notify_parts import FACTS, PLACE, WALL, message
 
 ENGLISH, KOREAN = (read_catalogue(language) for language in LANGUAGES)
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -23,7 +26,7 @@ PARTICLE = re.compile(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로|이�
 
 
 def renderer(language: str = "en", links: Links | None = LINKS) -> Renderer:
-    return Renderer(read_catalogue(language), SEOUL, links)
+    return Renderer(read_catalogue(language), SEOUL, PLACE, links)
 
 
 def test_both_languages_say_the_same_things() -> None:
@@ -56,7 +59,7 @@ def test_korean_has_no_particle_that_depends_on_a_name() -> None:
 def test_korean_is_korean_and_polite() -> None:
     hangul = re.compile("[가-힣]")
     for key, text in KOREAN.texts.items():
-        if key != "title.opened":
+        if key not in {"title.opened", "place.stack"}:
             assert hangul.search(text), key
         if key.startswith(("problem.", "done.nothing.")):
             last = text.rstrip(".").split()[-1]
@@ -65,14 +68,18 @@ def test_korean_is_korean_and_polite() -> None:
 
 def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
     text = renderer()(message())
-    assert text.title == ("[P1] electron-cash: it accepts requests and does not answer")
+    assert text.title == "[P1] electron-cash (shop on pay-1): it does not answer"
     assert text.body.splitlines() == [
-        "What is broken: electron-cash, since 2026-01-02 12:04:05 KST.",
-        "Also affected: bitcoincash-service",
-        "What was measured: no answer from electron-cash:7777 for 47.0 s",
-        "What Sidecar does: it is restarting the container.",
         (
-            "What you should do: nothing for now. If the restarts do not help, "
+            "What is broken: electron-cash (shop on pay-1), "
+            "since 2026-01-02 12:03:18 +09:00 (told at 12:04:05)."
+        ),
+        "Payments: affected. Not working: electron-cash, bitcoincash-service",
+        "What was measured: no answer from electron-cash:7777 for 47.0 s",
+        "What Sidecar does: it is restarting the container (attempt 1 of 8).",
+        "Next message: at 12:18:18 at the latest.",
+        (
+            "What you should do: nothing for now. If it lasts, "
             "read the container's log: docker logs --tail 100 shop-electron-cash-1"
         ),
         "Where to look: https://watch.example/",
@@ -87,15 +94,22 @@ def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
 
 def test_the_same_in_korean() -> None:
     text = renderer("ko")(message())
-    assert text.title == "[P1] electron-cash: 요청에 응답하지 않습니다"
-    assert text.body.splitlines()[:5] == [
-        "장애 대상: electron-cash (발생 시각: 2026-01-02 12:04:05 KST)",
-        "함께 영향을 받은 대상: bitcoincash-service",
-        "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)",
-        "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다.",
+    assert (
+        text.title
+        == "[P1] electron-cash (shop, 호스트 pay-1): 요청에 응답하지 않습니다"
+    )
+    assert text.body.splitlines()[:6] == [
         (
-            "하실 일: 지금은 없습니다. 다시 시작해도 해결되지 않으면 컨테이너 로그를 "
-            "확인하십시오: docker logs --tail 100 shop-electron-cash-1"
+            "장애 대상: electron-cash (shop, 호스트 pay-1). "
+            "발생 시각: 2026-01-02 12:03:18 +09:00(알림 시각: 12:04:05)."
+        ),
+        "결제: 영향 있음. 동작하지 않는 대상: electron-cash, bitcoincash-service",
+        "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)",
+        "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다(시도 1/8).",
+        "다음 알림: 늦어도 12:18:18",
+        (
+            "하실 일: 지금은 없습니다. 계속되면 컨테이너 로그를 확인하십시오: "
+            "docker logs --tail 100 shop-electron-cash-1"
         ),
     ]
 
@@ -112,31 +126,78 @@ def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) 
         assert text.body.endswith(f"[{message(kind=kind).id}]")
 
 
+IDLE = {"doing": "", "attempt": "0"}
+"""Nothing is under way, and nothing was tried."""
+LATER = f"{WALL + 600.0:.3f}"
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
         ({"mode": "observe"}, "only observes"),
-        ({"cause": "auth"}, "does not change a password"),
-        ({"last_action": "start"}, "starting the container"),
-        ({"last_action": "load_wallet"}, "loading the wallet"),
-        ({"remedies": "2"}, "without success so far: 2. It will try again shortly"),
-        ({"remedies": "3", "lane": "slow"}, "The next ones come at longer"),
+        ({**IDLE, "cause": "auth"}, "does not change a password"),
+        ({"doing": "start"}, "starting the container (attempt 1 of 8)"),
+        ({"doing": "load_wallet"}, "loading the wallet (attempt 1 of 8)"),
+        ({"doing": "restart", "attempt": "0"}, "it is restarting the container."),
         (
-            {"remedies": "3", "lane": "slow", "next_try_wall": "1767323645.0"},
-            "so far: 3. It tries again at 2026-01-02 12:14:05 KST, then at longer",
+            {"doing": "verify_restart", "until_wall": f"{WALL + 120.0:.3f}"},
+            "restarted the container at 12:04:05 and sees until 12:06:05 whether that",
         ),
-        ({"remedies": "8", "lane": "dead_letter"}, "nothing more until you say so"),
-        ({"last_action": "hold", "last_reason": "It is paused."}, "It is paused."),
-        ({"last_action": "", "last_reason": ""}, "nothing yet."),
-        ({"load_failure": "no file"}, "load the wallet, without success: no file"),
         (
-            {"load_failure": "no file", "lane": "dead_letter", "remedies": "8"},
-            "nothing more until you say so",
+            {**IDLE, "attempt": "3", "lane": "slow", "next_try_wall": LATER},
+            "it tries again at 12:14:05 (attempt 4 of 8)",
+        ),
+        (
+            {**IDLE, "next_try_wall": f"{WALL + 86_400.0:.3f}"},
+            "it tries again at 2026-01-03 12:04:05 +09:00",
+        ),
+        (
+            {**IDLE, "attempt": "8", "lane": "dead_letter"},
+            "nothing more, until you say so. Attempts without success: 8.",
+        ),
+        (
+            {**IDLE, "last_reason": "failure 3: it hangs; no restart: It is paused."},
+            "it waits. Why: It is paused.",
+        ),
+        ({**IDLE, "last_reason": ""}, "it goes on measuring"),
+        ({**IDLE, "load_failure": "no file"}, "without success: no file"),
+        (
+            {**IDLE, "load_failure": "no file", "next_try_wall": LATER},
+            "without success: no file. It tries again at 12:14:05 (attempt 1 of 8)",
+        ),
+        (
+            {"doing": "", "load_failure": "no file", "lane": "dead_letter"},
+            "nothing more, until you say so",
         ),
     ],
 )
-def test_what_we_did(facts: dict[str, str], expected: str) -> None:
+def test_what_we_do(facts: dict[str, str], expected: str) -> None:
     assert expected in renderer()(message(facts=facts)).body
+
+
+DEEDS = (
+    Deed(WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED),
+    Deed(WALL + 60.0, "electron-cash", Action.RESTART, RemedyOutcome.RECOVERED),
+    Deed(WALL + 65.0, "bitcoincash-service", Action.START, RemedyOutcome.FAILED),
+)
+
+
+def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
+    for kind in (MessageKind.REMINDER, MessageKind.RESOLVED):
+        facts = {"deeds": as_text(DEEDS), "remedies": "5"}
+        body = renderer()(message(kind=kind, facts=facts)).body
+        assert (
+            "What Sidecar did:\n"
+            "- earlier attempts: 2\n"
+            "- 12:04:05 restarted electron-cash: it did not help\n"
+            "- 12:05:05 restarted electron-cash: it helped\n"
+            "- 12:05:10 started bitcoincash-service: it could not be carried out\n"
+        ) in body
+
+
+def test_a_deed_can_be_read_back_and_what_is_none_is_left_out() -> None:
+    assert from_text(as_text(DEEDS)) == DEEDS
+    assert from_text("x restart recovered a\n1.0 dance recovered a\n\n1.0") == ()
 
 
 SLOW = {"lane": "slow", "remedies": "3"}
@@ -155,7 +216,7 @@ def test_the_title_counts_repairs_and_calls_for_a_person(
     kind: MessageKind, facts: dict[str, str], expected: str
 ) -> None:
     title = renderer()(message(kind=kind, facts=facts)).title
-    assert title.startswith(f"[P1] {expected} - electron-cash: ")
+    assert title.startswith(f"[P1] {expected} - electron-cash (shop on pay-1): ")
 
 
 @pytest.mark.parametrize("kind", [MessageKind.ESCALATED, MessageKind.REMINDER])
@@ -163,21 +224,21 @@ def test_the_title_counts_repairs_and_calls_for_a_person(
     ("facts", "expected"),
     [
         ({}, "nothing for now"),
-        (SLOW, "then run: sidecar restart electron-cash"),
-        (DEAD_LETTER, "then run: sidecar recover electron-cash"),
-        ({**SLOW, "cause": "auth"}, "make the user and password"),
-        ({"load_failure": "no file"}, "put the wallet file back"),
+        (SLOW, "3. Run: docker exec shop-sidecar-1 sidecar restart electron-cash"),
+        (DEAD_LETTER, "Run: docker exec shop-sidecar-1 sidecar recover electron-cash"),
+        ({**SLOW, "cause": "auth"}, "Compare rpcuser and rpcpassword"),
+        ({"load_failure": "no file"}, "Do not delete the wallet file"),
+        (
+            {"load_failure": "no file", "wallet": "/wallets/default_wallet"},
+            "docker cp shop-electron-cash-1:/wallets/default_wallet ./wallet-copy",
+        ),
     ],
 )
 def test_once_quick_tries_are_used_up_nobody_is_told_to_wait(
     kind: MessageKind, facts: dict[str, str], expected: str
 ) -> None:
-    (advice,) = (
-        line
-        for line in renderer()(message(kind=kind, facts=facts)).body.splitlines()
-        if line.startswith("What you should do: ")
-    )
-    assert expected in advice
+    body = renderer()(message(kind=kind, facts=facts)).body
+    assert expected in body[body.index("What you should do:") :]
 
 
 def test_a_log_is_asked_of_the_target_where_its_container_is_not_known() -> None:
@@ -185,23 +246,37 @@ def test_a_log_is_asked_of_the_target_where_its_container_is_not_known() -> None
     assert "docker logs --tail 100 electron-cash\n" in text.body
 
 
-def test_the_end_says_how_long_it_lasted_and_asks_nothing() -> None:
-    for tried, loads, expected in (
-        ("2", "0", "meanwhile: 2."),
-        ("0", "0", "without Sidecar"),
-        ("2", "2", "What Sidecar did: it loaded the wallet."),
-        ("3", "1", "meanwhile: 3, loads of the wallet among them: 1."),
-    ):
-        text = renderer()(
-            message(
-                kind=MessageKind.RESOLVED,
-                facts={"seconds": "7384", "remedies": tried, "loads": loads},
-            )
+def test_the_end_says_what_it_was_from_when_to_when_and_asks_nothing() -> None:
+    ended = {"seconds": "7384", "resolved_at_wall": f"{WALL - 47.0 + 7384.0:.3f}"}
+    text = renderer()(
+        message(
+            kind=MessageKind.RESOLVED, facts={**ended, "payments": "fine", "deeds": ""}
         )
-        assert text.title == "[resolved] electron-cash works again after 2 h 3 min"
-        assert expected in text.body
-        assert "ack" not in text.body
-        assert "What you should do" not in text.body
+    )
+    assert text.title == (
+        "[resolved] electron-cash (shop on pay-1) works again after 2 h 3 min"
+    )
+    assert text.body.splitlines()[:5] == [
+        (
+            "electron-cash (shop on pay-1) works again. What it was: it does not "
+            "answer. From 2026-01-02 12:03:18 +09:00 to 14:06:22 (2 h 3 min)."
+        ),
+        "Also affected: bitcoincash-service",
+        "Payments: what they need works again, as far as Sidecar measures.",
+        "What Sidecar did: nothing, it recovered without Sidecar.",
+        (
+            "What you should do: nothing. A report of it: docker exec shop-sidecar-1 "
+            "sidecar postmortem 01JARZ3NDEKTSV4RRFFQ69G5FA"
+        ),
+    ]
+    assert "/ack/" not in text.body
+
+
+def test_what_is_watched_no_more_is_not_said_to_work() -> None:
+    told = message(kind=MessageKind.RESOLVED, facts={"watched": ""})
+    text = renderer()(told)
+    assert "is watched no more" in text.title
+    assert "works again" not in text.title + text.body
 
 
 def test_the_end_names_those_that_were_restarted_after_it() -> None:
@@ -210,7 +285,7 @@ def test_the_end_names_those_that_were_restarted_after_it() -> None:
         ("ko", "뒤이어 재시작한 대상: web"),
     ):
         resolved = message(kind=MessageKind.RESOLVED, facts={"followers": "web"})
-        render = Renderer(read_catalogue(language), SEOUL)
+        render = Renderer(read_catalogue(language), SEOUL, PLACE)
         assert expected in render(resolved).body
     resolved = message(kind=MessageKind.RESOLVED)
     assert "Restarted after" not in renderer()(resolved).body
@@ -223,7 +298,7 @@ def test_without_a_public_address_there_are_no_links() -> None:
 def test_a_test_message_alarms_nobody() -> None:
     told = message(kind=MessageKind.TEST)
     text = renderer()(told)
-    assert text.title == "Sidecar: test message"
+    assert text.title == "Sidecar (shop on pay-1): test message"
     assert "/ack/" not in text.body
     assert FACTS["reason"] not in text.body
 

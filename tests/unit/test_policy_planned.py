@@ -68,7 +68,7 @@ def test_skipped_while_a_streak_is_open() -> None:
     world.send(PlannedDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
-    assert "open streak" in skip.reason
+    assert "is failing (" in skip.reason
     world.works(ROOT)
     world.wait(3600.0)
     assert world.acts() == []
@@ -164,7 +164,7 @@ def test_people_hear_of_a_planned_restart_that_was_left_out_and_why() -> None:
     (told,) = skips_told(world)
     assert (told.severity, told.channel) == (Severity.P2, "ops")
     assert told.facts["target"] == ROOT
-    assert "has an open streak" in told.facts["last_reason"]
+    assert "is failing (" in told.facts["last_reason"]
 
 
 def test_what_the_settings_want_left_out_is_a_notice() -> None:

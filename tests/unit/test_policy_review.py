@@ -166,7 +166,7 @@ def test_the_slow_lane_the_brake_and_a_useless_cure_are_told_to_a_person() -> No
         world.fails(ROOT, Cause.REFUSED, 1)
     told = pages(world, ROOT)
     assert [p.guard for p in told] == [Guard.BUDGET]
-    assert "slow lane, the next is in 10 min" in told[0].reason
+    assert "further apart: the next is in 10 min" in told[0].reason
     pace = pace_s(world.state, world.instance(ROOT))
     assert pace == WALLET.cadence.interval_s * UNHURRIED
 

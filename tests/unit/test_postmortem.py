@@ -99,10 +99,13 @@ def test_it_begins_with_the_first_failure_and_not_with_the_incident() -> None:
     world, journal = hung_and_healed()
     told = found(world, journal)
     first = next(e for e in journal.kept if e.data.get("to") == "failing")
-    assert told.began_wall == first.at_wall < told.incident.opened_at.wall
+    assert told.began_wall == told.incident.since_wall
+    # The state changed when the request had been silent for its 10 s.
+    assert told.began_wall == pytest.approx(first.at_wall - 10.0)
+    assert told.began_wall < told.incident.opened_at.wall
     root, dependent = told.impacts
     assert (root.target, dependent.target) == (WALLET, SERVICE)
-    assert root.from_wall == first.at_wall
+    assert root.from_wall == told.began_wall
     assert root.until_wall is not None
     assert root.down_s == pytest.approx(root.until_wall - root.from_wall)
     assert dependent.from_wall > root.from_wall

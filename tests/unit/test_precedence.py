@@ -94,8 +94,7 @@ def test_a_target_waits_for_a_wallet_that_fails_with_it_to_be_decided() -> None:
     world.fails(ROOT, Cause.REFUSED, 2)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).reason.endswith(
-        f"{ROOT}, a wallet daemon, has an open streak as well (refused): it is "
-        "decided first"
+        f"{ROOT}, a wallet daemon, is failing as well (refused): it is decided first"
     )
     world.fails(ROOT, Cause.REFUSED, 1)
     assert world.acts() == [(ROOT, RESTART)]

@@ -90,6 +90,7 @@ def test_the_status_is_the_promised_document() -> None:
                 "severity": "P1",
                 "state": "open",
                 "cause": "refused",
+                "began_at": "2023-11-14T22:30:02.040Z",
                 "opened_at": "2023-11-14T22:30:06.070Z",
                 "acked_at": "2023-11-14T22:30:14.100Z",
                 "acked_by": "api",

@@ -1,0 +1,109 @@
+"""What an incident means for payments, as far as it is known."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from sidecar.core.incident import Incident
+from sidecar.core.judge import WORKING
+from sidecar.core.outcome import UPSTREAM_CAUSES, Cause
+from sidecar.core.present import named
+from sidecar.core.state import Instance, State
+
+
+class Payments(StrEnum):
+    """From bad to good.
+
+    STOPPED: a wallet daemon, or what needs one, does not work. DOUBTED: addresses
+    may go to two customers. BLIND: the wallet works and does not see new payments.
+    SLOW: it answers late. UNKNOWN: it cannot be told. APART: no wallet is concerned.
+    FINE: all that is concerned works.
+    """
+
+    STOPPED = "stopped"
+    DOUBTED = "doubted"
+    BLIND = "blind"
+    SLOW = "slow"
+    UNKNOWN = "unknown"
+    APART = "apart"
+    FINE = "fine"
+
+
+class Effect(NamedTuple):
+    """``names``: what does not work, or not as it should."""
+
+    payments: Payments
+    names: tuple[str, ...] = ()
+
+
+_NOT_MEASURED = frozenset(
+    {
+        Cause.AUTH,
+        Cause.MISCONFIGURED,
+        Cause.DETACHED,
+        Cause.KILLED_BY_PROBE,
+        Cause.PROBER_FAILED,
+        Cause.OWN_NETWORK,
+        Cause.SUSPENDED,
+    }
+)
+"""Sidecar cannot ask it. That says nothing of those who can."""
+
+_BLIND = UPSTREAM_CAUSES | {Cause.WALLET_SYNCING}
+
+
+def effect_of(state: State, incident: Incident) -> Effect:
+    """What is known now of the payments that the incident concerns."""
+    if incident.is_fact and incident.open:
+        return Effect(Payments.DOUBTED, (incident.target,))
+    names = (incident.target, *incident.affected)
+    known = (named(state, name) for name in names)
+    concerned = [one for one in known if one is not None]
+    paying = [i for i in concerned if _serves_payments(state, i)]
+    if not paying:
+        watched = any(target.wallet for target in state.targets.values())
+        apart = watched and bool(concerned)
+        return Effect(Payments.APART if apart else Payments.UNKNOWN)
+    found: dict[Payments, list[str]] = {}
+    for instance in paying:
+        found.setdefault(_seen_at(state, instance), []).append(instance.name)
+    worst = next(one for one in Payments if one in found)
+    if worst is Payments.UNKNOWN and _work_all_that_need(state, incident.target):
+        return Effect(Payments.FINE)
+    return Effect(worst, tuple(found[worst]))
+
+
+def are_stopped(state: State, instance: Instance) -> bool:
+    """Does it not work, and do payments need it?"""
+    stopped = _seen_at(state, instance) is Payments.STOPPED
+    return stopped and _serves_payments(state, instance)
+
+
+def _work_all_that_need(state: State, name: str) -> bool:
+    """Those who need it can tell, where Sidecar cannot: is there one, and does each
+    work?
+    """
+    root = named(state, name)
+    targets = state.topology.dependents.get(root.id.target, ()) if root else ()
+    needing = (one for target in targets for one in state.replicas(target))
+    return {one.state in WORKING for one in needing} == {True}
+
+
+def _serves_payments(state: State, instance: Instance) -> bool:
+    needed = (instance.id.target, *state.topology.upstreams.get(instance.id.target, ()))
+    targets = (state.targets.get(name) for name in needed)
+    return any(target is not None and target.wallet for target in targets)
+
+
+def _seen_at(state: State, instance: Instance) -> Payments:
+    if instance.state in WORKING:
+        return Payments.FINE
+    cause = instance.cause
+    if cause in _BLIND:
+        return Payments.BLIND
+    if cause is Cause.THREAD_HELD:
+        return Payments.SLOW
+    if cause is None or cause in _NOT_MEASURED:
+        return Payments.UNKNOWN
+    sisters = state.replicas(instance.id.target)
+    works = any(sister.state in WORKING for sister in sisters)
+    return Payments.FINE if works else Payments.STOPPED

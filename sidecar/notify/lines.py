@@ -1,0 +1,217 @@
+"""Which sentences a message has, by their keys: trouble, repairs, advice."""
+
+from collections.abc import Iterator, Mapping
+
+from sidecar.core.budget import LaneName
+from sidecar.core.decision import Guard
+from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.payments import Payments
+from sidecar.core.record import MessageKind
+from sidecar.core.target import Mode
+
+Values = Mapping[str, str]
+
+_OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
+    MessageKind.BALANCE: (
+        "line.confirmed",
+        "line.unconfirmed",
+        "line.unmatured",
+        "advice.balance",
+    ),
+    MessageKind.ENGINE_LOST: ("line.measured", "advice.engine_lost"),
+    MessageKind.ENGINE_BACK: ("advice.none",),
+    MessageKind.OWN_NETWORK_LOST: ("line.measured", "advice.own_network_lost"),
+    MessageKind.OWN_NETWORK_BACK: ("advice.none",),
+    MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
+    MessageKind.SETTINGS_TAKEN: ("advice.none",),
+    MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
+    MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
+    MessageKind.TEST: (),
+}
+_BY_HAND = frozenset(
+    {
+        Guard.OPTED_OUT,
+        Guard.PAUSED,
+        Guard.FORBIDDEN,
+        Guard.STORM,
+        Guard.EFFICACY,
+    }
+)
+"""Time alone does not lift these: a person does."""
+
+
+def title(kind: MessageKind, values: Values) -> str:
+    """Once quick tries are used up, the failure of one is a call for a person."""
+    if kind is MessageKind.ACTION_FAILED and _lane(values) is not LaneName.FAST:
+        return "title.slow"
+    return f"title.{form(kind, values)}"
+
+
+def form(kind: MessageKind, values: Values) -> str:
+    """What has happened once, or is watched no more, does not work again: closed."""
+    if kind is not MessageKind.RESOLVED:
+        return kind.value
+    if values["cause"] == Cause.ADDRESSES_LOST:
+        return "closed"
+    if values["again"]:
+        return "relapsed"
+    return "resolved" if values.get("watched", "yes") else "unwatched"
+
+
+def keys(kind: MessageKind, values: Values) -> Iterator[str]:
+    """The texts between the first sentence and the addresses."""
+    if kind in _OF_THEIR_OWN:
+        if values.get("incident"):
+            yield "line.incident"
+        yield from _OF_THEIR_OWN[kind]
+    elif kind is MessageKind.RESOLVED:
+        yield from _at_the_end(form(kind, values), values)
+    else:
+        yield from _while_it_lasts(kind, values)
+
+
+def _at_the_end(how: str, values: Values) -> Iterator[str]:
+    if values["affected"]:
+        yield "line.affected"
+    if values["followers"]:
+        yield "line.followers"
+    if how == "closed":
+        yield "line.measured"
+        yield f"done.nothing.{Cause.ADDRESSES_LOST}"
+        yield "advice.none"
+        return
+    if values["known_cause"] != values["first_cause"]:
+        yield "line.later"
+    if how == "resolved":
+        fine = values.get("payments") == Payments.FINE
+        yield "payments.over" if fine else _payments(values)
+    yield "line.deeds" if values["deeds"] else "done.alone"
+    if values["deeds"] and not values["helped"]:
+        yield "done.otherwise"
+    yield "advice.resolved" if how == "resolved" else "advice.none"
+
+
+def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
+    if kind is not MessageKind.CHANGED and values["first_cause"] != values["cause"]:
+        yield "line.began"
+    yield _payments(values)
+    if values["about"] != values["target"]:
+        yield "line.root"
+    if set(_names(values["affected"])) - set(_names(values["payments_of"])):
+        yield "line.affected"
+    if values["followers"]:
+        yield "line.followers"
+    if values["reason"]:
+        yield "line.measured"
+    yield from _last_words(values)
+    yield from _work(values)
+    yield advice(kind, values)
+
+
+def _last_words(values: Values) -> Iterator[str]:
+    """A log that could not be read is not mentioned."""
+    if values["log"]:
+        yield "line.log"
+    elif values["is_silent"]:
+        yield "line.log_empty"
+
+
+def _work(values: Values) -> Iterator[str]:
+    """Who is at it, we and who has said so; and when that is told again."""
+    if values["deeds"]:
+        yield "line.deeds"
+    yield done(values)
+    if values.get("acked_by"):
+        yield "line.acked"
+    if values["next"]:
+        yield "line.next"
+
+
+def _names(listed: str) -> list[str]:
+    return listed.split(", ") if listed else []
+
+
+def _payments(values: Values) -> str:
+    return f"payments.{values.get('payments') or Payments.UNKNOWN}"
+
+
+def done(values: Values) -> str:
+    """What is being done about it now."""
+    if values["mode"] == Mode.OBSERVE:
+        return "done.observe"
+    doing, cause = values["doing"], Cause(values["cause"])
+    if doing:
+        return f"done.{doing}" if values["attempt"] != "0" else f"done.{doing}.asked"
+    if _is_given_up(values) and CAUSES[cause].cure is not None:
+        return "done.given_up"
+    return _waiting(values, cause)
+
+
+def _waiting(values: Values, cause: Cause) -> str:
+    if _is_wallet_lost(values):
+        return "done.load_failed_next" if values["next_try"] else "done.load_failed"
+    if _is_started_later(values, cause):
+        return "done.loop_until"
+    if CAUSES[cause].cure is None:
+        return f"done.nothing.{cause}"
+    if values["next_try"]:
+        return "done.next"
+    return "done.held" if values["held"] else "done.none"
+
+
+def advice(kind: MessageKind, values: Values) -> str:
+    """What the receiver should do."""
+    cause = Cause(values["cause"])
+    if kind is MessageKind.DEAD_LETTER:
+        return "advice.dead_letter"
+    if _is_load_in_vain(values):
+        return "advice.load_failed" if values["wallet"] else "advice.load_failed_path"
+    if _is_started_later(values, cause):
+        return "advice.loop_recover"
+    return _advice_on_cause(cause, values)
+
+
+def _advice_on_cause(cause: Cause, values: Values) -> str:
+    if CAUSES[cause].cure is None:
+        connects = cause is Cause.DETACHED and values["network"] and values["own"]
+        return "advice.detached_network" if connects else f"advice.{cause}"
+    return _advice_on_repairs(cause, values)
+
+
+def _advice_on_repairs(cause: Cause, values: Values) -> str:
+    """Are they still to come, and by whom?"""
+    if values["mode"] == Mode.OBSERVE:
+        return "advice.observe"
+    if cause is Cause.WALLET_NOT_LOADED:
+        return "advice.loading" if values["attempt"] != "0" else f"advice.{cause}"
+    if _lane(values) is not LaneName.FAST:
+        return f"advice.{_lane(values)}"
+    by_hand = not values["doing"] and values["guard"] in _BY_HAND
+    return "advice.by_hand" if by_hand else f"advice.{cause}"
+
+
+def _is_wallet_lost(values: Values) -> bool:
+    """The daemon answers, and it is its wallet that cannot be had."""
+    if values["cause"] == Cause.ADDRESSES_LOST:
+        return False
+    return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
+
+
+def _is_load_in_vain(values: Values) -> bool:
+    """Was a load tried that did not help, be it not known why?"""
+    tried = int(values["attempt"]) - bool(values["doing"])
+    in_vain = values["cause"] == Cause.WALLET_NOT_LOADED and tried > 0
+    return in_vain or _is_wallet_lost(values)
+
+
+def _is_started_later(values: Values, cause: Cause) -> bool:
+    """Is it in a crash loop of which nobody but Sidecar starts it again, and rarely?"""
+    return cause is Cause.CRASH_LOOP and bool(values["next_try"])
+
+
+def _is_given_up(values: Values) -> bool:
+    return LaneName.DEAD_LETTER in {values["lane"], values["load_lane"]}
+
+
+def _lane(values: Values) -> LaneName:
+    return LaneName(values["lane"] or LaneName.FAST)

@@ -1,0 +1,46 @@
+"""Times in messages: in one zone, with its offset; durations in words."""
+
+import re
+from datetime import datetime, tzinfo
+
+from sidecar.notify.words import Catalogue
+
+_MINUTE_S = 60
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+class Times:
+    """Of one zone, in one language."""
+
+    def __init__(self, words: Catalogue, zone: tzinfo) -> None:
+        self._words = words
+        self._zone = zone
+
+    def full(self, wall: float) -> str:
+        """As ``2026-01-02 12:04:05 +09:00``."""
+        at = datetime.fromtimestamp(wall, self._zone)
+        offset = f"{at:%z}"
+        return f"{at:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}"
+
+    def beside(self, wall: float, other: float) -> str:
+        """The time alone where it is the day of ``other``, which is told in full."""
+        at, then = (datetime.fromtimestamp(w, self._zone) for w in (wall, other))
+        same = (at.date(), at.utcoffset()) == (then.date(), then.utcoffset())
+        return f"{at:%H:%M:%S}" if same else self.full(wall)
+
+    def in_zone(self, text: str) -> str:
+        """A text in which each instant of ours, in UTC, is told in the zone."""
+        return _INSTANT.sub(lambda found: self._told(found.group()), text)
+
+    def _told(self, instant: str) -> str:
+        return self.full(datetime.fromisoformat(instant).timestamp())
+
+    def lasted(self, seconds: float) -> str:
+        """A duration, as ``2 min 5 s``."""
+        minutes, rest = divmod(int(seconds), _MINUTE_S)
+        hours, minutes = divmod(minutes, _MINUTE_S)
+        if hours:
+            return self._words("time.hours", hours=str(hours), minutes=str(minutes))
+        if minutes:
+            return self._words("time.minutes", minutes=str(minutes), seconds=str(rest))
+        return self._words("time.seconds", seconds=str(rest))

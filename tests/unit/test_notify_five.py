@@ -1,0 +1,205 @@
+"""Each message answers five questions: what, since when, what is done, did it help,
+what to do. Without a reader only this can be checked: that each answer is there.
+"""
+
+import itertools
+import re
+import shlex
+
+import pytest
+
+from sidecar.core.decision import Action
+from sidecar.core.deed import Deed, as_text
+from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.record import MessageKind
+from sidecar.core.transition import RemedyOutcome
+from sidecar.notify.place import Place
+from sidecar.notify.quote import unmarked
+from sidecar.notify.render import Renderer
+from sidecar.notify.words import LANGUAGES, read_catalogue
+from tests.adapters.notify_parts import PLACE, WALL, message
+from tests.unit.test_notify_texts import LINKS, SEOUL
+
+OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+09:00")
+DONE = {"en": ("What Sidecar ",), "ko": ("Sidecar의 조치: ", "Sidecar가 한 조치")}
+TO_DO = {"en": "What you should do:", "ko": "하실 일:"}
+PAYMENTS = {"en": "Payments: ", "ko": "결제: "}
+JARGON = (
+    *("lane", "dead letter", "dead_letter", "guard", "brake", "streak", "efficacy"),
+    *("budget", "remedy", "verdict", "cadence", "backoff", "fold", "replica"),
+)
+WITHOUT_INCIDENT = {
+    MessageKind.BALANCE,
+    MessageKind.ENGINE_LOST,
+    MessageKind.ENGINE_BACK,
+    MessageKind.SETTINGS_REFUSED,
+    MessageKind.SETTINGS_TAKEN,
+    MessageKind.PLAN_SKIPPED,
+    MessageKind.STORE_LOST,
+    MessageKind.TEST,
+}
+STAGES: tuple[dict[str, str], ...] = (
+    {"doing": "", "attempt": "0"},
+    {"doing": "restart"},
+    {"doing": "", "attempt": "3", "lane": "slow", "next_try_wall": f"{WALL + 600}"},
+    {"doing": "", "attempt": "8", "lane": "dead_letter"},
+    {"doing": "", "attempt": "0", "mode": "observe"},
+)
+RENDERERS = {
+    language: Renderer(read_catalogue(language), SEOUL, PLACE, LINKS)
+    for language in LANGUAGES
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", list(MessageKind))
+def test_each_message_has_its_answers(language: str, kind: MessageKind) -> None:
+    for cause, stage in itertools.product(Cause, STAGES):
+        facts = {"cause": cause.value, **stage}
+        text = RENDERERS[language](message(kind=kind, facts=facts))
+        said = f"{text.title}\n{text.body}"
+        assert "shop" in text.title
+        assert "pay-1" in text.title
+        assert OFFSET.search(text.body), said
+        assert any(how in text.body for how in DONE[language]), said
+        assert TO_DO[language] in text.body, said
+        if kind not in WITHOUT_INCIDENT and "[closed]" not in text.title:
+            closed = kind is MessageKind.RESOLVED and cause is Cause.ADDRESSES_LOST
+            assert closed or PAYMENTS[language] in text.body, said
+        low = said.rpartition("\n[")[0].lower()
+        assert [word for word in JARGON if re.search(rf"\b{word}\b", low)] == []
+
+
+def advice(cause: Cause, language: str = "en", **facts: str) -> str:
+    known = {"doing": "", "attempt": "0", "cause": cause.value, **facts}
+    body = RENDERERS[language](message(facts=known)).body
+    return _from(body, TO_DO[language])
+
+
+def _from(body: str, label: str) -> str:
+    """What begins with a label, up to the links."""
+    return body[body.index(label) :].partition("https://watch.example/")[0]
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (Cause.MISSING, "cd /srv/shop && docker compose up -d electron-cash"),
+        (Cause.STOPPED, "docker start shop-electron-cash-1"),
+        (Cause.PAUSED, "docker unpause shop-electron-cash-1"),
+        (Cause.AUTH, "docker exec shop-sidecar-1 sidecar reload"),
+        (Cause.AUTH, "ELECTRON_CASH_PASSWORD_FILE"),
+        (Cause.DETACHED, "docker network connect shop_default shop-sidecar-1"),
+        (Cause.CRASH_LOOP, "docker exec shop-sidecar-1 sidecar recover electron-cash"),
+        (
+            Cause.UPSTREAM_LOST,
+            "do not restart it: addresses already given to customers",
+        ),
+        (Cause.THREAD_HELD, "do not restart it: addresses already given to customers"),
+        (Cause.WALLET_NOT_LOADED, "do not delete the wallet file"),
+        (Cause.MISCONFIGURED, "targets.electron-cash.probe.url"),
+    ],
+)
+def test_advice_can_be_pasted(cause: Cause, expected: str) -> None:
+    assert expected in advice(cause, network="shop_default")
+
+
+def test_a_wallet_that_cannot_be_loaded_has_steps_in_order() -> None:
+    said = advice(
+        Cause.WALLET_NOT_LOADED, load_failure="no file", wallet="/w/default_wallet"
+    )
+    steps = [int(n) for n in re.findall(r"(\d)\. ", said)]
+    assert steps == [1, 2, 3, 4, 5]
+    assert "1. Do not delete the wallet file" in said
+    assert "docker cp shop-electron-cash-1:/w/default_wallet ./wallet-copy" in said
+    korean = advice(
+        Cause.WALLET_NOT_LOADED,
+        "ko",
+        load_failure="no file",
+        wallet="/w/default_wallet",
+    )
+    assert "지갑 파일을 삭제하지 마십시오" in korean
+
+
+def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
+    bare = Renderer(
+        read_catalogue("en"), SEOUL, Place("shop", "", "shop-sidecar-1", False)
+    )
+
+    def said(**facts: str) -> str:
+        return bare(message(facts={"doing": "", **facts})).body
+
+    assert "docker exec shop-sidecar-1 kill -HUP 1" in said(cause="auth")
+    assert "Run: docker restart shop-electron-cash-1" in said(cause="crash_loop")
+
+
+def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
+    bare = Renderer(read_catalogue("en"), SEOUL, Place("shop", "pay-1"))
+    body = bare(message(facts={"cause": "auth", "doing": ""})).body
+    assert "Run: sidecar reload" in body
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "cd /srv/https://evil.example && docker compose",
+        "cd '/srv/@everyone' && docker compose",
+        "cd /srv/shop.evil.example && docker compose",
+        "cd '/srv/`x`' && docker compose",
+    ],
+)
+def test_a_command_with_markup_in_it_is_left_out(hostile: str) -> None:
+    assert unmarked(hostile) == ""
+    said = advice(Cause.MISSING, compose=hostile)
+    assert "bring it up: docker compose up -d electron-cash\n" in said
+
+
+def test_a_compose_files_name_is_no_domain() -> None:
+    command = "cd /srv/shop && docker compose -f prod.yml -f 'a b.yaml'"
+    assert unmarked(command) == command
+    assert shlex.split(command)[-1] == "a b.yaml"
+
+
+@pytest.mark.parametrize("cause", [c for c in Cause if CAUSES[c].cure is None])
+def test_nothing_that_was_done_is_denied(cause: Cause) -> None:
+    """A restart for another cause was tried: nobody says that nothing was done."""
+    deed = Deed(WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
+    facts = {"doing": "", "cause": cause.value, "deeds": as_text((deed,))}
+    body = RENDERERS["en"](message(facts=facts)).body
+    assert "restarted electron-cash: it did not help" in body
+    assert "What Sidecar did: nothing" not in body
+
+
+def test_another_cause_says_the_one_before_and_the_one_now() -> None:
+    facts = {"cause": "auth", "first_cause": "refused", "known_cause": "refused"}
+    told = message(kind=MessageKind.CHANGED, facts={**facts, "doing": ""})
+    text = RENDERERS["en"](told)
+    assert text.title == (
+        "[P1] Another cause now - electron-cash (shop on pay-1): "
+        "it rejects Sidecar's user or password"
+    )
+    assert (
+        "The cause was: it accepts no connections. It is now: it rejects" in text.body
+    )
+    reminded = message(kind=MessageKind.REMINDER, facts={**facts, "doing": ""})
+    body = RENDERERS["en"](reminded).body
+    assert "How it began: it accepts no connections" in body
+
+
+def test_times_within_a_reason_are_in_the_zone() -> None:
+    reason = "no answer; it is busy since 2026-01-02T03:00:00.000Z"
+    body = RENDERERS["en"](message(facts={"reason": reason})).body
+    assert "it is busy since 2026-01-02 12:00:00 +09:00" in body
+
+
+def test_no_command_has_a_full_stop_after_it() -> None:
+    """What is copied with the stop is another name."""
+    values = {"container": "CONTAINER", "restart": "RESTART", "recover": "RECOVER"}
+    values |= {"reload": "RELOAD", "compose": "COMPOSE", "sidecar": "SIDECAR"}
+    values |= {"about": "a", "service": "SERVICE", "network": "N", "own": "OWN"}
+    values |= {"wallet": "WALLET", "incident": "INCIDENT"}
+    for language in LANGUAGES:
+        for key, text in read_catalogue(language).texts.items():
+            if key.startswith("advice."):
+                said = text.format_map(values)
+                assert not re.search(r"\b[A-Z]{3,}\.(?:\s|$)", said), (key, said)

@@ -1,0 +1,382 @@
+"""What messages are told of an incident: beginning, present cause, deeds, payments."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from sidecar.core.container import Container, Status
+from sidecar.core.decision import Action
+from sidecar.core.deed import KEPT_DEEDS, Deed, from_text, remember
+from sidecar.core.escalation import MOST_CHANGES
+from sidecar.core.event import AckAsked, EngineSeen, NoticeKind, SettingsTaken
+from sidecar.core.incident import Incident
+from sidecar.core.mailing import facts_of
+from sidecar.core.outcome import Cause, Severity, failure
+from sidecar.core.present import named
+from sidecar.core.record import Message, MessageKind
+from sidecar.core.state import SettingsView
+from sidecar.core.story import CONFIG_FILES, WORKING_DIR, compose_command
+from sidecar.core.target import HttpProbe, Mode, Target
+from sidecar.core.transition import RemedyOutcome, TargetState
+from tests.unit.test_notify_mailing import SERVICE, SETTINGS, WALLET, Told
+from tests.unit.world import World, container
+
+
+def incident_of(told: Told) -> Incident:
+    (incident,) = told.state.incidents.values()
+    return incident
+
+
+def of_kind(told: Told, kind: MessageKind) -> list[Message]:
+    told.turn()
+    return [m for m in told.messages if m.kind is kind and m.channel == "ops"]
+
+
+def facts(told: Told) -> dict[str, str]:
+    return facts_of(told.state, incident_of(told), told.world.now)
+
+
+# --- the beginning
+
+
+def test_an_incident_begins_with_the_first_failure() -> None:
+    told = Told()
+    began = told.world.now.wall
+    told.world.fails(WALLET, Cause.REFUSED)
+    (opened,) = of_kind(told, MessageKind.OPENED)
+    assert float(opened.facts["since_wall"]) == pytest.approx(began, abs=0.02)
+    assert opened.created_wall - began > 3.0
+    assert incident_of(told).since_wall == pytest.approx(began, abs=0.02)
+
+
+def test_a_silence_begins_with_the_request_that_was_not_answered() -> None:
+    told = Told()
+    began = told.world.now.wall
+    for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
+        silent = replace(failure(Cause.HUNG, "no answer"), waited_s=waited)
+        told.world.probe(WALLET, silent, took_s=10.0)
+    assert incident_of(told).since_wall == pytest.approx(began, abs=0.1)
+
+
+def test_an_exit_begins_when_it_happens() -> None:
+    told = Told()
+    began = told.world.now.wall
+    told.world.exits(WALLET)
+    told.turn()
+    assert incident_of(told).since_wall == pytest.approx(began, abs=0.1)
+    assert facts(told)["reason"] == "the container exited by itself (exit 1)"
+
+
+def test_who_failed_before_the_root_moves_the_beginning() -> None:
+    told = Told()
+    began = told.world.now.wall
+    told.world.fails(SERVICE, Cause.HTTP_5XX, times=1)
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.world.fails(SERVICE, Cause.HTTP_5XX)
+    assert incident_of(told).affected == (SERVICE,)
+    assert incident_of(told).since_wall == pytest.approx(began, abs=0.02)
+
+
+# --- what was done
+
+
+def test_each_remedy_is_remembered_with_its_time_and_outcome() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    decided = world.last(WALLET).at.wall
+    world.acted(WALLET)
+    world.works(WALLET)
+    (resolved,) = of_kind(told, MessageKind.RESOLVED)
+    (deed,) = from_text(resolved.facts["deeds"])
+    assert (deed.name, deed.action) == (WALLET, Action.RESTART)
+    assert deed.outcome is RemedyOutcome.RECOVERED
+    assert deed.began_wall == pytest.approx(decided, abs=0.01)
+
+
+def test_deeds_are_bounded_and_the_last_ones_stay() -> None:
+    deeds: tuple[Deed, ...] = ()
+    for number in range(KEPT_DEEDS + 3):
+        done = Deed(float(number), WALLET, Action.RESTART, RemedyOutcome.FAILED)
+        deeds = remember(deeds, done)
+    assert len(deeds) == KEPT_DEEDS
+    assert [deed.began_wall for deed in deeds][-1] == KEPT_DEEDS + 2.0
+
+
+def test_what_is_being_done_is_told_with_its_number() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    (opened,) = of_kind(told, MessageKind.OPENED)
+    said = opened.facts
+    assert (said["doing"], said["attempt"], said["attempts"]) == ("restart", "1", "8")
+    world.acted(WALLET)
+    said = facts(told)
+    assert said["doing"] == "verify_restart"
+    assert float(said["until_wall"]) - world.now.wall == pytest.approx(120.0, abs=0.1)
+
+
+def test_the_next_message_is_told_and_comes_by_then() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    (opened,) = of_kind(told, MessageKind.OPENED)
+    due = float(opened.facts["next_wall"])
+    assert due - incident_of(told).since_wall == pytest.approx(900.0, abs=0.1)
+    told.world.send(AckAsked(told.world.now, incident_of(told).id, "api"))
+    told.world.wait(due - told.world.now.wall + 1.0, step=20.0)
+    told.turn()
+    assert [m for m in told.messages if m.created_wall > opened.created_wall]
+
+
+@pytest.mark.parametrize("severity", [Severity.P2, Severity.P1])
+def test_an_escalation_puts_the_next_reminder_off(severity: Severity) -> None:
+    told = Told(routes_p2=("ops",))
+    cause = Cause.AUTH if severity is Severity.P2 else Cause.KILLED_BY_PROBE
+    told.world.fails(WALLET, cause)
+    told.turn()
+    seen = len(told.messages)
+    due = float(told.messages[0].facts["next_wall"])
+    for _ in range(40):
+        told.world.wait(300.0, step=50.0)
+        new = [m for m in told.messages[seen:] if m.channel == "ops"]
+        if new:
+            assert new[0].created_wall <= due + 51.0
+            return
+    raise AssertionError("nothing came")
+
+
+# --- the present cause
+
+
+def answers_401(told: Told) -> None:
+    """Restarted for refused connections, it answers and rejects the password."""
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    world.acted(WALLET)
+    for _ in range(60):
+        world.fails(WALLET, Cause.AUTH, times=1)
+        world.wait(2.0)
+
+
+def test_a_cause_that_changes_is_told_once() -> None:
+    told = Told()
+    answers_401(told)
+    assert incident_of(told).cause is Cause.REFUSED
+    assert facts(told)["cause"] == "auth"
+    changed = of_kind(told, MessageKind.CHANGED)
+    failed = of_kind(told, MessageKind.ACTION_FAILED)
+    first = min((*changed, *failed), key=lambda m: m.created_wall)
+    assert first.facts["cause"] == "auth"
+    assert len(changed) <= 1
+    assert {m.facts["cause"] for m in (*changed, *failed)} == {"auth"}
+
+
+def test_causes_that_alternate_are_told_a_few_times_only() -> None:
+    told = Told(routes_p2=("ops",))
+    told.world.fails(WALLET, Cause.AUTH)
+    told.turn()
+    for cause in (Cause.MISCONFIGURED, Cause.AUTH) * 6:
+        told.world.fails(WALLET, cause, times=4)
+        told.turn()
+    assert len(of_kind(told, MessageKind.CHANGED)) == MOST_CHANGES
+
+
+def test_causes_with_the_same_answer_are_one() -> None:
+    told = Told()
+    told.world.mode = Mode.ACT
+    told.world.fails(WALLET, Cause.REFUSED)
+    told.turn()
+    told.world.acted(WALLET)
+    for _ in range(70):
+        told.world.fails(WALLET, Cause.RESET, times=1)
+        told.world.wait(2.0)
+    assert of_kind(told, MessageKind.CHANGED) == []
+
+
+def test_a_worse_cause_makes_it_more_urgent() -> None:
+    told = Told(routes_p2=("ops",))
+    told.world.fails(WALLET, Cause.AUTH)
+    told.turn()
+    told.world.fails(WALLET, Cause.DETACHED, times=4)
+    (changed,) = of_kind(told, MessageKind.CHANGED)
+    assert changed.severity is Severity.P1
+    assert changed.facts["known_cause"] == "auth"
+
+
+def test_once_the_root_works_who_does_not_is_told_of() -> None:
+    told = Told()
+    world = told.world
+    world.fails(WALLET, Cause.REFUSED)
+    world.fails(SERVICE, Cause.HTTP_5XX)
+    told.turn()
+    world.acted(WALLET)
+    world.works(WALLET)
+    world.fails(SERVICE, Cause.HTTP_5XX)
+    assert world.instance(WALLET).state is TargetState.HEALTHY
+    said = facts(told)
+    assert (said["target"], said["about"]) == (WALLET, SERVICE)
+    assert (said["cause"], said["reason"]) == ("http_5xx", "it is http_5xx")
+
+
+# --- payments, and how urgent it is
+
+
+def payments(told: Told) -> tuple[str, str]:
+    said = facts(told)
+    return said["payments"], said["payments_of"]
+
+
+def test_a_wallet_that_is_down_stops_payments() -> None:
+    told = Told()
+    told.world.fails(WALLET, Cause.REFUSED)
+    assert payments(told) == ("stopped", WALLET)
+    told.world.fails(SERVICE, Cause.HTTP_5XX)
+    assert payments(told) == ("stopped", f"{WALLET}, {SERVICE}")
+    told.world.acted(WALLET)
+    told.world.works(WALLET, SERVICE)
+    (resolved,) = of_kind(told, MessageKind.RESOLVED)
+    assert resolved.facts["payments"] == "fine"
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (Cause.AUTH, "unknown"),
+        (Cause.MISCONFIGURED, "unknown"),
+        (Cause.DETACHED, "unknown"),
+    ],
+)
+def test_what_cannot_be_asked_is_known_by_who_needs_it(
+    cause: Cause, expected: str
+) -> None:
+    told = Told(routes_p2=("ops",))
+    told.world.fails(WALLET, cause)
+    assert payments(told)[0] == "fine", "the service works"
+    told.world.fails(SERVICE, Cause.AUTH, times=1)
+    assert payments(told)[0] == expected
+
+
+def test_a_wallet_without_its_server_sees_no_payments() -> None:
+    told = Told(routes_p2=("ops",))
+    for _ in range(60):
+        told.world.fails(WALLET, Cause.UPSTREAM_LOST, times=1)
+        told.world.wait(12.0)
+    assert payments(told)[0] == "blind"
+
+
+def test_what_no_wallet_needs_is_apart_and_without_a_wallet_nothing_is_known() -> None:
+    shop = Target("shop", probes=(HttpProbe("http://shop/"),))
+    for others, expected in (((), "unknown"), (Told().world.targets, "apart")):
+        world = World(targets=(shop, *others), notify=SETTINGS)
+        world.works(*(target.name for target in world.targets))
+        world.fails("shop", Cause.REFUSED)
+        (incident,) = world.state.incidents.values()
+        assert facts_of(world.state, incident, world.now)["payments"] == expected
+
+
+def test_a_wrong_password_is_p1_once_payments_stop_and_names_who_needs_it() -> None:
+    told = Told(routes_p2=("ops",))
+    told.world.fails(WALLET, Cause.AUTH)
+    (opened,) = of_kind(told, MessageKind.OPENED)
+    assert opened.severity is Severity.P2
+    told.world.fails(SERVICE, Cause.AUTH, times=4)
+    assert incident_of(told).severity is Severity.P2, "auth measures nothing"
+    told.world.fails(SERVICE, Cause.HTTP_5XX, times=4)
+    told.world.wait(2.0)
+    raised = of_kind(told, MessageKind.RAISED)
+    assert [m.severity for m in raised[:1]] == [Severity.P1]
+    assert raised[0].facts["affected"] == SERVICE
+    assert raised[0].facts["payments"] == "stopped"
+
+
+def test_what_is_for_information_is_never_p1() -> None:
+    told = Told(routes_p2=("ops",))
+    world = told.world
+    view = SettingsView("targets: x", world.now)
+    world.state = replace(world.state, settings=view)
+    told.turn()
+    world.send(SettingsTaken(world.now, Mode.ACT, world.state.notify))
+    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.wait(61.0)
+    world.send(EngineSeen(world.now, reachable=True))
+    told.turn()
+    by_kind = {m.kind: m.severity for m in told.messages}
+    assert by_kind[MessageKind.SETTINGS_REFUSED] is Severity.P1
+    assert by_kind[MessageKind.SETTINGS_TAKEN] is Severity.P3
+    assert by_kind[MessageKind.ENGINE_BACK] is Severity.P3
+
+
+def test_an_operators_own_stop_is_for_information() -> None:
+    told = Told()
+    told.world.notice(WALLET, NoticeKind.KILL)
+    told.world.exits(WALLET, exit_code=143)
+    told.world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    told.world.wait(2.0)
+    (notice,) = of_kind(told, MessageKind.NOTICE)
+    assert notice.severity is Severity.P3
+    assert notice.facts["payments"] == "stopped"
+
+
+# --- what can be pasted
+
+
+def labelled(folder: str, files: str = "") -> Container:
+    labels = MappingProxyType({WORKING_DIR: folder, CONFIG_FILES: files})
+    return container(WALLET, labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("folder", "files", "expected"),
+    [
+        ("/srv/shop", "/srv/shop/compose.yaml", "cd /srv/shop && docker compose"),
+        ("/srv/shop", "", "cd /srv/shop && docker compose"),
+        (
+            "/srv/shop",
+            "/srv/shop/compose.yaml,/srv/shop/prod.yaml",
+            "cd /srv/shop && docker compose -f compose.yaml -f prod.yaml",
+        ),
+        ("/srv/shop", "/etc/x.yml", "cd /srv/shop && docker compose -f /etc/x.yml"),
+        ("/srv/my shop", "", "cd '/srv/my shop' && docker compose"),
+        ("/srv/$(reboot)", "", "cd '/srv/$(reboot)' && docker compose"),
+        ("/srv/a\nb\x1b[31m", "", "cd '/srv/a b' && docker compose"),
+        ("; reboot", "", ""),
+        ("", "/srv/shop/compose.yaml", ""),
+        ("/" + "x" * 400, "", ""),
+    ],
+)
+def test_the_compose_command_is_quoted_and_bounded(
+    folder: str, files: str, expected: str
+) -> None:
+    assert compose_command(labelled(folder, files)) == expected
+
+
+def test_a_missing_container_is_found_by_its_sisters_labels() -> None:
+    world = World(notify=SETTINGS)
+    who = world.instance(SERVICE).id
+    world.containers[who] = replace(
+        world.containers[who], labels=labelled("/srv/shop").labels
+    )
+    world.relist()
+    world.works(WALLET, SERVICE)
+    del world.containers[world.instance(WALLET).id]
+    world.relist()
+    world.wait(62.0)
+    (incident,) = world.state.incidents.values()
+    said = facts_of(world.state, incident, world.now)
+    assert said["compose"] == "cd /srv/shop && docker compose"
+    assert said["service"] == WALLET
+
+
+def test_a_name_finds_its_instance_and_its_replica() -> None:
+    world = World(notify=SETTINGS)
+    twin = container(SERVICE, 2)
+    world.containers[world.instance(SERVICE).id._replace(number=2)] = twin
+    world.relist()
+    for name in (WALLET, f"{SERVICE}-1", f"{SERVICE}-2"):
+        found = named(world.state, name)
+        assert found is not None
+        assert found.name == name
+    for name in (SERVICE, "nobody", f"{SERVICE}-3", ""):
+        assert named(world.state, name) is None

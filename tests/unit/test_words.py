@@ -1,0 +1,23 @@
+"""Words as people read them."""
+
+from sidecar.core.words import folded
+
+
+def test_a_line_that_comes_again_is_told_once_whatever_its_time() -> None:
+    log = "\n".join(
+        (
+            "2026-01-02T03:04:05.123456789Z start",
+            "2026-01-02T03:04:06.000000001Z locked",
+            "2026-01-02T03:04:07.000000002Z locked",
+            "2026-01-02T03:04:08.5Z locked",
+            "2026-01-02T03:04:09Z end",
+            "2026-01-02T03:04:10Z locked",
+        )
+    )
+    assert folded(log).splitlines() == [
+        "2026-01-02T03:04:05Z start",
+        "2026-01-02T03:04:06Z locked (x3)",
+        "2026-01-02T03:04:09Z end",
+        "2026-01-02T03:04:10Z locked",
+    ]
+    assert folded("") == ""
