@@ -32,6 +32,8 @@ WITHOUT_INCIDENT = {
     MessageKind.BALANCE,
     MessageKind.ENGINE_LOST,
     MessageKind.ENGINE_BACK,
+    MessageKind.OWN_NETWORK_LOST,
+    MessageKind.OWN_NETWORK_BACK,
     MessageKind.SETTINGS_REFUSED,
     MessageKind.SETTINGS_TAKEN,
     MessageKind.PLAN_SKIPPED,
@@ -130,7 +132,7 @@ def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
         return bare(message(facts={"doing": "", **facts})).body
 
     assert "docker exec shop-sidecar-1 kill -HUP 1" in said(cause="auth")
-    assert "Run: docker restart shop-electron-cash-1" in said(cause="crash_loop")
+    assert "run: docker restart shop-electron-cash-1" in said(cause="crash_loop")
 
 
 def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
