@@ -3,6 +3,7 @@
 An incident keeps the cause that it was opened for. What people are told is the present.
 """
 
+from sidecar.core import own_network
 from sidecar.core.decision import Guard
 from sidecar.core.escalation import RootFacts
 from sidecar.core.health import is_certain
@@ -58,6 +59,8 @@ def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | No
         return None
     if root.state in _BY_ITS_STATE or cause is Cause.NOT_RUNNING:
         return cause
+    if own_network.is_unproven(state, root, at):
+        return None
     is_of_now = root.health.cause is not None and root.health.last is not None
     certain = is_of_now and is_certain(root.health, target, at.mono)
     return cause if certain else None
