@@ -77,7 +77,7 @@ def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
         "Payments: affected. Not working: electron-cash, bitcoincash-service",
         "What was measured: no answer from electron-cash:7777 for 47.0 s",
         "What Sidecar does: it is restarting the container (attempt 1 of 8).",
-        "Next message: at 12:18:18 at the latest.",
+        "Next message: 12:18:18 at the latest",
         (
             "What you should do: nothing for now. If it lasts, "
             "read the container's log: docker logs --tail 100 shop-electron-cash-1"
