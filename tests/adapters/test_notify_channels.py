@@ -61,7 +61,10 @@ async def test_generic_json_carries_the_text_and_the_id() -> None:
     assert attempt.delivery is Delivery.DELIVERED
     (got,) = hook.got
     assert got.path == "/in"
-    assert got.json["title"] == "[P1] electron-cash: 요청에 응답하지 않습니다"
+    assert (
+        got.json["title"]
+        == "[P1] electron-cash (shop, 호스트 pay-1): 요청에 응답하지 않습니다"
+    )
     assert (
         "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)"
         in got.json["message"]
