@@ -235,9 +235,11 @@ async def test_people_hear_of_a_faulty_file_and_of_its_end(house: House) -> None
         taken = await asyncio.to_thread(house.post, "/api/v1/reload", **WITH_TOKEN)
         assert taken.status == 200
         second = (await heard_so_many(heard, 2))[1]
-    assert first["title"].startswith("[P1] Sidecar's configuration file has faults")
+    assert first["title"].startswith("[P1] Sidecar (shop): its configuration file has")
     assert "obsrve" in first["message"]
-    assert second["title"].startswith("[P1] Sidecar's configuration file is in force")
+    assert second["title"].startswith(
+        "[P3] Sidecar (shop): its configuration file is in"
+    )
 
 
 async def test_a_channel_of_the_new_file_is_written_to(house: House) -> None:

@@ -166,6 +166,8 @@ def test_what_was_never_sent_is_given_back_to_stack_and_share() -> None:
 def test_the_settings_own_target_does_not_wait_until_a_labelled_one_works() -> None:
     world = calm(targets=(WALLET, GREEDY))
     world.fails("greedy", Cause.COMMAND_FAILED)
+    world.works(ROOT)
+    world.fails("greedy", Cause.COMMAND_FAILED, 1)
     assert world.is_acting("greedy")
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING

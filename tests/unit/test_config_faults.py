@@ -119,7 +119,10 @@ def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
         ("success_threshold: true", "success_threshold"),
         ("start_period: 3m", "restart.recovery_timeout"),
         ("start_period: 0s, success_threshold: 99", "restart.recovery_timeout"),
-        ("restart: {recovery_timeout: 30s}", "restart.recovery_timeout"),
+        (
+            "start_period: 60s, restart: {recovery_timeout: 30s}",
+            "restart.recovery_timeout",
+        ),
         ("restart: {budget: 0}", "restart.budget"),
         ("restart: {backoff: 6m, window: 1h}", "restart.backoff"),
         ("restart: {window: 5m}", "restart.window"),

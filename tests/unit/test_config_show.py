@@ -50,6 +50,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
     assert isinstance(shown.pop("warnings"), list)
     assert shown == {
         "stack": "oratio",
+        "host_name": "pay-1",
         "mode": "observe",
         "language": "ko",
         "listen": "[::]:9787",

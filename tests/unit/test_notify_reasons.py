@@ -22,13 +22,17 @@ SIDECAR = Path(__file__).parents[2] / "sidecar"
 KOREAN = read_catalogue("ko")
 QUOTED = re.compile(r"“[^”]*”")
 COMMANDS = (
+    "docker exec shop-sidecar-1",
     "docker compose up -d",
     "systemctl status docker",
     "docker network connect",
-    "sidecar config check && sidecar reload",
+    "sidecar config check",
+    "sidecar check electron-cash",
     "sidecar restart electron-cash",
     "sidecar recover electron-cash",
     "docker restart shop-electron-cash-1",
+    "docker start shop-electron-cash-1",
+    "docker unpause shop-electron-cash-1",
     "docker logs --tail 100 shop-electron-cash-1",
 )
 ENGLISH = re.compile(r"[A-Za-z][a-z']+ [a-z']+ [a-z']+")
