@@ -28,7 +28,7 @@ PERSIST_EVERY_S = 1.0
 class _Order(NamedTuple):
     """What the engine is to do; ``is_done`` tells by the container that it did.
 
-    ``said`` is told once it has answered well.
+    ``said`` is told once it has answered well, or is seen to have done it.
     """
 
     call: Callable[[], Awaitable[None]]
@@ -110,7 +110,8 @@ async def _settled(job: Job, sending: "asyncio.Future[None]", order: _Order) -> 
             return acted
         fresh = await seen(job)
         if order.is_done(job, fresh):
-            return Acted(ActResult.DONE, "the engine did it; its answer is late", fresh)
+            said = f"{order.said}; the engine's answer is late"
+            return Acted(ActResult.DONE, said, fresh)
         if acted is None:
             continue
         if job.leaving.is_set() or job.clock.now().mono >= until:

@@ -261,7 +261,7 @@ async def test_a_deed_that_is_seen_is_not_waited_for_longer() -> None:
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART)
     assert event.result is ActResult.DONE
-    assert event.reason == "the engine did it; its answer is late"
+    assert event.reason == "the engine restarted it; the engine's answer is late"
     assert event.at.mono - began < 3.0
     assert bench.engine.acts == [("restart", "c1")]
 

@@ -111,7 +111,7 @@ def test_healthy_once_its_wallet_is_loaded_and_left_alone_without_a_server(
     server.docker.kill()
     seen = stack.wait_state(WALLET, "down", deadline_s=2 * DEADLINE_S)
     assert seen["cause"] == "upstream_lost"
-    stack.wait_probes(WALLET, 15)
+    stack.wait_probes(WALLET, 5)
     assert stack.asked() == []
     held = watcher.target(WALLET)["last_decision"]
     assert held["action"] == "hold"

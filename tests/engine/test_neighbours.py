@@ -175,7 +175,8 @@ def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slat
     watcher = stack.sidecar(config({WALLET: target}, defaults={**QUICK, **long}))
     stack.wait_healthy(WALLET)
 
-    old.fault("die")
+    # A daemon whose process has gone would be restarted at once.
+    old.fault("http_500")
     stack.wait_for(
         "a streak", lambda: watcher.target(WALLET)["consecutive_failures"] >= 10
     )
