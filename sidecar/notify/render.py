@@ -135,6 +135,7 @@ class Renderer:
         opened = float(facts.get("opened_at_wall", told))
         since = float(facts.get("since_wall") or opened)
         resolved = facts.get("resolved_at_wall")
+        due = facts.get("next_wall")
 
         def beside(name: str) -> str:
             wall = facts.get(name)
@@ -150,7 +151,7 @@ class Renderer:
             "ended": self._times.beside(float(resolved or told), since),
             "lasted": self._times.lasted(float(facts.get("seconds") or "0")),
             "next_try": beside("next_try_wall"),
-            "next": beside("next_wall"),
+            "next": self._times.soon_after(float(due), since) if due else "",
             "begun": beside("doing_wall"),
             "until": beside("until_wall"),
             "again": beside("again_since_wall"),

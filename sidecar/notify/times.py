@@ -1,5 +1,6 @@
 """Times in messages: in one zone, with its offset; durations in words."""
 
+import math
 import re
 from datetime import datetime, tzinfo
 
@@ -27,6 +28,15 @@ class Times:
         at, then = (datetime.fromtimestamp(w, self._zone) for w in (wall, other))
         same = (at.date(), at.utcoffset()) == (then.date(), then.utcoffset())
         return f"{at:%H:%M:%S}" if same else self.full(wall)
+
+    def soon_after(self, wall: float, other: float) -> str:
+        """The minute by which what is due at ``wall`` has happened, beside ``other``.
+
+        One more than the next whole one: what is due begins at a turn, and is sent.
+        """
+        later = (math.ceil(wall / _MINUTE_S) + 1) * _MINUTE_S
+        told = self.beside(later, other)
+        return re.sub(r"(\d\d:\d\d):00", r"\1", told, count=1)
 
     def in_zone(self, text: str) -> str:
         """A text in which each instant of ours, in UTC, is told in the zone."""

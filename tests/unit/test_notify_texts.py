@@ -77,7 +77,7 @@ def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
         "Payments: affected. Not working: electron-cash, bitcoincash-service",
         "What was measured: no answer from electron-cash:7777 for 47.0 s",
         "What Sidecar does: it is restarting the container (attempt 1 of 8).",
-        "Next message: 12:18:18 at the latest",
+        "Next message: about 12:20",
         (
             "What you should do: nothing for now. If it lasts, "
             "read the container's log: docker logs --tail 100 shop-electron-cash-1"
@@ -106,7 +106,7 @@ def test_the_same_in_korean() -> None:
         "결제: 영향 있음. 동작하지 않는 대상: electron-cash, bitcoincash-service",
         "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)",
         "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다(시도 1/8).",
-        "다음 알림: 늦어도 12:18:18",
+        "다음 알림: 12:20쯤",
         (
             "하실 일: 지금은 없습니다. 계속되면 컨테이너 로그를 확인하십시오: "
             "docker logs --tail 100 shop-electron-cash-1"
@@ -173,6 +173,22 @@ LATER = f"{WALL + 600.0:.3f}"
 )
 def test_what_we_do(facts: dict[str, str], expected: str) -> None:
     assert expected in renderer()(message(facts=facts)).body
+
+
+@pytest.mark.parametrize(
+    ("after_s", "told"),
+    [
+        (0.0, "about 12:06"),
+        (55.0, "about 12:06"),
+        (55.1, "about 12:07"),
+        (86_455.0, "about 2026-01-03 12:06 +09:00"),
+    ],
+)
+def test_the_next_message_is_promised_for_a_minute_that_it_keeps(
+    after_s: float, told: str
+) -> None:
+    facts = {"next_wall": f"{WALL + after_s:.3f}"}
+    assert f"Next message: {told}\n" in renderer()(message(facts=facts)).body
 
 
 DEEDS = (
