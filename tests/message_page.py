@@ -289,11 +289,10 @@ def _addresses() -> list[Message]:
 def _load_failed() -> list[Message]:
     world = a_world()
     _fails(world, Cause.WALLET_NOT_LOADED)
-    for _ in range(3):
+    for _ in range(70):
         if world.instance(WALLET).loading is not None:
             _load_fails(world)
-        _fails(world, Cause.WALLET_NOT_LOADED, times=4)
-    world.wait(900.0, step=15.0)
+        _fails(world, Cause.WALLET_NOT_LOADED, times=1, every_s=15.0)
     return world.messages
 
 

@@ -1,5 +1,6 @@
 """What was done about an incident, as it is told: what, when, and whether it helped."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sidecar.core.decision import Action
@@ -22,6 +23,24 @@ def deed_of(ended: RemedyEnded) -> Deed:
     """A remedy as something that people are told of."""
     began_wall = ended.at.wall - ended.seconds
     return Deed(began_wall, ended.name, ended.action, ended.outcome)
+
+
+def with_loads(
+    deeds: tuple[Deed, ...], name: str, loads_wall: Iterable[float]
+) -> tuple[Deed, ...]:
+    """With the loads of a wallet that were begun then and are no deed for themselves.
+
+    A load that the daemon refuses, or does not answer, is no remedy that has ended. One
+    that it answers is: its deed begins with the answer.
+    """
+    action, outcome = Action.LOAD_WALLET, RemedyOutcome.NOT_RECOVERED
+    tried = sorted(loads_wall)
+    for deed in deeds:
+        if deed.action is action and deed.name == name:
+            before = [wall for wall in tried if wall <= deed.began_wall]
+            tried = [wall for wall in tried if wall != max(before, default=None)]
+    in_vain = (Deed(wall, name, action, outcome) for wall in tried)
+    return tuple(sorted((*deeds, *in_vain)))
 
 
 def remember(deeds: tuple[Deed, ...], deed: Deed) -> tuple[Deed, ...]:

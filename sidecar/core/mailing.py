@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidecar.core.deed import as_text
+from sidecar.core.deed import as_text, with_loads
 from sidecar.core.escalation import at_least, next_wall, rung
 from sidecar.core.incident import Incident, new_id
 from sidecar.core.moment import Moment
@@ -14,7 +14,12 @@ from sidecar.core.payments import effect_of
 from sidecar.core.present import measured, present_cause, root_facts, subject_of
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import Instance, State
-from sidecar.core.story import facts_of_place, facts_of_work
+from sidecar.core.story import (
+    facts_of_place,
+    facts_of_work,
+    is_about_load,
+    loads_of,
+)
 from sidecar.core.transition import BalanceCompared
 
 
@@ -200,6 +205,9 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         facts["resolved_at_wall"] = f"{incident.resolved_at.wall:.3f}"
     if subject is not None:
         facts.update(facts_of_subject(state, subject, at))
+    if subject is not None and incident.open and is_about_load(subject):
+        loads = loads_of(subject, at)
+        facts["deeds"] = as_text(with_loads(incident.deeds, subject.name, loads))
     if incident.detail:
         facts["reason"] = incident.detail
     return facts

@@ -51,6 +51,14 @@ def facts_of_work(state: State, subject: Instance, at: Moment) -> dict[str, str]
     }
 
 
+def loads_of(subject: Instance, at: Moment) -> tuple[float, ...]:
+    """When loads of its wallet were begun that have ended, by the wall clock."""
+    under_way = subject.loading
+    begun = under_way.at.mono if under_way is not None else at.mono + 1.0
+    ended = (mono for mono in subject.load_lane.spent if mono < begun)
+    return tuple(at.wall - at.mono + mono for mono in ended)
+
+
 def is_about_load(subject: Instance) -> bool:
     """Is its wallet what it lacks, and a load what is tried?"""
     if subject.loading is not None:

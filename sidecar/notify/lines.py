@@ -155,7 +155,11 @@ def _waiting(values: Values, cause: Cause) -> str:
     if CAUSES[cause].cure is None:
         return f"done.nothing.{cause}"
     if values["next_try"]:
-        return "done.next"
+        return "done.load_next" if values["load_lane"] else "done.next"
+    if values["guard"] == Guard.NONE:
+        # The last decision was to act: it is no reason to wait.
+        tried = cause is Cause.WALLET_NOT_LOADED and values["attempt"] != "0"
+        return "done.load_again" if tried else "done.none"
     return "done.held" if values["held"] else "done.none"
 
 

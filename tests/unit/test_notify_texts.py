@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sidecar.core.decision import Action
-from sidecar.core.deed import Deed, as_text, from_text
+from sidecar.core.deed import Deed, as_text, from_text, with_loads
 from sidecar.core.outcome import CAUSES, Cause
 from sidecar.core.record import MessageKind
 from sidecar.core.transition import RemedyOutcome
@@ -131,13 +131,20 @@ IDLE = {"doing": "", "attempt": "0"}
 LATER = f"{WALL + 600.0:.3f}"
 
 
+LOADED = {
+    **{"cause": "wallet_not_loaded", "load_lane": "fast", "guard": "none"},
+    **{"doing": "", "attempt": "3", "last_reason": "no wallet: load_wallet now"},
+}
+"""A load has ended, and nobody knows how."""
+
+
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
         ({"mode": "observe"}, "only observes"),
         ({**IDLE, "cause": "auth"}, "does not change a password"),
         ({"doing": "start"}, "starting the container (attempt 1 of 8)"),
-        ({"doing": "load_wallet"}, "loading the wallet (attempt 1 of 8)"),
+        ({"doing": "load_wallet"}, "loading the wallet (attempt 1)."),
         ({"doing": "restart", "attempt": "0"}, "it is restarting the container."),
         (
             {"doing": "verify_restart", "until_wall": f"{WALL + 120.0:.3f}"},
@@ -160,10 +167,14 @@ LATER = f"{WALL + 600.0:.3f}"
             "it waits. Why: It is paused.",
         ),
         ({**IDLE, "last_reason": ""}, "it goes on measuring"),
+        # To act was decided last: that is no reason to wait.
+        ({**IDLE, "guard": "none"}, "it goes on measuring"),
+        (LOADED, "it tries again once the daemon has answered a check (attempt 4)."),
+        ({**LOADED, "next_try_wall": LATER}, "tries again at 12:14:05 (attempt 4)."),
         ({**IDLE, "load_failure": "no file"}, "without success: no file"),
         (
             {**IDLE, "load_failure": "no file", "next_try_wall": LATER},
-            "without success: no file. It tries again at 12:14:05 (attempt 1 of 8)",
+            "without success: no file. It tries again at 12:14:05 (attempt 1).",
         ),
         (
             {"doing": "", "load_failure": "no file", "lane": "dead_letter"},
@@ -214,6 +225,16 @@ def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
 def test_a_deed_can_be_read_back_and_what_is_none_is_left_out() -> None:
     assert from_text(as_text(DEEDS)) == DEEDS
     assert from_text("x restart recovered a\n1.0 dance recovered a\n\n1.0") == ()
+
+
+def test_a_load_that_was_answered_is_told_once() -> None:
+    name, load = "electron-cash", Action.LOAD_WALLET
+    answered = Deed(WALL + 20.0, name, load, RemedyOutcome.RECOVERED)
+    others = (answered._replace(name="other"), DEEDS[0])
+    told = with_loads((answered, *others), name, (WALL + 10.0, WALL + 30.0))
+    in_vain = Deed(WALL + 30.0, name, load, RemedyOutcome.NOT_RECOVERED)
+    assert set(told) == {answered, *others, in_vain}
+    assert told[-1] == in_vain
 
 
 SLOW = {"lane": "slow", "remedies": "3"}
