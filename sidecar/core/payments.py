@@ -15,8 +15,8 @@ class Payments(StrEnum):
 
     STOPPED: a wallet daemon, or what needs one, does not work. DOUBTED: addresses
     may go to two customers. BLIND: the wallet works and does not see new payments.
-    SLOW: it answers late. UNKNOWN: it cannot be told. APART: no wallet is concerned.
-    FINE: all that is concerned works.
+    SLOW: it answers late. UNKNOWN: it cannot be told. UNSEEN: nor can it, but what
+    needs it works. APART: no wallet is concerned. FINE: all that is concerned works.
     """
 
     STOPPED = "stopped"
@@ -24,6 +24,7 @@ class Payments(StrEnum):
     BLIND = "blind"
     SLOW = "slow"
     UNKNOWN = "unknown"
+    UNSEEN = "unseen"
     APART = "apart"
     FINE = "fine"
 
@@ -68,7 +69,7 @@ def effect_of(state: State, incident: Incident) -> Effect:
         found.setdefault(_seen_at(state, instance), []).append(instance.name)
     worst = next(one for one in Payments if one in found)
     if worst is Payments.UNKNOWN and _work_all_that_need(state, incident.target):
-        return Effect(Payments.FINE)
+        return Effect(Payments.UNSEEN, tuple(found[worst]))
     return Effect(worst, tuple(found[worst]))
 
 

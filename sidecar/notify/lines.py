@@ -42,13 +42,17 @@ _BY_HAND = frozenset(
 
 def title(kind: MessageKind, values: Values) -> str:
     """Once quick tries are used up, the failure of one is a call for a person."""
-    if kind is MessageKind.ACTION_FAILED and _lane(values) is not LaneName.FAST:
+    slow = _lane(values) is not LaneName.FAST
+    if kind is MessageKind.ACTION_FAILED and slow and not _is_other_since(values):
         return "title.slow"
     return f"title.{form(kind, values)}"
 
 
 def form(kind: MessageKind, values: Values) -> str:
-    """What has happened once, or is watched no more, does not work again: closed."""
+    """What has happened once, or is watched no more, does not work again: closed.
+    What failed for another cause afterwards is not said to be as it was."""
+    if kind is MessageKind.ACTION_FAILED and _is_other_since(values):
+        return "action_failed.other"
     if kind is not MessageKind.RESOLVED:
         return kind.value
     if values["cause"] == Cause.ADDRESSES_LOST:
@@ -87,12 +91,14 @@ def _at_the_end(how: str, values: Values) -> Iterator[str]:
         yield "payments.over" if fine else _payments(values)
     yield "line.deeds" if values["deeds"] else "done.alone"
     if values["deeds"] and not values["helped"]:
-        yield "done.otherwise"
+        changed = values["known_cause"] != values["first_cause"]
+        yield "done.otherwise.other" if changed else "done.otherwise"
     yield "advice.resolved" if how == "resolved" else "advice.none"
 
 
 def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
-    if kind is not MessageKind.CHANGED and values["first_cause"] != values["cause"]:
+    says_both = kind is MessageKind.CHANGED or form(kind, values) != kind.value
+    if not says_both and values["first_cause"] != values["cause"]:
         yield "line.began"
     yield _payments(values)
     if values["about"] != values["target"]:
@@ -125,6 +131,12 @@ def _work(values: Values) -> Iterator[str]:
         yield "line.acked"
     if values["next"]:
         yield "line.next"
+
+
+def _is_other_since(values: Values) -> bool:
+    """Has it another cause than the one that its repairs were for?"""
+    same_target = values["about"] == values["target"]
+    return same_target and values["first_cause"] != values["cause"]
 
 
 def _names(listed: str) -> list[str]:

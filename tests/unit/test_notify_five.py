@@ -138,7 +138,7 @@ def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
 def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
     bare = Renderer(read_catalogue("en"), SEOUL, Place("shop", "pay-1"))
     body = bare(message(facts={"cause": "auth", "doing": ""})).body
-    assert "Run: sidecar reload" in body
+    assert "run: sidecar reload" in body
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_nothing_that_was_done_is_denied(cause: Cause) -> None:
     deed = Deed(WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
     facts = {"doing": "", "cause": cause.value, "deeds": as_text((deed,))}
     body = RENDERERS["en"](message(facts=facts)).body
-    assert "restarted electron-cash: it did not help" in body
+    assert "restarted electron-cash: it did not work afterwards" in body
     assert "What Sidecar did: nothing" not in body
 
 
@@ -186,6 +186,32 @@ def test_another_cause_says_the_one_before_and_the_one_now() -> None:
     reminded = message(kind=MessageKind.REMINDER, facts={**facts, "doing": ""})
     body = RENDERERS["en"](reminded).body
     assert "How it began: it accepts no connections" in body
+
+
+def test_a_repair_after_which_the_cause_is_another_is_told_as_such() -> None:
+    facts = {"cause": "auth", "first_cause": "refused", "doing": "", "remedies": "1"}
+    failed = MessageKind.ACTION_FAILED
+    text = RENDERERS["en"](message(kind=failed, facts=facts))
+    assert "Another cause after repair 1" in text.title
+    assert "did not help" not in text.title
+    assert (
+        "After the last repair this is over: it accepts no connections. "
+        "Now: it rejects Sidecar's user or password."
+    ) in text.body
+    assert "How it began" not in text.body
+    of_another = message(kind=failed, facts={**facts, "about": "web"})
+    assert "Repair 1 did not help" in RENDERERS["en"](of_another).title
+
+
+def test_the_end_tells_a_later_cause_apart_from_the_first() -> None:
+    deed = "1.0 restart not_recovered electron-cash"
+    facts = {"cause": "refused", "first_cause": "refused", "deeds": deed}
+    ended, end = {**facts, "known_cause": "auth"}, MessageKind.RESOLVED
+    body = RENDERERS["en"](message(kind=end, facts=ended)).body
+    assert "None of that helped" not in body
+    assert "The first cause was over before; the later one went away otherwise." in body
+    body = RENDERERS["en"](message(kind=end, facts=facts)).body
+    assert "None of that helped" in body
 
 
 def test_times_within_a_reason_are_in_the_zone() -> None:

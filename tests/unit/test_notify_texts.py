@@ -216,7 +216,7 @@ def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
         assert (
             "What Sidecar did:\n"
             "- earlier attempts: 2\n"
-            "- 12:04:05 restarted electron-cash: it did not help\n"
+            "- 12:04:05 restarted electron-cash: it did not work afterwards\n"
             "- 12:05:05 restarted electron-cash: it helped\n"
             "- 12:05:10 started bitcoincash-service: it could not be carried out\n"
         ) in body
