@@ -165,7 +165,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     ``load_failure`` is why its wallet could not be loaded, ``deeds`` what was done
     (``deed.from_text``): all empty where there is none.
     """
-    ended = incident.resolved_at or at
+    ended, acked = incident.resolved_at or at, incident.acked_at
     subject = subject_of(state, incident)
     effect = effect_of(state, incident)
     root = root_facts(state, incident, at)
@@ -188,6 +188,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "payments": effect.payments.value,
         "payments_of": ", ".join(effect.names),
         "acked_by": incident.acked_by,
+        "acked_at_wall": f"{acked.wall:.3f}" if acked is not None else "",
         "mode": state.mode_in_force.value,
         "reason": "",
         "remedies": str(incident.remedies),
@@ -213,15 +214,19 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     return facts
 
 
-def facts_of_balance(compared: BalanceCompared) -> dict[str, str]:
+def facts_of_balance(
+    compared: BalanceCompared, incident: Incident | None
+) -> dict[str, str]:
     """``confirmed_before``, ``confirmed_after``, ... as text, in whole coins.
 
-    Only where both are known. ``incident`` is empty where there was none.
+    Only where both are known. ``incident`` is empty where there was none; ``deeds`` has
+    the last remedy of it, where one is known.
     """
     facts = {
         "incident": compared.incident or "",
         "target": compared.name,
         "opened_at_wall": f"{compared.at.wall:.3f}",
+        "deeds": as_text(incident.deeds[-1:]) if incident is not None else "",
     }
     for when, seen in (("before", compared.before), ("after", compared.after)):
         parts = seen.texts() if seen is not None else {}

@@ -100,7 +100,7 @@ def tell_time(
         if kind is None:
             continue
         steps.append((incident.id, kind))
-        incident, new = _messages(state, incident, kind, settings, at)
+        incident, new = _messages(state, incident, kind, settings, at, known.acked_at)
         state = put_incident(state, incident)
         made.extend(new)
     return state, tuple(made), tuple(steps)
@@ -211,7 +211,8 @@ def balance_notices(
             continue
         differs = seen.comparison is Comparison.DIFFERENT
         if differs and seen.instance.target not in state.paused:
-            which, facts = new_id(seen.name, at), facts_of_balance(seen)
+            incident = state.incidents.get(seen.incident or "")
+            which, facts = new_id(seen.name, at), facts_of_balance(seen, incident)
             kind = MessageKind.BALANCE
             made.extend(notice(which, Severity.P2, kind, facts, settings, at))
     return tuple(made)
@@ -223,8 +224,12 @@ def _messages(
     kind: MessageKind,
     settings: NotifySettings,
     at: Moment,
+    acked_at: Moment | None = None,
 ) -> tuple[Incident, tuple[Message, ...]]:
+    """``acked_at``: of an acknowledgement that may count no more."""
     facts = facts_of(state, incident, at)
+    if acked_at is not None:
+        facts["acked_at_wall"] = f"{acked_at.wall:.3f}"
     heard = replace(
         incident,
         told_cause=present_cause(incident, subject_of(state, incident)),

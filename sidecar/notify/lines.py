@@ -67,6 +67,8 @@ def keys(kind: MessageKind, values: Values) -> Iterator[str]:
     if kind in _OF_THEIR_OWN:
         if values.get("incident"):
             yield "line.incident"
+        if values["deeds"]:
+            yield "line.deeds"
         yield from _OF_THEIR_OWN[kind]
     elif kind is MessageKind.RESOLVED:
         yield from _at_the_end(form(kind, values), values)
@@ -82,7 +84,7 @@ def _at_the_end(how: str, values: Values) -> Iterator[str]:
     if how == "closed":
         yield "line.measured"
         yield f"done.nothing.{Cause.ADDRESSES_LOST}"
-        yield "advice.none"
+        yield "advice.closed"
         return
     if values["known_cause"] != values["first_cause"]:
         yield "line.later"
@@ -127,7 +129,7 @@ def _work(values: Values) -> Iterator[str]:
     if values["deeds"]:
         yield "line.deeds"
     yield done(values)
-    if values.get("acked_by"):
+    if values["acked"] and values.get("acked_by"):
         yield "line.acked"
     if values["next"]:
         yield "line.next"

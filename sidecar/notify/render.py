@@ -24,6 +24,9 @@ Sign = Callable[[str, str], str]
 SHOWN_DEEDS = 3
 _MAX_REASON = 300
 _TOLD_LATER_S = 1.0
+_BY_LINK = "link sent to "
+"""So an acknowledgement by the link in a message is noted, with its channel."""
+_COUNTED = re.compile(r"has (\d+) addresses and had (\d+)\b")
 _HELD = re.compile(r".*; no (?:restart|start|load_wallet): (.*)", re.DOTALL)
 """What comes before says what was measured, which has a line of its own."""
 
@@ -155,6 +158,7 @@ class Renderer:
             "begun": beside("doing_wall"),
             "until": beside("until_wall"),
             "again": beside("again_since_wall"),
+            "acked": self._acked(facts, since),
             "deeds": self._deeds(facts, since),
             "helped": "yes" if _has_helped(facts) else "",
         }
@@ -185,10 +189,29 @@ class Renderer:
             "cause": cause,
             "first_cause": first,
             "known_cause": known,
-            "problem": self._words(f"problem.{cause}"),
+            "problem": self._problem(cause, facts.get("reason", "")),
             "first_problem": self._words(f"problem.{first}"),
             "known_problem": self._words(f"problem.{known}"),
         }
+
+    def _problem(self, cause: str, reason: str) -> str:
+        """With the numbers, where a wallet has lost addresses."""
+        counted = _COUNTED.search(reason) if cause == Cause.ADDRESSES_LOST else None
+        if counted is None:
+            return self._words(f"problem.{cause}")
+        left, had = counted.groups()
+        return self._words("problem.addresses_lost.counted", left=left, had=had)
+
+    def _acked(self, facts: Mapping[str, str], since: float) -> str:
+        """When and by whom, as far as that is known; empty: nobody has."""
+        by, wall = facts.get("acked_by", ""), facts.get("acked_at_wall")
+        link = by.removeprefix(_BY_LINK)
+        how = "acked.link" if link != by else "acked.by"
+        when = self._times.beside(float(wall), since) if wall else ""
+        if not by:
+            return when
+        who = self._words(how, name=quote(link))
+        return self._words("acked.at", at=when, how=who) if when else who
 
     def _where(self) -> str:
         stack, host = self._place.stack, self._place.host

@@ -214,6 +214,28 @@ def test_the_end_tells_a_later_cause_apart_from_the_first() -> None:
     assert "None of that helped" in body
 
 
+def test_an_acknowledgement_is_told_with_its_time_and_way() -> None:
+    facts = {"acked_by": "link sent to ops", "acked_at_wall": f"{WALL + 60.0:.3f}"}
+    body = RENDERERS["en"](message(facts=facts)).body
+    assert "acknowledged through the link sent to ops, at 12:05:05." in body
+    in_korean = RENDERERS["ko"](message(facts=facts)).body
+    assert "담당: 알림 링크로 확인됨(채널: ops), 확인 시각: 12:05:05." in in_korean
+    again = {"acked_at_wall": facts["acked_at_wall"]}
+    body = RENDERERS["en"](message(kind=MessageKind.REOPENED, facts=again)).body
+    assert "It was acknowledged at 12:05:05; that no longer counts" in body
+    assert "Who takes care of it" not in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lost_addresses_are_counted_in_the_title(language: str) -> None:
+    facts = {"cause": "addresses_lost", "reason": "it has 37 addresses and had 40: 3"}
+    title = RENDERERS[language](message(facts=facts)).title
+    assert "37" in title
+    assert "40" in title
+    unknown = RENDERERS["en"](message(facts={**facts, "reason": "fewer"})).title
+    assert unknown.endswith("its wallet has forgotten addresses")
+
+
 def test_times_within_a_reason_are_in_the_zone() -> None:
     reason = "no answer; it is busy since 2026-01-02T03:00:00.000Z"
     body = RENDERERS["en"](message(facts={"reason": reason})).body

@@ -219,7 +219,7 @@ LINES = {
             "an earlier failure was over after 1 min 1 s"
         ),
         "broken again since 03:14:05",
-        "Who takes care of it: somebody does (api).",
+        "Who takes care of it: acknowledged by api.",
     ),
     "ko": (
         (
@@ -227,7 +227,7 @@ LINES = {
             "이전 장애는 1분 1초 만에 끝났습니다"
         ),
         "03:14:05부터 다시 장애가 있으며",
-        "담당: 이미 처리 중인 사람이 있습니다(api).",
+        "담당: 확인됨(경로: api).",
     ),
 }
 
