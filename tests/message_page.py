@@ -75,7 +75,8 @@ FOUND = {
     Cause.WALLET_NOT_LOADED: "no wallet is loaded",
     Cause.WALLET_SYNCING: "the wallet is synchronising at height 812000 of 870000",
     Cause.UPSTREAM_LOST: "no upstream server is connected",
-    Cause.UPSTREAM_STALE: "no block after 870000 for 10800 s",
+    Cause.UPSTREAM_STALE: "the daemon has had no block after height 870000 for "
+    "10800 s",
     Cause.AUTH: "401: wrong user or password",
     Cause.MISCONFIGURED: "404: it does not know the method",
     Cause.DETACHED: "the name of electron-cash:7777 does not resolve",
@@ -88,9 +89,9 @@ FOUND = {
 ASLEEP = "this host was asleep during the probe"
 LOG = "\n".join(
     [
-        "2026-01-02T03:04:05Z daemon: starting",
-        *(["2026-01-02T03:04:06Z wallet: the file is locked by process 71"] * 5),
-        "2026-01-02T03:04:07Z daemon: giving up",
+        "2023-11-14T22:30:07Z daemon: starting",
+        *(["2023-11-14T22:30:08Z wallet: the file is locked by process 71"] * 5),
+        "2023-11-14T22:30:09Z daemon: giving up",
     ]
 )
 WHOLE = WalletFacts(loaded=True, paths=(PATH,), addresses=40)
@@ -342,7 +343,10 @@ def _own_network() -> list[Message]:
 
 def _settings() -> list[Message]:
     world = a_world()
-    faults = "targets.electron-cash.probe.url: nothing; allowed: an address"
+    faults = (
+        "targets.electron-cash.probe.url: found nothing; "
+        "allowed: http://host:port/path - it is needed"
+    )
     world.state = replace(world.state, settings=SettingsView(faults, world.now))
     world.wait(1.0)
     world.send(SettingsTaken(world.now, world.state.mode, world.state.notify))

@@ -70,7 +70,9 @@ def _with_pauses(state: State, paused: dict[str, float]) -> Folded:
 
 def settings_taken(state: State, event: SettingsTaken) -> Folded:
     """The file's settings of the whole stack are in force from now on."""
-    view = replace(state.settings, faults="", since=event.at)
+    known = state.settings
+    faulty_since = known.since if known.faults else None
+    view = replace(known, faults="", since=event.at, faulty_since=faulty_since)
     after = replace(state, mode=event.mode, notify=event.notify, settings=view)
     return Folded(after, (), tuple(state.instances))
 

@@ -11,6 +11,7 @@ from sidecar.core.own_network import is_blind
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.run import is_running
 from sidecar.core.state import Instance, OwnNetworkView, State
+from sidecar.core.story import facts_of_place
 
 GRACE_S = 60.0
 """A network that is made anew is back before; it is that of a lost engine, too."""
@@ -34,7 +35,7 @@ def tell_own_network(
         return over, ()
     if not any(map(_is_reached, state.instances.values())):
         return state, ()
-    return over, _said(MessageKind.OWN_NETWORK_BACK, view, "", "", settings, at)
+    return over, _said(MessageKind.OWN_NETWORK_BACK, view, "", "", "", settings, at)
 
 
 def _lost(
@@ -49,7 +50,9 @@ def _lost(
     view = replace(view, told=True)
     names = ", ".join(sorted(i.name for i in unreached))
     reason = unreached[0].reason
-    made = _said(MessageKind.OWN_NETWORK_LOST, view, names, reason, settings, at)
+    compose = facts_of_place(state, unreached[0])["compose"]
+    kind = MessageKind.OWN_NETWORK_LOST
+    made = _said(kind, view, names, reason, compose, settings, at)
     return replace(state, own_network=view), made
 
 
@@ -58,12 +61,15 @@ def _said(
     view: OwnNetworkView,
     names: str,
     reason: str,
+    compose: str,
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
     since = view.since or at
     facts = {
         "opened_at_wall": f"{since.wall:.3f}",
+        "from_wall": f"{since.wall:.3f}",
+        "compose": compose,
         "seconds": f"{max(0.0, at.wall - since.wall):.0f}",
         "affected": names,
         "reason": reason,

@@ -166,14 +166,18 @@ def engine_seen(state: State, event: EngineSeen) -> Folded:
         and event.other in {state.engine.other, ""}
     ):
         return same(state)
-    since = (
-        state.engine.since if state.engine.reachable == event.reachable else event.at
-    )
+    known = state.engine
+    since = known.since if known.reachable == event.reachable else event.at
+    # What was told before this start began at a time that is not known.
+    lost_at = known.since if event.reachable and known.since.wall else None
+    if known.reachable == event.reachable:
+        lost_at = known.lost_at
     view = replace(
         state.engine,
         reachable=event.reachable,
         reason=event.reason,
         since=since,
+        lost_at=lost_at,
         deaf=event.deaf,
         other=event.other if event.reachable else state.engine.other,
     )

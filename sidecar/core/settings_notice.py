@@ -19,6 +19,8 @@ def tell_settings(
     if view.faults == view.told:
         return state, ()
     facts = {"opened_at_wall": f"{view.since.wall:.3f}", "faults": view.faults}
+    if view.faulty_since is not None:
+        facts["from_wall"] = f"{view.faulty_since.wall:.3f}"
     if view.faults:
         kind = MessageKind.SETTINGS_REFUSED
         made = notice(new_id(kind, at), Severity.P1, kind, facts, settings, at)

@@ -223,6 +223,8 @@ class EngineView:
     """Have people heard that it is lost?"""
     deaf: str = ""
     """Why its events are not heard; empty: they are."""
+    lost_at: Moment | None = None
+    """Since when it could not be reached before; None: that is not known."""
     other: str = ""
     """The name of an engine that is not Docker's: it is watched and not acted on."""
 
@@ -232,12 +234,14 @@ class SettingsView:
     """Are the settings in force those of the file?
 
     ``faults`` of the file, a line each, while older settings are in force; ``told``
-    are those that people have heard of.
+    are those that people have heard of. ``faulty_since``: once they are mended, when
+    the file was first found faulty; None: that is not known.
     """
 
     faults: str = ""
     since: Moment = Moment(0.0, 0.0)
     told: str = ""
+    faulty_since: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)

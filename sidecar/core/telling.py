@@ -122,6 +122,8 @@ def tell_engine(
     kind = MessageKind.ENGINE_BACK if view.reachable else MessageKind.ENGINE_LOST
     facts = {"opened_at_wall": f"{since.wall:.3f}", "reason": view.reason}
     if view.reachable:
+        if view.lost_at is not None:
+            facts["from_wall"] = f"{view.lost_at.wall:.3f}"
         made = good_news(Severity.P2, kind, facts, settings, at)
     else:
         made = notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)
@@ -188,7 +190,11 @@ def notices(
         # For information: nobody is called for it.
         severity = max(CAUSES[cause].severity, Severity.P2)
         which = new_id(decision.name, at)
-        about = Incident(which, decision.name, cause, severity, at)
+        blind_mono = instance.health.blind_mono
+        began_wall = None if blind_mono is None else at.wall - at.mono + blind_mono
+        about = Incident(
+            which, decision.name, cause, severity, at, began_wall=began_wall
+        )
         facts, kind = facts_of(state, about, at), MessageKind.NOTICE
         made.extend(notice(which, severity, kind, facts, settings, at))
     return tuple(made)

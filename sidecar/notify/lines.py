@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sidecar.core.budget import LaneName
 from sidecar.core.decision import Guard
-from sidecar.core.outcome import CAUSES, Cause
+from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause
 from sidecar.core.payments import Payments
 from sidecar.core.record import MessageKind
 from sidecar.core.target import Mode
@@ -38,6 +38,10 @@ _BY_HAND = frozenset(
     }
 )
 """Time alone does not lift these: a person does."""
+
+
+_NOT_TO_RESTART = UPSTREAM_CAUSES | {Cause.THREAD_HELD, Cause.WALLET_SYNCING}
+"""Their advice says so."""
 
 
 def title(kind: MessageKind, values: Values) -> str:
@@ -113,6 +117,8 @@ def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
         yield "line.measured"
     yield from _last_words(values)
     yield from _work(values)
+    if kind is MessageKind.CHANGED and _is_restarted_after_all(values):
+        yield "line.after_all"
     yield advice(kind, values)
 
 
@@ -133,6 +139,11 @@ def _work(values: Values) -> Iterator[str]:
         yield "line.acked"
     if values["next"]:
         yield "line.next"
+
+
+def _is_restarted_after_all(values: Values) -> bool:
+    """Is it restarted, and were people told that it should not be?"""
+    return values["known_cause"] in _NOT_TO_RESTART and "restart" in values["doing"]
 
 
 def _is_other_since(values: Values) -> bool:

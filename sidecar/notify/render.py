@@ -27,6 +27,11 @@ _TOLD_LATER_S = 1.0
 _BY_LINK = "link sent to "
 """So an acknowledgement by the link in a message is noted, with its channel."""
 _COUNTED = re.compile(r"has (\d+) addresses and had (\d+)\b")
+_FAULT = re.compile(
+    r"(?P<path>[\w.-]+): found (?P<found>.*); allowed: (?P<allowed>.*?)"
+    r"(?: - it is needed)?"
+)
+_CODE = re.compile(rf"(?:(?<=\()|(?<=[,:] ))(?:{'|'.join(Cause)})(?=\))")
 _HELD = re.compile(r".*; no (?:restart|start|load_wallet): (.*)", re.DOTALL)
 """What comes before says what was measured, which has a line of its own."""
 
@@ -127,8 +132,9 @@ class Renderer:
             "log": self._log(facts.get("log", "")),
             "next_attempt": str(int(facts.get("attempt") or "0") + 1),
             "reason": self._reason(facts.get("reason", "")),
-            "last_reason": self._reason(facts.get("last_reason", "")),
-            "held": self._reason(_HELD.sub(r"\1", facts.get("last_reason", ""))),
+            "faults": self._faults(facts.get("faults", "")),
+            "last_reason": self._why(facts.get("last_reason", "")),
+            "held": self._why(_HELD.sub(r"\1", facts.get("last_reason", ""))),
             "load_failure": self._reason(facts.get("load_failure", "")),
         }
 
@@ -159,6 +165,7 @@ class Renderer:
             "until": beside("until_wall"),
             "again": beside("again_since_wall"),
             "acked": self._acked(facts, since),
+            "lasted_from_to": self._from_to(facts, told, since),
             "deeds": self._deeds(facts, since),
             "helped": "yes" if _has_helped(facts) else "",
         }
@@ -193,6 +200,18 @@ class Renderer:
             "first_problem": self._words(f"problem.{first}"),
             "known_problem": self._words(f"problem.{known}"),
         }
+
+    def _from_to(self, facts: Mapping[str, str], told: float, since: float) -> str:
+        """How long something lasted that is over, where its beginning is known."""
+        if not facts.get("from_wall"):
+            return self._words("time.over", since=self._times.full(since))
+        began = float(facts["from_wall"])
+        return self._words(
+            "time.from_to",
+            began=self._times.full(began),
+            ended=self._times.beside(told, began),
+            lasted=self._times.lasted(told - began),
+        )
 
     def _problem(self, cause: str, reason: str) -> str:
         """With the numbers, where a wallet has lost addresses."""
@@ -230,9 +249,13 @@ class Renderer:
             when = self._times.beside(deed.began_wall, since)
             what = self._words(f"deed.{deed.action}", name=quote(deed.name))
             told.append(f"- {when} {what}: {self._words(f'helped.{deed.outcome}')}")
+        earlier = deeds[:-SHOWN_DEEDS]
         count = max(len(deeds), int(facts.get("remedies") or "0")) - len(told)
         if told and count > 0:
-            told.insert(0, f"- {self._words('deed.earlier', count=str(count))}")
+            helped = any(deed.outcome is RemedyOutcome.RECOVERED for deed in earlier)
+            in_vain = count == len(earlier) and not helped
+            key = "deed.earlier_in_vain" if in_vain else "deed.earlier"
+            told.insert(0, f"- {self._words(key, count=str(count))}")
         return "\n".join(told)
 
     def _log(self, log: str) -> str:
@@ -243,7 +266,26 @@ class Renderer:
 
     def _reason(self, said: str) -> str:
         """Translated first: our sentences are known by their own characters."""
-        return self._times.in_zone(quote(self._words.reason(said)))[:_MAX_REASON]
+        words = self._times.in_words(self._words.reason(said))
+        return self._times.in_zone(quote(words))[:_MAX_REASON]
+
+    def _why(self, said: str) -> str:
+        """A decision's reason: a cause that it names is told as people know it."""
+        return _CODE.sub(
+            lambda found: self._words(f"problem.{found.group()}"), self._reason(said)
+        )
+
+    def _faults(self, faults: str) -> str:
+        """The path of each is ours, and stays exact; what was found is others' words."""
+        return "\n".join(map(self._fault, faults.split("\n")))
+
+    def _fault(self, line: str) -> str:
+        found = _FAULT.fullmatch(line)
+        if found is None:
+            return quote(line)
+        key = "fault.empty" if found["found"] == "nothing" else "fault.wrong"
+        values = {name: quote(said) for name, said in found.groupdict().items()}
+        return self._words(key, **{**values, "path": found["path"]})
 
 
 def _has_helped(facts: Mapping[str, str]) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from sidecar.notify.words import Catalogue
 
 _MINUTE_S = 60
+_LONG = re.compile(r"(?<![\w.-])(\d{3,6})(?:\.0)?(?: s\b|초)")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
@@ -44,6 +45,13 @@ class Times:
 
     def _told(self, instant: str) -> str:
         return self.full(datetime.fromisoformat(instant).timestamp())
+
+    def in_words(self, text: str) -> str:
+        """A text in which each long time in seconds is told as people count it."""
+        return _LONG.sub(lambda found: self._span(found.group(1)), text)
+
+    def _span(self, seconds: str) -> str:
+        return self.lasted(float(seconds))
 
     def lasted(self, seconds: float) -> str:
         """A duration, as ``2 min 5 s``."""

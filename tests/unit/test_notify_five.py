@@ -236,6 +236,63 @@ def test_lost_addresses_are_counted_in_the_title(language: str) -> None:
     assert unknown.endswith("its wallet has forgotten addresses")
 
 
+def test_the_path_of_a_fault_stays_exact_and_what_was_found_is_quoted() -> None:
+    faults = (
+        "targets.a.probe.url: found nothing; allowed: an address - it is needed\n"
+        "mode: found '<!here>'; allowed: act or observe\n"
+        "[x](https://evil.example)"
+    )
+    told = message(kind=MessageKind.SETTINGS_REFUSED, facts={"faults": faults})
+    lines = RENDERERS["en"](told).body.splitlines()
+    assert "targets.a.probe.url is empty; it must be an address" in lines
+    assert "mode: found '‹!here›'; allowed: act or observe" in lines
+    assert not any("evil.example" in line for line in lines)
+    assert "targets.a.probe.url: 값이 없습니다" in RENDERERS["ko"](told).body
+
+
+def test_a_cause_is_told_in_words_and_a_long_time_as_people_count_it() -> None:
+    why = "the planned restart is skipped: electron-cash is failing (refused)"
+    told = message(kind=MessageKind.PLAN_SKIPPED, facts={"last_reason": why})
+    body = RENDERERS["en"](told).body
+    assert "electron-cash is failing (it accepts no connections)" in body
+    assert "refused" not in RENDERERS["ko"](told).body
+    stale = "the daemon has had no block after height 870000 for 10800 s"
+    told = message(facts={"reason": stale})
+    assert "height 870000 for 3 h 0 min" in RENDERERS["en"](told).body
+    assert "3시간 0분 동안" in RENDERERS["ko"](told).body
+    told = message(facts={"reason": "no answer from a:7777 for 47.0 s, 99 s"})
+    assert "for 47.0 s, 99 s" in RENDERERS["en"](told).body
+
+
+@pytest.mark.parametrize("kind", [MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN])
+def test_what_is_over_is_told_from_when_to_when(kind: MessageKind) -> None:
+    facts = {"from_wall": f"{WALL - 61.0:.3f}", "incident": ""}
+    body = RENDERERS["en"](message(kind=kind, facts=facts)).body
+    assert "from 2026-01-02 12:03:04 +09:00 to 12:04:05 (1 min 1 s)." in body
+    body = RENDERERS["en"](message(kind=kind, facts={"incident": ""})).body
+    assert "It is over since 2026-01-02" in body
+
+
+def test_a_restart_after_all_says_why_it_is_now() -> None:
+    changed = MessageKind.CHANGED
+    facts = {"cause": "refused", "known_cause": "upstream_lost"}
+    body = RENDERERS["en"](message(kind=changed, facts=facts)).body
+    assert "Why it is restarted now: " in body
+    for other in ({"known_cause": "auth"}, {"doing": ""}):
+        body = RENDERERS["en"](message(kind=changed, facts={**facts, **other})).body
+        assert "Why it is restarted now: " not in body
+
+
+def test_earlier_attempts_are_told_with_their_outcome_where_it_is_known() -> None:
+    vain = Deed(WALL, "a", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
+    facts = {"deeds": as_text((vain,) * 5), "remedies": "5"}
+    line = "- earlier attempts: 2, without success\n"
+    assert line in RENDERERS["en"](message(facts=facts)).body
+    helped = vain._replace(outcome=RemedyOutcome.RECOVERED)
+    for other in ({"remedies": "6"}, {"deeds": as_text((helped, *(vain,) * 4))}):
+        assert line not in RENDERERS["en"](message(facts={**facts, **other})).body
+
+
 def test_times_within_a_reason_are_in_the_zone() -> None:
     reason = "no answer; it is busy since 2026-01-02T03:00:00.000Z"
     body = RENDERERS["en"](message(facts={"reason": reason})).body

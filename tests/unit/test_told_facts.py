@@ -306,6 +306,9 @@ def test_what_is_for_information_is_never_p1() -> None:
     assert by_kind[MessageKind.SETTINGS_REFUSED] is Severity.P1
     assert by_kind[MessageKind.SETTINGS_TAKEN] is Severity.P3
     assert by_kind[MessageKind.ENGINE_BACK] is Severity.P3
+    begun = {m.kind: m.facts.get("from_wall") for m in told.messages}
+    assert begun[MessageKind.SETTINGS_TAKEN] == f"{view.since.wall:.3f}"
+    assert float(begun[MessageKind.ENGINE_BACK] or 0) >= view.since.wall
 
 
 def test_an_operators_own_stop_is_for_information() -> None:
