@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from sidecar.core.container import Container, Process
 from sidecar.core.target import InstanceId
@@ -19,6 +20,17 @@ READ_S = 1.0
 """A process that holds its memory locked can keep its reader waiting."""
 
 MOST_FOLLOWED = 16
+MOST_PROCESSES = 500
+"""Of a container that has more, the processes are not seen from here; READ_S is enough
+for so many.
+"""
+
+FILE_BYTES = 4096
+"""Of a command line; what a process is told by stands at its beginning."""
+
+LIST_BYTES = 64 * 1024
+"""Of a list of children or control groups."""
+
 _THREADS = 15
 """Where their number stands in ``stat``, after the name, the state and the parent."""
 
@@ -44,11 +56,16 @@ class HostView:
     async def processes(self, container: Container) -> tuple[Process, ...] | None:
         """What runs in the container; None: that cannot be seen from here."""
         loop = asyncio.get_running_loop()
+        given_up = Event()
         try:
             async with asyncio.timeout(READ_S):
-                return await loop.run_in_executor(self._reader, self._read, container)
+                return await loop.run_in_executor(
+                    self._reader, self._read, container, given_up
+                )
         except (OSError, ValueError, TimeoutError):
             return None
+        finally:
+            given_up.set()
 
     def follow(
         self, who: InstanceId, container: Container, pids: tuple[int, ...]
@@ -122,22 +139,25 @@ class HostView:
 
     def _is_of(self, pid: int, container_id: str) -> bool:
         try:
-            return container_id in (self._proc / str(pid) / "cgroup").read_text()
+            groups = _begins(self._proc / str(pid) / "cgroup", LIST_BYTES)
         except OSError:
             return False
+        return container_id in groups.decode(errors="replace")
 
-    def _read(self, container: Container) -> tuple[Process, ...] | None:
+    def _read(
+        self, container: Container, given_up: Event
+    ) -> tuple[Process, ...] | None:
         """All that the container's main process and its siblings came to.
 
-        What is run with exec is a child of the same process of the engine's.
+        What is run with exec is a child of the same process of the engine's. None:
+        there are too many, or nobody waits for them any more.
         """
         if container.pid <= 0:
             return None
         found: dict[int, Process] = {}
         for _ in range(_WALKS):
             parent = self._process(container.pid).ppid
-            siblings = self._children(parent)
-            waiting = [pid for pid in siblings if self._is_of(pid, container.id)]
+            waiting = self._siblings(parent, container, given_up)
             if container.pid not in waiting:
                 return None
             while waiting:
@@ -146,31 +166,59 @@ class HostView:
                     found[pid] = self._process(pid)
                 except _ENDED:
                     continue
-                waiting += self._children(pid)
+                if given_up.is_set() or len(found) > MOST_PROCESSES:
+                    return None
+                waiting += self._children(pid, given_up)
         return tuple(found.values())
 
-    def _children(self, pid: int) -> list[int]:
+    def _siblings(
+        self, parent: int, container: Container, given_up: Event
+    ) -> list[int]:
+        return [
+            pid
+            for pid in self._children(parent, given_up)
+            if not given_up.is_set() and self._is_of(pid, container.id)
+        ]
+
+    def _children(self, pid: int, given_up: Event) -> list[int]:
         """Of all its threads, which come and go: each has children of its own."""
         found: list[int] = []
         try:
-            threads = list((self._proc / str(pid) / "task").iterdir())
+            threads = os.scandir(self._proc / str(pid) / "task")
         except _ENDED:
             return found
-        for thread in threads:
-            with suppress(*_ENDED):
-                found += map(int, (thread / "children").read_text().split())
+        with threads, suppress(*_ENDED):
+            for thread in threads:
+                if given_up.is_set():
+                    break
+                with suppress(*_ENDED):
+                    found += _ids(Path(thread.path) / "children")
         return found
 
     def _process(self, pid: int) -> Process:
         folder = self._proc / str(pid)
-        stat = (folder / "stat").read_text(errors="replace")
+        stat = _begins(folder / "stat", FILE_BYTES).decode(errors="replace")
         name, _, rest = stat.partition("(")[2].rpartition(")")
         state, ppid, *more = rest.split()
         if int(more[_THREADS]) > 1:
             state += "l"
-        words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        line = _begins(folder / "cmdline", FILE_BYTES)
+        words = line.decode(errors="replace").split("\0")
         command = " ".join(word for word in words if word) or f"[{name}]"
         return Process(pid, int(ppid), state, command)
+
+
+def _begins(path: Path, most: int) -> bytes:
+    """The first bytes of a file, which may be of any length."""
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def _ids(path: Path) -> list[int]:
+    listed = _begins(path, LIST_BYTES)
+    if len(listed) == LIST_BYTES:
+        raise ValueError("too many children")
+    return [int(pid) for pid in listed.split()]
 
 
 def _close(opened: set[int]) -> None:

@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sidecar.core.container import Process
 from sidecar.core.processes import judge_processes
 from sidecar.core.target import InstanceId
 from sidecar.host import PROC, open_view
-from sidecar.host.view import HostView
+from sidecar.host.view import FILE_BYTES, MOST_PROCESSES, HostView
 from tests.fakes import a_container
 
 WHO = InstanceId("electron-cash", 1)
@@ -57,7 +57,7 @@ async def test_the_processes_of_a_container_are_seen_with_what_came_of_them() ->
             seen = await view.processes(container)
             assert seen is not None
             ours = {p.command: p for p in seen if main.pid in {p.pid, p.ppid}}
-            if len(ours) == 3:
+            if len(ours) == 3 and ours["sleep 1000"].stat == "S":
                 break
             await asyncio.sleep(0.02)
         assert {"sleep 1000", "sleep 2000"} < set(ours)
@@ -116,6 +116,64 @@ async def test_a_process_whose_thread_ends_meanwhile_is_not_missed(
         Process(101, 100, "Sl", "wallet daemon"),
     )
     view.close()
+
+
+async def test_of_a_long_command_line_only_its_beginning_is_read(
+    tmp_path: Path,
+) -> None:
+    await asyncio.to_thread(a_process, tmp_path, 2, 1, "containerd-shim", 100)
+    await asyncio.to_thread(a_process, tmp_path, 100, 2, f"daemon {'x' * 2_000_000}")
+    view = HostView(lambda _: None, tmp_path)
+    seen = await view.processes(a_container("c1", pid=100))
+    assert seen is not None
+    assert seen[0].command.startswith("daemon x")
+    assert len(seen[0].command) == FILE_BYTES
+    view.close()
+
+
+async def test_a_container_of_very_many_processes_is_not_seen_from_here(
+    tmp_path: Path,
+) -> None:
+    await asyncio.to_thread(a_process, tmp_path, 2, 1, "containerd-shim", 100)
+    await asyncio.to_thread(a_process, tmp_path, 100, 2, "daemon")
+    children = tmp_path / "100" / "task" / "100" / "children"
+    for number in range(MOST_PROCESSES):
+        await asyncio.to_thread(a_process, tmp_path, 1000 + number, 100, "work")
+    view = HostView(lambda _: None, tmp_path)
+    most = range(1000, 1000 + MOST_PROCESSES - 1)
+    one_more = range(1000, 1000 + MOST_PROCESSES)
+    await asyncio.to_thread(children.write_text, " ".join(map(str, most)))
+    seen = await view.processes(a_container("c1", pid=100))
+    assert seen is not None
+    assert len(seen) == MOST_PROCESSES
+    await asyncio.to_thread(children.write_text, " ".join(map(str, one_more)))
+    assert await view.processes(a_container("c1", pid=100)) is None
+    await asyncio.to_thread(children.write_text, "7 " * 100_000)
+    assert await view.processes(a_container("c1", pid=100)) is None
+    view.close()
+
+
+async def test_who_is_no_longer_waited_for_looks_no_further(tmp_path: Path) -> None:
+    """A file that nobody writes holds the reader for longer than is waited."""
+    await asyncio.to_thread(a_process, tmp_path, 2, 1, "containerd-shim", 100)
+    await asyncio.to_thread(a_process, tmp_path, 100, 2, "daemon", 101)
+    await asyncio.to_thread(a_process, tmp_path, 101, 100, "wallet daemon")
+    await asyncio.to_thread(a_process, tmp_path, 3, 1, "containerd-shim", 200)
+    await asyncio.to_thread(a_process, tmp_path, 200, 3, "another")
+    first, second = (tmp_path / pid / "cmdline" for pid in ("100", "101"))
+    for held in (first, second):
+        await asyncio.to_thread(held.unlink)
+        os.mkfifo(held)
+    view = HostView(lambda _: None, tmp_path)
+    try:
+        assert await view.processes(a_container("c1", pid=100)) is None
+        await asyncio.to_thread(first.write_bytes, b"daemon")
+        seen = await view.processes(a_container("c1", pid=200))
+        assert seen == (Process(200, 3, "Sl", "another"),)
+    finally:
+        with suppress(OSError):
+            os.close(os.open(second, os.O_WRONLY | os.O_NONBLOCK))
+        view.close()
 
 
 async def test_a_process_of_another_control_group_is_not_the_container_s() -> None:
