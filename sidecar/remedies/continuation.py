@@ -37,5 +37,5 @@ async def _by_command(job: Job) -> bool:
 
 
 async def _goes_on(job: Job) -> bool:
-    seen = await look_into(job.engine, job.container)
+    seen = await look_into(job.engine, job.container, job.sight)
     return seen is None or not seen.stopped

@@ -5,7 +5,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sidecar.core import run_log
 from sidecar.core.container import Container, Process, RunId
@@ -55,6 +55,16 @@ class Evidence:
     missing: tuple[str, ...]
 
 
+class Gathered(NamedTuple):
+    """A bundle, and beside it the whole list of processes, neither cut nor masked.
+
+    Remedies judge by the list; it is not kept. None: it could not be had.
+    """
+
+    evidence: Evidence
+    processes: tuple[Process, ...] | None
+
+
 class EvidenceRoom:
     """Gathers bundles and keeps the last few."""
 
@@ -75,7 +85,7 @@ class EvidenceRoom:
         """The last bundle about an instance."""
         return next((e for e in reversed(self._kept) if e.instance == instance), None)
 
-    async def gather(self, decision: Decision, container: Container) -> Evidence:
+    async def gather(self, decision: Decision, container: Container) -> Gathered:
         """Ask the engine for everything at once, for at most GATHERING_S.
 
         The log may be longer than that run: it is looked last what runs by then.
@@ -90,7 +100,7 @@ class EvidenceRoom:
         again = state if _is_later(state, container) else None
         if again is not None:
             missing.append("processes, stats: it was started again meanwhile")
-            processes, stats = (), {}
+            processes, stats = None, {}
         runs = _of_runs(log, decision, container, again)
         shown = tuple(processes or ())[:PROCESSES]
         texts = (
@@ -118,7 +128,7 @@ class EvidenceRoom:
             missing=tuple(map(self._mask, missing)),
         )
         self._kept.append(evidence)
-        return evidence
+        return Gathered(evidence, processes)
 
     async def _masked(self, *texts: str) -> tuple[str, ...]:
         """All of them, before any is cut; beside the loop where that takes long."""

@@ -141,7 +141,7 @@ class Executor:
         return self._event(entry, acted)
 
     async def _acted(self, entry: _Entry) -> Acted:
-        evidence = await self._room.gather(entry.decision, entry.container)
+        gathered = await self._room.gather(entry.decision, entry.container)
         found = await checked(self._engine, entry.decision, entry.container)
         if isinstance(found, Acted):
             return found
@@ -153,8 +153,9 @@ class Executor:
             self._wallets,
             self._clock,
             self._leaving,
-            evidence,
             partial(self._tell, entry.decision),
+            gathered.processes,
+            self.sight,
         )
         return await REMEDIES[entry.decision.action](entry.job)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidecar.core.container import Container, RunId
+from sidecar.core.container import Container, Process, RunId
 from sidecar.core.decision import Decision
 from sidecar.core.event import ActResult
-from sidecar.core.ports import Clock, Engine, WalletControl
+from sidecar.core.ports import Clock, Engine, Sight, WalletControl
+from sidecar.core.processes import Seen
 from sidecar.core.target import Target
-from sidecar.remedies.evidence import Evidence
 
 
 class Acted(NamedTuple):
@@ -32,7 +32,8 @@ class Job:
     ``container`` was inspected right before. ``committed``: something was sent
     that cannot be taken back. ``leaving`` is set when this process has to go.
     ``tell`` says what is being waited for. ``engine_stops``: so many restarts were
-    sent, each of which the engine begins with a stop.
+    sent, each of which the engine begins with a stop. ``processes`` ran in it a moment
+    ago, all of them; None: that could not be had. ``seen`` is what they tell.
     """
 
     decision: Decision
@@ -42,8 +43,10 @@ class Job:
     wallets: WalletControl
     clock: Clock
     leaving: asyncio.Event
-    evidence: Evidence
     tell: Callable[[str], None]
+    processes: tuple[Process, ...] | None = None
+    sight: Sight | None = None
+    seen: Seen = field(default_factory=Seen)
     committed: bool = field(default=False)
     engine_stops: int = field(default=0)
 

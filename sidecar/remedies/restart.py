@@ -12,12 +12,13 @@ from sidecar.core.container import Container, Status
 from sidecar.core.event import ActResult
 from sidecar.core.manner import is_called_off_by_answer
 from sidecar.core.outcome import Cause
-from sidecar.core.ports import EngineError, RpcFailed
-from sidecar.core.processes import find_stopped, find_working, judge_processes
+from sidecar.core.ports import RpcFailed
+from sidecar.core.processes import Seen, judge_processes
 from sidecar.core.target import ElectronCashProbe
 from sidecar.remedies import engine_call
 from sidecar.remedies.continuation import continue_processes
 from sidecar.remedies.job import Acted, Job
+from sidecar.remedies.look import look_into
 
 T = TypeVar("T")
 
@@ -28,8 +29,10 @@ STOPS_WITHIN_S = 20.0
 """What a daemon takes to end once it has obeyed; up to 9 s were seen."""
 
 _LOOK_S = 10.0
+_LOOK_AT_PROCESSES_S = 3.0
 
 _CAME_BACK = "a process has taken the place of the one that had gone"
+_NOT_SEEN = "whether the process that served is still gone could not be seen"
 
 
 class _Ending(StrEnum):
@@ -46,12 +49,14 @@ async def carry_out(job: Job) -> Acted:
     A silent daemon that answers after all is left alone.
     """
     wallet, decision = job.target.wallet, job.decision
-    if decision.process_gone and find_working(job.evidence.processes, job.container):
-        return Acted(ActResult.NOT_SENT, _CAME_BACK, job.container)
+    asks = wallet is not None and decision.polite_stop_s > 0.0
+    job.seen = await _first_look(job, is_needed=asks or decision.process_gone)
+    if decision.process_gone and not job.seen.is_idle:
+        reason = _CAME_BACK if job.seen.working else _NOT_SEEN
+        return Acted(ActResult.NOT_SENT, reason, job.container)
     if wallet is None:
         return await _by_engine(job)
-    asks = decision.polite_stop_s > 0.0
-    if find_stopped(job.evidence.processes, job.container):
+    if job.seen.stopped:
         asks = asks and await continue_processes(job)
     elif is_called_off_by_answer(decision):
         off = await _answered_after_all(job, wallet)
@@ -60,6 +65,23 @@ async def carry_out(job: Job) -> Acted:
         # A stop would be served after what was just waited for in vain.
         asks = asks and decision.cause is not Cause.HUNG
     return await _politely(job, wallet) if asks else await _by_engine(job)
+
+
+async def _first_look(job: Job, *, is_needed: bool) -> Seen:
+    """What the processes tell; asked anew where it is needed and was not had."""
+    if job.processes is not None:
+        return judge_processes(job.processes, job.container)
+    return await _look(job) if is_needed else Seen()
+
+
+async def _look(job: Job) -> Seen:
+    """What the processes tell now; nothing where they cannot be seen in time."""
+    try:
+        async with asyncio.timeout(_LOOK_AT_PROCESSES_S):
+            seen = await look_into(job.engine, job.container, job.sight)
+    except TimeoutError:
+        return Seen()
+    return seen or Seen()
 
 
 async def _by_engine(job: Job) -> Acted:
@@ -176,14 +198,8 @@ async def _wrapper_stays(job: Job) -> bool:
 
 async def _daemon_has_gone(job: Job) -> bool:
     """Did one work before, and does nothing work there any more?"""
-    if not find_working(job.evidence.processes, job.container):
-        return False
-    try:
-        processes = await job.engine.processes(job.container.id)
-    except EngineError:
-        return False
     # A main process that does not merely wait may be the daemon, at its saving.
-    return judge_processes(processes, job.container).is_idle
+    return bool(job.seen.working) and (await _look(job)).is_idle
 
 
 async def _up_again(job: Job, fresh: Container | None) -> Acted:

@@ -46,7 +46,7 @@ class Witness:
 
     async def _gather(self, decision: Decision, container: Container) -> None:
         async with self._few:
-            evidence = await self._room.gather(decision, container)
+            evidence, _ = await self._room.gather(decision, container)
         said = None if evidence.log is None else last_lines(evidence.log)
         if decision.cause in _TOLD_BY_LOG:
             logger.bind(target=decision.name, incident=decision.incident).warning(

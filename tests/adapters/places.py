@@ -120,7 +120,7 @@ class Places:
         )
         decision = bench.decide(Action.RESTART)
         room = executor._room
-        bundle = await room.gather(decision, self._container)
+        bundle, _ = await room.gather(decision, self._container)
         self._log = last_lines(bundle.log or "")
         at, who = self._world.now, decision.instance
         self._world.send(EvidenceGathered(at, who, self._log))

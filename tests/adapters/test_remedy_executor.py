@@ -35,6 +35,7 @@ from sidecar.core.target import (
     RestartSettings,
     Target,
 )
+from sidecar.remedies.evidence import PROCESSES as PROCESSES_KEPT
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.look import NAME_CHARACTERS
 from tests.fakes import FakeEngine, LoopClock, a_container
@@ -504,6 +505,81 @@ async def test_what_has_taken_the_place_of_a_gone_process_is_let_be() -> None:
         assert [verb for verb, _ in bench.engine.acts] == acts
         is_done = event.result is ActResult.DONE
         assert is_done is bool(acts)
+
+
+CROWD = tuple(Process(200 + n, 100, "S", "sleep 60") for n in range(PROCESSES_KEPT))
+"""As many as the evidence shows."""
+
+
+@virtual
+async def test_what_has_come_back_is_seen_behind_many_others() -> None:
+    bench = Bench()
+    bench.engine.processes_of["c1"] = (INIT, *CROWD, DAEMON)
+    event = await bench.acted(Action.RESTART, process_gone=True)
+    assert event.result is ActResult.NOT_SENT
+    assert "has taken the place" in event.reason
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_a_stopped_daemon_is_seen_behind_many_others() -> None:
+    bench = Bench()
+    stopped = (INIT, *CROWD, DAEMON._replace(stat="T"))
+    bench.engine.processes_of["c1"] = stopped
+    bench.engine.on_signal = lambda _: bench.engine.processes_of.update(
+        c1=(INIT, *CROWD, DAEMON)
+    )
+    bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
+    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    assert event.result is ActResult.DONE
+    assert bench.engine.acts == [("signal", "c1"), ("start", "c1")]
+
+
+@virtual
+async def test_a_failed_look_does_not_prove_that_a_process_is_gone() -> None:
+    bench = Bench()
+    bench.engine.processes_of["c1"] = (INIT,)
+    bench.engine.trouble("processes", EngineTimeout("slow"), times=2)
+    event = await bench.acted(Action.RESTART, process_gone=True)
+    assert event.result is ActResult.NOT_SENT
+    assert "could not be seen" in event.reason
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_a_look_without_the_main_process_proves_nothing() -> None:
+    bench = Bench()
+    bench.engine.processes_of["c1"] = (Process(7, 1, "S", "sleep 60"),)
+    event = await bench.acted(Action.RESTART, process_gone=True)
+    assert event.result is ActResult.NOT_SENT
+    assert bench.engine.acts == []
+
+
+@virtual
+async def test_where_the_list_was_not_had_it_is_asked_for_anew() -> None:
+    for living, acts in (((INIT,), ["restart"]), ((INIT, DAEMON), [])):
+        bench = Bench()
+        bench.engine.processes_of["c1"] = living
+        bench.engine.trouble("processes", EngineTimeout("slow"))
+        event = await bench.acted(Action.RESTART, process_gone=True)
+        assert [verb for verb, _ in bench.engine.acts] == acts
+        assert (event.result is ActResult.DONE) is bool(acts)
+
+
+class OneEye:
+    """The host's processes, where the engine does not tell them."""
+
+    async def processes(self, _: Container) -> tuple[Process, ...] | None:
+        return (INIT,)
+
+
+@virtual
+async def test_where_the_host_s_processes_are_seen_they_prove_it() -> None:
+    bench = Bench()
+    bench.executor.sight = OneEye()
+    bench.engine.trouble("processes", EngineForbidden("403"), times=9)
+    event = await bench.acted(Action.RESTART, process_gone=True)
+    assert event.result is ActResult.DONE
 
 
 @virtual

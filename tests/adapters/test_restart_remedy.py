@@ -13,7 +13,6 @@ from sidecar.core.outcome import Cause
 from sidecar.core.ports import Engine, RpcFailed, WalletControl
 from sidecar.core.target import InstanceId
 from sidecar.remedies import restart
-from sidecar.remedies.evidence import Evidence
 from sidecar.remedies.job import Job
 from tests.unit.world import WALLET, container
 
@@ -83,22 +82,17 @@ def job_in(house: House, leaving: asyncio.Event) -> Job:
         stop_timeout_s=30.0,
         polite_stop_s=90.0,
     )
-    seen = Evidence(
-        now,
-        who,
-        "electron-cash",
-        None,
-        "",
-        house.container,
-        "",
-        house.living,
-        {},
-        (),
-        (),
-    )
     engine, wallets = cast("Engine", house), cast("WalletControl", house)
     return Job(
-        decision, WALLET, house.container, engine, wallets, clock, leaving, seen, print
+        decision,
+        WALLET,
+        house.container,
+        engine,
+        wallets,
+        clock,
+        leaving,
+        print,
+        house.living,
     )
 
 

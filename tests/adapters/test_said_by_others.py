@@ -167,7 +167,7 @@ async def gathered(engine: FakeEngine, mask: Callable[[str], str]) -> Evidence:
     restart = Decision(
         FakeClock().now(), wallet, wallet.target, Action.RESTART, Guard.NONE, "hung"
     )
-    return await room.gather(restart, CONTAINER)
+    return (await room.gather(restart, CONTAINER)).evidence
 
 
 async def test_a_long_log_is_masked_beside_the_loop() -> None:
