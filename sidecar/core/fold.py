@@ -107,11 +107,13 @@ def _name_state(state: State, who: InstanceId, at: Moment) -> Folded:
     instance = state.instances[who]
     target = state.target_of(instance)
     new = judge(instance, target, at)
-    if new == (instance.state, instance.cause, instance.reason):
-        return same(state)
     if new.state is instance.state and new.cause in {instance.cause, None}:
-        noted = replace(instance, cause=new.cause, reason=new.reason)
-        return same(put(state, noted))
+        noted = instance
+        if new.reason != instance.reason or new.cause is not instance.cause:
+            noted = replace(instance, cause=new.cause, reason=new.reason)
+        # That it is certain, or its path in order, shows in no name.
+        noted = following.with_absence(noted, target, at)
+        return same(state if noted is instance else put(state, noted))
     changed = replace(
         instance,
         state=new.state,

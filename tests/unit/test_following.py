@@ -119,6 +119,24 @@ def test_what_only_we_cannot_reach_is_not_away() -> None:
     assert world.acts() == []
 
 
+@pytest.mark.parametrize("reasons", [("silent", "silent"), ("silent", "no answer")])
+def test_a_hang_that_began_out_of_reach_is_away_once_it_is_reached(
+    reasons: tuple[str, str],
+) -> None:
+    """Its cause stays the same, with the reason or without; it is away all the same."""
+    world = calm(root=LEFT_ALONE)
+    for reason, path_fault in zip(reasons, (True, False), strict=True):
+        for _ in range(8):
+            silent = failure(Cause.HUNG, reason, path_fault=path_fault)
+            world.probe(ROOT, silent, took_s=10.0)
+            world.probe(LEAF, success())
+            world.now_s += 2.0
+        assert world.instance(ROOT).state is TargetState.DOWN
+        assert world.acts() == []
+    works_again(world)
+    assert world.acts() == [(LEAF, Action.RESTART)]
+
+
 def test_one_refusal_in_an_outage_of_the_server_is_not_away() -> None:
     world = calm()
     lasts(world, Cause.UPSTREAM_LOST)
