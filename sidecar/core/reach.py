@@ -144,10 +144,25 @@ def _at_host(container: Container, around: Surroundings) -> Reached:
 
 def own_networks(around: Surroundings) -> frozenset[str] | None:
     """The networks that Sidecar is on; None: its host's, or it is not known."""
-    space = _space(around.own, around) if around.own is not None else None
-    if space is None or space.network_mode == HOST:
+    space = _own_space(around)
+    return space.networks if space is not None else None
+
+
+def own_addresses(around: Surroundings) -> frozenset[tuple[str, str]] | None:
+    """Sidecar's own addresses, each with its network, and each network with none.
+
+    None: it is on its host's network, or that is not known.
+    """
+    space = _own_space(around)
+    if space is None:
         return None
-    return space.networks
+    found = {(e.network, address) for e in space.endpoints for address in e.addresses}
+    return frozenset(found | {(network, "") for network in space.networks})
+
+
+def _own_space(around: Surroundings) -> Container | None:
+    space = _space(around.own, around) if around.own is not None else None
+    return None if space is None or space.network_mode == HOST else space
 
 
 def networks_of(container: Container, around: Surroundings) -> frozenset[str]:

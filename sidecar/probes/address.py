@@ -8,7 +8,7 @@ from aiohttp.abc import ResolveResult
 
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, unknown
-from sidecar.core.reach import Reached, Surroundings, reach
+from sidecar.core.reach import Reached, Surroundings, own_addresses, reach
 from sidecar.probes.resolver import numeric
 from sidecar.probes.trouble import Trouble, trouble
 
@@ -31,20 +31,37 @@ class Addresses:
     def __init__(self) -> None:
         self._around = Surroundings()
         self._moved: dict[str, Container] = {}
+        self._own: frozenset[tuple[str, str]] = frozenset()
+        self._own_losses = 0
 
     @property
     def around(self) -> Surroundings:
         """The stack's containers and Sidecar's own, as they were last seen."""
         return self._around
 
+    @property
+    def own_losses(self) -> int:
+        """How often Sidecar was seen to have lost a network or address of its own."""
+        return self._own_losses
+
     def set_surroundings(self, around: Surroundings) -> None:
         """Say what the last list of containers showed."""
         self._around = around
         self._moved.clear()
+        self._note_own()
 
     def set_own(self, own: Container) -> None:
         """Say how Sidecar's own container looks since."""
         self._around = replace(self._around, own=own)
+        self._note_own()
+
+    def _note_own(self) -> None:
+        own = own_addresses(self._around)
+        if own is None:
+            return
+        if not self._own <= own:
+            self._own_losses += 1
+        self._own = own
 
     def has_moved(self, container: Container, fresh: Container) -> bool:
         """Is it on other networks, or at other addresses, than it was taken to be?

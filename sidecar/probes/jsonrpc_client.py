@@ -77,6 +77,7 @@ class Daemon(NamedTuple):
 
     ``run``: in which run of its container; a request to an earlier one is over.
     ``place``: those who share it share one thread. ``found``: where its host is.
+    ``own_losses``: how often Sidecar has lost an address of its own until now.
     """
 
     url: str
@@ -85,6 +86,7 @@ class Daemon(NamedTuple):
     place: str
     found: Sequence[ResolveResult] | None = None
     ca_file: str | None = None
+    own_losses: int = 0
 
 
 def locate(
@@ -95,7 +97,8 @@ def locate(
     """The server that ``settings`` name, in the container's present run. Trouble."""
     at = addresses.url(settings.url, container)
     run, ca_file = container.run, settings.ca_file
-    return Daemon(settings.url, settings.credentials, run, *at, ca_file=ca_file)
+    losses = addresses.own_losses
+    return Daemon(settings.url, settings.credentials, run, *at, ca_file, losses)
 
 
 class LateAnswer(NamedTuple):
@@ -117,6 +120,7 @@ class _Open(NamedTuple):
     pending: PendingAnswer
     hosts: frozenset[str] = frozenset()
     """The addresses that the container had when it was sent."""
+    own_losses: int = 0
 
 
 class RpcClient:
@@ -189,7 +193,7 @@ class RpcClient:
         )
         self._leave_forgotten()
         pending = self._http.send(request, deadline)
-        sent = _Open(method, daemon.run, pending, _hosts(daemon))
+        sent = _Open(method, daemon.run, pending, _hosts(daemon), daemon.own_losses)
         return await self._answer(daemon, sent, deadline)
 
     async def late_answer(self, daemon: Daemon, deadline: float) -> LateAnswer | None:
@@ -217,11 +221,10 @@ class RpcClient:
         request = self._open.get(daemon.place)
         if request is None:
             return None
-        hosts = _hosts(daemon)
-        if request.run != daemon.run or (hosts and not request.hosts <= hosts):
-            self.leave(daemon)
-            return None
-        return request
+        if _can_be_answered(request, daemon):
+            return request
+        self.leave(daemon)
+        return None
 
     async def _answer(
         self, daemon: Daemon, request: _Open, deadline: float
@@ -250,6 +253,13 @@ class RpcClient:
 
 def _hosts(daemon: Daemon) -> frozenset[str]:
     return frozenset(found["host"] for found in daemon.found or ())
+
+
+def _can_be_answered(request: _Open, daemon: Daemon) -> bool:
+    """Are both ends of its connection still what they were when it was sent?"""
+    hosts = _hosts(daemon)
+    is_theirs = request.run == daemon.run and (not hosts or request.hosts <= hosts)
+    return is_theirs and request.own_losses == daemon.own_losses
 
 
 def _with_waiting(trouble: Trouble, request: _Open) -> Trouble:

@@ -10,7 +10,12 @@ from collections.abc import Awaitable, Callable
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, unknown
 from sidecar.core.ports import Clock
-from sidecar.core.reach import Surroundings, networks_of, own_networks
+from sidecar.core.reach import (
+    Surroundings,
+    networks_of,
+    own_addresses,
+    own_networks,
+)
 from sidecar.probes.address import Addresses
 
 LOOK_EVERY_S = 1.0
@@ -42,12 +47,12 @@ class OwnPlace:
         self._was_on |= own_networks(around) or frozenset()
 
     async def has_moved_since(self, used: Surroundings) -> bool:
-        """Is it on other networks by now than a probe took it to be?"""
+        """Has it other networks or addresses by now than a probe took it to have?"""
         async with self._looking:
             if self._clock.now().mono - self._looked_mono >= LOOK_EVERY_S:
                 await self._look_at_ourselves()
                 self._looked_mono = self._clock.now().mono
-        return own_networks(self._addresses.around) != own_networks(used)
+        return own_addresses(self._addresses.around) != own_addresses(used)
 
     async def _look_at_ourselves(self) -> None:
         try:

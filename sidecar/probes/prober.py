@@ -119,7 +119,7 @@ class AllProbes:
             found = await self._probe(settings, container)
             if await self._was_misled(container, found):
                 found = await self._probe(settings, container)
-            if found.path_fault and await self._place.has_moved_since(around):
+            if _may_be_ours(found) and await self._place.has_moved_since(around):
                 found = await self._probe(settings, container)
             found = self._place.blamed_for(found, container)
             found = with_networks(found, container, self._own_networks)
@@ -165,6 +165,11 @@ class AllProbes:
             return unknown(Cause.PROBER_FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - our own fault is no target's
             return unknown(Cause.PROBER_FAILED, f"{type(error).__name__}: {error}")
+
+
+def _may_be_ours(outcome: Outcome) -> bool:
+    """May it be that Sidecar has left the network? An answer then never comes."""
+    return outcome.path_fault or outcome.cause is Cause.HUNG
 
 
 def _with_slowness(outcome: Outcome, seconds: float, slow_after_s: float) -> Outcome:

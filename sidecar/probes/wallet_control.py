@@ -27,6 +27,9 @@ from sidecar.probes.text import brief
 from sidecar.probes.tools import deadline_in
 from sidecar.probes.trouble import Trouble
 
+LONGEST_PING_S = 10.0
+"""At most so much of a wait, and a third of it, is kept for a fresh ``ping``."""
+
 _NO_FILE = "there is no such file, or it is encrypted and no wallet password is set"
 
 
@@ -53,12 +56,13 @@ class RpcWalletControl:
     ) -> bool:
         """Does the daemon answer anything within ``timeout_s``? Never raises.
 
-        The request that is still open is waited for; where there is none, a
-        ``ping`` is sent.
+        The request that is still open is waited for. Where there is none, or its
+        answer does not come, a ``ping`` is sent on a connection of its own.
         """
+        ping_s = min(LONGEST_PING_S, timeout_s / 3.0)
         try:
             async with self._calling(settings, container, timeout_s) as calls:
-                return await calls.has_late_answer() or await calls.has_answer("ping")
+                return await calls.has_any_answer(ping_s)
         except RpcFailed:
             return False
 
@@ -121,13 +125,28 @@ class _Calls:
         """Do not wait for the request that is still open."""
         self._rpc.leave(self._daemon)
 
-    async def has_late_answer(self) -> bool:
-        """Was the request that is still open answered? False: there is none any more.
+    async def has_any_answer(self, ping_s: float) -> bool:
+        """Does it answer the request that is still open, or else a ``ping``?
 
-        Trouble where it stays silent. A connection that breaks tells little.
+        The last ``ping_s`` are kept for the ping: a connection may lead nowhere any
+        more, and its silence then says nothing of the daemon.
         """
         try:
-            return await self._rpc.late_answer(self._daemon, self._deadline) is not None
+            if await self.has_late_answer(ping_s):
+                return True
+        except Trouble:
+            self.leave()
+        return await self.has_answer("ping")
+
+    async def has_late_answer(self, kept_s: float = 0.0) -> bool:
+        """Was the request that is still open answered? False: there is none any more.
+
+        It is waited for until ``kept_s`` before the deadline; Trouble where it stays
+        silent. A connection that breaks tells little.
+        """
+        until = self._deadline - kept_s
+        try:
+            return await self._rpc.late_answer(self._daemon, until) is not None
         except Trouble as trouble:
             if trouble.outcome.cause is Cause.HUNG:
                 raise

@@ -1,5 +1,6 @@
 """Sidecar itself leaves a network, and comes back to it, between two probes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -8,10 +9,10 @@ import pytest
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, Verdict
 from sidecar.core.reach import surroundings
-from sidecar.core.target import HttpProbe
+from sidecar.core.target import ElectronCashProbe, HttpProbe
 from sidecar.probes.own_place import LOOK_EVERY_S
 from sidecar.probes.prober import AllProbes
-from tests.adapters.probe_servers import serving
+from tests.adapters.probe_servers import HEALTHY, Server, scripted, serving, silent
 from tests.adapters.test_probe_places import NET, OURS, at, healthy
 from tests.fakes import FakeClock, FakeEngine
 
@@ -129,3 +130,68 @@ async def test_what_is_not_reached_on_a_network_of_ours_is_lost_itself(
 ) -> None:
     found = await house.probe(1, at())
     assert found.cause is Cause.DETACHED
+
+
+# a request that was open when our own network was lost
+
+
+def elsewhere(*networks: str) -> Container:
+    """Sidecar's own container, back at another address."""
+    own = on(*networks)
+    moved = tuple(e._replace(addresses=("127.0.0.77",)) for e in own.endpoints)
+    return replace(own, endpoints=moved)
+
+
+async def wallet(house: House, server: Server) -> Outcome:
+    house.clock.advance(LOOK_EVERY_S)
+    settings = ElectronCashProbe(f"http://localhost:{server.port}/", timeout_s=0.2)
+    return await house.prober.probe(settings, at(OURS))
+
+
+async def test_a_request_that_our_network_took_along_is_left(house: House) -> None:
+    async with serving(silent, OURS) as server:
+        assert (await wallet(house, server)).cause is Cause.HUNG
+        house.own = on()
+        assert (await wallet(house, server)).cause is Cause.OWN_NETWORK
+        server.reply = scripted(HEALTHY)
+        house.own = on(NET)
+        house.lists()
+        assert (await wallet(house, server)).verdict is Verdict.SUCCESS
+        assert server.most_open == 1
+
+
+async def test_a_request_from_an_address_that_is_ours_no_more_is_left(
+    house: House,
+) -> None:
+    """We left and came back between two looks."""
+    async with serving(silent, OURS) as server:
+        assert (await wallet(house, server)).cause is Cause.HUNG
+        server.reply = scripted(HEALTHY)
+        house.own = elsewhere(NET)
+        assert (await wallet(house, server)).verdict is Verdict.SUCCESS
+        assert server.most_open == 1
+
+
+async def test_an_order_leaves_such_a_request_as_well(house: House) -> None:
+    async with serving(silent, OURS) as server:
+        await wallet(house, server)
+        server.reply = scripted(HEALTHY)
+        house.own = elsewhere(NET)
+        house.lists()
+        settings = ElectronCashProbe(f"http://localhost:{server.port}/")
+        began = asyncio.get_running_loop().time()
+        assert await house.prober.wallet_control.answers(settings, at(OURS), 30.0)
+        assert asyncio.get_running_loop().time() - began < 5.0
+
+
+@pytest.mark.parametrize("now", [on(NET), on(NET, OTHER), None])
+async def test_a_request_of_which_nothing_was_lost_is_waited_for(
+    house: House, now: Container | None
+) -> None:
+    """A busy daemon is not to have a second one."""
+    async with serving(silent, OURS) as server:
+        await wallet(house, server)
+        house.own = now
+        house.lists()
+        assert (await wallet(house, server)).cause is Cause.HUNG
+    assert server.methods == ["ping"]

@@ -87,7 +87,18 @@ async def test_a_closed_port_is_no_sign_of_life(prober: AllProbes) -> None:
         assert not await prober.wallet_control.answers(probe, CONTAINER, LONG_S)
 
 
-async def test_a_daemon_that_was_silent_for_the_order_keeps_its_request(
+async def test_a_connection_that_leads_nowhere_does_not_speak_for_the_daemon(
+    prober: AllProbes,
+) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.reply = scripted(HEALTHY)
+        assert await prober.wallet_control.answers(settings(server), CONTAINER, 0.6)
+        assert server.most_open == 1
+    assert server.methods == ["ping", "ping"]
+
+
+async def test_a_daemon_that_was_silent_for_the_order_keeps_its_last_request(
     prober: AllProbes,
 ) -> None:
     held = Held("ping")
@@ -96,7 +107,8 @@ async def test_a_daemon_that_was_silent_for_the_order_keeps_its_request(
         assert not await prober.wallet_control.answers(
             settings(server), CONTAINER, TIMEOUT_S
         )
-        assert len(server.all) == len(server.open) == 1
+        assert server.methods == ["ping", "ping"]
+        assert (len(server.open), server.most_open) == (1, 1)
         held.release()
         (outcome,) = await probed(prober, server)
     assert outcome.verdict is Verdict.SUCCESS
