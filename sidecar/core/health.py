@@ -90,7 +90,8 @@ def observe(
 
     One success clears a failure streak; a failure while ``starting`` does not
     count until the run's first success (kubelet and Docker count alike); an
-    UNKNOWN changes no streak.
+    UNKNOWN changes no streak. A silence begins anew after time of which nothing is
+    known.
     """
     if outcome.verdict is Verdict.UNKNOWN:
         since = began_mono if health.blind_mono is None else health.blind_mono
@@ -114,9 +115,14 @@ def observe(
         return _succeeded(seen, target, began_mono)
     if starting:
         return seen
-    silent_mono = at.mono - outcome.waited_s
-    since_mono = min(began_mono, silent_mono) if _is_silence(outcome) else began_mono
-    return settle(_failed(seen, health.cause, since_mono), target, at.mono)
+    before, since_mono = health.cause, began_mono
+    if _is_silence(outcome):
+        silent_mono = min(began_mono, at.mono - outcome.waited_s)
+        if _was_silent_meanwhile(health, silent_mono):
+            since_mono = silent_mono
+        else:
+            before = None
+    return settle(_failed(seen, before, since_mono), target, at.mono)
 
 
 def is_answer(outcome: Outcome) -> bool:
@@ -128,11 +134,26 @@ def _busy_mono(health: Health, outcome: Outcome, at: Moment) -> float | None:
     if outcome.waited_s < HELD_S:
         return None
     began_mono = at.mono - outcome.waited_s
-    return began_mono if health.busy_mono is None else health.busy_mono
+    if health.busy_mono is not None and _was_silent_meanwhile(health, began_mono):
+        return health.busy_mono
+    return began_mono
 
 
 def _is_silence(outcome: Outcome) -> bool:
     return outcome.cause is Cause.HUNG
+
+
+def _was_silent_meanwhile(health: Health, silent_mono: float) -> bool:
+    """Is it known that it was silent while nothing was learnt, if that was so?
+
+    A request that was open all the time shows it where a probe merely failed; it
+    shows nothing where our network was lost or this host slept.
+    """
+    if health.blind is None or health.blind_mono is None:
+        return True
+    if health.blind.cause is not Cause.PROBER_FAILED:
+        return False
+    return silent_mono <= health.blind_mono
 
 
 def _serves(health: Health, outcome: Outcome) -> int:
@@ -222,7 +243,8 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
     """Is the failure streak long enough to be believed?
 
     The failures must be of one kind: a daemon that long had no upstream and is
-    silent for the first time is not yet hung. Silence must also last: a wallet
+    silent for the first time is not yet hung. Silence must also last, and be
+    seen to last: a wallet
     daemon's only thread is legitimately held by a network call for up to 30 s, and
     in an outage such calls queue. A stopped process is certain at once, and one that
     has gone as soon as nothing can be about to start it again.
@@ -234,7 +256,8 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
     if health.cause is Cause.HUNG:
         if health.frozen:
             return True
-        if now_mono - health.cause_mono < silence_allowed_s(health, target):
+        until_mono = now_mono if health.blind_mono is None else health.blind_mono
+        if until_mono - health.cause_mono < silence_allowed_s(health, target):
             return False
     threshold = target.cadence.failure_threshold
     if _is_beyond(health.cause) and health.cause is not Cause.HUNG:

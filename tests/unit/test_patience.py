@@ -8,14 +8,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.core.decision import Action, Decision
-from sidecar.core.event import ActResult, RemedyActed
+from sidecar.core.event import ActResult, PauseAsked, RemedyActed, ResumeAsked
 from sidecar.core.outcome import (
     Cause,
     Outcome,
     WalletFacts,
     failure,
     success,
+    unknown,
 )
+from sidecar.core.transition import TargetState
 from sidecar.core.turn import pace_s
 from tests.unit.world import WALLET, World
 
@@ -156,6 +158,79 @@ def test_a_daemon_that_only_lacks_its_upstream_is_probed_without_hurry() -> None
     assert pace_s(world.state, world.instance(ROOT)) == 2.0
 
 
+# Time of which nothing is known is no silence
+
+
+NOT_MEASURED = [Cause.OWN_NETWORK, Cause.SUSPENDED, Cause.PROBER_FAILED]
+
+
+def blind_for(world: World, seconds: float, cause: Cause) -> None:
+    until = world.now_s + seconds
+    while world.now_s < until:
+        world.probe(ROOT, unknown(cause, "it was not asked"), 1.0)
+        world.looked(ROOT)
+        world.wait(4.0)
+
+
+@pytest.mark.parametrize("cause", NOT_MEASURED)
+@pytest.mark.parametrize(
+    ("last", "allowed_s"), [(well(), CALM_S), (upstream_lost(), OUTAGE_S)]
+)
+def test_a_silence_begins_anew_after_time_of_which_nothing_is_known(
+    cause: Cause, last: Outcome, allowed_s: float
+) -> None:
+    world = a_world()
+    world.probe(ROOT, last)
+    silent_for(world, CALM_S - 5.0)
+    blind_for(world, 600.0, cause)
+    back_s = world.now_s
+    silent_for(world, allowed_s - 2.0)
+    assert world.acts() == []
+    assert world.instance(ROOT).state is TargetState.FAILING
+    assert world.instance(ROOT).health.busy_mono == pytest.approx(back_s)
+    silent_for(world, 20.0, world.now_s - back_s)
+    (decided,) = restarts(world)
+    assert allowed_s <= decided.at.mono - back_s <= allowed_s + TIMEOUT_S
+
+
+@pytest.mark.parametrize("cause", [Cause.OWN_NETWORK, Cause.SUSPENDED])
+def test_a_request_from_before_such_a_time_proves_no_silence(cause: Cause) -> None:
+    world = a_world()
+    asked_s = world.now_s
+    silent_for(world, 10.0)
+    blind_for(world, 600.0, cause)
+    silent_for(world, CALM_S - 2.0, world.now_s - asked_s)
+    assert world.acts() == []
+
+
+def test_a_request_that_was_open_while_a_probe_failed_proves_the_silence() -> None:
+    """Two probes of one daemon wait for each other: it is not to live for ever."""
+    world = a_world()
+    asked_s = world.now_s
+    while not restarts(world) and world.now_s < asked_s + 2.0 * CALM_S:
+        silent_for(world, TIMEOUT_S, world.now_s - asked_s)
+        blind_for(world, 1.0, Cause.PROBER_FAILED)
+    (decided,) = restarts(world)
+    assert CALM_S <= decided.at.mono - asked_s <= CALM_S + TIMEOUT_S + 5.0
+
+
+@pytest.mark.parametrize("cause", NOT_MEASURED)
+def test_a_hang_that_was_certain_before_such_a_time_is_to_be_certain_again(
+    cause: Cause,
+) -> None:
+    world = a_world()
+    world.send(PauseAsked(world.now, (ROOT,), None))
+    silent_for(world, CALM_S + 20.0)
+    (incident,) = world.state.incidents.values()
+    blind_for(world, 600.0, cause)
+    silent_for(world, TIMEOUT_S)
+    world.send(ResumeAsked(world.now, (ROOT,)))
+    silent_for(world, CALM_S - TIMEOUT_S - 5.0)
+    assert world.acts() == []
+    after = world.state.incidents[incident.id]
+    assert (after.open, after.cause) == (True, Cause.HUNG)
+
+
 # Whatever comes, in any order
 
 
@@ -169,7 +244,7 @@ class Step(NamedTuple):
 ANSWERS = {"well": well, "lost": upstream_lost, "held": held}
 STEPS = st.builds(
     Step,
-    st.sampled_from([*ANSWERS, "refused", "breaks", "nothing"]),
+    st.sampled_from([*ANSWERS, "refused", "breaks", "blind", "nothing"]),
     st.one_of(st.just(0.0), st.floats(1.0, 400.0)),
 )
 
@@ -195,6 +270,9 @@ class Daemon:
             self.is_calm = step.what == "well" and waited_s < SLOW_S
             if step.what == "held" and waited_s < SLOW_S:
                 self.is_calm = False
+        elif step.what == "blind":
+            blind_for(self.world, 60.0, Cause.OWN_NETWORK)
+            self.answered_s, self.refusals = self.world.now_s, 0
         elif step.what != "nothing" and self.refusals < 2:
             self.refusals += 1
             cause = Cause.REFUSED if step.what == "refused" else Cause.RESET
@@ -209,7 +287,8 @@ class Daemon:
 @given(st.lists(STEPS, max_size=12))
 @example([Step("well", 44.0)] * 8)
 @example([Step("lost", 0.0), Step("refused", 290.0), Step("refused", 0.0)])
-def test_nothing_is_restarted_while_an_answer_came_within_the_silence_allowed(
+@example([Step("blind", 40.0), Step("well", 40.0)])
+def test_nothing_is_restarted_before_the_silence_allowed_was_seen_at_one_go(
     steps: list[Step],
 ) -> None:
     daemon = Daemon()
