@@ -32,15 +32,22 @@ def over(state: State, waiting: Sequence[Message]) -> tuple[Message, ...]:
     end; or a later one of the same kind says the same. A hook is not called for what
     is not so. Where the incident is not known, nothing is over.
     """
-    newest: dict[tuple[str, MessageKind], int] = {}
-    for message in waiting:
-        thread = (message.incident, message.kind)
-        newest[thread] = max(newest.get(thread, 0), message.sequence)
+    newest = {_thread(m): m.id for m in sorted(waiting, key=_age)}
     return tuple(
         message
         for message in waiting
-        if _is_over(state, message, newest[message.incident, message.kind])
+        if _is_over(state, message, is_newest=newest[_thread(message)] == message.id)
     )
+
+
+def _thread(message: Message) -> tuple[str, MessageKind]:
+    """Messages that tell the same, each later: a notice that is repeated is new."""
+    repeats = message.kind is MessageKind.OWN_NETWORK_LOST
+    return "" if repeats else message.incident, message.kind
+
+
+def _age(message: Message) -> tuple[int, float]:
+    return message.sequence, message.created_wall
 
 
 def as_of_now(state: State, message: Message, at: Moment) -> Message:
@@ -64,12 +71,12 @@ def as_of_now(state: State, message: Message, at: Moment) -> Message:
     return replace(message, facts=facts, severity=incident.severity)
 
 
-def _is_over(state: State, message: Message, newest: int) -> bool:
-    """``newest`` is the last of its kind that waits."""
+def _is_over(state: State, message: Message, *, is_newest: bool) -> bool:
+    """``is_newest``: it is the last of its kind that waits."""
     if message.kind is MessageKind.ENGINE_LOST:
         return state.engine.reachable
     if message.kind is MessageKind.OWN_NETWORK_LOST:
-        return not state.own_network.told
+        return not (state.own_network.told and is_newest)
     if message.kind is MessageKind.SETTINGS_REFUSED:
         return not state.settings.faults
     incident = state.incidents.get(message.incident)
@@ -77,11 +84,7 @@ def _is_over(state: State, message: Message, newest: int) -> bool:
         return False
     if message.kind is MessageKind.RESOLVED:
         return _is_undone(state, incident, message)
-    return (
-        not incident.open
-        or newest > message.sequence
-        or _is_answered(state, incident, message)
-    )
+    return not incident.open or not is_newest or _is_answered(state, incident, message)
 
 
 def _is_answered(state: State, incident: Incident, message: Message) -> bool:

@@ -108,13 +108,13 @@ def forbidden(case: Case) -> str | None:
 
 def own_network(case: Case) -> str | None:
     """It is not reached, and the fault is more likely ours."""
-    lost = own_network_rules.lost_mono(case.instance)
-    if lost is None:
+    loss = own_network_rules.loss_of(case.instance)
+    if loss is None:
         return None
     blind = case.instance.health.blind
     if blind is not None and own_network_rules.is_blind(case.instance.health):
         return blind.reason
-    others = {*own_network_rules.lost_with(case.state, case.instance, lost, case.at)}
+    others = {*own_network_rules.lost_with(case.state, case.instance, loss, case.at)}
     if not others:
         return None
     return (

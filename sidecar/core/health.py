@@ -1,6 +1,7 @@
 """Streaks, thresholds and the start period of one run of a target."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import (
@@ -19,6 +20,18 @@ _ANSWERS = frozenset({Cause.AUTH, Cause.MISCONFIGURED, Cause.BAD_BODY, Cause.HTT
 
 SLOW_CALL_S = 20.0
 """A call that waits for a lost or slow upstream server takes 25 to 30 s."""
+
+
+class Loss(NamedTuple):
+    """That it cannot be reached: since when, and what the last probe said of it.
+
+    ``is_proven``: the engine says that our own container has left the network.
+    """
+
+    since_mono: float
+    is_silent: bool = False
+    shares_network: bool = False
+    is_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ class Health:
     ``serves``: so many answers say that all works that a remedy can mend, with nothing
     but silence between them.
     ``blind``: the last UNKNOWN, and ``blind_mono`` when they began, while
-    nothing has been learnt since.
+    nothing has been learnt since. ``loss``: the last one; it may be over.
     """
 
     up: bool | None = None
@@ -68,6 +81,7 @@ class Health:
     serves: int = 0
     blind: Outcome | None = None
     blind_mono: float | None = None
+    loss: Loss | None = None
 
     @property
     def cause(self) -> Cause | None:

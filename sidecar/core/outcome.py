@@ -289,7 +289,8 @@ class Outcome:
     ``reason`` is a short phrase. What a Prober returns is without secrets, printable
     and of at most REASON_LIMIT characters: masked first, cut afterwards.
     ``path_fault``: the name did not resolve or the connect timed out, so the
-    fault may lie between us and the target. ``rpc_answers``: the last
+    fault may lie between us and the target. ``shares_network``: the engine says that
+    Sidecar is on a network of the target. ``rpc_answers``: the last
     observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
     ``waited_s``: how long the request that was waited for longest has been out; with
     HUNG it is still not answered. ``broke_on``: the call during which the connection
@@ -305,6 +306,7 @@ class Outcome:
     wallet: WalletFacts | None = None
     waited_s: float = 0.0
     broke_on: str = ""
+    shares_network: bool = False
 
 
 REASON_LIMIT = 300

@@ -1,14 +1,16 @@
 """Is it our own network that is lost, and not what is probed over it?
 
 The engine may say that our container has left a network: the probe tells so itself.
-Otherwise number tells: two or more targets that are lost at once, although they run.
+Otherwise number tells: two or more targets that are lost at once, although they run,
+none for the other's sake, and while no other target answers.
 What cannot be reached for that is not measured; nothing is known of it.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sidecar.core import run
-from sidecar.core.health import Health
+from sidecar.core.health import Health, Loss
 from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, Outcome, Verdict, unknown
 from sidecar.core.state import Instance, State
@@ -17,8 +19,11 @@ from sidecar.core.target import Target
 AT_ONCE_S = 60.0
 """Targets that were lost within it, and an interval, were lost at once."""
 
-LABELS_BELIEVED_S = 300.0
-"""How long targets that labels alone made can make our own network suspect."""
+BELIEVED_S = 300.0
+"""How long number alone is believed where the engine says that we are on the network.
+
+And how long targets that labels alone made can make it suspect for one of the file.
+"""
 
 
 def is_blind(health: Health) -> bool:
@@ -26,49 +31,103 @@ def is_blind(health: Health) -> bool:
     return health.blind is not None and health.blind.cause is Cause.OWN_NETWORK
 
 
-def lost_mono(instance: Instance) -> float | None:
-    """Since when it cannot be reached though it runs; a stopped process explains it."""
+def loss_of(instance: Instance) -> Loss | None:
+    """That it cannot be reached though it runs; a stopped process explains it."""
     health = instance.health
     if health.frozen or not run.is_running(instance):
         return None
-    if health.failures and health.last is not None and health.last.path_fault:
-        return health.cause_mono
-    return health.blind_mono if is_blind(health) else None
+    last = health.last
+    is_failing = health.failures > 0 and last is not None and last.path_fault
+    return health.loss if is_failing or is_blind(health) else None
+
+
+def with_loss(instance: Instance, outcome: Outcome, began_mono: float) -> Instance:
+    """Note that a probe, begun then, did not reach it, before it is excused.
+
+    What the engine proved of our own network says nothing of what is lost after that.
+    """
+    is_proven = outcome.cause is Cause.OWN_NETWORK
+    if not (is_proven or outcome.path_fault):
+        return instance
+    known = loss_of(instance)
+    goes_on = known is not None and (is_proven or not known.is_proven)
+    loss = Loss(
+        known.since_mono if known is not None and goes_on else began_mono,
+        outcome.cause is Cause.HUNG,
+        outcome.shares_network,
+        is_proven,
+    )
+    return replace(instance, health=replace(instance.health, loss=loss))
 
 
 def lost_with(
-    state: State, instance: Instance, lost: float, at: Moment
+    state: State, instance: Instance, loss: Loss, at: Moment
 ) -> Iterator[str]:
-    """The targets that were lost with it, as far as they are to be believed."""
+    """The targets that were lost with it, as far as they are to be believed.
+
+    None where another answers, and none for ever where we are on its network.
+    """
     target = state.target_of(instance)
-    lasts = target.declared and at.mono - lost >= LABELS_BELIEVED_S
-    for other in _others(state, target):
-        is_believed = not lasts or state.target_of(other).declared
-        if is_believed and _at_once(state, other, lost):
+    is_old = at.mono - loss.since_mono >= BELIEVED_S
+    others = tuple(_others(state, target))
+    if is_old and loss.shares_network:
+        return
+    if any(_answers_since(state, other, loss.since_mono) for other in others):
+        return
+    for other in others:
+        theirs = state.target_of(other)
+        is_believed = not (is_old and target.declared) or theirs.declared
+        if is_believed and _is_lost_too(state, loss, target, other):
             yield other.id.target
+
+
+def _is_lost_too(state: State, loss: Loss, target: Target, other: Instance) -> bool:
+    """Was it lost at once with the target, and not for the same root's sake?"""
+    theirs, its = state.target_of(other), loss_of(other)
+    if its is None or not _at_once(loss, its, theirs):
+        return False
+    shared = _roots(state, target.name) & _roots(state, theirs.name)
+    # A daemon that hangs fills up who waits for it; it takes nobody's route away.
+    explained = (
+        has.is_silent or name in shared
+        for name, has in ((target.name, loss), (theirs.name, its))
+    )
+    return not (shared and all(explained))
+
+
+def _roots(state: State, name: str) -> frozenset[str]:
+    """The target and everything that it needs, by the settings or presumably.
+
+    A wallet that labels alone made is presumed of none that the settings name.
+    """
+    targets, topology = state.targets, state.topology
+    presumed = (
+        wallet
+        for wallet in topology.presumed.get(name, ())
+        if targets[wallet].declared or not targets[name].declared
+    )
+    return frozenset((name, *topology.upstreams.get(name, ()), *presumed))
 
 
 def _others(state: State, target: Target) -> Iterator[Instance]:
     return (i for i in state.instances.values() if i.id.target != target.name)
 
 
-def _at_once(state: State, other: Instance, lost: float) -> bool:
-    since = lost_mono(other)
-    interval_s = state.target_of(other).cadence.interval_s
-    return since is not None and abs(since - lost) < AT_ONCE_S + interval_s
+def _at_once(loss: Loss, other: Loss, target: Target) -> bool:
+    """Were both lost at once? ``target`` is the other's."""
+    apart_s = abs(other.since_mono - loss.since_mono)
+    return apart_s < AT_ONCE_S + target.cadence.interval_s
 
 
-def excused(
-    state: State, instance: Instance, outcome: Outcome, began_mono: float, at: Moment
-) -> Outcome:
+def excused(state: State, instance: Instance, outcome: Outcome, at: Moment) -> Outcome:
     """The outcome; where others were lost at once with it, that nothing is known."""
+    health = instance.health
     if outcome.verdict is not Verdict.FAILURE or not outcome.path_fault:
         return outcome
-    if instance.health.frozen or _is_to_be_looked_at(instance, outcome):
+    if health.frozen or _is_to_be_looked_at(instance, outcome):
         return outcome
-    lost = lost_mono(instance)
-    since = began_mono if lost is None else lost
-    if next(lost_with(state, instance, since, at), None) is None:
+    others = lost_with(state, instance, health.loss, at) if health.loss else ()
+    if not any(others):
         return outcome
     why = (
         "it cannot be reached, and neither can others since the same time, although "
@@ -86,22 +145,32 @@ def _is_to_be_looked_at(instance: Instance, outcome: Outcome) -> bool:
 
 def is_unproven(state: State, instance: Instance, at: Moment) -> bool:
     """Is it out of reach, and no other target that could tell why was asked since?"""
-    lost = lost_mono(instance)
-    if lost is None or is_blind(instance.health):
+    loss = loss_of(instance)
+    if loss is None or is_blind(instance.health):
         return False
     target = state.target_of(instance)
-    if at.mono - lost >= AT_ONCE_S + target.cadence.interval_s:
+    if at.mono - loss.since_mono >= AT_ONCE_S + target.cadence.interval_s:
         return False
     asked = [i for i in _others(state, target) if _is_asked_over_network(state, i)]
-    return bool(asked) and not any(_has_answered_since(i, lost) for i in asked)
+    return bool(asked) and not any(_has_answered(i, loss.since_mono) for i in asked)
+
+
+def _answers_since(state: State, other: Instance, since_mono: float) -> bool:
+    """Did it answer over a network since, and was not lost after that?"""
+    if loss_of(other) is not None or not _is_asked_over_network(state, other):
+        return False
+    return _has_answered(other, since_mono)
 
 
 def _is_asked_over_network(state: State, other: Instance) -> bool:
     return state.target_of(other).is_asked_over_network and run.is_running(other)
 
 
-def _has_answered_since(other: Instance, lost: float) -> bool:
+def _has_answered(other: Instance, since_mono: float) -> bool:
+    """Silence is no answer: its connection may be older than the loss."""
     health = other.health
     if health.last is None or health.last_at is None or health.last.path_fault:
         return False
-    return health.last_at.mono - health.last_seconds >= lost
+    if health.last.cause is Cause.HUNG:
+        return False
+    return health.last_at.mono - health.last_seconds >= since_mono

@@ -16,13 +16,17 @@ from sidecar.core.story import facts_of_place
 GRACE_S = 60.0
 """A network that is made anew is back before; it is that of a lost engine, too."""
 
+REPEAT_S = 3600.0
+"""Nothing is known of what is not reached: a person must not forget it."""
+
 
 def tell_own_network(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell once that it is lost, naming what is not reached, and then that it is back.
+    """Tell each hour that it is lost, and once that it is back.
 
-    P2, as for a lost engine: nothing is known to be broken but ourselves.
+    The first names what is not reached. P2, as for a lost engine: nothing is
+    known to be broken but ourselves.
     """
     unreached = [i for i in state.instances.values() if _is_unreached(i)]
     view = state.own_network
@@ -44,16 +48,23 @@ def _lost(
     view = state.own_network
     if view.since is None:
         view = replace(view, since=min(i.since for i in unreached))
-    since = view.since
-    if view.told or since is None or at.mono - since.mono < GRACE_S:
+    if view.told and view.told_mono is None:
+        view = replace(view, told_mono=at.mono)
+    if not _is_due(view, at):
         return replace(state, own_network=view), ()
-    view = replace(view, told=True)
+    view = replace(view, told=True, told_mono=at.mono)
     names = ", ".join(sorted(i.name for i in unreached))
     reason = unreached[0].reason
     compose = facts_of_place(state, unreached[0])["compose"]
     kind = MessageKind.OWN_NETWORK_LOST
     made = _said(kind, view, names, reason, compose, settings, at)
     return replace(state, own_network=view), made
+
+
+def _is_due(view: OwnNetworkView, at: Moment) -> bool:
+    if view.told_mono is not None:
+        return at.mono - view.told_mono >= REPEAT_S
+    return view.since is not None and at.mono - view.since.mono >= GRACE_S
 
 
 def _said(

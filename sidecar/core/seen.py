@@ -195,9 +195,8 @@ def probed(state: State, event: ProbeDone) -> Folded:
     if instance.container.run != event.run or _acting(instance):
         return same(state)
     target = state.target_of(instance)
-    found = own_network.excused(
-        state, instance, event.outcome, event.began_mono, event.at
-    )
+    instance = own_network.with_loss(instance, event.outcome, event.began_mono)
+    found = own_network.excused(state, instance, event.outcome, event.at)
     instance, outcome = wallets.judge_wallets(instance, target, found)
     starting = in_start_period(instance, target, event.at.mono)
     starting = starting and not ends_boot(instance, target, outcome)

@@ -248,11 +248,12 @@ class SettingsView:
 class OwnNetworkView:
     """Is our own network lost, as the probes show? ``since`` None: it is not.
 
-    ``told``: have people heard of it?
+    ``told``: have people heard of it? ``told_mono``: when last; None: not by this run.
     """
 
     since: Moment | None = None
     told: bool = False
+    told_mono: float | None = None
 
 
 class CureKey(NamedTuple):

@@ -6,6 +6,7 @@ target is out of reach.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from sidecar.core.container import Container
 from sidecar.core.outcome import Cause, Outcome, unknown
@@ -67,15 +68,17 @@ class OwnPlace:
     def blamed_for(self, outcome: Outcome, container: Container) -> Outcome:
         """That nothing is known, where Sidecar has left the networks of ``container``.
 
-        Else the outcome as it is.
+        Else the outcome, with whether Sidecar is on one of them.
         """
         around = self._addresses.around
         own, ours = around.own, own_networks(around)
         if not outcome.path_fault or own is None or ours is None:
             return outcome
         theirs = networks_of(container, around)
+        if theirs & ours:
+            return replace(outcome, shares_network=True)
         left = sorted(theirs if not ours else theirs & self._was_on)
-        if not left or theirs & ours:
+        if not left:
             return outcome
         name = left[0]
         return unknown(

@@ -123,6 +123,7 @@ async def test_where_we_are_in_no_container_nothing_is_blamed(house: House) -> N
     house.lists()
     found = await house.probe(1, at())
     assert found.cause is Cause.DETACHED
+    assert not found.shares_network
 
 
 async def test_what_is_not_reached_on_a_network_of_ours_is_lost_itself(
@@ -130,6 +131,7 @@ async def test_what_is_not_reached_on_a_network_of_ours_is_lost_itself(
 ) -> None:
     found = await house.probe(1, at())
     assert found.cause is Cause.DETACHED
+    assert found.shares_network
 
 
 # a request that was open when our own network was lost

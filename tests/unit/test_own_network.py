@@ -15,13 +15,16 @@ from sidecar.core.record import Change, MessageKind, Watched
 from sidecar.core.restore import restored
 from sidecar.core.spell import Course, Kind, Outage, Spell
 from sidecar.core.state import OwnNetworkView
-from sidecar.core.target import DockerProbe, Preventive, Target
+from sidecar.core.target import DockerProbe, HttpProbe, Preventive, Target
 from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
 from tests.unit.test_notify_mailing import SETTINGS
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT, LEAF = WALLET.name, SERVICE.name
 LONE = replace(SERVICE, depends_on=())
+SITE = Target("site", probes=(HttpProbe("http://site/"),))
+OTHER = replace(SITE, name="other", probes=(HttpProbe("http://other/"),))
+SECOND = replace(SERVICE, name="second", probes=(HttpProbe("http://second/"),))
 LABELLED = replace(LONE, declared=False)
 NO_ROUTE = failure(Cause.DETACHED, "there is no route to x:1", path_fault=True)
 SILENT = failure(Cause.HUNG, "x:1 accepts no connection", path_fault=True)
@@ -40,14 +43,16 @@ def a_world(*targets: Target) -> World:
     return world
 
 
-def finds(world: World, outcome: Outcome, seconds: float, *names: str) -> None:
-    """All, or these targets, are asked every two seconds for so long."""
+def finds(
+    world: World, outcome: Outcome, seconds: float, *names: str, every_s: float = 2.0
+) -> None:
+    """All, or these targets, are asked so often for so long."""
     until = world.now_s + seconds
     while world.now_s < until:
         for name in names or [target.name for target in world.targets]:
             world.probe(name, outcome)
             world.looked(name)
-        world.wait(2.0)
+        world.wait(every_s, step=every_s / 4)
 
 
 def told(world: World) -> list[MessageKind]:
@@ -58,12 +63,18 @@ def states(world: World) -> set[TargetState]:
     return {i.state for i in world.state.instances.values()}
 
 
+def incidents(world: World) -> set[str]:
+    """Who is or was in one."""
+    opened = {i.target for i in world.state.incidents.values()}
+    return opened | {i.name for i in world.state.instances.values() if i.incident}
+
+
 @pytest.mark.parametrize(
     ("targets", "outcome"),
     [
         ((WALLET, LONE), NO_ROUTE),
         ((WALLET, SERVICE), NO_ROUTE),
-        ((WALLET, LONE), SILENT),
+        ((SITE, LONE), SILENT),
         ((WALLET, LONE), PROVEN),
         ((WALLET,), PROVEN),
         ((LABELLED,), PROVEN),
@@ -98,6 +109,115 @@ def test_a_loss_that_could_not_be_told_meanwhile_is_told_by_its_end_alone() -> N
     finds(world, success(), 120.0)
     back = world.messages[-1]
     assert over(world.state, [lost, back]) == (lost,)
+
+
+def test_it_is_told_again_each_hour_while_it_lasts() -> None:
+    world = a_world()
+    finds(world, PROVEN, 3600.0, every_s=20.0)
+    assert told(world) == [LOST]
+    finds(world, PROVEN, 3700.0, every_s=20.0)
+    assert told(world) == [LOST, LOST, LOST]
+    first, *later = world.messages
+    begins = first.facts["opened_at_wall"]
+    assert {m.facts["opened_at_wall"] for m in later} == {begins}
+    assert over(world.state, world.messages) == (first, later[0])
+    finds(world, success(), 60.0)
+    assert told(world) == [LOST, LOST, LOST, BACK]
+
+
+def test_after_a_restart_of_sidecar_it_is_told_again_an_hour_later() -> None:
+    world = a_world()
+    world.state = replace(world.state, own_network=OwnNetworkView(told=True))
+    finds(world, PROVEN, 3500.0, every_s=20.0)
+    assert told(world) == []
+    finds(world, PROVEN, 200.0, every_s=20.0)
+    assert told(world) == [LOST]
+
+
+# when number is not believed
+
+
+@pytest.mark.parametrize("outcome", [NO_ROUTE, SILENT], ids=["no route", "silence"])
+def test_it_is_not_ours_while_another_target_answers(outcome: Outcome) -> None:
+    world = a_world(LONE, OTHER, SITE)
+    until = world.now_s + 120.0
+    while world.now_s < until:
+        finds(world, success(), 2.0, SITE.name)
+        finds(world, outcome, 2.0, LEAF, OTHER.name)
+    assert incidents(world) == {LEAF, OTHER.name}
+    assert told(world).count(LOST) == 0
+
+
+def test_one_that_answered_before_it_was_lost_itself_shows_nothing() -> None:
+    """Each is asked in its turn, and the network may be lost in between."""
+    world = a_world(LONE, OTHER, SITE)
+    finds(world, NO_ROUTE, 2.0, LEAF)
+    world.probe(SITE.name, success())
+    world.wait(2.0)
+    finds(world, NO_ROUTE, 900.0)
+    assert states(world) == {TargetState.UNKNOWN}
+    assert world.state.incidents == {}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [failure(Cause.HUNG, "no answer"), unknown(Cause.PROBER_FAILED, "no descriptors")],
+    ids=["it may have been connected before", "nothing was asked"],
+)
+def test_what_does_not_answer_shows_nothing(answers: Outcome) -> None:
+    world = a_world(LONE, OTHER, SITE)
+    until = world.now_s + 120.0
+    while world.now_s < until:
+        finds(world, answers, 2.0, SITE.name)
+        finds(world, NO_ROUTE, 2.0, LEAF, OTHER.name)
+    assert incidents(world) <= {SITE.name}
+    assert world.instance(LEAF).cause is Cause.OWN_NETWORK
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [(WALLET, SERVICE), (WALLET, LONE), (WALLET, SERVICE, SECOND)],
+    ids=["declared", "presumed", "two dependents"],
+)
+def test_a_root_that_hangs_and_who_fills_up_with_it_are_one(
+    targets: tuple[Target, ...],
+) -> None:
+    world = a_world(*targets)
+    finds(world, SILENT, 120.0)
+    assert ROOT in incidents(world)
+    assert world.acts()[:1] == [(ROOT, Action.RESTART)]
+    assert TargetState.UNKNOWN not in states(world)
+    assert LOST not in told(world)
+
+
+def test_a_labels_wallet_is_no_root_by_which_the_files_targets_are_one() -> None:
+    world = a_world(LONE, OTHER, replace(WALLET, declared=False))
+    finds(world, SILENT, 280.0)
+    assert world.state.incidents == {}
+    finds(world, SILENT, 600.0)
+    assert LEAF not in incidents(world)
+
+
+@pytest.mark.parametrize("outcome", [NO_ROUTE, SILENT], ids=["no route", "silence"])
+def test_number_is_believed_for_a_while_where_we_are_on_the_network(
+    outcome: Outcome,
+) -> None:
+    world = a_world(LONE, OTHER)
+    finds(world, replace(outcome, shares_network=True), 290.0)
+    assert states(world) == {TargetState.UNKNOWN}
+    assert world.state.incidents == {}
+    finds(world, replace(outcome, shares_network=True), 130.0)
+    assert incidents(world) == {LEAF, OTHER.name}
+    assert TargetState.UNKNOWN not in states(world)
+
+
+def test_what_is_lost_after_we_were_proven_to_be_lost_is_lost_since_then() -> None:
+    """A network that we are put on again may need a moment."""
+    world = a_world(LONE, OTHER)
+    finds(world, PROVEN, 900.0)
+    finds(world, replace(NO_ROUTE, shares_network=True), 200.0)
+    assert states(world) == {TargetState.UNKNOWN}
+    assert world.state.incidents == {}
 
 
 def test_a_short_loss_is_not_told() -> None:

@@ -22,10 +22,12 @@ from sidecar.core.event import (
 from sidecar.core.outcome import CAUSES, Cause, Warn, failure, success, unknown
 from sidecar.core.target import (
     AfterRoot,
+    DockerProbe,
     ElectronCashProbe,
     InstanceId,
     Mode,
     RestartSettings,
+    Target,
 )
 from sidecar.core.transition import (
     IncidentChanged,
@@ -772,8 +774,8 @@ def test_an_old_list_of_containers_holds() -> None:
 
 
 def test_two_targets_out_of_reach_at_once_make_our_own_network_suspect() -> None:
-    other = replace(SERVICE, depends_on=())
-    world = calm(targets=(WALLET, other))
+    other = replace(SERVICE, depends_on=("db",))
+    world = calm(targets=(WALLET, other, Target("db", probes=(DockerProbe(),))))
     for _ in range(8):
         world.fails(ROOT, Cause.HUNG, 1, took_s=10.0, path_fault=True)
         world.looked(ROOT)
