@@ -15,6 +15,7 @@ from sidecar.core import (
     permission,
     plan,
     run,
+    standing,
 )
 from sidecar.core.boot import check_start_s
 from sidecar.core.container import Status
@@ -34,7 +35,6 @@ from sidecar.core.moment import Moment
 from sidecar.core.outcome import Cause, failure
 from sidecar.core.overlap import Overlap
 from sidecar.core.own_network import is_blind
-from sidecar.core.precedence import is_overtaken
 from sidecar.core.restore import clarified
 from sidecar.core.state import (
     Instance,
@@ -370,23 +370,8 @@ def end_remedy(
     without = put(without, after)
     if decision.trigger is Trigger.PLANNED and not recovered:
         without = replace(without, plan=None)
-    without = _with_clocks_anew(without, remedy, at)
+    without = put(without, *standing.with_clocks_anew(without, after, remedy, at))
     return Folded(without, (ended, *compared), (instance.id,))
-
-
-def _with_clocks_anew(state: State, ended: Remedy, at: Moment) -> State:
-    """What gave way to a remedy has its whole time to recover once that is over."""
-    found = []
-    for other in state.instances.values():
-        remedy = other.remedy
-        if remedy is None or remedy.phase is not Phase.VERIFYING:
-            continue
-        if remedy.began.mono >= ended.began.mono:
-            continue
-        until = at.mono + state.target_of(other).restart.recovery_timeout_s
-        later = replace(remedy, deadline_mono=max(remedy.deadline_mono, until))
-        found.append(replace(other, remedy=later))
-    return put(state, *found) if found else state
 
 
 def _with_lanes(state: State, instance: Instance, ended: RemedyEnded) -> Instance:
@@ -420,7 +405,8 @@ def verify(state: State, who: InstanceId, at: Moment) -> Folded:
         return same(_taken_back(state, instance, at))
     found = _ending(state, instance, remedy, at)
     over_mono = _over_mono(instance, state.target_of(instance), remedy, at)
-    if found is None and at.mono >= over_mono and not _is_halted(state, remedy):
+    is_late = at.mono >= over_mono and not standing.is_halted(state, instance, at)
+    if found is None and is_late:
         found = _at_deadline(instance, remedy)
     return same(state) if found is None else end_remedy(state, instance, *found, at)
 
@@ -434,11 +420,6 @@ def _was_needless(
     if not remedy.decision.trigger.is_automatic or not run.is_running(instance):
         return False
     return ending.has_recovered(instance, target, remedy)
-
-
-def _is_halted(state: State, remedy: Remedy) -> bool:
-    """Does its clock stand, for it gave way to a remedy that is under way?"""
-    return remedy.phase is Phase.VERIFYING and is_overtaken(state, remedy)
 
 
 def _loaded_until(loading: Decision) -> float:

@@ -53,15 +53,22 @@ def _fails_with(
 ) -> bool:
     """Is it likely that ``other``, treated in vain so far, fails for ``instance``?"""
     mine, theirs = state.target_of(instance), state.target_of(other)
-    if theirs.declared and not mine.declared:
+    if not may_give_way(state, mine, theirs) or current_cause(other) is None:
         return False
-    if is_related(state, mine, theirs) or current_cause(other) is None:
-        return False
-    if (mine.wallet is None) is not (theirs.wallet is None):
-        return mine.wallet is not None and _fails(instance)
+    if mine.wallet is not None and theirs.wallet is None:
+        return _fails(instance)
     began = remedy.first_failure_mono
     began = remedy.began.mono if began is None else began
     return failed_mono(instance) < began + _noticed_within_s(mine)
+
+
+def may_give_way(state: State, mine: Target, theirs: Target) -> bool:
+    """Is ``theirs`` of a kind that gives way to ``mine``, when it is verified?"""
+    if mine.declared is not theirs.declared:
+        return mine.declared
+    if is_related(state, mine, theirs):
+        return False
+    return theirs.wallet is None or mine.wallet is not None
 
 
 def _noticed_within_s(target: Target) -> float:
@@ -81,14 +88,6 @@ def is_related(state: State, one: Target, other: Target) -> bool:
     needs = state.topology.upstreams
     return other.name in needs.get(one.name, ()) or one.name in needs.get(
         other.name, ()
-    )
-
-
-def is_overtaken(state: State, remedy: Remedy) -> bool:
-    """Is a remedy that began later still under way? Then this one's clock stands."""
-    return any(
-        other.remedy is not None and other.remedy.began.mono > remedy.began.mono
-        for other in state.instances.values()
     )
 
 

@@ -65,6 +65,8 @@ class Remedy:
     """What the wallet held before it; None: not known, or there is no wallet."""
     addresses: AddressCount | None = None
     """How many addresses the wallet had before it."""
+    extended_s: float = 0.0
+    """So much later its verification ends, for it gave way to other remedies."""
 
 
 @dataclass(frozen=True, slots=True)
