@@ -163,7 +163,8 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
     opening, ``known_cause`` what people heard of last. ``about`` is who does not work
     now. ``last_action`` and ``last_reason`` are of the last decision about it,
     ``load_failure`` is why its wallet could not be loaded, ``deeds`` what was done
-    (``deed.from_text``): all empty where there is none.
+    (``deed.from_text``), ``acked_at_wall`` when ``acked_by`` took care of it: all empty
+    where there is none.
     """
     ended, acked = incident.resolved_at or at, incident.acked_at
     subject = subject_of(state, incident)
