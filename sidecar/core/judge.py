@@ -270,6 +270,14 @@ def blind_for_long(health: Health, at: Moment) -> Judgement | None:
     return Judgement(TargetState.UNKNOWN, cause, reason)
 
 
+def blind_since_wall(health: Health, cause: Cause, at: Moment) -> float | None:
+    """Since when nothing is learnt, if ``cause`` says that; None: it says another."""
+    if health.blind is None or health.blind_mono is None:
+        return None
+    is_it = cause is (health.blind.cause or Cause.PROBER_FAILED)
+    return at.wall - at.mono + health.blind_mono if is_it else None
+
+
 def may_report(instance: Instance, target: Target, cause: Cause, at: Moment) -> bool:
     """Has the cause lasted long enough for a person to hear of it?"""
     grace_s = CAUSES[cause].grace_s

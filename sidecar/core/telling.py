@@ -10,6 +10,7 @@ from sidecar.core.deed import deed_of, remember
 from sidecar.core.escalation import advance, made_urgent
 from sidecar.core.folded import put, put_incident
 from sidecar.core.incident import Incident, new_id
+from sidecar.core.judge import blind_since_wall
 from sidecar.core.mailing import (
     facts_of,
     facts_of_balance,
@@ -190,8 +191,7 @@ def notices(
         # For information: nobody is called for it.
         severity = max(CAUSES[cause].severity, Severity.P2)
         which = new_id(decision.name, at)
-        blind_mono = instance.health.blind_mono
-        began_wall = None if blind_mono is None else at.wall - at.mono + blind_mono
+        began_wall = blind_since_wall(instance.health, cause, at)
         about = Incident(
             which, decision.name, cause, severity, at, began_wall=began_wall
         )

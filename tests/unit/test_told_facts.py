@@ -11,8 +11,9 @@ from sidecar.core.deed import KEPT_DEEDS, Deed, from_text, remember
 from sidecar.core.escalation import MOST_CHANGES
 from sidecar.core.event import AckAsked, EngineSeen, NoticeKind, SettingsTaken
 from sidecar.core.incident import Incident
+from sidecar.core.judge import blind_since_wall
 from sidecar.core.mailing import facts_of
-from sidecar.core.outcome import Cause, Severity, failure
+from sidecar.core.outcome import Cause, Severity, failure, unknown
 from sidecar.core.present import named
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import SettingsView
@@ -383,3 +384,23 @@ def test_a_name_finds_its_instance_and_its_replica() -> None:
         assert found.name == name
     for name in (SERVICE, "nobody", f"{SERVICE}-3", ""):
         assert named(world.state, name) is None
+
+
+def test_what_was_not_learnt_for_long_is_told_from_its_beginning() -> None:
+    told = Told(("ops",))
+    world = told.world
+    began_wall = world.now.wall
+    for _ in range(130):
+        world.probe(WALLET, unknown(Cause.PROBER_FAILED, "too many files"))
+        world.wait(5.0)
+    (notice,) = of_kind(told, MessageKind.NOTICE)
+    assert float(notice.facts["since_wall"]) - began_wall < 5.0
+    assert float(notice.facts["as_of_wall"]) - began_wall >= 600.0
+
+
+def test_a_stop_is_not_told_from_when_nothing_was_learnt() -> None:
+    world = Told(("ops",)).world
+    world.probe(WALLET, unknown(Cause.PROBER_FAILED, "too many files"))
+    health = world.instance(WALLET).health
+    assert blind_since_wall(health, Cause.PROBER_FAILED, world.now) is not None
+    assert blind_since_wall(health, Cause.STOPPED, world.now) is None
