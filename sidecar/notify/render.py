@@ -199,6 +199,8 @@ class Renderer:
             "problem": self._problem(cause, facts.get("reason", "")),
             "first_problem": self._words(f"problem.{first}"),
             "known_problem": self._words(f"problem.{known}"),
+            "first_was": self._words(f"was.{first}"),
+            "known_was": self._words(f"was.{known}"),
         }
 
     def _from_to(self, facts: Mapping[str, str], told: float, since: float) -> str:

@@ -195,7 +195,7 @@ def test_a_repair_after_which_the_cause_is_another_is_told_as_such() -> None:
     assert "Another cause after repair 1" in text.title
     assert "did not help" not in text.title
     assert (
-        "After the last repair this is over: it accepts no connections. "
+        "After the last repair this is over: it accepted no connections. "
         "Now: it rejects Sidecar's user or password."
     ) in text.body
     assert "How it began" not in text.body

@@ -44,6 +44,7 @@ def test_every_cause_and_kind_has_its_texts() -> None:
     for cause in Cause:
         assert f"problem.{cause}" in ENGLISH.texts
         assert f"advice.{cause}" in ENGLISH.texts
+        assert f"was.{cause}" in ENGLISH.texts
         if CAUSES[cause].cure is None:
             assert f"done.nothing.{cause}" in ENGLISH.texts
     for kind in MessageKind:
@@ -61,7 +62,7 @@ def test_korean_is_korean_and_polite() -> None:
     for key, text in KOREAN.texts.items():
         if key not in {"title.opened", "place.stack"}:
             assert hangul.search(text), key
-        if key.startswith(("problem.", "done.nothing.")):
+        if key.startswith(("problem.", "was.", "done.nothing.")):
             last = text.rstrip(".").split()[-1]
             assert last.endswith(("다", "없음")), (key, text)
 
@@ -295,7 +296,7 @@ def test_the_end_says_what_it_was_from_when_to_when_and_asks_nothing() -> None:
     )
     assert text.body.splitlines()[:5] == [
         (
-            "electron-cash (shop on pay-1) works again. What it was: it does not "
+            "electron-cash (shop on pay-1) works again. What it was: it did not "
             "answer. From 2026-01-02 12:03:18 +09:00 to 14:06:22 (2 h 3 min)."
         ),
         "Also affected: bitcoincash-service",
