@@ -1,5 +1,6 @@
 """Messages about our own network: that it is lost, and that it is back."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sidecar.core.incident import new_id
@@ -39,7 +40,7 @@ def tell_own_network(
         return over, ()
     if not any(map(_is_reached, state.instances.values())):
         return state, ()
-    return over, _said(MessageKind.OWN_NETWORK_BACK, view, "", "", "", settings, at)
+    return over, _said(MessageKind.OWN_NETWORK_BACK, view, {}, settings, at)
 
 
 def _lost(
@@ -56,8 +57,8 @@ def _lost(
     names = ", ".join(sorted(i.name for i in unreached))
     reason = unreached[0].reason
     compose = facts_of_place(state, unreached[0])["compose"]
-    kind = MessageKind.OWN_NETWORK_LOST
-    made = _said(kind, view, names, reason, compose, settings, at)
+    of_what = {"affected": names, "reason": reason, "compose": compose}
+    made = _said(MessageKind.OWN_NETWORK_LOST, view, of_what, settings, at)
     return replace(state, own_network=view), made
 
 
@@ -70,9 +71,7 @@ def _is_due(view: OwnNetworkView, at: Moment) -> bool:
 def _said(
     kind: MessageKind,
     view: OwnNetworkView,
-    names: str,
-    reason: str,
-    compose: str,
+    of_what: Mapping[str, str],
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
@@ -80,10 +79,8 @@ def _said(
     facts = {
         "opened_at_wall": f"{since.wall:.3f}",
         "from_wall": f"{since.wall:.3f}",
-        "compose": compose,
         "seconds": f"{max(0.0, at.wall - since.wall):.0f}",
-        "affected": names,
-        "reason": reason,
+        **of_what,
     }
     return notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)
 

@@ -54,7 +54,8 @@ def title(kind: MessageKind, values: Values) -> str:
 
 def form(kind: MessageKind, values: Values) -> str:
     """What has happened once, or is watched no more, does not work again: closed.
-    What failed for another cause afterwards is not said to be as it was."""
+    What failed for another cause afterwards is not said to be as it was.
+    """
     if kind is MessageKind.ACTION_FAILED and _is_other_since(values):
         return "action_failed.other"
     if kind is not MessageKind.RESOLVED:

@@ -278,7 +278,7 @@ class Renderer:
         )
 
     def _faults(self, faults: str) -> str:
-        """The path of each is ours, and stays exact; what was found is others' words."""
+        """The path of each is ours and exact; what was found is others' words."""
         return "\n".join(map(self._fault, faults.split("\n")))
 
     def _fault(self, line: str) -> str:
@@ -286,8 +286,9 @@ class Renderer:
         if found is None:
             return quote(line)
         key = "fault.empty" if found["found"] == "nothing" else "fault.wrong"
-        values = {name: quote(said) for name, said in found.groupdict().items()}
-        return self._words(key, **{**values, "path": found["path"]})
+        allowed = quote(self._words.reason(found["allowed"]))
+        was = quote(found["found"])
+        return self._words(key, path=found["path"], found=was, allowed=allowed)
 
 
 def _has_helped(facts: Mapping[str, str]) -> bool:

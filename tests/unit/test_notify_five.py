@@ -247,7 +247,10 @@ def test_the_path_of_a_fault_stays_exact_and_what_was_found_is_quoted() -> None:
     assert "targets.a.probe.url is empty; it must be an address" in lines
     assert "mode: found '‹!here›'; allowed: act or observe" in lines
     assert not any("evil.example" in line for line in lines)
-    assert "targets.a.probe.url: 값이 없습니다" in RENDERERS["ko"](told).body
+    assert (
+        "targets.a.probe.url: 값이 없습니다. 허용되는 값: 주소\n"
+        in RENDERERS["ko"](told).body
+    )
 
 
 def test_a_cause_is_told_in_words_and_a_long_time_as_people_count_it() -> None:

@@ -133,8 +133,12 @@ LATER = f"{WALL + 600.0:.3f}"
 
 
 LOADED = {
-    **{"cause": "wallet_not_loaded", "load_lane": "fast", "guard": "none"},
-    **{"doing": "", "attempt": "3", "last_reason": "no wallet: load_wallet now"},
+    "cause": "wallet_not_loaded",
+    "load_lane": "fast",
+    "guard": "none",
+    "doing": "",
+    "attempt": "3",
+    "last_reason": "no wallet: load_wallet now",
 }
 """A load has ended, and nobody knows how."""
 
