@@ -143,8 +143,10 @@ async def test_a_container_of_very_many_processes_is_not_seen_from_here(
     most = range(1000, 1000 + MOST_PROCESSES - 1)
     one_more = range(1000, 1000 + MOST_PROCESSES)
     await asyncio.to_thread(children.write_text, " ".join(map(str, most)))
-    seen = await view.processes(a_container("c1", pid=100))
-    assert seen is not None
+    async with asyncio.timeout(30.0):
+        # A machine that is busy with other things may need longer than READ_S.
+        while (seen := await view.processes(a_container("c1", pid=100))) is None:
+            pass
     assert len(seen) == MOST_PROCESSES
     await asyncio.to_thread(children.write_text, " ".join(map(str, one_more)))
     assert await view.processes(a_container("c1", pid=100)) is None
