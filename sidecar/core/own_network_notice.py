@@ -26,7 +26,7 @@ def tell_own_network(
 ) -> tuple[State, tuple[Message, ...]]:
     """Tell each hour that it is lost, and once that it is back.
 
-    The first names what is not reached. P2, as for a lost engine: nothing is
+    It names what is not reached. P2, as for a lost engine: nothing is
     known to be broken but ourselves.
     """
     unreached = [i for i in state.instances.values() if _is_unreached(i)]
