@@ -25,6 +25,7 @@ COMMANDS = (
     "docker exec shop-sidecar-1",
     "docker compose up -d",
     "systemctl status docker",
+    "systemctl start docker",
     "docker network connect",
     "sidecar config check",
     "sidecar check electron-cash",
