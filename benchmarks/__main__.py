@@ -4,7 +4,7 @@ import argparse
 import time
 
 from benchmarks import cpu, detection, door, listing, memory, outage, startup, store
-from benchmarks.table import markdown
+from benchmarks.table import HEADER, line
 
 PARTS = {
     "startup": startup.measure,
@@ -30,10 +30,12 @@ def main() -> None:
             f"no part {' '.join(sorted(unknown))}; there are {' '.join(PARTS)}"
         )
     began = time.monotonic()
-    rows = [
-        row for part in asked.parts or PARTS for row in PARTS[part](quick=asked.quick)
-    ]
-    print(markdown(rows))
+    rows = []
+    print("\n".join(HEADER), flush=True)
+    for part in asked.parts or PARTS:
+        for row in PARTS[part](quick=asked.quick):
+            rows.append(row)
+            print(line(row), flush=True)
     missed = [row.what for row in rows if row.met is False]
     print(f"\n{len(missed)} missed; {time.monotonic() - began:.0f} s")
 

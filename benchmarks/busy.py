@@ -48,6 +48,7 @@ _LAGGING = (sys.executable, "-m", "benchmarks.lagging")
 INSPECTED = {
     "Id": "",
     "Name": "",
+    "Image": f"sha256:{0:064x}",
     "RestartCount": 0,
     "State": {"OOMKilled": False, "ExitCode": 0, "FinishedAt": "0001-01-01T00:00:00Z"},
     "HostConfig": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}},

@@ -23,10 +23,11 @@ class Row(NamedTuple):
 
 def markdown(rows: Iterable[Row]) -> str:
     """The table."""
-    return "\n".join((*HEADER, *map(_line, rows)))
+    return "\n".join((*HEADER, *map(line, rows)))
 
 
-def _line(row: Row) -> str:
+def line(row: Row) -> str:
+    """One row of the table."""
     met = {None: "", True: "met", False: "**missed**"}[row.met]
     cells = (row.what, row.sidecar, row.beside, row.ratio, row.owed, met)
     return f"| {' | '.join(cells)} |"
