@@ -63,8 +63,8 @@ def test_a_payment_during_a_restart_is_noted_and_told_once(
         f"[P2] {WALLET} ({stack.project}): "
         "its wallet's balance is not the same as before"
     )
-    assert "Confirmed: 1.5 before, 2.5 after" in message["message"]
-    assert "Unmatured: 0 before, 0.00000001 after" in message["message"]
+    assert "Confirmed: 1.5 BCH before, 2.5 BCH after" in message["message"]
+    assert "Unmatured: 0 BCH before, 0.00000001 BCH after" in message["message"]
     assert seen["incident"] in message["message"]
     assert UNMISTAKABLE not in watcher.log()
     assert "sidecar_wallet_balance_bch{" not in watcher.metrics()

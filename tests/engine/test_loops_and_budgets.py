@@ -96,7 +96,8 @@ def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apar
         lambda: stack.watcher.target(WALLET).get("lane") == "slow",
         3 * DEADLINE_S,
     )
-    stack.wait_probes(WALLET, 20)
+    stack.wait_state(WALLET, "down")
+    stack.wait_probes(WALLET, 3)
 
     assert stack.asked() == [f"restart {WALLET}"] * 3
     began = stack.watcher.decisions(WALLET, "restart")
