@@ -59,8 +59,8 @@ from sidecar.notify.attempt import Channel, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
+from sidecar.notify.installation import Installation
 from sidecar.notify.news import News
-from sidecar.notify.place import Place as Where
 from sidecar.notify.post import Poster
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.runner import OnAttempt, Runner
@@ -191,8 +191,8 @@ class People:
         url = settings.public_url
         links = Links(url, voice.signer.token) if url is not None else None
         stack, own = self._place.stack, self._place.own_name
-        where = Where(stack, voice.host, own, voice.takes_orders)
-        render = Renderer(voice.words, voice.zone, where, links)
+        installation = Installation(stack, voice.host, own, voice.takes_orders)
+        render = Renderer(voice.words, voice.zone, installation, links)
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels
         ]

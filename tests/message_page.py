@@ -37,7 +37,7 @@ from sidecar.core.state import SettingsView
 from sidecar.core.story import WORKING_DIR
 from sidecar.core.target import ElectronCashProbe, HttpProbe, InstanceId, Target
 from sidecar.notify.channel import Text
-from sidecar.notify.place import Place
+from sidecar.notify.installation import Installation
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.words import LANGUAGES, read_catalogue
 from tests.unit.world import World, container
@@ -61,7 +61,7 @@ RENDERERS = {
     language: Renderer(
         read_catalogue(language),
         ZONE,
-        Place("shop", "pay-1", "shop-sidecar-1"),
+        Installation("shop", "pay-1", "shop-sidecar-1"),
         Links("https://watch.example", lambda *_: "seal"),
     )
     for language in LANGUAGES

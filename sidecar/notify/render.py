@@ -14,7 +14,7 @@ from sidecar.core.run_log import AGAIN
 from sidecar.core.transition import RemedyOutcome
 from sidecar.notify import lines
 from sidecar.notify.channel import Text
-from sidecar.notify.place import Place
+from sidecar.notify.installation import Installation
 from sidecar.notify.quote import quote, unmarked
 from sidecar.notify.times import Times
 from sidecar.notify.words import Catalogue
@@ -83,7 +83,7 @@ class Renderer:
         self,
         words: Catalogue,
         zone: tzinfo,
-        place: Place,
+        place: Installation,
         links: Links | None = None,
     ) -> None:
         self._words = words

@@ -19,11 +19,11 @@ from sidecar.core.outcome import Severity
 from sidecar.core.record import Message, MessageKind
 from sidecar.core.state import State
 from sidecar.notify.attempt import DELIVERED, Attempt
+from sidecar.notify.installation import Installation
 from sidecar.notify.news import News
-from sidecar.notify.place import Place
 
 WALL = 1_767_323_045.0
-PLACE = Place("shop", "pay-1", "shop-sidecar-1")
+PLACE = Installation("shop", "pay-1", "shop-sidecar-1")
 SINCE = WALL - 47.0
 FACTS = {
     "target": "electron-cash",

@@ -13,7 +13,7 @@ from sidecar.core.deed import Deed, as_text
 from sidecar.core.outcome import CAUSES, Cause
 from sidecar.core.record import MessageKind
 from sidecar.core.transition import RemedyOutcome
-from sidecar.notify.place import Place
+from sidecar.notify.installation import Installation
 from sidecar.notify.quote import unmarked
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import LANGUAGES, read_catalogue
@@ -125,7 +125,7 @@ def test_a_wallet_that_cannot_be_loaded_has_steps_in_order() -> None:
 
 def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
     bare = Renderer(
-        read_catalogue("en"), SEOUL, Place("shop", "", "shop-sidecar-1", False)
+        read_catalogue("en"), SEOUL, Installation("shop", "", "shop-sidecar-1", False)
     )
 
     def said(**facts: str) -> str:
@@ -136,7 +136,7 @@ def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
 
 
 def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
-    bare = Renderer(read_catalogue("en"), SEOUL, Place("shop", "pay-1"))
+    bare = Renderer(read_catalogue("en"), SEOUL, Installation("shop", "pay-1"))
     body = bare(message(facts={"cause": "auth", "doing": ""})).body
     assert "run: sidecar reload" in body
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class Installation(NamedTuple):
     """``stack`` is the compose project, ``host`` the engine's host; empty: not known.
 
     ``container`` is Sidecar's own, empty outside one. ``takes_orders``: it has an API
