@@ -96,17 +96,9 @@ def _is_lost_too(state: State, loss: Loss, target: Target, other: Instance) -> b
 
 
 def _roots(state: State, name: str) -> frozenset[str]:
-    """The target and everything that it needs, by the settings or presumably.
-
-    A wallet that labels alone made is presumed of none that the settings name.
-    """
-    targets, topology = state.targets, state.topology
-    presumed = (
-        wallet
-        for wallet in topology.presumed.get(name, ())
-        if targets[wallet].declared or not targets[name].declared
-    )
-    return frozenset((name, *topology.upstreams.get(name, ()), *presumed))
+    """The target and everything that it needs, by the settings or presumably."""
+    needs, presumed = state.topology.upstreams, state.topology.presumed
+    return frozenset((name, *needs.get(name, ()), *presumed.get(name, ())))
 
 
 def _others(state: State, target: Target) -> Iterator[Instance]:

@@ -12,7 +12,7 @@ from sidecar.core.judge import WORKING, current_cause
 from sidecar.core.moment import Moment
 from sidecar.core.roots import is_failing, proof_s
 from sidecar.core.state import Instance, Phase, Remedy, State
-from sidecar.core.target import DockerProbe, Target
+from sidecar.core.target import Target
 from sidecar.core.transition import TargetState
 
 HEALTH_CHECK_S = 30.0
@@ -73,8 +73,8 @@ def may_give_way(state: State, mine: Target, theirs: Target) -> bool:
 
 def _noticed_within_s(target: Target) -> float:
     """How much later than it began a failure may be noticed."""
-    probed_by_docker = any(isinstance(probe, DockerProbe) for probe in target.probes)
-    return target.cadence.interval_s + (HEALTH_CHECK_S if probed_by_docker else 0.0)
+    check_s = HEALTH_CHECK_S if target.is_checked_natively else 0.0
+    return target.cadence.interval_s + check_s
 
 
 def _fails(instance: Instance) -> bool:
@@ -92,23 +92,15 @@ def is_related(state: State, one: Target, other: Target) -> bool:
 
 
 def presumed_roots(state: State, name: str) -> Iterator[Instance]:
-    """The wallet daemons that a target may need of which the settings say nothing.
-
-    A wallet that labels alone made is none of a target that the settings name.
-    """
-    declared = state.targets[name].declared
+    """The wallet daemons that a target may need of which the settings say nothing."""
     for wallet in state.topology.presumed.get(name, ()):
-        if state.targets[wallet].declared or not declared:
-            yield from state.replicas(wallet)
+        yield from state.replicas(wallet)
 
 
 def presumed_dependents(state: State, name: str) -> Iterator[Instance]:
     """Whose presumed root the target is, if it is a wallet daemon."""
-    target = state.targets[name]
-    if target.wallet is None:
-        return
-    for other in state.topology.presumed:
-        if target.declared or not state.targets[other].declared:
+    for other, wallets in state.topology.presumed.items():
+        if name in wallets:
             yield from state.replicas(other)
 
 

@@ -91,7 +91,10 @@ class Topology:
     upstreams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presumed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The wallet daemons, for each target of which the graph says nothing at all."""
+    """The wallet daemons that a target may need of which the graph says nothing at all.
+
+    A wallet that labels alone made is none of a target that the settings name.
+    """
 
 
 def work_out(targets: Iterable[Target]) -> Topology:
@@ -103,7 +106,11 @@ def work_out(targets: Iterable[Target]) -> Topology:
     for name in order(needs):
         for upstream in above.get(name, ()):
             below[upstream] = (*below.get(upstream, ()), name)
-    wallets = tuple(t.name for t in targets if t.wallet is not None)
-    alone = (t.name for t in targets if not (t.depends_on or below[t.name]))
-    presumed = {name: wallets for name in alone if wallets and name not in wallets}
-    return Topology(above, below, presumed)
+    alone = (t for t in targets if not (t.depends_on or below[t.name] or t.wallet))
+    presumed = {target.name: _presumed(target, targets) for target in alone}
+    return Topology(above, below, {name: w for name, w in presumed.items() if w})
+
+
+def _presumed(target: Target, targets: Iterable[Target]) -> tuple[str, ...]:
+    wallets = (one for one in targets if one.wallet is not None)
+    return tuple(w.name for w in wallets if w.declared or not target.declared)
