@@ -26,7 +26,7 @@ from sidecar.remedies import load_wallet, restart, start, stop
 from sidecar.remedies.checks import checked
 from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
 from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import Looks, look_into
+from sidecar.remedies.look import LOOK_S, Looks, look_into
 from sidecar.remedies.testimony import Witness
 
 REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
@@ -40,7 +40,6 @@ REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
 
 # On top of the stop timeout: evidence, a polite stop, the call, finding out.
 DEADLINE_S = 120.0
-LOOK_S = 10.0
 
 
 @dataclass(slots=True)

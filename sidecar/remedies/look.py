@@ -7,6 +7,9 @@ from sidecar.core.processes import Seen, judge_processes
 from sidecar.core.target import InstanceId
 from sidecar.remedies.evidence import Mask
 
+LOOK_S = 10.0
+"""What a look may take that is not made amid a remedy."""
+
 NAME_CHARACTERS = 60
 """A process names itself as it likes."""
 

@@ -14,23 +14,13 @@ from sidecar.core.decision import Decision
 from sidecar.core.event import Event, ProbeDone
 from sidecar.core.ports import Clock, Engine, Post, Sight
 from sidecar.core.state import Instance, State
-from sidecar.core.target import (
-    ElectronCashProbe,
-    HttpProbe,
-    InstanceId,
-    JsonRpcProbe,
-    TcpProbe,
-)
+from sidecar.core.target import InstanceId
 from sidecar.core.transition import Transition
 from sidecar.remedies.evidence import Mask
-from sidecar.remedies.look import Looks, look_into
+from sidecar.remedies.look import LOOK_S, Looks, look_into
 
 OnKnown = Callable[[InstanceId, Container, tuple[int, ...]], None]
 
-_CONNECTING = (ElectronCashProbe, JsonRpcProbe, HttpProbe, TcpProbe)
-"""Of these a refused connection is to be explained."""
-
-LOOK_S = 10.0
 AT_ONCE = 2
 AGAIN_AFTER_S = 60.0
 """Where the engine did not say."""
@@ -81,7 +71,7 @@ class Onlooker:
         container, target = instance.container, state.target_of(instance)
         if container is None or not self._is_due(instance, container):
             return
-        if not any(isinstance(probe, _CONNECTING) for probe in target.probes):
+        if not target.is_asked_over_network:
             return
         self._begin(event.instance, container, None)
 
