@@ -528,10 +528,10 @@ def _unlooked(instance: Instance) -> bool:
 
 def _seen(instance: Instance) -> str:
     health = instance.health
-    frozen = ", a process of it is stopped (state T)" if health.frozen else ""
+    proof = ", a process of it is stopped (state T)" if health.frozen else ""
     if is_gone(health):
-        frozen = ", the process that served has gone"
-    return f"failure {health.failures}: {last_reason(instance)}{frozen}"
+        proof = ", the process that served has gone"
+    return f"failure {health.failures}: {last_reason(instance)}{proof}"
 
 
 def _since(health: Health, at: Moment) -> str:

@@ -83,13 +83,13 @@ class Renderer:
         self,
         words: Catalogue,
         zone: tzinfo,
-        place: Installation,
+        installation: Installation,
         links: Links | None = None,
     ) -> None:
         self._words = words
         self._times = Times(words, zone)
         self._links = links
-        self._place = place
+        self._installation = installation
 
     def __call__(self, message: Message) -> Text:
         """Title and body."""
@@ -177,11 +177,11 @@ class Renderer:
         compose = unmarked(facts.get("compose", ""))
         container = quote(facts.get("container", "")) or about
         return {
-            "reload": self._place.reload,
-            "restart": self._place.restart(about, container),
-            "recover": self._place.restart(about, container, recover=True),
-            "sidecar": self._place.command,
-            "own": self._place.container,
+            "reload": self._installation.reload,
+            "restart": self._installation.restart(about, container),
+            "recover": self._installation.restart(about, container, recover=True),
+            "sidecar": self._installation.command,
+            "own": self._installation.container,
             "compose": compose or "docker compose",
             "container": container,
             "network": unmarked(facts.get("network", "")),
@@ -235,7 +235,7 @@ class Renderer:
         return self._words("acked.at", at=when, how=who) if when else who
 
     def _where(self) -> str:
-        stack, host = self._place.stack, self._place.host
+        stack, host = self._installation.stack, self._installation.host
         key = "place.host" if host else "place.stack"
         return self._words(key, stack=stack, host=host) if stack else host
 
