@@ -22,8 +22,8 @@ from tests.engine.harness import (
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
-# Three restarts that do not help take about 11 s; the reminder comes after them, and
-# the escalation last.
+# Three restarts that do not help take about 11 s on an idle machine; the reminder and
+# the escalation have times of their own and may come before the third.
 REPEAT_S, ESCALATE_S = 13, 22
 PAGE = "http://sidecar.example"
 THIRD = (
@@ -115,7 +115,7 @@ def test_a_night_with_a_daemon_that_cannot_recover(stack: Stack) -> None:
         "the resolve on both channels",
         lambda: {c: webhook.kinds(incident, c) for c in expected} == expected,
     )
-    assert expected["phone"] == ["escalated", "resolved"]
+    assert_phone_heard_from_the_escalation_on(expected["phone"])
     assert stack.asked() == [f"restart {WALLET}"] * 3
     the_link_is_worth_nothing_afterwards(stack, wallet, webhook, link)
     assert {c: webhook.kinds(incident, c) for c in expected} == expected
@@ -136,7 +136,7 @@ def three_restarts_and_an_escalation(
     stack.wait_for("the slow lane", lambda: failed <= told())
     assert stack.watcher.target(WALLET)["lane"] == "slow"
     assert stack.asked() == [f"restart {WALLET}"] * 3
-    (page,) = stack.wait_for(
+    page, *_ = stack.wait_for(
         "an escalation", lambda: webhook.messages(incident, "phone")
     )
     assert page["title"].startswith("[P1] 아직 확인한 담당자 없음 - electron-cash (")
@@ -146,6 +146,13 @@ def three_restarts_and_an_escalation(
     opened, escalated = (said(stack, incident, s) for s in ("opened", "escalated"))
     assert escalated.seconds_after(opened) > ESCALATE_S - 0.1
     return link_in(page["message"])
+
+
+def assert_phone_heard_from_the_escalation_on(kinds: list[str]) -> None:
+    """What happens after the escalation is told to it, too."""
+    first, *between, last = kinds
+    assert (first, last) == ("escalated", "resolved")
+    assert set(between) <= {"action_failed", "reminder"}
 
 
 def said(stack: Stack, incident: str, what: str) -> Record:

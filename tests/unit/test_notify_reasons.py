@@ -73,7 +73,7 @@ SAID = {
     "doing": "restart",
     "case.action": "restart",
     "phase": "verifying",
-    "frozen": "",
+    "proof": "",
     "of": "",
     "last_reason(instance)": "no wallet is loaded",
     "what": "an operator stopped it",
