@@ -75,7 +75,8 @@ FOUND = {
     Cause.WALLET_NOT_LOADED: "no wallet is loaded",
     Cause.WALLET_SYNCING: "the wallet is synchronising at height 812000 of 870000",
     Cause.UPSTREAM_LOST: "no upstream server is connected",
-    Cause.UPSTREAM_STALE: "the daemon has had no block after height 870000 for 10800 s",
+    Cause.UPSTREAM_STALE: "the daemon has had no block after height 870000 "
+    "for 10800 s (limit 10800 s)",
     Cause.AUTH: "401: wrong user or password",
     Cause.MISCONFIGURED: "404: it does not know the method",
     Cause.DETACHED: "the name of electron-cash:7777 does not resolve",

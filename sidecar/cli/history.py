@@ -6,7 +6,7 @@ import click
 
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import lasted, second, show_json, show_table
+from sidecar.cli.output import in_zone, lasted, second, show_json, show_table
 
 
 @click.command(
@@ -52,7 +52,7 @@ def _row(entry: Json) -> tuple[str, ...]:
         second(entry["at"]),
         entry["target"],
         _what(entry),
-        entry["reason"] or "",
+        in_zone(entry["reason"] or ""),
     )
 
 

@@ -11,6 +11,7 @@ from sidecar.cli.client import Api, ApiError, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     ago,
+    in_zone,
     on_terminal,
     rich_table,
     second,
@@ -129,7 +130,7 @@ def _why(target: Json) -> str:
     if decision:
         said.append(f"{decision['action']}: {decision['reason']}")
     said.extend(target["warnings"])
-    return "; ".join(part for part in said if part)
+    return in_zone("; ".join(part for part in said if part))
 
 
 def _incident(incident: Json) -> str:

@@ -1,6 +1,7 @@
 """How results are shown: a table on a terminal, plain columns in a pipe, or JSON."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -26,6 +27,7 @@ _STYLES = {
     "dead_letter": "bold red",
     "missing": "bold red",
 }
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _zone: ContextVar[ZoneInfo | None] = ContextVar("zone", default=None)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
@@ -123,3 +125,8 @@ def second(instant: str) -> str:
         return f"{instant.partition('.')[0]}Z" if "." in instant else instant
     at = datetime.fromisoformat(instant).astimezone(zone)
     return at.isoformat(timespec="seconds")
+
+
+def in_zone(sentence: str) -> str:
+    """A sentence in which each instant of ours, in UTC, is told in that zone."""
+    return _INSTANT.sub(lambda found: second(found.group()), sentence)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sidecar.core.deed import as_text, with_loads
 from sidecar.core.escalation import at_least, next_wall, rung
 from sidecar.core.incident import Incident, new_id
-from sidecar.core.moment import Moment
+from sidecar.core.moment import Moment, whole_seconds
 from sidecar.core.notify import HOOK_PREFIX, NotifySettings
 from sidecar.core.outcome import Severity
 from sidecar.core.payments import effect_of
@@ -183,7 +183,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "since_wall": f"{incident.since_wall:.3f}",
         "as_of_wall": f"{at.wall:.3f}",
         "next_wall": "" if again is None else f"{again:.3f}",
-        "seconds": f"{max(0.0, ended.wall - incident.since_wall):.0f}",
+        "seconds": str(whole_seconds(incident.since_wall, ended.wall)),
         "affected": ", ".join(incident.affected),
         "followers": ", ".join(incident.followers),
         "payments": effect.payments.value,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sidecar.core.incident import new_id
 from sidecar.core.mailing import notice
-from sidecar.core.moment import Moment
+from sidecar.core.moment import Moment, whole_seconds
 from sidecar.core.notify import NotifySettings
 from sidecar.core.outcome import Severity
 from sidecar.core.own_network import is_blind
@@ -79,7 +79,7 @@ def _said(
     facts = {
         "opened_at_wall": f"{since.wall:.3f}",
         "from_wall": f"{since.wall:.3f}",
-        "seconds": f"{max(0.0, at.wall - since.wall):.0f}",
+        "seconds": str(whole_seconds(since.wall, at.wall)),
         **of_what,
     }
     return notice(new_id(kind, at), Severity.P2, kind, facts, settings, at)

@@ -91,8 +91,6 @@ def _at_the_end(how: str, values: Values) -> Iterator[str]:
         yield f"done.nothing.{Cause.ADDRESSES_LOST}"
         yield "advice.closed"
         return
-    if values["known_cause"] != values["first_cause"]:
-        yield "line.later"
     if how == "resolved":
         fine = values.get("payments") == Payments.FINE
         yield "payments.over" if fine else _payments(values)
@@ -120,6 +118,8 @@ def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
     yield from _work(values)
     if kind is MessageKind.CHANGED and _is_restarted_after_all(values):
         yield "line.after_all"
+        yield "advice.after_all"
+        return
     yield advice(kind, values)
 
 
@@ -151,6 +151,12 @@ def _is_other_since(values: Values) -> bool:
     """Has it another cause than the one that its repairs were for?"""
     same_target = values["about"] == values["target"]
     return same_target and values["first_cause"] != values["cause"]
+
+
+def acknowledgement(facts: Values) -> str:
+    """Of the link by which somebody says so; forgotten addresses are closed by it."""
+    is_closed_by_it = facts.get("cause") == Cause.ADDRESSES_LOST
+    return "line.ack.addresses_lost" if is_closed_by_it else "line.ack"
 
 
 def _names(listed: str) -> list[str]:

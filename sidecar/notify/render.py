@@ -107,9 +107,9 @@ class Renderer:
 
     def _addresses(self, links: Links, message: Message) -> Iterator[str]:
         yield self._words("line.look", url=f"{links.public_url}/")
-        if message.kind not in _NOBODY_NEEDED:
+        if message.kind not in _NOBODY_NEEDED and not message.facts.get("acked_by"):
             url = links.ack(message.incident, message.channel)
-            yield self._words("line.ack", url=url)
+            yield self._words(lines.acknowledgement(message.facts), url=url)
 
     def _values(self, message: Message) -> dict[str, str]:
         facts = message.facts
@@ -200,8 +200,16 @@ class Renderer:
             "first_problem": self._words(f"problem.{first}"),
             "known_problem": self._words(f"problem.{known}"),
             "first_was": self._words(f"was.{first}"),
-            "known_was": self._words(f"was.{known}"),
+            "was": self._was(first, known),
         }
+
+    def _was(self, first: str, known: str) -> str:
+        """What it was, in the order of time where that changed."""
+        began = self._words(f"was.{first}")
+        if known == first:
+            return began
+        later = self._words(f"was.{known}")
+        return self._words("then.later", first_was=began, known_was=later)
 
     def _from_to(self, facts: Mapping[str, str], told: float, since: float) -> str:
         """How long something lasted that is over, where its beginning is known."""
@@ -212,7 +220,7 @@ class Renderer:
             "time.from_to",
             began=self._times.full(began),
             ended=self._times.beside(told, began),
-            lasted=self._times.lasted(told - began),
+            lasted=self._times.between(began, told),
         )
 
     def _problem(self, cause: str, reason: str) -> str:

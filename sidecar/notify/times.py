@@ -4,6 +4,7 @@ import math
 import re
 from datetime import datetime, tzinfo
 
+from sidecar.core.moment import whole_seconds
 from sidecar.notify.words import Catalogue
 
 _MINUTE_S = 60
@@ -52,6 +53,10 @@ class Times:
 
     def _span(self, seconds: str) -> str:
         return self.lasted(float(seconds))
+
+    def between(self, from_wall: float, until_wall: float) -> str:
+        """How long it is between two instants, as they are told: in whole seconds."""
+        return self.lasted(whole_seconds(from_wall, until_wall))
 
     def lasted(self, seconds: float) -> str:
         """A duration, as ``2 min 5 s``."""

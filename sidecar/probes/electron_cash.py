@@ -195,7 +195,8 @@ def _stale(
         return None
     return _answers(
         Cause.UPSTREAM_STALE,
-        f"the daemon has had no block after height {facts.height} for {still_s:.0f} s",
+        f"the daemon has had no block after height {facts.height} for {still_s:.0f} s "
+        f"(limit {settings.stale_after_s:.0f} s)",
         facts,
     )
 

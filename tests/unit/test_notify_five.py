@@ -210,7 +210,10 @@ def test_the_end_tells_a_later_cause_apart_from_the_first() -> None:
     body = RENDERERS["en"](message(kind=end, facts=ended)).body
     assert "None of that helped" not in body
     assert "The first cause was over before; the later one went away otherwise." in body
+    both = "it accepted no connections; later it rejected Sidecar's user or password."
+    assert f"What it was: {both} From " in body
     body = RENDERERS["en"](message(kind=end, facts=facts)).body
+    assert "What it was: it accepted no connections. From " in body
     assert "None of that helped" in body
 
 
@@ -220,10 +223,19 @@ def test_an_acknowledgement_is_told_with_its_time_and_way() -> None:
     assert "acknowledged through the link sent to ops, at 12:05:05." in body
     in_korean = RENDERERS["ko"](message(facts=facts)).body
     assert "담당: 알림 링크로 확인됨(채널: ops), 확인 시각: 12:05:05." in in_korean
+    assert "I take care of it: " not in body
     again = {"acked_at_wall": facts["acked_at_wall"]}
     body = RENDERERS["en"](message(kind=MessageKind.REOPENED, facts=again)).body
     assert "It was acknowledged at 12:05:05; that no longer counts" in body
     assert "Who takes care of it" not in body
+    assert "I take care of it: " in body
+
+
+def test_link_of_lost_addresses_says_that_it_closes_the_incident() -> None:
+    body = RENDERERS["en"](message(facts={"cause": "addresses_lost"})).body
+    closes = "The addresses are made again, close this incident: https://watch.example"
+    assert closes in body
+    assert "I take care of it: " not in body
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -259,9 +271,11 @@ def test_a_cause_is_told_in_words_and_a_long_time_as_people_count_it() -> None:
     body = RENDERERS["en"](told).body
     assert "electron-cash is failing (it accepts no connections)" in body
     assert "refused" not in RENDERERS["ko"](told).body
-    stale = "the daemon has had no block after height 870000 for 10800 s"
+    stale = (
+        "the daemon has had no block after height 870000 for 10800 s (limit 10800 s)"
+    )
     told = message(facts={"reason": stale})
-    assert "height 870000 for 3 h 0 min" in RENDERERS["en"](told).body
+    assert "height 870000 for 3 h 0 min (limit 3 h 0 min)" in RENDERERS["en"](told).body
     assert "3시간 0분 동안" in RENDERERS["ko"](told).body
     told = message(facts={"reason": "no answer from a:7777 for 47.0 s, 99 s"})
     assert "for 47.0 s, 99 s" in RENDERERS["en"](told).body
@@ -281,6 +295,7 @@ def test_a_restart_after_all_says_why_it_is_now() -> None:
     facts = {"cause": "refused", "known_cause": "upstream_lost"}
     body = RENDERERS["en"](message(kind=changed, facts=facts)).body
     assert "Why it is restarted now: " in body
+    assert "compare the addresses" in _from(body, TO_DO["en"])
     for other in ({"known_cause": "auth"}, {"doing": ""}):
         body = RENDERERS["en"](message(kind=changed, facts={**facts, **other})).body
         assert "Why it is restarted now: " not in body
