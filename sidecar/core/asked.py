@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core import budget, loop, plan
+from sidecar.core import budget, loop, plan, wallets
 from sidecar.core.course import end_remedy
 from sidecar.core.escalation import acknowledged
 from sidecar.core.event import (
@@ -93,7 +93,8 @@ def settings_refused(state: State, event: SettingsRefused) -> Folded:
 def recover_asked(state: State, event: RecoverAsked) -> Folded:
     """A person says that it was mended: budgets, lanes and ledger begin anew.
 
-    So does the memory of its wallets: those that are loaded now are the right ones.
+    So does the memory of its wallets: those that are loaded now are the right ones,
+    where any is.
     What is verified is over: what still fails is treated at once.
     """
     meant = [
@@ -120,14 +121,15 @@ def _verified_no_more(state: State, instance: Instance, at: Moment) -> Folded:
 
 
 def _begun_anew(instance: Instance) -> Instance:
-    return replace(
+    anew = replace(
         loop.over(instance),
         lane=budget.Lane(),
         load_lane=budget.Lane(),
-        wallets=(),
-        wallets_run=None,
         refused_starts=0,
     )
+    if not wallets.has_loaded(instance):
+        return anew
+    return replace(anew, wallets=(), wallets_run=None)
 
 
 def ack_asked(state: State, event: AckAsked) -> Folded:

@@ -26,10 +26,19 @@ def find_expected(instance: Instance, target: Target) -> tuple[str, ...]:
 
 def find_absent(instance: Instance, target: Target) -> tuple[str, ...]:
     """Those of them that the last answer did not name, in the order to load them."""
+    loaded = _find_loaded(instance)
+    return tuple(path for path in find_expected(instance, target) if path not in loaded)
+
+
+def has_loaded(instance: Instance) -> bool:
+    """Did the last answer name a wallet that is loaded?"""
+    return bool(_find_loaded(instance))
+
+
+def _find_loaded(instance: Instance) -> tuple[str, ...]:
     last = instance.health.last
     facts = last.wallet if last is not None else None
-    loaded = (facts.paths or ()) if facts is not None else ()
-    return tuple(path for path in find_expected(instance, target) if path not in loaded)
+    return (facts.paths or ()) if facts is not None else ()
 
 
 def judge_wallets(

@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core import wallets
 from sidecar.core.decision import Action
-from sidecar.core.event import AckAsked, RecoverAsked
+from sidecar.core.event import AckAsked, ActResult, RecoverAsked
 from sidecar.core.incident import Incident
 from sidecar.core.judge import current_cause, last_reason
 from sidecar.core.outcome import Cause, Outcome, Severity, failure, success
@@ -129,6 +129,19 @@ def test_with_a_persons_word_what_was_seen_is_forgotten() -> None:
     world.send(RecoverAsked(world.now, ROOT))
     world.probe(ROOT, loaded(ONE))
     assert wallets.find_expected(world.instance(ROOT), WALLET) == (ONE,)
+
+
+def test_recover_keeps_the_memory_of_wallets_while_none_is_loaded() -> None:
+    """The file of a wallet was missing and is put back: it is the one to load."""
+    world = a_world(OTHER)
+    dies_and_is_started(world)
+    world.probe(ROOT, loaded())
+    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.send(RecoverAsked(world.now, ROOT))
+    world.now_s += 60.0
+    world.probe(ROOT, loaded())
+    load = world.last(ROOT)
+    assert (load.action, load.wallets) == (Action.LOAD_WALLET, (OTHER,))
 
 
 def test_not_more_are_remembered_than_fifty() -> None:
