@@ -11,22 +11,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.core.container import Container, Status
-from sidecar.core.event import (
-    ActResult,
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.event import (
     ContainersListed,
-    EngineSeen,
+    EngineReachabilityChanged,
     Event,
-    ProbeDone,
-    RemedyActed,
+    ProbeCompleted,
+    RemedyCallResult,
+    RemedyExecuted,
 )
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Outcome, Severity, failure, success
-from sidecar.core.ports import Turned
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.state import State
-from sidecar.core.target import HttpProbe, InstanceId, Target
-from sidecar.core.turn import turn
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.ports.storage import StoredStep
+from sidecar.core.step.step import run_step
 from sidecar.records.database import DATABASE
 from sidecar.records.store import SqliteStore
 
@@ -35,7 +37,7 @@ OUTAGE_DAYS = 7
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 UNWATCHED_S = 600.0
-REFUSED = failure(Cause.REFUSED, "connection refused by 172.18.0.4:8080")
+REFUSED = probe_failure(Cause.REFUSED, "connection refused by 172.18.0.4:8080")
 EVIDENCE = {
     "log": "2026-01-02T03:04:05.678Z a line of the container's log\n" * 600,
     "processes": [[n, 1, "S", "python3 -m service"] for n in range(10)],
@@ -78,13 +80,15 @@ class Stack:
         """Nothing happens meanwhile."""
         self.now = Moment(self.now.mono + seconds, self.now.wall + seconds)
 
-    def send(self, event: Event) -> Turned:
+    def send(self, event: Event) -> StoredStep:
         """One turn."""
-        done = turn(self.state, event)
+        done = run_step(self.state, event)
         self.state = done.state
-        return Turned(event, done.transitions, done.decisions, done.touched, done.state)
+        return StoredStep(
+            event, done.transitions, done.decisions, done.touched, done.state
+        )
 
-    def begin(self) -> Iterator[Turned]:
+    def begin(self) -> Iterator[StoredStep]:
         """Known, and probed until all are healthy."""
         yield from self.listing()
         for _ in range(2):
@@ -92,27 +96,27 @@ class Stack:
                 yield self.probe(who)
             self.pass_time(2.0)
 
-    def listing(self) -> Iterator[Turned]:
+    def listing(self) -> Iterator[StoredStep]:
         """The engine answers: without that, nothing is restarted."""
-        yield self.send(EngineSeen(self.now, reachable=True))
+        yield self.send(EngineReachabilityChanged(self.now, reachable=True))
         roster = tuple(self.containers.items())
         yield self.send(ContainersListed(self.now, self.targets, roster))
 
-    def probe(self, who: InstanceId, outcome: Outcome | None = None) -> Turned:
+    def probe(self, who: InstanceId, outcome: ProbeResult | None = None) -> StoredStep:
         """A probe that ends now; without an outcome it succeeded."""
         run = self.containers[who].run
-        event = ProbeDone(
-            self.now, who, run, self.now.mono - 0.01, outcome or success()
+        event = ProbeCompleted(
+            self.now, who, run, self.now.mono - 0.01, outcome or probe_success()
         )
         return self.send(event)
 
-    def blip(self, who: InstanceId) -> Iterator[Turned]:
+    def blip(self, who: InstanceId) -> Iterator[StoredStep]:
         """One failure, then an answer."""
         yield self.probe(who, REFUSED)
         self.pass_time(2.0)
         yield self.probe(who)
 
-    def outage(self, who: InstanceId) -> Iterator[Turned]:
+    def outage(self, who: InstanceId) -> Iterator[StoredStep]:
         """Down, restarted, healthy."""
         yield from self.listing()
         for _ in range(3):
@@ -120,7 +124,7 @@ class Stack:
             self.pass_time(2.0)
         fresh = replace(self.containers[who], started_at=self.now.wall)
         self.containers[who] = fresh
-        acted = RemedyActed(self.now, who, ActResult.DONE, "restarted", fresh)
+        acted = RemedyExecuted(self.now, who, RemedyCallResult.DONE, "restarted", fresh)
         incident = self.state.instances[who].incident or ""
         told = _message(incident, 1, MessageKind.OPENED, self.now.wall)
         yield self.send(acted)._replace(evidence=EVIDENCE, messages=(told,))
@@ -130,7 +134,7 @@ class Stack:
         told = _message(incident, 2, MessageKind.RESOLVED, self.now.wall)
         yield self.probe(who)._replace(messages=(told,))
 
-    def day(self, number: int) -> Iterator[Turned]:
+    def day(self, number: int) -> Iterator[StoredStep]:
         """Everything out of the ordinary of one day, spread over it."""
         whole = list(self.containers)
         due = [
@@ -154,7 +158,7 @@ def _message(incident: str, sequence: int, kind: MessageKind, at: float) -> Mess
     return Message(which, incident, sequence, "ops", kind, Severity.P1, at, facts)
 
 
-async def keep(store: SqliteStore, turns: Iterator[Turned]) -> int:
+async def keep(store: SqliteStore, turns: Iterator[StoredStep]) -> int:
     """Store them all; how many there were. Messages arrive at once."""
     count = 0
     for turned in turns:

@@ -44,7 +44,7 @@ class Here:
         """Probe every instance, or those of one target, once. CannotTell."""
         from sidecar import app
         from sidecar.cli.local import CannotTell, CheckRow
-        from sidecar.core.ports import EngineError
+        from sidecar.core.ports.engine import EngineError
         from sidecar.engine.address import BadEngineAddress
 
         try:

@@ -28,26 +28,22 @@ from sidecar.config.last_good import Loaded, keep, load_or_last_good
 from sidecar.config.load import load
 from sidecar.config.secret import secrets_of
 from sidecar.config.settings import Settings
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event, SettingsRefused, SettingsTaken
-from sidecar.core.misplaced import doubts
-from sidecar.core.notify import NotifySettings
-from sidecar.core.outcome import Cause, Outcome, failure
-from sidecar.core.ports import (
-    Component,
-    EngineError,
-    Outbox,
-    PlannedTime,
-    StoreBroken,
-    StoreInUse,
-)
-from sidecar.core.reach import surroundings
-from sidecar.core.restore import presume_restarts, restored
-from sidecar.core.roster import assign
-from sidecar.core.state import State
-from sidecar.core.target import InstanceId, Mode, Target
-from sidecar.core.transition import Transition
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event, SettingsApplied, SettingsRefused
+from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.probe_result import ProbeResult, probe_failure
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.model.transition import Transition
+from sidecar.core.ports.engine import EngineError
+from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.ports.storage import Outbox, StoreInUse, StoreUnavailable
+from sidecar.core.recovery.takeover import presume_restarts, restore_state
+from sidecar.core.status.assignment import assign
+from sidecar.core.status.assignment_doubts import assignment_doubts
+from sidecar.core.status.network_reach import find_surroundings
 from sidecar.engine.address import BadEngineAddress
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import OPERATIONS, OUTCOMES, EngineLink
@@ -465,7 +461,7 @@ class App:
         self._settings = settings
         self._answers.words, self._answers.language = voice.words, settings.language
         now = self._clock.now()
-        self.post(SettingsTaken(now, settings.mode, settings.notify))
+        self.post(SettingsApplied(now, settings.mode, settings.notify))
         self._pump.nudge()
         await self._people.take(settings.notify, voice)
         self._metrics.notifies(self._people.runner.channels, Delivery)
@@ -504,7 +500,7 @@ class App:
     async def _prune(self, now_wall: float, retention_s: float) -> None:
         try:
             await self._store.prune(now_wall, retention_s)
-        except StoreBroken as error:
+        except StoreUnavailable as error:
             logger.warning("old records could not be removed: {}", error)
 
     async def _targets_of(
@@ -525,7 +521,7 @@ class App:
             await self._tell_doubts(targets, containers)
         self._planner.set_targets(targets)
         own = await self._place.own.now()
-        around = await asyncio.to_thread(surroundings, own, containers)
+        around = await asyncio.to_thread(find_surroundings, own, containers)
         self._prober.set_surroundings(around)
         return targets
 
@@ -533,7 +529,9 @@ class App:
         self, targets: tuple[Target, ...], containers: tuple[Container, ...]
     ) -> None:
         label, watched = self._settings.watch_label, assign(targets, containers)
-        found = tuple(doubts(self._place.stack, label, targets, containers, watched))
+        found = tuple(
+            assignment_doubts(self._place.stack, label, targets, containers, watched)
+        )
         projects = await projects_seen(self._place.link) if found else ()
         seen = ", ".join(projects) or "none"
         for doubt in found:
@@ -649,7 +647,7 @@ def run(file: Path | None) -> int:
     except StoreInUse as error:
         logger.error("{}", error)
         return IN_USE
-    except StoreBroken as error:
+    except StoreUnavailable as error:
         logger.error("{}", error)
         return FAILED
     except OSError as error:
@@ -773,7 +771,7 @@ async def _as_left(store: SqliteStore, loaded: Loaded) -> State:
     saved = await store.load()
     state = State(started=now)
     if saved is not None and store.saved_at is not None:
-        state = restored(saved, store.saved_at, now)
+        state = restore_state(saved, store.saved_at, now)
         tell_left(state)
     if store.doubt:
         state = presume_restarts(state, store.doubt)
@@ -823,7 +821,7 @@ class Probed(NamedTuple):
     """One probe of one instance, carried out without a running sidecar."""
 
     name: str
-    outcome: Outcome
+    outcome: ProbeResult
     seconds: float
 
 
@@ -850,7 +848,7 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
             sys.stderr.write(f"{fault.line}\n")
         mask.learn(secrets_of(targets))
         seen = await OwnView(link, own.id if own is not None else "").now()
-        prober.set_surroundings(surroundings(seen, others))
+        prober.set_surroundings(find_surroundings(seen, others))
         wanted = tuple(t for t in targets if only in {None, t.name})
         return tuple(await asyncio.gather(*_checks(prober, wanted, others)))
     finally:
@@ -876,9 +874,13 @@ async def _probed(
     prober: AllProbes, target: Target, name: str, container: Container | None
 ) -> Probed:
     if container is None:
-        return Probed(name, failure(Cause.MISSING, "there is no container for it"), 0.0)
+        return Probed(
+            name, probe_failure(Cause.MISSING, "there is no container for it"), 0.0
+        )
     if container.status is not Status.RUNNING:
-        stopped = failure(Cause.NOT_RUNNING, f"its container is {container.status}")
+        stopped = probe_failure(
+            Cause.NOT_RUNNING, f"its container is {container.status}"
+        )
         return Probed(name, stopped, 0.0)
     began = asyncio.get_running_loop().time()
     outcome = await probe_all(prober, target.probes, container)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from sidecar.core.moment import Moment
+from sidecar.core.model.moment import Moment
 
 
 class SystemClock:

@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 from loguru import logger
 
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import Event, EvidenceGathered, RemedyActed, Tick
-from sidecar.core.ports import (
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import Event, EvidenceGathered, RemedyExecuted, Tick
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.loop import (
     Clock,
-    Overloaded,
-    Probing,
-    Remedies,
-    Store,
-    Teller,
-    Turned,
+    ProbeScheduler,
+    QueueFull,
+    RemedyExecutor,
+    StepListener,
 )
-from sidecar.core.state import State
-from sidecar.core.target import InstanceId
-from sidecar.core.turn import Turn, answer_to, pace_s, turn
+from sidecar.core.ports.storage import Store, StoredStep
+from sidecar.core.step.probe_interval import probe_interval_s
+from sidecar.core.step.step import StepResult, operator_decision, run_step
 
 QUEUE_LIMIT = 20_000
 TICK_S = 0.5
@@ -50,9 +50,9 @@ class Watchdog:
         state: State,
         clock: Clock,
         store: Store,
-        tellers: Sequence[Teller],
-        probing: Probing,
-        remedies: Remedies,
+        tellers: Sequence[StepListener],
+        probing: ProbeScheduler,
+        remedies: RemedyExecutor,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -82,7 +82,7 @@ class Watchdog:
         except asyncio.QueueFull:
             logger.error("the event queue is full; an event was dropped")
             if item.answer is not None:
-                item.answer.set_exception(Overloaded("the event queue is full"))
+                item.answer.set_exception(QueueFull("the event queue is full"))
 
     async def run(self) -> None:
         """Turn until cancelled."""
@@ -100,16 +100,16 @@ class Watchdog:
 
     async def _work_in(self, item: _Item) -> None:
         try:
-            done = turn(self.state, item.event)
+            done = run_step(self.state, item.event)
             await self._hand_over(item.event, done)
         except Exception:  # noqa: BLE001  one bad event must not end the watch
             logger.exception("an event could not be worked in: {}", type(item.event))
-            done = Turn(self.state, (), (), ())
+            done = StepResult(self.state, (), (), ())
         self.turned_mono = self._clock.now().mono
         if item.answer is not None and not item.answer.done():
-            item.answer.set_result(answer_to(done.decisions))
+            item.answer.set_result(operator_decision(done.decisions))
 
-    async def _hand_over(self, event: Event, done: Turn) -> None:
+    async def _hand_over(self, event: Event, done: StepResult) -> None:
         """Stored first, told second, acted on third."""
         before, self.state = self.state, done.state
         await self._store.append(self._turned(event, done))
@@ -122,11 +122,11 @@ class Watchdog:
         for who in done.touched:
             self._pace(who)
 
-    def _turned(self, event: Event, done: Turn) -> Turned:
+    def _turned(self, event: Event, done: StepResult) -> StoredStep:
         evidence = None
-        if isinstance(event, RemedyActed | EvidenceGathered):
+        if isinstance(event, RemedyExecuted | EvidenceGathered):
             evidence = self._remedies.evidence_of(event.instance)
-        return Turned(
+        return StoredStep(
             event,
             done.transitions,
             done.decisions,
@@ -136,7 +136,7 @@ class Watchdog:
             evidence,
         )
 
-    def _tell(self, teller: Teller, event: Event, done: Turn) -> None:
+    def _tell(self, teller: StepListener, event: Event, done: StepResult) -> None:
         try:
             teller.tell(event, done.transitions, done.decisions, done.state)
         except Exception:  # noqa: BLE001  what is not told must be done all the same
@@ -152,7 +152,7 @@ class Watchdog:
         instance = self.state.instances.get(who)
         if instance is None:
             return
-        every_s = pace_s(self.state, instance)
+        every_s = probe_interval_s(self.state, instance)
         if every_s is None or instance.container is None:
             self._probing.forget(who)
             return

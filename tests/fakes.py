@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sidecar.core.container import Container, NativeHealth, Process, Status
-from sidecar.core.event import NoticeKind
-from sidecar.core.moment import Moment
-from sidecar.core.ports import (
-    Clock,
+from sidecar.core.model.container import Container, NativeHealth, Process, Status
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.ports.engine import (
     CommandTimeout,
     Connected,
     ContainerGone,
     Disconnected,
     EngineError,
+    EngineEvent,
     EngineRefused,
     EngineUnreachable,
     ExecResult,
-    Notice,
 )
+from sidecar.core.ports.loop import Clock
 
 EPOCH = 1_700_000_000.0
 
@@ -106,7 +106,9 @@ class FakeEngine:
         self.on_signal: Callable[[str], None] = lambda _: None
         """What a signal brings about."""
         self._troubles: defaultdict[str, list[Trouble]] = defaultdict(list)
-        self._listeners: list[asyncio.Queue[Notice | Connected | Disconnected]] = []
+        self._listeners: list[
+            asyncio.Queue[EngineEvent | Connected | Disconnected]
+        ] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._pids = 100
 
@@ -133,9 +135,9 @@ class FakeEngine:
 
     async def _stop(self, container_id: str) -> None:
         if self._get(container_id).status is Status.RUNNING:
-            self._notice(NoticeKind.KILL, container_id)
+            self._notice(EngineEventKind.KILL, container_id)
             self._exit(container_id, 143)
-            self._notice(NoticeKind.STOP, container_id)
+            self._notice(EngineEventKind.STOP, container_id)
 
     async def signal(self, container_id: str, signal: str) -> None:
         await self._do("signal", container_id, lambda: self._signal(signal))
@@ -172,8 +174,8 @@ class FakeEngine:
         self._get(container_id)
         return self.exec_of.get(" ".join(command), ExecResult(0, ""))
 
-    async def events(self) -> AsyncIterator[Notice | Connected | Disconnected]:
-        queue: asyncio.Queue[Notice | Connected | Disconnected] = asyncio.Queue()
+    async def events(self) -> AsyncIterator[EngineEvent | Connected | Disconnected]:
+        queue: asyncio.Queue[EngineEvent | Connected | Disconnected] = asyncio.Queue()
         if not self.unreachable:
             queue.put_nowait(Connected())
         self._listeners.append(queue)
@@ -229,7 +231,7 @@ class FakeEngine:
 
     def add(self, container: Container) -> None:
         self.held[container.id] = container
-        self._notice(NoticeKind.START, container.id)
+        self._notice(EngineEventKind.START, container.id)
 
     def change(self, container_id: str, **changes: Any) -> Container:  # noqa: ANN401 - any field
         """Alter a container without any notice."""
@@ -241,19 +243,19 @@ class FakeEngine:
     ) -> None:
         """It exits by itself; the engine's own policy may start it again."""
         if oom:
-            self._notice(NoticeKind.OOM, container_id)
+            self._notice(EngineEventKind.OOM, container_id)
         self._exit(container_id, 137 if oom else exit_code, oom=oom)
         if self.held[container_id].engine_restarts_it:
             self.change(container_id, status=Status.RESTARTING)
             self._spawn(self._policy_restart(container_id))
 
     def stop_by_operator(self, container_id: str) -> None:
-        self._notice(NoticeKind.KILL, container_id)
+        self._notice(EngineEventKind.KILL, container_id)
         self._exit(container_id, 143)
-        self._notice(NoticeKind.STOP, container_id)
+        self._notice(EngineEventKind.STOP, container_id)
 
     def kill_by_operator(self, container_id: str) -> None:
-        self._notice(NoticeKind.KILL, container_id)
+        self._notice(EngineEventKind.KILL, container_id)
         self._exit(container_id, 137)
 
     def start_by_operator(self, container_id: str) -> None:
@@ -261,23 +263,23 @@ class FakeEngine:
 
     def pause(self, container_id: str) -> None:
         self.change(container_id, status=Status.PAUSED)
-        self._notice(NoticeKind.PAUSE, container_id)
+        self._notice(EngineEventKind.PAUSE, container_id)
 
     def unpause(self, container_id: str) -> None:
         self.change(container_id, status=Status.RUNNING)
-        self._notice(NoticeKind.UNPAUSE, container_id)
+        self._notice(EngineEventKind.UNPAUSE, container_id)
 
     def set_health(
         self, container_id: str, health: NativeHealth, health_log: str = ""
     ) -> None:
         self.change(container_id, health=health, health_log=health_log)
-        self._notice(NoticeKind.HEALTH, container_id)
+        self._notice(EngineEventKind.HEALTH, container_id)
 
     def remove(self, container_id: str) -> None:
         if self.held[container_id].status is Status.RUNNING:
             self.stop_by_operator(container_id)
         del self.held[container_id]
-        self._notice(NoticeKind.DESTROY, container_id)
+        self._notice(EngineEventKind.DESTROY, container_id)
 
     def recreate(self, container_id: str, new_id: str | None = None) -> Container:
         """What ``compose up --force-recreate`` does: same name, another container."""
@@ -332,15 +334,15 @@ class FakeEngine:
 
     async def _restart(self, container_id: str) -> None:
         if self._get(container_id).status is Status.RUNNING:
-            self._notice(NoticeKind.KILL, container_id)
+            self._notice(EngineEventKind.KILL, container_id)
             await asyncio.sleep(self.delays.get("restart", 0.0))
             self._exit(container_id, 137)
-            self._notice(NoticeKind.STOP, container_id)
+            self._notice(EngineEventKind.STOP, container_id)
         if "between" in self.delays:
             await asyncio.sleep(self.delays["between"])
         if self._get(container_id).status is not Status.RUNNING:
             self._run(container_id)
-        self._notice(NoticeKind.RESTART, container_id)
+        self._notice(EngineEventKind.RESTART, container_id)
 
     async def _policy_restart(self, container_id: str) -> None:
         await asyncio.sleep(self.policy_delay_s)
@@ -359,7 +361,7 @@ class FakeEngine:
             started_at=max(now, last + 1e-6),
             pid=self._pids,
         )
-        self._notice(NoticeKind.START, container_id)
+        self._notice(EngineEventKind.START, container_id)
 
     def _exit(self, container_id: str, exit_code: int, *, oom: bool = False) -> None:
         self.change(
@@ -370,12 +372,12 @@ class FakeEngine:
             pid=0,
             finished_at=self._clock.now().wall,
         )
-        self._notice(NoticeKind.DIE, container_id)
+        self._notice(EngineEventKind.DIE, container_id)
 
-    def _notice(self, kind: NoticeKind, container_id: str) -> None:
-        self._emit(Notice(kind, container_id, self._clock.now().wall))
+    def _notice(self, kind: EngineEventKind, container_id: str) -> None:
+        self._emit(EngineEvent(kind, container_id, self._clock.now().wall))
 
-    def _emit(self, item: Notice | Connected | Disconnected) -> None:
+    def _emit(self, item: EngineEvent | Connected | Disconnected) -> None:
         if self.unreachable and not isinstance(item, Disconnected):
             return
         for queue in self._listeners:

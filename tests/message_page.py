@@ -10,32 +10,36 @@ from decimal import Decimal
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sidecar.core.container import Container, Status
-from sidecar.core.event import (
-    AckAsked,
-    ActResult,
-    EngineSeen,
+from sidecar.core.incidents.remedy_facts import WORKING_DIR
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.event import (
+    AckRequested,
+    EngineEventKind,
+    EngineReachabilityChanged,
     EvidenceGathered,
-    NoticeKind,
-    PlannedDue,
-    RemedyActed,
-    SettingsTaken,
+    PlannedRestartDue,
+    RemedyCallResult,
+    RemedyExecuted,
+    SettingsApplied,
 )
-from sidecar.core.notify import ChannelSettings, NotifySettings, Routes
-from sidecar.core.outcome import (
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.notification_settings import (
+    ChannelSettings,
+    NotifySettings,
+    Routes,
+)
+from sidecar.core.model.probe_result import (
     Balance,
-    Cause,
-    Outcome,
-    Severity,
+    ProbeResult,
     WalletFacts,
-    failure,
-    success,
-    unknown,
+    probe_failure,
+    probe_success,
+    probe_unknown,
 )
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.state import SettingsView
-from sidecar.core.story import WORKING_DIR
-from sidecar.core.target import ElectronCashProbe, HttpProbe, InstanceId, Target
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
+from sidecar.core.model.state import SettingsStatus
+from sidecar.core.model.target import InstanceId, Target
 from sidecar.notify.channel import Text
 from sidecar.notify.installation import Installation
 from sidecar.notify.render import Links, Renderer
@@ -117,21 +121,23 @@ def _containers() -> Iterator[tuple[InstanceId, Container]]:
 
 def _works(world: World) -> None:
     for _ in range(3):
-        world.probe(WALLET, success(wallet=WHOLE))
-        world.probe(SERVICE, success())
+        world.probe(WALLET, probe_success(wallet=WHOLE))
+        world.probe(SERVICE, probe_success())
         world.now_s += 1.0
         world.wait(0.5)
 
 
 def _fails(world: World, cause: Cause, times: int = 3, every_s: float = 2.0) -> None:
     for _ in range(times):
-        world.probe(WALLET, failure(cause, FOUND[cause]))
+        world.probe(WALLET, probe_failure(cause, FOUND[cause]))
         world.wait(every_s)
 
 
 def _service_fails(world: World, times: int = 3) -> None:
     for _ in range(times):
-        world.probe(SERVICE, failure(Cause.HTTP_5XX, "503: not the expected status"))
+        world.probe(
+            SERVICE, probe_failure(Cause.HTTP_5XX, "503: not the expected status")
+        )
         world.wait(2.0)
 
 
@@ -147,9 +153,9 @@ def a_night() -> list[Message]:
         if world.is_acting(WALLET):
             world.wait(5.0)
             world.acted(WALLET)
-            world.probe(WALLET, success(wallet=WHOLE))
+            world.probe(WALLET, probe_success(wallet=WHOLE))
             _fails(world, Cause.REFUSED)
-        world.probe(WALLET, failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+        world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
         quick = world.now_s < 2000.0
         world.wait(5.0 if quick else 120.0, step=5.0 if quick else 60.0)
         if MessageKind.DEAD_LETTER in {m.kind for m in world.messages}:
@@ -166,7 +172,7 @@ def a_wrong_password() -> list[Message]:
     _fails(world, Cause.AUTH, times=62)
     _service_fails(world)
     (incident,) = world.state.incidents.values()
-    world.send(AckAsked(world.now, incident.id, "link sent to ops"))
+    world.send(AckRequested(world.now, incident.id, "link sent to ops"))
     world.wait(14_500.0, step=50.0)
     _works(world)
     return world.messages
@@ -194,17 +200,19 @@ def _hung() -> list[Message]:
     world = a_world()
     for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
         said = f"no answer from {WALLET}:7777 for {waited} s"
-        world.probe(WALLET, replace(failure(Cause.HUNG, said), waited_s=waited), 10.0)
+        world.probe(
+            WALLET, replace(probe_failure(Cause.HUNG, said), waited_s=waited), 10.0
+        )
         world.looked(WALLET)
     return world.messages
 
 
 def _service() -> list[Message]:
     world = a_world()
-    world.probe(WALLET, success(wallet=WHOLE))
+    world.probe(WALLET, probe_success(wallet=WHOLE))
     for _ in range(6):
         _service_fails(world, 1)
-        world.probe(WALLET, success(wallet=WHOLE))
+        world.probe(WALLET, probe_success(wallet=WHOLE))
     return world.messages
 
 
@@ -225,21 +233,21 @@ def _missing() -> list[Message]:
 
 def _stopped() -> list[Message]:
     world = a_world()
-    world.notice(WALLET, NoticeKind.KILL)
+    world.notice(WALLET, EngineEventKind.KILL)
     world.exits(WALLET, exit_code=143)
-    world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
     world.wait(2.0)
     return world.messages
 
 
 def _paused() -> list[Message]:
     world = a_world()
-    world.notice(WALLET, NoticeKind.PAUSE, status=Status.PAUSED)
+    world.notice(WALLET, EngineEventKind.PAUSE, status=Status.PAUSED)
     world.wait(2.0)
     return world.messages
 
 
-def _blind(outcome: Outcome) -> list[Message]:
+def _blind(outcome: ProbeResult) -> list[Message]:
     world = a_world()
     for _ in range(45):
         world.probe(WALLET, outcome)
@@ -272,17 +280,17 @@ def _never_up() -> list[Message]:
     for _ in range(2):
         world.acted(WALLET)
         for _ in range(90):
-            world.probe(WALLET, failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+            world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
             world.wait(2.0)
     return [m for m in world.messages if m.facts.get("cause") == Cause.NEVER_UP][:1]
 
 
 def _addresses() -> list[Message]:
     world = a_world()
-    world.probe(WALLET, success(wallet=replace(WHOLE, addresses=37)))
+    world.probe(WALLET, probe_success(wallet=replace(WHOLE, addresses=37)))
     world.wait(1.0)
     incident = next(i for i in world.state.incidents.values() if i.is_fact)
-    world.send(AckAsked(world.now, incident.id, "link sent to ops"))
+    world.send(AckRequested(world.now, incident.id, "link sent to ops"))
     world.wait(1.0)
     return world.messages
 
@@ -300,7 +308,9 @@ def _load_failed() -> list[Message]:
 def _load_fails(world: World) -> None:
     why = "the wallet file is missing or its password is wrong"
     who = world.instance(WALLET)
-    world.send(RemedyActed(world.now, who.id, ActResult.FAILED, why, who.container))
+    world.send(
+        RemedyExecuted(world.now, who.id, RemedyCallResult.FAILED, why, who.container)
+    )
 
 
 # --- what is no incident
@@ -310,12 +320,12 @@ def _balance() -> list[Message]:
     world = a_world()
     held = replace(WHOLE, balance=Balance(Decimal("1.5"), Decimal(0), Decimal(0)))
     for _ in range(2):
-        world.probe(WALLET, success(wallet=held))
+        world.probe(WALLET, probe_success(wallet=held))
     _fails(world, Cause.REFUSED)
     world.acted(WALLET)
     after = replace(held, balance=Balance(Decimal("1.75"), Decimal(0), Decimal(0)))
     for _ in range(2):
-        world.probe(WALLET, success(wallet=after))
+        world.probe(WALLET, probe_success(wallet=after))
         world.wait(1.0)
     return [m for m in world.messages if m.kind is MessageKind.BALANCE]
 
@@ -323,16 +333,18 @@ def _balance() -> list[Message]:
 def _engine() -> list[Message]:
     world = a_world()
     no = "the engine does not answer: connection refused"
-    world.send(EngineSeen(world.now, reachable=False, reason=no))
+    world.send(EngineReachabilityChanged(world.now, reachable=False, reason=no))
     world.wait(61.0)
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.wait(1.0)
     return world.messages
 
 
 def _own_network() -> list[Message]:
     world = a_world()
-    lost = unknown(Cause.OWN_NETWORK, "the name of electron-cash:7777 does not resolve")
+    lost = probe_unknown(
+        Cause.OWN_NETWORK, "the name of electron-cash:7777 does not resolve"
+    )
     for _ in range(16):
         world.probe(WALLET, lost)
         world.probe(SERVICE, lost)
@@ -347,17 +359,17 @@ def _settings() -> list[Message]:
         "targets.electron-cash.probe.url: found nothing; "
         "allowed: an address - it is needed"
     )
-    world.state = replace(world.state, settings=SettingsView(faults, world.now))
+    world.state = replace(world.state, settings=SettingsStatus(faults, world.now))
     world.wait(1.0)
-    world.send(SettingsTaken(world.now, world.state.mode, world.state.notify))
+    world.send(SettingsApplied(world.now, world.state.mode, world.state.notify))
     world.wait(1.0)
     return world.messages
 
 
 def _plan() -> list[Message]:
     world = a_world()
-    world.probe(WALLET, failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
-    world.send(PlannedDue(world.now, WALLET))
+    world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+    world.send(PlannedRestartDue(world.now, WALLET))
     world.wait(61.0)
     return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
 
@@ -402,8 +414,11 @@ STORIES: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("`stopped`", _stopped),
     ("`paused`", _paused),
     ("`missing`", _missing),
-    ("`prober_failed`", lambda: _blind(unknown(Cause.PROBER_FAILED, "too many files"))),
-    ("`suspended`", lambda: _blind(unknown(Cause.SUSPENDED, ASLEEP))),
+    (
+        "`prober_failed`",
+        lambda: _blind(probe_unknown(Cause.PROBER_FAILED, "too many files")),
+    ),
+    ("`suspended`", lambda: _blind(probe_unknown(Cause.SUSPENDED, ASLEEP))),
     ("The balance after a remedy", _balance),
     ("The engine is lost, and back", _engine),
     ("Sidecar's own network is lost, and back", _own_network),

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sidecar.cli.output import show_times_in
-from sidecar.core.printable import printable
-from sidecar.core.words import ZONE_HEADER
+from sidecar.core.text.formatting import ZONE_HEADER
+from sidecar.core.text.printable import printable
 
 DEFAULT_LISTEN = "127.0.0.1:9787"
 DEADLINE_S = 20.0

@@ -25,22 +25,24 @@ from sidecar.config.model import (
 )
 from sidecar.config.secret import Vault
 from sidecar.config.secret_text import username_objection
-from sidecar.core.outcome import Severity
-from sidecar.core.target import (
-    AfterRoot,
-    Cadence,
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.probe_settings import (
     Credentials,
     DockerProbe,
     ElectronCashProbe,
     ExecProbe,
     HttpProbe,
     JsonRpcProbe,
-    Preventive,
     ProbeSettings,
-    RestartSettings,
     RunningProbe,
-    Target,
     TcpProbe,
+)
+from sidecar.core.model.target import (
+    AfterDependency,
+    PlannedRestartSettings,
+    ProbeSchedule,
+    RestartSettings,
+    Target,
 )
 
 _PROBES: Mapping[type[Struct], type[ProbeSettings]] = {
@@ -66,7 +68,9 @@ def target(
         "service": None if named else said(section.service, name),
         "container": said(section.container, None),
         "depends_on": tuple(said(section.depends_on, ())),
-        "after_root": AfterRoot(said(section.after_root, AfterRoot.IF_FAILING)),
+        "after_root": AfterDependency(
+            said(section.after_root, AfterDependency.IF_FAILING)
+        ),
         "probes": (probes := _probes(name, section, defaults, vault)),
         "cadence": _cadence(probes, section, defaults),
         "restart": _filled(RestartSettings, said(section.restart, RestartSection())),
@@ -74,7 +78,7 @@ def target(
     if not isinstance(section.severity, UnsetType):
         values["severity"] = Severity(section.severity)
     if isinstance(section.preventive, PreventiveSection):
-        values["preventive"] = _filled(Preventive, section.preventive)
+        values["preventive"] = _filled(PlannedRestartSettings, section.preventive)
     if not isinstance(section.settle, UnsetType):
         values["settle_s"] = duration.seconds(section.settle)
     return Target(name, **values)
@@ -82,11 +86,11 @@ def target(
 
 def _cadence(
     probes: tuple[ProbeSettings, ...], section: TargetSection, defaults: Defaults
-) -> Cadence:
+) -> ProbeSchedule:
     """A native check has a start period of its own: the engine counts it."""
     natively = bool(probes) and all(isinstance(p, DockerProbe) for p in probes)
     unsaid = (_NO_START,) if natively else ()
-    cadence: Cadence = _filled(Cadence, section, defaults, *unsaid)
+    cadence: ProbeSchedule = _filled(ProbeSchedule, section, defaults, *unsaid)
     return cadence
 
 

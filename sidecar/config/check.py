@@ -16,20 +16,26 @@ from sidecar.config import duration
 from sidecar.config.address import url_fault
 from sidecar.config.authority import ca_fault
 from sidecar.config.fault import Fault, quoted
-from sidecar.core.budget import JITTER
-from sidecar.core.target import (
-    AfterRoot,
-    Cadence,
+from sidecar.core.model.dependency_graph import (
+    dependencies_of,
+    find_cycle,
+    unknown_names,
+)
+from sidecar.core.model.probe_settings import (
     ElectronCashProbe,
     HttpProbe,
     JsonRpcProbe,
-    Preventive,
     ProbeSettings,
-    RestartSettings,
-    Target,
     TcpProbe,
 )
-from sidecar.core.topology import cycle, needs_of, unknown_names
+from sidecar.core.model.target import (
+    AfterDependency,
+    PlannedRestartSettings,
+    ProbeSchedule,
+    RestartSettings,
+    Target,
+)
+from sidecar.core.recovery.retry_budget import JITTER
 
 _CRON = "a cron line such as '0 3 * * *'"
 _MIN_FAST_INTERVAL_S = 0.1
@@ -88,7 +94,7 @@ def _header_faults(headers: Mapping[str, str], path: str) -> Iterator[Fault]:
             yield Fault(f"{path}.{name}", found, "one line of text")
 
 
-def _cadence_faults(cadence: Cadence, path: str) -> Iterator[Fault]:
+def _cadence_faults(cadence: ProbeSchedule, path: str) -> Iterator[Fault]:
     fast = cadence.fast_interval_s
     if fast > cadence.interval_s:
         yield Fault(
@@ -104,7 +110,7 @@ def _cadence_faults(cadence: Cadence, path: str) -> Iterator[Fault]:
 
 
 def _restart_faults(
-    restart: RestartSettings, cadence: Cadence, path: str
+    restart: RestartSettings, cadence: ProbeSchedule, path: str
 ) -> Iterator[Fault]:
     if restart.backoff_s > restart.backoff_max_s:
         yield Fault(
@@ -124,7 +130,7 @@ def _restart_faults(
 
 
 def _recovery_faults(
-    restart: RestartSettings, cadence: Cadence, path: str
+    restart: RestartSettings, cadence: ProbeSchedule, path: str
 ) -> Iterator[Fault]:
     found = restart.recovery_timeout_s
     verdict = cadence.success_threshold * cadence.fast_interval_s
@@ -172,7 +178,7 @@ def _longest_fast_lane_s(restart: RestartSettings) -> float:
 def _settle_faults(target: Target, path: str) -> Iterator[Fault]:
     cadence = target.cadence
     verdict = cadence.success_threshold * cadence.fast_interval_s
-    waits = target.depends_on and target.after_root is AfterRoot.IF_FAILING
+    waits = target.depends_on and target.after_root is AfterDependency.IF_FAILING
     if waits and target.settle_s < verdict:
         yield _too_short(
             f"{path}.settle",
@@ -187,7 +193,9 @@ def _too_short(path: str, found_s: float, least_s: float, why: str) -> Fault:
     return Fault(path, duration.text(found_s), f"{duration.text(least_s)} or more", why)
 
 
-def _preventive_faults(preventive: Preventive, path: str) -> Iterator[Fault]:
+def _preventive_faults(
+    preventive: PlannedRestartSettings, path: str
+) -> Iterator[Fault]:
     faults = list(cron_faults(path, preventive.cron, preventive.timezone))
     yield from faults
     gap_s = None if faults else shortest_gap_s(preventive.cron)
@@ -243,13 +251,13 @@ def stack_faults(targets: Iterable[Target], known: frozenset[str]) -> Iterator[F
     """What is wrong between the targets. ``known`` names them all, sound or not."""
     targets = tuple(targets)
     yield from _doubles(targets)
-    needs = needs_of(targets)
+    needs = dependencies_of(targets)
     for name, missing in unknown_names(needs):
         if missing not in known:
             path = f"targets.{name}.depends_on"
             allowed = ", ".join(sorted(known - {name})) or "nothing: no other target"
             yield Fault(path, repr(missing), allowed, "it must name a target")
-    circle = cycle(needs)
+    circle = find_cycle(needs)
     if circle:
         found = " needs ".join(circle)
         path = f"targets.{circle[0]}.depends_on"

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from sidecar.config.fault import Fault
-from sidecar.core.container import Container, NativeHealth, Status
-from sidecar.core.roster import assign
-from sidecar.core.target import DockerProbe, RunningProbe, Target
+from sidecar.core.model.container import Container, NativeHealth, Status
+from sidecar.core.model.probe_settings import DockerProbe, RunningProbe
+from sidecar.core.model.target import Target
+from sidecar.core.status.assignment import assign
 
 
 def without_healthcheck(

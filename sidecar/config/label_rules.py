@@ -7,7 +7,7 @@ from sidecar.config.address import host_of
 from sidecar.config.fault import Fault, quoted
 from sidecar.config.secret import is_secret
 from sidecar.config.tree import Tree
-from sidecar.core.target import JsonRpcProbe, ProbeSettings, TcpProbe
+from sidecar.core.model.probe_settings import JsonRpcProbe, ProbeSettings, TcpProbe
 
 PREFIX = "sidecar."
 MOST_LABELS = 64

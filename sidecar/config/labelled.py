@@ -21,7 +21,7 @@ from sidecar.config.schema import allowed, keys, schema
 from sidecar.config.secret import Vault, shown
 from sidecar.config.settings import Settings
 from sidecar.config.tree import Tree, merged
-from sidecar.core.target import RestartSettings, Target
+from sidecar.core.model.target import RestartSettings, Target
 
 PREFIX = label_rules.PREFIX
 _LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status")

@@ -9,9 +9,13 @@ from sidecar.config.fault import ConfigFaults, Fault, quoted
 from sidecar.config.labelled import PREFIX, Labels, resolved, watched
 from sidecar.config.model import NAME_WORDS, TargetSection, is_name, said
 from sidecar.config.settings import Settings
-from sidecar.core.container import Container, NativeHealth
-from sidecar.core.target import Target
-from sidecar.core.topology import cycle, needs_of, unknown_names
+from sidecar.core.model.container import Container, NativeHealth
+from sidecar.core.model.dependency_graph import (
+    dependencies_of,
+    find_cycle,
+    unknown_names,
+)
+from sidecar.core.model.target import Target
 
 _ENABLE = f"{PREFIX}enable"
 _STOP_TIMEOUT = "autoheal.stop.timeout"
@@ -208,9 +212,9 @@ def _named(faults: Collection[Fault], container: Container) -> Iterator[Fault]:
 
 def _unlink(settings: Settings, found: dict[str, Target]) -> Iterator[Fault]:
     """Take out dependencies named by labels that lead nowhere or in a circle."""
-    for name, missing in unknown_names(needs_of(found.values())):
+    for name, missing in unknown_names(dependencies_of(found.values())):
         yield _cut(found, name, missing, "the name of a target")
-    while circle := cycle(needs_of(found.values())):
+    while circle := find_cycle(dependencies_of(found.values())):
         by_label = (
             (name, upstream)
             for name, upstream in pairwise(circle)

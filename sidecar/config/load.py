@@ -20,7 +20,7 @@ from sidecar.config.secret_text import SHORT
 from sidecar.config.settings import Settings
 from sidecar.config.tree import Path as TreePath
 from sidecar.config.tree import Tree, dotted, leaves, merged
-from sidecar.core.target import Mode, Target
+from sidecar.core.model.target import Mode, Target
 
 DEFAULT_FILE = Path("/etc/sidecar/sidecar.yaml")
 MOST_BYTES = 1_000_000

@@ -18,7 +18,9 @@ from sidecar.config.model import (
     said,
 )
 from sidecar.config.secret import Vault
-from sidecar.core.notify import (
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import (
     ChannelSettings,
     EscalationSettings,
     HeartbeatSettings,
@@ -27,9 +29,7 @@ from sidecar.core.notify import (
     HookSettings,
     NotifySettings,
 )
-from sidecar.core.notify import Routes as RouteSettings
-from sidecar.core.outcome import Severity
-from sidecar.core.record import MessageKind
+from sidecar.core.model.notification_settings import Routes as RouteSettings
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNROUTED = (Severity.P0, Severity.P1, Severity.P2)

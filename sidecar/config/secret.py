@@ -12,7 +12,8 @@ from sidecar.config.fault import Fault, quoted
 from sidecar.config.file import read_regular
 from sidecar.config.secret_text import SHORT, objection
 from sidecar.config.tree import Path
-from sidecar.core.target import HttpProbe, ProbeSettings, Target
+from sidecar.core.model.probe_settings import HttpProbe, ProbeSettings
+from sidecar.core.model.target import Target
 
 MASK = "***"
 _MAX_BYTES = 65_536

@@ -8,8 +8,8 @@ from msgspec import UNSET
 
 from sidecar.config.duration import seconds
 from sidecar.config.model import Document
-from sidecar.core.notify import NotifySettings
-from sidecar.core.target import Mode, Target
+from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.target import Mode, Target
 
 RETENTION_S = 90 * 86_400.0
 

@@ -10,16 +10,16 @@ from sidecar.config.schema import schema
 from sidecar.config.secret import MASK, is_secret, masked_url
 from sidecar.config.settings import Settings
 from sidecar.config.tree import Path
-from sidecar.core.target import (
+from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
     ExecProbe,
     HttpProbe,
     JsonRpcProbe,
     RunningProbe,
-    Target,
     TcpProbe,
 )
+from sidecar.core.model.target import Target
 
 __all__ = ["schema", "show"]
 

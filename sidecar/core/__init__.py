@@ -1,1 +1,12 @@
-"""The rules. Pure: standard library only, no clock, randomness, logging or await."""
+"""The rules of Sidecar: pure functions of state and time, standard library only.
+
+No clock, chance, log or await. Each room may import only the rooms below it:
+
+    step                            one step of the loop
+    policy                          facts in, one decision out
+    recovery   incidents            remedies and their limits; what people are told
+    status     reporting    ports   targets now; past times; what the loop needs
+    model      text                 values; words and numbers for people
+
+``circuit_breaker`` stands beside ``model``. tests/unit/test_architecture.py checks it.
+"""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import msgspec
 from docker.utils.utils import version_lt
 
-from sidecar.core.ports import EngineRefused
-from sidecar.core.printable import mark_unprintable
+from sidecar.core.ports.engine import EngineRefused
+from sidecar.core.text.printable import mark_unprintable
 
 OLDEST_API = "1.41"
 """Docker 20.10."""

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import msgspec
 import requests
 
-from sidecar.core.container import Container, Process
-from sidecar.core.ports import EngineRefused, EngineTimeout
+from sidecar.core.model.container import Container, Process
+from sidecar.core.ports.engine import EngineRefused, EngineTimeout
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.errors import answered_no, raise_for_status

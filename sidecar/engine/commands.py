@@ -4,7 +4,7 @@ import time
 
 import urllib3
 
-from sidecar.core.ports import CommandTimeout, EngineTimeout, ExecResult
+from sidecar.core.ports.engine import CommandTimeout, EngineTimeout, ExecResult
 from sidecar.engine import translate
 from sidecar.engine.calls import chunks
 from sidecar.engine.client import Client

@@ -5,14 +5,9 @@ from contextlib import aclosing
 
 from loguru import logger
 
-from sidecar.core.breaker import BreakerState
-from sidecar.core.container import Container, Process
-from sidecar.core.ports import (
-    Connected,
-    Disconnected,
-    ExecResult,
-    Notice,
-)
+from sidecar.core.circuit_breaker import BreakerState
+from sidecar.core.model.container import Container, Process
+from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, ExecResult
 from sidecar.engine import calls, translate
 from sidecar.engine.commands import Commands
 from sidecar.engine.link import EngineLink
@@ -156,7 +151,7 @@ class DockerEngine:
 
     async def events(
         self,
-    ) -> AsyncGenerator[Notice | Connected | Disconnected, None]:
+    ) -> AsyncGenerator[EngineEvent | Connected | Disconnected, None]:
         """Engine events of the stack, reconnecting until closed.
 
         A short gap is replayed, nothing is told twice, and of a flood the oldest
@@ -178,9 +173,9 @@ class DockerEngine:
             stream.close()
         await self._link.close()
 
-    def _is_of_stranger(self, item: Notice | Connected | Disconnected) -> bool:
+    def _is_of_stranger(self, item: EngineEvent | Connected | Disconnected) -> bool:
         """Of a container that is known not to be ours? It may make events at will."""
-        return isinstance(item, Notice) and item.container_id in self._strangers
+        return isinstance(item, EngineEvent) and item.container_id in self._strangers
 
     async def _own(self, container_id: str) -> translate.Known:
         """What is known of a container of the stack; EngineRefused: of another."""

@@ -9,7 +9,7 @@ import requests
 import urllib3
 from docker.errors import DockerException
 
-from sidecar.core.ports import (
+from sidecar.core.ports.engine import (
     ContainerGone,
     EngineError,
     EngineForbidden,
@@ -17,7 +17,7 @@ from sidecar.core.ports import (
     EngineTimeout,
     EngineUnreachable,
 )
-from sidecar.core.printable import mark_unprintable
+from sidecar.core.text.printable import mark_unprintable
 
 _LONGEST = 300
 

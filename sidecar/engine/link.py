@@ -22,8 +22,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from sidecar.core.breaker import Breaker, BreakerState
-from sidecar.core.ports import (
+from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
+from sidecar.core.ports.engine import (
     ContainerGone,
     EngineError,
     EngineForbidden,
@@ -61,7 +61,7 @@ OnRequest = Callable[[Operation, Outcome, float], None]
 """Told of each request on the loop's thread, with the seconds that it took."""
 
 _TOLD_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
-_BREAKER = Breaker()
+_BREAKER = CircuitBreaker()
 _ATTEMPTS = 3
 _GRACE_S = 0.5
 _CLOSE_S = 1.5
@@ -77,7 +77,7 @@ class EngineLink:
         self,
         address: Address,
         on_request: OnRequest,
-        breaker: Breaker = _BREAKER,
+        breaker: CircuitBreaker = _BREAKER,
         mask: Mask = str,
     ) -> None:
         self._address = address

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidecar.core.container import Container
-from sidecar.core.ports import (
+from sidecar.core.model.container import Container
+from sidecar.core.ports.engine import (
     ContainerGone,
     EngineError,
     EngineTimeout,

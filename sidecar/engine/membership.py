@@ -8,7 +8,7 @@ something else created it, the labels must not be those of the image.
 
 from collections.abc import Mapping
 
-from sidecar.core.ports import EngineError, EngineRefused
+from sidecar.core.ports.engine import EngineError, EngineRefused
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.errors import TRANSLATED, engine_error

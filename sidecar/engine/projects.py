@@ -1,6 +1,6 @@
 """The names of the engine's compose projects: for advice, never for acting."""
 
-from sidecar.core.ports import EngineError
+from sidecar.core.ports.engine import EngineError
 from sidecar.engine import translate
 from sidecar.engine.client import Client
 from sidecar.engine.link import EngineLink

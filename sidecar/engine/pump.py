@@ -6,27 +6,25 @@ from collections.abc import Awaitable, Callable
 
 from loguru import logger
 
-from sidecar.core.container import Container
-from sidecar.core.event import (
-    ContainerNotice,
+from sidecar.core.model.container import Container
+from sidecar.core.model.event import (
+    ContainerEventSeen,
     ContainersListed,
-    EngineSeen,
-    NoticeKind,
+    EngineEventKind,
+    EngineReachabilityChanged,
 )
-from sidecar.core.guard import STALE_VIEW_S
-from sidecar.core.ports import (
-    Clock,
-    Component,
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.policy.guards.engine import STALE_VIEW_S
+from sidecar.core.ports.engine import (
     Connected,
     ContainerGone,
     Disconnected,
     Engine,
     EngineError,
-    Notice,
-    Post,
+    EngineEvent,
 )
-from sidecar.core.roster import assign, never_started
-from sidecar.core.target import InstanceId, Target
+from sidecar.core.ports.loop import Clock, Component, Post
+from sidecar.core.status.assignment import assign, never_started
 
 LIST_EVERY_S = 30.0
 DEAF_LIST_EVERY_S = 10.0
@@ -158,7 +156,9 @@ class Pump:
         self._listing = self._changed(self._listing, ok=ok, reason=reason)
         other = self._other_engine() if ok else ""
         deaf = self._deafness()
-        self._post(EngineSeen(self._clock.now(), ok, reason, deaf, other))
+        self._post(
+            EngineReachabilityChanged(self._clock.now(), ok, reason, deaf, other)
+        )
 
     def _changed(self, known: Component, *, ok: bool, reason: str) -> Component:
         since = known.since_wall if known.ok == ok else self._clock.now().wall
@@ -176,13 +176,20 @@ class Pump:
                     self._refused = refused
                     self._stream = self._changed(self._stream, ok=False, reason=reason)
                     self._wanted.set()
-                case Notice():
+                case EngineEvent():
                     await self._notice(item)
 
-    async def _notice(self, notice: Notice) -> None:
-        if notice.kind in {NoticeKind.START, NoticeKind.DESTROY, NoticeKind.OTHER}:
+    async def _notice(self, notice: EngineEvent) -> None:
+        if notice.kind in {
+            EngineEventKind.START,
+            EngineEventKind.DESTROY,
+            EngineEventKind.OTHER,
+        }:
             self._wanted.set()
-        if notice.kind is NoticeKind.DIE and notice.container_id not in self._whose:
+        if (
+            notice.kind is EngineEventKind.DIE
+            and notice.container_id not in self._whose
+        ):
             # It began and ended since the last list: whose it was is worth one more.
             await self._list()
         instance = self._whose.get(notice.container_id)
@@ -191,7 +198,7 @@ class Pump:
         async with self._looking:
             container = await self._look(notice)
             self._post(
-                ContainerNotice(
+                ContainerEventSeen(
                     self._clock.now(),
                     instance,
                     notice.kind,
@@ -203,7 +210,7 @@ class Pump:
                 )
             )
 
-    async def _look(self, notice: Notice) -> Container | None:
+    async def _look(self, notice: EngineEvent) -> Container | None:
         try:
             return await self._engine.inspect(notice.container_id)
         except ContainerGone:

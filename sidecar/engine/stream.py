@@ -16,12 +16,12 @@ import urllib3
 from docker.types import CancellableStream
 from docker.utils import convert_filters
 
-from sidecar.core.ports import (
+from sidecar.core.ports.engine import (
     Connected,
     Disconnected,
     EngineError,
+    EngineEvent,
     EngineRefused,
-    Notice,
 )
 from sidecar.engine import translate
 from sidecar.engine.client import Client
@@ -42,7 +42,7 @@ _CHUNK = 16 * 1024
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 10.0
 
-Item = Notice | Connected | Disconnected
+Item = EngineEvent | Connected | Disconnected
 RawEvents: TypeAlias = "CancellableStream[bytes]"
 
 
@@ -57,7 +57,7 @@ class _Ended(NamedTuple):
     quiet: bool = False
 
 
-_Handed = Notice | Connected | _Odd | _Ended
+_Handed = EngineEvent | Connected | _Odd | _Ended
 
 
 class Cursor:
@@ -165,7 +165,7 @@ class EventStream:
         self._closing.set()
         self._shut()
 
-    async def _connection(self) -> AsyncGenerator[Notice | Connected, None]:
+    async def _connection(self) -> AsyncGenerator[EngineEvent | Connected, None]:
         try:
             handover = await self._open()
             yield Connected()
@@ -186,7 +186,7 @@ class EventStream:
 
     async def _notices(
         self, handover: Handover
-    ) -> AsyncGenerator[Notice | Connected, None]:
+    ) -> AsyncGenerator[EngineEvent | Connected, None]:
         """One connection's notices; returns when it is quiet. ConnectionBroke."""
         while True:
             for item in await handover.take():
@@ -268,7 +268,7 @@ def _read(raw: RawEvents, cursor: Cursor, handover: Handover, mask: Mask) -> Non
     handover.put(ended)
 
 
-def _understood(raw: bytes, cursor: Cursor) -> Notice | _Odd | None:
+def _understood(raw: bytes, cursor: Cursor) -> EngineEvent | _Odd | None:
     try:
         event = translate.event(raw)
     except msgspec.DecodeError:

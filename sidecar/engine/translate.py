@@ -11,16 +11,16 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from sidecar.core.container import (
+from sidecar.core.model.container import (
     Container,
     Endpoint,
     NativeHealth,
     Process,
     Status,
 )
-from sidecar.core.event import NoticeKind
-from sidecar.core.kill import NOT_SAID
-from sidecar.core.ports import Notice
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.foreign_signal import NOT_SAID
+from sidecar.core.ports.engine import EngineEvent
 from sidecar.engine import wire
 from sidecar.engine.errors import one_line
 
@@ -42,7 +42,7 @@ _STOP_TIMEOUT_S = 10.0
 
 _CHANGES = frozenset({"create", "rename", "update"})
 WATCHED_ACTIONS = (
-    *(kind.value for kind in NoticeKind if kind is not NoticeKind.OTHER),
+    *(kind.value for kind in EngineEventKind if kind is not EngineEventKind.OTHER),
     *sorted(_CHANGES),
 )
 """What the engine is asked to tell of."""
@@ -257,13 +257,13 @@ def event(line: bytes) -> wire.Event:
     return msgspec.json.decode(line, type=wire.Event)
 
 
-def notice(seen: wire.Event) -> Notice | None:
+def notice(seen: wire.Event) -> EngineEvent | None:
     """What an event means to us; None: nothing."""
     kind = _kind(seen)
     if kind is None:
         return None
     said = seen.actor.attributes
-    return Notice(
+    return EngineEvent(
         kind,
         seen.actor.id,
         seen.time_nano / 1e9,
@@ -277,11 +277,13 @@ def _figure(said: str) -> int | None:
     return int(said) if sound else None
 
 
-def _kind(seen: wire.Event) -> NoticeKind | None:
+def _kind(seen: wire.Event) -> EngineEventKind | None:
     action = seen.action.partition(":")[0]
     if action in _CHANGES:
-        return NoticeKind.OTHER
-    return next((k for k in NoticeKind if k == action and k != NoticeKind.OTHER), None)
+        return EngineEventKind.OTHER
+    return next(
+        (k for k in EngineEventKind if k == action and k != EngineEventKind.OTHER), None
+    )
 
 
 def exec_id(raw: object) -> str:

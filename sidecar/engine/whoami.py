@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.core.container import Container
-from sidecar.core.ports import ContainerGone, EngineError
+from sidecar.core.model.container import Container
+from sidecar.core.ports.engine import ContainerGone, EngineError
 from sidecar.engine import calls
 from sidecar.engine.client import Client
 from sidecar.engine.link import EngineLink

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sidecar.core.target import InstanceId
+from sidecar.core.model.target import InstanceId
 
 if TYPE_CHECKING:
     from sidecar.host.view import HostView

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from sidecar.core.container import Container, Process
-from sidecar.core.target import InstanceId
+from sidecar.core.model.container import Container, Process
+from sidecar.core.model.target import InstanceId
 
 READ_S = 1.0
 """A process that holds its memory locked can keep its reader waiting."""

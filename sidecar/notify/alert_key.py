@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sidecar.core.record import Message
+from sidecar.core.model.message import Message
 
 _FIELDS: Mapping[str, str] = MappingProxyType(
     {

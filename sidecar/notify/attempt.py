@@ -4,7 +4,7 @@ import zlib
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from sidecar.core.record import Message
+from sidecar.core.model.message import Message
 
 FIRST_WAIT_S = 5.0
 DOUBT_WAIT_S = 120.0

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from sidecar.core.notify import ChannelSettings
-from sidecar.core.printable import on_one_line
-from sidecar.core.record import Message, MessageKind
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.notification_settings import ChannelSettings
+from sidecar.core.text.printable import on_one_line
 from sidecar.notify.alert_key import alert_key, knows_repeats
 from sidecar.notify.attempt import (
     DELIVERED,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from loguru import logger
 
-from sidecar.core.notify import HeartbeatSettings
+from sidecar.core.model.notification_settings import HeartbeatSettings
 from sidecar.notify.attempt import Delivery, failed
 from sidecar.notify.post import Poster
 

@@ -4,10 +4,20 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.core.moment import rfc3339
-from sidecar.core.notify import HOOK_PREFIX, HookExec, HookPost, HookSettings
-from sidecar.core.ports import Engine, EngineError, EngineForbidden, EngineTimeout
-from sidecar.core.record import Message, MessageKind
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.notification_settings import (
+    HOOK_PREFIX,
+    HookExec,
+    HookPost,
+    HookSettings,
+)
+from sidecar.core.ports.engine import (
+    Engine,
+    EngineError,
+    EngineForbidden,
+    EngineTimeout,
+)
 from sidecar.notify.attempt import (
     DELIVERED,
     Attempt,

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from sidecar.core.budget import LaneName
-from sidecar.core.decision import Guard
-from sidecar.core.outcome import CAUSES, UPSTREAM_CAUSES, Cause
-from sidecar.core.payments import Payments
-from sidecar.core.record import MessageKind
-from sidecar.core.target import Mode
+from sidecar.core.incidents.payment_impact import Payments
+from sidecar.core.model.cause import CAUSES, UPSTREAM_CAUSES, Cause
+from sidecar.core.model.decision import Guard
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.target import Mode
 
 Values = Mapping[str, str]
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from sidecar.core.freshness import as_of_now, over
-from sidecar.core.ports import Clock
-from sidecar.core.record import Message
-from sidecar.core.state import State
+from sidecar.core.incidents.message_refresh import drop_outdated, refresh_message
+from sidecar.core.model.message import Message
+from sidecar.core.model.state import State
+from sidecar.core.ports.loop import Clock
 
 
 class News:
@@ -17,8 +17,8 @@ class News:
 
     def over(self, waiting: Sequence[Message]) -> tuple[Message, ...]:
         """Those of one channel that need not be sent any more."""
-        return over(self._state(), waiting)
+        return drop_outdated(self._state(), waiting)
 
     def as_of_now(self, message: Message) -> Message:
         """The message with the facts of now."""
-        return as_of_now(self._state(), message, self._clock.now())
+        return refresh_message(self._state(), message, self._clock.now())

@@ -6,7 +6,7 @@ characters that it takes are put as others that look like them.
 
 import re
 
-from sidecar.core.printable import printable
+from sidecar.core.text.printable import printable
 
 _LOOKS_LIKE = str.maketrans(
     {

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from urllib.parse import quote as percent_encoded
 
-from sidecar.core.deed import from_text
-from sidecar.core.outcome import Cause
-from sidecar.core.printable import on_one_line
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.run_log import AGAIN
-from sidecar.core.transition import RemedyOutcome
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.completed_remedy import read_completed_remedies
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.status.run_log import AGAIN
+from sidecar.core.text.printable import on_one_line
 from sidecar.notify import lines
 from sidecar.notify.channel import Text
 from sidecar.notify.installation import Installation
@@ -253,7 +253,7 @@ class Renderer:
 
     def _deeds(self, facts: Mapping[str, str], since: float) -> str:
         """A line for each of the last; those of others than the target by name."""
-        deeds = from_text(facts.get("deeds", ""))
+        deeds = read_completed_remedies(facts.get("deeds", ""))
         told = []
         for deed in deeds[-SHOWN_DEEDS:]:
             when = self._times.beside(deed.began_wall, since)
@@ -300,5 +300,5 @@ class Renderer:
 
 
 def _has_helped(facts: Mapping[str, str]) -> bool:
-    deeds = from_text(facts.get("deeds", ""))
+    deeds = read_completed_remedies(facts.get("deeds", ""))
     return any(deed.outcome is RemedyOutcome.RECOVERED for deed in deeds)

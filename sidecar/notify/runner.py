@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from loguru import logger
 
-from sidecar.core.breaker import Breaker, BreakerState
-from sidecar.core.notify import HOOK_PREFIX
-from sidecar.core.outcome import Severity
-from sidecar.core.ports import Clock, Component, Outbox
-from sidecar.core.record import Message, MessageKind
+from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.notification_settings import HOOK_PREFIX
+from sidecar.core.ports.loop import Clock, Component
+from sidecar.core.ports.storage import Outbox
 from sidecar.notify.attempt import (
     DOUBT_WAIT_S,
     Attempt,
@@ -41,7 +42,7 @@ class _Line:
     """One channel's worker. ``done`` are messages delivered, the last ones."""
 
     channel: Channel
-    breaker: Breaker = Breaker()
+    breaker: CircuitBreaker = CircuitBreaker()
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     done: dict[str, None] = field(default_factory=dict)
     error: str = ""

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import datetime, tzinfo
 
-from sidecar.core.moment import whole_seconds
+from sidecar.core.model.moment import whole_seconds
 from sidecar.notify.words import Catalogue
 
 _MINUTE_S = 60

@@ -6,9 +6,15 @@ from urllib.parse import urlsplit
 
 from aiohttp.abc import ResolveResult
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, unknown
-from sidecar.core.reach import Reached, Surroundings, own_addresses, reach
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import probe_unknown
+from sidecar.core.status.network_reach import (
+    Reach,
+    Surroundings,
+    find_reach,
+    own_addresses,
+)
 from sidecar.probes.resolver import numeric
 from sidecar.probes.trouble import Trouble, trouble
 
@@ -83,7 +89,7 @@ class Addresses:
     def host(self, host: str, port: int, container: Container) -> Located:
         """Where ``host`` is, for a probe of ``container``. Trouble."""
         now = self._moved.get(container.id, container)
-        reached = reach(host, now, self._around)
+        reached = find_reach(host, now, self._around)
         if reached is None:
             return Located(f"{host}:{port}", None)
         if not reached.addresses:
@@ -92,7 +98,7 @@ class Addresses:
         return Located(f"{reached.container_id or host}:{port}", found)
 
 
-def _unreachable(reached: Reached) -> Trouble:
+def _unreachable(reached: Reach) -> Trouble:
     if reached.is_judged:
         return trouble(Cause.DETACHED, reached.reason, path_fault=True)
-    return Trouble(unknown(Cause.PROBER_FAILED, reached.reason))
+    return Trouble(probe_unknown(Cause.PROBER_FAILED, reached.reason))

@@ -6,7 +6,7 @@ take THREAD_SHARE of the thread, however many there are.
 
 from typing import NamedTuple
 
-from sidecar.core.container import RunId
+from sidecar.core.model.container import RunId
 
 THREAD_SHARE = 0.0002
 LONGEST_PAUSE_S = 600.0

@@ -2,40 +2,40 @@
 
 from dataclasses import replace
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import (
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import (
     REASON_LIMIT,
-    Outcome,
-    Verdict,
+    ProbeResult,
+    ProbeVerdict,
+    ProbeWarning,
     WalletFacts,
-    Warn,
-    success,
+    probe_success,
 )
-from sidecar.core.ports import Prober
-from sidecar.core.target import ProbeSettings
+from sidecar.core.model.probe_settings import ProbeSettings
+from sidecar.core.ports.loop import Prober
 
 
 async def probe_all(
     prober: Prober, probes: tuple[ProbeSettings, ...], container: Container
-) -> Outcome:
+) -> ProbeResult:
     """In order; the first that does not succeed is the answer.
 
     What the earlier ones learnt of a wallet is kept: its daemon answered. So is how
     long the slowest answer took, where all succeed.
     """
-    warnings: tuple[Warn, ...] = ()
+    warnings: tuple[ProbeWarning, ...] = ()
     reasons: list[str] = []
     wallet: WalletFacts | None = None
     waited_s = 0.0
     for settings in probes:
         outcome = await prober.probe(settings, container)
         wallet = outcome.wallet or wallet
-        if outcome.verdict is not Verdict.SUCCESS:
+        if outcome.verdict is not ProbeVerdict.SUCCESS:
             answers = outcome.rpc_answers or wallet is not None
             return replace(outcome, wallet=wallet, rpc_answers=answers)
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
     reason = "; ".join(reasons)[:REASON_LIMIT]
-    well = success(warnings=warnings, reason=reason, wallet=wallet)
+    well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
     return replace(well, waited_s=waited_s)

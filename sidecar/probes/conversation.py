@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from sidecar.core.outcome import Cause, failure
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import probe_failure
 from sidecar.probes.jsonrpc_client import Daemon, LateAnswer, RpcTrouble, decode
 from sidecar.probes.tools import Tools
 from sidecar.probes.trouble import Trouble
@@ -120,13 +121,13 @@ class Conversation:
             f"it answers, but {method} has not been answered for "
             f"{silence.outcome.waited_s:.0f} s: other calls hold its only thread"
         )
-        held = failure(Cause.THREAD_HELD, reason, rpc_answers=True)
+        held = probe_failure(Cause.THREAD_HELD, reason, rpc_answers=True)
         return Trouble(replace(held, waited_s=silence.outcome.waited_s))
 
 
 def _killed_by(method: str) -> Trouble:
     reason = f"it died of {method} twice, so that is not sent again in this run"
-    return Trouble(failure(Cause.KILLED_BY_PROBE, reason, rpc_answers=True))
+    return Trouble(probe_failure(Cause.KILLED_BY_PROBE, reason, rpc_answers=True))
 
 
 def _count(raw: msgspec.Raw) -> int | None:

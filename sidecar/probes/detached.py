@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult
 
 _NO_NETWORKS = frozenset({"host", "none"})
 """What the engine calls the network of a container that is on none of its own."""
@@ -12,8 +13,8 @@ _SHOWN = 3
 
 
 def with_networks(
-    outcome: Outcome, container: Container, own: frozenset[str]
-) -> Outcome:
+    outcome: ProbeResult, container: Container, own: frozenset[str]
+) -> ProbeResult:
     """A ``detached`` outcome with the networks of both sides; others as they are.
 
     ``own``: the networks that we are on; none: not known.

@@ -2,21 +2,24 @@
 
 import asyncio
 
-from sidecar.core.container import Container, NativeHealth
-from sidecar.core.outcome import Cause, Outcome, Verdict, success
-from sidecar.core.target import DockerProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, NativeHealth
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_success
+from sidecar.core.model.probe_settings import DockerProbe
 from sidecar.probes.text import last_line
 from sidecar.probes.tools import Tools
 from sidecar.probes.trouble import trouble
 
 
-async def probe(settings: DockerProbe, container: Container, tools: Tools) -> Outcome:
+async def probe(
+    settings: DockerProbe, container: Container, tools: Tools
+) -> ProbeResult:
     """Ask the engine for the result of the last check that it made."""
     async with asyncio.timeout(settings.timeout_s):
         fresh = await tools.engine.inspect(container.id)
     match fresh.health:
         case NativeHealth.HEALTHY:
-            return success()
+            return probe_success()
         case NativeHealth.UNHEALTHY:
             said = last_line(fresh.health_log) or "it says nothing more"
             raise trouble(Cause.ENGINE_UNHEALTHY, f"its own health check fails: {said}")
@@ -25,4 +28,4 @@ async def probe(settings: DockerProbe, container: Container, tools: Tools) -> Ou
         case NativeHealth.STARTING:
             # Not our fault and not the target's: there is no cause to name.
             said = "its own health check is still starting"
-            return Outcome(Verdict.UNKNOWN, reason=said)
+            return ProbeResult(ProbeVerdict.UNKNOWN, reason=said)

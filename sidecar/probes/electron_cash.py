@@ -11,17 +11,17 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import (
     Balance,
-    Cause,
-    Outcome,
+    ProbeResult,
+    ProbeWarning,
     WalletFacts,
-    Warn,
-    failure,
-    success,
+    probe_failure,
+    probe_success,
 )
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.probes.conversation import Conversation
 from sidecar.probes.jsonrpc_client import RpcTrouble, locate
 from sidecar.probes.tools import Tools, deadline_in
@@ -72,7 +72,7 @@ class _Loaded(NamedTuple):
 
 async def probe(
     settings: ElectronCashProbe, container: Container, tools: Tools
-) -> Outcome:
+) -> ProbeResult:
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
     daemon = locate(settings, container, tools.addresses)
     async with tools.rpc.turn(daemon.place, settings.timeout_s):
@@ -82,7 +82,7 @@ async def probe(
     return replace(outcome, waited_s=max(outcome.waited_s, talk.waited_s))
 
 
-async def _outcome(talk: Conversation, settings: ElectronCashProbe) -> Outcome:
+async def _outcome(talk: Conversation, settings: ElectronCashProbe) -> ProbeResult:
     try:
         return await _ask(talk, settings)
     except RpcTrouble as error:
@@ -91,7 +91,7 @@ async def _outcome(talk: Conversation, settings: ElectronCashProbe) -> Outcome:
         return trouble.outcome
 
 
-async def _ask(talk: Conversation, settings: ElectronCashProbe) -> Outcome:
+async def _ask(talk: Conversation, settings: ElectronCashProbe) -> ProbeResult:
     await talk.begin()
     if not talk.has_answered:
         await talk.result("ping", bool)
@@ -153,7 +153,7 @@ def _explained(error: RpcTrouble) -> Trouble:
     return error
 
 
-def _objection(facts: WalletFacts) -> Outcome | None:
+def _objection(facts: WalletFacts) -> ProbeResult | None:
     """The first of the daemon's own words that says that it is not of use.
 
     Without a wallet nothing else can be judged. The synchronised flag is only
@@ -181,7 +181,7 @@ def _objection(facts: WalletFacts) -> Outcome | None:
 
 def _stale(
     facts: WalletFacts, talk: Conversation, settings: ElectronCashProbe
-) -> Outcome | None:
+) -> ProbeResult | None:
     assert facts.height is not None
     assert facts.server_height is not None
     still_s = talk.tools.heights.unchanged_s(
@@ -201,16 +201,16 @@ def _stale(
     )
 
 
-def _well(facts: WalletFacts) -> Outcome:
+def _well(facts: WalletFacts) -> ProbeResult:
     lag = (facts.server_height or 0) - (facts.height or 0)
     if lag <= LAG_BLOCKS:
-        return success(wallet=facts)
-    return success(
-        warnings=(Warn.LAGGING,),
+        return probe_success(wallet=facts)
+    return probe_success(
+        warnings=(ProbeWarning.LAGGING,),
         reason=f"{lag} blocks behind the upstream server",
         wallet=facts,
     )
 
 
-def _answers(cause: Cause, reason: str, facts: WalletFacts) -> Outcome:
-    return failure(cause, reason, rpc_answers=True, wallet=facts)
+def _answers(cause: Cause, reason: str, facts: WalletFacts) -> ProbeResult:
+    return probe_failure(cause, reason, rpc_answers=True, wallet=facts)

@@ -19,8 +19,8 @@ from typing import NamedTuple, NoReturn, Protocol, TypeVar
 from aiohttp.abc import ResolveResult
 from yarl import URL
 
-from sidecar.core.outcome import Cause
-from sidecar.core.target import Credentials
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_settings import Credentials
 from sidecar.probes.connect import Attempts, connect_socket
 from sidecar.probes.resolver import ThreadResolver
 from sidecar.probes.response import (

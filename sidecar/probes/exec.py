@@ -1,9 +1,10 @@
 """Does a command in the container succeed?"""
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome, success
-from sidecar.core.ports import CommandTimeout
-from sidecar.core.target import ExecProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult, probe_success
+from sidecar.core.model.probe_settings import ExecProbe
+from sidecar.core.ports.engine import CommandTimeout
 from sidecar.probes.text import last_line
 from sidecar.probes.tools import Tools
 from sidecar.probes.trouble import trouble
@@ -12,7 +13,7 @@ from sidecar.probes.trouble import trouble
 _NOT_RUNNABLE = frozenset({126, 127})
 
 
-async def probe(settings: ExecProbe, container: Container, tools: Tools) -> Outcome:
+async def probe(settings: ExecProbe, container: Container, tools: Tools) -> ProbeResult:
     """Run the command; exit status 0 is success."""
     try:
         result = await tools.engine.execute(
@@ -23,7 +24,7 @@ async def probe(settings: ExecProbe, container: Container, tools: Tools) -> Outc
             Cause.HUNG, f"the command did not end within {settings.timeout_s:.1f} s"
         ) from error
     if result.exit_code == 0:
-        return success()
+        return probe_success()
     said = last_line(result.output) or "and said nothing"
     if result.exit_code in _NOT_RUNNABLE:
         raise trouble(Cause.MISCONFIGURED, f"the command cannot be run: {said}")

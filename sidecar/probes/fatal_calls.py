@@ -7,8 +7,9 @@ every start is what keeps the daemon down.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sidecar.core.container import RunId
-from sidecar.core.outcome import Cause, Outcome
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import RunId
+from sidecar.core.model.probe_result import ProbeResult
 
 DIES_WITHIN_S = 1.0
 """A connection that breaks later broke for another reason."""
@@ -50,7 +51,7 @@ class FatalCalls:
             known = self._histories[place] = _with_new_run(known, run)
         return known.avoided
 
-    def note(self, place: str, run: RunId, outcome: Outcome) -> None:
+    def note(self, place: str, run: RunId, outcome: ProbeResult) -> None:
         """A probe of the daemon ended: did it die of a call, or answer it?"""
         self.avoided(place, run)
         known = self._histories.get(place)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sidecar.core.container import RunId
+from sidecar.core.model.container import RunId
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 import asyncio
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome, success, unknown
-from sidecar.core.printable import mark_unprintable
-from sidecar.core.target import HttpProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult, probe_success, probe_unknown
+from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.text.printable import mark_unprintable
 from sidecar.probes.content import CannotBeJudged, has_text
 from sidecar.probes.exchange import Request
 from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
@@ -17,7 +18,7 @@ from sidecar.probes.trouble import Trouble, trouble
 _FIRST_ERROR = 400
 
 
-async def probe(settings: HttpProbe, container: Container, tools: Tools) -> Outcome:
+async def probe(settings: HttpProbe, container: Container, tools: Tools) -> ProbeResult:
     """GET the address; redirects are answers, not orders."""
     limit_bytes = settings.max_body_bytes if settings.expect_body else BODY_LIMIT_BYTES
     answer = await tools.http.exchange(
@@ -40,7 +41,7 @@ async def probe(settings: HttpProbe, container: Container, tools: Tools) -> Outc
         raise trouble(
             Cause.BAD_BODY, f"{answer.status}: the body lacks the expected text"
         )
-    return success()
+    return probe_success()
 
 
 def _of_status(answer: Answer, settings: HttpProbe) -> Trouble:
@@ -67,4 +68,4 @@ async def _has(answer: Answer, text: str, limit_bytes: int) -> bool:
         return await asyncio.to_thread(has_text, answer, text, limit_bytes)
     except CannotBeJudged as why:
         said = f"{answer.status}: the body cannot be judged: {why}"
-        raise Trouble(unknown(Cause.PROBER_FAILED, said)) from why
+        raise Trouble(probe_unknown(Cause.PROBER_FAILED, said)) from why

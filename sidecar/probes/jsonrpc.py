@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Outcome, success
-from sidecar.core.target import JsonRpcProbe
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult, probe_success
+from sidecar.core.model.probe_settings import JsonRpcProbe
 from sidecar.probes.jsonrpc_client import locate
 from sidecar.probes.tools import Tools, deadline_in
 
 
-async def probe(settings: JsonRpcProbe, container: Container, tools: Tools) -> Outcome:
+async def probe(
+    settings: JsonRpcProbe, container: Container, tools: Tools
+) -> ProbeResult:
     """Call the method without parameters; any result will do.
 
     A call that is still open is waited for instead: its answer says as much.
@@ -19,6 +21,6 @@ async def probe(settings: JsonRpcProbe, container: Container, tools: Tools) -> O
         deadline = deadline_in(settings.timeout_s)
         late = await tools.rpc.late_answer(daemon, deadline)
         if late is not None and late.method == settings.method:
-            return replace(success(), waited_s=late.waited_s)
+            return replace(probe_success(), waited_s=late.waited_s)
         await tools.rpc.call(daemon, settings.method, deadline)
-    return success()
+    return probe_success()

@@ -17,9 +17,14 @@ from weakref import WeakValueDictionary
 import msgspec
 from aiohttp.abc import ResolveResult
 
-from sidecar.core.container import Container, RunId
-from sidecar.core.outcome import Cause, unknown
-from sidecar.core.target import Credentials, ElectronCashProbe, JsonRpcProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, RunId
+from sidecar.core.model.probe_result import probe_unknown
+from sidecar.core.model.probe_settings import (
+    Credentials,
+    ElectronCashProbe,
+    JsonRpcProbe,
+)
 from sidecar.probes.address import Addresses
 from sidecar.probes.content import CannotBeJudged, unpack
 from sidecar.probes.exchange import HttpClient, PendingAnswer, Request
@@ -151,7 +156,7 @@ class RpcClient:
             async with asyncio.timeout(timeout_s):
                 await lock.acquire()
         except TimeoutError:
-            raise Trouble(unknown(Cause.PROBER_FAILED, _BUSY)) from None
+            raise Trouble(probe_unknown(Cause.PROBER_FAILED, _BUSY)) from None
         try:
             yield
         finally:
@@ -285,7 +290,7 @@ def _plain(answer: Answer, method: str) -> Answer:
         return unpack(answer, UNPACKED_LIMIT_BYTES)
     except CannotBeJudged as why:
         said = f"what {method} answered cannot be judged: {why}"
-        raise Trouble(unknown(Cause.PROBER_FAILED, said)) from why
+        raise Trouble(probe_unknown(Cause.PROBER_FAILED, said)) from why
 
 
 def _result(answer: Answer, method: str) -> msgspec.Raw:
@@ -317,7 +322,7 @@ def _envelope(answer: Answer, method: str) -> _Envelope:
     if answer.cut:
         size = len(answer.body)
         said = f"{method} answered more than {size} bytes: it cannot be judged"
-        raise Trouble(unknown(Cause.PROBER_FAILED, said))
+        raise Trouble(probe_unknown(Cause.PROBER_FAILED, said))
     try:
         return msgspec.json.decode(answer.body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

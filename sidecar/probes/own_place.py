@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome, unknown
-from sidecar.core.ports import Clock
-from sidecar.core.reach import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult, probe_unknown
+from sidecar.core.ports.loop import Clock
+from sidecar.core.status.network_reach import (
     Surroundings,
     networks_of,
     own_addresses,
@@ -65,7 +66,7 @@ class OwnPlace:
             self._addresses.set_own(own)
             self.note(self._addresses.around)
 
-    def blamed_for(self, outcome: Outcome, container: Container) -> Outcome:
+    def blamed_for(self, outcome: ProbeResult, container: Container) -> ProbeResult:
         """That nothing is known, where Sidecar has left the networks of ``container``.
 
         Else the outcome, with whether Sidecar is on one of them.
@@ -81,7 +82,7 @@ class OwnPlace:
         if not left:
             return outcome
         name = left[0]
-        return unknown(
+        return probe_unknown(
             Cause.OWN_NETWORK,
             f"Sidecar is not on the network {name} any more: "
             f"docker network connect {name} {own.name}",

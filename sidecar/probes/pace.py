@@ -11,16 +11,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sidecar.core.container import Container
-from sidecar.core.event import ProbeDone
-from sidecar.core.ports import Clock, Post, Prober
-from sidecar.core.target import (
-    ElectronCashProbe,
-    HttpProbe,
-    InstanceId,
-    JsonRpcProbe,
-    Target,
-)
+from sidecar.core.model.container import Container
+from sidecar.core.model.event import ProbeCompleted
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.ports.loop import Clock, Post, Prober
 from sidecar.probes.combined import probe_all
 
 SILENCE_S = 3.0
@@ -209,7 +204,7 @@ class Pacer:
         now = self._clock.now()
         turn.flight, turn.ended = None, now.mono
         turn.due = now.mono + turn.every_s
-        self._post(ProbeDone(now, instance, run, began, outcome))
+        self._post(ProbeCompleted(now, instance, run, began, outcome))
 
 
 def _late(turn: _Turn, now: float) -> bool:

@@ -5,11 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import REASON_LIMIT, Cause, Outcome, Verdict, Warn, unknown
-from sidecar.core.ports import Clock, Engine, EngineError
-from sidecar.core.reach import Surroundings
-from sidecar.core.target import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import (
+    REASON_LIMIT,
+    ProbeResult,
+    ProbeVerdict,
+    ProbeWarning,
+    probe_unknown,
+)
+from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
     ExecProbe,
@@ -19,6 +24,9 @@ from sidecar.core.target import (
     RunningProbe,
     TcpProbe,
 )
+from sidecar.core.ports.engine import Engine, EngineError
+from sidecar.core.ports.loop import Clock
+from sidecar.core.status.network_reach import Surroundings
 from sidecar.probes import docker, electron_cash, http, jsonrpc, running, tcp
 from sidecar.probes import exec as command
 from sidecar.probes.address import Addresses
@@ -38,7 +46,7 @@ from sidecar.probes.wallet_control import RpcWalletControl
 LARGE_CHARACTERS = 4096
 """A longer reason is masked in a thread."""
 
-PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[Outcome]]] = (
+PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[ProbeResult]]] = (
     MappingProxyType(
         {
             ElectronCashProbe: electron_cash.probe,
@@ -109,7 +117,7 @@ class AllProbes:
         self._place.note(around)
         self._own_networks = around.own.networks if around.own else frozenset()
 
-    async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+    async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
         """Carry out one probe within its timeout. Never raises but for cancellation."""
         mark = self._vigil.begin()
         disturbed = ""
@@ -127,18 +135,18 @@ class AllProbes:
         finally:
             disturbed = self._vigil.end(mark)
         if disturbed and outcome.cause is Cause.HUNG:
-            return unknown(Cause.SUSPENDED, disturbed)
+            return probe_unknown(Cause.SUSPENDED, disturbed)
         seconds = asyncio.get_running_loop().time() - began
         waited_s = max(seconds, outcome.waited_s)
         return _with_slowness(outcome, waited_s, settings.slow_after_s)
 
-    async def _was_misled(self, container: Container, outcome: Outcome) -> bool:
+    async def _was_misled(self, container: Container, outcome: ProbeResult) -> bool:
         """Has the container other addresses by now than those that were asked?
 
         The engine does not tell when a network is taken from a container, and its
         address may be somebody else's at once.
         """
-        if outcome.verdict is not Verdict.FAILURE or not container.endpoints:
+        if outcome.verdict is not ProbeVerdict.FAILURE or not container.endpoints:
             return False
         try:
             async with asyncio.timeout(_LOOK_S):
@@ -147,7 +155,7 @@ class AllProbes:
             return False
         return self._tools.addresses.has_moved(container, fresh)
 
-    async def _masked(self, outcome: Outcome) -> Outcome:
+    async def _masked(self, outcome: ProbeResult) -> ProbeResult:
         """Masked first, cut afterwards: else a part of a secret may be left."""
         reason = outcome.reason
         if len(reason) > LARGE_CHARACTERS:
@@ -156,28 +164,34 @@ class AllProbes:
             reason = self._mask(reason)
         return replace(outcome, reason=" ".join(reason.split())[:REASON_LIMIT])
 
-    async def _probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+    async def _probe(
+        self, settings: ProbeSettings, container: Container
+    ) -> ProbeResult:
         try:
             return await PROBES[type(settings)](settings, container, self._tools)
         except Trouble as trouble:
             return trouble.outcome
         except EngineError as error:
-            return unknown(Cause.PROBER_FAILED, str(error))
+            return probe_unknown(Cause.PROBER_FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - our own fault is no target's
-            return unknown(Cause.PROBER_FAILED, f"{type(error).__name__}: {error}")
+            return probe_unknown(
+                Cause.PROBER_FAILED, f"{type(error).__name__}: {error}"
+            )
 
 
-def _may_be_ours(outcome: Outcome) -> bool:
+def _may_be_ours(outcome: ProbeResult) -> bool:
     """May it be that Sidecar has left the network? An answer then never comes."""
     return outcome.path_fault or outcome.cause is Cause.HUNG
 
 
-def _with_slowness(outcome: Outcome, seconds: float, slow_after_s: float) -> Outcome:
-    if outcome.verdict is not Verdict.SUCCESS or seconds <= slow_after_s:
+def _with_slowness(
+    outcome: ProbeResult, seconds: float, slow_after_s: float
+) -> ProbeResult:
+    if outcome.verdict is not ProbeVerdict.SUCCESS or seconds <= slow_after_s:
         return outcome
     said = f"answered in {seconds:.1f} s"
     return replace(
         outcome,
-        warnings=(Warn.SLOW, *outcome.warnings),
+        warnings=(ProbeWarning.SLOW, *outcome.warnings),
         reason=f"{said}; {outcome.reason}" if outcome.reason else said,
     )

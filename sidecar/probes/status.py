@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from sidecar.core.outcome import Cause
+from sidecar.core.model.cause import Cause
 from sidecar.probes.response import Answer
 from sidecar.probes.trouble import Trouble, trouble
 

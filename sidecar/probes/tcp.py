@@ -7,16 +7,17 @@ next caller. docs/probes.md names what to use instead.
 import asyncio
 import socket
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome, success
-from sidecar.core.target import TcpProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult, probe_success
+from sidecar.core.model.probe_settings import TcpProbe
 from sidecar.probes.connect import Attempts, connect_socket
 from sidecar.probes.exchange import socket_trouble
 from sidecar.probes.tools import Tools, deadline_in
 from sidecar.probes.trouble import trouble
 
 
-async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outcome:
+async def probe(settings: TcpProbe, container: Container, tools: Tools) -> ProbeResult:
     """Connect, and close at once."""
     host, port, attempts = settings.host, settings.port, Attempts()
     place, deadline = f"{host}:{port}", deadline_in(settings.timeout_s)
@@ -38,4 +39,4 @@ async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Outco
         ) from error
     except OSError as error:
         raise socket_trouble(error, attempts.of(place)) or error from error
-    return success()
+    return probe_success()

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from sidecar.core.ports import Clock, Engine
+from sidecar.core.ports.engine import Engine
+from sidecar.core.ports.loop import Clock
 from sidecar.probes.address import Addresses
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.exchange import HttpClient

@@ -1,12 +1,13 @@
 """How a probe ends early: with what it found."""
 
-from sidecar.core.outcome import Cause, Outcome, failure
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, probe_failure
 
 
 class Trouble(Exception):
     """The probe is over; ``outcome`` is its answer. Without secrets."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: ProbeResult) -> None:
         super().__init__(outcome.reason)
         self.outcome = outcome
 
@@ -16,5 +17,5 @@ def trouble(
 ) -> Trouble:
     """Say that the target was asked and does not work."""
     return Trouble(
-        failure(cause, reason, path_fault=path_fault, rpc_answers=rpc_answers)
+        probe_failure(cause, reason, path_fault=path_fault, rpc_answers=rpc_answers)
     )

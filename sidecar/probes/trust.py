@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple
 
-from sidecar.core.outcome import Cause
+from sidecar.core.model.cause import Cause
 from sidecar.probes.trouble import Trouble, trouble
 
 _NOT_KNOWN = frozenset({2, 18, 19, 20, 21})

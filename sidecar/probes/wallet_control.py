@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from sidecar.core.container import Container
-from sidecar.core.health import is_answer
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import NotLoaded, RpcFailed
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.ports.loop import NotLoaded, RpcFailed
+from sidecar.core.status.streaks import is_answer
 from sidecar.probes.address import Addresses
 from sidecar.probes.jsonrpc_client import (
     Daemon,

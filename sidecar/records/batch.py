@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidecar.core.budget import Record
-from sidecar.core.decision import Decision
-from sidecar.core.incident import Incident
-from sidecar.core.moment import Moment
-from sidecar.core.record import Message
-from sidecar.core.state import CureKey, Instance
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import Transition
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.message import Message
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import EfficacyKey
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.transition import Transition
 
 WAITING_ENTRIES = 10_000
 WAITING_EVIDENCE = 50
@@ -49,7 +50,7 @@ class Batch:
     instances: dict[InstanceId, Instance | None] = field(default_factory=dict)
     """None: it is gone."""
     incidents: dict[str, Incident] = field(default_factory=dict)
-    ledger: dict[CureKey, Record | None] = field(default_factory=dict)
+    ledger: dict[EfficacyKey, RemedyStats | None] = field(default_factory=dict)
     """None: a person said that it was mended."""
     memory: dict[str, str] = field(default_factory=dict)
     """Single values by their names, as JSON."""

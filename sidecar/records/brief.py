@@ -5,8 +5,8 @@ It stands in the journal's index too, so that a long report need not read the li
 
 from functools import lru_cache
 
-from sidecar.core.record import Change, RemedyKind, Step
-from sidecar.core.transition import RemedyEnded, StateChanged
+from sidecar.core.model.journal_entry import JournalStep, RemedySummary, StateChange
+from sidecar.core.model.transition import RemedyEnded, StateChanged
 
 
 def brief_of(what: object) -> str | None:
@@ -22,11 +22,11 @@ def brief_of(what: object) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def read_brief(brief: str) -> Step:
+def read_brief(brief: str) -> JournalStep:
     """There are few: states, causes, and how remedies end."""
     head, _, rest = brief.partition(" ")
     old, is_change, new = head.partition(">")
     if is_change:
-        return Change(old, new, rest or None)
+        return StateChange(old, new, rest or None)
     trigger, _, outcome = rest.partition(" ")
-    return RemedyKind(head, trigger, outcome)
+    return RemedySummary(head, trigger, outcome)

@@ -5,11 +5,12 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TypeVar
 
-from sidecar.core.event import ContainersListed, EvidenceGathered, RemedyActed
-from sidecar.core.health import Health
-from sidecar.core.ports import Turned
-from sidecar.core.state import Instance, State
-from sidecar.core.target import InstanceId
+from sidecar.core.model.event import ContainersListed, EvidenceGathered, RemedyExecuted
+from sidecar.core.model.health import Health
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.storage import StoredStep
 from sidecar.records.batch import Batch, Bundle
 from sidecar.records.codec import encode, encode_paused
 
@@ -88,7 +89,7 @@ class Changes:
         """This is what the store holds."""
         self._worths = dict.fromkeys(state.instances, ())
 
-    def of(self, turned: Turned) -> Batch:
+    def of(self, turned: StoredStep) -> Batch:
         """What this turn adds; nothing of it is found twice."""
         batch = Batch()
         self._note_instances(batch, turned)
@@ -99,7 +100,7 @@ class Changes:
         self._note_evidence(batch, turned)
         return batch
 
-    def _note_instances(self, batch: Batch, turned: Turned) -> None:
+    def _note_instances(self, batch: Batch, turned: StoredStep) -> None:
         there, left = turned.state.instances, turned.state.left
         for who in turned.touched if self.begun else (*left, *there):
             instance = there.get(who) or left.get(who)
@@ -135,12 +136,12 @@ class Changes:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)
 
-    def _note_evidence(self, batch: Batch, turned: Turned) -> None:
+    def _note_evidence(self, batch: Batch, turned: StoredStep) -> None:
         """Evidence is an incident's; a planned restart's has none to go to."""
         event = turned.event
         if turned.evidence is None:
             return
-        if not isinstance(event, RemedyActed | EvidenceGathered):
+        if not isinstance(event, RemedyExecuted | EvidenceGathered):
             return
         instance = turned.state.instances.get(event.instance)
         if instance is None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sidecar.core.state import Instance
+from sidecar.core.model.instance import Instance
 
 EVIDENCE_BYTES = 64 * 1024
 

@@ -2,7 +2,7 @@
 
 from loguru import logger
 
-from sidecar.core.ports import Clock, Component
+from sidecar.core.ports.loop import Clock, Component
 
 
 class Condition:

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from sidecar.core.ports import StoreBroken, StoreUnusable
+from sidecar.core.ports.storage import StoreUnavailable, StoreUnusable
 from sidecar.records.schema import migrate
 
 T = TypeVar("T")
@@ -76,11 +76,11 @@ def open_for_writing(
         ) from error
 
 
-def _kind_of(error: Exception) -> type[StoreBroken]:
+def _kind_of(error: Exception) -> type[StoreUnavailable]:
     if not isinstance(error, sqlite3.Error):
         return StoreUnusable
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-    return StoreUnusable if code in _OF_THE_DISK else StoreBroken
+    return StoreUnusable if code in _OF_THE_DISK else StoreUnavailable
 
 
 def read_unwritable(path: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:

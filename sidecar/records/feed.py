@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import AsyncIterator
 from weakref import WeakSet
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event
-from sidecar.core.moment import rfc3339
-from sidecar.core.state import State
-from sidecar.core.transition import (
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.state import State
+from sidecar.core.model.transition import (
     BalanceCompared,
     IncidentChanged,
     RemedyEnded,

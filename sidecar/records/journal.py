@@ -15,9 +15,14 @@ from typing import TypeVar
 
 from loguru import logger
 
-from sidecar.core.incident import Incident
-from sidecar.core.ports import StoreBroken
-from sidecar.core.record import Entry, EntryKind, Steps, Watched
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.journal_entry import (
+    EntryKind,
+    JournalEntry,
+    MonitoredInterval,
+    TargetSteps,
+)
+from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.records.codec import decode
 from sidecar.records.reader import Reader
 from sidecar.records.steps import Place, Span, piece, target_names
@@ -44,7 +49,7 @@ class SqliteJournal:
         target: str | None = None,
         incident: str | None = None,
         kinds: frozenset[EntryKind] = frozenset(),
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[JournalEntry, ...]:
         """In order of time; no ``kinds`` means all.
 
         StoreBroken also where they are more than MOST_ENTRIES.
@@ -63,7 +68,7 @@ class SqliteJournal:
 
     async def steps(
         self, since_wall: float, until_wall: float
-    ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
+    ) -> AsyncIterator[Sequence[tuple[str, TargetSteps]]]:
         """What a report counts, of each target in order of time; in pieces of bounded
         size, of which two may be about the same target.
 
@@ -110,7 +115,7 @@ class SqliteJournal:
 
     async def watched(
         self, since_wall: float, until_wall: float
-    ) -> tuple[Watched, ...]:
+    ) -> tuple[MonitoredInterval, ...]:
         """The stretches in which we measured, clipped to what was asked."""
         found = await self._reader.ask(
             lambda c: c.execute(
@@ -120,7 +125,7 @@ class SqliteJournal:
             ).fetchall()
         )
         clipped = (
-            Watched(max(begin, since_wall), min(end, until_wall))
+            MonitoredInterval(max(begin, since_wall), min(end, until_wall))
             for begin, end in found
         )
         return tuple(_joined(clipped))
@@ -137,7 +142,7 @@ class _Share:
 
 def _entries(
     connection: sqlite3.Connection, conditions: Mapping[str, list[object]]
-) -> tuple[Entry, ...]:
+) -> tuple[JournalEntry, ...]:
     """The conditions are words of ours, their values are bound."""
     found = connection.execute(
         "SELECT at_wall, kind, target, incident, data FROM journal"  # noqa: S608
@@ -145,17 +150,17 @@ def _entries(
         [*(v for values in conditions.values() for v in values), MOST_ENTRIES + 1],
     ).fetchall()
     if len(found) > MOST_ENTRIES:
-        raise StoreBroken(
+        raise StoreUnavailable(
             f"there are more than {MOST_ENTRIES} entries: ask for one target, "
             "or for a shorter time"
         )
     return tuple(_readable(found, _entry))
 
 
-def _entry(row: tuple[float, str, str, str | None, str]) -> Entry:
+def _entry(row: tuple[float, str, str, str | None, str]) -> JournalEntry:
     at, kind, target, incident, data = row
     facts = decode(data, dict[str, object])
-    return Entry(at, EntryKind(kind), target, incident, facts)
+    return JournalEntry(at, EntryKind(kind), target, incident, facts)
 
 
 def _readable(rows: Iterable[R], read: Callable[[R], T]) -> Iterator[T]:
@@ -186,9 +191,9 @@ def _evidence(
     return tuple(_readable(found, lambda row: decode(row[0], dict[str, object])))
 
 
-def _joined(stretches: Iterable[Watched]) -> list[Watched]:
+def _joined(stretches: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
     """Stretches may overlap where the wall clock was set back."""
-    joined: list[Watched] = []
+    joined: list[MonitoredInterval] = []
     for stretch in stretches:
         if joined and stretch.from_wall <= joined[-1].until_wall:
             end = max(joined[-1].until_wall, stretch.until_wall)

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from sidecar.core.ports import StoreInUse, StoreUnusable
+from sidecar.core.ports.storage import StoreInUse, StoreUnusable
 
 LOCK_FILE = "sidecar.lock"
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from loguru import logger
 
-from sidecar.core.outcome import Severity
-from sidecar.core.record import Message, MessageKind
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.message import Message, MessageKind
 from sidecar.records.batch import Batch, Mark
 from sidecar.records.codec import decode
 from sidecar.records.writer import Writer

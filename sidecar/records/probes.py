@@ -2,13 +2,13 @@
 
 from collections import deque
 
-from sidecar.core.container import RunId
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event, ProbeDone
-from sidecar.core.moment import rfc3339
-from sidecar.core.state import State
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import Transition
+from sidecar.core.model.container import RunId
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event, ProbeCompleted
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.transition import Transition
 
 KEPT = 10
 
@@ -17,7 +17,7 @@ class RecentProbes:
     """Told of every turn; keeps the last few probes of each instance."""
 
     def __init__(self) -> None:
-        self._kept: dict[InstanceId, deque[ProbeDone]] = {}
+        self._kept: dict[InstanceId, deque[ProbeCompleted]] = {}
 
     def tell(
         self,
@@ -27,7 +27,7 @@ class RecentProbes:
         state: State,
     ) -> None:
         """Keep a probe; forget instances that are gone."""
-        if isinstance(event, ProbeDone):
+        if isinstance(event, ProbeCompleted):
             kept = self._kept.setdefault(event.instance, deque(maxlen=KEPT))
             kept.append(event)
         if len(self._kept) > len(state.instances):
@@ -41,7 +41,7 @@ class RecentProbes:
         return tuple(_line(probe) for probe in kept if probe.run == run)
 
 
-def _line(probe: ProbeDone) -> str:
+def _line(probe: ProbeCompleted) -> str:
     outcome = probe.outcome
     seconds = probe.at.mono - probe.began_mono
     words = (

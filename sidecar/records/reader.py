@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from sidecar.core.ports import StoreBroken
+from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.records.database import open_for_reading
 
 READ_DEADLINE_S = 10.0
@@ -32,7 +32,9 @@ class Reader:
     async def ask(self, query: Query[T]) -> T:
         """StoreBroken: there is no answer, or none within READ_DEADLINE_S."""
         if self._waiting >= WAITING_QUESTIONS:
-            raise StoreBroken("too many questions wait for the store: ask again later")
+            raise StoreUnavailable(
+                "too many questions wait for the store: ask again later"
+            )
         self._waiting += 1
         loop = asyncio.get_running_loop()
         deadline = time.monotonic() + READ_DEADLINE_S
@@ -42,9 +44,9 @@ class Reader:
                     self._thread, self._answer, query, deadline
                 )
         except sqlite3.Error as error:
-            raise StoreBroken(f"the store cannot be read: {error}") from error
+            raise StoreUnavailable(f"the store cannot be read: {error}") from error
         except TimeoutError as error:
-            raise StoreBroken(
+            raise StoreUnavailable(
                 f"the store did not answer in {READ_DEADLINE_S} s"
             ) from error
         finally:

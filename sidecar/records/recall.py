@@ -8,21 +8,21 @@ from typing import NamedTuple, TypeVar
 
 from loguru import logger
 
-from sidecar.core.budget import Record
-from sidecar.core.incident import Incident
-from sidecar.core.ledger import KEPT_INCIDENTS
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Cure
-from sidecar.core.state import (
-    CureKey,
-    EngineView,
-    Instance,
-    OwnNetworkView,
-    Plan,
-    SettingsView,
+from sidecar.core.incidents.lifecycle import KEPT_INCIDENTS
+from sidecar.core.model.cause import Cause, RemedyKind
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import (
+    EfficacyKey,
+    EngineStatus,
+    OwnNetworkStatus,
+    PlannedRestart,
+    SettingsStatus,
     State,
 )
-from sidecar.core.target import InstanceId
+from sidecar.core.model.target import InstanceId
 from sidecar.records.codec import decode, decode_paused
 from sidecar.records.database import transaction
 
@@ -104,9 +104,9 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
         ledger=MappingProxyType(ledger),
         paused=MappingProxyType(paused or {}),
         restarts=restarts or (),
-        engine=EngineView(told=told or False),
-        own_network=OwnNetworkView(told=unreached or False),
-        settings=SettingsView(told=heard or ""),
+        engine=EngineStatus(told=told or False),
+        own_network=OwnNetworkStatus(told=unreached or False),
+        settings=SettingsStatus(told=heard or ""),
         plan=plans[0] if plans else None,
     )
 
@@ -115,8 +115,8 @@ def _restarts(row: Stored) -> tuple[float, ...]:
     return decode(row.text, tuple[float, ...])
 
 
-def _plans(row: Stored) -> tuple[Plan, ...]:
-    return decode(row.text, tuple[Plan, ...])
+def _plans(row: Stored) -> tuple[PlannedRestart, ...]:
+    return decode(row.text, tuple[PlannedRestart, ...])
 
 
 def _incidents(rows: _Rows) -> dict[str, Incident]:
@@ -147,9 +147,11 @@ def _numbers(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
     return numbers
 
 
-def _ledger_line(row: Stored) -> tuple[CureKey, Record]:
+def _ledger_line(row: Stored) -> tuple[EfficacyKey, RemedyStats]:
     target, cause, cure = map(str, row.key.values())
-    return CureKey(target, Cause(cause), Cure(cure)), decode(row.text, Record)
+    return EfficacyKey(target, Cause(cause), RemedyKind(cure)), decode(
+        row.text, RemedyStats
+    )
 
 
 def _set_aside(

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from loguru import logger
 
-from sidecar.core.decision import Decision
-from sidecar.core.record import EntryKind, Message
-from sidecar.core.transition import (
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.journal_entry import EntryKind
+from sidecar.core.model.message import Message
+from sidecar.core.model.transition import (
     BalanceCompared,
     IncidentChanged,
     RemedyEnded,

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from sidecar.core.ports import StoreBroken
+from sidecar.core.ports.storage import StoreUnavailable
 
 _FIRST = """
 CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -67,7 +67,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring the store to this version, each step whole or not at all. StoreBroken."""
     found = version(connection)
     if found > len(MIGRATIONS):
-        raise StoreBroken(
+        raise StoreUnavailable(
             f"the store was written by a newer sidecar: its version is {found}, "
             f"this sidecar knows {len(MIGRATIONS)}. Run that sidecar again, or move "
             "sidecar.db out of the state directory to begin without memory"

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sidecar.core.record import Steps
+from sidecar.core.model.journal_entry import TargetSteps
 from sidecar.records.brief import read_brief
 from sidecar.records.codec import decode
 
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 class Piece(NamedTuple):
     """Some targets' steps; ``rest`` None: there are no more."""
 
-    steps: Sequence[tuple[str, Steps]]
+    steps: Sequence[tuple[str, TargetSteps]]
     rest: Place | None
 
 
@@ -62,7 +62,7 @@ def target_names(connection: sqlite3.Connection) -> tuple[str, ...]:
 
 def piece(connection: sqlite3.Connection, names: Sequence[str], span: Span) -> Piece:
     """At most PIECE_STEPS."""
-    found: list[tuple[str, Steps]] = []
+    found: list[tuple[str, TargetSteps]] = []
     left = PIECE_STEPS
     (nth, *after), since_wall, until_wall = span
     while nth < len(names):
@@ -78,7 +78,7 @@ def piece(connection: sqlite3.Connection, names: Sequence[str], span: Span) -> P
     return Piece(found, None)
 
 
-def _steps(ats: str, briefs: str) -> Steps:
+def _steps(ats: str, briefs: str) -> TargetSteps:
     """SQLite writes times to a hundredth of a millisecond."""
     times = decode(f"[{ats}]", list[float])
-    return Steps(times, list(map(read_brief, briefs.split("\n"))))
+    return TargetSteps(times, list(map(read_brief, briefs.split("\n"))))

@@ -10,10 +10,12 @@ from typing import NamedTuple, TypeVar
 
 from loguru import logger
 
-from sidecar.core.moment import Moment
-from sidecar.core.ports import Clock, Component, StoreUnusable, Turned
-from sidecar.core.record import Message, Watched
-from sidecar.core.state import State
+from sidecar.core.model.journal_entry import MonitoredInterval
+from sidecar.core.model.message import Message
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.ports.loop import Clock, Component
+from sidecar.core.ports.storage import StoredStep, StoreUnusable
 from sidecar.records.alive import Alive, last_stretch
 from sidecar.records.batch import Batch
 from sidecar.records.changes import Changes
@@ -46,7 +48,7 @@ class _Held(NamedTuple):
     state: State | None
     waiting: tuple[Message, ...]
     ended: tuple[str, ...]
-    watched: Watched | None
+    watched: MonitoredInterval | None
 
 
 _NOTHING = _Held(None, (), (), None)
@@ -176,7 +178,7 @@ class SqliteStore:
             self.saved_at = state.started
         return state
 
-    async def append(self, turned: Turned) -> None:
+    async def append(self, turned: StoredStep) -> None:
         """Return once it is on disk; at once where nothing durable has changed.
 
         Nothing is raised where writing fails: it waits in memory, bounded, for

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from loguru import logger
 
-from sidecar.core.ports import Clock, StoreBroken
+from sidecar.core.ports.loop import Clock
+from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.records.batch import Batch
 from sidecar.records.condition import Condition
 from sidecar.records.save import save
@@ -99,9 +100,9 @@ class Writer:
             async with asyncio.timeout(WRITE_DEADLINE_S):
                 return await self._in_thread(lambda: work(self._open()))
         except sqlite3.Error as error:
-            raise StoreBroken(f"the store cannot be used: {error}") from error
+            raise StoreUnavailable(f"the store cannot be used: {error}") from error
         except TimeoutError as error:
-            raise StoreBroken(
+            raise StoreUnavailable(
                 f"the store did not answer in {WRITE_DEADLINE_S} s"
             ) from error
 

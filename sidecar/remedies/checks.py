@@ -1,9 +1,9 @@
 """Is the container still the one that was judged, right before it is touched?"""
 
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import ActResult
-from sidecar.core.ports import ContainerGone, Engine, EngineError
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.ports.engine import ContainerGone, Engine, EngineError
 from sidecar.remedies.engine_call import REMOVED
 from sidecar.remedies.job import Acted
 
@@ -35,4 +35,4 @@ def _objection(decision: Decision, judged: object, fresh: Container) -> str:
 
 
 def _not_sent(reason: str, fresh: Container | None) -> Acted:
-    return Acted(ActResult.NOT_SENT, reason, fresh)
+    return Acted(RemedyCallResult.NOT_SENT, reason, fresh)

@@ -1,6 +1,6 @@
 """Let a stopped process (state T) go on, so that it can be asked to stop."""
 
-from sidecar.core.ports import EngineError
+from sidecar.core.ports.engine import EngineError
 from sidecar.remedies.job import Job
 from sidecar.remedies.look import look_into
 

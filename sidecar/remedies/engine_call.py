@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NamedTuple
 
-from sidecar.core.container import Container, Status
-from sidecar.core.event import ActResult
-from sidecar.core.ports import (
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.ports.engine import (
     ContainerGone,
     EngineError,
     EngineForbidden,
@@ -106,12 +106,12 @@ async def _settled(job: Job, sending: "asyncio.Future[None]", order: _Order) -> 
     while True:
         await asyncio.wait({sending}, timeout=LOOK_EVERY_S)
         acted = await _answered(job, sending, order.said) if sending.done() else None
-        if acted is not None and acted.result is not ActResult.UNKNOWN:
+        if acted is not None and acted.result is not RemedyCallResult.UNKNOWN:
             return acted
         fresh = await seen(job)
         if order.is_done(job, fresh):
             said = f"{order.said}; the engine's answer is late"
-            return Acted(ActResult.DONE, said, fresh)
+            return Acted(RemedyCallResult.DONE, said, fresh)
         if acted is None:
             continue
         if job.leaving.is_set() or job.clock.now().mono >= until:
@@ -124,17 +124,17 @@ async def _answered(job: Job, sending: "asyncio.Future[None]", said: str) -> Act
     try:
         sending.result()
     except EngineTimeout as error:
-        return Acted(ActResult.UNKNOWN, f"the engine did not answer: {error}")
+        return Acted(RemedyCallResult.UNKNOWN, f"the engine did not answer: {error}")
     except EngineUnreachable as error:
-        result = ActResult.FAILED if job.committed else ActResult.NOT_SENT
+        result = RemedyCallResult.FAILED if job.committed else RemedyCallResult.NOT_SENT
         return Acted(result, f"the engine could not be asked: {error}")
     except ContainerGone:
-        return Acted(ActResult.NOT_SENT, REMOVED)
+        return Acted(RemedyCallResult.NOT_SENT, REMOVED)
     except EngineForbidden as error:
-        return Acted(ActResult.REFUSED, str(error), await seen(job))
+        return Acted(RemedyCallResult.REFUSED, str(error), await seen(job))
     except EngineRefused as error:
         return await _refused(job, error)
-    return Acted(ActResult.DONE, said, await seen(job))
+    return Acted(RemedyCallResult.DONE, said, await seen(job))
 
 
 async def _refused(job: Job, error: EngineRefused) -> Acted:
@@ -142,12 +142,12 @@ async def _refused(job: Job, error: EngineRefused) -> Acted:
     try:
         fresh = await job.engine.inspect(job.container.id)
     except ContainerGone:
-        return Acted(ActResult.NOT_SENT, REMOVED)
+        return Acted(RemedyCallResult.NOT_SENT, REMOVED)
     except EngineError:
         fresh = None
     if fresh is not None and fresh.status is Status.REMOVING:
-        return Acted(ActResult.NOT_SENT, REMOVED, fresh)
-    return Acted(ActResult.FAILED, f"the engine refused: {error}", fresh)
+        return Acted(RemedyCallResult.NOT_SENT, REMOVED, fresh)
+    return Acted(RemedyCallResult.FAILED, f"the engine refused: {error}", fresh)
 
 
 async def _sent(job: Job, call: Callable[[], Awaitable[None]]) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-from sidecar.core import run_log
-from sidecar.core.container import Container, Process, RunId
-from sidecar.core.decision import Decision
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import Clock, Engine, EngineError
-from sidecar.core.target import InstanceId
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Process, RunId
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.engine import Engine, EngineError
+from sidecar.core.ports.loop import Clock
+from sidecar.core.status import run_log
 
 Mask = Callable[[str], str]
 """Takes the secrets out of a text."""
@@ -150,13 +151,13 @@ def _of_runs(
     """
     if log is None:
         return ()
-    begun = decision.begun or (run_log.begins(container),)
+    begun = decision.begun or (run_log.is_run_start(container),)
     if again is None:
-        return run_log.lines_of(log, begun, math.inf)
-    next_one = run_log.begins(again)
+        return run_log.select_lines(log, begun, math.inf)
+    next_one = run_log.is_run_start(again)
     if decision.cause is Cause.CRASH_LOOP:
-        return run_log.lines_of(log, (*begun, next_one), math.inf)
-    return run_log.lines_of(log, begun, next_one)
+        return run_log.select_lines(log, (*begun, next_one), math.inf)
+    return run_log.select_lines(log, begun, next_one)
 
 
 def _joined(runs: tuple[str, ...]) -> str:

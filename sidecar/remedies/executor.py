@@ -9,19 +9,20 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from sidecar.core.container import Container
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import (
-    ActResult,
+from sidecar.core.model.container import Container
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import (
     Event,
-    ProcessesSeen,
-    RemedyActed,
+    ProcessesInspected,
+    RemedyCallResult,
+    RemedyExecuted,
     RemedyProgressed,
 )
-from sidecar.core.outcome import REASON_LIMIT
-from sidecar.core.ports import Clock, Engine, Post, Sight, WalletControl
-from sidecar.core.processes import Seen
-from sidecar.core.target import InstanceId, Target
+from sidecar.core.model.probe_result import REASON_LIMIT
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.ports.engine import Engine, HostProcesses
+from sidecar.core.ports.loop import Clock, Post, WalletControl
+from sidecar.core.status.process_inspection import ProcessFindings
 from sidecar.remedies import load_wallet, restart, start, stop
 from sidecar.remedies.checks import checked
 from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
@@ -71,7 +72,7 @@ class Executor:
         recent_probes: RecentProbes = lambda _, __: (),
     ) -> None:
         self._engine = engine
-        self.sight: Sight | None = None
+        self.sight: HostProcesses | None = None
         """Where the host's processes are seen, the engine is not asked for them."""
         self._wallets = wallets
         self._post = post
@@ -162,7 +163,7 @@ class Executor:
         asked_mono = self._clock.now().mono
         async with asyncio.timeout(LOOK_S):
             seen = await look_into(self._engine, entry.container, self.sight)
-        return self._seen(entry, seen or Seen(), asked_mono)
+        return self._seen(entry, seen or ProcessFindings(), asked_mono)
 
     def _end(self, task: asyncio.Task[Event]) -> None:
         entry = self._entries.pop(task)
@@ -176,12 +177,14 @@ class Executor:
 
     def _given_up(self, entry: _Entry, why: str) -> Event:
         if entry.decision.action is Action.LOOK:
-            return self._seen(entry, Seen(), self._clock.now().mono)
-        result = ActResult.UNKNOWN if entry.committed else ActResult.NOT_SENT
+            return self._seen(entry, ProcessFindings(), self._clock.now().mono)
+        result = (
+            RemedyCallResult.UNKNOWN if entry.committed else RemedyCallResult.NOT_SENT
+        )
         return self._event(entry, Acted(result, f"given up: {why}"))
 
-    def _event(self, entry: _Entry, acted: Acted) -> RemedyActed:
-        return RemedyActed(
+    def _event(self, entry: _Entry, acted: Acted) -> RemedyExecuted:
+        return RemedyExecuted(
             self._clock.now(),
             entry.decision.instance,
             acted.result,
@@ -194,6 +197,8 @@ class Executor:
     def _tell(self, decision: Decision, doing: str) -> None:
         self._post(RemedyProgressed(self._clock.now(), decision.instance, doing))
 
-    def _seen(self, entry: _Entry, seen: Seen, asked_mono: float) -> ProcessesSeen:
+    def _seen(
+        self, entry: _Entry, seen: ProcessFindings, asked_mono: float
+    ) -> ProcessesInspected:
         who = entry.decision.instance
         return self._looks.event(who, entry.container, seen, asked_mono)

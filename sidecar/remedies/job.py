@@ -5,12 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidecar.core.container import Container, Process, RunId
-from sidecar.core.decision import Decision
-from sidecar.core.event import ActResult
-from sidecar.core.ports import Clock, Engine, Sight, WalletControl
-from sidecar.core.processes import Seen
-from sidecar.core.target import Target
+from sidecar.core.model.container import Container, Process, RunId
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.model.target import Target
+from sidecar.core.ports.engine import Engine, HostProcesses
+from sidecar.core.ports.loop import Clock, WalletControl
+from sidecar.core.status.process_inspection import ProcessFindings
 
 
 class Acted(NamedTuple):
@@ -19,7 +20,7 @@ class Acted(NamedTuple):
     ``answered``: nothing was sent, for the daemon answered right before.
     """
 
-    result: ActResult
+    result: RemedyCallResult
     reason: str
     container: Container | None = None
     answered: bool = False
@@ -45,8 +46,8 @@ class Job:
     leaving: asyncio.Event
     tell: Callable[[str], None]
     processes: tuple[Process, ...] | None = None
-    sight: Sight | None = None
-    seen: Seen = field(default_factory=Seen)
+    sight: HostProcesses | None = None
+    seen: ProcessFindings = field(default_factory=ProcessFindings)
     committed: bool = field(default=False)
     engine_stops: int = field(default=0)
 

@@ -1,8 +1,8 @@
 """Load the wallets of a daemon that lacks them."""
 
-from sidecar.core.event import ActResult
-from sidecar.core.ports import NotLoaded, RpcFailed
-from sidecar.core.wallets import name_paths
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.ports.loop import NotLoaded, RpcFailed
+from sidecar.core.status.expected_wallets import name_paths
 from sidecar.remedies.job import Acted, Job
 
 
@@ -10,16 +10,18 @@ async def carry_out(job: Job) -> Acted:
     """One call for each wallet, never repeated."""
     wallet = job.target.wallet
     if wallet is None:
-        return Acted(ActResult.FAILED, "the target is no wallet daemon", job.container)
+        return Acted(
+            RemedyCallResult.FAILED, "the target is no wallet daemon", job.container
+        )
     job.committed = True
     paths, wait_s = job.decision.wallets, job.decision.polite_stop_s
     try:
         missing = await job.wallets.load_wallets(wallet, job.container, paths, wait_s)
     except RpcFailed as error:
-        return Acted(ActResult.FAILED, str(error), job.container)
+        return Acted(RemedyCallResult.FAILED, str(error), job.container)
     if missing:
-        return Acted(ActResult.FAILED, _said(missing), job.container)
-    return Acted(ActResult.DONE, "the wallet was loaded", job.container)
+        return Acted(RemedyCallResult.FAILED, _said(missing), job.container)
+    return Acted(RemedyCallResult.DONE, "the wallet was loaded", job.container)
 
 
 def _said(missing: tuple[NotLoaded, ...]) -> str:

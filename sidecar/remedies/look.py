@@ -1,10 +1,11 @@
 """Look into a container: which of its processes work, wait, or are stopped."""
 
-from sidecar.core.container import Container
-from sidecar.core.event import ProcessesSeen
-from sidecar.core.ports import Clock, Engine, EngineError, Sight
-from sidecar.core.processes import Seen, judge_processes
-from sidecar.core.target import InstanceId
+from sidecar.core.model.container import Container
+from sidecar.core.model.event import ProcessesInspected
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.engine import Engine, EngineError, HostProcesses
+from sidecar.core.ports.loop import Clock
+from sidecar.core.status.process_inspection import ProcessFindings, judge_processes
 from sidecar.remedies.evidence import Mask
 
 LOOK_S = 10.0
@@ -15,8 +16,8 @@ NAME_CHARACTERS = 60
 
 
 async def look_into(
-    engine: Engine, container: Container, sight: Sight | None = None
-) -> Seen | None:
+    engine: Engine, container: Container, sight: HostProcesses | None = None
+) -> ProcessFindings | None:
     """Look at the processes, or ask for them; None where the engine does not say."""
     processes = await sight.processes(container) if sight is not None else None
     try:
@@ -38,12 +39,12 @@ class Looks:
         self,
         instance: InstanceId,
         container: Container,
-        seen: Seen,
+        seen: ProcessFindings,
         asked_mono: float,
-    ) -> ProcessesSeen:
+    ) -> ProcessesInspected:
         """That ``seen`` was there when it was asked for at ``asked_mono``."""
         named = tuple(self._mask(name)[:NAME_CHARACTERS] for name in seen.stopped)
-        return ProcessesSeen(
+        return ProcessesInspected(
             self._clock.now(),
             instance,
             container.run,

@@ -9,13 +9,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from sidecar.core.container import Container, RunId
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event, ProbeDone
-from sidecar.core.ports import Clock, Engine, Post, Sight
-from sidecar.core.state import Instance, State
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import Transition
+from sidecar.core.model.container import Container, RunId
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event, ProbeCompleted
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.transition import Transition
+from sidecar.core.ports.engine import Engine, HostProcesses
+from sidecar.core.ports.loop import Clock, Post
 from sidecar.remedies.evidence import Mask
 from sidecar.remedies.look import LOOK_S, Looks, look_into
 
@@ -39,7 +41,7 @@ class Onlooker:
         post: Post,
         mask: Mask,
         *,
-        sight: Sight | None = None,
+        sight: HostProcesses | None = None,
         on_known: OnKnown = lambda *_: None,
     ) -> None:
         self._engine = engine
@@ -61,7 +63,7 @@ class Onlooker:
         state: State,
     ) -> None:
         """After an answer: look, where that was not done in this run."""
-        if not isinstance(event, ProbeDone):
+        if not isinstance(event, ProbeCompleted):
             return
         instance = state.instances.get(event.instance)
         if instance is None:

@@ -8,13 +8,13 @@ import asyncio
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sidecar.core.container import Container, Status
-from sidecar.core.event import ActResult
-from sidecar.core.manner import is_called_off_by_answer
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import RpcFailed
-from sidecar.core.processes import Seen, judge_processes
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.ports.loop import RpcFailed
+from sidecar.core.recovery.polite_stop import is_called_off_by_answer
+from sidecar.core.status.process_inspection import ProcessFindings, judge_processes
 from sidecar.remedies import engine_call
 from sidecar.remedies.continuation import continue_processes
 from sidecar.remedies.job import Acted, Job
@@ -53,7 +53,7 @@ async def carry_out(job: Job) -> Acted:
     job.seen = await _first_look(job, is_needed=asks or decision.process_gone)
     if decision.process_gone and not job.seen.is_idle:
         reason = _CAME_BACK if job.seen.working else _NOT_SEEN
-        return Acted(ActResult.NOT_SENT, reason, job.container)
+        return Acted(RemedyCallResult.NOT_SENT, reason, job.container)
     if wallet is None:
         return await _by_engine(job)
     if job.seen.stopped:
@@ -67,21 +67,21 @@ async def carry_out(job: Job) -> Acted:
     return await _politely(job, wallet) if asks else await _by_engine(job)
 
 
-async def _first_look(job: Job, *, is_needed: bool) -> Seen:
+async def _first_look(job: Job, *, is_needed: bool) -> ProcessFindings:
     """What the processes tell; asked anew where it is needed and was not had."""
     if job.processes is not None:
         return judge_processes(job.processes, job.container)
-    return await _look(job) if is_needed else Seen()
+    return await _look(job) if is_needed else ProcessFindings()
 
 
-async def _look(job: Job) -> Seen:
+async def _look(job: Job) -> ProcessFindings:
     """What the processes tell now; nothing where they cannot be seen in time."""
     try:
         async with asyncio.timeout(_LOOK_AT_PROCESSES_S):
             seen = await look_into(job.engine, job.container, job.sight)
     except TimeoutError:
-        return Seen()
-    return seen or Seen()
+        return ProcessFindings()
+    return seen or ProcessFindings()
 
 
 async def _by_engine(job: Job) -> Acted:
@@ -105,10 +105,10 @@ async def _answered_after_all(job: Job, wallet: ElectronCashProbe) -> Acted | No
             return None
         waited_s = job.clock.now().mono - began
         reason = f"it answered after another {waited_s:.0f} s: it is not restarted"
-        return Acted(ActResult.NOT_SENT, reason, fresh, answered=True)
+        return Acted(RemedyCallResult.NOT_SENT, reason, fresh, answered=True)
     if ending is _Ending.LEAVING:
-        return Acted(ActResult.NOT_SENT, "this sidecar is about to exit", fresh)
-    return Acted(ActResult.NOT_SENT, "the container has ended meanwhile", fresh)
+        return Acted(RemedyCallResult.NOT_SENT, "this sidecar is about to exit", fresh)
+    return Acted(RemedyCallResult.NOT_SENT, "the container has ended meanwhile", fresh)
 
 
 async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
@@ -121,7 +121,7 @@ async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
     ending = await _wait(job, asked)
     if ending is _Ending.LEAVING:
         reason = "it was asked to stop, and this sidecar ended before it had obeyed"
-        return Acted(ActResult.UNKNOWN, reason, await engine_call.seen(job))
+        return Acted(RemedyCallResult.UNKNOWN, reason, await engine_call.seen(job))
     failed = _failure(asked) if ending is _Ending.ANSWERED else None
     if failed is None:
         return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
@@ -205,7 +205,7 @@ async def _daemon_has_gone(job: Job) -> bool:
 async def _up_again(job: Job, fresh: Container | None) -> Acted:
     if engine_call.runs_anew(job, fresh):
         return Acted(
-            ActResult.DONE,
+            RemedyCallResult.DONE,
             "it stopped when asked and the engine's own policy started it again",
             fresh,
         )

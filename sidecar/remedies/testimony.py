@@ -7,13 +7,13 @@ import asyncio
 
 from loguru import logger
 
-from sidecar.core.container import Container
-from sidecar.core.decision import Decision
-from sidecar.core.event import EvidenceGathered
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import Clock, Post
-from sidecar.core.printable import printable
-from sidecar.core.run_log import AGAIN
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import EvidenceGathered
+from sidecar.core.ports.loop import Clock, Post
+from sidecar.core.status.run_log import AGAIN
+from sidecar.core.text.printable import printable
 from sidecar.remedies.evidence import EvidenceRoom
 
 AT_ONCE = 2

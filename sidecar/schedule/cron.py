@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from sidecar.core.target import Preventive
+from sidecar.core.model.target import PlannedRestartSettings
 
 
 def times(cron: str, timezone: str, after_wall: float) -> Iterator[float]:
@@ -26,7 +26,9 @@ def times(cron: str, timezone: str, after_wall: float) -> Iterator[float]:
         yield moment.timestamp()
 
 
-def due_times(target: str, plan: Preventive, after_wall: float) -> Iterator[float]:
+def due_times(
+    target: str, plan: PlannedRestartSettings, after_wall: float
+) -> Iterator[float]:
     """When a target's planned restart is due after ``after_wall``, jitter included.
 
     In order as long as the jitter is shorter than the time between two of the

@@ -8,10 +8,10 @@ from itertools import chain, islice
 
 from loguru import logger
 
-from sidecar.core.event import PlannedDue
-from sidecar.core.moment import Moment, rfc3339
-from sidecar.core.ports import Clock, PlannedTime, Post
-from sidecar.core.target import Preventive, Target
+from sidecar.core.model.event import PlannedRestartDue
+from sidecar.core.model.moment import Moment, rfc3339
+from sidecar.core.model.target import PlannedRestartSettings, Target
+from sidecar.core.ports.loop import Clock, PlannedTime, Post
 from sidecar.schedule.cron import due_times
 
 LATE_S = 60.0
@@ -28,7 +28,7 @@ class _Plan:
     are not posted again when the clock steps back over them.
     """
 
-    preventive: Preventive
+    preventive: PlannedRestartSettings
     next_wall: float | None = None
     skipped: float | None = None
     done: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
@@ -134,7 +134,7 @@ class Planner:
                 rfc3339(due_wall),
             )
             return
-        self._post(PlannedDue(now, name))
+        self._post(PlannedRestartDue(now, name))
 
 
 def _advance(name: str, plan: _Plan, after_wall: float) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
-from sidecar.core.moment import rfc3339
+from sidecar.core.model.moment import rfc3339
 from sidecar.telemetry.mask import Mask
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from sidecar.core.printable import printable
+from sidecar.core.text.printable import printable
 from sidecar.telemetry.shapes import shape_spans
 from sidecar.telemetry.written import Written, all_spans, forms
 

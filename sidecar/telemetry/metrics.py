@@ -8,23 +8,25 @@ from itertools import chain, product
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.samples import Exemplar
 
-from sidecar.core.budget import LaneName, in_window
-from sidecar.core.decision import Action, Decision, Guard, Trigger
-from sidecar.core.event import ContainersListed, Event, ProbeDone
-from sidecar.core.judge import WORKING
-from sidecar.core.outcome import CAUSES, Cause, Severity, Verdict, WalletFacts
-from sidecar.core.ports import PlannedTime
-from sidecar.core.state import Instance, State
-from sidecar.core.target import Target
-from sidecar.core.transition import (
+from sidecar.core.model.cause import CAUSES, Cause, Severity
+from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.event import ContainersListed, Event, ProbeCompleted
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.probe_result import ProbeVerdict, WalletFacts
+from sidecar.core.model.state import State
+from sidecar.core.model.target import Target
+from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
     RemedyOutcome,
     StateChanged,
-    TargetState,
     Transition,
 )
+from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.recovery.retry_budget import tries_in_window
 from sidecar.telemetry import catalogue as c
 from sidecar.telemetry.catalogue import Spec
 from sidecar.telemetry.exposition import Exposition, pieces
@@ -127,7 +129,7 @@ class Metrics:
             self._welcome(state)
         self._state = state
         self._now_mono = event.at.mono
-        if isinstance(event, ProbeDone):
+        if isinstance(event, ProbeCompleted):
             self._note_probe(event, state)
         for transition in transitions:
             self._note_transition(transition, state)
@@ -174,7 +176,7 @@ class Metrics:
         """The engine's event stream came or went."""
         self._connected = connected
 
-    def _note_probe(self, event: ProbeDone, state: State) -> None:
+    def _note_probe(self, event: ProbeCompleted, state: State) -> None:
         instance = state.instances.get(event.instance)
         if instance is None:
             return
@@ -184,7 +186,7 @@ class Metrics:
 
     def _note_transition(self, what: Transition, state: State) -> None:
         match what:
-            case StateChanged(new=new) if new in WORKING:
+            case StateChanged(new=new) if new in WORKING_STATES:
                 self._detected.discard(what.name)
             case RemedyEnded():
                 self._note_remedy(what)
@@ -299,10 +301,12 @@ def _exemplar(incident: str | None) -> Exemplar | None:
 
 def _probe_labels(causes: list[Cause]) -> list[tuple[str, str]]:
     failures = [
-        (Verdict.FAILURE, cause) for cause in causes if cause not in _NOT_FROM_PROBES
+        (ProbeVerdict.FAILURE, cause)
+        for cause in causes
+        if cause not in _NOT_FROM_PROBES
     ]
-    unknowns = [(Verdict.UNKNOWN, cause) for cause in _ONLY_UNKNOWN]
-    return [(Verdict.SUCCESS, ""), *failures, *unknowns]
+    unknowns = [(ProbeVerdict.UNKNOWN, cause) for cause in _ONLY_UNKNOWN]
+    return [(ProbeVerdict.SUCCESS, ""), *failures, *unknowns]
 
 
 def _first_failure(instance: Instance | None) -> float | None:
@@ -325,7 +329,7 @@ def _of_state(state: State, now: float) -> Iterator[_Gauge]:
     instances = tuple(state.instances.values())
     yield c.ENGINE_UP, [((), state.engine.reachable)]
     yield c.INCIDENTS_OPEN, _open_incidents(state)
-    yield c.TARGET_UP, (((i.name,), i.state in WORKING) for i in instances)
+    yield c.TARGET_UP, (((i.name,), i.state in WORKING_STATES) for i in instances)
     yield (
         c.TARGET_STATE,
         (
@@ -350,7 +354,7 @@ def _remaining(state: State, instance: Instance, now: float) -> int:
     if instance.lane.name is not LaneName.FAST:
         return 0
     settings = state.target_of(instance).restart
-    return max(0, settings.budget - in_window(instance.lane, settings, now))
+    return max(0, settings.budget - tries_in_window(instance.lane, settings, now))
 
 
 def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[_Gauge]:

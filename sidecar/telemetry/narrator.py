@@ -2,24 +2,25 @@
 
 from loguru import logger
 
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.event import (
-    ActResult,
-    EngineSeen,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.event import (
+    EngineReachabilityChanged,
     Event,
-    PauseAsked,
-    ProbeDone,
-    RecoverAsked,
-    ReleaseAsked,
-    RemedyActed,
+    PauseRequested,
+    ProbeCompleted,
+    RecoverRequested,
+    ReleaseRequested,
+    RemedyCallResult,
+    RemedyExecuted,
     RemedyProgressed,
-    RestartAsked,
-    ResumeAsked,
+    RestartRequested,
+    ResumeRequested,
 )
-from sidecar.core.moment import rfc3339
-from sidecar.core.outcome import Cause
-from sidecar.core.state import State
-from sidecar.core.transition import (
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.state import State
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import (
     BalanceCompared,
     Comparison,
     IncidentChanged,
@@ -27,7 +28,6 @@ from sidecar.core.transition import (
     RemedyEnded,
     RemedyOutcome,
     StateChanged,
-    TargetState,
     Transition,
 )
 
@@ -70,26 +70,26 @@ class Narrator:
 
     def _tell_event(self, event: Event, state: State) -> None:
         match event:
-            case ProbeDone():
+            case ProbeCompleted():
                 _tell_probe(event, state)
-            case RemedyActed():
+            case RemedyExecuted():
                 _tell_acted(event, state)
             case RemedyProgressed():
                 _tell_progress(event, state)
-            case EngineSeen():
+            case EngineReachabilityChanged():
                 self._tell_engine(event)
             case (
-                RestartAsked()
-                | PauseAsked()
-                | ResumeAsked()
-                | RecoverAsked()
-                | ReleaseAsked()
+                RestartRequested()
+                | PauseRequested()
+                | ResumeRequested()
+                | RecoverRequested()
+                | ReleaseRequested()
             ):
                 logger.info("an operator asked: {}", _wish(event))
             case _:
                 pass
 
-    def _tell_engine(self, event: EngineSeen) -> None:
+    def _tell_engine(self, event: EngineReachabilityChanged) -> None:
         self._tell_deaf(event)
         if event.reachable and event.other != self._other:
             self._other = event.other
@@ -104,7 +104,7 @@ class Narrator:
             logger.info("the engine is back; acting goes on")
         self._engine = event.reachable
 
-    def _tell_deaf(self, event: EngineSeen) -> None:
+    def _tell_deaf(self, event: EngineReachabilityChanged) -> None:
         if bool(event.deaf) is self._deaf:
             return
         self._deaf = bool(event.deaf)
@@ -172,7 +172,7 @@ def _tell_decision(decision: Decision) -> None:
     ).log(level, "{}: {}", verb, decision.reason)
 
 
-def _tell_probe(event: ProbeDone, state: State) -> None:
+def _tell_probe(event: ProbeCompleted, state: State) -> None:
     instance = state.instances.get(event.instance)
     logger.bind(
         target=instance.name if instance else event.instance.target,
@@ -185,15 +185,17 @@ def _tell_probe(event: ProbeDone, state: State) -> None:
     )
 
 
-def _tell_acted(event: RemedyActed, state: State) -> None:
+def _tell_acted(event: RemedyExecuted, state: State) -> None:
     instance = state.instances.get(event.instance)
-    level = "INFO" if event.result is ActResult.DONE else "WARNING"
+    level = "INFO" if event.result is RemedyCallResult.DONE else "WARNING"
     next_step = {
-        ActResult.DONE: "now the probes judge",
-        ActResult.UNKNOWN: "whether it happened is unknown, the probes will tell",
-        ActResult.FAILED: "it did not work",
-        ActResult.NOT_SENT: "nothing was sent, nothing is counted",
-        ActResult.REFUSED: "nothing is counted; see docs/engine-access.md",
+        RemedyCallResult.DONE: "now the probes judge",
+        RemedyCallResult.UNKNOWN: (
+            "whether it happened is unknown, the probes will tell"
+        ),
+        RemedyCallResult.FAILED: "it did not work",
+        RemedyCallResult.NOT_SENT: "nothing was sent, nothing is counted",
+        RemedyCallResult.REFUSED: "nothing is counted; see docs/engine-access.md",
     }[event.result]
     logger.bind(
         target=instance.name if instance else event.instance.target,
@@ -211,19 +213,23 @@ def _tell_progress(event: RemedyProgressed, state: State) -> None:
 
 
 def _wish(
-    event: RestartAsked | PauseAsked | ResumeAsked | RecoverAsked | ReleaseAsked,
+    event: RestartRequested
+    | PauseRequested
+    | ResumeRequested
+    | RecoverRequested
+    | ReleaseRequested,
 ) -> str:
     match event:
-        case RestartAsked(target=target, now=now):
+        case RestartRequested(target=target, now=now):
             return f"a restart of {target}{' at once' if now else ''}"
-        case PauseAsked(targets=targets, until_wall=until):
+        case PauseRequested(targets=targets, until_wall=until):
             end = f"until {rfc3339(until)}" if until is not None else "until resumed"
             return f"a pause of {', '.join(targets)} {end}"
-        case ResumeAsked(targets=targets):
+        case ResumeRequested(targets=targets):
             return f"to resume {', '.join(targets)}"
-        case RecoverAsked(target=target):
+        case RecoverRequested(target=target):
             return f"to forget the spent restarts of {target}"
-        case ReleaseAsked(target=target):
+        case ReleaseRequested(target=target):
             return f"to give up the remedy of {target}"
 
 

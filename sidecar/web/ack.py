@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.core.event import AckAsked
-from sidecar.core.incident import Incident
-from sidecar.core.moment import rfc3339
+from sidecar.core.model.event import AckRequested
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.moment import rfc3339
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import Handler, guarded
 from sidecar.web.desk import Desk
@@ -144,7 +144,7 @@ class NotifyPages:
         return answer({"incident": which, "acked_at": self._acked_at(which)})
 
     async def _acknowledge(self, incident: Incident, by: str) -> None:
-        await self._desk.ask(AckAsked(self._desk.clock.now(), incident.id, by))
+        await self._desk.ask(AckRequested(self._desk.clock.now(), incident.id, by))
 
     def _acked_at(self, which: str) -> str | None:
         incident = self._desk.state().incidents.get(which)

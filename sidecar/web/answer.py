@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
-from sidecar.core.printable import on_one_line
+from sidecar.core.text.printable import on_one_line
 
 
 class Refusal(Exception):

@@ -5,15 +5,15 @@ from typing import Annotated, TypeVar
 import msgspec
 from aiohttp import web
 
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import (
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import (
     Event,
-    PauseAsked,
-    PlanCancelled,
-    RecoverAsked,
-    ReleaseAsked,
-    RestartAsked,
-    ResumeAsked,
+    PauseRequested,
+    PlannedRestartCancelled,
+    RecoverRequested,
+    ReleaseRequested,
+    RestartRequested,
+    ResumeRequested,
 )
 from sidecar.web import views
 from sidecar.web.answer import Refusal, answer
@@ -73,7 +73,7 @@ class ControlPages:
     async def _restart(self, request: web.Request) -> web.Response:
         body = await _body(request, _Restart)
         name = self._instance(request)
-        event = RestartAsked(self._desk.clock.now(), name, body.now)
+        event = RestartRequested(self._desk.clock.now(), name, body.now)
         made = await self._desk.ask(event)
         if made is None:
             raise Refusal(503, "nothing was decided; look at the status and try again")
@@ -82,7 +82,7 @@ class ControlPages:
     async def _recover(self, request: web.Request) -> web.Response:
         await _body(request, _Nothing)
         target = self._target(request)
-        return await self._asked(RecoverAsked(self._desk.clock.now(), target))
+        return await self._asked(RecoverRequested(self._desk.clock.now(), target))
 
     async def _release(self, request: web.Request) -> web.Response:
         await _body(request, _Nothing)
@@ -90,7 +90,7 @@ class ControlPages:
         instance = views.instance_named(self._desk.state(), name)
         if instance is None or not (instance.remedy or instance.loading):
             raise Refusal(409, f"no remedy of {name} is under way")
-        return await self._asked(ReleaseAsked(self._desk.clock.now(), name))
+        return await self._asked(ReleaseRequested(self._desk.clock.now(), name))
 
     # --- pauses
 
@@ -100,12 +100,12 @@ class ControlPages:
         until = None
         if body.duration is not None:
             until = now.wall + asked_seconds(self._desk, "for", body.duration)
-        return await self._asked(PauseAsked(now, self._targets(request), until))
+        return await self._asked(PauseRequested(now, self._targets(request), until))
 
     async def _resume(self, request: web.Request) -> web.Response:
         await _body(request, _Nothing)
         now = self._desk.clock.now()
-        return await self._asked(ResumeAsked(now, self._targets(request)))
+        return await self._asked(ResumeRequested(now, self._targets(request)))
 
     # --- settings
 
@@ -138,7 +138,9 @@ class ControlPages:
                 f"no planned restart of {target} is under way; "
                 "skip leaves out the next one",
             )
-        return await self._asked(PlanCancelled(self._desk.clock.now(), target))
+        return await self._asked(
+            PlannedRestartCancelled(self._desk.clock.now(), target)
+        )
 
     # --- evidence
 

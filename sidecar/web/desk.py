@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
-from sidecar.core.ports import Ask, Clock, Component, Feed, Journal, Schedule
-from sidecar.core.state import State
+from sidecar.core.model.state import State
+from sidecar.core.ports.loop import Ask, Clock, Component, Feed, Schedule
+from sidecar.core.ports.storage import Journal
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from sidecar.core.aftermath import (
-    Aftermath,
-    concerned,
-    look_into,
-    span_of,
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.journal_entry import JournalEntry
+from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.state import EfficacyKey
+from sidecar.core.reporting.incident_review import (
+    IncidentReview,
+    build_incident_review,
+    involved_targets,
+    journal_range,
     without_amounts,
 )
-from sidecar.core.budget import Record
-from sidecar.core.incident import Incident
-from sidecar.core.postmortem import postmortem
-from sidecar.core.record import Entry
-from sidecar.core.state import CureKey
+from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.web import past, views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import has_token
@@ -55,23 +55,23 @@ class IncidentPages:
     async def _postmortem(self, request: web.Request) -> web.Response:
         found = await self._aftermath(request)
         return web.Response(
-            text=postmortem(found),
+            text=write_postmortem(found),
             content_type="text/markdown",
             charset="utf-8",
             headers={"Cache-Control": "no-store"},
         )
 
-    async def _aftermath(self, request: web.Request) -> Aftermath:
+    async def _aftermath(self, request: web.Request) -> IncidentReview:
         """Evidence shows a target's log, and amounts are private: they take the
         token.
         """
         journal = self._desk.journal
         incident = await self._incident(request)
         now_wall = self._desk.clock.now().wall
-        since, until = span_of(incident, now_wall)
+        since, until = journal_range(incident, now_wall)
         may_see = has_token(request, self._desk.token)
         entries = await self._entries(incident, since, until)
-        return look_into(
+        return build_incident_review(
             incident,
             entries if may_see else without_amounts(entries),
             await journal.watched(since, until),
@@ -93,9 +93,9 @@ class IncidentPages:
 
     async def _entries(
         self, incident: Incident, since: float, until: float
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[JournalEntry, ...]:
         """All about the targets concerned: the first failures bear no id yet."""
-        names = concerned(incident)
+        names = involved_targets(incident)
         found = [
             entry
             for name in names
@@ -103,11 +103,11 @@ class IncidentPages:
         ]
         return tuple(sorted(found, key=lambda entry: entry.at_wall))
 
-    def _cures(self, incident: Incident) -> tuple[tuple[CureKey, Record], ...]:
+    def _cures(self, incident: Incident) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
         state = self._desk.state()
         instance = views.instance_named(state, incident.target)
         target = instance.id.target if instance is not None else incident.target
-        ledger: Mapping[CureKey, Record] = state.ledger
+        ledger: Mapping[EfficacyKey, RemedyStats] = state.ledger
         return tuple(
             (key, record)
             for key, record in ledger.items()

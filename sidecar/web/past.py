@@ -2,14 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sidecar.core.aftermath import Aftermath, Compared, Done, Impact
-from sidecar.core.budget import Record
-from sidecar.core.moment import rfc3339
-from sidecar.core.record import Entry, Watched
-from sidecar.core.report import Account, Period, Report, Tally
-from sidecar.core.state import CureKey
-from sidecar.core.timeline import Line, timeline
-from sidecar.core.words import median
+from sidecar.core.model.journal_entry import JournalEntry, MonitoredInterval
+from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.state import EfficacyKey
+from sidecar.core.reporting.availability import Period, Report
+from sidecar.core.reporting.incident_review import (
+    BalanceEntry,
+    Impact,
+    IncidentReview,
+    RemedyEntry,
+)
+from sidecar.core.reporting.timeline import TimelineEntry, build_timeline
+from sidecar.core.reporting.totals import PeriodComparison, Totals
+from sidecar.core.text.formatting import median
 from sidecar.web.views import Json, incident
 
 MAX_GAPS = 100
@@ -19,9 +25,9 @@ _STARTS = frozenset({"start", "restart"})
 # --- one incident
 
 
-def aftermath(found: Aftermath) -> Json:
+def aftermath(found: IncidentReview) -> Json:
     """An incident, its course, and what it came to."""
-    course = timeline(found.entries)
+    course = build_timeline(found.entries)
     return {
         **incident(found.incident),
         "began_at": rfc3339(found.began_wall),
@@ -47,7 +53,7 @@ def _impact(one: Impact) -> Json:
     }
 
 
-def _line(line: Line) -> Json:
+def _line(line: TimelineEntry) -> Json:
     return {
         "at": rfc3339(line.at_wall),
         "until": rfc3339(line.until_wall),
@@ -58,7 +64,7 @@ def _line(line: Line) -> Json:
     }
 
 
-def _done(one: Done) -> Json:
+def _done(one: RemedyEntry) -> Json:
     return {
         "at": rfc3339(one.at_wall),
         "target": one.target,
@@ -71,7 +77,7 @@ def _done(one: Done) -> Json:
     }
 
 
-def _compared(one: Compared) -> Json:
+def _compared(one: BalanceEntry) -> Json:
     return {
         "at": rfc3339(one.at_wall),
         "target": one.target,
@@ -85,12 +91,12 @@ def _compared(one: Compared) -> Json:
 # --- history and ledger
 
 
-def history(entries: Sequence[Entry], *, complete: bool) -> Json:
+def history(entries: Sequence[JournalEntry], *, complete: bool) -> Json:
     """Records as the stream of events has them; not ``complete``: older ones lack."""
     return {"complete": complete, "entries": [_entry(one) for one in entries]}
 
 
-def _entry(entry: Entry) -> Json:
+def _entry(entry: JournalEntry) -> Json:
     return {
         **entry.data,
         "at": rfc3339(entry.at_wall),
@@ -99,12 +105,12 @@ def _entry(entry: Entry) -> Json:
     }
 
 
-def cures(ledger: Mapping[CureKey, Record]) -> Json:
+def cures(ledger: Mapping[EfficacyKey, RemedyStats]) -> Json:
     """Per target, cause and remedy: how often it was tried, and helped."""
     return {"cures": [_cure(key, ledger[key]) for key in sorted(ledger)]}
 
 
-def _cure(key: CureKey, record: Record) -> Json:
+def _cure(key: EfficacyKey, record: RemedyStats) -> Json:
     return {
         "target": key.target,
         "cause": key.cause,
@@ -138,22 +144,22 @@ def _period(period: Period) -> Json:
     return {"from": rfc3339(period.from_wall), "until": rfc3339(period.until_wall)}
 
 
-def _longest(gaps: Iterable[Watched]) -> list[Watched]:
+def _longest(gaps: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
     by_length = sorted(gaps, key=lambda gap: gap.from_wall - gap.until_wall)
     return sorted(by_length[:MAX_GAPS])
 
 
-def _gap(gap: Watched) -> Json:
+def _gap(gap: MonitoredInterval) -> Json:
     return {"from": rfc3339(gap.from_wall), "until": rfc3339(gap.until_wall)}
 
 
-def _account(account: Account) -> Json:
+def _account(account: PeriodComparison) -> Json:
     before = account.before
     known = before.availability is not None
     return {**_tally(account.now), "before": _tally(before) if known else None}
 
 
-def _tally(tally: Tally) -> Json:
+def _tally(tally: Totals) -> Json:
     restarts = {k: n for k, n in tally.remedies.items() if k.action in _STARTS}
     return {
         "availability": _rounded(tally.availability, 6),

@@ -6,10 +6,15 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from sidecar.core.aftermath import without_amounts
-from sidecar.core.coverage import until_now
-from sidecar.core.record import Entry
-from sidecar.core.report import Books, Period, Report, Standing
+from sidecar.core.model.journal_entry import JournalEntry
+from sidecar.core.reporting.availability import (
+    CurrentStatus,
+    Period,
+    Report,
+    ReportBuilder,
+)
+from sidecar.core.reporting.incident_review import without_amounts
+from sidecar.core.reporting.monitored_time import extend_to_now
 from sidecar.web import past, views
 from sidecar.web.answer import Refusal, answer
 from sidecar.web.bearer import has_token
@@ -21,7 +26,7 @@ MAX_ENTRIES = 2000
 
 
 class _Found(NamedTuple):
-    entries: list[Entry]
+    entries: list[JournalEntry]
     complete: bool
 
 
@@ -71,7 +76,7 @@ class ReportPages:
         self, names: tuple[str, ...], since: float, until: float
     ) -> _Found:
         """From the end backwards, a day at a time, until there are enough."""
-        found: list[Entry] = []
+        found: list[JournalEntry] = []
         end = until
         while end > since and len(found) < MAX_ENTRIES:
             begin = max(since, end - DAY_S)
@@ -82,7 +87,7 @@ class ReportPages:
 
     async def _entries(
         self, names: tuple[str, ...], since: float, until: float
-    ) -> Iterable[Entry]:
+    ) -> Iterable[JournalEntry]:
         journal = self._desk.journal
         if not names:
             return await journal.entries(since, until)
@@ -109,14 +114,14 @@ class ReportPages:
         period = Period(until - span_s, until)
         since = period.from_wall - span_s
         journal = self._desk.journal
-        watched = until_now(await journal.watched(since, until), until)
-        books = Books(period, watched)
+        watched = extend_to_now(await journal.watched(since, until), until)
+        books = ReportBuilder(period, watched)
         async for piece in journal.steps(since, until):
             await asyncio.to_thread(books.add, piece)
         return await asyncio.to_thread(books.close, standing)
 
-    def _standing(self) -> dict[str, Standing]:
+    def _standing(self) -> dict[str, CurrentStatus]:
         return {
-            one.name: Standing(one.state, one.cause, one.since.wall)
+            one.name: CurrentStatus(one.state, one.cause, one.since.wall)
             for one in self._desk.state().instances.values()
         }

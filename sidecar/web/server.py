@@ -13,8 +13,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from loguru import logger
 
-from sidecar.core.ports import Overloaded, StoreBroken
-from sidecar.core.words import ZONE_HEADER
+from sidecar.core.ports.loop import QueueFull
+from sidecar.core.ports.storage import StoreUnavailable
+from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.ack import NotifyDesk, NotifyPages
 from sidecar.web.answer import Refusal, refused
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
@@ -201,7 +202,7 @@ async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse
         told = refused(no.status, _in_words(request, no))
         told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
         return told
-    except (Overloaded, StoreBroken) as no:
+    except (QueueFull, StoreUnavailable) as no:
         return refused(503, _unable(no))
     except TimeoutError:
         return refused(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
@@ -231,8 +232,8 @@ def _in_words(request: web.Request, no: web.HTTPException) -> str:
             return no.reason
 
 
-def _unable(no: Overloaded | StoreBroken) -> str:
-    if isinstance(no, StoreBroken):
+def _unable(no: QueueFull | StoreUnavailable) -> str:
+    if isinstance(no, StoreUnavailable):
         return str(no)
     return f"{no}: nothing was changed; try again"
 

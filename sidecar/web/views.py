@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-from sidecar.core.budget import in_window
-from sidecar.core.container import Container
-from sidecar.core.decision import Decision
-from sidecar.core.health import Health
-from sidecar.core.incident import Incident
-from sidecar.core.judge import WORKING
-from sidecar.core.moment import Moment, rfc3339
-from sidecar.core.policy import in_force
-from sidecar.core.ports import Component, PlannedTime
-from sidecar.core.state import Instance, State
-from sidecar.core.transition import TargetState
+from sidecar.core.model.container import Container
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.health import Health
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.moment import Moment, rfc3339
+from sidecar.core.model.state import State
+from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.policy.decide import decision_in_force
+from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.recovery.retry_budget import tries_in_window
 
 Json = dict[str, object]
 
@@ -70,12 +70,12 @@ def _target(
         "paused_until": _paused_until(state, instance, now),
         "lane": instance.lane.name,
         "restarts": {
-            "in_window": in_window(instance.lane, settings, now.mono),
+            "in_window": tries_in_window(instance.lane, settings, now.mono),
             "budget": settings.budget,
             "total": instance.restarts_total,
         },
         "last_probe": _last_probe(instance.health),
-        "last_decision": _decision(in_force(state, instance.id, now)),
+        "last_decision": _decision(decision_in_force(state, instance.id, now)),
         "next_planned_restart": _next_planned(planned, instance.id.target),
         "incident": instance.incident,
     }
@@ -95,14 +95,14 @@ def _container(container: Container | None) -> Json | None:
 
 def _held_by(state: State, instance: Instance, now: Moment) -> str | None:
     """The upstream that is waited for, while this one does not work itself."""
-    if instance.state in WORKING:
+    if instance.state in WORKING_STATES:
         return None
     settling = instance.settling
     if settling is not None and now.mono < settling.until_mono:
         return settling.root
     for name in state.topology.upstreams.get(instance.id.target, ()):
         for upstream in state.replicas(name):
-            if upstream.state not in WORKING:
+            if upstream.state not in WORKING_STATES:
                 return upstream.name
     return None
 
@@ -201,7 +201,7 @@ def replica_names(state: State, target: str) -> tuple[str, ...]:
 
 
 def _health(instance: Instance) -> tuple[bool, Json]:
-    return instance.state in WORKING, {
+    return instance.state in WORKING_STATES, {
         "name": instance.name,
         "state": instance.state,
         "cause": instance.cause,
@@ -211,7 +211,7 @@ def _health(instance: Instance) -> tuple[bool, Json]:
 
 def _health_of_target(state: State, target: str) -> tuple[bool, Json]:
     replicas = list(state.replicas(target))
-    ill = [i for i in replicas if i.state not in WORKING]
+    ill = [i for i in replicas if i.state not in WORKING_STATES]
     if not replicas:
         return False, {
             "name": target,

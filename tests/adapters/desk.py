@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event, PlannedDue
-from sidecar.core.moment import Moment
-from sidecar.core.ports import Component, PlannedTime
-from sidecar.core.record import Watched
-from sidecar.core.state import State
-from sidecar.core.turn import answer_to
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event, PlannedRestartDue
+from sidecar.core.model.journal_entry import MonitoredInterval
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.step.step import operator_decision
 from sidecar.records.feed import RecentFeed
 from sidecar.telemetry.metrics import Metrics
 from sidecar.web.desk import Desk
@@ -52,7 +52,7 @@ class Office:
         self.metrics = Metrics(
             CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)
         )
-        self.journal = MemoryJournal(stretches=[Watched(EPOCH, EPOCH + 1e9)])
+        self.journal = MemoryJournal(stretches=[MonitoredInterval(EPOCH, EPOCH + 1e9)])
         self.world = ToldWorld(tellers=(self.feed, self.metrics, self.journal))
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
         self.engine_part = replace_part("engine", "")
@@ -87,7 +87,7 @@ class Office:
 
     async def ask(self, event: Event) -> Decision | None:
         self.asked.append(event)
-        return answer_to(self.world.send(event))
+        return operator_decision(self.world.send(event))
 
     async def reload(self) -> tuple[str, ...]:
         self.reloads += 1
@@ -99,7 +99,7 @@ class Office:
 
 def planned_restart_is_due(office: Office) -> None:
     """The schedule's word for the first target, which then waits for its turn."""
-    office.world.send(PlannedDue(office.now(), "electron-cash"))
+    office.world.send(PlannedRestartDue(office.now(), "electron-cash"))
 
 
 def replace_part(name: str, reason: str) -> Component:

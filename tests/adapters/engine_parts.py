@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from sidecar.core.breaker import Breaker
+from sidecar.core.circuit_breaker import CircuitBreaker
 from sidecar.engine.address import address_from
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import EngineLink
@@ -16,7 +16,7 @@ from tests.adapters.engine_server import EngineServer
 OWN = "a" * 64
 FOREIGN = "b" * 64
 WITHIN_S = 10.0
-CLOSED = Breaker()
+CLOSED = CircuitBreaker()
 
 Requests = list[tuple[str, str]]
 
@@ -35,7 +35,7 @@ def a_server() -> Iterator[EngineServer]:
 
 
 def link_to(
-    server: EngineServer, requests: Requests, breaker: Breaker = CLOSED
+    server: EngineServer, requests: Requests, breaker: CircuitBreaker = CLOSED
 ) -> EngineLink:
     address = address_from({"DOCKER_HOST": f"unix://{server._where}"})
     return EngineLink(address, lambda op, end, _: requests.append((op, end)), breaker)

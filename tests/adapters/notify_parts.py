@@ -14,10 +14,10 @@ import trustme
 from aiohttp import web
 
 from sidecar.clock import SystemClock
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Severity
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.state import State
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
 from sidecar.notify.attempt import DELIVERED, Attempt
 from sidecar.notify.installation import Installation
 from sidecar.notify.news import News

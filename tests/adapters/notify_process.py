@@ -11,11 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sidecar.clock import SystemClock
-from sidecar.core.event import Tick
-from sidecar.core.notify import ChannelSettings
-from sidecar.core.ports import Turned
-from sidecar.core.record import Message
-from sidecar.core.state import State
+from sidecar.core.model.event import Tick
+from sidecar.core.model.message import Message
+from sidecar.core.model.notification_settings import ChannelSettings
+from sidecar.core.model.state import State
+from sidecar.core.ports.storage import StoredStep
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.render import Renderer
 from sidecar.notify.runner import Runner
@@ -51,7 +51,7 @@ class Hanging:
 async def write(store: SqliteStore) -> None:
     at = SystemClock().now()
     told = tuple(message(number, created_wall=at.wall) for number in (1, 2))
-    await store.append(Turned(Tick(at), (), (), (), State(started=at), told))
+    await store.append(StoredStep(Tick(at), (), (), (), State(started=at), told))
 
 
 async def main(url: str, state_dir: Path) -> None:

@@ -11,12 +11,12 @@ from docker.errors import APIError
 from loguru import logger
 from prometheus_client import CollectorRegistry
 
-from sidecar.core.container import NativeHealth, Process
-from sidecar.core.decision import Action
-from sidecar.core.event import EngineSeen, Event, EvidenceGathered
-from sidecar.core.ports import ExecResult
-from sidecar.core.record import MessageKind
-from sidecar.core.target import DockerProbe, ExecProbe
+from sidecar.core.model.container import NativeHealth, Process
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import EngineReachabilityChanged, Event, EvidenceGathered
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.probe_settings import DockerProbe, ExecProbe
+from sidecar.core.ports.engine import ExecResult
 from sidecar.engine import translate
 from sidecar.engine.errors import engine_error
 from sidecar.notify.hooks import told
@@ -131,7 +131,9 @@ class Places:
         answer.status_code = 500
         refusal = APIError("no", answer, explanation=f"cannot run {self._said}")
         reason = str(engine_error(refusal, self._mask))
-        self._world.send(EngineSeen(self._world.now, reachable=False, reason=reason))
+        self._world.send(
+            EngineReachabilityChanged(self._world.now, reachable=False, reason=reason)
+        )
 
     def _messages(self) -> Iterator[tuple[str, str]]:
         last = self._world.instance(NAME).health.last

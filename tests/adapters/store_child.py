@@ -11,20 +11,22 @@ from pathlib import Path
 from types import MappingProxyType
 
 from sidecar.clock import SystemClock
-from sidecar.core.event import Tick
-from sidecar.core.incident import Incident
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.ports import Turned
-from sidecar.core.state import Instance, State
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import StateChanged, TargetState
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.event import Tick
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import StateChanged
+from sidecar.core.ports.storage import StoredStep
 from sidecar.records.store import open_store
 from tests.adapters.store_parts import message
 
 WHO = InstanceId("t", 1)
 
 
-def turned(number: int, clock: SystemClock) -> Turned:
+def turned(number: int, clock: SystemClock) -> StoredStep:
     """One turn that writes to every table."""
     at = clock.now()
     instance = Instance(WHO, "t", restarts_total=number, since=at)
@@ -39,7 +41,7 @@ def turned(number: int, clock: SystemClock) -> Turned:
         at, WHO, "t", TargetState.HEALTHY, TargetState.DOWN, None, str(number), which
     )
     told = message(number, incident=which)
-    return Turned(Tick(at), (changed,), (), (WHO,), state, (told,))
+    return StoredStep(Tick(at), (changed,), (), (WHO,), state, (told,))
 
 
 def say(word: str) -> None:

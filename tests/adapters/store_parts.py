@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.ports import Clock, Turned
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.turn import turn
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.ports.loop import Clock
+from sidecar.core.ports.storage import StoredStep
+from sidecar.core.step.step import run_step
 from sidecar.records.database import DATABASE
 from sidecar.records.store import SqliteStore, open_store
 from tests.fakes import FakeClock
@@ -26,19 +27,21 @@ class StoredWorld(World):
     """Keeps its turns as the loop hands them to a store."""
 
     lists: bool = False
-    turns: list[Turned] = field(default_factory=list)
+    turns: list[StoredStep] = field(default_factory=list)
 
     def send(self, event: Event) -> tuple[Decision, ...]:  # type: ignore[explicit-override]
-        done = turn(self.state, event)
+        done = run_step(self.state, event)
         self.state = done.state
         self.decisions.extend(done.decisions)
         self.transitions.extend(done.transitions)
         self.turns.append(
-            Turned(event, done.transitions, done.decisions, done.touched, done.state)
+            StoredStep(
+                event, done.transitions, done.decisions, done.touched, done.state
+            )
         )
         return done.decisions
 
-    def take(self) -> list[Turned]:
+    def take(self) -> list[StoredStep]:
         """The turns since the last call."""
         turns, self.turns = self.turns, []
         return turns
@@ -51,7 +54,7 @@ class StoredWorld(World):
         self.works(ROOT, LEAF, times=3)
 
 
-async def keep(store: SqliteStore, *turns: Turned) -> None:
+async def keep(store: SqliteStore, *turns: StoredStep) -> None:
     for turned in turns:
         await store.append(turned)
 

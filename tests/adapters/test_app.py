@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from sidecar.core.event import Tick
-from sidecar.core.ports import Turned
+from sidecar.core.model.event import Tick
+from sidecar.core.ports.storage import StoredStep
 from tests.adapters.notify_parts import message, receiver
 from tests.adapters.store_parts import StoredWorld, opened
 
@@ -83,7 +83,7 @@ async def test_a_message_that_is_being_sent_is_let_end_and_recorded(
     async with opened(tmp_path) as store:
         world = StoredWorld()
         fresh = message(1, created_wall=time.time())
-        told = Turned(Tick(world.now), (), (), (), world.state, (fresh,))
+        told = StoredStep(Tick(world.now), (), (), (), world.state, (fresh,))
         await store.append(told)
     stopped = asyncio.Event()
 

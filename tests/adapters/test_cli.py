@@ -17,16 +17,16 @@ from aiohttp import web
 
 from sidecar import __version__
 from sidecar.cli.main import sidecar as command_line
-from sidecar.core.event import (
-    PauseAsked,
-    PlanCancelled,
-    RecoverAsked,
-    ReleaseAsked,
-    RestartAsked,
-    ResumeAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import (
+    PauseRequested,
+    PlannedRestartCancelled,
+    RecoverRequested,
+    ReleaseRequested,
+    RestartRequested,
+    ResumeRequested,
 )
-from sidecar.core.outcome import Cause
-from sidecar.core.printable import printable
+from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
 from tests.adapters.desk import TOKEN, Office, planned_restart_is_due
 
@@ -438,7 +438,7 @@ async def test_a_restart(served: Served) -> None:
     assert ran.status == 0
     assert ran.out.startswith("electron-cash: restart: ")
     (event,) = served.office.asked
-    assert isinstance(event, RestartAsked)
+    assert isinstance(event, RestartRequested)
     assert event.now
 
 
@@ -455,11 +455,11 @@ async def test_a_program_gets_the_apis_answer_to_an_order(served: Served) -> Non
         assert ran.status == 0
         assert "decision" in json.loads(ran.out)
     assert [type(event) for event in served.office.asked] == [
-        RestartAsked,
-        ReleaseAsked,
-        RecoverAsked,
-        PauseAsked,
-        ResumeAsked,
+        RestartRequested,
+        ReleaseRequested,
+        RecoverRequested,
+        PauseRequested,
+        ResumeRequested,
     ]
     ran = await served("schedule", "skip", "electron-cash", "--json")
     assert json.loads(ran.out)["skipped"]["target"] == "electron-cash"
@@ -533,10 +533,10 @@ async def test_pause_recover_and_the_planned(served: Served) -> None:
     ran = await served("release", "electron-cash")
     assert (ran.status, ran.err) == (3, "no remedy of electron-cash is under way\n")
     assert [type(e) for e in served.office.asked] == [
-        PlanCancelled,
-        PauseAsked,
-        RecoverAsked,
-        ReleaseAsked,
+        PlannedRestartCancelled,
+        PauseRequested,
+        RecoverRequested,
+        ReleaseRequested,
     ]
     ran = await served("schedule", "skip", "electron-cash")
     assert ran.status == 0

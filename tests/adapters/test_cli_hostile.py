@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from sidecar.cli.output import rich_table
-from sidecar.core.target import InstanceId
+from sidecar.core.model.target import InstanceId
 from tests.adapters.desk import Office
 from tests.adapters.test_cli import (
     COMMAND,

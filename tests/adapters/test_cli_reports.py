@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sidecar.core.event import AckAsked
+from sidecar.core.model.event import AckRequested
 from sidecar.web.server import WebServer
 from tests.adapters.desk import TOKEN
 from tests.adapters.test_web_reports import (
@@ -125,7 +125,7 @@ async def test_who_took_care_of_an_incident_is_told(served: Served) -> None:
     which = refused(served.office)
     assert "acknowledged" not in (await served("incident", which)).out
     world = served.office.world
-    world.send(AckAsked(world.now, which, "link sent to ops"))
+    world.send(AckRequested(world.now, which, "link sent to ops"))
     (told,) = json.loads((await served("incidents", "--json")).out)["incidents"]
     assert told["acked_by"] == "link sent to ops"
     (status,) = json.loads((await served("status", "--json")).out)["incidents"]

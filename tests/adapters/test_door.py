@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from benchmarks.crowd import Crowd
-from sidecar.core.target import InstanceId
+from sidecar.core.model.target import InstanceId
 from sidecar.web.connection import HEAD_LIMIT_BYTES
 from sidecar.web.door import LARGE_ANSWERS_BYTES, Door, Limits
 from sidecar.web.server import ONE_PIECE_BYTES, WebServer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from sidecar.core.ports import Connected, EngineUnreachable
+from sidecar.core.ports.engine import Connected, EngineUnreachable
 from sidecar.engine.address import BadEngineAddress, address_from
 from sidecar.engine.link import EngineLink
 from sidecar.engine.whoami import OwnContainer, find_own_container

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from sidecar.core.container import Process
-from sidecar.core.ports import (
+from sidecar.core.model.container import Process
+from sidecar.core.ports.engine import (
     CommandTimeout,
     ContainerGone,
     Engine,

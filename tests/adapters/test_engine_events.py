@@ -7,9 +7,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sidecar.core.breaker import BreakerState
-from sidecar.core.event import NoticeKind
-from sidecar.core.ports import Connected, Disconnected, EngineUnreachable, Notice
+from sidecar.core.circuit_breaker import BreakerState
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.ports.engine import (
+    Connected,
+    Disconnected,
+    EngineEvent,
+    EngineUnreachable,
+)
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import EngineLink
 from sidecar.engine.stream import PENDING_NOTICES, EventStream, Handover, Item
@@ -38,9 +43,9 @@ class Listener:
         async with asyncio.timeout(WITHIN_S):
             return await anext(self._items)
 
-    async def notice(self) -> Notice:
+    async def notice(self) -> EngineEvent:
         item = await self.next()
-        assert isinstance(item, Notice)
+        assert isinstance(item, EngineEvent)
         return item
 
     async def connected(self) -> None:
@@ -90,8 +95,10 @@ async def test_notices_come_as_they_happen_and_noise_does_not(
             raw_event("top", OWN, NOW + 2),
             raw_event("health_status: healthy", OWN, NOW + 3),
         )
-        assert await heard.notice() == Notice(NoticeKind.KILL, OWN, (NOW + 1) / 1e9, 15)
-        assert (await heard.notice()).kind is NoticeKind.HEALTH
+        assert await heard.notice() == EngineEvent(
+            EngineEventKind.KILL, OWN, (NOW + 1) / 1e9, 15
+        )
+        assert (await heard.notice()).kind is EngineEventKind.HEALTH
 
 
 async def test_the_first_connection_looks_ten_minutes_back(
@@ -119,14 +126,14 @@ async def test_a_gap_is_replayed_and_nothing_is_told_twice(
     async with listening(link_to(server, requests)) as (_, heard):
         await heard.connected()
         server.publish(die)
-        assert (await heard.notice()).kind is NoticeKind.DIE
+        assert (await heard.notice()).kind is EngineEventKind.DIE
         server.past_events = [die, start]
         server.break_streams()
         assert "ended" in await heard.disconnected()
         await heard.connected()
-        assert (await heard.notice()).kind is NoticeKind.START
+        assert (await heard.notice()).kind is EngineEventKind.START
         server.publish(later)
-        assert (await heard.notice()).kind is NoticeKind.PAUSE
+        assert (await heard.notice()).kind is EngineEventKind.PAUSE
     since = server.event_queries()[1]["since"]
     assert since == [f"{(NOW + 1) // S}.{(NOW + 1) % S:09d}"]
 
@@ -137,8 +144,8 @@ async def test_a_late_event_of_the_live_stream_is_not_taken_for_a_replay(
     async with listening(link_to(server, requests)) as (_, heard):
         await heard.connected()
         server.publish(raw_event("die", OWN, NOW + 2), raw_event("oom", OWN, NOW + 1))
-        assert (await heard.notice()).kind is NoticeKind.DIE
-        assert (await heard.notice()).kind is NoticeKind.OOM
+        assert (await heard.notice()).kind is EngineEventKind.DIE
+        assert (await heard.notice()).kind is EngineEventKind.OOM
 
 
 async def test_an_engine_gone_is_said_once_and_found_again(
@@ -188,7 +195,7 @@ async def test_an_event_not_understood_is_counted_and_the_next_one_comes(
     async with listening(link_to(server, requests)) as (_, heard):
         await heard.connected()
         server.publish({"Action": "die"}, "odd", raw_event("start", OWN, NOW))
-        assert (await heard.notice()).kind is NoticeKind.START
+        assert (await heard.notice()).kind is EngineEventKind.START
     assert requests == [("events", "ok"), *[("events", "refused")] * 2]
 
 
@@ -234,7 +241,7 @@ async def test_a_quiet_stream_is_renewed_without_a_word(
         coming = asyncio.create_task(heard.notice())
         await until(lambda: server.streams_opened >= 3)
         server.publish(raw_event("die", OWN, NOW))
-        assert (await coming).kind is NoticeKind.DIE
+        assert (await coming).kind is EngineEventKind.DIE
     finally:
         await items.aclose()
         await link.close()
@@ -259,7 +266,7 @@ async def test_a_quiet_stream_whose_engine_hangs_is_lost(
 async def test_a_listener_too_slow_loses_the_oldest_and_is_told_to_list_again() -> None:
     handover = Handover()
     notices = [
-        Notice(NoticeKind.DIE, OWN, float(number))
+        EngineEvent(EngineEventKind.DIE, OWN, float(number))
         for number in range(PENDING_NOTICES + 2)
     ]
 

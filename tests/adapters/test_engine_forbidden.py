@@ -2,8 +2,8 @@
 
 import pytest
 
-from sidecar.core.breaker import BreakerState
-from sidecar.core.ports import EngineForbidden, EngineRefused
+from sidecar.core.circuit_breaker import BreakerState
+from sidecar.core.ports.engine import EngineForbidden, EngineRefused
 from tests.adapters.engine_parts import OWN, Requests, an_engine, link_to
 from tests.adapters.engine_server import EngineServer
 

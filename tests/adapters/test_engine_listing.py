@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.container import Container, Status
-from sidecar.core.ports import EngineTimeout, EngineUnreachable
+from sidecar.core.model.container import Container, Status
+from sidecar.core.ports.engine import EngineTimeout, EngineUnreachable
 from sidecar.engine import listing
 from tests.adapters.engine_parts import (
     OWN,

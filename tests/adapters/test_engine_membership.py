@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.event import NoticeKind
-from sidecar.core.ports import Connected, EngineRefused, Notice
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.ports.engine import Connected, EngineEvent, EngineRefused
 from tests.adapters.engine_parts import OWN, Requests, a_server, an_engine, link_to
 from tests.adapters.engine_server import EngineServer, raw_container, raw_event
 
@@ -213,8 +213,8 @@ async def test_the_events_of_a_container_that_is_no_member_are_not_heard(
             raw_event("die", OWN, now + 9),
         )
         heard = await anext(events)
-        assert isinstance(heard, Notice)
-        assert (heard.kind, heard.container_id) == (NoticeKind.DIE, OWN)
+        assert isinstance(heard, EngineEvent)
+        assert (heard.kind, heard.container_id) == (EngineEventKind.DIE, OWN)
         await events.aclose()
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from sidecar.core.container import Container
-from sidecar.core.event import ContainersListed, EngineSeen, Event
-from sidecar.core.guard import STALE_VIEW_S
-from sidecar.core.ports import Component, EngineUnreachable
-from sidecar.core.target import Target
+from sidecar.core.model.container import Container
+from sidecar.core.model.event import ContainersListed, EngineReachabilityChanged, Event
+from sidecar.core.model.target import Target
+from sidecar.core.policy.guards.engine import STALE_VIEW_S
+from sidecar.core.ports.engine import EngineUnreachable
+from sidecar.core.ports.loop import Component
 from sidecar.engine.pump import (
     DEAF_AFTER_S,
     DEAF_LIST_EVERY_S,
@@ -90,14 +91,20 @@ def test_a_list_that_failed_is_asked_for_again_soon() -> None:
         engine.trouble("containers", EngineUnreachable("for once"))
 
     told = told_after(fails, LIST_EVERY_S)
-    (failed,) = (at for at, e in told if isinstance(e, EngineSeen) and not e.reachable)
+    (failed,) = (
+        at
+        for at, e in told
+        if isinstance(e, EngineReachabilityChanged) and not e.reachable
+    )
     (again,) = listed(told)
     assert again - failed == pytest.approx(RETRY_S)
 
 
 def test_an_engine_that_is_lost_is_missed_at_once() -> None:
     told = told_after(lambda engine: engine.go_away("gone"), 1.0)
-    assert [e.reason for _, e in told if isinstance(e, EngineSeen)] == ["gone"]
+    assert [e.reason for _, e in told if isinstance(e, EngineReachabilityChanged)] == [
+        "gone"
+    ]
 
 
 def deafened(engine: FakeEngine) -> None:
@@ -107,7 +114,7 @@ def deafened(engine: FakeEngine) -> None:
 def test_an_engine_whose_events_are_refused_is_listed_more_often() -> None:
     told = told_after(deafened, 60.0)
     assert len(listed(told)) >= 60.0 // DEAF_LIST_EVERY_S
-    seen = [event for _, event in told if isinstance(event, EngineSeen)]
+    seen = [event for _, event in told if isinstance(event, EngineReachabilityChanged)]
     assert all(event.reachable for event in seen)
     assert {event.deaf for event in seen} == {
         "no events of the engine are heard: 403: events are forbidden"
@@ -136,7 +143,7 @@ def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
 
 def test_events_that_are_late_for_long_never_come() -> None:
     told = told_after(lambda engine: engine.go_deaf("slow", refused=False), 120.0)
-    seen = [(at, e.deaf) for at, e in told if isinstance(e, EngineSeen)]
+    seen = [(at, e.deaf) for at, e in told if isinstance(e, EngineReachabilityChanged)]
     assert all(bool(deaf) is (at >= DEAF_AFTER_S) for at, deaf in seen)
     assert seen[-1][1]
 

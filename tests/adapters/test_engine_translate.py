@@ -7,9 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.core.container import Container, Endpoint, NativeHealth, Process, Status
-from sidecar.core.event import NoticeKind
-from sidecar.core.ports import Notice
+from sidecar.core.model.container import (
+    Container,
+    Endpoint,
+    NativeHealth,
+    Process,
+    Status,
+)
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.ports.engine import EngineEvent
 from sidecar.engine import translate
 from sidecar.engine.stream import Cursor, backoff_s
 from sidecar.engine.whoami import own_id_from
@@ -292,39 +298,39 @@ def test_stats_are_what_is_known(raw: object, stats: dict[str, float]) -> None:
 @pytest.mark.parametrize(
     ("action", "attributes", "kind"),
     [
-        ("die", {"exitCode": "1"}, NoticeKind.DIE),
-        ("stop", {}, NoticeKind.STOP),
-        ("start", {}, NoticeKind.START),
-        ("pause", {}, NoticeKind.PAUSE),
-        ("unpause", {}, NoticeKind.UNPAUSE),
-        ("destroy", {}, NoticeKind.DESTROY),
-        ("oom", {}, NoticeKind.OOM),
-        ("health_status: unhealthy", {}, NoticeKind.HEALTH),
-        ("create", {}, NoticeKind.OTHER),
-        ("rename", {}, NoticeKind.OTHER),
-        ("update", {}, NoticeKind.OTHER),
-        ("kill", {"signal": "9"}, NoticeKind.KILL),
-        ("kill", {"signal": "15"}, NoticeKind.KILL),
-        ("kill", {}, NoticeKind.KILL),
-        ("kill", {"signal": "19"}, NoticeKind.KILL),
-        ("kill", {"signal": "18"}, NoticeKind.KILL),
-        ("kill", {"signal": "1"}, NoticeKind.KILL),
+        ("die", {"exitCode": "1"}, EngineEventKind.DIE),
+        ("stop", {}, EngineEventKind.STOP),
+        ("start", {}, EngineEventKind.START),
+        ("pause", {}, EngineEventKind.PAUSE),
+        ("unpause", {}, EngineEventKind.UNPAUSE),
+        ("destroy", {}, EngineEventKind.DESTROY),
+        ("oom", {}, EngineEventKind.OOM),
+        ("health_status: unhealthy", {}, EngineEventKind.HEALTH),
+        ("create", {}, EngineEventKind.OTHER),
+        ("rename", {}, EngineEventKind.OTHER),
+        ("update", {}, EngineEventKind.OTHER),
+        ("kill", {"signal": "9"}, EngineEventKind.KILL),
+        ("kill", {"signal": "15"}, EngineEventKind.KILL),
+        ("kill", {}, EngineEventKind.KILL),
+        ("kill", {"signal": "19"}, EngineEventKind.KILL),
+        ("kill", {"signal": "18"}, EngineEventKind.KILL),
+        ("kill", {"signal": "1"}, EngineEventKind.KILL),
         ("exec_create: sh", {}, None),
         ("exec_die", {}, None),
         ("top", {}, None),
-        ("restart", {}, NoticeKind.RESTART),
+        ("restart", {}, EngineEventKind.RESTART),
         ("other", {}, None),
     ],
 )
 def test_an_event_becomes_a_notice(
-    action: str, attributes: dict[str, str], kind: NoticeKind | None
+    action: str, attributes: dict[str, str], kind: EngineEventKind | None
 ) -> None:
     event = translate.event(
         json.dumps(raw_event(action, ID, 1_500_000_000, **attributes)).encode()
     )
     signal = int(attributes.get("signal", "0"))
     code = int(attributes["exitCode"]) if "exitCode" in attributes else None
-    said = None if kind is None else Notice(kind, ID, 1.5, signal, code)
+    said = None if kind is None else EngineEvent(kind, ID, 1.5, signal, code)
     assert translate.notice(event) == said
 
 

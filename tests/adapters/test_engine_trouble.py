@@ -11,12 +11,8 @@ import pytest
 from requests.exceptions import ConnectionError  # noqa: A004 - as the SDK
 from urllib3.exceptions import ProtocolError
 
-from sidecar.core.breaker import Breaker, BreakerState
-from sidecar.core.ports import (
-    EngineRefused,
-    EngineTimeout,
-    EngineUnreachable,
-)
+from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
+from sidecar.core.ports.engine import EngineRefused, EngineTimeout, EngineUnreachable
 from sidecar.engine.calls import log_tail
 from sidecar.engine.client import CALLS_AT_ONCE
 from sidecar.engine.errors import engine_error
@@ -212,7 +208,7 @@ async def test_a_silent_engine_opens_the_breaker(
     server: EngineServer, requests: Requests
 ) -> None:
     server.hang.add("/info")
-    link = link_to(server, requests, Breaker(threshold=2))
+    link = link_to(server, requests, CircuitBreaker(threshold=2))
     async with an_engine(link) as engine:
         for _ in range(2):
             with pytest.raises(EngineTimeout):
@@ -225,7 +221,7 @@ async def test_a_container_slow_to_stop_and_a_refusal_do_not_open_it(
 ) -> None:
     server.hang.add("/restart")
     server.say["/stats"] = (500, b'{"message": "no"}')
-    link = link_to(server, requests, Breaker(threshold=1))
+    link = link_to(server, requests, CircuitBreaker(threshold=1))
     async with an_engine(link, margin_s=0.2) as engine:
         with pytest.raises(EngineTimeout):
             await engine.restart(OWN, 0.0)
@@ -237,7 +233,7 @@ async def test_a_container_slow_to_stop_and_a_refusal_do_not_open_it(
 async def test_half_open_sends_one_trial_and_its_success_closes(
     server: EngineServer, requests: Requests
 ) -> None:
-    link = link_to(server, requests, Breaker(threshold=1, retry_after_s=0.3))
+    link = link_to(server, requests, CircuitBreaker(threshold=1, retry_after_s=0.3))
     async with an_engine(link) as engine:
         await engine.start(OWN)
         server.stop()

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sidecar.core.container import Process
-from sidecar.core.processes import judge_processes
-from sidecar.core.target import InstanceId
+from sidecar.core.model.container import Process
+from sidecar.core.model.target import InstanceId
+from sidecar.core.status.process_inspection import judge_processes
 from sidecar.host import PROC, open_view
 from sidecar.host.view import FILE_BYTES, MOST_PROCESSES, HostView
 from tests.fakes import a_container

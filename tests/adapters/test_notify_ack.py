@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 
 from sidecar.cli.client import ApiError
 from sidecar.cli.notify import ack, notify
-from sidecar.core.escalation import acknowledged
-from sidecar.core.event import AckAsked, Event
-from sidecar.core.incident import Incident
-from sidecar.core.outcome import Cause
+from sidecar.core.incidents.escalation import acknowledge
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import AckRequested, Event
+from sidecar.core.model.incident import Incident
 from sidecar.notify.sign import Signer
 from sidecar.notify.words import read_catalogue
 from sidecar.web.ack import NotifyDesk, NotifyPages
@@ -37,15 +37,15 @@ class Hall:
         self.signer = Signer(b"k" * 32)
         self.office.world.fails("electron-cash", Cause.REFUSED)
         (self.incident,) = self.office.state().incidents.values()
-        self.asked: list[AckAsked] = []
+        self.asked: list[AckRequested] = []
         self.port = 0
 
     async def ask(self, event: Event) -> None:
         """As the loop will: the incident is marked."""
-        assert isinstance(event, AckAsked)
+        assert isinstance(event, AckRequested)
         self.asked.append(event)
         known = self.office.state().incidents[event.incident]
-        self.put(acknowledged(known, event.at, event.by))
+        self.put(acknowledge(known, event.at, event.by))
 
     def put(self, incident: Incident) -> None:
         world = self.office.world

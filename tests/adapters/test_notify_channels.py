@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
-from sidecar.core.notify import ChannelSettings
-from sidecar.core.record import MessageKind
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import ChannelSettings
 from sidecar.notify.attempt import Attempt, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.render import Renderer

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
-from sidecar.core.notify import ChannelSettings
-from sidecar.core.printable import printable
-from sidecar.core.record import MessageKind
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import ChannelSettings
+from sidecar.core.text.printable import printable
 from sidecar.notify.attempt import Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.render import Links, Renderer

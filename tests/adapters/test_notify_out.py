@@ -7,14 +7,14 @@ from aiohttp import web
 from loguru import logger
 from typing_extensions import override
 
-from sidecar.core.notify import (
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import (
     HeartbeatSettings,
     HookExec,
     HookPost,
     HookSettings,
 )
-from sidecar.core.ports import ContainerGone, Engine, EngineForbidden, ExecResult
-from sidecar.core.record import MessageKind
+from sidecar.core.ports.engine import ContainerGone, Engine, EngineForbidden, ExecResult
 from sidecar.notify.attempt import DELIVERED, Attempt, Delivery, failed
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
-from sidecar.core.notify import ChannelSettings, HookPost
-from sidecar.core.record import Message, MessageKind
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.notification_settings import ChannelSettings, HookPost
 from sidecar.notify.attempt import DOUBT_WAIT_S, Attempt, Delivery
 from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.hooks import PostHook

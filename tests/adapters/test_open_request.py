@@ -9,11 +9,12 @@ from typing import cast
 import pytest
 
 from sidecar.clock import SystemClock
-from sidecar.core.container import Container, Endpoint, RunId
-from sidecar.core.outcome import Cause, Verdict
-from sidecar.core.ports import Engine
-from sidecar.core.reach import surroundings
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Endpoint, RunId
+from sidecar.core.model.probe_result import ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.ports.engine import Engine
+from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.exchange import HttpClient
 from sidecar.probes.jsonrpc_client import Daemon as Called
 from sidecar.probes.jsonrpc_client import RpcClient
@@ -106,7 +107,7 @@ def at(address: str) -> Container:
 @asynccontextmanager
 async def probing(engine: Inspecting) -> AsyncIterator[AllProbes]:
     probes = AllProbes(cast("Engine", engine), SystemClock())
-    probes.set_surroundings(surroundings(None, (engine.seen,)))
+    probes.set_surroundings(find_surroundings(None, (engine.seen,)))
     try:
         yield probes
     finally:
@@ -129,9 +130,9 @@ async def test_a_request_to_an_address_that_the_container_left_is_not_waited_for
         silent = await probes.probe(settings_for(port), engine.seen)
         assert silent.cause is Cause.HUNG
         engine.seen = at("127.0.0.2")
-        probes.set_surroundings(surroundings(None, (engine.seen,)))
+        probes.set_surroundings(find_surroundings(None, (engine.seen,)))
         well = await probes.probe(settings_for(port), engine.seen)
-        assert well.verdict is Verdict.SUCCESS
+        assert well.verdict is ProbeVerdict.SUCCESS
         control = probes.wallet_control
         assert await control.answers(settings_for(port), engine.seen, TIMEOUT_S)
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, Outcome, Verdict
-from sidecar.core.reach import surroundings
-from sidecar.core.target import ElectronCashProbe, HttpProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
+from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.own_place import LOOK_EVERY_S
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import HEALTHY, Server, scripted, serving, silent
@@ -41,9 +42,9 @@ class House:
         return self.own
 
     def lists(self) -> None:
-        self.prober.set_surroundings(surroundings(self.own, ()))
+        self.prober.set_surroundings(find_surroundings(self.own, ()))
 
-    async def probe(self, port: int, container: Container) -> Outcome:
+    async def probe(self, port: int, container: Container) -> ProbeResult:
         self.clock.advance(LOOK_EVERY_S)
         settings = HttpProbe(f"http://localhost:{port}/", timeout_s=0.6)
         return await self.prober.probe(settings, container)
@@ -58,12 +59,14 @@ async def house() -> AsyncIterator[House]:
 
 async def test_a_network_that_we_left_is_no_fault_of_the_target(house: House) -> None:
     async with serving(healthy, OURS) as server:
-        assert (await house.probe(server.port, at(OURS))).verdict is Verdict.SUCCESS
+        assert (
+            await house.probe(server.port, at(OURS))
+        ).verdict is ProbeVerdict.SUCCESS
         assert house.looks == 0
         house.own = on()
         house.lists()
         lost = await house.probe(server.port, at(OURS))
-    assert (lost.verdict, lost.cause) == (Verdict.UNKNOWN, Cause.OWN_NETWORK)
+    assert (lost.verdict, lost.cause) == (ProbeVerdict.UNKNOWN, Cause.OWN_NETWORK)
     assert lost.reason == (
         f"Sidecar is not on the network {NET} any more: "
         f"docker network connect {NET} demo-sidecar-1"
@@ -78,7 +81,9 @@ async def test_that_we_are_back_is_seen_without_waiting_for_the_next_list(
     async with serving(healthy, OURS) as server:
         assert (await house.probe(server.port, at(OURS))).cause is Cause.OWN_NETWORK
         house.own = on(NET)
-        assert (await house.probe(server.port, at(OURS))).verdict is Verdict.SUCCESS
+        assert (
+            await house.probe(server.port, at(OURS))
+        ).verdict is ProbeVerdict.SUCCESS
 
 
 async def test_one_look_serves_many_probes(house: House) -> None:
@@ -115,7 +120,7 @@ async def test_a_target_that_left_our_network_is_detached_itself(house: House) -
     away = replace(at(OURS), networks=frozenset({OTHER}))
     moved = tuple(e._replace(network=OTHER) for e in away.endpoints)
     found = await house.probe(1, replace(away, endpoints=moved))
-    assert (found.verdict, found.cause) == (Verdict.FAILURE, Cause.DETACHED)
+    assert (found.verdict, found.cause) == (ProbeVerdict.FAILURE, Cause.DETACHED)
 
 
 async def test_where_we_are_in_no_container_nothing_is_blamed(house: House) -> None:
@@ -144,7 +149,7 @@ def elsewhere(*networks: str) -> Container:
     return replace(own, endpoints=moved)
 
 
-async def wallet(house: House, server: Server) -> Outcome:
+async def wallet(house: House, server: Server) -> ProbeResult:
     house.clock.advance(LOOK_EVERY_S)
     settings = ElectronCashProbe(f"http://localhost:{server.port}/", timeout_s=0.2)
     return await house.prober.probe(settings, at(OURS))
@@ -158,7 +163,7 @@ async def test_a_request_that_our_network_took_along_is_left(house: House) -> No
         server.reply = scripted(HEALTHY)
         house.own = on(NET)
         house.lists()
-        assert (await wallet(house, server)).verdict is Verdict.SUCCESS
+        assert (await wallet(house, server)).verdict is ProbeVerdict.SUCCESS
         assert server.most_open == 1
 
 
@@ -170,7 +175,7 @@ async def test_a_request_from_an_address_that_is_ours_no_more_is_left(
         assert (await wallet(house, server)).cause is Cause.HUNG
         server.reply = scripted(HEALTHY)
         house.own = elsewhere(NET)
-        assert (await wallet(house, server)).verdict is Verdict.SUCCESS
+        assert (await wallet(house, server)).verdict is ProbeVerdict.SUCCESS
         assert server.most_open == 1
 
 

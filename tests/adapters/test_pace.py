@@ -4,16 +4,11 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from sidecar.core.container import Container
-from sidecar.core.event import Event, ProbeDone
-from sidecar.core.outcome import Outcome, success
-from sidecar.core.target import (
-    ExecProbe,
-    HttpProbe,
-    InstanceId,
-    ProbeSettings,
-    Target,
-)
+from sidecar.core.model.container import Container
+from sidecar.core.model.event import Event, ProbeCompleted
+from sidecar.core.model.probe_result import ProbeResult, probe_success
+from sidecar.core.model.probe_settings import ExecProbe, HttpProbe, ProbeSettings
+from sidecar.core.model.target import InstanceId, Target
 from sidecar.probes.pace import SILENCE_S, Pacer
 from tests.fakes import LoopClock, a_container
 from tests.virtual import run_virtual
@@ -28,7 +23,7 @@ class Bench:
     """A pacer whose probes take ``seconds``, and everything that it did."""
 
     seconds: float = 0.0
-    events: list[ProbeDone] = field(default_factory=list)
+    events: list[ProbeCompleted] = field(default_factory=list)
     began: list[float] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     silences: list[tuple[InstanceId, Container, float, float]] = field(
@@ -50,7 +45,7 @@ class Bench:
     ) -> None:
         self.silences.append((instance, container, since, self.now))
 
-    async def probe(self, _: ProbeSettings, __: Container) -> Outcome:
+    async def probe(self, _: ProbeSettings, __: Container) -> ProbeResult:
         self.began.append(self.now)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -58,14 +53,14 @@ class Bench:
             await asyncio.sleep(self.seconds)
         finally:
             self.in_flight -= 1
-        return success()
+        return probe_success()
 
     @property
     def now(self) -> float:
         return self.clock.now().mono
 
     def post(self, event: Event) -> None:
-        assert isinstance(event, ProbeDone)
+        assert isinstance(event, ProbeCompleted)
         self.events.append(event)
         if self.again_s is not None:
             self.pace(self.again_s, event.instance)

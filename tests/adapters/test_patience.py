@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.outcome import Cause, Outcome, Verdict, Warn
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, ProbeWarning
+from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.probes.combined import probe_all
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import (
@@ -43,7 +44,9 @@ def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
     return ElectronCashProbe(server.url, timeout_s, slow_after_s=0.1)
 
 
-async def probed(prober: AllProbes, server: Server, times: int = 1) -> list[Outcome]:
+async def probed(
+    prober: AllProbes, server: Server, times: int = 1
+) -> list[ProbeResult]:
     return [await prober.probe(settings(server), CONTAINER) for _ in range(times)]
 
 
@@ -70,8 +73,8 @@ async def test_a_late_answer_is_a_success_that_was_slow(prober: AllProbes) -> No
         await probed(prober, server, 2)
         held.release()
         outcome = await probe_all(prober, (settings(server, LONG_S),), CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
-    assert outcome.warnings == (Warn.SLOW,)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.SLOW,)
     assert outcome.waited_s > 1.9 * TIMEOUT_S
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
 
@@ -82,7 +85,7 @@ async def test_a_late_answer_is_used_and_not_asked_for_again(prober: AllProbes) 
         await probed(prober, server, 2)
         held.release()
         (outcome,) = await probed(prober, server)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
 
 
@@ -92,7 +95,7 @@ async def test_a_late_error_is_an_answer_too(prober: AllProbes) -> None:
         await probed(prober, server, 2)
         held.release()
         (outcome,) = await probed(prober, server)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.waited_s > 1.9 * TIMEOUT_S
 
 
@@ -123,7 +126,7 @@ async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
     held = Held("listaddresses")
     async with serving(held) as server:
         (outcome,) = await probed(prober, server)
-        assert outcome.verdict is Verdict.SUCCESS
+        assert outcome.verdict is ProbeVerdict.SUCCESS
         assert outcome.wallet is not None
         assert outcome.wallet.addresses is None
         assert len(server.open) == 1
@@ -143,7 +146,7 @@ async def test_a_connection_that_breaks_ends_the_waiting(prober: AllProbes) -> N
         assert (outcome.cause, outcome.broke_on) == (Cause.RESET, "ping")
         server.reply = scripted(HEALTHY)
         (outcome,) = await probed(prober, server)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
 async def test_a_new_run_is_asked_anew(prober: AllProbes) -> None:
@@ -152,7 +155,7 @@ async def test_a_new_run_is_asked_anew(prober: AllProbes) -> None:
         server.reply = scripted(HEALTHY)
         fresh = replace(CONTAINER, started_at=CONTAINER.started_at + 60.0)
         outcome = await prober.probe(settings(server), fresh)
-        assert outcome.verdict is Verdict.SUCCESS
+        assert outcome.verdict is ProbeVerdict.SUCCESS
         await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
     assert server.methods[:2] == ["ping", "ping"]
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from sidecar.core.outcome import Verdict
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.probe_result import ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import (
     HEALTHY,
@@ -111,7 +111,7 @@ async def test_a_daemon_that_was_silent_for_the_order_keeps_its_last_request(
         assert (len(server.open), server.most_open) == (1, 1)
         held.release()
         (outcome,) = await probed(prober, server)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
 async def test_an_answer_that_is_no_result_is_an_answer(prober: AllProbes) -> None:

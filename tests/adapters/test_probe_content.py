@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.outcome import CAUSES, Cause, Outcome, Verdict
-from sidecar.core.target import ElectronCashProbe, HttpProbe, JsonRpcProbe
+from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
 from sidecar.probes.content import unpack
 from sidecar.probes.prober import AllProbes
 from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
@@ -40,7 +41,7 @@ async def probe_page(
     prober: AllProbes,
     answer: bytes,
     settings: HttpProbe | JsonRpcProbe | ElectronCashProbe,
-) -> Outcome:
+) -> ProbeResult:
     async with serving(says(answer)) as server:
         return await prober.probe(replace(settings, url=server.url), CONTAINER)
 
@@ -69,7 +70,7 @@ async def test_json_rpc_under_another_type_is_success(
     prober: AllProbes, headers: tuple[str, ...], body: bytes
 ) -> None:
     outcome = await probe_page(prober, page(body, *headers), RPC)
-    assert outcome.verdict is Verdict.SUCCESS, outcome
+    assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 async def test_a_wallet_daemons_answer_without_a_type_is_read(
@@ -96,7 +97,7 @@ async def test_json_rpc_compressed_though_not_asked_to_is_read(
 ) -> None:
     answer = compress(b'{"result": true}')
     outcome = await probe_page(prober, page(answer, "Content-Encoding: gzip"), RPC)
-    assert outcome.verdict is Verdict.SUCCESS, outcome
+    assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,10 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
     prober: AllProbes, answer: bytes
 ) -> None:
     outcome = await probe_page(prober, answer, RPC)
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
     assert "cannot be judged" in outcome.reason
 
 
@@ -144,7 +148,7 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
 )
 async def test_the_expected_text_is_found(prober: AllProbes, answer: bytes) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
-    assert outcome.verdict is Verdict.SUCCESS, outcome
+    assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ async def test_a_text_of_the_wider_charset_is_found(
 ) -> None:
     answer = page(text.encode(meant), f"Content-Type: text/html; charset={said}")
     outcome = await probe_page(prober, answer, http(expect_body=text))
-    assert outcome.verdict is Verdict.SUCCESS, outcome
+    assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 def test_no_more_of_a_bomb_is_unfolded_than_the_limit() -> None:
@@ -210,7 +214,10 @@ async def test_what_cannot_be_judged_is_unknown_with_the_reason(
     prober: AllProbes, answer: bytes, why: str
 ) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
     assert outcome.reason.startswith("200: the body cannot be judged: ")
     assert why in outcome.reason
 
@@ -229,7 +236,10 @@ async def test_the_settings_limit_what_is_read(prober: AllProbes) -> None:
     narrow = await probe_page(
         prober, answer, http(expect_body="ok", max_body_bytes=2048)
     )
-    assert (wide.verdict, narrow.verdict) == (Verdict.SUCCESS, Verdict.UNKNOWN)
+    assert (wide.verdict, narrow.verdict) == (
+        ProbeVerdict.SUCCESS,
+        ProbeVerdict.UNKNOWN,
+    )
 
 
 # --- other statuses

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from sidecar.core.outcome import Cause, Verdict
-from sidecar.core.target import HttpProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeVerdict
+from sidecar.core.model.probe_settings import HttpProbe
 from sidecar.probes.prober import AllProbes
 from sidecar.probes.response import (
     BODY_LIMIT_BYTES,
@@ -104,7 +105,7 @@ async def test_what_does_not_end_is_ended(prober: AllProbes, what: str) -> None:
         outcome = await prober.probe(settings, a_container("c1"))
         took = loop.time() - began
     watching.cancel()
-    if outcome.verdict is Verdict.UNKNOWN:
+    if outcome.verdict is ProbeVerdict.UNKNOWN:
         assert "max_body_bytes" in outcome.reason
     else:
         assert outcome.cause in {Cause.BAD_BODY, Cause.HUNG, Cause.RESET}

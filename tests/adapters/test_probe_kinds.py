@@ -8,24 +8,18 @@ from decimal import Decimal
 
 import pytest
 
-from sidecar.core.container import Container, NativeHealth
-from sidecar.core.outcome import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, NativeHealth
+from sidecar.core.model.probe_result import (
     Balance,
-    Cause,
-    Outcome,
-    Verdict,
+    ProbeResult,
+    ProbeVerdict,
+    ProbeWarning,
     WalletFacts,
-    Warn,
-    failure,
-    success,
+    probe_failure,
+    probe_success,
 )
-from sidecar.core.ports import (
-    ContainerGone,
-    EngineTimeout,
-    EngineUnreachable,
-    ExecResult,
-)
-from sidecar.core.target import (
+from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
     ExecProbe,
@@ -33,6 +27,12 @@ from sidecar.core.target import (
     ProbeSettings,
     RunningProbe,
     TcpProbe,
+)
+from sidecar.core.ports.engine import (
+    ContainerGone,
+    EngineTimeout,
+    EngineUnreachable,
+    ExecResult,
 )
 from sidecar.probes.combined import probe_all
 from sidecar.probes.prober import PROBES, AllProbes
@@ -76,7 +76,7 @@ async def test_http_with_the_expected_status_and_body(prober: AllProbes) -> None
         settings = HttpProbe(
             server.url, expect_status=(200, 418), expect_body="is well"
         )
-        assert (await prober.probe(settings, CONTAINER)).verdict is Verdict.SUCCESS
+        assert (await prober.probe(settings, CONTAINER)).verdict is ProbeVerdict.SUCCESS
         wrong = replace(settings, expect_body="ok")
         outcome = await prober.probe(wrong, CONTAINER)
     assert outcome.cause is Cause.BAD_BODY
@@ -87,7 +87,7 @@ async def test_http_sends_headers_and_asks_for_the_path(prober: AllProbes) -> No
     async with serving(says(response(b""))) as server:
         settings = HttpProbe(server.url + "health?deep=1", headers={"X-Probe": "me"})
         outcome = await prober.probe(settings, CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     (connection,) = server.all
     assert connection.request.startswith(b"GET /health?deep=1 HTTP/1.1\r\n")
     assert b"X-Probe: me\r\n" in connection.request
@@ -100,7 +100,7 @@ async def test_http_reads_no_more_than_its_limit(prober: AllProbes) -> None:
 
     async with serving(endless) as server:
         outcome = await prober.probe(HttpProbe(server.url, 5.0), CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
 # tcp
@@ -110,7 +110,7 @@ async def test_tcp_connects_and_closes_at_once(prober: AllProbes) -> None:
     async with serving(silent) as server:
         settings = TcpProbe("localhost", server.port)
         outcome = await prober.probe(settings, CONTAINER)
-        assert outcome.verdict is Verdict.SUCCESS
+        assert outcome.verdict is ProbeVerdict.SUCCESS
         async with asyncio.timeout(1.0):
             await server.touched.wait()
             await server.all[0].closed_by_peer.wait()
@@ -177,17 +177,17 @@ async def test_a_command_that_does_not_end(
 @pytest.mark.parametrize(
     ("health", "verdict", "cause"),
     [
-        (NativeHealth.HEALTHY, Verdict.SUCCESS, None),
-        (NativeHealth.UNHEALTHY, Verdict.FAILURE, Cause.ENGINE_UNHEALTHY),
-        (NativeHealth.STARTING, Verdict.UNKNOWN, None),
-        (NativeHealth.NONE, Verdict.FAILURE, Cause.MISCONFIGURED),
+        (NativeHealth.HEALTHY, ProbeVerdict.SUCCESS, None),
+        (NativeHealth.UNHEALTHY, ProbeVerdict.FAILURE, Cause.ENGINE_UNHEALTHY),
+        (NativeHealth.STARTING, ProbeVerdict.UNKNOWN, None),
+        (NativeHealth.NONE, ProbeVerdict.FAILURE, Cause.MISCONFIGURED),
     ],
 )
 async def test_docker(
     prober: AllProbes,
     engine: FakeEngine,
     health: NativeHealth,
-    verdict: Verdict,
+    verdict: ProbeVerdict,
     cause: Cause | None,
 ) -> None:
     engine.change("c1", health=health, health_log="x\ncurl: (7) refused\n")
@@ -215,7 +215,10 @@ async def test_the_engine_s_trouble_is_not_the_target_s(
     engine.trouble("inspect", error)
     engine.trouble("execute", error)
     outcome = await prober.probe(settings, CONTAINER)
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
     assert outcome.reason == str(error)
 
 
@@ -224,7 +227,7 @@ async def test_an_engine_that_does_not_answer(
 ) -> None:
     engine.delays["inspect"] = 60.0
     outcome = await prober.probe(DockerProbe(timeout_s=0.2), CONTAINER)
-    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.verdict is ProbeVerdict.UNKNOWN
 
 
 # all kinds
@@ -233,7 +236,10 @@ async def test_an_engine_that_does_not_answer(
 async def test_our_own_fault_is_unknown(prober: AllProbes) -> None:
     settings = HttpProbe("http://[:::/", 1.0)
     outcome = await prober.probe(settings, CONTAINER)
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
 
 
 async def test_a_slow_success_is_a_warning(prober: AllProbes) -> None:
@@ -244,8 +250,8 @@ async def test_a_slow_success_is_a_warning(prober: AllProbes) -> None:
     async with serving(slowly) as server:
         settings = HttpProbe(server.url, slow_after_s=0.2)
         outcome = await prober.probe(settings, CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
-    assert outcome.warnings == (Warn.SLOW,)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.SLOW,)
     assert outcome.reason == "answered in 0.3 s"
 
 
@@ -256,7 +262,7 @@ async def test_silence_while_this_process_stood_still_is_unknown(
         loop = asyncio.get_running_loop()
         loop.call_later(0.1, time.sleep, 1.5)
         outcome = await prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.SUSPENDED)
+    assert (outcome.verdict, outcome.cause) == (ProbeVerdict.UNKNOWN, Cause.SUSPENDED)
     assert outcome.reason == "this process stood still during the probe"
 
 
@@ -315,10 +321,10 @@ async def test_cancelling_closes_the_connection(prober: AllProbes) -> None:
 class Scripted:
     """Gives its outcomes in order and counts how often it was asked."""
 
-    def __init__(self, *outcomes: Outcome) -> None:
+    def __init__(self, *outcomes: ProbeResult) -> None:
         self.outcomes = list(outcomes)
 
-    async def probe(self, _: ProbeSettings, __: Container) -> Outcome:
+    async def probe(self, _: ProbeSettings, __: Container) -> ProbeResult:
         return self.outcomes.pop(0)
 
 
@@ -327,24 +333,26 @@ TWO = (ElectronCashProbe("http://w:1/"), HttpProbe("http://w:2/"))
 
 
 async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
-    slow = success(warnings=(Warn.SLOW,), reason="slow")
-    both = success(warnings=(Warn.SLOW, Warn.LAGGING), reason="lags", wallet=FACTS)
+    slow = probe_success(warnings=(ProbeWarning.SLOW,), reason="slow")
+    both = probe_success(
+        warnings=(ProbeWarning.SLOW, ProbeWarning.LAGGING), reason="lags", wallet=FACTS
+    )
     outcome = await probe_all(Scripted(both, slow), TWO, CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
-    assert outcome.warnings == (Warn.SLOW, Warn.LAGGING)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.SLOW, ProbeWarning.LAGGING)
     assert outcome.reason == "lags; slow"
     assert outcome.wallet == FACTS
 
 
 async def test_the_first_failure_is_the_answer() -> None:
-    prober = Scripted(failure(Cause.REFUSED, "no"), success())
+    prober = Scripted(probe_failure(Cause.REFUSED, "no"), probe_success())
     outcome = await probe_all(prober, TWO, CONTAINER)
-    assert outcome == failure(Cause.REFUSED, "no")
+    assert outcome == probe_failure(Cause.REFUSED, "no")
     assert len(prober.outcomes) == 1
 
 
 async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
-    prober = Scripted(success(wallet=FACTS), failure(Cause.HTTP_5XX, "500"))
+    prober = Scripted(probe_success(wallet=FACTS), probe_failure(Cause.HTTP_5XX, "500"))
     outcome = await probe_all(prober, TWO, CONTAINER)
     assert outcome.cause is Cause.HTTP_5XX
     assert outcome.rpc_answers
@@ -354,8 +362,10 @@ async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
 async def test_running_is_success_for_as_long_as_it_runs(
     prober: AllProbes, engine: FakeEngine
 ) -> None:
-    assert (await prober.probe(RunningProbe(), CONTAINER)).verdict is Verdict.SUCCESS
+    assert (
+        await prober.probe(RunningProbe(), CONTAINER)
+    ).verdict is ProbeVerdict.SUCCESS
     engine.stop_by_operator(CONTAINER.id)
     outcome = await prober.probe(RunningProbe(), CONTAINER)
-    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.verdict is ProbeVerdict.UNKNOWN
     assert outcome.reason == "its container is exited now"

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Container, Endpoint
-from sidecar.core.outcome import Cause, Outcome, Verdict
-from sidecar.core.ports import RpcFailed
-from sidecar.core.reach import surroundings
-from sidecar.core.target import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Endpoint
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import (
     Credentials,
     ElectronCashProbe,
     HttpProbe,
@@ -21,6 +20,8 @@ from sidecar.core.target import (
     ProbeSettings,
     TcpProbe,
 )
+from sidecar.core.ports.loop import RpcFailed
+from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import (
     HEALTHY,
@@ -68,7 +69,7 @@ def engine() -> FakeEngine:
 @pytest.fixture
 async def prober(engine: FakeEngine) -> AsyncIterator[AllProbes]:
     probes = AllProbes(engine, LoopClock())
-    probes.set_surroundings(surroundings(at("127.0.0.9", number=9), ()))
+    probes.set_surroundings(find_surroundings(at("127.0.0.9", number=9), ()))
     yield probes
     await probes.close()
 
@@ -93,7 +94,7 @@ async def test_no_kind_of_probe_asks_a_neighbour_of_the_same_name(
     ):
         for settings in kinds(ours.port):
             outcome = await prober.probe(settings, at(OURS))
-            assert outcome.verdict is Verdict.SUCCESS, settings
+            assert outcome.verdict is ProbeVerdict.SUCCESS, settings
         assert neighbour.all == []
 
 
@@ -129,7 +130,7 @@ async def test_the_host_header_is_as_configured_for_each_replica(
         url = f"http://Electron-Cash:{first.port}/health"
         for number, address in ((1, OURS), (2, SISTER)):
             outcome = await prober.probe(HttpProbe(url), at(address, number=number))
-            assert outcome.verdict is Verdict.SUCCESS
+            assert outcome.verdict is ProbeVerdict.SUCCESS
         for server in (first, second):
             (connection,) = server.all
             sent = b"".join(connection.chunks).lower()
@@ -152,7 +153,7 @@ async def test_replicas_behind_one_url_do_not_wait_for_each_other(
         )
         assert asyncio.get_running_loop().time() - began < 2 * STEP
     assert slow.cause is Cause.HUNG
-    assert quick.verdict is Verdict.SUCCESS
+    assert quick.verdict is ProbeVerdict.SUCCESS
 
 
 # several addresses of one container
@@ -163,7 +164,7 @@ async def test_a_silent_address_leaves_time_for_the_next(prober: AllProbes) -> N
         async with serving(healthy, SISTER, port):
             for settings in kinds(port):
                 outcome = await prober.probe(settings, at(OURS, SISTER))
-                assert outcome.verdict is Verdict.SUCCESS, settings
+                assert outcome.verdict is ProbeVerdict.SUCCESS, settings
 
 
 async def test_the_address_that_was_silent_is_named(prober: AllProbes) -> None:
@@ -195,7 +196,7 @@ async def test_a_single_address_is_not_named(prober: AllProbes) -> None:
 # containers without an address
 
 
-async def of_each_kind(prober: AllProbes, container: Container) -> list[Outcome]:
+async def of_each_kind(prober: AllProbes, container: Container) -> list[ProbeResult]:
     return [await prober.probe(settings, container) for settings in kinds(1)]
 
 
@@ -212,7 +213,7 @@ async def test_without_a_shared_network_it_is_detached(prober: AllProbes) -> Non
 async def test_on_no_network_it_cannot_be_judged(prober: AllProbes) -> None:
     container = a_container(service="localhost", network_mode="none")
     for outcome in await of_each_kind(prober, container):
-        assert outcome.verdict is Verdict.UNKNOWN
+        assert outcome.verdict is ProbeVerdict.UNKNOWN
         assert "it is on no network" in outcome.reason
     settings = ElectronCashProbe("http://localhost:1/")
     with pytest.raises(RpcFailed, match="on no network"):
@@ -242,7 +243,7 @@ async def test_a_container_whose_address_has_changed_is_asked_at_the_new_one(
     async with serving(healthy, SISTER) as server:
         for settings in kinds(server.port):
             outcome = await prober.probe(settings, at(OURS))
-            assert outcome.verdict is Verdict.SUCCESS
+            assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
 async def test_a_failure_at_the_right_address_is_one(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from sidecar.core.outcome import Cause, Outcome, Verdict
-from sidecar.core.target import ElectronCashProbe, HttpProbe, JsonRpcProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
 from sidecar.probes.prober import AllProbes
 from tests.adapters.notify_parts import Receiver, receiver
 from tests.adapters.probe_servers import (
@@ -57,7 +58,7 @@ async def page(
         yield f"https://localhost:{kept.port}/", kept
 
 
-async def carry_out(prober: AllProbes, settings: Probe) -> Outcome:
+async def carry_out(prober: AllProbes, settings: Probe) -> ProbeResult:
     return await prober.probe(settings, CONTAINER)
 
 
@@ -67,7 +68,7 @@ async def test_a_private_authority_is_trusted_by_its_file(
     file = write_authority(authority, tmp_path / "ca.pem")
     async with page(authority) as (url, _):
         assert (await carry_out(prober, HttpProbe(url, ca_file=file))).verdict is (
-            Verdict.SUCCESS
+            ProbeVerdict.SUCCESS
         )
 
 
@@ -91,7 +92,7 @@ async def test_a_private_authority_is_trusted_by_the_environments_variable(
     async with page(authority) as (url, _):
         outcome = await carry_out(fresh, HttpProbe(url))
     await fresh.close()
-    assert outcome.verdict is Verdict.SUCCESS, outcome
+    assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 async def test_another_authority_or_name_is_no_success(
@@ -115,10 +116,13 @@ async def test_a_file_that_was_changed_counts_at_the_next_probe(
         settings = HttpProbe(url, ca_file=file)
         assert (await carry_out(prober, settings)).cause is Cause.MISCONFIGURED
         write_authority(authority, tmp_path / "ca.pem")
-        assert (await carry_out(prober, settings)).verdict is Verdict.SUCCESS
+        assert (await carry_out(prober, settings)).verdict is ProbeVerdict.SUCCESS
         (tmp_path / "ca.pem").unlink()
         outcome = await carry_out(prober, settings)
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,7 @@ async def test_json_rpc_under_a_private_authority(
     file = write_authority(authority, tmp_path / "ca.pem")
     async with tls_server(scripted(ANSWERS), server_context(authority)) as url:
         outcome = await carry_out(prober, probe(url, file))
-        assert outcome.verdict is Verdict.SUCCESS, outcome
+        assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
         control = prober.wallet_control
         wallet = ElectronCashProbe(url, ca_file=file)
         assert await control.load_wallets(wallet, CONTAINER, (), 5.0) == ()

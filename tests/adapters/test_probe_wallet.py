@@ -14,9 +14,20 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.outcome import Balance, Cause, Outcome, Verdict, WalletFacts, Warn
-from sidecar.core.ports import RpcFailed
-from sidecar.core.target import Credentials, ElectronCashProbe, JsonRpcProbe
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import (
+    Balance,
+    ProbeResult,
+    ProbeVerdict,
+    ProbeWarning,
+    WalletFacts,
+)
+from sidecar.core.model.probe_settings import (
+    Credentials,
+    ElectronCashProbe,
+    JsonRpcProbe,
+)
+from sidecar.core.ports.loop import RpcFailed
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import (
     HEALTHY,
@@ -63,14 +74,16 @@ def electrum(**changes: Any) -> dict[str, Any]:
     return HEALTHY | {"getinfo": said | changes, "list_wallets": listed}
 
 
-async def asked(prober: AllProbes, answers: dict[str, Any]) -> tuple[Outcome, Server]:
+async def asked(
+    prober: AllProbes, answers: dict[str, Any]
+) -> tuple[ProbeResult, Server]:
     async with serving(scripted(answers)) as server:
         return await prober.probe(wallet(server.url), CONTAINER), server
 
 
 async def test_a_healthy_daemon(prober: AllProbes) -> None:
     outcome, server = await asked(prober, HEALTHY)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
     assert outcome.wallet == WalletFacts(
         connected=True,
@@ -126,7 +139,7 @@ async def test_one_connection_at_a_time_each_closed_before_the_next(
         probes = [prober.probe(settings, CONTAINER) for _ in range(5)]
         probes += [prober.probe(JsonRpcProbe(server.url, "ping"), CONTAINER)]
         outcomes = await asyncio.gather(*probes)
-    assert all(outcome.verdict is Verdict.SUCCESS for outcome in outcomes)
+    assert all(outcome.verdict is ProbeVerdict.SUCCESS for outcome in outcomes)
     assert len(server.all) == 17
     assert server.most_open == 1
 
@@ -164,7 +177,7 @@ async def test_an_error_that_says_no_wallet(
 
 async def test_electrum_is_asked_for_its_wallets(prober: AllProbes) -> None:
     outcome, server = await asked(prober, electrum())
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods[:-1] == ["ping", "getinfo", "list_wallets", "getbalance"]
 
 
@@ -234,8 +247,8 @@ async def test_info_that_says_too_little(prober: AllProbes) -> None:
 
 async def test_a_lagging_chain_is_a_warning(prober: AllProbes) -> None:
     outcome, _ = await asked(prober, info(server_height=121))
-    assert outcome.verdict is Verdict.SUCCESS
-    assert outcome.warnings == (Warn.LAGGING,)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.LAGGING,)
     assert outcome.reason == "4 blocks behind the upstream server"
     outcome, _ = await asked(prober, info(server_height=120))
     assert outcome.warnings == ()
@@ -338,7 +351,10 @@ async def test_a_probe_that_cannot_have_its_turn_learns_nothing(
         outcome = await prober.probe(wallet(server.url, timeout_s=0.2), CONTAINER)
         with pytest.raises(RpcFailed):
             await loading
-    assert (outcome.verdict, outcome.cause) == (Verdict.UNKNOWN, Cause.PROBER_FAILED)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
 
 
 # The stand-in: the real daemon's own server library, one thread, backlog 5
@@ -392,7 +408,7 @@ def stand_in(
 
 async def until(
     prober: AllProbes, settings: ElectronCashProbe, *causes: Cause | None
-) -> Outcome:
+) -> ProbeResult:
     """Probe until one of these causes is found; None: success."""
     async with asyncio.timeout(15):
         while True:
@@ -425,7 +441,7 @@ async def test_the_life_of_a_daemon(prober: AllProbes, stand_in: StandIn) -> Non
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
     assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
     healthy = await until(prober, settings, None)
-    assert healthy.verdict is Verdict.SUCCESS
+    assert healthy.verdict is ProbeVerdict.SUCCESS
     assert healthy.wallet is not None
     assert healthy.wallet.balance is not None
     assert healthy.wallet.balance.confirmed.is_finite()

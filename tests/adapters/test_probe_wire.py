@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.outcome import Cause, Outcome, Verdict
-from sidecar.core.target import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import (
     Credentials,
     ElectronCashProbe,
     HttpProbe,
@@ -63,7 +64,7 @@ def over_http(url: str) -> list[ProbeSettings]:
 
 async def found(
     prober: AllProbes, reply: Callable[[Connection], None], **changes: Any
-) -> Outcome:
+) -> ProbeResult:
     async with serving(reply) as server:
         return await prober.probe(wallet(server.url, **changes), CONTAINER)
 
@@ -324,7 +325,7 @@ async def test_credentials_come_with_the_first_request(prober: AllProbes) -> Non
     async with serving(scripted(HEALTHY)) as server:
         settings = wallet(server.url, credentials=Credentials("bchrpc", "pässwort:1"))
         outcome = await prober.probe(settings, CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     assert all(
         b"Authorization: Basic YmNocnBjOnDDpHNzd29ydDox\r\n" in connection.request
         for connection in server.all
@@ -335,7 +336,7 @@ async def test_no_secret_in_a_reason(prober: AllProbes) -> None:
     secret = "hunter2"
     for reply in (says(response(b"", "401 No")), silent, says(b"x\r\n\r\n")):
         outcome = await found(prober, reply, credentials=Credentials("bchrpc", secret))
-        assert outcome.verdict is Verdict.FAILURE
+        assert outcome.verdict is ProbeVerdict.FAILURE
         assert secret not in repr(outcome)
 
 
@@ -364,7 +365,7 @@ async def test_no_proxy_from_the_environment(
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
         outcome = await prober.probe(wallet(server.url), CONTAINER)
-    assert outcome.verdict is Verdict.SUCCESS
+    assert outcome.verdict is ProbeVerdict.SUCCESS
     assert proxy.all == []
 
 

@@ -8,33 +8,29 @@ from typing import Any
 
 from typing_extensions import override
 
-from sidecar.core.container import Container, Process, Status
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.event import (
-    ActResult,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Process, Status
+from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.event import (
     Event,
     EvidenceGathered,
-    ProcessesSeen,
-    RemedyActed,
+    ProcessesInspected,
+    RemedyCallResult,
+    RemedyExecuted,
     RemedyProgressed,
 )
-from sidecar.core.outcome import REASON_LIMIT, Cause
-from sidecar.core.ports import (
+from sidecar.core.model.probe_result import REASON_LIMIT
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.model.target import InstanceId, RestartSettings, Target
+from sidecar.core.ports.engine import (
     ContainerGone,
     EngineForbidden,
     EngineRefused,
     EngineTimeout,
     EngineUnreachable,
-    NotLoaded,
-    RpcFailed,
 )
-from sidecar.core.run_log import AGAIN
-from sidecar.core.target import (
-    ElectronCashProbe,
-    InstanceId,
-    RestartSettings,
-    Target,
-)
+from sidecar.core.ports.loop import NotLoaded, RpcFailed
+from sidecar.core.status.run_log import AGAIN
 from sidecar.remedies.evidence import PROCESSES as PROCESSES_KEPT
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.look import NAME_CHARACTERS
@@ -148,10 +144,10 @@ class Bench:
         assert len(self.events) == events
         return self.events[-1]
 
-    async def acted(self, action: Action, **changes: Any) -> RemedyActed:  # noqa: ANN401
+    async def acted(self, action: Action, **changes: Any) -> RemedyExecuted:  # noqa: ANN401
         self.begin(action, **changes)
         event = await self.end()
-        assert isinstance(event, RemedyActed)
+        assert isinstance(event, RemedyExecuted)
         assert event.instance == WALLET
         return event
 
@@ -176,7 +172,7 @@ def virtual(
 async def test_a_restart() -> None:
     bench = Bench()
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [5.0]
     assert event.container is not None
@@ -189,7 +185,7 @@ async def test_the_engine_refuses() -> None:
     bench = Bench()
     bench.engine.trouble("restart", EngineRefused(f"no {SECRET} here"))
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.FAILED
+    assert event.result is RemedyCallResult.FAILED
     assert event.reason == "the engine refused: no *** here"
     assert bench.engine.acts == []
 
@@ -207,7 +203,7 @@ async def test_no_part_of_a_secret_ends_a_reason_or_a_name_that_is_cut() -> None
         bench.engine.processes_of["c1"] = (Process(100, 1, "T", name),)
         bench.begin(Action.LOOK)
         seen = await bench.end()
-        assert isinstance(seen, ProcessesSeen)
+        assert isinstance(seen, ProcessesInspected)
         assert seen.stopped[0].rstrip("*").endswith("x")
 
 
@@ -216,7 +212,7 @@ async def test_the_engine_does_not_allow_it() -> None:
     bench = Bench()
     bench.engine.trouble("restart", EngineForbidden(f"403: no {SECRET} here"))
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.REFUSED
+    assert event.result is RemedyCallResult.REFUSED
     assert event.reason == "403: no *** here"
     assert event.container == bench.container
     assert bench.engine.acts == []
@@ -228,7 +224,7 @@ async def test_the_engine_cannot_be_reached() -> None:
         bench = Bench()
         bench.engine.trouble(call, EngineUnreachable("gone"), times=2)
         event = await bench.acted(Action.RESTART)
-        assert event.result is ActResult.NOT_SENT, call
+        assert event.result is RemedyCallResult.NOT_SENT, call
         assert bench.engine.acts == []
 
 
@@ -238,7 +234,7 @@ async def test_a_timeout_while_the_engine_restarts_it_is_done() -> None:
     bench.engine.delays["restart"] = 3.0
     bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"), done=True)
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert event.container is not None
     assert event.container.run != bench.container.run
     assert bench.engine.acts == [("restart", "c1")]
@@ -249,7 +245,7 @@ async def test_a_timeout_with_no_newer_run_is_unknown() -> None:
     bench = Bench()
     bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"))
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.UNKNOWN
+    assert event.result is RemedyCallResult.UNKNOWN
     assert event.container is not None
     assert event.container.run == bench.container.run
 
@@ -261,7 +257,7 @@ async def test_a_deed_that_is_seen_is_not_waited_for_longer() -> None:
     bench.engine.delays["restart"] = 1.0
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert event.reason == "the engine restarted it; the engine's answer is late"
     assert event.at.mono - began < 3.0
     assert bench.engine.acts == [("restart", "c1")]
@@ -276,7 +272,7 @@ async def test_an_answer_that_is_lost_is_looked_for_as_long_as_the_stop_may_take
     lost = EngineTimeout("a proxy before the engine answered 502: Bad Gateway")
     bench.engine.trouble("restart", lost, done=True)
     event = await bench.acted(Action.RESTART, stop_timeout_s=30.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
 
 
@@ -293,7 +289,7 @@ async def test_what_could_not_be_sent_yet_is_not_sent_to_a_newer_run() -> None:
 
     bench.wallets.on_stop = stop_and_lose_the_engine_once
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == []
 
 
@@ -303,7 +299,7 @@ async def test_another_run_is_left_alone() -> None:
         bench = Bench()
         bench.engine.change("c1", started_at=bench.container.started_at + 1)
         event = await bench.acted(action)
-        assert event.result is ActResult.NOT_SENT
+        assert event.result is RemedyCallResult.NOT_SENT
         assert event.reason == "the container was restarted meanwhile"
         assert (bench.engine.acts, bench.wallets.calls) == ([], [])
 
@@ -313,7 +309,7 @@ async def test_another_container_is_left_alone() -> None:
     bench = Bench()
     bench.engine.recreate("c1")
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert event.reason == "the container was replaced or removed meanwhile"
     assert bench.engine.acts == []
 
@@ -328,7 +324,7 @@ async def test_what_an_operator_stopped_or_paused_meanwhile_is_left_alone() -> N
             bench = Bench()
             meddle(bench.engine, "c1")
             event = await bench.acted(action, polite_stop_s=10.0)
-            assert event.result is ActResult.NOT_SENT
+            assert event.result is RemedyCallResult.NOT_SENT
             assert event.reason == f"the container is {word} by now"
             assert (bench.engine.acts, bench.wallets.calls) == ([], [])
 
@@ -338,7 +334,7 @@ async def test_it_is_removed_under_our_hands() -> None:
     bench = Bench()
     bench.engine.trouble("restart", ContainerGone("no such container"))
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
 
 
 class Refusing(FakeEngine):
@@ -362,7 +358,7 @@ async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> No
         assert isinstance(bench.engine, Refusing)
         bench.engine.meddle = meddle
         event = await bench.acted(Action.RESTART)
-        assert event.result is ActResult.NOT_SENT
+        assert event.result is RemedyCallResult.NOT_SENT
         assert event.reason == "the container was replaced or removed meanwhile"
 
 
@@ -373,7 +369,7 @@ async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> No
 async def test_a_start() -> None:
     bench = Bench(status=Status.EXITED, exit_code=1, pid=0)
     event = await bench.acted(Action.START)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("start", "c1")]
     assert event.container is not None
     assert event.container.status is Status.RUNNING
@@ -383,7 +379,7 @@ async def test_a_start() -> None:
 async def test_no_start_where_the_engine_s_policy_is_at_it() -> None:
     bench = Bench(status=Status.RESTARTING, exit_code=1, pid=0)
     event = await bench.acted(Action.START)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.acts == []
 
 
@@ -392,7 +388,7 @@ async def test_no_start_of_what_was_started_meanwhile() -> None:
     bench = Bench(status=Status.EXITED, exit_code=1, pid=0)
     bench.engine.start_by_operator("c1")
     event = await bench.acted(Action.START)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.acts == []
 
 
@@ -405,7 +401,7 @@ async def test_the_policy_s_restart_is_the_restart() -> None:
     bench.engine.policy_delay_s = 4.0
     bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert bench.engine.acts == []
     assert event.container is not None
@@ -424,7 +420,7 @@ async def test_a_policy_is_waited_for_though_the_container_looks_exited() -> Non
 
     bench.wallets.on_stop = exit_and_come_back
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == []
 
 
@@ -435,7 +431,7 @@ async def test_a_policy_that_does_not_come_in_time_is_helped() -> None:
     bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("start", "c1")]
     assert 20.0 <= event.at.mono - began < 21.0
 
@@ -447,7 +443,7 @@ async def test_without_a_policy_it_is_started_at_once() -> None:
         bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
         began = bench.clock.now().mono
         event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-        assert event.result is ActResult.DONE
+        assert event.result is RemedyCallResult.DONE
         assert bench.engine.acts == [("start", "c1")]
         assert event.at.mono - began < 0.5
 
@@ -457,7 +453,7 @@ async def test_a_container_that_goes_on_is_restarted_fast() -> None:
     bench = Bench()
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [5.0]
     assert 20.0 <= event.at.mono - began < 21.0
@@ -475,7 +471,7 @@ async def test_a_wrapper_left_alone_is_not_waited_for() -> None:
         bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
         began = bench.clock.now().mono
         event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-        assert event.result is ActResult.DONE
+        assert event.result is RemedyCallResult.DONE
         assert bench.engine.acts == [("restart", "c1")]
         assert bench.engine.stop_timeouts == [5.0]
         assert 1.0 <= event.at.mono - began < 1.5
@@ -490,7 +486,7 @@ async def test_a_wrapper_that_then_sleeps_is_not_waited_for() -> None:
     bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert 1.0 <= event.at.mono - began < 1.5
 
@@ -503,7 +499,7 @@ async def test_what_has_taken_the_place_of_a_gone_process_is_let_be() -> None:
         bench.engine.processes_of["c1"] = living
         event = await bench.acted(Action.RESTART, process_gone=True)
         assert [verb for verb, _ in bench.engine.acts] == acts
-        is_done = event.result is ActResult.DONE
+        is_done = event.result is RemedyCallResult.DONE
         assert is_done is bool(acts)
 
 
@@ -516,7 +512,7 @@ async def test_what_has_come_back_is_seen_behind_many_others() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = (INIT, *CROWD, DAEMON)
     event = await bench.acted(Action.RESTART, process_gone=True)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert "has taken the place" in event.reason
     assert bench.engine.acts == []
 
@@ -531,7 +527,7 @@ async def test_a_stopped_daemon_is_seen_behind_many_others() -> None:
     )
     bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("signal", "c1"), ("start", "c1")]
 
 
@@ -541,7 +537,7 @@ async def test_a_failed_look_does_not_prove_that_a_process_is_gone() -> None:
     bench.engine.processes_of["c1"] = (INIT,)
     bench.engine.trouble("processes", EngineTimeout("slow"), times=2)
     event = await bench.acted(Action.RESTART, process_gone=True)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert "could not be seen" in event.reason
     assert bench.engine.acts == []
 
@@ -551,7 +547,7 @@ async def test_a_look_without_the_main_process_proves_nothing() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = (Process(7, 1, "S", "sleep 60"),)
     event = await bench.acted(Action.RESTART, process_gone=True)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.acts == []
 
 
@@ -563,7 +559,7 @@ async def test_where_the_list_was_not_had_it_is_asked_for_anew() -> None:
         bench.engine.trouble("processes", EngineTimeout("slow"))
         event = await bench.acted(Action.RESTART, process_gone=True)
         assert [verb for verb, _ in bench.engine.acts] == acts
-        assert (event.result is ActResult.DONE) is bool(acts)
+        assert (event.result is RemedyCallResult.DONE) is bool(acts)
 
 
 class OneEye:
@@ -579,7 +575,7 @@ async def test_where_the_host_s_processes_are_seen_they_prove_it() -> None:
     bench.executor.sight = OneEye()
     bench.engine.trouble("processes", EngineForbidden("403"), times=9)
     event = await bench.acted(Action.RESTART, process_gone=True)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
 
 
 @virtual
@@ -593,7 +589,7 @@ async def test_an_init_that_ends_a_moment_after_its_daemon_is_waited_for() -> No
 
     bench.wallets.on_stop = daemon_ends_then_its_init
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("start", "c1")]
 
 
@@ -615,7 +611,7 @@ async def test_a_daemon_that_does_not_obey_is_restarted_by_the_engine() -> None:
     bench = Bench()
     bench.wallets.error = RpcFailed("stop: no answer")
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [30.0]
@@ -631,7 +627,7 @@ async def test_a_stopped_daemon_is_started_though_the_engine_is_away_a_while() -
 
     bench.wallets.on_stop = stop_and_lose_the_engine
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.engine.held["c1"].status is Status.RUNNING
 
 
@@ -645,7 +641,7 @@ async def test_a_stopped_daemon_and_an_engine_that_stays_away_is_a_failure() -> 
 
     bench.wallets.on_stop = stop_and_lose_the_engine
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
-    assert event.result is ActResult.FAILED
+    assert event.result is RemedyCallResult.FAILED
 
 
 @virtual
@@ -662,7 +658,7 @@ async def test_no_rpc_stop_unless_decided_so() -> None:
 async def test_loading_the_wallet() -> None:
     bench = Bench()
     event = await bench.acted(Action.LOAD_WALLET)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["load_wallet"]
     assert bench.engine.acts == []
 
@@ -672,7 +668,7 @@ async def test_a_wallet_that_cannot_be_loaded() -> None:
     bench = Bench()
     bench.wallets.loads = False
     event = await bench.acted(Action.LOAD_WALLET)
-    assert event.result is ActResult.FAILED
+    assert event.result is RemedyCallResult.FAILED
     assert event.reason == "the wallet /data/w was not loaded: there is no such file"
     assert bench.wallets.calls == ["load_wallet"]
 
@@ -682,7 +678,7 @@ async def test_a_daemon_that_answers_an_error_is_not_asked_again() -> None:
     bench = Bench()
     bench.wallets.error = RpcFailed("load_wallet answered an error: Cannot read")
     event = await bench.acted(Action.LOAD_WALLET)
-    assert event.result is ActResult.FAILED
+    assert event.result is RemedyCallResult.FAILED
     assert event.reason == "load_wallet answered an error: Cannot read"
     assert bench.wallets.calls == ["load_wallet"]
 
@@ -706,7 +702,7 @@ async def test_a_look_counts_only_the_container_s_own_stopped_processes() -> Non
     bench.engine.processes_of["c1"] = PROCESSES
     bench.begin(Action.LOOK)
     event = await bench.end()
-    assert isinstance(event, ProcessesSeen)
+    assert isinstance(event, ProcessesInspected)
     assert event.stopped == ("electron-cash", "child")
     assert event.run == bench.container.run
     assert bench.executor.bundles() == ()
@@ -725,7 +721,7 @@ async def test_a_look_tells_what_works_and_when_it_was_asked_for() -> None:
         began = bench.clock.now().mono
         bench.begin(Action.LOOK)
         event = await bench.end()
-        assert isinstance(event, ProcessesSeen)
+        assert isinstance(event, ProcessesInspected)
         assert (event.serves, event.waits_s) == (serves, waits_s)
         assert event.asked_mono == began
         assert event.at.mono == began + 2.0
@@ -738,7 +734,7 @@ async def test_a_look_that_fails_saw_nothing() -> None:
     bench.engine.trouble("processes", EngineTimeout("slow"))
     bench.begin(Action.LOOK)
     event = await bench.end()
-    assert isinstance(event, ProcessesSeen)
+    assert isinstance(event, ProcessesInspected)
     assert (event.stopped, event.waits_s) == ((), None)
 
 
@@ -748,7 +744,7 @@ async def test_a_look_has_a_deadline() -> None:
     bench.engine.delays["processes"] = 3600.0
     bench.begin(Action.LOOK)
     event = await bench.end()
-    assert isinstance(event, ProcessesSeen)
+    assert isinstance(event, ProcessesInspected)
     assert event.stopped == ()
 
 
@@ -914,7 +910,7 @@ async def test_a_slow_engine_delays_a_remedy_by_three_seconds_at_most() -> None:
         bench.engine.delays[call] = 3600.0
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     assert event.at.mono - began < 3.5
     evidence = bench.executor.bundles()[-1]
     assert evidence is not None
@@ -928,7 +924,7 @@ async def test_evidence_that_cannot_be_had_is_said_and_stops_nothing() -> None:
     bench = Bench()
     bench.engine.trouble("logs", EngineRefused(f"{SECRET}: no log"))
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.DONE
+    assert event.result is RemedyCallResult.DONE
     evidence = bench.executor.bundles()[-1]
     assert evidence is not None
     assert evidence.missing == ("log: ***: no log",)
@@ -945,8 +941,10 @@ async def test_one_at_a_time_per_target() -> None:
     bench.begin(Action.RESTART)
     bench.begin(Action.RESTART)
     await bench.end(2)
-    results = [event.result for event in bench.events if isinstance(event, RemedyActed)]
-    assert results == [ActResult.DONE, ActResult.NOT_SENT]
+    results = [
+        event.result for event in bench.events if isinstance(event, RemedyExecuted)
+    ]
+    assert results == [RemedyCallResult.DONE, RemedyCallResult.NOT_SENT]
     assert bench.engine.acts == [("restart", "c1")]
 
 
@@ -955,7 +953,7 @@ async def test_an_engine_call_that_never_ends_is_given_up() -> None:
     bench = Bench()
     bench.engine.delays["restart"] = 1e6
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.UNKNOWN
+    assert event.result is RemedyCallResult.UNKNOWN
     await bench.engine.close()
 
 
@@ -964,7 +962,7 @@ async def test_a_fault_of_our_own_is_an_end_too() -> None:
     bench = Bench()
     bench.wallets.error = ZeroDivisionError(SECRET)  # type: ignore[assignment]
     event = await bench.acted(Action.LOAD_WALLET)
-    assert event.result is ActResult.UNKNOWN
+    assert event.result is RemedyCallResult.UNKNOWN
     assert event.reason == "given up: ZeroDivisionError: ***"
 
 
@@ -976,7 +974,7 @@ async def test_draining_with_nothing_to_do() -> None:
     bench = Bench()
     await bench.executor.drain(10.0)
     event = await bench.acted(Action.RESTART)
-    assert event.result is ActResult.NOT_SENT
+    assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.calls == []
 
 
@@ -989,8 +987,8 @@ async def test_what_has_done_nothing_yet_is_not_sent() -> None:
         await asyncio.sleep(before)
         await bench.executor.drain(10.0)
         event = await bench.end()
-        assert isinstance(event, RemedyActed)
-        assert event.result is ActResult.NOT_SENT
+        assert isinstance(event, RemedyExecuted)
+        assert event.result is RemedyCallResult.NOT_SENT
         assert bench.engine.acts == []
 
 
@@ -1002,8 +1000,8 @@ async def test_a_restart_in_flight_is_waited_for() -> None:
     await asyncio.sleep(1.0)
     await bench.executor.drain(10.0)
     (event,) = bench.events
-    assert isinstance(event, RemedyActed)
-    assert event.result is ActResult.DONE
+    assert isinstance(event, RemedyExecuted)
+    assert event.result is RemedyCallResult.DONE
 
 
 @virtual
@@ -1016,8 +1014,8 @@ async def test_a_restart_longer_than_we_may_stay_is_left_to_the_engine() -> None
     await bench.executor.drain(10.0)
     assert bench.clock.now().mono - began < 10.5
     (event,) = bench.events
-    assert isinstance(event, RemedyActed)
-    assert event.result is ActResult.UNKNOWN
+    assert isinstance(event, RemedyExecuted)
+    assert event.result is RemedyCallResult.UNKNOWN
     await asyncio.sleep(30.0)
     assert bench.engine.held["c1"].status is Status.RUNNING
     assert bench.engine.held["c1"].run != bench.container.run
@@ -1069,5 +1067,5 @@ async def test_an_engine_that_is_away_does_not_keep_us() -> None:
     await bench.executor.drain(10.0)
     assert bench.clock.now().mono - began < 1.0
     (event,) = bench.events
-    assert isinstance(event, RemedyActed)
-    assert event.result is ActResult.FAILED
+    assert isinstance(event, RemedyExecuted)
+    assert event.result is RemedyCallResult.FAILED

@@ -7,11 +7,12 @@ from typing import cast
 import pytest
 
 from sidecar.clock import SystemClock
-from sidecar.core.container import Container, Process, Status
-from sidecar.core.decision import Action, Decision, Guard, Trigger
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import Engine, RpcFailed, WalletControl
-from sidecar.core.target import InstanceId
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Process, Status
+from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.engine import Engine
+from sidecar.core.ports.loop import RpcFailed, WalletControl
 from sidecar.remedies import restart
 from sidecar.remedies.job import Job
 from tests.unit.world import WALLET, container

@@ -10,19 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.config.fault import quoted
-from sidecar.core.container import NativeHealth, Process
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.notify import HookExec, HookSettings
-from sidecar.core.outcome import REASON_LIMIT, Cause
-from sidecar.core.ports import EngineRefused, ExecResult
-from sidecar.core.printable import printable
-from sidecar.core.record import MessageKind
-from sidecar.core.target import (
-    DockerProbe,
-    ElectronCashProbe,
-    ExecProbe,
-    InstanceId,
-)
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import NativeHealth, Process
+from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import HookExec, HookSettings
+from sidecar.core.model.probe_result import REASON_LIMIT
+from sidecar.core.model.probe_settings import DockerProbe, ElectronCashProbe, ExecProbe
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.engine import EngineRefused, ExecResult
+from sidecar.core.text.printable import printable
 from sidecar.engine import translate
 from sidecar.engine.errors import answered_no
 from sidecar.notify.hooks import hook_channel

@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.event import EvidenceGathered, RemedyActed, Tick
-from sidecar.core.moment import rfc3339
-from sidecar.core.outcome import Balance, Cause, WalletFacts, success
-from sidecar.core.ports import Journal, Outbox, Store, StoreBroken, Turned
-from sidecar.core.record import EntryKind, Watched
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import EvidenceGathered, RemedyExecuted, Tick
+from sidecar.core.model.journal_entry import EntryKind, MonitoredInterval
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
+from sidecar.core.ports.storage import (
+    Journal,
+    Outbox,
+    Store,
+    StoredStep,
+    StoreUnavailable,
+)
 from sidecar.records.journal import MOST_ENTRIES
 from sidecar.records.reader import WAITING_QUESTIONS
 from sidecar.records.save import EVIDENCE_PER_INCIDENT
@@ -38,9 +45,9 @@ async def acted(
     event = next(
         turned.event
         for turned in reversed(world.turns)
-        if isinstance(turned.event, RemedyActed)
+        if isinstance(turned.event, RemedyExecuted)
     )
-    turned = Turned(event, (), (), (), world.state, evidence=evidence)
+    turned = StoredStep(event, (), (), (), world.state, evidence=evidence)
     await store.append(turned)
 
 
@@ -110,7 +117,7 @@ async def test_a_balance_is_kept_with_its_amounts_when_it_is_compared(
     tmp_path: Path,
 ) -> None:
     world = StoredWorld()
-    held = success(wallet=WalletFacts(balance=Balance(Decimal("17.25"))))
+    held = probe_success(wallet=WalletFacts(balance=Balance(Decimal("17.25"))))
     async with opened(tmp_path) as store:
         world.works(ROOT, LEAF)
         world.probe(ROOT, held)
@@ -173,7 +180,9 @@ async def test_the_evidence_of_a_page_is_its_incidents(tmp_path: Path) -> None:
         assert root.incident is not None
         gathered = EvidenceGathered(world.now, root.id, "the end")
         bundle = {"log": "all of it", "processes": [[1, 0, "S", "daemon"]]}
-        await store.append(Turned(gathered, (), (), (), world.state, evidence=bundle))
+        await store.append(
+            StoredStep(gathered, (), (), (), world.state, evidence=bundle)
+        )
         assert await store.journal.evidence(root.incident) == (bundle,)
 
 
@@ -194,13 +203,13 @@ async def test_watched_time_has_gaps(tmp_path: Path) -> None:
         await store.note_alive(240.0)
         await store.note_alive(1000.0)
         assert await store.journal.watched(0.0, 2000.0) == (
-            Watched(100.0, 160.0),
-            Watched(221.0, 240.0),
-            Watched(1000.0, 1000.0),
+            MonitoredInterval(100.0, 160.0),
+            MonitoredInterval(221.0, 240.0),
+            MonitoredInterval(1000.0, 1000.0),
         )
         assert await store.journal.watched(150.0, 230.0) == (
-            Watched(150.0, 160.0),
-            Watched(221.0, 230.0),
+            MonitoredInterval(150.0, 160.0),
+            MonitoredInterval(221.0, 230.0),
         )
 
 
@@ -210,7 +219,9 @@ async def test_a_clock_set_back_counts_no_time_twice(tmp_path: Path) -> None:
             await store.note_alive(at)
         for at in range(700, 1101, 50):
             await store.note_alive(float(at))
-        assert await store.journal.watched(0.0, 2000.0) == (Watched(500.0, 1100.0),)
+        assert await store.journal.watched(0.0, 2000.0) == (
+            MonitoredInterval(500.0, 1100.0),
+        )
 
 
 async def test_an_answer_too_large_is_refused_with_advice(tmp_path: Path) -> None:
@@ -222,7 +233,7 @@ async def test_an_answer_too_large_is_refused_with_advice(tmp_path: Path) -> Non
             " SELECT i, 'state', 't' || (i % 2), '{}' FROM n",
             MOST_ENTRIES,
         )
-        with pytest.raises(StoreBroken, match="ask for one target"):
+        with pytest.raises(StoreUnavailable, match="ask for one target"):
             await store.journal.entries(*ALL)
         half = await store.journal.entries(*ALL, target="t1")
         assert len(half) == MOST_ENTRIES // 2
@@ -249,7 +260,7 @@ async def test_too_many_questions_at_once_are_refused(tmp_path: Path) -> None:
             for _ in range(WAITING_QUESTIONS + 1)
         ]
         answers = await asyncio.gather(*asked, return_exceptions=True)
-    refused = [a for a in answers if isinstance(a, StoreBroken)]
+    refused = [a for a in answers if isinstance(a, StoreUnavailable)]
     assert len(refused) == 1
     assert "too many questions" in str(refused[0])
 
@@ -265,7 +276,7 @@ async def test_the_old_goes_and_the_open_stays(tmp_path: Path) -> None:
         world.take()
         sent = (message(1), message(2))
         tick = Tick(world.now)
-        await store.append(Turned(tick, (), (), (), world.state, sent))
+        await store.append(StoredStep(tick, (), (), (), world.state, sent))
         await store.outbox.delivered("m1", EPOCH + 5000.0)
         await store.note_alive(EPOCH)
         end = world.now.wall
@@ -280,7 +291,9 @@ async def test_the_old_goes_and_the_open_stays(tmp_path: Path) -> None:
         assert entries
         assert {e.incident for e in entries} == {still_open}
         assert await store.outbox.pending() == {"ops": 1}
-        assert await store.journal.watched(0.0, 2e9) == (Watched(later, later),)
+        assert await store.journal.watched(0.0, 2e9) == (
+            MonitoredInterval(later, later),
+        )
         assert await store.prune(later, 90 * DAY_S) == 0
     assert look(tmp_path, "SELECT id FROM outbox") == [("m2",)]
     assert look(tmp_path, "SELECT DISTINCT incident FROM evidence") == [(still_open,)]

@@ -3,10 +3,10 @@
 import sqlite3
 from pathlib import Path
 
-from sidecar.core.event import Tick
-from sidecar.core.outcome import Severity
-from sidecar.core.ports import Turned
-from sidecar.core.record import Message, MessageKind
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.event import Tick
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.ports.storage import StoredStep
 from sidecar.records import outbox
 from sidecar.records.batch import Batch, Mark
 from sidecar.records.database import DATABASE, open_for_writing
@@ -20,7 +20,7 @@ LATE = 2e9
 
 async def send(store: SqliteStore, *messages: Message) -> None:
     world = StoredWorld()
-    await store.append(Turned(Tick(world.now), (), (), (), world.state, messages))
+    await store.append(StoredStep(Tick(world.now), (), (), (), world.state, messages))
 
 
 async def drained(store: SqliteStore, channel: str = "ops") -> list[str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from sidecar.core.event import Tick
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import StoreBroken, StoreInUse, Turned
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import Tick
+from sidecar.core.ports.storage import StoredStep, StoreInUse, StoreUnavailable
 from sidecar.records.database import DATABASE
 from sidecar.records.lock import LOCK_FILE
 from sidecar.records.store import open_store
@@ -71,12 +71,12 @@ async def test_it_begins_in_memory_and_is_written_as_soon_as_it_can_be(
         await keep(store, *turns, last._replace(messages=(message(1),)))
         assert not store.component().ok
         assert await store.outbox.due("ops", 2e9) is not None
-        with pytest.raises(StoreBroken):
+        with pytest.raises(StoreUnavailable):
             await store.journal.incidents()
-        with pytest.raises(StoreBroken):
+        with pytest.raises(StoreUnavailable):
             await store.prune(1.0, 1.0)
     clock.advance(RETRY_S)
-    await store.append(Turned(Tick(world.now), (), (), (), world.state))
+    await store.append(StoredStep(Tick(world.now), (), (), (), world.state))
     assert store.component() == store.component()._replace(ok=True, reason="")
     assert await store.journal.incidents()
     await store.close()

@@ -8,19 +8,19 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.event import (
-    EngineSeen,
-    PauseAsked,
-    PlannedDue,
-    RecoverAsked,
-    ResumeAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import (
+    EngineReachabilityChanged,
+    PauseRequested,
+    PlannedRestartDue,
+    RecoverRequested,
+    ResumeRequested,
     Tick,
 )
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import StoreBroken, Turned
-from sidecar.core.record import Change, RemedyKind
-from sidecar.core.state import State
-from sidecar.core.target import Preventive
+from sidecar.core.model.journal_entry import RemedySummary, StateChange
+from sidecar.core.model.state import State
+from sidecar.core.model.target import PlannedRestartSettings
+from sidecar.core.ports.storage import StoredStep, StoreUnavailable
 from sidecar.records.batch import Batch
 from sidecar.records.codec import lasting
 from sidecar.records.database import DATABASE
@@ -39,8 +39,8 @@ from tests.fakes import FakeClock
 from tests.unit.journal import steps_of
 from tests.unit.world import SERVICE, WALLET
 
-REFUSED = Change("healthy", "failing", "refused")
-RESTARTED = RemedyKind("restart", "failure", "recovered")
+REFUSED = StateChange("healthy", "failing", "refused")
+RESTARTED = RemedySummary("restart", "failure", "recovered")
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -64,15 +64,17 @@ async def test_what_was_never_written_is_none(tmp_path: Path) -> None:
 
 
 async def test_the_state_comes_back_as_it_was_left(tmp_path: Path) -> None:
-    world = StoredWorld((replace(WALLET, preventive=Preventive("0 3 * * *")), SERVICE))
+    world = StoredWorld(
+        (replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *")), SERVICE)
+    )
     clock = FakeClock(mono=4321.0)
     async with opened(tmp_path, clock) as store:
         world.outage()
         world.fails(LEAF, Cause.AUTH)
-        world.send(PauseAsked(world.now, (LEAF,)))
+        world.send(PauseRequested(world.now, (LEAF,)))
         world.wait(30_000.0, 100.0)
         world.works(ROOT)
-        world.send(PlannedDue(world.now, ROOT))
+        world.send(PlannedRestartDue(world.now, ROOT))
         world.fails(LEAF, Cause.AUTH, times=2)
         await keep(store, *world.take())
     assert world.state.incidents
@@ -128,7 +130,7 @@ async def test_a_second_life_writes_everything_once_more(tmp_path: Path) -> None
         after = replace(before, instances=MappingProxyType(moved), restarts=())
         waits = replace(after, left=after.instances, instances=MappingProxyType({}))
         tick = Tick(world.now)
-        await store.append(Turned(tick, (), (), (), waits))
+        await store.append(StoredStep(tick, (), (), (), waits))
     async with opened(tmp_path) as store:
         state = await store.load()
     assert state is not None
@@ -181,8 +183,8 @@ async def test_an_instance_that_is_no_more_is_forgotten(tmp_path: Path) -> None:
 async def test_a_pause_that_ended_is_forgotten(tmp_path: Path) -> None:
     world = StoredWorld()
     async with opened(tmp_path) as store:
-        world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 60))
-        world.send(ResumeAsked(world.now, (ROOT,)))
+        world.send(PauseRequested(world.now, (ROOT,), world.now.wall + 60))
+        world.send(ResumeRequested(world.now, (ROOT,)))
         await keep(store, *world.take())
     async with opened(tmp_path) as store:
         state = await store.load()
@@ -194,7 +196,7 @@ async def test_that_people_know_of_a_lost_engine_comes_back(tmp_path: Path) -> N
     world = StoredWorld()
     for reachable in (False, True):
         async with opened(tmp_path) as store:
-            world.send(EngineSeen(world.now, reachable, "no socket"))
+            world.send(EngineReachabilityChanged(world.now, reachable, "no socket"))
             world.wait(61.0)
             await keep(store, *world.take())
         async with opened(tmp_path) as store:
@@ -212,7 +214,7 @@ async def test_what_a_person_mended_does_not_come_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await store.load()
         world.relist()
-        world.send(RecoverAsked(world.now, ROOT))
+        world.send(RecoverRequested(world.now, ROOT))
         await keep(store, *world.take())
     async with opened(tmp_path) as store:
         state = await store.load()
@@ -300,7 +302,7 @@ async def test_a_store_of_every_released_version_opens(
 
 async def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     change(tmp_path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(StoreBroken, match="newer sidecar"):
+    with pytest.raises(StoreUnavailable, match="newer sidecar"):
         await open_store(tmp_path, FakeClock())
     assert look(tmp_path, "SELECT * FROM sqlite_master") == []
 
@@ -309,7 +311,7 @@ async def test_a_migration_that_fails_leaves_the_store_as_it_was(
     tmp_path: Path,
 ) -> None:
     change(tmp_path, "CREATE TABLE watched (mine)")
-    with pytest.raises(StoreBroken, match="already exists"):
+    with pytest.raises(StoreUnavailable, match="already exists"):
         await open_store(tmp_path, FakeClock())
     assert look(tmp_path, "PRAGMA user_version") == [(0,)]
     assert look(tmp_path, "SELECT name FROM sqlite_master") == [("watched",)]

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from sidecar.core.event import Tick
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import StoreBroken, StoreInUse, Turned
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import Tick
+from sidecar.core.ports.storage import StoredStep, StoreInUse, StoreUnavailable
 from sidecar.records import database
 from sidecar.records.batch import WAITING_ENTRIES, WAITING_EVIDENCE, Batch, Bundle
 from sidecar.records.database import DATABASE
@@ -114,7 +114,7 @@ async def test_what_cannot_be_written_waits_and_nothing_is_lost(
         await keep(store, *world.take())
         await outage_while(trouble, tmp_path, store, world)
         clock.advance(RETRY_S)
-        await store.append(Turned(Tick(world.now), (), (), (), world.state))
+        await store.append(StoredStep(Tick(world.now), (), (), (), world.state))
         assert store.component().ok
         assert store.component().reason == ""
         entries = await store.journal.entries(*ALL)
@@ -161,7 +161,7 @@ async def test_a_disk_that_does_not_answer_holds_up_one_turn(tmp_path: Path) -> 
         await keep(store, *world.take())
         assert WRITE_DEADLINE_S <= loop.time() - began < WRITE_DEADLINE_S + 1.0
         assert "did not answer" in store.component().reason
-        with pytest.raises(StoreBroken, match="did not answer"):
+        with pytest.raises(StoreUnavailable, match="did not answer"):
             await stuck
         answers.set()
         world.works(ROOT, LEAF)

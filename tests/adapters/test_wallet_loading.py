@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.outcome import Verdict
-from sidecar.core.ports import NotLoaded, RpcFailed
-from sidecar.core.target import ElectronCashProbe
+from sidecar.core.model.probe_result import ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.ports.loop import NotLoaded, RpcFailed
 from sidecar.probes.prober import AllProbes
 from tests.adapters.probe_servers import (
     HEALTHY,
@@ -117,7 +117,7 @@ async def load(
         missing = await control.load_wallets(settings, CONTAINER, paths, TIMEOUT_S)
         if daemon.loaded:
             outcome = await prober.probe(settings, CONTAINER)
-            assert outcome.verdict is Verdict.SUCCESS, outcome
+            assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
     return missing
 
 

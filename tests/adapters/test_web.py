@@ -11,19 +11,19 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import (
     Event,
-    PauseAsked,
-    PlanCancelled,
-    RecoverAsked,
-    ReleaseAsked,
-    RestartAsked,
-    ResumeAsked,
+    PauseRequested,
+    PlannedRestartCancelled,
+    RecoverRequested,
+    ReleaseRequested,
+    RestartRequested,
+    ResumeRequested,
 )
-from sidecar.core.outcome import Cause
-from sidecar.core.printable import printable
-from sidecar.core.target import InstanceId
+from sidecar.core.model.target import InstanceId
+from sidecar.core.text.printable import printable
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
 from sidecar.web.bearer import has_token
 from sidecar.web.desk import Desk
@@ -317,7 +317,7 @@ async def test_a_restart_is_asked_for_and_the_decision_told(caller: Caller) -> N
     assert status == 202
     assert told["decision"]["action"] == "restart"
     (event,) = caller.office.asked
-    assert isinstance(event, RestartAsked)
+    assert isinstance(event, RestartRequested)
     assert (event.target, event.now) == ("electron-cash", True)
 
 
@@ -325,7 +325,7 @@ async def test_a_refused_restart_is_409_with_the_guards_reason(
     caller: Caller,
 ) -> None:
     world = caller.office.world
-    world.send(PauseAsked(world.now, ("electron-cash",)))
+    world.send(PauseRequested(world.now, ("electron-cash",)))
     status, told = await caller.post("/api/v1/targets/electron-cash/restart")
     assert status == 409
     assert told["guard"] == "paused"
@@ -344,7 +344,7 @@ async def test_a_target_of_several_replicas_wants_one_named(caller: Caller) -> N
     assert "bitcoincash-service-2" in told["error"]
     assert await caller.order("bitcoincash-service-2", "restart") == 202
     assert await caller.order("bitcoincash-service-2", "pause") == 200
-    assert isinstance(caller.office.asked[-1], PauseAsked)
+    assert isinstance(caller.office.asked[-1], PauseRequested)
     assert caller.office.asked[-1].targets == ("bitcoincash-service",)
 
 
@@ -354,13 +354,13 @@ async def test_pauses(caller: Caller) -> None:
     assert (await caller.post("/api/v1/pause"))[0] == 200
     assert (await caller.post("/api/v1/resume"))[0] == 200
     bounded, endless, everyone, resumed = caller.office.asked
-    assert isinstance(bounded, PauseAsked)
+    assert isinstance(bounded, PauseRequested)
     assert bounded.until_wall == bounded.at.wall + 7200
-    assert isinstance(endless, PauseAsked)
+    assert isinstance(endless, PauseRequested)
     assert endless.until_wall is None
-    assert isinstance(everyone, PauseAsked)
+    assert isinstance(everyone, PauseRequested)
     assert set(everyone.targets) == {"electron-cash", "bitcoincash-service"}
-    assert isinstance(resumed, ResumeAsked)
+    assert isinstance(resumed, ResumeRequested)
     assert set(resumed.targets) == set(everyone.targets)
 
 
@@ -370,7 +370,10 @@ async def test_recover_and_planned_restarts(caller: Caller) -> None:
     planned_restart_is_due(caller.office)
     assert await caller.order("bitcoincash-service", "schedule/cancel") == 409
     assert await caller.order("electron-cash", "schedule/cancel") == 200
-    assert [type(e) for e in caller.office.asked] == [RecoverAsked, PlanCancelled]
+    assert [type(e) for e in caller.office.asked] == [
+        RecoverRequested,
+        PlannedRestartCancelled,
+    ]
     path = "/api/v1/targets/electron-cash/schedule/skip"
     status, told = await caller.post(path)
     assert (status, told["skipped"]["skipped"]) == (200, True)
@@ -578,7 +581,7 @@ async def test_a_restart_on_which_nothing_is_decided_is_503() -> None:
 async def test_a_release_is_asked_for(caller: Caller) -> None:
     caller.office.world.fails("electron-cash", Cause.REFUSED)
     assert await caller.order("electron-cash", "release") == 200
-    assert [type(event) for event in caller.office.asked] == [ReleaseAsked]
+    assert [type(event) for event in caller.office.asked] == [ReleaseRequested]
 
 
 def test_where_no_token_is_configured_nobody_has_it() -> None:

@@ -8,10 +8,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sidecar.core.event import ActResult
-from sidecar.core.outcome import Balance, Cause, Outcome, WalletFacts, success
-from sidecar.core.ports import StoreBroken
-from sidecar.core.record import Entry, EntryKind, Watched
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.model.journal_entry import EntryKind, JournalEntry, MonitoredInterval
+from sidecar.core.model.probe_result import (
+    Balance,
+    ProbeResult,
+    WalletFacts,
+    probe_success,
+)
+from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.web.reports import MAX_ENTRIES
 from sidecar.web.server import WebServer
 from sidecar.web.span import DAY_S
@@ -69,9 +75,9 @@ async def caller() -> AsyncIterator[Caller]:
         yield one
 
 
-def holds(confirmed: str) -> Outcome:
+def holds(confirmed: str) -> ProbeResult:
     """A wallet daemon is well and says what it has."""
-    return success(wallet=WalletFacts(balance=Balance(Decimal(confirmed))))
+    return probe_success(wallet=WalletFacts(balance=Balance(Decimal(confirmed))))
 
 
 def refused(office: Office) -> str:
@@ -88,7 +94,7 @@ def refused_and_healed(office: Office) -> str:
     world = office.world
     which = refused(office)
     world.fails(SERVICE, Cause.HTTP_5XX)
-    world.acted(WALLET, ActResult.DONE)
+    world.acted(WALLET, RemedyCallResult.DONE)
     world.works(WALLET)
     world.works(SERVICE)
     return which
@@ -196,7 +202,7 @@ async def test_history_since_then(caller: Caller) -> None:
 async def test_a_long_history_is_cut_and_says_so(caller: Caller) -> None:
     now = caller.office.world.now.wall
     caller.office.journal.kept[:0] = [
-        Entry(
+        JournalEntry(
             now - (MAX_ENTRIES - n) * 100.0,
             EntryKind.DECISION,
             WALLET,
@@ -215,7 +221,7 @@ async def test_a_long_history_is_cut_and_says_so(caller: Caller) -> None:
 
 
 async def test_a_target_that_left_is_still_on_record(caller: Caller) -> None:
-    old = Entry(
+    old = JournalEntry(
         caller.office.world.now.wall - 5.0,
         EntryKind.STATE,
         "gone",
@@ -282,7 +288,7 @@ async def test_the_seconds_since_we_noted_to_be_alive_are_no_gap(
 ) -> None:
     which = refused_and_healed(caller.office)
     now_wall = caller.office.world.now.wall
-    caller.office.journal.stretches = [Watched(EPOCH - 1e6, now_wall - 7.0)]
+    caller.office.journal.stretches = [MonitoredInterval(EPOCH - 1e6, now_wall - 7.0)]
     _, told = await caller.get(f"/incidents/{which}")
     assert [one["unmeasured_seconds"] for one in told["impact"]] == [0.0, 0.0]
     _, told = await caller.get("/report?window=1h")
@@ -330,8 +336,8 @@ async def test_an_incident_that_is_not_there(caller: Caller) -> None:
 class Broken(MemoryJournal):
     async def watched(  # type: ignore[explicit-override]
         self, since_wall: float, until_wall: float
-    ) -> tuple[Watched, ...]:
-        raise StoreBroken("the disk is gone: look at it")
+    ) -> tuple[MonitoredInterval, ...]:
+        raise StoreUnavailable("the disk is gone: look at it")
 
 
 async def test_a_broken_store_is_503_with_its_reason() -> None:

@@ -13,13 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import Journal, StoreBroken, Turned
-from sidecar.core.record import Entry, EntryKind, Step, Watched
-from sidecar.core.state import State
-from sidecar.core.transition import Transition
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event
+from sidecar.core.model.journal_entry import (
+    EntryKind,
+    JournalEntry,
+    JournalStep,
+    MonitoredInterval,
+)
+from sidecar.core.model.state import State
+from sidecar.core.model.transition import Transition
+from sidecar.core.ports.storage import Journal, StoredStep, StoreUnavailable
 from sidecar.records.database import DATABASE
 from sidecar.records.steps import PIECE_STEPS
 from sidecar.records.store import SqliteStore
@@ -43,7 +48,7 @@ BUNDLE = {"name": WALLET, "decision": "restart", "log": "last words"}
 class Turns:
     """Told of every turn; keeps it as the loop hands it to a store."""
 
-    kept: list[Turned] = field(default_factory=list)
+    kept: list[StoredStep] = field(default_factory=list)
 
     def tell(
         self,
@@ -53,7 +58,7 @@ class Turns:
         state: State,
     ) -> None:
         everyone = tuple(state.instances)
-        self.kept.append(Turned(event, transitions, decisions, everyone, state))
+        self.kept.append(StoredStep(event, transitions, decisions, everyone, state))
 
 
 class Library:
@@ -75,7 +80,7 @@ class Library:
         turns, self.turns.kept = self.turns.kept, []
         await keep(self.store, *turns)
         ended = self.office.world.now.wall
-        self.office.journal.stretches = [Watched(self.began, ended)]
+        self.office.journal.stretches = [MonitoredInterval(self.began, ended)]
         wall = self.began
         while wall < ended:
             await self.store.note_alive(wall)
@@ -197,9 +202,9 @@ RESTARTED = {"action": "restart", "trigger": "failure", "outcome": "recovered"}
 async def test_steps_come_in_bounded_pieces_and_in_order(library: Library) -> None:
     began = library.began
     entries = [
-        Entry(began + n // 7, EntryKind.REMEDY, NAMES[n % 3], None, RESTARTED)
+        JournalEntry(began + n // 7, EntryKind.REMEDY, NAMES[n % 3], None, RESTARTED)
         if n % 11 == 0
-        else Entry(began + n // 7, EntryKind.STATE, NAMES[n % 3], None, FAILED)
+        else JournalEntry(began + n // 7, EntryKind.STATE, NAMES[n % 3], None, FAILED)
         for n in range(5 * PIECE_STEPS)
     ]
     briefs = {
@@ -216,7 +221,7 @@ async def test_steps_come_in_bounded_pieces_and_in_order(library: Library) -> No
         )
     connection.close()
     since, until = began + 5.0, began + len(entries) // 7 - 5.0
-    found: dict[str, list[tuple[float, Step]]] = {}
+    found: dict[str, list[tuple[float, JournalStep]]] = {}
     pieces = 0
     async for piece in library.store.journal.steps(since, until):
         pieces += 1
@@ -235,7 +240,7 @@ async def test_of_readers_that_fail_together_one_is_told_of(library: Library) ->
     unasked: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: unasked.append(context["message"]))
-    with pytest.raises(StoreBroken, match="brief"):
+    with pytest.raises(StoreUnavailable, match="brief"):
         await anext(library.store.journal.steps(0.0, 2e9))
     assert asyncio.all_tasks() == {asyncio.current_task()}
     gc.collect()

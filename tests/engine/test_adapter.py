@@ -12,16 +12,16 @@ from typing import Any, TypeVar
 import docker
 import pytest
 
-from sidecar.core.container import NativeHealth, Status
-from sidecar.core.event import NoticeKind
-from sidecar.core.ports import (
+from sidecar.core.model.container import NativeHealth, Status
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.ports.engine import (
     CommandTimeout,
     Connected,
     ContainerGone,
+    EngineEvent,
     EngineRefused,
-    Notice,
 )
-from sidecar.core.run_log import begins, lines_of
+from sidecar.core.status.run_log import is_run_start, select_lines
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.link import EngineLink
 from sidecar.engine.stream import Item
@@ -244,9 +244,12 @@ async def test_a_log_goes_on_from_run_to_run(
     last = await engine.inspect(container)
     assert last.finished_at < last.started_at
     for run in (first, last):
-        (own,) = lines_of(log, (begins(run),), math.inf)
+        (own,) = select_lines(log, (is_run_start(run),), math.inf)
         assert own.count("begins") == (3 if run is first else 1)
-    assert lines_of(log, (begins(first),), begins(last))[0].count("begins") == 2
+    assert (
+        select_lines(log, (is_run_start(first),), is_run_start(last))[0].count("begins")
+        == 2
+    )
 
 
 async def test_a_flood_of_logs_is_bounded(stack: Stack, engine: DockerEngine) -> None:
@@ -286,12 +289,12 @@ async def test_native_health(stack: Stack, engine: DockerEngine) -> None:
 
 
 async def heard(
-    items: AsyncIterator[Item], container: str, last: NoticeKind
-) -> list[NoticeKind]:
-    kinds: list[NoticeKind] = []
+    items: AsyncIterator[Item], container: str, last: EngineEventKind
+) -> list[EngineEventKind]:
+    kinds: list[EngineEventKind] = []
     async with asyncio.timeout(WITHIN_S):
         async for item in items:
-            if isinstance(item, Notice) and item.container_id == container:
+            if isinstance(item, EngineEvent) and item.container_id == container:
                 kinds.append(item.kind)
                 if item.kind is last:
                     return kinds
@@ -303,9 +306,9 @@ async def test_events(stack: Stack, neighbour: Stack, engine: DockerEngine) -> N
     assert await anext(items) == Connected()
     neighbour.run()
     container = stack.run()
-    assert await heard(items, container, NoticeKind.START) == [
-        NoticeKind.OTHER,
-        NoticeKind.START,
+    assert await heard(items, container, EngineEventKind.START) == [
+        EngineEventKind.OTHER,
+        EngineEventKind.START,
     ]
     await engine.execute(container, ("true",), 10.0)
     await engine.processes(container)
@@ -313,17 +316,17 @@ async def test_events(stack: Stack, neighbour: Stack, engine: DockerEngine) -> N
     stack.client.kill(container, signal="CONT")
     stack.client.pause(container)
     stack.client.unpause(container)
-    assert await heard(items, container, NoticeKind.UNPAUSE) == [
-        NoticeKind.KILL,
-        NoticeKind.KILL,
-        NoticeKind.PAUSE,
-        NoticeKind.UNPAUSE,
+    assert await heard(items, container, EngineEventKind.UNPAUSE) == [
+        EngineEventKind.KILL,
+        EngineEventKind.KILL,
+        EngineEventKind.PAUSE,
+        EngineEventKind.UNPAUSE,
     ]
     stack.client.stop(container, timeout=5)
-    kinds = {*await heard(items, container, NoticeKind.STOP)}
-    if NoticeKind.DIE not in kinds:
-        kinds |= {*await heard(items, container, NoticeKind.DIE)}
-    assert kinds == {NoticeKind.KILL, NoticeKind.DIE, NoticeKind.STOP}
+    kinds = {*await heard(items, container, EngineEventKind.STOP)}
+    if EngineEventKind.DIE not in kinds:
+        kinds |= {*await heard(items, container, EngineEventKind.DIE)}
+    assert kinds == {EngineEventKind.KILL, EngineEventKind.DIE, EngineEventKind.STOP}
     await items.aclose()
 
 
@@ -333,8 +336,8 @@ async def test_a_stop_shortly_before_our_start_is_known(
     container = stack.run()
     stack.client.stop(container, timeout=5)
     items = engine.events()
-    kinds = await heard(items, container, NoticeKind.STOP)
-    assert NoticeKind.KILL in kinds
+    kinds = await heard(items, container, EngineEventKind.STOP)
+    assert EngineEventKind.KILL in kinds
     await items.aclose()
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from docker.errors import NotFound
 
-from sidecar.core.brake import ROOT_RESERVE
-from sidecar.core.budget import STORM_LIMIT
+from sidecar.core.recovery.restart_rate import RESTART_LIMIT, ROOT_RESERVE
 from tests.engine.harness import (
     DEADLINE_S,
     PASSWORD_FILE,
@@ -239,4 +238,4 @@ def test_containers_that_fail_for_ever_by_their_labels_do_not_hold_the_wallet(
         lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
     )
     used = [act for act in stack.asked() if act.startswith("restart greed")]
-    assert len(used) == STORM_LIMIT - ROOT_RESERVE
+    assert len(used) == RESTART_LIMIT - ROOT_RESERVE

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sidecar.core.run_log import AGAIN
+from sidecar.core.status.run_log import AGAIN
 from tests.engine.harness import (
     DEADLINE_S,
     QUICK,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.config.labels import targets_in_force
-from sidecar.core.printable import printable
+from sidecar.core.text.printable import printable
 from tests.fuzz.inputs import TEXTS
 from tests.unit.config_files import load_text
 from tests.unit.test_config_labels import FILE, container

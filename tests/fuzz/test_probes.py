@@ -9,10 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.outcome import REASON_LIMIT, Outcome
-from sidecar.core.ports import ExecResult
-from sidecar.core.printable import printable
-from sidecar.core.target import (
+from sidecar.core.model.probe_result import REASON_LIMIT, ProbeResult
+from sidecar.core.model.probe_settings import (
     Credentials,
     ElectronCashProbe,
     ExecProbe,
@@ -20,6 +18,8 @@ from sidecar.core.target import (
     JsonRpcProbe,
     ProbeSettings,
 )
+from sidecar.core.ports.engine import ExecResult
+from sidecar.core.text.printable import printable
 from sidecar.probes.prober import AllProbes
 from sidecar.telemetry.mask import Mask
 from tests.adapters.probe_servers import Connection, response, serving
@@ -103,7 +103,7 @@ class Bench:
 
     async def _probed(
         self, answers: list[bytes], make: Callable[[str], ProbeSettings]
-    ) -> tuple[Outcome, float]:
+    ) -> tuple[ProbeResult, float]:
         left = list(answers)
 
         def reply(connection: Connection) -> None:
@@ -114,7 +114,7 @@ class Bench:
             outcome = await self._prober.probe(make(server.url), CONTAINER)
             return outcome, time.monotonic() - began
 
-    def judge(self, outcome: Outcome, seconds: float) -> None:
+    def judge(self, outcome: ProbeResult, seconds: float) -> None:
         reason = outcome.reason
         assert seconds < TIMEOUT_S + SLACK_S
         assert SECRET not in reason

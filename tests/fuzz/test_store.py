@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.ports import StoreBroken
-from sidecar.core.restore import restored
-from sidecar.core.state import State
+from sidecar.core.model.state import State
+from sidecar.core.ports.storage import StoreUnavailable
+from sidecar.core.recovery.takeover import restore_state
 from sidecar.records.database import DATABASE
 from sidecar.records.store import open_store
 from tests.adapters.store_parts import StoredWorld
@@ -32,7 +32,7 @@ async def read(folder: Path) -> State | None:
     try:
         state = await store.load()
         saved = store.saved_at
-        return restored(state, saved, clock.now()) if state and saved else state
+        return restore_state(state, saved, clock.now()) if state and saved else state
     finally:
         await store.close()
 
@@ -62,7 +62,7 @@ def copy_of(good: Path) -> Path:
 
 
 def outcome(folder: Path) -> None:
-    with contextlib.suppress(StoreBroken):
+    with contextlib.suppress(StoreUnavailable):
         asyncio.run(read(folder))
 
 

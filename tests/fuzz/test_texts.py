@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
-from sidecar.core.printable import printable
-from sidecar.core.record import MessageKind
+from sidecar.core.model.message import MessageKind
+from sidecar.core.text.printable import printable
 from sidecar.notify.hooks import told
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue

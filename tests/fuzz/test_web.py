@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.printable import printable
+from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
 from tests.adapters.desk import TOKEN, Office
 from tests.fuzz.inputs import ANY_TEXT, JSON, encoded

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from sidecar.core.budget import Lane
-from sidecar.core.container import Status
-from sidecar.core.decision import Decision
-from sidecar.core.event import RecoverAsked
-from sidecar.core.incident import Incident
-from sidecar.core.judge import WORKING
-from sidecar.core.moment import Moment
-from sidecar.core.ports import Turned
-from sidecar.core.record import MessageKind
-from sidecar.core.state import Instance, Plan, State
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import BalanceCompared, RemedyEnded, TargetState
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import RecoverRequested
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import Lane
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import PlannedRestart, State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.model.transition import BalanceCompared, RemedyEnded
+from sidecar.core.ports.storage import StoredStep
 from sidecar.records.codec import clean, encode
 from sidecar.records.feed import (
     record_of_balance,
@@ -60,7 +61,7 @@ def remembered(state: State, clock: Moment) -> Facts:
     }
 
 
-def _plan(plan: Plan | None, ahead: float) -> tuple[object, ...] | None:
+def _plan(plan: PlannedRestart | None, ahead: float) -> tuple[object, ...] | None:
     if plan is None:
         return None
     return (plan.target, plan.left, _wall(plan.deadline_mono, ahead))
@@ -217,7 +218,7 @@ class Night:
 
     # --- what must hold
 
-    def _keep(self, life: Life, turns: Sequence[Turned]) -> None:
+    def _keep(self, life: Life, turns: Sequence[StoredStep]) -> None:
         """These turns are on disk."""
         for turned in turns:
             self.lines += _lines(turned)
@@ -295,7 +296,7 @@ class Night:
         check_messages(self)
 
 
-def _lines(turned: Turned) -> list[str]:
+def _lines(turned: StoredStep) -> list[str]:
     """What a turn adds to the journal."""
     records = [
         record_of_balance(t)
@@ -384,7 +385,7 @@ async def calm(night: Night, life: Life) -> None:
         state = life.watchdog.state
         for instance in state.instances.values():
             if instance.state is TargetState.DEAD_LETTER:
-                world.post(RecoverAsked(world.clock.now(), instance.name))
+                world.post(RecoverRequested(world.clock.now(), instance.name))
         if not _wrong_with(life) and not await life.waiting():
             return
     raise AssertionError(f"it never became calm: {_wrong_with(life)}")
@@ -396,7 +397,7 @@ def _wrong_with(life: Life) -> list[object]:
     held = life.world.engine.held.values()
     return [
         *(c for c in held if c.status is not Status.RUNNING),
-        *(i for i in state.instances.values() if i.state not in WORKING),
+        *(i for i in state.instances.values() if i.state not in WORKING_STATES),
         *(i for i in state.incidents.values() if i.open),
     ]
 

@@ -14,28 +14,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from sidecar.core.container import Container, Process
-from sidecar.core.decision import Decision
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Outcome
-from sidecar.core.ports import (
-    Component,
-    Connected,
-    Disconnected,
-    ExecResult,
-    Notice,
-    NotLoaded,
-    Turned,
-)
-from sidecar.core.record import Message
-from sidecar.core.restore import restored
-from sidecar.core.state import Phase, State
-from sidecar.core.target import (
-    ElectronCashProbe,
-    InstanceId,
-    ProbeSettings,
-    Target,
-)
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Process
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.instance import RemedyPhase
+from sidecar.core.model.message import Message
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, ExecResult
+from sidecar.core.ports.loop import Component, NotLoaded
+from sidecar.core.ports.storage import StoredStep
+from sidecar.core.recovery.takeover import restore_state
 from sidecar.engine.pump import Pump
 from sidecar.notify.attempt import DELIVERED, Attempt, failed
 from sidecar.notify.news import News
@@ -109,9 +101,9 @@ class Life:
         self.clock = MortalClock(world.chance.uniform(1.0, 1e6))
         self.dead = asyncio.Event()
         self.died_at: Step | None = None
-        self.kept: list[Turned] = []
+        self.kept: list[StoredStep] = []
         """Turns of which the store said that they are on disk."""
-        self.in_flight: Turned | None = None
+        self.in_flight: StoredStep | None = None
         self.decided: set[Decision] = set()
         self.intents: dict[str, Decision] = {}
         """By container: the decision that is being carried out."""
@@ -193,7 +185,7 @@ class Life:
         now, saved_at = self.clock.now(), self.store.saved_at
         if self.found is None or saved_at is None:
             return State(started=now, notify=NOTIFY)
-        return replace(restored(self.found, saved_at, now), notify=NOTIFY)
+        return replace(restore_state(self.found, saved_at, now), notify=NOTIFY)
 
     def post(self, event: object) -> None:
         self.watchdog.post(event)  # type: ignore[arg-type]  # an event
@@ -224,7 +216,7 @@ class Life:
         """Messages that are not delivered yet, by channel."""
         return await self.store.outbox.pending()
 
-    def phase_of(self, container_id: str) -> Phase | None:
+    def phase_of(self, container_id: str) -> RemedyPhase | None:
         for instance in self.watchdog.state.instances.values():
             held = instance.container
             if held is not None and held.id == container_id and instance.remedy:
@@ -258,7 +250,7 @@ class StoreDoor:
     async def load(self) -> State | None:
         raise NotImplementedError
 
-    async def append(self, turned: Turned) -> None:
+    async def append(self, turned: StoredStep) -> None:
         life = self._life
         await life.passing(Step.APPEND)
         life.in_flight = turned
@@ -330,7 +322,7 @@ class EngineDoor:
     async def signal(self, container_id: str, signal: str) -> None:
         raise NotImplementedError
 
-    def events(self) -> AsyncIterator[Notice | Connected | Disconnected]:
+    def events(self) -> AsyncIterator[EngineEvent | Connected | Disconnected]:
         return self._engine.events()
 
     async def start(self, container_id: str) -> None:
@@ -433,12 +425,12 @@ class ProbeDoor:
     def __init__(self, life: Life) -> None:
         self._life = life
 
-    async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+    async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
         life = self._life
         outcome = life.world.patients[container.service].answer(container)
         silent = outcome.cause is Cause.HUNG
         await asyncio.sleep(settings.timeout_s if silent else 0.01)
-        if life.phase_of(container.id) is Phase.VERIFYING:
+        if life.phase_of(container.id) is RemedyPhase.VERIFYING:
             await life.passing(Step.VERIFYING)
         return outcome
 

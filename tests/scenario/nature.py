@@ -6,14 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from sidecar.core.container import Container, RunId, Status
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event, PlannedDue, RecoverAsked, RestartAsked
-from sidecar.core.notify import EscalationSettings, NotifySettings, Routes
-from sidecar.core.outcome import Cause, Outcome, Severity, failure, success
-from sidecar.core.ports import EngineTimeout
-from sidecar.core.record import Message
-from sidecar.core.target import Cadence, ElectronCashProbe, RestartSettings, Target
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import Container, RunId, Status
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import (
+    Event,
+    PlannedRestartDue,
+    RecoverRequested,
+    RestartRequested,
+)
+from sidecar.core.model.message import Message
+from sidecar.core.model.notification_settings import (
+    EscalationSettings,
+    NotifySettings,
+    Routes,
+)
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.model.target import ProbeSchedule, RestartSettings, Target
+from sidecar.core.ports.engine import EngineTimeout
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.unit.world import SERVICE, WALLET
 
@@ -34,7 +45,7 @@ _RESTART = RestartSettings(
     recovery_timeout_s=RECOVERY_S,
     slow_lane_s=(30.0, 60.0),
 )
-_CADENCE = Cadence(interval_s=5.0, fast_interval_s=1.0, start_period_s=10.0)
+_CADENCE = ProbeSchedule(interval_s=5.0, fast_interval_s=1.0, start_period_s=10.0)
 TARGETS = (
     replace(
         WALLET,
@@ -68,13 +79,13 @@ NOTIFY = NotifySettings(
 )
 
 _ILLNESSES = (
-    failure(Cause.REFUSED, "connection refused"),
-    failure(Cause.HTTP_5XX, "503", rpc_answers=True),
-    failure(Cause.HUNG, "no answer for 3 s"),
-    failure(Cause.AUTH, "401", rpc_answers=True),
+    probe_failure(Cause.REFUSED, "connection refused"),
+    probe_failure(Cause.HTTP_5XX, "503", rpc_answers=True),
+    probe_failure(Cause.HUNG, "no answer for 3 s"),
+    probe_failure(Cause.AUTH, "401", rpc_answers=True),
 )
-_NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
-_REFUSED = failure(Cause.REFUSED, "connection refused")
+_NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+_REFUSED = probe_failure(Cause.REFUSED, "connection refused")
 
 
 class Act(NamedTuple):
@@ -101,20 +112,20 @@ class Patient:
     """How a service answers; ``runs``: so many runs of it are still ill."""
 
     service: str
-    illness: Outcome | None = None
+    illness: ProbeResult | None = None
     runs: set[RunId] = field(default_factory=set)
     cured_after: int = 1
     stopped: set[RunId] = field(default_factory=set)
     """Runs whose daemon was told to stop, in a container that goes on."""
     loaded: set[RunId] = field(default_factory=set)
 
-    def falls_ill(self, illness: Outcome, runs: int) -> None:
+    def falls_ill(self, illness: ProbeResult, runs: int) -> None:
         self.illness, self.cured_after, self.runs = illness, runs, set()
 
     def recovers(self) -> None:
         self.illness = None
 
-    def answer(self, container: Container) -> Outcome:
+    def answer(self, container: Container) -> ProbeResult:
         if container.run in self.stopped:
             return _REFUSED
         if self.illness is not None:
@@ -124,7 +135,7 @@ class Patient:
             self.illness = None
         if self.service == ROOT and container.run not in self.loaded:
             return _NO_WALLET
-        return success()
+        return probe_success()
 
 
 class World:
@@ -204,7 +215,7 @@ def _mended_by_hand(world: World) -> None:
     """A person mends a daemon, and says so."""
     for name, patient in world.patients.items():
         patient.recovers()
-        world.post(RecoverAsked(world.clock.now(), name))
+        world.post(RecoverRequested(world.clock.now(), name))
 
 
 def _crash(world: World) -> None:
@@ -239,11 +250,13 @@ def _deaf_channel(world: World) -> None:
 
 def _wish(world: World) -> None:
     name = world.chance.choice((ROOT, LEAF))
-    world.post(RestartAsked(world.clock.now(), name, now=world.chance.random() < 0.5))
+    world.post(
+        RestartRequested(world.clock.now(), name, now=world.chance.random() < 0.5)
+    )
 
 
 def _plan(world: World) -> None:
-    world.post(PlannedDue(world.clock.now(), ROOT))
+    world.post(PlannedRestartDue(world.clock.now(), ROOT))
 
 
 _TROUBLES = (

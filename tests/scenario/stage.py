@@ -6,15 +6,19 @@ from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
 
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import Event
-from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.ports import NotLoaded, Teller, Turned
-from sidecar.core.record import Message
-from sidecar.core.state import Instance, State
-from sidecar.core.target import ElectronCashProbe, Mode, ProbeSettings, Target
-from sidecar.core.transition import RemedyEnded, Transition
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import Event
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.message import Message
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
+from sidecar.core.model.state import State
+from sidecar.core.model.target import Mode, Target
+from sidecar.core.model.transition import RemedyEnded, Transition
+from sidecar.core.ports.loop import NotLoaded, StepListener
+from sidecar.core.ports.storage import StoredStep
 from sidecar.engine.pump import Pump
 from sidecar.probes.pace import Pacer
 from sidecar.records.memory import MemoryStore
@@ -30,12 +34,12 @@ LEAF = "bitcoincash-service"
 ROOT_ID = "wallet-id"
 LEAF_ID = "service-id"
 
-Script = Callable[[Container], Outcome]
-HANGS = failure(Cause.HUNG, "no answer for 10.0 s")
+Script = Callable[[Container], ProbeResult]
+HANGS = probe_failure(Cause.HUNG, "no answer for 10.0 s")
 
 
-def works(_: Container) -> Outcome:
-    return success()
+def works(_: Container) -> ProbeResult:
+    return probe_success()
 
 
 @dataclass
@@ -66,12 +70,14 @@ class ScriptedProber:
         self.scripts: dict[str, Script] = {}
         self.begun: list[tuple[float, str]] = []
 
-    async def probe(self, settings: ProbeSettings, container: Container) -> Outcome:
+    async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
         now = asyncio.get_running_loop().time()
         self.begun.append((now, container.service))
         running = self._engine.held.get(container.id)
         if running is None or running.status is not Status.RUNNING:
-            return failure(Cause.DETACHED, "the name does not resolve", path_fault=True)
+            return probe_failure(
+                Cause.DETACHED, "the name does not resolve", path_fault=True
+            )
         outcome = self.scripts.get(container.service, works)(running)
         silent = outcome.cause is Cause.HUNG
         await asyncio.sleep(settings.timeout_s if silent else 0.01)
@@ -128,7 +134,7 @@ class Kept(MemoryStore):
         self.messages: list[Message] = []
 
     @override
-    async def append(self, turned: Turned) -> None:
+    async def append(self, turned: StoredStep) -> None:
         await super().append(turned)
         self.messages.extend(turned.messages)
         if turned.evidence is not None:
@@ -142,7 +148,7 @@ class Stage:
         self,
         targets: tuple[Target, ...] = (WALLET, SERVICE),
         mode: Mode = Mode.ACT,
-        tellers: tuple[Teller, ...] = (),
+        tellers: tuple[StepListener, ...] = (),
     ) -> None:
         self.clock = LoopClock()
         old = self.clock.now().wall - 86_400.0
@@ -208,10 +214,10 @@ class Stage:
     def script(self, service: str, script: Script) -> None:
         self.prober.scripts[service] = script
 
-    def breaks(self, service: str, outcome: Outcome) -> None:
+    def breaks(self, service: str, outcome: ProbeResult) -> None:
         """Until its container is restarted."""
         broken = {c.run for c in self.engine.held.values() if c.service == service}
-        self.script(service, lambda c: outcome if c.run in broken else success())
+        self.script(service, lambda c: outcome if c.run in broken else probe_success())
 
     async def close(self) -> None:
         await self.pacer.close()
@@ -223,7 +229,7 @@ def play(
     story: Callable[[Stage], Awaitable[None]],
     targets: tuple[Target, ...] = (WALLET, SERVICE),
     mode: Mode = Mode.ACT,
-    tellers: tuple[Teller, ...] = (),
+    tellers: tuple[StepListener, ...] = (),
 ) -> Stage:
     """Tell the story in virtual time; the stage is left as it ended."""
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from sidecar.core.event import RestartAsked, Tick
-from sidecar.core.ports import Overloaded
+from sidecar.core.model.event import RestartRequested, Tick
+from sidecar.core.ports.loop import QueueFull
 from sidecar.watchdog import QUEUE_LIMIT
 from tests.scenario.stage import ROOT, Stage, play
 
@@ -15,10 +15,10 @@ def test_a_full_queue_refuses_a_wish_and_works_on() -> None:
         await asyncio.sleep(20.0)
         for _ in range(QUEUE_LIMIT):
             stage.post(Tick(stage.clock.now()))
-        with pytest.raises(Overloaded):
-            await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        with pytest.raises(QueueFull):
+            await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
         await asyncio.sleep(20.0)
-        decision = await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        decision = await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
         assert decision is not None
 
     play(story)
@@ -31,7 +31,7 @@ def test_an_event_that_cannot_be_worked_in_does_not_end_the_watch() -> None:
         stage.post("no event at all")  # type: ignore[arg-type]  # that is the point
         await asyncio.sleep(60.0)
         assert stage.watchdog.state.instances.keys() == before.instances.keys()
-        assert await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        assert await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
 
     play(story)
 

@@ -5,14 +5,21 @@ from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
 
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import ContainerNotice, ContainersListed, Event, NoticeKind
-from sidecar.core.outcome import Cause, failure, success
-from sidecar.core.ports import EngineUnreachable
-from sidecar.core.state import State
-from sidecar.core.target import Target
-from sidecar.core.transition import TargetState, Transition
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import (
+    ContainerEventSeen,
+    ContainersListed,
+    EngineEventKind,
+    Event,
+)
+from sidecar.core.model.probe_result import probe_failure, probe_success
+from sidecar.core.model.state import State
+from sidecar.core.model.target import Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import Transition
+from sidecar.core.ports.engine import EngineUnreachable
 from sidecar.engine.pump import Pump
 from sidecar.remedies.executor import DEADLINE_S
 from tests.fakes import FakeEngine, LoopClock, a_container
@@ -20,8 +27,8 @@ from tests.scenario.stage import LEAF, LEAF_ID, ROOT, ROOT_ID, Stage, play
 from tests.unit.world import SERVICE, WALLET
 from tests.virtual import run_virtual
 
-REFUSED = failure(Cause.REFUSED, "connection refused")
-UNAVAILABLE = failure(Cause.HTTP_5XX, "status 503")
+REFUSED = probe_failure(Cause.REFUSED, "connection refused")
+UNAVAILABLE = probe_failure(Cause.HTTP_5XX, "status 503")
 
 
 async def settle_in(seconds: float = 40.0) -> None:
@@ -47,7 +54,7 @@ def test_an_engine_that_restarts_leaves_everything_stopped_root_first() -> None:
         stage.script(
             LEAF,
             lambda _: (
-                success()
+                probe_success()
                 if stage.engine.held[ROOT_ID].status is Status.RUNNING
                 else UNAVAILABLE
             ),
@@ -138,8 +145,8 @@ class Posted:
     def post(self, event: Event) -> None:
         if isinstance(event, ContainersListed):
             self.seen += [container.status for _, container in event.containers]
-        elif isinstance(event, ContainerNotice) and event.container is not None:
-            assert event.kind is not NoticeKind.OTHER
+        elif isinstance(event, ContainerEventSeen) and event.container is not None:
+            assert event.kind is not EngineEventKind.OTHER
             self.seen.append(event.container.status)
 
 
@@ -173,7 +180,7 @@ def test_a_dependent_recovers_though_its_root_blinks() -> None:
         await settle_in()
         stage.breaks(LEAF, UNAVAILABLE)
         turns = iter(range(10_000))
-        stage.script(ROOT, lambda _: success() if next(turns) % 4 else REFUSED)
+        stage.script(ROOT, lambda _: probe_success() if next(turns) % 4 else REFUSED)
         await asyncio.sleep(240.0)
         assert stage.instance(LEAF).state is TargetState.HEALTHY
 

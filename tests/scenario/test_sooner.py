@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Container
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import SettingsTaken
-from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.record import MessageKind
-from sidecar.core.target import HttpProbe, Mode
-from sidecar.core.transition import RemedyOutcome
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import SettingsApplied
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.model.target import Mode
+from sidecar.core.model.transition import RemedyOutcome
 from tests.fakes import EPOCH
 from tests.scenario.nature import NOTIFY
 from tests.scenario.stage import (
@@ -27,9 +29,9 @@ from tests.scenario.stage import (
 from tests.unit.world import SERVICE, WALLET
 
 RECOVERED = RemedyOutcome.RECOVERED
-REFUSED = failure(Cause.REFUSED, "connection refused")
-UNAVAILABLE = failure(Cause.HTTP_5XX, "status 503")
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+REFUSED = probe_failure(Cause.REFUSED, "connection refused")
+UNAVAILABLE = probe_failure(Cause.HTTP_5XX, "status 503")
+NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
 
 def restarts(stage: Stage, name: str) -> list[Decision]:
@@ -42,11 +44,11 @@ def test_a_daemon_that_dies_again_in_its_wrapper_is_tried_again_by_the_lane() ->
     async def story(stage: Stage) -> None:
         first = stage.engine.held[ROOT_ID].run
 
-        def daemon(container: Container) -> Outcome:
+        def daemon(container: Container) -> ProbeResult:
             age_s = stage.clock.now().wall - container.started_at
             if container.run == first:
-                return success() if stage.clock.now().mono < 40.0 else REFUSED
-            return success() if age_s < 1.0 else REFUSED
+                return probe_success() if stage.clock.now().mono < 40.0 else REFUSED
+            return probe_success() if age_s < 1.0 else REFUSED
 
         stage.script(ROOT, daemon)
         await stage.until(lambda: len(restarts(stage, ROOT)) == 3)
@@ -62,12 +64,14 @@ def test_a_crash_loop_is_told_when_it_is_seen_though_its_wallet_is_loaded() -> N
     died: list[float] = []
 
     async def story(stage: Stage) -> None:
-        stage.post(SettingsTaken(stage.clock.now(), Mode.ACT, NOTIFY))
+        stage.post(SettingsApplied(stage.clock.now(), Mode.ACT, NOTIFY))
         stage.engine.change(ROOT_ID, restart_policy="always")
         stage.wallets.loaded.add(stage.engine.held[ROOT_ID].run)
 
-        def daemon(container: Container) -> Outcome:
-            return success() if container.run in stage.wallets.loaded else NO_WALLET
+        def daemon(container: Container) -> ProbeResult:
+            return (
+                probe_success() if container.run in stage.wallets.loaded else NO_WALLET
+            )
 
         stage.script(ROOT, daemon)
         await asyncio.sleep(40.0)
@@ -93,7 +97,7 @@ SITE = replace(RARE, probes=(HttpProbe("http://electron-cash:80/"),))
 """The root as one that is no wallet, as far as is known."""
 
 
-async def root_dies(stage: Stage, found: Outcome) -> float:
+async def root_dies(stage: Stage, found: ProbeResult) -> float:
     """Right after its probe; the service fails with it and is asked sooner."""
     asked = len([1 for _, name in stage.prober.begun if name == ROOT])
     await stage.until(
@@ -104,14 +108,14 @@ async def root_dies(stage: Stage, found: Outcome) -> float:
     stage.script(
         LEAF,
         lambda _: (
-            UNAVAILABLE if stage.engine.held[ROOT_ID].run == broken else success()
+            UNAVAILABLE if stage.engine.held[ROOT_ID].run == broken else probe_success()
         ),
     )
     return stage.clock.now().mono
 
 
 @pytest.mark.parametrize("found", [REFUSED, UNAVAILABLE], ids=["refused", "503"])
-def test_a_wallet_comes_before_a_service_that_fails_with_it(found: Outcome) -> None:
+def test_a_wallet_comes_before_a_service_that_fails_with_it(found: ProbeResult) -> None:
     died: list[float] = []
 
     async def story(stage: Stage) -> None:
@@ -182,16 +186,16 @@ def test_the_clock_of_what_gave_way_begins_anew_when_the_root_works() -> None:
         await asyncio.sleep(40.0)
         old = stage.engine.held[ROOT_ID].run
 
-        def root(container: Container) -> Outcome:
+        def root(container: Container) -> ProbeResult:
             age_s = stage.clock.now().wall - container.started_at
             well = container.run != old and age_s >= 100.0
             if well and not booted:
                 booted.append(stage.clock.now().mono)
-            return success() if well else REFUSED
+            return probe_success() if well else REFUSED
 
-        def leaf(_: Container) -> Outcome:
+        def leaf(_: Container) -> ProbeResult:
             now = stage.clock.now().mono
-            return success() if booted and now > booted[0] + 60.0 else UNAVAILABLE
+            return probe_success() if booted and now > booted[0] + 60.0 else UNAVAILABLE
 
         stage.script(ROOT, root)
         stage.script(LEAF, leaf)

@@ -5,20 +5,25 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Container, NativeHealth, Process
-from sidecar.core.decision import Action, Guard, Trigger
-from sidecar.core.event import EvidenceGathered, PlannedDue, RestartAsked
-from sidecar.core.incident import Incident
-from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.ports import EngineForbidden, EngineTimeout
-from sidecar.core.target import AfterRoot, Mode, RestartSettings
-from sidecar.core.transition import (
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, NativeHealth, Process
+from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.event import (
+    EvidenceGathered,
+    PlannedRestartDue,
+    RestartRequested,
+)
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.target import AfterDependency, Mode, RestartSettings
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
     RemedyOutcome,
-    TargetState,
 )
+from sidecar.core.ports.engine import EngineForbidden, EngineTimeout
 from sidecar.probes.pace import SILENCE_S
 from tests.scenario.stage import (
     HANGS,
@@ -31,8 +36,8 @@ from tests.scenario.stage import (
 )
 from tests.unit.world import SERVICE, WALLET
 
-REFUSED = failure(Cause.REFUSED, "connection refused")
-UNAVAILABLE = failure(Cause.HTTP_5XX, "503")
+REFUSED = probe_failure(Cause.REFUSED, "connection refused")
+UNAVAILABLE = probe_failure(Cause.HTTP_5XX, "503")
 
 
 async def settle_in() -> None:
@@ -142,7 +147,7 @@ def test_a_supervisor_that_starts_it_again_in_8_s_is_left_to_do_so() -> None:
         await stage.until(lambda: bool(stage.instance(ROOT).health.failures))
         await asyncio.sleep(8.0)
         stage.engine.processes_of[ROOT_ID] = as_before
-        stage.script(ROOT, lambda _: success())
+        stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
@@ -227,7 +232,7 @@ def test_a_silence_in_which_nothing_is_stopped_is_given_its_time() -> None:
         await asyncio.sleep(30.0)
         looks = stage.engine.calls.count(("processes", ROOT_ID))
         assert looks >= 3, "once in the run, and while answers were awaited"
-        stage.script(ROOT, lambda _: success())
+        stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
@@ -238,7 +243,7 @@ def test_what_belongs_to_a_page_is_kept() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.logs_of[ROOT_ID] = "RPC: wrong password"
-        stage.script(ROOT, lambda _: failure(Cause.AUTH, "401"))
+        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, "401"))
         await asyncio.sleep(30.0)
 
     stage = play(story)
@@ -251,18 +256,18 @@ def test_what_belongs_to_a_page_is_kept() -> None:
 def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: failure(Cause.AUTH, "401", rpc_answers=True))
+        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, "401", rpc_answers=True))
         await stage.until(lambda: stage.instance(ROOT).state is TargetState.DOWN)
-        stage.script(ROOT, lambda _: success())
+        stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(120.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.acts() == []
-        stage.breaks(ROOT, failure(Cause.REFUSED, "refused"))
+        stage.breaks(ROOT, probe_failure(Cause.REFUSED, "refused"))
         await stage.until(lambda: len(stage.acts()) == 2)
         assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
         await stage.until(lambda: all(not i.open for i in incidents(stage)))
 
-    stage = play(story, (WALLET, replace(SERVICE, after_root=AfterRoot.ALWAYS)))
+    stage = play(story, (WALLET, replace(SERVICE, after_root=AfterDependency.ALWAYS)))
     assert [i.followers for i in incidents(stage)] == [(), (LEAF,)]
     last = stage.notes.transitions[-1]
     assert isinstance(last, IncidentChanged)
@@ -279,11 +284,11 @@ def test_what_an_earlier_run_logged_is_not_given_as_the_reason() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.write(ROOT_ID, "PermissionError: wallets")
-        stage.breaks(ROOT, failure(Cause.REFUSED, "refused"))
+        stage.breaks(ROOT, probe_failure(Cause.REFUSED, "refused"))
         await stage.until(lambda: stage.instance(ROOT).restarts_total == 1)
         await asyncio.sleep(120.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
-        stage.breaks(ROOT, failure(Cause.REFUSED, "refused"))
+        stage.breaks(ROOT, probe_failure(Cause.REFUSED, "refused"))
         await stage.until(lambda: stage.instance(ROOT).restarts_total == 2)
 
     first, second = (bundle for _, bundle in play(story).store.evidence)
@@ -296,7 +301,7 @@ def test_a_30_s_network_call_is_left_alone() -> None:
         await settle_in()
         stage.script(ROOT, lambda _: HANGS)
         await asyncio.sleep(30.0)
-        stage.script(ROOT, lambda _: success())
+        stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(120.0)
 
     assert play(story).acts() == []
@@ -327,7 +332,7 @@ def test_an_answer_after_the_decision_calls_the_restart_off() -> None:
         stage.wallets.answer_s = 39.0
         await asyncio.sleep(62.0)
         assert len(stage.decided(Action.RESTART)) == 1
-        stage.script(ROOT, lambda _: success())
+        stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(200.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(ROOT).lane.tries == 0
@@ -344,7 +349,9 @@ def test_root_and_dependent_fail_and_the_dependent_follows_by_itself() -> None:
         stage.script(
             LEAF,
             lambda _: (
-                UNAVAILABLE if stage.engine.held[ROOT_ID].run == broken else success()
+                UNAVAILABLE
+                if stage.engine.held[ROOT_ID].run == broken
+                else probe_success()
             ),
         )
         await asyncio.sleep(120.0)
@@ -401,18 +408,20 @@ def test_the_engine_brings_it_back_by_itself() -> None:
 
 
 def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first() -> None:
-    no_wallet = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    no_wallet = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
     async def story(stage: Stage) -> None:
         first = stage.engine.held[ROOT_ID].run
         stage.wallets.loaded.add(first)
 
-        def daemon(container: Container) -> Outcome:
-            return success() if container.run in stage.wallets.loaded else no_wallet
+        def daemon(container: Container) -> ProbeResult:
+            return (
+                probe_success() if container.run in stage.wallets.loaded else no_wallet
+            )
 
         stage.script(ROOT, daemon)
         await settle_in()
-        await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
@@ -425,7 +434,7 @@ def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back() -> None:
     async def story(stage: Stage) -> None:
         stage.engine.change(ROOT_ID, restart_policy="always")
         await settle_in()
-        await stage.watchdog.ask(RestartAsked(stage.clock.now(), ROOT))
+        await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(ROOT).restarts_total == 1
@@ -503,7 +512,7 @@ def test_a_daemon_that_never_recovers() -> None:
 
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: failure(Cause.RESET, "it breaks off"))
+        stage.script(ROOT, lambda _: probe_failure(Cause.RESET, "it breaks off"))
         await asyncio.sleep(500.0)
 
     stage = play(story, targets=(hopeless,))
@@ -527,7 +536,7 @@ def test_observe_mode_touches_nothing() -> None:
 def test_a_planned_restart_of_the_stack() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.post(PlannedDue(stage.clock.now(), ROOT))
+        stage.post(PlannedRestartDue(stage.clock.now(), ROOT))
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(LEAF).state is TargetState.HEALTHY
@@ -542,7 +551,7 @@ def test_a_planned_restart_of_the_stack() -> None:
 def test_one_bad_target_does_not_keep_the_others_from_being_watched() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: failure(Cause.AUTH, "401"))
+        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, "401"))
         before = len([1 for _, name in stage.prober.begun if name == LEAF])
         await asyncio.sleep(300.0)
         after = len([1 for _, name in stage.prober.begun if name == LEAF])
@@ -555,7 +564,7 @@ def test_an_unhealthy_dependent_by_its_own_health_check() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.set_health(LEAF_ID, NativeHealth.UNHEALTHY)
-        stage.breaks(LEAF, failure(Cause.ENGINE_UNHEALTHY, "unhealthy"))
+        stage.breaks(LEAF, probe_failure(Cause.ENGINE_UNHEALTHY, "unhealthy"))
         await asyncio.sleep(60.0)
 
     assert play(story, targets=(replace(SERVICE, depends_on=()),)).acts() == [

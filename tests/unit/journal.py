@@ -3,20 +3,20 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event
-from sidecar.core.incident import Incident
-from sidecar.core.record import (
-    Change,
-    Entry,
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.journal_entry import (
     EntryKind,
-    RemedyKind,
-    Step,
-    Steps,
-    Watched,
+    JournalEntry,
+    JournalStep,
+    MonitoredInterval,
+    RemedySummary,
+    StateChange,
+    TargetSteps,
 )
-from sidecar.core.state import State
-from sidecar.core.transition import (
+from sidecar.core.model.state import State
+from sidecar.core.model.transition import (
     BalanceCompared,
     IncidentChanged,
     RemedyEnded,
@@ -32,11 +32,11 @@ from tests.unit.told import ToldWorld
 from tests.unit.world import EPOCH
 
 
-def entry_of(what: Transition | Decision) -> Entry:
+def entry_of(what: Transition | Decision) -> JournalEntry:
     """As the journal keeps it."""
     if isinstance(what, Decision):
         data = record_of_decision(what)
-        return Entry(
+        return JournalEntry(
             what.at.wall, EntryKind.DECISION, what.name, what.incident, dict(data)
         )
     if isinstance(what, BalanceCompared):
@@ -49,43 +49,43 @@ def entry_of(what: Transition | Decision) -> Entry:
         RemedyEnded: EntryKind.REMEDY,
         IncidentChanged: EntryKind.INCIDENT,
     }
-    return Entry(
+    return JournalEntry(
         what.at.wall, kinds[type(what)], str(data["target"]), what.incident, dict(data)
     )
 
 
-def steps_of(entries: Iterable[Entry]) -> list[tuple[str, Steps]]:
+def steps_of(entries: Iterable[JournalEntry]) -> list[tuple[str, TargetSteps]]:
     """What a report counts of them, by target."""
-    found: dict[str, list[tuple[float, Step]]] = {}
+    found: dict[str, list[tuple[float, JournalStep]]] = {}
     for entry in entries:
         of_target = found.setdefault(entry.target, [])
         data = entry.data
         if entry.kind is EntryKind.STATE:
             cause = data.get("cause")
             told = None if cause is None else str(cause)
-            change = Change(str(data["from"]), str(data["to"]), told)
+            change = StateChange(str(data["from"]), str(data["to"]), told)
             of_target.append((entry.at_wall, change))
         if entry.kind is EntryKind.REMEDY:
             words = (str(data[name]) for name in ("action", "trigger", "outcome"))
-            of_target.append((entry.at_wall, RemedyKind(*words)))
+            of_target.append((entry.at_wall, RemedySummary(*words)))
     return [(target, as_steps(pairs)) for target, pairs in found.items()]
 
 
-def as_steps(pairs: Iterable[tuple[float, Step]]) -> Steps:
+def as_steps(pairs: Iterable[tuple[float, JournalStep]]) -> TargetSteps:
     """In two columns."""
     at_walls, steps = [], []
     for at_wall, step in pairs:
         at_walls.append(at_wall)
         steps.append(step)
-    return Steps(at_walls, steps)
+    return TargetSteps(at_walls, steps)
 
 
 @dataclass
 class MemoryJournal:
     """Told of every turn; ``stretches`` is set by the test."""
 
-    kept: list[Entry] = field(default_factory=list)
-    stretches: list[Watched] = field(default_factory=list)
+    kept: list[JournalEntry] = field(default_factory=list)
+    stretches: list[MonitoredInterval] = field(default_factory=list)
     bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     known: dict[str, Incident] = field(default_factory=dict)
 
@@ -108,7 +108,7 @@ class MemoryJournal:
         target: str | None = None,
         incident: str | None = None,
         kinds: frozenset[EntryKind] = frozenset(),
-    ) -> tuple[Entry, ...]:
+    ) -> tuple[JournalEntry, ...]:
         return tuple(
             entry
             for entry in self.kept
@@ -120,12 +120,12 @@ class MemoryJournal:
 
     async def steps(
         self, since_wall: float, until_wall: float
-    ) -> AsyncIterator[Sequence[tuple[str, Steps]]]:
+    ) -> AsyncIterator[Sequence[tuple[str, TargetSteps]]]:
         within = [e for e in self.kept if since_wall <= e.at_wall < until_wall]
         for target, (at_walls, steps) in steps_of(within):
             half = len(steps) // 2
-            yield [(target, Steps(at_walls[:half], steps[:half]))]
-            yield [(target, Steps(at_walls[half:], steps[half:]))]
+            yield [(target, TargetSteps(at_walls[:half], steps[:half]))]
+            yield [(target, TargetSteps(at_walls[half:], steps[half:]))]
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100
@@ -141,16 +141,19 @@ class MemoryJournal:
 
     async def watched(
         self, since_wall: float, until_wall: float
-    ) -> tuple[Watched, ...]:
+    ) -> tuple[MonitoredInterval, ...]:
         clipped = (
-            Watched(max(a, since_wall), min(b, until_wall)) for a, b in self.stretches
+            MonitoredInterval(max(a, since_wall), min(b, until_wall))
+            for a, b in self.stretches
         )
         return tuple(w for w in clipped if w.until_wall > w.from_wall)
 
 
 def remembered(
-    stretches: Iterable[Watched] = (),
+    stretches: Iterable[MonitoredInterval] = (),
 ) -> tuple[ToldWorld, MemoryJournal]:
     """A world that writes a journal, watched from its beginning on by default."""
-    journal = MemoryJournal(stretches=list(stretches) or [Watched(EPOCH, EPOCH + 1e9)])
+    journal = MemoryJournal(
+        stretches=list(stretches) or [MonitoredInterval(EPOCH, EPOCH + 1e9)]
+    )
     return ToldWorld(tellers=(journal,)), journal

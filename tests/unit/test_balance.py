@@ -6,19 +6,28 @@ from typing import Any
 
 import pytest
 
-from sidecar.core.aftermath import look_into, without_amounts
-from sidecar.core.decision import Action
-from sidecar.core.event import (
-    ActResult,
-    PauseAsked,
-    PlannedDue,
-    ReleaseAsked,
-    RestartAsked,
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import (
+    PauseRequested,
+    PlannedRestartDue,
+    ReleaseRequested,
+    RemedyCallResult,
+    RestartRequested,
 )
-from sidecar.core.outcome import Balance, Cause, Outcome, Severity, WalletFacts, success
-from sidecar.core.postmortem import postmortem
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.transition import BalanceCompared, Comparison
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.probe_result import (
+    Balance,
+    ProbeResult,
+    WalletFacts,
+    probe_success,
+)
+from sidecar.core.model.transition import BalanceCompared, Comparison
+from sidecar.core.reporting.incident_review import (
+    build_incident_review,
+    without_amounts,
+)
+from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.records.feed import RecentFeed
 from sidecar.web import past
 from tests.unit.journal import MemoryJournal, entry_of, remembered
@@ -31,8 +40,8 @@ HELD = Balance(Decimal("1.5"), Decimal("0.25"))
 PAID = HELD._replace(confirmed=Decimal("2.5"))
 
 
-def holds(balance: Balance | None) -> Outcome:
-    return success(wallet=WalletFacts(loaded=True, balance=balance))
+def holds(balance: Balance | None) -> ProbeResult:
+    return probe_success(wallet=WalletFacts(loaded=True, balance=balance))
 
 
 def sees(world: World, balance: Balance | None, times: int = 2) -> None:
@@ -74,7 +83,7 @@ def test_a_restart_notes_what_was_there_before_and_first_seen_after_it() -> None
 
 def test_an_operators_restart_is_compared_too() -> None:
     world = calm()
-    world.send(RestartAsked(world.now, WALLET))
+    world.send(RestartRequested(world.now, WALLET))
     world.acted(WALLET)
     sees(world, HELD)
     (noted,) = compared(world)
@@ -84,7 +93,7 @@ def test_an_operators_restart_is_compared_too() -> None:
 
 def test_a_planned_restart_is_compared_too() -> None:
     world = calm()
-    world.send(PlannedDue(world.now, WALLET))
+    world.send(PlannedRestartDue(world.now, WALLET))
     world.acted(WALLET)
     sees(world, PAID)
     (noted,) = compared(world)
@@ -110,7 +119,7 @@ def test_a_wallet_loaded_for_the_first_time_has_nothing_to_be_compared_with() ->
 
 def test_zeros_at_the_end_are_no_difference() -> None:
     world = calm()
-    world.send(RestartAsked(world.now, WALLET))
+    world.send(RestartRequested(world.now, WALLET))
     world.acted(WALLET)
     sees(world, HELD._replace(confirmed=Decimal("1.50")))
     assert compared(world)[0].comparison is Comparison.SAME
@@ -136,7 +145,7 @@ def test_what_never_had_a_wallet_has_no_balance() -> None:
 def test_what_was_not_sent_is_compared_with_nothing() -> None:
     world = calm()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET, ActResult.NOT_SENT)
+    world.acted(WALLET, RemedyCallResult.NOT_SENT)
     sees(world, PAID)
     assert compared(world) == []
 
@@ -189,7 +198,7 @@ def test_a_released_remedy_leaves_it_open_as_well() -> None:
     world = calm()
     world.fails(WALLET, Cause.REFUSED)
     world.acted(WALLET)
-    world.send(ReleaseAsked(world.now, WALLET))
+    world.send(ReleaseRequested(world.now, WALLET))
     assert compared(world)[-1].after is None
     sees(world, PAID, times=1)
     assert compared(world)[-1].comparison is Comparison.DIFFERENT
@@ -219,7 +228,7 @@ def test_what_was_there_before_survives_us_in_the_middle_of_a_restart(
 def test_it_survives_us_while_it_is_awaited_after_a_vain_restart() -> None:
     world = calm()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET, ActResult.FAILED)
+    world.acted(WALLET, RemedyCallResult.FAILED)
     successor = killed_and_succeeded(world, away_s=600.0)
     sees(successor, PAID, times=1)
     assert compared(successor)[-1].before == HELD
@@ -268,7 +277,7 @@ def test_of_a_paused_target_nothing_is_told_but_it_is_noted() -> None:
     world = people.world
     sees(world, HELD)
     world.fails(WALLET, Cause.REFUSED)
-    world.send(PauseAsked(world.now, (WALLET,)))
+    world.send(PauseRequested(world.now, (WALLET,)))
     world.acted(WALLET)
     sees(world, PAID)
     assert told(people.messages) == []
@@ -290,7 +299,9 @@ def story() -> tuple[World, MemoryJournal]:
 def test_the_incident_shows_both_and_says_in_its_course_only_that_they_differ() -> None:
     world, journal = story()
     (incident,) = journal.known.values()
-    found = look_into(incident, journal.kept, journal.stretches, world.now.wall)
+    found = build_incident_review(
+        incident, journal.kept, journal.stretches, world.now.wall
+    )
     view: Any = past.aftermath(found)
     (shown,) = view["balances"]
     assert shown["comparison"] == "different"
@@ -304,7 +315,7 @@ def test_the_incident_shows_both_and_says_in_its_course_only_that_they_differ() 
     assert [line["text"] for line in lines] == [
         "the wallet's balance is not the same as before"
     ]
-    document = postmortem(found)
+    document = write_postmortem(found)
     customers, appendix = document.split("## Appendix")
     assert "the wallet's balance is not the same as before" in customers
     assert "2.5" not in customers
@@ -322,8 +333,10 @@ def test_customers_read_of_a_balance_once_though_restarts_were_in_vain() -> None
     (incident,) = journal.known.values()
     unknown = "the wallet's balance afterwards is not known yet"
     for told in (unknown, "the wallet's balance is the same as before"):
-        found = look_into(incident, journal.kept, journal.stretches, world.now.wall)
-        impact = postmortem(found).partition("## Timeline")[0]
+        found = build_incident_review(
+            incident, journal.kept, journal.stretches, world.now.wall
+        )
+        impact = write_postmortem(found).partition("## Timeline")[0]
         assert impact.count("the wallet's balance") == 1
         assert told in impact
         sees(world, HELD)
@@ -333,12 +346,12 @@ def test_without_amounts_it_still_says_that_they_differ() -> None:
     world, journal = story()
     (incident,) = journal.known.values()
     kept = without_amounts(journal.kept)
-    found = look_into(incident, kept, journal.stretches, world.now.wall)
+    found = build_incident_review(incident, kept, journal.stretches, world.now.wall)
     view: Any = past.aftermath(found)
     assert view["balances"][0]["before"] is None
     assert "2.5" not in json.dumps(view)
-    assert "2.5" not in postmortem(found)
-    assert "not the same as before" in postmortem(found)
+    assert "2.5" not in write_postmortem(found)
+    assert "not the same as before" in write_postmortem(found)
     assert [e for e in kept if e.kind != "balance"] == [
         e for e in journal.kept if e.kind != "balance"
     ]
@@ -346,7 +359,7 @@ def test_without_amounts_it_still_says_that_they_differ() -> None:
 
 def test_listeners_hear_no_amounts_and_the_journal_keeps_them() -> None:
     world = calm()
-    world.send(RestartAsked(world.now, WALLET))
+    world.send(RestartRequested(world.now, WALLET))
     world.acted(WALLET)
     sees(world, PAID)
     (noted,) = compared(world)

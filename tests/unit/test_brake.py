@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.brake import ROOT_RESERVE, SHARE
-from sidecar.core.budget import STORM_LIMIT
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import ActResult, RestartAsked
-from sidecar.core.outcome import Cause
-from sidecar.core.target import ExecProbe, InstanceId, RestartSettings, Target
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import RemedyCallResult, RestartRequested
+from sidecar.core.model.probe_settings import ExecProbe
+from sidecar.core.model.target import InstanceId, RestartSettings, Target
+from sidecar.core.recovery.restart_rate import RESTART_LIMIT, ROOT_RESERVE, SHARE
 from tests.unit.test_policy import LEAF, RESTART, ROOT, calm
 from tests.unit.test_restore import killed_and_succeeded
 from tests.unit.world import SERVICE, WALLET, World, container
@@ -56,7 +56,7 @@ def test_a_labelled_target_that_never_works_uses_up_no_more_than_its_share() -> 
     for _ in range(300):
         world.fails("greedy", Cause.COMMAND_FAILED, 1)
         if world.is_acting("greedy"):
-            world.acted("greedy", ActResult.FAILED, restart=False)
+            world.acted("greedy", RemedyCallResult.FAILED, restart=False)
     assert restarts(world, "greedy") == SHARE
     assert len(world.state.restarts) == SHARE
 
@@ -66,7 +66,7 @@ def test_many_labelled_targets_leave_the_reserve_to_the_root() -> None:
     flaps(world, "greedy", 7)
     flaps(world, "second", 7)
     assert restarts(world, "greedy") + restarts(world, "second") == (
-        STORM_LIMIT - ROOT_RESERVE
+        RESTART_LIMIT - ROOT_RESERVE
     )
     flaps(world, LEAF, 1)
     assert (Action.PAGE, Guard.STORM) in world.said(LEAF)
@@ -79,22 +79,22 @@ def test_many_labelled_targets_leave_the_reserve_to_the_root() -> None:
 @pytest.mark.parametrize(
     ("targets", "name", "allowed"),
     [
-        ((WALLET,), ROOT, STORM_LIMIT),
-        ((WALLET, SERVICE), ROOT, STORM_LIMIT),
-        ((WALLET, GREEDY), ROOT, STORM_LIMIT),
-        ((WALLET, OTHER_ROOT), ROOT, STORM_LIMIT - ROOT_RESERVE),
+        ((WALLET,), ROOT, RESTART_LIMIT),
+        ((WALLET, SERVICE), ROOT, RESTART_LIMIT),
+        ((WALLET, GREEDY), ROOT, RESTART_LIMIT),
+        ((WALLET, OTHER_ROOT), ROOT, RESTART_LIMIT - ROOT_RESERVE),
         ((WALLET, SERVICE), LEAF, SHARE),
         ((GREEDY,), "greedy", SHARE),
         ((GREEDY, SECOND), "greedy", SHARE),
         # What needs only what labels made is a root of the settings.
-        ((replace(WALLET, depends_on=("greedy",)), GREEDY), ROOT, STORM_LIMIT),
+        ((replace(WALLET, depends_on=("greedy",)), GREEDY), ROOT, RESTART_LIMIT),
     ],
 )
 def test_what_one_target_may_use_up(
     targets: tuple[Target, ...], name: str, allowed: int
 ) -> None:
     world = calm(targets=targets)
-    flaps(world, name, STORM_LIMIT + 2)
+    flaps(world, name, RESTART_LIMIT + 2)
     assert restarts(world, name) == allowed
 
 
@@ -134,7 +134,7 @@ def test_the_default_lanes_of_a_target_stay_within_its_share() -> None:
     for _ in range(2 * 3600):
         world.fails("greedy", Cause.COMMAND_FAILED, 1)
         if world.is_acting("greedy"):
-            world.acted("greedy", ActResult.FAILED, restart=False)
+            world.acted("greedy", RemedyCallResult.FAILED, restart=False)
     assert (Action.PAGE, Guard.STORM) not in world.said("greedy")
     assert restarts(world, "greedy") > 6
 
@@ -142,7 +142,7 @@ def test_the_default_lanes_of_a_target_stay_within_its_share() -> None:
 def test_a_restart_that_was_asked_for_is_no_part_of_the_share() -> None:
     world = calm(targets=(WALLET, GREEDY))
     for _ in range(SHARE + 1):
-        world.send(RestartAsked(world.now, "greedy", now=True))
+        world.send(RestartRequested(world.now, "greedy", now=True))
         world.acted("greedy")
         world.works("greedy")
     flaps(world, "greedy", 1)
@@ -154,7 +154,7 @@ def test_what_was_never_sent_is_given_back_to_stack_and_share() -> None:
     world = calm(targets=(WALLET, GREEDY))
     for _ in range(SHARE + 1):
         world.fails("greedy", Cause.COMMAND_FAILED)
-        world.acted("greedy", ActResult.NOT_SENT, restart=False)
+        world.acted("greedy", RemedyCallResult.NOT_SENT, restart=False)
         world.works("greedy")
     assert world.state.restarts == ()
     assert world.instance("greedy").counted_mono == ()

@@ -2,18 +2,18 @@
 
 import pytest
 
-from sidecar.core.breaker import Breaker, BreakerState
+from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
 
 
-def opened(at: float = 10.0) -> Breaker:
-    breaker = Breaker()
+def opened(at: float = 10.0) -> CircuitBreaker:
+    breaker = CircuitBreaker()
     for _ in range(5):
         breaker = breaker.called(at).failed(at)
     return breaker
 
 
 def test_it_opens_at_the_fifth_failure_in_a_row_and_no_sooner() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(4):
         breaker = breaker.called(10.0).failed(10.0)
         assert breaker.state(10.0) is BreakerState.CLOSED
@@ -23,7 +23,7 @@ def test_it_opens_at_the_fifth_failure_in_a_row_and_no_sooner() -> None:
 
 
 def test_a_success_in_between_starts_the_count_again() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for _ in range(4):
         breaker = breaker.failed(10.0)
     breaker = breaker.succeeded()
@@ -56,7 +56,7 @@ def test_half_open_lets_one_trial_through() -> None:
 
 def test_a_trial_that_succeeds_closes_it() -> None:
     closed = opened().called(130.0).succeeded()
-    assert closed == Breaker()
+    assert closed == CircuitBreaker()
 
 
 def test_a_trial_that_fails_opens_it_for_another_two_minutes() -> None:
@@ -78,6 +78,6 @@ def test_failures_of_calls_begun_earlier_do_not_prolong_it() -> None:
 
 
 def test_thresholds_are_the_owners() -> None:
-    breaker = Breaker(threshold=1, retry_after_s=3.0).failed(1.0)
+    breaker = CircuitBreaker(threshold=1, retry_after_s=3.0).failed(1.0)
     assert breaker.state(3.9) is BreakerState.OPEN
     assert breaker.state(4.0) is BreakerState.HALF_OPEN

@@ -2,22 +2,29 @@
 
 from dataclasses import replace
 
-from sidecar.core.decision import Action, Guard
-from sidecar.core.outcome import Cause, Outcome, Severity, WalletFacts, failure, success
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.probe_result import (
+    ProbeResult,
+    WalletFacts,
+    probe_failure,
+    probe_success,
+)
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from tests.unit.world import World
 
 ROOT, LEAF = "electron-cash", "bitcoincash-service"
 FACTS = WalletFacts(
     connected=False, loaded=True, height=7, server_height=0, paths=("/data/w",)
 )
-LOST = failure(Cause.UPSTREAM_LOST, "no server", rpc_answers=True, wallet=FACTS)
-HELD = failure(Cause.THREAD_HELD, "it answers, but late", rpc_answers=True)
+LOST = probe_failure(Cause.UPSTREAM_LOST, "no server", rpc_answers=True, wallet=FACTS)
+HELD = probe_failure(Cause.THREAD_HELD, "it answers, but late", rpc_answers=True)
 
 
-def silent(waited_s: float) -> Outcome:
-    return replace(failure(Cause.HUNG, "no answer"), waited_s=waited_s)
+def silent(waited_s: float) -> ProbeResult:
+    return replace(probe_failure(Cause.HUNG, "no answer"), waited_s=waited_s)
 
 
 def healthy() -> World:
@@ -90,7 +97,7 @@ def test_a_broken_connection_in_a_jam_does_not_make_silence_certain() -> None:
     for waited_s in (10.0, 22.0):
         world.probe(ROOT, silent(waited_s), 10.0)
         world.now_s += 2.0
-    world.probe(ROOT, failure(Cause.RESET, "it broke off"))
+    world.probe(ROOT, probe_failure(Cause.RESET, "it broke off"))
     assert world.acts() == []
 
 
@@ -98,9 +105,9 @@ def test_a_dependent_is_held_while_calls_hold_its_root() -> None:
     world = healthy()
     for _ in range(20):
         world.fails(LEAF, Cause.HTTP_5XX, 1)
-        late = replace(success(), waited_s=28.0)
+        late = replace(probe_success(), waited_s=28.0)
         world.probe(ROOT, late, 28.0)
-        world.probe(ROOT, success())
+        world.probe(ROOT, probe_success())
         world.now_s += 2.0
     assert world.acts() == []
     last = world.last(LEAF)
@@ -110,10 +117,10 @@ def test_a_dependent_is_held_while_calls_hold_its_root() -> None:
 
 def test_a_dependent_is_restarted_once_its_root_was_free_for_long_enough() -> None:
     world = healthy()
-    world.probe(ROOT, replace(success(), waited_s=28.0), 28.0)
+    world.probe(ROOT, replace(probe_success(), waited_s=28.0), 28.0)
     for _ in range(60):
         world.fails(LEAF, Cause.HTTP_5XX, 1)
-        world.probe(ROOT, success())
+        world.probe(ROOT, probe_success())
     assert world.acts() == [(LEAF, Action.RESTART)]
 
 

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.container import RunId
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.incident import Incident
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Balance, Cause, Severity, WalletFacts, success
-from sidecar.core.state import Instance, Phase, Plan, Remedy, Settling
-from sidecar.core.target import InstanceId
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import RunId
+from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, Settling
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
+from sidecar.core.model.state import PlannedRestart
+from sidecar.core.model.target import InstanceId
 from sidecar.records.changes import worth
 from sidecar.records.codec import (
     EVIDENCE_BYTES,
@@ -56,7 +58,9 @@ def test_an_instance_with_everything_comes_back() -> None:
         WHO,
         "electron-cash-2",
         container=container("electron-cash", 2),
-        remedy=Remedy(DECISION, Phase.VERIFYING, AT, 99.0, 3.0, "note", uncertain=True),
+        remedy=Remedy(
+            DECISION, RemedyPhase.VERIFYING, AT, 99.0, 3.0, "note", uncertain=True
+        ),
         loading=DECISION,
         settling=Settling("root", 44.0),
         missing_since=AT,
@@ -80,7 +84,7 @@ def test_whatever_happened_every_instance_comes_back(
 
 def test_what_the_first_listing_brings_is_not_stored() -> None:
     labels = {"secret.label": "hunter2"}
-    found = success(wallet=WalletFacts(balance=Balance(Decimal("12.5"))))
+    found = probe_success(wallet=WalletFacts(balance=Balance(Decimal("12.5"))))
     world = World(TARGETS)
     world.containers[world.instance("rates").id] = container("rates", labels=labels)
     world.relist()
@@ -99,8 +103,8 @@ def test_a_pause_without_end_comes_back() -> None:
 
 
 def test_a_plan_comes_back() -> None:
-    plan = Plan("electron-cash", (WHO,), 5.0)
-    assert decode(encode((plan,)), tuple[Plan, ...]) == (plan,)
+    plan = PlannedRestart("electron-cash", (WHO,), 5.0)
+    assert decode(encode((plan,)), tuple[PlannedRestart, ...]) == (plan,)
 
 
 def test_a_field_of_an_older_version_is_passed_over_and_a_newer_one_defaults() -> None:

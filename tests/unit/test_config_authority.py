@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from sidecar.core.target import HttpProbe
+from sidecar.core.model.probe_settings import HttpProbe
 from tests.unit.config_files import faults_of, load_text
 
 FILE = "targets: {{a: {{probe: {{type: http, url: '{}', ca_file: '{}'}}}}}}"

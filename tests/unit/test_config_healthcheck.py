@@ -3,16 +3,11 @@
 from dataclasses import replace
 
 from sidecar.config.healthcheck import without_healthcheck
-from sidecar.core.container import Container, NativeHealth, Status
-from sidecar.core.target import (
-    DockerProbe,
-    HttpProbe,
-    Preventive,
-    RunningProbe,
-    Target,
-)
+from sidecar.core.model.container import Container, NativeHealth, Status
+from sidecar.core.model.probe_settings import DockerProbe, HttpProbe, RunningProbe
+from sidecar.core.model.target import PlannedRestartSettings, Target
 
-NIGHTLY = Preventive("0 3 * * *")
+NIGHTLY = PlannedRestartSettings("0 3 * * *")
 WORKER = Target(
     "worker", service="worker", probes=(DockerProbe(timeout_s=3.0),), preventive=NIGHTLY
 )

@@ -11,8 +11,12 @@ from sidecar.config.labels import targets_in_force
 from sidecar.config.load import load
 from sidecar.config.schema import allowed, keys, schema
 from sidecar.config.settings import Settings
-from sidecar.core.container import Container, NativeHealth
-from sidecar.core.target import Credentials, ElectronCashProbe, JsonRpcProbe
+from sidecar.core.model.container import Container, NativeHealth
+from sidecar.core.model.probe_settings import (
+    Credentials,
+    ElectronCashProbe,
+    JsonRpcProbe,
+)
 from tests.unit.config_files import load_text
 from tests.unit.test_config_labels import container, labels
 

@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 from sidecar.config.labels import targets_in_force
 from sidecar.config.load import load
 from sidecar.config.settings import Settings
-from sidecar.core.container import Container, NativeHealth, Status
-from sidecar.core.target import (
-    Cadence,
+from sidecar.core.model.container import Container, NativeHealth, Status
+from sidecar.core.model.probe_settings import (
     DockerProbe,
     ExecProbe,
     HttpProbe,
-    Preventive,
+    TcpProbe,
+)
+from sidecar.core.model.target import (
+    PlannedRestartSettings,
+    ProbeSchedule,
     RestartSettings,
     Target,
-    TcpProbe,
 )
 from tests.unit.config_files import load_text
 
@@ -92,11 +94,11 @@ def test_labels_make_a_target(settings: Settings) -> None:
         service="gw",
         probes=(HttpProbe("http://gw:80/", expect_status=(200, 204)),),
         depends_on=("wallet",),
-        cadence=Cadence(interval_s=20.0),
+        cadence=ProbeSchedule(interval_s=20.0),
         restart=RestartSettings(
             budget=2, graceful_rpc_stop=False, slow_lane_s=(600.0, 1200.0)
         ),
-        preventive=Preventive("0 3 * * *", "Asia/Seoul"),
+        preventive=PlannedRestartSettings("0 3 * * *", "Asia/Seoul"),
     )
 
 
@@ -289,7 +291,7 @@ def test_a_watch_label_watches_containers_with_a_health_check() -> None:
         service="a",
         probes=(DockerProbe(),),
         # The check has its own, and the engine's own time to stop is 10 s.
-        cadence=Cadence(start_period_s=0.0),
+        cadence=ProbeSchedule(start_period_s=0.0),
         restart=RestartSettings(stop_timeout_s=10.0),
         may_finish=True,
     )

@@ -11,14 +11,12 @@ from sidecar.config.environment import KNOWN
 from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.load import load
 from sidecar.config.schema import schema
-from sidecar.core.outcome import Severity
-from sidecar.core.target import (
-    Cadence,
-    Credentials,
-    ElectronCashProbe,
-    HttpProbe,
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
+from sidecar.core.model.target import (
     Mode,
-    Preventive,
+    PlannedRestartSettings,
+    ProbeSchedule,
     RestartSettings,
     Target,
 )
@@ -258,8 +256,10 @@ def test_the_whole_contract_is_accepted(tmp_path: Path) -> None:
         "http://electron-cash:7777/", credentials=Credentials("bchrpc", "hunter2")
     )
     assert wallet.restart == RestartSettings()
-    assert wallet.cadence == Cadence()
-    assert wallet.preventive == Preventive("0 3 * * *", "Asia/Seoul", 300.0, 21600.0)
+    assert wallet.cadence == ProbeSchedule()
+    assert wallet.preventive == PlannedRestartSettings(
+        "0 3 * * *", "Asia/Seoul", 300.0, 21600.0
+    )
     assert wallet.severity is Severity.P1
     assert service.depends_on == ("electron-cash",)
     assert {line.split(":")[0] for line in settings.warnings} == {

@@ -5,15 +5,17 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.budget import STORM_LIMIT, Lane, LaneName, in_window
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import EngineSeen
-from sidecar.core.notify import NotifySettings, Routes
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import MessageKind
-from sidecar.core.restore import presume_restarts
-from sidecar.core.state import State
-from sidecar.core.target import RestartSettings
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import EngineReachabilityChanged
+from sidecar.core.model.lane import Lane, LaneName
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import NotifySettings, Routes
+from sidecar.core.model.state import State
+from sidecar.core.model.target import RestartSettings
+from sidecar.core.recovery.restart_rate import RESTART_LIMIT
+from sidecar.core.recovery.retry_budget import tries_in_window
+from sidecar.core.recovery.takeover import presume_restarts
 from tests.unit.world import WALLET, World
 
 ROOT = WALLET.name
@@ -29,7 +31,7 @@ def doubtful(**settings: object) -> World:
         State(started=world.now, notify=NotifySettings(routes=TO_OPS)), WHY
     )
     world.decisions.clear()
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.relist()
     return world
 
@@ -42,7 +44,7 @@ def restarts(world: World) -> int:
 def test_of_each_budget_one_try_is_left(budget: int, presumed: int) -> None:
     world = doubtful(budget=budget)
     for lane in (world.instance(ROOT).lane, world.instance(ROOT).load_lane):
-        assert in_window(lane, world.targets[0].restart, world.now_s) == presumed
+        assert tries_in_window(lane, world.targets[0].restart, world.now_s) == presumed
 
 
 def test_it_acts_once_and_then_goes_the_slow_way() -> None:
@@ -72,7 +74,7 @@ def test_who_comes_later_has_its_whole_budget() -> None:
 
 def test_half_of_the_hours_restarts_count_as_made() -> None:
     world = doubtful()
-    assert len(world.state.restarts) == STORM_LIMIT // 2
+    assert len(world.state.restarts) == RESTART_LIMIT // 2
 
 
 def test_a_lane_that_is_remembered_is_kept() -> None:

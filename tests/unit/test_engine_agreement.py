@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import EngineSeen
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import EngineRefused
-from sidecar.core.target import Mode
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import EngineReachabilityChanged
+from sidecar.core.model.target import Mode
+from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.agreement import NEWEST_API, Agreement, agree
 from tests.unit.test_notify_mailing import Told
 from tests.unit.world import WALLET, World
@@ -62,7 +62,9 @@ def test_an_engine_that_is_not_dockers_is_named(components: object, other: str) 
 def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:
     world = World()
     world.works("electron-cash", "bitcoincash-service")
-    world.send(EngineSeen(world.now, reachable=True, other="Podman Engine"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=True, other="Podman Engine")
+    )
     assert world.state.mode_in_force is Mode.OBSERVE
     world.fails(WALLET.name, Cause.REFUSED)
     last = world.decisions[-1]
@@ -76,16 +78,22 @@ def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:
 
 def test_an_engine_that_is_lost_stays_what_it_was() -> None:
     world = World()
-    world.send(EngineSeen(world.now, reachable=True, other="Podman Engine"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=True, other="Podman Engine")
+    )
     modes = []
     for reachable in (False, True):
-        world.send(EngineSeen(world.now, reachable=reachable, reason="as it is"))
+        world.send(
+            EngineReachabilityChanged(world.now, reachable=reachable, reason="as it is")
+        )
         modes.append(world.state.mode_in_force)
     assert modes == [Mode.OBSERVE, Mode.ACT]
 
 
 def test_people_hear_that_it_only_observes() -> None:
     told = Told(("ops",))
-    told.world.send(EngineSeen(told.world.now, reachable=True, other="Podman Engine"))
+    told.world.send(
+        EngineReachabilityChanged(told.world.now, reachable=True, other="Podman Engine")
+    )
     told.world.fails(WALLET.name, Cause.REFUSED)
     assert {message.facts["mode"] for message in told.turn()} == {"observe"}

@@ -4,23 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import budget
-from sidecar.core.budget import LaneName
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import (
-    ActResult,
-    EngineSeen,
-    NoticeKind,
-    RemedyActed,
-    RestartAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import (
+    EngineEventKind,
+    EngineReachabilityChanged,
+    RemedyCallResult,
+    RemedyExecuted,
+    RestartRequested,
 )
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, unknown
-from sidecar.core.record import MessageKind
-from sidecar.core.restore import restored
-from sidecar.core.target import DockerProbe, InstanceId, Mode, Target
-from sidecar.core.transition import StateChanged, TargetState
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import probe_unknown
+from sidecar.core.model.probe_settings import DockerProbe
+from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import StateChanged
+from sidecar.core.recovery.retry_budget import MOST_UNSENT
+from sidecar.core.recovery.takeover import restore_state
 from tests.unit.test_notify_mailing import SETTINGS
 from tests.unit.world import SERVICE, WALLET, World, container
 
@@ -110,14 +113,14 @@ def test_a_looping_container_that_cannot_be_read_is_not_started() -> None:
 def test_an_operator_who_asks_for_what_cannot_be_read_is_told_why_not() -> None:
     world = calm()
     unreadable(world, ROOT)
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).action is Action.HOLD
     assert FAULT in world.last(ROOT).reason
 
 
 def test_what_cannot_be_judged_says_why_from_the_first_probe_on() -> None:
     world = World()
-    world.probe(ROOT, unknown(Cause.PROBER_FAILED, "it is on no network"))
+    world.probe(ROOT, probe_unknown(Cause.PROBER_FAILED, "it is on no network"))
     seen = world.instance(ROOT)
     assert (seen.state, seen.reason) == (TargetState.UNKNOWN, "it is on no network")
     world.wait(300.0)
@@ -157,7 +160,7 @@ def test_a_signal_is_a_stop_where_it_explains_the_exit(
     signal: int, after_s: float, exit_code: int, *, is_a_stop: bool
 ) -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=signal)
+    world.notice(ROOT, EngineEventKind.KILL, signal=signal)
     world.wait(after_s, step=after_s)
     world.exits(ROOT, exit_code)
     world.wait(3.0)
@@ -169,7 +172,7 @@ def test_a_signal_is_a_stop_where_it_explains_the_exit(
 
 def test_the_containers_own_stop_signal_is_a_stop_whatever_it_is() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=WINCH, stop_signal=WINCH)
+    world.notice(ROOT, EngineEventKind.KILL, signal=WINCH, stop_signal=WINCH)
     world.wait(2.0)
     world.exits(ROOT, 0)
     world.wait(5.0)
@@ -179,14 +182,14 @@ def test_the_containers_own_stop_signal_is_a_stop_whatever_it_is() -> None:
 @pytest.mark.parametrize("signal", [HUP, USR1, WINCH])
 def test_a_hang_after_a_signal_that_ends_nothing_is_not_held(signal: int) -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=signal)
+    world.notice(ROOT, EngineEventKind.KILL, signal=signal)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
 def test_a_stop_is_left_to_end_for_the_containers_own_stop_time() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=TERM, stop_timeout_s=90.0)
+    world.notice(ROOT, EngineEventKind.KILL, signal=TERM, stop_timeout_s=90.0)
     world.fails(ROOT, Cause.REFUSED)
     world.wait(80.0)
     assert (world.acts(), world.last(ROOT).guard) == ([], Guard.STOPPING)
@@ -197,21 +200,21 @@ def test_a_stop_is_left_to_end_for_the_containers_own_stop_time() -> None:
 def test_a_stop_longer_than_the_stop_time_is_known_by_the_engines_word() -> None:
     """``docker stop -t 60``: the word comes a moment after the exit."""
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=TERM)
+    world.notice(ROOT, EngineEventKind.KILL, signal=TERM)
     world.wait(40.0)
     world.exits(ROOT, 0)
     world.wait(1.0)
     assert world.acts() == []
-    world.notice(ROOT, NoticeKind.STOP)
+    world.notice(ROOT, EngineEventKind.STOP)
     world.wait(600.0)
     assert (world.acts(), world.instance(ROOT).state) == ([], TargetState.STOPPED)
 
 
 def test_an_engine_that_tells_of_a_stop_before_the_exit_is_believed() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=TERM)
+    world.notice(ROOT, EngineEventKind.KILL, signal=TERM)
     world.wait(40.0)
-    world.notice(ROOT, NoticeKind.STOP)
+    world.notice(ROOT, EngineEventKind.STOP)
     world.exits(ROOT, 0)
     world.wait(600.0)
     assert (world.acts(), world.instance(ROOT).state) == ([], TargetState.STOPPED)
@@ -220,17 +223,17 @@ def test_an_engine_that_tells_of_a_stop_before_the_exit_is_believed() -> None:
 def test_a_signal_that_is_told_of_after_the_exit_explains_it_too() -> None:
     world = calm()
     world.exits(ROOT, 0, restart_policy="always")
-    world.notice(ROOT, NoticeKind.KILL, ago_s=0.5, signal=TERM)
+    world.notice(ROOT, EngineEventKind.KILL, ago_s=0.5, signal=TERM)
     world.wait(60.0)
     assert (world.acts(), world.instance(ROOT).state) == ([], TargetState.STOPPED)
 
 
 def test_signals_are_kept_on_the_clock_of_whoever_takes_over() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, signal=TERM)
+    world.notice(ROOT, EngineEventKind.KILL, signal=TERM)
     (sent,) = world.instance(ROOT).kills
     later = Moment(world.now.mono - 500.0, world.now.wall)
-    left = restored(world.state, world.now, later).left[world.instance(ROOT).id]
+    left = restore_state(world.state, world.now, later).left[world.instance(ROOT).id]
     assert left.kills == (sent._replace(mono=sent.mono - 500.0),)
 
 
@@ -243,22 +246,24 @@ NEW = container(
 """What a redeploy made, to replace the old one by."""
 
 
-def restarted_while(*others: NoticeKind, beside: tuple[Container, ...] = ()) -> World:
+def restarted_while(
+    *others: EngineEventKind, beside: tuple[Container, ...] = ()
+) -> World:
     """Our restart, and what the engine tells of others meanwhile."""
     world = calm()
     world.beside = beside
     world.relist()
     world.fails(ROOT, Cause.REFUSED)
     assert world.is_acting(ROOT)
-    for kind in (NoticeKind.STOP, *others):
+    for kind in (EngineEventKind.STOP, *others):
         world.notice(ROOT, kind)
     world.acted(ROOT, engine_stops=1)
-    world.notice(ROOT, NoticeKind.RESTART)
+    world.notice(ROOT, EngineEventKind.RESTART)
     return world
 
 
 def test_a_stop_that_our_restart_undid_is_done_again() -> None:
-    world = restarted_while(NoticeKind.STOP)
+    world = restarted_while(EngineEventKind.STOP)
     world.wait(3.0)
     assert world.acts() == [(ROOT, Action.RESTART), (ROOT, Action.STOP)]
     assert "an operator stopped it while" in world.last(ROOT).reason
@@ -266,8 +271,12 @@ def test_a_stop_that_our_restart_undid_is_done_again() -> None:
         world.containers[world.instance(ROOT).id], status=Status.EXITED, exit_code=143
     )
     world.containers[world.instance(ROOT).id] = stopped
-    event = RemedyActed(
-        world.now, world.instance(ROOT).id, ActResult.DONE, "it is stopped", stopped
+    event = RemedyExecuted(
+        world.now,
+        world.instance(ROOT).id,
+        RemedyCallResult.DONE,
+        "it is stopped",
+        stopped,
     )
     world.send(event)
     assert world.instance(ROOT).state is TargetState.STOPPED
@@ -278,14 +287,14 @@ def test_a_stop_that_our_restart_undid_is_done_again() -> None:
 
 
 def test_a_stop_of_a_restart_that_recovers_at_once_is_done_again_too() -> None:
-    world = restarted_while(NoticeKind.STOP)
+    world = restarted_while(EngineEventKind.STOP)
     world.works(ROOT, times=3)
     world.wait(3.0)
     assert world.acts()[-1] == (ROOT, Action.STOP)
 
 
 def test_a_restart_by_somebody_else_during_ours_is_no_stop() -> None:
-    world = restarted_while(NoticeKind.STOP, NoticeKind.RESTART)
+    world = restarted_while(EngineEventKind.STOP, EngineEventKind.RESTART)
     world.works(ROOT)
     world.wait(60.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
@@ -299,10 +308,10 @@ def test_our_own_stop_alone_is_nobodys() -> None:
 
 
 def test_whoever_starts_it_after_our_restart_wants_it_to_run() -> None:
-    world = restarted_while(NoticeKind.STOP)
+    world = restarted_while(EngineEventKind.STOP)
     world.wait(1.0)
     world.notice(
-        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+        ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=world.now.wall
     )
     world.works(ROOT)
     world.wait(60.0)
@@ -310,7 +319,7 @@ def test_whoever_starts_it_after_our_restart_wants_it_to_run() -> None:
 
 
 def test_in_observe_mode_nothing_is_stopped_and_that_is_said_once() -> None:
-    world = restarted_while(NoticeKind.STOP)
+    world = restarted_while(EngineEventKind.STOP)
     world.state = replace(world.state, mode=Mode.OBSERVE)
     world.wait(60.0)
     held = [d for d in world.decisions if d.guard is Guard.OBSERVE]
@@ -319,7 +328,7 @@ def test_in_observe_mode_nothing_is_stopped_and_that_is_said_once() -> None:
 
 
 def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> None:
-    world = restarted_while(NoticeKind.STOP)
+    world = restarted_while(EngineEventKind.STOP)
     world.beside = (NEW,)
     world.relist()
     world.works(ROOT)
@@ -337,7 +346,7 @@ def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> N
 
 
 def test_a_redeploy_that_was_known_before_our_restart_is_not_stopped() -> None:
-    world = restarted_while(NoticeKind.STOP, beside=(NEW,))
+    world = restarted_while(EngineEventKind.STOP, beside=(NEW,))
     world.works(ROOT)
     world.wait(100.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
@@ -381,7 +390,7 @@ def test_a_start_that_fails_again_and_again_is_slowed_and_given_up() -> None:
     world = not_started(exit_code=128, error=TAKEN)
     for _ in range(60):
         if world.is_acting(ROOT):
-            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
         world.wait(600.0, step=30.0)
     assert len(world.acts()) == 8
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
@@ -466,7 +475,9 @@ def deaf(policy: str = "no") -> World:
     world = World((WALLET,))
     who = InstanceId(ROOT, 1)
     world.containers[who] = replace(world.containers[who], restart_policy=policy)
-    world.send(EngineSeen(world.now, reachable=True, deaf="403: no events"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=True, deaf="403: no events")
+    )
     world.relist()
     world.works(ROOT)
     return world
@@ -544,7 +555,9 @@ def test_deaf_an_engine_that_is_at_it_is_given_its_time() -> None:
 def test_deaf_what_was_stopped_before_we_came_is_left_alone() -> None:
     stopped = container(ROOT, status=Status.EXITED, exit_code=143, pid=0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): stopped})
-    world.send(EngineSeen(world.now, reachable=True, deaf="403: no events"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=True, deaf="403: no events")
+    )
     look_for(world, 300.0)
     assert world.acts() == []
 
@@ -564,9 +577,9 @@ def test_tries_that_cannot_be_sent_come_to_an_end_and_people_are_told(
         world.fails(ROOT, Cause.REFUSED)
     for _ in range(400):
         if world.is_acting(ROOT):
-            world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+            world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
         world.wait(120.0, step=20.0)
-    assert len(world.acts()) <= budget.MOST_UNSENT + 9
+    assert len(world.acts()) <= MOST_UNSENT + 9
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
     kinds = {message.kind for message in world.messages}
     assert {MessageKind.ACTION_FAILED, MessageKind.DEAD_LETTER} <= kinds
@@ -576,7 +589,7 @@ def test_a_few_tries_that_cannot_be_sent_cost_nothing() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     for _ in range(3):
-        world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+        world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
         world.wait(10.0)
     lane = world.instance(ROOT).lane
     assert (lane.tries, lane.name) == (1, LaneName.FAST)

@@ -4,35 +4,35 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.aftermath import concerned, look_into
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import (
-    ActResult,
-    NoticeKind,
-    PauseAsked,
-    RemedyActed,
-    RestartAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import (
+    EngineEventKind,
+    PauseRequested,
+    RemedyCallResult,
+    RemedyExecuted,
+    RestartRequested,
 )
-from sidecar.core.incident import Incident
-from sidecar.core.outcome import Cause, Warn, failure, success
-from sidecar.core.postmortem import postmortem
-from sidecar.core.record import MessageKind
-from sidecar.core.target import AfterRoot, Mode, RestartSettings, Target
-from sidecar.core.timeline import timeline
-from sidecar.core.transition import (
-    IncidentChanged,
-    IncidentStep,
-    RemedyEnded,
-    TargetState,
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.probe_result import ProbeWarning, probe_failure, probe_success
+from sidecar.core.model.target import AfterDependency, Mode, RestartSettings, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import IncidentChanged, IncidentStep, RemedyEnded
+from sidecar.core.reporting.incident_review import (
+    build_incident_review,
+    involved_targets,
 )
-from sidecar.core.turn import pace_s
+from sidecar.core.reporting.postmortem.document import write_postmortem
+from sidecar.core.reporting.timeline import build_timeline
+from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit.journal import remembered
 from tests.unit.test_notify_mailing import SETTINGS
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT, LEAF = WALLET.name, SERVICE.name
-ALWAYS = replace(SERVICE, after_root=AfterRoot.ALWAYS)
+ALWAYS = replace(SERVICE, after_root=AfterDependency.ALWAYS)
 LEFT_ALONE = replace(WALLET, restart=RestartSettings(enabled=False))
 BOTH = [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 
@@ -53,7 +53,7 @@ def lasts(world: World, cause: Cause, seconds: float = 700.0) -> None:
     end = world.now_s + seconds
     while world.now_s < end:
         world.fails(ROOT, cause, 1)
-        world.probe(LEAF, success())
+        world.probe(LEAF, probe_success())
         world.wait(10.0, step=5.0)
 
 
@@ -113,7 +113,7 @@ def test_what_only_we_cannot_reach_is_not_away() -> None:
     world = calm(root=LEFT_ALONE)
     for _ in range(12):
         world.fails(ROOT, Cause.HUNG, 1, took_s=10.0, path_fault=True)
-        world.probe(LEAF, success())
+        world.probe(LEAF, probe_success())
     assert world.instance(ROOT).state is TargetState.DOWN
     works_again(world)
     assert world.acts() == []
@@ -127,9 +127,9 @@ def test_a_hang_that_began_out_of_reach_is_away_once_it_is_reached(
     world = calm(root=LEFT_ALONE)
     for reason, path_fault in zip(reasons, (True, False), strict=True):
         for _ in range(8):
-            silent = failure(Cause.HUNG, reason, path_fault=path_fault)
+            silent = probe_failure(Cause.HUNG, reason, path_fault=path_fault)
             world.probe(ROOT, silent, took_s=10.0)
-            world.probe(LEAF, success())
+            world.probe(LEAF, probe_success())
             world.now_s += 2.0
         assert world.instance(ROOT).state is TargetState.DOWN
         assert world.acts() == []
@@ -150,10 +150,10 @@ def test_a_password_that_was_corrected_by_a_restart_restarts_them() -> None:
     """Whoever restarted it: its connections are gone."""
     world = calm()
     lasts(world, Cause.AUTH, 60.0)
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 143)
     world.notice(
-        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+        ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=world.now.wall
     )
     works_again(world)
     assert world.acts() == [(LEAF, Action.RESTART)]
@@ -161,7 +161,7 @@ def test_a_password_that_was_corrected_by_a_restart_restarts_them() -> None:
 
 def test_a_root_that_an_operator_asked_to_restart_restarts_them() -> None:
     world = calm()
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     world.acted(ROOT)
     works_again(world)
     assert world.acts() == BOTH
@@ -173,10 +173,10 @@ def test_a_busy_root_that_answered_after_all_restarts_nobody() -> None:
         world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
         world.looked(ROOT)
     root = world.instance(ROOT)
-    not_sent = RemedyActed(
+    not_sent = RemedyExecuted(
         world.now,
         root.id,
-        ActResult.NOT_SENT,
+        RemedyCallResult.NOT_SENT,
         "it answered",
         root.container,
         answered=True,
@@ -241,17 +241,19 @@ def test_it_is_in_the_course_and_the_post_mortem() -> None:
     world.acted(LEAF)
     world.works(LEAF, ROOT)
     (incident,) = journal.known.values()
-    names = concerned(incident)
+    names = involved_targets(incident)
     kept = [entry for entry in journal.kept if entry.target in names]
-    told = look_into(incident, kept, journal.stretches, world.now.wall)
+    told = build_incident_review(incident, kept, journal.stretches, world.now.wall)
     assert [(one.target, one.trigger) for one in told.done] == [
         (ROOT, "failure"),
         (LEAF, "dependency"),
     ]
-    lines = [line.text for line in timeline(told.entries).lines if line.target == LEAF]
+    lines = [
+        line.text for line in build_timeline(told.entries).lines if line.target == LEAF
+    ]
     assert any("always restarted after it" in text for text in lines)
     assert lines[-1].startswith("healthy")
-    document = postmortem(told)
+    document = write_postmortem(told)
     assert f"**{LEAF}** was restarted after it." in document
     assert "failed with it" not in document
     assert f"| {LEAF} | restarted | because what it depends on had failed |" in document
@@ -270,12 +272,12 @@ def test_a_restart_that_nobody_will_do_is_not_waited_for(mode: Mode) -> None:
     assert world.last(LEAF).guard in {Guard.OBSERVE, Guard.OPTED_OUT}
     instance = world.instance(LEAF)
     assert not instance.must_restart
-    assert pace_s(world.state, instance) == SERVICE.cadence.interval_s
+    assert probe_interval_s(world.state, instance) == SERVICE.cadence.interval_s
 
 
 def test_a_pause_is_not_waited_for_and_the_restart_is_owed() -> None:
     world = calm()
-    world.send(PauseAsked(world.now, (LEAF,), world.now.wall + 300.0))
+    world.send(PauseRequested(world.now, (LEAF,), world.now.wall + 300.0))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
     world.works(ROOT, LEAF)
@@ -286,7 +288,7 @@ def test_a_pause_is_not_waited_for_and_the_restart_is_owed() -> None:
 
 def test_what_was_decided_long_ago_does_not_end_the_wait() -> None:
     world = calm()
-    world.send(PauseAsked(world.now, (LEAF,), world.now.wall + 10.0))
+    world.send(PauseRequested(world.now, (LEAF,), world.now.wall + 10.0))
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).guard is Guard.PAUSED
     world.works(LEAF)
@@ -370,7 +372,7 @@ def test_the_resolve_is_told_after_it_and_names_them() -> None:
 
 def test_slow_answers_of_a_root_that_works_restart_nobody() -> None:
     world = calm()
-    world.probe(ROOT, success(warnings=(Warn.SLOW,)))
-    world.probe(ROOT, failure(Cause.REFUSED, "refused"))
+    world.probe(ROOT, probe_success(warnings=(ProbeWarning.SLOW,)))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, "refused"))
     works_again(world)
     assert world.acts() == []

@@ -6,17 +6,18 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.core.container import Process
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.event import ProcessesSeen
-from sidecar.core.outcome import Cause, failure, success
-from sidecar.core.processes import judge_processes
-from sidecar.core.target import RestartSettings
-from sidecar.core.transition import TargetState
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Process
+from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.event import ProcessesInspected
+from sidecar.core.model.probe_result import probe_failure, probe_success
+from sidecar.core.model.target import RestartSettings
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.status.process_inspection import judge_processes
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
-REFUSED = failure(Cause.REFUSED, "connection refused")
+REFUSED = probe_failure(Cause.REFUSED, "connection refused")
 GRACE_S = RestartSettings().self_restart_grace_s
 FOREVER_S = 3600.0
 
@@ -32,7 +33,7 @@ def look(
     assert instance.container is not None
     asked_mono = world.now_s if asked_s is None else asked_s
     world.send(
-        ProcessesSeen(
+        ProcessesInspected(
             world.now,
             instance.id,
             instance.container.run,
@@ -177,7 +178,7 @@ def test_without_a_look_at_the_healthy_run_nothing_is_proven() -> None:
 
 def test_only_a_refused_connection_is_looked_into_for_it() -> None:
     world = known()
-    world.probe(ROOT, failure(Cause.RESET, "closed"))
+    world.probe(ROOT, probe_failure(Cause.RESET, "closed"))
     look(world, waits_s=FOREVER_S)
     assert world.acts() == []
 
@@ -279,7 +280,7 @@ class Life:
             self.is_open = True
         if self.daemon is not None and self.is_open:
             self.answered.add(self.daemon.pid)
-            self.world.probe(ROOT, success())
+            self.world.probe(ROOT, probe_success())
         else:
             self.world.probe(ROOT, REFUSED)
 
@@ -288,7 +289,7 @@ class Life:
         assert instance.container is not None
         seen = judge_processes(processes, instance.container)
         self.world.send(
-            ProcessesSeen(
+            ProcessesInspected(
                 self.world.now,
                 instance.id,
                 instance.container.run,

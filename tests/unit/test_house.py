@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sidecar"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-CORE = sorted((PACKAGE / "core").glob("*.py"))
+CORE = sorted((PACKAGE / "core").rglob("*.py"))
 SEES_EVERYTHING = {PACKAGE / "app.py", PACKAGE / "__main__.py"}
 HEAVY_FOR_RUN = {"click", "rich", "jsonschema"}
 
@@ -87,6 +87,39 @@ def third_parties(path: Path) -> set[str]:
 def test_the_core_imports_the_standard_library_and_itself(path: Path) -> None:
     assert third_parties(path) == set()
     assert ours(path) <= {"sidecar.core"}
+
+
+ROOMS_BELOW = {
+    "model": set(),
+    "text": set(),
+    "ports": {"model"},
+    "status": {"model", "text"},
+    "reporting": {"model", "text"},
+    "recovery": {"status", "model", "text"},
+    "incidents": {"status", "model", "text"},
+    "policy": {"recovery", "status", "model", "text"},
+    "step": {"policy", "recovery", "incidents", "status", "model", "text"},
+    "circuit_breaker": set(),
+}
+"""What each room of the core may import beside itself."""
+
+
+def room(module: str) -> str:
+    """``status`` of ``sidecar.core.status.streaks``."""
+    return module.split(".")[2]
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_core_room_imports_only_rooms_below_it(path: Path) -> None:
+    relative = path.relative_to(PACKAGE / "core")
+    own = relative.parts[0].removesuffix(".py")
+    rooms = {room(m) for m in imports(path) if m.startswith("sidecar.core.")}
+    assert own == "__init__" or rooms - {own} <= ROOMS_BELOW[own]
+
+
+def test_every_core_room_has_its_place_in_the_order() -> None:
+    there = {path.name.removesuffix(".py") for path in (PACKAGE / "core").iterdir()}
+    assert there - {"__init__", "__pycache__"} == ROOMS_BELOW.keys()
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)

@@ -4,18 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import ledger
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import ActResult, RestartAsked
-from sidecar.core.outcome import Cause, Cure, Severity, failure
-from sidecar.core.state import CureKey
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import IncidentChanged, TargetState
+from sidecar.core.incidents import lifecycle
+from sidecar.core.model.cause import Cause, RemedyKind, Severity
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import RemedyCallResult, RestartRequested
+from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.state import EfficacyKey
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import IncidentChanged
 from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
 
 def calm(**settings: object) -> World:
@@ -159,7 +161,7 @@ def test_the_targets_own_severity_goes_first() -> None:
 def test_old_incidents_are_forgotten_and_open_ones_never(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "KEPT_INCIDENTS", kept)
+    monkeypatch.setattr(lifecycle, "KEPT_INCIDENTS", kept)
     other = replace(SERVICE, depends_on=())
     world = calm(targets=(WALLET, other))
     world.fails(LEAF, Cause.AUTH)
@@ -179,8 +181,8 @@ def test_every_try_is_on_record_with_the_time_it_took() -> None:
     outage(world)
     outage(world)
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
-    record = world.state.ledger[CureKey(ROOT, Cause.REFUSED, Cure.RESTART)]
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
+    record = world.state.ledger[EfficacyKey(ROOT, Cause.REFUSED, RemedyKind.RESTART)]
     assert (record.tries, record.outages, record.recovered) == (3, 3, 2)
     assert len(record.seconds) == 2
     assert all(0.0 < seconds < 60.0 for seconds in record.seconds)
@@ -190,15 +192,15 @@ def test_tries_of_one_outage_are_one_outage() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(60):
         if world.is_acting(ROOT):
-            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
         world.fails(ROOT, Cause.REFUSED, 1)
-    record = world.state.ledger[CureKey(ROOT, Cause.REFUSED, Cure.RESTART)]
+    record = world.state.ledger[EfficacyKey(ROOT, Cause.REFUSED, RemedyKind.RESTART)]
     assert (record.tries, record.outages) == (3, 1)
 
 
 def test_a_load_that_never_helped_is_bounded_by_its_own_lane_alone() -> None:
     world = calm(targets=(WALLET,))
-    key = CureKey(ROOT, Cause.WALLET_NOT_LOADED, Cure.LOAD_WALLET)
+    key = EfficacyKey(ROOT, Cause.WALLET_NOT_LOADED, RemedyKind.LOAD_WALLET)
     for _ in range(6):
         before = world.acts().count((ROOT, Action.LOAD_WALLET))
         for _ in range(62):
@@ -214,7 +216,7 @@ def test_a_load_that_never_helped_is_bounded_by_its_own_lane_alone() -> None:
 
 def test_what_nobody_needed_to_cure_is_not_on_record() -> None:
     world = calm(targets=(WALLET,))
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     world.acted(ROOT)
     world.works(ROOT)
     assert world.state.ledger == {}

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import wallets
-from sidecar.core.decision import Action
-from sidecar.core.event import AckAsked, ActResult, RecoverAsked
-from sidecar.core.incident import Incident
-from sidecar.core.judge import current_cause, last_reason
-from sidecar.core.outcome import Cause, Outcome, Severity, failure, success
-from sidecar.core.target import ElectronCashProbe, Target
-from sidecar.core.transition import TargetState
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import AckRequested, RecoverRequested, RemedyCallResult
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.model.target import Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.status import expected_wallets
+from sidecar.core.status.target_status import current_cause, last_reason
 from tests.unit.test_patience import CUT_OFF, LOADED
 from tests.unit.world import WALLET, World
 
@@ -19,17 +21,17 @@ ROOT = "electron-cash"
 ONE, OTHER, THIRD = "/data/one", "/data/other", "/data/third"
 
 
-def loaded(*paths: str, addresses: int | None = None) -> Outcome:
+def loaded(*paths: str, addresses: int | None = None) -> ProbeResult:
     facts = replace(LOADED, paths=paths, loaded=bool(paths), addresses=addresses)
     if paths:
-        return success(wallet=facts)
+        return probe_success(wallet=facts)
     cause = Cause.WALLET_NOT_LOADED
-    return failure(cause, "no wallet is loaded", rpc_answers=True, wallet=facts)
+    return probe_failure(cause, "no wallet is loaded", rpc_answers=True, wallet=facts)
 
 
-def cut_off(*paths: str, addresses: int | None = None) -> Outcome:
+def cut_off(*paths: str, addresses: int | None = None) -> ProbeResult:
     facts = replace(CUT_OFF, paths=paths, addresses=addresses)
-    return failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=facts)
+    return probe_failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=facts)
 
 
 def a_world(*paths: str, target: Target = WALLET) -> World:
@@ -126,9 +128,9 @@ def test_with_a_persons_word_what_was_seen_is_forgotten() -> None:
     world = a_world(OTHER, ONE)
     dies_and_is_started(world)
     world.probe(ROOT, loaded(ONE))
-    world.send(RecoverAsked(world.now, ROOT))
+    world.send(RecoverRequested(world.now, ROOT))
     world.probe(ROOT, loaded(ONE))
-    assert wallets.find_expected(world.instance(ROOT), WALLET) == (ONE,)
+    assert expected_wallets.find_expected(world.instance(ROOT), WALLET) == (ONE,)
 
 
 def test_recover_keeps_the_memory_of_wallets_while_none_is_loaded() -> None:
@@ -136,8 +138,8 @@ def test_recover_keeps_the_memory_of_wallets_while_none_is_loaded() -> None:
     world = a_world(OTHER)
     dies_and_is_started(world)
     world.probe(ROOT, loaded())
-    world.acted(ROOT, ActResult.FAILED, restart=False)
-    world.send(RecoverAsked(world.now, ROOT))
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
+    world.send(RecoverRequested(world.now, ROOT))
     world.now_s += 60.0
     world.probe(ROOT, loaded())
     load = world.last(ROOT)
@@ -146,7 +148,7 @@ def test_recover_keeps_the_memory_of_wallets_while_none_is_loaded() -> None:
 
 def test_not_more_are_remembered_than_fifty() -> None:
     world = a_world(*(f"/data/{number}" for number in range(60)))
-    assert len(world.instance(ROOT).wallets) == wallets.MOST_WALLETS
+    assert len(world.instance(ROOT).wallets) == expected_wallets.MOST_WALLETS
 
 
 @pytest.mark.parametrize(
@@ -155,15 +157,15 @@ def test_not_more_are_remembered_than_fifty() -> None:
         ((ONE,), ONE),
         ((ONE, OTHER, THIRD), f"{ONE}, {OTHER}, {THIRD}"),
         ((ONE, OTHER, THIRD, "/d", "/e"), f"{ONE}, {OTHER}, {THIRD} and 2 more"),
-        (("/x" * 200,), ("/x" * 200)[: wallets.SHOWN_CHARACTERS]),
+        (("/x" * 200,), ("/x" * 200)[: expected_wallets.SHOWN_CHARACTERS]),
     ],
 )
 def test_paths_are_named_for_people(paths: tuple[str, ...], said: str) -> None:
-    assert wallets.name_paths(paths) == said
+    assert expected_wallets.name_paths(paths) == said
 
 
 def test_no_control_character_of_a_path_reaches_people() -> None:
-    assert "\x1b" not in wallets.name_paths(("/data/\x1b[31mred",))
+    assert "\x1b" not in expected_wallets.name_paths(("/data/\x1b[31mred",))
 
 
 # Their addresses
@@ -193,7 +195,7 @@ def test_fewer_addresses_than_before_are_an_incident_until_a_person_answers() ->
         world.wait(60.0, 5.0)
     assert world.instance(ROOT).state is TargetState.HEALTHY
     assert incidents(world)[0].open
-    world.send(AckAsked(world.now, incident.id, "ops"))
+    world.send(AckRequested(world.now, incident.id, "ops"))
     assert not incidents(world)[0].open
     counted(world, ONE, addresses=20)
     assert len(incidents(world)) == 1, "it happened once"

@@ -6,18 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.budget import Lane, LaneName, load_failed
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import ActResult
-from sidecar.core.outcome import Cause, Outcome, WalletFacts, failure
-from sidecar.core.record import MessageKind
-from sidecar.core.target import (
-    Cadence,
-    InstanceId,
-    RestartSettings,
-    Target,
-)
-from sidecar.core.transition import RemedyEnded
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.model.lane import Lane, LaneName
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.probe_result import ProbeResult, WalletFacts, probe_failure
+from sidecar.core.model.target import InstanceId, ProbeSchedule, RestartSettings, Target
+from sidecar.core.model.transition import RemedyEnded
+from sidecar.core.recovery.retry_budget import note_failed_load
 from tests.unit.test_notify_mailing import Told
 from tests.unit.world import WALLET, World, container
 
@@ -27,15 +24,17 @@ FACTS = WalletFacts(connected=True, loaded=False, paths=())
 NO_FILE = "the wallet /w was not loaded"
 
 
-def lacking(*paths: str) -> Outcome:
+def lacking(*paths: str) -> ProbeResult:
     """The daemon answers, and has these wallets alone."""
-    found = failure(Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True)
+    found = probe_failure(
+        Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True
+    )
     return replace(found, wallet=replace(FACTS, paths=paths))
 
 
 def failed(world: World, reason: str = NO_FILE) -> None:
     """The load that is under way fails."""
-    world.acted(ROOT, ActResult.FAILED, restart=False, reason=reason)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False, reason=reason)
 
 
 def goes_on(
@@ -44,7 +43,7 @@ def goes_on(
     *,
     took_s: float = 0.01,
     reason: str = NO_FILE,
-    found: Outcome | None = None,
+    found: ProbeResult | None = None,
 ) -> None:
     """It stays without its wallet for so long; each load fails after ``took_s``."""
     until = world.now_s + seconds
@@ -103,7 +102,7 @@ def test_it_takes_no_more_of_the_daemons_thread_than_is_its_share(
 ) -> None:
     """What the first seem to cost may have been waiting; what each costs is a cost."""
     lane = Lane(spent=(7.0,) * tries)
-    after = load_failed(lane, RestartSettings(), WHO, 7.0, cost_s)
+    after = note_failed_load(lane, RestartSettings(), WHO, 7.0, cost_s)
     assert after.name is LaneName.FAST
     assert least_s - 0.001 <= after.not_before - 7.0 <= most_s + 0.001
 
@@ -196,7 +195,7 @@ def test_what_our_own_load_left_is_no_change() -> None:
 def test_other_settings_of_another_kind_are_no_change() -> None:
     world = slow()
     before = len(loads(world))
-    world.targets = (replace(WALLET, cadence=Cadence(interval_s=20.0)),)
+    world.targets = (replace(WALLET, cadence=ProbeSchedule(interval_s=20.0)),)
     world.relist()
     world.wait(2.0)
     assert len(loads(world)) == before

@@ -13,9 +13,13 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from sidecar.core.event import EngineSeen, NoticeKind, ResumeAsked
-from sidecar.core.outcome import Cause
-from sidecar.core.restore import restored
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import (
+    EngineEventKind,
+    EngineReachabilityChanged,
+    ResumeRequested,
+)
+from sidecar.core.recovery.takeover import restore_state
 from sidecar.telemetry.log import LogFormat, configure
 from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.narrator import Narrator, tell_left
@@ -325,7 +329,7 @@ def test_that_a_person_is_needed_is_a_warning() -> None:
 
 def test_an_operators_own_stop_needs_nobody() -> None:
     world, log = told()
-    world.notice("electron-cash", NoticeKind.KILL)
+    world.notice("electron-cash", EngineEventKind.KILL)
     world.exits("electron-cash")
     (page,) = (line for line in log.lines if line.get("action") == "page")
     assert page["level"] == "info"
@@ -337,7 +341,7 @@ def test_what_a_sidecar_before_left_open_is_told() -> None:
     world.fails("electron-cash", Cause.REFUSED)
     before = len(log.lines)
     now = world.now
-    tell_left(restored(world.state, now, now))
+    tell_left(restore_state(world.state, now, now))
     (incident,) = world.state.incidents
     goes_on, finished = log.lines[before:]
     assert goes_on["message"] == "an incident is still open, refused; it goes on"
@@ -357,7 +361,9 @@ def test_probes_are_told_only_in_debug() -> None:
 def test_the_engines_loss_and_return_are_told_once_each() -> None:
     world, log = told()
     for reachable in (False, False, True, True):
-        world.send(EngineSeen(world.now, reachable, "connection refused"))
+        world.send(
+            EngineReachabilityChanged(world.now, reachable, "connection refused")
+        )
     assert [line["message"] for line in log.lines] == [
         "the engine is lost: connection refused; probing goes on, acting waits",
         "the engine is back; acting goes on",
@@ -366,5 +372,5 @@ def test_the_engines_loss_and_return_are_told_once_each() -> None:
 
 def test_an_operators_wish_is_told() -> None:
     world, log = told()
-    world.send(ResumeAsked(world.now, ("electron-cash",)))
+    world.send(ResumeRequested(world.now, ("electron-cash",)))
     assert log.lines[0]["message"] == "an operator asked: to resume electron-cash"

@@ -2,21 +2,22 @@
 
 from dataclasses import replace
 
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import (
-    ActResult,
-    Decided,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import (
+    DecisionMade,
+    EngineEventKind,
     EvidenceGathered,
-    NoticeKind,
-    PauseAsked,
-    RecoverAsked,
-    ResumeAsked,
+    PauseRequested,
+    RecoverRequested,
+    RemedyCallResult,
+    ResumeRequested,
 )
-from sidecar.core.outcome import Cause, failure
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.run_log import AGAIN
-from sidecar.core.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.status.run_log import AGAIN
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import PLACE
@@ -29,7 +30,7 @@ WORDS = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
 IN_SEOUL = "2026-01-02 12:04:05 +09:00 Traceback: the wallet file is locked"
 
 
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
 
 def dies(
@@ -44,7 +45,7 @@ def dies(
         world.now_s += 1.0
         world.notice(
             name,
-            NoticeKind.START,
+            EngineEventKind.START,
             status=Status.RUNNING,
             started_at=world.now.wall,
             restart_policy="always",
@@ -107,7 +108,7 @@ def test_a_loop_that_logs_nothing_is_told_as_that_and_one_unread_is_not() -> Non
     (message,) = of_loops(told)
     text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
     assert "\nThe last lines of its log: none. It wrote nothing" in text.body
-    told.world.send(RecoverAsked(told.world.now, WALLET))
+    told.world.send(RecoverRequested(told.world.now, WALLET))
     dies(told.world)
     told.world.wait(6.0)
     text = Renderer(read_catalogue("en"), SEOUL, PLACE)(of_loops(told)[-1])
@@ -131,7 +132,7 @@ def test_one_loop_is_told_once_and_the_next_one_again() -> None:
     dies(told.world, 5)
     says(told.world)
     assert len(of_loops(told)) == 1
-    told.world.send(RecoverAsked(told.world.now, WALLET))
+    told.world.send(RecoverRequested(told.world.now, WALLET))
     dies(told.world)
     says(told.world)
     assert len(of_loops(told)) == 2
@@ -152,18 +153,18 @@ def test_another_page_about_the_same_loop_is_no_news() -> None:
     dies(told.world)
     page = told.world.last(WALLET)
     says(told.world)
-    told.world.send(Decided(told.world.now, page))
+    told.world.send(DecisionMade(told.world.now, page))
     says(told.world)
     assert len(of_loops(told)) == 1
 
 
 def test_a_pause_puts_it_off() -> None:
     told = Told()
-    told.world.send(PauseAsked(told.world.now, (WALLET,)))
+    told.world.send(PauseRequested(told.world.now, (WALLET,)))
     dies(told.world)
     says(told.world)
     assert told.messages == []
-    told.world.send(ResumeAsked(told.world.now, (WALLET,)))
+    told.world.send(ResumeRequested(told.world.now, (WALLET,)))
     told.world.wait(1.0)
     (message,) = of_loops(told)
     assert message.facts["log"] == WORDS
@@ -303,7 +304,7 @@ def test_recover_is_named_where_nobody_starts_it_again_soon() -> None:
     world = told.world
     for _ in range(3):
         world.exits(WALLET)
-        world.acted(WALLET, ActResult.DONE)
+        world.acted(WALLET, RemedyCallResult.DONE)
         world.wait(1.0)
     world.exits(WALLET)
     says(world)

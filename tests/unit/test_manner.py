@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import RestartAsked
-from sidecar.core.outcome import Cause, Outcome, failure
-from sidecar.core.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import RestartRequested
+from sidecar.core.model.probe_result import ProbeResult, probe_failure
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from tests.unit.test_patience import (
     CUT_OFF,
     OUTAGE_S,
@@ -25,7 +26,7 @@ from tests.unit.world import World
 
 
 def asked(world: World, *, now: bool = False) -> Decision:
-    world.send(RestartAsked(world.now, ROOT, now))
+    world.send(RestartRequested(world.now, ROOT, now))
     return world.last(ROOT)
 
 
@@ -35,7 +36,7 @@ def asked(world: World, *, now: bool = False) -> Decision:
     ids=["free", "held", "no upstream"],
 )
 def test_an_asked_restart_waits_for_the_daemon_s_own_stop(
-    last: Outcome, is_free: bool
+    last: ProbeResult, is_free: bool
 ) -> None:
     world = a_world()
     world.probe(ROOT, last)
@@ -104,7 +105,7 @@ def test_a_busy_daemon_has_recovered_though_each_answer_comes_late() -> None:
 
 def test_a_load_in_an_outage_has_as_long_as_silence_may_last() -> None:
     nothing = replace(CUT_OFF, loaded=False, paths=())
-    unloaded = failure(
+    unloaded = probe_failure(
         Cause.WALLET_NOT_LOADED, "none", rpc_answers=True, wallet=nothing
     )
     world = a_world()
@@ -115,7 +116,7 @@ def test_a_load_in_an_outage_has_as_long_as_silence_may_last() -> None:
 
 def test_a_busy_daemon_whose_load_took_long_is_still_given_its_time() -> None:
     nothing = replace(CUT_OFF, loaded=False, paths=())
-    unloaded = failure(
+    unloaded = probe_failure(
         Cause.WALLET_NOT_LOADED, "none", rpc_answers=True, wallet=nothing
     )
     world = a_world()

@@ -9,14 +9,18 @@ import pytest
 
 from sidecar.config.labels import MOST_TARGETS, targets_in_force
 from sidecar.config.settings import Settings
-from sidecar.core.container import Container, Endpoint
-from sidecar.core.event import ContainersListed, EngineSeen
-from sidecar.core.moment import Moment
-from sidecar.core.reach import surroundings
-from sidecar.core.roster import assign
-from sidecar.core.state import State
-from sidecar.core.topology import cycle, order, upstreams
-from sidecar.core.turn import turn
+from sidecar.core.model.container import Container, Endpoint
+from sidecar.core.model.dependency_graph import (
+    all_dependencies,
+    find_cycle,
+    sort_by_dependency,
+)
+from sidecar.core.model.event import ContainersListed, EngineReachabilityChanged
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.status.assignment import assign
+from sidecar.core.status.network_reach import find_surroundings
+from sidecar.core.step.step import run_step
 from tests.unit.config_files import load_text
 from tests.unit.world import container
 
@@ -47,11 +51,13 @@ def test_containers_that_nobody_watches_cost_the_loop_little(
 ) -> None:
     many = containers(MANY, {})
     targets, faults = targets_in_force(settings, many)
-    state = turn(State(started=AT), EngineSeen(AT, reachable=True)).state
+    state = run_step(
+        State(started=AT), EngineReachabilityChanged(AT, reachable=True)
+    ).state
     began = time.process_time()
     roster = assign(targets, many)
-    turn(state, ContainersListed(AT, targets, roster))
-    surroundings(None, many)
+    run_step(state, ContainersListed(AT, targets, roster))
+    find_surroundings(None, many)
     took = time.process_time() - began
     sys.stdout.write(f"{MANY} containers hold up the loop for {took * 1e3:.0f} ms\n")
     assert (targets, faults) == ((), ())
@@ -71,11 +77,11 @@ def test_labels_add_no_more_than_a_bound_and_it_is_said_once(
 @pytest.mark.parametrize("length", [1500, 20_000])
 def test_a_chain_of_any_length_is_walked(length: int) -> None:
     needs = {f"t{n}": (f"t{n + 1}",) for n in range(length)} | {f"t{length}": ()}
-    assert cycle(needs) == ()
-    assert order(needs)[0] == f"t{length}"
-    assert len(upstreams(needs, "t0")) == length
+    assert find_cycle(needs) == ()
+    assert sort_by_dependency(needs)[0] == f"t{length}"
+    assert len(all_dependencies(needs, "t0")) == length
     circle = {**needs, f"t{length}": ("t0",)}
-    assert len(cycle(circle)) == length + 2
+    assert len(find_cycle(circle)) == length + 2
 
 
 def test_ways_that_part_and_meet_again_are_walked_once() -> None:
@@ -84,5 +90,5 @@ def test_ways_that_part_and_meet_again_are_walked_once() -> None:
     for n in range(200):
         for side in "ab":
             needs[f"{side}{n}"] = (f"a{n + 1}", f"b{n + 1}")
-    assert len(upstreams(needs, "a0")) == 400
-    assert cycle(needs) == ()
+    assert len(all_dependencies(needs, "a0")) == 400
+    assert find_cycle(needs) == ()

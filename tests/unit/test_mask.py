@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sidecar.core.printable import on_one_line, printable
+from sidecar.core.text.printable import on_one_line, printable
 from sidecar.notify.words import texts_of
 from sidecar.telemetry.mask import HIDDEN, MARGIN, Mask
 from tests.secret_forms import FORMS

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.core.outcome import Cause
-from sidecar.core.record import MessageKind
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.message import MessageKind
 from tests.message_page import FENCE, STORIES, page
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "messages.md"

@@ -15,12 +15,19 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Sample
 
-from sidecar.core.budget import LaneName
-from sidecar.core.decision import Action
-from sidecar.core.outcome import Balance, Cause, WalletFacts, Warn, success
-from sidecar.core.ports import PlannedTime
-from sidecar.core.target import ElectronCashProbe, RestartSettings
-from sidecar.core.transition import TargetState
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.probe_result import (
+    Balance,
+    ProbeWarning,
+    WalletFacts,
+    probe_success,
+)
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.model.target import RestartSettings
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.ports.loop import PlannedTime
 from sidecar.telemetry.catalogue import CATALOGUE, Kind, document
 from sidecar.telemetry.metrics import Metrics
 from tests.unit.told import ToldWorld
@@ -337,14 +344,16 @@ async def test_the_budget_comes_back_with_time() -> None:
 async def test_degraded_is_up() -> None:
     scraped = Scraped()
     for _ in range(2):
-        scraped.world.probe("electron-cash", success(warnings=(Warn.SLOW,)))
+        scraped.world.probe(
+            "electron-cash", probe_success(warnings=(ProbeWarning.SLOW,))
+        )
     assert scraped.world.instance("electron-cash").state is TargetState.DEGRADED
     assert await scraped.value("sidecar_target_up", target="electron-cash") == 1
 
 
 async def test_what_a_probe_took_is_measured() -> None:
     scraped = Scraped()
-    scraped.world.probe("electron-cash", success(), took_s=0.25)
+    scraped.world.probe("electron-cash", probe_success(), took_s=0.25)
     told = await scraped.value(
         "sidecar_probe_duration_seconds_sum", target="electron-cash"
     )
@@ -460,7 +469,7 @@ async def test_a_wallet_is_shown_but_not_what_is_in_it() -> None:
     )
     scraped = Scraped()
     world = scraped.world
-    world.probe("electron-cash", success(wallet=facts))
+    world.probe("electron-cash", probe_success(wallet=facts))
     told = {
         s.name: s.value
         for s in await scraped.samples()

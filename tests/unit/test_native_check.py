@@ -7,20 +7,28 @@ import pytest
 from sidecar.config.build import target as built
 from sidecar.config.model import Defaults, DockerSection, HttpSection, TargetSection
 from sidecar.config.secret import Vault
-from sidecar.core.container import NativeHealth
-from sidecar.core.decision import Action
-from sidecar.core.outcome import Cause, Outcome, Verdict
-from sidecar.core.target import Cadence, DockerProbe, InstanceId, Target
-from sidecar.core.transition import RemedyEnded, TargetState
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import NativeHealth
+from sidecar.core.model.decision import Action
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import DockerProbe
+from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded
 from tests.unit.world import EPOCH, World, container
 
 NAME = "web"
 NATIVE = DockerSection()
 HTTP = HttpSection(url="http://web/")
 PLAIN = Target(
-    NAME, service=NAME, probes=(DockerProbe(),), cadence=Cadence(start_period_s=0.0)
+    NAME,
+    service=NAME,
+    probes=(DockerProbe(),),
+    cadence=ProbeSchedule(start_period_s=0.0),
 )
-STARTING = Outcome(Verdict.UNKNOWN, reason="its own health check is still starting")
+STARTING = ProbeResult(
+    ProbeVerdict.UNKNOWN, reason="its own health check is still starting"
+)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,7 @@ def test_a_native_check_has_no_second_start_period_unless_one_is_said(
     section: TargetSection, defaults: Defaults, start_s: float
 ) -> None:
     cadence = built(NAME, section, defaults, Vault()).cadence
-    assert cadence == Cadence(start_period_s=start_s)
+    assert cadence == ProbeSchedule(start_period_s=start_s)
 
 
 def begun(check_start_s: float = 0.0) -> World:

@@ -7,9 +7,9 @@ import pytest
 from sidecar.config.fault import ConfigFaults
 from sidecar.config.load import load
 from sidecar.config.settings import Settings
-from sidecar.core.notify import HookExec, HookPost, NotifySettings
-from sidecar.core.outcome import Severity
-from sidecar.core.record import MessageKind
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import HookExec, HookPost, NotifySettings
 
 WHOLE = """
 notify:

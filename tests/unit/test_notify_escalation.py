@@ -6,18 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.escalation import RootFacts, acknowledged, advance, rung
-from sidecar.core.incident import Incident
-from sidecar.core.moment import Moment
-from sidecar.core.notify import EscalationSettings, Routes
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import MessageKind
+from sidecar.core.incidents.escalation import (
+    IncidentUrgency,
+    acknowledge,
+    channels_at_level,
+    next_escalation,
+)
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.notification_settings import EscalationSettings, Routes
 
 DEFAULTS = EscalationSettings()
 OPENED_WALL = 1_700_000_000.0
-WORKS = RootFacts(None, hopeless=False)
-DOWN = RootFacts(OPENED_WALL, hopeless=False)
-GIVEN_UP = RootFacts(OPENED_WALL, hopeless=True)
+WORKS = IncidentUrgency(None, hopeless=False)
+DOWN = IncidentUrgency(OPENED_WALL, hopeless=False)
+GIVEN_UP = IncidentUrgency(OPENED_WALL, hopeless=True)
 ROUTES = Routes(
     ("ops", "phone", "boss"),
     {
@@ -43,7 +48,7 @@ def incident(severity: Severity = Severity.P1) -> Incident:
 def lived(
     known: Incident,
     until_s: float,
-    root: RootFacts = WORKS,
+    root: IncidentUrgency = WORKS,
     settings: EscalationSettings = DEFAULTS,
     from_s: float = 0.0,
     step_s: float = 30.0,
@@ -52,7 +57,7 @@ def lived(
     story: Story = []
     now_s = from_s
     while now_s <= until_s:
-        known, kind = advance(known, root, settings, at(now_s))
+        known, kind = next_escalation(known, root, settings, at(now_s))
         if kind is not None:
             story.append((now_s, kind))
         now_s += step_s
@@ -118,7 +123,7 @@ def lived(
     ],
 )
 def test_what_time_brings(
-    severity: Severity, root: RootFacts, until_s: float, expected: Story
+    severity: Severity, root: IncidentUrgency, until_s: float, expected: Story
 ) -> None:
     assert lived(incident(severity), until_s, root)[1] == expected
 
@@ -135,7 +140,7 @@ def test_a_rise_to_p0_begins_the_escalation_anew() -> None:
 
 def test_an_ack_silences_until_it_is_forgotten() -> None:
     known, _ = lived(incident(), 60.0)
-    known = acknowledged(known, at(90.0), "api")
+    known = acknowledge(known, at(90.0), "api")
     known, story = lived(known, 90.0 + 4 * HOUR + 15 * MINUTE, from_s=90.0)
     assert story == [
         (90.0 + 4 * HOUR, MessageKind.REOPENED),
@@ -147,7 +152,7 @@ def test_an_ack_silences_until_it_is_forgotten() -> None:
 def test_a_forgotten_ack_begins_the_escalation_anew() -> None:
     known, _ = lived(incident(), 30 * MINUTE)
     assert known.level == 2
-    known = acknowledged(known, at(31 * MINUTE), "api")
+    known = acknowledge(known, at(31 * MINUTE), "api")
     again_s = 31 * MINUTE + 4 * HOUR
     _, story = lived(known, again_s + 15 * MINUTE, from_s=again_s)
     assert story == [
@@ -158,7 +163,7 @@ def test_a_forgotten_ack_begins_the_escalation_anew() -> None:
 
 def test_an_ack_does_not_silence_a_rise_to_p0() -> None:
     known, _ = lived(incident(), 0.0, DOWN)
-    known = acknowledged(known, at(10.0), "api")
+    known = acknowledge(known, at(10.0), "api")
     known, story = lived(known, 1 * HOUR, DOWN, from_s=30.0)
     assert story == [(15 * MINUTE, MessageKind.RAISED)]
     assert (known.severity, known.acked_by) == (Severity.P0, "api")
@@ -166,7 +171,7 @@ def test_an_ack_does_not_silence_a_rise_to_p0() -> None:
 
 def test_a_resolved_incident_cannot_be_acknowledged() -> None:
     over = replace(incident(), resolved_at=at(5.0))
-    assert acknowledged(over, at(6.0), "api") == over
+    assert acknowledge(over, at(6.0), "api") == over
 
 
 def test_nothing_is_caught_up_after_a_downtime() -> None:
@@ -190,7 +195,7 @@ def test_who_hears_of_an_escalation(
     severity: Severity, level: int, told: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
     known = replace(incident(severity), level=level, told=told)
-    assert rung(known, ROUTES) == expected
+    assert channels_at_level(known, ROUTES) == expected
 
 
 @given(
@@ -205,7 +210,7 @@ def test_who_hears_of_an_escalation(
     ),
 )
 def test_whatever_happens(
-    severity: Severity, steps: list[tuple[float, RootFacts, bool]]
+    severity: Severity, steps: list[tuple[float, IncidentUrgency, bool]]
 ) -> None:
     """Told first, and once; never less urgent; quiet while acknowledged; no flood."""
     known, now_s = incident(severity), 0.0
@@ -213,9 +218,9 @@ def test_whatever_happens(
     for wait_s, root, acks in steps:
         now_s += wait_s
         if acks:
-            known = acknowledged(known, at(now_s), "api")
+            known = acknowledge(known, at(now_s), "api")
         before = known
-        known, kind = advance(known, root, DEFAULTS, at(now_s))
+        known, kind = next_escalation(known, root, DEFAULTS, at(now_s))
         assert known.severity <= before.severity
         assert known.level <= 4
         if acks:

@@ -8,11 +8,14 @@ import shlex
 
 import pytest
 
-from sidecar.core.decision import Action
-from sidecar.core.deed import Deed, as_text
-from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.record import MessageKind
-from sidecar.core.transition import RemedyOutcome
+from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.completed_remedy import (
+    CompletedRemedy,
+    write_completed_remedies,
+)
+from sidecar.core.model.decision import Action
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.transition import RemedyOutcome
 from sidecar.notify.installation import Installation
 from sidecar.notify.quote import unmarked
 from sidecar.notify.render import Renderer
@@ -165,8 +168,14 @@ def test_a_compose_files_name_is_no_domain() -> None:
 @pytest.mark.parametrize("cause", [c for c in Cause if CAUSES[c].cure is None])
 def test_nothing_that_was_done_is_denied(cause: Cause) -> None:
     """A restart for another cause was tried: nobody says that nothing was done."""
-    deed = Deed(WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
-    facts = {"doing": "", "cause": cause.value, "deeds": as_text((deed,))}
+    deed = CompletedRemedy(
+        WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED
+    )
+    facts = {
+        "doing": "",
+        "cause": cause.value,
+        "deeds": write_completed_remedies((deed,)),
+    }
     body = RENDERERS["en"](message(facts=facts)).body
     assert "restarted electron-cash: it did not work afterwards" in body
     assert "What Sidecar did: nothing" not in body
@@ -302,12 +311,15 @@ def test_a_restart_after_all_says_why_it_is_now() -> None:
 
 
 def test_earlier_attempts_are_told_with_their_outcome_where_it_is_known() -> None:
-    vain = Deed(WALL, "a", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
-    facts = {"deeds": as_text((vain,) * 5), "remedies": "5"}
+    vain = CompletedRemedy(WALL, "a", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
+    facts = {"deeds": write_completed_remedies((vain,) * 5), "remedies": "5"}
     line = "- earlier attempts: 2, without success\n"
     assert line in RENDERERS["en"](message(facts=facts)).body
     helped = vain._replace(outcome=RemedyOutcome.RECOVERED)
-    for other in ({"remedies": "6"}, {"deeds": as_text((helped, *(vain,) * 4))}):
+    for other in (
+        {"remedies": "6"},
+        {"deeds": write_completed_remedies((helped, *(vain,) * 4))},
+    ):
         body = RENDERERS["en"](message(facts={**facts, **other})).body
         assert "- earlier attempts: " in body
         assert "without success" not in body

@@ -6,18 +6,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sidecar.core.event import (
-    AckAsked,
-    EngineSeen,
-    SettingsTaken,
+from sidecar.core.incidents.incident_facts import facts_of
+from sidecar.core.incidents.message_refresh import drop_outdated, refresh_message
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.event import (
+    AckRequested,
+    EngineReachabilityChanged,
+    SettingsApplied,
     Tick,
 )
-from sidecar.core.freshness import as_of_now, over
-from sidecar.core.mailing import facts_of
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.state import State
-from sidecar.core.target import Mode
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.state import State
+from sidecar.core.model.target import Mode
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import LANGUAGES, read_catalogue
 from tests.adapters.notify_parts import PLACE, WALL, message
@@ -29,7 +29,7 @@ def waiting(told: Told, channel: str = "ops") -> list[Message]:
 
 
 def left_out(told: Told, channel: str = "ops") -> list[MessageKind]:
-    return [m.kind for m in over(told.state, waiting(told, channel))]
+    return [m.kind for m in drop_outdated(told.state, waiting(told, channel))]
 
 
 def broken() -> Told:
@@ -55,7 +55,7 @@ def test_an_opening_that_waited_to_the_end_is_folded_into_the_resolve() -> None:
     assert left_out(told) == [MessageKind.OPENED]
     resolved = waiting(told)[-1]
     assert resolved.kind is MessageKind.RESOLVED
-    facts = as_of_now(told.state, resolved, told.world.now).facts
+    facts = refresh_message(told.state, resolved, told.world.now).facts
     assert facts == resolved.facts
     lasted = float(facts["resolved_at_wall"]) - float(facts["since_wall"])
     assert lasted == pytest.approx(float(facts["seconds"]), abs=0.6)
@@ -77,7 +77,7 @@ def test_a_message_says_what_is_known_when_it_is_sent() -> None:
         told.world.wait(2.0)
         told.world.fails(WALLET, Cause.HUNG, times=1)
     now = told.world.now
-    fresh = as_of_now(told.state, opened, now)
+    fresh = refresh_message(told.state, opened, now)
     incident = told.state.incidents[opened.incident]
     assert (fresh.id, fresh.kind) == (opened.id, opened.kind)
     assert fresh.facts == facts_of(told.state, incident, now)
@@ -90,16 +90,16 @@ def test_a_severity_that_has_risen_is_told() -> None:
     told = broken()
     opened = waiting(told)[0]
     told.world.wait(901.0)
-    assert as_of_now(told.state, opened, told.world.now).severity is Severity.P0
+    assert refresh_message(told.state, opened, told.world.now).severity is Severity.P0
 
 
 def test_of_two_alike_the_later_one_says_it() -> None:
     told = broken()
     first = waiting(told)[0]
     last = replace(first, id="later", sequence=first.sequence + 3)
-    assert over(told.state, [first, last]) == (first,)
+    assert drop_outdated(told.state, [first, last]) == (first,)
     of_another = replace(last, incident="another")
-    assert over(told.state, [first, of_another]) == ()
+    assert drop_outdated(told.state, [first, of_another]) == ()
 
 
 def test_who_has_answered_is_not_called_any_more() -> None:
@@ -114,11 +114,11 @@ def test_who_has_answered_is_not_called_any_more() -> None:
     assert MessageKind.REMINDER in asked
     for channel in ("ops", "phone"):
         assert set(left_out(told, channel)) <= {MessageKind.REMINDER}
-    told.world.send(AckAsked(told.world.now, number, "api"))
+    told.world.send(AckRequested(told.world.now, number, "api"))
     ops = set(left_out(told))
     phone = set(left_out(told, "phone"))
     assert ops | phone == {MessageKind.REMINDER, MessageKind.ESCALATED}
-    opened = as_of_now(told.state, waiting(told)[0], told.world.now)
+    opened = refresh_message(told.state, waiting(told)[0], told.world.now)
     assert opened.facts["acked_by"] == "api"
 
 
@@ -126,11 +126,11 @@ def test_what_nobody_knows_is_sent_as_it_was_stored() -> None:
     told = broken()
     empty = State(started=told.world.now)
     for one in waiting(told):
-        assert over(empty, [one]) == ()
-        assert as_of_now(empty, one, told.world.now) is one
+        assert drop_outdated(empty, [one]) == ()
+        assert refresh_message(empty, one, told.world.now) is one
     unseen = replace(told.state, instances=MappingProxyType({}))
     opened = waiting(told)[0]
-    assert as_of_now(unseen, opened, told.world.now) is opened
+    assert refresh_message(unseen, opened, told.world.now) is opened
 
 
 def test_a_crash_loop_keeps_its_own_facts_and_ends_with_the_loop() -> None:
@@ -141,12 +141,12 @@ def test_a_crash_loop_keeps_its_own_facts_and_ends_with_the_loop() -> None:
     about = waiting(told)[0]
     facts = {**about.facts, "log": "boom", "cause": "crash_loop", "seconds": "0"}
     looped = replace(about, kind=MessageKind.CRASH_LOOP, facts=facts)
-    assert over(state, [looped]) == ()
+    assert drop_outdated(state, [looped]) == ()
     told.world.wait(30.0)
-    fresh = as_of_now(state, looped, told.world.now).facts
+    fresh = refresh_message(state, looped, told.world.now).facts
     assert (fresh["log"], fresh["cause"]) == ("boom", "crash_loop")
     assert float(fresh["seconds"]) >= 30.0
-    assert over(told.state, [looped]) == (looped,)
+    assert drop_outdated(told.state, [looped]) == (looped,)
 
 
 def relapsed(severity: Severity = Severity.P1) -> tuple[Told, Message]:
@@ -167,11 +167,11 @@ def relapsed(severity: Severity = Severity.P1) -> tuple[Told, Message]:
 
 def test_a_resolve_that_comes_late_says_that_it_is_broken_again() -> None:
     told, resolved = relapsed()
-    assert over(told.state, [resolved]) == ()
+    assert drop_outdated(told.state, [resolved]) == ()
     number = told.world.instance(WALLET).incident
     assert number is not None
     since = told.state.incidents[number].opened_at.wall
-    facts = as_of_now(told.state, resolved, told.world.now).facts
+    facts = refresh_message(told.state, resolved, told.world.now).facts
     assert float(facts["again_since_wall"]) == pytest.approx(since, abs=0.001)
 
 
@@ -184,15 +184,17 @@ def test_a_hook_does_not_undo_what_the_next_failure_has_asked_for(
 ) -> None:
     told, resolved = relapsed(severity)
     hook = replace(resolved, channel="hook:1")
-    assert (over(told.state, [hook]) == ()) is is_called
+    assert (drop_outdated(told.state, [hook]) == ()) is is_called
 
 
 def test_a_lost_engine_that_is_back_is_told_as_that() -> None:
     told = Told(("ops",))
-    told.world.send(EngineSeen(told.world.now, reachable=False, reason="no socket"))
+    told.world.send(
+        EngineReachabilityChanged(told.world.now, reachable=False, reason="no socket")
+    )
     told.world.wait(61.0)
     assert left_out(told) == []
-    told.world.send(EngineSeen(told.world.now, reachable=True))
+    told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
     told.turn()
     assert left_out(told) == [MessageKind.ENGINE_LOST]
 
@@ -205,7 +207,7 @@ def test_faults_that_are_mended_are_told_as_that() -> None:
     told.world.send(Tick(told.world.now))
     assert left_out(told) == []
     now = told.world.now
-    told.world.send(SettingsTaken(now, Mode.ACT, told.state.notify))
+    told.world.send(SettingsApplied(now, Mode.ACT, told.state.notify))
     told.turn()
     kinds = [m.kind for m in waiting(told)]
     assert kinds == [MessageKind.SETTINGS_REFUSED, MessageKind.SETTINGS_TAKEN]

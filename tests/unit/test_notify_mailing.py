@@ -3,31 +3,31 @@
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from sidecar.core.budget import Lane, LaneName
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Trigger
-from sidecar.core.event import (
-    AckAsked,
-    ActResult,
-    EngineSeen,
-    NoticeKind,
-    PauseAsked,
-    ResumeAsked,
+from sidecar.core.incidents.notifications import transition_messages
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.event import (
+    AckRequested,
+    EngineEventKind,
+    EngineReachabilityChanged,
+    PauseRequested,
+    RemedyCallResult,
+    ResumeRequested,
     Tick,
 )
-from sidecar.core.notify import (
+from sidecar.core.model.lane import Lane, LaneName
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.notification_settings import (
     ChannelSettings,
     HookPost,
     HookSettings,
     NotifySettings,
     Routes,
 )
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.restore import restored
-from sidecar.core.state import State
-from sidecar.core.telling import tell_transitions
-from sidecar.core.transition import IncidentChanged, RemedyEnded, RemedyOutcome
+from sidecar.core.model.state import State
+from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOutcome
+from sidecar.core.recovery.takeover import restore_state
 from tests.unit.world import World
 
 SETTINGS = NotifySettings(
@@ -125,7 +125,7 @@ def test_facts_say_that_the_wallet_could_not_be_loaded_until_it_is() -> None:
     world = told.world
     world.fails(WALLET, Cause.WALLET_NOT_LOADED)
     assert told.turn()[0].facts["load_failure"] == ""
-    world.acted(WALLET, ActResult.FAILED, restart=False)
+    world.acted(WALLET, RemedyCallResult.FAILED, restart=False)
     world.wait(SETTINGS.escalation.after_s[Severity.P1])
     last = told.turn()[-1].facts
     assert last["load_failure"] == "as asked"
@@ -143,7 +143,7 @@ def test_facts_say_that_the_wallet_could_not_be_loaded_until_it_is() -> None:
 def test_why_a_wallet_could_not_be_loaded_is_of_its_run() -> None:
     world = Told().world
     world.fails(WALLET, Cause.WALLET_NOT_LOADED)
-    world.acted(WALLET, ActResult.FAILED, restart=False)
+    world.acted(WALLET, RemedyCallResult.FAILED, restart=False)
     world.fails(WALLET, Cause.REFUSED)
     assert world.instance(WALLET).load_failure == "as asked"
     world.acted(WALLET)
@@ -181,11 +181,11 @@ def test_a_dependents_failed_remedy_is_told_once_its_root_works() -> None:
         None,
         incident.id,
     )
-    _, messages = tell_transitions(world.state, [ended], SETTINGS, world.now)
+    _, messages = transition_messages(world.state, [ended], SETTINGS, world.now)
     assert messages == ()
     world.acted(WALLET)
     world.works(WALLET)
-    _, messages = tell_transitions(world.state, [ended], SETTINGS, world.now)
+    _, messages = transition_messages(world.state, [ended], SETTINGS, world.now)
     assert [(m.channel, m.kind) for m in messages] == [
         ("ops", MessageKind.ACTION_FAILED)
     ]
@@ -266,19 +266,19 @@ def test_dead_letter_is_p0_at_once() -> None:
 
 def test_a_pause_silences_and_its_end_tells() -> None:
     told = Told()
-    told.world.send(PauseAsked(told.world.now, (WALLET,)))
+    told.world.send(PauseRequested(told.world.now, (WALLET,)))
     told.world.fails(WALLET, Cause.REFUSED)
     assert told.heard() == []
-    told.world.send(ResumeAsked(told.world.now, (WALLET,)))
+    told.world.send(ResumeRequested(told.world.now, (WALLET,)))
     assert ("ops", MessageKind.OPENED) in told.heard()
 
 
 def test_an_operators_stop_is_a_notice() -> None:
     told = Told()
     told.world.fails(WALLET, Cause.DETACHED, times=1)
-    told.world.notice(WALLET, NoticeKind.KILL)
+    told.world.notice(WALLET, EngineEventKind.KILL)
     told.world.exits(WALLET, exit_code=143)
-    told.world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    told.world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
     told.world.wait(2.0)
     sent = told.turn()
     assert [(m.channel, m.kind) for m in sent] == [("ops", MessageKind.NOTICE)]
@@ -298,16 +298,20 @@ def test_nobody_hears_where_there_are_no_channels() -> None:
 
 def test_a_lost_engine_is_told_once_and_so_is_its_return() -> None:
     told = Told(("ops",))
-    told.world.send(EngineSeen(told.world.now, reachable=False, reason="no socket"))
+    told.world.send(
+        EngineReachabilityChanged(told.world.now, reachable=False, reason="no socket")
+    )
     told.world.wait(59.0)
     assert told.turn() == []
     told.world.wait(2.0)
-    told.world.send(EngineSeen(told.world.now, reachable=False, reason="timeout"))
+    told.world.send(
+        EngineReachabilityChanged(told.world.now, reachable=False, reason="timeout")
+    )
     told.world.wait(7200.0)
     (lost,) = told.turn()
     assert (lost.kind, lost.severity) == (MessageKind.ENGINE_LOST, Severity.P2)
     assert lost.facts["reason"] == "no socket"
-    told.world.send(EngineSeen(told.world.now, reachable=True))
+    told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
     told.world.wait(7200.0)
     (back,) = told.turn()
     assert (back.kind, back.channel) == (MessageKind.ENGINE_BACK, "ops")
@@ -316,25 +320,29 @@ def test_a_lost_engine_is_told_once_and_so_is_its_return() -> None:
 
 def test_an_engine_that_people_know_to_be_lost_is_told_of_when_it_is_back() -> None:
     told = Told(("ops",))
-    told.world.send(EngineSeen(told.world.now, reachable=False, reason="no socket"))
+    told.world.send(
+        EngineReachabilityChanged(told.world.now, reachable=False, reason="no socket")
+    )
     told.world.wait(61.0)
     assert [m.kind for m in told.turn()] == [MessageKind.ENGINE_LOST]
     now = told.world.now
-    left = restored(told.state, now, now)
+    left = restore_state(told.state, now, now)
     told.world.state = replace(told.state, engine=left.engine, started=left.started)
-    told.world.send(EngineSeen(now, reachable=False, reason="no socket"))
+    told.world.send(EngineReachabilityChanged(now, reachable=False, reason="no socket"))
     told.world.wait(61.0)
     assert told.turn() == []
-    told.world.send(EngineSeen(told.world.now, reachable=True))
+    told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
     assert [m.kind for m in told.turn()] == [MessageKind.ENGINE_BACK]
 
 
 def test_an_engine_that_restarts_is_not_worth_a_message() -> None:
     told = Told(("ops",))
     for _ in range(3):
-        told.world.send(EngineSeen(told.world.now, reachable=False, reason="gone"))
+        told.world.send(
+            EngineReachabilityChanged(told.world.now, reachable=False, reason="gone")
+        )
         told.world.wait(30.0)
-        told.world.send(EngineSeen(told.world.now, reachable=True))
+        told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
         told.world.wait(30.0)
     assert told.turn() == []
 
@@ -346,9 +354,9 @@ def test_who_acknowledges_is_left_alone_until_it_is_forgotten() -> None:
         number = world.instance(WALLET).incident
         assert number is not None
         for who in by:
-            world.send(AckAsked(world.now, "01JUNKNOWN", "api"))
+            world.send(AckRequested(world.now, "01JUNKNOWN", "api"))
             assert world.state.incidents[number].acked_at is None
-            world.send(AckAsked(world.now, number, who))
+            world.send(AckRequested(world.now, number, who))
             step = world.transitions[-1]
             assert isinstance(step, IncidentChanged)
             assert step.reason == f"somebody takes care of it ({who})"

@@ -3,13 +3,23 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from sidecar.core.event import AckAsked, PauseAsked, ResumeAsked, SettingsTaken
-from sidecar.core.incident import Incident
-from sidecar.core.notify import ChannelSettings, HookPost, HookSettings, NotifySettings
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import MessageKind
-from sidecar.core.restore import restored
-from sidecar.core.target import Mode
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.event import (
+    AckRequested,
+    PauseRequested,
+    ResumeRequested,
+    SettingsApplied,
+)
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import (
+    ChannelSettings,
+    HookPost,
+    HookSettings,
+    NotifySettings,
+)
+from sidecar.core.model.target import Mode
+from sidecar.core.recovery.takeover import restore_state
 from tests.unit.test_notify_mailing import SERVICE, WALLET, Told
 
 NEW = "desk"
@@ -32,7 +42,7 @@ def with_new(told: Told, *severities: Severity) -> NotifySettings:
 
 
 def take(told: Told, settings: NotifySettings) -> list[tuple[str, MessageKind]]:
-    told.world.send(SettingsTaken(told.world.now, Mode.ACT, settings))
+    told.world.send(SettingsApplied(told.world.now, Mode.ACT, settings))
     return told.heard()
 
 
@@ -79,7 +89,7 @@ def test_so_it_is_after_a_start_with_other_settings_once_the_containers_are_seen
     told = broken()
     settings = with_new(told, Severity.P1)
     now = told.world.now
-    told.world.state = replace(restored(told.state, now, now), notify=settings)
+    told.world.state = replace(restore_state(told.state, now, now), notify=settings)
     assert told.state.left
     assert told.heard() == []
     told.world.relist()
@@ -114,7 +124,7 @@ def test_above_the_most_urgent_level_all_hear_of_it() -> None:
 
 def test_it_hears_too_that_somebody_takes_care_of_it() -> None:
     told = broken()
-    told.world.send(AckAsked(told.world.now, incident(told).id, "api"))
+    told.world.send(AckRequested(told.world.now, incident(told).id, "api"))
     told.turn()
     assert take(told, with_new(told, Severity.P1)) == OPENED
     assert told.messages[-1].facts["acked_by"] == "api"
@@ -122,10 +132,10 @@ def test_it_hears_too_that_somebody_takes_care_of_it() -> None:
 
 def test_of_a_paused_target_it_hears_at_the_end_of_the_pause() -> None:
     told = broken()
-    told.world.send(PauseAsked(told.world.now, (WALLET,)))
+    told.world.send(PauseRequested(told.world.now, (WALLET,)))
     told.turn()
     assert take(told, with_new(told, Severity.P1)) == []
-    told.world.send(ResumeAsked(told.world.now, (WALLET,)))
+    told.world.send(ResumeRequested(told.world.now, (WALLET,)))
     assert OPENED[0] in told.heard()
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.record import MessageKind
+from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.message import MessageKind
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue, texts_of
 from sidecar.probes import exchange, jsonrpc_client

@@ -9,11 +9,11 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.incident import Incident
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.state import State
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
 from sidecar.notify.attempt import (
     DELIVERED,
     DOUBT_WAIT_S,

@@ -7,11 +7,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sidecar.core.decision import Action
-from sidecar.core.deed import Deed, as_text, from_text, with_loads
-from sidecar.core.outcome import CAUSES, Cause
-from sidecar.core.record import MessageKind
-from sidecar.core.transition import RemedyOutcome
+from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.completed_remedy import (
+    CompletedRemedy,
+    add_loads,
+    read_completed_remedies,
+    write_completed_remedies,
+)
+from sidecar.core.model.decision import Action
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.transition import RemedyOutcome
 from sidecar.notify.render import Links, Renderer
 from sidecar.notify.sign import Signer, own_key
 from sidecar.notify.words import LANGUAGES, read_catalogue
@@ -208,15 +213,19 @@ def test_the_next_message_is_promised_for_a_minute_that_it_keeps(
 
 
 DEEDS = (
-    Deed(WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED),
-    Deed(WALL + 60.0, "electron-cash", Action.RESTART, RemedyOutcome.RECOVERED),
-    Deed(WALL + 65.0, "bitcoincash-service", Action.START, RemedyOutcome.FAILED),
+    CompletedRemedy(WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED),
+    CompletedRemedy(
+        WALL + 60.0, "electron-cash", Action.RESTART, RemedyOutcome.RECOVERED
+    ),
+    CompletedRemedy(
+        WALL + 65.0, "bitcoincash-service", Action.START, RemedyOutcome.FAILED
+    ),
 )
 
 
 def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
     for kind in (MessageKind.REMINDER, MessageKind.RESOLVED):
-        facts = {"deeds": as_text(DEEDS), "remedies": "5"}
+        facts = {"deeds": write_completed_remedies(DEEDS), "remedies": "5"}
         body = renderer()(message(kind=kind, facts=facts)).body
         assert (
             "What Sidecar did:\n"
@@ -228,16 +237,19 @@ def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
 
 
 def test_a_deed_can_be_read_back_and_what_is_none_is_left_out() -> None:
-    assert from_text(as_text(DEEDS)) == DEEDS
-    assert from_text("x restart recovered a\n1.0 dance recovered a\n\n1.0") == ()
+    assert read_completed_remedies(write_completed_remedies(DEEDS)) == DEEDS
+    assert (
+        read_completed_remedies("x restart recovered a\n1.0 dance recovered a\n\n1.0")
+        == ()
+    )
 
 
 def test_a_load_that_was_answered_is_told_once() -> None:
     name, load = "electron-cash", Action.LOAD_WALLET
-    answered = Deed(WALL + 20.0, name, load, RemedyOutcome.RECOVERED)
+    answered = CompletedRemedy(WALL + 20.0, name, load, RemedyOutcome.RECOVERED)
     others = (answered._replace(name="other"), DEEDS[0])
-    told = with_loads((answered, *others), name, (WALL + 10.0, WALL + 30.0))
-    in_vain = Deed(WALL + 30.0, name, load, RemedyOutcome.NOT_RECOVERED)
+    told = add_loads((answered, *others), name, (WALL + 10.0, WALL + 30.0))
+    in_vain = CompletedRemedy(WALL + 30.0, name, load, RemedyOutcome.NOT_RECOVERED)
     assert set(told) == {answered, *others, in_vain}
     assert told[-1] == in_vain
 

@@ -5,18 +5,27 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.coverage import Coverage
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import PlannedDue
-from sidecar.core.freshness import over
-from sidecar.core.notify import Routes
-from sidecar.core.outcome import Cause, Outcome, Severity, failure, success, unknown
-from sidecar.core.record import Change, MessageKind, Watched
-from sidecar.core.restore import restored
-from sidecar.core.spell import Course, Kind, Outage, Spell
-from sidecar.core.state import OwnNetworkView
-from sidecar.core.target import DockerProbe, HttpProbe, Preventive, Target
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.core.incidents.message_refresh import drop_outdated
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import PlannedRestartDue
+from sidecar.core.model.journal_entry import MonitoredInterval, StateChange
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.notification_settings import Routes
+from sidecar.core.model.probe_result import (
+    ProbeResult,
+    probe_failure,
+    probe_success,
+    probe_unknown,
+)
+from sidecar.core.model.probe_settings import DockerProbe, HttpProbe
+from sidecar.core.model.state import OwnNetworkStatus
+from sidecar.core.model.target import PlannedRestartSettings, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.recovery.takeover import restore_state
+from sidecar.core.reporting.monitored_time import MonitoredTime
+from sidecar.core.reporting.outages import Interval, IntervalKind, Outage, TargetHistory
 from tests.unit.test_notify_mailing import SETTINGS
 from tests.unit.world import SERVICE, WALLET, World
 
@@ -26,9 +35,9 @@ SITE = Target("site", probes=(HttpProbe("http://site/"),))
 OTHER = replace(SITE, name="other", probes=(HttpProbe("http://other/"),))
 SECOND = replace(SERVICE, name="second", probes=(HttpProbe("http://second/"),))
 LABELLED = replace(LONE, declared=False)
-NO_ROUTE = failure(Cause.DETACHED, "there is no route to x:1", path_fault=True)
-SILENT = failure(Cause.HUNG, "x:1 accepts no connection", path_fault=True)
-PROVEN = unknown(Cause.OWN_NETWORK, "Sidecar is not on the network n any more")
+NO_ROUTE = probe_failure(Cause.DETACHED, "there is no route to x:1", path_fault=True)
+SILENT = probe_failure(Cause.HUNG, "x:1 accepts no connection", path_fault=True)
+PROVEN = probe_unknown(Cause.OWN_NETWORK, "Sidecar is not on the network n any more")
 ROUTES = Routes(("ops",), MappingProxyType(dict.fromkeys(Severity, ("ops",))))
 TOLD = replace(SETTINGS, routes=ROUTES, hooks=())
 LOST, BACK = MessageKind.OWN_NETWORK_LOST, MessageKind.OWN_NETWORK_BACK
@@ -38,13 +47,17 @@ def a_world(*targets: Target) -> World:
     world = World(targets or (WALLET, LONE), notify=TOLD)
     for _ in range(2):
         for target in world.targets:
-            world.probe(target.name, success())
+            world.probe(target.name, probe_success())
         world.now_s += 15.0
     return world
 
 
 def finds(
-    world: World, outcome: Outcome, seconds: float, *names: str, every_s: float = 2.0
+    world: World,
+    outcome: ProbeResult,
+    seconds: float,
+    *names: str,
+    every_s: float = 2.0,
 ) -> None:
     """All, or these targets, are asked so often for so long."""
     until = world.now_s + seconds
@@ -82,7 +95,7 @@ def incidents(world: World) -> set[str]:
     ids=["no route", "dependent", "silence", "proof", "one target", "a label's alone"],
 )
 def test_nothing_is_said_of_targets_and_once_of_ourselves(
-    targets: tuple[Target, ...], outcome: Outcome
+    targets: tuple[Target, ...], outcome: ProbeResult
 ) -> None:
     world = a_world(*targets)
     finds(world, outcome, 900.0)
@@ -93,7 +106,7 @@ def test_nothing_is_said_of_targets_and_once_of_ourselves(
     lost = world.messages[0]
     assert lost.severity is Severity.P2
     assert lost.facts["affected"] == ", ".join(sorted(t.name for t in targets))
-    finds(world, success(), 120.0)
+    finds(world, probe_success(), 120.0)
     assert states(world) == {TargetState.HEALTHY}
     assert told(world) == [LOST, BACK]
     assert world.state.incidents == {}
@@ -105,10 +118,10 @@ def test_a_loss_that_could_not_be_told_meanwhile_is_told_by_its_end_alone() -> N
     world = a_world()
     finds(world, PROVEN, 120.0)
     (lost,) = world.messages
-    assert over(world.state, [lost]) == ()
-    finds(world, success(), 120.0)
+    assert drop_outdated(world.state, [lost]) == ()
+    finds(world, probe_success(), 120.0)
     back = world.messages[-1]
-    assert over(world.state, [lost, back]) == (lost,)
+    assert drop_outdated(world.state, [lost, back]) == (lost,)
 
 
 def test_it_is_told_again_each_hour_while_it_lasts() -> None:
@@ -120,14 +133,14 @@ def test_it_is_told_again_each_hour_while_it_lasts() -> None:
     first, *later = world.messages
     begins = first.facts["opened_at_wall"]
     assert {m.facts["opened_at_wall"] for m in later} == {begins}
-    assert over(world.state, world.messages) == (first, later[0])
-    finds(world, success(), 60.0)
+    assert drop_outdated(world.state, world.messages) == (first, later[0])
+    finds(world, probe_success(), 60.0)
     assert told(world) == [LOST, LOST, LOST, BACK]
 
 
 def test_after_a_restart_of_sidecar_it_is_told_again_an_hour_later() -> None:
     world = a_world()
-    world.state = replace(world.state, own_network=OwnNetworkView(told=True))
+    world.state = replace(world.state, own_network=OwnNetworkStatus(told=True))
     finds(world, PROVEN, 3500.0, every_s=20.0)
     assert told(world) == []
     finds(world, PROVEN, 200.0, every_s=20.0)
@@ -138,11 +151,11 @@ def test_after_a_restart_of_sidecar_it_is_told_again_an_hour_later() -> None:
 
 
 @pytest.mark.parametrize("outcome", [NO_ROUTE, SILENT], ids=["no route", "silence"])
-def test_it_is_not_ours_while_another_target_answers(outcome: Outcome) -> None:
+def test_it_is_not_ours_while_another_target_answers(outcome: ProbeResult) -> None:
     world = a_world(LONE, OTHER, SITE)
     until = world.now_s + 120.0
     while world.now_s < until:
-        finds(world, success(), 2.0, SITE.name)
+        finds(world, probe_success(), 2.0, SITE.name)
         finds(world, outcome, 2.0, LEAF, OTHER.name)
     assert incidents(world) == {LEAF, OTHER.name}
     assert told(world).count(LOST) == 0
@@ -152,7 +165,7 @@ def test_one_that_answered_before_it_was_lost_itself_shows_nothing() -> None:
     """Each is asked in its turn, and the network may be lost in between."""
     world = a_world(LONE, OTHER, SITE)
     finds(world, NO_ROUTE, 2.0, LEAF)
-    world.probe(SITE.name, success())
+    world.probe(SITE.name, probe_success())
     world.wait(2.0)
     finds(world, NO_ROUTE, 900.0)
     assert states(world) == {TargetState.UNKNOWN}
@@ -161,10 +174,13 @@ def test_one_that_answered_before_it_was_lost_itself_shows_nothing() -> None:
 
 @pytest.mark.parametrize(
     "answers",
-    [failure(Cause.HUNG, "no answer"), unknown(Cause.PROBER_FAILED, "no descriptors")],
+    [
+        probe_failure(Cause.HUNG, "no answer"),
+        probe_unknown(Cause.PROBER_FAILED, "no descriptors"),
+    ],
     ids=["it may have been connected before", "nothing was asked"],
 )
-def test_what_does_not_answer_shows_nothing(answers: Outcome) -> None:
+def test_what_does_not_answer_shows_nothing(answers: ProbeResult) -> None:
     world = a_world(LONE, OTHER, SITE)
     until = world.now_s + 120.0
     while world.now_s < until:
@@ -200,7 +216,7 @@ def test_a_labels_wallet_is_no_root_by_which_the_files_targets_are_one() -> None
 
 @pytest.mark.parametrize("outcome", [NO_ROUTE, SILENT], ids=["no route", "silence"])
 def test_number_is_believed_for_a_while_where_we_are_on_the_network(
-    outcome: Outcome,
+    outcome: ProbeResult,
 ) -> None:
     world = a_world(LONE, OTHER)
     finds(world, replace(outcome, shares_network=True), 290.0)
@@ -223,7 +239,7 @@ def test_what_is_lost_after_we_were_proven_to_be_lost_is_lost_since_then() -> No
 def test_a_short_loss_is_not_told() -> None:
     world = a_world()
     finds(world, PROVEN, 50.0)
-    finds(world, success(), 200.0)
+    finds(world, probe_success(), 200.0)
     assert told(world) == []
     finds(world, PROVEN, 50.0)
     assert told(world) == []
@@ -241,8 +257,12 @@ def test_one_that_is_lost_first_is_no_incident_before_another_was_asked() -> Non
     assert world.state.incidents == {}
 
 
-@pytest.mark.parametrize("answer", [success(), failure(Cause.REFUSED, "refused")])
-def test_one_that_is_lost_while_another_answers_is_lost_itself(answer: Outcome) -> None:
+@pytest.mark.parametrize(
+    "answer", [probe_success(), probe_failure(Cause.REFUSED, "refused")]
+)
+def test_one_that_is_lost_while_another_answers_is_lost_itself(
+    answer: ProbeResult,
+) -> None:
     world = a_world()
     finds(world, NO_ROUTE, 8.0, ROOT)
     world.probe(LEAF, answer)
@@ -282,10 +302,10 @@ def test_an_incident_that_was_open_stays_and_is_not_added_to() -> None:
     assert states(world) == {TargetState.UNKNOWN}
     assert told(world)[before:] == [LOST]
     assert [i.open for i in world.state.incidents.values()] == [True]
-    finds(world, failure(Cause.AUTH, "401"), 10.0, ROOT)
+    finds(world, probe_failure(Cause.AUTH, "401"), 10.0, ROOT)
     assert world.instance(ROOT).state is TargetState.DOWN
     assert list(world.state.incidents) == [incident.id]
-    finds(world, success(), 10.0)
+    finds(world, probe_success(), 10.0)
     assert not any(i.open for i in world.state.incidents.values())
 
 
@@ -297,10 +317,10 @@ def test_what_ends_meanwhile_is_started() -> None:
 
 
 def test_a_planned_restart_could_not_be_verified_and_is_left_out() -> None:
-    nightly = replace(WALLET, preventive=Preventive("0 3 * * *"))
+    nightly = replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *"))
     world = a_world(nightly)
     finds(world, PROVEN, 10.0)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.acts() == []
 
 
@@ -317,27 +337,27 @@ def test_what_could_not_be_verified_did_not_fail() -> None:
 def test_that_it_is_back_is_told_after_a_restart_of_sidecar_too() -> None:
     world = a_world()
     finds(world, PROVEN, 120.0)
-    left = restored(world.state, world.now, world.now)
-    assert left.own_network == OwnNetworkView(told=True)
+    left = restore_state(world.state, world.now, world.now)
+    assert left.own_network == OwnNetworkStatus(told=True)
     anew = World(world.targets, notify=world.notify)
     anew.state = replace(anew.state, own_network=left.own_network)
     anew.wait(10.0)
     assert told(anew) == []
-    finds(anew, success(), 10.0)
+    finds(anew, probe_success(), 10.0)
     anew.wait(1.0)
     assert told(anew) == [BACK]
 
 
 # how it is counted
 
-WATCHED = Coverage((Watched(0.0, 10_000.0),))
+WATCHED = MonitoredTime((MonitoredInterval(0.0, 10_000.0),))
 
 
-def facts(*changes: tuple[float, str, str, str | None]) -> list[Spell | Outage]:
-    course = Course("t", "healthy", None, 0.0, WATCHED)
-    found: list[Spell | Outage] = []
+def facts(*changes: tuple[float, str, str, str | None]) -> list[Interval | Outage]:
+    course = TargetHistory("t", "healthy", None, 0.0, WATCHED)
+    found: list[Interval | Outage] = []
     for at, old, new, cause in changes:
-        found += course.change(at, Change(old, new, cause))
+        found += course.change(at, StateChange(old, new, cause))
     return found
 
 
@@ -365,8 +385,8 @@ def test_the_time_is_neither_up_nor_down(
     )
     up_until = before[0][0] if before else 100.0
     assert found == [
-        Spell("t", 0.0, up_until, Kind.UP),
-        Spell("t", 700.0, 1000.0, Kind.UP),
+        Interval("t", 0.0, up_until, IntervalKind.UP),
+        Interval("t", 700.0, 1000.0, IntervalKind.UP),
     ]
 
 

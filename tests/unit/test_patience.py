@@ -7,18 +7,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.core.decision import Action, Decision
-from sidecar.core.event import ActResult, PauseAsked, RemedyActed, ResumeAsked
-from sidecar.core.outcome import (
-    Cause,
-    Outcome,
-    WalletFacts,
-    failure,
-    success,
-    unknown,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import (
+    PauseRequested,
+    RemedyCallResult,
+    RemedyExecuted,
+    ResumeRequested,
 )
-from sidecar.core.transition import TargetState
-from sidecar.core.turn import pace_s
+from sidecar.core.model.probe_result import (
+    ProbeResult,
+    WalletFacts,
+    probe_failure,
+    probe_success,
+    probe_unknown,
+)
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
@@ -37,26 +42,26 @@ LOADED = WalletFacts(
 CUT_OFF = replace(LOADED, connected=False, server_height=0)
 
 
-def well(waited_s: float = 0.0) -> Outcome:
-    return replace(success(wallet=LOADED), waited_s=waited_s)
+def well(waited_s: float = 0.0) -> ProbeResult:
+    return replace(probe_success(wallet=LOADED), waited_s=waited_s)
 
 
-def upstream_lost(waited_s: float = 0.0) -> Outcome:
-    lost = failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=CUT_OFF)
+def upstream_lost(waited_s: float = 0.0) -> ProbeResult:
+    lost = probe_failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=CUT_OFF)
     return replace(lost, waited_s=waited_s)
 
 
-def held(waited_s: float = 10.0) -> Outcome:
-    found = failure(Cause.THREAD_HELD, "it answers, but", rpc_answers=True)
+def held(waited_s: float = 10.0) -> ProbeResult:
+    found = probe_failure(Cause.THREAD_HELD, "it answers, but", rpc_answers=True)
     return replace(found, waited_s=waited_s)
 
 
-def hung(waited_s: float) -> Outcome:
-    return replace(failure(Cause.HUNG, "no answer"), waited_s=waited_s)
+def hung(waited_s: float) -> ProbeResult:
+    return replace(probe_failure(Cause.HUNG, "no answer"), waited_s=waited_s)
 
 
-def refused() -> Outcome:
-    return failure(Cause.REFUSED, "connection refused")
+def refused() -> ProbeResult:
+    return probe_failure(Cause.REFUSED, "connection refused")
 
 
 def a_world() -> World:
@@ -96,7 +101,7 @@ def restarts(world: World) -> list[Decision]:
     ids=["quick", "rather slow", "slow", "no upstream", "held"],
 )
 def test_silence_is_a_hang_after_the_time_that_the_last_answer_gives(
-    last: Outcome, allowed_s: float
+    last: ProbeResult, allowed_s: float
 ) -> None:
     world = a_world()
     world.probe(ROOT, last)
@@ -134,8 +139,8 @@ def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
     off = "it answered after another 30 s: it is not restarted"
     world.now_s += 30.0
     world.send(
-        RemedyActed(
-            world.now, instance.id, ActResult.NOT_SENT, off, None, answered=True
+        RemedyExecuted(
+            world.now, instance.id, RemedyCallResult.NOT_SENT, off, None, answered=True
         )
     )
     after = world.instance(ROOT)
@@ -149,13 +154,13 @@ def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
 def test_a_daemon_that_only_lacks_its_upstream_is_probed_without_hurry() -> None:
     world = a_world()
     for _ in range(3):
-        assert pace_s(world.state, world.instance(ROOT)) in {2.0, 5.0}
+        assert probe_interval_s(world.state, world.instance(ROOT)) in {2.0, 5.0}
         world.probe(ROOT, upstream_lost())
         world.now_s += 2.0
     assert world.last(ROOT).action is Action.HOLD
-    assert pace_s(world.state, world.instance(ROOT)) == 15.0
+    assert probe_interval_s(world.state, world.instance(ROOT)) == 15.0
     world.probe(ROOT, hung(TIMEOUT_S), TIMEOUT_S)
-    assert pace_s(world.state, world.instance(ROOT)) == 2.0
+    assert probe_interval_s(world.state, world.instance(ROOT)) == 2.0
 
 
 # Time of which nothing is known is no silence
@@ -167,7 +172,7 @@ NOT_MEASURED = [Cause.OWN_NETWORK, Cause.SUSPENDED, Cause.PROBER_FAILED]
 def blind_for(world: World, seconds: float, cause: Cause) -> None:
     until = world.now_s + seconds
     while world.now_s < until:
-        world.probe(ROOT, unknown(cause, "it was not asked"), 1.0)
+        world.probe(ROOT, probe_unknown(cause, "it was not asked"), 1.0)
         world.looked(ROOT)
         world.wait(4.0)
 
@@ -177,7 +182,7 @@ def blind_for(world: World, seconds: float, cause: Cause) -> None:
     ("last", "allowed_s"), [(well(), CALM_S), (upstream_lost(), OUTAGE_S)]
 )
 def test_a_silence_begins_anew_after_time_of_which_nothing_is_known(
-    cause: Cause, last: Outcome, allowed_s: float
+    cause: Cause, last: ProbeResult, allowed_s: float
 ) -> None:
     world = a_world()
     world.probe(ROOT, last)
@@ -219,12 +224,12 @@ def test_a_hang_that_was_certain_before_such_a_time_is_to_be_certain_again(
     cause: Cause,
 ) -> None:
     world = a_world()
-    world.send(PauseAsked(world.now, (ROOT,), None))
+    world.send(PauseRequested(world.now, (ROOT,), None))
     silent_for(world, CALM_S + 20.0)
     (incident,) = world.state.incidents.values()
     blind_for(world, 600.0, cause)
     silent_for(world, TIMEOUT_S)
-    world.send(ResumeAsked(world.now, (ROOT,)))
+    world.send(ResumeRequested(world.now, (ROOT,)))
     silent_for(world, CALM_S - TIMEOUT_S - 5.0)
     assert world.acts() == []
     after = world.state.incidents[incident.id]
@@ -276,7 +281,7 @@ class Daemon:
         elif step.what != "nothing" and self.refusals < 2:
             self.refusals += 1
             cause = Cause.REFUSED if step.what == "refused" else Cause.RESET
-            self.world.probe(ROOT, failure(cause, "no connection"))
+            self.world.probe(ROOT, probe_failure(cause, "no connection"))
         self.world.wait(2.0)
 
     @property

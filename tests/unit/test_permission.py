@@ -5,19 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Guard, Trigger
-from sidecar.core.event import (
-    ActResult,
-    EngineSeen,
-    PlannedDue,
-    RemedyActed,
-    RestartAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.event import (
+    EngineReachabilityChanged,
+    PlannedRestartDue,
+    RemedyCallResult,
+    RemedyExecuted,
+    RestartRequested,
 )
-from sidecar.core.outcome import Cause, failure
-from sidecar.core.state import Instance
-from sidecar.core.target import Preventive
-from sidecar.core.transition import RemedyEnded, TargetState
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.target import PlannedRestartSettings
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded
 from sidecar.records.codec import decode, encode, lasting
 from tests.unit.test_policy import RESTART, ROOT, calm
 from tests.unit.world import WALLET, World
@@ -30,7 +32,7 @@ def is_refused(world: World, name: str) -> None:
     """It fails until it is acted on, and the engine says 403."""
     world.fails(name, Cause.REFUSED)
     assert world.is_acting(name)
-    world.acted(name, ActResult.REFUSED, restart=False)
+    world.acted(name, RemedyCallResult.REFUSED, restart=False)
 
 
 def test_a_refused_restart_is_no_try_and_no_part_of_a_storm() -> None:
@@ -73,7 +75,7 @@ def test_a_refusal_about_one_target_holds_no_other() -> None:
 def test_an_operator_may_ask_the_engine_again() -> None:
     world = calm(targets=(WALLET,))
     is_refused(world, ROOT)
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).trigger is Trigger.OPERATOR
     assert world.acts() == [(ROOT, RESTART)] * 2
     world.acted(ROOT)
@@ -85,8 +87,8 @@ def test_an_operator_may_ask_the_engine_again() -> None:
 def test_an_engine_that_comes_back_is_asked_again() -> None:
     world = calm(targets=(WALLET,))
     is_refused(world, ROOT)
-    world.send(EngineSeen(world.now, reachable=False, reason="gone"))
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=False, reason="gone"))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.relist()
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, RESTART)] * 2
@@ -98,7 +100,7 @@ def test_another_action_than_the_refused_one_is_tried() -> None:
     world.exits(ROOT)
     world.wait(2.0)
     assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]
-    world.acted(ROOT, ActResult.REFUSED, restart=False)
+    world.acted(ROOT, RemedyCallResult.REFUSED, restart=False)
     world.wait(60.0)
     assert len(world.acts()) == 2
     assert world.last(ROOT).guard is Guard.FORBIDDEN
@@ -110,7 +112,7 @@ def test_what_we_stopped_politely_and_may_not_start_is_no_operators_stop() -> No
     (who,) = world.containers
     ended = replace(world.containers[who], status=Status.EXITED, exit_code=0, pid=0)
     world.containers[who] = ended
-    world.send(RemedyActed(world.now, who, ActResult.REFUSED, "403", ended))
+    world.send(RemedyExecuted(world.now, who, RemedyCallResult.REFUSED, "403", ended))
     world.wait(2.0)
     assert world.instance(ROOT).state is not TargetState.STOPPED
     assert world.acts()[1:] == [(ROOT, Action.START)]
@@ -118,27 +120,29 @@ def test_what_we_stopped_politely_and_may_not_start_is_no_operators_stop() -> No
 
 def test_a_daemon_is_not_stopped_politely_where_the_engine_may_not_start_it() -> None:
     world = calm(targets=(WALLET,))
-    answers = failure(Cause.HTTP_5XX, "it is ill", rpc_answers=True)
+    answers = probe_failure(Cause.HTTP_5XX, "it is ill", rpc_answers=True)
     for _ in range(3):
         world.probe(ROOT, answers)
     first = world.last(ROOT)
     assert first.action is RESTART
     assert first.polite_stop_s > 0.0
-    world.acted(ROOT, ActResult.REFUSED, restart=False)
+    world.acted(ROOT, RemedyCallResult.REFUSED, restart=False)
     world.wait(3601.0, 10.0)
     again = world.last(ROOT)
     assert (again.action, again.polite_stop_s) == (RESTART, 0.0)
-    world.acted(ROOT, ActResult.REFUSED, restart=False)
-    world.send(RestartAsked(world.now, ROOT))
+    world.acted(ROOT, RemedyCallResult.REFUSED, restart=False)
+    world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).polite_stop_s > 0.0
 
 
 def test_a_planned_restart_that_is_refused_is_over_and_the_next_is_skipped() -> None:
-    world = calm(targets=(replace(WALLET, preventive=Preventive("0 3 * * *")),))
-    world.send(PlannedDue(world.now, ROOT))
-    world.acted(ROOT, ActResult.REFUSED, restart=False)
+    world = calm(
+        targets=(replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *")),)
+    )
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.acted(ROOT, RemedyCallResult.REFUSED, restart=False)
     assert world.state.plan is None
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert (world.last(ROOT).action, world.last(ROOT).guard) == (
         Action.SKIP,
         Guard.FORBIDDEN,
@@ -146,25 +150,27 @@ def test_a_planned_restart_that_is_refused_is_over_and_the_next_is_skipped() -> 
 
 
 def test_a_planned_restart_is_skipped_however_long_ago_the_engine_refused() -> None:
-    world = calm(targets=(replace(WALLET, preventive=Preventive("0 3 * * *")),))
+    world = calm(
+        targets=(replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *")),)
+    )
     is_refused(world, ROOT)
     for _ in range(30):
         world.works(ROOT)
         world.now_s += 1800.0
         world.relist()
     world.works(ROOT)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert (world.last(ROOT).action, world.last(ROOT).guard) == (
         Action.SKIP,
         Guard.FORBIDDEN,
     )
 
 
-@pytest.mark.parametrize("result", [ActResult.DONE, ActResult.UNKNOWN])
-def test_what_was_sent_is_allowed_again(result: ActResult) -> None:
+@pytest.mark.parametrize("result", [RemedyCallResult.DONE, RemedyCallResult.UNKNOWN])
+def test_what_was_sent_is_allowed_again(result: RemedyCallResult) -> None:
     world = calm(targets=(WALLET,))
     is_refused(world, ROOT)
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     world.acted(ROOT, result)
     assert world.instance(ROOT).refusal is None
 

@@ -5,36 +5,41 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import NativeHealth, Status
-from sidecar.core.decision import Action, Guard, Trigger
-from sidecar.core.event import (
-    ActResult,
+from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.container import NativeHealth, Status
+from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.event import (
     ContainersListed,
-    EngineSeen,
-    NoticeKind,
-    PauseAsked,
-    ProbeDone,
-    RecoverAsked,
-    RestartAsked,
-    ResumeAsked,
+    EngineEventKind,
+    EngineReachabilityChanged,
+    PauseRequested,
+    ProbeCompleted,
+    RecoverRequested,
+    RemedyCallResult,
+    RestartRequested,
+    ResumeRequested,
     Tick,
 )
-from sidecar.core.outcome import CAUSES, Cause, Warn, failure, success, unknown
-from sidecar.core.target import (
-    AfterRoot,
-    DockerProbe,
-    ElectronCashProbe,
+from sidecar.core.model.probe_result import (
+    ProbeWarning,
+    probe_failure,
+    probe_success,
+    probe_unknown,
+)
+from sidecar.core.model.probe_settings import DockerProbe, ElectronCashProbe
+from sidecar.core.model.target import (
+    AfterDependency,
     InstanceId,
     Mode,
     RestartSettings,
     Target,
 )
-from sidecar.core.transition import (
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
     RemedyOutcome,
-    TargetState,
 )
 from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
@@ -110,7 +115,9 @@ def test_unknown_changes_no_streak() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     for _ in range(10):
-        world.probe(ROOT, unknown(Cause.PROBER_FAILED, "no file descriptors left"))
+        world.probe(
+            ROOT, probe_unknown(Cause.PROBER_FAILED, "no file descriptors left")
+        )
     assert world.acts() == []
     assert world.instance(ROOT).health.failures == 2
 
@@ -134,7 +141,10 @@ def test_the_start_period_ends_with_the_first_success() -> None:
 def test_a_warning_degrades_and_never_restarts() -> None:
     world = calm()
     for _ in range(10):
-        world.probe(ROOT, success(warnings=(Warn.SLOW,), reason="answered in 12 s"))
+        world.probe(
+            ROOT,
+            probe_success(warnings=(ProbeWarning.SLOW,), reason="answered in 12 s"),
+        )
         world.now_s += 15.0
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.DEGRADED
@@ -146,9 +156,9 @@ def test_a_result_of_an_older_run_is_not_believed() -> None:
     instance = world.instance(ROOT)
     assert instance.container is not None
     old_run = instance.container.run
-    world.notice(ROOT, NoticeKind.START, started_at=world.now.wall)
-    late = success()
-    world.send(ProbeDone(world.now, instance.id, old_run, world.now_s - 1, late))
+    world.notice(ROOT, EngineEventKind.START, started_at=world.now.wall)
+    late = probe_success()
+    world.send(ProbeCompleted(world.now, instance.id, old_run, world.now_s - 1, late))
     assert world.instance(ROOT).health.last is None
 
 
@@ -167,7 +177,7 @@ def test_silence_is_a_hang_only_after_hang_after() -> None:
 def test_a_network_call_of_30_s_is_left_alone() -> None:
     world = calm()
     world.fails(ROOT, Cause.HUNG, 2, took_s=10.0)
-    world.probe(ROOT, success(), 6.0)
+    world.probe(ROOT, probe_success(), 6.0)
     world.works(ROOT)
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.HEALTHY
@@ -195,7 +205,7 @@ def test_hung_and_refused_are_stopped_quickly_and_others_gently() -> None:
     manners = {}
     for cause in (Cause.REFUSED, Cause.HTTP_5XX):
         world = calm()
-        found = failure(cause, "x", rpc_answers=cause is Cause.HTTP_5XX)
+        found = probe_failure(cause, "x", rpc_answers=cause is Cause.HTTP_5XX)
         for _ in range(3):
             world.probe(ROOT, found)
         decision = world.last(ROOT)
@@ -266,7 +276,9 @@ def test_restart_on_upstream_loss_acts_after_the_grace_where_it_is_asked_for() -
 def test_a_wallet_that_is_not_loaded_is_loaded_at_once_and_nothing_restarted() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
-    world.probe(ROOT, failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True))
+    world.probe(
+        ROOT, probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    )
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
     world.acted(ROOT, restart=False)
     world.works(ROOT)
@@ -279,14 +291,14 @@ def test_every_start_gets_its_load_whatever_became_of_those_before() -> None:
     for _ in range(100):
         world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
         if world.instance(ROOT).loading:
-            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     assert world.last(ROOT).guard is Guard.BACKOFF
     before = len(world.acts())
     who = InstanceId(ROOT, 1)
     world.containers[who] = container(ROOT, started_at=world.now.wall)
     world.relist()
     world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     world.fails(ROOT, Cause.WALLET_NOT_LOADED, 5)
     assert world.acts()[before:] == [(ROOT, Action.LOAD_WALLET)]
 
@@ -295,7 +307,9 @@ def test_the_wallet_is_loaded_within_the_verification_of_a_restart() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
-    world.probe(ROOT, failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True))
+    world.probe(
+        ROOT, probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    )
     assert world.acts() == [(ROOT, RESTART), (ROOT, Action.LOAD_WALLET)]
     world.acted(ROOT, restart=False)
     world.works(ROOT)
@@ -366,10 +380,14 @@ def test_a_dependent_that_does_not_follow_is_restarted_second() -> None:
 
 @pytest.mark.parametrize(
     ("after_root", "restarted"),
-    [(AfterRoot.ALWAYS, True), (AfterRoot.NEVER, False), (AfterRoot.IF_FAILING, False)],
+    [
+        (AfterDependency.ALWAYS, True),
+        (AfterDependency.NEVER, False),
+        (AfterDependency.IF_FAILING, False),
+    ],
 )
 def test_after_root_decides_about_a_dependent_that_works(
-    after_root: AfterRoot, restarted: bool
+    after_root: AfterDependency, restarted: bool
 ) -> None:
     world = calm(targets=(WALLET, replace(SERVICE, after_root=after_root)))
     world.fails(ROOT, Cause.REFUSED)
@@ -380,7 +398,7 @@ def test_after_root_decides_about_a_dependent_that_works(
 
 
 def test_after_root_never_tells_a_person_instead() -> None:
-    never = replace(SERVICE, after_root=AfterRoot.NEVER)
+    never = replace(SERVICE, after_root=AfterDependency.NEVER)
     world = calm(targets=(WALLET, never))
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
@@ -434,14 +452,16 @@ def test_the_engines_own_policy_is_given_its_time_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "kinds", [(NoticeKind.KILL,), (NoticeKind.KILL, NoticeKind.STOP)]
+    "kinds", [(EngineEventKind.KILL,), (EngineEventKind.KILL, EngineEventKind.STOP)]
 )
-def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]) -> None:
+def test_an_operators_stop_or_kill_is_respected(
+    kinds: tuple[EngineEventKind, ...],
+) -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 137)
-    if NoticeKind.STOP in kinds:
-        world.notice(ROOT, NoticeKind.STOP)
+    if EngineEventKind.STOP in kinds:
+        world.notice(ROOT, EngineEventKind.STOP)
     world.wait(3600.0)
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.STOPPED
@@ -452,11 +472,11 @@ def test_an_operators_stop_or_kill_is_respected(kinds: tuple[NoticeKind, ...]) -
 
 def test_what_somebody_is_stopping_is_left_to_end() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.STOPPING
     world.exits(ROOT, 137)
-    world.notice(ROOT, NoticeKind.STOP)
+    world.notice(ROOT, EngineEventKind.STOP)
     world.wait(600.0)
     assert world.acts() == []
     assert world.state.incidents == {}
@@ -464,7 +484,7 @@ def test_what_somebody_is_stopping_is_left_to_end() -> None:
 
 def test_what_runs_on_after_a_signal_is_restarted_in_time() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.fails(ROOT, Cause.REFUSED)
     world.wait(4.0)
     assert (world.acts(), world.state.incidents) == ([], {})
@@ -475,10 +495,10 @@ def test_what_runs_on_after_a_signal_is_restarted_in_time() -> None:
 
 def test_a_signal_to_an_earlier_run_is_none_to_this_one() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.wait(5.0)
     world.notice(
-        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+        ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=world.now.wall
     )
     world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
@@ -487,25 +507,25 @@ def test_a_signal_to_an_earlier_run_is_none_to_this_one() -> None:
 
 def test_a_signal_that_is_told_of_late_was_sent_when_it_was() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL, ago_s=12.0)
+    world.notice(ROOT, EngineEventKind.KILL, ago_s=12.0)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_whoever_asks_for_it_may_restart_what_is_being_stopped() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
-    world.send(RestartAsked(world.now, ROOT))
+    world.notice(ROOT, EngineEventKind.KILL)
+    world.send(RestartRequested(world.now, ROOT))
     assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_a_start_picks_it_up_again() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 137)
     world.wait(10.0)
     world.notice(
-        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+        ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=world.now.wall
     )
     world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
@@ -514,7 +534,7 @@ def test_a_start_picks_it_up_again() -> None:
 
 def test_a_paused_container_is_left_alone() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.PAUSE, status=Status.PAUSED)
+    world.notice(ROOT, EngineEventKind.PAUSE, status=Status.PAUSED)
     world.wait(600.0)
     assert world.acts() == []
     assert world.instance(ROOT).cause is Cause.PAUSED
@@ -522,7 +542,7 @@ def test_a_paused_container_is_left_alone() -> None:
 
 def test_a_signal_long_ago_does_not_excuse_a_death() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.wait(601.0, 30.0)
     world.exits(ROOT, 137)
     assert world.acts() == [(ROOT, Action.START)]
@@ -534,7 +554,7 @@ def test_found_stopped_is_left_alone_until_its_own_death_is_reported() -> None:
     world.wait(60.0)
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.STOPPED
-    world.notice(ROOT, NoticeKind.DIE, ago_s=30.0)
+    world.notice(ROOT, EngineEventKind.DIE, ago_s=30.0)
     assert world.acts() == [(ROOT, Action.START)]
 
 
@@ -588,7 +608,9 @@ def _dies_soon(world: World, times: int, policy: str) -> None:
             world.acted(ROOT)
         else:
             now = world.now.wall
-            world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=now)
+            world.notice(
+                ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=now
+            )
 
 
 def test_the_engines_own_loop_is_not_fed() -> None:
@@ -654,7 +676,7 @@ def test_three_tries_with_growing_gaps_then_the_slow_lane_then_a_person() -> Non
     slow = [round((g - 21.0) / 600.0) for g in gaps[2:]]
     assert slow == [1, 2, 4, 8, 16]
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
-    world.send(RecoverAsked(world.now, ROOT))
+    world.send(RecoverRequested(world.now, ROOT))
     world.fails(ROOT, Cause.RESET, 1)
     assert len([d for d in world.decisions if d.action is RESTART]) == 9
 
@@ -679,7 +701,7 @@ def test_a_restart_that_returned_refunds_nothing() -> None:
 def test_what_was_never_sent_is_not_counted() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+    world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
     assert world.instance(ROOT).lane.tries == 0
     assert world.state.restarts == ()
     assert world.instance(ROOT).restarts_total == 0
@@ -688,8 +710,8 @@ def test_what_was_never_sent_is_not_counted() -> None:
 def test_an_unknown_answer_of_the_engine_counts_once() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
-    world.notice(ROOT, NoticeKind.START, started_at=world.now.wall)
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
+    world.notice(ROOT, EngineEventKind.START, started_at=world.now.wall)
     world.works(ROOT)
     assert world.acts() == [(ROOT, RESTART)]
     assert world.instance(ROOT).restarts_total == 1
@@ -710,7 +732,7 @@ def test_a_cure_that_never_cured_is_not_repeated() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(4):
         world.fails(ROOT, Cause.REFUSED)
-        world.acted(ROOT, ActResult.FAILED, restart=False)
+        world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
         world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
     assert len(world.acts()) == 4
@@ -739,7 +761,7 @@ def test_opting_out_stops_the_acting_and_not_the_measuring() -> None:
 
 def test_a_pause_holds_until_it_ends_by_itself() -> None:
     world = calm(targets=(WALLET,))
-    world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 60.0))
+    world.send(PauseRequested(world.now, (ROOT,), world.now.wall + 60.0))
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.last(ROOT).guard is Guard.PAUSED
     world.wait(61.0)
@@ -748,18 +770,20 @@ def test_a_pause_holds_until_it_ends_by_itself() -> None:
 
 def test_a_pause_holds_until_it_is_resumed() -> None:
     world = calm(targets=(WALLET,))
-    world.send(PauseAsked(world.now, (ROOT,)))
+    world.send(PauseRequested(world.now, (ROOT,)))
     world.fails(ROOT, Cause.REFUSED, 5)
-    world.send(ResumeAsked(world.now, (ROOT,)))
+    world.send(ResumeRequested(world.now, (ROOT,)))
     assert world.acts() == [(ROOT, RESTART)]
 
 
 def test_an_engine_out_of_reach_holds_and_its_return_resumes() -> None:
     world = calm(targets=(WALLET,))
-    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.last(ROOT).guard is Guard.ENGINE
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.relist()
     assert world.acts() == [(ROOT, RESTART)]
 
@@ -815,7 +839,7 @@ def test_a_remedy_that_does_not_end_is_given_up_at_its_deadline() -> None:
 
 def test_an_operators_restart_is_done_and_answered() -> None:
     world = calm()
-    (decision,) = world.send(RestartAsked(world.now, ROOT))
+    (decision,) = world.send(RestartRequested(world.now, ROOT))
     assert (decision.action, decision.trigger) == (RESTART, Trigger.OPERATOR)
     assert world.instance(ROOT).lane.tries == 0
 
@@ -823,7 +847,7 @@ def test_an_operators_restart_is_done_and_answered() -> None:
 def test_an_operators_restart_is_refused_with_the_guards_reason() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
-    (decision,) = world.send(RestartAsked(world.now, LEAF))
+    (decision,) = world.send(RestartRequested(world.now, LEAF))
     assert decision.action is Action.HOLD
     assert decision.guard is Guard.REMEDY_RUNNING
     assert not world.instance(LEAF).asked
@@ -831,10 +855,10 @@ def test_an_operators_restart_is_refused_with_the_guards_reason() -> None:
 
 def test_now_waives_what_waits_and_not_what_protects() -> None:
     world = calm()
-    world.send(PauseAsked(world.now, (ROOT,)))
-    (held,) = world.send(RestartAsked(world.now, ROOT))
+    world.send(PauseRequested(world.now, (ROOT,)))
+    (held,) = world.send(RestartRequested(world.now, ROOT))
     assert held.guard is Guard.PAUSED
-    (done,) = world.send(RestartAsked(world.now, ROOT, now=True))
+    (done,) = world.send(RestartRequested(world.now, ROOT, now=True))
     assert done.action is RESTART
 
 
@@ -842,7 +866,7 @@ def test_no_container_no_restart() -> None:
     world = calm()
     world.containers.pop(InstanceId(ROOT, 1))
     world.relist()
-    (decision,) = world.send(RestartAsked(world.now, ROOT))
+    (decision,) = world.send(RestartRequested(world.now, ROOT))
     assert decision.action is Action.HOLD
 
 
@@ -869,7 +893,7 @@ def test_a_target_that_left_is_forgotten() -> None:
 
 def test_native_health_rides_along_with_the_container() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.HEALTH, health=NativeHealth.UNHEALTHY)
+    world.notice(ROOT, EngineEventKind.HEALTH, health=NativeHealth.UNHEALTHY)
     seen = world.instance(ROOT).container
     assert seen is not None
     assert seen.health is NativeHealth.UNHEALTHY
@@ -878,16 +902,16 @@ def test_native_health_rides_along_with_the_container() -> None:
 def test_an_operators_restart_of_a_target_that_is_just_starting_waits_for_now() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
-    (held,) = world.send(RestartAsked(world.now, ROOT))
+    (held,) = world.send(RestartRequested(world.now, ROOT))
     assert held.guard is Guard.STARTING
-    (done,) = world.send(RestartAsked(world.now, ROOT, now=True))
+    (done,) = world.send(RestartRequested(world.now, ROOT, now=True))
     assert done.action is RESTART
 
 
 def test_what_a_failed_restart_of_ours_left_stopped_is_started() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.HTTP_5XX)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     who = world.instance(ROOT).id
     world.containers[who] = replace(
         world.containers[who], status=Status.EXITED, exit_code=0, pid=0
@@ -900,11 +924,11 @@ def test_what_a_failed_restart_of_ours_left_stopped_is_started() -> None:
 def test_between_a_failed_load_and_the_next_probe_nobody_is_told_anything() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.WALLET_NOT_LOADED, 3)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     world.wait(5.0)
     for _ in range(10):
         world.fails(ROOT, Cause.WALLET_NOT_LOADED, 1)
         if world.instance(ROOT).loading:
-            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
             world.wait(1.0)
     assert not [d for d in world.decisions if d.action is Action.PAGE]

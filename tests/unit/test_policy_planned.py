@@ -2,18 +2,28 @@
 
 from dataclasses import replace
 
-from sidecar.core.decision import Action, Decision, Guard, Trigger
-from sidecar.core.event import EngineSeen, PauseAsked, PlanCancelled, PlannedDue
-from sidecar.core.notify import NotifySettings, Routes
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.target import AfterRoot, InstanceId, Mode, Preventive
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.event import (
+    EngineReachabilityChanged,
+    PauseRequested,
+    PlannedRestartCancelled,
+    PlannedRestartDue,
+)
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.notification_settings import NotifySettings, Routes
+from sidecar.core.model.target import (
+    AfterDependency,
+    InstanceId,
+    Mode,
+    PlannedRestartSettings,
+)
 from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 ROUTES = NotifySettings(routes=Routes(("ops",), dict.fromkeys(Severity, ("ops",))))
-NIGHTLY = replace(WALLET, preventive=Preventive("0 3 * * *"))
+NIGHTLY = replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *"))
 
 
 def calm(**settings: object) -> World:
@@ -29,7 +39,7 @@ def planned(world: World) -> list[Decision]:
 
 def test_root_first_verified_then_its_dependents() -> None:
     world = calm()
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.acts() == [(ROOT, Action.RESTART)]
     assert world.last(ROOT).polite_stop_s > 0.0
     world.acted(ROOT)
@@ -46,7 +56,7 @@ def test_root_first_verified_then_its_dependents() -> None:
 
 def test_who_waits_for_the_root_does_not_say_that_it_works_already() -> None:
     world = calm()
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.wait(1.0)
     waiting = world.last(LEAF)
     assert (waiting.action, waiting.guard) == (Action.HOLD, Guard.REMEDY_RUNNING)
@@ -54,8 +64,8 @@ def test_who_waits_for_the_root_does_not_say_that_it_works_already() -> None:
 
 
 def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out() -> None:
-    world = calm(targets=(NIGHTLY, replace(SERVICE, after_root=AfterRoot.NEVER)))
-    world.send(PlannedDue(world.now, ROOT))
+    world = calm(targets=(NIGHTLY, replace(SERVICE, after_root=AfterDependency.NEVER)))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.acted(ROOT)
     world.works(ROOT, LEAF)
     world.wait(60.0)
@@ -65,7 +75,7 @@ def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out() -> Non
 def test_skipped_while_a_streak_is_open() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 1)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
     assert "is failing (" in skip.reason
@@ -77,7 +87,7 @@ def test_skipped_while_a_streak_is_open() -> None:
 def test_skipped_while_a_remedy_is_open() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 3)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
     assert skip.action is Action.SKIP
 
@@ -85,7 +95,7 @@ def test_skipped_while_a_remedy_is_open() -> None:
 def test_skipped_when_it_was_restarted_in_the_last_six_hours() -> None:
     fresh = container(ROOT, started_at=EPOCH + 1000.0 - 5 * 3600.0)
     world = calm(containers={InstanceId(ROOT, 1): fresh})
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.RECENT)
     assert "5.0 h ago" in skip.reason
@@ -93,14 +103,14 @@ def test_skipped_when_it_was_restarted_in_the_last_six_hours() -> None:
 
 def test_skipped_in_observe_mode_with_what_it_would_have_done() -> None:
     world = calm(mode=Mode.OBSERVE)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.OBSERVE)
 
 
 def test_a_root_that_does_not_come_back_ends_the_plan_and_becomes_an_incident() -> None:
     world = calm()
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.acted(ROOT)
     for _ in range(80):
         world.fails(ROOT, Cause.REFUSED, 1)
@@ -111,8 +121,8 @@ def test_a_root_that_does_not_come_back_ends_the_plan_and_becomes_an_incident() 
 
 def test_what_is_left_of_a_plan_can_be_called_off() -> None:
     world = calm()
-    world.send(PlannedDue(world.now, ROOT))
-    world.send(PlanCancelled(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartCancelled(world.now, ROOT))
     world.acted(ROOT)
     world.works(ROOT, LEAF)
     world.wait(60.0)
@@ -120,10 +130,12 @@ def test_what_is_left_of_a_plan_can_be_called_off() -> None:
 
 
 def test_two_due_at_once_go_one_after_the_other() -> None:
-    second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
+    second = replace(
+        SERVICE, depends_on=(), preventive=PlannedRestartSettings("0 3 * * *")
+    )
     world = calm(targets=(NIGHTLY, second))
-    world.send(PlannedDue(world.now, ROOT))
-    world.send(PlannedDue(world.now, LEAF))
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, LEAF))
     assert world.acts() == [(ROOT, Action.RESTART)]
     world.acted(ROOT)
     world.works(ROOT)
@@ -131,24 +143,30 @@ def test_two_due_at_once_go_one_after_the_other() -> None:
 
 
 def test_a_remedy_that_never_ends_does_not_hold_the_next_plan_for_ever() -> None:
-    second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
+    second = replace(
+        SERVICE, depends_on=(), preventive=PlannedRestartSettings("0 3 * * *")
+    )
     world = calm(targets=(NIGHTLY, second))
-    world.send(PlannedDue(world.now, ROOT))
-    world.send(PlannedDue(world.now, LEAF))
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, LEAF))
     world.wait(275.0)
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 
 
 def test_a_plan_whose_turn_does_not_come_in_time_is_skipped() -> None:
-    second = replace(SERVICE, depends_on=(), preventive=Preventive("0 3 * * *"))
+    second = replace(
+        SERVICE, depends_on=(), preventive=PlannedRestartSettings("0 3 * * *")
+    )
     world = calm(targets=(NIGHTLY, second))
-    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
-    world.send(PlannedDue(world.now, LEAF))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
+    world.send(PlannedRestartDue(world.now, LEAF))
     world.wait(590.0, 5.0)
     assert planned(world)[-1].action is Action.HOLD
     world.wait(15.0, 5.0)
     assert planned(world)[-1].action is Action.SKIP
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.wait(60.0)
     assert world.acts() == []
 
@@ -160,7 +178,7 @@ def skips_told(world: World) -> list[Message]:
 def test_people_hear_of_a_planned_restart_that_was_left_out_and_why() -> None:
     world = calm(notify=ROUTES)
     world.fails(ROOT, Cause.REFUSED, times=1)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     (told,) = skips_told(world)
     assert (told.severity, told.channel) == (Severity.P2, "ops")
     assert told.facts["target"] == ROOT
@@ -169,14 +187,14 @@ def test_people_hear_of_a_planned_restart_that_was_left_out_and_why() -> None:
 
 def test_what_the_settings_want_left_out_is_a_notice() -> None:
     world = calm(notify=ROUTES, mode=Mode.OBSERVE)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     (told,) = skips_told(world)
     assert told.severity is Severity.P3
 
 
 def test_of_a_paused_target_nothing_is_told() -> None:
     world = calm(notify=ROUTES)
-    world.send(PauseAsked(world.now, (ROOT,)))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PauseRequested(world.now, (ROOT,)))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.wait(700.0)
     assert skips_told(world) == []

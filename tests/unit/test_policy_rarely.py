@@ -2,31 +2,33 @@
 
 from dataclasses import replace
 
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Guard, Trigger
-from sidecar.core.event import (
-    ActResult,
-    EngineSeen,
-    NoticeKind,
-    PauseAsked,
-    PlannedDue,
-    ProbeDone,
-    ProcessesSeen,
-    RecoverAsked,
-    RestartAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.event import (
+    EngineEventKind,
+    EngineReachabilityChanged,
+    PauseRequested,
+    PlannedRestartDue,
+    ProbeCompleted,
+    ProcessesInspected,
+    RecoverRequested,
+    RemedyCallResult,
+    RestartRequested,
 )
-from sidecar.core.outcome import Cause, Warn, failure, success
-from sidecar.core.plan import PLAN_STEP_S
-from sidecar.core.target import InstanceId, Mode, Preventive
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
-from sidecar.core.turn import pace_s
+from sidecar.core.model.probe_result import ProbeWarning, probe_failure, probe_success
+from sidecar.core.model.target import InstanceId, Mode, PlannedRestartSettings
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.recovery.planned_restart import PLAN_STEP_S
+from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 FIRST = InstanceId(ROOT, 1)
-DAILY = Preventive("0 3 * * *")
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+DAILY = PlannedRestartSettings("0 3 * * *")
+NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 
 
 def alone(**settings: object) -> World:
@@ -57,10 +59,10 @@ def test_what_is_held_back_is_said_once_of_each_run() -> None:
 
 def test_a_daemon_that_falls_silent_again_at_once_is_looked_into_again() -> None:
     world = alone()
-    world.send(PauseAsked(world.now, (ROOT,), None))
+    world.send(PauseRequested(world.now, (ROOT,), None))
     world.fails(ROOT, Cause.REFUSED)
     world.fails(ROOT, Cause.HUNG, 1)
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     world.fails(ROOT, Cause.HUNG, 1)
     assert world.said(ROOT)[-2:] == [(Action.LOOK, Guard.NONE)] * 2
 
@@ -83,8 +85,8 @@ def test_the_storm_brake_stops_neither_a_load_nor_an_operator_who_insists() -> N
     assert world.said(ROOT)[-1] == (Action.PAGE, Guard.STORM)
     begun = len(world.acts())
     world.probe(ROOT, NO_WALLET)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
-    world.send(RestartAsked(world.now, ROOT, now=True))
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
+    world.send(RestartRequested(world.now, ROOT, now=True))
     done = [(ROOT, Action.LOAD_WALLET), (ROOT, Action.RESTART)]
     assert world.acts()[begun:] == done
 
@@ -93,19 +95,19 @@ def test_an_operator_who_insists_need_not_wait_for_a_root_either() -> None:
     world = World()
     world.works(ROOT, LEAF)
     world.fails(ROOT, Cause.AUTH)
-    world.send(RestartAsked(world.now, LEAF))
+    world.send(RestartRequested(world.now, LEAF))
     assert world.said(LEAF)[-1] == (Action.HOLD, Guard.UPSTREAM)
-    world.send(RestartAsked(world.now, LEAF, now=True))
+    world.send(RestartRequested(world.now, LEAF, now=True))
     assert world.acts() == [(LEAF, Action.RESTART)]
 
 
 def test_an_operator_need_not_wait_until_the_next_try() -> None:
     world = alone()
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     world.wait(1.0)
     assert world.said(ROOT)[-1] == (Action.HOLD, Guard.BACKOFF)
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     assert world.acts() == [(ROOT, Action.RESTART)] * 2
 
 
@@ -113,7 +115,7 @@ def test_an_operator_may_restart_a_dependent_before_its_root_has_answered() -> N
     world = World()
     world.works(ROOT, LEAF)
     world.fails(LEAF, Cause.REFUSED, 1)
-    world.send(RestartAsked(world.now, LEAF))
+    world.send(RestartRequested(world.now, LEAF))
     assert world.acts() == [(LEAF, Action.RESTART)]
 
 
@@ -127,17 +129,17 @@ def test_what_is_seen_of_a_container_that_was_removed_meanwhile_changes_nothing(
     seen = world.instance(ROOT).container
     assert seen is not None
     world.fails(ROOT, Cause.HUNG, 1)
-    world.notice(ROOT, NoticeKind.DESTROY)
+    world.notice(ROOT, EngineEventKind.DESTROY)
     before = world.state
-    world.send(ProcessesSeen(world.now, FIRST, seen.run, ("wallet",)))
-    world.send(ProbeDone(world.now, FIRST, seen.run, world.now_s, success()))
+    world.send(ProcessesInspected(world.now, FIRST, seen.run, ("wallet",)))
+    world.send(ProbeCompleted(world.now, FIRST, seen.run, world.now_s, probe_success()))
     assert world.state == before
 
 
 def test_what_was_seen_before_the_last_good_answer_is_not_held_against_it() -> None:
     world = alone()
     world.fails(ROOT, Cause.HUNG, 1)
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     world.looked(ROOT, "wallet")
     world.fails(ROOT, Cause.HUNG, 1)
     assert world.instance(ROOT).state is TargetState.FAILING
@@ -151,15 +153,15 @@ def test_what_was_seen_of_an_older_run_is_not_held_against_this_one() -> None:
     starts_anew(world)
     world.works(ROOT)
     world.fails(ROOT, Cause.HUNG, 1)
-    world.send(ProcessesSeen(world.now, FIRST, old.run, ("wallet",)))
+    world.send(ProcessesInspected(world.now, FIRST, old.run, ("wallet",)))
     assert world.instance(ROOT).state is TargetState.FAILING
 
 
 def test_answers_during_a_restart_do_not_speak_for_it() -> None:
     world = alone()
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     world.works(ROOT)
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     assert world.instance(ROOT).state is TargetState.RECOVERING
     world.works(ROOT)
     assert ended(world).outcome is RemedyOutcome.RECOVERED
@@ -167,15 +169,15 @@ def test_answers_during_a_restart_do_not_speak_for_it() -> None:
 
 def test_what_somebody_stopped_is_watched_closely_once_it_is_started_again() -> None:
     world = alone()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 143)
     assert world.last(ROOT).action is Action.PAGE
     world.now_s += 60.0
     world.notice(
-        ROOT, NoticeKind.START, status=Status.RUNNING, started_at=world.now.wall
+        ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=world.now.wall
     )
     assert world.instance(ROOT).state is TargetState.STARTING
-    every_s = pace_s(world.state, world.instance(ROOT))
+    every_s = probe_interval_s(world.state, world.instance(ROOT))
     assert every_s == WALLET.cadence.fast_interval_s
 
 
@@ -183,7 +185,7 @@ def test_since_when_it_is_down_is_kept_whatever_the_cause() -> None:
     world = alone()
     healthy = world.instance(ROOT).since
     world.fails(ROOT, Cause.AUTH, 2)
-    world.probe(ROOT, failure(Cause.AUTH, "wrong password"))
+    world.probe(ROOT, probe_failure(Cause.AUTH, "wrong password"))
     down = world.instance(ROOT).since
     assert down.mono > healthy.mono
     assert down == world.now
@@ -193,10 +195,10 @@ def test_since_when_it_is_down_is_kept_whatever_the_cause() -> None:
 
 def test_the_same_trouble_in_other_words_is_no_change_of_state() -> None:
     world = alone()
-    world.send(PauseAsked(world.now, (ROOT,), None))
+    world.send(PauseRequested(world.now, (ROOT,), None))
     world.fails(ROOT, Cause.REFUSED)
     before = len(world.transitions)
-    world.probe(ROOT, failure(Cause.REFUSED, "in other words"))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, "in other words"))
     assert world.instance(ROOT).reason == "in other words"
     assert len(world.transitions) == before
 
@@ -211,8 +213,8 @@ def ended(world: World) -> RemedyEnded:
 
 def test_a_restart_that_may_never_have_been_done_says_so_when_it_did_not_help() -> None:
     world = alone()
-    world.send(RestartAsked(world.now, ROOT))
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.send(RestartRequested(world.now, ROOT))
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     world.wait(WALLET.restart.recovery_timeout_s)
     assert ended(world).reason.startswith("as asked; ")
 
@@ -227,7 +229,7 @@ def test_recover_takes_the_hands_off_a_loop_back() -> None:
         )
         starts_anew(world)
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
-    world.send(RecoverAsked(world.now, ROOT))
+    world.send(RecoverRequested(world.now, ROOT))
     assert world.instance(ROOT).state is TargetState.STARTING
 
 
@@ -280,7 +282,7 @@ def test_a_root_that_is_slow_for_once_does_not_begin_that_time_anew() -> None:
     world.acted(ROOT)
     world.works(ROOT)
     settling = world.instance(LEAF).settling
-    world.probe(ROOT, success(warnings=(Warn.SLOW,)))
+    world.probe(ROOT, probe_success(warnings=(ProbeWarning.SLOW,)))
     assert world.instance(ROOT).state is TargetState.DEGRADED
     world.works(ROOT)
     assert world.instance(LEAF).settling == settling
@@ -291,10 +293,10 @@ def test_a_root_that_is_slow_for_once_does_not_begin_that_time_anew() -> None:
 
 def test_a_planned_restart_that_is_due_again_while_it_waits_gets_no_more_time() -> None:
     world = alone(lists=False)
-    world.send(EngineSeen(world.now, reachable=False, reason="gone"))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(EngineReachabilityChanged(world.now, reachable=False, reason="gone"))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.wait(PLAN_STEP_S - 60.0)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.said(ROOT)[-1] == (Action.HOLD, Guard.ENGINE)
     world.wait(61.0)
     assert world.said(ROOT)[-1] == (Action.SKIP, Guard.NOT_CALM)
@@ -305,9 +307,9 @@ def test_a_step_of_a_plan_goes_before_a_planned_restart_of_its_own() -> None:
         (replace(WALLET, preventive=DAILY), replace(SERVICE, preventive=DAILY))
     )
     world.works(ROOT, LEAF)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.fails(LEAF, Cause.REFUSED, 1)
-    world.send(PlannedDue(world.now, LEAF))
+    world.send(PlannedRestartDue(world.now, LEAF))
     assert world.said(LEAF)[-1] == (Action.HOLD, Guard.REMEDY_RUNNING)
     world.acted(ROOT)
     world.works(ROOT)
@@ -319,12 +321,12 @@ def test_an_operators_restart_that_could_not_be_sent_ends_no_plan() -> None:
     other = replace(SERVICE, name="rates", depends_on=())
     world = World((replace(WALLET, preventive=DAILY), SERVICE, other))
     world.works(ROOT, LEAF, "rates")
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.acted(ROOT)
     starts_anew(world, InstanceId(LEAF, 1))
     world.works(ROOT)
     assert world.said(LEAF)[-1] == (Action.HOLD, Guard.STARTING)
-    world.send(RestartAsked(world.now, "rates"))
-    world.acted("rates", ActResult.NOT_SENT, restart=False)
+    world.send(RestartRequested(world.now, "rates"))
+    world.acted("rates", RemedyCallResult.NOT_SENT, restart=False)
     world.works(LEAF)
     assert world.acts()[-1] == (LEAF, Action.RESTART)

@@ -5,50 +5,51 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import course, guard
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action, Decision, Guard, Trigger
-from sidecar.core.event import (
-    ActResult,
-    ContainerNotice,
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.event import (
+    ContainerEventSeen,
     ContainersListed,
-    EngineSeen,
-    NoticeKind,
-    PauseAsked,
-    PlanCancelled,
-    PlannedDue,
-    RecoverAsked,
-    RemedyActed,
-    RestartAsked,
+    EngineEventKind,
+    EngineReachabilityChanged,
+    PauseRequested,
+    PlannedRestartCancelled,
+    PlannedRestartDue,
+    RecoverRequested,
+    RemedyCallResult,
+    RemedyExecuted,
+    RestartRequested,
 )
-from sidecar.core.manner import LOADING_S
-from sidecar.core.outcome import Cause, Severity, failure, success, unknown
-from sidecar.core.target import (
-    AfterRoot,
-    ElectronCashProbe,
-    HttpProbe,
+from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
+from sidecar.core.model.target import (
+    AfterDependency,
     InstanceId,
-    Preventive,
+    PlannedRestartSettings,
     RestartSettings,
 )
-from sidecar.core.transition import (
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
     RemedyOutcome,
-    TargetState,
 )
-from sidecar.core.turn import UNHURRIED, pace_s
+from sidecar.core.recovery.polite_stop import LOADING_S
+from sidecar.core.recovery.remedy_begin import ACT_MARGIN_S
+from sidecar.core.step.probe_interval import UNHURRIED, probe_interval_s
+from sidecar.core.text import formatting
 from tests.unit.world import SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 OTHER = "rates"
 RESTART = Action.RESTART
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
-UNASKABLE = unknown(Cause.PROBER_FAILED, "no file descriptors left")
+NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+UNASKABLE = probe_unknown(Cause.PROBER_FAILED, "no file descriptors left")
 LONE = replace(SERVICE, name=OTHER, depends_on=(), probes=(HttpProbe("http://r/"),))
-NIGHTLY = Preventive("0 3 * * *")
+NIGHTLY = PlannedRestartSettings("0 3 * * *")
 
 
 def calm(**settings: object) -> World:
@@ -79,7 +80,7 @@ def pages(world: World, name: str) -> list[Decision]:
 def starts(world: World, name: str) -> None:
     """Somebody else starts its container."""
     now = world.now.wall
-    world.notice(name, NoticeKind.START, status=Status.RUNNING, started_at=now)
+    world.notice(name, EngineEventKind.START, status=Status.RUNNING, started_at=now)
 
 
 # --- busy is not dead, whatever came before ----------------------------------
@@ -149,7 +150,7 @@ def test_one_bad_night_does_not_forbid_the_cure_for_ever() -> None:
     world = calm(targets=(WALLET,))
     for _ in range(700):
         if world.is_acting(ROOT):
-            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
         world.fails(ROOT, Cause.REFUSED, 1)
     before = len(tries(world, ROOT))
     assert before >= 4
@@ -162,19 +163,19 @@ def test_the_slow_lane_the_brake_and_a_useless_cure_are_told_to_a_person() -> No
     world = calm(targets=(WALLET,))
     for _ in range(200):
         if world.is_acting(ROOT):
-            world.acted(ROOT, ActResult.FAILED, restart=False)
+            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
         world.fails(ROOT, Cause.REFUSED, 1)
     told = pages(world, ROOT)
     assert [p.guard for p in told] == [Guard.BUDGET]
     assert "further apart: the next is in 10 min" in told[0].reason
-    pace = pace_s(world.state, world.instance(ROOT))
+    pace = probe_interval_s(world.state, world.instance(ROOT))
     assert pace == WALLET.cadence.interval_s * UNHURRIED
 
 
 def test_restarts_that_people_want_are_no_storm() -> None:
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), LONE))
     for _ in range(12):
-        world.send(RestartAsked(world.now, OTHER, now=True))
+        world.send(RestartRequested(world.now, OTHER, now=True))
         world.acted(OTHER)
         world.works(ROOT, OTHER)
     world.fails(ROOT, Cause.REFUSED)
@@ -214,7 +215,9 @@ def test_the_grace_of_a_lost_upstream_begins_with_it() -> None:
 
 def test_nothing_is_sent_while_the_engine_is_away_not_even_to_a_wallet() -> None:
     world = calm(targets=(WALLET,))
-    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
     world.fails(ROOT, Cause.WALLET_NOT_LOADED, 5)
     assert world.acts() == []
     assert world.last(ROOT).guard is Guard.ENGINE
@@ -225,7 +228,7 @@ def test_what_cannot_be_sent_is_tried_less_and_less_often() -> None:
     for _ in range(120):
         world.fails(ROOT, Cause.REFUSED, 1)
         if world.is_acting(ROOT):
-            world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+            world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
     assert len(tries(world, ROOT)) <= 10
     assert world.instance(ROOT).lane.tries <= 3
     said = [d.reason for d in world.decisions if d.guard is Guard.BACKOFF]
@@ -237,7 +240,7 @@ def test_a_wallet_call_whose_end_is_lost_does_not_hold_the_stack_for_ever() -> N
     world.probe(ROOT, NO_WALLET)
     world.fails(OTHER, Cause.REFUSED)
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
-    world.wait(course.ACT_MARGIN_S + LOADING_S + 1.0)
+    world.wait(ACT_MARGIN_S + LOADING_S + 1.0)
     assert (OTHER, RESTART) in world.acts()
 
 
@@ -255,9 +258,9 @@ def test_a_load_that_does_not_help_costs_no_restart() -> None:
 def test_our_own_late_kill_is_not_taken_for_an_operators() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     world.wait(5.0)
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 137)
     world.wait(200.0)
     assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]
@@ -265,8 +268,8 @@ def test_our_own_late_kill_is_not_taken_for_an_operators() -> None:
 
 def test_a_remedy_that_was_not_sent_does_not_excuse_a_later_stop() -> None:
     world = calm(targets=(WALLET,))
-    world.send(RestartAsked(world.now, ROOT))
-    world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+    world.send(RestartRequested(world.now, ROOT))
+    world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
     who = InstanceId(ROOT, 1)
     world.containers[who] = replace(
         world.containers[who], status=Status.EXITED, exit_code=0, pid=0
@@ -287,7 +290,9 @@ def test_the_end_of_a_remedy_does_not_bring_back_a_container_that_was_replaced()
     world.containers[InstanceId(ROOT, 1)] = fresh
     world.relist()
     world.send(
-        RemedyActed(world.now, InstanceId(ROOT, 1), ActResult.NOT_SENT, "replaced", old)
+        RemedyExecuted(
+            world.now, InstanceId(ROOT, 1), RemedyCallResult.NOT_SENT, "replaced", old
+        )
     )
     assert world.instance(ROOT).container == fresh
 
@@ -299,7 +304,7 @@ def test_an_engine_whose_clock_is_behind_does_not_end_the_start_period() -> None
     world = calm(targets=(WALLET,))
     late = world.now.wall - 3600.0
     world.wait(10.0)
-    world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=late)
+    world.notice(ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=late)
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.STARTING
@@ -360,7 +365,7 @@ def test_an_operators_stop_ends_a_verification_and_is_held_against_no_cure() -> 
     world = calm(targets=(WALLET, LONE))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 143)
     world.wait(1.0)
     assert ends(world) == [(ROOT, RemedyOutcome.UNKNOWN)]
@@ -439,7 +444,7 @@ def two_wallets() -> World:
 
 def test_a_replica_put_away_does_not_hold_the_dependents_of_its_sister() -> None:
     world = two_wallets()
-    world.notice(f"{ROOT}-2", NoticeKind.KILL)
+    world.notice(f"{ROOT}-2", EngineEventKind.KILL)
     world.exits(f"{ROOT}-2", 143)
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     world.works(f"{ROOT}-1", times=1)
@@ -466,7 +471,7 @@ def test_a_dependent_that_exited_does_not_wait_to_follow_by_itself() -> None:
 
 
 def test_after_root_never_calls_a_person_only_when_it_does_not_follow() -> None:
-    world = calm(targets=(WALLET, replace(SERVICE, after_root=AfterRoot.NEVER)))
+    world = calm(targets=(WALLET, replace(SERVICE, after_root=AfterDependency.NEVER)))
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
     world.acted(ROOT)
@@ -480,7 +485,7 @@ def test_after_root_never_calls_a_person_only_when_it_does_not_follow() -> None:
     assert len(pages(world, LEAF)) == 1
 
 
-ALWAYS = replace(SERVICE, after_root=AfterRoot.ALWAYS)
+ALWAYS = replace(SERVICE, after_root=AfterDependency.ALWAYS)
 
 
 def test_after_root_always_also_when_the_engine_brought_the_root_back() -> None:
@@ -494,7 +499,7 @@ def test_after_root_always_also_when_the_engine_brought_the_root_back() -> None:
 
 def test_after_root_always_is_done_once_somebody_else_restarted_it() -> None:
     world = calm(targets=(WALLET, ALWAYS))
-    world.send(PauseAsked(world.now, (LEAF,), world.now.wall + 60.0))
+    world.send(PauseRequested(world.now, (LEAF,), world.now.wall + 60.0))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
     world.works(ROOT, LEAF)
@@ -544,7 +549,7 @@ def test_what_an_operator_put_away_does_not_keep_an_incident_open() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 3)
-    world.notice(LEAF, NoticeKind.KILL)
+    world.notice(LEAF, EngineEventKind.KILL)
     world.exits(LEAF, 143)
     world.acted(ROOT)
     world.works(ROOT)
@@ -555,7 +560,7 @@ def test_a_root_that_an_operator_put_away_does_not_count_as_resolved() -> None:
     world = calm()
     world.fails(ROOT, Cause.AUTH)
     world.fails(LEAF, Cause.HTTP_5XX, 3)
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 143)
     world.works(LEAF)
     assert (ROOT, IncidentStep.RESOLVED) not in steps(world)
@@ -584,8 +589,8 @@ def two_nightly_pairs() -> World:
 
 def test_one_planned_restart_is_finished_before_the_next_begins() -> None:
     world = two_nightly_pairs()
-    world.send(PlannedDue(world.now, ROOT))
-    world.send(PlannedDue(world.now, "second"))
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, "second"))
     for _ in range(4):
         name = world.acts()[-1][0]
         world.acted(name)
@@ -599,8 +604,8 @@ def test_one_planned_restart_is_finished_before_the_next_begins() -> None:
 
 def test_dependents_are_left_alone_when_the_planned_restart_was_not_sent() -> None:
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
-    world.send(PlannedDue(world.now, ROOT))
-    world.acted(ROOT, ActResult.NOT_SENT, restart=False)
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
     world.works(ROOT, LEAF)
     world.wait(60.0)
     assert world.acts() == [(ROOT, RESTART)]
@@ -610,15 +615,17 @@ def test_dependents_are_left_alone_when_the_planned_restart_was_not_sent() -> No
 def test_a_step_whose_turn_does_not_come_is_said_and_the_plan_goes_on() -> None:
     third = replace(SERVICE, name=OTHER)
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE, third))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.acted(ROOT)
-    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
     world.works(ROOT)
     world.wait(620.0, 5.0)
     (skip,) = [d for d in world.decisions if d.action is Action.SKIP]
     assert (skip.name, skip.guard) == (LEAF, Guard.NOT_CALM)
     assert "did not come in time" in skip.reason
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.relist()
     world.wait(1.0)
     assert world.acts() == [(ROOT, RESTART), (OTHER, RESTART)]
@@ -627,7 +634,7 @@ def test_a_step_whose_turn_does_not_come_is_said_and_the_plan_goes_on() -> None:
 def test_who_is_watched_no_more_does_not_hold_up_a_plan() -> None:
     third = replace(SERVICE, name=OTHER)
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE, third))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.acted(ROOT)
     world.targets = (world.targets[0], third)
     world.containers.pop(InstanceId(LEAF, 1))
@@ -638,7 +645,7 @@ def test_who_is_watched_no_more_does_not_hold_up_a_plan() -> None:
 
 def test_a_plan_ends_with_its_root() -> None:
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     alone = replace(SERVICE, depends_on=())
     only = container(LEAF)
     world.send(ContainersListed(world.now, (alone,), ((InstanceId(LEAF, 1), only),)))
@@ -649,9 +656,9 @@ def test_a_plan_ends_with_its_root() -> None:
 
 def test_a_dependent_that_an_operator_stopped_is_left_out_of_the_plan() -> None:
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
-    world.notice(LEAF, NoticeKind.KILL)
+    world.notice(LEAF, EngineEventKind.KILL)
     world.exits(LEAF, 143)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.acts() == [(ROOT, RESTART)]
     world.acted(ROOT)
     world.works(ROOT)
@@ -663,9 +670,9 @@ def test_a_dependent_that_an_operator_stopped_is_left_out_of_the_plan() -> None:
 
 def test_a_root_that_an_operator_stopped_has_no_planned_restart() -> None:
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), SERVICE))
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 143)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.acts() == []
     skips = [d for d in world.decisions if d.action is Action.SKIP]
     assert [d.trigger for d in skips] == [Trigger.PLANNED]
@@ -678,9 +685,9 @@ def test_recover_may_name_a_replica() -> None:
     world = two_wallets()
     name = f"{ROOT}-1"
     world.fails(name, Cause.REFUSED)
-    world.acted(name, ActResult.FAILED, restart=False)
+    world.acted(name, RemedyCallResult.FAILED, restart=False)
     assert world.state.ledger
-    world.send(RecoverAsked(world.now, name))
+    world.send(RecoverRequested(world.now, name))
     assert world.state.ledger == {}
 
 
@@ -696,7 +703,7 @@ def test_a_dead_letter_is_one_even_where_the_container_loops() -> None:
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
     assert "waits for a person to say recover" in world.last(ROOT).reason
     begun = len(world.acts())
-    world.send(RecoverAsked(world.now, ROOT))
+    world.send(RecoverRequested(world.now, ROOT))
     assert len(world.acts()) == begun + 1
 
 
@@ -721,7 +728,7 @@ def test_who_cannot_be_probed_for_long_is_not_called_healthy() -> None:
 def test_one_unknown_after_a_start_s_failures_is_no_page() -> None:
     world = World(targets=(WALLET,))
     starts(world, ROOT)
-    world.probe(ROOT, failure(Cause.REFUSED, "nobody listens yet"))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, "nobody listens yet"))
     world.probe(ROOT, UNASKABLE)
     world.wait(130.0, 10.0)
     assert world.instance(ROOT).state is TargetState.UNKNOWN
@@ -730,7 +737,7 @@ def test_one_unknown_after_a_start_s_failures_is_no_page() -> None:
 
 def test_one_good_answer_between_makes_unknowns_count_anew() -> None:
     world = calm(targets=(WALLET,))
-    for outcome in (UNASKABLE, success(), UNASKABLE):
+    for outcome in (UNASKABLE, probe_success(), UNASKABLE):
         world.probe(ROOT, outcome)
         world.wait(400.0, 10.0)
     world.probe(ROOT, UNASKABLE)
@@ -741,7 +748,7 @@ def test_a_root_known_to_be_lost_is_asked_unhurriedly_though_dependents_fail() -
     world = calm()
     world.fails(ROOT, Cause.AUTH, 5)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
-    pace = pace_s(world.state, world.instance(ROOT))
+    pace = probe_interval_s(world.state, world.instance(ROOT))
     assert pace == WALLET.cadence.interval_s * UNHURRIED
 
 
@@ -749,17 +756,17 @@ def test_a_root_is_asked_quickly_until_it_has_answered_a_failing_dependent() -> 
     world = calm()
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     root = world.instance(ROOT)
-    assert pace_s(world.state, root) == WALLET.cadence.fast_interval_s
+    assert probe_interval_s(world.state, root) == WALLET.cadence.fast_interval_s
     world.works(ROOT, times=1)
     root = world.instance(ROOT)
-    assert pace_s(world.state, root) == WALLET.cadence.interval_s
+    assert probe_interval_s(world.state, root) == WALLET.cadence.interval_s
 
 
 def test_an_operator_may_restart_at_once_what_he_has_just_stopped() -> None:
     world = calm(targets=(WALLET,))
-    world.notice(ROOT, NoticeKind.KILL, restart_policy="always")
+    world.notice(ROOT, EngineEventKind.KILL, restart_policy="always")
     world.exits(ROOT, 143)
-    (decision,) = world.send(RestartAsked(world.now, ROOT))
+    (decision,) = world.send(RestartRequested(world.now, ROOT))
     assert decision.action is Action.START
 
 
@@ -791,14 +798,14 @@ def test_a_loop_that_is_left_alone_says_when_it_is_tried_again() -> None:
     ],
 )
 def test_a_time_to_wait_is_said_in_words(seconds: float, said: str) -> None:
-    assert guard.span(seconds) == said
+    assert formatting.format_wait(seconds) == said
 
 
 def test_an_operator_is_answered_each_time() -> None:
     world = calm(targets=(WALLET,))
-    world.send(PauseAsked(world.now, (ROOT,)))
+    world.send(PauseRequested(world.now, (ROOT,)))
     for _ in range(2):
-        (decision,) = world.send(RestartAsked(world.now, ROOT))
+        (decision,) = world.send(RestartRequested(world.now, ROOT))
         assert decision.guard is Guard.PAUSED
 
 
@@ -848,14 +855,14 @@ def found(world: World, **changes: object) -> None:
 
 def test_a_stop_is_an_operators_though_the_kill_was_missed() -> None:
     world = calm(targets=(WALLET,))
-    world.notice(ROOT, NoticeKind.STOP, status=Status.EXITED, exit_code=1, pid=0)
+    world.notice(ROOT, EngineEventKind.STOP, status=Status.EXITED, exit_code=1, pid=0)
     world.wait(60.0)
     assert world.acts() == []
 
 
 def test_a_kill_is_an_operators_though_the_death_was_missed() -> None:
     world = calm(targets=(WALLET,))
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     found(world, status=Status.EXITED, exit_code=1, pid=0)
     world.wait(60.0)
     assert world.acts() == []
@@ -867,39 +874,42 @@ def test_what_ends_while_we_restart_it_was_stopped_by_nobody() -> None:
     world.fails(ROOT, Cause.REFUSED)
     again = world.now.wall
     found(world, started_at=again, status=Status.EXITED, exit_code=0, pid=0)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     world.wait(30.0)
     assert world.acts() == [(ROOT, RESTART), (ROOT, Action.START)]
 
 
 def tell(
-    world: World, kind: NoticeKind, container_id: str, seen: Container | None = None
+    world: World,
+    kind: EngineEventKind,
+    container_id: str,
+    seen: Container | None = None,
 ) -> None:
     """An engine event as it comes: about whichever container, seen or not."""
     now = world.now
     who = InstanceId(ROOT, 1)
-    world.send(ContainerNotice(now, who, kind, container_id, now.wall, seen))
+    world.send(ContainerEventSeen(now, who, kind, container_id, now.wall, seen))
 
 
 def test_an_event_of_the_container_before_says_nothing_of_this_one() -> None:
     world = calm(targets=(WALLET,))
     old = container(ROOT, id="old", status=Status.EXITED, exit_code=1, pid=0)
-    tell(world, NoticeKind.DIE, "old", old)
-    tell(world, NoticeKind.DESTROY, "old")
+    tell(world, EngineEventKind.DIE, "old", old)
+    tell(world, EngineEventKind.DESTROY, "old")
     assert world.instance(ROOT).state is TargetState.HEALTHY
     assert world.acts() == []
 
 
 def test_a_container_that_was_removed_is_missed_at_once() -> None:
     world = calm(targets=(WALLET,))
-    tell(world, NoticeKind.DESTROY, world.containers[InstanceId(ROOT, 1)].id)
+    tell(world, EngineEventKind.DESTROY, world.containers[InstanceId(ROOT, 1)].id)
     assert world.instance(ROOT).state is TargetState.MISSING
 
 
 def test_an_event_after_which_the_engine_could_not_be_asked_changes_no_view() -> None:
     world = calm(targets=(WALLET,))
     known = world.containers[InstanceId(ROOT, 1)]
-    tell(world, NoticeKind.UNPAUSE, known.id)
+    tell(world, EngineEventKind.UNPAUSE, known.id)
     assert world.instance(ROOT).container == known
     assert world.instance(ROOT).state is TargetState.HEALTHY
 
@@ -912,7 +922,7 @@ def test_what_is_done_is_said_and_a_refusal_says_what_was_not_done() -> None:
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).reason == "failure 3: it is refused: restart now"
     world = calm(targets=(WALLET,))
-    world.send(PauseAsked(world.now, (ROOT,)))
+    world.send(PauseRequested(world.now, (ROOT,)))
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).reason == (
         "failure 3: it is refused; no restart: "
@@ -922,7 +932,7 @@ def test_what_is_done_is_said_and_a_refusal_says_what_was_not_done() -> None:
 
 def test_a_pause_says_how_long_it_lasts() -> None:
     world = calm(targets=(WALLET,))
-    world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 600.0))
+    world.send(PauseRequested(world.now, (ROOT,), world.now.wall + 600.0))
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).reason.endswith("acting is paused for another 9 min")
 
@@ -931,10 +941,12 @@ def test_of_several_replicas_the_first_speaks_for_the_planned_restart() -> None:
     pair = {InstanceId(ROOT, n): container(ROOT, n) for n in (1, 2)}
     world = World((replace(WALLET, preventive=NIGHTLY),), containers=pair)
     world.works(f"{ROOT}-1", f"{ROOT}-2")
-    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert [d.name for d in world.decisions] == [f"{ROOT}-1"]
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.acted(f"{ROOT}-1")
     world.works(f"{ROOT}-1")
     assert [name for name, _ in world.acts()] == [f"{ROOT}-1", f"{ROOT}-2"]
@@ -942,7 +954,11 @@ def test_of_several_replicas_the_first_speaks_for_the_planned_restart() -> None:
 
 def test_only_deaths_are_counted_towards_a_loop() -> None:
     world = calm(targets=(WALLET,))
-    for kind in (NoticeKind.HEALTH, NoticeKind.OOM, NoticeKind.UNPAUSE) * 2:
+    for kind in (
+        EngineEventKind.HEALTH,
+        EngineEventKind.OOM,
+        EngineEventKind.UNPAUSE,
+    ) * 2:
         world.notice(ROOT, kind)
     assert world.instance(ROOT).exits == ()
     assert world.instance(ROOT).state is TargetState.HEALTHY
@@ -952,18 +968,20 @@ def test_the_death_that_our_own_restart_brought_may_be_told_late() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
-    world.notice(ROOT, NoticeKind.DIE, ago_s=1.0)
+    world.notice(ROOT, EngineEventKind.DIE, ago_s=1.0)
     assert world.instance(ROOT).exits == ()
     world.wait(100.0)
     started = world.containers[InstanceId(ROOT, 1)].started_at
-    world.notice(ROOT, NoticeKind.DIE, ago_s=world.now.wall - started + 61.0)
+    world.notice(ROOT, EngineEventKind.DIE, ago_s=world.now.wall - started + 61.0)
     assert len(world.instance(ROOT).exits) == 1
     assert world.instance(ROOT).short_runs == 0
 
 
 def test_a_container_that_the_engine_is_restarting_is_left_to_it() -> None:
     world = calm(targets=(WALLET,))
-    world.notice(ROOT, NoticeKind.DIE, status=Status.RESTARTING, exit_code=1, pid=0)
+    world.notice(
+        ROOT, EngineEventKind.DIE, status=Status.RESTARTING, exit_code=1, pid=0
+    )
     world.wait(100.0)
     assert world.acts() == []
     assert world.last(ROOT).guard is Guard.ENGINE_RESTARTS
@@ -982,7 +1000,7 @@ def test_runs_that_all_end_within_a_minute_are_a_loop_however_long_the_pauses() 
 def test_an_older_death_told_late_does_not_undo_a_stop() -> None:
     dead = container(ROOT, status=Status.EXITED, exit_code=143, pid=0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): dead})
-    world.notice(ROOT, NoticeKind.DIE, ago_s=90_000.0)
+    world.notice(ROOT, EngineEventKind.DIE, ago_s=90_000.0)
     world.wait(60.0)
     assert world.acts() == []
 
@@ -990,8 +1008,8 @@ def test_an_older_death_told_late_does_not_undo_a_stop() -> None:
 def test_the_planned_restart_of_a_dependent_does_not_cost_its_root_its_own() -> None:
     leaf = replace(SERVICE, preventive=NIGHTLY)
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), leaf))
-    world.send(PlannedDue(world.now, LEAF))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, LEAF))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.acts() == [(LEAF, RESTART)]
     world.acted(LEAF)
     world.works(LEAF)
@@ -1002,13 +1020,13 @@ def test_the_planned_restart_of_a_dependent_does_not_cost_its_root_its_own() -> 
 
 
 def test_no_planned_restart_while_an_incident_of_the_root_is_open() -> None:
-    left_alone = replace(SERVICE, after_root=AfterRoot.NEVER)
+    left_alone = replace(SERVICE, after_root=AfterDependency.NEVER)
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), left_alone))
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 4)
     world.acted(ROOT)
     world.works(ROOT)
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     skip = world.last(ROOT)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
     assert "is open" in skip.reason
@@ -1026,9 +1044,9 @@ def test_a_probe_that_went_wrong_within_a_streak_calls_nobody() -> None:
 
 def test_a_restart_of_which_nothing_is_known_has_not_helped_until_it_answers() -> None:
     world = calm(targets=(WALLET,))
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     world.now_s += 5.0
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     world.wait(10.0)
     assert ends(world) == []
     assert world.instance(ROOT).state is TargetState.RECOVERING
@@ -1038,9 +1056,9 @@ def test_a_restart_of_which_nothing_is_known_has_not_helped_until_it_answers() -
 
 def test_calling_off_one_planned_restart_leaves_the_other() -> None:
     world = two_nightly_pairs()
-    world.send(PlannedDue(world.now, ROOT))
-    world.send(PlannedDue(world.now, "second"))
-    world.send(PlanCancelled(world.now, "second"))
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, "second"))
+    world.send(PlannedRestartCancelled(world.now, "second"))
     for _ in range(2):
         world.acted(world.acts()[-1][0])
         world.works(ROOT, LEAF)
@@ -1050,8 +1068,8 @@ def test_calling_off_one_planned_restart_leaves_the_other() -> None:
 
 def test_a_planned_restart_that_waits_is_given_up_with_its_target() -> None:
     world = two_nightly_pairs()
-    world.send(PlannedDue(world.now, ROOT))
-    world.send(PlannedDue(world.now, "second"))
+    world.send(PlannedRestartDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, "second"))
     world.targets = world.targets[:2]
     world.relist()
     assert world.state.due == {}
@@ -1061,7 +1079,7 @@ def test_a_planned_restart_that_waits_is_given_up_with_its_target() -> None:
 
 def test_a_stopped_process_that_was_woken_is_forgotten_with_the_streak() -> None:
     world = calm(targets=(WALLET,))
-    world.send(PauseAsked(world.now, (ROOT,), world.now.wall + 20.0))
+    world.send(PauseRequested(world.now, (ROOT,), world.now.wall + 20.0))
     world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
     world.looked(ROOT, "electron-cash")
     world.works(ROOT)
@@ -1097,9 +1115,9 @@ def test_the_storm_is_over_after_an_hour() -> None:
 
 def test_to_skip_one_planned_restart_does_not_shorten_another() -> None:
     world = two_nightly_pairs()
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     world.fails("second", Cause.REFUSED, 1)
-    world.send(PlannedDue(world.now, "second"))
+    world.send(PlannedRestartDue(world.now, "second"))
     assert world.last("second").action is Action.SKIP
     assert world.state.due == {}
     assert world.state.plan is not None

@@ -6,17 +6,24 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.advice import LESSONS
-from sidecar.core.aftermath import Aftermath, look_into
-from sidecar.core.container import Status
-from sidecar.core.event import ActResult, NoticeKind, PauseAsked, RestartAsked
-from sidecar.core.incident import Incident
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Severity
-from sidecar.core.postmortem import BLANK, BUNDLES, LOG_LINES, postmortem
-from sidecar.core.record import Entry, EntryKind, Watched
-from sidecar.core.timeline import MAX_LINES, timeline
-from sidecar.core.words import clock, lasted, median
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import Status
+from sidecar.core.model.event import (
+    EngineEventKind,
+    PauseRequested,
+    RemedyCallResult,
+    RestartRequested,
+)
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.journal_entry import EntryKind, JournalEntry, MonitoredInterval
+from sidecar.core.model.moment import Moment
+from sidecar.core.reporting.cause_texts import CAUSE_TEXTS
+from sidecar.core.reporting.incident_review import IncidentReview, build_incident_review
+from sidecar.core.reporting.postmortem.document import write_postmortem
+from sidecar.core.reporting.postmortem.evidence import BUNDLES, LOG_LINES
+from sidecar.core.reporting.postmortem.wording import BLANK
+from sidecar.core.reporting.timeline import MAX_LINES, build_timeline
+from sidecar.core.text.formatting import format_clock, format_duration, median
 from tests.unit.journal import MemoryJournal, remembered
 from tests.unit.told import ToldWorld
 from tests.unit.world import EPOCH
@@ -33,7 +40,7 @@ def hung_and_healed() -> tuple[ToldWorld, MemoryJournal]:
     world.fails(WALLET, Cause.HUNG, 2, took_s=10)
     world.fails(SERVICE, Cause.HTTP_5XX)
     world.fails(WALLET, Cause.HUNG, 4, took_s=10)
-    world.acted(WALLET, ActResult.FAILED)
+    world.acted(WALLET, RemedyCallResult.FAILED)
     world.relist()
     world.fails(WALLET, Cause.HUNG, 4, took_s=10)
     world.wait(10.0)
@@ -58,13 +65,13 @@ def not_helped() -> tuple[ToldWorld, MemoryJournal]:
 def repaired_by_hand() -> tuple[ToldWorld, MemoryJournal]:
     """One restart does not help; somebody stops it for 5 min and starts it."""
     world, journal = not_helped()
-    world.notice(WALLET, NoticeKind.KILL)
+    world.notice(WALLET, EngineEventKind.KILL)
     world.exits(WALLET, exit_code=143)
-    world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
     world.wait(300.0)
     again = world.now.wall
     world.notice(
-        WALLET, NoticeKind.START, status=Status.RUNNING, pid=77, started_at=again
+        WALLET, EngineEventKind.START, status=Status.RUNNING, pid=77, started_at=again
     )
     world.wait(10.0)
     world.works(WALLET)
@@ -76,9 +83,9 @@ def found(
     journal: MemoryJournal,
     *evidence: Mapping[str, object],
     **changes: object,
-) -> Aftermath:
+) -> IncidentReview:
     (incident,) = journal.known.values()
-    return look_into(
+    return build_incident_review(
         replace(incident, **changes),  # type: ignore[arg-type]  # any field of it
         journal.kept,
         journal.stretches,
@@ -128,11 +135,14 @@ def test_time_without_us_is_not_claimed_as_an_outage() -> None:
     told = found(world, journal)
     begin, end = told.began_wall, told.ended_wall
     assert end is not None
-    journal.stretches = [Watched(EPOCH, begin + 10), Watched(end - 10, end + 100)]
+    journal.stretches = [
+        MonitoredInterval(EPOCH, begin + 10),
+        MonitoredInterval(end - 10, end + 100),
+    ]
     impact = found(world, journal).impacts[0]
     assert impact.down_s < 20.0
     assert impact.unmeasured_s == pytest.approx(end - begin - 20.0)
-    assert "monitoring was away" in postmortem(found(world, journal))
+    assert "monitoring was away" in write_postmortem(found(world, journal))
 
 
 def test_a_stop_for_the_repair_belongs_to_what_others_had_to_bear() -> None:
@@ -155,7 +165,7 @@ def test_an_earlier_outage_is_another_story() -> None:
     world.fails(WALLET, Cause.AUTH)
     told = found(world, journal)
     assert told.began_wall > EPOCH + 1060.0
-    assert "refused" not in postmortem(told)
+    assert "refused" not in write_postmortem(told)
 
 
 # --- course
@@ -167,8 +177,10 @@ def test_the_course_has_everything_and_repeats_nothing() -> None:
     at = incident.opened_at.wall + 1.0
     for step, reason in (("raised", "now P0"), ("acked", "by mail")):
         data = {"step": step, "reason": reason}
-        journal.kept.append(Entry(at, EntryKind.INCIDENT, WALLET, incident.id, data))
-    lines = timeline(found(world, journal).entries).lines
+        journal.kept.append(
+            JournalEntry(at, EntryKind.INCIDENT, WALLET, incident.id, data)
+        )
+    lines = build_timeline(found(world, journal).entries).lines
     texts = [f"{line.target}: {line.text}" for line in lines]
     for expected in (
         "electron-cash: failing (hung): it is hung",
@@ -189,9 +201,9 @@ def test_the_course_has_everything_and_repeats_nothing() -> None:
     assert len([t for t in texts if "held back" in t and "comes first" in t]) >= 1
 
 
-def hold(at: float, guard: str, target: str = WALLET) -> Entry:
+def hold(at: float, guard: str, target: str = WALLET) -> JournalEntry:
     data = {"action": "hold", "guard": guard, "reason": f"{guard} at {at:.0f}"}
-    return Entry(at, EntryKind.DECISION, target, None, data)
+    return JournalEntry(at, EntryKind.DECISION, target, None, data)
 
 
 def test_a_refusal_is_told_anew_after_something_was_done() -> None:
@@ -201,10 +213,10 @@ def test_a_refusal_is_told_anew_after_something_was_done() -> None:
         hold(2, "backoff"),
         hold(3, "backoff", SERVICE),
         hold(4, "storm"),
-        Entry(5, EntryKind.REMEDY, WALLET, None, done),
+        JournalEntry(5, EntryKind.REMEDY, WALLET, None, done),
         hold(6, "storm"),
     ]
-    lines = timeline(entries).lines
+    lines = build_timeline(entries).lines
     assert [(line.at_wall, line.count) for line in lines] == [
         (1, 2),
         (3, 1),
@@ -216,13 +228,15 @@ def test_a_refusal_is_told_anew_after_something_was_done() -> None:
 
 def test_a_dependents_wait_for_its_root_is_told_once() -> None:
     guards = ("remedy_running", "upstream", "remedy_running", "storm")
-    lines = timeline(hold(n, guard, SERVICE) for n, guard in enumerate(guards)).lines
+    lines = build_timeline(
+        hold(n, guard, SERVICE) for n, guard in enumerate(guards)
+    ).lines
     assert [(line.at_wall, line.count) for line in lines] == [(0, 3), (3, 1)]
 
 
 def test_a_course_without_end_is_cut_in_the_middle() -> None:
     guards = ("storm", "backoff")
-    course = timeline(hold(n, guards[n % 2]) for n in range(MAX_LINES + 20))
+    course = build_timeline(hold(n, guards[n % 2]) for n in range(MAX_LINES + 20))
     assert (len(course.lines), course.left_out) == (MAX_LINES, 20)
     assert course.lines[0].at_wall == 0
     assert course.lines[-1].at_wall == MAX_LINES + 19
@@ -234,15 +248,15 @@ def test_a_course_without_end_is_cut_in_the_middle() -> None:
 def test_the_summary_can_be_read_by_a_customer() -> None:
     world, journal = hung_and_healed()
     told = found(world, journal)
-    said = section(postmortem(told), "Summary")
+    said = section(write_postmortem(told), "Summary")
     assert told.ended_wall is not None
     was = "accepted requests but did not answer them"
     for part in (
-        f"From {clock(told.began_wall)} UTC **electron-cash** {was}.",
+        f"From {format_clock(told.began_wall)} UTC **electron-cash** {was}.",
         "**bitcoincash-service** was affected by it.",
         "Automatically it was restarted twice, after which it worked again.",
-        f"Everything worked again at {clock(told.ended_wall)} UTC,",
-        f" {lasted(told.seconds)} after the first failure.",
+        f"Everything worked again at {format_clock(told.ended_wall)} UTC,",
+        f" {format_duration(told.seconds)} after the first failure.",
         BLANK,
     ):
         assert part in said
@@ -252,7 +266,7 @@ def test_the_summary_can_be_read_by_a_customer() -> None:
 
 def test_the_document_says_what_is_known_and_marks_what_is_not() -> None:
     world, journal = hung_and_healed()
-    document = postmortem(found(world, journal))
+    document = write_postmortem(found(world, journal))
     assert re.findall(r"^## (.*)$", document, re.MULTILINE) == [
         "Summary",
         "Impact",
@@ -294,26 +308,28 @@ def test_what_a_person_did_is_not_claimed_to_have_been_automatic() -> None:
     (incident,) = journal.known.values()
     assert incident.resolved_at is not None
     at = incident.resolved_at.wall
-    journal.kept.append(Entry(at, EntryKind.REMEDY, WALLET, incident.id, loading))
-    document = postmortem(found(world, journal))
+    journal.kept.append(
+        JournalEntry(at, EntryKind.REMEDY, WALLET, incident.id, loading)
+    )
+    document = write_postmortem(found(world, journal))
     assert BY_HAND in section(document, "Summary")
     done = section(document, "What was done, and whether it helped")
     assert "because it did not accept connections" in done
     assert "because it was running, but its wallet was not open" in done
     assert "restart tried once, never helped." in done
     (stopped,) = (e for e in journal.kept if e.data.get("to") == "stopped")
-    assert f"At {clock(stopped.at_wall)} a person stopped electron-cash." in done
+    assert f"At {format_clock(stopped.at_wall)} a person stopped electron-cash." in done
     assert "stopped: an operator stopped it" in section(document, "Timeline")
 
 
 def test_a_restart_that_an_operator_asked_for_is_a_persons() -> None:
     world, journal = not_helped()
-    world.send(PauseAsked(world.now, (WALLET,)))
+    world.send(PauseRequested(world.now, (WALLET,)))
     world.relist()
-    world.send(RestartAsked(world.now, WALLET, now=True))
+    world.send(RestartRequested(world.now, WALLET, now=True))
     world.acted(WALLET)
     world.works(WALLET)
-    document = postmortem(found(world, journal))
+    document = write_postmortem(found(world, journal))
     assert BY_HAND in section(document, "Summary")
     assert "asked for by an operator" in document
 
@@ -324,7 +340,7 @@ def test_the_root_cause_goes_as_far_as_facts_carry() -> None:
         bundle(decision="failure 3: refused: restart now", log="fine\nno space left\n"),
         bundle(decision="no wallet: load_wallet now", log="started"),
     )
-    chain = section(postmortem(found(world, journal, *bundles)), "Root cause")
+    chain = section(write_postmortem(found(world, journal, *bundles)), "Root cause")
     assert "A fresh start did not help (once): the reason outlasts it." in chain
     assert 'Its log ended with: "no space left"' in chain
 
@@ -332,16 +348,16 @@ def test_the_root_cause_goes_as_far_as_facts_carry() -> None:
 def test_a_run_that_logged_nothing_has_no_words_of_another() -> None:
     world, journal = hung_and_healed()
     earlier = bundle(decision="failure 3: restart now", log="PermissionError")
-    document = postmortem(found(world, journal, earlier, bundle(log="")))
+    document = write_postmortem(found(world, journal, earlier, bundle(log="")))
     assert "came to that. It logged nothing." in section(document, "Root cause")
     appendix = section(document, "Appendix: evidence")
     assert appendix.count("It logged nothing since it was started.") == 1
     unread = bundle(log=None, missing=["log: no answer"])
-    document = postmortem(found(world, journal, earlier, unread))
+    document = write_postmortem(found(world, journal, earlier, unread))
     assert "logged nothing" not in document
     assert "Its log ended" not in document
     world, journal = hung_and_healed()
-    chain = section(postmortem(found(world, journal)), "Root cause")
+    chain = section(write_postmortem(found(world, journal)), "Root cause")
     assert "did not help" not in chain
     assert "log ended" not in chain
 
@@ -352,39 +368,40 @@ def test_an_open_one_is_a_draft() -> None:
     world.fails(WALLET, Cause.AUTH)
     world.wait(30.0)
     told = found(world, journal)
-    document = postmortem(told)
+    document = write_postmortem(told)
     assert "> **Draft:** the incident is still open" in document
-    assert f"It has lasted for {lasted(told.seconds)} so far." in document
+    assert f"It has lasted for {format_duration(told.seconds)} so far." in document
     assert "not restarted automatically, because a restart does not change" in document
     assert "Nothing was done automatically." in document
 
 
 def test_an_unanswered_alert_and_futile_remedies_lead_to_action_items() -> None:
     world, journal = hung_and_healed()
-    items = section(postmortem(found(world, journal)), "Action items")
+    items = section(write_postmortem(found(world, journal)), "Action items")
     assert "why what was tried did not help (once)" in items
     assert "what bitcoincash-service should do while electron-cash is away" in items
     assert "nobody acknowledged" not in items
     opened = journal.kept[0].at_wall
     late = Moment(0.0, opened + 4000.0)
     unanswered = found(world, journal, resolved_at=late)
-    assert "nobody acknowledged" in postmortem(unanswered)
+    assert "nobody acknowledged" in write_postmortem(unanswered)
     acked = found(world, journal, resolved_at=late, acked_at=late, acked_by="mail")
-    assert "nobody acknowledged" not in postmortem(acked)
-    waited = lasted(late.wall - acked.incident.opened_at.wall)
-    assert f"took charge at {clock(late.wall)} (mail), {waited} after the alert." in (
-        postmortem(acked)
+    assert "nobody acknowledged" not in write_postmortem(acked)
+    waited = format_duration(late.wall - acked.incident.opened_at.wall)
+    assert (
+        f"took charge at {format_clock(late.wall)} (mail), {waited} after the alert."
+        in (write_postmortem(acked))
     )
 
 
 @pytest.mark.parametrize("cause", list(Cause))
 def test_every_cause_has_words_and_action_items(cause: Cause) -> None:
-    assert LESSONS[cause].was
-    assert LESSONS[cause].next_steps
+    assert CAUSE_TEXTS[cause].was
+    assert CAUSE_TEXTS[cause].next_steps
     at = Moment(0.0, EPOCH)
     incident = Incident("0" * 26, WALLET, cause, Severity.P1, at)
-    document = postmortem(look_into(incident, (), (), EPOCH + 5.0))
-    assert LESSONS[cause].was in document
+    document = write_postmortem(build_incident_review(incident, (), (), EPOCH + 5.0))
+    assert CAUSE_TEXTS[cause].was in document
     assert "No outage was measured." in document
 
 
@@ -398,7 +415,7 @@ def bundle(**changes: object) -> dict[str, object]:
 def test_a_log_cannot_break_out_of_its_fence() -> None:
     world, journal = hung_and_healed()
     log = "a\n```\n# Owned\n`````\n\x1b[31mred\x1b[0m\x07 <script>"
-    document = postmortem(found(world, journal, bundle(log=log)))
+    document = write_postmortem(found(world, journal, bundle(log=log)))
     assert "``````text\na\n```\n# Owned\n`````\nred <script>\n``````" in document
     fence = re.search(r"^(`{3,})text\n(.*?)\n\1$", document, re.DOTALL | re.MULTILINE)
     assert fence is not None
@@ -411,8 +428,8 @@ def test_a_reason_cannot_break_out_of_its_cell() -> None:
     data = {"from": "down", "to": "down", "cause": "hung", "reason": reason}
     (incident,) = journal.known.values()
     at = incident.opened_at.wall
-    journal.kept.append(Entry(at, EntryKind.STATE, WALLET, incident.id, data))
-    lines = postmortem(found(world, journal)).splitlines()
+    journal.kept.append(JournalEntry(at, EntryKind.STATE, WALLET, incident.id, data))
+    lines = write_postmortem(found(world, journal)).splitlines()
     (row,) = (line for line in lines if "Owned" in line)
     assert row.startswith("| ")
     assert len(re.findall(r"(?<!\\)\|", row)) == 5
@@ -428,7 +445,7 @@ def test_evidence_is_bounded_and_what_lacks_is_said() -> None:
     bundles[-1]["processes"] = [[n, 1, "Ss", f"daemon {n}"] for n in range(100)]
     bundles[-1]["missing"] = ["stats: no answer"]
     appendix = section(
-        postmortem(found(world, journal, *bundles)), "Appendix: evidence"
+        write_postmortem(found(world, journal, *bundles)), "Appendix: evidence"
     )
     assert appendix.count("### ") == BUNDLES
     assert f"The last {BUNDLES} of 10 bundles." in appendix
@@ -440,7 +457,7 @@ def test_evidence_is_bounded_and_what_lacks_is_said() -> None:
     assert "\n19 1 Ss daemon 19\n" in appendix
     assert "daemon 20" not in appendix
     assert "Could not be had: stats: no answer." in appendix
-    assert "API token" in postmortem(found(world, journal))
+    assert "API token" in write_postmortem(found(world, journal))
 
 
 # --- words
@@ -458,7 +475,7 @@ def test_evidence_is_bounded_and_what_lacks_is_said() -> None:
     ],
 )
 def test_durations_have_two_units(seconds: float, text: str) -> None:
-    assert lasted(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_the_median() -> None:

@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import NoticeKind, RestartAsked
-from sidecar.core.outcome import Cause, failure, success, unknown
-from sidecar.core.target import Cadence, DockerProbe, HttpProbe, InstanceId, Target
-from sidecar.core.topology import work_out
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
-from sidecar.core.turn import pace_s
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.dependency_graph import build_graph
+from sidecar.core.model.event import EngineEventKind, RestartRequested
+from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
+from sidecar.core.model.probe_settings import DockerProbe, HttpProbe
+from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit import world as usual
 from tests.unit.test_restore import killed_and_succeeded
 from tests.unit.world import World
@@ -19,13 +22,13 @@ from tests.unit.world import World
 ROOT, LEAF, SITE = "electron-cash", "bitcoincash-service", "site"
 INTERVAL_S = 15.0
 """Long enough for a few failures at the fast pace."""
-CADENCE = Cadence(interval_s=INTERVAL_S)
+CADENCE = ProbeSchedule(interval_s=INTERVAL_S)
 WALLET = replace(usual.WALLET, cadence=CADENCE)
 SERVICE = replace(usual.SERVICE, cadence=CADENCE)
 FREE = replace(SERVICE, depends_on=())
 OTHER = Target(SITE, probes=(HttpProbe("http://site/"),), cadence=CADENCE)
 RECOVERY_S = FREE.restart.recovery_timeout_s
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
 START, RESTART = Action.START, Action.RESTART
 
 
@@ -51,7 +54,7 @@ def in_vain(name: str, *targets: Target) -> World:
 def answered(world: World) -> None:
     """The wallet has just answered, if there is one."""
     if any(target.wallet for target in world.targets):
-        world.probe(ROOT, success())
+        world.probe(ROOT, probe_success())
 
 
 def ends(world: World) -> list[tuple[str, RemedyOutcome]]:
@@ -64,14 +67,14 @@ def ends(world: World) -> list[tuple[str, RemedyOutcome]]:
 
 
 def test_a_wallet_is_presumed_where_the_settings_say_nothing() -> None:
-    assert work_out((WALLET, FREE, OTHER)).presumed == {LEAF: (ROOT,), SITE: (ROOT,)}
+    assert build_graph((WALLET, FREE, OTHER)).presumed == {LEAF: (ROOT,), SITE: (ROOT,)}
 
 
 def test_nothing_is_presumed_of_what_needs_or_is_needed_by_anything() -> None:
     needs_site = replace(SERVICE, depends_on=(SITE,))
-    assert work_out((WALLET, needs_site, OTHER)).presumed == {}
-    assert work_out((replace(WALLET, depends_on=(SITE,)), OTHER)).presumed == {}
-    assert work_out((FREE, OTHER)).presumed == {}
+    assert build_graph((WALLET, needs_site, OTHER)).presumed == {}
+    assert build_graph((replace(WALLET, depends_on=(SITE,)), OTHER)).presumed == {}
+    assert build_graph((FREE, OTHER)).presumed == {}
 
 
 # what fails with a wallet waits for it
@@ -86,7 +89,10 @@ def test_a_target_that_fails_has_the_wallet_asked_and_decided_first() -> None:
         f"{ROOT}, a wallet daemon, has not yet answered since this began: it is "
         "asked first"
     )
-    assert pace_s(world.state, world.instance(ROOT)) == WALLET.cadence.fast_interval_s
+    assert (
+        probe_interval_s(world.state, world.instance(ROOT))
+        == WALLET.cadence.fast_interval_s
+    )
 
 
 def test_a_target_waits_for_a_wallet_that_fails_with_it_to_be_decided() -> None:
@@ -103,7 +109,7 @@ def test_a_target_waits_for_a_wallet_that_fails_with_it_to_be_decided() -> None:
 def test_a_wallet_that_works_holds_nobody() -> None:
     world = calm()
     world.fails(LEAF, Cause.HTTP_5XX, 2)
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(LEAF, RESTART)]
 
@@ -126,7 +132,7 @@ def test_a_wallet_whose_trouble_only_a_person_can_mend_holds_nobody() -> None:
 
 def test_a_wallet_that_cannot_be_asked_holds_nobody() -> None:
     world = calm()
-    world.probe(ROOT, unknown(Cause.PROBER_FAILED, "too many files"))
+    world.probe(ROOT, probe_unknown(Cause.PROBER_FAILED, "too many files"))
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]
 
@@ -134,7 +140,7 @@ def test_a_wallet_that_cannot_be_asked_holds_nobody() -> None:
 def test_a_wallet_that_starts_is_waited_for_but_not_for_ever() -> None:
     world = calm()
     now = world.now.wall
-    world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=now)
+    world.notice(ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=now)
     world.fails(LEAF, Cause.HTTP_5XX)
     began_s = world.now_s
     assert world.instance(ROOT).state is TargetState.STARTING
@@ -155,7 +161,7 @@ def test_an_operator_need_not_wait_for_it() -> None:
     world = calm()
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
-    world.send(RestartAsked(world.now, LEAF))
+    world.send(RestartRequested(world.now, LEAF))
     assert world.acts() == [(LEAF, RESTART)]
 
 
@@ -197,7 +203,7 @@ def test_one_that_may_succeed_holds_it() -> None:
     world.acted(LEAF)
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
-    world.probe(LEAF, success())
+    world.probe(LEAF, probe_success())
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
 
@@ -225,7 +231,7 @@ def test_a_wallet_does_not_give_way_to_another_kind_of_target() -> None:
 
 def test_an_operators_restart_of_a_wallet_that_works_waits() -> None:
     world = in_vain(LEAF)
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
 
 
@@ -331,7 +337,7 @@ def test_of_two_that_wait_for_their_turn_the_wallet_and_then_the_first_goes() ->
     wallet = replace(WALLET, name="z-wallet")
     world = World((late, early, wallet))
     world.works("a-late", "z-early", "z-wallet")
-    world.send(RestartAsked(world.now, "a-late"))
+    world.send(RestartRequested(world.now, "a-late"))
     world.fails("z-early", Cause.HTTP_5XX)
     world.exits("z-early")
     world.exits("z-wallet")
@@ -345,7 +351,7 @@ def test_of_two_others_that_wait_for_their_turn_the_first_goes_first() -> None:
     late, early = replace(FREE, name="a-late"), replace(FREE, name="z-early")
     world = World((late, early, OTHER))
     world.works("a-late", "z-early", SITE)
-    world.send(RestartAsked(world.now, SITE))
+    world.send(RestartRequested(world.now, SITE))
     world.exits("z-early")
     world.wait(1.0)
     world.exits("a-late")
@@ -365,7 +371,9 @@ def test_a_wallet_that_labels_made_holds_nothing_of_the_file() -> None:
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]
-    assert pace_s(world.state, world.instance(ROOT)) == WALLET.cadence.interval_s
+    assert (
+        probe_interval_s(world.state, world.instance(ROOT)) == WALLET.cadence.interval_s
+    )
 
 
 def test_a_wallet_that_labels_made_holds_what_labels_made() -> None:
@@ -373,7 +381,10 @@ def test_a_wallet_that_labels_made_holds_what_labels_made() -> None:
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).guard is Guard.UPSTREAM
-    assert pace_s(world.state, world.instance(ROOT)) == WALLET.cadence.fast_interval_s
+    assert (
+        probe_interval_s(world.state, world.instance(ROOT))
+        == WALLET.cadence.fast_interval_s
+    )
 
 
 # who is given time, and who is not
@@ -402,7 +413,7 @@ def test_nobody_is_presumed_to_follow_what_is_no_wallet() -> None:
 def test_a_wallet_that_somebody_stopped_holds_nobody() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 1)
-    world.notice(ROOT, NoticeKind.KILL, signal=15)
+    world.notice(ROOT, EngineEventKind.KILL, signal=15)
     world.exits(ROOT, 143)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Container
-from sidecar.core.outcome import Cause, failure
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container
+from sidecar.core.model.probe_result import probe_failure
 from sidecar.notify.words import read_catalogue
 from sidecar.probes.detached import with_networks
 from tests.fakes import a_container
 
-DETACHED = failure(Cause.DETACHED, "the name of wallet:7777 does not resolve")
+DETACHED = probe_failure(Cause.DETACHED, "the name of wallet:7777 does not resolve")
 
 
 def box(*networks: str) -> Container:
@@ -55,7 +56,7 @@ def test_many_networks_leave_room_for_the_line() -> None:
 
 
 def test_other_outcomes_and_unknown_networks_stay_as_they_are() -> None:
-    other = failure(Cause.REFUSED, "connection refused")
+    other = probe_failure(Cause.REFUSED, "connection refused")
     assert with_networks(other, box("a"), frozenset({"b"})) is other
     assert with_networks(DETACHED, box("a"), frozenset()) is DETACHED
 

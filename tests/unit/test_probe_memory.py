@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import RunId
-from sidecar.core.outcome import Cause, Outcome, failure, success
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import RunId
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
 from sidecar.probes import fatal_calls
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.fatal_calls import FatalCalls
@@ -15,12 +16,12 @@ RUNS = [RunId("c1", float(number)) for number in range(6)]
 CALL = "getinfo"
 
 
-def broke(waited_s: float = 0.0, method: str = CALL) -> Outcome:
-    found = failure(Cause.RESET, "it broke off")
+def broke(waited_s: float = 0.0, method: str = CALL) -> ProbeResult:
+    found = probe_failure(Cause.RESET, "it broke off")
     return replace(found, broke_on=method, waited_s=waited_s)
 
 
-REFUSED = failure(Cause.REFUSED, "refused")
+REFUSED = probe_failure(Cause.REFUSED, "refused")
 
 
 # Calls that a daemon dies of
@@ -49,9 +50,10 @@ def test_a_run_that_ends_before_it_is_asked_again_died_of_the_call() -> None:
 
 
 @pytest.mark.parametrize(
-    "after", [success(), failure(Cause.HUNG, "x"), failure(Cause.RESET, "x")]
+    "after",
+    [probe_success(), probe_failure(Cause.HUNG, "x"), probe_failure(Cause.RESET, "x")],
 )
-def test_a_daemon_that_lives_on_did_not_die_of_it(after: Outcome) -> None:
+def test_a_daemon_that_lives_on_did_not_die_of_it(after: ProbeResult) -> None:
     calls = FatalCalls()
     for run in RUNS[:3]:
         calls.note(PLACE, run, broke())

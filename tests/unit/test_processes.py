@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from sidecar.core.container import Process
-from sidecar.core.processes import Seen, judge_processes
+from sidecar.core.model.container import Process
+from sidecar.core.status.process_inspection import ProcessFindings, judge_processes
 from tests.unit.world import container
 
 BOX = container("electron-cash", pid=10)
@@ -16,7 +16,7 @@ CHECK = Process(90, 1, "S", "python3 healthcheck.py")
 SUPERVISOR = Process(10, 1, "Ss", "/usr/bin/python3 /usr/bin/supervisord -n")
 
 
-def seen(*processes: Process) -> Seen:
+def seen(*processes: Process) -> ProcessFindings:
     return judge_processes(processes, BOX)
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_gone_while_something_works_there(beside: Process) -> None:
 
 
 def test_a_list_without_the_main_process_tells_nothing() -> None:
-    assert seen() == seen(NAP) == seen(SH._replace(stat="Z"), NAP) == Seen()
+    assert seen() == seen(NAP) == seen(SH._replace(stat="Z"), NAP) == ProcessFindings()
 
 
 def test_what_is_run_with_exec_does_not_serve() -> None:

@@ -6,23 +6,32 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.core import budget
-from sidecar.core.container import Status
-from sidecar.core.decision import Action, Decision, Trigger
-from sidecar.core.event import (
-    ActResult,
-    EngineSeen,
-    NoticeKind,
-    PauseAsked,
-    PlannedDue,
-    RestartAsked,
-    ResumeAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Decision, Trigger
+from sidecar.core.model.event import (
+    EngineEventKind,
+    EngineReachabilityChanged,
+    PauseRequested,
+    PlannedRestartDue,
+    RemedyCallResult,
+    RestartRequested,
+    ResumeRequested,
 )
-from sidecar.core.judge import WORKING, current_cause
-from sidecar.core.outcome import Cause, Outcome, failure, success, unknown
-from sidecar.core.precedence import is_only_verified
-from sidecar.core.target import Preventive
-from sidecar.core.turn import pace_s
+from sidecar.core.model.lane import Lane
+from sidecar.core.model.probe_result import (
+    ProbeResult,
+    probe_failure,
+    probe_success,
+    probe_unknown,
+)
+from sidecar.core.model.target import PlannedRestartSettings
+from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.recovery import retry_budget
+from sidecar.core.recovery.restart_rate import RESTART_LIMIT
+from sidecar.core.status.presumed_dependencies import is_only_verified
+from sidecar.core.status.target_status import current_cause
+from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT = "electron-cash"
@@ -30,7 +39,7 @@ LEAF = "bitcoincash-service"
 OTHER = "rates"
 NAMES = (ROOT, LEAF, OTHER)
 TARGETS = (
-    replace(WALLET, preventive=Preventive("0 3 * * *")),
+    replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *")),
     SERVICE,
     replace(SERVICE, name=OTHER, depends_on=()),
 )
@@ -57,7 +66,7 @@ STEPS = st.one_of(
     st.tuples(st.just("fails3"), names, st.sampled_from(PROBED)),
     st.tuples(st.just("unknown"), names),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 10.0, 60.0, 400.0])),
-    st.tuples(st.just("acted"), names, st.sampled_from(list(ActResult))),
+    st.tuples(st.just("acted"), names, st.sampled_from(list(RemedyCallResult))),
     st.tuples(st.just("exits"), names, st.sampled_from([0, 1, 137])),
     st.tuples(st.just("start"), names),
     st.tuples(st.just("kill"), names),
@@ -70,13 +79,13 @@ STEPS = st.one_of(
 )
 
 
-def probe_step(world: World, name: str, found: Outcome, times: int = 1) -> None:
+def probe_step(world: World, name: str, found: ProbeResult, times: int = 1) -> None:
     for _ in range(times):
         world.probe(name, found, 10.0 if times > 1 else 0.01)
         world.now_s += 2.0
 
 
-def acted_step(world: World, name: str, result: ActResult) -> None:
+def acted_step(world: World, name: str, result: RemedyCallResult) -> None:
     if world.instance(name).loading is not None:
         world.acted(name, result, restart=False)
     elif world.is_acting(name):
@@ -90,24 +99,26 @@ def exits_step(world: World, name: str, code: int) -> None:
 
 def start_step(world: World, name: str) -> None:
     now = world.now.wall
-    world.notice(name, NoticeKind.START, status=Status.RUNNING, started_at=now)
+    world.notice(name, EngineEventKind.START, status=Status.RUNNING, started_at=now)
 
 
 APPLY: dict[str, Callable[..., object]] = {
-    "works": lambda w, name: probe_step(w, name, success()),
-    "fails": lambda w, name, cause: probe_step(w, name, failure(cause, "x")),
-    "fails3": lambda w, name, cause: probe_step(w, name, failure(cause, "x"), 3),
-    "unknown": lambda w, name: probe_step(w, name, unknown(Cause.PROBER_FAILED, "x")),
+    "works": lambda w, name: probe_step(w, name, probe_success()),
+    "fails": lambda w, name, cause: probe_step(w, name, probe_failure(cause, "x")),
+    "fails3": lambda w, name, cause: probe_step(w, name, probe_failure(cause, "x"), 3),
+    "unknown": lambda w, name: probe_step(
+        w, name, probe_unknown(Cause.PROBER_FAILED, "x")
+    ),
     "wait": lambda w, seconds: w.wait(seconds, max(0.5, seconds / 20)),
     "acted": acted_step,
     "exits": exits_step,
     "start": start_step,
-    "kill": lambda w, name: w.notice(name, NoticeKind.KILL),
-    "pause": lambda w, name: w.send(PauseAsked(w.now, (name,))),
-    "resume": lambda w, name: w.send(ResumeAsked(w.now, (name,))),
-    "ask": lambda w, name, now: w.send(RestartAsked(w.now, name, now)),
-    "due": lambda w, name: w.send(PlannedDue(w.now, name)),
-    "engine": lambda w, reachable: w.send(EngineSeen(w.now, reachable)),
+    "kill": lambda w, name: w.notice(name, EngineEventKind.KILL),
+    "pause": lambda w, name: w.send(PauseRequested(w.now, (name,))),
+    "resume": lambda w, name: w.send(ResumeRequested(w.now, (name,))),
+    "ask": lambda w, name, now: w.send(RestartRequested(w.now, name, now)),
+    "due": lambda w, name: w.send(PlannedRestartDue(w.now, name)),
+    "engine": lambda w, reachable: w.send(EngineReachabilityChanged(w.now, reachable)),
     "looked": lambda w, name, stopped: w.looked(name, *["daemon"] * stopped),
 }
 
@@ -128,9 +139,9 @@ def check(world: World, new: tuple[Decision, ...]) -> None:
             unforced(world, decision)
     for instance in world.state.instances.values():
         within_budget(world, instance.name)
-        if instance.state in WORKING:
-            assert instance.lane == budget.Lane(), "health re-arms"
-        pace = pace_s(world.state, instance)
+        if instance.state in WORKING_STATES:
+            assert instance.lane == Lane(), "health re-arms"
+        pace = probe_interval_s(world.state, instance)
         assert pace is None or pace > 0
 
 
@@ -161,11 +172,11 @@ def within_budget(world: World, name: str) -> None:
     instance = world.instance(name)
     settings = world.state.target_of(instance).restart
     lane = instance.lane
-    assert budget.in_window(lane, settings, world.now_s) <= settings.budget
+    assert retry_budget.tries_in_window(lane, settings, world.now_s) <= settings.budget
     assert lane.slow_tries <= len(settings.slow_lane_s)
     forced = [d for d in world.decisions if d.trigger is Trigger.OPERATOR]
     if not forced:
-        assert len(world.state.restarts) <= budget.STORM_LIMIT
+        assert len(world.state.restarts) <= RESTART_LIMIT
 
 
 ROOT_FAILS_AT_START: Steps = [
@@ -196,7 +207,7 @@ def test_unknown_alone_never_leads_to_a_remedy(rounds: list[tuple[str, int]]) ->
     world.works(*NAMES)
     for name, times in rounds:
         for _ in range(times):
-            world.probe(name, unknown(Cause.PROBER_FAILED, "x"), 10.0)
+            world.probe(name, probe_unknown(Cause.PROBER_FAILED, "x"), 10.0)
         world.wait(30.0, 5.0)
     assert world.acts() == []
 
@@ -208,8 +219,8 @@ def test_good_answers_rearm_everything_and_leave_nothing_open(
     world = play(steps)
     for name in NAMES:
         now = world.now.wall
-        world.send(ResumeAsked(world.now, (name,)))
-        world.notice(name, NoticeKind.START, status=Status.RUNNING, started_at=now)
+        world.send(ResumeRequested(world.now, (name,)))
+        world.notice(name, EngineEventKind.START, status=Status.RUNNING, started_at=now)
     for _ in range(40):
         for name in NAMES:
             instance = world.instance(name)
@@ -217,12 +228,12 @@ def test_good_answers_rearm_everything_and_leave_nothing_open(
                 world.acted(name, restart=False)
             elif world.is_acting(name):
                 world.acted(name)
-            world.probe(name, success())
+            world.probe(name, probe_success())
         world.wait(5.0, 1.0)
     for name in NAMES:
         instance = world.instance(name)
-        assert instance.state in WORKING, instance.reason
-        assert instance.lane == budget.Lane()
+        assert instance.state in WORKING_STATES, instance.reason
+        assert instance.lane == Lane()
         assert (instance.remedy, instance.loading) == (None, None)
     assert [i for i in world.state.incidents.values() if i.open] == []
     assert (world.state.plan, dict(world.state.due)) == (None, {})
@@ -233,7 +244,7 @@ def test_only_curable_causes_are_ever_treated(causes: list[Cause]) -> None:
     world = World((WALLET,))
     world.works(ROOT)
     for cause in causes:
-        found = failure(cause, "x")
+        found = probe_failure(cause, "x")
         world.probe(ROOT, found, 10.0)
         world.now_s += 2.0
         for decision in world.decisions:

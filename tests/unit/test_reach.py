@@ -4,8 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Container, Endpoint
-from sidecar.core.reach import Reached, Surroundings, reach, surroundings
+from sidecar.core.model.container import Container, Endpoint
+from sidecar.core.status.network_reach import (
+    Reach,
+    Surroundings,
+    find_reach,
+    find_surroundings,
+)
 from tests.fakes import a_container
 
 SHARED, PRIVATE = "shared", "p_default"
@@ -32,18 +37,18 @@ NAME = "electron-cash"
 
 
 def around(*containers: Container, own: Container | None = OWN) -> Surroundings:
-    return surroundings(own, (*containers, *((own,) if own is not None else ())))
+    return find_surroundings(own, (*containers, *((own,) if own is not None else ())))
 
 
 def found(host: str, container: Container, where: Surroundings) -> tuple[str, ...]:
-    reached = reach(host, container, where)
+    reached = find_reach(host, container, where)
     assert reached is not None
     assert reached.reason == ""
     return reached.addresses
 
 
 def test_a_container_is_reached_at_its_own_address() -> None:
-    assert reach(NAME, DAEMON, around(DAEMON)) == Reached(("10.0.0.3",), "d1")
+    assert find_reach(NAME, DAEMON, around(DAEMON)) == Reach(("10.0.0.3",), "d1")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_a_service_whose_name_has_capitals_is_found_by_small_letters() -> None:
 def test_a_host_that_is_no_container_of_the_stack_is_resolved_by_name(
     host: str,
 ) -> None:
-    assert reach(host, DAEMON, around(DAEMON)) is None
+    assert find_reach(host, DAEMON, around(DAEMON)) is None
 
 
 def test_another_container_of_the_stack_is_reached_at_its_addresses() -> None:
@@ -100,7 +105,7 @@ def test_a_container_without_a_shared_network_is_detached_and_networks_are_named
     None
 ):
     daemon = placed("d1", on(PRIVATE, "10.1.0.3"))
-    reached = reach(NAME, daemon, around(daemon))
+    reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), True)
     assert reached.reason == (
@@ -110,7 +115,7 @@ def test_a_container_without_a_shared_network_is_detached_and_networks_are_named
 
 def test_a_container_without_an_address_yet_is_detached() -> None:
     daemon = placed("d1", on(SHARED))
-    reached = reach(NAME, daemon, around(daemon))
+    reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert reached.is_judged
     assert "no address" in reached.reason
@@ -130,7 +135,7 @@ def test_on_the_network_of_another_container_it_has_that_ones_address() -> None:
 
 def test_on_the_network_of_a_foreign_container_it_cannot_be_judged() -> None:
     daemon = placed("d1", network_mode="container:foreign")
-    reached = reach(NAME, daemon, around(daemon))
+    reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), False)
     assert "not of this stack" in reached.reason
@@ -160,14 +165,14 @@ def test_on_the_hosts_network_it_is_at_the_gateway_or_the_loopback() -> None:
 def test_on_the_hosts_network_without_a_gateway_it_cannot_be_judged() -> None:
     daemon = placed("d1", network_mode="host")
     own = placed("own", on(SHARED, "10.0.0.2"), service="sidecar")
-    reached = reach(NAME, daemon, around(daemon, own=own))
+    reached = find_reach(NAME, daemon, around(daemon, own=own))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), False)
 
 
 def test_on_no_network_it_cannot_be_judged_and_that_is_said() -> None:
     daemon = placed("d1", network_mode="none")
-    reached = reach(NAME, daemon, around(daemon))
+    reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), False)
     assert reached.reason == "it is on no network, so no address of it can be asked"

@@ -1,8 +1,8 @@
 """The last answers kept for the evidence."""
 
-from sidecar.core.event import ContainersListed
-from sidecar.core.outcome import Cause
-from sidecar.core.target import InstanceId
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import ContainersListed
+from sidecar.core.model.target import InstanceId
 from sidecar.records.probes import KEPT, RecentProbes
 from tests.unit.told import ToldWorld
 from tests.unit.world import SERVICE, World

@@ -4,9 +4,9 @@ import asyncio
 
 import msgspec
 
-from sidecar.core.event import Tick
-from sidecar.core.outcome import Cause
-from sidecar.core.ports import Turned
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import Tick
+from sidecar.core.ports.storage import StoredStep
 from sidecar.records.feed import KEPT_RECORDS, LISTENER_BACKLOG, RecentFeed
 from sidecar.records.memory import MemoryStore
 from tests.unit.told import ToldWorld
@@ -108,6 +108,6 @@ async def test_the_store_gives_back_the_state_as_it_was_left() -> None:
     store = MemoryStore()
     assert await store.load() is None
     world, _ = told()
-    await store.append(Turned(Tick(world.now), (), (), (), world.state))
+    await store.append(StoredStep(Tick(world.now), (), (), (), world.state))
     assert await store.load() is world.state
     assert store.component().ok

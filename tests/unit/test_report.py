@@ -8,59 +8,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.coverage import GAP_S, Coverage, until_now
-from sidecar.core.event import ActResult, NoticeKind, RestartAsked
-from sidecar.core.outcome import Cause
-from sidecar.core.record import (
-    Change,
-    Entry,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import EngineEventKind, RemedyCallResult, RestartRequested
+from sidecar.core.model.journal_entry import (
     EntryKind,
-    RemedyKind,
-    Step,
-    Steps,
-    Watched,
+    JournalEntry,
+    JournalStep,
+    MonitoredInterval,
+    RemedySummary,
+    StateChange,
+    TargetSteps,
 )
-from sidecar.core.report import (
-    Account,
-    Books,
+from sidecar.core.reporting.availability import (
+    CurrentStatus,
     Period,
     Report,
-    Standing,
-    Tally,
+    ReportBuilder,
 )
-from sidecar.core.trouble import end_of_trouble, trouble_of
+from sidecar.core.reporting.monitored_time import GAP_S, MonitoredTime, extend_to_now
+from sidecar.core.reporting.outage_patterns import end_of_pattern, find_pattern
+from sidecar.core.reporting.totals import PeriodComparison, Totals
 from tests.unit.journal import MemoryJournal, remembered, steps_of
 from tests.unit.told import ToldWorld
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
-ALWAYS = (Watched(-1e6, 1e6),)
+ALWAYS = (MonitoredInterval(-1e6, 1e6),)
 
 
-def change(at: float, old: str, new: str, cause: str | None = None) -> Entry:
+def change(at: float, old: str, new: str, cause: str | None = None) -> JournalEntry:
     data = {"from": old, "to": new, "cause": cause, "reason": ""}
-    return Entry(at, EntryKind.STATE, WALLET, None, data)
+    return JournalEntry(at, EntryKind.STATE, WALLET, None, data)
 
 
 def reckon(
-    entries: Sequence[Entry],
+    entries: Sequence[JournalEntry],
     period: Period,
-    watched: Sequence[Watched] = ALWAYS,
-    standing: dict[str, Standing] | None = None,
+    watched: Sequence[MonitoredInterval] = ALWAYS,
+    standing: dict[str, CurrentStatus] | None = None,
 ) -> Report:
-    books = Books(period, watched)
+    books = ReportBuilder(period, watched)
     books.add(steps_of(entries))
     if standing is None:
         last = entries[-1]
-        standing = {WALLET: Standing(str(last.data["to"]), None, last.at_wall)}
+        standing = {WALLET: CurrentStatus(str(last.data["to"]), None, last.at_wall)}
     return books.close(standing)
 
 
-def one(entries: Sequence[Entry], until: float = 1000.0, **more: object) -> Tally:
+def one(
+    entries: Sequence[JournalEntry], until: float = 1000.0, **more: object
+) -> Totals:
     made = reckon(entries, Period(0.0, until), **more)  # type: ignore[arg-type]  # as reckon
     return made.targets[WALLET].now
 
 
-def of_world(world: ToldWorld, journal: MemoryJournal, name: str = WALLET) -> Tally:
+def of_world(world: ToldWorld, journal: MemoryJournal, name: str = WALLET) -> Totals:
     """From when it was first seen healthy to now."""
     began = next(
         e.at_wall
@@ -68,7 +69,7 @@ def of_world(world: ToldWorld, journal: MemoryJournal, name: str = WALLET) -> Ta
         if e.target == name and e.data.get("to") == "healthy"
     )
     standing = {
-        i.name: Standing(i.state, i.cause, i.since.wall)
+        i.name: CurrentStatus(i.state, i.cause, i.since.wall)
         for i in world.state.instances.values()
     }
     made = reckon(
@@ -100,7 +101,7 @@ def test_an_outage_lasts_from_the_first_failure_to_health() -> None:
     assert tally.planned_s == 0.0
     assert tally.causes["refused"].outages == 1
     assert tally.causes["refused"].down_s == tally.down_s
-    assert tally.remedies == {RemedyKind("restart", "failure", "recovered"): 1}
+    assert tally.remedies == {RemedySummary("restart", "failure", "recovered"): 1}
     assert tally.gap_s == pytest.approx(0.0, abs=1e-6)
 
 
@@ -119,7 +120,7 @@ def test_a_failure_below_the_threshold_is_a_blip_and_still_unavailable() -> None
 def test_an_operators_stop_is_no_outage() -> None:
     world, journal = remembered()
     world.works(WALLET, SERVICE)
-    world.notice(WALLET, NoticeKind.KILL)
+    world.notice(WALLET, EngineEventKind.KILL)
     world.exits(WALLET, 143)
     world.wait(300.0)
     tally = of_world(world, journal)
@@ -131,14 +132,14 @@ def test_an_operators_stop_is_no_outage() -> None:
 def test_an_operators_restart_is_planned_and_no_outage() -> None:
     world, journal = remembered()
     world.works(WALLET, SERVICE)
-    world.send(RestartAsked(world.now, WALLET))
+    world.send(RestartRequested(world.now, WALLET))
     world.wait(20.0)
     world.acted(WALLET)
     world.works(WALLET)
     tally = of_world(world, journal)
     assert tally.planned_s == pytest.approx(21.0, abs=1.0)
     assert (tally.down_s, tally.outages, tally.availability) == (0.0, 0, 1.0)
-    assert tally.remedies == {RemedyKind("restart", "operator", "recovered"): 1}
+    assert tally.remedies == {RemedySummary("restart", "operator", "recovered"): 1}
 
 
 def test_to_load_the_wallet_at_a_start_is_no_outage() -> None:
@@ -167,7 +168,7 @@ def test_a_restart_that_fails_leaves_one_outage() -> None:
     world, journal = remembered()
     world.works(WALLET, SERVICE)
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET, ActResult.FAILED)
+    world.acted(WALLET, RemedyCallResult.FAILED)
     world.fails(WALLET, Cause.REFUSED)
     world.wait(60.0)
     world.acted(WALLET)
@@ -224,10 +225,14 @@ def test_time_that_nobody_watched_is_a_gap() -> None:
         change(100, "healthy", "down", "hung"),
         change(500, "down", "healthy"),
     ]
-    watched = (Watched(0, 150), Watched(450, 800), Watched(700, 900))
+    watched = (
+        MonitoredInterval(0, 150),
+        MonitoredInterval(450, 800),
+        MonitoredInterval(700, 900),
+    )
     made = reckon(entries, Period(0, 1000), watched)
     tally = made.targets[WALLET].now
-    assert made.gaps == (Watched(150, 450), Watched(900, 1000))
+    assert made.gaps == (MonitoredInterval(150, 450), MonitoredInterval(900, 1000))
     assert (tally.down_s, tally.up_s, tally.gap_s) == (100.0, 500.0, 400.0)
     assert tally.mttr_s == 100.0
 
@@ -243,11 +248,11 @@ def test_the_state_before_the_first_change_is_told_by_that_change() -> None:
 
 
 def test_a_target_without_any_change_is_what_it_is() -> None:
-    standing = {WALLET: Standing("healthy", None, -5000.0)}
+    standing = {WALLET: CurrentStatus("healthy", None, -5000.0)}
     made = reckon([], Period(0, 1000), ALWAYS, standing)
     assert made.targets[WALLET].now.up_s == 1000.0
     assert made.targets[WALLET].before.up_s == 1000.0
-    later = {WALLET: Standing("healthy", None, 900.0)}
+    later = {WALLET: CurrentStatus("healthy", None, 900.0)}
     made = reckon([], Period(0, 1000), ALWAYS, later)
     assert made.targets[WALLET].now.gap_s == 900.0
 
@@ -260,7 +265,9 @@ def test_a_target_that_left_is_not_claimed_to_be_well() -> None:
 
 def test_a_watch_that_began_anew_knows_nothing_of_the_time_between() -> None:
     entries = [change(0, "unknown", "healthy"), change(600, "unknown", "healthy")]
-    tally = one(entries, watched=(Watched(0, 200), Watched(500, 1000)))
+    tally = one(
+        entries, watched=(MonitoredInterval(0, 200), MonitoredInterval(500, 1000))
+    )
     assert (tally.up_s, tally.gap_s) == (600.0, 400.0)
     tally = one(entries)
     assert (tally.up_s, tally.gap_s) == (400.0, 600.0)
@@ -268,14 +275,16 @@ def test_a_watch_that_began_anew_knows_nothing_of_the_time_between() -> None:
 
 def test_no_data_before_is_no_data() -> None:
     made = reckon(
-        [change(10, "unknown", "healthy")], Period(0, 1000), (Watched(0, 1000),)
+        [change(10, "unknown", "healthy")],
+        Period(0, 1000),
+        (MonitoredInterval(0, 1000),),
     )
     assert made.targets[WALLET].before.availability is None
     assert made.total.before.availability is None
 
 
 def test_a_quick_redeploy_is_planned_and_a_vanished_container_is_an_outage() -> None:
-    def vanished(seconds: float) -> Tally:
+    def vanished(seconds: float) -> Totals:
         back = 100 + seconds
         return one(
             [
@@ -311,10 +320,10 @@ def test_troubles_after_a_clock_that_steps_back_count_no_time_twice(
     ats = [0.0, 500.0, 510.0, 400.0, 410.0, 420.0, 430.0, 600.0, 700.0, back_at]
     states = ["unknown", *(["healthy", "failing"] * 4), "down", "healthy"]
     entries = [change(at, *way) for at, way in zip(ats, pairwise(states), strict=True)]
-    books = Books(Period(0.0, 1000.0), ALWAYS)
+    books = ReportBuilder(Period(0.0, 1000.0), ALWAYS)
     for part in (entries[:cut], entries[cut:]):
         books.add(steps_of(part))
-    made = books.close({WALLET: Standing("healthy", None, back_at)})
+    made = books.close({WALLET: CurrentStatus("healthy", None, back_at)})
     tally = made.targets[WALLET].now
     assert (tally.blips, tally.repaired, tally.repair_s) == (3, 1, repair_s)
     assert (tally.up_s, tally.down_s) == (990.0 - repair_s, 10.0 + repair_s)
@@ -362,12 +371,12 @@ STATES = (
     "draining",
 )
 CAUSES = (None, "refused", "hung")
-RESTARTED = RemedyKind("restart", "failure", "recovered")
+RESTARTED = RemedySummary("restart", "failure", "recovered")
 times = st.integers(-1000, 1000).map(float)
 
 
 @st.composite
-def courses(draw: st.DrawFn) -> list[Entry]:
+def courses(draw: st.DrawFn) -> list[JournalEntry]:
     ats = sorted(draw(st.lists(times, min_size=1, max_size=12)))
     states = draw(
         st.lists(st.sampled_from(STATES), min_size=len(ats) + 1, max_size=len(ats) + 1)
@@ -378,12 +387,14 @@ def courses(draw: st.DrawFn) -> list[Entry]:
 
 
 @st.composite
-def watches(draw: st.DrawFn) -> tuple[Watched, ...]:
+def watches(draw: st.DrawFn) -> tuple[MonitoredInterval, ...]:
     pairs = draw(st.lists(st.tuples(times, times), max_size=5))
-    return tuple(Watched(min(p), max(p)) for p in pairs)
+    return tuple(MonitoredInterval(min(p), max(p)) for p in pairs)
 
 
-def kinds_by_second(entries: list[Entry], watched: Sequence[Watched]) -> list[str]:
+def kinds_by_second(
+    entries: list[JournalEntry], watched: Sequence[MonitoredInterval]
+) -> list[str]:
     """Second opinion: what each second of [-1000, 1000) was, watched or not."""
     seen = []
     for second in range(-1000, 1000):
@@ -398,7 +409,7 @@ def kinds_by_second(entries: list[Entry], watched: Sequence[Watched]) -> list[st
 
 @given(courses(), watches())
 def test_every_second_is_counted_once(
-    entries: list[Entry], watched: tuple[Watched, ...]
+    entries: list[JournalEntry], watched: tuple[MonitoredInterval, ...]
 ) -> None:
     account = reckon(entries, Period(0, 1000), watched).targets[WALLET]
     for tally in account:
@@ -417,13 +428,13 @@ def test_every_second_is_counted_once(
 
 
 def test_blips_on_either_side_of_a_gap() -> None:
-    watched = (Watched(0.0, 100.0), Watched(200.0, 1000.0))
+    watched = (MonitoredInterval(0.0, 100.0), MonitoredInterval(200.0, 1000.0))
     entries = [change(0.0, "unknown", "healthy")]
     for at in (40.0, 60.0, 300.0, 320.0, 990.0):
         entries.append(change(at, "healthy", "failing", "refused"))
         entries.append(change(at + 5.0, "failing", "healthy"))
     rarely = [replace(e, target=SERVICE) for e in (entries[0], *entries[-2:])]
-    healthy = Standing("healthy", None, 995.0)
+    healthy = CurrentStatus("healthy", None, 995.0)
     standing = dict.fromkeys((WALLET, SERVICE), healthy)
     made = reckon([*entries, *rarely], Period(0.0, 1000.0), watched, standing)
     for name, blips in ((WALLET, 5), (SERVICE, 1)):
@@ -445,7 +456,7 @@ def test_a_blip_in_a_state_that_was_never_told_of_is_not_of_the_last_one() -> No
     assert tally.up_s == 500.0
 
 
-WAYS: tuple[tuple[str | RemedyKind, ...], ...] = (
+WAYS: tuple[tuple[str | RemedySummary, ...], ...] = (
     ("failing", "healthy"),
     ("failing", "degraded"),
     ("failing", "down", "recovering", RESTARTED, "healthy"),
@@ -463,23 +474,23 @@ WAYS: tuple[tuple[str | RemedyKind, ...], ...] = (
 
 
 @st.composite
-def restless(draw: st.DrawFn) -> Steps:
+def restless(draw: st.DrawFn) -> TargetSteps:
     """Mostly the ways that troubles go, some of them not, some after a lost change."""
-    steps: list[Step] = []
+    steps: list[JournalStep] = []
     state = "healthy"
     for _ in range(draw(st.integers(1, 8))):
         odd = (draw(st.sampled_from(STATES)),)
         for what in draw(st.sampled_from((*WAYS, odd))):
-            if isinstance(what, RemedyKind):
+            if isinstance(what, RemedySummary):
                 steps.append(what)
                 continue
-            steps.append(Change(state, what, draw(st.sampled_from(CAUSES))))
+            steps.append(StateChange(state, what, draw(st.sampled_from(CAUSES))))
             state = what
         state = draw(st.sampled_from((state,) * 4 + ("healthy", "degraded", "down")))
     count = len(steps)
     instants = st.integers(-7000, 7000)
     ats = sorted(draw(st.lists(instants, min_size=count, max_size=count)))
-    return Steps([at / 7.0 for at in ats], steps)
+    return TargetSteps([at / 7.0 for at in ats], steps)
 
 
 @given(
@@ -489,16 +500,16 @@ def restless(draw: st.DrawFn) -> Steps:
     st.sampled_from((0, 0, 100)),
 )
 def test_the_short_way_through_a_trouble_leads_to_the_same_sums(
-    steps: Steps, watched: tuple[Watched, ...], cut: int, set_back: int
+    steps: TargetSteps, watched: tuple[MonitoredInterval, ...], cut: int, set_back: int
 ) -> None:
     """Step by step there is no short way: it takes those that come together."""
     ats = [at - set_back * (n % 3 == 0) for n, at in enumerate(steps.at_walls)]
-    quick, slow = (Books(Period(0.0, 1000.0), watched) for _ in range(2))
+    quick, slow = (ReportBuilder(Period(0.0, 1000.0), watched) for _ in range(2))
     for part in (slice(cut), slice(cut, None)):
-        quick.add([(WALLET, Steps(ats[part], steps.steps[part]))])
+        quick.add([(WALLET, TargetSteps(ats[part], steps.steps[part]))])
     for at, what in zip(ats, steps.steps, strict=True):
-        slow.add([(WALLET, Steps([at], [what]))])
-    last = {WALLET: Standing("healthy", None, 0.0)}
+        slow.add([(WALLET, TargetSteps([at], [what]))])
+    last = {WALLET: CurrentStatus("healthy", None, 0.0)}
     assert quick.close(last) == slow.close(last)
 
 
@@ -506,16 +517,16 @@ def test_the_short_way_is_taken() -> None:
     """Else the test above compares a way with itself."""
     known = set()
     for way in WAYS:
-        states = ["healthy", *(w for w in way if not isinstance(w, RemedyKind))]
-        changes = (Change(old, new, "hung") for old, new in pairwise(states))
-        steps = [w if isinstance(w, RemedyKind) else next(changes) for w in way]
-        if end_of_trouble(steps, 0):
-            known.add((len(way), trouble_of(*steps)))
+        states = ["healthy", *(w for w in way if not isinstance(w, RemedySummary))]
+        changes = (StateChange(old, new, "hung") for old, new in pairwise(states))
+        steps = [w if isinstance(w, RemedySummary) else next(changes) for w in way]
+        if end_of_pattern(steps, 0):
+            known.add((len(way), find_pattern(*steps)))
     short = {length for length, trouble in known if trouble is not None}
     assert short == {2, 3, 5, 7}
 
 
-def sums(tally: Tally) -> dict[str, float]:
+def sums(tally: Totals) -> dict[str, float]:
     """Everything that a tally counts, by name."""
     plain = ("up_s", "down_s", "planned_s", "stopped_s", "repair_s")
     counts = ("outages", "blips", "repaired")
@@ -525,10 +536,10 @@ def sums(tally: Tally) -> dict[str, float]:
 
 @given(courses(), watches(), st.integers(-999, 999))
 def test_a_period_cut_in_two_has_the_same_sums(
-    entries: list[Entry], watched: tuple[Watched, ...], cut: int
+    entries: list[JournalEntry], watched: tuple[MonitoredInterval, ...], cut: int
 ) -> None:
     (whole,) = cut_at(entries, watched)
-    parts = Tally()
+    parts = Totals()
     for part in cut_at(entries, watched, cut):
         parts.add(part)
     for name in ("window_s", "up_s", "down_s", "planned_s", "stopped_s", "gap_s"):
@@ -539,43 +550,50 @@ def test_a_period_cut_in_two_has_the_same_sums(
 
 
 def cut_at(
-    entries: list[Entry], watched: Sequence[Watched], cut: float | None = None
-) -> list[Tally]:
+    entries: list[JournalEntry],
+    watched: Sequence[MonitoredInterval],
+    cut: float | None = None,
+) -> list[Totals]:
     """The parts of [-1000, 1000)."""
-    books = Books(Period(-1000.0, 1000.0), watched)
+    books = ReportBuilder(Period(-1000.0, 1000.0), watched)
     if cut is not None:
         books.before, books.period = Period(-1000.0, cut), Period(cut, 1000.0)
     books.add(steps_of(entries))
-    last = Standing(str(entries[-1].data["to"]), None, 0.0)
+    last = CurrentStatus(str(entries[-1].data["to"]), None, 0.0)
     account = books.close({WALLET: last}).targets[WALLET]
     return [account.now] if cut is None else [*account]
 
 
 @given(watches(), times, times)
 def test_watched_and_not_watched_make_the_whole(
-    watched: tuple[Watched, ...], a: float, b: float
+    watched: tuple[MonitoredInterval, ...], a: float, b: float
 ) -> None:
     since, until = min(a, b), max(a, b)
-    coverage = Coverage(watched)
+    coverage = MonitoredTime(watched)
     gaps = sum(g.until_wall - g.from_wall for g in coverage.gaps(since, until))
     assert coverage.seconds(since, until) + gaps == pytest.approx(until - since)
 
 
 def test_the_present_stretch_lasts_until_now_though_it_is_noted_rarely() -> None:
-    noted = (Watched(0.0, 10.0), Watched(20.0, 93.0))
-    assert Coverage(until_now(noted, 100.0)).gaps(0.0, 100.0) == (Watched(10.0, 20.0),)
+    noted = (MonitoredInterval(0.0, 10.0), MonitoredInterval(20.0, 93.0))
+    assert MonitoredTime(extend_to_now(noted, 100.0)).gaps(0.0, 100.0) == (
+        MonitoredInterval(10.0, 20.0),
+    )
     for watched, now in (((), 100.0), (noted, 93.0), (noted, 93.0 + GAP_S + 1.0)):
-        assert until_now(watched, now) == watched
+        assert extend_to_now(watched, now) == watched
 
 
 def test_all_targets_together() -> None:
-    tally = Tally(window_s=10, up_s=6, down_s=2)
-    other = Tally(window_s=10, up_s=10)
+    tally = Totals(window_s=10, up_s=6, down_s=2)
+    other = Totals(window_s=10, up_s=10)
     made = Report(
         Period(0, 10),
         Period(-10, 0),
         (),
-        {"a": Account(tally, Tally()), "b": Account(other, Tally())},
+        {
+            "a": PeriodComparison(tally, Totals()),
+            "b": PeriodComparison(other, Totals()),
+        },
     )
     assert made.total.now.availability == pytest.approx(16 / 18)
     assert made.total.now.gap_s == pytest.approx(2.0)

@@ -6,35 +6,33 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.budget import STORM_LIMIT, Record
-from sidecar.core.container import Status
-from sidecar.core.decision import Action
-from sidecar.core.event import (
-    ActResult,
-    EngineSeen,
-    NoticeKind,
-    PauseAsked,
-    PlannedDue,
-    RemedyActed,
-    RestartAsked,
+from sidecar.core.model.cause import Cause, RemedyKind
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import (
+    EngineEventKind,
+    EngineReachabilityChanged,
+    PauseRequested,
+    PlannedRestartDue,
+    RemedyCallResult,
+    RemedyExecuted,
+    RestartRequested,
 )
-from sidecar.core.moment import Moment
-from sidecar.core.outcome import Cause, Cure, failure
-from sidecar.core.restore import restored
-from sidecar.core.state import CureKey, State
-from sidecar.core.target import (
-    HttpProbe,
+from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.model.state import EfficacyKey, State
+from sidecar.core.model.target import (
     InstanceId,
-    Preventive,
+    PlannedRestartSettings,
     RestartSettings,
     Target,
 )
-from sidecar.core.transition import (
-    IncidentChanged,
-    RemedyEnded,
-    RemedyOutcome,
-    TargetState,
-)
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOutcome
+from sidecar.core.recovery.restart_rate import RESTART_LIMIT
+from sidecar.core.recovery.takeover import restore_state
 from sidecar.records.codec import decode, encode
 from tests.unit.world import SERVICE, WALLET, World, container
 
@@ -55,12 +53,12 @@ def killed_and_succeeded(world: World, away_s: float = 5.0) -> World:
     successor = World(world.targets, lists=False, now_s=world.now_s)
     successor.containers = dict(world.containers)
     now = Moment(saved_at.mono + away_s - REBOOT_S, saved_at.wall + away_s)
-    successor.state = replace(restored(stored(world.state), saved_at, now))
+    successor.state = replace(restore_state(stored(world.state), saved_at, now))
     successor.now_s = now.mono
     successor.wall_ahead_s = REBOOT_S
     successor.decisions.clear()
     successor.transitions.clear()
-    successor.send(EngineSeen(successor.now, reachable=True))
+    successor.send(EngineReachabilityChanged(successor.now, reachable=True))
     successor.relist()
     successor.lists = True
     return successor
@@ -79,7 +77,7 @@ def test_a_lane_and_its_wait_survive_to_the_second() -> None:
     quick = RestartSettings(recovery_timeout_s=60.0)
     world = calm(targets=(replace(WALLET, restart=quick),))
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     left_s = world.instance(ROOT).lane.not_before - world.now_s
     after = killed_and_succeeded(world)
     lane = after.instance(ROOT).lane
@@ -133,7 +131,7 @@ def test_a_streak_holds_over_a_short_gap_and_not_over_a_long_one() -> None:
 
 def test_an_operators_stop_is_remembered() -> None:
     world = calm()
-    world.notice(ROOT, NoticeKind.KILL)
+    world.notice(ROOT, EngineEventKind.KILL)
     world.exits(ROOT, 1)
     after = killed_and_succeeded(world)
     after.wait(60.0)
@@ -206,7 +204,7 @@ def _budget(world: World) -> None:
 
 
 def _pause(world: World) -> None:
-    world.send(PauseAsked(world.now, (ROOT, LEAF)))
+    world.send(PauseRequested(world.now, (ROOT, LEAF)))
 
 
 def _no_pause(_: World) -> None:
@@ -214,13 +212,13 @@ def _no_pause(_: World) -> None:
 
 
 def _storm(world: World) -> None:
-    many = (world.now.mono,) * STORM_LIMIT
+    many = (world.now.mono,) * RESTART_LIMIT
     world.state = replace(world.state, restarts=many)
 
 
 def _no_hope(world: World) -> None:
-    line = CureKey(ROOT, Cause.HTTP_5XX, Cure.START)
-    known = Record(tries=9, outages=9)
+    line = EfficacyKey(ROOT, Cause.HTTP_5XX, RemedyKind.START)
+    known = RemedyStats(tries=9, outages=9)
     world.state = replace(world.state, ledger=MappingProxyType({line: known}))
 
 
@@ -267,7 +265,7 @@ def test_what_we_left_stopped_is_started_though_its_root_is_down() -> None:
 
 def test_a_planned_restart_that_was_left_halfway_goes_on() -> None:
     world = calm()
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     assert world.is_acting(ROOT)
     _stopped_by_us(world)
     after = killed_and_succeeded(world)
@@ -289,7 +287,11 @@ def test_a_start_that_came_too_late_is_no_other_try() -> None:
         after.containers[who], status=Status.RUNNING, started_at=after.now.wall
     )
     after.containers[who] = fresh
-    after.send(RemedyActed(after.now, who, ActResult.NOT_SENT, "it runs by now", fresh))
+    after.send(
+        RemedyExecuted(
+            after.now, who, RemedyCallResult.NOT_SENT, "it runs by now", fresh
+        )
+    )
     assert after.instance(ROOT).lane.tries == 1
     after.works(ROOT)
     (ended,) = [t for t in after.transitions if isinstance(t, RemedyEnded)]
@@ -302,7 +304,7 @@ def test_a_start_that_could_not_be_sent_is_tried_again_without_haste() -> None:
     _stopped_by_us(world)
     after = killed_and_succeeded(world)
     for _ in range(3):
-        after.acted(ROOT, ActResult.NOT_SENT, restart=False)
+        after.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
         after.wait(4.0)
     assert len(after.acts()) == 1 + 2
     after.wait(5.0)
@@ -349,7 +351,7 @@ def test_what_was_never_sent_and_became_needless_is_not_made() -> None:
 
 def test_what_a_person_asked_for_and_was_never_sent_is_made() -> None:
     world = calm(targets=(WALLET,))
-    world.send(RestartAsked(world.now, ROOT))
+    world.send(RestartRequested(world.now, ROOT))
     assert world.is_acting(ROOT)
     after = killed_and_succeeded(world)
     after.works(ROOT, times=70)
@@ -424,9 +426,9 @@ def test_a_replica_of_another_number_that_is_missing_is_still_the_same_one() -> 
 
 
 def test_what_is_left_of_a_planned_restart_keeps_its_deadline() -> None:
-    nightly = replace(WALLET, preventive=Preventive("0 3 * * *"))
+    nightly = replace(WALLET, preventive=PlannedRestartSettings("0 3 * * *"))
     world = calm(targets=(nightly, SERVICE))
-    world.send(PlannedDue(world.now, ROOT))
+    world.send(PlannedRestartDue(world.now, ROOT))
     before = world.state.plan
     assert before is not None
     after = killed_and_succeeded(world).state.plan
@@ -447,12 +449,12 @@ def test_a_target_that_left_meanwhile_closes_its_incident() -> None:
 def test_a_replayed_stop_of_our_own_restart_is_no_operators_stop() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED)
-    world.notice(ROOT, NoticeKind.STOP)
+    world.notice(ROOT, EngineEventKind.STOP)
     world.acted(ROOT, engine_stops=1)
-    world.notice(ROOT, NoticeKind.RESTART)
+    world.notice(ROOT, EngineEventKind.RESTART)
     after = killed_and_succeeded(world)
-    after.notice(ROOT, NoticeKind.STOP, ago_s=6.0)
-    after.notice(ROOT, NoticeKind.RESTART, ago_s=6.0)
+    after.notice(ROOT, EngineEventKind.STOP, ago_s=6.0)
+    after.notice(ROOT, EngineEventKind.RESTART, ago_s=6.0)
     after.works(ROOT, times=3)
     after.wait(60.0)
     assert Action.STOP not in [action for _, action in after.acts()]
@@ -465,11 +467,11 @@ def back_in_time(world: World, back_s: float) -> World:
     successor = World(world.targets, lists=False, now_s=world.now_s)
     successor.containers = dict(world.containers)
     now = Moment(saved_at.mono + 5.0, saved_at.wall - back_s)
-    successor.state = restored(stored(world.state), saved_at, now)
+    successor.state = restore_state(stored(world.state), saved_at, now)
     successor.now_s = now.mono
     successor.wall_ahead_s = -back_s - 5.0
     successor.decisions.clear()
-    successor.send(EngineSeen(successor.now, reachable=True))
+    successor.send(EngineReachabilityChanged(successor.now, reachable=True))
     successor.relist()
     successor.lists = True
     return successor
@@ -478,7 +480,7 @@ def back_in_time(world: World, back_s: float) -> World:
 def test_a_wall_clock_that_was_set_back_makes_no_wait_longer() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.FAILED, restart=False)
+    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
     left_s = world.instance(ROOT).lane.not_before - world.now_s
     after = back_in_time(world, 7200.0)
     assert after.instance(ROOT).lane.not_before - after.now_s <= left_s
@@ -486,7 +488,7 @@ def test_a_wall_clock_that_was_set_back_makes_no_wait_longer() -> None:
 
 def test_a_wallet_is_loaded_though_the_wall_clock_was_set_back() -> None:
     world = calm(targets=(WALLET,))
-    missing = failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    missing = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
     world.probe(ROOT, missing)
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
     world.acted(ROOT, restart=False)
@@ -504,7 +506,7 @@ def test_a_wallet_is_loaded_though_the_wall_clock_was_set_back() -> None:
 def test_a_daemon_that_a_predecessor_asked_to_stop_is_started_at_once() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.BAD_BODY)
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     after = killed_and_succeeded(world)
     after.now_s += 10.0
     after.exits(ROOT, exit_code=0)
@@ -512,9 +514,11 @@ def test_a_daemon_that_a_predecessor_asked_to_stop_is_started_at_once() -> None:
     assert (ROOT, Action.START) in after.acts()
 
 
-@pytest.mark.parametrize("result", [ActResult.REFUSED, ActResult.NOT_SENT])
+@pytest.mark.parametrize(
+    "result", [RemedyCallResult.REFUSED, RemedyCallResult.NOT_SENT]
+)
 def test_a_start_that_is_never_sent_does_not_hold_the_others(
-    result: ActResult,
+    result: RemedyCallResult,
 ) -> None:
     other = Target("other", probes=(HttpProbe("http://other/"),))
     world = calm(targets=(WALLET, other))
@@ -534,4 +538,4 @@ def test_a_start_that_is_never_sent_does_not_hold_the_others(
     assert ("other", Action.RESTART) in after.acts()
     ends = [t for t in after.transitions if isinstance(t, RemedyEnded)]
     was_tried_often = "again and again" in ends[0].reason
-    assert was_tried_often is (result is ActResult.NOT_SENT)
+    assert was_tried_often is (result is RemedyCallResult.NOT_SENT)

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from loguru import logger
 
-from sidecar.core.event import Event, PlannedDue
-from sidecar.core.moment import Moment
-from sidecar.core.target import Preventive, Target
+from sidecar.core.model.event import Event, PlannedRestartDue
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.target import PlannedRestartSettings, Target
 from sidecar.schedule import planner
 from sidecar.schedule.cron import due_times
 from sidecar.schedule.planner import LATE_S, LONGEST_SLEEP_S, Planner
@@ -34,7 +34,7 @@ class World:
 
     def __init__(self, wall: float = MIDNIGHT) -> None:
         self.offset = wall - asyncio.get_running_loop().time()
-        self.posted: list[PlannedDue] = []
+        self.posted: list[PlannedRestartDue] = []
         self.planner = Planner(self, self.post)
         self.running = asyncio.create_task(self.planner.run())
 
@@ -43,7 +43,7 @@ class World:
         return Moment(mono, self.offset + mono)
 
     def post(self, event: Event) -> None:
-        assert isinstance(event, PlannedDue)
+        assert isinstance(event, PlannedRestartDue)
         self.posted.append(event)
 
     def step(self, seconds: float) -> None:
@@ -59,7 +59,7 @@ class World:
 
 
 def planned(cron: str, name: str = "a") -> Target:
-    return Target(name, service=name, preventive=Preventive(cron))
+    return Target(name, service=name, preventive=PlannedRestartSettings(cron))
 
 
 def in_a_world(
@@ -85,7 +85,7 @@ def test_a_year_in_four_time_zones(
     begin = datetime.fromisoformat(begins).replace(tzinfo=UTC).timestamp()
     lines = {"Europe/Berlin": "30 2 * * *", "America/New_York": "30 1 * * *"}
     plans = {
-        zone: Preventive(lines.get(zone, "0 3 * * *"), zone, jitter_s=300.0)
+        zone: PlannedRestartSettings(lines.get(zone, "0 3 * * *"), zone, jitter_s=300.0)
         for zone in ZONES
     }
 

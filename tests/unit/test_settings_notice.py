@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from sidecar.core.event import SettingsRefused, SettingsTaken
-from sidecar.core.outcome import Severity
-from sidecar.core.record import MessageKind
-from sidecar.core.restore import restored
-from sidecar.core.state import SettingsView
-from sidecar.core.target import Mode
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.event import SettingsApplied, SettingsRefused
+from sidecar.core.model.message import MessageKind
+from sidecar.core.model.state import SettingsStatus
+from sidecar.core.model.target import Mode
+from sidecar.core.recovery.takeover import restore_state
 from tests.unit.test_notify_mailing import Told
 
 
@@ -27,7 +27,7 @@ def test_a_faulty_file_is_told_once_as_p1_and_so_is_its_end() -> None:
         Severity.P1,
     )
     assert refused.facts["faults"] == "mode: found 'atc'"
-    taken = SettingsTaken(told.world.now, Mode.OBSERVE, told.state.notify)
+    taken = SettingsApplied(told.world.now, Mode.OBSERVE, told.state.notify)
     told.world.send(taken)
     told.world.wait(7200.0)
     assert [m.kind for m in told.turn()] == [MessageKind.SETTINGS_TAKEN]
@@ -39,8 +39,8 @@ def test_the_same_faults_after_a_restart_are_told_once_and_others_anew() -> None
     faulty(told, "mode: found 'atc'")
     told.world.wait(1.0)
     assert len(told.turn()) == 1
-    left = restored(told.state, told.world.now, told.world.now)
-    assert left.settings == SettingsView(told="mode: found 'atc'")
+    left = restore_state(told.state, told.world.now, told.world.now)
+    assert left.settings == SettingsStatus(told="mode: found 'atc'")
     told.world.state = replace(told.state, settings=left.settings)
     faulty(told, "mode: found 'atc'")
     told.world.wait(60.0)
@@ -56,7 +56,7 @@ def test_a_reload_that_is_refused_tells_nobody_anew() -> None:
     told.world.send(refused)
     told.world.wait(1.0)
     assert told.turn() == []
-    assert told.state.settings == SettingsView()
+    assert told.state.settings == SettingsStatus()
     faulty(told, "mode: found 'atc'")
     told.world.wait(1.0)
     assert len(told.turn()) == 1
@@ -64,7 +64,7 @@ def test_a_reload_that_is_refused_tells_nobody_anew() -> None:
     told.world.wait(60.0)
     assert told.turn() == []
     assert told.state.settings.faults == "mode: found 'x'"
-    taken = SettingsTaken(told.world.now, Mode.ACT, told.state.notify)
+    taken = SettingsApplied(told.world.now, Mode.ACT, told.state.notify)
     told.world.send(taken)
     told.world.wait(1.0)
     assert [m.kind for m in told.turn()] == [MessageKind.SETTINGS_TAKEN]

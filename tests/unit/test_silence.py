@@ -1,10 +1,11 @@
 """State T, seen while an answer is still awaited, is certain without the time-out."""
 
-from sidecar.core.container import Status
-from sidecar.core.decision import Action
-from sidecar.core.event import NoticeKind, PauseAsked, ProcessesSeen
-from sidecar.core.outcome import Cause, failure, success
-from sidecar.core.transition import TargetState
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import EngineEventKind, PauseRequested, ProcessesInspected
+from sidecar.core.model.probe_result import probe_failure, probe_success
+from sidecar.core.model.target_state import TargetState
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
@@ -20,7 +21,7 @@ def silent(world: World, *stopped: str, since_s: float) -> None:
     instance = world.instance(ROOT)
     assert instance.container is not None
     world.send(
-        ProcessesSeen(
+        ProcessesInspected(
             world.now,
             instance.id,
             instance.container.run,
@@ -55,7 +56,7 @@ def test_an_answer_that_came_first_counts() -> None:
     world = alone()
     since_s = world.now_s
     world.wait(3.0)
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     silent(world, "electron-cash", since_s=since_s)
     assert world.instance(ROOT).state is TargetState.HEALTHY
     assert world.decisions == []
@@ -63,7 +64,7 @@ def test_an_answer_that_came_first_counts() -> None:
 
 def test_one_that_goes_on_and_answers_after_all_is_not_held_guilty() -> None:
     world = alone()
-    world.send(PauseAsked(world.now, (ROOT,), None))
+    world.send(PauseRequested(world.now, (ROOT,), None))
     since_s = world.now_s
     world.wait(3.0)
     silent(world, "electron-cash", since_s=since_s)
@@ -77,7 +78,7 @@ def test_one_that_goes_on_and_answers_after_all_is_not_held_guilty() -> None:
 def test_a_stopped_process_in_a_start_does_not_count() -> None:
     world = alone()
     now = world.now.wall
-    world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=now)
+    world.notice(ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=now)
     since_s = world.now_s
     world.wait(3.0)
     silent(world, "electron-cash", since_s=since_s)
@@ -86,7 +87,7 @@ def test_a_stopped_process_in_a_start_does_not_count() -> None:
 
 def test_during_a_restart_nothing_is_held_against_the_old_run() -> None:
     world = alone()
-    world.probe(ROOT, failure(Cause.REFUSED, "refused"))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, "refused"))
     world.fails(ROOT, Cause.REFUSED, 2)
     assert world.is_acting(ROOT)
     before = world.instance(ROOT).health.failures

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core import budget, topology
-from sidecar.core.container import Status
-from sidecar.core.incident import new_id
-from sidecar.core.moment import Moment
-from sidecar.core.roster import assign
-from sidecar.core.target import InstanceId, RestartSettings, Target
+from sidecar.core.model import dependency_graph
+from sidecar.core.model.container import Status
+from sidecar.core.model.incident import new_id
+from sidecar.core.model.lane import Lane, LaneName
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.target import InstanceId, RestartSettings, Target
+from sidecar.core.recovery import retry_budget
+from sidecar.core.status.assignment import assign
 from tests.unit.world import container
 
 NEEDS = {
@@ -24,12 +26,19 @@ NEEDS = {
 
 
 def test_upstreams_come_roots_first() -> None:
-    assert topology.upstreams(NEEDS, "shop") == ("wallet", "payments", "rates")
+    assert dependency_graph.all_dependencies(NEEDS, "shop") == (
+        "wallet",
+        "payments",
+        "rates",
+    )
 
 
 def test_dependents_come_in_the_order_to_restart() -> None:
     targets = [Target(name, depends_on=needs) for name, needs in NEEDS.items()]
-    assert topology.work_out(targets).dependents["wallet"] == ("payments", "shop")
+    assert dependency_graph.build_graph(targets).dependents["wallet"] == (
+        "payments",
+        "shop",
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,12 +49,14 @@ def test_dependents_come_in_the_order_to_restart() -> None:
         (NEEDS, ()),
     ],
 )
-def test_a_circle_is_found(needs: topology.Needs, found: tuple[str, ...]) -> None:
-    assert topology.cycle(needs) == found
+def test_a_circle_is_found(
+    needs: dependency_graph.Dependencies, found: tuple[str, ...]
+) -> None:
+    assert dependency_graph.find_cycle(needs) == found
 
 
 def test_unknown_names_are_found() -> None:
-    assert topology.unknown_names({"a": ("b",)}) == (("a", "b"),)
+    assert dependency_graph.unknown_names({"a": ("b",)}) == (("a", "b"),)
 
 
 @given(
@@ -57,9 +68,9 @@ def test_unknown_names_are_found() -> None:
 def test_the_order_is_worked_out_even_with_circles(
     needs: dict[str, tuple[str, ...]],
 ) -> None:
-    assert set(topology.order(needs)) >= set(needs)
+    assert set(dependency_graph.sort_by_dependency(needs)) >= set(needs)
     for name in needs:
-        assert name not in topology.upstreams(needs, name)
+        assert name not in dependency_graph.all_dependencies(needs, name)
 
 
 WALLET = Target("wallet", service="electron-cash")
@@ -110,10 +121,12 @@ WHO = InstanceId("wallet", 1)
 @given(st.integers(2, 12))
 def test_backoff_grows_to_its_limit(tries: int) -> None:
     settings = RestartSettings(budget=99, window_s=1e9, backoff_max_s=60.0)
-    lane = budget.Lane()
+    lane = Lane()
     waits = []
     for n in range(tries):
-        lane = budget.failed(budget.spend(lane, float(n)), settings, WHO, float(n))
+        lane = retry_budget.note_failed_try(
+            retry_budget.count_try(lane, float(n)), settings, WHO, float(n)
+        )
         waits.append(lane.not_before - n)
     assert all(b >= a or b >= 60.0 for a, b in itertools.pairwise(waits))
     assert 10.0 <= waits[0] <= 12.0
@@ -123,43 +136,47 @@ def test_backoff_grows_to_its_limit(tries: int) -> None:
 @pytest.mark.parametrize(
     ("apart_s", "tries", "lane_name"),
     [
-        (500.0, 3, budget.LaneName.FAST),
-        (400.0, 3, budget.LaneName.SLOW),
-        (500.0, 4, budget.LaneName.SLOW),
+        (500.0, 3, LaneName.FAST),
+        (400.0, 3, LaneName.SLOW),
+        (500.0, 4, LaneName.SLOW),
     ],
 )
 def test_the_window_slides_but_not_for_ever(
-    apart_s: float, tries: int, lane_name: budget.LaneName
+    apart_s: float, tries: int, lane_name: LaneName
 ) -> None:
     settings = RestartSettings()
-    lane = budget.Lane()
+    lane = Lane()
     for n in range(tries):
         now = n * apart_s
-        lane = budget.failed(budget.spend(lane, now), settings, WHO, now + 1)
+        lane = retry_budget.note_failed_try(
+            retry_budget.count_try(lane, now), settings, WHO, now + 1
+        )
     assert lane.name is lane_name
 
 
 def test_what_could_not_be_sent_is_taken_back_and_tried_less_and_less_often() -> None:
-    lane, waits = budget.Lane(), []
+    lane, waits = Lane(), []
     for _ in range(8):
-        lane = budget.unsent(budget.spend(lane, 5.0), 5.0)
+        lane = retry_budget.revert_try(retry_budget.count_try(lane, 5.0), 5.0)
         waits.append(lane.not_before - 5.0)
     assert lane.spent == ()
     assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
-    slow = replace(lane, name=budget.LaneName.SLOW, slow_tries=1)
-    assert budget.unsent(slow, 5.0).slow_tries == 0
-    assert budget.failed(lane, RestartSettings(), WHO, 5.0).unsent == 0
+    slow = replace(lane, name=LaneName.SLOW, slow_tries=1)
+    assert retry_budget.revert_try(slow, 5.0).slow_tries == 0
+    assert retry_budget.note_failed_try(lane, RestartSettings(), WHO, 5.0).unsent == 0
 
 
 def test_a_crash_loop_skips_the_fast_lane_alone_and_only_to_a_slow_one() -> None:
     settings = RestartSettings()
-    fast = budget.Lane(spent=(1.0,))
-    skipped = budget.slow(fast, settings, 5.0)
-    assert (skipped.name, skipped.not_before) == (budget.LaneName.SLOW, 605.0)
-    assert budget.slow(skipped, settings, 50.0) == skipped
-    assert budget.slow(fast, RestartSettings(slow_lane_s=()), 5.0) == fast
+    fast = Lane(spent=(1.0,))
+    skipped = retry_budget.enter_slow_lane(fast, settings, 5.0)
+    assert (skipped.name, skipped.not_before) == (LaneName.SLOW, 605.0)
+    assert retry_budget.enter_slow_lane(skipped, settings, 50.0) == skipped
+    assert (
+        retry_budget.enter_slow_lane(fast, RestartSettings(slow_lane_s=()), 5.0) == fast
+    )
 
 
 def test_a_dead_letter_stays_one() -> None:
-    dead = budget.Lane(name=budget.LaneName.DEAD_LETTER)
-    assert budget.failed(dead, RestartSettings(), WHO, 5.0) == dead
+    dead = Lane(name=LaneName.DEAD_LETTER)
+    assert retry_budget.note_failed_try(dead, RestartSettings(), WHO, 5.0) == dead

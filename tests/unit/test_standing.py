@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.container import Status
-from sidecar.core.decision import Action
-from sidecar.core.event import NoticeKind
-from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.standing import is_halted
-from sidecar.core.target import InstanceId, Target
-from sidecar.core.topology import work_out
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action
+from sidecar.core.model.dependency_graph import build_graph
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.recovery.verification_pause import is_paused
 from tests.unit.test_precedence import (
     FREE,
     LEAF,
@@ -25,7 +26,7 @@ from tests.unit.test_precedence import (
 )
 from tests.unit.world import World
 
-BROKEN = failure(Cause.HTTP_5XX, "it is 5xx")
+BROKEN = probe_failure(Cause.HTTP_5XX, "it is 5xx")
 STEP_S = 4.0
 
 
@@ -38,13 +39,13 @@ def a_dying_wallet() -> World:
     return world
 
 
-def live_and_die(world: World, life_s: float, site: Outcome) -> None:
+def live_and_die(world: World, life_s: float, site: ProbeResult) -> None:
     """One run of a wallet daemon that dies and is loaded; the service never works."""
     world.exits(ROOT, 1)
     world.wait(1.0)
     now = world.now.wall
     status = Status.RUNNING
-    world.notice(ROOT, NoticeKind.START, status=status, pid=4242, started_at=now)
+    world.notice(ROOT, EngineEventKind.START, status=status, pid=4242, started_at=now)
     until_s = world.now_s + life_s
     while world.now_s < until_s:
         if world.instance(ROOT).loading is not None:
@@ -60,7 +61,7 @@ def live_and_die(world: World, life_s: float, site: Outcome) -> None:
 def test_the_loads_of_a_crash_loop_keep_no_third_one_waiting() -> None:
     world = a_dying_wallet()
     for _ in range(6):
-        live_and_die(world, 45.0, success())
+        live_and_die(world, 45.0, probe_success())
     assert world.instance(ROOT).looping
     assert (ROOT, Action.LOAD_WALLET) in world.acts()
     for _ in range(5):
@@ -73,7 +74,7 @@ def test_loads_without_end_do_not_keep_a_verification_open_without_end() -> None
     world = a_dying_wallet()
     began_s = world.now_s
     while not any(name == LEAF for name, _ in ends(world)):
-        live_and_die(world, 70.0, success())
+        live_and_die(world, 70.0, probe_success())
         assert not world.instance(ROOT).looping
         assert world.now_s - began_s < 3 * RECOVERY_S + 80.0
 
@@ -100,7 +101,7 @@ def test_the_clock_stands_for_a_wallet_but_not_for_the_loads_of_its_loop() -> No
     ):
         instances = {**world.state.instances, root.id: treated}
         state = replace(world.state, instances=instances)
-        assert is_halted(state, leaf, world.now) is halted
+        assert is_paused(state, leaf, world.now) is halted
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_the_clock_stands_for_nothing_that_it_would_not_give_way_to(
 ) -> None:
     world = both_treated()
     targets = {ROOT: replace(wallet, name=ROOT), LEAF: replace(service, name=LEAF)}
-    topology = work_out(tuple(targets.values()))
+    topology = build_graph(tuple(targets.values()))
     state = replace(world.state, targets=targets, topology=topology)
-    assert is_halted(world.state, world.instance(LEAF), world.now)
-    assert not is_halted(state, state.instances[InstanceId(LEAF, 1)], world.now)
+    assert is_paused(world.state, world.instance(LEAF), world.now)
+    assert not is_paused(state, state.instances[InstanceId(LEAF, 1)], world.now)

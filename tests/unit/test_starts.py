@@ -4,15 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core import boot
-from sidecar.core.container import RunId, Status
-from sidecar.core.decision import Action
-from sidecar.core.event import NoticeKind, ProcessesSeen, RecoverAsked
-from sidecar.core.health import Health
-from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.state import Instance
-from sidecar.core.target import InstanceId
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import RunId, Status
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import (
+    EngineEventKind,
+    ProcessesInspected,
+    RecoverRequested,
+)
+from sidecar.core.model.health import Health
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.status import start_period
 from tests.unit.test_patience import LOADED, upstream_lost, well
 from tests.unit.world import SERVICE, WALLET, World, container
 
@@ -52,12 +58,14 @@ def with_health(**changes: object) -> Instance:
     ],
 )
 def test_a_start_may_take_what_is_known_of_it(instance: Instance, times: float) -> None:
-    assert boot.start_period_s(instance, WALLET) == times * START_S
+    assert start_period.start_period_s(instance, WALLET) == times * START_S
 
 
 def test_only_a_wallet_daemon_is_given_twice_its_time() -> None:
     service = replace(NEW, id=InstanceId("bitcoincash-service", 1))
-    assert boot.start_period_s(service, SERVICE) == SERVICE.cadence.start_period_s
+    assert (
+        start_period.start_period_s(service, SERVICE) == SERVICE.cadence.start_period_s
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,27 +76,32 @@ def test_a_start_past_its_time_is_looked_at(
     after: float, starting: bool, late: bool
 ) -> None:
     now = RUN_MONO + after * START_S
-    assert boot.in_start_period(NEW, WALLET, now) is starting
-    assert boot.is_late(NEW, WALLET, now) is late
+    assert start_period.is_in_start_period(NEW, WALLET, now) is starting
+    assert start_period.is_late(NEW, WALLET, now) is late
 
 
 def test_a_start_is_over_with_its_first_success() -> None:
     well_now = with_health(ever_answered_well=True)
-    assert not boot.in_start_period(well_now, WALLET, RUN_MONO)
+    assert not start_period.is_in_start_period(well_now, WALLET, RUN_MONO)
 
 
-REFUSED = failure(Cause.REFUSED, "refused")
+REFUSED = probe_failure(Cause.REFUSED, "refused")
 
 
 @pytest.mark.parametrize(
     ("instance", "outcome", "took", "learned"),
     [
-        (with_health(last=REFUSED), success(), 1.5, 1.5),
+        (with_health(last=REFUSED), probe_success(), 1.5, 1.5),
         (with_health(last=REFUSED), REFUSED, 1.5, 0.0),
-        (NEW, success(), 1.5, 0.0),
-        (with_health(last=REFUSED, ever_answered_well=True), success(), 1.5, 0.0),
-        (with_health(last=REFUSED), success(), 10.1, 0.0),
-        (replace(with_health(last=REFUSED), boot_s=2 * START_S), success(), 0.1, 1.4),
+        (NEW, probe_success(), 1.5, 0.0),
+        (with_health(last=REFUSED, ever_answered_well=True), probe_success(), 1.5, 0.0),
+        (with_health(last=REFUSED), probe_success(), 10.1, 0.0),
+        (
+            replace(with_health(last=REFUSED), boot_s=2 * START_S),
+            probe_success(),
+            0.1,
+            1.4,
+        ),
     ],
     ids=[
         "first good answer",
@@ -100,10 +113,10 @@ REFUSED = failure(Cause.REFUSED, "refused")
     ],
 )
 def test_what_a_boot_took_is_learned(
-    instance: Instance, outcome: Outcome, took: float, learned: float
+    instance: Instance, outcome: ProbeResult, took: float, learned: float
 ) -> None:
     began = RUN_MONO + took * START_S
-    found = boot.learned_boot_s(instance, WALLET, outcome, began)
+    found = start_period.learn_boot_s(instance, WALLET, outcome, began)
     assert found == pytest.approx(learned * START_S)
 
 
@@ -112,7 +125,7 @@ def test_what_a_boot_took_is_learned(
 
 def started(world: World) -> None:
     now = world.now.wall
-    world.notice(ROOT, NoticeKind.START, status=Status.RUNNING, started_at=now)
+    world.notice(ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=now)
 
 
 def refuses(world: World, seconds: float, *, idle: bool) -> None:
@@ -124,7 +137,9 @@ def refuses(world: World, seconds: float, *, idle: bool) -> None:
         assert instance.container is not None
         if instance.looked == instance.container.run:
             run = instance.container.run
-            world.send(ProcessesSeen(world.now, instance.id, run, (), is_idle=idle))
+            world.send(
+                ProcessesInspected(world.now, instance.id, run, (), is_idle=idle)
+            )
         if world.is_acting(ROOT):
             world.acted(ROOT)
         world.wait(2.0)
@@ -150,7 +165,7 @@ def test_a_port_that_a_living_daemon_never_opens_is_said_after_one_restart() -> 
     assert world.acts() == [(ROOT, Action.RESTART)]
     assert world.last(ROOT).action is Action.PAGE
     assert world.instance(ROOT).cause is Cause.NEVER_UP
-    world.send(RecoverAsked(world.now, ROOT))
+    world.send(RecoverRequested(world.now, ROOT))
     refuses(world, 60.0, idle=False)
     assert len(world.acts()) == 2, "a person says that it was mended"
 
@@ -200,7 +215,9 @@ def test_a_start_without_its_wallet_has_not_worked() -> None:
     world.exits(ROOT, 0)
     world.acted(ROOT)
     lacks = replace(LOADED, loaded=False, paths=(), connected=False)
-    unloaded = failure(Cause.WALLET_NOT_LOADED, "x", rpc_answers=True, wallet=lacks)
+    unloaded = probe_failure(
+        Cause.WALLET_NOT_LOADED, "x", rpc_answers=True, wallet=lacks
+    )
     for _ in range(2):
         world.probe(ROOT, unloaded)
         world.now_s += 2.0
@@ -216,7 +233,9 @@ def test_a_run_of_a_minute_ends_a_crash_loop_whatever_it_lacks() -> None:
         started(world)
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
     lacks = replace(LOADED, loaded=False, paths=())
-    unloaded = failure(Cause.WALLET_NOT_LOADED, "x", rpc_answers=True, wallet=lacks)
+    unloaded = probe_failure(
+        Cause.WALLET_NOT_LOADED, "x", rpc_answers=True, wallet=lacks
+    )
     world.probe(ROOT, unloaded)
     assert world.last(ROOT).action is Action.LOAD_WALLET, "a loop holds no load back"
     world.wait(61.0)

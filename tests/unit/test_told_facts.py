@@ -5,21 +5,38 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action
-from sidecar.core.deed import KEPT_DEEDS, Deed, from_text, remember
-from sidecar.core.escalation import MOST_CHANGES
-from sidecar.core.event import AckAsked, EngineSeen, NoticeKind, SettingsTaken
-from sidecar.core.incident import Incident
-from sidecar.core.judge import blind_since_wall
-from sidecar.core.mailing import facts_of
-from sidecar.core.outcome import Cause, Severity, failure, unknown
-from sidecar.core.present import named
-from sidecar.core.record import Message, MessageKind
-from sidecar.core.state import SettingsView
-from sidecar.core.story import CONFIG_FILES, WORKING_DIR, compose_command
-from sidecar.core.target import HttpProbe, Mode, Target
-from sidecar.core.transition import RemedyOutcome, TargetState
+from sidecar.core.incidents.escalation import MOST_CHANGES
+from sidecar.core.incidents.incident_facts import facts_of
+from sidecar.core.incidents.incident_subject import instance_named
+from sidecar.core.incidents.remedy_facts import (
+    CONFIG_FILES,
+    WORKING_DIR,
+    compose_command,
+)
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.completed_remedy import (
+    KEPT_REMEDIES,
+    CompletedRemedy,
+    add_completed_remedy,
+    read_completed_remedies,
+)
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action
+from sidecar.core.model.event import (
+    AckRequested,
+    EngineEventKind,
+    EngineReachabilityChanged,
+    SettingsApplied,
+)
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.probe_result import probe_failure, probe_unknown
+from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.model.state import SettingsStatus
+from sidecar.core.model.target import Mode, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.status.target_status import unknown_since_wall
 from tests.unit.test_notify_mailing import SERVICE, SETTINGS, WALLET, Told
 from tests.unit.world import World, container
 
@@ -55,7 +72,7 @@ def test_a_silence_begins_with_the_request_that_was_not_answered() -> None:
     told = Told()
     began = told.world.now.wall
     for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
-        silent = replace(failure(Cause.HUNG, "no answer"), waited_s=waited)
+        silent = replace(probe_failure(Cause.HUNG, "no answer"), waited_s=waited)
         told.world.probe(WALLET, silent, took_s=10.0)
     assert incident_of(told).since_wall == pytest.approx(began, abs=0.1)
 
@@ -90,19 +107,21 @@ def test_each_remedy_is_remembered_with_its_time_and_outcome() -> None:
     world.acted(WALLET)
     world.works(WALLET)
     (resolved,) = of_kind(told, MessageKind.RESOLVED)
-    (deed,) = from_text(resolved.facts["deeds"])
+    (deed,) = read_completed_remedies(resolved.facts["deeds"])
     assert (deed.name, deed.action) == (WALLET, Action.RESTART)
     assert deed.outcome is RemedyOutcome.RECOVERED
     assert deed.began_wall == pytest.approx(decided, abs=0.01)
 
 
 def test_deeds_are_bounded_and_the_last_ones_stay() -> None:
-    deeds: tuple[Deed, ...] = ()
-    for number in range(KEPT_DEEDS + 3):
-        done = Deed(float(number), WALLET, Action.RESTART, RemedyOutcome.FAILED)
-        deeds = remember(deeds, done)
-    assert len(deeds) == KEPT_DEEDS
-    assert [deed.began_wall for deed in deeds][-1] == KEPT_DEEDS + 2.0
+    deeds: tuple[CompletedRemedy, ...] = ()
+    for number in range(KEPT_REMEDIES + 3):
+        done = CompletedRemedy(
+            float(number), WALLET, Action.RESTART, RemedyOutcome.FAILED
+        )
+        deeds = add_completed_remedy(deeds, done)
+    assert len(deeds) == KEPT_REMEDIES
+    assert [deed.began_wall for deed in deeds][-1] == KEPT_REMEDIES + 2.0
 
 
 def test_what_is_being_done_is_told_with_its_number() -> None:
@@ -124,7 +143,7 @@ def test_the_next_message_is_told_and_comes_by_then() -> None:
     (opened,) = of_kind(told, MessageKind.OPENED)
     due = float(opened.facts["next_wall"])
     assert due - incident_of(told).since_wall == pytest.approx(900.0, abs=0.1)
-    told.world.send(AckAsked(told.world.now, incident_of(told).id, "api"))
+    told.world.send(AckRequested(told.world.now, incident_of(told).id, "api"))
     told.world.wait(due - told.world.now.wall + 1.0, step=20.0)
     told.turn()
     assert [m for m in told.messages if m.created_wall > opened.created_wall]
@@ -295,13 +314,15 @@ def test_a_wrong_password_is_p1_once_payments_stop_and_names_who_needs_it() -> N
 def test_what_is_for_information_is_never_p1() -> None:
     told = Told(routes_p2=("ops",))
     world = told.world
-    view = SettingsView("targets: x", world.now)
+    view = SettingsStatus("targets: x", world.now)
     world.state = replace(world.state, settings=view)
     told.turn()
-    world.send(SettingsTaken(world.now, Mode.ACT, world.state.notify))
-    world.send(EngineSeen(world.now, reachable=False, reason="no socket"))
+    world.send(SettingsApplied(world.now, Mode.ACT, world.state.notify))
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
     world.wait(61.0)
-    world.send(EngineSeen(world.now, reachable=True))
+    world.send(EngineReachabilityChanged(world.now, reachable=True))
     told.turn()
     by_kind = {m.kind: m.severity for m in told.messages}
     assert by_kind[MessageKind.SETTINGS_REFUSED] is Severity.P1
@@ -314,9 +335,9 @@ def test_what_is_for_information_is_never_p1() -> None:
 
 def test_an_operators_own_stop_is_for_information() -> None:
     told = Told()
-    told.world.notice(WALLET, NoticeKind.KILL)
+    told.world.notice(WALLET, EngineEventKind.KILL)
     told.world.exits(WALLET, exit_code=143)
-    told.world.notice(WALLET, NoticeKind.STOP, status=Status.EXITED)
+    told.world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
     told.world.wait(2.0)
     (notice,) = of_kind(told, MessageKind.NOTICE)
     assert notice.severity is Severity.P3
@@ -379,11 +400,11 @@ def test_a_name_finds_its_instance_and_its_replica() -> None:
     world.containers[world.instance(SERVICE).id._replace(number=2)] = twin
     world.relist()
     for name in (WALLET, f"{SERVICE}-1", f"{SERVICE}-2"):
-        found = named(world.state, name)
+        found = instance_named(world.state, name)
         assert found is not None
         assert found.name == name
     for name in (SERVICE, "nobody", f"{SERVICE}-3", ""):
-        assert named(world.state, name) is None
+        assert instance_named(world.state, name) is None
 
 
 def test_what_was_not_learnt_for_long_is_told_from_its_beginning() -> None:
@@ -391,7 +412,7 @@ def test_what_was_not_learnt_for_long_is_told_from_its_beginning() -> None:
     world = told.world
     began_wall = world.now.wall
     for _ in range(130):
-        world.probe(WALLET, unknown(Cause.PROBER_FAILED, "too many files"))
+        world.probe(WALLET, probe_unknown(Cause.PROBER_FAILED, "too many files"))
         world.wait(5.0)
     (notice,) = of_kind(told, MessageKind.NOTICE)
     assert float(notice.facts["since_wall"]) - began_wall < 5.0
@@ -400,7 +421,7 @@ def test_what_was_not_learnt_for_long_is_told_from_its_beginning() -> None:
 
 def test_a_stop_is_not_told_from_when_nothing_was_learnt() -> None:
     world = Told(("ops",)).world
-    world.probe(WALLET, unknown(Cause.PROBER_FAILED, "too many files"))
+    world.probe(WALLET, probe_unknown(Cause.PROBER_FAILED, "too many files"))
     health = world.instance(WALLET).health
-    assert blind_since_wall(health, Cause.PROBER_FAILED, world.now) is not None
-    assert blind_since_wall(health, Cause.STOPPED, world.now) is None
+    assert unknown_since_wall(health, Cause.PROBER_FAILED, world.now) is not None
+    assert unknown_since_wall(health, Cause.STOPPED, world.now) is None

@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.outcome import Cause, Outcome, success, unknown
-from sidecar.core.target import Cadence, InstanceId
-from sidecar.core.transition import StateChanged, TargetState
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, probe_success, probe_unknown
+from sidecar.core.model.target import InstanceId, ProbeSchedule
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import StateChanged
 from sidecar.web import views
 from tests.unit.test_properties import STEPS, Steps, play
 from tests.unit.world import WALLET, World, container
 
 ROOT = WALLET.name
-REFUSED = unknown(Cause.PROBER_FAILED, "the engine answered 403: exec is not allowed")
+REFUSED = probe_unknown(
+    Cause.PROBER_FAILED, "the engine answered 403: exec is not allowed"
+)
 UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
 
 
@@ -28,7 +32,7 @@ def reason_in_status(world: World) -> object:
 
 
 @pytest.mark.parametrize("outcome", [REFUSED, replace(REFUSED, cause=None)])
-def test_the_status_says_why_nothing_is_known(outcome: Outcome) -> None:
+def test_the_status_says_why_nothing_is_known(outcome: ProbeResult) -> None:
     new = container(ROOT, started_at=World(targets=()).now.wall)
     world = World(targets=(WALLET,), containers={InstanceId(ROOT, 1): new})
     for _ in range(150):
@@ -53,9 +57,9 @@ def test_before_the_first_answer_that_is_the_reason() -> None:
 
 
 def test_a_first_good_answer_is_one_of_those_it_takes() -> None:
-    cadence = Cadence(start_period_s=0.0, success_threshold=3)
+    cadence = ProbeSchedule(start_period_s=0.0, success_threshold=3)
     world = World(targets=(replace(WALLET, cadence=cadence),))
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     assert world.instance(ROOT).state is TargetState.UNKNOWN
     assert reason_in_status(world) == "1 of 3 good answers in a row so far"
 

@@ -4,21 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.decision import Action, Guard
-from sidecar.core.event import (
-    ActResult,
-    RecoverAsked,
-    ReleaseAsked,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.event import (
+    RecoverRequested,
+    ReleaseRequested,
+    RemedyCallResult,
 )
-from sidecar.core.outcome import Cause, failure, success
-from sidecar.core.transition import RemedyEnded, RemedyOutcome, TargetState
+from sidecar.core.model.probe_result import probe_failure, probe_success
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 BACKOFF_S = WALLET.restart.backoff_s
 RECOVERY_S = WALLET.restart.recovery_timeout_s
-NO_WALLET = failure(Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True)
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True
+)
 
 
 def restarted(name: str = ROOT, cause: Cause = Cause.REFUSED) -> World:
@@ -48,7 +52,7 @@ def loads(world: World) -> None:
 @pytest.mark.parametrize("name", [ROOT, LEAF])
 def test_what_answered_and_is_refused_since_is_dead_again(name: str) -> None:
     world = restarted(name)
-    world.probe(name, success())
+    world.probe(name, probe_success())
     world.fails(name, Cause.REFUSED, 2)
     assert ends(world) == [], "not certain yet"
     world.fails(name, Cause.REFUSED, 1)
@@ -89,14 +93,14 @@ def test_a_daemon_that_has_not_answered_yet_may_still_boot() -> None:
 @pytest.mark.parametrize("cause", [Cause.RESET, Cause.HTTP_5XX, Cause.HUNG])
 def test_an_open_port_may_be_that_of_a_busy_daemon(cause: Cause) -> None:
     world = restarted()
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     world.fails(ROOT, cause, 5)
     assert ends(world) == []
 
 
 def test_one_refusal_among_other_trouble_is_not_certain() -> None:
     world = restarted()
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     world.fails(ROOT, Cause.HUNG, 3, took_s=10.0)
     world.fails(ROOT, Cause.REFUSED, 1)
     assert ends(world) == []
@@ -107,7 +111,7 @@ def test_the_run_that_was_treated_is_not_taken_for_the_new_one() -> None:
     world = World((WALLET,))
     world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT, ActResult.UNKNOWN, restart=False)
+    world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     world.fails(ROOT, Cause.REFUSED, 10)
     assert ends(world) == []
 
@@ -129,7 +133,7 @@ def test_other_targets_have_their_turn_at_once() -> None:
     world.works(ROOT, LEAF)
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
-    world.probe(ROOT, success())
+    world.probe(ROOT, probe_success())
     world.exits(LEAF)
     assert world.last(LEAF).guard is Guard.REMEDY_RUNNING
     world.fails(ROOT, Cause.REFUSED, 3)
@@ -141,10 +145,10 @@ def test_other_targets_have_their_turn_at_once() -> None:
 
 def test_recover_ends_a_verification_and_the_next_try_comes_at_once() -> None:
     world = restarted(LEAF, Cause.HTTP_5XX)
-    world.probe(LEAF, success())
+    world.probe(LEAF, probe_success())
     world.fails(LEAF, Cause.HTTP_5XX, 5)
     assert len(world.acts()) == 1
-    world.send(RecoverAsked(world.now, LEAF))
+    world.send(RecoverRequested(world.now, LEAF))
     (ended,) = ends(world)
     assert ended.outcome is RemedyOutcome.UNKNOWN
     assert ended.reason == "an operator said recover before its end"
@@ -156,14 +160,14 @@ def test_recover_leaves_the_engine_at_what_it_is_doing() -> None:
     world = World((WALLET,))
     world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
-    world.send(RecoverAsked(world.now, ROOT))
+    world.send(RecoverRequested(world.now, ROOT))
     assert world.is_acting(ROOT)
     assert ends(world) == []
 
 
 def test_recover_of_another_target_ends_nothing() -> None:
     world = restarted()
-    world.send(RecoverAsked(world.now, LEAF))
+    world.send(RecoverRequested(world.now, LEAF))
     assert ends(world) == []
 
 
@@ -177,7 +181,7 @@ def test_release_ends_a_verification_with_the_load_in_it() -> None:
     assert world.instance(ROOT).loading is not None
     world.exits(LEAF)
     assert world.last(LEAF).guard is Guard.REMEDY_RUNNING
-    world.send(ReleaseAsked(world.now, ROOT))
+    world.send(ReleaseRequested(world.now, ROOT))
     assert world.instance(ROOT).loading is None
     assert world.last(LEAF).action is Action.START
 
@@ -186,7 +190,7 @@ def test_a_late_answer_to_a_load_that_was_released_changes_nothing() -> None:
     world = World((WALLET,))
     world.works(ROOT)
     world.probe(ROOT, NO_WALLET)
-    world.send(ReleaseAsked(world.now, ROOT))
+    world.send(ReleaseRequested(world.now, ROOT))
     before = world.instance(ROOT)
     world.acted(ROOT, restart=False)
     assert world.instance(ROOT) == before

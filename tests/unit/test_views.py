@@ -6,11 +6,12 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from sidecar.core.event import AckAsked, PauseAsked
-from sidecar.core.moment import rfc3339
-from sidecar.core.outcome import Cause, Warn, success
-from sidecar.core.ports import Component, PlannedTime
-from sidecar.core.target import InstanceId
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import AckRequested, PauseRequested
+from sidecar.core.model.moment import rfc3339
+from sidecar.core.model.probe_result import ProbeWarning, probe_success
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.web import views
 from tests.unit.world import EPOCH, World, container
 
@@ -65,7 +66,7 @@ def test_the_status_is_the_promised_document() -> None:
     world.fails("bitcoincash-service", Cause.HTTP_5XX)
     number = world.instance("electron-cash").incident
     assert number is not None
-    world.send(AckAsked(world.now, number, "api"))
+    world.send(AckRequested(world.now, number, "api"))
     told = status(world)
     del told["targets"]
     view = target(world, "electron-cash")
@@ -248,7 +249,7 @@ def test_a_reason_that_holds_no_longer_is_not_shown() -> None:
 
 def test_its_time_to_follow_does_not_hold_it_once_it_is_over() -> None:
     world = failing_after_its_root()
-    world.send(PauseAsked(world.now, ("bitcoincash-service",)))
+    world.send(PauseRequested(world.now, ("bitcoincash-service",)))
     world.wait(40.0)
     view = target(world, "bitcoincash-service")
     assert view["held_by"] is None
@@ -279,7 +280,9 @@ def test_the_newest_incident_comes_first() -> None:
 
 def test_warnings_and_the_planned_restart_are_shown() -> None:
     world = healthy()
-    world.probe("electron-cash", success(warnings=(Warn.SLOW,), reason="slow"))
+    world.probe(
+        "electron-cash", probe_success(warnings=(ProbeWarning.SLOW,), reason="slow")
+    )
     view = target(world, "electron-cash")
     assert (view["state"], view["warnings"]) == ("degraded", ["slow"])
     assert view["next_planned_restart"] == rfc3339(EPOCH + 200)
@@ -288,13 +291,13 @@ def test_warnings_and_the_planned_restart_are_shown() -> None:
 
 def test_a_pause_is_shown_until_it_ends() -> None:
     world = healthy()
-    world.send(PauseAsked(world.now, ("electron-cash",), world.now.wall + 60))
+    world.send(PauseRequested(world.now, ("electron-cash",), world.now.wall + 60))
     view = target(world, "electron-cash")
     assert (view["paused"], view["paused_until"]) == (
         True,
         rfc3339(world.now.wall + 60),
     )
-    world.send(PauseAsked(world.now, ("electron-cash",), None))
+    world.send(PauseRequested(world.now, ("electron-cash",), None))
     view = target(world, "electron-cash")
     assert (view["paused"], view["paused_until"]) == (True, None)
     view = target(world, "bitcoincash-service")
@@ -356,7 +359,7 @@ def test_the_health_of_one_is_the_promised_document() -> None:
         },
     )
     for _ in range(2):
-        world.probe("bitcoincash-service", success(warnings=(Warn.SLOW,)))
+        world.probe("bitcoincash-service", probe_success(warnings=(ProbeWarning.SLOW,)))
     well, told = views.health_of(world.state, "bitcoincash-service") or (False, {})
     assert (well, told["state"]) == (True, "degraded")
 

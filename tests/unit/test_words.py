@@ -1,6 +1,6 @@
 """Words as people read them."""
 
-from sidecar.core.words import folded
+from sidecar.core.text.formatting import fold_repeated_lines
 
 
 def test_a_line_that_comes_again_is_told_once_whatever_its_time() -> None:
@@ -14,10 +14,10 @@ def test_a_line_that_comes_again_is_told_once_whatever_its_time() -> None:
             "2026-01-02T03:04:10Z locked",
         )
     )
-    assert folded(log).splitlines() == [
+    assert fold_repeated_lines(log).splitlines() == [
         "2026-01-02T03:04:05Z start",
         "2026-01-02T03:04:06Z locked (x3)",
         "2026-01-02T03:04:09Z end",
         "2026-01-02T03:04:10Z locked",
     ]
-    assert folded("") == ""
+    assert fold_repeated_lines("") == ""

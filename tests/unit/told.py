@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from sidecar.core.decision import Decision
-from sidecar.core.event import Event
-from sidecar.core.ports import Teller
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event
+from sidecar.core.ports.loop import StepListener
 from tests.unit.world import World
 
 
 @dataclass
 class ToldWorld(World):
-    tellers: tuple[Teller, ...] = ()
+    tellers: tuple[StepListener, ...] = ()
     lists: bool = False
 
     def send(self, event: Event) -> tuple[Decision, ...]:  # type: ignore[explicit-override]

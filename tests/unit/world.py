@@ -3,35 +3,32 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from sidecar.core.container import Container, Status
-from sidecar.core.decision import Action, Decision, Guard
-from sidecar.core.event import (
-    ActResult,
-    ContainerNotice,
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.event import (
+    ContainerEventSeen,
     ContainersListed,
-    EngineSeen,
+    EngineEventKind,
+    EngineReachabilityChanged,
     Event,
-    NoticeKind,
-    ProbeDone,
-    ProcessesSeen,
-    RemedyActed,
+    ProbeCompleted,
+    ProcessesInspected,
+    RemedyCallResult,
+    RemedyExecuted,
     Tick,
 )
-from sidecar.core.moment import Moment
-from sidecar.core.notify import NotifySettings
-from sidecar.core.outcome import Cause, Outcome, failure, success
-from sidecar.core.record import Message
-from sidecar.core.roster import assign, never_started
-from sidecar.core.state import Instance, Phase, State
-from sidecar.core.target import (
-    ElectronCashProbe,
-    HttpProbe,
-    InstanceId,
-    Mode,
-    Target,
-)
-from sidecar.core.transition import Transition
-from sidecar.core.turn import turn
+from sidecar.core.model.instance import Instance, RemedyPhase
+from sidecar.core.model.message import Message
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.model.transition import Transition
+from sidecar.core.status.assignment import assign, never_started
+from sidecar.core.step.step import run_step
 
 EPOCH = 1_700_000_000.0
 OLD = EPOCH - 86_400.0
@@ -92,7 +89,7 @@ class World:
             who = InstanceId(target.name, 1)
             self.containers.setdefault(who, container(target.service or target.name))
         self._listed_s = self.now_s
-        self.send(EngineSeen(self.now, reachable=True))
+        self.send(EngineReachabilityChanged(self.now, reachable=True))
         self.relist()
 
     @property
@@ -102,7 +99,7 @@ class World:
     def send(self, event: Event) -> tuple[Decision, ...]:
         if self.lists and self.now_s - self._listed_s >= 30.0:
             self.relist()
-        done = turn(self.state, event)
+        done = run_step(self.state, event)
         self.state = done.state
         self.decisions.extend(done.decisions)
         self.transitions.extend(done.transitions)
@@ -127,20 +124,22 @@ class World:
     def instance(self, name: str) -> Instance:
         return next(i for i in self.state.instances.values() if i.name == name)
 
-    def probe(self, name: str, outcome: Outcome, took_s: float = 0.01) -> None:
+    def probe(self, name: str, outcome: ProbeResult, took_s: float = 0.01) -> None:
         """One probe, begun now and ended ``took_s`` later."""
         instance = self.instance(name)
         began = self.now_s
         self.now_s += took_s
         assert instance.container is not None
         self.send(
-            ProbeDone(self.now, instance.id, instance.container.run, began, outcome)
+            ProbeCompleted(
+                self.now, instance.id, instance.container.run, began, outcome
+            )
         )
 
     def works(self, *names: str, times: int = 2) -> None:
         for _ in range(times):
             for name in names:
-                self.probe(name, success())
+                self.probe(name, probe_success())
             self.now_s += 1.0
 
     def fails(
@@ -153,14 +152,14 @@ class World:
         path_fault: bool = False,
     ) -> None:
         for _ in range(times):
-            found = failure(cause, f"it is {cause}", path_fault=path_fault)
+            found = probe_failure(cause, f"it is {cause}", path_fault=path_fault)
             self.probe(name, found, took_s)
             self.now_s += 2.0
 
     def acted(
         self,
         name: str,
-        result: ActResult = ActResult.DONE,
+        result: RemedyCallResult = RemedyCallResult.DONE,
         *,
         restart: bool = True,
         engine_stops: int = 0,
@@ -169,11 +168,11 @@ class World:
         """The executor reports; a restart that was done makes a new run."""
         instance = self.instance(name)
         fresh = instance.container
-        if restart and fresh is not None and result is ActResult.DONE:
+        if restart and fresh is not None and result is RemedyCallResult.DONE:
             fresh = replace(fresh, status=Status.RUNNING, started_at=self.now.wall)
             self.containers[instance.id] = fresh
         return self.send(
-            RemedyActed(
+            RemedyExecuted(
                 self.now,
                 instance.id,
                 result,
@@ -186,7 +185,7 @@ class World:
     def notice(
         self,
         name: str,
-        kind: NoticeKind,
+        kind: EngineEventKind,
         ago_s: float = 0.0,
         signal: int = 0,
         **changes: object,
@@ -196,7 +195,7 @@ class World:
         known = self.containers[instance.id]
         self.containers[instance.id] = replace(known, **changes)  # type: ignore[arg-type]  # any field of it
         return self.send(
-            ContainerNotice(
+            ContainerEventSeen(
                 self.now,
                 instance.id,
                 kind,
@@ -210,7 +209,7 @@ class World:
     def exits(self, name: str, exit_code: int = 1, **changes: object) -> None:
         self.notice(
             name,
-            NoticeKind.DIE,
+            EngineEventKind.DIE,
             status=Status.EXITED,
             exit_code=exit_code,
             pid=0,
@@ -220,7 +219,9 @@ class World:
     def looked(self, name: str, *stopped: str) -> None:
         instance = self.instance(name)
         assert instance.container is not None
-        self.send(ProcessesSeen(self.now, instance.id, instance.container.run, stopped))
+        self.send(
+            ProcessesInspected(self.now, instance.id, instance.container.run, stopped)
+        )
 
     def acts(self) -> list[tuple[str, Action]]:
         """All remedies so far: (name, action)."""
@@ -243,4 +244,4 @@ class World:
 
     def is_acting(self, name: str) -> bool:
         remedy = self.instance(name).remedy
-        return remedy is not None and remedy.phase is Phase.ACTING
+        return remedy is not None and remedy.phase is RemedyPhase.ACTING

@@ -1,0 +1,207 @@
+"""Messages about incidents: what failed, was given up, is due or was resolved."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sidecar.core.incidents.escalation import next_escalation, raise_to_p0
+from sidecar.core.incidents.incident_facts import (
+    facts_of,
+    facts_of_subject,
+)
+from sidecar.core.incidents.incident_subject import (
+    assess_urgency,
+    find_subject,
+    present_cause,
+    reported_names,
+    root_instance,
+)
+from sidecar.core.incidents.routing import (
+    messages_about,
+)
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.completed_remedy import add_completed_remedy, summarize_remedy
+from sidecar.core.model.decision import Action
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import (
+    BalanceCompared,
+    IncidentChanged,
+    IncidentStep,
+    RemedyEnded,
+    RemedyOutcome,
+    StateChanged,
+    Transition,
+)
+from sidecar.core.model.update import replace_incident, replace_instances
+from sidecar.core.status import crash_loop, own_network
+
+
+def transition_messages(
+    state: State,
+    transitions: Iterable[Transition],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell what failed, was given up or was resolved.
+
+    Call it before ``tell_time``. A dependent's trouble is told only once its root
+    works. Before the opening was told, and while the root is paused, nothing is
+    told but the resolve.
+    """
+    made: list[Message] = []
+    for transition in transitions:
+        incident = state.incidents.get(transition.incident or "")
+        if incident is None:
+            continue
+        kind = _kind_of(state, transition)
+        if isinstance(transition, RemedyEnded):
+            is_load = transition.action is Action.LOAD_WALLET
+            if is_load and incident.loads and kind is MessageKind.ACTION_FAILED:
+                # Loads are tried every minute: that they go on failing is no news.
+                kind = None
+            loads, remedies = incident.loads + is_load, incident.remedies + 1
+            deeds = add_completed_remedy(incident.deeds, summarize_remedy(transition))
+            incident = replace(incident, remedies=remedies, loads=loads, deeds=deeds)
+        if kind is not None and _is_reported(state, incident, transition, kind):
+            if kind is MessageKind.DEAD_LETTER:
+                incident = raise_to_p0(incident, at)
+            incident, new = _messages_about(state, incident, kind, settings, at)
+            made.extend(new)
+        state = replace_incident(state, incident)
+    return state, tuple(made)
+
+
+def due_messages(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...], tuple[tuple[str, MessageKind], ...]]:
+    """Tell what is due of every open incident, the opening among it.
+
+    Also which incident came to what, for whoever notes it.
+    """
+    made: list[Message] = []
+    steps: list[tuple[str, MessageKind]] = []
+    still = [incident for incident in state.incidents.values() if incident.open]
+    for known in still:
+        if _is_paused(state, root_instance(state, known)):
+            continue
+        root = assess_urgency(state, known, at)
+        incident, kind = next_escalation(known, root, settings.escalation, at)
+        if kind is None:
+            continue
+        steps.append((incident.id, kind))
+        incident, new = _messages_about(
+            state, incident, kind, settings, at, known.acked_at
+        )
+        state = replace_incident(state, incident)
+        made.extend(new)
+    return state, tuple(made), tuple(steps)
+
+
+def crash_loop_messages(
+    state: State,
+    touched: Iterable[InstanceId],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell of crash loops, once their last words are known or are not to be had.
+
+    Call it after ``tell_time``: an incident's opening is told first.
+    """
+    made: list[Message] = []
+    for who in touched:
+        instance = state.instances.get(who)
+        if instance is None or not crash_loop.should_notify(instance, at):
+            continue
+        incident = state.incidents.get(instance.incident or "")
+        if incident is None or not _is_target_reported(state, incident, instance.name):
+            continue
+        known = facts_of(state, incident, at)
+        known |= facts_of_subject(state, instance, at)
+        facts, kind = crash_loop.add_log_facts(instance, known), MessageKind.CRASH_LOOP
+        if instance.name == incident.target:
+            incident = replace(incident, told_cause=Cause.CRASH_LOOP)
+        incident, new = messages_about(incident, kind, facts, settings, at)
+        made.extend(new)
+        state = replace_incident(state, incident)
+        state = replace_instances(state, crash_loop.mark_notified(instance))
+    return state, tuple(made)
+
+
+def _messages_about(
+    state: State,
+    incident: Incident,
+    kind: MessageKind,
+    settings: NotifySettings,
+    at: Moment,
+    acked_at: Moment | None = None,
+) -> tuple[Incident, tuple[Message, ...]]:
+    """``acked_at``: of an acknowledgement that may count no more."""
+    facts = facts_of(state, incident, at)
+    if acked_at is not None:
+        facts["acked_at_wall"] = f"{acked_at.wall:.3f}"
+    heard = replace(
+        incident,
+        told_cause=present_cause(incident, find_subject(state, incident)),
+        told_severity=incident.severity,
+    )
+    return messages_about(heard, kind, facts, settings, at)
+
+
+def _kind_of(state: State, transition: Transition) -> MessageKind | None:
+    if isinstance(transition, RemedyEnded):
+        helped = transition.outcome is RemedyOutcome.RECOVERED
+        told_otherwise = _is_reported_elsewhere(state, transition)
+        return None if helped or told_otherwise else MessageKind.ACTION_FAILED
+    if isinstance(transition, StateChanged):
+        gave_up = transition.new is TargetState.DEAD_LETTER
+        return MessageKind.DEAD_LETTER if gave_up else None
+    if isinstance(transition, BalanceCompared):
+        return None
+    resolved = transition.step is IncidentStep.RESOLVED
+    return MessageKind.RESOLVED if resolved else None
+
+
+def _is_reported_elsewhere(state: State, ended: RemedyEnded) -> bool:
+    """Was it the last try, told with the dead letter, or a load in a crash loop?
+
+    What could not be verified for our own network's sake did not fail.
+    """
+    instance = state.instances.get(ended.instance)
+    if instance is None:
+        return False
+    loads = ended.action is Action.LOAD_WALLET
+    given_up = instance.lane.name is LaneName.DEAD_LETTER
+    unknown = own_network.is_blind(instance.health)
+    return given_up or unknown or (loads and instance.looping)
+
+
+def _is_reported(
+    state: State, incident: Incident, transition: Transition, kind: MessageKind
+) -> bool:
+    if kind is MessageKind.RESOLVED:
+        return True
+    name = (
+        transition.target
+        if isinstance(transition, IncidentChanged)
+        else transition.name
+    )
+    return _is_target_reported(state, incident, name)
+
+
+def _is_target_reported(state: State, incident: Incident, name: str) -> bool:
+    """Are people told of what happens to ``name`` in this incident now?"""
+    if not incident.open or incident.told_wall is None:
+        return False
+    root = root_instance(state, incident)
+    return not _is_paused(state, root) and name in reported_names(root, incident)
+
+
+def _is_paused(state: State, root: Instance | None) -> bool:
+    return root is not None and root.id.target in state.paused

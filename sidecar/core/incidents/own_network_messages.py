@@ -1,0 +1,97 @@
+"""Messages about our own network: that it is lost, and that it is back."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sidecar.core.incidents.remedy_facts import facts_of_commands
+from sidecar.core.incidents.routing import informational_messages
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.incident import new_id
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import Moment, whole_seconds
+from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.state import OwnNetworkStatus, State
+from sidecar.core.status.container_run import is_running
+from sidecar.core.status.own_network import is_blind
+
+GRACE_S = 60.0
+"""A network that is made anew is back before; it is that of a lost engine, too."""
+
+REPEAT_S = 3600.0
+"""Nothing is known of what is not reached: a person must not forget it."""
+
+
+def own_network_messages(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    """Tell each hour that it is lost, and once that it is back.
+
+    It names what is not reached. P2, as for a lost engine: nothing is
+    known to be broken but ourselves.
+    """
+    unreached = [i for i in state.instances.values() if _is_unreached(i)]
+    view = state.own_network
+    if unreached:
+        return _lost_instances(state, unreached, settings, at)
+    if view.since is None and not view.told:
+        return state, ()
+    over = replace(state, own_network=OwnNetworkStatus())
+    if not view.told:
+        return over, ()
+    if not any(map(_is_reached, state.instances.values())):
+        return state, ()
+    return over, _messages(MessageKind.OWN_NETWORK_BACK, view, {}, settings, at)
+
+
+def _lost_instances(
+    state: State, unreached: list[Instance], settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    view = state.own_network
+    if view.since is None:
+        view = replace(view, since=min(i.since for i in unreached))
+    if view.told and view.told_mono is None:
+        view = replace(view, told_mono=at.mono)
+    if not _is_due(view, at):
+        return replace(state, own_network=view), ()
+    view = replace(view, told=True, told_mono=at.mono)
+    names = ", ".join(sorted(i.name for i in unreached))
+    reason = unreached[0].reason
+    compose = facts_of_commands(state, unreached[0])["compose"]
+    of_what = {"affected": names, "reason": reason, "compose": compose}
+    made = _messages(MessageKind.OWN_NETWORK_LOST, view, of_what, settings, at)
+    return replace(state, own_network=view), made
+
+
+def _is_due(view: OwnNetworkStatus, at: Moment) -> bool:
+    if view.told_mono is not None:
+        return at.mono - view.told_mono >= REPEAT_S
+    return view.since is not None and at.mono - view.since.mono >= GRACE_S
+
+
+def _messages(
+    kind: MessageKind,
+    view: OwnNetworkStatus,
+    of_what: Mapping[str, str],
+    settings: NotifySettings,
+    at: Moment,
+) -> tuple[Message, ...]:
+    since = view.since or at
+    facts = {
+        "opened_at_wall": f"{since.wall:.3f}",
+        "from_wall": f"{since.wall:.3f}",
+        "seconds": str(whole_seconds(since.wall, at.wall)),
+        **of_what,
+    }
+    return informational_messages(
+        new_id(kind, at), Severity.P2, kind, facts, settings, at
+    )
+
+
+def _is_unreached(instance: Instance) -> bool:
+    return is_running(instance) and is_blind(instance.health)
+
+
+def _is_reached(instance: Instance) -> bool:
+    last = instance.health.last
+    return last is not None and not last.path_fault and not is_blind(instance.health)

@@ -1,0 +1,66 @@
+"""Messages to people, as they are stored and sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sidecar.core.model.cause import Severity
+
+
+class MessageKind(StrEnum):
+    """Why somebody is told."""
+
+    OPENED = "opened"
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    REMINDER = "reminder"
+    ACTION_FAILED = "action_failed"
+    DEAD_LETTER = "dead_letter"
+    CRASH_LOOP = "crash_loop"
+    """A container ends soon after every start; with its last log lines."""
+    CHANGED = "changed"
+    """Its cause is another now, which calls for something else."""
+    REOPENED = "reopened"
+    RESOLVED = "resolved"
+    BALANCE = "balance"
+    """A wallet does not hold after a remedy what it held before."""
+    ENGINE_LOST = "engine_lost"
+    """Nothing can be restarted until the engine is back."""
+    ENGINE_BACK = "engine_back"
+    OWN_NETWORK_LOST = "own_network_lost"
+    """Targets are not reached, and that is likely our own fault."""
+    OWN_NETWORK_BACK = "own_network_back"
+    SETTINGS_REFUSED = "settings_refused"
+    """The file has faults: the last good settings are in force."""
+    SETTINGS_TAKEN = "settings_taken"
+    PLAN_SKIPPED = "plan_skipped"
+    """A planned restart was left out."""
+    STORE_LOST = "store_lost"
+    """What was done before a start is not known: budgets begin nearly spent."""
+    NOTICE = "notice"
+    """About something that is no incident, such as an operator's own stop."""
+    TEST = "test"
+    """Somebody wants to see whether a channel works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to tell one channel. Its ``id`` stays the same at every try.
+
+    ``channel`` is a notification channel's name, or ``hook:N`` for the N-th hook.
+    ``facts`` are what the text is made of, in the receiver's language, when it is
+    sent: target, cause, reason, opened_at_wall, severity, restarts, affected,
+    last_action, seconds... all as text. Messages of one incident to one channel
+    go out in the order of ``sequence``.
+    """
+
+    id: str
+    incident: str
+    sequence: int
+    channel: str
+    kind: MessageKind
+    severity: Severity
+    created_wall: float
+    facts: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 0
+    not_before_wall: float = 0.0

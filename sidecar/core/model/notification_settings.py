@@ -1,0 +1,106 @@
+"""Who is told what, as settings. Durations are seconds; addresses are secrets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.message import MessageKind
+
+HOOK_PREFIX = "hook:"
+"""A message's ``channel`` for the N-th hook is ``hook:N``, counted from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """Where messages go; ``url`` is an Apprise URL."""
+
+    name: str
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Which channels hear of which severity; ``channels`` are all there are."""
+
+    channels: tuple[str, ...] = ()
+    by_severity: Mapping[Severity, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    def of(self, severity: Severity) -> tuple[str, ...]:
+        """The channels of one severity."""
+        return self.by_severity.get(severity, ())
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationSettings:
+    """When more people are told.
+
+    ``after_s``: how long a severity waits for an acknowledgement; a severity that
+    is not in it waits for ever. ``repeat_s``: between reminders. ``ack_lasts_s``:
+    after that an incident that is still open counts as forgotten.
+    ``urgent_after_s``: a root that is down for so long makes a P1 a P0.
+    """
+
+    after_s: Mapping[Severity, float] = field(
+        default_factory=lambda: MappingProxyType(
+            {Severity.P0: 300.0, Severity.P1: 900.0, Severity.P2: 7200.0}
+        )
+    )
+    repeat_s: float = 3600.0
+    ack_lasts_s: float = 14400.0
+    urgent_after_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class HookPost:
+    """POST the incident as JSON."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HookExec:
+    """Run a command in the container of this name."""
+
+    container: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HookSettings:
+    """What is done when an incident opens or is resolved.
+
+    ``on`` is OPENED or RESOLVED. ``severity``: the least urgent that counts; a
+    hook for P1 is called for P0 as well. None: every incident.
+    """
+
+    on: MessageKind
+    severity: Severity | None
+    does: HookPost | HookExec
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSettings:
+    """An address that hears from us as long as we live."""
+
+    url: str = field(repr=False)
+    interval_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class NotifySettings:
+    """All of it.
+
+    ``public_url`` is where people reach this sidecar, without a slash at the end;
+    None: messages carry no links. ``timezone`` is that of times in texts.
+    """
+
+    channels: tuple[ChannelSettings, ...] = ()
+    routes: Routes = Routes()
+    escalation: EscalationSettings = EscalationSettings()
+    hooks: tuple[HookSettings, ...] = ()
+    heartbeat: HeartbeatSettings | None = None
+    public_url: str | None = None
+    timezone: str = "UTC"

@@ -1,0 +1,125 @@
+"""What one probe has found."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from sidecar.core.model.cause import (
+    Cause,
+)
+
+
+class ProbeVerdict(StrEnum):
+    """UNKNOWN means that the prober itself failed: it changes no streak."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+class ProbeWarning(StrEnum):
+    """A success can carry these: the target is degraded, never restarted for it."""
+
+    SLOW = "slow"
+    MEMORY = "memory"
+    LAGGING = "lagging"
+    LOG_PATTERN = "log_pattern"
+
+
+class Balance(NamedTuple):
+    """What is in a wallet, in whole coins."""
+
+    confirmed: Decimal = Decimal(0)
+    unconfirmed: Decimal = Decimal(0)
+    unmatured: Decimal = Decimal(0)
+
+    def texts(self) -> dict[str, str]:
+        """Each part by its name, to the last digit and without an exponent."""
+        return {part: f"{amount:f}" for part, amount in self._asdict().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class WalletFacts:
+    """What a wallet daemon said of itself. None: it was not asked or did not say."""
+
+    connected: bool | None = None
+    loaded: bool | None = None
+    synchronised: bool | None = None
+    height: int | None = None
+    server_height: int | None = None
+    balance: Balance | None = None
+    paths: tuple[str, ...] | None = None
+    """Of the wallets that are loaded, in the daemon's order."""
+    addresses: int | None = None
+    """How many the current wallet has; not asked at every probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The answer of one probe.
+
+    ``reason`` is a short phrase. What a Prober returns is without secrets, printable
+    and of at most REASON_LIMIT characters: masked first, cut afterwards.
+    ``path_fault``: the name did not resolve or the connect timed out, so the
+    fault may lie between us and the target. ``shares_network``: the engine says that
+    Sidecar is on a network of the target. ``rpc_answers``: the last
+    observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
+    ``waited_s``: how long the request that was waited for longest has been out; with
+    HUNG it is still not answered. ``broke_on``: the call during which the connection
+    broke, where one did.
+    """
+
+    verdict: ProbeVerdict
+    cause: Cause | None = None
+    reason: str = ""
+    path_fault: bool = False
+    rpc_answers: bool = False
+    warnings: tuple[ProbeWarning, ...] = ()
+    wallet: WalletFacts | None = None
+    waited_s: float = 0.0
+    broke_on: str = ""
+    shares_network: bool = False
+
+
+REASON_LIMIT = 300
+
+
+def probe_success(
+    *,
+    warnings: tuple[ProbeWarning, ...] = (),
+    reason: str = "",
+    wallet: WalletFacts | None = None,
+) -> ProbeResult:
+    """The target works; warnings say what is not quite right."""
+    return ProbeResult(
+        ProbeVerdict.SUCCESS,
+        reason=reason,
+        rpc_answers=True,
+        warnings=warnings,
+        wallet=wallet,
+    )
+
+
+def probe_failure(
+    cause: Cause,
+    reason: str,
+    *,
+    path_fault: bool = False,
+    rpc_answers: bool = False,
+    wallet: WalletFacts | None = None,
+) -> ProbeResult:
+    """The target was asked and does not work."""
+    return ProbeResult(
+        ProbeVerdict.FAILURE,
+        cause,
+        reason,
+        path_fault=path_fault,
+        rpc_answers=rpc_answers,
+        wallet=wallet,
+    )
+
+
+def probe_unknown(cause: Cause, reason: str) -> ProbeResult:
+    """Nothing was learnt about the target."""
+    return ProbeResult(ProbeVerdict.UNKNOWN, cause, reason)

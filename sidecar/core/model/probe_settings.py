@@ -1,0 +1,112 @@
+"""Settings of each kind of probe. Durations are seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Basic auth. Its repr keeps the password to itself."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ElectronCashProbe:
+    """A wallet daemon: ping, getinfo, then getbalance when a wallet is loaded."""
+
+    url: str
+    timeout_s: float = 10.0
+    credentials: Credentials | None = None
+    load_wallet: bool = True
+    wallet_path: tuple[str, ...] = ()
+    """The wallets to load; none named: those that were loaded before."""
+    wallet_password: str | None = field(default=None, repr=False)
+    hang_after_s: float = 45.0
+    hang_after_outage_s: float = 300.0
+    upstream_grace_s: float = 600.0
+    stale_after_s: float = 10800.0
+    slow_after_s: float = 10.0
+    restart_on_upstream_loss: bool = False
+    expose_balance: bool = False
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRpcProbe:
+    """Any JSON-RPC server: one read-only method must answer with a result."""
+
+    url: str
+    method: str
+    timeout_s: float = 10.0
+    credentials: Credentials | None = None
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpProbe:
+    """GET an address; the status, and the body where asked, must be as expected."""
+
+    url: str
+    timeout_s: float = 10.0
+    credentials: Credentials | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    expect_status: tuple[int, ...] = (200,)
+    expect_body: str | None = None
+    max_body_bytes: int = 1_048_576
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TcpProbe:
+    """Connect and close. Harmful to single-threaded servers: see docs/probes.md."""
+
+    host: str
+    port: int
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExecProbe:
+    """Run a command in the container; exit status 0 is success."""
+
+    command: tuple[str, ...]
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DockerProbe:
+    """Docker's own HEALTHCHECK result."""
+
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProbe:
+    """The container runs: for what serves nothing."""
+
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+
+ProbeSettings = (
+    ElectronCashProbe
+    | JsonRpcProbe
+    | HttpProbe
+    | TcpProbe
+    | ExecProbe
+    | DockerProbe
+    | RunningProbe
+)

@@ -1,0 +1,121 @@
+"""What is watched, with the settings in force. Durations are seconds."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.probe_settings import (
+    DockerProbe,
+    ElectronCashProbe,
+    ExecProbe,
+    ProbeSettings,
+    RunningProbe,
+)
+
+
+class AfterDependency(StrEnum):
+    """What happens to a dependent once its root works again."""
+
+    IF_FAILING = "if_failing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Mode(StrEnum):
+    """``observe`` does everything but the acting."""
+
+    ACT = "act"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSchedule:
+    """How often a target is asked, and how many answers make a verdict."""
+
+    interval_s: float = 5.0
+    fast_interval_s: float = 2.0
+    start_period_s: float = 60.0
+    failure_threshold: int = 3
+    success_threshold: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RestartSettings:
+    """Bounds of the remedy; see docs/behaviour.md for what follows."""
+
+    enabled: bool = True
+    budget: int = 3
+    window_s: float = 900.0
+    backoff_s: float = 10.0
+    backoff_max_s: float = 300.0
+    stop_timeout_s: float = 30.0
+    dead_stop_timeout_s: float = 5.0
+    recovery_timeout_s: float = 120.0
+    slow_lane_s: tuple[float, ...] = (600.0, 1200.0, 2400.0, 4800.0, 9600.0)
+    graceful_rpc_stop: bool = True
+    polite_stop_s: float = 90.0
+    self_restart_grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRestartSettings:
+    """A planned restart: a cron line in a time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+    jitter_s: float = 0.0
+    skip_if_restarted_within_s: float = 21600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One watched service (or named container) and everything decided about it.
+
+    ``service`` names a compose service of the stack; ``container`` a container
+    by name, and then wins. ``probes`` must all succeed.
+    """
+
+    name: str
+    service: str | None = None
+    container: str | None = None
+    probes: tuple[ProbeSettings, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    after_root: AfterDependency = AfterDependency.IF_FAILING
+    settle_s: float = 30.0
+    cadence: ProbeSchedule = ProbeSchedule()
+    restart: RestartSettings = RestartSettings()
+    preventive: PlannedRestartSettings | None = None
+    severity: Severity | None = None
+    may_finish: bool = False
+    """Known by a watch label alone: it may be a job, which ends when it is done."""
+    declared: bool = field(default=True, compare=False)
+    """The operator's settings name it; False: labels of a container alone made it."""
+
+    @property
+    def wallet(self) -> ElectronCashProbe | None:
+        """The wallet daemon's settings, where this target is one."""
+        return next((p for p in self.probes if isinstance(p, ElectronCashProbe)), None)
+
+    @property
+    def is_asked_over_network(self) -> bool:
+        """Does a probe of it connect to it, and not the engine alone?"""
+        through_engine = (ExecProbe, DockerProbe, RunningProbe)
+        return any(not isinstance(probe, through_engine) for probe in self.probes)
+
+    @property
+    def is_checked_natively(self) -> bool:
+        """Does the container's own HEALTHCHECK have a say?"""
+        return any(isinstance(probe, DockerProbe) for probe in self.probes)
+
+    @property
+    def hang_after_s(self) -> float:
+        """How long silence must last before it is called a hang."""
+        return max((p.hang_after_s for p in self.probes), default=0.0)
+
+
+class InstanceId(NamedTuple):
+    """One replica of a target; ``number`` is compose's container number, from 1."""
+
+    target: str
+    number: int

@@ -1,0 +1,33 @@
+"""Public names of the states of a target."""
+
+from enum import StrEnum
+
+
+class TargetState(StrEnum):
+    """Public names of what a target can be."""
+
+    UNKNOWN = "unknown"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    FAILING = "failing"
+    DOWN = "down"
+    RECOVERING = "recovering"
+    CRASH_LOOP = "crash_loop"
+    DEAD_LETTER = "dead_letter"
+    STOPPED = "stopped"
+    MISSING = "missing"
+    DRAINING = "draining"
+
+
+WORKING_STATES = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})
+BROKEN_STATES = frozenset(
+    {
+        TargetState.DOWN,
+        TargetState.RECOVERING,
+        TargetState.CRASH_LOOP,
+        TargetState.DEAD_LETTER,
+        TargetState.STOPPED,
+        TargetState.MISSING,
+    }
+)

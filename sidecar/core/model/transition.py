@@ -1,0 +1,141 @@
+"""Changes that one step of the loop made, for records, logs and metrics."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import Balance
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import (
+    TargetState,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """A target went from one state to another."""
+
+    at: Moment
+    instance: InstanceId
+    name: str
+    old: TargetState
+    new: TargetState
+    cause: Cause | None
+    reason: str
+    incident: str | None
+
+
+class RemedyOutcome(StrEnum):
+    """How a remedy ended, health included."""
+
+    RECOVERED = "recovered"
+    NOT_RECOVERED = "not_recovered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RemedyEnded:
+    """A remedy came to its end; ``seconds`` counts from the decision.
+
+    ``recovery_s``: from the first failure to healthy, None unless recovered.
+    """
+
+    at: Moment
+    instance: InstanceId
+    name: str
+    action: Action
+    trigger: Trigger
+    cause: Cause | None
+    outcome: RemedyOutcome
+    reason: str
+    seconds: float
+    recovery_s: float | None
+    incident: str | None
+
+
+class Comparison(StrEnum):
+    """What a wallet's balance was after a remedy, compared with before."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    NOT_KNOWN = "not_known"
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceCompared:
+    """A wallet's last balance before a remedy and the first seen after it.
+
+    None: it is not known. Amounts are private: ``reason`` has none. The numbers of
+    addresses are compared with it: the balance is the same where some are lost.
+    """
+
+    at: Moment
+    instance: InstanceId
+    name: str
+    before: Balance | None
+    after: Balance | None
+    incident: str | None
+    addresses_before: int | None = None
+    addresses_after: int | None = None
+
+    @property
+    def comparison(self) -> Comparison:
+        """What can be said of it."""
+        if self.before is None or self.after is None:
+            return Comparison.NOT_KNOWN
+        same = self.before == self.after
+        return Comparison.SAME if same else Comparison.DIFFERENT
+
+    @property
+    def addresses_lost(self) -> int:
+        """How many addresses fewer it has; 0 where that is not known."""
+        before, after = self.addresses_before, self.addresses_after
+        return max(0, before - after) if before is not None and after is not None else 0
+
+    @property
+    def reason(self) -> str:
+        """The same as a sentence."""
+        if self.addresses_lost:
+            return (
+                f"{self._balance_reason}; it has {self.addresses_lost} addresses fewer"
+            )
+        return self._balance_reason
+
+    @property
+    def _balance_reason(self) -> str:
+        if self.after is None:
+            return "the wallet's balance afterwards is not known yet"
+        if self.before is None:
+            return "the wallet's balance before is not known"
+        same = self.comparison is Comparison.SAME
+        return f"the wallet's balance is {'' if same else 'not '}the same as before"
+
+
+class IncidentStep(StrEnum):
+    """What happened to an incident."""
+
+    OPENED = "opened"
+    AFFECTED = "affected"
+    RAISED = "raised"
+    ESCALATED = "escalated"
+    REMINDED = "reminded"
+    ACKNOWLEDGED = "acknowledged"
+    REOPENED = "reopened"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChanged:
+    """An incident was opened, spread to a dependent, or was resolved."""
+
+    at: Moment
+    incident: str
+    step: IncidentStep
+    target: str
+    reason: str
+
+
+Transition = StateChanged | RemedyEnded | BalanceCompared | IncidentChanged

@@ -1,0 +1,216 @@
+"""The decision about one instance now: act, hold or tell a person."""
+
+from dataclasses import replace
+
+from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.policy.guards.guard_input import GuardInput
+from sidecar.core.policy.guards.table import first_objection
+from sidecar.core.policy.proposal import (
+    Proposal,
+)
+from sidecar.core.policy.proposals import (
+    propose,
+)
+from sidecar.core.recovery.polite_stop import (
+    is_called_off_by_answer,
+    is_free,
+    loading_s,
+    polite_stop_s,
+)
+from sidecar.core.status import (
+    crash_loop,
+    expected_wallets,
+    run_log,
+)
+from sidecar.core.status.streaks import is_gone
+from sidecar.core.text.formatting import format_wait
+
+_WAITABLE = frozenset(
+    {Guard.REMEDY_RUNNING, Guard.UPSTREAM, Guard.STARTING, Guard.ENGINE}
+)
+"""What a planned restart waits for; any other objection skips it."""
+
+_FOR_A_PERSON = frozenset({Guard.FORBIDDEN, Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
+"""Objections that time alone hardly lifts."""
+
+
+def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
+    """The decision about one instance; None when there is nothing new to say."""
+    instance = state.instances[who]
+    decision = _current_decision(state, instance, at)
+    if decision is None or not _is_new(instance, decision):
+        return None
+    return replace(decision, begun=run_log.run_starts(instance, decision.cause))
+
+
+def decision_in_force(state: State, who: InstanceId, at: Moment) -> Decision | None:
+    """What is being done about one instance, or holds a remedy back, in words of now.
+
+    Its time is that of the decision. None: there is nothing to do.
+    """
+    instance = state.instances[who]
+    if instance.remedy is not None:
+        return instance.remedy.decision
+    if instance.loading is not None:
+        return instance.loading
+    standing, last = _current_decision(state, instance, at), instance.last_decision
+    if standing is None or last is None or _is_new(instance, standing):
+        return standing
+    return replace(standing, at=last.at)
+
+
+def _current_decision(state: State, instance: Instance, at: Moment) -> Decision | None:
+    """The decision as it is now, be it news or not."""
+    target = state.target_of(instance)
+    wish = propose(state, instance, target, at)
+    return None if wish is None else _apply_guards(state, instance, target, wish, at)
+
+
+def _is_new(instance: Instance, decision: Decision) -> bool:
+    last = instance.last_decision
+    if last is None or decision.action.changes_something:
+        return True
+    if crash_loop.is_notified(instance, decision) and last.action is Action.LOAD_WALLET:
+        return False
+    if instance.asked or decision.action is Action.LOOK:
+        return True
+    if last.at.mono < instance.since.mono:
+        return True
+    same = (last.action, last.guard, last.trigger) == (
+        decision.action,
+        decision.guard,
+        decision.trigger,
+    )
+    same = same and _needs_same_remedy(last.cause, decision.cause)
+    # A loop is many runs, and one thing to tell.
+    same = same and (last.run == decision.run or decision.cause is Cause.CRASH_LOOP)
+    counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
+    return not same or counting
+
+
+def _needs_same_remedy(one: Cause | None, other: Cause | None) -> bool:
+    if one is None or other is None or CAUSES[one].cure is None:
+        return one is other
+    return CAUSES[one].cure is CAUSES[other].cure
+
+
+def _apply_guards(
+    state: State, instance: Instance, target: Target, wish: Proposal, at: Moment
+) -> Decision:
+    decision = _decision_from(instance, wish, at)
+    if not wish.action.changes_something:
+        return decision
+    case = GuardInput(
+        state,
+        instance,
+        target,
+        at,
+        wish.action,
+        wish.cause,
+        wish.trigger,
+        wish.forced,
+        wish.finishes,
+    )
+    found = first_objection(case)
+    restarts = wish.action is Action.RESTART and target.wallet is not None
+    if found is None and wish.forced and restarts:
+        return _without_polite_stop(decision, target)
+    if found is None:
+        return _with_stop_options(decision, instance, target)
+    guard, reason = found
+    action = Action.HOLD
+    if wish.trigger is Trigger.PLANNED and guard not in _WAITABLE:
+        action = Action.SKIP
+    if wish.trigger.is_automatic and guard in _FOR_A_PERSON:
+        action = Action.PAGE
+    return replace(
+        decision,
+        action=action,
+        guard=guard,
+        reason=f"{wish.why}; no {wish.action}: {reason}",
+    )
+
+
+def _decision_from(instance: Instance, wish: Proposal, at: Moment) -> Decision:
+    container = instance.container
+    reason = wish.why
+    if wish.action.changes_something:
+        reason = f"{wish.why}: {wish.action} now"
+    return Decision(
+        at,
+        instance.id,
+        instance.name,
+        wish.action,
+        wish.guard,
+        reason,
+        wish.cause,
+        wish.trigger,
+        container.run if container is not None else None,
+        incident=instance.incident,
+    )
+
+
+def _with_stop_options(
+    decision: Decision, instance: Instance, target: Target
+) -> Decision:
+    """How to restart: gently while there is something to save, quickly when not.
+
+    Where the engine may not let us start it again, we do not stop it ourselves.
+    """
+    settings = target.restart
+    if decision.action is Action.LOAD_WALLET:
+        absent = expected_wallets.find_absent(instance, target)
+        wait_s = loading_s(instance, target, len(absent), decision.at.mono)
+        return replace(decision, wallets=absent, polite_stop_s=wait_s)
+    if decision.action is not Action.RESTART:
+        return replace(decision, stop_timeout_s=settings.stop_timeout_s)
+    silent = decision.cause in {Cause.HUNG, Cause.REFUSED}
+    stop_s = settings.dead_stop_timeout_s if silent else settings.stop_timeout_s
+    polite_s = polite_stop_s(instance, target)
+    if _may_be_refused(decision, instance):
+        polite_s = 0.0
+    reason = decision.reason
+    if polite_s and not is_free(instance, decision.at.mono):
+        reason = _with_waiting(decision, instance, polite_s)
+    return replace(
+        decision,
+        stop_timeout_s=stop_s,
+        polite_stop_s=polite_s,
+        reason=reason,
+        process_gone=is_gone(instance.health) and decision.trigger.is_automatic,
+    )
+
+
+def _may_be_refused(decision: Decision, instance: Instance) -> bool:
+    """Might it stay stopped, for the engine did not let us act when last asked?
+
+    An operator who asks again is there to see; one that is silent is not stopped.
+    """
+    if instance.refusal is None or decision.trigger is Trigger.OPERATOR:
+        return False
+    return decision.cause is not Cause.HUNG
+
+
+def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> str:
+    """The reason, and what is waited for before a signal comes."""
+    why, wait = decision.reason, format_wait(polite_s)
+    if instance.health.frozen:
+        return f"{why}, once it was continued and asked to stop: it has {wait}"
+    if is_called_off_by_answer(decision):
+        return f"{why}, unless it answers within {wait}"
+    return f"{why}, once it has obeyed its own stop: it has {wait}"
+
+
+def _without_polite_stop(decision: Decision, target: Target) -> Decision:
+    """An operator does not want to wait, and must know what that can cost."""
+    reason = (
+        f"{decision.reason}, without waiting for its own stop: addresses that it "
+        "handed out since it last saved may be lost"
+    )
+    stop_s = target.restart.stop_timeout_s
+    return replace(decision, stop_timeout_s=stop_s, reason=reason)

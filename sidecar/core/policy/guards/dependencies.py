@@ -1,0 +1,96 @@
+"""Guards of other targets: dependencies, and remedies that are under way."""
+
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.instance import Instance, RemedyPhase, Settling
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.target_state import BROKEN_STATES
+from sidecar.core.policy.guards.guard_input import (
+    GuardInput,
+)
+from sidecar.core.status import presumed_dependencies
+from sidecar.core.status.dependencies import (
+    blocking_dependencies,
+    is_failing,
+    is_held,
+    is_unconfirmed,
+)
+from sidecar.core.text.formatting import (
+    format_wait,
+)
+
+
+def remedy_running(case: GuardInput) -> str | None:
+    """One remedy at a time in a stack; loading belongs to a restart's verification."""
+    for other in case.state.instances.values():
+        if other.remedy is None and other.loading is None:
+            continue
+        same = other.id == case.instance.id
+        if same and case.finishes:
+            continue
+        if same and case.action is Action.LOAD_WALLET and _is_verifying(other):
+            continue
+        if not same and _does_not_hold(case, other):
+            continue
+        doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
+        return f"{doing} of {other.name} is under way; one remedy at a time"
+    plan = case.state.plan
+    if plan is None or case.trigger is not Trigger.PLANNED:
+        return None
+    if case.finishes or case.instance.id in plan.left:
+        return None
+    return f"the planned restart of {plan.target} is under way; one at a time"
+
+
+def _does_not_hold(case: GuardInput, other: Instance) -> bool:
+    """What was begun while another was verified may be finished while it is."""
+    if case.finishes and presumed_dependencies.is_only_verified(other):
+        return True
+    return presumed_dependencies.gives_way(case.state, case.instance, other)
+
+
+def _is_verifying(instance: Instance) -> bool:
+    return instance.remedy is None or instance.remedy.phase is RemedyPhase.VERIFYING
+
+
+def dependency(case: GuardInput) -> str | None:
+    """The fault may be, or is, that of something this target needs."""
+    if case.forced or case.action is Action.LOAD_WALLET:
+        return None
+    for root in blocking_dependencies(case.state, case.target.name):
+        objection = _blocks(case, root)
+        if objection is not None:
+            return objection
+    settling = case.instance.settling
+    if case.instance.must_restart:
+        return None
+    if case.action is Action.START or case.trigger is Trigger.PLANNED:
+        return None
+    waits = grace_remaining(settling, case.at) if settling is not None else None
+    if waits is not None or not case.trigger.is_automatic:
+        return waits
+    return presumed_dependencies.wait_for_wallet(case.state, case.instance, case.at)
+
+
+def grace_remaining(settling: Settling, at: Moment) -> str | None:
+    """What is said while a dependent has its time to follow its root by itself."""
+    if at.mono >= settling.until_mono:
+        return None
+    left = format_wait(settling.until_mono - at.mono)
+    return f"{settling.root} works again; this has {left} left to follow by itself"
+
+
+def _blocks(case: GuardInput, root: Instance) -> str | None:
+    if root.state in BROKEN_STATES:
+        return f"{root.name} is {root.state} ({root.cause}): it comes first"
+    if is_failing(root):
+        return f"{root.name} is failing ({root.health.cause}): it comes first"
+    if is_held(case.state, root, case.at):
+        return (
+            f"other calls hold the only thread of {root.name}, so it answers late: "
+            "it comes first"
+        )
+    if not case.trigger.is_automatic:
+        return None
+    if is_unconfirmed(case.state, root, case.instance, case.at):
+        return f"{root.name} has not yet answered since this began: it is asked first"
+    return None

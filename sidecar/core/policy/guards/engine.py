@@ -1,0 +1,100 @@
+"""Guards of the engine: what it knows, allows and does by itself."""
+
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Trigger
+from sidecar.core.policy.guards.guard_input import (
+    GuardInput,
+)
+from sidecar.core.recovery import (
+    engine_permission,
+)
+from sidecar.core.status import container_run, stop_origin
+from sidecar.core.status import own_network as own_network_rules
+from sidecar.core.text.formatting import (
+    format_wait,
+)
+
+STALE_VIEW_S = 90.0
+"""Three missed listings."""
+
+ENGINE_RESTART_WAIT_S = 30.0
+"""How long the engine's own restart policy is given to bring a container back."""
+
+
+def engine(case: GuardInput) -> str | None:
+    """What we know of the containers is old."""
+    view = case.state.engine
+    if not view.reachable:
+        return f"the engine is out of reach ({view.reason}); acting resumes with it"
+    if view.listed_mono is None or case.at.mono - view.listed_mono > STALE_VIEW_S:
+        return f"the list of containers is older than {STALE_VIEW_S:.0f} s"
+    return None
+
+
+def forbidden(case: GuardInput) -> str | None:
+    """The engine has said that it does not let us do this."""
+    refusal = case.instance.refusal
+    if refusal is None or case.trigger is Trigger.OPERATOR:
+        return None
+    if refusal.action is not case.action:
+        return None
+    if case.trigger is Trigger.PLANNED:
+        # It works: to stop it, and not be let start it, would be our doing.
+        return (
+            f"the engine does not allow it ({refusal.reason}); it is asked again when "
+            "an operator says restart"
+        )
+    wait = engine_permission.refusal_wait_s(refusal, case.at)
+    if wait <= 0:
+        return None
+    return (
+        f"the engine does not allow it ({refusal.reason}); it is asked again in "
+        f"{format_wait(wait)}, or when an operator says restart"
+    )
+
+
+def own_network(case: GuardInput) -> str | None:
+    """It is not reached, and the fault is more likely ours."""
+    loss = own_network_rules.loss_of(case.instance)
+    if loss is None:
+        return None
+    blind = case.instance.health.blind
+    if blind is not None and own_network_rules.is_blind(case.instance.health):
+        return blind.reason
+    others = {
+        *own_network_rules.targets_lost_with(case.state, case.instance, loss, case.at)
+    }
+    if not others:
+        return None
+    return (
+        f"{len(others) + 1} targets are out of reach at once although the engine "
+        "says that they run: our own network is suspect"
+    )
+
+
+def stopping(case: GuardInput) -> str | None:
+    """The engine tells of a stop when it is over; the signal comes at its begin."""
+    if case.trigger is Trigger.OPERATOR:
+        return None
+    if stop_origin.is_told_to_stop(case.instance, case.at.mono):
+        return "somebody has just told it to stop: it is left to end"
+    if stop_origin.awaits_engine_event(case.instance, case.at.mono):
+        return "somebody told it to stop and it ended: the engine's word is awaited"
+    return None
+
+
+def engine_policy(case: GuardInput) -> str | None:
+    """The engine's own restart policy is at it: two hands would be one too many."""
+    container = case.instance.container
+    if container is None:
+        return None
+    if container.status is Status.RESTARTING:
+        return "the engine is restarting it by its own policy"
+    exited = case.instance.exited_mono
+    if not container.engine_restarts_it or exited is None or case.forced:
+        return None
+    if container_run.is_stopped_by_person(case.instance):
+        return None
+    if case.at.mono - exited >= ENGINE_RESTART_WAIT_S:
+        return None
+    return f"the engine's policy {container.restart_policy} is to start it again"

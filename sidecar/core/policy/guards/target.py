@@ -1,0 +1,44 @@
+"""Guards of the target's own time: its start, and what may start it by itself."""
+
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.policy.guards.guard_input import (
+    GuardInput,
+)
+from sidecar.core.status.start_period import is_in_start_period, start_period_s
+from sidecar.core.status.streaks import may_return
+from sidecar.core.text.formatting import (
+    format_wait,
+)
+
+
+def starting(case: GuardInput) -> str | None:
+    """It has not had its time to boot."""
+    if case.forced or case.action is not Action.RESTART:
+        return None
+    if not is_in_start_period(case.instance, case.target, case.at.mono):
+        return None
+    whole_s = start_period_s(case.instance, case.target)
+    left = whole_s - (case.at.mono - case.instance.run_mono)
+    return f"it is starting; it has {format_wait(left)} left to answer well"
+
+
+def self_restart(case: GuardInput) -> str | None:
+    """What looked after the process that has gone may start it again by itself."""
+    health = case.instance.health
+    if not case.trigger.is_automatic or not may_return(health, case.at.mono):
+        return None
+    left = format_wait((health.may_return_until_mono or 0.0) - case.at.mono)
+    if health.gone_mono is not None:
+        return f"what is left in the container has {left} to start it again by itself"
+    return f"another process has taken its place and has {left} to answer"
+
+
+def recently_restarted(case: GuardInput) -> str | None:
+    """A planned restart is not worth it right after another restart."""
+    settings = case.target.preventive
+    if case.trigger is not Trigger.PLANNED or settings is None:
+        return None
+    ago = case.at.mono - case.instance.run_mono
+    if ago >= settings.skip_if_restarted_within_s:
+        return None
+    return f"it was restarted {format_wait(ago)} ago"

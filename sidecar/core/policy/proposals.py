@@ -1,0 +1,249 @@
+"""The proposal for one instance: the most specific rule comes first."""
+
+from sidecar.core.model.cause import CAUSES, Cause, RemedyKind
+from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.instance import Instance, RemedyPhase
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.model.target import Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.policy.failure_proposals import (
+    propose_for_failure,
+)
+from sidecar.core.policy.planned_proposals import (
+    propose_planned,
+)
+from sidecar.core.policy.proposal import (
+    Proposal,
+    describe_failure,
+    is_uninspected,
+    propose_page,
+)
+from sidecar.core.recovery.wallet_load import is_probed_since_load
+from sidecar.core.status import (
+    container_run,
+    own_network,
+)
+from sidecar.core.status.start_period import is_late
+from sidecar.core.status.streaks import is_certain
+from sidecar.core.status.target_status import (
+    current_cause,
+    last_reason,
+    may_report,
+    unfinished_redeploy,
+    unknown_too_long,
+)
+from sidecar.core.text.formatting import format_wait
+
+_FINISH_AGAIN_S = 5.0
+"""After a start that could not be sent."""
+
+_UNDID_A_STOP = (
+    "an operator stopped it while it was being restarted, and the engine started it "
+    "again"
+)
+
+
+def propose(
+    state: State, instance: Instance, target: Target, at: Moment
+) -> Proposal | None:
+    """The proposal for one instance now; None: nothing is to be done.
+
+    The most specific rule comes first. From ``_wallet_proposal`` on, all are about a
+    container that runs.
+    """
+    if instance.asked:
+        return _operator_proposal(instance)
+    if container_run.has_undone_stop(instance, at.mono) and instance.remedy is None:
+        return Proposal(Action.STOP, Trigger.OPERATOR, None, _UNDID_A_STOP)
+    if container_run.engine_fault(instance):
+        return propose_planned(state, instance, at) or _unreadable_proposal(
+            instance, at
+        )
+    return (
+        _takeover_proposal(instance, target, at)
+        or propose_planned(state, instance, at)
+        or _absent_proposal(instance, target, at)
+        or _own_network_proposal(state, instance, target, at)
+        or _unknown_proposal(instance, at)
+        or _wallet_in_loop_proposal(instance, target)
+        or _crash_loop_proposal(instance, at)
+        or _exited_proposal(instance)
+        or _late_boot_proposal(instance, target, at)
+        or _after_dependency_proposal(instance)
+        or _wallet_proposal(instance, target)
+        or propose_for_failure(instance, target, at)
+        or _redeploy_proposal(instance, at)
+    )
+
+
+def _operator_proposal(instance: Instance) -> Proposal:
+    trigger = Trigger.OPERATOR
+    if instance.container is None:
+        why = "an operator asked, but there is no container to restart"
+        return Proposal(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
+    if container_run.engine_fault(instance):
+        why = f"an operator asked, but {instance.reason}"
+        return Proposal(
+            Action.HOLD, trigger, Cause.PROBER_FAILED, why, Guard.NOT_CURABLE
+        )
+    running = container_run.is_running(instance)
+    action = Action.RESTART if running else Action.START
+    return Proposal(
+        action, trigger, None, "an operator asked for it", forced=instance.asked_now
+    )
+
+
+def _takeover_proposal(
+    instance: Instance, target: Target, at: Moment
+) -> Proposal | None:
+    """Never leave anything stopped: what a predecessor began is finished."""
+    remedy, last = instance.remedy, instance.last_decision
+    if remedy is None or remedy.phase is not RemedyPhase.TAKEN_OVER or last is None:
+        return None
+    if last.action.changes_something and at.mono - last.at.mono < _FINISH_AGAIN_S:
+        return None
+    begun = remedy.decision
+    why = f"a sidecar that has ended since left the {begun.action} of it unfinished"
+    if container_run.has_stopped(instance):
+        return Proposal(Action.START, begun.trigger, begun.cause, why, finishes=True)
+    if at.mono < remedy.deadline_mono or not container_run.is_running(instance):
+        return None
+    if begun.trigger.is_automatic and not _is_curable(instance, target, at):
+        return None
+    cause = instance.health.cause
+    return Proposal(Action.RESTART, begun.trigger, cause, why, finishes=True)
+
+
+def _is_curable(instance: Instance, target: Target, at: Moment) -> bool:
+    """Does it still fail, for certain, and would a restart help?"""
+    cause = instance.health.cause
+    if cause is None or CAUSES[cause].cure is not RemedyKind.RESTART:
+        return False
+    return is_certain(instance.health, target, at.mono)
+
+
+def _absent_proposal(instance: Instance, target: Target, at: Moment) -> Proposal | None:
+    trigger = Trigger.FAILURE
+    if instance.container is None:
+        if not may_report(instance, target, Cause.MISSING, at):
+            why = "there is no container; 60 s for a redeploy"
+            return Proposal(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
+        return propose_page(Cause.MISSING, "there is no container for it")
+    if instance.state is TargetState.STOPPED and instance.cause is not None:
+        return propose_page(instance.cause, instance.reason)
+    return None
+
+
+def _unreadable_proposal(instance: Instance, at: Moment) -> Proposal | None:
+    """What the engine does not tell of is left alone, and after a while told."""
+    cause = Cause.PROBER_FAILED
+    lasted_s = at.mono - instance.since.mono
+    if instance.remedy is not None or lasted_s < CAUSES[cause].grace_s:
+        return None
+    return propose_page(cause, instance.reason)
+
+
+def _redeploy_proposal(instance: Instance, at: Moment) -> Proposal | None:
+    """A redeploy that was cut off leaves the old container, and nobody knows it."""
+    if unfinished_redeploy(instance, at) is None:
+        return None
+    why = f"{instance.reason}; docker compose up -d ends it"
+    return Proposal(Action.PAGE, Trigger.FAILURE, Cause.MISSING, why, Guard.NOT_CURABLE)
+
+
+def _unknown_proposal(instance: Instance, at: Moment) -> Proposal | None:
+    if instance.state is not TargetState.UNKNOWN:
+        return None
+    blind = unknown_too_long(instance.health, at)
+    if blind is None or blind.cause is None:
+        return None
+    return propose_page(blind.cause, blind.reason)
+
+
+def _own_network_proposal(
+    state: State, instance: Instance, target: Target, at: Moment
+) -> Proposal | None:
+    """Is our own network to blame, or not known to be in order?"""
+    cause = instance.health.cause
+    if instance.cause is Cause.OWN_NETWORK:
+        why = f"{instance.reason}; nothing is judged until it is reached again"
+    elif cause is None or not own_network.is_unconfirmed(state, instance, at):
+        return None
+    elif CAUSES[cause].cure is None and is_certain(instance.health, target, at.mono):
+        seen = describe_failure(instance)
+        why = f"{seen}; another target tells whether our network is in order"
+    else:
+        return None
+    trigger, guard = Trigger.FAILURE, Guard.OWN_NETWORK
+    return Proposal(Action.HOLD, trigger, Cause.OWN_NETWORK, why, guard)
+
+
+def _crash_loop_proposal(instance: Instance, at: Moment) -> Proposal | None:
+    """Hands off; where the engine does not try either, once per slow-lane step."""
+    remedy = instance.remedy
+    if not instance.looping or instance.container is None:
+        return None
+    if remedy is not None and remedy.phase is not RemedyPhase.VERIFYING:
+        return None
+    if container_run.needs_no_start(instance):
+        return propose_page(Cause.CRASH_LOOP, instance.reason)
+    if remedy is not None:
+        return None
+    wait = instance.lane.not_before - at.mono
+    if wait > 0:
+        why = f"{instance.reason}; it is started once more in {format_wait(wait)}"
+        return propose_page(Cause.CRASH_LOOP, why)
+    return Proposal(Action.START, Trigger.FAILURE, Cause.CRASH_LOOP, instance.reason)
+
+
+def _exited_proposal(instance: Instance) -> Proposal | None:
+    if instance.cause is not Cause.NOT_RUNNING or instance.remedy is not None:
+        return None
+    return Proposal(Action.START, Trigger.FAILURE, Cause.NOT_RUNNING, instance.reason)
+
+
+def _after_dependency_proposal(instance: Instance) -> Proposal | None:
+    if not instance.must_restart or instance.remedy is not None:
+        return None
+    settling = instance.settling
+    root = settling.root if settling is not None else "its root"
+    why = f"{root} works again and this is always restarted after it"
+    return Proposal(Action.RESTART, Trigger.DEPENDENCY, None, why)
+
+
+def _late_boot_proposal(
+    instance: Instance, target: Target, at: Moment
+) -> Proposal | None:
+    """Past its time a start is looked at: is there a process that boots?"""
+    if not container_run.is_running(instance) or not is_uninspected(instance):
+        return None
+    if not is_late(instance, target, at.mono) or current_cause(instance) is None:
+        return None
+    why = f"{last_reason(instance)}; looking whether the daemon's process lives"
+    return Proposal(Action.LOOK, Trigger.FAILURE, current_cause(instance), why)
+
+
+def _wallet_in_loop_proposal(instance: Instance, target: Target) -> Proposal | None:
+    """A crash loop holds no load back: its next run may be the one that lasts."""
+    if not instance.looping or not container_run.is_running(instance):
+        return None
+    return _wallet_proposal(instance, target)
+
+
+def _wallet_proposal(instance: Instance, target: Target) -> Proposal | None:
+    """Loading is asked for at once: it is harmless, and no start is whole without."""
+    wallet = target.wallet
+    if wallet is None or not wallet.load_wallet or instance.loading is not None:
+        return None
+    if not is_probed_since_load(instance):
+        return None
+    if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
+        return None
+    why = "the daemon answers but has no wallet loaded"
+    if instance.load_failure:
+        why = (
+            "the daemon answers but has no wallet loaded, and loading it failed: "
+            f"{instance.load_failure}"
+        )
+    return Proposal(Action.LOAD_WALLET, Trigger.FAILURE, Cause.WALLET_NOT_LOADED, why)

@@ -1,0 +1,125 @@
+"""Dependents after their root: their time to follow, and which are always restarted.
+
+What is done to them belongs to the root's incident: it ends when that has ended.
+"""
+
+from dataclasses import replace
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Decision, Guard, Trigger
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance, Settling
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.model.target import AfterDependency, InstanceId, Target
+from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState
+from sidecar.core.model.update import replace_instances
+from sidecar.core.status.presumed_dependencies import presumed_dependents
+from sidecar.core.status.settling import (
+    is_following,
+)
+from sidecar.core.status.streaks import is_certain
+
+_ABSENT = frozenset({TargetState.STOPPED, TargetState.MISSING, TargetState.CRASH_LOOP})
+_AWAY = frozenset(
+    {
+        Cause.REFUSED,
+        Cause.RESET,
+        Cause.HUNG,
+        Cause.BAD_BODY,
+        Cause.HTTP_5XX,
+        Cause.COMMAND_FAILED,
+        Cause.ENGINE_UNHEALTHY,
+        Cause.NEVER_UP,
+        Cause.KILLED_BY_PROBE,
+        Cause.NOT_RUNNING,
+    }
+)
+"""With any other cause it ran and answered, but not as it should, or not us."""
+
+_NEVER_LIFTED = frozenset({Guard.OPTED_OUT, Guard.OBSERVE})
+
+
+def note_absence(instance: Instance, target: Target, at: Moment) -> Instance:
+    """Remember until it works again that others could not reach it meanwhile."""
+    if instance.was_away or not _is_away(instance, target, at):
+        return instance
+    return replace(instance, was_away=True)
+
+
+def _is_away(instance: Instance, target: Target, at: Moment) -> bool:
+    if instance.state in _ABSENT:
+        return True
+    if instance.state is not TargetState.DOWN or instance.cause not in _AWAY:
+        return False
+    if instance.cause is Cause.NOT_RUNNING:
+        return True
+    last = instance.health.last
+    # What cannot be reached by us alone is not away.
+    reached = last is None or not last.path_fault
+    return reached and is_certain(instance.health, target, at.mono)
+
+
+def on_dependency_recovered(
+    state: State, root: Instance, before: Instance, at: Moment
+) -> tuple[State, tuple[InstanceId, ...]]:
+    """Give the dependents of a root that works again their time to follow."""
+    if before.state is TargetState.UNKNOWN:
+        return state, ()
+    was_down = before.state in BROKEN_STATES or root.incident is not None
+    planned = state.plan is not None and state.plan.target == root.id.target
+    found = []
+    for name in state.topology.dependents.get(root.id.target, ()):
+        target = state.targets[name]
+        always = target.after_root is AfterDependency.ALWAYS
+        must = always and was_down and before.was_away and not planned
+        for instance in state.replicas(name):
+            # A root that only blinks does not give more time each time.
+            anew = was_down or instance.settling is None
+            if must or (anew and instance.state not in WORKING_STATES):
+                settling = Settling(root.name, at.mono + target.settle_s)
+                follower = replace(instance, settling=settling)
+                found.append(
+                    _join_incident(
+                        _with_owed_restart(follower) if must else follower, root
+                    )
+                )
+    for instance in presumed_dependents(state, root.id.target):
+        if was_down and instance.health.failures:
+            settle_s = state.target_of(instance).settle_s
+            settling = Settling(root.name, at.mono + settle_s)
+            found.append(replace(instance, settling=settling))
+    return (replace_instances(state, *found) if found else state), tuple(
+        i.id for i in found
+    )
+
+
+def _with_owed_restart(instance: Instance) -> Instance:
+    """What was decided on it before says nothing of this."""
+    return replace(instance, must_restart=True, last_decision=None)
+
+
+def _join_incident(follower: Instance, root: Instance) -> Instance:
+    """It is part of its root's incident, where it is restarted or fails with it."""
+    if follower.incident is not None or root.incident is None:
+        return follower
+    if not (follower.must_restart or is_following(follower)):
+        return follower
+    return replace(follower, incident=root.incident)
+
+
+def drop_hopeless_restart(instance: Instance, decision: Decision) -> Instance:
+    """What nobody will do is not owed any longer than it takes to say so."""
+    is_ours = decision.trigger is Trigger.DEPENDENCY and instance.must_restart
+    if not is_ours or decision.guard not in _NEVER_LIFTED:
+        return instance
+    return replace(instance, must_restart=False, settling=None)
+
+
+def add_follower(incident: Incident, decision: Decision) -> Incident:
+    """Remember who was restarted after the root, each once."""
+    by_root = decision.trigger is Trigger.DEPENDENCY
+    if not by_root or not decision.action.changes_something:
+        return incident
+    names = dict.fromkeys((*incident.followers, decision.name))
+    return replace(incident, followers=tuple(names))

@@ -1,0 +1,72 @@
+"""How gently a wallet daemon is restarted: what it is given before a signal comes.
+
+Its own stop saves the addresses that it has handed out; a signal forgets them.
+"""
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.target import Target
+from sidecar.core.status.streaks import is_certain
+
+LOADING_S = 30.0
+"""What one wallet's load may take in a daemon that is free."""
+
+_NO_ANSWER = frozenset({Cause.HUNG, Cause.REFUSED, Cause.RESET})
+
+BUSY_LASTS_S = 120.0
+"""So long ago it was kept waiting by calls of others, and may be again."""
+
+
+def polite_stop_s(instance: Instance, target: Target) -> float:
+    """How long it may take to answer, or to obey its stop; 0: it cannot do either.
+
+    One that is free obeys at once. That it answered a moment ago does not tell that it
+    is: calls that take minutes may have come since.
+    """
+    settings = target.restart
+    if target.wallet is None or not settings.graceful_rpc_stop:
+        return 0.0
+    if instance.health.cause is Cause.REFUSED:
+        return 0.0
+    return settings.polite_stop_s
+
+
+def loading_s(
+    instance: Instance, target: Target, wallets: int, now_mono: float
+) -> float:
+    """How long a load may take: in an outage each of its calls queues."""
+    free_s = LOADING_S * max(1, wallets)
+    if target.wallet is None or is_free(instance, now_mono):
+        return free_s
+    return max(free_s, target.wallet.hang_after_outage_s)
+
+
+def is_kept_waiting(instance: Instance, target: Target, now_mono: float) -> bool:
+    """Do calls of others make it answer late, and with it all that is asked of it?"""
+    health = instance.health
+    if target.wallet is None or not health.has_answered:
+        return False
+    if instance.loading is not None:
+        return not is_free(instance, instance.loading.at.mono)
+    if health.cause is Cause.HUNG and is_certain(health, target, now_mono):
+        return False
+    return health.held_mono is not None and now_mono - health.held_mono < BUSY_LASTS_S
+
+
+def is_called_off_by_answer(decision: Decision) -> bool:
+    """Would any answer of the daemon show that this restart is not needed?
+
+    A stopped process is treated otherwise: it is continued, and then asked to stop.
+    """
+    return decision.trigger.is_automatic and decision.cause in _NO_ANSWER
+
+
+def is_free(instance: Instance, now_mono: float) -> bool:
+    """Did it just answer at once, without an outage, and was not busy lately?"""
+    held_mono, last = instance.health.held_mono, instance.health.last
+    if last is None or not last.rpc_answers:
+        return False
+    if last.wallet is not None and not last.wallet.connected:
+        return False
+    return held_mono is None or now_mono - held_mono >= BUSY_LASTS_S

@@ -1,0 +1,153 @@
+"""Taking over from a dead process: its clock, its streaks, its open remedies.
+
+A monotonic clock means nothing to another process, let alone after a reboot. So
+what was stored is moved by the wall clock: an hour stays an hour.
+"""
+
+from dataclasses import fields, is_dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from sidecar.core.model.foreign_signal import ForeignSignal
+from sidecar.core.model.health import Health
+from sidecar.core.model.instance import Instance, RemedyPhase
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.restart_overlap import RestartOverlap
+from sidecar.core.model.state import (
+    EngineStatus,
+    OwnNetworkStatus,
+    SettingsStatus,
+    State,
+)
+from sidecar.core.recovery.restart_rate import RESTART_LIMIT
+from sidecar.core.status.container_run import is_running
+
+STREAK_HOLDS_S = 60.0
+"""Failures on both sides of a longer gap are not consecutive."""
+
+ENGINE_S = 30.0
+"""What an engine may take for a restart, beyond the stop timeout."""
+
+HEARD_S = 30.0
+"""Enough for a few probes of a target that works, or does not."""
+
+_MONOTONIC = frozenset({"spent", "exits", "not_before"})
+
+
+def restore_state(saved: State, saved_at: Moment, now: Moment) -> State:
+    """The stored state as of ``now``; its instances wait for the first listing."""
+    away_s = now.wall - saved_at.wall
+    # A wall clock that was set back puts nothing of the past into the future.
+    shift_s = now.mono - saved_at.mono - max(0.0, away_s)
+    instances = {
+        who: _reset_old_streaks(_shift_clock(instance, shift_s), away_s)
+        for who, instance in saved.instances.items()
+    }
+    plan = saved.plan
+    if plan is not None:
+        plan = plan._replace(deadline_mono=plan.deadline_mono + shift_s)
+    return State(
+        started=now,
+        left=MappingProxyType(instances),
+        incidents=MappingProxyType(
+            {k: _shift_clock(v, shift_s) for k, v in saved.incidents.items()}
+        ),
+        ledger=saved.ledger,
+        engine=EngineStatus(told=saved.engine.told),
+        own_network=OwnNetworkStatus(told=saved.own_network.told),
+        settings=SettingsStatus(told=saved.settings.told),
+        paused=saved.paused,
+        restarts=tuple(t + shift_s for t in saved.restarts),
+        plan=plan,
+    )
+
+
+def presume_restarts(state: State, why: str) -> State:
+    """What is not remembered could have been done: half of the hour's restarts count
+    as made, and each target's tries are presumed spent but one when it is listed.
+    """
+    presumed = (state.started.mono,) * (RESTART_LIMIT // 2)
+    return replace(state, restarts=(*state.restarts, *presumed), doubt=why)
+
+
+def _shift_clock(value: Any, shift_s: float) -> Any:  # noqa: ANN401 - any part of the state
+    """A copy with every monotonic time in it moved."""
+    if isinstance(value, Moment | ForeignSignal):
+        return value._replace(mono=value.mono + shift_s)
+    if type(value) is tuple:
+        return tuple(_shift_clock(part, shift_s) for part in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    return replace(
+        value,
+        **{
+            f.name: _shift_field(f.name, getattr(value, f.name), shift_s)
+            for f in fields(value)
+        },
+    )
+
+
+def _shift_field(name: str, value: Any, shift_s: float) -> Any:  # noqa: ANN401
+    if name.endswith("_mono") or name in _MONOTONIC:
+        if isinstance(value, tuple):
+            return tuple(t + shift_s for t in value)
+        return value + shift_s if isinstance(value, float) else value
+    return _shift_clock(value, shift_s)
+
+
+def _reset_old_streaks(instance: Instance, away_s: float) -> Instance:
+    if 0.0 <= away_s <= STREAK_HOLDS_S:
+        return instance
+    return replace(instance, health=Health(up=instance.health.up))
+
+
+def resume_instance(instance: Instance, at: Moment) -> Instance:
+    """An instance that was just listed, after a dead process of ours.
+
+    Of a remedy that it was verifying the probes are heard first, however long we
+    were away. Of one that it was at, ``clarified`` finds out what it came to.
+    """
+    # The engine tells a new process again of what the one before has counted.
+    loaded = replace(instance, loading=None, overlap=RestartOverlap())
+    remedy = loaded.remedy
+    if remedy is None:
+        return loaded
+    container = loaded.container
+    unclear = container is not None and container.run == remedy.decision.run
+    if remedy.phase is RemedyPhase.VERIFYING and not (remedy.uncertain and unclear):
+        deadline = max(remedy.deadline_mono, at.mono + HEARD_S)
+        return replace(loaded, remedy=replace(remedy, deadline_mono=deadline))
+    taken = replace(
+        remedy,
+        phase=RemedyPhase.TAKEN_OVER,
+        deadline_mono=at.mono + remedy.decision.stop_timeout_s + ENGINE_S,
+        note="it was begun by a sidecar that then ended",
+        uncertain=True,
+    )
+    return replace(loaded, remedy=taken)
+
+
+def detect_completed_restart(
+    instance: Instance, recovery_s: float, at: Moment
+) -> Instance:
+    """A new run: what was begun happened, and the probes judge for ``recovery_s``.
+
+    Until then the engine may yet be at it: nothing is repeated.
+    """
+    remedy, container = instance.remedy, instance.container
+    if (
+        remedy is None
+        or remedy.phase is not RemedyPhase.TAKEN_OVER
+        or container is None
+    ):
+        return instance
+    if not is_running(instance) or container.run == remedy.decision.run:
+        return instance
+    deadline = at.mono + recovery_s
+    verifying = replace(remedy, phase=RemedyPhase.VERIFYING, deadline_mono=deadline)
+    return replace(
+        instance,
+        remedy=verifying,
+        restarted=at,
+        restarts_total=instance.restarts_total + 1,
+    )

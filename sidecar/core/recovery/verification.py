@@ -1,0 +1,233 @@
+"""When and how the verification of a remedy ends."""
+
+import math
+from typing import NamedTuple
+
+from sidecar.core.model.cause import BEYOND_REMEDIES, Cause
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.event import (
+    RemedyCallResult,
+)
+from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.model.update import (
+    Update,
+    replace_instances,
+    unchanged,
+)
+from sidecar.core.recovery import (
+    verification_pause,
+)
+from sidecar.core.recovery.polite_stop import is_kept_waiting
+from sidecar.core.recovery.remedy_begin import (
+    ACT_MARGIN_S,
+)
+from sidecar.core.recovery.remedy_end import (
+    end_remedy,
+)
+from sidecar.core.recovery.remedy_execution import (
+    end_wallet_load,
+    revert_remedy,
+)
+from sidecar.core.recovery.takeover import detect_completed_restart
+from sidecar.core.status import container_run
+from sidecar.core.status.dependencies import blocking_dependencies
+from sidecar.core.status.own_network import is_blind
+from sidecar.core.status.streaks import is_certain
+from sidecar.core.status.target_status import current_cause, last_reason
+
+
+class VerificationResult(NamedTuple):
+    """How a remedy ends, and why."""
+
+    outcome: RemedyOutcome
+    reason: str
+
+
+STOPPED_MEANWHILE = VerificationResult(
+    RemedyOutcome.UNKNOWN, "it was stopped or replaced meanwhile"
+)
+
+
+def has_recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
+    """Does what was treated work again, as often as it takes, since the remedy began?
+
+    A daemon that was started runs, answers and has its wallets, also where its
+    upstream server is lost meanwhile.
+    """
+    health = instance.health
+    last = health.last_success_mono
+    if last is not None and last >= remedy.began.mono and health.up is True:
+        return True
+    if remedy.decision.cause in BEYOND_REMEDIES or health.last_at is None:
+        return False
+    since_mono = health.last_at.mono - health.last_seconds
+    often = health.serves >= target.cadence.success_threshold
+    return often and since_mono >= remedy.began.mono
+
+
+def end_early(
+    state: State, instance: Instance, remedy: Remedy, at: Moment
+) -> VerificationResult | None:
+    """What makes more waiting useless; others wait for their turn meanwhile."""
+    if container_run.is_stopped_by_person(instance):
+        return STOPPED_MEANWHILE
+    if _has_new_run_ended(instance):
+        return VerificationResult(
+            RemedyOutcome.NOT_RECOVERED, "its container exited again"
+        )
+    if _is_in_crash_loop(instance, remedy):
+        reason = "its container exited again and again"
+        return VerificationResult(RemedyOutcome.NOT_RECOVERED, reason)
+    if _has_daemon_died(instance, state.target_of(instance), at):
+        reason = f"it answered, then its port was closed: {last_reason(instance)}"
+        return VerificationResult(RemedyOutcome.NOT_RECOVERED, reason)
+    for root in blocking_dependencies(state, instance.id.target):
+        if root.state is TargetState.DOWN:
+            reason = f"{root.name} went down meanwhile: it comes first"
+            return VerificationResult(RemedyOutcome.UNKNOWN, reason)
+    return None
+
+
+def _has_new_run_ended(instance: Instance) -> bool:
+    """Is the new run over? The one that was treated may be seen once more, late."""
+    container = instance.container
+    return (
+        container is not None
+        and container.status in {Status.EXITED, Status.DEAD}
+        and not container.engine_restarts_it
+        and container.run != instance.treated
+    )
+
+
+def _is_in_crash_loop(instance: Instance, remedy: Remedy) -> bool:
+    """Is it in a crash loop, and did it die since the remedy began?
+
+    A load goes on: the next run of the loop may be the one that lasts.
+    """
+    if not instance.looping or remedy.decision.action is Action.LOAD_WALLET:
+        return False
+    return any(exited > remedy.began.mono for exited in instance.exits)
+
+
+def _has_daemon_died(instance: Instance, target: Target, at: Moment) -> bool:
+    """Has the daemon of the new run died in a container that goes on?
+
+    A busy one keeps its port open: the engine's host refuses for nobody but a process
+    that is gone. As many refusals are asked for as make any failure certain, since
+    something in the container may start it again.
+    """
+    container, health = instance.container, instance.health
+    if container is None or container.run == instance.treated:
+        return False
+    gone = health.has_answered and health.cause is Cause.REFUSED
+    return gone and is_certain(health, target, at.mono)
+
+
+BUSY_TIMES = 2
+"""So many silences may a busy daemon's verification take longer."""
+
+
+def verify_remedy(state: State, who: InstanceId, at: Moment) -> Update:
+    """Does what is open end here: by health, in vain, or at its deadline?"""
+    known = state.instances[who]
+    recovery_s = state.target_of(known).restart.recovery_timeout_s
+    instance = detect_completed_restart(known, recovery_s, at)
+    if instance is not known:
+        state = replace_instances(state, instance)
+    loading, remedy = instance.loading, instance.remedy
+    if loading is not None and at.mono >= _load_deadline_mono(loading):
+        return end_wallet_load(state, instance, RemedyCallResult.UNKNOWN, at)
+    if remedy is None:
+        return unchanged(state)
+    if _is_no_longer_needed(instance, state.target_of(instance), remedy, at):
+        return unchanged(revert_remedy(state, instance, at))
+    found = _find_result(state, instance, remedy, at)
+    over_mono = _deadline_mono(instance, state.target_of(instance), remedy, at)
+    is_late = at.mono >= over_mono and not verification_pause.is_paused(
+        state, instance, at
+    )
+    if found is None and is_late:
+        found = _result_at_deadline(instance, remedy)
+    return (
+        unchanged(state) if found is None else end_remedy(state, instance, *found, at)
+    )
+
+
+def _is_no_longer_needed(
+    instance: Instance, target: Target, remedy: Remedy, at: Moment
+) -> bool:
+    """Did a dead predecessor not come to send what has become needless since?"""
+    if remedy.phase is not RemedyPhase.TAKEN_OVER or at.mono < remedy.deadline_mono:
+        return False
+    if not remedy.decision.trigger.is_automatic or not container_run.is_running(
+        instance
+    ):
+        return False
+    return has_recovered(instance, target, remedy)
+
+
+def _load_deadline_mono(loading: Decision) -> float:
+    return loading.at.mono + loading.polite_stop_s + ACT_MARGIN_S
+
+
+def _deadline_mono(
+    instance: Instance, target: Target, remedy: Remedy, at: Moment
+) -> float:
+    """When it is given up. What a dead predecessor began gets time to be finished;
+    a container that it left stopped is started, however long that takes. A daemon that
+    others keep busy answers each call late, and a load has several.
+    """
+    if remedy.phase is RemedyPhase.ACTING:
+        return remedy.deadline_mono
+    if remedy.phase is RemedyPhase.VERIFYING:
+        wallet = target.wallet
+        if wallet is None or not is_kept_waiting(instance, target, at.mono):
+            return remedy.deadline_mono
+        return remedy.deadline_mono + BUSY_TIMES * wallet.hang_after_outage_s
+    if container_run.has_stopped(instance):
+        return math.inf
+    return remedy.deadline_mono + ACT_MARGIN_S
+
+
+def _find_result(
+    state: State, instance: Instance, remedy: Remedy, at: Moment
+) -> VerificationResult | None:
+    if remedy.phase is RemedyPhase.VERIFYING:
+        if container_run.has_undone_stop(instance, at.mono):
+            return STOPPED_MEANWHILE
+        if has_recovered(instance, state.target_of(instance), remedy):
+            return VerificationResult(
+                RemedyOutcome.RECOVERED, _describe_recovery(instance)
+            )
+        return end_early(state, instance, remedy, at)
+    taken_over = remedy.phase is RemedyPhase.TAKEN_OVER
+    if taken_over and container_run.is_stopped_by_person(instance):
+        return STOPPED_MEANWHILE
+    return None
+
+
+def _describe_recovery(instance: Instance) -> str:
+    cause = current_cause(instance)
+    if cause is None:
+        return "it works"
+    return f"it runs, answers and has its wallet; what is left: {last_reason(instance)}"
+
+
+def _result_at_deadline(instance: Instance, remedy: Remedy) -> VerificationResult:
+    if remedy.phase is not RemedyPhase.VERIFYING:
+        reason = "the remedy did not end in time and was given up"
+        return VerificationResult(RemedyOutcome.UNKNOWN, reason)
+    last = instance.health.last
+    reason = last.reason if last is not None else "no probe answered"
+    if is_blind(instance.health):
+        reason = "whether it helped is not known: Sidecar's own network is lost"
+        return VerificationResult(RemedyOutcome.UNKNOWN, reason)
+    if remedy.uncertain:
+        reason = f"{remedy.note}; {reason}"
+    return VerificationResult(RemedyOutcome.NOT_RECOVERED, reason)

@@ -1,0 +1,79 @@
+"""How long the clock of a verification stands for the remedies that it gave way to.
+
+What others do meanwhile may be all it needs; but for what goes on for ever, it would
+never end, and would hold a third one.
+"""
+
+from dataclasses import replace
+
+from sidecar.core.model.decision import Action
+from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.status.presumed_dependencies import may_give_way
+
+MOST_TIMES = 2
+"""So many times its ``recovery_timeout`` a verification may end later, in all."""
+
+
+def is_paused(state: State, instance: Instance, at: Moment) -> bool:
+    """Does its clock stand, for it gave way to a remedy that is under way?"""
+    remedy = instance.remedy
+    if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
+        return False
+    if at.mono >= _latest_mono(state, instance, remedy):
+        return False
+    return any(
+        other.remedy is not None
+        and _has_overtaken(state, other, other.remedy, instance)
+        for other in state.instances.values()
+    )
+
+
+def extend_paused(
+    state: State, treated: Instance, ended: Remedy, at: Moment
+) -> tuple[Instance, ...]:
+    """Those that gave way to a remedy, with their whole time to recover, or what is
+    left of it.
+    """
+    found = []
+    for other in state.instances.values():
+        remedy = other.remedy
+        if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
+            continue
+        if not _has_overtaken(state, treated, ended, other):
+            continue
+        until = at.mono + state.target_of(other).restart.recovery_timeout_s
+        later_s = min(until, _latest_mono(state, other, remedy)) - remedy.deadline_mono
+        if later_s > 0.0:
+            found.append(replace(other, remedy=_extend(remedy, later_s)))
+    return tuple(found)
+
+
+def _extend(remedy: Remedy, by_s: float) -> Remedy:
+    return replace(
+        remedy,
+        deadline_mono=remedy.deadline_mono + by_s,
+        extended_s=remedy.extended_s + by_s,
+    )
+
+
+def _latest_mono(state: State, instance: Instance, remedy: Remedy) -> float:
+    """When its verification ends, whatever others do."""
+    most_s = MOST_TIMES * state.target_of(instance).restart.recovery_timeout_s
+    return remedy.deadline_mono + most_s - remedy.extended_s
+
+
+def _has_overtaken(
+    state: State, treated: Instance, remedy: Remedy, verified: Instance
+) -> bool:
+    """Did the remedy of ``treated`` begin while ``verified`` gave way to it?
+
+    The loads of a crash loop are of no help, and go on as long as that does.
+    """
+    before = verified.remedy
+    if before is None or remedy.began.mono <= before.began.mono:
+        return False
+    if treated.looping and remedy.decision.action is Action.LOAD_WALLET:
+        return False
+    return may_give_way(state, state.target_of(treated), state.target_of(verified))

@@ -1,0 +1,4 @@
+"""From observations to the status of each target: streaks, runs, dependencies.
+
+Imports ``model`` and ``text``.
+"""

@@ -1,0 +1,291 @@
+"""The state of a target in one word, with its cause and a reason."""
+
+from typing import NamedTuple
+
+from sidecar.core.model.cause import CAUSES, UPSTREAM_CAUSES, Cause
+from sidecar.core.model.container import Container, Status
+from sidecar.core.model.health import Health
+from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, StopOrigin
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import ProbeVerdict
+from sidecar.core.model.target import Target
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.status.container_run import (
+    has_finished,
+    is_running,
+    is_stopped_by_person,
+)
+from sidecar.core.status.own_network import is_blind
+from sidecar.core.status.start_period import (
+    check_start_s,
+    is_idle,
+    is_starting_natively,
+    start_period_s,
+)
+
+REDEPLOY_S = 60.0
+"""From the making of a new container to its start."""
+
+
+class TargetStatus(NamedTuple):
+    """A state and why."""
+
+    state: TargetState
+    cause: Cause | None
+    reason: str
+
+
+def evaluate_status(instance: Instance, target: Target, at: Moment) -> TargetStatus:
+    """The one place that names a target's state."""
+    if has_finished(instance, target):
+        return TargetStatus(TargetState.STOPPED, None, "its work is done (exit 0)")
+    absent = _status_without_container(instance)
+    if absent is not None:
+        return absent
+    if instance.lane.name is LaneName.DEAD_LETTER and not _is_working_now(instance):
+        return TargetStatus(
+            TargetState.DEAD_LETTER,
+            current_cause(instance),
+            "every restart that it may have is used up, and none helped",
+        )
+    if instance.looping:
+        return TargetStatus(
+            TargetState.CRASH_LOOP,
+            Cause.CRASH_LOOP,
+            f"it died {max(len(instance.exits), instance.short_runs)} times, "
+            "soon after each start",
+        )
+    if instance.remedy is not None:
+        return _status_under_remedy(instance, instance.remedy)
+    return _status_when_exited(instance) or _status_by_health(instance, target, at)
+
+
+def is_done(instance: Instance) -> bool:
+    """Has it ended well, with nothing left to do?"""
+    return instance.state is TargetState.STOPPED and instance.cause is None
+
+
+def _is_working_now(instance: Instance) -> bool:
+    health = instance.health
+    return is_running(instance) and health.up is True and not health.failures
+
+
+def current_cause(instance: Instance) -> Cause | None:
+    """The cause that the last look at the target showed, counted or not."""
+    if _has_exited(instance):
+        return Cause.NOT_RUNNING
+    last = instance.health.last
+    if last is None or last.verdict is not ProbeVerdict.FAILURE:
+        return None
+    if _never_came_up(instance):
+        return Cause.NEVER_UP
+    return Cause.THREAD_HELD if _is_busy(instance) else last.cause
+
+
+def _is_busy(instance: Instance) -> bool:
+    """Is it down for what no restart cures, and silent for not long enough to hang?"""
+    health = instance.health
+    if health.busy_mono is None or health.hung:
+        return False
+    return health.up is False and health.cause is Cause.HUNG
+
+
+def _never_came_up(instance: Instance) -> bool:
+    """Is the port refused to the end of this start, as it was in the one before?
+
+    A daemon that has died, in a container that goes on, refuses as well: that is
+    another trouble.
+    """
+    health = instance.health
+    if is_idle(instance):
+        return False
+    if health.up is not False or health.cause is not Cause.REFUSED:
+        return False
+    return not health.has_answered and instance.refused_starts > 0
+
+
+def last_reason(instance: Instance) -> str:
+    """What the last probe said."""
+    last = instance.health.last
+    return last.reason if last is not None else ""
+
+
+def _has_exited(instance: Instance) -> bool:
+    container = instance.container
+    if container is None:
+        return False
+    if container.status is Status.CREATED:
+        return container.could_not_start
+    return container.status not in {Status.RUNNING, Status.PAUSED, Status.UNKNOWN}
+
+
+def _status_without_container(instance: Instance) -> TargetStatus | None:
+    container = instance.container
+    if container is None:
+        return TargetStatus(
+            TargetState.MISSING, Cause.MISSING, "there is no container for it"
+        )
+    if container.fault and instance.remedy is None:
+        silence = f"what its container is doing is not known: {container.fault}"
+        return TargetStatus(TargetState.UNKNOWN, Cause.PROBER_FAILED, silence)
+    return (
+        _status_when_stopped(instance, container)
+        if is_stopped_by_person(instance)
+        else None
+    )
+
+
+def _status_when_stopped(instance: Instance, container: Container) -> TargetStatus:
+    if container.status is Status.PAUSED:
+        return TargetStatus(TargetState.STOPPED, Cause.PAUSED, "an operator paused it")
+    if container.status is Status.CREATED:
+        return TargetStatus(
+            TargetState.STOPPED, Cause.STOPPED, "it was created and never started"
+        )
+    if instance.stop is StopOrigin.ASSUMED:
+        how = f"found stopped (exit {container.exit_code}), as by an operator"
+        return TargetStatus(TargetState.STOPPED, Cause.STOPPED, how)
+    return TargetStatus(TargetState.STOPPED, Cause.STOPPED, "an operator stopped it")
+
+
+def _status_under_remedy(instance: Instance, remedy: Remedy) -> TargetStatus:
+    """While it is verified, the cause is what the new run shows, once that is known."""
+    doing, phase = remedy.decision.action.value, remedy.phase.value
+    if remedy.phase is RemedyPhase.ACTING:
+        phase = remedy.note or phase
+    cause = remedy.decision.cause
+    if remedy.phase is not RemedyPhase.VERIFYING or not _has_own_problem(instance):
+        return TargetStatus(TargetState.RECOVERING, cause, f"{doing}: {phase}")
+    reason = f"{doing}: {phase}; {last_reason(instance)}"
+    present = current_cause(instance) if cause is not None else None
+    return TargetStatus(TargetState.RECOVERING, present, reason)
+
+
+def _has_own_problem(instance: Instance) -> bool:
+    """Does the new run answer, and say what it lacks? A wallet is loaded first."""
+    cause = current_cause(instance)
+    if cause is None or not instance.health.has_answered:
+        return False
+    return cause is not Cause.WALLET_NOT_LOADED or bool(instance.load_failure)
+
+
+def _status_when_exited(instance: Instance) -> TargetStatus | None:
+    ended = describe_exit(instance)
+    return TargetStatus(TargetState.DOWN, Cause.NOT_RUNNING, ended) if ended else None
+
+
+def describe_exit(instance: Instance) -> str:
+    """Why its container does not run; empty: it runs, or there is none."""
+    container = instance.container
+    if container is None or not _has_exited(instance):
+        return ""
+    if container.error:
+        return f"the engine could not start it: {container.error}"
+    how = "out of memory" if container.oom_killed else f"exit {container.exit_code}"
+    return f"the container exited by itself ({how})"
+
+
+def _status_by_health(instance: Instance, target: Target, at: Moment) -> TargetStatus:
+    health = instance.health
+    if health.blind is not None and is_blind(health):
+        return TargetStatus(
+            TargetState.UNKNOWN, health.blind.cause, health.blind.reason
+        )
+    cause = current_cause(instance)
+    reason = last_reason(instance)
+    if health.up is False:
+        return TargetStatus(TargetState.DOWN, cause, reason)
+    blind = unknown_too_long(health, at)
+    if blind is not None and not _may_still_start(instance, target, at):
+        return blind
+    if health.failures:
+        return TargetStatus(TargetState.FAILING, cause, reason)
+    if health.up is True:
+        return unfinished_redeploy(instance, at) or _status_working(instance)
+    return _status_undecided(instance, target, at)
+
+
+def _status_undecided(instance: Instance, target: Target, at: Moment) -> TargetStatus:
+    """Since its run began there was neither a success nor a failure that counted."""
+    blind, cause = instance.health.blind, current_cause(instance)
+    undecided = _why_undecided(instance, target)
+    if blind is not None:
+        cause = cause or blind.cause
+    in_time = at.mono - instance.run_mono < start_period_s(instance, target)
+    if in_time or is_starting_natively(instance, target):
+        return TargetStatus(TargetState.STARTING, cause, undecided)
+    # A failure that did not count, right before the start period ended, is one.
+    failing = cause is not None and blind is None
+    state = TargetState.FAILING if failing else TargetState.UNKNOWN
+    return TargetStatus(state, cause, undecided)
+
+
+def _may_still_start(instance: Instance, target: Target, at: Moment) -> bool:
+    """Does the engine call it starting, within the time that it was given for that?"""
+    if not is_starting_natively(instance, target):
+        return False
+    return at.mono - instance.run_mono < check_start_s(instance, target)
+
+
+def _why_undecided(instance: Instance, target: Target) -> str:
+    """Why it is not known yet how this run does; never empty."""
+    health = instance.health
+    if health.blind is not None and health.blind.reason:
+        return health.blind.reason
+    if not health.successes:
+        return last_reason(instance) or "no probe has answered yet"
+    so_many, threshold = health.successes, target.cadence.success_threshold
+    return f"{so_many} of {threshold} good answers in a row so far"
+
+
+def _status_working(instance: Instance) -> TargetStatus:
+    last = instance.health.last
+    if last is not None and last.warnings:
+        return TargetStatus(TargetState.DEGRADED, None, last.reason)
+    return TargetStatus(TargetState.HEALTHY, None, "")
+
+
+def unfinished_redeploy(instance: Instance, at: Moment) -> TargetStatus | None:
+    """Was a container made to replace it, and not started within a minute?"""
+    redeploy = instance.redeploy
+    if redeploy is None or at.mono - redeploy.since.mono < REDEPLOY_S:
+        return None
+    left = f"its new container {redeploy.name} was created and never started"
+    reason = f"a redeploy of it did not end: {left}"
+    return TargetStatus(TargetState.DEGRADED, None, reason)
+
+
+def unknown_too_long(health: Health, at: Moment) -> TargetStatus | None:
+    """Nothing was learnt for so long that what was known is worth nothing."""
+    if health.blind is None or health.blind_mono is None:
+        return None
+    cause = health.blind.cause or Cause.PROBER_FAILED
+    lasted = at.mono - health.blind_mono
+    if lasted < CAUSES[cause].grace_s:
+        return None
+    reason = f"for {lasted:.0f} s nothing could be learnt: {health.blind.reason}"
+    return TargetStatus(TargetState.UNKNOWN, cause, reason)
+
+
+def unknown_since_wall(health: Health, cause: Cause, at: Moment) -> float | None:
+    """Since when nothing is learnt, if ``cause`` says that; None: it says another."""
+    if health.blind is None or health.blind_mono is None:
+        return None
+    is_it = cause is (health.blind.cause or Cause.PROBER_FAILED)
+    return at.wall - at.mono + health.blind_mono if is_it else None
+
+
+def may_report(instance: Instance, target: Target, cause: Cause, at: Moment) -> bool:
+    """Has the cause lasted long enough for a person to hear of it?"""
+    grace_s = CAUSES[cause].grace_s
+    if target.wallet is not None and cause in UPSTREAM_CAUSES:
+        grace_s = target.wallet.upstream_grace_s
+    return at.mono - _failing_since_mono(instance, at) >= grace_s
+
+
+def _failing_since_mono(instance: Instance, at: Moment) -> float:
+    if instance.missing_since is not None:
+        return instance.missing_since.mono
+    first = instance.health.first_failure_mono
+    return first if first is not None else at.mono

@@ -1,0 +1,189 @@
+"""state + event -> state, transitions. An event that does not fit changes nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core.incidents.lifecycle import update_incidents
+from sidecar.core.model.event import (
+    AckRequested,
+    ContainerEventSeen,
+    ContainersListed,
+    DecisionMade,
+    EngineReachabilityChanged,
+    Event,
+    EvidenceGathered,
+    PauseRequested,
+    PlannedRestartCancelled,
+    PlannedRestartDue,
+    ProbeCompleted,
+    ProcessesInspected,
+    RecoverRequested,
+    ReleaseRequested,
+    RemedyExecuted,
+    RemedyProgressed,
+    RestartRequested,
+    ResumeRequested,
+    SettingsApplied,
+    SettingsRefused,
+    Tick,
+)
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import Lane
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.model.transition import StateChanged, Transition
+from sidecar.core.model.update import Update, replace_instances, unchanged
+from sidecar.core.recovery import (
+    dependents,
+    remedy_begin,
+    remedy_execution,
+    verification,
+)
+from sidecar.core.status import container_run
+from sidecar.core.status.streaks import apply_threshold
+from sidecar.core.status.target_status import evaluate_status
+from sidecar.core.step import commands, observations
+
+
+def reduce_event(state: State, event: Event) -> Update:
+    """Work one event into the state."""
+    changed = _HANDLERS[type(event)](state, event)
+    return _finish_reduction(
+        changed.state, changed.touched, changed.transitions, event.at
+    )
+
+
+def _on_tick(state: State, event: Tick) -> Update:
+    troubled = tuple(i for i in state.instances.values() if not is_idle(i))
+    now = event.at.mono
+    aged = [_apply_time(state, instance, now) for instance in troubled]
+    paused = {k: v for k, v in state.paused.items() if v > event.at.wall}
+    after = replace_instances(state, *aged) if aged else state
+    if len(paused) != len(state.paused):
+        after = replace(after, paused=MappingProxyType(paused))
+    return Update(after, (), tuple(i.id for i in troubled))
+
+
+def _apply_time(state: State, instance: Instance, now: float) -> Instance:
+    target = state.target_of(instance)
+    settled = replace(instance, health=apply_threshold(instance.health, target, now))
+    return container_run.end_loop_if_outlived(settled, now)
+
+
+def is_idle(instance: Instance) -> bool:
+    """Is there nothing that time alone could change or that waits for an answer?"""
+    return (
+        instance.state in WORKING_STATES
+        and instance.remedy is None
+        and instance.loading is None
+        and not instance.asked
+        and not instance.must_restart
+        and not instance.looping
+        and not instance.overlap.has_others_stop
+        and instance.redeploy is None
+    )
+
+
+def _finish_reduction(
+    state: State,
+    touched: tuple[InstanceId, ...],
+    transitions: tuple[Transition, ...],
+    at: Moment,
+) -> Update:
+    found = list(transitions)
+    concerned = dict.fromkeys(touched)
+    for who in touched:
+        verified = verification.verify_remedy(state, who, at)
+        state = verified.state
+        found.extend(verified.transitions)
+    for who in touched:
+        named = _update_status(state, who, at)
+        state = named.state
+        found.extend(named.transitions)
+        concerned.update(dict.fromkeys(named.touched))
+    state, noted = update_incidents(state, tuple(concerned), at)
+    found.extend(noted)
+    return Update(state, tuple(found), tuple(concerned))
+
+
+def _update_status(state: State, who: InstanceId, at: Moment) -> Update:
+    instance = state.instances[who]
+    target = state.target_of(instance)
+    new = evaluate_status(instance, target, at)
+    if new.state is instance.state and new.cause in {instance.cause, None}:
+        noted = instance
+        if new.reason != instance.reason or new.cause is not instance.cause:
+            noted = replace(instance, cause=new.cause, reason=new.reason)
+        # That it is certain, or its path in order, shows in no name.
+        noted = dependents.note_absence(noted, target, at)
+        return unchanged(
+            state if noted is instance else replace_instances(state, noted)
+        )
+    changed = replace(
+        instance,
+        state=new.state,
+        cause=new.cause,
+        reason=new.reason,
+        since=instance.since if new.state is instance.state else at,
+    )
+    changed = dependents.note_absence(changed, target, at)
+    if new.state in WORKING_STATES:
+        changed = _with_fresh_budget(changed)
+    after = replace_instances(state, changed)
+    touched: tuple[InstanceId, ...] = ()
+    if new.state in WORKING_STATES and instance.state not in WORKING_STATES:
+        after, touched = dependents.on_dependency_recovered(
+            after, changed, instance, at
+        )
+    note = StateChanged(
+        at,
+        who,
+        instance.name,
+        instance.state,
+        new.state,
+        new.cause,
+        new.reason,
+        changed.incident,
+    )
+    return Update(after, (note,), (who, *touched))
+
+
+def _with_fresh_budget(instance: Instance) -> Instance:
+    """Seen healthy: budgets, lanes and settling begin anew."""
+    return replace(
+        instance,
+        lane=Lane(),
+        load_lane=Lane(),
+        load_failure="",
+        settling=None,
+        was_away=False,
+    )
+
+
+_HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
+    {
+        ContainersListed: observations.on_containers_listed,
+        ContainerEventSeen: observations.on_container_event,
+        EngineReachabilityChanged: observations.on_engine_reachability,
+        ProbeCompleted: observations.on_probe_completed,
+        ProcessesInspected: observations.on_processes_inspected,
+        EvidenceGathered: observations.on_evidence_gathered,
+        DecisionMade: remedy_begin.on_decision_made,
+        RemedyExecuted: remedy_execution.on_remedy_executed,
+        RemedyProgressed: remedy_execution.on_remedy_progressed,
+        PlannedRestartDue: commands.on_planned_restart_due,
+        PlannedRestartCancelled: commands.on_planned_restart_cancelled,
+        RestartRequested: commands.on_restart_requested,
+        PauseRequested: commands.on_pause_requested,
+        ResumeRequested: commands.on_resume_requested,
+        RecoverRequested: commands.on_recover_requested,
+        ReleaseRequested: commands.on_release_requested,
+        AckRequested: commands.on_ack_requested,
+        SettingsApplied: commands.on_settings_applied,
+        SettingsRefused: commands.on_settings_refused,
+        Tick: _on_tick,
+    }
+)

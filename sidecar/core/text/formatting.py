@@ -1,0 +1,66 @@
+"""Times and durations as people read them."""
+
+import re
+from datetime import UTC, datetime
+from itertools import groupby
+
+ZONE_HEADER = "X-Sidecar-Timezone"
+"""Of an answer of the API: the zone in which people are shown its times."""
+
+_FRACTION = re.compile(r"(\d\d:\d\d:\d\d)[.,]\d+")
+_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def format_clock(wall: float) -> str:
+    """An instant in UTC, as ``2026-01-02 03:04:05``."""
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def format_duration(seconds: float) -> str:
+    """A duration in its two largest units, as ``2 min 5 s``."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def median(values: tuple[float, ...]) -> float | None:
+    """The middle one; None where there is none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[half]
+    return (ordered[half - 1] + ordered[half]) / 2
+
+
+def fold_repeated_lines(log: str) -> str:
+    """Lines of a log for people: times to the second, and what comes again as
+    ``(x5)`` at its first line, whatever its time.
+    """
+    lines = _FRACTION.sub(r"\1", log).splitlines()
+    runs = (list(run) for _, run in groupby(lines, lambda s: _STAMP.sub("", s)))
+    return "\n".join(
+        f"{run[0]} (x{len(run)})" if len(run) > 1 else run[0] for run in runs
+    )
+
+
+_MINUTE = 60
+_HOUR = 3600
+
+
+def format_wait(seconds: float) -> str:
+    """A time to wait, in words."""
+    whole = max(0, round(seconds))
+    if whole < 2 * _MINUTE:
+        return f"{whole} s"
+    if whole < 2 * _HOUR:
+        return f"{whole // _MINUTE} min"
+    return f"{whole / _HOUR:.1f} h"
