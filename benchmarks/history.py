@@ -29,8 +29,8 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.storage import StoredStep
 from sidecar.core.step.step import run_step
-from sidecar.records.database import DATABASE
-from sidecar.records.store import SqliteStore
+from sidecar.storage.database import DATABASE
+from sidecar.storage.store import SqliteStore
 
 BLIPS = 1
 OUTAGE_DAYS = 7

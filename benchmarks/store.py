@@ -26,8 +26,8 @@ from benchmarks import busy, program
 from benchmarks.history import BLIPS, DAY_S, OUTAGE_DAYS, Stack, keep, multiply
 from benchmarks.table import Row, at_most
 from sidecar.clock import SystemClock
-from sidecar.records.database import DATABASE
-from sidecar.records.store import open_store
+from sidecar.storage.database import DATABASE
+from sidecar.storage.store import open_store
 
 LIVED_DAYS = {2: OUTAGE_DAYS, 1000: 1}
 """So that everyone has an outage, or a part of the many."""

@@ -65,16 +65,16 @@ from sidecar.notify.words import Catalogue, read_catalogue
 from sidecar.probes.combined import probe_all
 from sidecar.probes.pace import SEEN_SILENCE_S, SILENCE_S, Pacer
 from sidecar.probes.prober import AllProbes
-from sidecar.records.feed import RecentFeed
-from sidecar.records.probes import RecentProbes
-from sidecar.records.store import SqliteStore, open_store
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.onlooker import Onlooker
 from sidecar.schedule.planner import Planner
+from sidecar.storage.store import SqliteStore, open_store
+from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.log import LogFormat, configure
 from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.narrator import Narrator, tell_left
+from sidecar.telemetry.recent_probes import RecentProbes
 from sidecar.watchdog import Watchdog
 from sidecar.web.ack import NotifyDesk
 from sidecar.web.desk import Desk
@@ -289,7 +289,7 @@ class App:
         self._metrics = metrics.metrics
         self._metrics.notifies(self._people.runner.channels, Delivery)
         self._in_force = Enforced((), (), are_ours=False)
-        self._feed = RecentFeed()
+        self._feed = EventFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = AllProbes(engine, clock, mask=mask, own=place.own.now)

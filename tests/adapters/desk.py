@@ -11,7 +11,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.core.step.step import operator_decision
-from sidecar.records.feed import RecentFeed
+from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.metrics import Metrics
 from sidecar.web.desk import Desk
 from tests.unit.journal import MemoryJournal
@@ -47,7 +47,7 @@ class Office:
     """The desk, and what is behind it to look at and to change."""
 
     def __init__(self, token: str | None = TOKEN) -> None:
-        self.feed = RecentFeed()
+        self.feed = EventFeed()
         self.schedule = PlannedNightly()
         self.metrics = Metrics(
             CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)

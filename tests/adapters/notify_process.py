@@ -20,8 +20,8 @@ from sidecar.notify.channel import AppriseChannel
 from sidecar.notify.render import Renderer
 from sidecar.notify.runner import Runner
 from sidecar.notify.words import read_catalogue
-from sidecar.records.outbox import SqliteOutbox
-from sidecar.records.store import SqliteStore, open_store
+from sidecar.storage.store import SqliteStore, open_store
+from sidecar.storage.write.outbox import SqliteOutbox
 from tests.adapters.notify_parts import PLACE, message, old_news
 
 RECORDING = "recording"

@@ -23,14 +23,14 @@ from sidecar.notify.hooks import told
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
 from sidecar.probes.prober import AllProbes
-from sidecar.records.feed import RecentFeed
-from sidecar.records.probes import RecentProbes
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.testimony import last_lines
+from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.log import LogFormat, configure
 from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.narrator import Narrator
+from sidecar.telemetry.recent_probes import RecentProbes
 from sidecar.web import views
 from tests.adapters.engine_server import raw_container
 from tests.adapters.notify_parts import PLACE, message
@@ -57,7 +57,7 @@ class Places:
         self._engine.exec_of["check"] = ExecResult(1, said)
         self._events: list[Event] = []
         self._metrics = Metrics(CollectorRegistry(), "1", tuple)
-        self._feed, self._probed = RecentFeed(), RecentProbes()
+        self._feed, self._probed = EventFeed(), RecentProbes()
         tellers = (Narrator(), self._metrics, self._feed, self._probed)
         self.log = io.StringIO()
         configure("debug", log_format, mask, self.log)

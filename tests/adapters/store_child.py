@@ -20,7 +20,7 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
 from sidecar.core.ports.storage import StoredStep
-from sidecar.records.store import open_store
+from sidecar.storage.store import open_store
 from tests.adapters.store_parts import message
 
 WHO = InstanceId("t", 1)

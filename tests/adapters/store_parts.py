@@ -13,8 +13,8 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.ports.loop import Clock
 from sidecar.core.ports.storage import StoredStep
 from sidecar.core.step.step import run_step
-from sidecar.records.database import DATABASE
-from sidecar.records.store import SqliteStore, open_store
+from sidecar.storage.database import DATABASE
+from sidecar.storage.store import SqliteStore, open_store
 from tests.fakes import FakeClock
 from tests.unit.world import EPOCH, World
 

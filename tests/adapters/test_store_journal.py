@@ -18,10 +18,10 @@ from sidecar.core.ports.storage import (
     StoredStep,
     StoreUnavailable,
 )
-from sidecar.records.journal import MOST_ENTRIES
-from sidecar.records.reader import WAITING_QUESTIONS
-from sidecar.records.save import EVIDENCE_PER_INCIDENT
-from sidecar.records.store import SqliteStore
+from sidecar.storage.read.journal import MOST_ENTRIES
+from sidecar.storage.read.reader import WAITING_QUESTIONS
+from sidecar.storage.store import SqliteStore
+from sidecar.storage.write.insert import EVIDENCE_PER_INCIDENT
 from tests.adapters.store_parts import (
     LEAF,
     ROOT,

@@ -7,12 +7,12 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.event import Tick
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.ports.storage import StoredStep
-from sidecar.records import outbox
-from sidecar.records.batch import Batch, Mark
-from sidecar.records.database import DATABASE, open_for_writing
-from sidecar.records.outbox import waiting_messages
-from sidecar.records.save import save
-from sidecar.records.store import SqliteStore
+from sidecar.storage.database import DATABASE, open_for_writing
+from sidecar.storage.store import SqliteStore
+from sidecar.storage.write import outbox
+from sidecar.storage.write.batch import DeliveryUpdate, WriteBatch
+from sidecar.storage.write.insert import insert_batch
+from sidecar.storage.write.outbox import waiting_messages
 from tests.adapters.store_parts import StoredWorld, change, look, message, opened
 
 LATE = 2e9
@@ -78,9 +78,11 @@ def waiting_at_nine(connection: sqlite3.Connection) -> tuple[Message, ...]:
 def test_a_message_that_is_stored_is_never_overwritten(tmp_path: Path) -> None:
     """Its end may be older than what is remembered of ended ones."""
     connection, _, _ = open_for_writing(tmp_path / DATABASE, 0.0, waiting_at_nine)
-    mark = Mark(1, 0.0, 5.0, arrived=True, error="")
-    save(connection, Batch(messages={"m1": message(1)}, marks={"m1": mark}))
-    save(connection, Batch(messages={"m1": message(1)}))
+    mark = DeliveryUpdate(1, 0.0, 5.0, arrived=True, error="")
+    insert_batch(
+        connection, WriteBatch(messages={"m1": message(1)}, marks={"m1": mark})
+    )
+    insert_batch(connection, WriteBatch(messages={"m1": message(1)}))
     assert waiting_at_nine(connection) == ()
     connection.close()
 

@@ -13,10 +13,10 @@ from loguru import logger
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
 from sidecar.core.ports.storage import StoredStep, StoreInUse, StoreUnavailable
-from sidecar.records.database import DATABASE
-from sidecar.records.lock import LOCK_FILE
-from sidecar.records.store import open_store
-from sidecar.records.writer import RETRY_S
+from sidecar.storage.database import DATABASE
+from sidecar.storage.lock import LOCK_FILE
+from sidecar.storage.store import open_store
+from sidecar.storage.write.writer import RETRY_S
 from tests.adapters.store_parts import (
     LEAF,
     StoredWorld,

@@ -21,11 +21,11 @@ from sidecar.core.model.journal_entry import RemedySummary, StateChange
 from sidecar.core.model.state import State
 from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.ports.storage import StoredStep, StoreUnavailable
-from sidecar.records.batch import Batch
-from sidecar.records.codec import lasting
-from sidecar.records.database import DATABASE
-from sidecar.records.schema import MIGRATIONS
-from sidecar.records.store import open_store
+from sidecar.storage.codec import persistent_part
+from sidecar.storage.database import DATABASE
+from sidecar.storage.schema import MIGRATIONS
+from sidecar.storage.store import open_store
+from sidecar.storage.write.batch import WriteBatch
 from tests.adapters.store_parts import (
     LEAF,
     ROOT,
@@ -47,7 +47,7 @@ DATA = Path(__file__).parents[1] / "data"
 def kept(state: State) -> tuple[object, ...]:
     """What of a state must be there again."""
     return (
-        {i: lasting(instance) for i, instance in state.instances.items()},
+        {i: persistent_part(instance) for i, instance in state.instances.items()},
         state.incidents,
         state.ledger,
         state.paused,
@@ -88,7 +88,7 @@ async def test_the_state_comes_back_as_it_was_left(tmp_path: Path) -> None:
     # Those of the last probes are not written each time.
     for name in (ROOT, LEAF):
         found = next(i for i in state.instances.values() if i.name == name)
-        left = lasting(world.instance(name))
+        left = persistent_part(world.instance(name))
         assert replace(found, health=left.health, reason=left.reason) == left
         assert found.health.up == left.health.up
         assert found.health.first_failure_mono == left.health.first_failure_mono
@@ -241,7 +241,7 @@ async def test_an_unreadable_row_is_set_aside_and_the_rest_comes_back(
     assert state is not None
     (found,) = state.instances.values()
     assert replace(found, incident="x") == replace(
-        lasting(world.instance(ROOT)), incident="x"
+        persistent_part(world.instance(ROOT)), incident="x"
     )
     assert found.incident is None
     assert len(state.incidents) == len(world.state.incidents) - 1
@@ -318,5 +318,5 @@ async def test_a_migration_that_fails_leaves_the_store_as_it_was(
 
 
 def test_an_empty_batch_is_false() -> None:
-    assert not Batch()
-    assert Batch(stretches={1.0: 2.0})
+    assert not WriteBatch()
+    assert WriteBatch(stretches={1.0: 2.0})

@@ -18,12 +18,17 @@ from loguru import logger
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
 from sidecar.core.ports.storage import StoredStep, StoreInUse, StoreUnavailable
-from sidecar.records import database
-from sidecar.records.batch import WAITING_ENTRIES, WAITING_EVIDENCE, Batch, Bundle
-from sidecar.records.database import DATABASE
-from sidecar.records.lock import LOCK_FILE
-from sidecar.records.store import SqliteStore, open_store
-from sidecar.records.writer import RETRY_S, WRITE_DEADLINE_S
+from sidecar.storage import database
+from sidecar.storage.database import DATABASE
+from sidecar.storage.lock import LOCK_FILE
+from sidecar.storage.store import SqliteStore, open_store
+from sidecar.storage.write.batch import (
+    WAITING_ENTRIES,
+    WAITING_EVIDENCE,
+    EvidenceRow,
+    WriteBatch,
+)
+from sidecar.storage.write.writer import RETRY_S, WRITE_DEADLINE_S
 from tests.adapters.store_parts import (
     LEAF,
     ROOT,
@@ -192,12 +197,12 @@ async def test_what_waits_is_written_at_the_end(tmp_path: Path) -> None:
 def test_only_the_journal_and_evidence_are_bounded_by_dropping() -> None:
     world = StoredWorld()
     world.outage()
-    waiting = Batch()
+    waiting = WriteBatch()
     extra = WAITING_ENTRIES // len(world.transitions) + 1
     for number in range(extra):
-        newer = Batch(messages={f"m{number}": message(number)})
+        newer = WriteBatch(messages={f"m{number}": message(number)})
         newer.entries.extend(world.transitions)
-        newer.evidence.append(Bundle("i", float(number), {}))
+        newer.evidence.append(EvidenceRow("i", float(number), {}))
         waiting.add(newer)
     assert len(waiting.entries) == WAITING_ENTRIES
     assert waiting.dropped == extra * len(world.transitions) - WAITING_ENTRIES

@@ -25,9 +25,9 @@ from sidecar.core.model.journal_entry import (
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import Transition
 from sidecar.core.ports.storage import Journal, StoredStep, StoreUnavailable
-from sidecar.records.database import DATABASE
-from sidecar.records.steps import PIECE_STEPS
-from sidecar.records.store import SqliteStore
+from sidecar.storage.database import DATABASE
+from sidecar.storage.read.report_query import PIECE_STEPS
+from sidecar.storage.store import SqliteStore
 from sidecar.web.reports import MAX_ENTRIES
 from tests.adapters.store_parts import change, keep, opened
 from tests.adapters.test_web_reports import (

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sidecar.core.model.state import State
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.recovery.takeover import restore_state
-from sidecar.records.database import DATABASE
-from sidecar.records.store import open_store
+from sidecar.storage.database import DATABASE
+from sidecar.storage.store import open_store
 from tests.adapters.store_parts import StoredWorld
 from tests.fakes import FakeClock
 from tests.fuzz.inputs import JSON, TEXTS, encoded

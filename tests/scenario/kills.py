@@ -22,12 +22,12 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.model.transition import BalanceCompared, RemedyEnded
 from sidecar.core.ports.storage import StoredStep
-from sidecar.records.codec import clean, encode
-from sidecar.records.feed import (
+from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
     record_of_transition,
 )
+from sidecar.storage.codec import encode, without_surrogates
 from tests.adapters.store_parts import look
 from tests.scenario.mortal import Death, Life, Step
 from tests.scenario.nature import CHANNELS, IDS, World
@@ -305,7 +305,7 @@ def _lines(turned: StoredStep) -> list[str]:
         for t in turned.transitions
     ]
     records += [record_of_decision(d) for d in turned.decisions]
-    return [str(clean(encode(record))) for record in records]
+    return [str(without_surrogates(encode(record))) for record in records]
 
 
 def _differences(old: Facts, new: Facts) -> str:

@@ -33,8 +33,8 @@ from sidecar.notify.attempt import DELIVERED, Attempt, failed
 from sidecar.notify.news import News
 from sidecar.notify.runner import Runner
 from sidecar.probes.pace import Pacer
-from sidecar.records.store import open_store
 from sidecar.remedies.executor import Executor
+from sidecar.storage.store import open_store
 from sidecar.watchdog import Watchdog
 from tests.fakes import EPOCH
 from tests.scenario.nature import CHANNELS, NOTIFY, TARGETS, Act, Arrival, World

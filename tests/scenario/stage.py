@@ -21,11 +21,11 @@ from sidecar.core.ports.loop import NotLoaded, StepListener
 from sidecar.core.ports.storage import StoredStep
 from sidecar.engine.pump import Pump
 from sidecar.probes.pace import Pacer
-from sidecar.records.memory import MemoryStore
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.onlooker import Onlooker
 from sidecar.watchdog import Watchdog
 from tests.fakes import FakeEngine, LoopClock, a_container
+from tests.support.memory_store import MemoryStore
 from tests.unit.world import SERVICE, WALLET
 from tests.virtual import run_virtual
 

@@ -23,7 +23,7 @@ from sidecar.core.model.transition import (
     StateChanged,
     Transition,
 )
-from sidecar.records.feed import (
+from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
     record_of_transition,

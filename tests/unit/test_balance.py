@@ -28,7 +28,7 @@ from sidecar.core.reporting.incident_review import (
     without_amounts,
 )
 from sidecar.core.reporting.postmortem.document import write_postmortem
-from sidecar.records.feed import RecentFeed
+from sidecar.telemetry.event_feed import EventFeed
 from sidecar.web import past
 from tests.unit.journal import MemoryJournal, entry_of, remembered
 from tests.unit.test_notify_mailing import Told
@@ -363,7 +363,7 @@ def test_listeners_hear_no_amounts_and_the_journal_keeps_them() -> None:
     world.acted(WALLET)
     sees(world, PAID)
     (noted,) = compared(world)
-    feed = RecentFeed()
+    feed = EventFeed()
     feed.tell(None, (noted,), (), world.state)  # type: ignore[arg-type]  # any event
     assert "2.5" not in json.dumps(feed.recent(1))
     assert feed.recent(1)[0]["comparison"] == "different"

@@ -18,18 +18,18 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
 from sidecar.core.model.state import PlannedRestart
 from sidecar.core.model.target import InstanceId
-from sidecar.records.changes import worth
-from sidecar.records.codec import (
+from sidecar.storage.codec import (
     EVIDENCE_BYTES,
-    Unreadable,
-    clean,
+    DecodeFailed,
     decode,
     decode_paused,
     encode,
     encode_evidence,
     encode_paused,
-    lasting,
+    persistent_part,
+    without_surrogates,
 )
+from sidecar.storage.write.change_tracker import stored_fields
 from tests.unit.test_properties import STEPS, TARGETS, play
 from tests.unit.world import World, container
 
@@ -50,7 +50,7 @@ DECISION = Decision(
 
 
 def back(instance: Instance) -> Instance:
-    return decode(encode(lasting(instance)), Instance)
+    return decode(encode(persistent_part(instance)), Instance)
 
 
 def test_an_instance_with_everything_comes_back() -> None:
@@ -77,7 +77,7 @@ def test_whatever_happened_every_instance_comes_back(
 ) -> None:
     world = play(steps)
     for instance in world.state.instances.values():
-        assert back(instance) == lasting(instance)
+        assert back(instance) == persistent_part(instance)
     for incident in world.state.incidents.values():
         assert decode(encode(incident), Incident) == incident
 
@@ -90,7 +90,7 @@ def test_what_the_first_listing_brings_is_not_stored() -> None:
     world.relist()
     world.probe("rates", found)
     instance = world.instance("rates")
-    text = encode(lasting(instance))
+    text = encode(persistent_part(instance))
     assert "hunter2" in encode(instance)
     assert "hunter2" not in text
     assert "12.5" not in text
@@ -118,15 +118,15 @@ def test_a_field_of_an_older_version_is_passed_over_and_a_newer_one_defaults() -
     "text", ["", "{", "[]", '{"id": ["a", "b"], "name": "a"}', '{"id": ["a", 1]}']
 )
 def test_another_text_is_unreadable(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(DecodeFailed):
         decode(text, Instance)
 
 
 def test_half_a_surrogate_is_stored_as_a_question_mark() -> None:
     incident = Incident("1", "a\ud800b", Cause.HUNG, Severity.P1, AT)
     assert decode(encode(incident), Incident).target == "a?b"
-    assert clean("a\ud800b") == "a?b"
-    assert clean(None) is None
+    assert without_surrogates("a\ud800b") == "a?b"
+    assert without_surrogates(None) is None
 
 
 def test_what_is_no_data_is_refused() -> None:
@@ -169,9 +169,9 @@ def test_a_bundle_of_countless_parts_is_bounded_as_well() -> None:
 def test_a_healthy_probe_changes_nothing_worth_writing() -> None:
     world = World()
     world.works("electron-cash", times=3)
-    before = worth(world.instance("electron-cash"))
+    before = stored_fields(world.instance("electron-cash"))
     world.works("electron-cash", times=3)
-    assert worth(world.instance("electron-cash")) == before
+    assert stored_fields(world.instance("electron-cash")) == before
 
 
 def test_a_failing_probe_is_worth_writing_until_it_is_certain() -> None:
@@ -180,12 +180,12 @@ def test_a_failing_probe_is_worth_writing_until_it_is_certain() -> None:
     seen = []
     for _ in range(2):
         world.fails("electron-cash", Cause.AUTH, times=1)
-        seen.append(worth(world.instance("electron-cash")))
+        seen.append(stored_fields(world.instance("electron-cash")))
     assert len(set(map(str, seen))) == 2
     world.fails("electron-cash", Cause.AUTH, times=2)
-    down = worth(world.instance("electron-cash"))
+    down = stored_fields(world.instance("electron-cash"))
     world.fails("electron-cash", Cause.AUTH, times=2)
-    assert worth(world.instance("electron-cash")) == down
+    assert stored_fields(world.instance("electron-cash")) == down
 
 
 def test_a_new_field_of_an_instance_is_worth_writing_unless_it_is_named() -> None:
@@ -196,4 +196,6 @@ def test_a_new_field_of_an_instance_is_worth_writing_unless_it_is_named() -> Non
         if name in {"container", "health"}:
             continue
         other = replace(instance, **{name: object()})  # type: ignore[arg-type]  # any field
-        assert (worth(other) == worth(instance)) is (name in apart), name
+        assert (stored_fields(other) == stored_fields(instance)) is (name in apart), (
+            name
+        )

@@ -20,7 +20,7 @@ from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded
-from sidecar.records.codec import decode, encode, lasting
+from sidecar.storage.codec import decode, encode, persistent_part
 from tests.unit.test_policy import RESTART, ROOT, calm
 from tests.unit.world import WALLET, World
 
@@ -179,13 +179,13 @@ def test_a_refusal_is_not_kept_for_the_next_sidecar() -> None:
     world = calm(targets=(WALLET,))
     is_refused(world, ROOT)
     assert world.instance(ROOT).refusal is not None
-    kept = lasting(world.instance(ROOT))
+    kept = persistent_part(world.instance(ROOT))
     assert kept.refusal is None
     assert decode(encode(world.instance(ROOT)), Instance).refusal is not None
 
 
 def test_a_stored_instance_of_before_is_still_read() -> None:
     world = calm(targets=(WALLET,))
-    old = json.loads(encode(lasting(world.instance(ROOT))))
+    old = json.loads(encode(persistent_part(world.instance(ROOT))))
     del old["counted_mono"], old["refusal"]
     assert decode(json.dumps(old), Instance).counted_mono == ()

@@ -3,7 +3,7 @@
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import ContainersListed
 from sidecar.core.model.target import InstanceId
-from sidecar.records.probes import KEPT, RecentProbes
+from sidecar.telemetry.recent_probes import KEPT, RecentProbes
 from tests.unit.told import ToldWorld
 from tests.unit.world import SERVICE, World
 

@@ -7,13 +7,13 @@ import msgspec
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
 from sidecar.core.ports.storage import StoredStep
-from sidecar.records.feed import KEPT_RECORDS, LISTENER_BACKLOG, RecentFeed
-from sidecar.records.memory import MemoryStore
+from sidecar.telemetry.event_feed import KEPT_RECORDS, LISTENER_BACKLOG, EventFeed
+from tests.support.memory_store import MemoryStore
 from tests.unit.told import ToldWorld
 
 
-def told() -> tuple[ToldWorld, RecentFeed]:
-    feed = RecentFeed()
+def told() -> tuple[ToldWorld, EventFeed]:
+    feed = EventFeed()
     return ToldWorld(tellers=(feed,)), feed
 
 
@@ -62,7 +62,7 @@ def test_only_the_last_records_are_kept() -> None:
     assert feed.recent(0) == ()
 
 
-def publish(world: ToldWorld, feed: RecentFeed) -> None:
+def publish(world: ToldWorld, feed: EventFeed) -> None:
     """One record more."""
     if not world.transitions:
         world.works("electron-cash")

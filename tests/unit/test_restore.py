@@ -33,7 +33,7 @@ from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOutcome
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 from sidecar.core.recovery.takeover import restore_state
-from sidecar.records.codec import decode, encode
+from sidecar.storage.codec import decode, encode
 from tests.unit.world import SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"

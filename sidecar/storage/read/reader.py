@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sidecar.core.ports.storage import StoreUnavailable
-from sidecar.records.database import open_for_reading
+from sidecar.storage.database import open_for_reading
 
 READ_DEADLINE_S = 10.0
 WAITING_QUESTIONS = 32

@@ -9,9 +9,9 @@ from loguru import logger
 
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.message import Message, MessageKind
-from sidecar.records.batch import Batch, Mark
-from sidecar.records.codec import decode
-from sidecar.records.writer import Writer
+from sidecar.storage.codec import decode
+from sidecar.storage.write.batch import DeliveryUpdate, WriteBatch
+from sidecar.storage.write.writer import Writer
 
 MOST_WAITING = 1_000
 """For one channel; then its oldest is given up: nobody reads a thousand old messages.
@@ -94,7 +94,9 @@ class SqliteOutbox:
             message, attempts=attempts, not_before_wall=not_before_wall
         )
         words = error[:ERROR_CHARACTERS]
-        mark = Mark(attempts, not_before_wall, None, arrived=False, error=words)
+        mark = DeliveryUpdate(
+            attempts, not_before_wall, None, arrived=False, error=words
+        )
         await self._mark(message.id, mark)
 
     async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
@@ -119,13 +121,15 @@ class SqliteOutbox:
         """What waits for it, oldest first."""
         return [m.id for m in self._waiting.values() if m.channel == channel]
 
-    def _end(self, message: Message, now_wall: float, error: str = "") -> Mark:
+    def _end(
+        self, message: Message, now_wall: float, error: str = ""
+    ) -> DeliveryUpdate:
         """Without an error it has arrived."""
         del self._waiting[message.id]
         self._ended[message.id] = None
         if len(self._ended) > KNOWN_ENDED:
             self._ended.popitem(last=False)
-        return Mark(
+        return DeliveryUpdate(
             message.attempts + 1,
             message.not_before_wall,
             now_wall,
@@ -133,8 +137,8 @@ class SqliteOutbox:
             error=error[:ERROR_CHARACTERS],
         )
 
-    async def _mark(self, message_id: str, mark: Mark) -> None:
-        await self._writer.write(Batch(marks={message_id: mark}))
+    async def _mark(self, message_id: str, mark: DeliveryUpdate) -> None:
+        await self._writer.write(WriteBatch(marks={message_id: mark}))
 
 
 def _order(message: Message) -> tuple[int, float, str]:

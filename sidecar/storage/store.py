@@ -16,23 +16,28 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.ports.loop import Clock, Component
 from sidecar.core.ports.storage import StoredStep, StoreUnusable
-from sidecar.records.alive import Alive, last_stretch
-from sidecar.records.batch import Batch
-from sidecar.records.changes import Changes
-from sidecar.records.condition import Condition
-from sidecar.records.database import (
+from sidecar.storage.database import (
     DATABASE,
-    Opened,
+    OpenedDatabase,
     open_for_writing,
     read_unwritable,
 )
-from sidecar.records.journal import SqliteJournal
-from sidecar.records.lock import StateLock
-from sidecar.records.outbox import SqliteOutbox, ended_messages, waiting_messages
-from sidecar.records.prune import STEPS, Step, checkpoint, remove_some
-from sidecar.records.reader import Reader
-from sidecar.records.recall import recall
-from sidecar.records.writer import Writer
+from sidecar.storage.lock import StateLock
+from sidecar.storage.monitoring_recorder import MonitoringRecorder, last_interval
+from sidecar.storage.read.journal import SqliteJournal
+from sidecar.storage.read.load_state import load_state
+from sidecar.storage.read.reader import Reader
+from sidecar.storage.retention import (
+    RETENTION_RULES,
+    RetentionRule,
+    checkpoint,
+    remove_some,
+)
+from sidecar.storage.write.batch import WriteBatch
+from sidecar.storage.write.change_tracker import ChangeTracker
+from sidecar.storage.write.outbox import SqliteOutbox, ended_messages, waiting_messages
+from sidecar.storage.write.writer import Writer
+from sidecar.storage.write_status import WriteStatus
 
 STEPS_READERS = 4
 """A report's pages are all over the file: a disk reads several as soon as one."""
@@ -42,7 +47,7 @@ OPEN_DEADLINE_S = 60.0
 T = TypeVar("T")
 
 
-class _Held(NamedTuple):
+class _StoredState(NamedTuple):
     """What the database held when it was opened."""
 
     state: State | None
@@ -51,7 +56,7 @@ class _Held(NamedTuple):
     watched: MonitoredInterval | None
 
 
-_NOTHING = _Held(None, (), (), None)
+_NO_STATE = _StoredState(None, (), (), None)
 
 
 class _Opened(NamedTuple):
@@ -61,7 +66,7 @@ class _Opened(NamedTuple):
     """
 
     connection: sqlite3.Connection | None
-    held: _Held
+    held: _StoredState
     doubt: str
 
 
@@ -73,7 +78,7 @@ async def open_store(state_dir: Path, clock: Clock) -> "SqliteStore":
     this sidecar may touch.
     """
     thread = ThreadPoolExecutor(1, "store-write")
-    home = _Home(state_dir)
+    home = _StateDirectory(state_dir)
     loop = asyncio.get_running_loop()
     opening = loop.run_in_executor(thread, home.opened, clock.now().wall)
     try:
@@ -81,14 +86,14 @@ async def open_store(state_dir: Path, clock: Clock) -> "SqliteStore":
             at_hand = await opening
     except TimeoutError:
         doubt = f"the store in {state_dir} did not open in {OPEN_DEADLINE_S:.0f} s"
-        at_hand = _Opened(None, _NOTHING, doubt)
+        at_hand = _Opened(None, _NO_STATE, doubt)
     except BaseException:
         thread.shutdown(wait=False)
         raise
     return SqliteStore(home, clock, thread, at_hand)
 
 
-class _Home:
+class _StateDirectory:
     """The state directory: its lock, and the database in it."""
 
     def __init__(self, state_dir: Path) -> None:
@@ -102,8 +107,8 @@ class _Home:
             opened = self._open(now_wall, lambda c: _read(c, now_wall))
         except StoreUnusable as error:
             held = read_unwritable(self.path, lambda c: _read(c, now_wall))
-            return _Opened(None, held or _NOTHING, str(error))
-        return _Opened(opened.connection, opened.held, _note(opened.lost))
+            return _Opened(None, held or _NO_STATE, str(error))
+        return _Opened(opened.connection, opened.held, _note_doubt(opened.lost))
 
     def reopened(self) -> sqlite3.Connection:
         """To be written only: what is there was read, or is not known. StoreBroken."""
@@ -111,7 +116,7 @@ class _Home:
 
     def _open(
         self, now_wall: float, read: Callable[[sqlite3.Connection], T]
-    ) -> Opened[T]:
+    ) -> OpenedDatabase[T]:
         self._lock = self._lock or StateLock(self._state_dir)
         try:
             return open_for_writing(self.path, now_wall, read)
@@ -128,12 +133,12 @@ class _Home:
             self._lock = None
 
 
-def _read(connection: sqlite3.Connection, now_wall: float) -> _Held:
-    return _Held(
-        recall(connection, now_wall),
+def _read(connection: sqlite3.Connection, now_wall: float) -> _StoredState:
+    return _StoredState(
+        load_state(connection, now_wall),
         waiting_messages(connection, now_wall),
         ended_messages(connection),
-        last_stretch(connection),
+        last_interval(connection),
     )
 
 
@@ -142,7 +147,7 @@ class SqliteStore:
 
     def __init__(
         self,
-        home: _Home,
+        home: _StateDirectory,
         clock: Clock,
         thread: ThreadPoolExecutor,
         at_hand: _Opened,
@@ -152,13 +157,13 @@ class SqliteStore:
         connection, held, self.doubt = at_hand
         """Why what was done before is not known, or not all of it; "" where it is."""
         self._left = held.state
-        self._condition = Condition(clock, self.doubt if connection else "")
+        self._condition = WriteStatus(clock, self.doubt if connection else "")
         if connection is None:
             self._condition.failed(self.doubt)
         self._writer = Writer(connection, thread, clock, self._condition, home.reopened)
         self._readers = tuple(Reader(home.path) for _ in range(1 + STEPS_READERS))
-        self._changes = Changes()
-        self._alive = Alive(held.watched)
+        self._changes = ChangeTracker()
+        self._alive = MonitoringRecorder(held.watched)
         self.journal = SqliteJournal(self._readers[0], self._readers[1:])
         self.outbox = SqliteOutbox(self._writer, held.waiting, held.ended)
         self.saved_at: Moment | None = None
@@ -196,7 +201,7 @@ class SqliteStore:
     async def note_alive(self, now_wall: float) -> None:
         """We are measuring: to be called every 10 s or so."""
         begin, until = self._alive.note(now_wall)
-        batch = Batch(stretches={begin: until})
+        batch = WriteBatch(stretches={begin: until})
         if self._changes.begun:
             batch.clock = self._clock.now()
         await self._writer.write(batch)
@@ -207,12 +212,12 @@ class SqliteStore:
         How many rows went. StoreBroken.
         """
         gone = 0
-        for step in STEPS:
+        for step in RETENTION_RULES:
             gone += await self._prune(step, now_wall - retention_s)
         await self._writer.run(checkpoint)
         return gone
 
-    async def _prune(self, step: Step, before_wall: float) -> int:
+    async def _prune(self, step: RetentionRule, before_wall: float) -> int:
         """Appends come in between two transactions."""
         gone = 0
         while True:
@@ -232,7 +237,7 @@ class SqliteStore:
         self._home.release()
 
 
-def _note(lost: Path | None) -> str:
+def _note_doubt(lost: Path | None) -> str:
     if lost is None:
         return ""
     note = (

@@ -6,7 +6,7 @@ from sidecar.core.model.journal_entry import MonitoredInterval
 from sidecar.core.reporting.monitored_time import GAP_S
 
 
-class Alive:
+class MonitoringRecorder:
     """Extends the present stretch, or begins another."""
 
     def __init__(self, last: MonitoredInterval | None) -> None:
@@ -23,7 +23,7 @@ class Alive:
         return self._present
 
 
-def last_stretch(connection: sqlite3.Connection) -> MonitoredInterval | None:
+def last_interval(connection: sqlite3.Connection) -> MonitoredInterval | None:
     """The one that was noted last."""
     row = connection.execute(
         "SELECT from_wall, until_wall FROM watched ORDER BY rowid DESC LIMIT 1"

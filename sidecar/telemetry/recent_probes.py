@@ -38,10 +38,10 @@ class RecentProbes:
     def of(self, instance: InstanceId, run: RunId) -> tuple[str, ...]:
         """One line a probe of that run, oldest first."""
         kept = self._kept.get(instance, ())
-        return tuple(_line(probe) for probe in kept if probe.run == run)
+        return tuple(_probe_line(probe) for probe in kept if probe.run == run)
 
 
-def _line(probe: ProbeCompleted) -> str:
+def _probe_line(probe: ProbeCompleted) -> str:
     outcome = probe.outcome
     seconds = probe.at.mono - probe.began_mono
     words = (

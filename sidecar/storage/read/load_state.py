@@ -23,15 +23,15 @@ from sidecar.core.model.state import (
     State,
 )
 from sidecar.core.model.target import InstanceId
-from sidecar.records.codec import decode, decode_paused
-from sidecar.records.database import transaction
+from sidecar.storage.codec import decode, decode_paused
+from sidecar.storage.database import transaction
 
 T = TypeVar("T")
 
 _NEWEST = f"1 ORDER BY id DESC LIMIT {KEPT_INCIDENTS}"
 
 
-class Stored(NamedTuple):
+class StoredRow(NamedTuple):
     """A text and the row that holds it: the key's columns with their values."""
 
     table: str
@@ -49,15 +49,15 @@ class _Rows:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.bad: list[tuple[Stored, str]] = []
+        self.bad: list[tuple[StoredRow, str]] = []
 
-    def of(self, table: str, *key: str, where: str = "1") -> list[Stored]:
+    def of(self, table: str, *key: str, where: str = "1") -> list[StoredRow]:
         """Table, columns and condition are words of ours, never input."""
         query = f"SELECT value, {', '.join(key)} FROM {table} WHERE {where}"  # noqa: S608
         found = self._connection.execute(query)
-        return [Stored(table, dict(zip(key, k, strict=True)), v) for v, *k in found]
+        return [StoredRow(table, dict(zip(key, k, strict=True)), v) for v, *k in found]
 
-    def read(self, row: Stored | None, parse: Callable[[Stored], T]) -> T | None:
+    def read(self, row: StoredRow | None, parse: Callable[[StoredRow], T]) -> T | None:
         """None: there is none, or it is unreadable and noted."""
         try:
             return None if row is None else parse(row)
@@ -66,13 +66,15 @@ class _Rows:
             self.bad.append((row, str(error)))
             return None
 
-    def read_all(self, rows: Iterable[Stored], parse: Callable[[Stored], T]) -> list[T]:
+    def read_all(
+        self, rows: Iterable[StoredRow], parse: Callable[[StoredRow], T]
+    ) -> list[T]:
         """Those that could be read."""
         found = (self.read(row, parse) for row in rows)
         return [one for one in found if one is not None]
 
 
-def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
+def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
     """None where nothing was ever stored. ``started`` is when it was last saved.
 
     sqlite3.Error.
@@ -83,19 +85,19 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
         return None
     saved = rows.read(values.get("clock"), lambda r: decode(r.text, Moment))
     paused = rows.read(values.get("paused"), lambda r: decode_paused(r.text))
-    restarts = rows.read(values.get("restarts"), _restarts)
+    restarts = rows.read(values.get("restarts"), _load_restarts)
     told = rows.read(values.get("engine_told"), lambda r: decode(r.text, bool))
     unreached = rows.read(
         values.get("own_network_told"), lambda r: decode(r.text, bool)
     )
     heard = rows.read(values.get("settings_told"), lambda r: decode(r.text, str))
-    plans = rows.read(values.get("plan"), _plans)
-    incidents = _incidents(rows)
-    instances = _instances(rows, incidents)
+    plans = rows.read(values.get("plan"), _load_plans)
+    incidents = _load_incidents(rows)
+    instances = _load_instances(rows, incidents)
     ledger = dict(
-        rows.read_all(rows.of("ledger", "target", "cause", "cure"), _ledger_line)
+        rows.read_all(rows.of("ledger", "target", "cause", "cure"), _efficacy_row)
     )
-    _set_aside(connection, rows.bad, now_wall)
+    _quarantine_row(connection, rows.bad, now_wall)
     return State(
         started=saved or Moment(0.0, 0.0),
         instances=MappingProxyType(instances),
@@ -111,15 +113,15 @@ def recall(connection: sqlite3.Connection, now_wall: float) -> State | None:
     )
 
 
-def _restarts(row: Stored) -> tuple[float, ...]:
+def _load_restarts(row: StoredRow) -> tuple[float, ...]:
     return decode(row.text, tuple[float, ...])
 
 
-def _plans(row: Stored) -> tuple[PlannedRestart, ...]:
+def _load_plans(row: StoredRow) -> tuple[PlannedRestart, ...]:
     return decode(row.text, tuple[PlannedRestart, ...])
 
 
-def _incidents(rows: _Rows) -> dict[str, Incident]:
+def _load_incidents(rows: _Rows) -> dict[str, Incident]:
     """All open ones and the newest of the others, oldest first."""
     still_open = rows.of("incidents", "id", where="resolved_wall IS NULL")
     newest = rows.of("incidents", "id", where=_NEWEST)
@@ -129,7 +131,7 @@ def _incidents(rows: _Rows) -> dict[str, Incident]:
     return {incident.id: incident for incident in read}
 
 
-def _instances(
+def _load_instances(
     rows: _Rows, incidents: Mapping[str, Incident]
 ) -> dict[InstanceId, Instance]:
     """One whose incident could not be read has none."""
@@ -147,15 +149,15 @@ def _numbers(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
     return numbers
 
 
-def _ledger_line(row: Stored) -> tuple[EfficacyKey, RemedyStats]:
+def _efficacy_row(row: StoredRow) -> tuple[EfficacyKey, RemedyStats]:
     target, cause, cure = map(str, row.key.values())
     return EfficacyKey(target, Cause(cause), RemedyKind(cure)), decode(
         row.text, RemedyStats
     )
 
 
-def _set_aside(
-    connection: sqlite3.Connection, bad: list[tuple[Stored, str]], now_wall: float
+def _quarantine_row(
+    connection: sqlite3.Connection, bad: list[tuple[StoredRow, str]], now_wall: float
 ) -> None:
     """Keep the text of what could not be read, out of the way, and say so."""
     if not bad:

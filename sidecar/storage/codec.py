@@ -20,7 +20,7 @@ T = TypeVar("T")
 Plain = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 
 
-class Unreadable(ValueError):
+class DecodeFailed(ValueError):
     """A stored text is not what it should be; the text says what is wrong."""
 
 
@@ -40,7 +40,7 @@ def _mapping(value: object) -> object:
     raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 
-def clean(value: object) -> object:
+def without_surrogates(value: object) -> object:
     """As it is; a text without half surrogates, which SQLite does not take."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
@@ -52,10 +52,10 @@ def decode(text: str, wanted: type[T]) -> T:
     try:
         return msgspec.json.decode(text, type=wanted)
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise Unreadable(str(error)) from error
+        raise DecodeFailed(str(error)) from error
 
 
-def lasting(instance: Instance) -> Instance:
+def persistent_part(instance: Instance) -> Instance:
     """What of an instance is worth keeping: the first listing tells the rest."""
     container, last = instance.container, instance.health.last
     if container is not None:
@@ -91,13 +91,13 @@ def encode_evidence(bundle: Mapping[str, object]) -> str:
     parts = dict(bundle)
     while len((text := encode(parts)).encode()) > EVIDENCE_BYTES:
         largest = max(parts, key=lambda name: len(encode(parts[name])))
-        shorter = _half(parts.pop(largest))
+        shorter = _second_half(parts.pop(largest))
         if shorter is not None:
             parts[largest] = shorter
     return text
 
 
-def _half(value: object) -> object | None:
+def _second_half(value: object) -> object | None:
     """The second half of a text or list; None: it cannot be halved."""
     if isinstance(value, str | list | tuple) and len(value) > 1:
         return value[(len(value) + 1) // 2 :]

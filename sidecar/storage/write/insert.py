@@ -15,15 +15,20 @@ from sidecar.core.model.transition import (
     RemedyEnded,
     StateChanged,
 )
-from sidecar.records.batch import Batch, Bundle, Happening
-from sidecar.records.brief import brief_of
-from sidecar.records.codec import clean, encode, encode_evidence, lasting
-from sidecar.records.database import transaction
-from sidecar.records.feed import (
+from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
     record_of_transition,
 )
+from sidecar.storage.codec import (
+    encode,
+    encode_evidence,
+    persistent_part,
+    without_surrogates,
+)
+from sidecar.storage.database import transaction
+from sidecar.storage.step_code import step_code
+from sidecar.storage.write.batch import EvidenceRow, JournalItem, WriteBatch
 
 EVIDENCE_PER_INCIDENT = 20
 
@@ -37,7 +42,7 @@ _KINDS = {
 }
 
 
-def save(connection: sqlite3.Connection, batch: Batch) -> None:
+def insert_batch(connection: sqlite3.Connection, batch: WriteBatch) -> None:
     """In one transaction. sqlite3.Error: nothing was written."""
     with transaction(connection):
         _save_instances(connection, batch)
@@ -46,7 +51,7 @@ def save(connection: sqlite3.Connection, batch: Batch) -> None:
         connection.executemany(
             "INSERT INTO journal (at_wall, kind, target, incident, data, brief)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            _rows(batch.entries, _entry_row),
+            _write_rows(batch.entries, _entry_row),
         )
         _save_evidence(connection, batch)
         connection.executemany(
@@ -54,20 +59,20 @@ def save(connection: sqlite3.Connection, batch: Batch) -> None:
         )
 
 
-def _rows(things: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[Row]:
+def _write_rows(things: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[Row]:
     """One that cannot be put into words must not keep the others from the disk."""
     for thing in things:
         try:
-            yield tuple(map(clean, row_of(thing)))
+            yield tuple(map(without_surrogates, row_of(thing)))
         except (TypeError, ValueError) as error:
             logger.error("a record is left out of the store: {}", error)
 
 
-def _save_instances(connection: sqlite3.Connection, batch: Batch) -> None:
+def _save_instances(connection: sqlite3.Connection, batch: WriteBatch) -> None:
     there = [(who, i) for who, i in batch.instances.items() if i is not None]
     connection.executemany(
         "INSERT OR REPLACE INTO instances VALUES (?, ?, ?)",
-        _rows(there, lambda pair: (*pair[0], encode(lasting(pair[1])))),
+        _write_rows(there, lambda pair: (*pair[0], encode(persistent_part(pair[1])))),
     )
     connection.executemany(
         "DELETE FROM instances WHERE target = ? AND number = ?",
@@ -75,10 +80,10 @@ def _save_instances(connection: sqlite3.Connection, batch: Batch) -> None:
     )
 
 
-def _save_stack(connection: sqlite3.Connection, batch: Batch) -> None:
+def _save_stack(connection: sqlite3.Connection, batch: WriteBatch) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?)",
-        _rows(
+        _write_rows(
             batch.incidents.values(),
             lambda i: (
                 i.id,
@@ -97,11 +102,11 @@ def _save_stack(connection: sqlite3.Connection, batch: Batch) -> None:
     )
 
 
-def _save_ledger(connection: sqlite3.Connection, batch: Batch) -> None:
+def _save_ledger(connection: sqlite3.Connection, batch: WriteBatch) -> None:
     there = [(key, line) for key, line in batch.ledger.items() if line is not None]
     connection.executemany(
         "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?)",
-        _rows(there, lambda pair: (*pair[0], encode(pair[1]))),
+        _write_rows(there, lambda pair: (*pair[0], encode(pair[1]))),
     )
     connection.executemany(
         "DELETE FROM ledger WHERE target = ? AND cause = ? AND cure = ?",
@@ -109,18 +114,18 @@ def _save_ledger(connection: sqlite3.Connection, batch: Batch) -> None:
     )
 
 
-def _save_messages(connection: sqlite3.Connection, batch: Batch) -> None:
+def _save_messages(connection: sqlite3.Connection, batch: WriteBatch) -> None:
     """A message that is already known stays as it is."""
     connection.executemany(
         "INSERT OR IGNORE INTO outbox (id, incident, sequence, channel, kind,"
         " severity, created_wall, facts, attempts, not_before_wall, arrived, error)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '')",
-        _rows(batch.messages.values(), _message_row),
+        _write_rows(batch.messages.values(), _message_row),
     )
     connection.executemany(
         "UPDATE outbox SET attempts = ?, not_before_wall = ?, ended_wall = ?,"
         " arrived = ?, error = ? WHERE id = ?",
-        _rows(batch.marks.items(), lambda pair: (*pair[1], pair[0])),
+        _write_rows(batch.marks.items(), lambda pair: (*pair[1], pair[0])),
     )
 
 
@@ -139,7 +144,7 @@ def _message_row(message: Message) -> Row:
     )
 
 
-def _entry_row(what: Happening) -> Row:
+def _entry_row(what: JournalItem) -> Row:
     """The data has the shape that the feed gives it; balances with their amounts."""
     if isinstance(what, Decision):
         kind, data = EntryKind.DECISION, record_of_decision(what)
@@ -148,14 +153,14 @@ def _entry_row(what: Happening) -> Row:
     else:
         kind, data = _KINDS[type(what)], record_of_transition(what)
     name, incident = data["target"], data["incident"]
-    return (what.at.wall, kind, name, incident, encode(data), brief_of(what))
+    return (what.at.wall, kind, name, incident, encode(data), step_code(what))
 
 
-def _save_evidence(connection: sqlite3.Connection, batch: Batch) -> None:
+def _save_evidence(connection: sqlite3.Connection, batch: WriteBatch) -> None:
     """The first bundle of an incident stays, of the others the newest."""
     connection.executemany(
         "INSERT INTO evidence (incident, at_wall, value) VALUES (?, ?, ?)",
-        _rows(batch.evidence, _evidence_row),
+        _write_rows(batch.evidence, _evidence_row),
     )
     for incident in {bundle.incident for bundle in batch.evidence}:
         connection.execute(
@@ -167,5 +172,5 @@ def _save_evidence(connection: sqlite3.Connection, batch: Batch) -> None:
         )
 
 
-def _evidence_row(bundle: Bundle) -> Row:
+def _evidence_row(bundle: EvidenceRow) -> Row:
     return (bundle.incident, bundle.at_wall, encode_evidence(bundle.facts))

@@ -11,8 +11,8 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.storage import StoredStep
-from sidecar.records.batch import Batch, Bundle
-from sidecar.records.codec import encode, encode_paused
+from sidecar.storage.codec import encode, encode_paused
+from sidecar.storage.write.batch import EvidenceRow, WriteBatch
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -27,21 +27,21 @@ _COMPARED_APART = {
     "looked",
     "balance",
 }
-_steady = attrgetter(
+_steady_fields = attrgetter(
     *(f.name for f in fields(Instance) if f.name not in _COMPARED_APART)
 )
-_of_container = attrgetter(
+_container_fields = attrgetter(
     "id", "started_at", "status", "finished_at", "exit_code", "oom_killed"
 )
-_of_health = attrgetter(
+_health_fields = attrgetter(
     "up", "first_failure_mono", "ever_answered_well", "is_calm", "frozen", "cause"
 )
 
-Worth = tuple[object, ...]
+StoredFields = tuple[object, ...]
 """Of an instance, what is written anew as soon as it differs."""
 
 
-def worth(instance: Instance) -> Worth:
+def stored_fields(instance: Instance) -> StoredFields:
     """Not the last answer's time, words and balance: they differ at every probe.
 
     What was last seen in a wallet goes along when something else is written, as
@@ -52,24 +52,24 @@ def worth(instance: Instance) -> Worth:
     """
     container, health = instance.container, instance.health
     return (
-        _steady(instance),
-        None if container is None else _of_container(container),
-        _of_health(health),
-        _counted(health),
+        _steady_fields(instance),
+        None if container is None else _container_fields(container),
+        _health_fields(health),
+        _count_changes(health),
     )
 
 
-def _counted(health: Health) -> int:
+def _count_changes(health: Health) -> int:
     return health.failures if health.up is not False else 0
 
 
-def _differing(old: Mapping[K, V], new: Mapping[K, V]) -> dict[K, V]:
+def _changed_keys(old: Mapping[K, V], new: Mapping[K, V]) -> dict[K, V]:
     if new is old:
         return {}
     return {key: value for key, value in new.items() if old.get(key) != value}
 
 
-class Changes:
+class ChangeTracker:
     """Compares each turn with what was last given out to be written.
 
     The first turn gives out everything: the store has one pair of clocks, and what
@@ -77,7 +77,7 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._worths: dict[InstanceId, Worth] = {}
+        self._worths: dict[InstanceId, StoredFields] = {}
         self._known: State | None = None
 
     @property
@@ -89,9 +89,9 @@ class Changes:
         """This is what the store holds."""
         self._worths = dict.fromkeys(state.instances, ())
 
-    def of(self, turned: StoredStep) -> Batch:
+    def of(self, turned: StoredStep) -> WriteBatch:
         """What this turn adds; nothing of it is found twice."""
-        batch = Batch()
+        batch = WriteBatch()
         self._note_instances(batch, turned)
         if turned.state is not self._known:
             self._note_stack(batch, turned.state)
@@ -100,13 +100,13 @@ class Changes:
         self._note_evidence(batch, turned)
         return batch
 
-    def _note_instances(self, batch: Batch, turned: StoredStep) -> None:
+    def _note_instances(self, batch: WriteBatch, turned: StoredStep) -> None:
         there, left = turned.state.instances, turned.state.left
         for who in turned.touched if self.begun else (*left, *there):
             instance = there.get(who) or left.get(who)
             if instance is None:
                 continue
-            new = worth(instance)
+            new = stored_fields(instance)
             if self._worths.get(who) != new:
                 self._worths[who] = new
                 batch.instances[who] = instance
@@ -115,12 +115,12 @@ class Changes:
                 del self._worths[gone]
                 batch.instances[gone] = None
 
-    def _note_stack(self, batch: Batch, state: State) -> None:
+    def _note_stack(self, batch: WriteBatch, state: State) -> None:
         """Maps that no turn has changed are still the same objects."""
         known, self._known = self._known, state
         old = known or State(started=state.started)
-        batch.incidents.update(_differing(old.incidents, state.incidents))
-        batch.ledger.update(_differing(old.ledger, state.ledger))
+        batch.incidents.update(_changed_keys(old.incidents, state.incidents))
+        batch.ledger.update(_changed_keys(old.ledger, state.ledger))
         batch.ledger.update(dict.fromkeys(old.ledger.keys() - state.ledger.keys()))
         if known is None or state.paused != old.paused:
             batch.memory["paused"] = encode_paused(state.paused)
@@ -136,7 +136,7 @@ class Changes:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)
 
-    def _note_evidence(self, batch: Batch, turned: StoredStep) -> None:
+    def _note_evidence(self, batch: WriteBatch, turned: StoredStep) -> None:
         """Evidence is an incident's; a planned restart's has none to go to."""
         event = turned.event
         if turned.evidence is None:
@@ -150,5 +150,5 @@ class Changes:
         treated = remedy.decision.incident if remedy is not None else None
         incident = treated or instance.incident
         if incident is not None:
-            bundle = Bundle(incident, event.at.wall, turned.evidence)
+            bundle = EvidenceRow(incident, event.at.wall, turned.evidence)
             batch.evidence.append(bundle)

@@ -5,7 +5,7 @@ from loguru import logger
 from sidecar.core.ports.loop import Clock, Component
 
 
-class Condition:
+class WriteStatus:
     """``note``: what must be known though the store is writable."""
 
     def __init__(self, clock: Clock, note: str = "") -> None:

@@ -23,9 +23,14 @@ from sidecar.core.model.journal_entry import (
     TargetSteps,
 )
 from sidecar.core.ports.storage import StoreUnavailable
-from sidecar.records.codec import decode
-from sidecar.records.reader import Reader
-from sidecar.records.steps import Place, Span, piece, target_names
+from sidecar.storage.codec import decode
+from sidecar.storage.read.reader import Reader
+from sidecar.storage.read.report_query import (
+    ReadCursor,
+    ReadRange,
+    read_piece,
+    target_names,
+)
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -75,10 +80,10 @@ class SqliteJournal:
         While one of them is worked with, every reader reads its next.
         """
         names = await self._reader.ask(target_names)
-        span = Span(Place(0, since_wall, 0), since_wall, until_wall)
+        span = ReadRange(ReadCursor(0, since_wall, 0), since_wall, until_wall)
         readers = self._readers_of_steps
         reading = deque(
-            _Share(reader, names[nth :: len(readers)], span)
+            _ReaderShare(reader, names[nth :: len(readers)], span)
             for nth, reader in enumerate(readers)
         )
         try:
@@ -87,7 +92,7 @@ class SqliteJournal:
                 found = await share.piece
                 if found.rest is not None:
                     rest = span._replace(place=found.rest)
-                    reading.append(_Share(share.reader, share.names, rest))
+                    reading.append(_ReaderShare(share.reader, share.names, rest))
                 if found.steps:
                     yield found.steps
         finally:
@@ -128,16 +133,18 @@ class SqliteJournal:
             MonitoredInterval(max(begin, since_wall), min(end, until_wall))
             for begin, end in found
         )
-        return tuple(_joined(clipped))
+        return tuple(_join_conditions(clipped))
 
 
-class _Share:
+class _ReaderShare:
     """A reader's part of the targets, and the piece of it that is being read."""
 
-    def __init__(self, reader: Reader, names: Sequence[str], span: Span) -> None:
+    def __init__(self, reader: Reader, names: Sequence[str], span: ReadRange) -> None:
         self.reader = reader
         self.names = names
-        self.piece = asyncio.create_task(reader.ask(lambda c: piece(c, names, span)))
+        self.piece = asyncio.create_task(
+            reader.ask(lambda c: read_piece(c, names, span))
+        )
 
 
 def _entries(
@@ -191,7 +198,7 @@ def _evidence(
     return tuple(_readable(found, lambda row: decode(row[0], dict[str, object])))
 
 
-def _joined(stretches: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
+def _join_conditions(stretches: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
     """Stretches may overlap where the wall clock was set back."""
     joined: list[MonitoredInterval] = []
     for stretch in stretches:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sidecar.core.model.journal_entry import TargetSteps
-from sidecar.records.brief import read_brief
-from sidecar.records.codec import decode
+from sidecar.storage.codec import decode
+from sidecar.storage.step_code import read_step_code
 
 PIECE_STEPS = 12_500
 """Some 1 MB, and ten milliseconds' work for those who count."""
@@ -32,7 +32,7 @@ ORDER BY at_wall, id LIMIT 1 OFFSET ? - 1
 """
 
 
-class Place(NamedTuple):
+class ReadCursor(NamedTuple):
     """Where the reading goes on: at the ``nth`` target, after that line."""
 
     nth: int
@@ -40,19 +40,19 @@ class Place(NamedTuple):
     id: int
 
 
-class Span(NamedTuple):
+class ReadRange(NamedTuple):
     """What of the time is asked for, and from where on."""
 
-    place: Place
+    place: ReadCursor
     since_wall: float
     until_wall: float
 
 
-class Piece(NamedTuple):
+class StepPiece(NamedTuple):
     """Some targets' steps; ``rest`` None: there are no more."""
 
     steps: Sequence[tuple[str, TargetSteps]]
-    rest: Place | None
+    rest: ReadCursor | None
 
 
 def target_names(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -60,7 +60,9 @@ def target_names(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(name for (name,) in connection.execute(_NAMES))
 
 
-def piece(connection: sqlite3.Connection, names: Sequence[str], span: Span) -> Piece:
+def read_piece(
+    connection: sqlite3.Connection, names: Sequence[str], span: ReadRange
+) -> StepPiece:
     """At most PIECE_STEPS."""
     found: list[tuple[str, TargetSteps]] = []
     left = PIECE_STEPS
@@ -69,16 +71,16 @@ def piece(connection: sqlite3.Connection, names: Sequence[str], span: Span) -> P
         asked = (names[nth], *after, until_wall, left)
         count, *told = connection.execute(_STEPS, asked).fetchone()
         if count:
-            found.append((names[nth], _steps(*told)))
+            found.append((names[nth], _read_steps(*told)))
         left -= count
         if not left:
             last = connection.execute(_LAST, asked).fetchone()
-            return Piece(found, Place(nth, *last))
+            return StepPiece(found, ReadCursor(nth, *last))
         nth, after = nth + 1, [since_wall, 0]
-    return Piece(found, None)
+    return StepPiece(found, None)
 
 
-def _steps(ats: str, briefs: str) -> TargetSteps:
+def _read_steps(ats: str, briefs: str) -> TargetSteps:
     """SQLite writes times to a hundredth of a millisecond."""
     times = decode(f"[{ats}]", list[float])
-    return TargetSteps(times, list(map(read_brief, briefs.split("\n"))))
+    return TargetSteps(times, list(map(read_step_code, briefs.split("\n"))))

@@ -3,41 +3,43 @@
 import sqlite3
 from typing import NamedTuple
 
-from sidecar.records.database import transaction
+from sidecar.storage.database import transaction
 
-STEP_ROWS = 500
-STEP_BUNDLES = 20
+RULE_ROWS = 500
+RULE_BUNDLES = 20
 """Evidence is large."""
 
 
-class Step(NamedTuple):
+class RetentionRule(NamedTuple):
     """Rows of ``table`` for which ``old`` holds, at most ``rows`` a transaction."""
 
     table: str
     old: str
-    rows: int = STEP_ROWS
+    rows: int = RULE_ROWS
 
 
-STEPS = (
-    Step(
+RETENTION_RULES = (
+    RetentionRule(
         "evidence",
         "incident IN (SELECT id FROM incidents WHERE resolved_wall < :before)",
-        STEP_BUNDLES,
+        RULE_BUNDLES,
     ),
-    Step("incidents", "resolved_wall < :before"),
+    RetentionRule("incidents", "resolved_wall < :before"),
     # The lines of an incident that is still kept are its timeline.
-    Step(
+    RetentionRule(
         "journal",
         "at_wall < :before"
         " AND (incident IS NULL OR incident NOT IN (SELECT id FROM incidents))",
     ),
-    Step("outbox", "ended_wall < :before"),
-    Step("watched", "until_wall < :before"),
-    Step("set_aside", "at_wall < :before"),
+    RetentionRule("outbox", "ended_wall < :before"),
+    RetentionRule("watched", "until_wall < :before"),
+    RetentionRule("set_aside", "at_wall < :before"),
 )
 
 
-def remove_some(connection: sqlite3.Connection, step: Step, before_wall: float) -> int:
+def remove_some(
+    connection: sqlite3.Connection, step: RetentionRule, before_wall: float
+) -> int:
     """One transaction's worth; how many rows went."""
     with transaction(connection):
         gone = connection.execute(

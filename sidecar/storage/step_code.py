@@ -9,7 +9,7 @@ from sidecar.core.model.journal_entry import JournalStep, RemedySummary, StateCh
 from sidecar.core.model.transition import RemedyEnded, StateChanged
 
 
-def brief_of(what: object) -> str | None:
+def step_code(what: object) -> str | None:
     """``old>new cause`` or ``action trigger outcome``; None: nothing is counted."""
     match what:
         case StateChanged():
@@ -22,7 +22,7 @@ def brief_of(what: object) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def read_brief(brief: str) -> JournalStep:
+def read_step_code(brief: str) -> JournalStep:
     """There are few: states, causes, and how remedies end."""
     head, _, rest = brief.partition(" ")
     old, is_change, new = head.partition(">")

@@ -18,10 +18,10 @@ from sidecar.core.model.transition import Transition
 WAITING_ENTRIES = 10_000
 WAITING_EVIDENCE = 50
 
-Happening = Transition | Decision
+JournalItem = Transition | Decision
 
 
-class Bundle(NamedTuple):
+class EvidenceRow(NamedTuple):
     """Evidence for an incident."""
 
     incident: str
@@ -29,7 +29,7 @@ class Bundle(NamedTuple):
     facts: Mapping[str, object]
 
 
-class Mark(NamedTuple):
+class DeliveryUpdate(NamedTuple):
     """What became of a message; ``ended_wall`` None: it still waits."""
 
     attempts: int
@@ -40,7 +40,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(slots=True)
-class Batch:
+class WriteBatch:
     """Written whole or not at all; durable state by its key, the newest alone.
 
     Only the journal's lines and the evidence are bounded by dropping the oldest:
@@ -55,11 +55,11 @@ class Batch:
     memory: dict[str, str] = field(default_factory=dict)
     """Single values by their names, as JSON."""
     messages: dict[str, Message] = field(default_factory=dict)
-    marks: dict[str, Mark] = field(default_factory=dict)
+    marks: dict[str, DeliveryUpdate] = field(default_factory=dict)
     stretches: dict[float, float] = field(default_factory=dict)
     """Watched time: from, until."""
-    entries: deque[Happening] = field(default_factory=deque)
-    evidence: deque[Bundle] = field(default_factory=deque)
+    entries: deque[JournalItem] = field(default_factory=deque)
+    evidence: deque[EvidenceRow] = field(default_factory=deque)
     clock: Moment | None = None
     """By which the monotonic times in it are to be understood."""
     dropped: int = 0
@@ -78,7 +78,7 @@ class Batch:
             or self.evidence
         )
 
-    def add(self, newer: "Batch") -> None:
+    def add(self, newer: "WriteBatch") -> None:
         """Work in what came after."""
         self.instances.update(newer.instances)
         self.incidents.update(newer.incidents)

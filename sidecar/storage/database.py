@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from sidecar.core.ports.storage import StoreUnavailable, StoreUnusable
-from sidecar.records.schema import migrate
+from sidecar.storage.schema import migrate
 
 T = TypeVar("T")
 
@@ -41,11 +41,11 @@ _OF_THE_DISK = frozenset(
 _PRIMARY = 0xFF
 
 
-class Corrupt(Exception):
+class DatabaseCorrupt(Exception):
     """The file is no database, or not a whole one."""
 
 
-class Opened(NamedTuple, Generic[T]):
+class OpenedDatabase(NamedTuple, Generic[T]):
     """The writing connection and what was read through it at once.
 
     ``lost``: where a file that could not be read was put.
@@ -58,25 +58,25 @@ class Opened(NamedTuple, Generic[T]):
 
 def open_for_writing(
     path: Path, now_wall: float, read: Callable[[sqlite3.Connection], T]
-) -> Opened[T]:
+) -> OpenedDatabase[T]:
     """Open, check, migrate and read; belongs to the thread that calls it.
 
     StoreUnusable: the disk is in the way. StoreBroken: something else is.
     """
     try:
         try:
-            return Opened(*_checked(path, read), None)
-        except Corrupt:
-            lost = set_aside(path, now_wall)
-            return Opened(*_checked(path, read), lost)
-    except (OSError, sqlite3.Error, Corrupt) as error:
-        raise _kind_of(error)(
+            return OpenedDatabase(*_open_checked(path, read), None)
+        except DatabaseCorrupt:
+            lost = quarantine(path, now_wall)
+            return OpenedDatabase(*_open_checked(path, read), lost)
+    except (OSError, sqlite3.Error, DatabaseCorrupt) as error:
+        raise _kind_of_error(error)(
             f"the store {path} cannot be opened: {error}. Make sure that the disk "
             "has space and that the sidecar's user may write there"
         ) from error
 
 
-def _kind_of(error: Exception) -> type[StoreUnavailable]:
+def _kind_of_error(error: Exception) -> type[StoreUnavailable]:
     if not isinstance(error, sqlite3.Error):
         return StoreUnusable
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
@@ -119,7 +119,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _checked(
+def _open_checked(
     path: Path, read: Callable[[sqlite3.Connection], T]
 ) -> tuple[sqlite3.Connection, T]:
     """Corrupt; also where the file may not be read."""
@@ -128,9 +128,9 @@ def _checked(
     try:
         os.close(os.open(path, os.O_RDWR))
     except (PermissionError, IsADirectoryError) as error:
-        raise Corrupt(str(error)) from error
+        raise DatabaseCorrupt(str(error)) from error
     if not path.stat().st_size:
-        raise Corrupt("the file is empty")
+        raise DatabaseCorrupt("the file is empty")
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
     try:
         _set_up(connection)
@@ -140,7 +140,7 @@ def _checked(
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         if _is_corrupt(error):
-            raise Corrupt(str(error)) from error
+            raise DatabaseCorrupt(str(error)) from error
         raise
     except BaseException:
         connection.close()
@@ -171,7 +171,7 @@ def _check(connection: sqlite3.Connection, size: int) -> None:
     for scope in ("1",) if size <= WHOLE_CHECK_BYTES else _DECIDED_BY:
         (found,) = connection.execute(f"PRAGMA quick_check({scope})").fetchone()
         if found != "ok":
-            raise Corrupt(found)
+            raise DatabaseCorrupt(found)
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -180,7 +180,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
 
 
-def set_aside(path: Path, now_wall: float) -> Path:
+def quarantine(path: Path, now_wall: float) -> Path:
     """Give the file, and what belongs to it, a dated name. OSError."""
     when = datetime.fromtimestamp(now_wall, UTC).strftime("%Y%m%dT%H%M%SZ")
     base = f"{path.name}.corrupt-{when}"

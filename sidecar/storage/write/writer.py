@@ -14,9 +14,9 @@ from loguru import logger
 
 from sidecar.core.ports.loop import Clock
 from sidecar.core.ports.storage import StoreUnavailable
-from sidecar.records.batch import Batch
-from sidecar.records.condition import Condition
-from sidecar.records.save import save
+from sidecar.storage.write.batch import WriteBatch
+from sidecar.storage.write.insert import insert_batch
+from sidecar.storage.write_status import WriteStatus
 
 WRITE_DEADLINE_S = 5.0
 RETRY_S = 1.0
@@ -36,7 +36,7 @@ class Writer:
         connection: sqlite3.Connection | None,
         thread: ThreadPoolExecutor,
         clock: Clock,
-        condition: Condition,
+        condition: WriteStatus,
         reopen: Callable[[], sqlite3.Connection],
     ) -> None:
         self._reopen = reopen
@@ -44,7 +44,7 @@ class Writer:
         self._thread = thread
         self._clock = clock
         self._condition = condition
-        self._waiting = Batch()
+        self._waiting = WriteBatch()
         self._flight: asyncio.Task[None] | None = None
         self._overdue = False
         self._retry_mono = 0.0
@@ -54,7 +54,7 @@ class Writer:
         """Is there something that could not be written yet?"""
         return bool(self._waiting)
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: WriteBatch) -> None:
         """Return once it is on disk, or is known not to get there for now."""
         self._waiting.add(batch)
         if self._flight is None:
@@ -75,16 +75,16 @@ class Writer:
         """Write until nothing waits or the disk refuses."""
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting, Batch()
+                batch, self._waiting = self._waiting, WriteBatch()
                 if not await self._written(batch):
                     return
         finally:
             self._flight = None
             self._overdue = False
 
-    async def _written(self, batch: Batch) -> bool:
+    async def _written(self, batch: WriteBatch) -> bool:
         try:
-            await self._in_thread(lambda: save(self._open(), batch))
+            await self._in_thread(lambda: insert_batch(self._open(), batch))
         except Exception as error:  # noqa: BLE001  whatever it is, nothing may be lost
             self._retry_mono = self._clock.now().mono + RETRY_S
             self._condition.failed(str(error) or type(error).__name__)
@@ -118,7 +118,7 @@ class Writer:
         """Write what waits, for at most WRITE_DEADLINE_S, and let go of the file."""
         self._retry_mono = 0.0
         if self._waiting or self._flight is not None:
-            await self.write(Batch())
+            await self.write(WriteBatch())
         if self._waiting:
             logger.error("what could not be written to the store is lost now")
         closing = self._in_thread(self._close)

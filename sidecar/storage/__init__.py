@@ -1,0 +1,1 @@
+"""SQLite persistence: state, journal, outbox, evidence."""

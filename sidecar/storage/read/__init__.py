@@ -1,0 +1,1 @@
+"""Reading: the state at start; journal and reports with a deadline."""

@@ -1,0 +1,1 @@
+"""Writing: changes are collected in a batch and inserted by one thread."""
