@@ -62,9 +62,13 @@ from sidecar.notify.render import Links, Renderer
 from sidecar.notify.runner import OnAttempt, Runner
 from sidecar.notify.sign import Signer, new_key, own_key
 from sidecar.notify.words import Catalogue, read_catalogue
-from sidecar.probes.combined import probe_all
-from sidecar.probes.pace import SEEN_SILENCE_S, SILENCE_S, Pacer
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.probe_target import probe_target
+from sidecar.probes.prober import ProbeRunner
+from sidecar.probes.scheduler import (
+    SILENCE_S,
+    VISIBLE_SILENCE_S,
+    IntervalProbeScheduler,
+)
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.onlooker import Onlooker
 from sidecar.schedule.planner import Planner
@@ -292,7 +296,7 @@ class App:
         self._feed = EventFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
-        self._prober = AllProbes(engine, clock, mask=mask, own=place.own.now)
+        self._prober = ProbeRunner(engine, clock, mask=mask, own=place.own.now)
         self._host = open_view(self._has_died)
         self._onlooker = Onlooker(
             engine,
@@ -302,7 +306,7 @@ class App:
             sight=self._host,
             on_known=self._host.follow if self._host else lambda *_: None,
         )
-        self._pacer = Pacer(
+        self._pacer = IntervalProbeScheduler(
             self._prober,
             self.post,
             clock,
@@ -376,7 +380,7 @@ class App:
     def _silence_s(self, who: InstanceId) -> float:
         """To look costs nothing where the host's processes are seen."""
         is_seen = self._host is not None and self._host.follows(who)
-        return SEEN_SILENCE_S if is_seen else SILENCE_S
+        return VISIBLE_SILENCE_S if is_seen else SILENCE_S
 
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.
@@ -839,7 +843,7 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     stack = _stack_of(settings, own)
     link = EngineLink.from_environ(os.environ, on_request=lambda *_: None, mask=mask)
     engine = DockerEngine(link, stack)
-    prober = AllProbes(engine, SystemClock(), mask=mask)
+    prober = ProbeRunner(engine, SystemClock(), mask=mask)
     try:
         everyone = await engine.containers()
         others = tuple(c for c in everyone if own is None or c.id != own.id)
@@ -857,7 +861,7 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
 
 
 def _checks(
-    prober: AllProbes, targets: tuple[Target, ...], containers: tuple[Container, ...]
+    prober: ProbeRunner, targets: tuple[Target, ...], containers: tuple[Container, ...]
 ) -> Iterator[Awaitable[Probed]]:
     roster = assign(targets, containers)
     for target in targets:
@@ -871,7 +875,7 @@ def _checks(
 
 
 async def _probed(
-    prober: AllProbes, target: Target, name: str, container: Container | None
+    prober: ProbeRunner, target: Target, name: str, container: Container | None
 ) -> Probed:
     if container is None:
         return Probed(
@@ -883,5 +887,5 @@ async def _probed(
         )
         return Probed(name, stopped, 0.0)
     began = asyncio.get_running_loop().time()
-    outcome = await probe_all(prober, target.probes, container)
+    outcome = await probe_target(prober, target.probes, container)
     return Probed(name, outcome, asyncio.get_running_loop().time() - began)

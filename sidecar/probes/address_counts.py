@@ -17,7 +17,7 @@ GROWTH = 2.0
 """So much more than the last one may a count cost; what takes longer has waited."""
 
 
-class _Counted(NamedTuple):
+class _LastCount(NamedTuple):
     run: RunId
     cost_s: float
     due_mono: float
@@ -27,7 +27,7 @@ class AddressCounts:
     """Remembers, for each daemon, when its addresses are to be counted next."""
 
     def __init__(self) -> None:
-        self._counted: dict[str, _Counted] = {}
+        self._counted: dict[str, _LastCount] = {}
 
     def is_due(self, place: str, run: RunId, now_mono: float) -> bool:
         """Is it time? In a new run at once."""
@@ -40,4 +40,4 @@ class AddressCounts:
         at_most_s = FIRST_COST_S if last is None else last.cost_s * GROWTH
         cost_s = min(took_s, at_most_s)
         pause_s = min(cost_s / THREAD_SHARE, LONGEST_PAUSE_S)
-        self._counted[place] = _Counted(run, cost_s, now_mono + pause_s)
+        self._counted[place] = _LastCount(run, cost_s, now_mono + pause_s)

@@ -61,7 +61,7 @@ class FatalCalls:
             self._histories[place] = replace(known, suspect=broke)
         elif known is not None and known.suspect:
             died = outcome.cause is Cause.REFUSED
-            self._histories[place] = _judged(known, died=died)
+            self._histories[place] = _judge_history(known, died=died)
 
     def forget(self, place: str, method: str) -> None:
         """The daemon has answered this call: it does not die of it."""
@@ -71,7 +71,7 @@ class FatalCalls:
             self._histories[place] = replace(known, deaths=deaths)
 
 
-def _judged(known: _History, *, died: bool) -> _History:
+def _judge_history(known: _History, *, died: bool) -> _History:
     if not died:
         return replace(known, suspect="")
     deaths = {**known.deaths, known.suspect: known.deaths.get(known.suspect, 0) + 1}
@@ -81,7 +81,7 @@ def _judged(known: _History, *, died: bool) -> _History:
 def _with_new_run(known: _History, run: RunId) -> _History:
     """Where the run before did not end of a call, the call is tried once more."""
     if known.suspect:
-        known = _judged(known, died=True)
+        known = _judge_history(known, died=True)
     if known.died:
         return _History(run, deaths=known.deaths)
     once = {method: min(n, DEATHS - 1) for method, n in known.deaths.items()}

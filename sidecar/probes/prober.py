@@ -27,20 +27,27 @@ from sidecar.core.model.probe_settings import (
 from sidecar.core.ports.engine import Engine, EngineError
 from sidecar.core.ports.loop import Clock
 from sidecar.core.status.network_reach import Surroundings
-from sidecar.probes import docker, electron_cash, http, jsonrpc, running, tcp
-from sidecar.probes import exec as command
-from sidecar.probes.address import Addresses
 from sidecar.probes.address_counts import AddressCounts
-from sidecar.probes.detached import with_networks
-from sidecar.probes.exchange import HttpClient
+from sidecar.probes.block_heights import BlockHeightTracker
+from sidecar.probes.context import ProbeContext
+from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.fatal_calls import FatalCalls
-from sidecar.probes.heights import Heights
+from sidecar.probes.http_client.client import HttpClient
+from sidecar.probes.http_client.resolver import ThreadResolver
 from sidecar.probes.jsonrpc_client import RpcClient
-from sidecar.probes.own_place import OwnPlace
-from sidecar.probes.resolver import ThreadResolver
-from sidecar.probes.tools import Tools
-from sidecar.probes.trouble import Trouble
-from sidecar.probes.vigil import Vigil
+from sidecar.probes.kinds import (
+    command,
+    docker_health,
+    electron_cash,
+    http,
+    jsonrpc,
+    running,
+    tcp,
+)
+from sidecar.probes.network_advice import add_network_advice
+from sidecar.probes.own_networks import OwnNetworks
+from sidecar.probes.replica_address import ReplicaAddresses
+from sidecar.probes.stall_detector import StallDetector
 from sidecar.probes.wallet_control import RpcWalletControl
 
 LARGE_CHARACTERS = 4096
@@ -54,7 +61,7 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[ProbeResult]]] = (
             HttpProbe: http.probe,
             TcpProbe: tcp.probe,
             ExecProbe: command.probe,
-            DockerProbe: docker.probe,
+            DockerProbe: docker_health.probe,
             RunningProbe: running.probe,
         }
     )
@@ -64,11 +71,11 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[ProbeResult]]] = (
 _LOOK_S = 3.0
 
 
-async def _nowhere() -> Container | None:
+async def _no_surroundings() -> Container | None:
     return None
 
 
-class AllProbes:
+class ProbeRunner:
     """A Prober for every kind of settings, and the wallet control beside it.
 
     Make and close it in the loop that uses it. ``mask`` takes secrets out of what
@@ -80,29 +87,29 @@ class AllProbes:
         self,
         engine: Engine,
         clock: Clock,
-        vigil: Vigil | None = None,
+        vigil: StallDetector | None = None,
         *,
         mask: Callable[[str], str] = str,
-        own: Callable[[], Awaitable[Container | None]] = _nowhere,
+        own: Callable[[], Awaitable[Container | None]] = _no_surroundings,
     ) -> None:
         resolver = ThreadResolver()
         client = HttpClient(resolver)
         self._resolver = resolver
-        self._vigil = vigil or Vigil()
+        self._vigil = vigil or StallDetector()
         self._mask = mask
         self._own_networks: frozenset[str] = frozenset()
-        self._tools = Tools(
+        self._tools = ProbeContext(
             resolver=resolver,
             http=client,
             rpc=RpcClient(client),
             engine=engine,
-            addresses=Addresses(),
-            heights=Heights(),
+            addresses=ReplicaAddresses(),
+            heights=BlockHeightTracker(),
             address_counts=AddressCounts(),
             fatal_calls=FatalCalls(),
             clock=clock,
         )
-        self._place = OwnPlace(self._tools.addresses, own, clock)
+        self._place = OwnNetworks(self._tools.addresses, own, clock)
         self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
         """Takes turns with the probes: one connection per daemon at a time."""
 
@@ -127,10 +134,10 @@ class AllProbes:
             found = await self._probe(settings, container)
             if await self._was_misled(container, found):
                 found = await self._probe(settings, container)
-            if _may_be_ours(found) and await self._place.has_moved_since(around):
+            if _may_be_own_network(found) and await self._place.has_moved_since(around):
                 found = await self._probe(settings, container)
             found = self._place.blamed_for(found, container)
-            found = with_networks(found, container, self._own_networks)
+            found = add_network_advice(found, container, self._own_networks)
             outcome = await self._masked(found)
         finally:
             disturbed = self._vigil.end(mark)
@@ -169,7 +176,7 @@ class AllProbes:
     ) -> ProbeResult:
         try:
             return await PROBES[type(settings)](settings, container, self._tools)
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             return trouble.outcome
         except EngineError as error:
             return probe_unknown(Cause.PROBER_FAILED, str(error))
@@ -179,7 +186,7 @@ class AllProbes:
             )
 
 
-def _may_be_ours(outcome: ProbeResult) -> bool:
+def _may_be_own_network(outcome: ProbeResult) -> bool:
     """May it be that Sidecar has left the network? An answer then never comes."""
     return outcome.path_fault or outcome.cause is Cause.HUNG
 

@@ -14,18 +14,12 @@ from sidecar.core.model.container import Container
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
 from sidecar.core.status.streaks import is_answer
-from sidecar.probes.address import Addresses
-from sidecar.probes.jsonrpc_client import (
-    Daemon,
-    Params,
-    RpcClient,
-    RpcTrouble,
-    decode,
-    locate,
-)
+from sidecar.probes.context import deadline_in
+from sidecar.probes.failure import ProbeFailed
+from sidecar.probes.jsonrpc_client import Params, RpcClient, RpcEndpoint, locate_daemon
+from sidecar.probes.replica_address import ReplicaAddresses
+from sidecar.probes.rpc_result import RpcErrorAnswered, decode
 from sidecar.probes.text import brief
-from sidecar.probes.tools import deadline_in
-from sidecar.probes.trouble import Trouble
 
 LONGEST_PING_S = 10.0
 """At most so much of a wait, and a third of it, is kept for a fresh ``ping``."""
@@ -47,7 +41,7 @@ class _Listed(msgspec.Struct):
 class RpcWalletControl:
     """core.ports.WalletControl over JSON-RPC."""
 
-    def __init__(self, rpc: RpcClient, addresses: Addresses) -> None:
+    def __init__(self, rpc: RpcClient, addresses: ReplicaAddresses) -> None:
         self._rpc = rpc
         self._addresses = addresses
 
@@ -99,10 +93,10 @@ class RpcWalletControl:
     ) -> "AsyncIterator[_Calls]":
         deadline = deadline_in(timeout_s)
         try:
-            daemon = locate(settings, container, self._addresses)
+            daemon = locate_daemon(settings, container, self._addresses)
             async with self._rpc.turn(daemon.place, timeout_s):
                 yield _Calls(self._rpc, daemon, settings, deadline)
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             raise RpcFailed(str(trouble)) from None
 
 
@@ -112,7 +106,7 @@ class _Calls:
     def __init__(
         self,
         rpc: RpcClient,
-        daemon: Daemon,
+        daemon: RpcEndpoint,
         settings: ElectronCashProbe,
         deadline: float,
     ) -> None:
@@ -134,7 +128,7 @@ class _Calls:
         try:
             if await self.has_late_answer(ping_s):
                 return True
-        except Trouble:
+        except ProbeFailed:
             self.leave()
         return await self.has_answer("ping")
 
@@ -147,7 +141,7 @@ class _Calls:
         until = self._deadline - kept_s
         try:
             return await self._rpc.late_answer(self._daemon, until) is not None
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             if trouble.outcome.cause is Cause.HUNG:
                 raise
             return is_answer(trouble.outcome)
@@ -156,7 +150,7 @@ class _Calls:
         """Does it answer ``method``, be it with an error?"""
         try:
             await self._rpc.call(self._daemon, method, self._deadline)
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             return is_answer(trouble.outcome)
         return True
 
@@ -164,11 +158,11 @@ class _Calls:
         """What the daemon answers. RpcFailed."""
         try:
             return await self._rpc.call(self._daemon, method, self._deadline, params)
-        except RpcTrouble as trouble:
+        except RpcErrorAnswered as trouble:
             said = brief(_masked(trouble.error.message, self._settings))
             reason = f"{method} answered an error: {said}"
             raise RpcFailed(reason, was_answered=True) from None
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             raise RpcFailed(f"{method}: {trouble}") from None
 
 

@@ -22,7 +22,7 @@ from sidecar.engine.errors import engine_error
 from sidecar.notify.hooks import told
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.testimony import last_lines
 from sidecar.telemetry.event_feed import EventFeed
@@ -88,7 +88,7 @@ class Places:
         return texts | dict(self._messages())
 
     async def _probes(self) -> None:
-        prober = AllProbes(self._engine, FakeClock(), mask=self._mask)
+        prober = ProbeRunner(self._engine, FakeClock(), mask=self._mask)
         try:
             run = ExecProbe(("check",))
             for _ in range(2):

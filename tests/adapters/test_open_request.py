@@ -15,12 +15,12 @@ from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.ports.engine import Engine
 from sidecar.core.status.network_reach import find_surroundings
-from sidecar.probes.exchange import HttpClient
-from sidecar.probes.jsonrpc_client import Daemon as Called
+from sidecar.probes.failure import ProbeFailed
+from sidecar.probes.http_client.client import HttpClient
+from sidecar.probes.http_client.resolver import ThreadResolver
 from sidecar.probes.jsonrpc_client import RpcClient
-from sidecar.probes.prober import AllProbes
-from sidecar.probes.resolver import ThreadResolver
-from sidecar.probes.trouble import Trouble
+from sidecar.probes.jsonrpc_client import RpcEndpoint as Called
+from sidecar.probes.prober import ProbeRunner
 from tests.unit.world import container
 
 TIMEOUT_S = 0.3
@@ -105,8 +105,8 @@ def at(address: str) -> Container:
 
 
 @asynccontextmanager
-async def probing(engine: Inspecting) -> AsyncIterator[AllProbes]:
-    probes = AllProbes(cast("Engine", engine), SystemClock())
+async def probing(engine: Inspecting) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(cast("Engine", engine), SystemClock())
     probes.set_surroundings(find_surroundings(None, (engine.seen,)))
     try:
         yield probes
@@ -169,7 +169,7 @@ async def test_the_request_to_a_container_that_is_no_more_is_left() -> None:
         url = f"http://127.0.0.1:{port}/"
         for container_id in ("replaced", "successor"):
             called = Called(url, None, RunId(container_id, 1.0), container_id)
-            with pytest.raises(Trouble):
+            with pytest.raises(ProbeFailed):
                 await rpc.call(called, "ping", soon(0.05))
             await asyncio.sleep(0.3)
         async with asyncio.timeout(5.0):

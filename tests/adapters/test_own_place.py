@@ -11,8 +11,8 @@ from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.status.network_reach import find_surroundings
-from sidecar.probes.own_place import LOOK_EVERY_S
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.own_networks import LOOK_EVERY_S
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import HEALTHY, Server, scripted, serving, silent
 from tests.adapters.test_probe_places import NET, OURS, at, healthy
 from tests.fakes import FakeClock, FakeEngine
@@ -34,7 +34,7 @@ class House:
         self.clock = FakeClock()
         self.own: Container | None = own
         self.looks = 0
-        self.prober = AllProbes(FakeEngine(self.clock), self.clock, own=self.look)
+        self.prober = ProbeRunner(FakeEngine(self.clock), self.clock, own=self.look)
         self.lists()
 
     async def look(self) -> Container | None:

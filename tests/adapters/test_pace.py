@@ -9,7 +9,7 @@ from sidecar.core.model.event import Event, ProbeCompleted
 from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import ExecProbe, HttpProbe, ProbeSettings
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.probes.pace import SILENCE_S, Pacer
+from sidecar.probes.scheduler import SILENCE_S, IntervalProbeScheduler
 from tests.fakes import LoopClock, a_container
 from tests.virtual import run_virtual
 
@@ -36,7 +36,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.clock = LoopClock()
-        self.pacer = Pacer(
+        self.pacer = IntervalProbeScheduler(
             self, self.post, self.clock, self.lags.append, self.on_silence
         )
 

@@ -9,8 +9,8 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, ProbeWarning
 from sidecar.core.model.probe_settings import ElectronCashProbe
-from sidecar.probes.combined import probe_all
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.probe_target import probe_target
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import (
     HEALTHY,
     Held,
@@ -34,8 +34,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def prober(clock: FakeClock) -> AsyncIterator[AllProbes]:
-    probes = AllProbes(FakeEngine(clock, CONTAINER), clock)
+async def prober(clock: FakeClock) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
     yield probes
     await probes.close()
 
@@ -45,7 +45,7 @@ def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
 
 
 async def probed(
-    prober: AllProbes, server: Server, times: int = 1
+    prober: ProbeRunner, server: Server, times: int = 1
 ) -> list[ProbeResult]:
     return [await prober.probe(settings(server), CONTAINER) for _ in range(times)]
 
@@ -54,7 +54,7 @@ async def probed(
 
 
 async def test_a_silent_daemon_has_one_request_of_ours_whatever_the_probes(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(silent) as server:
         outcomes = await probed(prober, server, 3)
@@ -67,19 +67,21 @@ async def test_a_silent_daemon_has_one_request_of_ours_whatever_the_probes(
     assert "no answer from 127.0.0.1" in outcomes[-1].reason
 
 
-async def test_a_late_answer_is_a_success_that_was_slow(prober: AllProbes) -> None:
+async def test_a_late_answer_is_a_success_that_was_slow(prober: ProbeRunner) -> None:
     held = Held("ping")
     async with serving(held) as server:
         await probed(prober, server, 2)
         held.release()
-        outcome = await probe_all(prober, (settings(server, LONG_S),), CONTAINER)
+        outcome = await probe_target(prober, (settings(server, LONG_S),), CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.SLOW,)
     assert outcome.waited_s > 1.9 * TIMEOUT_S
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
 
 
-async def test_a_late_answer_is_used_and_not_asked_for_again(prober: AllProbes) -> None:
+async def test_a_late_answer_is_used_and_not_asked_for_again(
+    prober: ProbeRunner,
+) -> None:
     held = Held("getinfo")
     async with serving(held) as server:
         await probed(prober, server, 2)
@@ -89,7 +91,7 @@ async def test_a_late_answer_is_used_and_not_asked_for_again(prober: AllProbes) 
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
 
 
-async def test_a_late_error_is_an_answer_too(prober: AllProbes) -> None:
+async def test_a_late_error_is_an_answer_too(prober: ProbeRunner) -> None:
     held = Held("ping", HEALTHY | {"ping": rpc_error(-32603, "Server error")})
     async with serving(held) as server:
         await probed(prober, server, 2)
@@ -101,7 +103,7 @@ async def test_a_late_error_is_an_answer_too(prober: AllProbes) -> None:
 
 @pytest.mark.parametrize("method", ["getinfo", "getbalance"])
 async def test_silence_after_an_answer_is_a_thread_that_others_hold(
-    prober: AllProbes, method: str
+    prober: ProbeRunner, method: str
 ) -> None:
     async with serving(Held(method)) as server:
         (outcome,) = await probed(prober, server)
@@ -111,7 +113,7 @@ async def test_silence_after_an_answer_is_a_thread_that_others_hold(
 
 
 async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(Held("getbalance")) as server:
         first, second = await probed(prober, server, 2)
@@ -121,7 +123,7 @@ async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
 
 
 async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     held = Held("listaddresses")
     async with serving(held) as server:
@@ -138,7 +140,7 @@ async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
     assert server.most_open == 1
 
 
-async def test_a_connection_that_breaks_ends_the_waiting(prober: AllProbes) -> None:
+async def test_a_connection_that_breaks_ends_the_waiting(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         await probed(prober, server)
         server.all[0].reset()
@@ -149,7 +151,7 @@ async def test_a_connection_that_breaks_ends_the_waiting(prober: AllProbes) -> N
     assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
-async def test_a_new_run_is_asked_anew(prober: AllProbes) -> None:
+async def test_a_new_run_is_asked_anew(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         await probed(prober, server)
         server.reply = scripted(HEALTHY)
@@ -160,7 +162,9 @@ async def test_a_new_run_is_asked_anew(prober: AllProbes) -> None:
     assert server.methods[:2] == ["ping", "ping"]
 
 
-async def test_a_connection_that_is_not_granted_is_given_up(prober: AllProbes) -> None:
+async def test_a_connection_that_is_not_granted_is_given_up(
+    prober: ProbeRunner,
+) -> None:
     with full_backlog() as port:
         probe = ElectronCashProbe(f"http://127.0.0.1:{port}/", TIMEOUT_S)
         outcomes = [await prober.probe(probe, CONTAINER) for _ in range(2)]
@@ -171,7 +175,7 @@ async def test_a_connection_that_is_not_granted_is_given_up(prober: AllProbes) -
 
 
 async def test_the_connection_is_left_when_the_prober_closes(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(silent) as server:
         await probed(prober, server)

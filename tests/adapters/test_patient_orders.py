@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import (
     HEALTHY,
     Connection,
@@ -29,14 +29,14 @@ from tests.fakes import FakeClock, FakeEngine
 
 
 @pytest.fixture
-async def prober() -> AsyncIterator[AllProbes]:
+async def prober() -> AsyncIterator[ProbeRunner]:
     clock = FakeClock()
-    probes = AllProbes(FakeEngine(clock, CONTAINER), clock)
+    probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
     yield probes
     await probes.close()
 
 
-async def test_stop_leaves_the_request_that_is_open(prober: AllProbes) -> None:
+async def test_stop_leaves_the_request_that_is_open(prober: ProbeRunner) -> None:
     answers = HEALTHY | {"stop": "Daemon stopped"}
     held = Held("ping", answers)
     async with serving(held) as server:
@@ -48,7 +48,7 @@ async def test_stop_leaves_the_request_that_is_open(prober: AllProbes) -> None:
 
 
 async def test_the_answer_to_the_open_request_is_a_sign_of_life(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     held = Held("ping")
     async with serving(held) as server:
@@ -73,7 +73,7 @@ async def test_the_answer_to_the_open_request_is_a_sign_of_life(
     ids=["answers", "answers an error", "silent", "breaks"],
 )
 async def test_where_nothing_is_open_a_ping_is_sent(
-    prober: AllProbes, reply: Callable[[Connection], None], alive: bool
+    prober: ProbeRunner, reply: Callable[[Connection], None], alive: bool
 ) -> None:
     async with serving(reply) as server:
         found = await prober.wallet_control.answers(settings(server), CONTAINER, 0.3)
@@ -81,14 +81,14 @@ async def test_where_nothing_is_open_a_ping_is_sent(
     assert server.methods == ["ping"]
 
 
-async def test_a_closed_port_is_no_sign_of_life(prober: AllProbes) -> None:
+async def test_a_closed_port_is_no_sign_of_life(prober: ProbeRunner) -> None:
     with refused_port() as port:
         probe = ElectronCashProbe(f"http://127.0.0.1:{port}/")
         assert not await prober.wallet_control.answers(probe, CONTAINER, LONG_S)
 
 
 async def test_a_connection_that_leads_nowhere_does_not_speak_for_the_daemon(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(silent) as server:
         await probed(prober, server)
@@ -99,7 +99,7 @@ async def test_a_connection_that_leads_nowhere_does_not_speak_for_the_daemon(
 
 
 async def test_a_daemon_that_was_silent_for_the_order_keeps_its_last_request(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     held = Held("ping")
     async with serving(held) as server:
@@ -114,13 +114,13 @@ async def test_a_daemon_that_was_silent_for_the_order_keeps_its_last_request(
     assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
-async def test_an_answer_that_is_no_result_is_an_answer(prober: AllProbes) -> None:
+async def test_an_answer_that_is_no_result_is_an_answer(prober: ProbeRunner) -> None:
     answers = HEALTHY | {"ping": result(None)}
     async with serving(scripted(answers)) as server:
         assert await prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
 
 
-async def test_a_request_that_breaks_is_followed_by_a_ping(prober: AllProbes) -> None:
+async def test_a_request_that_breaks_is_followed_by_a_ping(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         await probed(prober, server)
         asked = asyncio.ensure_future(
@@ -134,7 +134,7 @@ async def test_a_request_that_breaks_is_followed_by_a_ping(prober: AllProbes) ->
 
 
 async def test_a_load_goes_on_where_the_request_before_it_broke(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(silent) as server:
         await probed(prober, server)

@@ -11,9 +11,9 @@ import pytest
 from sidecar.core.model.cause import CAUSES, Cause
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
-from sidecar.probes.content import unpack
-from sidecar.probes.prober import AllProbes
-from sidecar.probes.response import BODY_LIMIT_BYTES, Answer
+from sidecar.probes.http_client.content import unpack
+from sidecar.probes.http_client.response import BODY_LIMIT_BYTES, HttpResponse
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import response, says, serving
 from tests.fakes import FakeClock, FakeEngine, a_container
 
@@ -22,8 +22,8 @@ KOREAN = "결제 서비스가 정상입니다"
 
 
 @pytest.fixture
-async def prober() -> AsyncIterator[AllProbes]:
-    made = AllProbes(FakeEngine(FakeClock(), CONTAINER), FakeClock())
+async def prober() -> AsyncIterator[ProbeRunner]:
+    made = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
     yield made
     await made.close()
 
@@ -38,7 +38,7 @@ def page(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 async def probe_page(
-    prober: AllProbes,
+    prober: ProbeRunner,
     answer: bytes,
     settings: HttpProbe | JsonRpcProbe | ElectronCashProbe,
 ) -> ProbeResult:
@@ -67,21 +67,23 @@ RPC = JsonRpcProbe("", "ping")
 )
 @pytest.mark.parametrize("body", [b'{"result": true, "id": 1}', b' \n{"result": true}'])
 async def test_json_rpc_under_another_type_is_success(
-    prober: AllProbes, headers: tuple[str, ...], body: bytes
+    prober: ProbeRunner, headers: tuple[str, ...], body: bytes
 ) -> None:
     outcome = await probe_page(prober, page(body, *headers), RPC)
     assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 async def test_a_wallet_daemons_answer_without_a_type_is_read(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     error = b'{"error": {"code": -32601, "message": "no such method"}, "id": 1}'
     outcome = await probe_page(prober, page(error), ElectronCashProbe(""))
     assert outcome.cause is Cause.MISCONFIGURED
 
 
-async def test_a_page_instead_of_json_rpc_is_a_failure_still(prober: AllProbes) -> None:
+async def test_a_page_instead_of_json_rpc_is_a_failure_still(
+    prober: ProbeRunner,
+) -> None:
     outcome = await probe_page(
         prober, response(b"<html>", content_type="text/html"), RPC
     )
@@ -93,7 +95,7 @@ async def test_a_page_instead_of_json_rpc_is_a_failure_still(prober: AllProbes) 
 
 
 async def test_json_rpc_compressed_though_not_asked_to_is_read(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     answer = compress(b'{"result": true}')
     outcome = await probe_page(prober, page(answer, "Content-Encoding: gzip"), RPC)
@@ -110,7 +112,7 @@ async def test_json_rpc_compressed_though_not_asked_to_is_read(
     ids=["too long", "brotli", "a bomb"],
 )
 async def test_json_rpc_that_cannot_be_judged_is_unknown(
-    prober: AllProbes, answer: bytes
+    prober: ProbeRunner, answer: bytes
 ) -> None:
     outcome = await probe_page(prober, answer, RPC)
     assert (outcome.verdict, outcome.cause) == (
@@ -146,7 +148,7 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
         page(compress(b" " * 500_000 + KOREAN.encode()), "Content-Encoding: gzip"),
     ],
 )
-async def test_the_expected_text_is_found(prober: AllProbes, answer: bytes) -> None:
+async def test_the_expected_text_is_found(prober: ProbeRunner, answer: bytes) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
@@ -155,7 +157,7 @@ async def test_the_expected_text_is_found(prober: AllProbes, answer: bytes) -> N
     ("said", "meant", "text"), [("euc-kr", "cp949", "뷁"), ("latin-1", "cp1252", "€")]
 )
 async def test_a_text_of_the_wider_charset_is_found(
-    prober: AllProbes, said: str, meant: str, text: str
+    prober: ProbeRunner, said: str, meant: str, text: str
 ) -> None:
     answer = page(text.encode(meant), f"Content-Type: text/html; charset={said}")
     outcome = await probe_page(prober, answer, http(expect_body=text))
@@ -163,7 +165,7 @@ async def test_a_text_of_the_wider_charset_is_found(
 
 
 def test_no_more_of_a_bomb_is_unfolded_than_the_limit() -> None:
-    bomb = Answer(
+    bomb = HttpResponse(
         200, "", compress(bytes(20_000_000)), False, {b"content-encoding": b"gzip"}
     )
     tracemalloc.start()
@@ -184,7 +186,7 @@ def test_no_more_of_a_bomb_is_unfolded_than_the_limit() -> None:
     ],
 )
 async def test_a_text_that_is_not_there_is_a_failure(
-    prober: AllProbes, answer: bytes
+    prober: ProbeRunner, answer: bytes
 ) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.cause is Cause.BAD_BODY, outcome
@@ -211,7 +213,7 @@ async def test_a_text_that_is_not_there_is_a_failure(
     ],
 )
 async def test_what_cannot_be_judged_is_unknown_with_the_reason(
-    prober: AllProbes, answer: bytes, why: str
+    prober: ProbeRunner, answer: bytes, why: str
 ) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert (outcome.verdict, outcome.cause) == (
@@ -223,14 +225,14 @@ async def test_what_cannot_be_judged_is_unknown_with_the_reason(
 
 
 async def test_an_ascii_text_is_judged_in_every_charset_like_it(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     answer = page("고장".encode("euc-kr"))
     outcome = await probe_page(prober, answer, http(expect_body="ok"))
     assert outcome.cause is Cause.BAD_BODY
 
 
-async def test_the_settings_limit_what_is_read(prober: AllProbes) -> None:
+async def test_the_settings_limit_what_is_read(prober: ProbeRunner) -> None:
     answer = page(b" " * 3000 + b"ok")
     wide = await probe_page(prober, answer, http(expect_body="ok"))
     narrow = await probe_page(
@@ -258,7 +260,7 @@ async def test_the_settings_limit_what_is_read(prober: AllProbes) -> None:
     ],
 )
 async def test_another_status_of_success_or_redirection_is_no_restarts_matter(
-    prober: AllProbes, status: str, headers: tuple[str, ...], reason: str
+    prober: ProbeRunner, status: str, headers: tuple[str, ...], reason: str
 ) -> None:
     outcome = await probe_page(prober, page(b"", *headers, status=status), http())
     assert (outcome.cause, outcome.reason) == (Cause.MISCONFIGURED, reason)
@@ -266,7 +268,7 @@ async def test_another_status_of_success_or_redirection_is_no_restarts_matter(
     assert CAUSES[outcome.cause].cure is None
 
 
-async def test_a_location_is_shown_bounded_and_printable(prober: AllProbes) -> None:
+async def test_a_location_is_shown_bounded_and_printable(prober: ProbeRunner) -> None:
     where = "Location: http://x/" + "a" * 5000 + "\x1b[31m"
     outcome = await probe_page(prober, page(b"", where, status="302 Found"), http())
     assert outcome.cause is Cause.MISCONFIGURED

@@ -11,16 +11,16 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.probe_settings import HttpProbe
-from sidecar.probes.prober import AllProbes
-from sidecar.probes.response import (
+from sidecar.probes.http_client.response import (
     BODY_LIMIT_BYTES,
     HEAD_LIMIT_BYTES,
     OVERHEAD,
-    Answer,
-    BrokenOff,
+    ConnectionClosedEarly,
+    HttpResponse,
     NotHttp,
     ResponseReader,
 )
+from sidecar.probes.prober import ProbeRunner
 from tests.fakes import FakeClock, FakeEngine, a_container
 
 TIMEOUT_S = 2.0
@@ -76,9 +76,9 @@ def flooding(first: bytes, again: bytes) -> Iterator[str]:
 
 
 @pytest.fixture
-async def prober() -> AsyncIterator[AllProbes]:
+async def prober() -> AsyncIterator[ProbeRunner]:
     clock = FakeClock()
-    one = AllProbes(FakeEngine(clock), clock)
+    one = ProbeRunner(FakeEngine(clock), clock)
     yield one
     await one.close()
 
@@ -96,7 +96,7 @@ async def latest() -> float:
 
 
 @pytest.mark.parametrize("what", sorted(ENDLESS))
-async def test_what_does_not_end_is_ended(prober: AllProbes, what: str) -> None:
+async def test_what_does_not_end_is_ended(prober: ProbeRunner, what: str) -> None:
     loop = asyncio.get_running_loop()
     watching = asyncio.create_task(latest())
     with flooding(*ENDLESS[what]) as url:
@@ -132,7 +132,7 @@ async def test_no_more_of_it_is_read_than_a_bound(what: str) -> None:
     assert start <= most + BESIDE_BYTES
 
 
-async def answer(raw: bytes, size: int, limit: int = BODY_LIMIT_BYTES) -> Answer:
+async def answer(raw: bytes, size: int, limit: int = BODY_LIMIT_BYTES) -> HttpResponse:
     """Of an answer that comes in pieces of ``size``, and then the end."""
     reader = ResponseReader(limit)
     for start in range(0, len(raw), size):
@@ -176,7 +176,7 @@ async def test_a_body_over_its_limit_is_cut(limit: int) -> None:
 async def test_an_answer_that_is_cut_short_is_broken_off(which: str) -> None:
     raw = WHOLE[which]
     for end in range(8, len(raw) - 2):
-        with pytest.raises(BrokenOff):
+        with pytest.raises(ConnectionClosedEarly):
             await answer(raw[:end], 10_000)
 
 

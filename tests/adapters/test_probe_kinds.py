@@ -34,10 +34,10 @@ from sidecar.core.ports.engine import (
     EngineUnreachable,
     ExecResult,
 )
-from sidecar.probes.combined import probe_all
-from sidecar.probes.prober import PROBES, AllProbes
-from sidecar.probes.response import BODY_LIMIT_BYTES
-from sidecar.probes.vigil import Vigil
+from sidecar.probes.http_client.response import BODY_LIMIT_BYTES
+from sidecar.probes.probe_target import probe_target
+from sidecar.probes.prober import PROBES, ProbeRunner
+from sidecar.probes.stall_detector import StallDetector
 from tests.adapters.probe_servers import (
     Connection,
     refused_port,
@@ -57,8 +57,8 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def prober(engine: FakeEngine) -> AsyncIterator[AllProbes]:
-    probes = AllProbes(engine, FakeClock())
+async def prober(engine: FakeEngine) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(engine, FakeClock())
     yield probes
     await probes.close()
 
@@ -70,7 +70,7 @@ def test_there_is_a_probe_for_every_kind_of_settings() -> None:
 # http
 
 
-async def test_http_with_the_expected_status_and_body(prober: AllProbes) -> None:
+async def test_http_with_the_expected_status_and_body(prober: ProbeRunner) -> None:
     page = says(response(b"all is well", "418 Teapot"))
     async with serving(page) as server:
         settings = HttpProbe(
@@ -83,7 +83,7 @@ async def test_http_with_the_expected_status_and_body(prober: AllProbes) -> None
     assert outcome.reason == "418: the body lacks the expected text"
 
 
-async def test_http_sends_headers_and_asks_for_the_path(prober: AllProbes) -> None:
+async def test_http_sends_headers_and_asks_for_the_path(prober: ProbeRunner) -> None:
     async with serving(says(response(b""))) as server:
         settings = HttpProbe(server.url + "health?deep=1", headers={"X-Probe": "me"})
         outcome = await prober.probe(settings, CONTAINER)
@@ -93,7 +93,7 @@ async def test_http_sends_headers_and_asks_for_the_path(prober: AllProbes) -> No
     assert b"X-Probe: me\r\n" in connection.request
 
 
-async def test_http_reads_no_more_than_its_limit(prober: AllProbes) -> None:
+async def test_http_reads_no_more_than_its_limit(prober: ProbeRunner) -> None:
     def endless(connection: Connection) -> None:
         connection.send(b"HTTP/1.0 200 OK\r\n\r\n", close=False)
         connection.send(b"x" * (BODY_LIMIT_BYTES + 1), close=False)
@@ -106,7 +106,7 @@ async def test_http_reads_no_more_than_its_limit(prober: AllProbes) -> None:
 # tcp
 
 
-async def test_tcp_connects_and_closes_at_once(prober: AllProbes) -> None:
+async def test_tcp_connects_and_closes_at_once(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         settings = TcpProbe("localhost", server.port)
         outcome = await prober.probe(settings, CONTAINER)
@@ -116,7 +116,7 @@ async def test_tcp_connects_and_closes_at_once(prober: AllProbes) -> None:
             await server.all[0].closed_by_peer.wait()
 
 
-async def test_tcp_refused(prober: AllProbes) -> None:
+async def test_tcp_refused(prober: ProbeRunner) -> None:
     with refused_port() as port:
         outcome = await prober.probe(TcpProbe("127.0.0.1", port), CONTAINER)
     assert outcome.cause is Cause.REFUSED
@@ -152,7 +152,7 @@ async def test_tcp_refused(prober: AllProbes) -> None:
     ],
 )
 async def test_exec(
-    prober: AllProbes,
+    prober: ProbeRunner,
     engine: FakeEngine,
     result: ExecResult,
     cause: Cause | None,
@@ -164,7 +164,7 @@ async def test_exec(
 
 
 async def test_a_command_that_does_not_end(
-    prober: AllProbes, engine: FakeEngine
+    prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     engine.delays["execute"] = 60.0
     outcome = await prober.probe(ExecProbe(("check",), timeout_s=0.2), CONTAINER)
@@ -184,7 +184,7 @@ async def test_a_command_that_does_not_end(
     ],
 )
 async def test_docker(
-    prober: AllProbes,
+    prober: ProbeRunner,
     engine: FakeEngine,
     health: NativeHealth,
     verdict: ProbeVerdict,
@@ -207,7 +207,7 @@ async def test_docker(
     ],
 )
 async def test_the_engine_s_trouble_is_not_the_target_s(
-    prober: AllProbes,
+    prober: ProbeRunner,
     engine: FakeEngine,
     settings: DockerProbe | ExecProbe,
     error: EngineUnreachable | EngineTimeout | ContainerGone,
@@ -223,7 +223,7 @@ async def test_the_engine_s_trouble_is_not_the_target_s(
 
 
 async def test_an_engine_that_does_not_answer(
-    prober: AllProbes, engine: FakeEngine
+    prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     engine.delays["inspect"] = 60.0
     outcome = await prober.probe(DockerProbe(timeout_s=0.2), CONTAINER)
@@ -233,7 +233,7 @@ async def test_an_engine_that_does_not_answer(
 # all kinds
 
 
-async def test_our_own_fault_is_unknown(prober: AllProbes) -> None:
+async def test_our_own_fault_is_unknown(prober: ProbeRunner) -> None:
     settings = HttpProbe("http://[:::/", 1.0)
     outcome = await prober.probe(settings, CONTAINER)
     assert (outcome.verdict, outcome.cause) == (
@@ -242,7 +242,7 @@ async def test_our_own_fault_is_unknown(prober: AllProbes) -> None:
     )
 
 
-async def test_a_slow_success_is_a_warning(prober: AllProbes) -> None:
+async def test_a_slow_success_is_a_warning(prober: ProbeRunner) -> None:
     def slowly(connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         loop.call_later(0.3, connection.send, response(b""))
@@ -256,7 +256,7 @@ async def test_a_slow_success_is_a_warning(prober: AllProbes) -> None:
 
 
 async def test_silence_while_this_process_stood_still_is_unknown(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(silent) as server:
         loop = asyncio.get_running_loop()
@@ -266,7 +266,7 @@ async def test_silence_while_this_process_stood_still_is_unknown(
     assert outcome.reason == "this process stood still during the probe"
 
 
-async def test_a_stall_that_is_over_is_not_held_against_us(prober: AllProbes) -> None:
+async def test_a_stall_that_is_over_is_not_held_against_us(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         first = asyncio.ensure_future(
             prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
@@ -281,7 +281,9 @@ async def test_a_stall_that_is_over_is_not_held_against_us(prober: AllProbes) ->
 @pytest.mark.parametrize("seconds", [0.5, 30.0])
 async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
     asleep = [100.0]
-    probes = AllProbes(FakeEngine(FakeClock()), FakeClock(), Vigil(lambda: asleep[0]))
+    probes = ProbeRunner(
+        FakeEngine(FakeClock()), FakeClock(), StallDetector(lambda: asleep[0])
+    )
     async with serving(silent) as server:
         probing = asyncio.ensure_future(
             probes.probe(HttpProbe(server.url, 0.5), CONTAINER)
@@ -296,8 +298,8 @@ async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
 
 async def test_an_answer_counts_though_the_host_slept() -> None:
     asleep = iter([0.0, 100.0])
-    vigil = Vigil(lambda: next(asleep))
-    probes = AllProbes(FakeEngine(FakeClock()), FakeClock(), vigil)
+    vigil = StallDetector(lambda: next(asleep))
+    probes = ProbeRunner(FakeEngine(FakeClock()), FakeClock(), vigil)
     with refused_port() as port:
         url = f"http://127.0.0.1:{port}/"
         outcome = await probes.probe(HttpProbe(url), CONTAINER)
@@ -305,7 +307,7 @@ async def test_an_answer_counts_though_the_host_slept() -> None:
     assert outcome.cause is Cause.REFUSED
 
 
-async def test_cancelling_closes_the_connection(prober: AllProbes) -> None:
+async def test_cancelling_closes_the_connection(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         probing = asyncio.ensure_future(prober.probe(HttpProbe(server.url), CONTAINER))
         await asyncio.wait_for(server.touched.wait(), 5)
@@ -337,7 +339,7 @@ async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
     both = probe_success(
         warnings=(ProbeWarning.SLOW, ProbeWarning.LAGGING), reason="lags", wallet=FACTS
     )
-    outcome = await probe_all(Scripted(both, slow), TWO, CONTAINER)
+    outcome = await probe_target(Scripted(both, slow), TWO, CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.SLOW, ProbeWarning.LAGGING)
     assert outcome.reason == "lags; slow"
@@ -346,21 +348,21 @@ async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
 
 async def test_the_first_failure_is_the_answer() -> None:
     prober = Scripted(probe_failure(Cause.REFUSED, "no"), probe_success())
-    outcome = await probe_all(prober, TWO, CONTAINER)
+    outcome = await probe_target(prober, TWO, CONTAINER)
     assert outcome == probe_failure(Cause.REFUSED, "no")
     assert len(prober.outcomes) == 1
 
 
 async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
     prober = Scripted(probe_success(wallet=FACTS), probe_failure(Cause.HTTP_5XX, "500"))
-    outcome = await probe_all(prober, TWO, CONTAINER)
+    outcome = await probe_target(prober, TWO, CONTAINER)
     assert outcome.cause is Cause.HTTP_5XX
     assert outcome.rpc_answers
     assert outcome.wallet == FACTS
 
 
 async def test_running_is_success_for_as_long_as_it_runs(
-    prober: AllProbes, engine: FakeEngine
+    prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     assert (
         await prober.probe(RunningProbe(), CONTAINER)

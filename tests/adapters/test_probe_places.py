@@ -22,7 +22,7 @@ from sidecar.core.model.probe_settings import (
 )
 from sidecar.core.ports.loop import RpcFailed
 from sidecar.core.status.network_reach import find_surroundings
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import (
     HEALTHY,
     Connection,
@@ -67,8 +67,8 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def prober(engine: FakeEngine) -> AsyncIterator[AllProbes]:
-    probes = AllProbes(engine, LoopClock())
+async def prober(engine: FakeEngine) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(engine, LoopClock())
     probes.set_surroundings(find_surroundings(at("127.0.0.9", number=9), ()))
     yield probes
     await probes.close()
@@ -86,7 +86,7 @@ def kinds(port: int) -> list[ProbeSettings]:
 
 
 async def test_no_kind_of_probe_asks_a_neighbour_of_the_same_name(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with (
         serving(healthy, OURS) as ours,
@@ -99,7 +99,7 @@ async def test_no_kind_of_probe_asks_a_neighbour_of_the_same_name(
 
 
 async def test_a_dead_daemon_is_refused_though_a_neighbour_of_its_name_answers(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(healthy, NEIGHBOUR) as neighbour:
         for settings in kinds(neighbour.port):
@@ -108,7 +108,7 @@ async def test_a_dead_daemon_is_refused_though_a_neighbour_of_its_name_answers(
         assert neighbour.all == []
 
 
-async def test_orders_go_to_no_neighbour_of_the_same_name(prober: AllProbes) -> None:
+async def test_orders_go_to_no_neighbour_of_the_same_name(prober: ProbeRunner) -> None:
     control = prober.wallet_control
     async with serving(healthy, NEIGHBOUR) as neighbour:
         settings = ElectronCashProbe(f"http://localhost:{neighbour.port}/")
@@ -121,7 +121,7 @@ async def test_orders_go_to_no_neighbour_of_the_same_name(prober: AllProbes) -> 
 
 
 async def test_the_host_header_is_as_configured_for_each_replica(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with (
         serving(healthy, OURS) as first,
@@ -138,7 +138,7 @@ async def test_the_host_header_is_as_configured_for_each_replica(
 
 
 async def test_replicas_behind_one_url_do_not_wait_for_each_other(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with (
         serving(silent, OURS) as first,
@@ -159,7 +159,7 @@ async def test_replicas_behind_one_url_do_not_wait_for_each_other(
 # several addresses of one container
 
 
-async def test_a_silent_address_leaves_time_for_the_next(prober: AllProbes) -> None:
+async def test_a_silent_address_leaves_time_for_the_next(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port:
         async with serving(healthy, SISTER, port):
             for settings in kinds(port):
@@ -167,7 +167,7 @@ async def test_a_silent_address_leaves_time_for_the_next(prober: AllProbes) -> N
                 assert outcome.verdict is ProbeVerdict.SUCCESS, settings
 
 
-async def test_the_address_that_was_silent_is_named(prober: AllProbes) -> None:
+async def test_the_address_that_was_silent_is_named(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port:
         for settings in kinds(port):
             refused = await prober.probe(settings, at(OURS, SISTER))
@@ -176,7 +176,7 @@ async def test_the_address_that_was_silent_is_named(prober: AllProbes) -> None:
             assert refused.reason == f"connection refused by {place}"
 
 
-async def test_when_all_addresses_are_silent_all_are_named(prober: AllProbes) -> None:
+async def test_when_all_addresses_are_silent_all_are_named(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port, full_backlog(SISTER, port):
         for settings in kinds(port):
             began = asyncio.get_running_loop().time()
@@ -187,7 +187,7 @@ async def test_when_all_addresses_are_silent_all_are_named(prober: AllProbes) ->
             assert f"localhost:{port}({SISTER};silent:{OURS})" in outcome.reason
 
 
-async def test_a_single_address_is_not_named(prober: AllProbes) -> None:
+async def test_a_single_address_is_not_named(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port:
         outcome = await prober.probe(kinds(port)[2], at(OURS))
     assert outcome.reason.startswith(f"localhost:{port} accepted no connection for")
@@ -196,11 +196,11 @@ async def test_a_single_address_is_not_named(prober: AllProbes) -> None:
 # containers without an address
 
 
-async def of_each_kind(prober: AllProbes, container: Container) -> list[ProbeResult]:
+async def of_each_kind(prober: ProbeRunner, container: Container) -> list[ProbeResult]:
     return [await prober.probe(settings, container) for settings in kinds(1)]
 
 
-async def test_without_a_shared_network_it_is_detached(prober: AllProbes) -> None:
+async def test_without_a_shared_network_it_is_detached(prober: ProbeRunner) -> None:
     container = a_container(
         endpoints=(Endpoint("other", ("127.0.0.2",), frozenset({"localhost"})),),
         network_mode="other",
@@ -210,7 +210,7 @@ async def test_without_a_shared_network_it_is_detached(prober: AllProbes) -> Non
         assert "it is on other, Sidecar on p_default" in outcome.reason
 
 
-async def test_on_no_network_it_cannot_be_judged(prober: AllProbes) -> None:
+async def test_on_no_network_it_cannot_be_judged(prober: ProbeRunner) -> None:
     container = a_container(service="localhost", network_mode="none")
     for outcome in await of_each_kind(prober, container):
         assert outcome.verdict is ProbeVerdict.UNKNOWN
@@ -224,7 +224,7 @@ async def test_on_no_network_it_cannot_be_judged(prober: AllProbes) -> None:
 
 
 async def test_a_container_that_was_taken_off_its_network_is_detached(
-    prober: AllProbes, engine: FakeEngine
+    prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     apart = replace(at(), endpoints=(Endpoint("other", ("127.0.0.8",)),))
     apart = replace(apart, service="localhost")
@@ -237,7 +237,7 @@ async def test_a_container_that_was_taken_off_its_network_is_detached(
 
 
 async def test_a_container_whose_address_has_changed_is_asked_at_the_new_one(
-    prober: AllProbes, engine: FakeEngine
+    prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     engine.held["c1"] = at(SISTER)
     async with serving(healthy, SISTER) as server:
@@ -247,7 +247,7 @@ async def test_a_container_whose_address_has_changed_is_asked_at_the_new_one(
 
 
 async def test_a_failure_at_the_right_address_is_one(
-    prober: AllProbes, engine: FakeEngine
+    prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     engine.held["c1"] = at(OURS)
     with full_backlog(OURS) as port:

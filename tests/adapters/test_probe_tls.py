@@ -12,7 +12,7 @@ import trustme
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.notify_parts import Receiver, receiver
 from tests.adapters.probe_servers import (
     HEALTHY,
@@ -28,8 +28,8 @@ Probe = HttpProbe | JsonRpcProbe | ElectronCashProbe
 
 
 @pytest.fixture
-async def prober() -> AsyncIterator[AllProbes]:
-    made = AllProbes(FakeEngine(FakeClock(), CONTAINER), FakeClock())
+async def prober() -> AsyncIterator[ProbeRunner]:
+    made = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
     yield made
     await made.close()
 
@@ -58,12 +58,12 @@ async def page(
         yield f"https://localhost:{kept.port}/", kept
 
 
-async def carry_out(prober: AllProbes, settings: Probe) -> ProbeResult:
+async def carry_out(prober: ProbeRunner, settings: Probe) -> ProbeResult:
     return await prober.probe(settings, CONTAINER)
 
 
 async def test_a_private_authority_is_trusted_by_its_file(
-    prober: AllProbes, authority: trustme.CA, tmp_path: Path
+    prober: ProbeRunner, authority: trustme.CA, tmp_path: Path
 ) -> None:
     file = write_authority(authority, tmp_path / "ca.pem")
     async with page(authority) as (url, _):
@@ -73,7 +73,7 @@ async def test_a_private_authority_is_trusted_by_its_file(
 
 
 async def test_without_the_file_the_reason_names_it_and_the_variable(
-    prober: AllProbes, authority: trustme.CA
+    prober: ProbeRunner, authority: trustme.CA
 ) -> None:
     async with page(authority) as (url, _):
         outcome = await carry_out(prober, HttpProbe(url))
@@ -88,7 +88,7 @@ async def test_a_private_authority_is_trusted_by_the_environments_variable(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", write_authority(authority, tmp_path / "ca.pem"))
-    fresh = AllProbes(FakeEngine(FakeClock(), CONTAINER), FakeClock())
+    fresh = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
     async with page(authority) as (url, _):
         outcome = await carry_out(fresh, HttpProbe(url))
     await fresh.close()
@@ -96,7 +96,7 @@ async def test_a_private_authority_is_trusted_by_the_environments_variable(
 
 
 async def test_another_authority_or_name_is_no_success(
-    prober: AllProbes, authority: trustme.CA, tmp_path: Path
+    prober: ProbeRunner, authority: trustme.CA, tmp_path: Path
 ) -> None:
     file = write_authority(authority, tmp_path / "ca.pem")
     async with page(trustme.CA()) as (url, _):
@@ -109,7 +109,7 @@ async def test_another_authority_or_name_is_no_success(
 
 
 async def test_a_file_that_was_changed_counts_at_the_next_probe(
-    prober: AllProbes, authority: trustme.CA, tmp_path: Path
+    prober: ProbeRunner, authority: trustme.CA, tmp_path: Path
 ) -> None:
     file = write_authority(trustme.CA(), tmp_path / "ca.pem")
     async with page(authority) as (url, _):
@@ -134,7 +134,7 @@ async def test_a_file_that_was_changed_counts_at_the_next_probe(
     ids=["jsonrpc", "electron_cash"],
 )
 async def test_json_rpc_under_a_private_authority(
-    prober: AllProbes,
+    prober: ProbeRunner,
     authority: trustme.CA,
     tmp_path: Path,
     probe: Callable[[str, str], Probe],

@@ -28,7 +28,7 @@ from sidecar.core.model.probe_settings import (
     JsonRpcProbe,
 )
 from sidecar.core.ports.loop import RpcFailed
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import (
     HEALTHY,
     HEALTHY_INFO,
@@ -54,8 +54,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def prober(clock: FakeClock) -> AsyncIterator[AllProbes]:
-    probes = AllProbes(FakeEngine(clock, CONTAINER), clock)
+async def prober(clock: FakeClock) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
     yield probes
     await probes.close()
 
@@ -75,13 +75,13 @@ def electrum(**changes: Any) -> dict[str, Any]:
 
 
 async def asked(
-    prober: AllProbes, answers: dict[str, Any]
+    prober: ProbeRunner, answers: dict[str, Any]
 ) -> tuple[ProbeResult, Server]:
     async with serving(scripted(answers)) as server:
         return await prober.probe(wallet(server.url), CONTAINER), server
 
 
-async def test_a_healthy_daemon(prober: AllProbes) -> None:
+async def test_a_healthy_daemon(prober: ProbeRunner) -> None:
     outcome, server = await asked(prober, HEALTHY)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
@@ -97,7 +97,7 @@ async def test_a_healthy_daemon(prober: AllProbes) -> None:
     )
 
 
-async def test_balances_are_decimals_to_the_last_digit(prober: AllProbes) -> None:
+async def test_balances_are_decimals_to_the_last_digit(prober: ProbeRunner) -> None:
     said = {"confirmed": "20999999.97690001", "unmatured": 0.00000001}
     outcome, _ = await asked(prober, HEALTHY | {"getbalance": said})
     assert outcome.wallet is not None
@@ -115,7 +115,7 @@ async def test_balances_are_decimals_to_the_last_digit(prober: AllProbes) -> Non
     "said",
     ["NaN", "Infinity", "1e999999", "1e-999999", "much", None, [], f"1.{'9' * 4000}"],
 )
-async def test_a_balance_that_is_none(prober: AllProbes, said: Any) -> None:
+async def test_a_balance_that_is_none(prober: ProbeRunner, said: Any) -> None:
     outcome, _ = await asked(prober, HEALTHY | {"getbalance": {"confirmed": said}})
     assert outcome.cause is Cause.BAD_BODY
 
@@ -123,7 +123,7 @@ async def test_a_balance_that_is_none(prober: AllProbes, said: Any) -> None:
 @pytest.mark.parametrize("which", ["blockchain_height", "server_height"])
 @pytest.mark.parametrize("height", [2**53 + 1, 10**4000, -(10**4000)])
 async def test_a_height_that_is_none(
-    prober: AllProbes, which: str, height: int
+    prober: ProbeRunner, which: str, height: int
 ) -> None:
     sys.set_int_max_str_digits(0)
     outcome, _ = await asked(prober, info(**{which: height}))
@@ -132,7 +132,7 @@ async def test_a_height_that_is_none(
 
 
 async def test_one_connection_at_a_time_each_closed_before_the_next(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(scripted(HEALTHY)) as server:
         settings = wallet(server.url)
@@ -153,7 +153,7 @@ NO_WALLET = {
 
 @pytest.mark.parametrize("daemon", NO_WALLET)
 async def test_no_wallet_call_when_none_is_loaded(
-    prober: AllProbes, daemon: str
+    prober: ProbeRunner, daemon: str
 ) -> None:
     outcome, server = await asked(prober, NO_WALLET[daemon])
     assert outcome.cause is Cause.WALLET_NOT_LOADED
@@ -167,7 +167,7 @@ async def test_no_wallet_call_when_none_is_loaded(
     ("code", "message"), [(1, "wallet not loaded"), (-32603, EC_NOT_LOADED)]
 )
 async def test_an_error_that_says_no_wallet(
-    prober: AllProbes, code: int, message: str
+    prober: ProbeRunner, code: int, message: str
 ) -> None:
     answers = HEALTHY | {"getbalance": rpc_error(code, message)}
     outcome, _ = await asked(prober, answers)
@@ -175,13 +175,13 @@ async def test_an_error_that_says_no_wallet(
     assert outcome.rpc_answers
 
 
-async def test_electrum_is_asked_for_its_wallets(prober: AllProbes) -> None:
+async def test_electrum_is_asked_for_its_wallets(prober: ProbeRunner) -> None:
     outcome, server = await asked(prober, electrum())
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods[:-1] == ["ping", "getinfo", "list_wallets", "getbalance"]
 
 
-async def test_electrum_s_wallet_that_is_behind(prober: AllProbes) -> None:
+async def test_electrum_s_wallet_that_is_behind(prober: ProbeRunner) -> None:
     listed = [{"path": "/data/default_wallet", "synchronized": False}]
     outcome, _ = await asked(prober, electrum() | {"list_wallets": listed})
     assert outcome.cause is Cause.WALLET_SYNCING
@@ -199,7 +199,7 @@ CONDITIONS: list[tuple[dict[str, Any], Cause]] = [
 
 @pytest.mark.parametrize(("said", "cause"), CONDITIONS)
 async def test_conditions_in_order(
-    prober: AllProbes, said: dict[str, Any], cause: Cause
+    prober: ProbeRunner, said: dict[str, Any], cause: Cause
 ) -> None:
     outcome, server = await asked(prober, info(**said))
     assert outcome.cause is cause
@@ -216,7 +216,7 @@ async def test_conditions_in_order(
         ("'NoneType' object has no attribute 'get_parameters'", 1),
     ],
 )
-async def test_started_offline(prober: AllProbes, message: str, code: int) -> None:
+async def test_started_offline(prober: ProbeRunner, message: str, code: int) -> None:
     answers = HEALTHY | {"getinfo": rpc_error(code, message)}
     outcome, _ = await asked(prober, answers)
     assert outcome.cause is Cause.MISCONFIGURED
@@ -224,13 +224,13 @@ async def test_started_offline(prober: AllProbes, message: str, code: int) -> No
     assert not outcome.rpc_answers
 
 
-async def test_another_program_on_the_port(prober: AllProbes) -> None:
+async def test_another_program_on_the_port(prober: ProbeRunner) -> None:
     outcome, _ = await asked(prober, {})
     assert outcome.cause is Cause.MISCONFIGURED
     assert outcome.reason == "ping answered error -32601: Method ping not supported."
 
 
-async def test_an_error_of_its_own(prober: AllProbes) -> None:
+async def test_an_error_of_its_own(prober: ProbeRunner) -> None:
     reply = rpc_error(-32603, 'Server error: File "x.py" | OSError: [Errno 28] full')
     outcome, _ = await asked(prober, HEALTHY | {"getbalance": reply})
     assert outcome.cause is Cause.BAD_BODY
@@ -240,12 +240,12 @@ async def test_an_error_of_its_own(prober: AllProbes) -> None:
     assert outcome.rpc_answers
 
 
-async def test_info_that_says_too_little(prober: AllProbes) -> None:
+async def test_info_that_says_too_little(prober: ProbeRunner) -> None:
     outcome, _ = await asked(prober, HEALTHY | {"getinfo": {"version": "4.4.5"}})
     assert outcome.cause is Cause.BAD_BODY
 
 
-async def test_a_lagging_chain_is_a_warning(prober: AllProbes) -> None:
+async def test_a_lagging_chain_is_a_warning(prober: ProbeRunner) -> None:
     outcome, _ = await asked(prober, info(server_height=121))
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.LAGGING,)
@@ -264,7 +264,7 @@ class Chain:
         scripted(self.answers)(connection)
 
 
-async def test_a_chain_that_stands_still(prober: AllProbes, clock: FakeClock) -> None:
+async def test_a_chain_that_stands_still(prober: ProbeRunner, clock: FakeClock) -> None:
     chain = Chain()
     async with serving(chain.reply) as server:
         settings = wallet(server.url, stale_after_s=100.0)
@@ -289,7 +289,7 @@ async def test_a_chain_that_stands_still(prober: AllProbes, clock: FakeClock) ->
         assert (await prober.probe(settings, restarted)).cause is None
 
 
-async def test_the_whole_probe_has_one_deadline(prober: AllProbes) -> None:
+async def test_the_whole_probe_has_one_deadline(prober: ProbeRunner) -> None:
     def slowly(connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         loop.call_later(0.4, lambda: scripted(HEALTHY)(connection))
@@ -306,7 +306,7 @@ async def test_the_whole_probe_has_one_deadline(prober: AllProbes) -> None:
 # The calls that change something
 
 
-async def test_a_failed_call_is_not_repeated(prober: AllProbes) -> None:
+async def test_a_failed_call_is_not_repeated(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         settings = wallet(server.url)
         with pytest.raises(RpcFailed, match="getinfo: no answer"):
@@ -316,7 +316,7 @@ async def test_a_failed_call_is_not_repeated(prober: AllProbes) -> None:
     assert len(server.all) == 2
 
 
-async def test_no_password_in_an_error(prober: AllProbes) -> None:
+async def test_no_password_in_an_error(prober: ProbeRunner) -> None:
     reply = rpc_error(-32700, "Parse error: {'password': 'hunter2'}" + "hunter2" * 40)
     answers = {"getinfo": HEALTHY_INFO | {"wallets": {}}, "daemon": reply}
     async with serving(scripted(answers)) as server:
@@ -328,7 +328,7 @@ async def test_no_password_in_an_error(prober: AllProbes) -> None:
     assert "Parse error" in missing.reason
 
 
-async def test_a_call_waits_for_the_probe_in_flight(prober: AllProbes) -> None:
+async def test_a_call_waits_for_the_probe_in_flight(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         settings = wallet(server.url, timeout_s=0.5)
         probing = asyncio.ensure_future(prober.probe(settings, CONTAINER))
@@ -341,7 +341,7 @@ async def test_a_call_waits_for_the_probe_in_flight(prober: AllProbes) -> None:
 
 
 async def test_a_probe_that_cannot_have_its_turn_learns_nothing(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     async with serving(silent) as server:
         loading = asyncio.ensure_future(
@@ -407,7 +407,7 @@ def stand_in(
 
 
 async def until(
-    prober: AllProbes, settings: ElectronCashProbe, *causes: Cause | None
+    prober: ProbeRunner, settings: ElectronCashProbe, *causes: Cause | None
 ) -> ProbeResult:
     """Probe until one of these causes is found; None: success."""
     async with asyncio.timeout(15):
@@ -436,7 +436,7 @@ def status_of(task: Path) -> str:
         return "\nState:\tT"
 
 
-async def test_the_life_of_a_daemon(prober: AllProbes, stand_in: StandIn) -> None:
+async def test_the_life_of_a_daemon(prober: ProbeRunner, stand_in: StandIn) -> None:
     settings = stand_in.settings()
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
     assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
@@ -483,7 +483,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_the_faults_of_a_daemon(
-    prober: AllProbes, stand_in: StandIn, fault: str
+    prober: ProbeRunner, stand_in: StandIn, fault: str
 ) -> None:
     settings = stand_in.settings(timeout_s=2.0)
     await until(prober, settings, Cause.WALLET_NOT_LOADED)

@@ -17,10 +17,11 @@ from sidecar.core.model.probe_settings import (
     ProbeSettings,
     TcpProbe,
 )
-from sidecar.probes.exchange import HttpClient, Request
-from sidecar.probes.prober import AllProbes
-from sidecar.probes.resolver import ThreadResolver
-from sidecar.probes.trouble import Trouble
+from sidecar.probes.failure import ProbeFailed
+from sidecar.probes.http_client.client import HttpClient
+from sidecar.probes.http_client.request import Request
+from sidecar.probes.http_client.resolver import ThreadResolver
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import (
     HEALTHY,
     Connection,
@@ -43,8 +44,8 @@ UNRESOLVABLE = "no-such-name.invalid"
 
 
 @pytest.fixture
-async def prober() -> AsyncIterator[AllProbes]:
-    probes = AllProbes(FakeEngine(LoopClock(), CONTAINER), LoopClock())
+async def prober() -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(FakeEngine(LoopClock(), CONTAINER), LoopClock())
     yield probes
     await probes.close()
 
@@ -63,14 +64,14 @@ def over_http(url: str) -> list[ProbeSettings]:
 
 
 async def found(
-    prober: AllProbes, reply: Callable[[Connection], None], **changes: Any
+    prober: ProbeRunner, reply: Callable[[Connection], None], **changes: Any
 ) -> ProbeResult:
     async with serving(reply) as server:
         return await prober.probe(wallet(server.url, **changes), CONTAINER)
 
 
 @pytest.mark.parametrize("kind", range(3))
-async def test_a_refused_connection(prober: AllProbes, kind: int) -> None:
+async def test_a_refused_connection(prober: ProbeRunner, kind: int) -> None:
     with refused_port() as port:
         settings = over_http(f"http://127.0.0.1:{port}/")[kind]
         outcome = await prober.probe(settings, CONTAINER)
@@ -80,7 +81,7 @@ async def test_a_refused_connection(prober: AllProbes, kind: int) -> None:
     assert not outcome.rpc_answers
 
 
-async def test_refused_by_every_address_of_a_name(prober: AllProbes) -> None:
+async def test_refused_by_every_address_of_a_name(prober: ProbeRunner) -> None:
     with refused_port() as port:
         outcome = await prober.probe(wallet(f"http://localhost:{port}/"), CONTAINER)
     assert outcome.cause is Cause.REFUSED
@@ -88,7 +89,7 @@ async def test_refused_by_every_address_of_a_name(prober: AllProbes) -> None:
 
 @pytest.mark.parametrize("kind", range(3))
 async def test_silence_is_a_hang_behind_a_working_path(
-    prober: AllProbes, kind: int
+    prober: ProbeRunner, kind: int
 ) -> None:
     async with serving(silent) as server:
         outcome = await prober.probe(over_http(server.url)[kind], CONTAINER)
@@ -103,7 +104,7 @@ async def test_silence_is_a_hang_behind_a_working_path(
     ids=["half a head", "half a body"],
 )
 async def test_half_an_answer_and_then_silence_is_a_hang(
-    prober: AllProbes, half: bytes
+    prober: ProbeRunner, half: bytes
 ) -> None:
     outcome = await found(prober, lambda c: c.send(half, close=False))
     assert outcome.cause is Cause.HUNG
@@ -112,7 +113,7 @@ async def test_half_an_answer_and_then_silence_is_a_hang(
 
 @pytest.mark.parametrize("kind", range(3))
 async def test_a_full_queue_is_a_hang_that_may_be_the_path_s(
-    prober: AllProbes, kind: int
+    prober: ProbeRunner, kind: int
 ) -> None:
     with full_backlog() as port:
         settings = over_http(f"http://127.0.0.1:{port}/")[kind]
@@ -122,7 +123,7 @@ async def test_a_full_queue_is_a_hang_that_may_be_the_path_s(
     assert "accepted no connection for 0.4 s" in outcome.reason
 
 
-async def test_a_full_queue_for_tcp(prober: AllProbes) -> None:
+async def test_a_full_queue_for_tcp(prober: ProbeRunner) -> None:
     with full_backlog() as port:
         outcome = await prober.probe(TcpProbe("127.0.0.1", port, TIMEOUT_S), CONTAINER)
     assert (outcome.cause, outcome.path_fault) == (Cause.HUNG, True)
@@ -139,7 +140,7 @@ async def test_a_full_queue_for_tcp(prober: AllProbes) -> None:
     ids=["reset", "closed", "closed in the head", "closed in the body"],
 )
 async def test_broken_off(
-    prober: AllProbes, reply: Callable[[Connection], None]
+    prober: ProbeRunner, reply: Callable[[Connection], None]
 ) -> None:
     async with serving(reply) as server:
         for settings in over_http(server.url):
@@ -148,14 +149,14 @@ async def test_broken_off(
             assert not outcome.rpc_answers
 
 
-async def test_reset_before_the_request_was_read(prober: AllProbes) -> None:
+async def test_reset_before_the_request_was_read(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         server.on_open = Connection.reset
         outcome = await prober.probe(wallet(server.url), CONTAINER)
     assert outcome.cause is Cause.RESET
 
 
-async def test_a_name_that_does_not_resolve(prober: AllProbes) -> None:
+async def test_a_name_that_does_not_resolve(prober: ProbeRunner) -> None:
     settings: list[ProbeSettings] = [
         wallet(f"http://{UNRESOLVABLE}:7777/", timeout_s=20.0),
         TcpProbe(UNRESOLVABLE, 7777, 20.0),
@@ -177,7 +178,7 @@ class MuteNameServer(ThreadResolver):
 async def test_a_name_server_that_does_not_answer() -> None:
     client = HttpClient(MuteNameServer())
     deadline = asyncio.get_running_loop().time() + TIMEOUT_S
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(ProbeFailed) as caught:
         await client.exchange(Request("GET", "http://wallet:7777/"), deadline)
     assert caught.value.outcome.cause is Cause.DETACHED
     assert caught.value.outcome.path_fault
@@ -219,7 +220,7 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "cause"), STATUSES)
-async def test_statuses(prober: AllProbes, status: str, cause: Cause) -> None:
+async def test_statuses(prober: ProbeRunner, status: str, cause: Cause) -> None:
     page = response(b"<html>no</html>", status, "text/html")
     async with serving(says(page)) as server:
         for settings in over_http(server.url):
@@ -229,7 +230,7 @@ async def test_statuses(prober: AllProbes, status: str, cause: Cause) -> None:
             assert outcome.rpc_answers is (cause is Cause.HTTP_5XX)
 
 
-async def test_redirects_are_not_followed(prober: AllProbes) -> None:
+async def test_redirects_are_not_followed(prober: ProbeRunner) -> None:
     async with serving(says(response(b"there"))) as elsewhere:
         moved = f"HTTP/1.0 302 Found\r\nLocation: {elsewhere.url}\r\n\r\n".encode()
         async with serving(says(moved)) as server:
@@ -238,14 +239,14 @@ async def test_redirects_are_not_followed(prober: AllProbes) -> None:
     assert elsewhere.all == []
 
 
-async def test_electrum_s_words_for_an_unknown_method(prober: AllProbes) -> None:
+async def test_electrum_s_words_for_an_unknown_method(prober: ProbeRunner) -> None:
     page = response(b"Invalid Request", "500 Internal Server Error", "text/plain")
     outcome = await found(prober, says(page))
     assert outcome.cause is Cause.MISCONFIGURED
 
 
 async def test_an_error_with_a_status_keeps_the_server_s_words(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     reply = says(rpc_error(-28, "Loading block index", "500 Internal Server Error"))
     outcome = await found(prober, reply)
@@ -283,7 +284,7 @@ DEEP = b"[" * 50_000 + b"]" * 10_000
         "another type",
     ],
 )
-async def test_a_body_that_is_no_answer(prober: AllProbes, answer: bytes) -> None:
+async def test_a_body_that_is_no_answer(prober: ProbeRunner, answer: bytes) -> None:
     outcome = await found(prober, says(answer), timeout_s=5.0)
     assert outcome.cause is Cause.BAD_BODY, outcome
     assert outcome.rpc_answers
@@ -292,7 +293,7 @@ async def test_a_body_that_is_no_answer(prober: AllProbes, answer: bytes) -> Non
 
 
 async def test_any_result_will_do_for_jsonrpc_but_one_there_must_be(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     for body, cause in (
         (b'{"result": null, "error": null, "id": 1}', None),
@@ -303,14 +304,14 @@ async def test_any_result_will_do_for_jsonrpc_but_one_there_must_be(
             assert (await prober.probe(settings, CONTAINER)).cause is cause
 
 
-async def test_something_else_than_http(prober: AllProbes) -> None:
+async def test_something_else_than_http(prober: ProbeRunner) -> None:
     async with serving(says(b"220 mail ready\r\n\r\n")) as server:
         for settings in over_http(server.url):
             outcome = await prober.probe(settings, CONTAINER)
             assert outcome.cause is Cause.BAD_BODY, outcome
 
 
-async def test_tls_where_there_is_none(prober: AllProbes) -> None:
+async def test_tls_where_there_is_none(prober: ProbeRunner) -> None:
     def talks_plainly(connection: Connection) -> None:
         connection.send(b"HTTP/1.0 400 Bad request\r\n\r\n")
 
@@ -321,7 +322,7 @@ async def test_tls_where_there_is_none(prober: AllProbes) -> None:
     assert outcome.cause is Cause.MISCONFIGURED
 
 
-async def test_credentials_come_with_the_first_request(prober: AllProbes) -> None:
+async def test_credentials_come_with_the_first_request(prober: ProbeRunner) -> None:
     async with serving(scripted(HEALTHY)) as server:
         settings = wallet(server.url, credentials=Credentials("bchrpc", "pässwort:1"))
         outcome = await prober.probe(settings, CONTAINER)
@@ -332,7 +333,7 @@ async def test_credentials_come_with_the_first_request(prober: AllProbes) -> Non
     )
 
 
-async def test_no_secret_in_a_reason(prober: AllProbes) -> None:
+async def test_no_secret_in_a_reason(prober: ProbeRunner) -> None:
     secret = "hunter2"
     for reply in (says(response(b"", "401 No")), silent, says(b"x\r\n\r\n")):
         outcome = await found(prober, reply, credentials=Credentials("bchrpc", secret))
@@ -341,7 +342,7 @@ async def test_no_secret_in_a_reason(prober: AllProbes) -> None:
 
 
 async def test_the_request_is_one_piece_and_remembers_nothing(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n" + result(True)[17:]
     async with serving(says(cookie)) as server:
@@ -359,7 +360,7 @@ async def test_the_request_is_one_piece_and_remembers_nothing(
 
 
 async def test_no_proxy_from_the_environment(
-    prober: AllProbes, monkeypatch: pytest.MonkeyPatch
+    prober: ProbeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving(scripted(HEALTHY)) as server, serving(silent) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -370,7 +371,7 @@ async def test_no_proxy_from_the_environment(
 
 
 async def test_the_connection_is_closed_though_the_server_keeps_it(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     kept = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n" + result(True)[17:]
     async with serving(lambda c: c.send(kept, close=False)) as server:
@@ -378,7 +379,7 @@ async def test_the_connection_is_closed_though_the_server_keeps_it(
         await closed(server)
 
 
-async def test_the_connection_is_closed_when_we_give_up(prober: AllProbes) -> None:
+async def test_the_connection_is_closed_when_we_give_up(prober: ProbeRunner) -> None:
     async with serving(silent) as server:
         await prober.probe(HttpProbe(server.url, 0.3), CONTAINER)
         await closed(server)

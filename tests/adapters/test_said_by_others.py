@@ -24,7 +24,7 @@ from sidecar.engine import translate
 from sidecar.engine.errors import answered_no
 from sidecar.notify.hooks import hook_channel
 from sidecar.notify.post import Poster
-from sidecar.probes.prober import LARGE_CHARACTERS, AllProbes
+from sidecar.probes.prober import LARGE_CHARACTERS, ProbeRunner
 from sidecar.remedies import evidence
 from sidecar.remedies.evidence import (
     COMMAND_CHARACTERS,
@@ -116,7 +116,7 @@ async def test_no_part_of_a_secret_is_in_the_reason_of_a_probe(said: str) -> Non
     engine = FakeEngine(FakeClock(), CONTAINER)
     engine.exec_of["check"] = ExecResult(1, said)
     engine.change("c1", health=NativeHealth.UNHEALTHY, health_log=said)
-    prober = AllProbes(engine, FakeClock(), mask=MASK)
+    prober = ProbeRunner(engine, FakeClock(), mask=MASK)
     try:
         async with serving(says(rpc_error(-1, said))) as server:
             for probe in (
@@ -151,7 +151,7 @@ class Watched:
 async def test_a_long_reason_is_masked_beside_the_loop() -> None:
     engine, mask = FakeEngine(FakeClock(), CONTAINER), Watched()
     engine.exec_of["check"] = ExecResult(1, "x " * LARGE_CHARACTERS)
-    prober = AllProbes(engine, FakeClock(), mask=mask)
+    prober = ProbeRunner(engine, FakeClock(), mask=mask)
     outcome = await prober.probe(ExecProbe(("check",)), CONTAINER)
     await prober.close()
     assert outcome.cause is Cause.COMMAND_FAILED

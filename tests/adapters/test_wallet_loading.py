@@ -8,7 +8,7 @@ import pytest
 from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from tests.adapters.probe_servers import (
     HEALTHY,
     HEALTHY_INFO,
@@ -97,15 +97,15 @@ def electrum(said: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def prober() -> AsyncIterator[AllProbes]:
+async def prober() -> AsyncIterator[ProbeRunner]:
     clock = FakeClock()
-    probes = AllProbes(FakeEngine(clock, CONTAINER), clock)
+    probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
     yield probes
     await probes.close()
 
 
 async def load(
-    prober: AllProbes,
+    prober: ProbeRunner,
     daemon: ElectronCash,
     *paths: str,
     password: str | None = None,
@@ -122,14 +122,16 @@ async def load(
 
 
 async def test_the_default_wallet_is_loaded_by_the_plain_method(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     daemon = ElectronCash({DEFAULT: None})
     assert await load(prober, daemon) == ()
     assert daemon.orders == [("load_wallet", [])]
 
 
-async def test_a_password_goes_by_the_method_that_takes_one(prober: AllProbes) -> None:
+async def test_a_password_goes_by_the_method_that_takes_one(
+    prober: ProbeRunner,
+) -> None:
     daemon = ElectronCash({DEFAULT: PASSWORD})
     assert await load(prober, daemon, password=PASSWORD) == ()
     order = {"wallet_path": DEFAULT, "password": PASSWORD, "subcommand": "load_wallet"}
@@ -137,7 +139,7 @@ async def test_a_password_goes_by_the_method_that_takes_one(prober: AllProbes) -
 
 
 async def test_another_path_goes_by_the_method_that_takes_one(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     daemon = ElectronCash({DEFAULT: None, OTHER: None})
     assert await load(prober, daemon, OTHER, DEFAULT) == ()
@@ -145,7 +147,7 @@ async def test_another_path_goes_by_the_method_that_takes_one(
     assert [method for method, _ in daemon.orders] == ["daemon", "load_wallet"]
 
 
-async def test_what_is_loaded_is_not_loaded_again(prober: AllProbes) -> None:
+async def test_what_is_loaded_is_not_loaded_again(prober: ProbeRunner) -> None:
     daemon = ElectronCash({DEFAULT: None, OTHER: None})
     daemon.loaded, daemon.current = [OTHER], OTHER
     assert await load(prober, daemon, OTHER, DEFAULT) == ()
@@ -154,7 +156,7 @@ async def test_what_is_loaded_is_not_loaded_again(prober: AllProbes) -> None:
 
 @pytest.mark.parametrize("password", [None, PASSWORD])
 async def test_true_is_not_believed_where_nothing_was_loaded(
-    prober: AllProbes, password: str | None
+    prober: ProbeRunner, password: str | None
 ) -> None:
     daemon = ElectronCash({DEFAULT: None})
     (missing,) = await load(prober, daemon, ABSENT, password=password)
@@ -163,14 +165,14 @@ async def test_true_is_not_believed_where_nothing_was_loaded(
 
 
 async def test_an_encrypted_wallet_without_a_password_is_not_loaded(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     (missing,) = await load(prober, ElectronCash({DEFAULT: PASSWORD}))
     assert missing.path == DEFAULT
     assert "no wallet password is set" in missing.reason
 
 
-async def test_a_wrong_password_is_said_and_stands_nowhere(prober: AllProbes) -> None:
+async def test_a_wrong_password_is_said_and_stands_nowhere(prober: ProbeRunner) -> None:
     daemon = ElectronCash({DEFAULT: PASSWORD})
     (missing,) = await load(prober, daemon, password=WRONG)
     assert "Incorrect password" in missing.reason
@@ -179,7 +181,7 @@ async def test_a_wrong_password_is_said_and_stands_nowhere(prober: AllProbes) ->
 
 
 async def test_after_a_load_that_failed_a_wallet_is_made_current_again(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     daemon = ElectronCash({DEFAULT: None, OTHER: None})
     (missing,) = await load(prober, daemon, DEFAULT, OTHER, ABSENT)
@@ -189,7 +191,7 @@ async def test_after_a_load_that_failed_a_wallet_is_made_current_again(
 
 
 async def test_one_of_several_that_is_missing_holds_the_others_up_not(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     daemon = ElectronCash({DEFAULT: None, OTHER: None})
     (missing,) = await load(prober, daemon, ABSENT, OTHER)
@@ -197,7 +199,7 @@ async def test_one_of_several_that_is_missing_holds_the_others_up_not(
     assert daemon.loaded == [OTHER]
 
 
-async def test_electrum_takes_path_and_password_itself(prober: AllProbes) -> None:
+async def test_electrum_takes_path_and_password_itself(prober: ProbeRunner) -> None:
     listed: list[dict[str, Any]] = []
     reply = scripted(electrum({"load_wallet": True, "list_wallets": listed}))
     params: list[Any] = []
@@ -217,7 +219,7 @@ async def test_electrum_takes_path_and_password_itself(prober: AllProbes) -> Non
 
 
 async def test_electrum_that_refuses_a_load_is_not_asked_for_the_daemon_method(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     refused = rpc_error(1, f"InvalidPassword {WRONG}")
     answers = electrum({"load_wallet": refused, "list_wallets": []})
@@ -231,7 +233,7 @@ async def test_electrum_that_refuses_a_load_is_not_asked_for_the_daemon_method(
 
 
 async def test_a_daemon_that_breaks_off_is_asked_nothing_more(
-    prober: AllProbes,
+    prober: ProbeRunner,
 ) -> None:
     def reply(connection: Connection) -> None:
         if connection.method == "load_wallet":

@@ -20,7 +20,7 @@ from sidecar.core.model.probe_settings import (
 )
 from sidecar.core.ports.engine import ExecResult
 from sidecar.core.text.printable import printable
-from sidecar.probes.prober import AllProbes
+from sidecar.probes.prober import ProbeRunner
 from sidecar.telemetry.mask import Mask
 from tests.adapters.probe_servers import Connection, response, serving
 from tests.fakes import FakeClock, FakeEngine, a_container
@@ -94,8 +94,8 @@ class Bench:
         self._runner = asyncio.Runner()
         self._prober = self._runner.run(self._open())
 
-    async def _open(self) -> AllProbes:
-        return AllProbes(self.engine, FakeClock(), mask=Mask([SECRET]))
+    async def _open(self) -> ProbeRunner:
+        return ProbeRunner(self.engine, FakeClock(), mask=Mask([SECRET]))
 
     def probe(self, answers: list[bytes], make: Callable[[str], ProbeSettings]) -> None:
         """Probe a server that gives these answers in turn, and judge the outcome."""

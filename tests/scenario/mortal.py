@@ -32,7 +32,7 @@ from sidecar.engine.pump import Pump
 from sidecar.notify.attempt import DELIVERED, Attempt, failed
 from sidecar.notify.news import News
 from sidecar.notify.runner import Runner
-from sidecar.probes.pace import Pacer
+from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
 from sidecar.storage.store import open_store
 from sidecar.watchdog import Watchdog
@@ -157,7 +157,9 @@ class Life:
         self.state = self._as_left()
         loop.goes_on = self._writes
         engine = EngineDoor(self)
-        self.pacer = Pacer(ProbeDoor(self), self.post, self.clock, lambda _: None)
+        self.pacer = IntervalProbeScheduler(
+            ProbeDoor(self), self.post, self.clock, lambda _: None
+        )
         executor = Executor(engine, WalletDoor(self), self.post, self.clock, mask=str)
         self.runner = Runner(
             self.store.outbox,

@@ -20,7 +20,7 @@ from sidecar.core.model.transition import RemedyEnded, Transition
 from sidecar.core.ports.loop import NotLoaded, StepListener
 from sidecar.core.ports.storage import StoredStep
 from sidecar.engine.pump import Pump
-from sidecar.probes.pace import Pacer
+from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.onlooker import Onlooker
 from sidecar.watchdog import Watchdog
@@ -163,7 +163,7 @@ class Stage:
         self.targets = targets
         self.store = Kept()
         self.onlooker = Onlooker(self.engine, self.clock, self.post, str)
-        self.pacer = Pacer(
+        self.pacer = IntervalProbeScheduler(
             self.prober,
             self.post,
             self.clock,

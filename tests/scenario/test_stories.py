@@ -24,7 +24,7 @@ from sidecar.core.model.transition import (
     RemedyOutcome,
 )
 from sidecar.core.ports.engine import EngineForbidden, EngineTimeout
-from sidecar.probes.pace import SILENCE_S
+from sidecar.probes.scheduler import SILENCE_S
 from tests.scenario.stage import (
     HANGS,
     LEAF,

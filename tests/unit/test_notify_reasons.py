@@ -13,7 +13,8 @@ from sidecar.core.model.cause import CAUSES, Cause
 from sidecar.core.model.message import MessageKind
 from sidecar.notify.render import Renderer
 from sidecar.notify.words import read_catalogue, texts_of
-from sidecar.probes import exchange, jsonrpc_client
+from sidecar.probes import jsonrpc_client
+from sidecar.probes.http_client.errors import CLOSED_EARLY
 from tests.adapters.notify_parts import PLACE, message
 from tests.unit.test_notify_texts import LINKS, PARTICLE, PLACEHOLDER, SEOUL
 from tests.unit.test_properties import STEPS, play
@@ -127,8 +128,8 @@ NOT_SAID_THERE = {
 """Made of a caller's words, or of others' alone."""
 
 MADE_OTHERWISE = (
-    ("reset", exchange._BROKEN_OFF.format(place="xyz:1")),
-    ("hung", jsonrpc_client._BUSY),
+    ("reset", CLOSED_EARLY.format(place="xyz:1")),
+    ("hung", jsonrpc_client._EARLIER_CALL),
     ("bad_body", "ping answered error -32603: xyz"),
     ("bad_body", "ping answered an error: xyz"),
     ("suspended", "this host was asleep during the probe"),

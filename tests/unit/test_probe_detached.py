@@ -8,7 +8,7 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.notify.words import read_catalogue
-from sidecar.probes.detached import with_networks
+from sidecar.probes.network_advice import add_network_advice
 from tests.fakes import a_container
 
 DETACHED = probe_failure(Cause.DETACHED, "the name of wallet:7777 does not resolve")
@@ -19,7 +19,7 @@ def box(*networks: str) -> Container:
 
 
 def reason(theirs: tuple[str, ...], own: tuple[str, ...]) -> str:
-    return with_networks(DETACHED, box(*theirs), frozenset(own)).reason
+    return add_network_advice(DETACHED, box(*theirs), frozenset(own)).reason
 
 
 def test_the_line_to_add_keeps_ours_and_adds_one_of_theirs() -> None:
@@ -57,8 +57,8 @@ def test_many_networks_leave_room_for_the_line() -> None:
 
 def test_other_outcomes_and_unknown_networks_stay_as_they_are() -> None:
     other = probe_failure(Cause.REFUSED, "connection refused")
-    assert with_networks(other, box("a"), frozenset({"b"})) is other
-    assert with_networks(DETACHED, box("a"), frozenset()) is DETACHED
+    assert add_network_advice(other, box("a"), frozenset({"b"})) is other
+    assert add_network_advice(DETACHED, box("a"), frozenset()) is DETACHED
 
 
 def test_it_is_said_in_korean() -> None:

@@ -4,7 +4,7 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import ProbeResult, probe_failure
 
 
-class Trouble(Exception):
+class ProbeFailed(Exception):
     """The probe is over; ``outcome`` is its answer. Without secrets."""
 
     def __init__(self, outcome: ProbeResult) -> None:
@@ -12,10 +12,10 @@ class Trouble(Exception):
         self.outcome = outcome
 
 
-def trouble(
+def probe_failed(
     cause: Cause, reason: str, *, path_fault: bool = False, rpc_answers: bool = False
-) -> Trouble:
+) -> ProbeFailed:
     """Say that the target was asked and does not work."""
-    return Trouble(
+    return ProbeFailed(
         probe_failure(cause, reason, path_fault=path_fault, rpc_answers=rpc_answers)
     )

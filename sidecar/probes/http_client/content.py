@@ -4,7 +4,7 @@ import codecs
 import re
 import zlib
 
-from sidecar.probes.response import Answer
+from sidecar.probes.http_client.response import HttpResponse
 from sidecar.probes.text import brief
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE)
@@ -18,11 +18,11 @@ _WIDER = {"euc_kr": "cp949", "iso8859-1": "cp1252", "ascii": "utf-8"}
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
-class CannotBeJudged(Exception):
+class ContentUnreadable(Exception):
     """It may be as expected or not; the text says why, and what to do."""
 
 
-def has_text(answer: Answer, text: str, limit_bytes: int) -> bool:
+def has_text(answer: HttpResponse, text: str, limit_bytes: int) -> bool:
     """Is ``text`` in the body? Of what is compressed, ``limit_bytes`` are looked at.
 
     CannotBeJudged. May take milliseconds for a long body.
@@ -32,29 +32,31 @@ def has_text(answer: Answer, text: str, limit_bytes: int) -> bool:
     if text in answer.body.decode(charset or "utf-8", "replace"):
         return True
     if answer.cut:
-        raise CannotBeJudged(
+        raise ContentUnreadable(
             f"it is longer than {limit_bytes} bytes; see max_body_bytes"
         )
     if text.isascii() and b"\0" not in answer.body:
         return False  # whatever ASCII-like charset it is in, the text is not there
     if not _fits(answer.body, charset or "utf-8"):
         named = f"{charset}, which it is called" if charset else "UTF-8"
-        raise CannotBeJudged(f"it is not {named}")
+        raise ContentUnreadable(f"it is not {named}")
     return False
 
 
-def unpack(answer: Answer, limit_bytes: int) -> Answer:
+def unpack(answer: HttpResponse, limit_bytes: int) -> HttpResponse:
     """The answer with its body decompressed, up to ``limit_bytes``. CannotBeJudged."""
     coding = answer.headers.get(b"content-encoding", b"").decode("latin-1")
     coding = coding.strip().lower()
     if coding in {"", "identity"}:
         return answer
     if coding not in _WINDOWS:
-        raise CannotBeJudged(f"it is compressed ({brief(coding)}) though not asked to")
+        raise ContentUnreadable(
+            f"it is compressed ({brief(coding)}) though not asked to"
+        )
     body, whole = _inflate(answer.body, _WINDOWS[coding], limit_bytes)
     cut = len(body) > limit_bytes or (answer.cut and not whole)
     if not cut and not whole:
-        raise CannotBeJudged(f"what is called {coding} is damaged")
+        raise ContentUnreadable(f"what is called {coding} is damaged")
     return answer._replace(body=body[:limit_bytes], cut=cut)
 
 
@@ -70,7 +72,7 @@ def _inflate(packed: bytes, window: int, limit_bytes: int) -> tuple[bytes, bool]
     return b"", False
 
 
-def _charset_of(answer: Answer) -> str:
+def _charset_of(answer: HttpResponse) -> str:
     """Python's name of what the answer names, or begins with; '' for nothing."""
     named = _CHARSET.search(answer.headers.get(b"content-type", b""))
     if named is None:
@@ -81,7 +83,7 @@ def _charset_of(answer: Answer) -> str:
         known = codecs.lookup(name).name
         b"x".decode(known, "replace")  # LookupError of what is no text's encoding
     except (LookupError, UnicodeError):
-        raise CannotBeJudged(f"its charset {name} is not known") from None
+        raise ContentUnreadable(f"its charset {name} is not known") from None
     return _WIDER.get(known, known)
 
 

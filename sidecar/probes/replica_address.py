@@ -15,13 +15,13 @@ from sidecar.core.status.network_reach import (
     find_reach,
     own_addresses,
 )
-from sidecar.probes.resolver import numeric
-from sidecar.probes.trouble import Trouble, trouble
+from sidecar.probes.failure import ProbeFailed, probe_failed
+from sidecar.probes.http_client.resolver import numeric
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Located(NamedTuple):
+class LocatedUrl(NamedTuple):
     """A server. ``place`` is the same for all that lead to it: it has one thread.
 
     ``found`` None: its name is to be resolved.
@@ -31,7 +31,7 @@ class Located(NamedTuple):
     found: tuple[ResolveResult, ...] | None
 
 
-class Addresses:
+class ReplicaAddresses:
     """Knows the stack's containers, and where Sidecar is among them."""
 
     def __init__(self) -> None:
@@ -80,25 +80,25 @@ class Addresses:
         self._moved[container.id] = fresh
         return True
 
-    def url(self, url: str, container: Container) -> Located:
+    def url(self, url: str, container: Container) -> LocatedUrl:
         """Where the host of ``url`` is, for a probe of ``container``. Trouble."""
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
         return self.host(parts.hostname or "", port, container)
 
-    def host(self, host: str, port: int, container: Container) -> Located:
+    def host(self, host: str, port: int, container: Container) -> LocatedUrl:
         """Where ``host`` is, for a probe of ``container``. Trouble."""
         now = self._moved.get(container.id, container)
         reached = find_reach(host, now, self._around)
         if reached is None:
-            return Located(f"{host}:{port}", None)
+            return LocatedUrl(f"{host}:{port}", None)
         if not reached.addresses:
             raise _unreachable(reached)
         found = tuple(numeric(host, address, port) for address in reached.addresses)
-        return Located(f"{reached.container_id or host}:{port}", found)
+        return LocatedUrl(f"{reached.container_id or host}:{port}", found)
 
 
-def _unreachable(reached: Reach) -> Trouble:
+def _unreachable(reached: Reach) -> ProbeFailed:
     if reached.is_judged:
-        return trouble(Cause.DETACHED, reached.reason, path_fault=True)
-    return Trouble(probe_unknown(Cause.PROBER_FAILED, reached.reason))
+        return probe_failed(Cause.DETACHED, reached.reason, path_fault=True)
+    return ProbeFailed(probe_unknown(Cause.PROBER_FAILED, reached.reason))

@@ -5,18 +5,18 @@ from dataclasses import replace
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import JsonRpcProbe
-from sidecar.probes.jsonrpc_client import locate
-from sidecar.probes.tools import Tools, deadline_in
+from sidecar.probes.context import ProbeContext, deadline_in
+from sidecar.probes.jsonrpc_client import locate_daemon
 
 
 async def probe(
-    settings: JsonRpcProbe, container: Container, tools: Tools
+    settings: JsonRpcProbe, container: Container, tools: ProbeContext
 ) -> ProbeResult:
     """Call the method without parameters; any result will do.
 
     A call that is still open is waited for instead: its answer says as much.
     """
-    daemon = locate(settings, container, tools.addresses)
+    daemon = locate_daemon(settings, container, tools.addresses)
     async with tools.rpc.turn(daemon.place, settings.timeout_s):
         deadline = deadline_in(settings.timeout_s)
         late = await tools.rpc.late_answer(daemon, deadline)

@@ -13,9 +13,10 @@ import msgspec
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import probe_failure
-from sidecar.probes.jsonrpc_client import Daemon, LateAnswer, RpcTrouble, decode
-from sidecar.probes.tools import Tools
-from sidecar.probes.trouble import Trouble
+from sidecar.probes.context import ProbeContext
+from sidecar.probes.failure import ProbeFailed
+from sidecar.probes.jsonrpc_client import LateAnswer, RpcEndpoint
+from sidecar.probes.rpc_result import RpcErrorAnswered, decode
 
 COUNT = "listaddresses"
 COUNT_LIMIT_BYTES = 4 * 1024 * 1024
@@ -24,14 +25,16 @@ COUNT_LIMIT_BYTES = 4 * 1024 * 1024
 T = TypeVar("T")
 
 
-class Conversation:
+class WalletConversation:
     """The calls of one probe, until ``deadline`` (the loop's time).
 
     ``waited_s`` is how long the slowest answer took. The caller holds the daemon's
     turn.
     """
 
-    def __init__(self, tools: Tools, daemon: Daemon, deadline: float) -> None:
+    def __init__(
+        self, tools: ProbeContext, daemon: RpcEndpoint, deadline: float
+    ) -> None:
         self.tools = tools
         self.daemon = daemon
         self.waited_s = 0.0
@@ -47,7 +50,7 @@ class Conversation:
         """
         try:
             late = await self.tools.rpc.late_answer(self.daemon, self._deadline)
-        except RpcTrouble as error:
+        except RpcErrorAnswered as error:
             self._heard(error.outcome.waited_s)
             late = None
         if late is not None:
@@ -65,11 +68,11 @@ class Conversation:
         if late is not None:
             return decode(late, shape, method)
         if method in self._avoided:
-            raise _killed_by(method)
+            raise _killed_by_call(method)
         began_s = asyncio.get_running_loop().time()
         try:
             raw = await self.tools.rpc.call(self.daemon, method, self._deadline, params)
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             if trouble.outcome.cause is Cause.HUNG and self.has_answered:
                 raise self._held(method, trouble) from trouble
             raise
@@ -87,7 +90,7 @@ class Conversation:
         now = self.tools.clock.now().mono
         late = self._late_result(COUNT)
         if late is not None:
-            return _count(late)
+            return _count_addresses(late)
         if COUNT in self._avoided or not counts.is_due(place, run, now):
             return None
         began_s = asyncio.get_running_loop().time()
@@ -95,14 +98,14 @@ class Conversation:
             raw = await rpc.call(
                 self.daemon, COUNT, self._deadline, selector, COUNT_LIMIT_BYTES
             )
-        except Trouble as trouble:
+        except ProbeFailed as trouble:
             if trouble.outcome.cause is Cause.RESET:
                 raise
             return None
         finally:
             took_s = asyncio.get_running_loop().time() - began_s
             counts.note(place, run, took_s=took_s, now_mono=now)
-        return _count(raw)
+        return _count_addresses(raw)
 
     def _late_result(self, method: str) -> msgspec.Raw | None:
         """What this call was answered late; None: it is still to be made."""
@@ -116,21 +119,21 @@ class Conversation:
         self.has_answered = True
         self.waited_s = max(self.waited_s, waited_s)
 
-    def _held(self, method: str, silence: Trouble) -> Trouble:
+    def _held(self, method: str, silence: ProbeFailed) -> ProbeFailed:
         reason = (
             f"it answers, but {method} has not been answered for "
             f"{silence.outcome.waited_s:.0f} s: other calls hold its only thread"
         )
         held = probe_failure(Cause.THREAD_HELD, reason, rpc_answers=True)
-        return Trouble(replace(held, waited_s=silence.outcome.waited_s))
+        return ProbeFailed(replace(held, waited_s=silence.outcome.waited_s))
 
 
-def _killed_by(method: str) -> Trouble:
+def _killed_by_call(method: str) -> ProbeFailed:
     reason = f"it died of {method} twice, so that is not sent again in this run"
-    return Trouble(probe_failure(Cause.KILLED_BY_PROBE, reason, rpc_answers=True))
+    return ProbeFailed(probe_failure(Cause.KILLED_BY_PROBE, reason, rpc_answers=True))
 
 
-def _count(raw: msgspec.Raw) -> int | None:
+def _count_addresses(raw: msgspec.Raw) -> int | None:
     try:
         return len(msgspec.json.decode(raw, type=list[str]))
     except msgspec.MsgspecError:

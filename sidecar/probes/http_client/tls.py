@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
-from sidecar.probes.trouble import Trouble, trouble
+from sidecar.probes.failure import ProbeFailed, probe_failed
 
 _NOT_KNOWN = frozenset({2, 18, 19, 20, 21})
 """OpenSSL's words for a certificate whose issuer nobody here knows."""
@@ -19,7 +19,7 @@ class _Version(NamedTuple):
     size: int
 
 
-class Trust:
+class TlsContexts:
     """One context for each file, made anew when the file has changed."""
 
     def __init__(self) -> None:
@@ -46,12 +46,12 @@ class Trust:
         return context
 
 
-def tls_trouble(error: ssl.SSLError, place: str) -> Trouble:
+def tls_failure(error: ssl.SSLError, place: str) -> ProbeFailed:
     """The cause of a TLS error, with what to set where the authority is not known."""
     code = getattr(error, "verify_code", None)
     if code not in _NOT_KNOWN:
-        return trouble(Cause.MISCONFIGURED, f"TLS with {place} failed: {error}")
-    return trouble(
+        return probe_failed(Cause.MISCONFIGURED, f"TLS with {place} failed: {error}")
+    return probe_failed(
         Cause.MISCONFIGURED,
         f"TLS with {place} failed: its certificate's authority is not known here; "
         "name it by ca_file or SSL_CERT_FILE",

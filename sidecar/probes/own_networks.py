@@ -18,14 +18,14 @@ from sidecar.core.status.network_reach import (
     own_addresses,
     own_networks,
 )
-from sidecar.probes.address import Addresses
+from sidecar.probes.replica_address import ReplicaAddresses
 
 LOOK_EVERY_S = 1.0
 """Many probes that fail at once need one look."""
 _LOOK_S = 3.0
 
 
-class OwnPlace:
+class OwnNetworks:
     """Remembers on which networks Sidecar has been.
 
     ``look`` gives its own container as it is now; None: it is in none, or not known.
@@ -33,7 +33,7 @@ class OwnPlace:
 
     def __init__(
         self,
-        addresses: Addresses,
+        addresses: ReplicaAddresses,
         look: Callable[[], Awaitable[Container | None]],
         clock: Clock,
     ) -> None:

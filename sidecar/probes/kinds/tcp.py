@@ -11,13 +11,15 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import TcpProbe
-from sidecar.probes.connect import Attempts, connect_socket
-from sidecar.probes.exchange import socket_trouble
-from sidecar.probes.tools import Tools, deadline_in
-from sidecar.probes.trouble import trouble
+from sidecar.probes.context import ProbeContext, deadline_in
+from sidecar.probes.failure import probe_failed
+from sidecar.probes.http_client.connect import Attempts, connect_socket
+from sidecar.probes.http_client.errors import socket_failure
 
 
-async def probe(settings: TcpProbe, container: Container, tools: Tools) -> ProbeResult:
+async def probe(
+    settings: TcpProbe, container: Container, tools: ProbeContext
+) -> ProbeResult:
     """Connect, and close at once."""
     host, port, attempts = settings.host, settings.port, Attempts()
     place, deadline = f"{host}:{port}", deadline_in(settings.timeout_s)
@@ -28,15 +30,15 @@ async def probe(settings: TcpProbe, container: Container, tools: Tools) -> Probe
             (await connect_socket(found, deadline, attempts)).close()
     except TimeoutError:
         place = attempts.of(place)
-        raise trouble(
+        raise probe_failed(
             Cause.HUNG,
             f"{place} accepted no connection for {settings.timeout_s:.1f} s",
             path_fault=True,
         ) from None
     except socket.gaierror as error:
-        raise trouble(
+        raise probe_failed(
             Cause.DETACHED, f"the name of {place} does not resolve", path_fault=True
         ) from error
     except OSError as error:
-        raise socket_trouble(error, attempts.of(place)) or error from error
+        raise socket_failure(error, attempts.of(place)) or error from error
     return probe_success()

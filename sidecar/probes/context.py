@@ -5,25 +5,25 @@ from dataclasses import dataclass
 
 from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import Clock
-from sidecar.probes.address import Addresses
 from sidecar.probes.address_counts import AddressCounts
-from sidecar.probes.exchange import HttpClient
+from sidecar.probes.block_heights import BlockHeightTracker
 from sidecar.probes.fatal_calls import FatalCalls
-from sidecar.probes.heights import Heights
+from sidecar.probes.http_client.client import HttpClient
+from sidecar.probes.http_client.resolver import ThreadResolver
 from sidecar.probes.jsonrpc_client import RpcClient
-from sidecar.probes.resolver import ThreadResolver
+from sidecar.probes.replica_address import ReplicaAddresses
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class ProbeContext:
     """Shared by all probes of one sidecar."""
 
     resolver: ThreadResolver
     http: HttpClient
     rpc: RpcClient
     engine: Engine
-    addresses: Addresses
-    heights: Heights
+    addresses: ReplicaAddresses
+    heights: BlockHeightTracker
     address_counts: AddressCounts
     fatal_calls: FatalCalls
     clock: Clock

@@ -12,7 +12,7 @@ BEAT_S = 0.25
 DISTURBED_S = 1.0
 
 
-class Mark(NamedTuple):
+class StallSnapshot(NamedTuple):
     """Where a vigil stood at one instant."""
 
     stalls: int
@@ -25,7 +25,7 @@ def asleep_s() -> float:
     return boot - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
-class Vigil:
+class StallDetector:
     """A heartbeat while at least one watch is on."""
 
     def __init__(self, asleep_s: Callable[[], float] = asleep_s) -> None:
@@ -35,7 +35,7 @@ class Vigil:
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> Mark:
+    def begin(self) -> StallSnapshot:
         """Start to watch; ``end`` must follow."""
         self._watches += 1
         if self._timer is None:
@@ -44,9 +44,9 @@ class Vigil:
             # A stall that ended just now is not this watch's.
             self._timer.cancel()
             self._beat(asyncio.get_running_loop())
-        return Mark(self._stalls, self._asleep_s())
+        return StallSnapshot(self._stalls, self._asleep_s())
 
-    def end(self, mark: Mark) -> str:
+    def end(self, mark: StallSnapshot) -> str:
         """Stop to watch; what disturbed us since ``mark``, "" if nothing did."""
         self._watches -= 1
         stalled = self._stalls > mark.stalls or self._late()

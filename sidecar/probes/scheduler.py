@@ -16,10 +16,10 @@ from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.loop import Clock, Post, Prober
-from sidecar.probes.combined import probe_all
+from sidecar.probes.probe_target import probe_target
 
 SILENCE_S = 3.0
-SEEN_SILENCE_S = 0.5
+VISIBLE_SILENCE_S = 0.5
 """Where the host's own processes are seen, which costs nothing."""
 _ASKING = (ElectronCashProbe, JsonRpcProbe, HttpProbe)
 """Probes that wait for an answer, and for nothing else."""
@@ -38,7 +38,7 @@ GOLDEN = 0.6180339887498949
 
 
 @dataclass(slots=True)
-class _Turn:
+class _ProbeSlot:
     """What is known of one instance; times are the clock's ``mono``."""
 
     target: Target
@@ -63,7 +63,7 @@ class _Turn:
         return sum(2 * settings.timeout_s for settings in self.target.probes)
 
 
-class Pacer:
+class IntervalProbeScheduler:
     """core.ports.Probing: at most one probe per instance in flight.
 
     Every probe ends in one ``ProbeDone``, unless its instance is forgotten; the
@@ -87,7 +87,7 @@ class Pacer:
         self._on_lag = on_lag
         self._on_silence = on_silence
         self._silence_s = silence_s
-        self._turns: dict[InstanceId, _Turn] = {}
+        self._turns: dict[InstanceId, _ProbeSlot] = {}
         self._fresh = 0
         self._made = 0
 
@@ -133,7 +133,7 @@ class Pacer:
 
     def overdue(self, now: float) -> int:
         """How many probes should have begun, or ended, over 5 s before ``now``."""
-        return sum(1 for turn in self._turns.values() if _late(turn, now))
+        return sum(1 for turn in self._turns.values() if _is_late(turn, now))
 
     async def close(self) -> None:
         """Give up everything and wait for it."""
@@ -142,16 +142,18 @@ class Pacer:
             self.forget(instance)
         await asyncio.gather(*flights, return_exceptions=True)
 
-    def _made_new(self, target: Target, container: Container, every_s: float) -> _Turn:
+    def _made_new(
+        self, target: Target, container: Container, every_s: float
+    ) -> _ProbeSlot:
         self._made += 1
         place = self._made * GOLDEN % 1.0
-        return _Turn(target, container, every_s, self._first_due(every_s), place)
+        return _ProbeSlot(target, container, every_s, self._first_due(every_s), place)
 
     def _first_due(self, every_s: float) -> float:
         self._fresh += 1
         return self._clock.now().mono + (self._fresh - 1) * SPREAD_S % every_s
 
-    def _schedule(self, instance: InstanceId, turn: _Turn) -> None:
+    def _schedule(self, instance: InstanceId, turn: _ProbeSlot) -> None:
         if turn.flight is not None:
             return
         due = turn.due if turn.ended is None else self._next_due(turn, turn.ended)
@@ -165,7 +167,7 @@ class Pacer:
         wait = max(0.0, due - self._clock.now().mono)
         turn.timer = asyncio.get_running_loop().call_later(wait, self._begin, instance)
 
-    def _next_due(self, turn: _Turn, ended: float) -> float:
+    def _next_due(self, turn: _ProbeSlot, ended: float) -> float:
         """An interval after ``ended``, or somewhat sooner: towards its place."""
         due = ended + turn.every_s
         place_s = turn.place * turn.every_s
@@ -187,7 +189,9 @@ class Pacer:
             self._probe(instance, turn, began)
         )
 
-    async def _probe(self, instance: InstanceId, turn: _Turn, began: float) -> None:
+    async def _probe(
+        self, instance: InstanceId, turn: _ProbeSlot, began: float
+    ) -> None:
         run = turn.container.run
         if all(isinstance(settings, _ASKING) for settings in turn.target.probes):
             turn.silence = asyncio.get_running_loop().call_later(
@@ -197,7 +201,7 @@ class Pacer:
                 turn.container,
                 began,
             )
-        outcome = await probe_all(self._prober, turn.target.probes, turn.container)
+        outcome = await probe_target(self._prober, turn.target.probes, turn.container)
         if turn.silence is not None:
             turn.silence.cancel()
             turn.silence = None
@@ -207,6 +211,6 @@ class Pacer:
         self._post(ProbeCompleted(now, instance, run, began, outcome))
 
 
-def _late(turn: _Turn, now: float) -> bool:
+def _is_late(turn: _ProbeSlot, now: float) -> bool:
     allowed = OVERDUE_S + (turn.allowed_s if turn.flight is not None else 0.0)
     return now - turn.due > allowed

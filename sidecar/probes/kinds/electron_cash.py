@@ -22,10 +22,11 @@ from sidecar.core.model.probe_result import (
     probe_success,
 )
 from sidecar.core.model.probe_settings import ElectronCashProbe
-from sidecar.probes.conversation import Conversation
-from sidecar.probes.jsonrpc_client import RpcTrouble, locate
-from sidecar.probes.tools import Tools, deadline_in
-from sidecar.probes.trouble import Trouble, trouble
+from sidecar.probes.context import ProbeContext, deadline_in
+from sidecar.probes.failure import ProbeFailed, probe_failed
+from sidecar.probes.jsonrpc_client import locate_daemon
+from sidecar.probes.rpc_result import RpcErrorAnswered
+from sidecar.probes.wallet_conversation import WalletConversation
 
 LAG_BLOCKS = 3
 MOST_DIGITS = 40
@@ -71,27 +72,29 @@ class _Loaded(NamedTuple):
 
 
 async def probe(
-    settings: ElectronCashProbe, container: Container, tools: Tools
+    settings: ElectronCashProbe, container: Container, tools: ProbeContext
 ) -> ProbeResult:
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
-    daemon = locate(settings, container, tools.addresses)
+    daemon = locate_daemon(settings, container, tools.addresses)
     async with tools.rpc.turn(daemon.place, settings.timeout_s):
-        talk = Conversation(tools, daemon, deadline_in(settings.timeout_s))
+        talk = WalletConversation(tools, daemon, deadline_in(settings.timeout_s))
         outcome = await _outcome(talk, settings)
     tools.fatal_calls.note(daemon.place, daemon.run, outcome)
     return replace(outcome, waited_s=max(outcome.waited_s, talk.waited_s))
 
 
-async def _outcome(talk: Conversation, settings: ElectronCashProbe) -> ProbeResult:
+async def _outcome(
+    talk: WalletConversation, settings: ElectronCashProbe
+) -> ProbeResult:
     try:
         return await _ask(talk, settings)
-    except RpcTrouble as error:
+    except RpcErrorAnswered as error:
         return _explained(error).outcome
-    except Trouble as trouble:
+    except ProbeFailed as trouble:
         return trouble.outcome
 
 
-async def _ask(talk: Conversation, settings: ElectronCashProbe) -> ProbeResult:
+async def _ask(talk: WalletConversation, settings: ElectronCashProbe) -> ProbeResult:
     await talk.begin()
     if not talk.has_answered:
         await talk.result("ping", bool)
@@ -114,7 +117,7 @@ async def _ask(talk: Conversation, settings: ElectronCashProbe) -> ProbeResult:
     return _well(facts) if objection is None else replace(objection, wallet=facts)
 
 
-async def _loaded_wallets(talk: Conversation, info: _Info) -> _Loaded:
+async def _loaded_wallets(talk: WalletConversation, info: _Info) -> _Loaded:
     """Electron Cash has them in its information; Electrum is asked for them.
 
     Electrum's wallet calls are about its default wallet, loaded or not, unless
@@ -132,7 +135,9 @@ async def _loaded_wallets(talk: Conversation, info: _Info) -> _Loaded:
 def _parts(said: _Balance) -> Balance:
     balance = Balance(said.confirmed, said.unconfirmed, said.unmatured)
     if not all(map(_is_amount, balance)):
-        raise trouble(Cause.BAD_BODY, "getbalance answered no number", rpc_answers=True)
+        raise probe_failed(
+            Cause.BAD_BODY, "getbalance answered no number", rpc_answers=True
+        )
     return balance
 
 
@@ -143,13 +148,15 @@ def _is_amount(part: Decimal) -> bool:
     return len(part.as_tuple().digits) <= MOST_DIGITS
 
 
-def _explained(error: RpcTrouble) -> Trouble:
+def _explained(error: RpcErrorAnswered) -> ProbeFailed:
     """The daemon's own error in the watchdog's words, where it is a known one."""
     said = error.error.message.casefold()
     if _NOT_LOADED_TEXT in said:
-        return trouble(Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True)
+        return probe_failed(
+            Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True
+        )
     if any(text in said for text in _OFFLINE_TEXTS):
-        return trouble(Cause.MISCONFIGURED, "the daemon was started offline")
+        return probe_failed(Cause.MISCONFIGURED, "the daemon was started offline")
     return error
 
 
@@ -180,7 +187,7 @@ def _objection(facts: WalletFacts) -> ProbeResult | None:
 
 
 def _stale(
-    facts: WalletFacts, talk: Conversation, settings: ElectronCashProbe
+    facts: WalletFacts, talk: WalletConversation, settings: ElectronCashProbe
 ) -> ProbeResult | None:
     assert facts.height is not None
     assert facts.server_height is not None

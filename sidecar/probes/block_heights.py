@@ -6,17 +6,17 @@ from sidecar.core.model.container import RunId
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _LastHeight:
     run: RunId
     height: int
     since_mono: float
 
 
-class Heights:
+class BlockHeightTracker:
     """Remembers one height per daemon; a restart of the daemon forgets it."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _LastHeight] = {}
 
     def unchanged_s(
         self, place: str, run: RunId, height: int, server_height: int, now_mono: float
@@ -30,6 +30,6 @@ class Heights:
             return 0.0
         seen = self._seen.get(place)
         if seen is None or (seen.run, seen.height) != (run, height):
-            self._seen[place] = _Seen(run, height, now_mono)
+            self._seen[place] = _LastHeight(run, height, now_mono)
             return 0.0
         return now_mono - seen.since_mono

@@ -15,7 +15,7 @@ from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.ports.loop import Prober
 
 
-async def probe_all(
+async def probe_target(
     prober: Prober, probes: tuple[ProbeSettings, ...], container: Container
 ) -> ProbeResult:
     """In order; the first that does not succeed is the answer.

@@ -5,11 +5,11 @@ import asyncio
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_success
 from sidecar.core.model.probe_settings import RunningProbe
-from sidecar.probes.tools import Tools
+from sidecar.probes.context import ProbeContext
 
 
 async def probe(
-    settings: RunningProbe, container: Container, tools: Tools
+    settings: RunningProbe, container: Container, tools: ProbeContext
 ) -> ProbeResult:
     """Ask the engine. That it has ended is for the engine's list and events to say:
     they know how.

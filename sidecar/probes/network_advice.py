@@ -12,7 +12,7 @@ _NO_NETWORKS = frozenset({"host", "none"})
 _SHOWN = 3
 
 
-def with_networks(
+def add_network_advice(
     outcome: ProbeResult, container: Container, own: frozenset[str]
 ) -> ProbeResult:
     """A ``detached`` outcome with the networks of both sides; others as they are.

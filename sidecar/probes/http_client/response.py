@@ -28,7 +28,7 @@ _START = b"HTTP/1."
 _NO_TYPE = "application/octet-stream"
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     """What the server said; ``body`` are its first bytes, ``cut``: there are more.
 
     ``headers`` have small names.
@@ -45,7 +45,7 @@ class NotHttp(Exception):
     """What came is no answer in HTTP, or does not end."""
 
 
-class BrokenOff(Exception):
+class ConnectionClosedEarly(Exception):
     """The connection ended before the answer did."""
 
 
@@ -87,7 +87,7 @@ class ResponseReader:
         self._payload: StreamReader | None = None
         self._body = bytearray()
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> HttpResponse | None:
         """More of it; the answer once it is whole, or over the limit. NotHttp."""
         self._count(data)
         try:
@@ -100,15 +100,15 @@ class ResponseReader:
                 self._head, self._payload = message, payload
         return self._answer() if self._is_whole() else None
 
-    def end(self) -> Answer:
+    def end(self) -> HttpResponse:
         """The connection ended: the answer, where that is its end too. BrokenOff."""
         try:
             self._parser.feed_eof()
             whole = self._is_whole()
         except (HttpProcessingError, ClientError, NotHttp) as error:
-            raise BrokenOff from error
+            raise ConnectionClosedEarly from error
         if not whole:
-            raise BrokenOff
+            raise ConnectionClosedEarly
         return self._answer()
 
     def _count(self, data: bytes) -> None:
@@ -132,11 +132,11 @@ class ResponseReader:
         self._body += payload.read_nowait()
         return payload.is_eof() or len(self._body) > self._limit
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> HttpResponse:
         assert self._head is not None
         said = self._head.headers.get("Content-Type", _NO_TYPE)
         media_type = said.partition(";")[0].strip().lower()
         cut = len(self._body) > self._limit
         body = bytes(self._body[: self._limit])
         headers = {name.lower(): value for name, value in self._head.raw_headers}
-        return Answer(self._head.code, media_type, body, cut, headers)
+        return HttpResponse(self._head.code, media_type, body, cut, headers)

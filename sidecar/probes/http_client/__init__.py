@@ -1,0 +1,1 @@
+"""A small HTTP client for probes: one request, one connection."""

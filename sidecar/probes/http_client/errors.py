@@ -1,0 +1,105 @@
+"""Causes of failed requests: what a timeout or an error says about the target."""
+
+import errno
+import socket
+import ssl
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NoReturn
+
+from sidecar.core.model.cause import Cause
+from sidecar.probes.failure import ProbeFailed, probe_failed
+from sidecar.probes.http_client.connect import Attempts
+from sidecar.probes.http_client.request import (
+    Endpoint,
+)
+from sidecar.probes.http_client.response import (
+    ConnectionClosedEarly,
+    NotHttp,
+)
+from sidecar.probes.http_client.tls import tls_failure
+
+CLOSED_EARLY = "{place} closed the connection without a whole answer"
+_RESETS = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+_NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+
+
+class RequestStage(StrEnum):
+    """How far a request has come."""
+
+    RESOLVING = "resolving"
+    CONNECTING = "connecting"
+    WAITING = "waiting"
+
+
+@dataclass(slots=True)
+class RequestProgress:
+    """How far a request has come: which step a timeout cut short tells causes apart."""
+
+    step: RequestStage = RequestStage.RESOLVING
+    attempts: Attempts = field(default_factory=Attempts)
+
+
+def raise_silence(
+    progress: RequestProgress, address: Endpoint, seconds: float
+) -> NoReturn:
+    """Raise ProbeFailed with the cause that a timeout at this stage means."""
+    place = progress.attempts.of(address.place)
+    match progress.step:
+        case RequestStage.RESOLVING:
+            raise probe_failed(
+                Cause.DETACHED,
+                f"the name of {place} did not resolve within {seconds:.1f} s",
+                path_fault=True,
+            )
+        case RequestStage.CONNECTING:
+            raise probe_failed(
+                Cause.HUNG,
+                f"{place} accepted no connection for {seconds:.1f} s",
+                path_fault=True,
+            )
+        case RequestStage.WAITING:
+            raise probe_failed(
+                Cause.HUNG, f"no answer from {place} for {seconds:.1f} s"
+            )
+
+
+def translate_error(error: Exception, place: str) -> ProbeFailed | None:
+    """What an error says about the target.
+
+    None where it says nothing about it (too many open files, no memory): the probe
+    then answers UNKNOWN.
+    """
+    match error:
+        case NotHttp():
+            return probe_failed(Cause.BAD_BODY, f"{place} does not answer in HTTP")
+        case ConnectionClosedEarly():
+            return probe_failed(Cause.RESET, CLOSED_EARLY.format(place=place))
+        case socket.gaierror():
+            return probe_failed(
+                Cause.DETACHED, f"the name of {place} does not resolve", path_fault=True
+            )
+        case ssl.SSLError():
+            return tls_failure(error, place)
+        case OSError():
+            return socket_failure(error, place)
+        case _:
+            return None
+
+
+def socket_failure(error: OSError, place: str) -> ProbeFailed | None:
+    """What a socket's error says about the target; None: nothing."""
+    number = error.errno
+    if number in _RESETS:
+        return probe_failed(Cause.RESET, CLOSED_EARLY.format(place=place))
+    if number == errno.ETIMEDOUT:
+        return probe_failed(
+            Cause.HUNG, f"{place} accepts no connection", path_fault=True
+        )
+    if number in _NO_WAY:
+        return probe_failed(
+            Cause.DETACHED, f"there is no route to {place}", path_fault=True
+        )
+    if number == errno.ECONNREFUSED:
+        return probe_failed(Cause.REFUSED, f"connection refused by {place}")
+    return None

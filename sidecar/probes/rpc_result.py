@@ -1,0 +1,119 @@
+"""The result of a JSON-RPC call, or the reason why there is none."""
+
+from http import HTTPStatus
+from typing import TypeVar
+
+import msgspec
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import probe_unknown
+from sidecar.probes.failure import ProbeFailed, probe_failed
+from sidecar.probes.http_client.content import ContentUnreadable, unpack
+from sidecar.probes.http_client.response import HttpResponse
+from sidecar.probes.http_status import status_failure
+from sidecar.probes.text import brief
+
+JSON_TYPES = frozenset({"application/json", "application/json-rpc"})
+UNPACKED_LIMIT_BYTES = 1_048_576
+"""Of an answer that comes compressed: what is longer is cut, as on the wire."""
+METHOD_NOT_FOUND = -32601
+# Parse error, invalid request, no such method, invalid parameters: JSON-RPC's
+# own words for a request that does not suit the server.
+NOT_UNDERSTOOD = frozenset({-32700, -32600, METHOD_NOT_FOUND, -32602})
+
+T = TypeVar("T")
+
+
+class RpcError(msgspec.Struct):
+    """What a daemon says when it does not do as asked."""
+
+    code: int | None = None
+    message: str = ""
+
+
+class _Envelope(msgspec.Struct):
+    result: msgspec.Raw = msgspec.Raw()
+    error: RpcError | str | None = None
+
+
+class RpcErrorAnswered(ProbeFailed):
+    """The daemon answered with an error of its own, ``error``."""
+
+    def __init__(self, method: str, error: RpcError) -> None:
+        said = brief(error.message)
+        code = f"error {error.code}" if error.code is not None else "an error"
+        not_understood = error.code in NOT_UNDERSTOOD
+        cause = Cause.MISCONFIGURED if not_understood else Cause.BAD_BODY
+        reason = f"{method} answered {code}: {said}"
+        super().__init__(probe_failed(cause, reason, rpc_answers=True).outcome)
+        self.method = method
+        self.error = error
+
+
+def decode(raw: msgspec.Raw, shape: type[T], method: str) -> T:
+    """Parse a result; Trouble(bad_body) where it is of another shape."""
+    try:
+        return msgspec.json.decode(raw, type=shape)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise bad_body(method, f"a result of another kind: {error}") from error
+
+
+def decompress(answer: HttpResponse, method: str) -> HttpResponse:
+    """The answer decompressed; ProbeFailed(unknown) where that fails."""
+    try:
+        return unpack(answer, UNPACKED_LIMIT_BYTES)
+    except ContentUnreadable as why:
+        said = f"what {method} answered cannot be judged: {why}"
+        raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, said)) from why
+
+
+def read_result(answer: HttpResponse, method: str) -> msgspec.Raw:
+    """The result of a call. ProbeFailed where there is none."""
+    if _is_json(answer):
+        envelope = _read_envelope(answer, method)
+        if envelope.error is not None:
+            raise _error_answer(answer, envelope.error, method)
+        if answer.status == HTTPStatus.OK:
+            return _require_result(envelope.result, method)
+    if answer.status != HTTPStatus.OK:
+        raise status_failure(answer)
+    raise bad_body(method, f"{answer.content_type} instead of JSON")
+
+
+def _is_json(answer: HttpResponse) -> bool:
+    """By its type, or by how it begins: some servers say text/plain, or nothing."""
+    begins = answer.body.lstrip()[:1] == b"{"
+    return answer.content_type in JSON_TYPES or begins
+
+
+def _error_answer(
+    answer: HttpResponse, said: RpcError | str, method: str
+) -> ProbeFailed:
+    error = RpcError(message=said) if isinstance(said, str) else said
+    if answer.status == HTTPStatus.OK or error.code == METHOD_NOT_FOUND:
+        return RpcErrorAnswered(method, error)
+    return status_failure(answer, brief(error.message))
+
+
+def _read_envelope(answer: HttpResponse, method: str) -> _Envelope:
+    if answer.cut:
+        size = len(answer.body)
+        said = f"{method} answered more than {size} bytes: it cannot be judged"
+        raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, said))
+    try:
+        return msgspec.json.decode(answer.body, type=_Envelope)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        if answer.status != HTTPStatus.OK:
+            raise status_failure(answer) from error
+        raise bad_body(method, f"no JSON-RPC: {error}") from error
+
+
+def _require_result(result: msgspec.Raw, method: str) -> msgspec.Raw:
+    if not bytes(result):
+        raise bad_body(method, "neither a result nor an error")
+    return result
+
+
+def bad_body(method: str, what: str) -> ProbeFailed:
+    """The failure of a method whose answer cannot be used."""
+    return probe_failed(Cause.BAD_BODY, f"{method} answered {what}", rpc_answers=True)
