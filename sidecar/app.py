@@ -80,9 +80,9 @@ from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.narrator import Narrator, tell_left
 from sidecar.telemetry.recent_probes import RecentProbes
 from sidecar.watchdog import Watchdog
-from sidecar.web.ack import NotifyDesk
-from sidecar.web.desk import Desk
+from sidecar.web.routes.acknowledge import NotificationServices
 from sidecar.web.server import WebServer
+from sidecar.web.services import ApiServices
 
 DONE = 0
 FAILED = 1
@@ -339,7 +339,7 @@ class App:
             place.own_id,
             other_engine=lambda: place.link.other_engine,
         )
-        self._answers = NotifyDesk(
+        self._answers = NotificationServices(
             voice.signer.channel_of,
             voice.words,
             settings.language,
@@ -541,8 +541,8 @@ class App:
         for doubt in found:
             logger.warning("{}. Compose projects seen: {}", doubt, seen)
 
-    def _desk(self, stack: str) -> Desk:
-        return Desk(
+    def _desk(self, stack: str) -> ApiServices:
+        return ApiServices(
             version=__version__,
             stack=stack,
             clock=self._clock,

@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from sidecar.web.answer import Refusal
+from sidecar.web.response import RequestRefused
 
 _MAX_SHOWN = 20
 
 
-def asked(request: web.Request, **defaults: str) -> dict[str, str]:
+def parse_query(request: web.Request, **defaults: str) -> dict[str, str]:
     """The parameters by name, with ``defaults`` for those that are not given.
 
     Refusal where one is unknown or given twice: a misspelt ``windw=7d`` would
@@ -17,9 +17,9 @@ def asked(request: web.Request, **defaults: str) -> dict[str, str]:
     unknown = next((name for name in given if name not in defaults), None)
     if unknown is not None:
         allowed = ", ".join(defaults) or "none"
-        raise Refusal(
+        raise RequestRefused(
             400, f"unknown parameter {unknown[:_MAX_SHOWN]}; possible: {allowed}"
         )
     if len(request.query) > len(given):
-        raise Refusal(400, "a parameter is given more than once")
+        raise RequestRefused(400, "a parameter is given more than once")
     return defaults | given

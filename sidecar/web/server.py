@@ -16,17 +16,17 @@ from loguru import logger
 from sidecar.core.ports.loop import QueueFull
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.text.formatting import ZONE_HEADER
-from sidecar.web.ack import NotifyDesk, NotifyPages
-from sidecar.web.answer import Refusal, refused
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
-from sidecar.web.control import ControlPages
-from sidecar.web.desk import Desk
 from sidecar.web.door import Door, Limits
-from sidecar.web.health import HealthPages
-from sidecar.web.incidents import IncidentPages
-from sidecar.web.look import HEARTBEAT_S, LookPages
-from sidecar.web.reports import ReportPages
-from sidecar.web.stream import in_pieces
+from sidecar.web.response import RequestRefused, error_response
+from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
+from sidecar.web.routes.control import ControlRoutes
+from sidecar.web.routes.health import HealthRoutes
+from sidecar.web.routes.history import HistoryRoutes
+from sidecar.web.routes.incidents import IncidentRoutes
+from sidecar.web.routes.status import HEARTBEAT_S, StatusRoutes
+from sidecar.web.services import ApiServices
+from sidecar.web.streaming import in_pieces
 
 ANSWER_DEADLINE_S = 15.0
 MAX_BODY_BYTES = Limits().body_bytes
@@ -54,30 +54,30 @@ class WebServer:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: ApiServices,
         host: str,
         port: int,
         *,
-        notify: NotifyDesk | None = None,
+        notify: NotificationServices | None = None,
         heartbeat_s: float = HEARTBEAT_S,
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
     ) -> None:
-        self._door = Door(_affordable(limits))
+        self._door = Door(_limit_load(limits))
         app = web.Application(
-            middlewares=[self._counted, _bounded], client_max_size=limits.body_bytes
+            middlewares=[self._counted, _limit_time], client_max_size=limits.body_bytes
         )
-        app.on_response_prepare.append(partial(_tell_zone, desk))
+        app.on_response_prepare.append(partial(_add_zone_header, desk))
         pages_of_desk = (
-            HealthPages(desk),
-            LookPages(desk, heartbeat_s),
-            IncidentPages(desk),
-            ReportPages(desk),
-            ControlPages(desk),
+            HealthRoutes(desk),
+            StatusRoutes(desk, heartbeat_s),
+            IncidentRoutes(desk),
+            HistoryRoutes(desk),
+            ControlRoutes(desk),
         )
         for pages in pages_of_desk:
             app.add_routes(pages.routes())
         if notify is not None:
-            app.add_routes(NotifyPages(desk, notify).routes())
+            app.add_routes(NotificationRoutes(desk, notify).routes())
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -147,19 +147,21 @@ class WebServer:
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         """The door knows what is being answered, and what of it is large."""
-        with _served(request):
+        with _is_stream(request):
             response = await handler(request)
             body = response.body if isinstance(response, web.Response) else None
             if not isinstance(body, bytes) or len(body) <= ONE_PIECE_BYTES:
                 return response
             with self._door.holding(len(body)) as may:
                 if not may:
-                    return refused(503, "too many large answers are sent: ask later")
+                    return error_response(
+                        503, "too many large answers are sent: ask later"
+                    )
                 return await in_pieces(request, response, body, ONE_PIECE_BYTES)
 
 
 @contextmanager
-def _served(request: web.Request) -> Iterator[None]:
+def _is_stream(request: web.Request) -> Iterator[None]:
     connection = connection_of(request.transport)
     if connection is None:
         yield
@@ -168,7 +170,7 @@ def _served(request: web.Request) -> Iterator[None]:
         yield
 
 
-def _affordable(limits: Limits) -> Limits:
+def _limit_load(limits: Limits) -> Limits:
     """Every connection is an open file, and the rest of the sidecar needs some."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
@@ -178,48 +180,48 @@ def _affordable(limits: Limits) -> Limits:
 
 def _log() -> logging.Logger:
     log = logging.getLogger("sidecar.web")
-    if _unheard not in log.filters:
-        log.addFilter(_unheard)
+    if _drop_parser_log not in log.filters:
+        log.addFilter(_drop_parser_log)
     return log
 
 
-def _unheard(record: logging.LogRecord) -> bool:
+def _drop_parser_log(record: logging.LogRecord) -> bool:
     """Whatever reaches the port can be no HTTP: that is no error of ours."""
     fault = record.exc_info[1] if record.exc_info else None
     return not isinstance(fault, HttpProcessingError | web.RequestPayloadError)
 
 
 @web.middleware
-async def _bounded(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _limit_time(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request has a deadline, and every error is told in JSON."""
     deadline_s = None if request.path in _STREAMS else ANSWER_DEADLINE_S
     try:
         async with asyncio.timeout(deadline_s):
             return await handler(request)
-    except (Refusal, web.RequestPayloadError) as no:
-        return _turned_down(no)
+    except (RequestRefused, web.RequestPayloadError) as no:
+        return _refuse_busy(no)
     except web.HTTPException as no:
-        told = refused(no.status, _in_words(request, no))
+        told = error_response(no.status, _explain_errors(request, no))
         told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
         return told
     except (QueueFull, StoreUnavailable) as no:
-        return refused(503, _unable(no))
+        return error_response(503, _cannot_answer(no))
     except TimeoutError:
-        return refused(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
+        return error_response(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
     except ConnectionError:  # the client left; there is nobody to tell
         raise
     except Exception:  # noqa: BLE001 - one bad request must not show its insides
         logger.exception("a request failed: {} {}", request.method, request.path)
-        return refused(500, "the request failed; the sidecar's log says why")
+        return error_response(500, "the request failed; the sidecar's log says why")
 
 
-def _turned_down(no: Refusal | web.RequestPayloadError) -> web.Response:
-    if isinstance(no, Refusal):
-        return refused(no.status, no.error)
-    return refused(400, "the body is not what its Content-Encoding says")
+def _refuse_busy(no: RequestRefused | web.RequestPayloadError) -> web.Response:
+    if isinstance(no, RequestRefused):
+        return error_response(no.status, no.error)
+    return error_response(400, "the body is not what its Content-Encoding says")
 
 
-def _in_words(request: web.Request, no: web.HTTPException) -> str:
+def _explain_errors(request: web.Request, no: web.HTTPException) -> str:
     match no:
         case web.HTTPNotFound():
             return f"there is nothing at {request.path[:80]}; GET / says what is where"
@@ -232,12 +234,14 @@ def _in_words(request: web.Request, no: web.HTTPException) -> str:
             return no.reason
 
 
-def _unable(no: QueueFull | StoreUnavailable) -> str:
+def _cannot_answer(no: QueueFull | StoreUnavailable) -> str:
     if isinstance(no, StoreUnavailable):
         return str(no)
     return f"{no}: nothing was changed; try again"
 
 
-async def _tell_zone(desk: Desk, _: web.Request, response: web.StreamResponse) -> None:
+async def _add_zone_header(
+    desk: ApiServices, _: web.Request, response: web.StreamResponse
+) -> None:
     """Times in answers are UTC; this is the zone in which people are shown them."""
     response.headers[ZONE_HEADER] = desk.state().notify.timezone

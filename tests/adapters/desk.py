@@ -13,7 +13,7 @@ from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.core.step.step import operator_decision
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.metrics import Metrics
-from sidecar.web.desk import Desk
+from sidecar.web.services import ApiServices
 from tests.unit.journal import MemoryJournal
 from tests.unit.told import ToldWorld
 from tests.unit.world import EPOCH
@@ -60,7 +60,7 @@ class Office:
         self.bundles: dict[str, object] = {}
         self.faults: tuple[str, ...] = ()
         self.reloads = 0
-        self.desk = Desk(
+        self.desk = ApiServices(
             version="0.1.0",
             stack="oratio",
             clock=self,
@@ -93,7 +93,7 @@ class Office:
         self.reloads += 1
         return self.faults
 
-    def without(self, **changes: object) -> Desk:
+    def without(self, **changes: object) -> ApiServices:
         return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it
 
 

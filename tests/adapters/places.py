@@ -31,7 +31,7 @@ from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.narrator import Narrator
 from sidecar.telemetry.recent_probes import RecentProbes
-from sidecar.web import views
+from sidecar.web.views import status as views
 from tests.adapters.engine_server import raw_container
 from tests.adapters.notify_parts import PLACE, message
 from tests.adapters.test_remedy_executor import Bench, Wallets
@@ -73,12 +73,10 @@ class Places:
         self._engine_is_lost()
         logger.bind(target=NAME, said=self._said).error("said {}", self._said)
         state, now = self._world.state, self._world.now
-        status = views.status(
-            state, now, version="1", stack="s", ready=True, planned=()
-        )
+        shown = views.status(state, now, version="1", stack="s", ready=True, planned=())
         pieces, _ = await self._metrics.scrape("text/plain")
         encoded = {
-            "status": msgspec.json.encode(status),
+            "status": msgspec.json.encode(shown),
             "history": msgspec.json.encode(self._feed.recent(1000)),
             "evidence": msgspec.json.encode(evidence),
             "metrics": b"".join(pieces),

@@ -21,8 +21,8 @@ from sidecar.core.model.event import AckRequested, Event
 from sidecar.core.model.incident import Incident
 from sidecar.notify.sign import Signer
 from sidecar.notify.words import read_catalogue
-from sidecar.web.ack import NotifyDesk, NotifyPages
-from sidecar.web.answer import Refusal, refused
+from sidecar.web.response import RequestRefused, error_response
+from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from tests.adapters.desk import TOKEN, Office
 
 KOREAN = read_catalogue("ko")
@@ -58,10 +58,10 @@ class Hall:
             raise LookupError(channel)
         return "" if channel == "ops" else "the receiver answered HTTP 404"
 
-    def pages(self, token: str | None = TOKEN) -> NotifyPages:
+    def pages(self, token: str | None = TOKEN) -> NotificationRoutes:
         desk = self.office.without(ask=self.ask, token=token)
-        return NotifyPages(
-            desk, NotifyDesk(self.signer.channel_of, KOREAN, "ko", self.test)
+        return NotificationRoutes(
+            desk, NotificationServices(self.signer.channel_of, KOREAN, "ko", self.test)
         )
 
     def link(self, channel: str = "ops") -> str:
@@ -73,8 +73,8 @@ class Hall:
 async def _told(request: web.Request, handler):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     try:
         return await handler(request)
-    except Refusal as no:
-        return refused(no.status, no.error)
+    except RequestRefused as no:
+        return error_response(no.status, no.error)
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ from sidecar.core.model.event import (
 from sidecar.core.model.target import InstanceId
 from sidecar.core.text.printable import printable
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
-from sidecar.web.bearer import has_token
-from sidecar.web.desk import Desk
-from sidecar.web.look import MAX_LISTENERS
+from sidecar.web.auth import has_token
+from sidecar.web.routes.status import MAX_LISTENERS
 from sidecar.web.server import WebServer
+from sidecar.web.services import ApiServices
 from tests.adapters.desk import TOKEN, Office, planned_restart_is_due, replace_part
 from tests.unit.world import SERVICE, container
 
@@ -69,7 +69,7 @@ class Caller:
 
 
 async def called(
-    office: Office, desk: Desk | None = None, heartbeat_s: float = HEARTBEAT_S
+    office: Office, desk: ApiServices | None = None, heartbeat_s: float = HEARTBEAT_S
 ) -> AsyncIterator[Caller]:
     server = WebServer(desk or office.desk, "127.0.0.1", 0, heartbeat_s=heartbeat_s)
     await server.start()

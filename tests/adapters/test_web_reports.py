@@ -18,9 +18,9 @@ from sidecar.core.model.probe_result import (
     probe_success,
 )
 from sidecar.core.ports.storage import StoreUnavailable
-from sidecar.web.reports import MAX_ENTRIES
+from sidecar.web.duration_param import DAY_S
+from sidecar.web.routes.history import MAX_ENTRIES
 from sidecar.web.server import WebServer
-from sidecar.web.span import DAY_S
 from tests.adapters.desk import TOKEN, Office
 from tests.unit.journal import MemoryJournal
 from tests.unit.world import EPOCH

@@ -28,7 +28,7 @@ from sidecar.core.ports.storage import Journal, StoredStep, StoreUnavailable
 from sidecar.storage.database import DATABASE
 from sidecar.storage.read.report_query import PIECE_STEPS
 from sidecar.storage.store import SqliteStore
-from sidecar.web.reports import MAX_ENTRIES
+from sidecar.web.routes.history import MAX_ENTRIES
 from tests.adapters.store_parts import change, keep, opened
 from tests.adapters.test_web_reports import (
     SERVICE,

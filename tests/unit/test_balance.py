@@ -29,7 +29,7 @@ from sidecar.core.reporting.incident_review import (
 )
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.telemetry.event_feed import EventFeed
-from sidecar.web import past
+from sidecar.web.views import history
 from tests.unit.journal import MemoryJournal, entry_of, remembered
 from tests.unit.test_notify_mailing import Told
 from tests.unit.test_restore import killed_and_succeeded
@@ -302,7 +302,7 @@ def test_the_incident_shows_both_and_says_in_its_course_only_that_they_differ() 
     found = build_incident_review(
         incident, journal.kept, journal.stretches, world.now.wall
     )
-    view: Any = past.aftermath(found)
+    view: Any = history.incident_review(found)
     (shown,) = view["balances"]
     assert shown["comparison"] == "different"
     assert shown["before"] == {
@@ -347,7 +347,7 @@ def test_without_amounts_it_still_says_that_they_differ() -> None:
     (incident,) = journal.known.values()
     kept = without_amounts(journal.kept)
     found = build_incident_review(incident, kept, journal.stretches, world.now.wall)
-    view: Any = past.aftermath(found)
+    view: Any = history.incident_review(found)
     assert view["balances"][0]["before"] is None
     assert "2.5" not in json.dumps(view)
     assert "2.5" not in write_postmortem(found)

@@ -11,7 +11,7 @@ from sidecar.core.model.probe_result import ProbeResult, probe_success, probe_un
 from sidecar.core.model.target import InstanceId, ProbeSchedule
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
-from sidecar.web import views
+from sidecar.web.views import status
 from tests.unit.test_properties import STEPS, Steps, play
 from tests.unit.world import WALLET, World, container
 
@@ -23,7 +23,7 @@ UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
 
 
 def reason_in_status(world: World) -> object:
-    told = views.status(
+    told = status.status(
         world.state, world.now, version="", stack="", ready=True, planned=()
     )
     targets = told["targets"]

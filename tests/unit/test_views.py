@@ -12,7 +12,8 @@ from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.probe_result import ProbeWarning, probe_success
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.loop import Component, PlannedTime
-from sidecar.web import views
+from sidecar.web.views import health
+from sidecar.web.views import status as views
 from tests.unit.world import EPOCH, World, container
 
 PLANNED = (
@@ -324,9 +325,9 @@ def test_a_container_that_never_started_has_no_start() -> None:
 
 def test_health_of_all() -> None:
     world = healthy()
-    assert views.health_of_all(world.state)[0]
+    assert health.health_of_all(world.state)[0]
     world.fails("bitcoincash-service", Cause.HTTP_5XX, times=1)
-    well, view = views.health_of_all(world.state)
+    well, view = health.health_of_all(world.state)
     assert not well
     found = view["targets"]
     assert isinstance(found, list)
@@ -338,9 +339,9 @@ def test_health_of_all() -> None:
 
 def test_health_of_one() -> None:
     world = healthy()
-    assert views.health_of(world.state, "nobody") is None
+    assert health.health_of(world.state, "nobody") is None
     world.fails("electron-cash", Cause.REFUSED)
-    well, view = views.health_of(world.state, "electron-cash") or (True, {})
+    well, view = health.health_of(world.state, "electron-cash") or (True, {})
     assert not well
     assert set(view) == {"name", "state", "cause", "reason"}
     assert (view["name"], view["cause"]) == ("electron-cash", "refused")
@@ -349,7 +350,7 @@ def test_health_of_one() -> None:
 def test_the_health_of_one_is_the_promised_document() -> None:
     world = healthy()
     world.fails("electron-cash", Cause.REFUSED, times=1)
-    assert views.health_of(world.state, "electron-cash") == (
+    assert health.health_of(world.state, "electron-cash") == (
         False,
         {
             "name": "electron-cash",
@@ -360,19 +361,19 @@ def test_the_health_of_one_is_the_promised_document() -> None:
     )
     for _ in range(2):
         world.probe("bitcoincash-service", probe_success(warnings=(ProbeWarning.SLOW,)))
-    well, told = views.health_of(world.state, "bitcoincash-service") or (False, {})
+    well, told = health.health_of(world.state, "bitcoincash-service") or (False, {})
     assert (well, told["state"]) == (True, "degraded")
 
 
 def test_a_target_works_while_one_of_its_replicas_does() -> None:
     world = scaled()
     world.fails("bitcoincash-service-2", Cause.HTTP_5XX)
-    well, view = views.health_of(world.state, "bitcoincash-service") or (False, {})
+    well, view = health.health_of(world.state, "bitcoincash-service") or (False, {})
     assert well
     assert (view["name"], view["state"]) == ("bitcoincash-service", "degraded")
     assert "bitcoincash-service-2" in str(view["reason"])
     world.fails("bitcoincash-service-1", Cause.HTTP_5XX)
-    well, view = views.health_of(world.state, "bitcoincash-service") or (True, {})
+    well, view = health.health_of(world.state, "bitcoincash-service") or (True, {})
     assert not well
 
 
@@ -384,12 +385,12 @@ def test_a_replica_is_known_by_number_and_by_name() -> None:
         ("2", False),
         ("bitcoincash-service-2", False),
     ):
-        found = views.health_of_replica(world.state, "bitcoincash-service", replica)
+        found = health.health_of_replica(world.state, "bitcoincash-service", replica)
         assert found is not None
         assert found[0] is expected
-    assert views.health_of_replica(world.state, "bitcoincash-service", "3") is None
-    assert views.health_of_replica(world.state, "nobody", "1") is None
-    found = views.health_of(world.state, "bitcoincash-service-2")
+    assert health.health_of_replica(world.state, "bitcoincash-service", "3") is None
+    assert health.health_of_replica(world.state, "nobody", "1") is None
+    found = health.health_of(world.state, "bitcoincash-service-2")
     assert found is not None
     assert found[1]["name"] == "bitcoincash-service-2"
 
@@ -397,8 +398,8 @@ def test_a_replica_is_known_by_number_and_by_name() -> None:
 def test_components_are_well_when_all_are() -> None:
     good = Component("loop", True, "", EPOCH)
     bad = Component("engine", False, "connection refused", EPOCH)
-    assert views.components([good])[0]
-    well, view = views.components([good, bad])
+    assert health.components([good])[0]
+    well, view = health.components([good, bad])
     assert not well
     assert view == {
         "ok": False,

@@ -9,9 +9,9 @@ from aiohttp import web
 from sidecar.core.model.event import AckRequested
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.moment import rfc3339
-from sidecar.web.answer import Refusal, answer
-from sidecar.web.bearer import Handler, guarded
-from sidecar.web.desk import Desk
+from sidecar.web.auth import Handler, require_token
+from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.services import ApiServices
 
 _PAGE = """\
 <!doctype html>
@@ -44,7 +44,7 @@ _HEADERS = {
 
 
 @dataclass(slots=True)
-class NotifyDesk:
+class NotificationServices:
     """What these pages need beside the desk; the language may change.
 
     ``channel_of`` takes an incident and a link's token and says whom the link was
@@ -59,10 +59,10 @@ class NotifyDesk:
     test: Callable[[str], Awaitable[str]]
 
 
-class NotifyPages:
+class NotificationRoutes:
     """/ack/..., and what the API has for incidents' acks and channels' tests."""
 
-    def __init__(self, desk: Desk, notify: NotifyDesk) -> None:
+    def __init__(self, desk: ApiServices, notify: NotificationServices) -> None:
         self._desk = desk
         self._notify = notify
 
@@ -76,7 +76,7 @@ class NotifyPages:
         ]
 
     def _guarded(self, handler: Handler) -> Handler:
-        return guarded(self._desk.token, handler)
+        return require_token(self._desk.token, handler)
 
     # --- for people: a link is looked at by previews too, so only a POST counts
 
@@ -84,7 +84,7 @@ class NotifyPages:
         incident, _ = self._linked(request)
         if incident is None:
             return self._page("", "ack.invalid", status=404)
-        needless = _needless(incident)
+        needless = _why_needless(incident)
         if needless:
             return self._page(incident.id, needless, incident)
         return self._page(incident.id, "ack.ask", incident, button=True)
@@ -93,7 +93,7 @@ class NotifyPages:
         incident, channel = self._linked(request)
         if incident is None:
             return self._page("", "ack.invalid", status=404)
-        needless = _needless(incident)
+        needless = _why_needless(incident)
         if needless:
             return self._page(incident.id, needless, incident)
         await self._acknowledge(incident, f"link sent to {channel}")
@@ -137,11 +137,13 @@ class NotifyPages:
         which = request.match_info["incident"].upper()
         incident = self._desk.state().incidents.get(which)
         if incident is None:
-            raise Refusal(404, f"there is no incident {which}; see /api/v1/incidents")
+            raise RequestRefused(
+                404, f"there is no incident {which}; see /api/v1/incidents"
+            )
         if not incident.open:
-            raise Refusal(409, f"incident {which} is resolved")
+            raise RequestRefused(409, f"incident {which} is resolved")
         await self._acknowledge(incident, "api")
-        return answer({"incident": which, "acked_at": self._acked_at(which)})
+        return json_response({"incident": which, "acked_at": self._acked_at(which)})
 
     async def _acknowledge(self, incident: Incident, by: str) -> None:
         await self._desk.ask(AckRequested(self._desk.clock.now(), incident.id, by))
@@ -157,13 +159,13 @@ class NotifyPages:
         try:
             error = await self._notify.test(channel)
         except LookupError as fault:
-            raise Refusal(404, f"there is no channel {channel}") from fault
+            raise RequestRefused(404, f"there is no channel {channel}") from fault
         if error:
-            raise Refusal(502, f"{channel}: {error}")
-        return answer({"channel": channel, "delivered": True})
+            raise RequestRefused(502, f"{channel}: {error}")
+        return json_response({"channel": channel, "delivered": True})
 
 
-def _needless(incident: Incident) -> str | None:
+def _why_needless(incident: Incident) -> str | None:
     """What is said to who comes too late; two people must not both think it theirs."""
     if not incident.open:
         return "ack.resolved"

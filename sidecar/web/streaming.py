@@ -9,7 +9,7 @@ from loguru import logger
 WRITE_DEADLINE_S = 10.0
 
 
-async def written(
+async def write_chunk(
     request: web.Request, response: web.StreamResponse, chunk: bytes
 ) -> bool:
     """Write; False: the reader does not read, and was cut off."""
@@ -22,7 +22,7 @@ async def written(
     return True
 
 
-async def streamed(
+async def stream_response(
     request: web.Request, content_type: str, pieces: Iterable[bytes]
 ) -> web.StreamResponse:
     """All pieces, each made when the one before was sent; others come in between.
@@ -36,7 +36,7 @@ async def streamed(
     await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
-    while piece is not None and await written(request, response, piece):
+    while piece is not None and await write_chunk(request, response, piece):
         await asyncio.sleep(0)
         try:
             piece = next(made, None)
@@ -62,6 +62,6 @@ async def in_pieces(
     if request.method == hdrs.METH_HEAD:
         return sent
     for start in range(0, len(body), size_bytes):
-        if not await written(request, sent, body[start : start + size_bytes]):
+        if not await write_chunk(request, sent, body[start : start + size_bytes]):
             break
     return sent

@@ -17,20 +17,20 @@ from sidecar.core.reporting.incident_review import (
     without_amounts,
 )
 from sidecar.core.reporting.postmortem.document import write_postmortem
-from sidecar.web import past, views
-from sidecar.web.answer import Refusal, answer
-from sidecar.web.bearer import has_token
-from sidecar.web.desk import Desk
-from sidecar.web.query import asked
+from sidecar.web.auth import has_token
+from sidecar.web.query import parse_query
+from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.services import ApiServices
+from sidecar.web.views import health, history, status
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 _YES_OR_NO = {"1": True, "0": False}
 
 
-class IncidentPages:
+class IncidentRoutes:
     """GET /api/v1/incidents..."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiServices) -> None:
         self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
@@ -43,14 +43,16 @@ class IncidentPages:
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        said = asked(request, open="0")["open"]
+        said = parse_query(request, open="0")["open"]
         if said not in _YES_OR_NO:
-            raise Refusal(400, f"open={said[:20]}: give 1 for open incidents alone")
+            raise RequestRefused(
+                400, f"open={said[:20]}: give 1 for open incidents alone"
+            )
         found = await self._desk.journal.incidents(open_only=_YES_OR_NO[said])
-        return answer({"incidents": [views.incident(one) for one in found]})
+        return json_response({"incidents": [status.incident(one) for one in found]})
 
     async def _one(self, request: web.Request) -> web.Response:
-        return answer(past.aftermath(await self._aftermath(request)))
+        return json_response(history.incident_review(await self._aftermath(request)))
 
     async def _postmortem(self, request: web.Request) -> web.Response:
         found = await self._aftermath(request)
@@ -83,12 +85,14 @@ class IncidentPages:
     async def _incident(self, request: web.Request) -> Incident:
         which = request.match_info["id"]
         if _ID.fullmatch(which) is None:
-            raise Refusal(
+            raise RequestRefused(
                 400, "an incident's id has 26 letters and digits; see /api/v1/incidents"
             )
         incident = await self._desk.journal.incident(which.upper())
         if incident is None:
-            raise Refusal(404, f"there is no incident {which}; it may be too old")
+            raise RequestRefused(
+                404, f"there is no incident {which}; it may be too old"
+            )
         return incident
 
     async def _entries(
@@ -105,7 +109,7 @@ class IncidentPages:
 
     def _cures(self, incident: Incident) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
         state = self._desk.state()
-        instance = views.instance_named(state, incident.target)
+        instance = health.instance_named(state, incident.target)
         target = instance.id.target if instance is not None else incident.target
         ledger: Mapping[EfficacyKey, RemedyStats] = state.ledger
         return tuple(

@@ -15,25 +15,25 @@ from sidecar.core.reporting.availability import (
 )
 from sidecar.core.reporting.incident_review import without_amounts
 from sidecar.core.reporting.monitored_time import extend_to_now
-from sidecar.web import past, views
-from sidecar.web.answer import Refusal, answer
-from sidecar.web.bearer import has_token
-from sidecar.web.desk import Desk
-from sidecar.web.query import asked
-from sidecar.web.span import DAY_S, asked_seconds
+from sidecar.web.auth import has_token
+from sidecar.web.duration_param import DAY_S, parse_duration_param
+from sidecar.web.query import parse_query
+from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.services import ApiServices
+from sidecar.web.views import health, history, status
 
 MAX_ENTRIES = 2000
 
 
-class _Found(NamedTuple):
+class _Review(NamedTuple):
     entries: list[JournalEntry]
     complete: bool
 
 
-class ReportPages:
+class HistoryRoutes:
     """GET /api/v1/history... /api/v1/report."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiServices) -> None:
         self._desk = desk
         self._one_report = asyncio.Lock()
 
@@ -48,33 +48,33 @@ class ReportPages:
     # --- what happened
 
     async def _history(self, request: web.Request) -> web.Response:
-        said = asked(request, since="7d", target="")
-        span_s = asked_seconds(self._desk, "since", said["since"])
+        said = parse_query(request, since="7d", target="")
+        span_s = parse_duration_param(self._desk, "since", said["since"])
         until = self._desk.clock.now().wall
         names = self._names(said["target"])
         found = await self._last_entries(names, until - span_s, until)
         if names and not found.entries and not self._is_known(names[0]):
-            raise Refusal(
+            raise RequestRefused(
                 404, f"there is no target {names[0]}, and nothing is on record of it"
             )
         may_see = has_token(request, self._desk.token)
         entries = found.entries if may_see else without_amounts(found.entries)
-        return answer(past.history(entries, complete=found.complete))
+        return json_response(history.history(entries, complete=found.complete))
 
     def _names(self, name: str) -> tuple[str, ...]:
         """A target's own name and its replicas'; empty: all there are."""
         if not name:
             return ()
         state = self._desk.state()
-        return tuple(dict.fromkeys((name, *views.replica_names(state, name))))
+        return tuple(dict.fromkeys((name, *status.replica_names(state, name))))
 
     def _is_known(self, name: str) -> bool:
         state = self._desk.state()
-        return name in state.targets or views.instance_named(state, name) is not None
+        return name in state.targets or health.instance_named(state, name) is not None
 
     async def _last_entries(
         self, names: tuple[str, ...], since: float, until: float
-    ) -> _Found:
+    ) -> _Review:
         """From the end backwards, a day at a time, until there are enough."""
         found: list[JournalEntry] = []
         end = until
@@ -83,7 +83,7 @@ class ReportPages:
             found[:0] = await self._entries(names, begin, end)
             end = begin
         kept = found[-MAX_ENTRIES:]
-        return _Found(kept, end <= since and len(kept) == len(found))
+        return _Review(kept, end <= since and len(kept) == len(found))
 
     async def _entries(
         self, names: tuple[str, ...], since: float, until: float
@@ -95,17 +95,17 @@ class ReportPages:
         return sorted((e for one in told for e in one), key=lambda e: e.at_wall)
 
     async def _cures(self, _: web.Request) -> web.Response:
-        return answer(past.cures(self._desk.state().ledger))
+        return json_response(history.remedy_stats(self._desk.state().ledger))
 
     # --- how available everyone was
 
     async def _report(self, request: web.Request) -> web.Response:
-        said = asked(request, window="30d")
-        span_s = asked_seconds(self._desk, "window", said["window"])
+        said = parse_query(request, window="30d")
+        span_s = parse_duration_param(self._desk, "window", said["window"])
         async with self._one_report:
             made = await self._made(span_s)
-            view = await asyncio.to_thread(past.report, made)
-        return answer(view)
+            view = await asyncio.to_thread(history.report, made)
+        return json_response(view)
 
     async def _made(self, span_s: float) -> Report:
         """In a thread, piece by piece: the loop must go on turning meanwhile."""

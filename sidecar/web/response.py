@@ -8,7 +8,7 @@ from aiohttp import web
 from sidecar.core.text.printable import on_one_line
 
 
-class Refusal(Exception):
+class RequestRefused(Exception):
     """A request that is turned down; ``error`` tells the client why."""
 
     def __init__(self, status: int, error: str) -> None:
@@ -17,10 +17,10 @@ class Refusal(Exception):
         self.error = error
 
 
-def answer(value: object, status: int = 200) -> web.Response:
+def json_response(value: object, status: int = 200) -> web.Response:
     """A JSON response that nobody may cache."""
     return web.Response(
-        body=msgspec.json.encode(value, enc_hook=_plain),
+        body=msgspec.json.encode(value, enc_hook=_without_nesting),
         status=status,
         content_type="application/json",
         charset="utf-8",
@@ -28,10 +28,10 @@ def answer(value: object, status: int = 200) -> web.Response:
     )
 
 
-def refused(status: int, error: str) -> web.Response:
+def error_response(status: int, error: str) -> web.Response:
     """A JSON response that says what is wrong, which may repeat the request's words."""
-    return answer({"error": on_one_line(error)}, status)
+    return json_response({"error": on_one_line(error)}, status)
 
 
-def _plain(value: object) -> object:
+def _without_nesting(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)

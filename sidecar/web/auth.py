@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from sidecar.web.answer import Refusal
+from sidecar.web.response import RequestRefused
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -15,24 +15,24 @@ def has_token(request: web.Request, token: str | None) -> bool:
     if not token:
         return False
     scheme, _, said = request.headers.get("Authorization", "").partition(" ")
-    right = hmac.compare_digest(_bytes(said.strip()), _bytes(token))
+    right = hmac.compare_digest(_to_bytes(said.strip()), _to_bytes(token))
     return scheme.lower() == "bearer" and right
 
 
-def _bytes(text: str) -> bytes:
+def _to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def guarded(token: str | None, handler: Handler) -> Handler:
+def require_token(token: str | None, handler: Handler) -> Handler:
     """Only with the token; where none is set, for nobody."""
 
     async def checked(request: web.Request) -> web.Response:
         if not token:
-            raise Refusal(
+            raise RequestRefused(
                 403, "control is disabled: set SIDECAR_API_TOKEN to enable it"
             )
         if not has_token(request, token):
-            raise Refusal(
+            raise RequestRefused(
                 401,
                 "the token is missing or wrong: send that of SIDECAR_API_TOKEN, "
                 "as Authorization: Bearer TOKEN (sidecar --token-file FILE)",

@@ -1,4 +1,4 @@
-"""What the HTTP API shows: pure functions from the state to JSON-ready values."""
+"""The status of the stack and its targets, as the API shows it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,15 +9,12 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment, rfc3339
 from sidecar.core.model.state import State
-from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.policy.decide import decision_in_force
-from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
 
 Json = dict[str, object]
-
-
-# --- /api/v1/status
 
 
 def status(
@@ -160,97 +157,9 @@ def incident(one: Incident) -> Json:
     }
 
 
-# --- /healthz
-
-
-def health_of_all(state: State) -> tuple[bool, Json]:
-    """Does every target work? Targets are judged as a whole, as in health_of."""
-    views = [_health_of_target(state, name) for name in state.targets]
-    return all(well for well, _ in views), {"targets": [view for _, view in views]}
-
-
-def health_of(state: State, name: str) -> tuple[bool, Json] | None:
-    """Does this target, or instance, work? None: there is none of that name.
-
-    A target of several replicas works while one of them does.
-    """
-    if name in state.targets:
-        return _health_of_target(state, name)
-    instance = instance_named(state, name)
-    return _health(instance) if instance is not None else None
-
-
-def health_of_replica(
-    state: State, target: str, replica: str
-) -> tuple[bool, Json] | None:
-    """Does this replica, given by number or name, work? None: there is none."""
-    for instance in state.replicas(target):
-        if replica in {str(instance.id.number), instance.name}:
-            return _health(instance)
-    return None
-
-
-def instance_named(state: State, name: str) -> Instance | None:
-    """The instance with this public name."""
-    return next((i for i in state.instances.values() if i.name == name), None)
-
-
 def replica_names(state: State, target: str) -> tuple[str, ...]:
     """The public names of a target's instances."""
     return tuple(instance.name for instance in state.replicas(target))
-
-
-def _health(instance: Instance) -> tuple[bool, Json]:
-    return instance.state in WORKING_STATES, {
-        "name": instance.name,
-        "state": instance.state,
-        "cause": instance.cause,
-        "reason": instance.reason,
-    }
-
-
-def _health_of_target(state: State, target: str) -> tuple[bool, Json]:
-    replicas = list(state.replicas(target))
-    ill = [i for i in replicas if i.state not in WORKING_STATES]
-    if not replicas:
-        return False, {
-            "name": target,
-            "state": TargetState.UNKNOWN,
-            "cause": None,
-            "reason": "the engine has not been asked for it yet",
-        }
-    worst = next(iter(ill or _degraded(replicas)), replicas[0])
-    well, view = _health(worst)
-    view["name"] = target
-    if ill and len(ill) < len(replicas):
-        reasons = "; ".join(f"{i.name} is {i.state}: {i.reason}" for i in ill)
-        return True, {**view, "state": TargetState.DEGRADED, "reason": reasons}
-    return well, view
-
-
-def _degraded(replicas: Iterable[Instance]) -> list[Instance]:
-    return [i for i in replicas if i.state is TargetState.DEGRADED]
-
-
-# --- the rest
-
-
-def components(parts: Iterable[Component]) -> tuple[bool, Json]:
-    """Is every part of ourselves well?"""
-    told = tuple(parts)
-    well = all(part.ok for part in told)
-    return well, {
-        "ok": well,
-        "components": [
-            {
-                "name": part.name,
-                "ok": part.ok,
-                "reason": part.reason,
-                "since": rfc3339(part.since_wall),
-            }
-            for part in told
-        ],
-    }
 
 
 def schedule(planned: Iterable[PlannedTime]) -> Json:

@@ -9,7 +9,7 @@ from sidecar.core.ports.storage import Journal
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ApiServices:
     """All calls return at once, but for ``ask``, ``metrics``, ``reload`` and the
     journal's.
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.web import views
-from sidecar.web.answer import Refusal, answer
-from sidecar.web.desk import Desk
-from sidecar.web.query import asked
-from sidecar.web.stream import written
+from sidecar.web.query import parse_query
+from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.services import ApiServices
+from sidecar.web.streaming import write_chunk
+from sidecar.web.views import health, status
 
 MAX_LISTENERS = 32
 HEARTBEAT_S = 15.0
@@ -20,10 +20,10 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 _STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
 
 
-class LookPages:
+class StatusRoutes:
     """GET /api/v1/status /api/v1/schedule /api/v1/events."""
 
-    def __init__(self, desk: Desk, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, desk: ApiServices, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._desk = desk
         self._heartbeat_s = heartbeat_s
         self._listeners = 0
@@ -38,9 +38,9 @@ class LookPages:
 
     async def _status(self, _: web.Request) -> web.Response:
         desk = self._desk
-        ready, _parts = views.components(desk.components())
-        return answer(
-            views.status(
+        ready, _parts = health.components(desk.components())
+        return json_response(
+            status.status(
                 desk.state(),
                 desk.clock.now(),
                 version=desk.version,
@@ -51,18 +51,20 @@ class LookPages:
         )
 
     async def _schedule(self, request: web.Request) -> web.Response:
-        said = asked(request, count=str(DEFAULT_PLANNED))["count"]
+        said = parse_query(request, count=str(DEFAULT_PLANNED))["count"]
         if _COUNT.fullmatch(said) is None or not 0 < int(said) <= MAX_PLANNED:
-            raise Refusal(
+            raise RequestRefused(
                 400, f"count={said[:20]}: give a number from 1 to {MAX_PLANNED}"
             )
-        return answer(views.schedule(self._desk.schedule.upcoming(int(said))))
+        return json_response(status.schedule(self._desk.schedule.upcoming(int(said))))
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=_STREAM)
         if self._listeners >= MAX_LISTENERS:
-            raise Refusal(503, f"{MAX_LISTENERS} listeners are connected already")
+            raise RequestRefused(
+                503, f"{MAX_LISTENERS} listeners are connected already"
+            )
         self._listeners += 1
         try:
             return await self._stream(request)
@@ -74,7 +76,7 @@ class LookPages:
         response = web.StreamResponse(headers=_STREAM)
         await response.prepare(request)
         chunk: bytes | None = b": connected\n\n"
-        while chunk is not None and await written(request, response, chunk):
+        while chunk is not None and await write_chunk(request, response, chunk):
             chunk = await self._next_chunk(records)
         return response
 

@@ -16,7 +16,7 @@ from sidecar.core.reporting.incident_review import (
 from sidecar.core.reporting.timeline import TimelineEntry, build_timeline
 from sidecar.core.reporting.totals import PeriodComparison, Totals
 from sidecar.core.text.formatting import median
-from sidecar.web.views import Json, incident
+from sidecar.web.views.status import Json, incident
 
 MAX_GAPS = 100
 _STARTS = frozenset({"start", "restart"})
@@ -25,19 +25,19 @@ _STARTS = frozenset({"start", "restart"})
 # --- one incident
 
 
-def aftermath(found: IncidentReview) -> Json:
+def incident_review(found: IncidentReview) -> Json:
     """An incident, its course, and what it came to."""
     course = build_timeline(found.entries)
     return {
         **incident(found.incident),
         "began_at": rfc3339(found.began_wall),
-        "seconds": _rounded(found.seconds),
+        "seconds": _round(found.seconds),
         "impact": [_impact(one) for one in found.impacts],
-        "timeline": [_line(line) for line in course.lines],
+        "timeline": [_timeline_entry(line) for line in course.lines],
         "timeline_left_out": course.left_out,
-        "remedies": [_done(one) for one in found.done],
-        "balances": [_compared(one) for one in found.balances],
-        "cures": [_cure(key, record) for key, record in found.cures],
+        "remedies": [_remedy_entry(one) for one in found.done],
+        "balances": [_balance_entry(one) for one in found.balances],
+        "cures": [_remedy_stat(key, record) for key, record in found.cures],
         "evidence": list(found.evidence),
     }
 
@@ -48,12 +48,12 @@ def _impact(one: Impact) -> Json:
         "target": one.target,
         "from": rfc3339(one.from_wall),
         "until": rfc3339(until) if until is not None else None,
-        "down_seconds": _rounded(one.down_s),
-        "unmeasured_seconds": _rounded(one.unmeasured_s),
+        "down_seconds": _round(one.down_s),
+        "unmeasured_seconds": _round(one.unmeasured_s),
     }
 
 
-def _line(line: TimelineEntry) -> Json:
+def _timeline_entry(line: TimelineEntry) -> Json:
     return {
         "at": rfc3339(line.at_wall),
         "until": rfc3339(line.until_wall),
@@ -64,7 +64,7 @@ def _line(line: TimelineEntry) -> Json:
     }
 
 
-def _done(one: RemedyEntry) -> Json:
+def _remedy_entry(one: RemedyEntry) -> Json:
     return {
         "at": rfc3339(one.at_wall),
         "target": one.target,
@@ -73,11 +73,11 @@ def _done(one: RemedyEntry) -> Json:
         "cause": one.cause,
         "outcome": one.outcome,
         "reason": one.reason,
-        "seconds": _rounded(one.seconds),
+        "seconds": _round(one.seconds),
     }
 
 
-def _compared(one: BalanceEntry) -> Json:
+def _balance_entry(one: BalanceEntry) -> Json:
     return {
         "at": rfc3339(one.at_wall),
         "target": one.target,
@@ -105,19 +105,19 @@ def _entry(entry: JournalEntry) -> Json:
     }
 
 
-def cures(ledger: Mapping[EfficacyKey, RemedyStats]) -> Json:
+def remedy_stats(ledger: Mapping[EfficacyKey, RemedyStats]) -> Json:
     """Per target, cause and remedy: how often it was tried, and helped."""
-    return {"cures": [_cure(key, ledger[key]) for key in sorted(ledger)]}
+    return {"cures": [_remedy_stat(key, ledger[key]) for key in sorted(ledger)]}
 
 
-def _cure(key: EfficacyKey, record: RemedyStats) -> Json:
+def _remedy_stat(key: EfficacyKey, record: RemedyStats) -> Json:
     return {
         "target": key.target,
         "cause": key.cause,
         "remedy": key.cure,
         "tries": record.tries,
         "recovered": record.recovered,
-        "median_seconds": _rounded(median(record.seconds)),
+        "median_seconds": _round(median(record.seconds)),
     }
 
 
@@ -130,11 +130,11 @@ def report(made: Report) -> Json:
     return {
         "period": _period(made.period),
         "before": _period(made.before),
-        "unwatched_seconds": _rounded(gap_s),
-        "gaps": [_gap(gap) for gap in _longest(made.gaps)],
-        "total": _account(made.total),
+        "unwatched_seconds": _round(gap_s),
+        "gaps": [_gap(gap) for gap in _longest_gaps(made.gaps)],
+        "total": _comparison(made.total),
         "targets": [
-            {"target": name, **_account(account)}
+            {"target": name, **_comparison(account)}
             for name, account in made.targets.items()
         ],
     }
@@ -144,7 +144,7 @@ def _period(period: Period) -> Json:
     return {"from": rfc3339(period.from_wall), "until": rfc3339(period.until_wall)}
 
 
-def _longest(gaps: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
+def _longest_gaps(gaps: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
     by_length = sorted(gaps, key=lambda gap: gap.from_wall - gap.until_wall)
     return sorted(by_length[:MAX_GAPS])
 
@@ -153,30 +153,30 @@ def _gap(gap: MonitoredInterval) -> Json:
     return {"from": rfc3339(gap.from_wall), "until": rfc3339(gap.until_wall)}
 
 
-def _account(account: PeriodComparison) -> Json:
+def _comparison(account: PeriodComparison) -> Json:
     before = account.before
     known = before.availability is not None
-    return {**_tally(account.now), "before": _tally(before) if known else None}
+    return {**_totals(account.now), "before": _totals(before) if known else None}
 
 
-def _tally(tally: Totals) -> Json:
+def _totals(tally: Totals) -> Json:
     restarts = {k: n for k, n in tally.remedies.items() if k.action in _STARTS}
     return {
-        "availability": _rounded(tally.availability, 6),
-        "up_seconds": _rounded(tally.up_s),
-        "down_seconds": _rounded(tally.down_s),
-        "planned_seconds": _rounded(tally.planned_s),
-        "stopped_seconds": _rounded(tally.stopped_s),
-        "gap_seconds": _rounded(tally.gap_s),
+        "availability": _round(tally.availability, 6),
+        "up_seconds": _round(tally.up_s),
+        "down_seconds": _round(tally.down_s),
+        "planned_seconds": _round(tally.planned_s),
+        "stopped_seconds": _round(tally.stopped_s),
+        "gap_seconds": _round(tally.gap_s),
         "outages": tally.outages,
         "blips": tally.blips,
-        "mttr_seconds": _rounded(tally.mttr_s),
-        "mtbf_seconds": _rounded(tally.mtbf_s),
+        "mttr_seconds": _round(tally.mttr_s),
+        "mtbf_seconds": _round(tally.mtbf_s),
         "causes": [
             {
                 "cause": name,
                 "outages": one.outages,
-                "down_seconds": _rounded(one.down_s),
+                "down_seconds": _round(one.down_s),
             }
             for name, one in sorted(tally.causes.items())
         ],
@@ -188,5 +188,5 @@ def _tally(tally: Totals) -> Json:
     }
 
 
-def _rounded(value: float | None, digits: int = 3) -> float | None:
+def _round(value: float | None, digits: int = 3) -> float | None:
     return round(value, digits) if value is not None else None

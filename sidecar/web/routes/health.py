@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
-from sidecar.web import views
-from sidecar.web.answer import Refusal, answer
-from sidecar.web.desk import Desk
-from sidecar.web.stream import streamed
+from sidecar.web.response import RequestRefused, json_response
+from sidecar.web.services import ApiServices
+from sidecar.web.streaming import stream_response
+from sidecar.web.views import health
+from sidecar.web.views.status import Json
 
 _INDEX = """\
 sidecar {version}
@@ -25,10 +26,10 @@ sidecar {version}
 """
 
 
-class HealthPages:
+class HealthRoutes:
     """GET / /livez /readyz /healthz... /metrics."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ApiServices) -> None:
         self._desk = desk
 
     def routes(self) -> list[web.RouteDef]:
@@ -47,33 +48,35 @@ class HealthPages:
         return web.Response(text=_INDEX.format(version=self._desk.version))
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return _judged(*views.components([self._desk.liveness()]))
+        return _answer_health(*health.components([self._desk.liveness()]))
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _judged(*views.components(self._desk.components()))
+        return _answer_health(*health.components(self._desk.components()))
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return _judged(*views.health_of_all(self._desk.state()))
+        return _answer_health(*health.health_of_all(self._desk.state()))
 
     async def _healthz_target(self, request: web.Request) -> web.Response:
         name = request.match_info["target"]
-        found = views.health_of(self._desk.state(), name)
+        found = health.health_of(self._desk.state(), name)
         if found is None:
-            raise Refusal(404, f"there is no target {name}")
-        return _judged(*found)
+            raise RequestRefused(404, f"there is no target {name}")
+        return _answer_health(*found)
 
     async def _healthz_replica(self, request: web.Request) -> web.Response:
         name, replica = request.match_info["target"], request.match_info["replica"]
-        found = views.health_of_replica(self._desk.state(), name, replica)
+        found = health.health_of_replica(self._desk.state(), name, replica)
         if found is None:
-            raise Refusal(404, f"there is no replica {replica} of a target {name}")
-        return _judged(*found)
+            raise RequestRefused(
+                404, f"there is no replica {replica} of a target {name}"
+            )
+        return _answer_health(*found)
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
         pieces, content_type = await self._desk.metrics(accept)
-        return await streamed(request, content_type, pieces)
+        return await stream_response(request, content_type, pieces)
 
 
-def _judged(well: bool, view: views.Json) -> web.Response:  # noqa: FBT001 - a view's pair
-    return answer(view, 200 if well else 503)
+def _answer_health(well: bool, view: Json) -> web.Response:  # noqa: FBT001 - a view's pair
+    return json_response(view, 200 if well else 503)

@@ -1,0 +1,1 @@
+"""Answers of the API, made from the state and from reports."""
