@@ -66,9 +66,9 @@ class Here:
 
     def config_shown(self, file: Path | None) -> Mapping[str, object]:
         """The settings in force, secrets masked; ready for YAML and JSON."""
-        from sidecar.config.show import show
+        from sidecar.config.show import show_settings
 
-        return show(_settings(file))
+        return show_settings(_settings(file))
 
     def config_schema(self) -> str:
         """The JSON Schema of the file."""
@@ -81,12 +81,12 @@ class Here:
 
 def _settings(file: Path | None) -> "Settings":
     from sidecar.cli.local import CannotTell
-    from sidecar.config.fault import ConfigFaults
     from sidecar.config.load import load
+    from sidecar.config.problem import ConfigError
 
     try:
         return load(os.environ, file)
-    except ConfigFaults as faults:
+    except ConfigError as faults:
         raise CannotTell(str(faults)) from faults
 
 

@@ -20,13 +20,17 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 
 from sidecar import __version__
 from sidecar.clock import SystemClock
-from sidecar.config.duration import seconds
-from sidecar.config.fault import ConfigFaults, Fault
-from sidecar.config.healthcheck import without_healthcheck
-from sidecar.config.labels import targets_in_force
-from sidecar.config.last_good import Loaded, keep, load_or_last_good
+from sidecar.config.check.healthcheck import without_healthcheck
+from sidecar.config.duration import parse_seconds
+from sidecar.config.file.last_good import (
+    LoadedSettings,
+    keep_settings,
+    load_or_last_good,
+)
+from sidecar.config.labels.targets import targets_in_force
 from sidecar.config.load import load
-from sidecar.config.secret import secrets_of
+from sidecar.config.problem import ConfigError, ConfigProblem
+from sidecar.config.secrets import secrets_of
 from sidecar.config.settings import Settings
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
@@ -161,7 +165,7 @@ class Enforced(NamedTuple):
     """
 
     targets: tuple[Target, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[ConfigProblem, ...]
     are_ours: bool
 
 
@@ -435,12 +439,12 @@ class App:
         async with self._reloading:
             try:
                 settings, voice = await asyncio.to_thread(self._read_again)
-            except ConfigFaults as refused:
+            except ConfigError as refused:
                 return self._refuse_reload(refused.faults)
             await self._take(settings, voice)
         return ()
 
-    def _refuse_reload(self, faults: tuple[Fault, ...]) -> tuple[str, ...]:
+    def _refuse_reload(self, faults: tuple[ConfigProblem, ...]) -> tuple[str, ...]:
         for fault in faults:
             logger.error(
                 "the file is not taken, what is in force stays: {}", fault.line
@@ -453,7 +457,9 @@ class App:
         if settings.stack not in {self._settings.stack, self._place.stack}:
             hint = "another stack needs a restart of Sidecar"
             found = repr(settings.stack) if settings.stack else "nothing"
-            raise ConfigFaults([Fault("stack", found, repr(self._place.stack), hint)])
+            raise ConfigError(
+                [ConfigProblem("stack", found, repr(self._place.stack), hint)]
+            )
         _keep(settings)
         words = read_catalogue(settings.language)
         zone = ZoneInfo(settings.notify.timezone)
@@ -555,7 +561,7 @@ class App:
             journal=self._store.journal,
             metrics=self._scrape,
             evidence=self._evidence,
-            seconds=seconds,
+            seconds=parse_seconds,
             reload=self._reload,
             token=self._settings.api_token,
         )
@@ -635,7 +641,7 @@ def run(file: Path | None) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         loaded = load_or_last_good(os.environ, file)
-    except ConfigFaults as faults:
+    except ConfigError as faults:
         sys.stderr.write(f"{faults}\n")
         return BAD_CONFIGURATION
     settings = loaded.settings
@@ -665,7 +671,7 @@ def run(file: Path | None) -> int:
     return DONE
 
 
-def _tell_loaded(loaded: Loaded) -> None:
+def _tell_loaded(loaded: LoadedSettings) -> None:
     for warning in loaded.settings.warnings:
         logger.warning("{}", warning)
     for fault in loaded.faults:
@@ -677,7 +683,7 @@ def _tell_loaded(loaded: Loaded) -> None:
 def _keep(settings: Settings) -> None:
     """For the next start, should the file have faults by then."""
     try:
-        keep(settings)
+        keep_settings(settings)
     except OSError as error:
         why = error.strerror or error
         logger.warning("the file could not be kept as the last good one: {}", why)
@@ -692,7 +698,7 @@ def _in_force(settings: Settings, containers: tuple[Container, ...]) -> Enforced
     return Enforced(targets, (*faults, *lacking), bool(ours))
 
 
-def _in_lines(faults: tuple[Fault, ...]) -> str:
+def _in_lines(faults: tuple[ConfigProblem, ...]) -> str:
     return "\n".join(fault.line for fault in faults[:FAULTS_TOLD])
 
 
@@ -731,7 +737,7 @@ def _host_of(settings: Settings) -> str:
     return "" if in_container else socket.gethostname()
 
 
-async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
+async def _serve(loaded: LoadedSettings, voice: Voice, file: Path | None) -> None:
     settings = loaded.settings
     stop, changed = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -770,7 +776,7 @@ async def _serve(loaded: Loaded, voice: Voice, file: Path | None) -> None:
     await app.run(stop, changed)
 
 
-async def _as_left(store: SqliteStore, loaded: Loaded) -> State:
+async def _as_left(store: SqliteStore, loaded: LoadedSettings) -> State:
     now, settings = SystemClock().now(), loaded.settings
     saved = await store.load()
     state = State(started=now)

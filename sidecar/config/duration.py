@@ -9,7 +9,7 @@ _PARTS = re.compile(r"([0-9]+)(ms|s|m|h|d)")
 _MILLISECONDS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 
 
-def seconds(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """The seconds that a duration means; ValueError where it is none."""
     parts = _PARTS.fullmatch(text.strip())
     if parts is None:
@@ -17,7 +17,7 @@ def seconds(text: str) -> float:
     return int(parts[1]) * _MILLISECONDS[parts[2]] / 1000
 
 
-def text(duration_s: float) -> str:
+def format_seconds(duration_s: float) -> str:
     """A duration, to the millisecond, in the largest unit that divides it."""
     total = round(duration_s * 1000)
     if total == 0:

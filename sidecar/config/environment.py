@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
-from sidecar.config.address import host_of, is_service_name, listen_address
-from sidecar.config.fault import Fault, quoted
-from sidecar.config.secret import Vault
-from sidecar.config.tree import Tree, dotted
+from sidecar.config.check.urls import host_of, is_service_name, listen_address
+from sidecar.config.file.raw_tree import Tree, dotted
+from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.secrets import SecretReader
 
 WALLET = "ELECTRON_CASH_"
 SERVICE = "BCH_SERVICE_"
@@ -56,12 +56,12 @@ Environ = Mapping[str, str]
 
 
 @dataclass(slots=True)
-class Said:
+class EnvironmentValues:
     """A tree from variables; ``names`` maps its dotted keys to the variables."""
 
     tree: dict[str, Tree] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ConfigProblem] = field(default_factory=list)
 
 
 class Process(NamedTuple):
@@ -76,17 +76,17 @@ class Process(NamedTuple):
     watch_label: str | None
 
 
-def given(environ: Environ) -> dict[str, str]:
+def read_environment(environ: Environ) -> dict[str, str]:
     """The variables that say something: compose passes empty ones for unset."""
     return {name: value for name, value in environ.items() if value.strip()}
 
 
 def state_dir(environ: Environ) -> FilePath:
     """Where state is kept, whatever else the environment says."""
-    return FilePath(given(environ).get(f"{OWN}STATE_DIR", _STATE_DIR))
+    return FilePath(read_environment(environ).get(f"{OWN}STATE_DIR", _STATE_DIR))
 
 
-def misspelt(environ: Environ) -> list[Fault]:
+def misspelt(environ: Environ) -> list[ConfigProblem]:
     """Variables that look like one of ours and are none."""
     faults = []
     for name in environ:
@@ -98,24 +98,26 @@ def misspelt(environ: Environ) -> list[Fault]:
         if near:
             hint = f"did you mean {prefix}{near[0]}?"
             words = ", ".join(f"{prefix}{suffix}" for suffix in ours)
-            faults.append(Fault(name, "an unknown variable", words, hint))
+            faults.append(ConfigProblem(name, "an unknown variable", words, hint))
     return faults
 
 
-def process(environ: Environ, vault: Vault) -> tuple[Process, list[Fault]]:
+def process_settings(
+    environ: Environ, vault: SecretReader
+) -> tuple[Process, list[ConfigProblem]]:
     """The settings of the process itself."""
-    faults: list[Fault] = []
+    faults: list[ConfigProblem] = []
     text = environ.get(f"{OWN}LISTEN", _LISTEN)
     address = listen_address(text)
     if address is None:
         allowed = "HOST:PORT such as 0.0.0.0:9787 or [::]:9787"
-        faults.append(Fault(f"{OWN}LISTEN", quoted(text), allowed))
+        faults.append(ConfigProblem(f"{OWN}LISTEN", quoted(text), allowed))
     level = environ.get(f"{OWN}LOG_LEVEL", "info").lower()
     form = environ.get(f"{OWN}LOG_FORMAT")
     faults += _one_of(f"{OWN}LOG_LEVEL", level, _LOG_LEVELS)
     faults += _one_of(f"{OWN}LOG_FORMAT", form or "json", _LOG_FORMATS)
     host, port = address or ("", 0)
-    token = vault.take(*_secret(environ, f"{OWN}API_TOKEN"), f"{OWN}API_TOKEN")
+    token = vault.take(*_read_secret(environ, f"{OWN}API_TOKEN"), f"{OWN}API_TOKEN")
     return (
         Process(
             listen_host=host,
@@ -130,19 +132,21 @@ def process(environ: Environ, vault: Vault) -> tuple[Process, list[Fault]]:
     )
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> list[Fault]:
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> list[ConfigProblem]:
     if value in allowed:
         return []
-    return [Fault(name, quoted(value), ", ".join(allowed))]
+    return [ConfigProblem(name, quoted(value), ", ".join(allowed))]
 
 
-def _secret(environ: Environ, name: str) -> tuple[str | UnsetType, str | UnsetType]:
+def _read_secret(
+    environ: Environ, name: str
+) -> tuple[str | UnsetType, str | UnsetType]:
     return environ.get(name, UNSET), environ.get(f"{name}_FILE", UNSET)
 
 
-def overlay(environ: Environ) -> Said:
+def environment_tree(environ: Environ) -> EnvironmentValues:
     """What the environment says over the file."""
-    said = Said()
+    said = EnvironmentValues()
     for key in ("stack", "host_name", "mode", "language"):
         name = f"{OWN}{key.upper()}"
         if name in environ:
@@ -151,13 +155,13 @@ def overlay(environ: Environ) -> Said:
     return said
 
 
-def classic(environ: Environ) -> Said:
+def default_targets(environ: Environ) -> EnvironmentValues:
     """The wallet daemon and the service that needs it.
 
     Where containers are watched by a label and nothing is said of a wallet,
     there is none.
     """
-    said = Said()
+    said = EnvironmentValues()
     pair = any(name.startswith((WALLET, SERVICE)) for name in environ)
     if f"{OWN}WATCH_LABEL" in environ and not pair:
         return said
@@ -168,12 +172,12 @@ def classic(environ: Environ) -> Said:
     elif f"{SERVICE}TARGET" in environ:
         hint = f"{SERVICE}TARGET alone watches nothing"
         allowed = "the service's health address"
-        said.faults.append(Fault(f"{SERVICE}URL", "nothing", allowed, hint))
+        said.faults.append(ConfigProblem(f"{SERVICE}URL", "nothing", allowed, hint))
     said.tree["targets"] = targets
     return said
 
 
-def _wallet_probe(said: Said, target: str, environ: Environ) -> Tree:
+def _wallet_probe(said: EnvironmentValues, target: str, environ: Environ) -> Tree:
     probe: dict[str, Tree] = {"type": "electron_cash", "url": _WALLET_URL}
     for key, suffix in _WALLET_KEYS.items():
         said.names[dotted(("targets", target, "probe", key))] = f"{WALLET}{suffix}"
@@ -183,20 +187,20 @@ def _wallet_probe(said: Said, target: str, environ: Environ) -> Tree:
 
 
 def _add_service(
-    said: Said, targets: dict[str, Tree], wallet: str, environ: Environ
+    said: EnvironmentValues, targets: dict[str, Tree], wallet: str, environ: Environ
 ) -> None:
     url = environ[f"{SERVICE}URL"]
     name = _name(said, SERVICE, url, environ)
     if name == wallet:
         allowed = "another service than the wallet daemon's"
-        fault = Fault(f"{SERVICE}TARGET", repr(name), allowed)
+        fault = ConfigProblem(f"{SERVICE}TARGET", repr(name), allowed)
         said.faults.append(fault)
         return
     said.names[dotted(("targets", name, "probe", "url"))] = f"{SERVICE}URL"
     targets[name] = {"depends_on": [wallet], "probe": {"type": "http", "url": url}}
 
 
-def _name(said: Said, prefix: str, url: str, environ: Environ) -> str:
+def _name(said: EnvironmentValues, prefix: str, url: str, environ: Environ) -> str:
     """The target's name: what the variable says, or the address's host."""
     variable = f"{prefix}TARGET" if f"{prefix}TARGET" in environ else f"{prefix}URL"
     host = host_of(url)
@@ -204,7 +208,7 @@ def _name(said: Said, prefix: str, url: str, environ: Environ) -> str:
     if variable.endswith("URL") and host and not is_service_name(host):
         allowed = "the compose service or container that answers there"
         hint = f"{host} in {prefix}URL names none"
-        said.faults.append(Fault(f"{prefix}TARGET", "nothing", allowed, hint))
+        said.faults.append(ConfigProblem(f"{prefix}TARGET", "nothing", allowed, hint))
     name = name or _NAMES[prefix]
     said.names[dotted(("targets", name))] = variable
     said.names[dotted(("targets", name, "service"))] = variable

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from msgspec import UNSET
 
-from sidecar.config.duration import seconds
-from sidecar.config.model import Document
+from sidecar.config.duration import parse_seconds
+from sidecar.config.file.model import Document
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.target import Mode, Target
 
@@ -52,4 +52,4 @@ class Settings:
         """How long records are kept."""
         maintenance = self.document.maintenance
         said = UNSET if maintenance is UNSET else maintenance.retention
-        return RETENTION_S if said is UNSET else seconds(said)
+        return RETENTION_S if said is UNSET else parse_seconds(said)

@@ -6,10 +6,10 @@ from enum import Enum
 import msgspec
 
 from sidecar.config import duration
-from sidecar.config.schema import schema
-from sidecar.config.secret import MASK, is_secret, masked_url
+from sidecar.config.file.raw_tree import Path
+from sidecar.config.file.schema import schema
+from sidecar.config.secrets import MASK, is_secret, masked_url
 from sidecar.config.settings import Settings
-from sidecar.config.tree import Path
 from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
@@ -21,7 +21,7 @@ from sidecar.core.model.probe_settings import (
 )
 from sidecar.core.model.target import Target
 
-__all__ = ["schema", "show"]
+__all__ = ["schema", "show_settings"]
 
 _TYPES = {
     ElectronCashProbe: "electron_cash",
@@ -36,7 +36,7 @@ _NOT_OF_THE_FILE = frozenset({"may_finish", "name", "cadence", "probes", "declar
 _LATER = ("maintenance", "notify", "hooks", "cluster")
 
 
-def show(settings: Settings) -> dict[str, object]:
+def show_settings(settings: Settings) -> dict[str, object]:
     """Every setting with its source, secrets as ``***``; ready for YAML and JSON.
 
     Labels are not in it: they need the engine. ``sources`` maps dotted keys to
@@ -56,7 +56,7 @@ def show(settings: Settings) -> dict[str, object]:
         "watch_label": settings.watch_label,
         "targets": {target.name: _target(target) for target in settings.targets},
     }
-    shown |= {key: _masked(later[key], (key,)) for key in _LATER if key in later}
+    shown |= {key: _mask_value(later[key], (key,)) for key in _LATER if key in later}
     return {
         **shown,
         "sources": dict(settings.sources),
@@ -103,7 +103,7 @@ def _fields(settings: object, path: Path) -> dict[str, object]:
 def _durations(value: object) -> object:
     if isinstance(value, tuple):
         return [_durations(item) for item in value]
-    return duration.text(value) if isinstance(value, float) else value
+    return duration.format_seconds(value) if isinstance(value, float) else value
 
 
 def _value(value: object, path: Path) -> object:
@@ -111,14 +111,16 @@ def _value(value: object, path: Path) -> object:
         return _fields(value, path)
     if isinstance(value, Enum):
         return value.value
-    return _masked(value, path)
+    return _mask_value(value, path)
 
 
-def _masked(value: object, path: Path) -> object:
+def _mask_value(value: object, path: Path) -> object:
     if isinstance(value, dict):
-        return {key: _masked(item, (*path, str(key))) for key, item in value.items()}
+        return {
+            key: _mask_value(item, (*path, str(key))) for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_masked(item, path) for item in value]
+        return [_mask_value(item, path) for item in value]
     if value is not None and is_secret(path):
         return MASK
     return masked_url(value) if isinstance(value, str) else value

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.config.fault import quoted
+from sidecar.config.problem import quoted
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import NativeHealth, Process
 from sidecar.core.model.decision import Action, Decision, Guard

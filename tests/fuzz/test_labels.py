@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.config.labels import targets_in_force
+from sidecar.config.labels.targets import targets_in_force
 from sidecar.core.text.printable import printable
 from tests.fuzz.inputs import TEXTS
 from tests.unit.config_files import load_text

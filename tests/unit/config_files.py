@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config.fault import ConfigFaults, Fault
 from sidecar.config.load import load
+from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.settings import Settings
 
 WHOLE = """
@@ -80,16 +80,16 @@ def load_text(
 
 def faults_of(
     text: str, folder: Path, environ: Mapping[str, str] | None = None
-) -> dict[str, Fault]:
+) -> dict[str, ConfigProblem]:
     """By path; the load must fail."""
-    with pytest.raises(ConfigFaults) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_text(text, folder, environ)
     faults = caught.value.faults
     assert str(caught.value).splitlines() == [fault.line for fault in faults]
     return {fault.path: fault for fault in faults}
 
 
-def target_faults_of(target: str, folder: Path) -> dict[str, Fault]:
+def target_faults_of(target: str, folder: Path) -> dict[str, ConfigProblem]:
     """The faults of one target ``t`` with a docker probe and more, as YAML flow."""
     text = f"targets: {{t: {{probe: {{type: docker}}, {target}}}}}"
     return faults_of(text, folder)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config.address import host_of, url_fault
-from sidecar.config.fault import ConfigFaults
+from sidecar.config.check.urls import host_of, url_fault
 from sidecar.config.load import load
-from sidecar.config.secret import masked_url
+from sidecar.config.problem import ConfigError
+from sidecar.config.secrets import masked_url
 from sidecar.engine.address import BadEngineAddress, address_from
 from tests.unit.config_files import faults_of
 
@@ -60,7 +60,7 @@ def test_what_could_be_read_in_two_ways_is_refused_unseen(url: str) -> None:
 @pytest.mark.parametrize("url", DOUBTFUL)
 @pytest.mark.parametrize("name", ["ELECTRON_CASH_URL", "BCH_SERVICE_URL"])
 def test_the_environments_addresses_are_refused_unseen(name: str, url: str) -> None:
-    with pytest.raises(ConfigFaults) as caught:
+    with pytest.raises(ConfigError) as caught:
         load({name: url}, None)
     assert name in str(caught.value)
     assert is_silent(str(caught.value))

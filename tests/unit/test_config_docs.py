@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from sidecar.config import label_rules
 from sidecar.config.environment import KNOWN
+from sidecar.config.file.schema import schema
+from sidecar.config.labels import label_rules
 from sidecar.config.load import load
-from sidecar.config.schema import schema
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 

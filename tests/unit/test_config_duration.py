@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.config.duration import PATTERN, PATTERN_ABOVE_ZERO, seconds, text
+from sidecar.config.duration import (
+    PATTERN,
+    PATTERN_ABOVE_ZERO,
+    format_seconds,
+    parse_seconds,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,7 +19,7 @@ from sidecar.config.duration import PATTERN, PATTERN_ABOVE_ZERO, seconds, text
     [("500ms", 0.5), ("15s", 15.0), ("2m", 120.0), ("6h", 21600.0), ("90d", 7776000.0)],
 )
 def test_every_unit_of_the_contract(written: str, meant_s: float) -> None:
-    assert seconds(written) == meant_s
+    assert parse_seconds(written) == meant_s
 
 
 @pytest.mark.parametrize(
@@ -22,19 +27,21 @@ def test_every_unit_of_the_contract(written: str, meant_s: float) -> None:
 )
 def test_anything_else_is_refused(written: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
-        seconds(written)
+        parse_seconds(written)
     assert re.search(PATTERN, written) is None
 
 
 @given(st.from_regex(PATTERN))
 def test_saying_a_duration_and_reading_it_gives_the_same(written: str) -> None:
-    assert seconds(text(seconds(written))) == seconds(written)
+    assert parse_seconds(format_seconds(parse_seconds(written))) == parse_seconds(
+        written
+    )
 
 
 @given(st.from_regex(PATTERN))
 def test_the_pattern_above_zero_leaves_out_zero_alone(written: str) -> None:
     above = re.search(PATTERN_ABOVE_ZERO, written) is not None
-    assert above == (seconds(written) > 0.0)
+    assert above == (parse_seconds(written) > 0.0)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +49,4 @@ def test_the_pattern_above_zero_leaves_out_zero_alone(written: str) -> None:
     [(0.0, "0s"), (900.0, "15m"), (90.0, "90s"), (0.25, "250ms")],
 )
 def test_the_largest_unit_that_divides_is_used(duration_s: float, said: str) -> None:
-    assert text(duration_s) == said
+    assert format_seconds(duration_s) == said

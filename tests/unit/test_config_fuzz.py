@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.config.fault import ConfigFaults
 from sidecar.config.load import load
+from sidecar.config.problem import ConfigError
 from tests.unit.config_files import whole
 
 SCALARS = (
@@ -37,7 +37,7 @@ def outcome(text: str) -> None:
         file.write_text(text, "utf-8", "surrogatepass")
         try:
             load({}, file)
-        except ConfigFaults as error:
+        except ConfigError as error:
             faults, lines = error.faults, str(error).splitlines()
         else:
             return

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sidecar.config.healthcheck import without_healthcheck
+from sidecar.config.check.healthcheck import without_healthcheck
 from sidecar.core.model.container import Container, NativeHealth, Status
 from sidecar.core.model.probe_settings import DockerProbe, HttpProbe, RunningProbe
 from sidecar.core.model.target import PlannedRestartSettings, Target

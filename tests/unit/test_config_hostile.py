@@ -11,10 +11,10 @@ from typing import cast
 
 import pytest
 
-from sidecar.config.fault import ConfigFaults
-from sidecar.config.file import read_regular
-from sidecar.config.last_good import NAME, load_or_last_good
+from sidecar.config.file.last_good import NAME, load_or_last_good
+from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.load import MOST_BYTES, load
+from sidecar.config.problem import ConfigError
 from tests.unit.config_files import faults_of, load_text
 
 AT_ONCE_S = 3.0
@@ -68,7 +68,7 @@ def test_a_configuration_that_is_no_small_file_is_a_fault(
 ) -> None:
     make(tmp_path / "odd")
     began = time.monotonic()
-    with pytest.raises(ConfigFaults, match=why):
+    with pytest.raises(ConfigError, match=why):
         load({}, tmp_path / "odd")
     assert time.monotonic() - began < AT_ONCE_S
 
@@ -81,7 +81,7 @@ def test_a_last_good_file_that_is_no_small_file_is_none(
     faulty = tmp_path / "sidecar.yaml"
     faulty.write_text("mode: obsrve")
     began = time.monotonic()
-    with pytest.raises(ConfigFaults, match="obsrve"):
+    with pytest.raises(ConfigError, match="obsrve"):
         load_or_last_good({"SIDECAR_STATE_DIR": str(tmp_path)}, faulty)
     assert time.monotonic() - began < AT_ONCE_S
 
@@ -91,9 +91,9 @@ def test_a_file_of_the_most_bytes_is_read_and_of_one_more_is_not(
 ) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"x" * 100)
-    assert read_regular(file, 100) == b"x" * 100
+    assert read_regular_file(file, 100) == b"x" * 100
     with pytest.raises(OSError, match="more than 99 bytes"):
-        read_regular(file, 99)
+        read_regular_file(file, 99)
 
 
 class NeverOpened:
@@ -110,20 +110,20 @@ class NeverOpened:
 def test_a_file_system_that_does_not_answer_is_given_up() -> None:
     path = NeverOpened()
     with pytest.raises(OSError, match=re.escape("not read within 0.05 s")) as given_up:
-        read_regular(cast("Path", path), 1, deadline_s=0.05)
+        read_regular_file(cast("Path", path), 1, deadline_s=0.05)
     path.answered.set()
     assert given_up.value.errno == errno.ETIMEDOUT
 
 
 def test_a_path_with_a_zero_byte_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="null byte"):
-        read_regular(Path("a\0b"), 1)
+        read_regular_file(Path("a\0b"), 1)
 
 
 def test_a_link_to_a_regular_file_is_followed(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to(tmp_path / "file")
-    assert read_regular(tmp_path / "link", 1) == b"x"
+    assert read_regular_file(tmp_path / "link", 1) == b"x"
 
 
 def test_a_configuration_over_its_size_is_refused_with_the_size(
@@ -131,7 +131,7 @@ def test_a_configuration_over_its_size_is_refused_with_the_size(
 ) -> None:
     file = tmp_path / "sidecar.yaml"
     file.write_text("#" * (MOST_BYTES + 1))
-    with pytest.raises(ConfigFaults, match="more than 1000000 bytes"):
+    with pytest.raises(ConfigError, match="more than 1000000 bytes"):
         load({}, file)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sidecar.config import label_rules
-from sidecar.config.labels import targets_in_force
+from sidecar.config.file.schema import describe_allowed, keys, schema
+from sidecar.config.labels import label_rules
+from sidecar.config.labels.targets import targets_in_force
 from sidecar.config.load import load
-from sidecar.config.schema import allowed, keys, schema
 from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, NativeHealth
 from sidecar.core.model.probe_settings import (
@@ -304,7 +304,8 @@ def test_every_time_and_number_that_a_label_may_say_has_bounds() -> None:
     timed = {
         key
         for key, part in keys(definitions["TargetSection"])
-        if "duration" in allowed(part) or "whole number" in allowed(part)
+        if "duration" in describe_allowed(part)
+        or "whole number" in describe_allowed(part)
         if label_rules.refusal(key) is None
     }
     timed -= {"probe.expect_status", *UNBOUNDED_NUMBERS}

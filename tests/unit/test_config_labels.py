@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.config.labels import targets_in_force
+from sidecar.config.labels.targets import targets_in_force
 from sidecar.config.load import load
 from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, NativeHealth, Status

@@ -8,9 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from sidecar.config.environment import KNOWN
-from sidecar.config.fault import ConfigFaults, Fault
+from sidecar.config.file.schema import schema
 from sidecar.config.load import load
-from sidecar.config.schema import schema
+from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
 from sidecar.core.model.target import (
@@ -25,8 +25,8 @@ from tests.unit.config_files import faults_of, load_text, whole
 ROOT = Path(__file__).parents[2]
 
 
-def env_faults(environ: dict[str, str]) -> dict[str, Fault]:
-    with pytest.raises(ConfigFaults) as caught:
+def env_faults(environ: dict[str, str]) -> dict[str, ConfigProblem]:
+    with pytest.raises(ConfigError) as caught:
         load(environ, None)
     return {fault.path: fault for fault in caught.value.faults}
 
@@ -331,7 +331,7 @@ def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere.yaml", "."])
 def test_a_file_that_cannot_be_read_is_a_fault(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigFaults, match="no file to read"):
+    with pytest.raises(ConfigError, match="no file to read"):
         load({}, tmp_path / name)
 
 
@@ -348,7 +348,7 @@ def test_a_file_that_has_no_keys_is_refused(
     tmp_path: Path, text: str, found: str
 ) -> None:
     (tmp_path / "sidecar.yaml").write_text(text)
-    with pytest.raises(ConfigFaults) as refused:
+    with pytest.raises(ConfigError) as refused:
         load({}, tmp_path / "sidecar.yaml")
     (fault,) = refused.value.faults
     assert (fault.path, fault.found) == (str(tmp_path / "sidecar.yaml"), found)
@@ -508,7 +508,7 @@ def test_merges_that_double_themselves_into_gigabytes_are_refused(
     rows = ["x-0: &a0 {interval: 20s}"]
     rows += [f"x-{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40)]
     rows.append("defaults: {<<: *a39}")
-    with pytest.raises(ConfigFaults, match="merges unfold to more than 200000"):
+    with pytest.raises(ConfigError, match="merges unfold to more than 200000"):
         load_text("\n".join(rows), tmp_path)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config.fault import ConfigFaults
 from sidecar.config.load import load
+from sidecar.config.problem import ConfigError
 from tests.unit.config_files import faults_of, load_text
 
 JSONRPC = "targets: {{a: {{probe: {{type: jsonrpc, url: http://a/, method: m, {}}}}}}}"
@@ -73,7 +73,7 @@ def test_a_secrets_file_with_what_may_be_the_secrets_is_accepted(
 )
 def test_a_user_name_with_more_than_the_name_is_refused(name: str, found: str) -> None:
     environ = {"ELECTRON_CASH_USER": name, "ELECTRON_CASH_PASSWORD": "hunter2hunter2"}
-    with pytest.raises(ConfigFaults) as caught:
+    with pytest.raises(ConfigError) as caught:
         load(environ, None)
     (fault,) = caught.value.faults
     assert (fault.path, fault.found) == ("ELECTRON_CASH_USER", found)

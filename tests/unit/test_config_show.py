@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from sidecar.config.load import load
-from sidecar.config.show import schema, show
+from sidecar.config.show import schema, show_settings
 from tests.unit.config_files import SECRETS, load_text, whole
 from tests.unit.test_config_load import EVERY_VARIABLE
 
@@ -16,7 +16,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
         "headers: {Authorization: Bearer zzz, Accept: text/plain}",
     )
     settings = load_text(text, tmp_path, {"SIDECAR_API_TOKEN": "api-t0ken"})
-    said = json.dumps(show(settings))
+    said = json.dumps(show_settings(settings))
     secrets = [*SECRETS.values(), "t0ken", "zzz", "tgram://bot-key/42", "9f3c"]
     assert not any(secret in said for secret in secrets)
     assert "token=***&page=2" in said
@@ -27,7 +27,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
 def test_the_settings_in_force_and_their_sources(tmp_path: Path) -> None:
     text = "{stack: mine, targets: {a: {probe: {type: docker}, interval: 20s}}}"
-    shown = show(load_text(text, tmp_path, {"SIDECAR_MODE": "observe"}))
+    shown = show_settings(load_text(text, tmp_path, {"SIDECAR_MODE": "observe"}))
     assert shown["mode"] == "observe"
     targets = shown["targets"]
     assert isinstance(targets, dict)
@@ -43,7 +43,7 @@ def test_the_settings_in_force_and_their_sources(tmp_path: Path) -> None:
 
 def test_every_setting_of_the_process_is_shown() -> None:
     environ = EVERY_VARIABLE | {"SIDECAR_LISTEN": "[::]:9787"}
-    shown = show(load(environ, None))
+    shown = show_settings(load(environ, None))
     targets = shown.pop("targets")
     assert isinstance(targets, dict)
     assert isinstance(shown.pop("sources"), dict)
@@ -60,7 +60,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
         "log_format": "text",
         "watch_label": "autoheal",
     }
-    assert show(load({}, None))["api_token"] is None
+    assert show_settings(load({}, None))["api_token"] is None
     assert list(targets["payments"]) == [
         "probe",
         "interval",
@@ -82,7 +82,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
 
 def test_secrets_of_the_environment_are_masked_too() -> None:
     environ = {"ELECTRON_CASH_USER": "u", "ELECTRON_CASH_PASSWORD": "hunter2"}
-    shown = show(load(environ, None))
+    shown = show_settings(load(environ, None))
     assert "hunter2" not in json.dumps(shown)
     sources = shown["sources"]
     assert isinstance(sources, dict)

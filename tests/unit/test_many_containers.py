@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config.labels import MOST_TARGETS, targets_in_force
+from sidecar.config.labels.targets import MOST_TARGETS, targets_in_force
 from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, Endpoint
 from sidecar.core.model.dependency_graph import (

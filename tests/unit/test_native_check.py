@@ -4,9 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.config.build import target as built
-from sidecar.config.model import Defaults, DockerSection, HttpSection, TargetSection
-from sidecar.config.secret import Vault
+from sidecar.config.convert import build_target as built
+from sidecar.config.file.model import (
+    Defaults,
+    DockerSection,
+    HttpSection,
+    TargetSection,
+)
+from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import NativeHealth
 from sidecar.core.model.decision import Action
@@ -46,7 +51,7 @@ STARTING = ProbeResult(
 def test_a_native_check_has_no_second_start_period_unless_one_is_said(
     section: TargetSection, defaults: Defaults, start_s: float
 ) -> None:
-    cadence = built(NAME, section, defaults, Vault()).cadence
+    cadence = built(NAME, section, defaults, SecretReader()).cadence
     assert cadence == ProbeSchedule(start_period_s=start_s)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config.fault import ConfigFaults
 from sidecar.config.load import load
+from sidecar.config.problem import ConfigError
 from sidecar.config.settings import Settings
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.message import MessageKind
@@ -41,7 +41,7 @@ def loaded(text: str, folder: Path) -> Settings:
 
 
 def faults(text: str, folder: Path) -> list[str]:
-    with pytest.raises(ConfigFaults) as caught:
+    with pytest.raises(ConfigError) as caught:
         loaded(text, folder)
     return [fault.line for fault in caught.value.faults]
 

@@ -7,7 +7,7 @@ MOST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Fault:
+class ConfigProblem:
     """One thing that is wrong.
 
     ``path`` names the key (``targets.wallet.restart.window``), the environment
@@ -38,9 +38,9 @@ def quoted(value: str, most: int = MOST_SHOWN) -> str:
     return f"{words!r} ..." if words else f"a text of {len(value)} characters"
 
 
-class ConfigFaults(Exception):
+class ConfigError(Exception):
     """Everything that is wrong with a configuration, at once; str(): a line each."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults: tuple[Fault, ...] = tuple(sorted(set(faults)))
+    def __init__(self, faults: Iterable[ConfigProblem]) -> None:
+        self.faults: tuple[ConfigProblem, ...] = tuple(sorted(set(faults)))
         super().__init__("\n".join(fault.line for fault in self.faults))

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from sidecar.config.fault import Fault
-from sidecar.config.tree import MAX_DEPTH, MAX_NODES, Tree, structure_faults
+from sidecar.config.file.raw_tree import MAX_DEPTH, MAX_NODES, Tree, structure_faults
+from sidecar.config.problem import ConfigProblem
 
 _CORE = "tag:yaml.org,2002:"
 _KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
@@ -82,7 +82,7 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(_CORE + _tag, re.compile(f"^(?:{_pattern})$"), _first)
 
 
-def parse(text: str, name: str) -> tuple[Tree, list[Fault]]:
+def parse_yaml(text: str, name: str) -> tuple[Tree, list[ConfigProblem]]:
     """The tree that ``text`` says, or why it says none. ``name``: the file's."""
     try:
         _refuse_depth(text)
@@ -90,10 +90,12 @@ def parse(text: str, name: str) -> tuple[Tree, list[Fault]]:
     except yaml.MarkedYAMLError as error:
         return {}, [_syntax(name, error)]
     except (yaml.YAMLError, ValueError, KeyError, TypeError, RecursionError):
-        return {}, [Fault(name, "a text that is no YAML", "YAML")]
+        return {}, [ConfigProblem(name, "a text that is no YAML", "YAML")]
     if not isinstance(node, dict | None):
         found = "a list" if isinstance(node, list) else "a single value"
-        return {}, [Fault(name, found, "keys with values, as in `targets: {...}`")]
+        return {}, [
+            ConfigProblem(name, found, "keys with values, as in `targets: {...}`")
+        ]
     faults = structure_faults(node)
     return ({} if faults or node is None else node), faults
 
@@ -113,8 +115,10 @@ def _refuse_depth(text: str) -> None:
             )
 
 
-def _syntax(name: str, error: yaml.MarkedYAMLError) -> Fault:
+def _syntax(name: str, error: yaml.MarkedYAMLError) -> ConfigProblem:
     mark = error.problem_mark or error.context_mark
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
     found = error.problem or error.context or "a text that is no YAML"
-    return Fault(where, found, "YAML", "look at that line and the one before it")
+    return ConfigProblem(
+        where, found, "YAML", "look at that line and the one before it"
+    )

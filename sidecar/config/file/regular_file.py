@@ -12,7 +12,7 @@ DEADLINE_S = 5.0
 """A share of a network may keep its reader waiting for ever."""
 
 
-def read_regular(
+def read_regular_file(
     path: Path, most_bytes: int, *, deadline_s: float = DEADLINE_S
 ) -> bytes:
     """All of a regular file. OSError, with the reason, for anything else; ValueError

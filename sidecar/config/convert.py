@@ -7,8 +7,8 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from sidecar.config import duration
-from sidecar.config.fault import Fault
-from sidecar.config.model import (
+from sidecar.config.check.secret_text import username_objection
+from sidecar.config.file.model import (
     Defaults,
     DockerSection,
     ElectronCashSection,
@@ -21,10 +21,10 @@ from sidecar.config.model import (
     RunningSection,
     TargetSection,
     TcpSection,
-    said,
+    value_or,
 )
-from sidecar.config.secret import Vault
-from sidecar.config.secret_text import username_objection
+from sidecar.config.problem import ConfigProblem
+from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     Credentials,
@@ -59,38 +59,42 @@ _PROBES: Mapping[type[Struct], type[ProbeSettings]] = {
 _NO_START = Defaults(start_period="0s")
 
 
-def target(
-    name: str, section: TargetSection, defaults: Defaults, vault: Vault
+def build_target(
+    name: str, section: TargetSection, defaults: Defaults, vault: SecretReader
 ) -> Target:
     """One target with everything decided; ``vault`` gets its secrets and faults."""
     named = not isinstance(section.container, UnsetType)
     values: dict[str, Any] = {
-        "service": None if named else said(section.service, name),
-        "container": said(section.container, None),
-        "depends_on": tuple(said(section.depends_on, ())),
+        "service": None if named else value_or(section.service, name),
+        "container": value_or(section.container, None),
+        "depends_on": tuple(value_or(section.depends_on, ())),
         "after_root": AfterDependency(
-            said(section.after_root, AfterDependency.IF_FAILING)
+            value_or(section.after_root, AfterDependency.IF_FAILING)
         ),
-        "probes": (probes := _probes(name, section, defaults, vault)),
-        "cadence": _cadence(probes, section, defaults),
-        "restart": _filled(RestartSettings, said(section.restart, RestartSection())),
+        "probes": (probes := _build_probes(name, section, defaults, vault)),
+        "cadence": _build_schedule(probes, section, defaults),
+        "restart": _fill_settings(
+            RestartSettings, value_or(section.restart, RestartSection())
+        ),
     }
     if not isinstance(section.severity, UnsetType):
         values["severity"] = Severity(section.severity)
     if isinstance(section.preventive, PreventiveSection):
-        values["preventive"] = _filled(PlannedRestartSettings, section.preventive)
+        values["preventive"] = _fill_settings(
+            PlannedRestartSettings, section.preventive
+        )
     if not isinstance(section.settle, UnsetType):
-        values["settle_s"] = duration.seconds(section.settle)
+        values["settle_s"] = duration.parse_seconds(section.settle)
     return Target(name, **values)
 
 
-def _cadence(
+def _build_schedule(
     probes: tuple[ProbeSettings, ...], section: TargetSection, defaults: Defaults
 ) -> ProbeSchedule:
     """A native check has a start period of its own: the engine counts it."""
     natively = bool(probes) and all(isinstance(p, DockerProbe) for p in probes)
     unsaid = (_NO_START,) if natively else ()
-    cadence: ProbeSchedule = _filled(ProbeSchedule, section, defaults, *unsaid)
+    cadence: ProbeSchedule = _fill_settings(ProbeSchedule, section, defaults, *unsaid)
     return cadence
 
 
@@ -101,20 +105,21 @@ def probe_paths(name: str, section: TargetSection) -> tuple[str, ...]:
     return (f"targets.{name}.probe",)
 
 
-def _probes(
-    name: str, section: TargetSection, defaults: Defaults, vault: Vault
+def _build_probes(
+    name: str, section: TargetSection, defaults: Defaults, vault: SecretReader
 ) -> tuple[ProbeSettings, ...]:
     if isinstance(section.probe, UnsetType):
         return ()
     written = section.probe if isinstance(section.probe, list) else [section.probe]
     paths = probe_paths(name, section)
     return tuple(
-        _probe(p, defaults, path, vault) for p, path in zip(written, paths, strict=True)
+        _build_probe(p, defaults, path, vault)
+        for p, path in zip(written, paths, strict=True)
     )
 
 
-def _probe(
-    section: Probe, defaults: Defaults, path: str, vault: Vault
+def _build_probe(
+    section: Probe, defaults: Defaults, path: str, vault: SecretReader
 ) -> ProbeSettings:
     ready: dict[str, Any] = {}
     if isinstance(section, ElectronCashSection | JsonRpcSection | HttpSection):
@@ -128,7 +133,9 @@ def _probe(
         ready["wallet_path"] = _paths(section.wallet_path)
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
         ready["expect_status"] = (section.expect_status,)
-    probe: ProbeSettings = _filled(_PROBES[type(section)], section, defaults, **ready)
+    probe: ProbeSettings = _fill_settings(
+        _PROBES[type(section)], section, defaults, **ready
+    )
     return probe
 
 
@@ -139,27 +146,29 @@ def _paths(written: str | list[str] | UnsetType) -> tuple[str, ...]:
 
 
 def _credentials(
-    section: ElectronCashSection | JsonRpcSection | HttpSection, path: str, vault: Vault
+    section: ElectronCashSection | JsonRpcSection | HttpSection,
+    path: str,
+    vault: SecretReader,
 ) -> Credentials | None:
     password = vault.take(section.password, section.password_file, f"{path}.password")
     given = (section.password, section.password_file) != (UNSET, UNSET)
     if isinstance(section.username, UnsetType):
         if given:
             allowed = "the user that the password is for"
-            vault.faults.append(Fault(f"{path}.username", "nothing", allowed))
+            vault.faults.append(ConfigProblem(f"{path}.username", "nothing", allowed))
         return None
     why = username_objection(section.username)
     if why:
         allowed = "the bare user name"
-        vault.faults.append(Fault(f"{path}.username", why, allowed))
+        vault.faults.append(ConfigProblem(f"{path}.username", why, allowed))
     if not given:
         allowed = f"the password of {section.username!r}"
         hint = "give password_file"
-        vault.faults.append(Fault(f"{path}.password", "nothing", allowed, hint))
+        vault.faults.append(ConfigProblem(f"{path}.password", "nothing", allowed, hint))
     return Credentials(section.username, password) if password else None
 
 
-def _filled(kind: type[Any], *sections: Struct, **ready: object) -> Any:  # noqa: ANN401
+def _fill_settings(kind: type[Any], *sections: Struct, **ready: object) -> Any:  # noqa: ANN401
     """Settings of the core: what was written first, else the core's default.
 
     A setting ``window_s`` is the key ``window``, a duration or a list of them.
@@ -171,11 +180,13 @@ def _filled(kind: type[Any], *sections: Struct, **ready: object) -> Any:  # noqa
             (v for s in sections if (v := getattr(s, key, UNSET)) is not UNSET), UNSET
         )
         if setting.name not in values and written is not UNSET:
-            values[setting.name] = _value(written, is_duration=key != setting.name)
+            values[setting.name] = _convert_value(
+                written, is_duration=key != setting.name
+            )
     return kind(**values)
 
 
-def _value(written: object, *, is_duration: bool) -> object:
+def _convert_value(written: object, *, is_duration: bool) -> object:
     if isinstance(written, list):
-        return tuple(_value(item, is_duration=is_duration) for item in written)
-    return duration.seconds(str(written)) if is_duration else written
+        return tuple(_convert_value(item, is_duration=is_duration) for item in written)
+    return duration.parse_seconds(str(written)) if is_duration else written

@@ -8,10 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import UnsetType
 
-from sidecar.config.fault import Fault, quoted
-from sidecar.config.file import read_regular
-from sidecar.config.secret_text import SHORT, objection
-from sidecar.config.tree import Path
+from sidecar.config.check.secret_text import SHORT, objection
+from sidecar.config.file.raw_tree import Path
+from sidecar.config.file.regular_file import read_regular_file
+from sidecar.config.problem import ConfigProblem, quoted
 from sidecar.core.model.probe_settings import HttpProbe, ProbeSettings
 from sidecar.core.model.target import Target
 
@@ -49,7 +49,7 @@ def _masked_parameter(found: re.Match[str]) -> str:
     return f"{start}{name}={MASK if _SECRET_NAME.search(name) else value}"
 
 
-def shown(value: object, path: Path) -> str:
+def show_masked(value: object, path: Path) -> str:
     """A value as a fault may show it: short, on one line, without secrets."""
     if value is None:
         return "nothing"
@@ -64,14 +64,14 @@ def shown(value: object, path: Path) -> str:
 
 
 @dataclass(slots=True)
-class Vault:
+class SecretReader:
     """Reads secrets; keeps what it read and what could not be read.
 
     ``short``: the paths of secrets that can be a part of ordinary words.
     """
 
     values: list[str] = field(default_factory=list, repr=False)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ConfigProblem] = field(default_factory=list)
     short: list[str] = field(default_factory=list)
 
     def take(
@@ -83,27 +83,35 @@ class Vault:
         file_path = f"{path}_FILE" if path.isupper() else f"{path}_file"
         if not isinstance(plain, UnsetType):
             hint = f"keep {file_path}, remove {path}"
-            fault = Fault(path, "both a value and a file", "one of the two", hint)
+            fault = ConfigProblem(
+                path, "both a value and a file", "one of the two", hint
+            )
             self.faults.append(fault)
             return None
         return self._from_file(file, file_path)
 
     def _from_file(self, file: str, path: str) -> str | None:
         try:
-            value = read_regular(FilePath(file), _MAX_BYTES).decode().rstrip("\r\n")
+            value = (
+                read_regular_file(FilePath(file), _MAX_BYTES).decode().rstrip("\r\n")
+            )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a text file"
             found = f"{file!r} ({why})"
-            self.faults.append(Fault(path, found, "a file that can be read"))
+            self.faults.append(ConfigProblem(path, found, "a file that can be read"))
             return None
         if not value:
-            self.faults.append(Fault(path, f"{file!r} (empty)", "a file with a secret"))
+            self.faults.append(
+                ConfigProblem(path, f"{file!r} (empty)", "a file with a secret")
+            )
             return None
         why = objection(value)
         if why:
             hint = "save it as UTF-8 text, the bare secret on one line"
             found = f"{file!r} ({why})"
-            self.faults.append(Fault(path, found, "the secret and no more", hint))
+            self.faults.append(
+                ConfigProblem(path, found, "the secret and no more", hint)
+            )
             return None
         return self._kept(value, path)
 

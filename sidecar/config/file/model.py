@@ -11,7 +11,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 
-def said(value: T | UnsetType, default: D) -> T | D:
+def value_or(value: T | UnsetType, default: D) -> T | D:
     """What was written, or the default where nothing was."""
     return default if isinstance(value, UnsetType) else value
 

@@ -6,7 +6,7 @@ Trees live inside this package alone; what leaves it has types.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sidecar.config.fault import Fault
+from sidecar.config.problem import ConfigProblem
 
 Scalar = str | int | float | bool | None
 Tree = dict[str, "Tree"] | list["Tree"] | Scalar
@@ -26,7 +26,7 @@ def dotted(path: Sequence[str | int]) -> str:
 class _Walk:
     left: int = MAX_NODES
 
-    def faults(self, node: object, path: Path) -> Iterator[Fault]:
+    def faults(self, node: object, path: Path) -> Iterator[ConfigProblem]:
         self.left -= 1
         if len(path) > MAX_DEPTH or self.left < 0:
             raise _TooLarge
@@ -36,14 +36,18 @@ class _Walk:
             for index, item in enumerate(node):
                 yield from self.faults(item, (*path, index))
         elif not isinstance(node, Scalar):
-            yield Fault(dotted(path), type(node).__name__, "text, numbers and the like")
+            yield ConfigProblem(
+                dotted(path), type(node).__name__, "text, numbers and the like"
+            )
 
-    def _mapping(self, node: dict[object, object], path: Path) -> Iterator[Fault]:
+    def _mapping(
+        self, node: dict[object, object], path: Path
+    ) -> Iterator[ConfigProblem]:
         for key, value in node.items():
             if isinstance(key, str):
                 yield from self.faults(value, (*path, key))
             else:
-                yield Fault(
+                yield ConfigProblem(
                     dotted((*path, str(key))),
                     "a key that is no text",
                     "text",
@@ -55,7 +59,7 @@ class _TooLarge(Exception):
     pass
 
 
-def structure_faults(node: object) -> list[Fault]:
+def structure_faults(node: object) -> list[ConfigProblem]:
     """Why ``node`` is no Tree; none: it is one, and small enough to be walked.
 
     Anchors can make a short text unfold into a huge or endless tree.
@@ -64,15 +68,19 @@ def structure_faults(node: object) -> list[Fault]:
         return list(_Walk().faults(node, ()))
     except _TooLarge:
         allowed = f"at most {MAX_DEPTH} levels and {MAX_NODES} entries"
-        return [Fault(dotted(()), "a tree too deep or too large", allowed)]
+        return [ConfigProblem(dotted(()), "a tree too deep or too large", allowed)]
 
 
-def merged(over: Tree, under: Tree) -> Tree:
+def merge_trees(over: Tree, under: Tree) -> Tree:
     """Both trees, key by key; where both speak ``over`` wins."""
     if not isinstance(over, dict) or not isinstance(under, dict):
         return over
     shared = over.keys() & under.keys()
-    return {**under, **over, **{key: merged(over[key], under[key]) for key in shared}}
+    return {
+        **under,
+        **over,
+        **{key: merge_trees(over[key], under[key]) for key in shared},
+    }
 
 
 def leaves(node: Tree, path: Path = ()) -> Iterator[Path]:
@@ -84,15 +92,15 @@ def leaves(node: Tree, path: Path = ()) -> Iterator[Path]:
         yield from leaves(value, (*path, key))
 
 
-def without(node: Tree, path: Path) -> Tree:
+def without_path(node: Tree, path: Path) -> Tree:
     """The tree less what is at ``path``; the same where there is nothing."""
     if not path:
         return {}
     head, rest = path[0], path[1:]
     if isinstance(node, dict) and isinstance(head, str) and head in node:
         if rest:
-            return {**node, head: without(node[head], rest)}
+            return {**node, head: without_path(node[head], rest)}
         return {key: value for key, value in node.items() if key != head}
     if isinstance(node, list) and isinstance(head, int):
-        return [*node[:head], without(node[head], rest), *node[head + 1 :]]
+        return [*node[:head], without_path(node[head], rest), *node[head + 1 :]]
     return node

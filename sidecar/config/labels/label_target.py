@@ -11,16 +11,16 @@ from typing import Any
 
 import msgspec
 
-from sidecar.config import label_rules
-from sidecar.config.address import host_of
-from sidecar.config.build import probe_paths, target
-from sidecar.config.check import shortest_gap_s, target_faults
-from sidecar.config.fault import ConfigFaults, Fault, quoted
-from sidecar.config.model import Defaults, TargetSection, said
-from sidecar.config.schema import allowed, keys, schema
-from sidecar.config.secret import Vault, shown
+from sidecar.config.check.targets import shortest_gap_s, target_faults
+from sidecar.config.check.urls import host_of
+from sidecar.config.convert import build_target, probe_paths
+from sidecar.config.file.model import Defaults, TargetSection, value_or
+from sidecar.config.file.raw_tree import Tree, merge_trees
+from sidecar.config.file.schema import describe_allowed, keys, schema
+from sidecar.config.labels import label_rules
+from sidecar.config.problem import ConfigError, ConfigProblem, quoted
+from sidecar.config.secrets import SecretReader, show_masked
 from sidecar.config.settings import Settings
-from sidecar.config.tree import Tree, merged
 from sidecar.core.model.target import RestartSettings, Target
 
 PREFIX = label_rules.PREFIX
@@ -35,7 +35,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 @lru_cache(maxsize=4096)
-def resolved(
+def resolve_labels(
     settings: Settings,
     name: str,
     labels: Labels,
@@ -50,17 +50,21 @@ def resolved(
     """
     _refuse(label_rules.text_faults(labels))
     _refuse(_label_faults(labels))
-    of_file = said(settings.document.targets, {})
+    of_file = value_or(settings.document.targets, {})
     section = of_file.get(name, TargetSection())
     declared: Tree = msgspec.to_builtins(section)
-    spoken = merged(_tree(labels), _tree(base))
+    spoken = merge_trees(_tree(labels), _tree(base))
     try:
-        both = msgspec.convert(_over(declared, spoken), TargetSection, strict=False)
+        both = msgspec.convert(
+            _merge_over(declared, spoken), TargetSection, strict=False
+        )
     except msgspec.ValidationError as error:
-        raise ConfigFaults([_fault_of(error, dict(labels))]) from None
+        raise ConfigError([_fault_of(error, dict(labels))]) from None
     _refuse(_unsafe_labels(labels, declared, own))
-    vault = Vault()
-    made = target(name, both, said(settings.document.defaults, Defaults()), vault)
+    vault = SecretReader()
+    made = build_target(
+        name, both, value_or(settings.document.defaults, Defaults()), vault
+    )
     unfit = target_faults(made, probe_paths(name, both))
     _refuse(_as_label(fault, name) for fault in (*vault.faults, *unfit))
     _refuse(_unsafe_target(made, declared, own))
@@ -69,12 +73,12 @@ def resolved(
 
 def _unsafe_labels(
     labels: Labels, declared: Tree, own: tuple[str, ...]
-) -> Iterator[Fault]:
+) -> Iterator[ConfigProblem]:
     """Values that would be in force and are beyond what a label may set."""
     free = tuple(
         (label, value)
         for label, value in labels
-        if not label_rules.is_said(declared, label.removeprefix(PREFIX))
+        if not label_rules.is_set(declared, label.removeprefix(PREFIX))
     )
     yield from label_rules.bound_faults(free)
     busy = dict(free).get(f"{PREFIX}busy.url")
@@ -84,31 +88,31 @@ def _unsafe_labels(
 
 def _unsafe_target(
     made: Target, declared: Tree, own: tuple[str, ...]
-) -> Iterator[Fault]:
+) -> Iterator[ConfigProblem]:
     """What labels, and not the settings, say of a target and may not."""
-    if not label_rules.is_said(declared, "probe"):
+    if not label_rules.is_set(declared, "probe"):
         for probe in made.probes:
             yield from label_rules.probe_faults(probe, own)
-    if made.preventive and not label_rules.is_said(declared, "preventive.cron"):
+    if made.preventive and not label_rules.is_set(declared, "preventive.cron"):
         yield from label_rules.gap_faults(shortest_gap_s(made.preventive.cron))
 
 
-def watched(stop_timeout: str | None, engines_own_s: float) -> Labels:
+def watched_target(stop_timeout: str | None, engines_own_s: float) -> Labels:
     """What is in force for a container watched for its native health alone.
 
     ``engines_own_s``: what the engine gives it to stop where no label says how long.
     """
     most_s = round(label_rules.longest_stop_s())
     if stop_timeout is None:
-        return _watched(math.ceil(min(engines_own_s, most_s)))
+        return _resolve_watched(math.ceil(min(engines_own_s, most_s)))
     if not _STOP_SECONDS.fullmatch(stop_timeout):
-        raise ConfigFaults([_odd_stop(stop_timeout, "whole seconds such as 10")])
+        raise ConfigError([_odd_stop(stop_timeout, "whole seconds such as 10")])
     if int(stop_timeout) > most_s:
-        raise ConfigFaults([_odd_stop(stop_timeout, f"at most {most_s}")])
-    return _watched(int(stop_timeout))
+        raise ConfigError([_odd_stop(stop_timeout, f"at most {most_s}")])
+    return _resolve_watched(int(stop_timeout))
 
 
-def _watched(stop_s: int) -> Labels:
+def _resolve_watched(stop_s: int) -> Labels:
     dead_s = min(stop_s, round(RestartSettings().dead_stop_timeout_s))
     return (
         (f"{PREFIX}probe.type", "docker"),
@@ -117,39 +121,43 @@ def _watched(stop_s: int) -> Labels:
     )
 
 
-def _odd_stop(found: str, allowed_s: str) -> Fault:
-    return Fault("autoheal.stop.timeout", quoted(found), allowed_s)
+def _odd_stop(found: str, allowed_s: str) -> ConfigProblem:
+    return ConfigProblem("autoheal.stop.timeout", quoted(found), allowed_s)
 
 
-def _refuse(faults: Iterator[Fault]) -> None:
+def _refuse(faults: Iterator[ConfigProblem]) -> None:
     found = tuple(faults)
     if found:
-        raise ConfigFaults(found)
+        raise ConfigError(found)
 
 
 @cache
-def _known() -> dict[str, str]:
+def _known_keys() -> dict[str, str]:
     """Every label, without the prefix, and what it allows in words."""
     definitions: Any = schema()["$defs"]
     words: dict[str, dict[str, None]] = {}
     for key, part in keys(definitions[TargetSection.__name__]):
         if key not in _NOT_BY_LABEL and label_rules.refusal(key) is None:
-            words.setdefault(key, {})[allowed(part)] = None
+            words.setdefault(key, {})[describe_allowed(part)] = None
     return {key: ", ".join(each) for key, each in words.items()}
 
 
-def _label_faults(labels: Labels) -> Iterator[Fault]:
+def _label_faults(labels: Labels) -> Iterator[ConfigProblem]:
     for label, value in labels:
         key = label.removeprefix(PREFIX)
         refused = label_rules.refusal(key)
         if refused is not None:
             yield refused
-        elif key not in _known():
-            near = get_close_matches(key, _known(), 1)
+        elif key not in _known_keys():
+            near = get_close_matches(key, _known_keys(), 1)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else ""
-            yield Fault(label, "an unknown label", "see docs/configuration.md", hint)
+            yield ConfigProblem(
+                label, "an unknown label", "see docs/configuration.md", hint
+            )
         elif key == _COMMAND and _words(value) is None:
-            yield Fault(label, "quotes that do not close", "a command and its words")
+            yield ConfigProblem(
+                label, "quotes that do not close", "a command and its words"
+            )
 
 
 def _words(command: str) -> list[str] | None:
@@ -179,33 +187,37 @@ def _value(key: str, value: str) -> Tree:
     return value
 
 
-def _over(declared: Tree, spoken: Tree) -> Tree:
+def _merge_over(declared: Tree, spoken: Tree) -> Tree:
     """The settings over the labels; a probe of another type is not mixed in."""
     assert isinstance(declared, dict)
     assert isinstance(spoken, dict)
     ours, theirs = declared.get("probe"), spoken.get("probe")
     if ours is None or theirs is None:
-        return merged(declared, spoken)
+        return merge_trees(declared, spoken)
     assert isinstance(theirs, dict)
     mixes = isinstance(ours, dict) and theirs.get("type") in {None, ours["type"]}
-    return merged(declared, spoken if mixes else {**spoken, "probe": ours})
+    return merge_trees(declared, spoken if mixes else {**spoken, "probe": ours})
 
 
-def _fault_of(error: msgspec.ValidationError, labels: dict[str, str]) -> Fault:
+def _fault_of(error: msgspec.ValidationError, labels: dict[str, str]) -> ConfigProblem:
     """Msgspec's complaint as a fault of one label."""
     parts = _ERROR.fullmatch(str(error))
     why, path = (parts["why"], parts["path"] or "") if parts else (str(error), "")
     field = _FIELD.match(why)
     key = f"{path}.{field[2]}".removeprefix(".") if field else path.partition("[")[0]
     label = f"{PREFIX}{key}"
-    words = _known().get(key, why)
+    words = _known_keys().get(key, why)
     if field and field[1].startswith("missing"):
-        return Fault(label, "nothing", words, "it is needed")
+        return ConfigProblem(label, "nothing", words, "it is needed")
     if field:
-        return Fault(label, "a key that this type of probe does not have", "none")
-    return Fault(label, shown(labels.get(label), (*key.split("."),)), words)
+        return ConfigProblem(
+            label, "a key that this type of probe does not have", "none"
+        )
+    return ConfigProblem(
+        label, show_masked(labels.get(label), (*key.split("."),)), words
+    )
 
 
-def _as_label(fault: Fault, name: str) -> Fault:
+def _as_label(fault: ConfigProblem, name: str) -> ConfigProblem:
     key = fault.path.removeprefix(f"targets.{name}.")
-    return Fault(f"{PREFIX}{key}", fault.found, fault.allowed, fault.hint)
+    return ConfigProblem(f"{PREFIX}{key}", fault.found, fault.allowed, fault.hint)

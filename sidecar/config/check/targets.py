@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from sidecar.config import duration
-from sidecar.config.address import url_fault
-from sidecar.config.authority import ca_fault
-from sidecar.config.fault import Fault, quoted
+from sidecar.config.check.ca_file import ca_fault
+from sidecar.config.check.urls import url_fault
+from sidecar.config.duration import format_seconds
+from sidecar.config.problem import ConfigProblem, quoted
 from sidecar.core.model.dependency_graph import (
     dependencies_of,
     find_cycle,
@@ -44,7 +44,9 @@ _SAMPLE = 60
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
-def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Fault]:
+def target_faults(
+    target: Target, probe_paths: tuple[str, ...]
+) -> Iterator[ConfigProblem]:
     """Everything wrong with one target taken alone."""
     path = f"targets.{target.name}"
     if not target.probes:
@@ -52,11 +54,15 @@ def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Faul
             "add {type: docker} to rely on the image's own health check, "
             "{type: running} for what serves nothing"
         )
-        yield Fault(f"{path}.probe", "nothing", "a probe or a list of them", hint)
+        yield ConfigProblem(
+            f"{path}.probe", "nothing", "a probe or a list of them", hint
+        )
     for probe, probe_path in zip(target.probes, probe_paths, strict=False):
         yield from _probe_faults(probe, probe_path)
     if sum(isinstance(p, ElectronCashProbe) for p in target.probes) > 1:
-        yield Fault(f"{path}.probe", "two of electron_cash", "one", "make two targets")
+        yield ConfigProblem(
+            f"{path}.probe", "two of electron_cash", "one", "make two targets"
+        )
     yield from _cadence_faults(target.cadence, path)
     yield from _restart_faults(target.restart, target.cadence, f"{path}.restart")
     yield from _settle_faults(target, path)
@@ -64,7 +70,7 @@ def target_faults(target: Target, probe_paths: tuple[str, ...]) -> Iterator[Faul
         yield from _preventive_faults(target.preventive, f"{path}.preventive")
 
 
-def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[Fault]:
+def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:
     if isinstance(probe, ElectronCashProbe | JsonRpcProbe | HttpProbe):
         fault = url_fault(f"{path}.url", probe.url)
         if fault:
@@ -83,24 +89,24 @@ def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[Fault]:
         )
 
 
-def _header_faults(headers: Mapping[str, str], path: str) -> Iterator[Fault]:
+def _header_faults(headers: Mapping[str, str], path: str) -> Iterator[ConfigProblem]:
     """Names and values go over the wire as they are; values are never shown."""
     for name, value in headers.items():
         if _HEADER_NAME.fullmatch(name) is None:
             allowed = "letters, digits and '-', as in X-Probe"
-            yield Fault(path, f"the name {name[:40]!r}", allowed)
+            yield ConfigProblem(path, f"the name {name[:40]!r}", allowed)
         elif not value.replace("\t", " ").isprintable():
             found = "a value with a line break or another control character"
-            yield Fault(f"{path}.{name}", found, "one line of text")
+            yield ConfigProblem(f"{path}.{name}", found, "one line of text")
 
 
-def _cadence_faults(cadence: ProbeSchedule, path: str) -> Iterator[Fault]:
+def _cadence_faults(cadence: ProbeSchedule, path: str) -> Iterator[ConfigProblem]:
     fast = cadence.fast_interval_s
     if fast > cadence.interval_s:
-        yield Fault(
+        yield ConfigProblem(
             f"{path}.fast_interval",
-            duration.text(fast),
-            f"at most interval, {duration.text(cadence.interval_s)}",
+            format_seconds(fast),
+            f"at most interval, {format_seconds(cadence.interval_s)}",
             "a streak would be looked at more slowly than health",
         )
     if fast < _MIN_FAST_INTERVAL_S:
@@ -111,18 +117,18 @@ def _cadence_faults(cadence: ProbeSchedule, path: str) -> Iterator[Fault]:
 
 def _restart_faults(
     restart: RestartSettings, cadence: ProbeSchedule, path: str
-) -> Iterator[Fault]:
+) -> Iterator[ConfigProblem]:
     if restart.backoff_s > restart.backoff_max_s:
-        yield Fault(
+        yield ConfigProblem(
             f"{path}.backoff",
-            duration.text(restart.backoff_s),
-            f"at most backoff_max, {duration.text(restart.backoff_max_s)}",
+            format_seconds(restart.backoff_s),
+            f"at most backoff_max, {format_seconds(restart.backoff_max_s)}",
         )
     if restart.dead_stop_timeout_s > restart.stop_timeout_s:
-        yield Fault(
+        yield ConfigProblem(
             f"{path}.dead_stop_timeout",
-            duration.text(restart.dead_stop_timeout_s),
-            f"at most stop_timeout, {duration.text(restart.stop_timeout_s)}",
+            format_seconds(restart.dead_stop_timeout_s),
+            f"at most stop_timeout, {format_seconds(restart.stop_timeout_s)}",
             "a silent process has nothing to save",
         )
     yield from _recovery_faults(restart, cadence, path)
@@ -131,7 +137,7 @@ def _restart_faults(
 
 def _recovery_faults(
     restart: RestartSettings, cadence: ProbeSchedule, path: str
-) -> Iterator[Fault]:
+) -> Iterator[ConfigProblem]:
     found = restart.recovery_timeout_s
     verdict = cadence.success_threshold * cadence.fast_interval_s
     if found < cadence.start_period_s:
@@ -150,7 +156,7 @@ def _recovery_faults(
         )
 
 
-def _lane_faults(restart: RestartSettings, path: str) -> Iterator[Fault]:
+def _lane_faults(restart: RestartSettings, path: str) -> Iterator[ConfigProblem]:
     longest = _longest_fast_lane_s(restart)
     if restart.window_s < longest:
         yield _too_short(
@@ -161,8 +167,10 @@ def _lane_faults(restart: RestartSettings, path: str) -> Iterator[Fault]:
             "the first is forgotten before the last, and the restarts never end",
         )
     if any(later < earlier for earlier, later in pairwise(restart.slow_lane_s)):
-        found = ", ".join(map(duration.text, restart.slow_lane_s))
-        yield Fault(f"{path}.slow_lane", found, "waits that do not become shorter")
+        found = ", ".join(map(format_seconds, restart.slow_lane_s))
+        yield ConfigProblem(
+            f"{path}.slow_lane", found, "waits that do not become shorter"
+        )
 
 
 def _longest_fast_lane_s(restart: RestartSettings) -> float:
@@ -175,7 +183,7 @@ def _longest_fast_lane_s(restart: RestartSettings) -> float:
     return tries + sum(waits) * (1.0 + JITTER)
 
 
-def _settle_faults(target: Target, path: str) -> Iterator[Fault]:
+def _settle_faults(target: Target, path: str) -> Iterator[ConfigProblem]:
     cadence = target.cadence
     verdict = cadence.success_threshold * cadence.fast_interval_s
     waits = target.depends_on and target.after_root is AfterDependency.IF_FAILING
@@ -189,34 +197,39 @@ def _settle_faults(target: Target, path: str) -> Iterator[Fault]:
         )
 
 
-def _too_short(path: str, found_s: float, least_s: float, why: str) -> Fault:
-    return Fault(path, duration.text(found_s), f"{duration.text(least_s)} or more", why)
+def _too_short(path: str, found_s: float, least_s: float, why: str) -> ConfigProblem:
+    return ConfigProblem(
+        path,
+        format_seconds(found_s),
+        f"{format_seconds(least_s)} or more",
+        why,
+    )
 
 
 def _preventive_faults(
     preventive: PlannedRestartSettings, path: str
-) -> Iterator[Fault]:
+) -> Iterator[ConfigProblem]:
     faults = list(cron_faults(path, preventive.cron, preventive.timezone))
     yield from faults
     gap_s = None if faults else shortest_gap_s(preventive.cron)
     if gap_s is not None and preventive.jitter_s >= gap_s:
-        yield Fault(
+        yield ConfigProblem(
             f"{path}.jitter",
-            duration.text(preventive.jitter_s),
-            f"less than {duration.text(gap_s)}, the time between two restarts",
+            format_seconds(preventive.jitter_s),
+            f"less than {format_seconds(gap_s)}, the time between two restarts",
         )
 
 
-def cron_faults(path: str, cron: str, timezone: str) -> Iterator[Fault]:
+def cron_faults(path: str, cron: str, timezone: str) -> Iterator[ConfigProblem]:
     """Whether a cron line and its time zone can be followed."""
     if _zone(timezone) is None:
         hint = "is it spelt as in the tz database?"
         allowed = "a time zone such as Asia/Seoul"
-        yield Fault(f"{path}.timezone", quoted(timezone), allowed, hint)
+        yield ConfigProblem(f"{path}.timezone", quoted(timezone), allowed, hint)
     why = _cron_objection(cron)
     if why:
         hint = f"{why}: minute hour day month weekday (a sixth field first: seconds)"
-        yield Fault(f"{path}.cron", quoted(cron), _CRON, hint)
+        yield ConfigProblem(f"{path}.cron", quoted(cron), _CRON, hint)
 
 
 @lru_cache(maxsize=1024)
@@ -247,24 +260,26 @@ def shortest_gap_s(cron: str) -> float | None:
     return min(gaps, default=timedelta.max).total_seconds() if gaps else None
 
 
-def stack_faults(targets: Iterable[Target], known: frozenset[str]) -> Iterator[Fault]:
+def stack_faults(
+    targets: Iterable[Target], known: frozenset[str]
+) -> Iterator[ConfigProblem]:
     """What is wrong between the targets. ``known`` names them all, sound or not."""
     targets = tuple(targets)
-    yield from _doubles(targets)
+    yield from _find_doubles(targets)
     needs = dependencies_of(targets)
     for name, missing in unknown_names(needs):
         if missing not in known:
             path = f"targets.{name}.depends_on"
             allowed = ", ".join(sorted(known - {name})) or "nothing: no other target"
-            yield Fault(path, repr(missing), allowed, "it must name a target")
+            yield ConfigProblem(path, repr(missing), allowed, "it must name a target")
     circle = find_cycle(needs)
     if circle:
         found = " needs ".join(circle)
         path = f"targets.{circle[0]}.depends_on"
-        yield Fault(path, found, "no circle", "take out one of these")
+        yield ConfigProblem(path, found, "no circle", "take out one of these")
 
 
-def _doubles(targets: tuple[Target, ...]) -> Iterator[Fault]:
+def _find_doubles(targets: tuple[Target, ...]) -> Iterator[ConfigProblem]:
     owners: dict[tuple[str | None, str | None], str] = {}
     for target in targets:
         owner = owners.setdefault((target.service, target.container), target.name)
@@ -272,7 +287,7 @@ def _doubles(targets: tuple[Target, ...]) -> Iterator[Fault]:
             key = "container" if target.container else "service"
             found = repr(target.container or target.service)
             allowed = f"one that is not the {key} of {owner!r} already"
-            yield Fault(f"targets.{target.name}.{key}", found, allowed)
+            yield ConfigProblem(f"targets.{target.name}.{key}", found, allowed)
 
 
 def warnings(target: Target) -> Iterator[str]:
@@ -281,7 +296,7 @@ def warnings(target: Target) -> Iterator[str]:
     wallet = target.wallet
     if wallet and wallet.hang_after_s <= _LONGEST_NETWORK_CALL_S:
         yield (
-            f"{path}.probe.hang_after: {duration.text(wallet.hang_after_s)} is not "
+            f"{path}.probe.hang_after: {format_seconds(wallet.hang_after_s)} is not "
             "above 30s, for which a healthy wallet daemon can be silent in a network "
             "call"
         )
@@ -292,5 +307,5 @@ def warnings(target: Target) -> Iterator[str]:
     if planned and gap_s and planned.skip_if_restarted_within_s >= gap_s:
         yield (
             f"{path}.preventive.skip_if_restarted_within: planned restarts come every "
-            f"{duration.text(gap_s)} and would be skipped for each other's sake"
+            f"{format_seconds(gap_s)} and would be skipped for each other's sake"
         )

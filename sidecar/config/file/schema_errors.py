@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from sidecar.config.fault import Fault
-from sidecar.config.schema import Schema, allowed, resolved, schema
-from sidecar.config.secret import shown
-from sidecar.config.tree import Path, Tree, dotted, without
+from sidecar.config.file.raw_tree import Path, Tree, dotted, without_path
+from sidecar.config.file.schema import Schema, dereference, describe_allowed, schema
+from sidecar.config.problem import ConfigProblem
+from sidecar.config.secrets import show_masked
 
 _ELSEWHERE = {
     "listen": "set SIDECAR_LISTEN in the environment",
@@ -27,28 +27,28 @@ _LATER = ("log", "memory")
 _ROUNDS = 20
 
 
-class Misfit(NamedTuple):
+class SchemaProblem(NamedTuple):
     """One fault and what to take out so that the rest can still be judged."""
 
-    fault: Fault
+    fault: ConfigProblem
     remove: Path
 
 
-def misfits(tree: Tree) -> list[Misfit]:
+def find_schema_problems(tree: Tree) -> list[SchemaProblem]:
     """Everything in the tree that the schema does not allow."""
     errors = Draft202012Validator(schema()).iter_errors(tree)
-    return [misfit for error in errors for misfit in _misfits(error)]
+    return [misfit for error in errors for misfit in _problems_of(error)]
 
 
-def well_formed(tree: Tree, found: Iterable[Misfit]) -> tuple[Tree, list[Path]]:
+def well_formed(tree: Tree, found: Iterable[SchemaProblem]) -> tuple[Tree, list[Path]]:
     """The tree less all that does not fit, and the paths that were taken out."""
     gone: list[Path] = []
     left = list(found)
     for _ in range(_ROUNDS):
         gone += (removed := [_whole_list(misfit.remove) for misfit in left])
         for path in removed:
-            tree = without(tree, path)
-        left = misfits(tree)
+            tree = without_path(tree, path)
+        left = find_schema_problems(tree)
         if not left:
             return tree, gone
     return {}, [()]
@@ -72,7 +72,7 @@ class _Error(NamedTuple):
     context: tuple[tuple[int, ValidationError], ...]
 
 
-def _read(error: ValidationError) -> _Error:
+def _read_error(error: ValidationError) -> _Error:
     branches = error.context or () if error.validator == "anyOf" else ()
     return _Error(
         error.validator,
@@ -84,8 +84,8 @@ def _read(error: ValidationError) -> _Error:
     )
 
 
-def _misfits(raw: ValidationError) -> Iterator[Misfit]:
-    error = _read(raw)
+def _problems_of(raw: ValidationError) -> Iterator[SchemaProblem]:
+    error = _read_error(raw)
     path, part = error.path, error.part
     if error.rule == "anyOf":
         yield from _of_branches(error)
@@ -95,20 +95,25 @@ def _misfits(raw: ValidationError) -> Iterator[Misfit]:
         yield from _missing_keys(error)
     elif error.of_a_name:
         key = (*path, str(error.instance))
-        yield Misfit(Fault(dotted(key), "this name", allowed(part)), key)
+        yield SchemaProblem(
+            ConfigProblem(dotted(key), "this name", describe_allowed(part)), key
+        )
     else:
-        yield Misfit(Fault(dotted(path), _found(error), allowed(part)), path)
+        yield SchemaProblem(
+            ConfigProblem(dotted(path), _describe_value(error), describe_allowed(part)),
+            path,
+        )
 
 
-def _found(error: _Error) -> str:
+def _describe_value(error: _Error) -> str:
     """A text where a mapping or a list is due may hold a secret."""
     misplaced = error.part.get("type") in {"object", "array", None}
     if misplaced and "enum" not in error.part and isinstance(error.instance, str):
         return "a text"
-    return shown(error.instance, error.path)
+    return show_masked(error.instance, error.path)
 
 
-def _unknown_keys(error: _Error) -> Iterator[Misfit]:
+def _unknown_keys(error: _Error) -> Iterator[SchemaProblem]:
     known = list(error.part["properties"])
     for key in error.instance:
         if key not in known:
@@ -117,45 +122,51 @@ def _unknown_keys(error: _Error) -> Iterator[Misfit]:
             hint = f"did you mean {near[0]}?" if near else ""
             hint = _ELSEWHERE.get(key, hint)
             words = ", ".join(known)
-            yield Misfit(Fault(dotted(path), "an unknown key", words, hint), path)
+            yield SchemaProblem(
+                ConfigProblem(dotted(path), "an unknown key", words, hint), path
+            )
 
 
-def _missing_keys(error: _Error) -> Iterator[Misfit]:
+def _missing_keys(error: _Error) -> Iterator[SchemaProblem]:
     for key in error.part["required"]:
         if key not in error.instance:
-            words = allowed(error.part["properties"][key])
+            words = describe_allowed(error.part["properties"][key])
             path = dotted((*error.path, key))
-            yield Misfit(Fault(path, "nothing", words, "it is needed"), error.path)
+            yield SchemaProblem(
+                ConfigProblem(path, "nothing", words, "it is needed"), error.path
+            )
 
 
-def _of_branches(error: _Error) -> Iterator[Misfit]:
+def _of_branches(error: _Error) -> Iterator[SchemaProblem]:
     """A choice: only what the branch that was meant objects to is of interest."""
-    meant = _meant(error.part, error.instance)
+    meant = _closest_branch(error.part, error.instance)
     if meant is not None:
         for branch, inner in error.context:
             if branch == meant:
-                yield from _misfits(inner)
+                yield from _problems_of(inner)
     elif "discriminator" in error.part and isinstance(error.instance, dict):
         yield _unknown_kind(error)
     else:
-        fault = Fault(dotted(error.path), _found(error), allowed(error.part))
-        yield Misfit(fault, error.path)
+        fault = ConfigProblem(
+            dotted(error.path), _describe_value(error), describe_allowed(error.part)
+        )
+        yield SchemaProblem(fault, error.path)
 
 
-def _meant(choice: Schema, instance: object) -> int | None:
+def _closest_branch(choice: Schema, instance: object) -> int | None:
     """Which branch of a choice the instance tries to be; None: none of them."""
     kinds = list(choice.get("discriminator", {}).get("mapping", {}))
     if kinds:
         kind = instance.get("type") if isinstance(instance, dict) else None
         return kinds.index(kind) if kind in kinds else None
     for index, branch in enumerate(choice["anyOf"]):
-        is_list = resolved(branch).get("type") == "array"
+        is_list = dereference(branch).get("type") == "array"
         if is_list == isinstance(instance, list):
             return index
     return None
 
 
-def _unknown_kind(error: _Error) -> Misfit:
+def _unknown_kind(error: _Error) -> SchemaProblem:
     kinds = list(error.part["discriminator"]["mapping"])
     path = (*error.path, "type")
     kind = error.instance.get("type")
@@ -163,5 +174,5 @@ def _unknown_kind(error: _Error) -> Misfit:
     hint = f"did you mean {near[0]}?" if near else ""
     if kind in _LATER:
         hint = "this type is not available in this version"
-    fault = Fault(dotted(path), shown(kind, path), ", ".join(kinds), hint)
-    return Misfit(fault, error.path)
+    fault = ConfigProblem(dotted(path), show_masked(kind, path), ", ".join(kinds), hint)
+    return SchemaProblem(fault, error.path)

@@ -4,8 +4,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from sidecar.config.fault import Fault, quoted
-from sidecar.config.secret import masked_url
+from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.secrets import masked_url
 
 _URL = "an address such as http://host:7777/"
 _BAD_CHARACTERS = re.compile(r"[\s\\\x00-\x1f\x7f]")
@@ -15,14 +15,16 @@ _MAX_PORT = 65535
 _MOST_SHOWN = 100
 
 
-def url_fault(path: str, url: str) -> Fault | None:
+def url_fault(path: str, url: str) -> ConfigProblem | None:
     """Why an http or https address cannot be used; None: it can."""
     parts = certain_parts(url)
     if parts is None or "@" in parts.netloc:
         return _doubtful(path, url)
     if parts.scheme not in {"http", "https"}:
         found = quoted(masked_url(url), _MOST_SHOWN)
-        return Fault(path, found, _URL, "it must begin with http:// or https://")
+        return ConfigProblem(
+            path, found, _URL, "it must begin with http:// or https://"
+        )
     return None if parts.hostname else _doubtful(path, url)
 
 
@@ -43,14 +45,14 @@ def certain_parts(url: str) -> SplitResult | None:
     return parts
 
 
-def _doubtful(path: str, url: str) -> Fault:
+def _doubtful(path: str, url: str) -> ConfigProblem:
     """The fault of an address that may hold a secret: its scheme alone is shown."""
     if "@" in url:
         hint = "use username and password_file; an @ of the path is written %40"
-        return Fault(path, "an @, so credentials inside an address", _URL, hint)
+        return ConfigProblem(path, "an @, so credentials inside an address", _URL, hint)
     scheme = _SCHEME.match(url)
     found = f"{scheme[0]}***" if scheme else "something that is no address"
-    return Fault(path, found, _URL)
+    return ConfigProblem(path, found, _URL)
 
 
 def host_of(url: str) -> str:

@@ -9,40 +9,40 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sidecar.config import environment
-from sidecar.config.fault import ConfigFaults, Fault
-from sidecar.config.file import read_regular
+from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.load import MOST_BYTES, load
+from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.settings import Settings
 
 NAME = "last-good.yaml"
 
 
-class Loaded(NamedTuple):
+class LoadedSettings(NamedTuple):
     """The settings to start with; ``faults`` of the file where they are older ones."""
 
     settings: Settings
-    faults: tuple[Fault, ...]
+    faults: tuple[ConfigProblem, ...]
 
 
-def load_or_last_good(environ: Mapping[str, str], path: Path | None) -> Loaded:
+def load_or_last_good(environ: Mapping[str, str], path: Path | None) -> LoadedSettings:
     """As ``load``; a file with faults gives way to the last good one, if there is one.
 
     ConfigFaults: there is none, or the fault is not the file's alone. Reads files.
     """
     try:
-        return Loaded(load(environ, path), ())
-    except ConfigFaults as refused:
+        return LoadedSettings(load(environ, path), ())
+    except ConfigError as refused:
         faults = refused
     text = _read_kept_text(environment.state_dir(environ))
     if text is None:
         raise faults
     try:
-        return Loaded(load(environ, path, text), faults.faults)
-    except ConfigFaults:
+        return LoadedSettings(load(environ, path, text), faults.faults)
+    except ConfigError:
         raise faults from None
 
 
-def keep(settings: Settings) -> None:
+def keep_settings(settings: Settings) -> None:
     """Store the text of the file that these settings are from. OSError.
 
     Nothing where there is no file. Whole or not at all, for our user's eyes alone.
@@ -62,6 +62,6 @@ def keep(settings: Settings) -> None:
 
 def _read_kept_text(folder: Path) -> str | None:
     try:
-        return read_regular(folder / NAME, MOST_BYTES).decode("utf-8")
+        return read_regular_file(folder / NAME, MOST_BYTES).decode("utf-8")
     except (OSError, ValueError):
         return None

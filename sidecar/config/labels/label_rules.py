@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from sidecar.config import duration
-from sidecar.config.address import host_of
-from sidecar.config.fault import Fault, quoted
-from sidecar.config.secret import is_secret
-from sidecar.config.tree import Tree
+from sidecar.config.check.urls import host_of
+from sidecar.config.file.raw_tree import Tree
+from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.secrets import is_secret
 from sidecar.core.model.probe_settings import JsonRpcProbe, ProbeSettings, TcpProbe
 
 PREFIX = "sidecar."
@@ -70,28 +70,30 @@ BOUNDS: Mapping[str, tuple[int | str, int | str]] = {**_COUNTS, **_DURATIONS}
 """By key, the least and the most that a label may set."""
 
 
-def text_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
+def text_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[ConfigProblem]:
     """Too many, too long, or not printable."""
     if len(labels) > MOST_LABELS:
         found = f"{len(labels)} labels"
-        yield Fault(f"{PREFIX}*", found, f"at most {MOST_LABELS}")
+        yield ConfigProblem(f"{PREFIX}*", found, f"at most {MOST_LABELS}")
         return
     for label, value in labels:
         name = label[:LONGEST_KEY]
         if len(label) > LONGEST_KEY:
             found = f"a name of {len(label)} characters"
-            yield Fault(name, found, f"at most {LONGEST_KEY}")
+            yield ConfigProblem(name, found, f"at most {LONGEST_KEY}")
         elif len(value) > LONGEST_VALUE:
             found = f"{len(value)} characters"
-            yield Fault(name, found, f"at most {LONGEST_VALUE}")
+            yield ConfigProblem(name, found, f"at most {LONGEST_VALUE}")
         elif not (label + value).isprintable():
-            yield Fault(name, "characters that are not printable", "printable text")
+            yield ConfigProblem(
+                name, "characters that are not printable", "printable text"
+            )
 
 
-def refusal(key: str) -> Fault | None:
+def refusal(key: str) -> ConfigProblem | None:
     """Why a key of ``targets.NAME`` is not for labels at all; None: it is."""
     what = _kind(key)
-    return Fault(f"{PREFIX}{key}", what, _BY_FILE, _HINT) if what else None
+    return ConfigProblem(f"{PREFIX}{key}", what, _BY_FILE, _HINT) if what else None
 
 
 def _kind(key: str) -> str:
@@ -104,7 +106,7 @@ def _kind(key: str) -> str:
     return "what shows a balance" if key == "probe.expose_balance" else ""
 
 
-def bound_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
+def bound_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[ConfigProblem]:
     """Values, each of the right type, that are out of a label's bounds."""
     for label, value in labels:
         key = label.removeprefix(PREFIX)
@@ -116,27 +118,29 @@ def bound_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[Fault]:
 
 def _are_within(value: str, least: str, most: str) -> bool:
     """Is a duration, or each of several, within the bounds?"""
-    bounds = duration.seconds(least), duration.seconds(most)
+    bounds = duration.parse_seconds(least), duration.parse_seconds(most)
     each = (item.strip() for item in value.split(",") if item.strip())
-    return all(_is_within(duration.seconds(item), bounds) for item in each)
+    return all(_is_within(duration.parse_seconds(item), bounds) for item in each)
 
 
 def _is_within(value: float, bounds: tuple[float, float]) -> bool:
     return bounds[0] <= value <= bounds[1]
 
 
-def _out_of_bounds(label: str, value: str, least: object, most: object) -> Fault:
+def _out_of_bounds(
+    label: str, value: str, least: object, most: object
+) -> ConfigProblem:
     allowed = f"from {least} to {most}"
     hint = "a label has these bounds; the configuration file has not"
-    return Fault(label, quoted(value), allowed, hint)
+    return ConfigProblem(label, quoted(value), allowed, hint)
 
 
 def longest_stop_s() -> float:
     """The longest stop timeout that a label may ask for."""
-    return duration.seconds(_DURATIONS["restart.stop_timeout"][1])
+    return duration.parse_seconds(_DURATIONS["restart.stop_timeout"][1])
 
 
-def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[Fault]:
+def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[ConfigProblem]:
     """Why a probe that labels describe is not carried out.
 
     ``own``: the names of the container that carries the labels.
@@ -144,7 +148,9 @@ def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[Fault]:
     if isinstance(probe, JsonRpcProbe) and probe.method not in READING_METHODS:
         allowed = "a method that is known to read only, such as ping or getinfo"
         hint = "any other one is said in the configuration file"
-        yield Fault(f"{PREFIX}probe.method", quoted(probe.method), allowed, hint)
+        yield ConfigProblem(
+            f"{PREFIX}probe.method", quoted(probe.method), allowed, hint
+        )
     if isinstance(probe, TcpProbe):
         yield from host_faults("probe.host", probe.host, own)
     url = getattr(probe, "url", None)
@@ -152,25 +158,27 @@ def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[Fault]:
         yield from host_faults("probe.url", host_of(url), own)
 
 
-def host_faults(key: str, host: str, own: tuple[str, ...]) -> Iterator[Fault]:
+def host_faults(key: str, host: str, own: tuple[str, ...]) -> Iterator[ConfigProblem]:
     """Why a label's address is not that of its own container."""
     if host.lower() in {name.lower() for name in own}:
         return
     allowed = f"the container itself: {' or '.join(own)}"
     found = f"the host {host[:100]!r}"
-    yield Fault(f"{PREFIX}{key}", found, allowed, "another host is said in the file")
+    yield ConfigProblem(
+        f"{PREFIX}{key}", found, allowed, "another host is said in the file"
+    )
 
 
-def gap_faults(gap_s: float | None) -> Iterator[Fault]:
+def gap_faults(gap_s: float | None) -> Iterator[ConfigProblem]:
     """Why planned restarts of a label come too often."""
     if gap_s is None or gap_s >= _SHORTEST_GAP_S:
         return
-    found = f"restarts every {duration.text(gap_s)}"
-    allowed = f"{duration.text(_SHORTEST_GAP_S)} or more between two"
-    yield Fault(f"{PREFIX}preventive.cron", found, allowed)
+    found = f"restarts every {duration.format_seconds(gap_s)}"
+    allowed = f"{duration.format_seconds(_SHORTEST_GAP_S)} or more between two"
+    yield ConfigProblem(f"{PREFIX}preventive.cron", found, allowed)
 
 
-def is_said(tree: Tree, key: str) -> bool:
+def is_set(tree: Tree, key: str) -> bool:
     """Does a tree of settings speak of a dotted key, or of all that is below it?"""
     node = tree
     for part in key.split("."):

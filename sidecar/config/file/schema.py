@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar.config.model import Document
+from sidecar.config.file.model import Document
 
 Schema = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def schema() -> dict[str, object]:
     }
 
 
-def resolved(part: Schema) -> Schema:
+def dereference(part: Schema) -> Schema:
     """The part of the schema that a reference means."""
     reference = part.get("$ref")
     if reference is None:
@@ -42,18 +42,18 @@ def resolved(part: Schema) -> Schema:
     return found
 
 
-def allowed(part: Schema) -> str:
+def describe_allowed(part: Schema) -> str:
     """What a part of the schema allows, in words."""
-    part = resolved(part)
+    part = dereference(part)
     if "anyOf" in part:
-        words = dict.fromkeys(allowed(branch) for branch in part["anyOf"])
+        words = dict.fromkeys(describe_allowed(branch) for branch in part["anyOf"])
         return " or ".join(words)
     if "enum" in part:
         return ", ".join(map(str, part["enum"]))
     if "description" in part and part.get("type") != "object":
         return str(part["description"])
     if part.get("type") == "array" and "enum" not in part:
-        return f"a list, each {allowed(part['items'])}"
+        return f"a list, each {describe_allowed(part['items'])}"
     return _TYPES.get(part.get("type", ""), "a text") + _range(part)
 
 
@@ -64,7 +64,7 @@ def _range(part: Schema) -> str:
 
 
 def _has_keys(part: Schema) -> bool:
-    branches = map(resolved, part.get("anyOf", ()))
+    branches = map(dereference, part.get("anyOf", ()))
     return part.get("type") == "object" or any(map(_has_keys, branches))
 
 
@@ -73,11 +73,11 @@ def keys(part: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
 
     A list's items are not entered; a mapping of free keys ends in ``.*``.
     """
-    part = resolved(part)
+    part = dereference(part)
     for branch in part.get("anyOf", ()):
         yield from keys(branch, prefix)
     for name, below in part.get("properties", {}).items():
-        inner = resolved(below)
+        inner = dereference(below)
         if _has_keys(inner):
             yield from keys(inner, f"{prefix}{name}.")
         else:

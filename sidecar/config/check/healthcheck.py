@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sidecar.config.fault import Fault
+from sidecar.config.problem import ConfigProblem
 from sidecar.core.model.container import Container, NativeHealth, Status
 from sidecar.core.model.probe_settings import DockerProbe, RunningProbe
 from sidecar.core.model.target import Target
@@ -12,7 +12,7 @@ from sidecar.core.status.assignment import assign
 
 def without_healthcheck(
     targets: tuple[Target, ...], containers: Iterable[Container]
-) -> tuple[tuple[Target, ...], tuple[Fault, ...]]:
+) -> tuple[tuple[Target, ...], tuple[ConfigProblem, ...]]:
     """The targets, those without a HEALTHCHECK watched for running; and their faults.
 
     What cannot be asked is refused at once. The rest of the target goes on, its
@@ -42,7 +42,9 @@ def _without(target: Target) -> Target:
     return replace(target, probes=instead)
 
 
-def _faults(targets: Iterable[Target], wrong: dict[str, Container]) -> Iterator[Fault]:
+def _faults(
+    targets: Iterable[Target], wrong: dict[str, Container]
+) -> Iterator[ConfigProblem]:
     for target in targets:
         container = wrong.get(target.name)
         if container is not None:
@@ -51,7 +53,7 @@ def _faults(targets: Iterable[Target], wrong: dict[str, Container]) -> Iterator[
                 "serves nothing, or add a healthcheck; until then it is watched for "
                 "running"
             )
-            yield Fault(
+            yield ConfigProblem(
                 f"target {target.name}, probe type docker",
                 f"no HEALTHCHECK in the container {container.name}",
                 "a container with a HEALTHCHECK",

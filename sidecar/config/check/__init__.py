@@ -1,0 +1,1 @@
+"""Checks of settings beyond the schema: ranges, names, URLs, secrets."""

@@ -1,0 +1,93 @@
+"""The sections beside the targets: their faults, secrets and what waits for later."""
+
+from collections.abc import Iterable, Iterator
+
+from sidecar.config.check.targets import cron_faults
+from sidecar.config.check.urls import url_fault
+from sidecar.config.file.model import Document, Maintenance, TargetSection, value_or
+from sidecar.config.notifications import notify_faults
+from sidecar.config.problem import ConfigProblem
+from sidecar.config.secrets import SecretReader
+
+_LATER = "accepted, not acted on yet"
+
+
+def document_faults(
+    document: Document, known: frozenset[str]
+) -> Iterator[ConfigProblem]:
+    """Addresses, cron lines and names; ``known``: the names of all targets."""
+    for name, target in value_or(document.targets, {}).items():
+        yield from _target_faults(target, f"targets.{name}")
+    yield from _window_faults(value_or(document.maintenance, Maintenance()), known)
+    yield from notify_faults(document)
+
+
+def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
+    busy, backup = value_or(target.busy, None), value_or(target.backup, None)
+    if busy:
+        yield from _url_faults(f"{path}.busy.url", busy.url)
+    if backup:
+        timezone = value_or(backup.timezone, "UTC")
+        yield from cron_faults(f"{path}.backup", backup.cron, timezone)
+    if value_or(target.service, None) and value_or(target.container, None):
+        hint = "a container named so wins over its service"
+        yield ConfigProblem(
+            f"{path}.container", "service as well", "one of the two", hint
+        )
+
+
+def _window_faults(
+    maintenance: Maintenance, known: frozenset[str]
+) -> Iterator[ConfigProblem]:
+    for index, window in enumerate(value_or(maintenance.windows, [])):
+        path = f"maintenance.windows[{index}]"
+        yield from cron_faults(path, window.cron, value_or(window.timezone, "UTC"))
+        yield from _unknown(f"{path}.targets", value_or(window.targets, []), known)
+
+
+def _unknown(
+    path: str, names: Iterable[str], known: frozenset[str]
+) -> Iterator[ConfigProblem]:
+    allowed = ", ".join(sorted(known)) or "none: there are none"
+    yield from (
+        ConfigProblem(path, repr(name), allowed) for name in names if name not in known
+    )
+
+
+def _url_faults(path: str, url: str) -> Iterator[ConfigProblem]:
+    fault = url_fault(path, url)
+    if fault:
+        yield fault
+
+
+def read_secrets(document: Document, vault: SecretReader) -> None:
+    """Read the cluster's secret, so that it is masked everywhere."""
+    cluster = value_or(document.cluster, None)
+    if cluster:
+        path = "cluster.redis_url"
+        redis = vault.take(cluster.redis_url, cluster.redis_url_file, path)
+        _read_needed(vault, redis, path)
+
+
+def _read_needed(vault: SecretReader, secret: str | None, path: str) -> None:
+    refused = any(f.path in {path, f"{path}_file"} for f in vault.faults)
+    if secret is None and not refused:
+        allowed = f"an address, or {path.rpartition('.')[2]}_file"
+        vault.faults.append(ConfigProblem(path, "nothing", allowed, "it is needed"))
+
+
+def later_problems(document: Document) -> Iterator[str]:
+    """A line for everything that this version accepts and does not act on."""
+    for name, target in value_or(document.targets, {}).items():
+        path = f"targets.{name}"
+        for key in ("busy", "backup"):
+            if _is_set(target, key):
+                yield f"{path}.{key}: {_LATER}"
+        if _is_set(value_or(target.preventive, None), "memory_over"):
+            yield f"{path}.preventive.memory_over: {_LATER}"
+    sections = ("maintenance", "cluster")
+    yield from (f"{key}: {_LATER}" for key in sections if _is_set(document, key))
+
+
+def _is_set(section: object, key: str) -> bool:
+    return value_or(getattr(section, key, None), None) is not None

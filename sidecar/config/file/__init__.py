@@ -1,0 +1,1 @@
+"""The configuration file: its YAML, its schema, its sections."""

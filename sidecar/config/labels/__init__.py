@@ -1,0 +1,1 @@
+"""Targets declared by labels of containers."""
