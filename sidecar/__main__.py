@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sidecar.cli.local import CheckRow
+    from sidecar.cli.local_commands_port import CheckResult
     from sidecar.config.settings import Settings
 
 
@@ -40,21 +40,23 @@ class Here:
 
         return app.run(file)
 
-    def check(self, file: Path | None, target: str | None) -> "Sequence[CheckRow]":
+    def check(self, file: Path | None, target: str | None) -> "Sequence[CheckResult]":
         """Probe every instance, or those of one target, once. CannotTell."""
         from sidecar import app
-        from sidecar.cli.local import CannotTell, CheckRow
+        from sidecar.cli.local_commands_port import CheckResult, CommandFailed
         from sidecar.core.ports.engine import EngineError
-        from sidecar.engine.address import BadEngineAddress
+        from sidecar.engine.docker_host import BadEngineAddress
 
         try:
             probed = app.check_once(_settings(file), target)
         except (app.NoStack, BadEngineAddress, EngineError) as error:
-            raise CannotTell(str(error)) from error
+            raise CommandFailed(str(error)) from error
         if not probed:
-            raise CannotTell(f"no target is called {target}" if target else "no target")
+            raise CommandFailed(
+                f"no target is called {target}" if target else "no target"
+            )
         return [
-            CheckRow(
+            CheckResult(
                 p.name, p.outcome.verdict, p.outcome.cause, p.outcome.reason, p.seconds
             )
             for p in probed
@@ -80,14 +82,14 @@ class Here:
 
 
 def _settings(file: Path | None) -> "Settings":
-    from sidecar.cli.local import CannotTell
+    from sidecar.cli.local_commands_port import CommandFailed
     from sidecar.config.load import load
     from sidecar.config.problem import ConfigError
 
     try:
         return load(os.environ, file)
     except ConfigError as faults:
-        raise CannotTell(str(faults)) from faults
+        raise CommandFailed(str(faults)) from faults
 
 
 if __name__ == "__main__":

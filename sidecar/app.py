@@ -48,24 +48,24 @@ from sidecar.core.recovery.takeover import presume_restarts, restore_state
 from sidecar.core.status.assignment import assign
 from sidecar.core.status.assignment_doubts import assignment_doubts
 from sidecar.core.status.network_reach import find_surroundings
-from sidecar.engine.address import BadEngineAddress
+from sidecar.engine.connection import CALL_STATUSES, OPERATIONS, EngineConnection
 from sidecar.engine.docker import DockerEngine
-from sidecar.engine.link import OPERATIONS, OUTCOMES, EngineLink
+from sidecar.engine.docker_host import BadEngineAddress
+from sidecar.engine.own_container import OwnContainer, OwnView, find_own_container
 from sidecar.engine.projects import projects_seen
-from sidecar.engine.pump import Pump
-from sidecar.engine.whoami import OwnContainer, OwnView, find_own_container
+from sidecar.engine.watcher import EngineWatcher
 from sidecar.host import open_view
-from sidecar.notify.attempt import Channel, Delivery
-from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.apprise_channel import AppriseChannel
+from sidecar.notify.current_incidents import CurrentIncidents
+from sidecar.notify.delivery import Channel, DeliveryStatus
+from sidecar.notify.dispatcher import Dispatcher, OnAttempt
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
+from sidecar.notify.http_sender import HttpSender
 from sidecar.notify.installation import Installation
-from sidecar.notify.news import News
-from sidecar.notify.post import Poster
+from sidecar.notify.link_signer import Signer, new_key, own_key
+from sidecar.notify.message_catalog import MessageCatalog, read_catalog
 from sidecar.notify.render import Links, Renderer
-from sidecar.notify.runner import OnAttempt, Runner
-from sidecar.notify.sign import Signer, new_key, own_key
-from sidecar.notify.words import Catalogue, read_catalogue
 from sidecar.probes.probe_target import probe_target
 from sidecar.probes.prober import ProbeRunner
 from sidecar.probes.scheduler import (
@@ -74,15 +74,15 @@ from sidecar.probes.scheduler import (
     IntervalProbeScheduler,
 )
 from sidecar.remedies.executor import Executor
-from sidecar.remedies.onlooker import Onlooker
+from sidecar.remedies.process_watcher import ProcessWatcher
 from sidecar.schedule.planner import Planner
 from sidecar.storage.store import SqliteStore, open_store
 from sidecar.telemetry.event_feed import EventFeed
+from sidecar.telemetry.event_log import EventLog, log_restored
 from sidecar.telemetry.log import LogFormat, configure
-from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
-from sidecar.telemetry.narrator import Narrator, tell_left
 from sidecar.telemetry.recent_probes import RecentProbes
+from sidecar.telemetry.secret_mask import Mask
 from sidecar.watchdog import Watchdog
 from sidecar.web.routes.acknowledge import NotificationServices
 from sidecar.web.server import WebServer
@@ -133,7 +133,7 @@ class Place(NamedTuple):
     stack: str
     own_id: str
     own: OwnView
-    link: EngineLink
+    link: EngineConnection
     own_name: str = ""
 
 
@@ -150,7 +150,7 @@ class Voice(NamedTuple):
     ``mask`` takes secrets out of what others say.
     """
 
-    words: Catalogue
+    words: MessageCatalog
     zone: ZoneInfo
     signer: Signer
     mask: Mask
@@ -190,8 +190,8 @@ class People:
 
     def _equip(self, settings: NotifySettings, voice: Voice) -> None:
         self._settings = settings
-        self._poster = Poster()
-        self._outside = Poster(through_proxy=True)
+        self._poster = HttpSender()
+        self._outside = HttpSender(through_proxy=True)
         url = settings.public_url
         links = Links(url, voice.signer.token) if url is not None else None
         stack, own = self._place.stack, self._place.own_name
@@ -206,8 +206,8 @@ class People:
             for n, hook in enumerate(settings.hooks)
         ]
         clock = SystemClock()
-        news = News(self._state, clock)
-        self.runner = Runner(self._outbox, channels, clock, self._on_attempt, news)
+        news = CurrentIncidents(self._state, clock)
+        self.runner = Dispatcher(self._outbox, channels, clock, self._on_attempt, news)
 
     def _container_id(self, name: str) -> str | None:
         held = (instance.container for instance in self._state().instances.values())
@@ -295,14 +295,14 @@ class App:
         self._clock = clock
         self._engine = engine
         self._metrics = metrics.metrics
-        self._metrics.notifies(self._people.runner.channels, Delivery)
+        self._metrics.notifies(self._people.runner.channels, DeliveryStatus)
         self._in_force = Enforced((), (), are_ours=False)
         self._feed = EventFeed()
         self._planner = Planner(clock, self.post)
         metrics.planned = lambda: self._planner.upcoming(1)
         self._prober = ProbeRunner(engine, clock, mask=mask, own=place.own.now)
         self._host = open_view(self._has_died)
-        self._onlooker = Onlooker(
+        self._onlooker = ProcessWatcher(
             engine,
             clock,
             self.post,
@@ -326,7 +326,7 @@ class App:
             store=memory.store,
             tellers=(
                 self._metrics,
-                Narrator(),
+                EventLog(),
                 self._feed,
                 probed,
                 self._people,
@@ -335,7 +335,7 @@ class App:
             probing=self._pacer,
             remedies=self._executor,
         )
-        self._pump = Pump(
+        self._pump = EngineWatcher(
             engine,
             clock,
             self.post,
@@ -461,7 +461,7 @@ class App:
                 [ConfigProblem("stack", found, repr(self._place.stack), hint)]
             )
         _keep(settings)
-        words = read_catalogue(settings.language)
+        words = read_catalog(settings.language)
         zone = ZoneInfo(settings.notify.timezone)
         host = _host_of(settings)
         return settings, self._voice._replace(words=words, zone=zone, host=host)
@@ -474,7 +474,7 @@ class App:
         self.post(SettingsApplied(now, settings.mode, settings.notify))
         self._pump.nudge()
         await self._people.take(settings.notify, voice)
-        self._metrics.notifies(self._people.runner.channels, Delivery)
+        self._metrics.notifies(self._people.runner.channels, DeliveryStatus)
         self._metrics.config_loaded(now.wall)
         for warning in settings.warnings:
             logger.warning("{}", warning)
@@ -721,7 +721,7 @@ def _voice(settings: Settings, mask: Mask) -> Voice:
             error.strerror or error,
         )
         key = new_key()
-    words = read_catalogue(settings.language)
+    words = read_catalog(settings.language)
     zone = ZoneInfo(settings.notify.timezone)
     takes_orders = settings.api_token is not None
     return Voice(words, zone, Signer(key), mask, _host_of(settings), takes_orders)
@@ -754,8 +754,8 @@ async def _serve(loaded: LoadedSettings, voice: Voice, file: Path | None) -> Non
         return
     own = asking.result()
     stack = _stack_of(settings, own)
-    metrics.metrics.asks(OPERATIONS, OUTCOMES)
-    link = EngineLink.from_environ(
+    metrics.metrics.asks(OPERATIONS, CALL_STATUSES)
+    link = EngineConnection.from_environ(
         os.environ, on_request=metrics.metrics.engine_request, mask=voice.mask
     )
     logger.info(
@@ -782,7 +782,7 @@ async def _as_left(store: SqliteStore, loaded: LoadedSettings) -> State:
     state = State(started=now)
     if saved is not None and store.saved_at is not None:
         state = restore_state(saved, store.saved_at, now)
-        tell_left(state)
+        log_restored(state)
     if store.doubt:
         state = presume_restarts(state, store.doubt)
     view = replace(state.settings, faults=_in_lines(loaded.faults), since=now)
@@ -820,7 +820,9 @@ async def _who_we_are(settings: Settings, mask: Mask) -> OwnContainer | None:
 
 async def _asked_once(mask: Mask) -> OwnContainer | None:
     # A link of its own each time: the breaker of one that failed would make us wait.
-    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None, mask=mask)
+    link = EngineConnection.from_environ(
+        os.environ, on_request=lambda *_: None, mask=mask
+    )
     try:
         return await find_own_container(link, os.environ)
     finally:
@@ -847,7 +849,9 @@ async def _check(settings: Settings, only: str | None) -> tuple[Probed, ...]:
     mask = Mask(settings.secrets)
     own = await _asked_once(mask)
     stack = _stack_of(settings, own)
-    link = EngineLink.from_environ(os.environ, on_request=lambda *_: None, mask=mask)
+    link = EngineConnection.from_environ(
+        os.environ, on_request=lambda *_: None, mask=mask
+    )
     engine = DockerEngine(link, stack)
     prober = ProbeRunner(engine, SystemClock(), mask=mask)
     try:

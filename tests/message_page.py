@@ -40,10 +40,10 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.notify.channel import Text
+from sidecar.notify.apprise_channel import Text
 from sidecar.notify.installation import Installation
+from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Links, Renderer
-from sidecar.notify.words import LANGUAGES, read_catalogue
 from tests.unit.world import World, container
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
@@ -63,7 +63,7 @@ SETTINGS = NotifySettings(
 ZONE = ZoneInfo("Asia/Seoul")
 RENDERERS = {
     language: Renderer(
-        read_catalogue(language),
+        read_catalog(language),
         ZONE,
         Installation("shop", "pay-1", "shop-sidecar-1"),
         Links("https://watch.example", lambda *_: "seal"),

@@ -111,11 +111,11 @@ def connect(
     url: str | None, token_file: Path | None, environ: Mapping[str, str] = os.environ
 ) -> Api:
     """The API at the address and with the token of the options or environment."""
-    address = url or environ.get("SIDECAR_URL") or _listening(environ)
-    return Api(_checked(address), _token(token_file, environ))
+    address = url or environ.get("SIDECAR_URL") or _default_url(environ)
+    return Api(_check_url(address), _token(token_file, environ))
 
 
-def _checked(address: str) -> str:
+def _check_url(address: str) -> str:
     """Without credentials: the address is told in errors."""
     try:
         parts = urlsplit(address)
@@ -130,7 +130,7 @@ def _checked(address: str) -> str:
     return address
 
 
-def _listening(environ: Mapping[str, str]) -> str:
+def _default_url(environ: Mapping[str, str]) -> str:
     listen = environ.get("SIDECAR_LISTEN") or DEFAULT_LISTEN
     host, _, port = listen.rpartition(":")
     return f"http://{_EVERYWHERE.get(host, host)}:{port}"

@@ -42,7 +42,7 @@ _AT_ONCE = (
 )
 
 
-def _whom(target: str | None, everything: bool, action: str) -> str:
+def _describe_targets(target: str | None, everything: bool, action: str) -> str:
     """Where the order is posted."""
     if (target is None) is not everything:
         raise click.UsageError("give either a TARGET or --all")
@@ -67,7 +67,7 @@ def pause(
     as_json: bool,
 ) -> int:
     """Stop acting on TARGET; measuring goes on."""
-    path = _whom(target, everything, "pause")
+    path = _describe_targets(target, everything, "pause")
     told = api.post(path, {"for": duration} if duration else {})
     said = f"{target or 'all targets'}: paused {_until(duration)}"
     return show_done(told, said, as_json)
@@ -84,7 +84,7 @@ def _until(duration: str | None) -> str:
 @talks_to_sidecar
 def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int:
     """Act on TARGET again."""
-    told = api.post(_whom(target, everything, "resume"))
+    told = api.post(_describe_targets(target, everything, "resume"))
     return show_done(told, f"{target or 'all targets'}: resumed", as_json)
 
 

@@ -8,14 +8,14 @@ from typing import TextIO
 
 import click
 
-from sidecar.cli import control, look, notify, own
+from sidecar.cli import control, local_commands, notify, status
 from sidecar.cli.client import ApiError
 from sidecar.cli.history import history
 from sidecar.cli.incidents import incident, incidents, postmortem
-from sidecar.cli.local import CannotTell, Local
+from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
 from sidecar.cli.options import examples
-from sidecar.cli.planned import schedule
 from sidecar.cli.report import report
+from sidecar.cli.schedule import schedule
 
 CANNOT_TELL = 2
 INTERRUPTED = 130
@@ -34,10 +34,10 @@ def sidecar() -> None:
 
 
 for command in (
-    own.run,
-    own.check,
-    look.status,
-    look.targets,
+    local_commands.run,
+    local_commands.check,
+    status.status,
+    status.targets,
     control.restart,
     control.pause,
     control.resume,
@@ -52,17 +52,17 @@ for command in (
     report,
     notify.ack,
     notify.notify,
-    own.config,
-    own.version,
+    local_commands.config,
+    local_commands.version,
 ):
     sidecar.add_command(command)
 
 
-def main(arguments: Sequence[str], local: Local) -> int:
+def main(arguments: Sequence[str], local: LocalCommands) -> int:
     """Carry out a command line (without the program's name); the exit status."""
     _show_any_text()
     try:
-        status = _carried_out(arguments, local)
+        status = _run_command(arguments, local)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str], local: Local) -> int:
     return status
 
 
-def _carried_out(arguments: Sequence[str], local: Local) -> int:
+def _run_command(arguments: Sequence[str], local: LocalCommands) -> int:
     try:
         result = sidecar.main(
             list(arguments), prog_name="sidecar", standalone_mode=False, obj=local
@@ -84,7 +84,7 @@ def _carried_out(arguments: Sequence[str], local: Local) -> int:
     except click.ClickException as fault:
         _say(fault.show)
         return CANNOT_TELL
-    except (ApiError, CannotTell) as fault:
+    except (ApiError, CommandFailed) as fault:
         said = str(fault)
         _say(lambda: click.echo(said, err=True))
         return fault.exit_status if isinstance(fault, ApiError) else CANNOT_TELL

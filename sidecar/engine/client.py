@@ -9,8 +9,8 @@ from typing import Any
 import docker
 import requests
 
-from sidecar.engine.address import Address
-from sidecar.engine.agreement import OLDEST_API, Agreement, agree
+from sidecar.engine.api_version import OLDEST_API, ApiAgreement, agree_on_version
+from sidecar.engine.docker_host import Address
 from sidecar.engine.errors import Mask, raise_for_status
 
 CALLS_AT_ONCE = 8
@@ -21,7 +21,9 @@ _SHORTEST_S = 0.05
 class Client(docker.APIClient):
     """An APIClient whose requests end by the deadline of the thread they run in."""
 
-    def __init__(self, address: Address, agreed: Agreement, mask: Mask = str) -> None:
+    def __init__(
+        self, address: Address, agreed: ApiAgreement, mask: Mask = str
+    ) -> None:
         super().__init__(
             address.url,
             version=agreed.api_version,
@@ -78,10 +80,10 @@ class Client(docker.APIClient):
 
 def open_client(address: Address, until: float, mask: Mask = str) -> Client:
     """A client that speaks the engine's API, as agreed. EngineRefused: too old."""
-    asking = Client(address, Agreement(OLDEST_API, ""))
+    asking = Client(address, ApiAgreement(OLDEST_API, ""))
     asking.keep(until)
     try:
-        agreed = agree(asking.version(api_version=False))
+        agreed = agree_on_version(asking.version(api_version=False))
     finally:
         asking.close()
     client = Client(address, agreed, mask)

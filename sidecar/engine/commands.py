@@ -5,10 +5,10 @@ import time
 import urllib3
 
 from sidecar.core.ports.engine import CommandTimeout, EngineTimeout, ExecResult
-from sidecar.engine import translate
-from sidecar.engine.calls import chunks
+from sidecar.engine import answers
 from sidecar.engine.client import Client
 from sidecar.engine.errors import NotFound, raise_for_status
+from sidecar.engine.requests import chunks
 
 OUTPUT_BYTES = 4 * 1024
 _EXIT_CODE_POLL_S = 0.02
@@ -30,9 +30,9 @@ class Commands:
         """Start it and wait for it, unless it still runs from the last time."""
         key = (container_id, command)
         self._refuse_second(client, key)
-        exec_id = translate.exec_id(client.exec_create(container_id, list(command)))
+        exec_id = answers.read_exec_id(client.exec_create(container_id, list(command)))
         self._unfinished[key] = exec_id
-        result = _carried_out(client, exec_id)
+        result = _run_command(client, exec_id)
         self._unfinished.pop(key, None)
         return result
 
@@ -47,12 +47,12 @@ class Commands:
 
 def _still_runs(client: Client, exec_id: str) -> bool:
     try:
-        return translate.exit_code(client.exec_inspect(exec_id)) is None
+        return answers.read_exit_code(client.exec_inspect(exec_id)) is None
     except NotFound:
         return False
 
 
-def _carried_out(client: Client, exec_id: str) -> ExecResult:
+def _run_command(client: Client, exec_id: str) -> ExecResult:
     # The SDK's own reading of the output can block for ever.
     answer = client.post(
         client.url_of(f"/exec/{exec_id}/start"),
@@ -62,8 +62,8 @@ def _carried_out(client: Client, exec_id: str) -> ExecResult:
     with answer:
         raise_for_status(answer, client.mask)
         try:
-            frames = translate.unframed(chunks(client, answer))
-            output = translate.last_text(frames, OUTPUT_BYTES)
+            frames = answers.remove_frames(chunks(client, answer))
+            output = answers.last_text(frames, OUTPUT_BYTES)
             return ExecResult(_exit_code(client, exec_id), output)
         except (urllib3.exceptions.ReadTimeoutError, EngineTimeout) as error:
             raise CommandTimeout(
@@ -73,7 +73,7 @@ def _carried_out(client: Client, exec_id: str) -> ExecResult:
 
 def _exit_code(client: Client, exec_id: str) -> int:
     while client.left() > 0.0:
-        code = translate.exit_code(client.exec_inspect(exec_id))
+        code = answers.read_exit_code(client.exec_inspect(exec_id))
         if code is not None:
             return code
         time.sleep(_EXIT_CODE_POLL_S)

@@ -8,9 +8,10 @@ from loguru import logger
 from sidecar.core.circuit_breaker import BreakerState
 from sidecar.core.model.container import Container, Process
 from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, ExecResult
-from sidecar.engine import calls, translate
+from sidecar.engine import requests
 from sidecar.engine.commands import Commands
-from sidecar.engine.link import EngineLink
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.containers import ContainerOwner
 from sidecar.engine.listing import Lister
 from sidecar.engine.membership import Membership
 from sidecar.engine.stream import EventStream
@@ -33,7 +34,7 @@ class DockerEngine:
 
     def __init__(
         self,
-        link: EngineLink,
+        link: EngineConnection,
         stack: str,
         *,
         answer_margin_s: float = 15.0,
@@ -47,7 +48,7 @@ class DockerEngine:
         self._strangers: Mapping[str, str] = {}
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
-        self._ours: dict[str, translate.Known] = {}
+        self._ours: dict[str, ContainerOwner] = {}
         self._commands = Commands()
         self._streams: set[EventStream] = set()
 
@@ -77,7 +78,7 @@ class DockerEngine:
         members = self._members
         return await self._link.ask(
             "inspect",
-            lambda client: calls.inspect_own(client, container_id, members),
+            lambda client: requests.inspect_own(client, container_id, members),
             _ANSWER_S,
         )
 
@@ -93,7 +94,7 @@ class DockerEngine:
         own = await self._own(container_id)
         await self._link.act(
             "restart",
-            lambda client: calls.restart(client, own.id, stop_timeout_s),
+            lambda client: requests.restart(client, own.id, stop_timeout_s),
             stop_timeout_s + self._answer_margin_s,
         )
 
@@ -102,7 +103,7 @@ class DockerEngine:
         own = await self._own(container_id)
         await self._link.act(
             "stop",
-            lambda client: calls.stop(client, own.id, stop_timeout_s),
+            lambda client: requests.stop(client, own.id, stop_timeout_s),
             stop_timeout_s + self._answer_margin_s,
         )
 
@@ -117,21 +118,21 @@ class DockerEngine:
         """The last lines with time stamps, 64 kB at most."""
         own = await self._own(container_id)
         return await self._link.ask(
-            "logs", lambda client: calls.log_tail(client, own, lines), _ANSWER_S
+            "logs", lambda client: requests.log_tail(client, own, lines), _ANSWER_S
         )
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
         """What runs in the container, with the process ids of the engine's host."""
         own = await self._own(container_id)
         return await self._link.ask(
-            "top", lambda client: calls.processes(client, own.id), _ANSWER_S
+            "top", lambda client: requests.processes(client, own.id), _ANSWER_S
         )
 
     async def stats(self, container_id: str) -> dict[str, float]:
         """memory_bytes, memory_limit_bytes, pids, cpu_seconds; what is known."""
         own = await self._own(container_id)
         return await self._link.ask(
-            "stats", lambda client: calls.stats(client, own.id), _ANSWER_S
+            "stats", lambda client: requests.stats(client, own.id), _ANSWER_S
         )
 
     async def execute(
@@ -177,20 +178,20 @@ class DockerEngine:
         """Of a container that is known not to be ours? It may make events at will."""
         return isinstance(item, EngineEvent) and item.container_id in self._strangers
 
-    async def _own(self, container_id: str) -> translate.Known:
+    async def _own(self, container_id: str) -> ContainerOwner:
         """What is known of a container of the stack; EngineRefused: of another."""
         known = self._ours.get(container_id)
         if known is None:
             members = self._members
             known = await self._link.ask(
                 "inspect",
-                lambda client: calls.identify(client, container_id, members),
+                lambda client: requests.identify(client, container_id, members),
                 _ANSWER_S,
             )
             self._remember(known)
         return known
 
-    def _remember(self, known: translate.Known) -> None:
+    def _remember(self, known: ContainerOwner) -> None:
         """By the full id alone: a name can pass to another container."""
         if len(self._ours) >= _REMEMBERED:
             self._ours.clear()

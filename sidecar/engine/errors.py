@@ -34,7 +34,7 @@ Mask = Callable[[str], str]
 """Takes the secrets out of a text, and what cannot be printed."""
 
 
-class _Said(msgspec.Struct):
+class _EngineAnswer(msgspec.Struct):
     """The engine's error."""
 
     message: str
@@ -52,7 +52,7 @@ class ConnectionBroke(EngineTimeout):
     """The connection broke before the answer was complete."""
 
 
-TRANSLATED = (
+TRANSLATED_ERRORS = (
     DockerException,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -99,14 +99,14 @@ def engine_error(error: Exception, mask: Mask = str) -> EngineError:
         return error
     not_json = isinstance(error, requests.exceptions.JSONDecodeError)
     if isinstance(error, _BROKE) and not not_json:
-        return _broke(error, mask)
+        return _is_broken_connection(error, mask)
     return EngineRefused(
         f"the engine's answer was not understood: {type(error).__name__}: "
         f"{one_line(error, mask)}"
     )
 
 
-def _broke(error: Exception, mask: Mask) -> EngineError:
+def _is_broken_connection(error: Exception, mask: Mask) -> EngineError:
     causes = tuple(_causes(error))
     if any(isinstance(cause, _NO_ANSWER) for cause in causes):
         return EngineTimeout("the engine took the request and gave no answer in time")
@@ -153,7 +153,7 @@ def answered_no(status: int, body: str, url: str, mask: Mask = str) -> EngineErr
 def _engines_words(body: str, mask: Mask) -> str:
     """The message of the engine's own error; empty: it is somebody else's."""
     try:
-        return one_line(msgspec.json.decode(body, type=_Said).message, mask)
+        return one_line(msgspec.json.decode(body, type=_EngineAnswer).message, mask)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return ""
 

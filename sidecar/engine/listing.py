@@ -11,9 +11,10 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
-from sidecar.engine import calls, translate, wire
+from sidecar.engine import api_types, containers, requests
 from sidecar.engine.client import Client
-from sidecar.engine.errors import TRANSLATED, ConnectionBroke, engine_error
+from sidecar.engine.containers import STACK_LABEL, OwnerClaim
+from sidecar.engine.errors import TRANSLATED_ERRORS, ConnectionBroke, engine_error
 from sidecar.engine.membership import Membership
 
 FIRST_SILENCE_S = 5.0
@@ -44,15 +45,15 @@ class Lister:
 
         EngineTimeout: the engine answered about none of them in time.
         """
-        label = f"{translate.STACK_LABEL}={self._members.stack}"
+        label = f"{STACK_LABEL}={self._members.stack}"
         raw = self._client.containers(all=True, filters={"label": [label]})
-        entries = translate.listed(raw)
+        entries = containers.read_list(raw)
         seen = [self._looked_at(entry) for entry in entries]
         if entries and self._silent == len(entries):
             raise EngineTimeout("the engine answered about no container in time")
         return Listing(tuple(c for c in seen if c is not None), self._strangers)
 
-    def _looked_at(self, entry: wire.Listed) -> Container | None:
+    def _looked_at(self, entry: api_types.Listed) -> Container | None:
         """None: it is no more, or not ours. EngineUnreachable: nobody is there."""
         if self._client.left() <= 0.0:
             self._silent += 1
@@ -61,23 +62,23 @@ class Lister:
         try:
             with self._client.within(patience_s):
                 raw = self._inspected(entry)
-                return self._if_ours(self._translated(raw), translate.claim(raw))
-        except (*TRANSLATED, EngineError) as error:
+                return self._if_ours(self._translated(raw), containers.read_claim(raw))
+        except (*TRANSLATED_ERRORS, EngineError) as error:
             said = engine_error(error, self._client.mask)
             return self._without(entry, said, patience_s)
 
     def _translated(self, raw: object) -> Container:
-        return translate.container(raw, self._client.mask)
+        return containers.read_container(raw, self._client.mask)
 
-    def _inspected(self, entry: wire.Listed) -> object:
+    def _inspected(self, entry: api_types.Listed) -> object:
         try:
-            return calls.inspected(self._client, entry.id)
-        except TRANSLATED as error:
+            return requests.inspect_with_owner(self._client, entry.id)
+        except TRANSLATED_ERRORS as error:
             if not isinstance(engine_error(error), ConnectionBroke):
                 raise
-            return calls.inspected(self._client, entry.id)
+            return requests.inspect_with_owner(self._client, entry.id)
 
-    def _if_ours(self, seen: Container, claim: translate.Claim) -> Container | None:
+    def _if_ours(self, seen: Container, claim: OwnerClaim) -> Container | None:
         objection = self._members.objection(self._client, claim)
         if not objection:
             return seen
@@ -86,7 +87,7 @@ class Lister:
         return None
 
     def _without(
-        self, entry: wire.Listed, error: EngineError, patience_s: float
+        self, entry: api_types.Listed, error: EngineError, patience_s: float
     ) -> Container | None:
         if isinstance(error, ContainerGone):
             return None
@@ -98,13 +99,13 @@ class Lister:
             fault = f"{error} (within {patience_s:.0f} s)"
         return self._unread(entry, fault)
 
-    def _unread(self, entry: wire.Listed, fault: str) -> Container | None:
+    def _unread(self, entry: api_types.Listed, fault: str) -> Container | None:
         """What the list says of it; labels that are not proven set nothing."""
-        seen = translate.unreadable(entry, fault)
+        seen = containers.unreadable_container(entry, fault)
         labels = entry.labels or {}
-        claim = translate.Claim(entry.id, seen.stack, entry.image_id, labels)
+        claim = OwnerClaim(entry.id, seen.stack, entry.image_id, labels)
         try:
             with self._client.within(NEXT_SILENCE_S):
                 return self._if_ours(seen, claim)
-        except (*TRANSLATED, EngineError):
+        except (*TRANSLATED_ERRORS, EngineError):
             return replace(seen, labels={})

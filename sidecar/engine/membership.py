@@ -9,9 +9,10 @@ something else created it, the labels must not be those of the image.
 from collections.abc import Mapping
 
 from sidecar.core.ports.engine import EngineError, EngineRefused
-from sidecar.engine import translate
+from sidecar.engine import containers
 from sidecar.engine.client import Client
-from sidecar.engine.errors import TRANSLATED, engine_error
+from sidecar.engine.containers import IDENTITY_LABELS, OwnerClaim
+from sidecar.engine.errors import TRANSLATED_ERRORS, engine_error
 
 DIGEST_LABEL = "com.docker.compose.image"
 _BY_COMPOSE = (DIGEST_LABEL, "com.docker.compose.config-hash")
@@ -33,7 +34,7 @@ class Membership:
         self._proven: set[str] = set()
         self._baked: dict[str, Mapping[str, str]] = {}
 
-    def objection(self, client: Client, claim: translate.Claim) -> str:
+    def objection(self, client: Client, claim: OwnerClaim) -> str:
         """Why a container is not of the stack; '': it is.
 
         Raises what the client raises where the engine does not answer.
@@ -50,12 +51,12 @@ class Membership:
             self._proven.add(claim.id)
         return why
 
-    def _unproven(self, client: Client, claim: translate.Claim) -> str:
+    def _unproven(self, client: Client, claim: OwnerClaim) -> str:
         if not claim.image_id:
             return ""
         try:
             baked = self._labels_of(client, claim.image_id)
-        except (*TRANSLATED, EngineError) as error:
+        except (*TRANSLATED_ERRORS, EngineError) as error:
             refused = engine_error(error)
             if not isinstance(refused, EngineRefused):
                 raise
@@ -70,7 +71,7 @@ class Membership:
         known = self._baked.get(image_id)
         if known is None:
             raw: object = client.inspect_image(image_id)  # type: ignore[no-untyped-call]
-            known = translate.image_labels(raw)
+            known = containers.read_image_labels(raw)
             _make_room(self._baked)
             self._baked[image_id] = known
         return known
@@ -81,12 +82,12 @@ def _make_room(kept: set[str] | dict[str, Mapping[str, str]]) -> None:
         kept.clear()
 
 
-def _has_digest(claim: translate.Claim) -> bool:
+def _has_digest(claim: OwnerClaim) -> bool:
     noted = claim.labels.get(DIGEST_LABEL, "").removeprefix(_PREFIX)
     return bool(noted) and noted == claim.image_id.removeprefix(_PREFIX)
 
 
-def _comes_from_image(claim: translate.Claim, baked: Mapping[str, str]) -> str:
+def _comes_from_image(claim: OwnerClaim, baked: Mapping[str, str]) -> str:
     """Which label of its identity may be the image's; '': none.
 
     A label of compose's alone that the image does not bring along shows that compose
@@ -97,7 +98,7 @@ def _comes_from_image(claim: translate.Claim, baked: Mapping[str, str]) -> str:
         said = claim.labels.get(label)
         if said is not None and baked.get(label) != said:
             return ""
-    for label in translate.IDENTITY_LABELS:
+    for label in IDENTITY_LABELS:
         said = claim.labels.get(label)
         if said is not None and baked.get(label) == said:
             return f"its label {label} is that of its image, which anybody can make"

@@ -1,15 +1,15 @@
 """The names of the engine's compose projects: for advice, never for acting."""
 
 from sidecar.core.ports.engine import EngineError
-from sidecar.engine import translate
 from sidecar.engine.client import Client
-from sidecar.engine.link import EngineLink
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.containers import STACK_LABEL
 
 _DEADLINE_S = 10.0
 _SHOWN = 20
 
 
-async def projects_seen(link: EngineLink) -> tuple[str, ...]:
+async def projects_seen(link: EngineConnection) -> tuple[str, ...]:
     """The names of the first ones in order; none where the engine does not say."""
     try:
         found = await link.ask("list", _list_names, _DEADLINE_S)
@@ -19,7 +19,7 @@ async def projects_seen(link: EngineLink) -> tuple[str, ...]:
 
 
 def _list_names(client: Client) -> tuple[str, ...]:
-    label = translate.STACK_LABEL
+    label = STACK_LABEL
     listed = client.containers(all=True, filters={"label": [label]})
     names = {str((each.get("Labels") or {}).get(label, ""))[:100] for each in listed}
     return tuple(sorted(name for name in names if name.isprintable() and name))

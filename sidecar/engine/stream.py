@@ -23,15 +23,17 @@ from sidecar.core.ports.engine import (
     EngineEvent,
     EngineRefused,
 )
-from sidecar.engine import translate
+from sidecar.engine import answers
+from sidecar.engine.answers import WATCHED_ACTIONS
 from sidecar.engine.client import Client
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.containers import STACK_LABEL
 from sidecar.engine.errors import (
     ConnectionBroke,
     Mask,
     engine_error,
     raise_for_status,
 )
-from sidecar.engine.link import EngineLink
 
 PENDING_NOTICES = 512
 _REMEMBERED = 512
@@ -46,21 +48,21 @@ Item = EngineEvent | Connected | Disconnected
 RawEvents: TypeAlias = "CancellableStream[bytes]"
 
 
-class _Odd(NamedTuple):
+class _UnknownEvent(NamedTuple):
     """An event that was not understood."""
 
 
-class _Ended(NamedTuple):
+class _StreamEnded(NamedTuple):
     """The reading of one connection ended; ``quiet``: nothing is wrong with it."""
 
     reason: str
     quiet: bool = False
 
 
-_Handed = EngineEvent | Connected | _Odd | _Ended
+_Handed = EngineEvent | Connected | _UnknownEvent | _StreamEnded
 
 
-class Cursor:
+class StreamPosition:
     """Where in the engine's events we are, so that a gap is replayed, once."""
 
     def __init__(self, since_nano: int) -> None:
@@ -87,7 +89,7 @@ class Cursor:
         return True
 
 
-class Handover:
+class EventQueue:
     """Notices on their way from the reading thread to the loop.
 
     Bounded: what is too much pushes out the oldest, and leaves a Connected in
@@ -126,7 +128,7 @@ class EventStream:
 
     def __init__(
         self,
-        link: EngineLink,
+        link: EngineConnection,
         stack: str,
         *,
         replay_s: float,
@@ -135,7 +137,7 @@ class EventStream:
         self._link = link
         self._stack = stack
         self._quiet_s = quiet_s
-        self._cursor = Cursor(time.time_ns() - int(replay_s * 1e9))
+        self._cursor = StreamPosition(time.time_ns() - int(replay_s * 1e9))
         self._closing = asyncio.Event()
         self._raw: RawEvents | None = None
 
@@ -177,24 +179,24 @@ class EventStream:
         finally:
             self._shut()
 
-    async def _open(self) -> Handover:
+    async def _open(self) -> EventQueue:
         opening = partial(_open, stack=self._stack, since=self._cursor.since)
         self._raw = await self._link.connect("events", opening, self._quiet_s)
-        handover, mask = Handover(), self._link.mask
+        handover, mask = EventQueue(), self._link.mask
         self._link.spawn(partial(_read, self._raw, self._cursor, handover, mask))
         return handover
 
     async def _notices(
-        self, handover: Handover
+        self, handover: EventQueue
     ) -> AsyncGenerator[EngineEvent | Connected, None]:
         """One connection's notices; returns when it is quiet. ConnectionBroke."""
         while True:
             for item in await handover.take():
-                if isinstance(item, _Ended):
+                if isinstance(item, _StreamEnded):
                     if item.quiet:
                         return
                     raise ConnectionBroke(item.reason)
-                if isinstance(item, _Odd):
+                if isinstance(item, _UnknownEvent):
                     self._link.report("events", "refused", 0.0)
                 else:
                     yield item
@@ -239,8 +241,8 @@ def _open(client: Client, stack: str, since: str) -> RawEvents:
 def _filters(stack: str) -> dict[str, list[str]]:
     return {
         "type": ["container"],
-        "label": [f"{translate.STACK_LABEL}={stack}"],
-        "event": list(translate.WATCHED_ACTIONS),
+        "label": [f"{STACK_LABEL}={stack}"],
+        "event": list(WATCHED_ACTIONS),
     }
 
 
@@ -253,26 +255,30 @@ def _lines(answer: requests.Response) -> Iterator[bytes]:
             yield from filter(None, map(bytes.strip, lines))
 
 
-def _read(raw: RawEvents, cursor: Cursor, handover: Handover, mask: Mask) -> None:
+def _read(
+    raw: RawEvents, cursor: StreamPosition, handover: EventQueue, mask: Mask
+) -> None:
     """Read until the connection ends; in a thread of its own."""
     try:
         for line in raw:
-            handed = _understood(line, cursor)
+            handed = _understand(line, cursor)
             if handed is not None:
                 handover.put(handed)
-        ended = _Ended("the engine ended the event stream")
+        ended = _StreamEnded("the engine ended the event stream")
     except urllib3.exceptions.ReadTimeoutError:
-        ended = _Ended("nothing was said for a while", quiet=True)
+        ended = _StreamEnded("nothing was said for a while", quiet=True)
     except Exception as error:  # noqa: BLE001 - whatever ends it, the loop is told
-        ended = _Ended(str(engine_error(error, mask)))
+        ended = _StreamEnded(str(engine_error(error, mask)))
     handover.put(ended)
 
 
-def _understood(raw: bytes, cursor: Cursor) -> EngineEvent | _Odd | None:
+def _understand(
+    raw: bytes, cursor: StreamPosition
+) -> EngineEvent | _UnknownEvent | None:
     try:
-        event = translate.event(raw)
+        event = answers.read_event(raw)
     except msgspec.DecodeError:
-        return _Odd()
+        return _UnknownEvent()
     if not cursor.is_new(event.time_nano, event.actor.id, event.action):
         return None
-    return translate.notice(event)
+    return answers.read_engine_event(event)

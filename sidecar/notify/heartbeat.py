@@ -7,8 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 from loguru import logger
 
 from sidecar.core.model.notification_settings import HeartbeatSettings
-from sidecar.notify.attempt import Delivery, failed
-from sidecar.notify.post import Poster
+from sidecar.notify.delivery import DeliveryStatus, temporary_failure
+from sidecar.notify.http_sender import HttpSender
 
 DEADLINE_S = 10.0
 
@@ -24,7 +24,7 @@ class Heartbeat:
         self,
         settings: HeartbeatSettings,
         trouble: Callable[[], str],
-        poster: Poster,
+        poster: HttpSender,
         *,
         deadline_s: float = DEADLINE_S,
     ) -> None:
@@ -51,8 +51,8 @@ class Heartbeat:
             async with asyncio.timeout(self._deadline_s):
                 sent = await self._poster.send(method, url, body.encode(), {})
         except TimeoutError:
-            sent = failed(f"no answer within {self._deadline_s:g} s")
-        error = "" if sent.delivery is Delivery.DELIVERED else sent.error
+            sent = temporary_failure(f"no answer within {self._deadline_s:g} s")
+        error = "" if sent.delivery is DeliveryStatus.DELIVERED else sent.error
         if error and error != self._error:
             logger.warning("the heartbeat did not arrive: {}", error)
         elif self._error and not error:

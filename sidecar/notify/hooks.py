@@ -18,15 +18,15 @@ from sidecar.core.ports.engine import (
     EngineForbidden,
     EngineTimeout,
 )
-from sidecar.notify.attempt import (
+from sidecar.notify.delivery import (
     DELIVERED,
-    Attempt,
     Channel,
-    doubtful,
-    failed,
-    hopeless,
+    DeliveryResult,
+    doubtful_failure,
+    permanent_failure,
+    temporary_failure,
 )
-from sidecar.notify.post import Poster
+from sidecar.notify.http_sender import HttpSender
 
 Mask = Callable[[str], str]
 
@@ -34,7 +34,7 @@ EXEC_TIMEOUT_S = 25.0
 _OUTPUT_SHOWN = 100
 
 
-class _Told(msgspec.Struct):
+class _HookBody(msgspec.Struct):
     """The body of a hook's request."""
 
     message_id: str
@@ -61,18 +61,18 @@ class PostHook:
     knows_repeats = True
     """The documents ask it of whoever writes a hook: the id is in every request."""
 
-    def __init__(self, name: str, settings: HookPost, poster: Poster) -> None:
+    def __init__(self, name: str, settings: HookPost, poster: HttpSender) -> None:
         self.name = name
         self._url = settings.url
         self._poster = poster
 
-    async def send(self, message: Message) -> Attempt:
+    async def send(self, message: Message) -> DeliveryResult:
         """Try once."""
         headers = {
             "Content-Type": "application/json",
             "X-Sidecar-Message-Id": message.id,
         }
-        return await self._poster.send("POST", self._url, told(message), headers)
+        return await self._poster.send("POST", self._url, hook_body(message), headers)
 
 
 class ExecHook:
@@ -95,31 +95,35 @@ class ExecHook:
         self._container_id = container_id
         self._mask = mask
 
-    async def send(self, message: Message) -> Attempt:  # noqa: ARG002
+    async def send(self, message: Message) -> DeliveryResult:  # noqa: ARG002
         """Try once."""
         container = self._container_id(self._settings.container)
         if container is None:
-            return failed(f"there is no container {self._settings.container}")
+            return temporary_failure(
+                f"there is no container {self._settings.container}"
+            )
         try:
             ended = await self._engine.execute(
                 container, self._settings.command, EXEC_TIMEOUT_S
             )
         except EngineForbidden as error:
-            return hopeless(str(error))
+            return permanent_failure(str(error))
         except EngineTimeout as error:
-            return doubtful(str(error))
+            return doubtful_failure(str(error))
         except EngineError as error:
-            return failed(str(error))
+            return temporary_failure(str(error))
         if ended.exit_code:
             said = " ".join(self._mask(ended.output).split())[-_OUTPUT_SHOWN:]
-            return failed(f"the command ended with {ended.exit_code}: {said}")
+            return temporary_failure(
+                f"the command ended with {ended.exit_code}: {said}"
+            )
         return DELIVERED
 
 
 def hook_channel(
     number: int,
     settings: HookSettings,
-    poster: Poster,
+    poster: HttpSender,
     engine: Engine,
     container_id: Callable[[str], str | None],
     mask: Mask,
@@ -135,7 +139,7 @@ def hook_channel(
     return ExecHook(name, settings.does, engine, container_id, mask)
 
 
-def told(message: Message) -> bytes:
+def hook_body(message: Message) -> bytes:
     """The incident as a hook's receiver gets it."""
     facts = message.facts
     resolved = facts.get("resolved_at_wall")
@@ -154,4 +158,4 @@ def told(message: Message) -> bytes:
         resolved_at=rfc3339(float(resolved)) if resolved else None,
     )
     event = MessageKind.RESOLVED if is_end else MessageKind.OPENED
-    return msgspec.json.encode(_Told(message.id, event.value, incident))
+    return msgspec.json.encode(_HookBody(message.id, event.value, incident))

@@ -12,12 +12,12 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.status.run_log import AGAIN
 from sidecar.core.text.printable import on_one_line
-from sidecar.notify import lines
-from sidecar.notify.channel import Text
+from sidecar.notify import message_lines
+from sidecar.notify.apprise_channel import Text
 from sidecar.notify.installation import Installation
-from sidecar.notify.quote import quote, unmarked
-from sidecar.notify.times import Times
-from sidecar.notify.words import Catalogue
+from sidecar.notify.message_catalog import MessageCatalog
+from sidecar.notify.quoting import quote, unmarked
+from sidecar.notify.time_texts import Times
 
 Sign = Callable[[str, str], str]
 
@@ -81,7 +81,7 @@ class Renderer:
 
     def __init__(
         self,
-        words: Catalogue,
+        words: MessageCatalog,
         zone: tzinfo,
         installation: Installation,
         links: Links | None = None,
@@ -94,13 +94,13 @@ class Renderer:
     def __call__(self, message: Message) -> Text:
         """Title and body."""
         values = self._values(message)
-        title = self._words(lines.title(message.kind, values), **values)
+        title = self._words(message_lines.title(message.kind, values), **values)
         body = "\n".join(self._lines(message, values))
         return Text(on_one_line(title), f"{body}\n\n[{message.id}]")
 
     def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
-        yield self._words(f"body.{lines.form(message.kind, values)}", **values)
-        for key in lines.keys(message.kind, values):
+        yield self._words(f"body.{message_lines.form(message.kind, values)}", **values)
+        for key in message_lines.keys(message.kind, values):
             yield self._words(key, **values)
         if self._links is not None:
             yield from self._addresses(self._links, message)
@@ -109,7 +109,7 @@ class Renderer:
         yield self._words("line.look", url=f"{links.public_url}/")
         if message.kind not in _NOBODY_NEEDED and not message.facts.get("acked_by"):
             url = links.ack(message.incident, message.channel)
-            yield self._words(lines.acknowledgement(message.facts), url=url)
+            yield self._words(message_lines.acknowledgement(message.facts), url=url)
 
     def _values(self, message: Message) -> dict[str, str]:
         facts = message.facts

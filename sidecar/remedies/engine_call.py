@@ -15,7 +15,7 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
-from sidecar.remedies.job import Acted, Job
+from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 LOOK_EVERY_S = 1.0
 PATIENCE_S = 20.0
@@ -34,22 +34,24 @@ class _Order(NamedTuple):
     call: Callable[[], Awaitable[None]]
     said: str
     stop_timeout_s: float
-    is_done: Callable[[Job, Container | None], bool]
+    is_done: Callable[[RemedyContext, Container | None], bool]
 
 
-async def start(job: Job, said: str) -> Acted:
+async def start(job: RemedyContext, said: str) -> RemedyExecution:
     """Let the engine start the container."""
     call = partial(job.engine.start, job.container.id)
-    return await _carried_out(job, _Order(call, said, 0.0, runs_anew))
+    return await _execute_order(job, _Order(call, said, 0.0, is_new_run))
 
 
-async def restart(job: Job, stop_timeout_s: float, said: str) -> Acted:
+async def restart(
+    job: RemedyContext, stop_timeout_s: float, said: str
+) -> RemedyExecution:
     """Let the engine restart the container."""
     call = partial(_restart, job, stop_timeout_s)
-    return await _carried_out(job, _Order(call, said, stop_timeout_s, runs_anew))
+    return await _execute_order(job, _Order(call, said, stop_timeout_s, is_new_run))
 
 
-async def _restart(job: Job, stop_timeout_s: float) -> None:
+async def _restart(job: RemedyContext, stop_timeout_s: float) -> None:
     job.engine_stops += 1
     try:
         await job.engine.restart(job.container.id, stop_timeout_s)
@@ -58,13 +60,13 @@ async def _restart(job: Job, stop_timeout_s: float) -> None:
         raise
 
 
-async def stop(job: Job, stop_timeout_s: float, said: str) -> Acted:
+async def stop(job: RemedyContext, stop_timeout_s: float, said: str) -> RemedyExecution:
     """Let the engine stop the container."""
     call = partial(job.engine.stop, job.container.id, stop_timeout_s)
-    return await _carried_out(job, _Order(call, said, stop_timeout_s, is_over))
+    return await _execute_order(job, _Order(call, said, stop_timeout_s, is_over))
 
 
-async def seen(job: Job) -> Container | None:
+async def inspect_or_none(job: RemedyContext) -> Container | None:
     """The container as it is now; None where the engine does not say."""
     try:
         return await job.engine.inspect(job.container.id)
@@ -72,24 +74,24 @@ async def seen(job: Job) -> Container | None:
         return None
 
 
-def runs_anew(job: Job, fresh: Container | None) -> bool:
+def is_new_run(job: RemedyContext, fresh: Container | None) -> bool:
     """Is it in another run than the one that is being treated?"""
     return fresh is not None and fresh.status is Status.RUNNING and fresh.run != job.run
 
 
-def is_over(job: Job, fresh: Container | None) -> bool:
+def is_over(job: RemedyContext, fresh: Container | None) -> bool:
     """Has the run that is being treated ended?"""
     if fresh is None:
         return False
     return fresh.run != job.run or fresh.status is not Status.RUNNING
 
 
-async def _carried_out(job: Job, order: _Order) -> Acted:
+async def _execute_order(job: RemedyContext, order: _Order) -> RemedyExecution:
     """Send it once, and look: what the engine has done is an answer, too."""
-    sending = asyncio.ensure_future(_sent(job, order.call))
+    sending = asyncio.ensure_future(_on_sent(job, order.call))
     sending.add_done_callback(_retrieve)
     try:
-        return await _settled(job, sending, order)
+        return await _resolve_timeout(job, sending, order)
     finally:
         # What was not sent yet must not be; what was is not taken back by this.
         sending.cancel()
@@ -101,17 +103,19 @@ def _retrieve(sending: "asyncio.Future[None]") -> None:
         sending.exception()
 
 
-async def _settled(job: Job, sending: "asyncio.Future[None]", order: _Order) -> Acted:
+async def _resolve_timeout(
+    job: RemedyContext, sending: "asyncio.Future[None]", order: _Order
+) -> RemedyExecution:
     until = job.clock.now().mono + order.stop_timeout_s + PATIENCE_S
     while True:
         await asyncio.wait({sending}, timeout=LOOK_EVERY_S)
-        acted = await _answered(job, sending, order.said) if sending.done() else None
+        acted = await _on_answer(job, sending, order.said) if sending.done() else None
         if acted is not None and acted.result is not RemedyCallResult.UNKNOWN:
             return acted
-        fresh = await seen(job)
+        fresh = await inspect_or_none(job)
         if order.is_done(job, fresh):
             said = f"{order.said}; the engine's answer is late"
-            return Acted(RemedyCallResult.DONE, said, fresh)
+            return RemedyExecution(RemedyCallResult.DONE, said, fresh)
         if acted is None:
             continue
         if job.leaving.is_set() or job.clock.now().mono >= until:
@@ -119,38 +123,46 @@ async def _settled(job: Job, sending: "asyncio.Future[None]", order: _Order) -> 
         await job.pause(LOOK_EVERY_S)
 
 
-async def _answered(job: Job, sending: "asyncio.Future[None]", said: str) -> Acted:
+async def _on_answer(
+    job: RemedyContext, sending: "asyncio.Future[None]", said: str
+) -> RemedyExecution:
     """What the answer says; UNKNOWN: that the engine may be at it, or not."""
     try:
         sending.result()
     except EngineTimeout as error:
-        return Acted(RemedyCallResult.UNKNOWN, f"the engine did not answer: {error}")
+        return RemedyExecution(
+            RemedyCallResult.UNKNOWN, f"the engine did not answer: {error}"
+        )
     except EngineUnreachable as error:
         result = RemedyCallResult.FAILED if job.committed else RemedyCallResult.NOT_SENT
-        return Acted(result, f"the engine could not be asked: {error}")
+        return RemedyExecution(result, f"the engine could not be asked: {error}")
     except ContainerGone:
-        return Acted(RemedyCallResult.NOT_SENT, REMOVED)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED)
     except EngineForbidden as error:
-        return Acted(RemedyCallResult.REFUSED, str(error), await seen(job))
+        return RemedyExecution(
+            RemedyCallResult.REFUSED, str(error), await inspect_or_none(job)
+        )
     except EngineRefused as error:
-        return await _refused(job, error)
-    return Acted(RemedyCallResult.DONE, said, await seen(job))
+        return await _on_refusal(job, error)
+    return RemedyExecution(RemedyCallResult.DONE, said, await inspect_or_none(job))
 
 
-async def _refused(job: Job, error: EngineRefused) -> Acted:
+async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecution:
     """An engine refuses what a redeploy is taking away, which is no failure."""
     try:
         fresh = await job.engine.inspect(job.container.id)
     except ContainerGone:
-        return Acted(RemedyCallResult.NOT_SENT, REMOVED)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED)
     except EngineError:
         fresh = None
     if fresh is not None and fresh.status is Status.REMOVING:
-        return Acted(RemedyCallResult.NOT_SENT, REMOVED, fresh)
-    return Acted(RemedyCallResult.FAILED, f"the engine refused: {error}", fresh)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED, fresh)
+    return RemedyExecution(
+        RemedyCallResult.FAILED, f"the engine refused: {error}", fresh
+    )
 
 
-async def _sent(job: Job, call: Callable[[], Awaitable[None]]) -> None:
+async def _on_sent(job: RemedyContext, call: Callable[[], Awaitable[None]]) -> None:
     """Send it; persist where we have stopped the daemon already.
 
     To give up then would leave it stopped.

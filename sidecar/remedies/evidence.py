@@ -56,7 +56,7 @@ class Evidence:
     missing: tuple[str, ...]
 
 
-class Gathered(NamedTuple):
+class GatheredEvidence(NamedTuple):
     """A bundle, and beside it the whole list of processes, neither cut nor masked.
 
     Remedies judge by the list; it is not kept. None: it could not be had.
@@ -66,7 +66,7 @@ class Gathered(NamedTuple):
     processes: tuple[Process, ...] | None
 
 
-class EvidenceRoom:
+class EvidenceCollector:
     """Gathers bundles and keeps the last few."""
 
     def __init__(
@@ -86,18 +86,26 @@ class EvidenceRoom:
         """The last bundle about an instance."""
         return next((e for e in reversed(self._kept) if e.instance == instance), None)
 
-    async def gather(self, decision: Decision, container: Container) -> Gathered:
+    async def gather(
+        self, decision: Decision, container: Container
+    ) -> GatheredEvidence:
         """Ask the engine for everything at once, for at most GATHERING_S.
 
         The log may be longer than that run: it is looked last what runs by then.
         """
         missing: list[str] = []
         log, processes, stats = await asyncio.gather(
-            _had("log", lambda: self._engine.logs(container.id, LOG_LINES), missing),
-            _had("processes", lambda: self._engine.processes(container.id), missing),
-            _had("stats", lambda: self._engine.stats(container.id), missing),
+            _wait_for(
+                "log", lambda: self._engine.logs(container.id, LOG_LINES), missing
+            ),
+            _wait_for(
+                "processes", lambda: self._engine.processes(container.id), missing
+            ),
+            _wait_for("stats", lambda: self._engine.stats(container.id), missing),
         )
-        state = await _had("state", lambda: self._engine.inspect(container.id), missing)
+        state = await _wait_for(
+            "state", lambda: self._engine.inspect(container.id), missing
+        )
         again = state if _is_later(state, container) else None
         if again is not None:
             missing.append("processes, stats: it was started again meanwhile")
@@ -117,7 +125,7 @@ class EvidenceRoom:
             incident=decision.incident,
             decision=decision.reason,
             state=_without_labels(state, said[0][-COMMAND_CHARACTERS:]),
-            log=None if log is None else _joined(said[len(texts) :]),
+            log=None if log is None else _join_logs(said[len(texts) :]),
             processes=tuple(
                 process._replace(command=command[:COMMAND_CHARACTERS])
                 for process, command in zip(shown, commands, strict=True)
@@ -129,7 +137,7 @@ class EvidenceRoom:
             missing=tuple(map(self._mask, missing)),
         )
         self._kept.append(evidence)
-        return Gathered(evidence, processes)
+        return GatheredEvidence(evidence, processes)
 
     async def _masked(self, *texts: str) -> tuple[str, ...]:
         """All of them, before any is cut; beside the loop where that takes long."""
@@ -160,7 +168,7 @@ def _of_runs(
     return run_log.select_lines(log, begun, next_one)
 
 
-def _joined(runs: tuple[str, ...]) -> str:
+def _join_logs(runs: tuple[str, ...]) -> str:
     """What ends a line for some reader only could forge what stands between runs."""
     told = f"\n{run_log.AGAIN}\n".join(runs)
     lines = (" ".join(line.splitlines()) for line in told.split("\n"))
@@ -173,7 +181,7 @@ def _without_labels(state: Container | None, health_log: str) -> Container | Non
     return replace(state, health_log=health_log, labels={})
 
 
-async def _had(
+async def _wait_for(
     what: str, ask: Callable[[], Awaitable[T]], missing: list[str]
 ) -> T | None:
     try:

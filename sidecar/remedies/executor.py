@@ -24,19 +24,25 @@ from sidecar.core.ports.engine import Engine, HostProcesses
 from sidecar.core.ports.loop import Clock, Post, WalletControl
 from sidecar.core.status.process_inspection import ProcessFindings
 from sidecar.remedies import load_wallet, restart, start, stop
-from sidecar.remedies.checks import checked
-from sidecar.remedies.evidence import Evidence, EvidenceRoom, Mask, RecentProbes
-from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import LOOK_S, Looks, look_into
-from sidecar.remedies.testimony import Witness
+from sidecar.remedies.evidence import Evidence, EvidenceCollector, Mask, RecentProbes
+from sidecar.remedies.page_evidence import PageEvidence
+from sidecar.remedies.precheck import check_container
+from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
+from sidecar.remedies.stopped_processes import (
+    LOOK_S,
+    StoppedProcesses,
+    find_stopped_processes,
+)
 
-REMEDIES: Mapping[Action, Callable[[Job], Awaitable[Acted]]] = MappingProxyType(
-    {
-        Action.START: start.carry_out,
-        Action.RESTART: restart.carry_out,
-        Action.LOAD_WALLET: load_wallet.carry_out,
-        Action.STOP: stop.carry_out,
-    }
+REMEDIES: Mapping[Action, Callable[[RemedyContext], Awaitable[RemedyExecution]]] = (
+    MappingProxyType(
+        {
+            Action.START: start.carry_out,
+            Action.RESTART: restart.carry_out,
+            Action.LOAD_WALLET: load_wallet.carry_out,
+            Action.STOP: stop.carry_out,
+        }
+    )
 )
 
 # On top of the stop timeout: evidence, a polite stop, the call, finding out.
@@ -50,7 +56,7 @@ class _Entry:
     decision: Decision
     target: Target
     container: Container
-    job: Job | None = None
+    job: RemedyContext | None = None
 
     @property
     def committed(self) -> bool:
@@ -78,9 +84,9 @@ class Executor:
         self._post = post
         self._mask = mask
         self._clock = clock
-        self._looks = Looks(clock, mask)
-        self._room = EvidenceRoom(engine, clock, mask, recent_probes)
-        self._witness = Witness(self._room, clock, post)
+        self._looks = StoppedProcesses(clock, mask)
+        self._room = EvidenceCollector(engine, clock, mask, recent_probes)
+        self._witness = PageEvidence(self._room, clock, post)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._entries: dict[asyncio.Task[Event], _Entry] = {}
         self._leaving = asyncio.Event()
@@ -140,12 +146,12 @@ class Executor:
                 acted = await self._acted(entry)
         return self._event(entry, acted)
 
-    async def _acted(self, entry: _Entry) -> Acted:
+    async def _acted(self, entry: _Entry) -> RemedyExecution:
         gathered = await self._room.gather(entry.decision, entry.container)
-        found = await checked(self._engine, entry.decision, entry.container)
-        if isinstance(found, Acted):
+        found = await check_container(self._engine, entry.decision, entry.container)
+        if isinstance(found, RemedyExecution):
             return found
-        entry.job = Job(
+        entry.job = RemedyContext(
             entry.decision,
             entry.target,
             found,
@@ -162,7 +168,9 @@ class Executor:
     async def _look(self, entry: _Entry) -> Event:
         asked_mono = self._clock.now().mono
         async with asyncio.timeout(LOOK_S):
-            seen = await look_into(self._engine, entry.container, self.sight)
+            seen = await find_stopped_processes(
+                self._engine, entry.container, self.sight
+            )
         return self._seen(entry, seen or ProcessFindings(), asked_mono)
 
     def _end(self, task: asyncio.Task[Event]) -> None:
@@ -181,9 +189,9 @@ class Executor:
         result = (
             RemedyCallResult.UNKNOWN if entry.committed else RemedyCallResult.NOT_SENT
         )
-        return self._event(entry, Acted(result, f"given up: {why}"))
+        return self._event(entry, RemedyExecution(result, f"given up: {why}"))
 
-    def _event(self, entry: _Entry, acted: Acted) -> RemedyExecuted:
+    def _event(self, entry: _Entry, acted: RemedyExecution) -> RemedyExecuted:
         return RemedyExecuted(
             self._clock.now(),
             entry.decision.instance,

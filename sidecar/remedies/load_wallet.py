@@ -3,14 +3,14 @@
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
 from sidecar.core.status.expected_wallets import name_paths
-from sidecar.remedies.job import Acted, Job
+from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 
-async def carry_out(job: Job) -> Acted:
+async def carry_out(job: RemedyContext) -> RemedyExecution:
     """One call for each wallet, never repeated."""
     wallet = job.target.wallet
     if wallet is None:
-        return Acted(
+        return RemedyExecution(
             RemedyCallResult.FAILED, "the target is no wallet daemon", job.container
         )
     job.committed = True
@@ -18,13 +18,17 @@ async def carry_out(job: Job) -> Acted:
     try:
         missing = await job.wallets.load_wallets(wallet, job.container, paths, wait_s)
     except RpcFailed as error:
-        return Acted(RemedyCallResult.FAILED, str(error), job.container)
+        return RemedyExecution(RemedyCallResult.FAILED, str(error), job.container)
     if missing:
-        return Acted(RemedyCallResult.FAILED, _said(missing), job.container)
-    return Acted(RemedyCallResult.DONE, "the wallet was loaded", job.container)
+        return RemedyExecution(
+            RemedyCallResult.FAILED, _describe_result(missing), job.container
+        )
+    return RemedyExecution(
+        RemedyCallResult.DONE, "the wallet was loaded", job.container
+    )
 
 
-def _said(missing: tuple[NotLoaded, ...]) -> str:
+def _describe_result(missing: tuple[NotLoaded, ...]) -> str:
     """The first of them with its reason; the others by their names."""
     first, *others = missing
     reason = f": {first.reason}" if first.reason else ""

@@ -16,9 +16,9 @@ from sidecar.core.ports.loop import RpcFailed
 from sidecar.core.recovery.polite_stop import is_called_off_by_answer
 from sidecar.core.status.process_inspection import ProcessFindings, judge_processes
 from sidecar.remedies import engine_call
-from sidecar.remedies.continuation import continue_processes
-from sidecar.remedies.job import Acted, Job
-from sidecar.remedies.look import look_into
+from sidecar.remedies.continue_processes import continue_processes
+from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
+from sidecar.remedies.stopped_processes import find_stopped_processes
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class _Ending(StrEnum):
     OVER = "over"
 
 
-async def carry_out(job: Job) -> Acted:
+async def carry_out(job: RemedyContext) -> RemedyExecution:
     """One restart, whoever does it: the engine's own policy or we.
 
     A silent daemon that answers after all is left alone.
@@ -53,44 +53,46 @@ async def carry_out(job: Job) -> Acted:
     job.seen = await _first_look(job, is_needed=asks or decision.process_gone)
     if decision.process_gone and not job.seen.is_idle:
         reason = _CAME_BACK if job.seen.working else _NOT_SEEN
-        return Acted(RemedyCallResult.NOT_SENT, reason, job.container)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, reason, job.container)
     if wallet is None:
         return await _by_engine(job)
     if job.seen.stopped:
         asks = asks and await continue_processes(job)
     elif is_called_off_by_answer(decision):
-        off = await _answered_after_all(job, wallet)
+        off = await _has_answered(job, wallet)
         if off is not None:
             return off
         # A stop would be served after what was just waited for in vain.
         asks = asks and decision.cause is not Cause.HUNG
-    return await _politely(job, wallet) if asks else await _by_engine(job)
+    return await _stop_politely(job, wallet) if asks else await _by_engine(job)
 
 
-async def _first_look(job: Job, *, is_needed: bool) -> ProcessFindings:
+async def _first_look(job: RemedyContext, *, is_needed: bool) -> ProcessFindings:
     """What the processes tell; asked anew where it is needed and was not had."""
     if job.processes is not None:
         return judge_processes(job.processes, job.container)
-    return await _look(job) if is_needed else ProcessFindings()
+    return await _last_look(job) if is_needed else ProcessFindings()
 
 
-async def _look(job: Job) -> ProcessFindings:
+async def _last_look(job: RemedyContext) -> ProcessFindings:
     """What the processes tell now; nothing where they cannot be seen in time."""
     try:
         async with asyncio.timeout(_LOOK_AT_PROCESSES_S):
-            seen = await look_into(job.engine, job.container, job.sight)
+            seen = await find_stopped_processes(job.engine, job.container, job.sight)
     except TimeoutError:
         return ProcessFindings()
     return seen or ProcessFindings()
 
 
-async def _by_engine(job: Job) -> Acted:
+async def _by_engine(job: RemedyContext) -> RemedyExecution:
     return await engine_call.restart(
         job, job.decision.stop_timeout_s, "the engine restarted it"
     )
 
 
-async def _answered_after_all(job: Job, wallet: ElectronCashProbe) -> Acted | None:
+async def _has_answered(
+    job: RemedyContext, wallet: ElectronCashProbe
+) -> RemedyExecution | None:
     """The end of the remedy, where the daemon answers or its run is over."""
     is_silent = job.decision.cause is Cause.HUNG
     wait_s = job.decision.polite_stop_s if is_silent else _LOOK_S
@@ -99,19 +101,25 @@ async def _answered_after_all(job: Job, wallet: ElectronCashProbe) -> Acted | No
     began = job.clock.now().mono
     asked = asyncio.ensure_future(job.wallets.answers(wallet, job.container, wait_s))
     ending = await _wait(job, asked)
-    fresh = await engine_call.seen(job)
+    fresh = await engine_call.inspect_or_none(job)
     if ending is _Ending.ANSWERED:
         if not asked.result():
             return None
         waited_s = job.clock.now().mono - began
         reason = f"it answered after another {waited_s:.0f} s: it is not restarted"
-        return Acted(RemedyCallResult.NOT_SENT, reason, fresh, answered=True)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, reason, fresh, answered=True)
     if ending is _Ending.LEAVING:
-        return Acted(RemedyCallResult.NOT_SENT, "this sidecar is about to exit", fresh)
-    return Acted(RemedyCallResult.NOT_SENT, "the container has ended meanwhile", fresh)
+        return RemedyExecution(
+            RemedyCallResult.NOT_SENT, "this sidecar is about to exit", fresh
+        )
+    return RemedyExecution(
+        RemedyCallResult.NOT_SENT, "the container has ended meanwhile", fresh
+    )
 
 
-async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
+async def _stop_politely(
+    job: RemedyContext, wallet: ElectronCashProbe
+) -> RemedyExecution:
     """Ask it to stop, and bring it back once it has, or has not."""
     wait_s = job.decision.polite_stop_s
     until = job.clock.now().mono + wait_s
@@ -121,19 +129,25 @@ async def _politely(job: Job, wallet: ElectronCashProbe) -> Acted:
     ending = await _wait(job, asked)
     if ending is _Ending.LEAVING:
         reason = "it was asked to stop, and this sidecar ended before it had obeyed"
-        return Acted(RemedyCallResult.UNKNOWN, reason, await engine_call.seen(job))
+        return RemedyExecution(
+            RemedyCallResult.UNKNOWN, reason, await engine_call.inspect_or_none(job)
+        )
     failed = _failure(asked) if ending is _Ending.ANSWERED else None
     if failed is None:
-        return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
+        return await _ensure_running(job, await _after_stop(job, STOPS_WITHIN_S))
     has_time = job.clock.now().mono < until and not failed.was_answered
     # A connection that broke off may have been to carry the answer of one that obeys.
-    waiting = _after_stop(job, STOPS_WITHIN_S) if has_time else engine_call.seen(job)
+    waiting = (
+        _after_stop(job, STOPS_WITHIN_S)
+        if has_time
+        else engine_call.inspect_or_none(job)
+    )
     if engine_call.is_over(job, await waiting):
-        return await _up_again(job, await _after_stop(job, STOPS_WITHIN_S))
+        return await _ensure_running(job, await _after_stop(job, STOPS_WITHIN_S))
     return await _by_engine(job)
 
 
-async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:
+async def _wait(job: RemedyContext, asked: "asyncio.Future[T]") -> _Ending:
     """Until ``asked`` is done, we have to go, or somebody else ended the run."""
     leaving = asyncio.ensure_future(job.leaving.wait())
     either: set[asyncio.Future[Any]] = {asked, leaving}
@@ -148,7 +162,7 @@ async def _wait(job: Job, asked: "asyncio.Future[T]") -> _Ending:
                 return _Ending.ANSWERED
             if leaving.done():
                 return _Ending.LEAVING
-            if engine_call.is_over(job, await engine_call.seen(job)):
+            if engine_call.is_over(job, await engine_call.inspect_or_none(job)):
                 return _Ending.OVER
     finally:
         asked.cancel()
@@ -163,12 +177,12 @@ def _failure(asked: "asyncio.Future[None]") -> RpcFailed | None:
     return None
 
 
-async def _after_stop(job: Job, left_s: float) -> Container | None:
+async def _after_stop(job: RemedyContext, left_s: float) -> Container | None:
     """Wait until it is clear who has to bring the daemon back."""
     until = job.clock.now().mono + left_s
     while True:
-        fresh = await engine_call.seen(job)
-        if await _clear(job, fresh):
+        fresh = await engine_call.inspect_or_none(job)
+        if await _is_over(job, fresh):
             return fresh
         saves = fresh is not None and fresh.status is Status.RUNNING
         if job.clock.now().mono >= until or (job.leaving.is_set() and not saves):
@@ -177,15 +191,15 @@ async def _after_stop(job: Job, left_s: float) -> Container | None:
         await (asyncio.sleep(LOOK_EVERY_S) if saves else job.pause(LOOK_EVERY_S))
 
 
-async def _clear(job: Job, fresh: Container | None) -> bool:
+async def _is_over(job: RemedyContext, fresh: Container | None) -> bool:
     if fresh is None:
         return False
     if fresh.status is Status.RUNNING:
-        return engine_call.runs_anew(job, fresh) or await _wrapper_stays(job)
+        return engine_call.is_new_run(job, fresh) or await _main_process_remains(job)
     return fresh.status is not Status.RESTARTING and not fresh.engine_restarts_it
 
 
-async def _wrapper_stays(job: Job) -> bool:
+async def _main_process_remains(job: RemedyContext) -> bool:
     """Has the daemon gone while the container's main process stays?
 
     Seen twice: an init ends too, but a moment after the daemon it looked after.
@@ -196,15 +210,17 @@ async def _wrapper_stays(job: Job) -> bool:
     return await _daemon_has_gone(job)
 
 
-async def _daemon_has_gone(job: Job) -> bool:
+async def _daemon_has_gone(job: RemedyContext) -> bool:
     """Did one work before, and does nothing work there any more?"""
     # A main process that does not merely wait may be the daemon, at its saving.
-    return bool(job.seen.working) and (await _look(job)).is_idle
+    return bool(job.seen.working) and (await _last_look(job)).is_idle
 
 
-async def _up_again(job: Job, fresh: Container | None) -> Acted:
-    if engine_call.runs_anew(job, fresh):
-        return Acted(
+async def _ensure_running(
+    job: RemedyContext, fresh: Container | None
+) -> RemedyExecution:
+    if engine_call.is_new_run(job, fresh):
+        return RemedyExecution(
             RemedyCallResult.DONE,
             "it stopped when asked and the engine's own policy started it again",
             fresh,

@@ -21,7 +21,7 @@ _REMEMBERED = 64
 
 
 @dataclass(slots=True)
-class _Plan:
+class _TargetSchedule:
     """One target's schedule. ``next_wall`` None: the line never comes again.
 
     ``done`` are the occurrences that were posted or left out on request: they
@@ -44,7 +44,7 @@ class Planner:
     def __init__(self, clock: Clock, post: Post) -> None:
         self._clock = clock
         self._post = post
-        self._plans: dict[str, _Plan] = {}
+        self._plans: dict[str, _TargetSchedule] = {}
         self._changed = asyncio.Event()
         now = clock.now()
         self._seen_wall = now.wall
@@ -54,13 +54,13 @@ class Planner:
     def set_targets(self, targets: Iterable[Target]) -> None:
         """The targets in force; a schedule that did not change goes on as it was."""
         now_wall = self._clock.now().wall
-        plans: dict[str, _Plan] = {}
+        plans: dict[str, _TargetSchedule] = {}
         for target in targets:
             if target.preventive is None:
                 continue
             plan = self._plans.get(target.name)
             if plan is None or plan.preventive != target.preventive:
-                plan = _Plan(target.preventive)
+                plan = _TargetSchedule(target.preventive)
                 _advance(target.name, plan, now_wall)
                 self._changed.set()
             plans[target.name] = plan
@@ -78,7 +78,7 @@ class Planner:
         found = (
             planned
             for name, plan in self._plans.items()
-            for planned in islice(_planned(name, plan), count)
+            for planned in islice(_planned_time(name, plan), count)
         )
         return tuple(sorted(found, key=lambda planned: planned.at_wall))
 
@@ -91,7 +91,7 @@ class Planner:
         if plan is None or plan.next_wall is None:
             return None
         plan.skipped = plan.next_wall
-        return next(_planned(target, plan))
+        return next(_planned_time(target, plan))
 
     async def _sleep(self, now_wall: float) -> None:
         """Until the next one is due, briefly enough to notice a clock that steps."""
@@ -115,7 +115,9 @@ class Planner:
                 self._due(name, plan, plan.next_wall, now)
                 _advance(name, plan, now.wall)
 
-    def _due(self, name: str, plan: _Plan, due_wall: float, now: Moment) -> None:
+    def _due(
+        self, name: str, plan: _TargetSchedule, due_wall: float, now: Moment
+    ) -> None:
         told = logger.bind(target=name)
         if now.wall - due_wall > LATE_S:
             told.warning(
@@ -137,13 +139,13 @@ class Planner:
         self._post(PlannedRestartDue(now, name))
 
 
-def _advance(name: str, plan: _Plan, after_wall: float) -> None:
+def _advance(name: str, plan: _TargetSchedule, after_wall: float) -> None:
     """Find the next occurrence that was not dealt with."""
     times = due_times(name, plan.preventive, after_wall)
     plan.next_wall = next((at for at in times if at not in plan.done), None)
 
 
-def _planned(name: str, plan: _Plan) -> Iterator[PlannedTime]:
+def _planned_time(name: str, plan: _TargetSchedule) -> Iterator[PlannedTime]:
     if plan.next_wall is None:
         return
     settings = plan.preventive

@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from sidecar.telemetry.catalogue import Spec
+from sidecar.telemetry.metric_definitions import MetricDefinition
 
 PIECE_CHARACTERS = 32 * 1024
 """Half a millisecond's work."""
@@ -36,7 +36,7 @@ def number(value: float) -> str:
 Encode = Callable[[CollectorRegistry], bytes]
 
 
-def _chosen(accept: str) -> tuple[Encode, str]:
+def _choose_format(accept: str) -> tuple[Encode, str]:
     """The default where the header makes no sense, or asks for what nobody knows."""
     try:
         encode, content_type = choose_encoder(accept)
@@ -50,10 +50,10 @@ class Exposition:
     """One scrape's text, in the format for which an Accept header asks."""
 
     def __init__(self, accept: str) -> None:
-        self._encode, self.content_type = _chosen(accept)
+        self._encode, self.content_type = _choose_format(accept)
         self._open_metrics = "openmetrics" in self.content_type
 
-    def head(self, spec: Spec) -> str:
+    def head(self, spec: MetricDefinition) -> str:
         """What stands before the lines of a metric."""
         name = spec.name.removesuffix(_TOTAL) if self._open_metrics else spec.name
         return f"# HELP {name} {spec.help}\n# TYPE {name} {spec.kind}\n"
@@ -62,27 +62,27 @@ class Exposition:
         """What stands after a value, to the line's end."""
         if exemplar is None or not self._open_metrics:
             return "\n"
-        labels = ",".join(f'{k}="{quoted(v)}"' for k, v in exemplar.labels.items())
+        labels = ",".join(f'{k}="{quote_label(v)}"' for k, v in exemplar.labels.items())
         return f" # {{{labels}}} {number(exemplar.value)}\n"
 
     def gauge(
-        self, spec: Spec, samples: Iterable[tuple[tuple[str, ...], float]]
+        self, spec: MetricDefinition, samples: Iterable[tuple[tuple[str, ...], float]]
     ) -> Iterator[str]:
         """A whole gauge; each sample has the values of its labels in order."""
         yield self.head(spec)
         if not spec.labels:
             yield from (f"{spec.name} {number(value)}\n" for _, value in samples)
             return
-        lines = Lines(spec.name, spec.labels)
+        lines = SampleLines(spec.name, spec.labels)
         for labels, value in samples:
-            yield lines.line(quoted(labels[0]), labels[1:], value)
+            yield lines.line(quote_label(labels[0]), labels[1:], value)
 
     def end(self, registry: CollectorRegistry) -> str:
         """What the library collects by itself, and the end of the text."""
         return self._encode(registry).decode()
 
 
-class Lines:
+class SampleLines:
     """Lines of one name. The first label is the owner's: the part that differs."""
 
     def __init__(self, name: str, labels: tuple[str, ...]) -> None:
@@ -103,7 +103,7 @@ class Lines:
     def _frame(self, rest: tuple[str, ...]) -> tuple[str, str]:
         """What stands before the owner and after it: labels go by their names."""
         told = sorted(
-            (name, f'{name}="{quoted(value)}"')
+            (name, f'{name}="{quote_label(value)}"')
             for name, value in zip(self._rest, rest, strict=True)
         )
         before = "".join(f"{text}," for name, text in told if name < self._owner)
@@ -111,7 +111,7 @@ class Lines:
         return f'{self._name}{{{before}{self._owner}="', f'"{after}}} '
 
 
-def quoted(value: str) -> str:
+def quote_label(value: str) -> str:
     """As it stands between a label's quotation marks."""
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 

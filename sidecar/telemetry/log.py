@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from loguru import logger
 
 from sidecar.core.model.moment import rfc3339
-from sidecar.telemetry.mask import Mask
+from sidecar.telemetry.secret_mask import Mask
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -66,7 +66,7 @@ def configure(
     logging.captureWarnings(capture=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    sys.excepthook = _uncaught
+    sys.excepthook = _log_uncaught
     threading.excepthook = _uncaught_in_thread
     sys.unraisablehook = _unraisable
 
@@ -98,7 +98,7 @@ class _Sink:
     def _written(self, record: "Record") -> str:
         fields = self._fields(record)
         line = self._line(fields)
-        return _coloured(line, str(fields["level"])) if self._colour else line
+        return _with_colours(line, str(fields["level"])) if self._colour else line
 
     def _fields(self, record: "Record") -> dict[str, object]:
         fields: dict[str, object] = {
@@ -157,7 +157,7 @@ def _text_line(fields: Mapping[str, object]) -> str:
     return line
 
 
-def _coloured(line: str, level: str) -> str:
+def _with_colours(line: str, level: str) -> str:
     code = _COLOURS.get(level.upper())
     return f"\x1b[{code}m{line}\x1b[0m" if code else line
 
@@ -169,17 +169,17 @@ class _Bridge(logging.Handler):
         level = record.levelname
         known = level in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
         bound = logger.bind(logger=record.name).opt(exception=record.exc_info)
-        bound.log(level if known else "WARNING", "{}", _said(record))
+        bound.log(level if known else "WARNING", "{}", _exception_text(record))
 
 
-def _said(record: logging.LogRecord) -> str:
+def _exception_text(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
     except Exception as error:  # noqa: BLE001 - a library's slip must not stop us
         return f"{record.msg} (its values do not fit: {type(error).__name__})"
 
 
-def _uncaught(
+def _log_uncaught(
     kind: type[BaseException], fault: BaseException, trace: TracebackType | None
 ) -> None:
     logger.opt(exception=(kind, fault, trace)).critical(

@@ -27,10 +27,10 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
-from sidecar.telemetry import catalogue as c
-from sidecar.telemetry.catalogue import Spec
+from sidecar.telemetry import metric_definitions as c
 from sidecar.telemetry.exposition import Exposition, pieces
-from sidecar.telemetry.series import Counters, Histograms
+from sidecar.telemetry.metric_definitions import MetricDefinition
+from sidecar.telemetry.series import CounterFamily, HistogramFamily
 
 _RESTARTS = frozenset({Action.START, Action.RESTART})
 _LAG_MEASUREMENTS = 60
@@ -90,18 +90,18 @@ class Metrics:
         self._connected = False
         self._config_loaded = 0.0
         self._lags: deque[float] = deque(maxlen=_LAG_MEASUREMENTS)
-        self._probes = Counters(c.PROBES)
-        self._restarts = Counters(c.RESTARTS)
-        self._decisions = Counters(c.DECISIONS)
-        self._incidents = Counters(c.INCIDENTS)
-        self._probe_seconds = Histograms(c.PROBE_SECONDS)
-        self._recovery = Histograms(c.RECOVERY_SECONDS)
-        self._detection = Histograms(c.DETECTION_SECONDS)
-        self._notifications = Counters(c.NOTIFICATIONS)
+        self._probes = CounterFamily(c.PROBES)
+        self._restarts = CounterFamily(c.RESTARTS)
+        self._decisions = CounterFamily(c.DECISIONS)
+        self._incidents = CounterFamily(c.INCIDENTS)
+        self._probe_seconds = HistogramFamily(c.PROBE_SECONDS)
+        self._recovery = HistogramFamily(c.RECOVERY_SECONDS)
+        self._detection = HistogramFamily(c.DETECTION_SECONDS)
+        self._notifications = CounterFamily(c.NOTIFICATIONS)
         self._channels: tuple[str, ...] = ()
         self._outbox: dict[str, int] = {}
-        self._engine_requests = Counters(c.ENGINE_REQUESTS)
-        self._engine_seconds = Histograms(c.ENGINE_SECONDS)
+        self._engine_requests = CounterFamily(c.ENGINE_REQUESTS)
+        self._engine_seconds = HistogramFamily(c.ENGINE_SECONDS)
         ProcessCollector(registry=registry)
 
     async def scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
@@ -292,7 +292,7 @@ class Metrics:
 _Sample = tuple[tuple[str, ...], float]
 
 
-_Gauge = tuple[Spec, Iterable[_Sample]]
+_Gauge = tuple[MetricDefinition, Iterable[_Sample]]
 
 
 def _exemplar(incident: str | None) -> Exemplar | None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from prometheus_client.samples import Exemplar
 
-from sidecar.telemetry.catalogue import Spec
-from sidecar.telemetry.exposition import Exposition, Lines, number, quoted
+from sidecar.telemetry.exposition import Exposition, SampleLines, number, quote_label
+from sidecar.telemetry.metric_definitions import MetricDefinition
 
 
 class _Count(NamedTuple):
@@ -23,10 +23,10 @@ class _Count(NamedTuple):
 _ZERO = _Count(0.0, None)
 
 
-class Counters:
+class CounterFamily:
     """One counter for every combination of its labels."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: MetricDefinition) -> None:
         self._spec = spec
         self._owners: dict[str, dict[tuple[str, ...], _Count]] = {}
 
@@ -49,9 +49,9 @@ class Counters:
     def text(self, scrape: Exposition) -> Iterator[str]:
         """For one scrape, an owner at a time."""
         yield scrape.head(self._spec)
-        lines = Lines(self._spec.name, self._spec.labels)
+        lines = SampleLines(self._spec.name, self._spec.labels)
         for owner, series in tuple(self._owners.items()):
-            name = quoted(owner)
+            name = quote_label(owner)
             yield "".join(
                 lines.line(name, rest, count.value, scrape.tail(count.exemplar))
                 for rest, count in series.items()
@@ -67,10 +67,10 @@ class _Buckets:
         self.exemplars: dict[int, Exemplar] = {}
 
 
-class Histograms:
+class HistogramFamily:
     """One histogram of seconds for each owner."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: MetricDefinition) -> None:
         self._spec = spec
         self._names = (*map(number, spec.buckets), "+Inf")
         self._owners: dict[str, _Buckets] = {}
@@ -97,10 +97,13 @@ class Histograms:
         """For one scrape, an owner at a time."""
         name, labels = self._spec.name, self._spec.labels
         yield scrape.head(self._spec)
-        each = Lines(f"{name}_bucket", (*labels, "le"))
-        count, total = Lines(f"{name}_count", labels), Lines(f"{name}_sum", labels)
+        each = SampleLines(f"{name}_bucket", (*labels, "le"))
+        count, total = (
+            SampleLines(f"{name}_count", labels),
+            SampleLines(f"{name}_sum", labels),
+        )
         for owner, buckets in tuple(self._owners.items()):
-            who = quoted(owner)
+            who = quote_label(owner)
             cumulated = tuple(accumulate(buckets.counts))
             told = [
                 each.line(who, (le,), upto, scrape.tail(buckets.exemplars.get(which)))

@@ -5,12 +5,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sidecar.cli.local import CannotTell, CheckRow
+from sidecar.cli.local_commands_port import CheckResult, CommandFailed
 from sidecar.cli.main import main
 
-GOOD = CheckRow("electron-cash", "success", None, "", 0.012)
-BAD = CheckRow("bitcoincash-service", "failure", "refused", "connection refused", 0.1)
-UNSURE = CheckRow("bitcoincash-service", "unknown", "prober_failed", "no engine", 0.1)
+GOOD = CheckResult("electron-cash", "success", None, "", 0.012)
+BAD = CheckResult(
+    "bitcoincash-service", "failure", "refused", "connection refused", 0.1
+)
+UNSURE = CheckResult(
+    "bitcoincash-service", "unknown", "prober_failed", "no engine", 0.1
+)
 
 
 class Rehearsed:
@@ -20,7 +24,7 @@ class Rehearsed:
         sys.stdout.write(f"runs with {file}\n")
         return 3
 
-    def check(self, file: Path | None, target: str | None) -> Sequence[CheckRow]:
+    def check(self, file: Path | None, target: str | None) -> Sequence[CheckResult]:
         rows = {
             "good": [GOOD],
             "bad": [GOOD, BAD, UNSURE],
@@ -28,12 +32,12 @@ class Rehearsed:
             "empty": [],
         }
         if str(file) not in rows:
-            raise CannotTell(f"{file}: no such file")
+            raise CommandFailed(f"{file}: no such file")
         return [row for row in rows[str(file)] if target in {None, row.target}]
 
     def config_warnings(self, file: Path | None) -> Sequence[str]:
         if str(file) == "faulty":
-            raise CannotTell("mode: found dance\nlanguage: found fr")
+            raise CommandFailed("mode: found dance\nlanguage: found fr")
         return ["targets.x: tcp probes hold a single thread"]
 
     def config_shown(self, file: Path | None) -> Mapping[str, object]:

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from sidecar.core.circuit_breaker import CircuitBreaker
-from sidecar.engine.address import address_from
+from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
-from sidecar.engine.link import EngineLink
+from sidecar.engine.docker_host import address_from
 from tests.adapters.engine_server import EngineServer
 
 OWN = "a" * 64
@@ -36,14 +36,16 @@ def a_server() -> Iterator[EngineServer]:
 
 def link_to(
     server: EngineServer, requests: Requests, breaker: CircuitBreaker = CLOSED
-) -> EngineLink:
+) -> EngineConnection:
     address = address_from({"DOCKER_HOST": f"unix://{server._where}"})
-    return EngineLink(address, lambda op, end, _: requests.append((op, end)), breaker)
+    return EngineConnection(
+        address, lambda op, end, _: requests.append((op, end)), breaker
+    )
 
 
 @asynccontextmanager
 async def an_engine(
-    link: EngineLink, *, margin_s: float = 5.0, replay_s: float = 600.0
+    link: EngineConnection, *, margin_s: float = 5.0, replay_s: float = 600.0
 ) -> AsyncIterator[DockerEngine]:
     engine = DockerEngine(link, "demo", answer_margin_s=margin_s, replay_s=replay_s)
     try:

@@ -18,9 +18,9 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
-from sidecar.notify.attempt import DELIVERED, Attempt
+from sidecar.notify.current_incidents import CurrentIncidents
+from sidecar.notify.delivery import DELIVERED, DeliveryResult
 from sidecar.notify.installation import Installation
-from sidecar.notify.news import News
 
 WALL = 1_767_323_045.0
 PLACE = Installation("shop", "pay-1", "shop-sidecar-1")
@@ -88,10 +88,10 @@ class LoopClock:
         return Moment(mono, WALL + mono)
 
 
-def old_news() -> News:
+def old_news() -> CurrentIncidents:
     """Nothing is known of any incident: all is sent as it was stored."""
     clock = SystemClock()
-    return News(lambda: State(started=clock.now()), clock)
+    return CurrentIncidents(lambda: State(started=clock.now()), clock)
 
 
 @dataclass
@@ -170,7 +170,7 @@ async def until(condition: Callable[[], bool], within_s: float = 25.0) -> None:
         await asyncio.sleep(0.02)
 
 
-Answer = Callable[[int], Awaitable[Attempt]]
+Answer = Callable[[int], Awaitable[DeliveryResult]]
 
 
 class Scripted:
@@ -185,13 +185,13 @@ class Scripted:
         self.facts: list[Mapping[str, str]] = []
         self._answer = answer
 
-    async def send(self, told: Message) -> Attempt:
+    async def send(self, told: Message) -> DeliveryResult:
         self.tries.append((told.id, asyncio.get_running_loop().time()))
         self.facts.append(told.facts)
         return await self._answer(len(self.tries))
 
 
-async def delivers(_: int) -> Attempt:
+async def delivers(_: int) -> DeliveryResult:
     return DELIVERED
 
 

@@ -16,10 +16,10 @@ from sidecar.core.model.message import Message
 from sidecar.core.model.notification_settings import ChannelSettings
 from sidecar.core.model.state import State
 from sidecar.core.ports.storage import StoredStep
-from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.apprise_channel import AppriseChannel
+from sidecar.notify.dispatcher import Dispatcher
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.runner import Runner
-from sidecar.notify.words import read_catalogue
 from sidecar.storage.store import SqliteStore, open_store
 from sidecar.storage.write.outbox import SqliteOutbox
 from tests.adapters.notify_parts import PLACE, message, old_news
@@ -61,9 +61,9 @@ async def main(url: str, state_dir: Path) -> None:
         await write(store)
     hangs = Hanging(store.outbox, state_dir / RECORDING)
     outbox = hangs if is_first else store.outbox
-    render = Renderer(read_catalogue("en"), ZoneInfo("UTC"), PLACE)
+    render = Renderer(read_catalog("en"), ZoneInfo("UTC"), PLACE)
     ops = AppriseChannel(ChannelSettings("ops", url), render, os.environ)
-    runner = Runner(outbox, [ops], SystemClock(), lambda *_: None, old_news())
+    runner = Dispatcher(outbox, [ops], SystemClock(), lambda *_: None, old_news())
     running = asyncio.create_task(runner.run())
     async with asyncio.timeout(50.0):
         for _ in iter(int, 1):

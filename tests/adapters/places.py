@@ -17,20 +17,20 @@ from sidecar.core.model.event import EngineReachabilityChanged, Event, EvidenceG
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.probe_settings import DockerProbe, ExecProbe
 from sidecar.core.ports.engine import ExecResult
-from sidecar.engine import translate
+from sidecar.engine import containers
 from sidecar.engine.errors import engine_error
-from sidecar.notify.hooks import told
+from sidecar.notify.hooks import hook_body
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.words import read_catalogue
 from sidecar.probes.prober import ProbeRunner
 from sidecar.remedies.executor import Executor
-from sidecar.remedies.testimony import last_lines
+from sidecar.remedies.page_evidence import last_lines
 from sidecar.telemetry.event_feed import EventFeed
+from sidecar.telemetry.event_log import EventLog
 from sidecar.telemetry.log import LogFormat, configure
-from sidecar.telemetry.mask import Mask
 from sidecar.telemetry.metrics import Metrics
-from sidecar.telemetry.narrator import Narrator
 from sidecar.telemetry.recent_probes import RecentProbes
+from sidecar.telemetry.secret_mask import Mask
 from sidecar.web.views import status as views
 from tests.adapters.engine_server import raw_container
 from tests.adapters.notify_parts import PLACE, message
@@ -40,7 +40,7 @@ from tests.unit.told import ToldWorld
 
 NAME = "electron-cash"
 LANGUAGES = tuple(
-    Renderer(read_catalogue(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")
+    Renderer(read_catalog(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")
 )
 
 
@@ -58,7 +58,7 @@ class Places:
         self._events: list[Event] = []
         self._metrics = Metrics(CollectorRegistry(), "1", tuple)
         self._feed, self._probed = EventFeed(), RecentProbes()
-        tellers = (Narrator(), self._metrics, self._feed, self._probed)
+        tellers = (EventLog(), self._metrics, self._feed, self._probed)
         self.log = io.StringIO()
         configure("debug", log_format, mask, self.log)
         self._world = ToldWorld(tellers=tellers)
@@ -103,7 +103,7 @@ class Places:
             "Status": "unhealthy",
             "Log": [{"Output": self._said}],
         }
-        log = translate.container(raw, self._mask).health_log
+        log = containers.read_container(raw, self._mask).health_log
         return {"health": NativeHealth.UNHEALTHY, "health_log": log}
 
     async def _evidence(self) -> object:
@@ -142,4 +142,4 @@ class Places:
             for number, render in enumerate(LANGUAGES):
                 text = render(sent)
                 yield f"message {kind} {number}", f"{text.title}\n{text.body}"
-            yield f"hook {kind}", told(sent).decode()
+            yield f"hook {kind}", hook_body(sent).decode()

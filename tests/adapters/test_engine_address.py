@@ -9,9 +9,9 @@ import pytest
 import trustme
 
 from sidecar.core.ports.engine import Connected, EngineUnreachable
-from sidecar.engine.address import BadEngineAddress, address_from
-from sidecar.engine.link import EngineLink
-from sidecar.engine.whoami import OwnContainer, find_own_container
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.docker_host import BadEngineAddress, address_from
+from sidecar.engine.own_container import OwnContainer, find_own_container
 from tests.adapters.engine_parts import (
     OWN,
     Requests,
@@ -60,8 +60,8 @@ def certificates(folder: Path, client: trustme.CA, trusted: trustme.CA) -> Path:
     return folder
 
 
-def link_from(environ: dict[str, str]) -> EngineLink:
-    return EngineLink.from_environ(environ, on_request=lambda *_: None)
+def link_from(environ: dict[str, str]) -> EngineConnection:
+    return EngineConnection.from_environ(environ, on_request=lambda *_: None)
 
 
 def tls_environ(server: EngineServer, certs: Path) -> dict[str, str]:

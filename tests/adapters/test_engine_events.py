@@ -15,9 +15,9 @@ from sidecar.core.ports.engine import (
     EngineEvent,
     EngineUnreachable,
 )
+from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
-from sidecar.engine.link import EngineLink
-from sidecar.engine.stream import PENDING_NOTICES, EventStream, Handover, Item
+from sidecar.engine.stream import PENDING_NOTICES, EventQueue, EventStream, Item
 from tests.adapters.engine_parts import (
     OWN,
     WITHIN_S,
@@ -58,7 +58,9 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(link: EngineLink) -> AsyncIterator[tuple[DockerEngine, Listener]]:
+async def listening(
+    link: EngineConnection,
+) -> AsyncIterator[tuple[DockerEngine, Listener]]:
     async with an_engine(link) as engine:
         items = engine.events()
         try:
@@ -264,7 +266,7 @@ async def test_a_quiet_stream_whose_engine_hangs_is_lost(
 
 
 async def test_a_listener_too_slow_loses_the_oldest_and_is_told_to_list_again() -> None:
-    handover = Handover()
+    handover = EventQueue()
     notices = [
         EngineEvent(EngineEventKind.DIE, OWN, float(number))
         for number in range(PENDING_NOTICES + 2)

@@ -11,13 +11,13 @@ from sidecar.core.model.target import Target
 from sidecar.core.policy.guards.engine import STALE_VIEW_S
 from sidecar.core.ports.engine import EngineUnreachable
 from sidecar.core.ports.loop import Component
-from sidecar.engine.pump import (
+from sidecar.engine.watcher import (
     DEAF_AFTER_S,
     DEAF_LIST_EVERY_S,
     LABELS_S,
     LIST_EVERY_S,
     RETRY_S,
-    Pump,
+    EngineWatcher,
 )
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.virtual import run_virtual
@@ -41,7 +41,7 @@ async def test_it_ends_when_cancelled_just_as_the_engine_has_news(steps: int) ->
         if isinstance(event, ContainersListed):
             listed.set()
 
-    running = asyncio.create_task(Pump(engine, clock, post, no_targets).run())
+    running = asyncio.create_task(EngineWatcher(engine, clock, post, no_targets).run())
     async with asyncio.timeout(5):
         await listed.wait()
 
@@ -65,7 +65,9 @@ def told_after(happens: Callable[[FakeEngine], None], seconds: float) -> Told:
         def post(event: Event) -> None:
             told.append((clock.now().mono - CALM_S, event))
 
-        running = asyncio.create_task(Pump(engine, clock, post, no_targets).run())
+        running = asyncio.create_task(
+            EngineWatcher(engine, clock, post, no_targets).run()
+        )
         await asyncio.sleep(CALM_S)
         told.clear()
         happens(engine)
@@ -125,7 +127,7 @@ def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
     async def story() -> tuple[Component, ...]:
         clock = LoopClock()
         engine = FakeEngine(clock, a_container("c1"))
-        pump = Pump(engine, clock, lambda _: None, no_targets)
+        pump = EngineWatcher(engine, clock, lambda _: None, no_targets)
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(CALM_S)
         engine.go_deaf("403: events are forbidden")
@@ -158,7 +160,7 @@ def test_our_own_container_is_nobodys_target() -> None:
             offered.append(tuple(container.id for container in seen))
             return ()
 
-        pump = Pump(engine, clock, lambda _: None, targets_of, "ours")
+        pump = EngineWatcher(engine, clock, lambda _: None, targets_of, "ours")
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(1.0)
         running.cancel()
@@ -168,7 +170,7 @@ def test_our_own_container_is_nobodys_target() -> None:
     assert set(run_virtual(story())) == {("c1",)}
 
 
-def freshness(pump: Pump) -> tuple[bool, str]:
+def freshness(pump: EngineWatcher) -> tuple[bool, str]:
     (part,) = [c for c in pump.components() if c.name == "listing"]
     return part.ok, part.reason
 
@@ -186,7 +188,7 @@ def test_a_list_that_is_old_is_told() -> None:
             await answers.wait()
             return ()
 
-        pump = Pump(engine, clock, lambda _: None, slow_targets)
+        pump = EngineWatcher(engine, clock, lambda _: None, slow_targets)
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(LIST_EVERY_S - 1.0)
         seen = [freshness(pump)]
@@ -217,7 +219,7 @@ def test_labels_that_take_too_long_are_told_and_read_again() -> None:
                 await asyncio.sleep(3600.0)
             return ()
 
-        pump = Pump(engine, clock, lambda _: None, targets)
+        pump = EngineWatcher(engine, clock, lambda _: None, targets)
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(LABELS_S + 1.0)
         seen = [pump.components()[0][1:3]]

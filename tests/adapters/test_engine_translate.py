@@ -16,9 +16,9 @@ from sidecar.core.model.container import (
 )
 from sidecar.core.model.event import EngineEventKind
 from sidecar.core.ports.engine import EngineEvent
-from sidecar.engine import translate
-from sidecar.engine.stream import Cursor, backoff_s
-from sidecar.engine.whoami import own_id_from
+from sidecar.engine import answers, containers
+from sidecar.engine.own_container import own_id_from
+from sidecar.engine.stream import StreamPosition, backoff_s
 from tests.adapters.engine_server import framed, raw_container, raw_event
 
 ID = "c" * 64
@@ -178,7 +178,7 @@ NUMBER = "com.docker.compose.container-number"
 def test_an_inspect_becomes_a_container(
     raw: dict[str, Any], container: Container
 ) -> None:
-    assert translate.container(raw) == container
+    assert containers.read_container(raw) == container
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_inspect_becomes_a_container(
 )
 def test_a_malformed_inspect_is_refused(raw: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        translate.container(raw)
+        containers.read_container(raw)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_a_malformed_inspect_is_refused(raw: object) -> None:
     ],
 )
 def test_times_are_seconds_since_the_epoch(stamp: str, seconds: float) -> None:
-    assert translate.epoch_seconds(stamp) == pytest.approx(seconds, abs=1e-6)
+    assert containers.epoch_seconds(stamp) == pytest.approx(seconds, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_times_are_seconds_since_the_epoch(stamp: str, seconds: float) -> None:
     ],
 )
 def test_a_top_becomes_processes(raw: object, processes: tuple[Process, ...]) -> None:
-    assert translate.processes(raw) == processes
+    assert answers.read_processes(raw) == processes
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_top_becomes_processes(raw: object, processes: tuple[Process, ...]) ->
 )
 def test_a_malformed_top_is_refused(raw: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        translate.processes(raw)
+        answers.read_processes(raw)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_malformed_top_is_refused(raw: object) -> None:
     ],
 )
 def test_stats_are_what_is_known(raw: object, stats: dict[str, float]) -> None:
-    assert translate.stats(raw) == stats
+    assert answers.read_stats(raw) == stats
 
 
 @pytest.mark.parametrize(
@@ -325,13 +325,13 @@ def test_stats_are_what_is_known(raw: object, stats: dict[str, float]) -> None:
 def test_an_event_becomes_a_notice(
     action: str, attributes: dict[str, str], kind: EngineEventKind | None
 ) -> None:
-    event = translate.event(
+    event = answers.read_event(
         json.dumps(raw_event(action, ID, 1_500_000_000, **attributes)).encode()
     )
     signal = int(attributes.get("signal", "0"))
     code = int(attributes["exitCode"]) if "exitCode" in attributes else None
     said = None if kind is None else EngineEvent(kind, ID, 1.5, signal, code)
-    assert translate.notice(event) == said
+    assert answers.read_engine_event(event) == said
 
 
 def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
@@ -348,7 +348,7 @@ def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
         "old": {"IPAddress": "", "GlobalIPv6Address": "", "Aliases": None},
         "null": None,
     }
-    seen = translate.container(raw)
+    seen = containers.read_container(raw)
     assert seen.endpoints == (
         Endpoint(
             "demo_default",
@@ -380,7 +380,7 @@ def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
 def test_the_signal_that_stops_a_container(said: str | None, number: int) -> None:
     raw = raw_container(ID)
     raw["Config"]["StopSignal"] = said
-    assert translate.container(raw).stop_signal == number
+    assert containers.read_container(raw).stop_signal == number
 
 
 @pytest.mark.parametrize(
@@ -391,21 +391,23 @@ def test_the_time_that_a_container_has_to_stop(
 ) -> None:
     raw = raw_container(ID)
     raw["Config"]["StopTimeout"] = said
-    assert translate.container(raw).stop_timeout_s == seconds
+    assert containers.read_container(raw).stop_timeout_s == seconds
 
 
 def test_why_a_container_could_not_be_started_is_kept_in_one_printable_line() -> None:
     raw = raw_container(ID, Status="created", ExitCode=128, Error="port\n taken\x1b")
-    seen = translate.container(raw)
+    seen = containers.read_container(raw)
     assert (seen.error, seen.could_not_start) == ("port taken?", True)
-    assert not translate.container(raw_container(ID, Status="created")).could_not_start
+    assert not containers.read_container(
+        raw_container(ID, Status="created")
+    ).could_not_start
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 1000])
 def test_frames_may_be_cut_anywhere(size: int) -> None:
     whole = framed(b"out\n") + framed(b"") + framed(b"err\n", stream=2)
     chunks = [whole[at : at + size] for at in range(0, len(whole), size)]
-    assert b"".join(translate.unframed(chunks)) == b"out\nerr\n"
+    assert b"".join(answers.remove_frames(chunks)) == b"out\nerr\n"
 
 
 @pytest.mark.parametrize(
@@ -422,11 +424,11 @@ def test_frames_may_be_cut_anywhere(size: int) -> None:
 def test_the_end_of_a_long_text_begins_with_a_whole_line(
     pieces: list[bytes], text: str
 ) -> None:
-    assert translate.last_text(pieces, 10) == text
+    assert answers.last_text(pieces, 10) == text
 
 
 def test_an_event_is_delivered_once_and_the_cursor_follows() -> None:
-    cursor = Cursor(5_000_000_007)
+    cursor = StreamPosition(5_000_000_007)
     assert cursor.since == "5.000000007"
     assert cursor.is_new(6_000_000_000, ID, "die")
     assert cursor.since == "6.000000000"
@@ -435,7 +437,7 @@ def test_an_event_is_delivered_once_and_the_cursor_follows() -> None:
 
 
 def test_the_cursor_follows_an_engine_whose_clock_was_set_back() -> None:
-    cursor = Cursor(0)
+    cursor = StreamPosition(0)
     assert cursor.is_new(9_000_000_000, ID, "die")
     assert cursor.is_new(1_000_000_000, ID, "die")
     assert cursor.since == "1.000000000"

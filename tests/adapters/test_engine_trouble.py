@@ -13,10 +13,10 @@ from urllib3.exceptions import ProtocolError
 
 from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
 from sidecar.core.ports.engine import EngineRefused, EngineTimeout, EngineUnreachable
-from sidecar.engine.calls import log_tail
 from sidecar.engine.client import CALLS_AT_ONCE
+from sidecar.engine.containers import ContainerOwner
 from sidecar.engine.errors import engine_error
-from sidecar.engine.translate import Known
+from sidecar.engine.requests import log_tail
 from tests.adapters.engine_parts import (
     OWN,
     Requests,
@@ -150,7 +150,7 @@ async def test_a_log_that_comes_in_crumbs_holds_no_thread(
     server.drip.add("/logs")
     link = link_to(server, requests)
     async with an_engine(link), asyncio.timeout(3.0):
-        own = Known(OWN, "demo", tty=True)
+        own = ContainerOwner(OWN, "demo", tty=True)
         with pytest.raises(EngineTimeout):
             await link.ask("logs", lambda client: log_tail(client, own, 9), 0.4)
         await until(lambda: threads_of_the_adapter() == [])

@@ -19,13 +19,13 @@ from sidecar.core.incidents.escalation import acknowledge
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import AckRequested, Event
 from sidecar.core.model.incident import Incident
-from sidecar.notify.sign import Signer
-from sidecar.notify.words import read_catalogue
+from sidecar.notify.link_signer import Signer
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.web.response import RequestRefused, error_response
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from tests.adapters.desk import TOKEN, Office
 
-KOREAN = read_catalogue("ko")
+KOREAN = read_catalog("ko")
 DEADLINE = aiohttp.ClientTimeout(total=10)
 
 

@@ -15,11 +15,11 @@ from aiohttp import web
 
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import ChannelSettings
-from sidecar.notify.attempt import Attempt, Delivery
-from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.apprise_channel import AppriseChannel
+from sidecar.notify.delivery import DeliveryResult, DeliveryStatus
+from sidecar.notify.dispatcher import Dispatcher
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.runner import Runner
-from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import (
     PLACE,
     LoopClock,
@@ -36,7 +36,7 @@ from tests.adapters.notify_process import RECORDING
 
 ROOT = Path(__file__).parents[2]
 ID = "X-Sidecar-Message-Id"
-KOREAN = Renderer(read_catalogue("ko"), ZoneInfo("UTC"), PLACE)
+KOREAN = Renderer(read_catalog("ko"), ZoneInfo("UTC"), PLACE)
 TELEGRAM_TOKEN = "123456789:abcdefg_hijklmnop"
 GOALERT_KEY = "9d5f2c1a-7b3e-4f6a-8c2d-1e0f9a8b7c6d"
 DEADLINE_S = 50.0
@@ -50,7 +50,7 @@ def channel(url: str, environ: Mapping[str, str] | None = None) -> AppriseChanne
     )
 
 
-async def sent(url: str, environ: Mapping[str, str] | None = None) -> Attempt:
+async def sent(url: str, environ: Mapping[str, str] | None = None) -> DeliveryResult:
     async with asyncio.timeout(DEADLINE_S):
         return await channel(url, environ).send(message())
 
@@ -58,7 +58,7 @@ async def sent(url: str, environ: Mapping[str, str] | None = None) -> Attempt:
 async def test_generic_json_carries_the_text_and_the_id() -> None:
     async with receiver() as hook:
         attempt = await sent(f"json://127.0.0.1:{hook.port}/in")
-    assert attempt.delivery is Delivery.DELIVERED
+    assert attempt.delivery is DeliveryStatus.DELIVERED
     (got,) = hook.got
     assert got.path == "/in"
     assert (
@@ -77,7 +77,7 @@ async def test_generic_json_carries_the_text_and_the_id() -> None:
 async def test_other_generic_webhooks(scheme: str) -> None:
     async with receiver() as hook:
         attempt = await sent(f"{scheme}://127.0.0.1:{hook.port}/")
-    assert attempt.delivery is Delivery.DELIVERED
+    assert attempt.delivery is DeliveryStatus.DELIVERED
     assert hook.got[0].headers[ID] == message().id
 
 
@@ -91,7 +91,7 @@ async def test_slack_gets_its_own_shape(tmp_path: Path) -> None:
         environ,
     ):
         attempt = await sent(url, environ)
-    assert attempt.delivery is Delivery.DELIVERED
+    assert attempt.delivery is DeliveryStatus.DELIVERED
     (got,) = slack.got
     assert got.host == "hooks.slack.com"
     assert got.path == "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
@@ -105,7 +105,7 @@ async def test_telegram_gets_its_own_shape(tmp_path: Path) -> None:
     url = f"tgram://{TELEGRAM_TOKEN}/4321"
     async with tls_receiver(tmp_path, "api.telegram.org") as (telegram, environ):
         attempt = await sent(url, environ)
-    assert attempt.delivery is Delivery.DELIVERED
+    assert attempt.delivery is DeliveryStatus.DELIVERED
     (got,) = telegram.got
     assert got.host == "api.telegram.org"
     assert got.path == f"/bot{TELEGRAM_TOKEN}/sendMessage"
@@ -123,14 +123,16 @@ async def test_telegram_that_asks_for_patience(tmp_path: Path) -> None:
     url = f"tgram://{TELEGRAM_TOKEN}/4321"
     async with tls_receiver(tmp_path, "api.telegram.org", respond=busy) as (_, environ):
         attempt = await sent(url, environ)
-    assert attempt == Attempt(Delivery.FAILED, "the receiver answered HTTP 429", 33.0)
+    assert attempt == DeliveryResult(
+        DeliveryStatus.FAILED, "the receiver answered HTTP 429", 33.0
+    )
 
 
 async def test_mail() -> None:
     async with mailbox() as box:
         url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
         attempt = await sent(url)
-    assert attempt.delivery is Delivery.DELIVERED, attempt
+    assert attempt.delivery is DeliveryStatus.DELIVERED, attempt
     (mail,) = box.mails
     assert f"X-Sidecar-Message-Id: {message().id}" in mail.replace("\r\n ", " ")
     body = mail.split("\r\n\r\n", 1)[1]
@@ -162,7 +164,7 @@ async def test_what_lies_in_the_state_directory_is_no_part_of_the_sender(
     environ = {"PYTHONPATH": home, "HOME": home, "PYTHONSTARTUP": "json.py"}
     async with receiver() as hook:
         attempt = await sent(f"json://127.0.0.1:{hook.port}/in", environ)
-    assert attempt.delivery is Delivery.DELIVERED
+    assert attempt.delivery is DeliveryStatus.DELIVERED
     assert ran(tmp_path) == []
     assert "Authorization" not in hook.got[0].headers
 
@@ -171,16 +173,20 @@ async def test_a_mail_server_that_refuses_is_asked_again() -> None:
     async with mailbox("451 try later") as box:
         url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
         attempt = await sent(url)
-    assert attempt.delivery is Delivery.FAILED
+    assert attempt.delivery is DeliveryStatus.FAILED
     assert "failed" in attempt.error
 
 
 @pytest.mark.parametrize(
     ("status", "delivery"),
-    [(503, Delivery.FAILED), (404, Delivery.GIVEN_UP), (401, Delivery.GIVEN_UP)],
+    [
+        (503, DeliveryStatus.FAILED),
+        (404, DeliveryStatus.GIVEN_UP),
+        (401, DeliveryStatus.GIVEN_UP),
+    ],
 )
 async def test_a_status_decides_whether_it_is_tried_again(
-    status: int, delivery: Delivery
+    status: int, delivery: DeliveryStatus
 ) -> None:
     async def refuses(_: int) -> web.Response:
         return web.Response(status=status, headers={"Retry-After": "7"})
@@ -189,17 +195,17 @@ async def test_a_status_decides_whether_it_is_tried_again(
         attempt = await sent(f"json://127.0.0.1:{hook.port}/")
     assert attempt.delivery is delivery
     assert attempt.error == f"the receiver answered HTTP {status}"
-    assert attempt.retry_after_s == (7.0 if delivery is Delivery.FAILED else None)
+    assert attempt.retry_after_s == (7.0 if delivery is DeliveryStatus.FAILED else None)
 
 
 async def test_nobody_listening_is_worth_another_try() -> None:
     attempt = await sent("json://127.0.0.1:9/")
-    assert attempt == Attempt(Delivery.FAILED, "ConnectionError")
+    assert attempt == DeliveryResult(DeliveryStatus.FAILED, "ConnectionError")
 
 
 async def test_an_address_that_apprise_does_not_know_never_works() -> None:
     attempt = await sent("pigeon://coop/secret-hatch")
-    assert attempt.delivery is Delivery.GIVEN_UP
+    assert attempt.delivery is DeliveryStatus.GIVEN_UP
     assert "secret-hatch" not in attempt.error
 
 
@@ -208,7 +214,7 @@ async def test_errors_and_reprs_show_no_secret(secret: str) -> None:
     login = f"bot:{quote(secret, safe='')}"
     url = f"mailto://{login}@127.0.0.1:9?from=a@example.com&to=b@example.com"
     attempt = await sent(url)
-    assert attempt.delivery is Delivery.FAILED
+    assert attempt.delivery is DeliveryStatus.FAILED
     assert secret not in attempt.error
     assert secret not in repr(ChannelSettings("ops", url))
 
@@ -230,7 +236,7 @@ async def test_a_url_is_on_no_command_line_and_our_secrets_reach_no_plugin() -> 
             {"SIDECAR_API_TOKEN": "our-token", "ELECTRON_CASH_PASSWORD": "our-coins"},
         )
     told = b" ".join(seen)
-    assert b"sidecar/notify/send.py" in told
+    assert b"sidecar/notify/apprise_process.py" in told
     assert b"\0-I\0" in told  # isolated: nothing beside the script, or of the user
     assert folders == [Path("/")]
     for secret in (b"secret-path", b"our-token", b"our-coins"):
@@ -249,7 +255,9 @@ def _is_our_sender(process: Path) -> bool:
         parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
     except OSError:
         return False
-    return b"sidecar/notify/send.py" in command and int(parent) == os.getpid()
+    return (
+        b"sidecar/notify/apprise_process.py" in command and int(parent) == os.getpid()
+    )
 
 
 async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -> None:
@@ -261,7 +269,7 @@ async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -
         outbox = MemoryOutbox()
         outbox.add(message())
         ops = channel(f"json://127.0.0.1:{deaf.port}/")
-        runner = Runner(
+        runner = Dispatcher(
             outbox, [ops], LoopClock(), lambda *_: None, old_news(), deadline_s=8.0
         )
         running = asyncio.create_task(runner.run())
@@ -279,7 +287,7 @@ async def test_a_slow_receiver_is_waited_for() -> None:
 
     async with receiver(slow) as hook:
         attempt = await sent(f"json://127.0.0.1:{hook.port}/")
-    assert attempt.delivery is Delivery.DELIVERED
+    assert attempt.delivery is DeliveryStatus.DELIVERED
     assert len(hook.got) == 1
 
 

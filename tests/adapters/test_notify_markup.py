@@ -14,10 +14,10 @@ from aiohttp import web
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import ChannelSettings
 from sidecar.core.text.printable import printable
-from sidecar.notify.attempt import Delivery
-from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.apprise_channel import AppriseChannel
+from sidecar.notify.delivery import DeliveryStatus
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Links, Renderer
-from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import (
     PLACE,
     mailbox,
@@ -38,7 +38,7 @@ LOG = f"# big\n> quoted\n{HOSTILE}\n-# small"
 OURS = "https://watch.example/ack/"
 RENDERERS = {
     language: Renderer(
-        read_catalogue(language),
+        read_catalog(language),
         ZoneInfo("UTC"),
         PLACE,
         Links("https://watch.example", lambda *_: "seal"),
@@ -72,7 +72,7 @@ async def send(
     settings = ChannelSettings("ops", url)
     channel = AppriseChannel(settings, RENDERERS[language], environ or {})
     attempt = await channel.send(message(kind=kind, facts=FACTS))
-    assert attempt.delivery is Delivery.DELIVERED, attempt
+    assert attempt.delivery is DeliveryStatus.DELIVERED, attempt
 
 
 def check(text: str) -> None:

@@ -15,10 +15,15 @@ from sidecar.core.model.notification_settings import (
     HookSettings,
 )
 from sidecar.core.ports.engine import ContainerGone, Engine, EngineForbidden, ExecResult
-from sidecar.notify.attempt import DELIVERED, Attempt, Delivery, failed
+from sidecar.notify.delivery import (
+    DELIVERED,
+    DeliveryResult,
+    DeliveryStatus,
+    temporary_failure,
+)
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
-from sidecar.notify.post import Poster
+from sidecar.notify.http_sender import HttpSender
 from tests.adapters.notify_parts import message, receiver, until
 from tests.virtual import run_virtual
 
@@ -40,9 +45,9 @@ class Commands:
         return self.ends
 
 
-async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> Attempt:
+async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> DeliveryResult:
     settings = HookSettings(kind, None, HookPost(url))
-    poster = Poster()
+    poster = HttpSender()
     engine: Engine = Commands(ExecResult(0, ""))  # type: ignore[assignment]
     try:
         hook = hook_channel(0, settings, poster, engine, lambda _: None, str)
@@ -53,13 +58,13 @@ async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> Attempt:
         await poster.close()
 
 
-async def execute(engine: Commands, container: str | None = "id-1") -> Attempt:
+async def execute(engine: Commands, container: str | None = "id-1") -> DeliveryResult:
     does = HookExec("gateway", ("maintenance", "on"))
     settings = HookSettings(MessageKind.OPENED, None, does)
     hook = hook_channel(
         1,
         settings,
-        Poster(),
+        HttpSender(),
         engine,  # type: ignore[arg-type]  # one call is enough here
         lambda name: container if name == "gateway" else None,
         lambda text: text.replace("t0ken", "***"),
@@ -70,8 +75,10 @@ async def execute(engine: Commands, container: str | None = "id-1") -> Attempt:
 async def test_a_hook_gets_the_incident_as_json() -> None:
     async with receiver() as withdrawals:
         url = f"http://127.0.0.1:{withdrawals.port}/withdrawals/pause"
-        assert (await post(url)).delivery is Delivery.DELIVERED
-        assert (await post(url, MessageKind.RESOLVED)).delivery is Delivery.DELIVERED
+        assert (await post(url)).delivery is DeliveryStatus.DELIVERED
+        assert (
+            await post(url, MessageKind.RESOLVED)
+        ).delivery is DeliveryStatus.DELIVERED
     opened, resolved = withdrawals.got
     assert opened.path == "/withdrawals/pause"
     assert opened.headers["Content-Type"] == "application/json"
@@ -114,38 +121,40 @@ async def test_a_hook_that_cannot_is_asked_again_and_one_that_must_not_is_not() 
     async with receiver(busy) as one, receiver(unknown) as other:
         again = await post(f"http://127.0.0.1:{one.port}/secret")
         never = await post(f"http://127.0.0.1:{other.port}/secret")
-    assert (again.delivery, again.retry_after_s) == (Delivery.FAILED, 9.0)
-    assert never.delivery is Delivery.GIVEN_UP
+    assert (again.delivery, again.retry_after_s) == (DeliveryStatus.FAILED, 9.0)
+    assert never.delivery is DeliveryStatus.GIVEN_UP
     nobody = await post("http://127.0.0.1:9/secret")
-    assert nobody.delivery is Delivery.FAILED
+    assert nobody.delivery is DeliveryStatus.FAILED
     assert "secret" not in nobody.error + again.error + never.error
 
 
 async def test_a_command_in_a_container() -> None:
     engine = Commands(ExecResult(0, "done"))
-    assert (await execute(engine)).delivery is Delivery.DELIVERED
+    assert (await execute(engine)).delivery is DeliveryStatus.DELIVERED
     assert engine.ran == [("id-1", ("maintenance", "on"))]
 
 
 async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None:
     ended = await execute(Commands(ExecResult(3, "no such\n  t0ken")))
-    assert ended == Attempt(
-        Delivery.FAILED, "the command ended with 3: no such ***", None
+    assert ended == DeliveryResult(
+        DeliveryStatus.FAILED, "the command ended with 3: no such ***", None
     )
     gone = await execute(Commands(ContainerGone("there is no container id-1")))
-    assert gone.delivery is Delivery.FAILED
+    assert gone.delivery is DeliveryStatus.FAILED
     absent = await execute(Commands(ExecResult(0, "")), container=None)
     assert absent.error == "there is no container gateway"
 
 
 async def test_a_command_that_the_engine_does_not_allow_is_given_up() -> None:
     ended = await execute(Commands(EngineForbidden("the engine answered 403: no")))
-    assert ended == Attempt(Delivery.GIVEN_UP, "the engine answered 403: no")
+    assert ended == DeliveryResult(
+        DeliveryStatus.GIVEN_UP, "the engine answered 403: no"
+    )
 
 
 async def beats(url: str, trouble: str, count: int, **more: float) -> None:
     """Let it beat until ``count`` requests were made."""
-    poster = Poster(through_proxy=True)
+    poster = HttpSender(through_proxy=True)
     settings = HeartbeatSettings(url, interval_s=0.05)
     heart = Heartbeat(settings, lambda: trouble, poster, **more)
     running = asyncio.create_task(heart.run())
@@ -193,7 +202,7 @@ async def test_it_says_fail_with_the_reason_when_we_are_not_well() -> None:
     )
 
 
-class Diary(Poster):
+class Diary(HttpSender):
     """An outside that is there, or not; it notes when it was told what."""
 
     def __init__(self) -> None:
@@ -204,9 +213,9 @@ class Diary(Poster):
     @override
     async def send(
         self, method: str, url: str, body: bytes, headers: dict[str, str]
-    ) -> Attempt:
+    ) -> DeliveryResult:
         self.told.append((asyncio.get_running_loop().time(), url))
-        return DELIVERED if self.there else failed("ClientError")
+        return DELIVERED if self.there else temporary_failure("ClientError")
 
 
 def test_it_beats_at_its_interval_and_says_once_that_nobody_hears_it() -> None:

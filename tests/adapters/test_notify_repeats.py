@@ -13,13 +13,13 @@ from aiohttp import web
 
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import ChannelSettings, HookPost
-from sidecar.notify.attempt import DOUBT_WAIT_S, Attempt, Delivery
-from sidecar.notify.channel import AppriseChannel
+from sidecar.notify.apprise_channel import AppriseChannel
+from sidecar.notify.delivery import DOUBT_WAIT_S, DeliveryResult, DeliveryStatus
+from sidecar.notify.dispatcher import Dispatcher
 from sidecar.notify.hooks import PostHook
-from sidecar.notify.post import Poster
+from sidecar.notify.http_sender import HttpSender
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.runner import Runner
-from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import (
     PLACE,
     LoopClock,
@@ -32,7 +32,7 @@ from tests.adapters.notify_parts import (
     until,
 )
 
-ENGLISH = Renderer(read_catalogue("en"), ZoneInfo("UTC"), PLACE)
+ENGLISH = Renderer(read_catalog("en"), ZoneInfo("UTC"), PLACE)
 # Each send starts a process; on a busy machine that takes its time.
 pytestmark = pytest.mark.timeout(120)
 OPENED, RESOLVED = message(), message(2, kind=MessageKind.RESOLVED)
@@ -45,7 +45,7 @@ def channel(url: str, environ: Mapping[str, str] | None = None) -> AppriseChanne
 
 async def sent(
     url: str, environ: Mapping[str, str] | None = None, told: Message = OPENED
-) -> Attempt:
+) -> DeliveryResult:
     async with asyncio.timeout(50.0):
         return await channel(url, environ).send(told)
 
@@ -62,7 +62,7 @@ async def test_a_receiver_that_hangs_gets_a_message_once_while_it_may_be_at_it()
         outbox.add(OPENED)
         ops = channel(f"json://127.0.0.1:{deaf.port}/")
         begun_wall = LoopClock().now().wall
-        runner = Runner(
+        runner = Dispatcher(
             outbox, [ops], LoopClock(), lambda *_: None, old_news(), deadline_s=8.0
         )
         running = asyncio.create_task(runner.run())
@@ -94,23 +94,23 @@ async def test_an_answer_that_breaks_off_leaves_doubt(said: bytes) -> None:
     server, port = await raw(said)
     async with server:
         attempt = await sent(f"json://127.0.0.1:{port}/")
-        poster = Poster()
+        poster = HttpSender()
         hook = PostHook("hook:0", HookPost(f"http://127.0.0.1:{port}/"), poster)
         of_hook = await hook.send(OPENED)
         await poster.close()
-    assert (attempt.delivery, attempt.is_doubtful) == (Delivery.FAILED, True)
+    assert (attempt.delivery, attempt.is_doubtful) == (DeliveryStatus.FAILED, True)
     if b"\r\n\r\n" not in said:
-        assert (of_hook.delivery, of_hook.is_doubtful) == (Delivery.FAILED, True)
+        assert (of_hook.delivery, of_hook.is_doubtful) == (DeliveryStatus.FAILED, True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "nobody.invalid"])
 async def test_what_found_no_receiver_has_not_arrived(host: str) -> None:
     attempt = await sent(f"json://{host}/")
-    poster = Poster()
+    poster = HttpSender()
     of_hook = await PostHook("hook:0", HookPost(f"http://{host}/"), poster).send(OPENED)
     await poster.close()
     for one in (attempt, of_hook):
-        assert (one.delivery, one.is_doubtful) == (Delivery.FAILED, False)
+        assert (one.delivery, one.is_doubtful) == (DeliveryStatus.FAILED, False)
 
 
 async def test_a_mail_that_was_handed_over_without_a_receipt_leaves_doubt() -> None:
@@ -118,13 +118,13 @@ async def test_a_mail_that_was_handed_over_without_a_receipt_leaves_doubt() -> N
     async with mailbox(breaks_off=True) as box:
         attempt = await sent(url.format(box.port))
         again = await sent(url.format(box.port))
-    assert (attempt.delivery, attempt.is_doubtful) == (Delivery.FAILED, True)
+    assert (attempt.delivery, attempt.is_doubtful) == (DeliveryStatus.FAILED, True)
     assert again.is_doubtful
     ids = [_header(mail, "Message-ID") for mail in box.mails]
     assert ids == [f"<{OPENED.id}@127.0.0.1>"] * 2
     async with mailbox("451 try later") as box:
         refused = await sent(url.format(box.port))
-    assert (refused.delivery, refused.is_doubtful) == (Delivery.FAILED, False)
+    assert (refused.delivery, refused.is_doubtful) == (DeliveryStatus.FAILED, False)
 
 
 def _header(mail: str, name: str) -> str:
@@ -171,7 +171,7 @@ async def test_where_resolved_ends_an_alert_the_key_is_that_of_the_incident() ->
         url = f"goalert://127.0.0.1:{system.port}/9d5f2c1a-7b3e-4f6a-8c2d-1e0f9a8b7c6d"
         for told in (OPENED, RESOLVED):
             attempt = await sent(url, told=told)
-            assert attempt.delivery is Delivery.DELIVERED, attempt
+            assert attempt.delivery is DeliveryStatus.DELIVERED, attempt
     got: list[dict[str, Any]] = [one.json for one in system.got]
     assert [one["dedup"] for one in got] == [OPENED.incident] * 2
     assert [one.get("action") for one in got] == [None, "close"]

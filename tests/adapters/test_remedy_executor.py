@@ -33,7 +33,7 @@ from sidecar.core.ports.loop import NotLoaded, RpcFailed
 from sidecar.core.status.run_log import AGAIN
 from sidecar.remedies.evidence import PROCESSES as PROCESSES_KEPT
 from sidecar.remedies.executor import Executor
-from sidecar.remedies.look import NAME_CHARACTERS
+from sidecar.remedies.stopped_processes import NAME_CHARACTERS
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.virtual import run_virtual
 

@@ -14,7 +14,7 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import RpcFailed, WalletControl
 from sidecar.remedies import restart
-from sidecar.remedies.job import Job
+from sidecar.remedies.remedy_context import RemedyContext
 from tests.unit.world import WALLET, container
 
 DAEMON = Process(4242, 1, "Ssl", "python3 electron-cash daemon")
@@ -67,7 +67,7 @@ class House:
         )
 
 
-def job_in(house: House, leaving: asyncio.Event) -> Job:
+def job_in(house: House, leaving: asyncio.Event) -> RemedyContext:
     clock = SystemClock()
     who, now = InstanceId("electron-cash", 1), clock.now()
     decision = Decision(
@@ -84,7 +84,7 @@ def job_in(house: House, leaving: asyncio.Event) -> Job:
         polite_stop_s=90.0,
     )
     engine, wallets = cast("Engine", house), cast("WalletControl", house)
-    return Job(
+    return RemedyContext(
         decision,
         WALLET,
         house.container,

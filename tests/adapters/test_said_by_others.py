@@ -20,20 +20,20 @@ from sidecar.core.model.probe_settings import DockerProbe, ElectronCashProbe, Ex
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.engine import EngineRefused, ExecResult
 from sidecar.core.text.printable import printable
-from sidecar.engine import translate
+from sidecar.engine import answers, containers
 from sidecar.engine.errors import answered_no
 from sidecar.notify.hooks import hook_channel
-from sidecar.notify.post import Poster
+from sidecar.notify.http_sender import HttpSender
 from sidecar.probes.prober import LARGE_CHARACTERS, ProbeRunner
 from sidecar.remedies import evidence
 from sidecar.remedies.evidence import (
     COMMAND_CHARACTERS,
     LOG_CHARACTERS,
     Evidence,
-    EvidenceRoom,
+    EvidenceCollector,
 )
 from sidecar.telemetry.log import LogFormat
-from sidecar.telemetry.mask import Mask
+from sidecar.telemetry.secret_mask import Mask
 from tests.adapters.engine_server import raw_container
 from tests.adapters.notify_parts import message
 from tests.adapters.places import Places
@@ -159,7 +159,7 @@ async def test_a_long_reason_is_masked_beside_the_loop() -> None:
 
 
 async def gathered(engine: FakeEngine, mask: Callable[[str], str]) -> Evidence:
-    room = EvidenceRoom(engine, FakeClock(), mask, lambda *_: ())
+    room = EvidenceCollector(engine, FakeClock(), mask, lambda *_: ())
     wallet = InstanceId("electron-cash", 1)
     restart = Decision(
         FakeClock().now(), wallet, wallet.target, Action.RESTART, Guard.NONE, "hung"
@@ -201,14 +201,14 @@ def test_no_part_of_a_secret_is_in_what_the_engine_says(said: str) -> None:
 def test_no_part_of_a_secret_is_in_what_a_health_check_says(said: str) -> None:
     raw = raw_container("c1")
     raw["State"]["Health"] = {"Status": "unhealthy", "Log": [{"Output": said}]}
-    assert traces(translate.container(raw, MASK).health_log) == []
+    assert traces(containers.read_container(raw, MASK).health_log) == []
 
 
 @pytest.mark.parametrize("said", pushed(300))
 def test_no_part_of_a_secret_is_in_why_a_container_did_not_start(said: str) -> None:
     raw = raw_container("c1")
     raw["State"]["Error"] = said
-    error = translate.container(raw, MASK).error
+    error = containers.read_container(raw, MASK).error
     assert error.startswith("x x ")
     assert traces(error) == []
 
@@ -217,7 +217,7 @@ def test_no_part_of_a_secret_is_in_why_a_container_did_not_start(said: str) -> N
 def test_no_part_of_a_secret_begins_the_end_of_an_output(after: int) -> None:
     for end in ("", "\n"):
         said = f"a {SECRET}{end}{'y' * after} z{end}".encode()
-        text = translate.last_text([b"x" * 100, said], len(said) - 6)
+        text = answers.last_text([b"x" * 100, said], len(said) - 6)
         assert traces(MASK(text)) == []
 
 
@@ -232,6 +232,6 @@ async def test_no_part_of_a_secret_is_in_the_error_of_a_hook(after: int) -> None
     engine = FakeEngine(FakeClock(), CONTAINER)
     engine.exec_of["go"] = ExecResult(1, f"{SECRET}{'x' * after}")
     does = HookSettings(MessageKind.OPENED, None, HookExec("c", ("go",)))
-    hook = hook_channel(0, does, Poster(), engine, lambda _: "c1", MASK)
+    hook = hook_channel(0, does, HttpSender(), engine, lambda _: "c1", MASK)
     attempt = await hook.send(message())
     assert traces(attempt.error) == []

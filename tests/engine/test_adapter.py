@@ -22,10 +22,10 @@ from sidecar.core.ports.engine import (
     EngineRefused,
 )
 from sidecar.core.status.run_log import is_run_start, select_lines
+from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
-from sidecar.engine.link import EngineLink
+from sidecar.engine.own_container import find_own_container
 from sidecar.engine.stream import Item
-from sidecar.engine.whoami import find_own_container
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(60)]
 
@@ -88,12 +88,12 @@ def neighbour(client: docker.APIClient) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def link() -> EngineLink:
-    return EngineLink.from_environ(os.environ, on_request=lambda *_: None)
+def link() -> EngineConnection:
+    return EngineConnection.from_environ(os.environ, on_request=lambda *_: None)
 
 
 @pytest.fixture
-async def engine(stack: Stack, link: EngineLink) -> AsyncIterator[DockerEngine]:
+async def engine(stack: Stack, link: EngineConnection) -> AsyncIterator[DockerEngine]:
     engine = DockerEngine(link, stack.name)
     yield engine
     await engine.close()
@@ -377,7 +377,7 @@ async def test_a_container_that_was_removed_is_gone(
 
 
 async def test_a_container_finds_itself_by_what_it_sees(
-    stack: Stack, engine: DockerEngine, link: EngineLink, tmp_path: Path
+    stack: Stack, engine: DockerEngine, link: EngineConnection, tmp_path: Path
 ) -> None:
     container = stack.run(hostname="not-an-id")
     seen = await engine.execute(container, ("cat", "/proc/self/mountinfo"), 10.0)
@@ -389,7 +389,7 @@ async def test_a_container_finds_itself_by_what_it_sees(
     assert own.name
 
 
-async def test_this_host_is_no_container(link: EngineLink, stack: Stack) -> None:
+async def test_this_host_is_no_container(link: EngineConnection, stack: Stack) -> None:
     stack.run()
     assert await find_own_container(link, {"HOSTNAME": stack.name}) is None
     await link.close()

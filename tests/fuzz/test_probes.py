@@ -21,7 +21,7 @@ from sidecar.core.model.probe_settings import (
 from sidecar.core.ports.engine import ExecResult
 from sidecar.core.text.printable import printable
 from sidecar.probes.prober import ProbeRunner
-from sidecar.telemetry.mask import Mask
+from sidecar.telemetry.secret_mask import Mask
 from tests.adapters.probe_servers import Connection, response, serving
 from tests.fakes import FakeClock, FakeEngine, a_container
 from tests.fuzz.inputs import JSON, NUMBERS, SECRET, TEXTS, encoded

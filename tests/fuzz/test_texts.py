@@ -12,19 +12,17 @@ from loguru import logger
 
 from sidecar.core.model.message import MessageKind
 from sidecar.core.text.printable import printable
-from sidecar.notify.hooks import told
+from sidecar.notify.hooks import hook_body
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.words import read_catalogue
 from sidecar.telemetry.log import LONGEST_TEXT, LogFormat, configure
-from sidecar.telemetry.mask import Mask
+from sidecar.telemetry.secret_mask import Mask
 from tests.adapters.notify_parts import PLACE, message
 from tests.adapters.test_notify_markup import MARKUP
 from tests.fuzz.inputs import SECRET, TEXTS
 
 MASK = Mask([SECRET])
-RENDERERS = [
-    Renderer(read_catalogue(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")
-]
+RENDERERS = [Renderer(read_catalog(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")]
 LONG = st.builds(lambda text, times: text * times, TEXTS, st.integers(1, 300))
 SECONDS_PER_CHARACTER = 20e-6
 """A square would take a hundred times that of what is long."""
@@ -80,6 +78,6 @@ def test_a_message(kind: MessageKind) -> None:
             assert SECRET not in said
             assert printable(said) == said
             assert MARKUP.findall(said) == []
-        told(sent)
+        hook_body(sent)
 
     each()

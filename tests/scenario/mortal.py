@@ -28,10 +28,10 @@ from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, Exec
 from sidecar.core.ports.loop import Component, NotLoaded
 from sidecar.core.ports.storage import StoredStep
 from sidecar.core.recovery.takeover import restore_state
-from sidecar.engine.pump import Pump
-from sidecar.notify.attempt import DELIVERED, Attempt, failed
-from sidecar.notify.news import News
-from sidecar.notify.runner import Runner
+from sidecar.engine.watcher import EngineWatcher
+from sidecar.notify.current_incidents import CurrentIncidents
+from sidecar.notify.delivery import DELIVERED, DeliveryResult, temporary_failure
+from sidecar.notify.dispatcher import Dispatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
 from sidecar.storage.store import open_store
@@ -161,12 +161,12 @@ class Life:
             ProbeDoor(self), self.post, self.clock, lambda _: None
         )
         executor = Executor(engine, WalletDoor(self), self.post, self.clock, mask=str)
-        self.runner = Runner(
+        self.runner = Dispatcher(
             self.store.outbox,
             [ChannelDoor(self, name) for name in CHANNELS],
             self.clock,
             lambda *_: None,
-            News(lambda: self.watchdog.state, self.clock),
+            CurrentIncidents(lambda: self.watchdog.state, self.clock),
         )
         self.watchdog = Watchdog(
             state=self.state,
@@ -179,7 +179,7 @@ class Life:
         self.world.post = lambda event: self.watchdog.post(
             replace(event, at=self.clock.now())
         )
-        pump = Pump(engine, self.clock, self.post, _targets)
+        pump = EngineWatcher(engine, self.clock, self.post, _targets)
         work = (self.watchdog.run(), pump.run(), self.runner.run(), self._note_alive())
         self._tasks = [asyncio.create_task(one) for one in work]
 
@@ -233,7 +233,7 @@ async def _targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
 class Waker:
     """As the application nudges its senders."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Dispatcher) -> None:
         self._runner = runner
 
     def tell(
@@ -446,13 +446,13 @@ class ChannelDoor:
         self._life = life
         self.name = name
 
-    async def send(self, message: Message) -> Attempt:
+    async def send(self, message: Message) -> DeliveryResult:
         life, world = self._life, self._life.world
         await life.passing(Step.SEND)
         await asyncio.sleep(0.3)
         await life.lives()
         if world.deaf.get(self.name, 0.0) > world.now:
-            return failed("nobody listens")
+            return temporary_failure("nobody listens")
         world.arrivals.append(Arrival(world.now, life.number, message))
         await life.passing(Step.SENT)
         return DELIVERED

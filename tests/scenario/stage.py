@@ -19,10 +19,10 @@ from sidecar.core.model.target import Mode, Target
 from sidecar.core.model.transition import RemedyEnded, Transition
 from sidecar.core.ports.loop import NotLoaded, StepListener
 from sidecar.core.ports.storage import StoredStep
-from sidecar.engine.pump import Pump
+from sidecar.engine.watcher import EngineWatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
-from sidecar.remedies.onlooker import Onlooker
+from sidecar.remedies.process_watcher import ProcessWatcher
 from sidecar.watchdog import Watchdog
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.support.memory_store import MemoryStore
@@ -162,7 +162,7 @@ class Stage:
         self.notes = Notes()
         self.targets = targets
         self.store = Kept()
-        self.onlooker = Onlooker(self.engine, self.clock, self.post, str)
+        self.onlooker = ProcessWatcher(self.engine, self.clock, self.post, str)
         self.pacer = IntervalProbeScheduler(
             self.prober,
             self.post,
@@ -181,7 +181,7 @@ class Stage:
             probing=self.pacer,
             remedies=self.executor,
         )
-        self.pump = Pump(self.engine, self.clock, self.post, self._targets_of)
+        self.pump = EngineWatcher(self.engine, self.clock, self.post, self._targets_of)
 
     async def _targets_of(self, _: tuple[Container, ...]) -> tuple[Target, ...]:
         return self.targets

@@ -20,7 +20,7 @@ from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import Transition
 from sidecar.core.ports.engine import EngineUnreachable
-from sidecar.engine.pump import Pump
+from sidecar.engine.watcher import EngineWatcher
 from sidecar.remedies.executor import DEADLINE_S
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.scenario.stage import LEAF, LEAF_ID, ROOT, ROOT_ID, Stage, play
@@ -158,7 +158,7 @@ def test_an_old_list_does_not_undo_what_an_event_has_told_since() -> None:
         clock = LoopClock()
         engine = LaggingEngine(clock, a_container(ROOT_ID, service=ROOT))
         posted = Posted()
-        pump = Pump(engine, clock, posted.post, targets_of)
+        pump = EngineWatcher(engine, clock, posted.post, targets_of)
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(20.0)
         engine.dies = True

@@ -13,7 +13,7 @@ from sidecar.config.check.urls import host_of, url_fault
 from sidecar.config.load import load
 from sidecar.config.problem import ConfigError
 from sidecar.config.secrets import masked_url
-from sidecar.engine.address import BadEngineAddress, address_from
+from sidecar.engine.docker_host import BadEngineAddress, address_from
 from tests.unit.config_files import faults_of
 
 PARTS = ("aa", "bb", "12", "34", "hunter2")

@@ -8,7 +8,7 @@ from sidecar.core.model.decision import Action, Guard
 from sidecar.core.model.event import EngineReachabilityChanged
 from sidecar.core.model.target import Mode
 from sidecar.core.ports.engine import EngineRefused
-from sidecar.engine.agreement import NEWEST_API, Agreement, agree
+from sidecar.engine.api_version import NEWEST_API, ApiAgreement, agree_on_version
 from tests.unit.test_notify_mailing import Told
 from tests.unit.world import WALLET, World
 
@@ -30,18 +30,18 @@ def test_the_version_is_the_engines_up_to_the_newest_tested(
     own: str, least: str, spoken: str
 ) -> None:
     said = {"ApiVersion": own, "MinAPIVersion": least, "Components": DOCKER}
-    assert agree(said) == Agreement(spoken, "")
+    assert agree_on_version(said) == ApiAgreement(spoken, "")
 
 
 def test_an_engine_too_old_is_refused() -> None:
     with pytest.raises(EngineRefused, match=r"API 1\.40"):
-        agree({"ApiVersion": "1.40"})
+        agree_on_version({"ApiVersion": "1.40"})
 
 
 @pytest.mark.parametrize("said", [{}, {"ApiVersion": 1}, [], None])
 def test_an_answer_that_is_none_is_malformed(said: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        agree(said)
+        agree_on_version(said)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_an_answer_that_is_none_is_malformed(said: object) -> None:
 )
 def test_an_engine_that_is_not_dockers_is_named(components: object, other: str) -> None:
     said = {"ApiVersion": "1.41", "Components": components}
-    assert agree(said).other == other
+    assert agree_on_version(said).other == other
 
 
 def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:

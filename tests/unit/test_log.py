@@ -20,9 +20,9 @@ from sidecar.core.model.event import (
     ResumeRequested,
 )
 from sidecar.core.recovery.takeover import restore_state
+from sidecar.telemetry.event_log import EventLog, log_restored
 from sidecar.telemetry.log import LogFormat, configure
-from sidecar.telemetry.mask import Mask
-from sidecar.telemetry.narrator import Narrator, tell_left
+from sidecar.telemetry.secret_mask import Mask
 from tests.unit.told import ToldWorld
 
 ROOT = Path(__file__).parents[2]
@@ -265,7 +265,7 @@ def test_an_error_in_a_clean_up_is_a_masked_line() -> None:
 
 def told(level: str = "info") -> tuple[ToldWorld, Log]:
     log = Log(level)
-    world = ToldWorld(tellers=(Narrator(),))
+    world = ToldWorld(tellers=(EventLog(),))
     world.works("electron-cash", "bitcoincash-service")
     log.stream.seek(0)
     log.stream.truncate()
@@ -341,7 +341,7 @@ def test_what_a_sidecar_before_left_open_is_told() -> None:
     world.fails("electron-cash", Cause.REFUSED)
     before = len(log.lines)
     now = world.now
-    tell_left(restore_state(world.state, now, now))
+    log_restored(restore_state(world.state, now, now))
     (incident,) = world.state.incidents
     goes_on, finished = log.lines[before:]
     assert goes_on["message"] == "an incident is still open, refused; it goes on"

@@ -18,8 +18,8 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.status.run_log import AGAIN
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.words import read_catalogue
 from tests.adapters.notify_parts import PLACE
 from tests.unit.test_notify_mailing import SERVICE, WALLET, Told
 from tests.unit.test_notify_texts import SEOUL
@@ -80,7 +80,7 @@ def test_the_message_has_the_last_lines_and_goes_to_the_incidents_channels() -> 
     first = told.messages[0]
     assert first.kind is MessageKind.OPENED
     assert first.sequence < message.sequence
-    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
+    text = Renderer(read_catalog("en"), SEOUL, PLACE)(message)
     assert text.title.startswith("[P1] Crash loop - electron-cash (shop on pay-1): it ")
     assert f"The last lines of its log:\n{IN_SEOUL}\n" in text.body
     assert "Repair what it names" in text.body
@@ -93,7 +93,7 @@ def test_it_is_told_without_them_when_they_do_not_come() -> None:
     assert of_loops(told) == []
     told.world.wait(5.0)
     (message,) = of_loops(told)
-    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
+    text = Renderer(read_catalog("en"), SEOUL, PLACE)(message)
     assert "last lines" not in text.body
     says(told.world)
     assert len(of_loops(told)) == 1
@@ -106,12 +106,12 @@ def test_a_loop_that_logs_nothing_is_told_as_that_and_one_unread_is_not() -> Non
     assert of_loops(told) == []
     says(told.world, words="")
     (message,) = of_loops(told)
-    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(message)
+    text = Renderer(read_catalog("en"), SEOUL, PLACE)(message)
     assert "\nThe last lines of its log: none. It wrote nothing" in text.body
     told.world.send(RecoverRequested(told.world.now, WALLET))
     dies(told.world)
     told.world.wait(6.0)
-    text = Renderer(read_catalogue("en"), SEOUL, PLACE)(of_loops(told)[-1])
+    text = Renderer(read_catalog("en"), SEOUL, PLACE)(of_loops(told)[-1])
     assert "last lines" not in text.body
 
 
@@ -121,7 +121,7 @@ def test_the_boundary_of_two_runs_is_told_in_the_receivers_words() -> None:
     says(told.world, words=f"{WORDS}\n{AGAIN}\n{WORDS}")
     (message,) = of_loops(told)
     for language, words in (("en", AGAIN), ("ko", "--- 여기서 다시 시작됨 ---")):
-        text = Renderer(read_catalogue(language), SEOUL, PLACE)(message)
+        text = Renderer(read_catalog(language), SEOUL, PLACE)(message)
         assert f"{IN_SEOUL}\n{words}\n{IN_SEOUL}\n" in text.body
 
 
@@ -296,7 +296,7 @@ def test_a_load_that_is_verified_in_a_loop_holds_nobody_else() -> None:
 
 
 def body(message: Message, language: str = "en") -> str:
-    return Renderer(read_catalogue(language), SEOUL, PLACE)(message).body
+    return Renderer(read_catalog(language), SEOUL, PLACE)(message).body
 
 
 def test_recover_is_named_where_nobody_starts_it_again_soon() -> None:

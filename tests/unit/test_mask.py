@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sidecar.core.text.printable import on_one_line, printable
-from sidecar.notify.words import texts_of
-from sidecar.telemetry.mask import HIDDEN, MARGIN, Mask
+from sidecar.notify.message_catalog import texts_of
+from sidecar.telemetry.secret_mask import HIDDEN, MARGIN, Mask
 from tests.secret_forms import FORMS
 
 LOCALE = Path(__file__).parents[2] / "sidecar" / "locale"

@@ -28,7 +28,7 @@ from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.target import RestartSettings
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.loop import PlannedTime
-from sidecar.telemetry.catalogue import CATALOGUE, Kind, document
+from sidecar.telemetry.metric_definitions import DEFINITIONS, MetricType, write_document
 from sidecar.telemetry.metrics import Metrics
 from tests.unit.told import ToldWorld
 from tests.unit.world import SERVICE, WALLET
@@ -95,13 +95,13 @@ def _samples(text: str) -> Iterator[Sample]:
 
 def test_the_page_of_metrics_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "metrics.md"
-    assert page.read_text() == document(), (
-        "run: python -m sidecar.telemetry.catalogue > docs/metrics.md"
+    assert page.read_text() == write_document(), (
+        "run: python -m sidecar.telemetry.metric_definitions > docs/metrics.md"
     )
 
 
 def test_every_promised_name_is_in_the_catalogue() -> None:
-    assert {spec.name for spec in CATALOGUE} >= PROMISED
+    assert {spec.name for spec in DEFINITIONS} >= PROMISED
 
 
 async def test_every_metric_of_the_catalogue_is_scraped() -> None:
@@ -110,7 +110,7 @@ async def test_every_metric_of_the_catalogue_is_scraped() -> None:
     pieces, _ = await scraped.metrics.scrape("text/plain")
     body = b"".join(pieces)
     families = {family.name: family for family in parse_text(body.decode())}
-    for spec in CATALOGUE:
+    for spec in DEFINITIONS:
         family = families[spec.name.removesuffix("_total")]
         assert (family.type, family.documentation) == (spec.kind, spec.help)
         labels = {label for s in family.samples for label in s.labels} - {"le"}
@@ -562,6 +562,6 @@ async def test_our_own_parts_are_shown() -> None:
 
 
 def test_only_histograms_have_buckets() -> None:
-    for spec in CATALOGUE:
-        assert bool(spec.buckets) is (spec.kind is Kind.HISTOGRAM)
+    for spec in DEFINITIONS:
+        assert bool(spec.buckets) is (spec.kind is MetricType.HISTOGRAM)
         assert list(spec.buckets) == sorted(spec.buckets)

@@ -17,9 +17,9 @@ from sidecar.core.model.decision import Action
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.notify.installation import Installation
-from sidecar.notify.quote import unmarked
+from sidecar.notify.message_catalog import LANGUAGES, read_catalog
+from sidecar.notify.quoting import unmarked
 from sidecar.notify.render import Renderer
-from sidecar.notify.words import LANGUAGES, read_catalogue
 from tests.adapters.notify_parts import PLACE, WALL, message
 from tests.unit.test_notify_texts import LINKS, SEOUL
 
@@ -51,7 +51,7 @@ STAGES: tuple[dict[str, str], ...] = (
     {"doing": "", "attempt": "0", "mode": "observe"},
 )
 RENDERERS = {
-    language: Renderer(read_catalogue(language), SEOUL, PLACE, LINKS)
+    language: Renderer(read_catalog(language), SEOUL, PLACE, LINKS)
     for language in LANGUAGES
 }
 
@@ -128,7 +128,7 @@ def test_a_wallet_that_cannot_be_loaded_has_steps_in_order() -> None:
 
 def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
     bare = Renderer(
-        read_catalogue("en"), SEOUL, Installation("shop", "", "shop-sidecar-1", False)
+        read_catalog("en"), SEOUL, Installation("shop", "", "shop-sidecar-1", False)
     )
 
     def said(**facts: str) -> str:
@@ -139,7 +139,7 @@ def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
 
 
 def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
-    bare = Renderer(read_catalogue("en"), SEOUL, Installation("shop", "pay-1"))
+    bare = Renderer(read_catalog("en"), SEOUL, Installation("shop", "pay-1"))
     body = bare(message(facts={"cause": "auth", "doing": ""})).body
     assert "run: sidecar reload" in body
 
@@ -338,7 +338,7 @@ def test_no_command_has_a_full_stop_after_it() -> None:
     values |= {"about": "a", "service": "SERVICE", "network": "N", "own": "OWN"}
     values |= {"wallet": "WALLET", "incident": "INCIDENT"}
     for language in LANGUAGES:
-        for key, text in read_catalogue(language).texts.items():
+        for key, text in read_catalog(language).texts.items():
             if key.startswith("advice."):
                 said = text.format_map(values)
                 assert not re.search(r"\b[A-Z]{3,}\.(?:\s|$)", said), (key, said)

@@ -18,8 +18,8 @@ from sidecar.core.model.event import (
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Mode
+from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Renderer
-from sidecar.notify.words import LANGUAGES, read_catalogue
 from tests.adapters.notify_parts import PLACE, WALL, message
 from tests.unit.test_notify_mailing import WALLET, Told
 
@@ -236,7 +236,7 @@ LINES = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_broken_again_is_not_called_resolved(language: str) -> None:
-    render = Renderer(read_catalogue(language), ZoneInfo("UTC"), PLACE)
+    render = Renderer(read_catalog(language), ZoneInfo("UTC"), PLACE)
     title, body, _ = LINES[language]
     facts = {"again_since_wall": f"{WALL + 600.0:.3f}"}
     text = render(message(kind=MessageKind.RESOLVED, facts=facts))
@@ -246,7 +246,7 @@ def test_what_is_broken_again_is_not_called_resolved(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_who_hears_late_hears_that_somebody_takes_care_of_it(language: str) -> None:
-    render = Renderer(read_catalogue(language), ZoneInfo("UTC"), PLACE)
+    render = Renderer(read_catalog(language), ZoneInfo("UTC"), PLACE)
     *_, line = LINES[language]
     assert line in render(message(facts={"acked_by": "api"})).body.splitlines()
     assert line not in render(message()).body

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from sidecar.core.model.cause import CAUSES, Cause
 from sidecar.core.model.message import MessageKind
+from sidecar.notify.message_catalog import read_catalog, texts_of
 from sidecar.notify.render import Renderer
-from sidecar.notify.words import read_catalogue, texts_of
 from sidecar.probes import jsonrpc_client
 from sidecar.probes.http_client.errors import CLOSED_EARLY
 from tests.adapters.notify_parts import PLACE, message
@@ -20,7 +20,7 @@ from tests.unit.test_notify_texts import LINKS, PARTICLE, PLACEHOLDER, SEOUL
 from tests.unit.test_properties import STEPS, play
 
 SIDECAR = Path(__file__).parents[2] / "sidecar"
-KOREAN = read_catalogue("ko")
+KOREAN = read_catalog("ko")
 QUOTED = re.compile(r"“[^”]*”")
 COMMANDS = (
     "docker exec shop-sidecar-1",
@@ -324,4 +324,4 @@ def test_a_text_made_to_be_ambiguous_is_read_in_time() -> None:
 
 
 def test_english_is_as_it_is() -> None:
-    assert read_catalogue("en").reason("who knows") == "who knows"
+    assert read_catalog("en").reason("who knows") == "who knows"

@@ -14,20 +14,26 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
-from sidecar.notify.attempt import (
+from sidecar.notify.current_incidents import CurrentIncidents
+from sidecar.notify.delivery import (
     DELIVERED,
     DOUBT_WAIT_S,
-    Attempt,
-    Delivery,
+    DeliveryResult,
+    DeliveryStatus,
     asked_wait_s,
-    doubtful,
-    failed,
+    doubtful_failure,
     from_status,
-    hopeless,
+    permanent_failure,
+    temporary_failure,
     wait_s,
 )
-from sidecar.notify.news import News
-from sidecar.notify.runner import AT_ONCE, DEADLINE_S, MAX_AGE_S, Runner, UnknownChannel
+from sidecar.notify.dispatcher import (
+    AT_ONCE,
+    DEADLINE_S,
+    MAX_AGE_S,
+    Dispatcher,
+    UnknownChannel,
+)
 from tests.adapters.notify_parts import (
     LoopClock,
     MemoryOutbox,
@@ -45,14 +51,14 @@ class Desk:
 
     def __init__(self, outbox: MemoryOutbox, *channels: Scripted) -> None:
         self.outbox = outbox
-        self.attempts: list[tuple[str, Delivery]] = []
+        self.attempts: list[tuple[str, DeliveryStatus]] = []
         self.state = State(started=LoopClock().now())
-        self.runner = Runner(
+        self.runner = Dispatcher(
             outbox,
             channels,
             LoopClock(),
             lambda name, delivery: self.attempts.append((name, delivery)),
-            News(lambda: self.state, LoopClock()),
+            CurrentIncidents(lambda: self.state, LoopClock()),
         )
 
     async def runs(
@@ -69,15 +75,15 @@ class Desk:
             await running
 
 
-async def fails(_: int) -> Attempt:
-    return failed("HTTP 503")
+async def fails(_: int) -> DeliveryResult:
+    return temporary_failure("HTTP 503")
 
 
-async def refuses(_: int) -> Attempt:
-    return hopeless("HTTP 404")
+async def refuses(_: int) -> DeliveryResult:
+    return permanent_failure("HTTP 404")
 
 
-async def hangs(_: int) -> Attempt:
+async def hangs(_: int) -> DeliveryResult:
     await asyncio.Event().wait()
     return DELIVERED
 
@@ -90,15 +96,15 @@ def test_messages_of_an_incident_arrive_once_and_in_order() -> None:
         await desk.runs(5.0)
         assert [i.split("-")[1] for i, _ in ops.tries] == ["1", "2", "3"]
         assert outbox.messages == {}
-        assert desk.attempts == [("ops", Delivery.DELIVERED)] * 3
+        assert desk.attempts == [("ops", DeliveryStatus.DELIVERED)] * 3
 
     run_virtual(story())
 
 
 def test_a_put_off_message_holds_its_own_incident_only() -> None:
     async def story() -> None:
-        async def first_fails(count: int) -> Attempt:
-            return failed("HTTP 503") if count == 1 else DELIVERED
+        async def first_fails(count: int) -> DeliveryResult:
+            return temporary_failure("HTTP 503") if count == 1 else DELIVERED
 
         ops, outbox = Scripted("ops", first_fails), MemoryOutbox()
         outbox.add(message(1), message(2), message(1, OTHER, created_wall=2e9))
@@ -111,9 +117,9 @@ def test_a_put_off_message_holds_its_own_incident_only() -> None:
 
 def test_a_receiver_that_fails_for_minutes_is_asked_ever_more_rarely() -> None:
     async def story() -> None:
-        async def comes_back(count: int) -> Attempt:
+        async def comes_back(count: int) -> DeliveryResult:
             late = asyncio.get_running_loop().time() > 600.0
-            return DELIVERED if late else failed("HTTP 502")
+            return DELIVERED if late else temporary_failure("HTTP 502")
 
         ops, outbox = Scripted("ops", comes_back), MemoryOutbox()
         outbox.add(message())
@@ -152,7 +158,7 @@ def test_after_five_failures_the_channel_is_left_alone_for_two_minutes() -> None
 
 def test_retry_after_is_waited_for() -> None:
     async def story() -> None:
-        async def busy(count: int) -> Attempt:
+        async def busy(count: int) -> DeliveryResult:
             return from_status(429, "90") if count == 1 else DELIVERED
 
         ops, outbox = Scripted("ops", busy), MemoryOutbox()
@@ -166,8 +172,8 @@ def test_retry_after_is_waited_for() -> None:
 
 def test_what_can_never_arrive_is_given_up_and_the_next_ones_go() -> None:
     async def story() -> None:
-        async def first_refused(count: int) -> Attempt:
-            return hopeless("HTTP 404") if count == 1 else DELIVERED
+        async def first_refused(count: int) -> DeliveryResult:
+            return permanent_failure("HTTP 404") if count == 1 else DELIVERED
 
         ops, outbox = Scripted("ops", first_refused), MemoryOutbox()
         outbox.add(message(1), message(2))
@@ -185,7 +191,7 @@ def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> No
         outbox = MemoryOutbox()
         outbox.add(message(1), message(1, incident=OTHER))
 
-        async def stumbles(count: int) -> Attempt:
+        async def stumbles(count: int) -> DeliveryResult:
             if count == 1:
                 raise KeyError("mode")
             return DELIVERED
@@ -197,7 +203,10 @@ def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> No
             message(1).id,
             message(1, incident=OTHER).id,
         ]
-        assert desk.attempts == [("ops", Delivery.FAILED), ("ops", Delivery.DELIVERED)]
+        assert desk.attempts == [
+            ("ops", DeliveryStatus.FAILED),
+            ("ops", DeliveryStatus.DELIVERED),
+        ]
 
     run_virtual(story())
 
@@ -258,8 +267,8 @@ def test_one_that_dies_while_a_message_waits_for_its_turn_holds_it_up_for_nobody
 
 def test_what_is_over_before_it_arrives_is_left_out_and_its_end_told_at_once() -> None:
     async def story() -> None:
-        async def deaf_at_first(count: int) -> Attempt:
-            return doubtful("ReadTimeout") if count == 1 else DELIVERED
+        async def deaf_at_first(count: int) -> DeliveryResult:
+            return doubtful_failure("ReadTimeout") if count == 1 else DELIVERED
 
         ops, outbox = Scripted("ops", deaf_at_first), MemoryOutbox()
         desk = Desk(outbox, ops)
@@ -366,7 +375,7 @@ def test_trouble_of_the_outbox_ends_no_worker() -> None:
 
 def test_draining_begins_nothing_and_waits_for_what_is_under_way() -> None:
     async def story() -> None:
-        async def slow(_: int) -> Attempt:
+        async def slow(_: int) -> DeliveryResult:
             await asyncio.sleep(3.0)
             return DELIVERED
 
@@ -403,29 +412,33 @@ def test_a_test_message_passes_the_outbox_by_and_never_calls_a_hook() -> None:
 
 def test_what_statuses_mean() -> None:
     verdicts = {
-        200: Delivery.DELIVERED,
-        204: Delivery.DELIVERED,
-        302: Delivery.FAILED,
-        400: Delivery.GIVEN_UP,
-        401: Delivery.GIVEN_UP,
-        404: Delivery.GIVEN_UP,
-        408: Delivery.FAILED,
-        429: Delivery.FAILED,
-        500: Delivery.FAILED,
-        503: Delivery.FAILED,
-        504: Delivery.FAILED,
+        200: DeliveryStatus.DELIVERED,
+        204: DeliveryStatus.DELIVERED,
+        302: DeliveryStatus.FAILED,
+        400: DeliveryStatus.GIVEN_UP,
+        401: DeliveryStatus.GIVEN_UP,
+        404: DeliveryStatus.GIVEN_UP,
+        408: DeliveryStatus.FAILED,
+        429: DeliveryStatus.FAILED,
+        500: DeliveryStatus.FAILED,
+        503: DeliveryStatus.FAILED,
+        504: DeliveryStatus.FAILED,
     }
     assert {s: from_status(s, "").delivery for s in verdicts} == verdicts
     assert [s for s in verdicts if from_status(s, "").is_doubtful] == [504]
 
 
 def test_waits_double_spread_and_end() -> None:
-    waits = [wait_s("id", n, failed(""), repeats=False) for n in range(1, 12)]
+    waits = [
+        wait_s("id", n, temporary_failure(""), repeats=False) for n in range(1, 12)
+    ]
     for n, wait in enumerate(waits):
         plain = min(5.0 * 2.0**n, 900.0)
         assert plain <= wait <= plain * 1.2
-    assert waits[0] != wait_s("other", 1, failed(""), repeats=False)
-    asked = [wait_s("id", 1, failed("", s), repeats=False) for s in (40.0, 1e9)]
+    assert waits[0] != wait_s("other", 1, temporary_failure(""), repeats=False)
+    asked = [
+        wait_s("id", 1, temporary_failure("", s), repeats=False) for s in (40.0, 1e9)
+    ]
     assert asked == [40.0, 3600.0]
     assert [asked_wait_s(t) for t in ("7", "", "Fri, 31 Dec", "-1", "inf", "nan")] == [
         7.0,
@@ -440,14 +453,14 @@ def test_waits_double_spread_and_end() -> None:
 @pytest.mark.parametrize(
     ("last", "repeats", "plain"),
     [
-        (failed(""), False, [5, 10, 20, 40]),
-        (failed(""), True, [5, 10, 20, 40]),
-        (doubtful(""), True, [5, 10, 20, 40]),
-        (doubtful(""), False, [120, 240, 480, 900]),
+        (temporary_failure(""), False, [5, 10, 20, 40]),
+        (temporary_failure(""), True, [5, 10, 20, 40]),
+        (doubtful_failure(""), True, [5, 10, 20, 40]),
+        (doubtful_failure(""), False, [120, 240, 480, 900]),
     ],
 )
 def test_what_may_have_arrived_is_repeated_later_but_where_a_repeat_is_known(
-    last: Attempt,
+    last: DeliveryResult,
     repeats: bool,
     plain: list[int],
 ) -> None:

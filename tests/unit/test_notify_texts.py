@@ -17,12 +17,12 @@ from sidecar.core.model.completed_remedy import (
 from sidecar.core.model.decision import Action
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.transition import RemedyOutcome
+from sidecar.notify.link_signer import Signer, own_key
+from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Links, Renderer
-from sidecar.notify.sign import Signer, own_key
-from sidecar.notify.words import LANGUAGES, read_catalogue
 from tests.adapters.notify_parts import FACTS, PLACE, WALL, message
 
-ENGLISH, KOREAN = (read_catalogue(language) for language in LANGUAGES)
+ENGLISH, KOREAN = (read_catalog(language) for language in LANGUAGES)
 SEOUL = ZoneInfo("Asia/Seoul")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 LINKS = Links("https://watch.example", lambda _, channel: f"{channel}.seal")
@@ -31,7 +31,7 @@ PARTICLE = re.compile(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로|이�
 
 
 def renderer(language: str = "en", links: Links | None = LINKS) -> Renderer:
-    return Renderer(read_catalogue(language), SEOUL, PLACE, links)
+    return Renderer(read_catalog(language), SEOUL, PLACE, links)
 
 
 def test_both_languages_say_the_same_things() -> None:
@@ -339,7 +339,7 @@ def test_the_end_names_those_that_were_restarted_after_it() -> None:
         ("ko", "뒤이어 재시작한 대상: web"),
     ):
         resolved = message(kind=MessageKind.RESOLVED, facts={"followers": "web"})
-        render = Renderer(read_catalogue(language), SEOUL, PLACE)
+        render = Renderer(read_catalog(language), SEOUL, PLACE)
         assert expected in render(resolved).body
     resolved = message(kind=MessageKind.RESOLVED)
     assert "Restarted after" not in renderer()(resolved).body

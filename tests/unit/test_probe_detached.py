@@ -7,7 +7,7 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import probe_failure
-from sidecar.notify.words import read_catalogue
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.probes.network_advice import add_network_advice
 from tests.fakes import a_container
 
@@ -62,6 +62,6 @@ def test_other_outcomes_and_unknown_networks_stay_as_they_are() -> None:
 
 
 def test_it_is_said_in_korean() -> None:
-    said = read_catalogue("ko").reason(reason(("shop_backend",), ("shop_default",)))
+    said = read_catalog("ko").reason(reason(("shop_backend",), ("shop_default",)))
     assert "add to the service" not in said
     assert "networks: [default, backend]" in said

@@ -19,7 +19,11 @@ from sidecar.core.model.transition import Transition
 from sidecar.core.ports.engine import Engine, HostProcesses
 from sidecar.core.ports.loop import Clock, Post
 from sidecar.remedies.evidence import Mask
-from sidecar.remedies.look import LOOK_S, Looks, look_into
+from sidecar.remedies.stopped_processes import (
+    LOOK_S,
+    StoppedProcesses,
+    find_stopped_processes,
+)
 
 OnKnown = Callable[[InstanceId, Container, tuple[int, ...]], None]
 
@@ -28,7 +32,7 @@ AGAIN_AFTER_S = 60.0
 """Where the engine did not say."""
 
 
-class Onlooker:
+class ProcessWatcher:
     """A teller that hears of answers; each look that tells something is an event.
 
     ``on_known`` is told which processes work in a run that answers well.
@@ -49,7 +53,7 @@ class Onlooker:
         self._on_known = on_known
         self._clock = clock
         self._post = post
-        self._looks = Looks(clock, mask)
+        self._looks = StoppedProcesses(clock, mask)
         self._few = asyncio.Semaphore(AT_ONCE)
         self._known: dict[InstanceId, RunId] = {}
         self._not_before: dict[InstanceId, float] = {}
@@ -113,7 +117,9 @@ class Onlooker:
             asked_mono = self._clock.now().mono
             try:
                 async with asyncio.timeout(LOOK_S):
-                    seen = await look_into(self._engine, container, self._sight)
+                    seen = await find_stopped_processes(
+                        self._engine, container, self._sight
+                    )
             except TimeoutError:
                 seen = None
         if seen is None:

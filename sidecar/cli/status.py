@@ -72,7 +72,7 @@ def _show(told: Json, as_json: bool) -> None:
         show_json(told)
         return
     print(_headline(told))
-    columns, rows, below = _laid_out(told)
+    columns, rows, below = _lay_out(told)
     show_table(columns, rows)
     for line in below:
         print(line)
@@ -106,7 +106,7 @@ def _planned(instant: str | None) -> str:
     return second(instant) if instant else "-"
 
 
-def _laid_out(
+def _lay_out(
     told: Json,
 ) -> tuple[Sequence[str], list[Sequence[str]], list[str]]:
     """Columns, rows, and lines below them: reasons, where a column for them would
@@ -154,7 +154,7 @@ def _redraw(api: Api) -> None:
                 incidents = [
                     _incident(i) for i in told["incidents"] if i["state"] == "open"
                 ]
-                columns, rows, below = _laid_out(told)
+                columns, rows, below = _lay_out(told)
                 lines = map(Text, (*below, *incidents))
                 table = rich_table(columns, rows)
                 live.update(Group(Text(_headline(told)), table, *lines), refresh=True)

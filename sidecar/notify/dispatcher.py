@@ -12,17 +12,17 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import HOOK_PREFIX
 from sidecar.core.ports.loop import Clock, Component
 from sidecar.core.ports.storage import Outbox
-from sidecar.notify.attempt import (
+from sidecar.notify.current_incidents import CurrentIncidents
+from sidecar.notify.delivery import (
     DOUBT_WAIT_S,
-    Attempt,
     Channel,
-    Delivery,
-    doubtful,
-    failed,
-    hopeless,
+    DeliveryResult,
+    DeliveryStatus,
+    doubtful_failure,
+    permanent_failure,
+    temporary_failure,
     wait_s,
 )
-from sidecar.notify.news import News
 
 DEADLINE_S = 30.0
 TEST_DEADLINE_S = 12.0
@@ -34,11 +34,11 @@ AT_ONCE = 2
 """Each message of an Apprise channel is a process of some 50 MB while it is sent."""
 _REMEMBERED = 1000
 
-OnAttempt = Callable[[str, Delivery], None]
+OnAttempt = Callable[[str, DeliveryStatus], None]
 
 
 @dataclass(slots=True)
-class _Line:
+class _ChannelWorker:
     """One channel's worker. ``done`` are messages delivered, the last ones."""
 
     channel: Channel
@@ -52,7 +52,7 @@ class UnknownChannel(LookupError):
     """There is no channel of that name."""
 
 
-class Runner:
+class Dispatcher:
     """Delivers each stored message at least once, an incident's in their order, with
     the facts of the moment. What is over by then is not sent: its end is.
 
@@ -67,7 +67,7 @@ class Runner:
         channels: Iterable[Channel],
         clock: Clock,
         on_attempt: OnAttempt,
-        news: News,
+        news: CurrentIncidents,
         *,
         deadline_s: float = DEADLINE_S,
     ) -> None:
@@ -76,7 +76,7 @@ class Runner:
         self._on_attempt = on_attempt
         self._news = news
         self._deadline_s = deadline_s
-        self._lines = {channel.name: _Line(channel) for channel in channels}
+        self._lines = {channel.name: _ChannelWorker(channel) for channel in channels}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._draining = False
         self._under_way = 0
@@ -140,10 +140,10 @@ class Runner:
         return tuple(
             Component(f"notify {name}", not error, error, now.wall)
             for name, line in self._lines.items()
-            for error in (_trouble_of(line, now.mono),)
+            for error in (_problem_of(line, now.mono),)
         )
 
-    async def _serve(self, line: _Line) -> None:
+    async def _serve(self, line: _ChannelWorker) -> None:
         while True:
             line.wake.clear()
             try:
@@ -154,7 +154,7 @@ class Runner:
             if pause_s > 0.0:
                 await _pause(line, pause_s)
 
-    async def _step(self, line: _Line) -> float:
+    async def _step(self, line: _ChannelWorker) -> float:
         """Try one message; the seconds until it makes sense to look again."""
         now = self._clock.now()
         shut_s = line.breaker.wait_s(now.mono)
@@ -181,20 +181,20 @@ class Runner:
             told.info("message {} is not sent to {}: it is over", message.id, name)
             await self._outbox.given_up(message.id, now_wall, "it was over by then")
 
-    async def _attempt(self, line: _Line, message: Message) -> Attempt:
+    async def _attempt(self, line: _ChannelWorker, message: Message) -> DeliveryResult:
         now = self._clock.now()
         if now.wall - message.created_wall > MAX_AGE_S:
-            return hopeless(f"not delivered within {MAX_AGE_S / 3600:.0f} h")
+            return permanent_failure(f"not delivered within {MAX_AGE_S / 3600:.0f} h")
         line.breaker = line.breaker.called(now.mono)
         attempt = await self._try(line, self._news.as_of_now(message))
-        if attempt.delivery is Delivery.FAILED:
+        if attempt.delivery is DeliveryStatus.FAILED:
             line.breaker = line.breaker.failed(self._clock.now().mono)
             line.error = attempt.error
         else:
             line.breaker = line.breaker.succeeded()
         return attempt
 
-    async def _try(self, line: _Line, message: Message) -> Attempt:
+    async def _try(self, line: _ChannelWorker, message: Message) -> DeliveryResult:
         """The deadline counts from the send; waiting for a slot costs nothing."""
         async with self._slots:
             if not line.channel.knows_repeats:
@@ -205,20 +205,22 @@ class Runner:
                 async with asyncio.timeout(self._deadline_s):
                     return await line.channel.send(message)
             except TimeoutError:
-                return doubtful(f"no end within {self._deadline_s:g} s")
+                return doubtful_failure(f"no end within {self._deadline_s:g} s")
             except Exception as error:  # noqa: BLE001  one message must not hold up all
                 logger.exception("message {} could not be sent", message.id)
-                return failed(f"{type(error).__name__}: see Sidecar's log")
+                return temporary_failure(f"{type(error).__name__}: see Sidecar's log")
 
-    async def _settle(self, line: _Line, message: Message, attempt: Attempt) -> None:
+    async def _settle(
+        self, line: _ChannelWorker, message: Message, attempt: DeliveryResult
+    ) -> None:
         """Record it, and say what went wrong."""
         name, now = line.channel.name, self._clock.now()
         told = logger.bind(incident=message.incident, channel=name)
         self._on_attempt(name, attempt.delivery)
-        if attempt.delivery is Delivery.DELIVERED:
+        if attempt.delivery is DeliveryStatus.DELIVERED:
             _remember(line, message.id)
             await self._outbox.delivered(message.id, now.wall)
-        elif attempt.delivery is Delivery.GIVEN_UP:
+        elif attempt.delivery is DeliveryStatus.GIVEN_UP:
             told.error(
                 "message {} will never reach {}: {}", message.id, name, attempt.error
             )
@@ -248,19 +250,19 @@ class Runner:
             self._still.set()
 
 
-def _trouble_of(line: _Line, now_mono: float) -> str:
+def _problem_of(line: _ChannelWorker, now_mono: float) -> str:
     closed = line.breaker.state(now_mono) is BreakerState.CLOSED
     return "" if closed else line.error
 
 
-def _remember(line: _Line, message_id: str) -> None:
+def _remember(line: _ChannelWorker, message_id: str) -> None:
     """A store that cannot write would hand out the same message for ever."""
     line.done[message_id] = None
     while len(line.done) > _REMEMBERED:
         del line.done[next(iter(line.done))]
 
 
-async def _pause(line: _Line, seconds: float) -> None:
+async def _pause(line: _ChannelWorker, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await line.wake.wait()

@@ -5,7 +5,13 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 
-from sidecar.notify.attempt import Attempt, doubtful, failed, from_status, hopeless
+from sidecar.notify.delivery import (
+    DeliveryResult,
+    doubtful_failure,
+    from_status,
+    permanent_failure,
+    temporary_failure,
+)
 
 _MAX_WAIT_S = 30.0
 _NOT_SENT = (
@@ -17,7 +23,7 @@ _NOT_SENT = (
 """No connection: the request cannot have arrived."""
 
 
-class Poster:
+class HttpSender:
     """Sends requests, with a connection each; ``close`` ends it.
 
     ``through_proxy``: the environment's proxy, for addresses outside.
@@ -29,7 +35,7 @@ class Poster:
 
     async def send(
         self, method: str, url: str, body: bytes, headers: dict[str, str]
-    ) -> Attempt:
+    ) -> DeliveryResult:
         """One request; errors never show the address."""
         try:
             async with self._session().request(
@@ -43,11 +49,11 @@ class Poster:
                 retry_after = answer.headers.get("Retry-After", "")
                 return from_status(answer.status, retry_after)
         except (aiohttp.InvalidURL, ValueError):
-            return hopeless("its address cannot be used")
+            return permanent_failure("its address cannot be used")
         except _NOT_SENT as error:
-            return failed(type(error).__name__)
+            return temporary_failure(type(error).__name__)
         except (aiohttp.ClientError, OSError) as error:
-            return doubtful(type(error).__name__)
+            return doubtful_failure(type(error).__name__)
 
     async def close(self) -> None:
         """End what is open."""

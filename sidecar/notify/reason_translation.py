@@ -41,14 +41,14 @@ class _Phrase(NamedTuple):
     quotes: bool
 
 
-class _Reading(NamedTuple):
+class _Translation(NamedTuple):
     """A translation; ``whole``: nothing of it had to be quoted for not being known."""
 
     text: str
     whole: bool
 
 
-class PhraseBook:
+class ReasonTranslator:
     """English reasons in the language of ``phrases``, sentence by sentence."""
 
     def __init__(self, phrases: Mapping[str, str]) -> None:
@@ -63,13 +63,13 @@ class PhraseBook:
         """In their language; quoted where no sentence of it is known."""
         return self._read(reason[:MOST_CHARACTERS], {}).text if reason else ""
 
-    def _read(self, english: str, known: dict[str, _Reading]) -> _Reading:
+    def _read(self, english: str, known: dict[str, _Translation]) -> _Translation:
         """``known``: what was read already, for each part is read once."""
         if english not in known:
             known[english] = self._best(english, known)
         return known[english]
 
-    def _best(self, english: str, known: dict[str, _Reading]) -> _Reading:
+    def _best(self, english: str, known: dict[str, _Translation]) -> _Translation:
         best = None
         for phrase in self._phrases:
             found = phrase.english.fullmatch(english)
@@ -79,15 +79,15 @@ class PhraseBook:
             if reading.whole:
                 return reading
             best = best or reading
-        return best or _Reading(f"“{english}”", whole=False)
+        return best or _Translation(f"“{english}”", whole=False)
 
     def _filled(
-        self, phrase: _Phrase, parts: Mapping[str, str], known: dict[str, _Reading]
-    ) -> _Reading:
+        self, phrase: _Phrase, parts: Mapping[str, str], known: dict[str, _Translation]
+    ) -> _Translation:
         read = {k: self._read(v, known) for k, v in parts.items() if k in _SENTENCES}
         texts = {**parts, **{k: reading.text for k, reading in read.items()}}
         whole = all(reading.whole for reading in read.values())
-        return _Reading(phrase.theirs.format_map(texts), whole)
+        return _Translation(phrase.theirs.format_map(texts), whole)
 
 
 def _phrase(english: str, theirs: str) -> _Phrase:

@@ -8,7 +8,7 @@ from sidecar.core.model.state import State
 from sidecar.core.ports.loop import Clock
 
 
-class News:
+class CurrentIncidents:
     """Brings messages up to date; ``state`` gives the present one."""
 
     def __init__(self, state: Callable[[], State], clock: Clock) -> None:

@@ -40,7 +40,7 @@ _ORDINARY = frozenset(
 )
 
 
-def spoken(text: str, lower: str) -> Iterator[Span]:
+def find_phrases(text: str, lower: str) -> Iterator[Span]:
     """``password hunter2``, ``passphrase is correct horse``, ``--password hunter2``.
 
     A word that a sentence has there is none: ``the password is wrong``.

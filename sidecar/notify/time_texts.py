@@ -5,7 +5,7 @@ import re
 from datetime import datetime, tzinfo
 
 from sidecar.core.model.moment import whole_seconds
-from sidecar.notify.words import Catalogue
+from sidecar.notify.message_catalog import MessageCatalog
 
 _MINUTE_S = 60
 _LONG = re.compile(r"(?<![\w.-])(\d{3,6})(?:\.0)?(?: s\b|초)")
@@ -15,7 +15,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 class Times:
     """Of one zone, in one language."""
 
-    def __init__(self, words: Catalogue, zone: tzinfo) -> None:
+    def __init__(self, words: MessageCatalog, zone: tzinfo) -> None:
         self._words = words
         self._zone = zone
 

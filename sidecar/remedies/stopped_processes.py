@@ -15,7 +15,7 @@ NAME_CHARACTERS = 60
 """A process names itself as it likes."""
 
 
-async def look_into(
+async def find_stopped_processes(
     engine: Engine, container: Container, sight: HostProcesses | None = None
 ) -> ProcessFindings | None:
     """Look at the processes, or ask for them; None where the engine does not say."""
@@ -28,7 +28,7 @@ async def look_into(
     return judge_processes(processes, container)
 
 
-class Looks:
+class StoppedProcesses:
     """Makes events of what was seen; names of processes are masked."""
 
     def __init__(self, clock: Clock, mask: Mask) -> None:

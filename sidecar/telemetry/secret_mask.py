@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from sidecar.core.text.printable import printable
-from sidecar.telemetry.shapes import shape_spans
-from sidecar.telemetry.written import Written, all_spans, forms
+from sidecar.telemetry.secret_encodings import SecretEncodings, all_spans, forms
+from sidecar.telemetry.secret_shapes import shape_spans
 
 SHORTEST_SECRET = 4
 """Shorter values would blot out half of every line, and protect nothing."""
@@ -33,7 +33,7 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._learnt: set[str] = set()
-        self._known: tuple[Written, ...] = ()
+        self._known: tuple[SecretEncodings, ...] = ()
         self._short = lru_cache(SHORT_KEPT)(self._masked)
         self.learn(secrets)
 
@@ -60,8 +60,8 @@ class Mask:
         looked_at = printable(text[: most + MARGIN])
         spans = self._spans(looked_at)
         if len(text) <= most:
-            return _hidden(looked_at, spans, len(looked_at))
-        return f"{_hidden(looked_at, spans, most)} ({len(text) - most} more)"
+            return _hide(looked_at, spans, len(looked_at))
+        return f"{_hide(looked_at, spans, most)} ({len(text) - most} more)"
 
     def _spans(self, text: str) -> list[Span]:
         lower = text.lower()
@@ -72,7 +72,7 @@ class Mask:
         return sorted(found)
 
 
-def _hidden(text: str, spans: Iterable[Span], end: int) -> str:
+def _hide(text: str, spans: Iterable[Span], end: int) -> str:
     return "".join(_pieces(text, spans, end))
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sidecar.telemetry.spoken import spoken
+from sidecar.telemetry.secret_phrases import find_phrases
 
 Span = tuple[int, int]
 
@@ -138,13 +138,13 @@ def shape_spans(text: str, lower: str) -> Iterator[Span]:
     if len(text) > _SHORT or _ANY_LITERAL.search(lower) is not None:
         for shape in _SHAPES:
             for literal in shape.literals:
-                yield from _found(shape.pattern, literal, text, lower)
-        yield from spoken(text, lower)
+                yield from _find_shapes(shape.pattern, literal, text, lower)
+        yield from find_phrases(text, lower)
     yield from (found.span() for found in _WIF.finditer(text))
     yield from _seeds(text)
 
 
-def _found(
+def _find_shapes(
     pattern: re.Pattern[str], literal: str, text: str, lower: str
 ) -> Iterator[Span]:
     at = lower.find(literal)

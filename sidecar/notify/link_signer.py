@@ -46,7 +46,7 @@ def own_key(file: Path) -> bytes:
     Links of before a restart stay valid as long as the file does. Nobody else may
     read it: permissions that let others are taken away.
     """
-    kept = _kept(file)
+    kept = _read_kept(file)
     if len(kept) == _KEY_BYTES:
         return kept
     key = new_key()
@@ -64,7 +64,7 @@ def new_key() -> bytes:
     return secrets.token_bytes(_KEY_BYTES)
 
 
-def _kept(file: Path) -> bytes:
+def _read_kept(file: Path) -> bytes:
     """Opened without waiting: a pipe or a device would be read for ever."""
     try:
         number = os.open(file, os.O_RDONLY | os.O_NONBLOCK)

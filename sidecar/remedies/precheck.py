@@ -5,14 +5,14 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.ports.engine import ContainerGone, Engine, EngineError
 from sidecar.remedies.engine_call import REMOVED
-from sidecar.remedies.job import Acted
+from sidecar.remedies.remedy_context import RemedyExecution
 
 _AT_REST = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 
 
-async def checked(
+async def check_container(
     engine: Engine, decision: Decision, container: Container
-) -> Container | Acted:
+) -> Container | RemedyExecution:
     """The container as it is now; or, where it must be let be, the end of it."""
     try:
         fresh = await engine.inspect(container.id)
@@ -34,5 +34,5 @@ def _objection(decision: Decision, judged: object, fresh: Container) -> str:
     return f"the container is {fresh.status} by now"
 
 
-def _not_sent(reason: str, fresh: Container | None) -> Acted:
-    return Acted(RemedyCallResult.NOT_SENT, reason, fresh)
+def _not_sent(reason: str, fresh: Container | None) -> RemedyExecution:
+    return RemedyExecution(RemedyCallResult.NOT_SENT, reason, fresh)

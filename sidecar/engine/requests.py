@@ -9,8 +9,9 @@ import requests
 
 from sidecar.core.model.container import Container, Process
 from sidecar.core.ports.engine import EngineRefused, EngineTimeout
-from sidecar.engine import translate
+from sidecar.engine import answers, containers
 from sidecar.engine.client import Client
+from sidecar.engine.containers import ContainerOwner
 from sidecar.engine.errors import answered_no, raise_for_status
 from sidecar.engine.membership import Membership
 
@@ -22,30 +23,32 @@ _PS = "-eo pid,ppid,stat,args"
 
 def inspect(client: Client, container_id: str) -> Container:
     """One container, of whatever stack."""
-    return translate.container(inspected(client, container_id), client.mask)
+    return containers.read_container(
+        inspect_with_owner(client, container_id), client.mask
+    )
 
 
 def inspect_own(client: Client, container_id: str, members: Membership) -> Container:
     """One container of the stack; EngineRefused: of another, or not proven."""
-    raw = _inspected_own(client, container_id, members)
-    return translate.container(raw, client.mask)
+    raw = _inspect_own(client, container_id, members)
+    return containers.read_container(raw, client.mask)
 
 
-def identify(client: Client, container_id: str, members: Membership) -> translate.Known:
+def identify(client: Client, container_id: str, members: Membership) -> ContainerOwner:
     """What never changes of a container of the stack; EngineRefused: of another."""
-    return translate.known(_inspected_own(client, container_id, members))
+    return containers.read_owner(_inspect_own(client, container_id, members))
 
 
-def _inspected_own(client: Client, container_id: str, members: Membership) -> object:
-    raw = inspected(client, container_id)
-    claim = translate.claim(raw)
+def _inspect_own(client: Client, container_id: str, members: Membership) -> object:
+    raw = inspect_with_owner(client, container_id)
+    claim = containers.read_claim(raw)
     objection = members.objection(client, claim)
     if objection:
         raise EngineRefused(f"container {claim.id[:12]} is not touched: {objection}")
     return raw
 
 
-def inspected(client: Client, container_id: str) -> object:
+def inspect_with_owner(client: Client, container_id: str) -> object:
     """The engine's JSON about a container.
 
     The SDK's own reading of an answer can go on for ever, drop by drop.
@@ -81,15 +84,15 @@ def stop(client: Client, container_id: str, stop_timeout_s: float) -> None:
 
 def processes(client: Client, container_id: str) -> tuple[Process, ...]:
     """The ps of the engine's host, limited to the container."""
-    return translate.processes(client.top(container_id, ps_args=_PS))
+    return answers.read_processes(client.top(container_id, ps_args=_PS))
 
 
 def stats(client: Client, container_id: str) -> dict[str, float]:
     """One reading, without the second that the engine takes to compute a rate."""
-    return translate.stats(client.stats(container_id, stream=False, one_shot=True))
+    return answers.read_stats(client.stats(container_id, stream=False, one_shot=True))
 
 
-def log_tail(client: Client, known: translate.Known, lines: int) -> str:
+def log_tail(client: Client, known: ContainerOwner, lines: int) -> str:
     """The last lines. The SDK's own reading of them has neither deadline nor bound."""
     answer = client.get(
         client.url_of(f"/containers/{known.id}/logs"),
@@ -99,8 +102,8 @@ def log_tail(client: Client, known: translate.Known, lines: int) -> str:
     with answer:
         raise_for_status(answer, client.mask)
         body = chunks(client, answer)
-        pieces = body if known.tty else translate.unframed(body)
-        return translate.last_text(pieces, LOG_BYTES)
+        pieces = body if known.tty else answers.remove_frames(body)
+        return answers.last_text(pieces, LOG_BYTES)
 
 
 def chunks(client: Client, answer: requests.Response) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ _GATEWAY_TIMEOUTS = frozenset({504, 524})
 _MAX_ERROR = 200
 
 
-class Delivery(StrEnum):
+class DeliveryStatus(StrEnum):
     """How a try ended. Public names: the metric of notifications has them."""
 
     DELIVERED = "delivered"
@@ -28,14 +28,14 @@ class Delivery(StrEnum):
     """It never will."""
 
 
-class Attempt(NamedTuple):
+class DeliveryResult(NamedTuple):
     """``error`` fits a log line; ``retry_after_s``: the receiver asked for that.
 
     ``is_doubtful``: it may have arrived all the same, for the try ended between the
     request and its answer.
     """
 
-    delivery: Delivery
+    delivery: DeliveryStatus
     error: str = ""
     retry_after_s: float | None = None
     is_doubtful: bool = False
@@ -52,38 +52,38 @@ class Channel(Protocol):
     def knows_repeats(self) -> bool:
         """Does its receiver take two messages with one id for one?"""
 
-    async def send(self, message: Message) -> Attempt:
+    async def send(self, message: Message) -> DeliveryResult:
         """Try once; the caller sets the deadline. Raises nothing of its own."""
 
 
-DELIVERED = Attempt(Delivery.DELIVERED)
+DELIVERED = DeliveryResult(DeliveryStatus.DELIVERED)
 
 
-def failed(error: str, retry_after_s: float | None = None) -> Attempt:
+def temporary_failure(error: str, retry_after_s: float | None = None) -> DeliveryResult:
     """It did not arrive; it may work later."""
-    return Attempt(Delivery.FAILED, error[:_MAX_ERROR], retry_after_s)
+    return DeliveryResult(DeliveryStatus.FAILED, error[:_MAX_ERROR], retry_after_s)
 
 
-def doubtful(error: str) -> Attempt:
+def doubtful_failure(error: str) -> DeliveryResult:
     """It was sent, and whether it arrived is not known."""
-    return Attempt(Delivery.FAILED, error[:_MAX_ERROR], is_doubtful=True)
+    return DeliveryResult(DeliveryStatus.FAILED, error[:_MAX_ERROR], is_doubtful=True)
 
 
-def hopeless(error: str) -> Attempt:
+def permanent_failure(error: str) -> DeliveryResult:
     """It can never be delivered."""
-    return Attempt(Delivery.GIVEN_UP, error[:_MAX_ERROR])
+    return DeliveryResult(DeliveryStatus.GIVEN_UP, error[:_MAX_ERROR])
 
 
-def from_status(status: int, retry_after: str) -> Attempt:
+def from_status(status: int, retry_after: str) -> DeliveryResult:
     """What an HTTP answer means; ``retry_after`` is that header or empty."""
     if 200 <= status < 300:  # noqa: PLR2004
         return DELIVERED
     error = f"the receiver answered HTTP {status}"
     if 400 <= status < 500 and status not in _MAY_PASS:  # noqa: PLR2004
-        return hopeless(error)
+        return permanent_failure(error)
     if status in _GATEWAY_TIMEOUTS:
-        return doubtful(error)
-    return failed(error, asked_wait_s(retry_after))
+        return doubtful_failure(error)
+    return temporary_failure(error, asked_wait_s(retry_after))
 
 
 def asked_wait_s(retry_after: str) -> float | None:
@@ -95,7 +95,9 @@ def asked_wait_s(retry_after: str) -> float | None:
     return asked if 0.0 <= asked < float("inf") else None
 
 
-def wait_s(message_id: str, attempts: int, last: Attempt, *, repeats: bool) -> float:
+def wait_s(
+    message_id: str, attempts: int, last: DeliveryResult, *, repeats: bool
+) -> float:
     """Until the next try, after ``attempts`` failures: doubling, spread by the id.
 
     ``last`` is how the last one ended; ``repeats``: the receiver knows a repeat.

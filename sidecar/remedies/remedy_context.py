@@ -14,7 +14,7 @@ from sidecar.core.ports.loop import Clock, WalletControl
 from sidecar.core.status.process_inspection import ProcessFindings
 
 
-class Acted(NamedTuple):
+class RemedyExecution(NamedTuple):
     """How the acting went; ``container`` is how it looked at the end.
 
     ``answered``: nothing was sent, for the daemon answered right before.
@@ -27,7 +27,7 @@ class Acted(NamedTuple):
 
 
 @dataclass(slots=True)
-class Job:
+class RemedyContext:
     """What a remedy works with.
 
     ``container`` was inspected right before. ``committed``: something was sent

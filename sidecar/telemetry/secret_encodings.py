@@ -30,7 +30,7 @@ _SPACES = (
 )
 
 
-class Written:
+class SecretEncodings:
     """One secret. ``spans`` finds it in a text, in a time linear in the text."""
 
     def __init__(self, secret: str) -> None:
@@ -90,16 +90,16 @@ class _Code:
         return at
 
 
-def forms(secret: str) -> Iterator[Written]:
+def forms(secret: str) -> Iterator[SecretEncodings]:
     """The secret, and each line of one that has several; as typed on any system."""
     lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
-    pieces = (piece for part in (secret, *lines) for piece in _cut_up(part))
+    pieces = (piece for part in (secret, *lines) for piece in _split_line(part))
     for part in dict.fromkeys(islice(pieces, _MOST_PARTS)):
         spelt = (part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD")))
-        yield from map(Written, dict.fromkeys(spelt))
+        yield from map(SecretEncodings, dict.fromkeys(spelt))
 
 
-def _cut_up(secret: str) -> Iterator[str]:
+def _split_line(secret: str) -> Iterator[str]:
     """A long secret, such as a key's file, is many: their patterns are cheaper."""
     rest = secret
     while len(rest) > _LONGEST_PART + _SHORTEST_LINE:
@@ -172,7 +172,9 @@ def _any_case(digits: str) -> str:
     )
 
 
-def all_spans(known: Iterable[Written], text: str, lower: str) -> Iterator[Span]:
+def all_spans(
+    known: Iterable[SecretEncodings], text: str, lower: str
+) -> Iterator[Span]:
     """Where any of them stands."""
     for secret in known:
         yield from secret.spans(text, lower)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from sidecar import __version__
-from sidecar.cli.local import CheckRow, Local
+from sidecar.cli.local_commands_port import CheckResult, LocalCommands
 from sidecar.cli.options import as_json, config_file, examples
 from sidecar.cli.output import show_done, show_json, show_table
 
@@ -18,7 +18,7 @@ _file = click.argument(
 @click.command(epilog=examples("sidecar run --config sidecar.yaml"))
 @config_file
 @click.pass_obj
-def run(local: Local, file: Path | None) -> int:
+def run(local: LocalCommands, file: Path | None) -> int:
     """Watch and heal, until asked to stop.
 
     Exit status 0: asked to stop, 1: failed while running, 2: bad configuration,
@@ -32,7 +32,9 @@ def run(local: Local, file: Path | None) -> int:
 @config_file
 @as_json
 @click.pass_obj
-def check(local: Local, target: str | None, file: Path | None, as_json: bool) -> int:
+def check(
+    local: LocalCommands, target: str | None, file: Path | None, as_json: bool
+) -> int:
     """Probe every target, or TARGET, once.
 
     Exit status 0: all are healthy, 1: some are not, 2: cannot tell.
@@ -51,7 +53,7 @@ def check(local: Local, target: str | None, file: Path | None, as_json: bool) ->
     return _exit_status(rows)
 
 
-def _exit_status(rows: Sequence[CheckRow]) -> int:
+def _exit_status(rows: Sequence[CheckResult]) -> int:
     outcomes = {row.outcome for row in rows}
     if "failure" in outcomes:
         return 1
@@ -67,7 +69,7 @@ def config() -> None:
 @_file
 @as_json
 @click.pass_obj
-def config_check(local: Local, file: Path | None, as_json: bool) -> int:
+def config_check(local: LocalCommands, file: Path | None, as_json: bool) -> int:
     """Name every fault of FILE and the environment at once (exit 2)."""
     warnings = list(local.config_warnings(file))
     if not as_json:
@@ -81,7 +83,7 @@ def config_check(local: Local, file: Path | None, as_json: bool) -> int:
 @_file
 @as_json
 @click.pass_obj
-def config_show(local: Local, file: Path | None, as_json: bool) -> int:
+def config_show(local: LocalCommands, file: Path | None, as_json: bool) -> int:
     """The settings in force, defaults included, secrets masked."""
     told = local.config_shown(file)
     if as_json:
@@ -97,7 +99,7 @@ def config_show(local: Local, file: Path | None, as_json: bool) -> int:
     "schema", epilog=examples("sidecar config schema > sidecar.schema.json")
 )
 @click.pass_obj
-def config_schema(local: Local) -> int:
+def config_schema(local: LocalCommands) -> int:
     """The JSON Schema of the file, for an editor."""
     print(local.config_schema())
     return 0

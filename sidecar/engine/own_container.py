@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from sidecar.core.model.container import Container
 from sidecar.core.ports.engine import ContainerGone, EngineError
-from sidecar.engine import calls
+from sidecar.engine import requests
 from sidecar.engine.client import Client
-from sidecar.engine.link import EngineLink
+from sidecar.engine.connection import EngineConnection
 
 _DEADLINE_S = 10.0
 
@@ -33,7 +33,7 @@ class OwnContainer(NamedTuple):
 
 
 async def find_own_container(
-    link: EngineLink,
+    link: EngineConnection,
     environ: Mapping[str, str],
     mountinfo: Path = Path("/proc/self/mountinfo"),
 ) -> OwnContainer | None:
@@ -56,7 +56,7 @@ async def find_own_container(
 class OwnView:
     """Our own container as it is now; it may join and leave networks."""
 
-    def __init__(self, link: EngineLink, own_id: str) -> None:
+    def __init__(self, link: EngineConnection, own_id: str) -> None:
         self._link = link
         self._own_id = own_id
         self._seen: Container | None = None
@@ -64,14 +64,14 @@ class OwnView:
     async def now(self) -> Container | None:
         """As the engine says, or said last; None: we are in none, or it never did."""
         if self._own_id:
-            look = partial(calls.inspect, container_id=self._own_id)
+            look = partial(requests.inspect, container_id=self._own_id)
             with contextlib.suppress(EngineError):
                 self._seen = await self._link.ask("inspect", look, _DEADLINE_S)
         return self._seen
 
 
 def _look(client: Client, own_id: str) -> OwnContainer:
-    seen = calls.inspect(client, own_id)
+    seen = requests.inspect(client, own_id)
     return OwnContainer(seen.id, seen.stack, seen.name)
 
 

@@ -41,7 +41,7 @@ TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
 """The targets in force, given the containers that there are (labels add some)."""
 
 
-class Pump:
+class EngineWatcher:
     """Lists and listens, and posts what it learns.
 
     ``own_id`` is the container that we run in ourselves: nobody's target.

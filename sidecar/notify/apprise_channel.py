@@ -15,13 +15,13 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import ChannelSettings
 from sidecar.core.text.printable import on_one_line
 from sidecar.notify.alert_key import alert_key, knows_repeats
-from sidecar.notify.attempt import (
+from sidecar.notify.delivery import (
     DELIVERED,
-    Attempt,
-    doubtful,
-    failed,
+    DeliveryResult,
+    doubtful_failure,
     from_status,
-    hopeless,
+    permanent_failure,
+    temporary_failure,
 )
 
 _GOOD_NEWS = frozenset(
@@ -35,7 +35,7 @@ _GOOD_NEWS = frozenset(
 _ANYWHERE_ELSE = "/"
 """The state directory can be written to: nothing may be loaded from there."""
 
-_COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("send.py")))
+_COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("apprise_process.py")))
 _PASSED_ON = frozenset(
     {
         "PATH",
@@ -86,7 +86,7 @@ class AppriseChannel:
         passed = {k: v for k, v in environ.items() if k.upper() in _PASSED_ON}
         self._environ = {**passed, "HOME": _ANYWHERE_ELSE}
 
-    async def send(self, message: Message) -> Attempt:
+    async def send(self, message: Message) -> DeliveryResult:
         """Try once; cancelled, the process is killed."""
         text = self._render(message)
         request = {
@@ -100,9 +100,11 @@ class AppriseChannel:
         try:
             return _attempt(await self._ask(json.dumps(request).encode()))
         except OSError as error:
-            return failed(f"no process for it ({os.strerror(error.errno or 0)})")
+            return temporary_failure(
+                f"no process for it ({os.strerror(error.errno or 0)})"
+            )
         except msgspec.MsgspecError:
-            return doubtful("the sending process ended without an answer")
+            return doubtful_failure("the sending process ended without an answer")
 
     async def _ask(self, request: bytes) -> _Answer:
         process = await asyncio.create_subprocess_exec(
@@ -131,15 +133,15 @@ def _kind(kind: MessageKind) -> str:
     return "info" if quiet else "failure"
 
 
-def _attempt(answer: _Answer) -> Attempt:
+def _attempt(answer: _Answer) -> DeliveryResult:
     if answer.delivered:
         return DELIVERED
     # It may have the receiver's own words in it.
     error = on_one_line(answer.error)
     if not answer.usable:
-        return hopeless(error)
+        return permanent_failure(error)
     if answer.doubtful:
-        return doubtful(error)
+        return doubtful_failure(error)
     if not answer.status:
-        return failed(error or "Apprise does not say why")
+        return temporary_failure(error or "Apprise does not say why")
     return from_status(answer.status, answer.retry_after)

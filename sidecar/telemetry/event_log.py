@@ -46,7 +46,7 @@ _KNOWN_TO_PEOPLE = frozenset({Cause.STOPPED, Cause.PAUSED})
 """They did it themselves."""
 
 
-class Narrator:
+class EventLog:
     """Told of every turn; writes what a person wants to know."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ def _tell_other(engine: str) -> None:
         logger.info("the engine is Docker's again; acting goes on")
 
 
-def tell_left(state: State) -> None:
+def log_restored(state: State) -> None:
     """What a sidecar before us left open, and we go on with."""
     for incident in state.incidents.values():
         if incident.open:

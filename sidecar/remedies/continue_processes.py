@@ -1,8 +1,8 @@
 """Let a stopped process (state T) go on, so that it can be asked to stop."""
 
 from sidecar.core.ports.engine import EngineError
-from sidecar.remedies.job import Job
-from sidecar.remedies.look import look_into
+from sidecar.remedies.remedy_context import RemedyContext
+from sidecar.remedies.stopped_processes import find_stopped_processes
 
 SIGNAL = "SIGCONT"
 ALL_PROCESSES = ("sh", "-c", "kill -CONT -1")
@@ -11,7 +11,7 @@ ALL_PROCESSES = ("sh", "-c", "kill -CONT -1")
 COMMAND_S = 5.0
 
 
-async def continue_processes(job: Job) -> bool:
+async def continue_processes(job: RemedyContext) -> bool:
     """Continue the container's processes; does none stay stopped?
 
     Where the engine refuses both ways, they stay as they are.
@@ -20,7 +20,7 @@ async def continue_processes(job: Job) -> bool:
     return await _by_signal(job) or await _by_command(job)
 
 
-async def _by_signal(job: Job) -> bool:
+async def _by_signal(job: RemedyContext) -> bool:
     try:
         await job.engine.signal(job.container.id, SIGNAL)
     except EngineError:
@@ -28,7 +28,7 @@ async def _by_signal(job: Job) -> bool:
     return await _goes_on(job)
 
 
-async def _by_command(job: Job) -> bool:
+async def _by_command(job: RemedyContext) -> bool:
     try:
         await job.engine.execute(job.container.id, ALL_PROCESSES, COMMAND_S)
     except EngineError:
@@ -36,6 +36,6 @@ async def _by_command(job: Job) -> bool:
     return await _goes_on(job)
 
 
-async def _goes_on(job: Job) -> bool:
-    seen = await look_into(job.engine, job.container, job.sight)
+async def _goes_on(job: RemedyContext) -> bool:
+    seen = await find_stopped_processes(job.engine, job.container, job.sight)
     return seen is None or not seen.stopped

@@ -27,14 +27,14 @@ class _Version(msgspec.Struct, rename="pascal"):
     components: list[_Component] | None = None
 
 
-class Agreement(NamedTuple):
+class ApiAgreement(NamedTuple):
     """``other`` is the name of an engine that is not Docker's, else empty."""
 
     api_version: str
     other: str
 
 
-def agree(said: object) -> Agreement:
+def agree_on_version(said: object) -> ApiAgreement:
     """From the answer to ``GET /version``. EngineRefused, msgspec.ValidationError.
 
     The engine's own version up to NEWEST_API: a later one may mean something else
@@ -46,10 +46,10 @@ def agree(said: object) -> Agreement:
             f"the engine speaks API {version.api_version}; {OLDEST_API} (Docker 20.10) "
             "or newer is needed - upgrade the engine"
         )
-    return Agreement(_spoken(version), _other(version))
+    return ApiAgreement(_engine_version(version), _other(version))
 
 
-def _spoken(version: _Version) -> str:
+def _engine_version(version: _Version) -> str:
     least = version.least
     if version_lt(version.api_version, NEWEST_API):
         return version.api_version

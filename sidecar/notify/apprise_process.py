@@ -28,7 +28,7 @@ class _Answer(NamedTuple):
     retry_after: str
 
 
-class _Witness:
+class _ResponseObserver:
     """What happened below Apprise, which says only yes or no."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def _may_have_arrived(error: Exception) -> bool:
     return not isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-class _Lines(logging.Handler):
+class _LastLogLine(logging.Handler):
     """The plugins' own words, for trouble that is not HTTP."""
 
     def __init__(self) -> None:
@@ -127,12 +127,12 @@ def main() -> int:
 def _send(request: dict[str, Any]) -> dict[str, object]:
     import apprise  # noqa: PLC0415
 
-    lines = _Lines()
+    lines = _LastLogLine()
     log = logging.getLogger("apprise")
     log.addHandler(lines)
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    witness = _Witness()
+    witness = _ResponseObserver()
     witness.watch_requests()
     witness.watch_mails()
     plugin = apprise.Apprise.instantiate(request["url"])

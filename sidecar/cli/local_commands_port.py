@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
-class CannotTell(Exception):
+class CommandFailed(Exception):
     """The command cannot be carried out; the text says why, and what to do."""
 
 
-class CheckRow(NamedTuple):
+class CheckResult(NamedTuple):
     """One probe of one instance. ``outcome``: success, failure or unknown."""
 
     target: str
@@ -19,7 +19,7 @@ class CheckRow(NamedTuple):
     seconds: float
 
 
-class Local(Protocol):
+class LocalCommands(Protocol):
     """Work done in this process. All but ``run`` raise CannotTell.
 
     ``file`` is the configuration file asked for; None: where it usually is.
@@ -28,7 +28,7 @@ class Local(Protocol):
     def run(self, file: Path | None) -> int:
         """Watch, until asked to stop; the exit status."""
 
-    def check(self, file: Path | None, target: str | None) -> Sequence[CheckRow]:
+    def check(self, file: Path | None, target: str | None) -> Sequence[CheckResult]:
         """Probe every instance, or those of one target, once."""
 
     def config_warnings(self, file: Path | None) -> Sequence[str]:

@@ -4,13 +4,13 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sidecar.notify.phrases import PhraseBook
+from sidecar.notify.reason_translation import ReasonTranslator
 
 LANGUAGES = ("en", "ko")
 _FOLDER = Path(__file__).parents[1] / "locale"
 
 
-class Catalogue:
+class MessageCatalog:
     """The texts of one language, by key; ``reason`` says a reason in it."""
 
     def __init__(self, texts: Mapping[str, str], reason: Callable[[str], str]) -> None:
@@ -27,12 +27,12 @@ class Catalogue:
         return self._texts
 
 
-def read_catalogue(language: str) -> Catalogue:
+def read_catalog(language: str) -> MessageCatalog:
     """The catalogue of one of LANGUAGES. Reads a file, so not for the event loop."""
     folder = _FOLDER / language / "LC_MESSAGES"
     reasons = folder / "reasons.po"
-    book = PhraseBook(texts_of(reasons)) if reasons.exists() else str
-    return Catalogue(texts_of(folder / "sidecar.po"), book)
+    book = ReasonTranslator(texts_of(reasons)) if reasons.exists() else str
+    return MessageCatalog(texts_of(folder / "sidecar.po"), book)
 
 
 def texts_of(file: Path) -> dict[str, str]:
@@ -51,16 +51,16 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
         if line.startswith("msgid "):
             if in_text:
                 yield key, text
-            key, text, in_text = _quoted(line.removeprefix("msgid ")), "", False
+            key, text, in_text = _unquote(line.removeprefix("msgid ")), "", False
         elif line.startswith("msgstr "):
-            text, in_text = _quoted(line.removeprefix("msgstr ")), True
+            text, in_text = _unquote(line.removeprefix("msgstr ")), True
         elif line.startswith('"') and in_text:
-            text += _quoted(line)
+            text += _unquote(line)
         elif line.startswith('"'):
-            key += _quoted(line)
+            key += _unquote(line)
     if in_text:
         yield key, text
 
 
-def _quoted(part: str) -> str:
+def _unquote(part: str) -> str:
     return str(ast.literal_eval(part))

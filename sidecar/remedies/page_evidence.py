@@ -14,7 +14,7 @@ from sidecar.core.model.event import EvidenceGathered
 from sidecar.core.ports.loop import Clock, Post
 from sidecar.core.status.run_log import AGAIN
 from sidecar.core.text.printable import printable
-from sidecar.remedies.evidence import EvidenceRoom
+from sidecar.remedies.evidence import EvidenceCollector
 
 AT_ONCE = 2
 WAITING = 50
@@ -25,10 +25,10 @@ _NOTHING = "(it wrote nothing)"
 _TOLD_BY_LOG = frozenset({Cause.CRASH_LOOP})
 
 
-class Witness:
+class PageEvidence:
     """Gathers evidence for pages; each that is gathered ends in an event."""
 
-    def __init__(self, room: EvidenceRoom, clock: Clock, post: Post) -> None:
+    def __init__(self, room: EvidenceCollector, clock: Clock, post: Post) -> None:
         self._room = room
         self._clock = clock
         self._post = post

@@ -30,10 +30,10 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
-from sidecar.engine.address import Address, address_from
 from sidecar.engine.client import CALLS_AT_ONCE, Client, open_client
+from sidecar.engine.docker_host import Address, address_from
 from sidecar.engine.errors import (
-    TRANSLATED,
+    TRANSLATED_ERRORS,
     ConnectionBroke,
     CouldNotConnect,
     Mask,
@@ -54,20 +54,20 @@ Operation = Literal[
     "exec",
     "events",
 ]
-Outcome = Literal["ok", "unreachable", "timeout", "refused", "gone"]
+CallStatus = Literal["ok", "unreachable", "timeout", "refused", "gone"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-OnRequest = Callable[[Operation, Outcome, float], None]
+CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
+RequestObserver = Callable[[Operation, CallStatus, float], None]
 """Told of each request on the loop's thread, with the seconds that it took."""
 
-_TOLD_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
+_COUNTED_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
 _BREAKER = CircuitBreaker()
 _ATTEMPTS = 3
 _GRACE_S = 0.5
 _CLOSE_S = 1.5
 
 
-class EngineLink:
+class EngineConnection:
     """Carries calls to the engine; knows neither stacks nor containers.
 
     Every call raises EngineError's children and nothing else.
@@ -76,7 +76,7 @@ class EngineLink:
     def __init__(
         self,
         address: Address,
-        on_request: OnRequest,
+        on_request: RequestObserver,
         breaker: CircuitBreaker = _BREAKER,
         mask: Mask = str,
     ) -> None:
@@ -94,8 +94,12 @@ class EngineLink:
 
     @classmethod
     def from_environ(
-        cls, environ: Mapping[str, str], *, on_request: OnRequest, mask: Mask = str
-    ) -> "EngineLink":
+        cls,
+        environ: Mapping[str, str],
+        *,
+        on_request: RequestObserver,
+        mask: Mask = str,
+    ) -> "EngineConnection":
         """The engine that DOCKER_HOST and its kin name. BadEngineAddress.
 
         Nothing is sent yet, but the certificates are looked for on disk: call it
@@ -155,7 +159,7 @@ class EngineLink:
         ).start()
         return future
 
-    def report(self, operation: Operation, outcome: Outcome, seconds: float) -> None:
+    def report(self, operation: Operation, outcome: CallStatus, seconds: float) -> None:
         """Tell whoever counts requests."""
         self._on_request(operation, outcome, seconds)
 
@@ -205,7 +209,7 @@ class EngineLink:
         try:
             result = await run()
         except EngineError as error:
-            self.report(operation, _outcome(error), time.monotonic() - began)
+            self.report(operation, _status_of(error), time.monotonic() - began)
             self._say_forbidden(operation, error)
             raise
         self.report(operation, "ok", time.monotonic() - began)
@@ -214,7 +218,7 @@ class EngineLink:
 
     def _say_forbidden(self, operation: Operation, error: EngineError) -> None:
         """Once, until it is allowed. Of remedies the loop tells, in its own words."""
-        if not isinstance(error, EngineForbidden) or operation in _TOLD_BY_LOOP:
+        if not isinstance(error, EngineForbidden) or operation in _COUNTED_BY_LOOP:
             return
         if operation not in self._forbidden:
             self._forbidden.add(operation)
@@ -252,7 +256,7 @@ class EngineLink:
     def _in_thread(self, call: Callable[[Client], T], until: float) -> T:
         try:
             return call(self._client_until(until))
-        except (*TRANSLATED, EngineError) as error:
+        except (*TRANSLATED_ERRORS, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, CouldNotConnect):
                 self._client = None  # what answers next may be another version
@@ -269,7 +273,7 @@ class EngineLink:
     def _opened(self, until: float) -> Client:
         try:
             return open_client(self._address, until, self.mask)
-        except (*TRANSLATED, EngineError) as error:
+        except (*TRANSLATED_ERRORS, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, EngineTimeout):
                 # Of what was to be done, nothing was sent.
@@ -286,7 +290,7 @@ def _carry_out(work: Callable[[], T], ended: Future[T]) -> None:
         ended.set_result(result)
 
 
-def _outcome(error: EngineError) -> Outcome:
+def _status_of(error: EngineError) -> CallStatus:
     if isinstance(error, EngineUnreachable):
         return "unreachable"
     if isinstance(error, EngineTimeout):

@@ -1,0 +1,152 @@
+"""Processes, figures, events and outputs, from the engine's JSON. Pure.
+
+msgspec.ValidationError where an answer is not what the engine's API promises.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from sidecar.core.model.container import (
+    Process,
+)
+from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.foreign_signal import NOT_SAID
+from sidecar.core.ports.engine import EngineEvent
+from sidecar.engine import api_types
+from sidecar.engine.containers import (
+    parse,
+    read_number,
+)
+
+_COMMAND_TITLES = ("COMMAND", "CMD", "ARGS")
+_FRAME_HEADER = 8
+
+_CHANGES = frozenset({"create", "rename", "update"})
+WATCHED_ACTIONS = (
+    *(kind.value for kind in EngineEventKind if kind is not EngineEventKind.OTHER),
+    *sorted(_CHANGES),
+)
+"""What the engine is asked to tell of."""
+
+
+def read_processes(raw: object) -> tuple[Process, ...]:
+    """The output of ``ps -o pid,ppid,stat,args``, whatever it calls its columns."""
+    top = parse(raw, api_types.Top)
+    pid, ppid, stat = (_column(top.titles, name) for name in ("PID", "PPID", "STAT"))
+    command = _column(top.titles, *_COMMAND_TITLES)
+    try:
+        return tuple(
+            Process(int(row[pid]), int(row[ppid]), row[stat], row[command])
+            for row in top.processes or ()
+        )
+    except (IndexError, ValueError) as error:
+        raise msgspec.ValidationError(f"a process has odd columns: {error}") from error
+
+
+def _column(titles: list[str], *names: str) -> int:
+    for name in names:
+        if name in titles:
+            return titles.index(name)
+    raise msgspec.ValidationError(f"ps has no column {names[0]} among {titles}")
+
+
+def read_stats(raw: object) -> dict[str, float]:
+    """memory_bytes (page cache that can be dropped left out, as ``docker stats``
+    does), memory_limit_bytes, pids, cpu_seconds; a container not running has only
+    the last.
+    """
+    seen = parse(raw, api_types.Stats)
+    memory = seen.memory_stats
+    said: dict[str, float | None] = {
+        "memory_bytes": _memory_in_use(memory),
+        "memory_limit_bytes": memory.limit,
+        "pids": seen.pids_stats.current,
+        "cpu_seconds": seen.cpu_stats.cpu_usage.total_usage / 1e9,
+    }
+    return {name: float(value) for name, value in said.items() if value is not None}
+
+
+def _memory_in_use(memory: api_types.MemoryStats) -> int | None:
+    if memory.usage is None:
+        return None
+    parts = memory.stats or {}
+    v1 = parts.get("total_inactive_file")
+    return max(0, memory.usage - (parts.get("inactive_file", 0) if v1 is None else v1))
+
+
+def read_event(line: bytes) -> api_types.Event:
+    """One event of the stream; msgspec.DecodeError where it is not even JSON."""
+    return msgspec.json.decode(line, type=api_types.Event)
+
+
+def read_engine_event(seen: api_types.Event) -> EngineEvent | None:
+    """What an event means to us; None: nothing."""
+    kind = _event_kind(seen)
+    if kind is None:
+        return None
+    said = seen.actor.attributes
+    return EngineEvent(
+        kind,
+        seen.actor.id,
+        seen.time_nano / 1e9,
+        read_number(said.get("signal", "")) or NOT_SAID,
+        read_number(said.get("exitCode", "")),
+    )
+
+
+def _event_kind(seen: api_types.Event) -> EngineEventKind | None:
+    action = seen.action.partition(":")[0]
+    if action in _CHANGES:
+        return EngineEventKind.OTHER
+    return next(
+        (k for k in EngineEventKind if k == action and k != EngineEventKind.OTHER), None
+    )
+
+
+def read_exec_id(raw: object) -> str:
+    """The id of a command made ready."""
+    return parse(raw, api_types.ExecCreated).id
+
+
+def read_exit_code(raw: object) -> int | None:
+    """How a command ended; None: it still runs."""
+    seen = parse(raw, api_types.ExecInspected)
+    return None if seen.running else seen.exit_code
+
+
+def remove_frames(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The payload of the engine's multiplexed stream: stdout and stderr as they came.
+
+    A frame is a header of 8 bytes, the last 4 its length, and that many bytes.
+    """
+    header, left = b"", 0
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if left:
+                piece, rest = rest[:left], rest[left:]
+                left -= len(piece)
+                yield piece
+                continue
+            missing = _FRAME_HEADER - len(header)
+            header, rest = header + rest[:missing], rest[missing:]
+            if len(header) == _FRAME_HEADER:
+                left, header = int.from_bytes(header[4:], "big"), b""
+
+
+def last_text(pieces: Iterable[bytes], limit_bytes: int) -> str:
+    """The last ``limit_bytes`` as text; where something was cut off, from the next
+    line on, for half a line may hold half a secret. Of a line that has no end, a
+    quarter and the word that is cut then are left out for the same reason.
+    """
+    kept, cut = bytearray(), False
+    for piece in pieces:
+        kept += piece
+        if len(kept) > limit_bytes:
+            del kept[:-limit_bytes]
+            cut = True
+    if cut:
+        _, _, whole = kept.partition(b"\n")
+        kept = whole or kept[limit_bytes // 4 :].partition(b" ")[2]
+    return kept.decode("utf-8", errors="replace")
