@@ -39,7 +39,7 @@ OWED_LAG_S = 0.02
 OWED_ANSWER_S = 1.0
 PAUSE_S = 0.5
 SETTLE_S = 60.0
-"""Sidecar has settled by then, too (sidecar/app.py)."""
+"""Sidecar has settled by then, too (sidecar/app)."""
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 KEEPS_A_YEAR = {"maintenance": {"retention": "366d"}}

@@ -19,47 +19,53 @@ def main() -> int:
     """The command line, from ``sys.argv``; the exit status."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"] and _is_plain(arguments[1:]):
-        from sidecar import app
+        from sidecar.app.main import run
 
-        return app.run(Path(arguments[2]) if arguments[2:] else None)
+        return run(Path(arguments[2]) if arguments[2:] else None)
     from sidecar.cli.main import main as command_line
 
-    return command_line(arguments, Here())
+    return command_line(arguments, LocalCommands())
 
 
-def _is_plain(rest: list[str]) -> bool:
-    return not rest or (len(rest) == 2 and rest[0] == "--config")  # noqa: PLR2004
+def _is_plain(arguments: list[str]) -> bool:
+    """Can they be read without the command line's libraries?"""
+    no_file = not arguments
+    return no_file or (len(arguments) == 2 and arguments[0] == "--config")  # noqa: PLR2004
 
 
-class Here:
-    """sidecar.cli.local.Local: what is done in this process."""
+class LocalCommands:
+    """sidecar.cli.local_commands_port.LocalCommands, carried out in this process."""
 
     def run(self, file: Path | None) -> int:
         """Watch, until asked to stop; the exit status."""
-        from sidecar import app
+        from sidecar.app.main import run
 
-        return app.run(file)
+        return run(file)
 
     def check(self, file: Path | None, target: str | None) -> "Sequence[CheckResult]":
-        """Probe every instance, or those of one target, once. CannotTell."""
-        from sidecar import app
+        """Probe every instance, or those of one target, once. CommandFailed."""
+        from sidecar.app.check_once import check_once
+        from sidecar.app.identity import StackUnknown
         from sidecar.cli.local_commands_port import CheckResult, CommandFailed
         from sidecar.core.ports.engine import EngineError
         from sidecar.engine.docker_host import BadEngineAddress
 
         try:
-            probed = app.check_once(_settings(file), target)
-        except (app.NoStack, BadEngineAddress, EngineError) as error:
+            checked = check_once(_settings(file), target)
+        except (StackUnknown, BadEngineAddress, EngineError) as error:
             raise CommandFailed(str(error)) from error
-        if not probed:
-            raise CommandFailed(
-                f"no target is called {target}" if target else "no target"
-            )
+        if not checked:
+            reason = f"no target is called {target}" if target else "no target"
+            raise CommandFailed(reason)
         return [
             CheckResult(
-                p.name, p.outcome.verdict, p.outcome.cause, p.outcome.reason, p.seconds
+                instance.name,
+                instance.outcome.verdict,
+                instance.outcome.cause,
+                instance.outcome.reason,
+                instance.seconds,
             )
-            for p in probed
+            for instance in checked
         ]
 
     def config_warnings(self, file: Path | None) -> Sequence[str]:
@@ -88,8 +94,8 @@ def _settings(file: Path | None) -> "Settings":
 
     try:
         return load(os.environ, file)
-    except ConfigError as faults:
-        raise CommandFailed(str(faults)) from faults
+    except ConfigError as error:
+        raise CommandFailed(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_a_signal_before_it_is_listened_to_does_not_end_the_start(
 ) -> None:
     """A start that is refused is over before it comes to listen."""
     code = (
-        "import os, pathlib, signal; from sidecar.app import run;"
+        "import os, pathlib, signal; from sidecar.app.main import run;"
         "status = run(pathlib.Path('/nowhere.yaml'));"
         "os.kill(os.getpid(), signal.SIGHUP); raise SystemExit(status)"
     )

@@ -1,0 +1,289 @@
+"""One sidecar, from its settings to its parts. Wired by hand."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from loguru import logger
+from prometheus_client import CollectorRegistry
+
+from sidecar import __version__
+from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
+from sidecar.app.housekeeping import freeze_startup_objects, keep_house
+from sidecar.app.notifications import DRAIN_S, NotificationService
+from sidecar.app.own_health import OwnHealth, Parts
+from sidecar.app.settings_reload import SettingsReload
+from sidecar.app.target_source import TargetSource
+from sidecar.clock import SystemClock
+from sidecar.config.duration import parse_seconds
+from sidecar.config.settings import Settings
+from sidecar.core.model.event import Event, SettingsApplied
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.loop import PlannedTime
+from sidecar.engine.watcher import EngineWatcher
+from sidecar.host import open_view
+from sidecar.notify.delivery import DeliveryStatus
+from sidecar.probes.prober import ProbeRunner
+from sidecar.probes.scheduler import (
+    SILENCE_S,
+    VISIBLE_SILENCE_S,
+    IntervalProbeScheduler,
+)
+from sidecar.remedies.executor import Executor
+from sidecar.remedies.process_watcher import ProcessWatcher
+from sidecar.schedule.planner import Planner
+from sidecar.telemetry.event_feed import EventFeed
+from sidecar.telemetry.event_log import EventLog
+from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.recent_probes import RecentProbes
+from sidecar.watchdog import Watchdog
+from sidecar.web.routes.acknowledge import NotificationServices
+from sidecar.web.server import WebServer
+from sidecar.web.services import ApiServices
+
+
+class MetricsRoom:
+    """The metrics exist before the planner whose times they show."""
+
+    def __init__(self) -> None:
+        self.planned: Callable[[], tuple[PlannedTime, ...]] = tuple
+        self.metrics = Metrics(CollectorRegistry(), __version__, self._planned)
+
+    def _planned(self) -> tuple[PlannedTime, ...]:
+        return self.planned()
+
+
+class Application:
+    """One sidecar: built from its settings, run, and shut down."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        context: EngineContext,
+        restored: RestoredStore,
+        metrics: MetricsRoom,
+        texts: MessageContext,
+        file: Path | None,
+    ) -> None:
+        self._context = context
+        self._mask = texts.mask
+        self._clock = SystemClock()
+        self._store = restored.store
+        self._metrics = metrics.metrics
+        self._feed = EventFeed()
+        self._recent_probes = RecentProbes()
+        self._notifications = NotificationService(
+            settings.notify,
+            texts,
+            context,
+            self._store.outbox,
+            self._metrics.notified,
+            lambda: self._watchdog.state,
+        )
+        self._metrics.notifies(self._notifications.runner.channels, DeliveryStatus)
+        self._build_probes()
+        self._planner = Planner(self._clock, self.post)
+        metrics.planned = lambda: self._planner.upcoming(1)
+        self._executor = self._build_executor()
+        self._watchdog = self._build_watchdog(restored)
+        self._reload = SettingsReload(
+            file, settings, texts, context.stack, self._clock, self.post
+        )
+        self._targets = TargetSource(
+            lambda: self._reload.settings,
+            context,
+            self._mask,
+            self._planner,
+            self._prober,
+        )
+        self._engine_watcher = EngineWatcher(
+            context.engine,
+            self._clock,
+            self.post,
+            self._targets.find_targets,
+            context.own_id,
+            other_engine=lambda: context.link.other_engine,
+        )
+        self._health = OwnHealth(self._parts(), self._notifications.runner)
+        self._build_web(settings, texts)
+
+    def _build_probes(self) -> None:
+        engine, clock, mask = self._context.engine, self._clock, self._mask
+        own_networks = self._context.own.now
+        self._prober = ProbeRunner(engine, clock, mask=mask, own=own_networks)
+        self._host = open_view(self._on_processes_died)
+        self._process_watcher = ProcessWatcher(
+            engine,
+            clock,
+            self.post,
+            mask,
+            sight=self._host,
+            on_known=self._host.follow if self._host else lambda *_: None,
+        )
+        self._probe_scheduler = IntervalProbeScheduler(
+            self._prober,
+            self.post,
+            clock,
+            self._metrics.loop_lag,
+            self._process_watcher.look_at_silent,
+            self._silence_s,
+        )
+
+    def _build_executor(self) -> Executor:
+        executor = Executor(
+            self._context.engine,
+            self._prober.wallet_control,
+            self.post,
+            self._clock,
+            mask=self._mask,
+            recent_probes=self._recent_probes.of,
+        )
+        executor.sight = self._host
+        return executor
+
+    def _build_watchdog(self, restored: RestoredStore) -> Watchdog:
+        return Watchdog(
+            state=restored.state,
+            clock=self._clock,
+            store=self._store,
+            tellers=(
+                self._metrics,
+                EventLog(),
+                self._feed,
+                self._recent_probes,
+                self._notifications,
+                self._process_watcher,
+            ),
+            probing=self._probe_scheduler,
+            remedies=self._executor,
+        )
+
+    def _build_web(self, settings: Settings, texts: MessageContext) -> None:
+        self._answers = NotificationServices(
+            texts.signer.channel_of,
+            texts.words,
+            settings.language,
+            self._notifications.test,
+        )
+        self._web = WebServer(
+            self._api_services(settings),
+            settings.listen_host,
+            settings.listen_port,
+            notify=self._answers,
+        )
+
+    def _parts(self) -> Parts:
+        return Parts(
+            self._clock,
+            self._watchdog,
+            self._engine_watcher,
+            self._probe_scheduler,
+            self._planner,
+            self._store,
+            self._targets,
+        )
+
+    def _api_services(self, settings: Settings) -> ApiServices:
+        return ApiServices(
+            version=__version__,
+            stack=self._context.stack,
+            clock=self._clock,
+            state=lambda: self._watchdog.state,
+            ask=self._watchdog.ask,
+            liveness=self._health.liveness,
+            components=self._health.components,
+            feed=self._feed,
+            schedule=self._planner,
+            journal=self._store.journal,
+            metrics=self._scrape,
+            evidence=self._evidence,
+            seconds=parse_seconds,
+            reload=lambda: self._reload.reload(self._apply),
+            token=settings.api_token,
+        )
+
+    def post(self, event: Event) -> None:
+        """Put an event in the loop's queue."""
+        self._watchdog.post(event)
+
+    def _on_processes_died(self, instance_id: InstanceId) -> None:
+        """The kernel reports that all that served in it has ended."""
+        self._process_watcher.forget(instance_id)
+        self._probe_scheduler.hurry(instance_id)
+
+    def _silence_s(self, instance_id: InstanceId) -> float:
+        """An inspection costs nothing where the host's processes are visible."""
+        is_visible = self._host is not None and self._host.follows(instance_id)
+        return VISIBLE_SILENCE_S if is_visible else SILENCE_S
+
+    async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
+        """Watch until ``stop`` is set; OSError where the address is taken.
+
+        ``changed`` is set when the configuration file is to be read again.
+        """
+        await self._web.start()
+        self._metrics.config_loaded(self._clock.now().wall)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._watchdog.run()),
+                    tasks.create_task(self._engine_watcher.run()),
+                    tasks.create_task(self._planner.run()),
+                    tasks.create_task(self._keep_house()),
+                    tasks.create_task(freeze_startup_objects()),
+                    tasks.create_task(self._notifications.run(self._health.problems)),
+                    tasks.create_task(self._reload.run(changed, self._apply)),
+                ]
+                await stop.wait()
+                logger.info("asked to stop: finishing what is under way")
+                await asyncio.gather(
+                    self._executor.drain(DRAIN_S),
+                    self._notifications.runner.drain(DRAIN_S),
+                )
+                for task in running:
+                    task.cancel()
+        finally:
+            await self._close()
+
+    async def _keep_house(self) -> None:
+        retention_s = lambda: self._reload.settings.retention_s  # noqa: E731
+        await keep_house(self._store, self._clock, retention_s)
+
+    async def _close(self) -> None:
+        await self._notifications.close()
+        await self._probe_scheduler.close()
+        await self._process_watcher.close()
+        if self._host is not None:
+            self._host.close()
+        await self._web.stop()
+        await self._prober.close()
+        await self._context.engine.close()
+        self._targets.close()
+        await self._store.close()
+
+    async def _apply(self, settings: Settings, texts: MessageContext) -> None:
+        """Put the settings of a file that was read again in force."""
+        self._mask.learn(settings.secrets)
+        self._answers.words, self._answers.language = texts.words, settings.language
+        now = self._clock.now()
+        self.post(SettingsApplied(now, settings.mode, settings.notify))
+        self._engine_watcher.nudge()
+        await self._notifications.take(settings.notify, texts)
+        self._health.dispatcher = self._notifications.runner
+        self._metrics.notifies(self._notifications.runner.channels, DeliveryStatus)
+        self._metrics.config_loaded(now.wall)
+        for warning in settings.warnings:
+            logger.warning("{}", warning)
+        logger.info("the configuration file was read again and is in force")
+
+    async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
+        connected = {c.name: not c.reason for c in self._engine_watcher.components()}
+        self._metrics.event_stream(connected=connected["event_stream"])
+        self._metrics.outbox(await self._store.outbox.pending())
+        return await self._metrics.scrape(accept)
+
+    def _evidence(self, name: str) -> object | None:
+        for instance in self._watchdog.state.instances.values():
+            if instance.name == name:
+                return self._executor.evidence_of(instance.id)
+        return None

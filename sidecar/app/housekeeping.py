@@ -1,0 +1,52 @@
+"""What is done now and then: monitored time, retention, the garbage collector."""
+
+import asyncio
+import gc
+from collections.abc import Callable
+
+from loguru import logger
+
+from sidecar.core.ports.loop import Clock
+from sidecar.core.ports.storage import StoreUnavailable
+from sidecar.storage.store import SqliteStore
+
+ALIVE_EVERY_S = 10.0
+PRUNE_EVERY_S = 86_400.0
+
+STARTED_S = 60.0
+"""From the start until all start-up objects exist."""
+
+YOUNG_OBJECTS = 10_000
+"""Generation-0 threshold of the garbage collector."""
+
+
+async def keep_house(
+    store: SqliteStore, clock: Clock, retention_s: Callable[[], float]
+) -> None:
+    """Record that we are alive, and once a day remove old records, until cancelled."""
+    pruned_mono = -PRUNE_EVERY_S
+    while True:
+        now = clock.now()
+        await store.note_alive(now.wall)
+        if now.mono - pruned_mono >= PRUNE_EVERY_S:
+            pruned_mono = now.mono
+            await _prune(store, now.wall, retention_s())
+        await asyncio.sleep(ALIVE_EVERY_S)
+
+
+async def freeze_startup_objects() -> None:
+    """Leave the objects of the start out of later collections.
+
+    With a thousand targets each collection would hold up the loop for 60 ms.
+    """
+    await asyncio.sleep(STARTED_S)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
+
+
+async def _prune(store: SqliteStore, now_wall: float, retention_s: float) -> None:
+    try:
+        await store.prune(now_wall, retention_s)
+    except StoreUnavailable as error:
+        logger.warning("old records could not be removed: {}", error)

@@ -1,0 +1,117 @@
+"""The targets in force, by the settings and the labels of containers."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import NamedTuple
+
+from loguru import logger
+
+from sidecar.app.contexts import EngineContext
+from sidecar.config.check.healthcheck import without_healthcheck
+from sidecar.config.labels.targets import targets_in_force
+from sidecar.config.problem import ConfigProblem
+from sidecar.config.secrets import secrets_of
+from sidecar.config.settings import Settings
+from sidecar.core.model.container import Container
+from sidecar.core.model.target import Target
+from sidecar.core.status.assignment import assign
+from sidecar.core.status.assignment_doubts import assignment_doubts
+from sidecar.core.status.network_reach import find_surroundings
+from sidecar.engine.projects import projects_seen
+from sidecar.probes.prober import ProbeRunner
+from sidecar.schedule.planner import Planner
+from sidecar.telemetry.secret_mask import Mask
+
+SHOWN_LABEL_PROBLEMS = 10
+"""The log has them all."""
+
+
+class TargetsInForce(NamedTuple):
+    """The targets, and the problems for which some were refused.
+
+    ``are_ours``: some of the problems are about targets that the file declares.
+    """
+
+    targets: tuple[Target, ...]
+    faults: tuple[ConfigProblem, ...]
+    are_ours: bool
+
+
+def find_targets_in_force(
+    settings: Settings, containers: tuple[Container, ...]
+) -> TargetsInForce:
+    """The targets of the settings and of labels. May read files."""
+    targets, faults = targets_in_force(settings, containers)
+    declared = tuple(target for target in targets if target.declared)
+    _, ours = without_healthcheck(declared, containers)
+    targets, lacking = without_healthcheck(targets, containers)
+    return TargetsInForce(targets, (*faults, *lacking), bool(ours))
+
+
+class TargetSource:
+    """Finds the targets at each listing of containers, and tells the other parts."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        context: EngineContext,
+        mask: Mask,
+        planner: Planner,
+        prober: ProbeRunner,
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._mask = mask
+        self._planner = planner
+        self._prober = prober
+        self._doubts_logged = False
+        self.in_force = TargetsInForce((), (), are_ours=False)
+
+    async def find_targets(
+        self, containers: tuple[Container, ...]
+    ) -> tuple[Target, ...]:
+        """The targets to watch now; a bad label is logged when it is first seen."""
+        result = await asyncio.get_running_loop().run_in_executor(
+            self._labels_reader, find_targets_in_force, self._settings(), containers
+        )
+        known, self.in_force = frozenset(self.in_force.faults), result
+        for fault in result.faults:
+            if fault not in known:
+                logger.error("this is refused, the rest goes on: {}", fault.line)
+        self._mask.learn(secrets_of(result.targets))
+        if not self._doubts_logged:
+            self._doubts_logged = True
+            await self._log_doubts(result.targets, containers)
+        self._planner.set_targets(result.targets)
+        own = await self._context.own.now()
+        around = await asyncio.to_thread(find_surroundings, own, containers)
+        self._prober.set_surroundings(around)
+        return result.targets
+
+    def describe_problems(self) -> str:
+        """The first problems of labels, masked, and how many more there are."""
+        faults = self.in_force.faults
+        lines = [self._mask(fault.line) for fault in faults[:SHOWN_LABEL_PROBLEMS]]
+        more = len(faults) - len(lines)
+        return "; ".join([*lines, f"and {more} more"] if more else lines)
+
+    def close(self) -> None:
+        """End the thread that reads labels."""
+        self._labels_reader.shutdown(wait=False)
+
+    @cached_property
+    def _labels_reader(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "labels")
+
+    async def _log_doubts(
+        self, targets: tuple[Target, ...], containers: tuple[Container, ...]
+    ) -> None:
+        label, watched = self._settings().watch_label, assign(targets, containers)
+        stack = self._context.stack
+        doubts = tuple(assignment_doubts(stack, label, targets, containers, watched))
+        projects = await projects_seen(self._context.link) if doubts else ()
+        names = ", ".join(projects) or "none"
+        for doubt in doubts:
+            logger.warning("{}. Compose projects seen: {}", doubt, names)
