@@ -26,8 +26,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
 from sidecar.core.model.probe_settings import HttpProbe
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.core.ports.storage import StoredStep
 from sidecar.core.step.step import run_step
 from sidecar.storage.database import DATABASE
 from sidecar.storage.store import SqliteStore
@@ -80,15 +80,15 @@ class Stack:
         """Nothing happens meanwhile."""
         self.now = Moment(self.now.mono + seconds, self.now.wall + seconds)
 
-    def send(self, event: Event) -> StoredStep:
+    def send(self, event: Event) -> StepResult:
         """One turn."""
         done = run_step(self.state, event)
         self.state = done.state
-        return StoredStep(
+        return StepResult(
             event, done.transitions, done.decisions, done.touched, done.state
         )
 
-    def begin(self) -> Iterator[StoredStep]:
+    def begin(self) -> Iterator[StepResult]:
         """Known, and probed until all are healthy."""
         yield from self.listing()
         for _ in range(2):
@@ -96,13 +96,13 @@ class Stack:
                 yield self.probe(who)
             self.pass_time(2.0)
 
-    def listing(self) -> Iterator[StoredStep]:
+    def listing(self) -> Iterator[StepResult]:
         """The engine answers: without that, nothing is restarted."""
         yield self.send(EngineReachabilityChanged(self.now, reachable=True))
         roster = tuple(self.containers.items())
         yield self.send(ContainersListed(self.now, self.targets, roster))
 
-    def probe(self, who: InstanceId, outcome: ProbeResult | None = None) -> StoredStep:
+    def probe(self, who: InstanceId, outcome: ProbeResult | None = None) -> StepResult:
         """A probe that ends now; without an outcome it succeeded."""
         run = self.containers[who].run
         event = ProbeCompleted(
@@ -110,13 +110,13 @@ class Stack:
         )
         return self.send(event)
 
-    def blip(self, who: InstanceId) -> Iterator[StoredStep]:
+    def blip(self, who: InstanceId) -> Iterator[StepResult]:
         """One failure, then an answer."""
         yield self.probe(who, REFUSED)
         self.pass_time(2.0)
         yield self.probe(who)
 
-    def outage(self, who: InstanceId) -> Iterator[StoredStep]:
+    def outage(self, who: InstanceId) -> Iterator[StepResult]:
         """Down, restarted, healthy."""
         yield from self.listing()
         for _ in range(3):
@@ -134,7 +134,7 @@ class Stack:
         told = _message(incident, 2, MessageKind.RESOLVED, self.now.wall)
         yield self.probe(who)._replace(messages=(told,))
 
-    def day(self, number: int) -> Iterator[StoredStep]:
+    def day(self, number: int) -> Iterator[StepResult]:
         """Everything out of the ordinary of one day, spread over it."""
         whole = list(self.containers)
         due = [
@@ -158,7 +158,7 @@ def _message(incident: str, sequence: int, kind: MessageKind, at: float) -> Mess
     return Message(which, incident, sequence, "ops", kind, Severity.P1, at, facts)
 
 
-async def keep(store: SqliteStore, turns: Iterator[StoredStep]) -> int:
+async def keep(store: SqliteStore, turns: Iterator[StepResult]) -> int:
     """Store them all; how many there were. Messages arrive at once."""
     count = 0
     for turned in turns:

@@ -9,6 +9,7 @@ from loguru import logger
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import Event, EvidenceGathered, RemedyExecuted, Tick
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.loop import (
     Clock,
@@ -17,9 +18,9 @@ from sidecar.core.ports.loop import (
     RemedyExecutor,
     StepListener,
 )
-from sidecar.core.ports.storage import Store, StoredStep
+from sidecar.core.ports.storage import Store
 from sidecar.core.step.probe_interval import probe_interval_s
-from sidecar.core.step.step import StepResult, operator_decision, run_step
+from sidecar.core.step.step import operator_decision, run_step
 
 QUEUE_LIMIT = 20_000
 TICK_S = 0.5
@@ -50,13 +51,13 @@ class Watchdog:
         state: State,
         clock: Clock,
         store: Store,
-        tellers: Sequence[StepListener],
+        listeners: Sequence[StepListener],
         probing: ProbeScheduler,
         remedies: RemedyExecutor,
     ) -> None:
         self._clock = clock
         self._store = store
-        self._tellers = tellers
+        self._listeners = listeners
         self._probing = probing
         self._remedies = remedies
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(QUEUE_LIMIT)
@@ -100,47 +101,40 @@ class Watchdog:
 
     async def _work_in(self, item: _Item) -> None:
         try:
-            done = run_step(self.state, item.event)
-            await self._hand_over(item.event, done)
+            result = run_step(self.state, item.event)
+            await self._hand_over(result)
         except Exception:  # noqa: BLE001  one bad event must not end the watch
             logger.exception("an event could not be worked in: {}", type(item.event))
-            done = StepResult(self.state, (), (), ())
+            result = StepResult(item.event, (), (), (), self.state)
         self.turned_mono = self._clock.now().mono
         if item.answer is not None and not item.answer.done():
-            item.answer.set_result(operator_decision(done.decisions))
+            item.answer.set_result(operator_decision(result.decisions))
 
-    async def _hand_over(self, event: Event, done: StepResult) -> None:
+    async def _hand_over(self, result: StepResult) -> None:
         """Stored first, told second, acted on third."""
-        before, self.state = self.state, done.state
-        await self._store.append(self._turned(event, done))
-        for teller in self._tellers:
-            self._tell(teller, event, done)
-        for decision in done.decisions:
+        before, self.state = self.state, result.state
+        result = self._with_evidence(result)
+        await self._store.append(result)
+        for listener in self._listeners:
+            self._tell(listener, result)
+        for decision in result.decisions:
             self._carry_out(decision)
-        for gone in before.instances.keys() - done.state.instances.keys():
-            self._probing.forget(gone)
-        for who in done.touched:
-            self._pace(who)
+        for instance_id in before.instances.keys() - result.state.instances.keys():
+            self._probing.forget(instance_id)
+        for instance_id in result.touched:
+            self._pace(instance_id)
 
-    def _turned(self, event: Event, done: StepResult) -> StoredStep:
-        evidence = None
-        if isinstance(event, RemedyExecuted | EvidenceGathered):
-            evidence = self._remedies.evidence_of(event.instance)
-        return StoredStep(
-            event,
-            done.transitions,
-            done.decisions,
-            done.touched,
-            done.state,
-            done.messages,
-            evidence,
-        )
+    def _with_evidence(self, result: StepResult) -> StepResult:
+        if not isinstance(result.event, RemedyExecuted | EvidenceGathered):
+            return result
+        evidence = self._remedies.evidence_of(result.event.instance)
+        return result._replace(evidence=evidence)
 
-    def _tell(self, teller: StepListener, event: Event, done: StepResult) -> None:
+    def _tell(self, listener: StepListener, result: StepResult) -> None:
         try:
-            teller.tell(event, done.transitions, done.decisions, done.state)
+            listener.on_step(result)
         except Exception:  # noqa: BLE001  what is not told must be done all the same
-            logger.exception("a turn could not be told: {}", type(event))
+            logger.exception("a step could not be told: {}", type(result.event))
 
     def _carry_out(self, decision: Decision) -> None:
         instance = self.state.instances[decision.instance]

@@ -146,7 +146,7 @@ class Application:
             state=restored.state,
             clock=self._clock,
             store=self._store,
-            tellers=(
+            listeners=(
                 self._metrics,
                 EventLog(),
                 self._feed,

@@ -9,11 +9,9 @@ from sidecar.app.contexts import (
     MessageContext,
 )
 from sidecar.clock import SystemClock
-from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
-from sidecar.core.model.transition import Transition
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.ports.storage import Outbox
 from sidecar.notify.apprise_channel import AppriseChannel
 from sidecar.notify.current_incidents import CurrentIncidents
@@ -73,15 +71,9 @@ class NotificationService:
         found = (c.id for c in held if c is not None and name in {c.name, c.service})
         return next(found, None)
 
-    def tell(
-        self,
-        event: Event,  # noqa: ARG002 - every message comes with a transition
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,  # noqa: ARG002
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """Wake the senders: there may be something new in the outbox."""
-        if transitions or decisions:
+        if result.transitions or result.decisions:
             self.runner.nudge()
 
     async def run(self, trouble: Callable[[], str]) -> None:

@@ -10,12 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sidecar.core.model.container import Container, RunId
-from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event, ProbeCompleted
+from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.instance import Instance
-from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
-from sidecar.core.model.transition import Transition
 from sidecar.core.ports.engine import Engine, HostProcesses
 from sidecar.core.ports.loop import Clock, Post
 from sidecar.remedies.evidence import Mask
@@ -59,27 +57,21 @@ class ProcessWatcher:
         self._not_before: dict[InstanceId, float] = {}
         self._tasks: dict[InstanceId, asyncio.Task[None]] = {}
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],  # noqa: ARG002 - a teller's port
-        decisions: tuple[Decision, ...],  # noqa: ARG002
-        state: State,
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """After an answer: look, where that was not done in this run."""
-        if not isinstance(event, ProbeCompleted):
+        if not isinstance(result.event, ProbeCompleted):
             return
-        instance = state.instances.get(event.instance)
+        instance = result.state.instances.get(result.event.instance)
         if instance is None:
-            self._known.pop(event.instance, None)
-            self._not_before.pop(event.instance, None)
+            self._known.pop(result.event.instance, None)
+            self._not_before.pop(result.event.instance, None)
             return
-        container, target = instance.container, state.target_of(instance)
+        container, target = instance.container, result.state.target_of(instance)
         if container is None or not self._is_due(instance, container):
             return
         if not target.is_asked_over_network:
             return
-        self._begin(event.instance, container, None)
+        self._begin(result.event.instance, container, None)
 
     def forget(self, who: InstanceId) -> None:
         """What was known of it has ended: look again once it answers well."""

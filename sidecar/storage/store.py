@@ -14,8 +14,9 @@ from sidecar.core.model.journal_entry import MonitoredInterval
 from sidecar.core.model.message import Message
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.ports.loop import Clock, Component
-from sidecar.core.ports.storage import StoredStep, StoreUnusable
+from sidecar.core.ports.storage import StoreUnusable
 from sidecar.storage.database import (
     DATABASE,
     OpenedDatabase,
@@ -183,7 +184,7 @@ class SqliteStore:
             self.saved_at = state.started
         return state
 
-    async def append(self, turned: StoredStep) -> None:
+    async def append(self, turned: StepResult) -> None:
         """Return once it is on disk; at once where nothing durable has changed.
 
         Nothing is raised where writing fails: it waits in memory, bounded, for

@@ -5,12 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from weakref import WeakSet
 
-from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event
-from sidecar.core.model.state import State
-from sidecar.core.model.transition import (
-    Transition,
-)
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.reporting.journal_records import (
     JsonRecord,
     record_of_decision,
@@ -42,17 +37,11 @@ class EventFeed:
         """The last records, oldest first."""
         return tuple(self._recent)[-count:] if count > 0 else ()
 
-    def tell(
-        self,
-        event: Event,  # noqa: ARG002 - what it changed is told by the others
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,  # noqa: ARG002
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """Record one turn of the loop."""
-        for transition in transitions:
+        for transition in result.transitions:
             self._publish(record_of_transition(transition))
-        for decision in decisions:
+        for decision in result.decisions:
             self._publish(record_of_decision(decision))
 
     def _publish(self, record: JsonRecord) -> None:

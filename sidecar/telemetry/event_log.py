@@ -19,6 +19,7 @@ from sidecar.core.model.event import (
 )
 from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import (
     BalanceCompared,
@@ -54,18 +55,12 @@ class EventLog:
         self._deaf = False
         self._other = ""
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """Write one turn of the loop."""
-        self._tell_event(event, state)
-        for transition in transitions:
+        self._tell_event(result.event, result.state)
+        for transition in result.transitions:
             _tell_transition(transition)
-        for decision in decisions:
+        for decision in result.decisions:
             _tell_decision(decision)
 
     def _tell_event(self, event: Event, state: State) -> None:

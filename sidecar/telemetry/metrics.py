@@ -10,11 +10,12 @@ from prometheus_client.samples import Exemplar
 
 from sidecar.core.model.cause import CAUSES, Cause, Severity
 from sidecar.core.model.decision import Action, Decision, Guard, Trigger
-from sidecar.core.model.event import ContainersListed, Event, ProbeCompleted
+from sidecar.core.model.event import ContainersListed, ProbeCompleted
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.probe_result import ProbeVerdict, WalletFacts
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.model.transition import (
@@ -117,24 +118,18 @@ class Metrics:
 
     # --- what is noted
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """Count one turn of the loop."""
-        if self._state is None or isinstance(event, ContainersListed):
-            self._welcome(state)
-        self._state = state
-        self._now_mono = event.at.mono
-        if isinstance(event, ProbeCompleted):
-            self._note_probe(event, state)
-        for transition in transitions:
-            self._note_transition(transition, state)
-        for decision in decisions:
-            self._note_decision(decision, state)
+        if self._state is None or isinstance(result.event, ContainersListed):
+            self._welcome(result.state)
+        self._state = result.state
+        self._now_mono = result.event.at.mono
+        if isinstance(result.event, ProbeCompleted):
+            self._note_probe(result.event, result.state)
+        for transition in result.transitions:
+            self._note_transition(transition, result.state)
+        for decision in result.decisions:
+            self._note_decision(decision, result.state)
 
     def asks(self, operations: Iterable[str], outcomes: Iterable[str]) -> None:
         """These are the engine's calls, and how each can end: all begin at zero."""

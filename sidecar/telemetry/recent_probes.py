@@ -3,12 +3,10 @@
 from collections import deque
 
 from sidecar.core.model.container import RunId
-from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event, ProbeCompleted
+from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.moment import rfc3339
-from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
-from sidecar.core.model.transition import Transition
 
 KEPT = 10
 
@@ -19,19 +17,13 @@ class RecentProbes:
     def __init__(self) -> None:
         self._kept: dict[InstanceId, deque[ProbeCompleted]] = {}
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],  # noqa: ARG002 - probes alone count here
-        decisions: tuple[Decision, ...],  # noqa: ARG002
-        state: State,
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """Keep a probe; forget instances that are gone."""
-        if isinstance(event, ProbeCompleted):
-            kept = self._kept.setdefault(event.instance, deque(maxlen=KEPT))
-            kept.append(event)
-        if len(self._kept) > len(state.instances):
-            gone = self._kept.keys() - state.instances.keys()
+        if isinstance(result.event, ProbeCompleted):
+            kept = self._kept.setdefault(result.event.instance, deque(maxlen=KEPT))
+            kept.append(result.event)
+        if len(self._kept) > len(result.state.instances):
+            gone = self._kept.keys() - result.state.instances.keys()
             for instance in gone:
                 del self._kept[instance]
 

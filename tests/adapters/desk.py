@@ -53,7 +53,7 @@ class Office:
             CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)
         )
         self.journal = MemoryJournal(stretches=[MonitoredInterval(EPOCH, EPOCH + 1e9)])
-        self.world = ToldWorld(tellers=(self.feed, self.metrics, self.journal))
+        self.world = ToldWorld(listeners=(self.feed, self.metrics, self.journal))
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
         self.engine_part = replace_part("engine", "")
         self.asked: list[Event] = []

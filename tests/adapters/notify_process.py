@@ -15,7 +15,7 @@ from sidecar.core.model.event import Tick
 from sidecar.core.model.message import Message
 from sidecar.core.model.notification_settings import ChannelSettings
 from sidecar.core.model.state import State
-from sidecar.core.ports.storage import StoredStep
+from sidecar.core.model.step_result import StepResult
 from sidecar.notify.apprise_channel import AppriseChannel
 from sidecar.notify.dispatcher import Dispatcher
 from sidecar.notify.message_catalog import read_catalog
@@ -51,7 +51,7 @@ class Hanging:
 async def write(store: SqliteStore) -> None:
     at = SystemClock().now()
     told = tuple(message(number, created_wall=at.wall) for number in (1, 2))
-    await store.append(StoredStep(Tick(at), (), (), (), State(started=at), told))
+    await store.append(StepResult(Tick(at), (), (), (), State(started=at), told))
 
 
 async def main(url: str, state_dir: Path) -> None:

@@ -58,10 +58,10 @@ class Places:
         self._events: list[Event] = []
         self._metrics = Metrics(CollectorRegistry(), "1", tuple)
         self._feed, self._probed = EventFeed(), RecentProbes()
-        tellers = (EventLog(), self._metrics, self._feed, self._probed)
+        listeners = (EventLog(), self._metrics, self._feed, self._probed)
         self.log = io.StringIO()
         configure("debug", log_format, mask, self.log)
-        self._world = ToldWorld(tellers=tellers)
+        self._world = ToldWorld(listeners=listeners)
 
     def texts(self) -> dict[str, str]:
         """By place, after a story in which all of it was said."""

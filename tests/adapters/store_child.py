@@ -16,17 +16,17 @@ from sidecar.core.model.event import Tick
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
-from sidecar.core.ports.storage import StoredStep
 from sidecar.storage.store import open_store
 from tests.adapters.store_parts import message
 
 WHO = InstanceId("t", 1)
 
 
-def turned(number: int, clock: SystemClock) -> StoredStep:
+def turned(number: int, clock: SystemClock) -> StepResult:
     """One turn that writes to every table."""
     at = clock.now()
     instance = Instance(WHO, "t", restarts_total=number, since=at)
@@ -41,7 +41,7 @@ def turned(number: int, clock: SystemClock) -> StoredStep:
         at, WHO, "t", TargetState.HEALTHY, TargetState.DOWN, None, str(number), which
     )
     told = message(number, incident=which)
-    return StoredStep(Tick(at), (changed,), (), (WHO,), state, (told,))
+    return StepResult(Tick(at), (changed,), (), (WHO,), state, (told,))
 
 
 def say(word: str) -> None:

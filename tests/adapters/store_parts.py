@@ -10,8 +10,8 @@ from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import Event
 from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.ports.loop import Clock
-from sidecar.core.ports.storage import StoredStep
 from sidecar.core.step.step import run_step
 from sidecar.storage.database import DATABASE
 from sidecar.storage.store import SqliteStore, open_store
@@ -27,21 +27,17 @@ class StoredWorld(World):
     """Keeps its turns as the loop hands them to a store."""
 
     lists: bool = False
-    turns: list[StoredStep] = field(default_factory=list)
+    turns: list[StepResult] = field(default_factory=list)
 
     def send(self, event: Event) -> tuple[Decision, ...]:  # type: ignore[explicit-override]
         done = run_step(self.state, event)
         self.state = done.state
         self.decisions.extend(done.decisions)
         self.transitions.extend(done.transitions)
-        self.turns.append(
-            StoredStep(
-                event, done.transitions, done.decisions, done.touched, done.state
-            )
-        )
+        self.turns.append(done._replace(messages=()))
         return done.decisions
 
-    def take(self) -> list[StoredStep]:
+    def take(self) -> list[StepResult]:
         """The turns since the last call."""
         turns, self.turns = self.turns, []
         return turns
@@ -54,7 +50,7 @@ class StoredWorld(World):
         self.works(ROOT, LEAF, times=3)
 
 
-async def keep(store: SqliteStore, *turns: StoredStep) -> None:
+async def keep(store: SqliteStore, *turns: StepResult) -> None:
     for turned in turns:
         await store.append(turned)
 

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from sidecar.core.model.event import Tick
-from sidecar.core.ports.storage import StoredStep
+from sidecar.core.model.step_result import StepResult
 from tests.adapters.notify_parts import message, receiver
 from tests.adapters.store_parts import StoredWorld, opened
 
@@ -83,7 +83,7 @@ async def test_a_message_that_is_being_sent_is_let_end_and_recorded(
     async with opened(tmp_path) as store:
         world = StoredWorld()
         fresh = message(1, created_wall=time.time())
-        told = StoredStep(Tick(world.now), (), (), (), world.state, (fresh,))
+        told = StepResult(Tick(world.now), (), (), (), world.state, (fresh,))
         await store.append(told)
     stopped = asyncio.Event()
 

@@ -11,13 +11,8 @@ from sidecar.core.model.event import EvidenceGathered, RemedyExecuted, Tick
 from sidecar.core.model.journal_entry import EntryKind, MonitoredInterval
 from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
-from sidecar.core.ports.storage import (
-    Journal,
-    Outbox,
-    Store,
-    StoredStep,
-    StoreUnavailable,
-)
+from sidecar.core.model.step_result import StepResult
+from sidecar.core.ports.storage import Journal, Outbox, Store, StoreUnavailable
 from sidecar.storage.read.journal import MOST_ENTRIES
 from sidecar.storage.read.reader import WAITING_QUESTIONS
 from sidecar.storage.store import SqliteStore
@@ -47,7 +42,7 @@ async def acted(
         for turned in reversed(world.turns)
         if isinstance(turned.event, RemedyExecuted)
     )
-    turned = StoredStep(event, (), (), (), world.state, evidence=evidence)
+    turned = StepResult(event, (), (), (), world.state, evidence=evidence)
     await store.append(turned)
 
 
@@ -181,7 +176,7 @@ async def test_the_evidence_of_a_page_is_its_incidents(tmp_path: Path) -> None:
         gathered = EvidenceGathered(world.now, root.id, "the end")
         bundle = {"log": "all of it", "processes": [[1, 0, "S", "daemon"]]}
         await store.append(
-            StoredStep(gathered, (), (), (), world.state, evidence=bundle)
+            StepResult(gathered, (), (), (), world.state, evidence=bundle)
         )
         assert await store.journal.evidence(root.incident) == (bundle,)
 
@@ -276,7 +271,7 @@ async def test_the_old_goes_and_the_open_stays(tmp_path: Path) -> None:
         world.take()
         sent = (message(1), message(2))
         tick = Tick(world.now)
-        await store.append(StoredStep(tick, (), (), (), world.state, sent))
+        await store.append(StepResult(tick, (), (), (), world.state, sent))
         await store.outbox.delivered("m1", EPOCH + 5000.0)
         await store.note_alive(EPOCH)
         end = world.now.wall

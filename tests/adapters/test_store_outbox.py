@@ -6,7 +6,7 @@ from pathlib import Path
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.event import Tick
 from sidecar.core.model.message import Message, MessageKind
-from sidecar.core.ports.storage import StoredStep
+from sidecar.core.model.step_result import StepResult
 from sidecar.storage.database import DATABASE, open_for_writing
 from sidecar.storage.store import SqliteStore
 from sidecar.storage.write import outbox
@@ -20,7 +20,7 @@ LATE = 2e9
 
 async def send(store: SqliteStore, *messages: Message) -> None:
     world = StoredWorld()
-    await store.append(StoredStep(Tick(world.now), (), (), (), world.state, messages))
+    await store.append(StepResult(Tick(world.now), (), (), (), world.state, messages))
 
 
 async def drained(store: SqliteStore, channel: str = "ops") -> list[str]:

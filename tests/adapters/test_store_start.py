@@ -12,7 +12,8 @@ from loguru import logger
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
-from sidecar.core.ports.storage import StoredStep, StoreInUse, StoreUnavailable
+from sidecar.core.model.step_result import StepResult
+from sidecar.core.ports.storage import StoreInUse, StoreUnavailable
 from sidecar.storage.database import DATABASE
 from sidecar.storage.lock import LOCK_FILE
 from sidecar.storage.store import open_store
@@ -76,7 +77,7 @@ async def test_it_begins_in_memory_and_is_written_as_soon_as_it_can_be(
         with pytest.raises(StoreUnavailable):
             await store.prune(1.0, 1.0)
     clock.advance(RETRY_S)
-    await store.append(StoredStep(Tick(world.now), (), (), (), world.state))
+    await store.append(StepResult(Tick(world.now), (), (), (), world.state))
     assert store.component() == store.component()._replace(ok=True, reason="")
     assert await store.journal.incidents()
     await store.close()

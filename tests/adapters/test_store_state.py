@@ -19,8 +19,9 @@ from sidecar.core.model.event import (
 )
 from sidecar.core.model.journal_entry import RemedySummary, StateChange
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import PlannedRestartSettings
-from sidecar.core.ports.storage import StoredStep, StoreUnavailable
+from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.storage.codec import persistent_part
 from sidecar.storage.database import DATABASE
 from sidecar.storage.schema import MIGRATIONS
@@ -130,7 +131,7 @@ async def test_a_second_life_writes_everything_once_more(tmp_path: Path) -> None
         after = replace(before, instances=MappingProxyType(moved), restarts=())
         waits = replace(after, left=after.instances, instances=MappingProxyType({}))
         tick = Tick(world.now)
-        await store.append(StoredStep(tick, (), (), (), waits))
+        await store.append(StepResult(tick, (), (), (), waits))
     async with opened(tmp_path) as store:
         state = await store.load()
     assert state is not None

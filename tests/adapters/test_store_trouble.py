@@ -17,7 +17,8 @@ from loguru import logger
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
-from sidecar.core.ports.storage import StoredStep, StoreInUse, StoreUnavailable
+from sidecar.core.model.step_result import StepResult
+from sidecar.core.ports.storage import StoreInUse, StoreUnavailable
 from sidecar.storage import database
 from sidecar.storage.database import DATABASE
 from sidecar.storage.lock import LOCK_FILE
@@ -119,7 +120,7 @@ async def test_what_cannot_be_written_waits_and_nothing_is_lost(
         await keep(store, *world.take())
         await outage_while(trouble, tmp_path, store, world)
         clock.advance(RETRY_S)
-        await store.append(StoredStep(Tick(world.now), (), (), (), world.state))
+        await store.append(StepResult(Tick(world.now), (), (), (), world.state))
         assert store.component().ok
         assert store.component().reason == ""
         entries = await store.journal.entries(*ALL)

@@ -14,17 +14,14 @@ from pathlib import Path
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event
 from sidecar.core.model.journal_entry import (
     EntryKind,
     JournalEntry,
     JournalStep,
     MonitoredInterval,
 )
-from sidecar.core.model.state import State
-from sidecar.core.model.transition import Transition
-from sidecar.core.ports.storage import Journal, StoredStep, StoreUnavailable
+from sidecar.core.model.step_result import StepResult
+from sidecar.core.ports.storage import Journal, StoreUnavailable
 from sidecar.storage.database import DATABASE
 from sidecar.storage.read.report_query import PIECE_STEPS
 from sidecar.storage.store import SqliteStore
@@ -48,17 +45,10 @@ BUNDLE = {"name": WALLET, "decision": "restart", "log": "last words"}
 class Turns:
     """Told of every turn; keeps it as the loop hands it to a store."""
 
-    kept: list[StoredStep] = field(default_factory=list)
+    kept: list[StepResult] = field(default_factory=list)
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
-        everyone = tuple(state.instances)
-        self.kept.append(StoredStep(event, transitions, decisions, everyone, state))
+    def on_step(self, result: StepResult) -> None:
+        self.kept.append(result)
 
 
 class Library:
@@ -70,7 +60,7 @@ class Library:
         self.office = Archive()
         self.turns = Turns()
         world = self.office.world
-        world.tellers = (*world.tellers, self.turns)
+        world.listeners = (*world.listeners, self.turns)
         world.relist()
         self.office.journal.kept.clear()
         self.began = world.now.wall

@@ -18,10 +18,10 @@ from sidecar.core.model.lane import Lane
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import PlannedRestart, State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.model.transition import BalanceCompared, RemedyEnded
-from sidecar.core.ports.storage import StoredStep
 from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
@@ -218,7 +218,7 @@ class Night:
 
     # --- what must hold
 
-    def _keep(self, life: Life, turns: Sequence[StoredStep]) -> None:
+    def _keep(self, life: Life, turns: Sequence[StepResult]) -> None:
         """These turns are on disk."""
         for turned in turns:
             self.lines += _lines(turned)
@@ -296,7 +296,7 @@ class Night:
         check_messages(self)
 
 
-def _lines(turned: StoredStep) -> list[str]:
+def _lines(turned: StepResult) -> list[str]:
     """What a turn adds to the journal."""
     records = [
         record_of_balance(t)

@@ -23,10 +23,10 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, ExecResult
 from sidecar.core.ports.loop import Component, NotLoaded
-from sidecar.core.ports.storage import StoredStep
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.notify.current_incidents import CurrentIncidents
@@ -101,9 +101,9 @@ class Life:
         self.clock = MortalClock(world.chance.uniform(1.0, 1e6))
         self.dead = asyncio.Event()
         self.died_at: Step | None = None
-        self.kept: list[StoredStep] = []
+        self.kept: list[StepResult] = []
         """Turns of which the store said that they are on disk."""
-        self.in_flight: StoredStep | None = None
+        self.in_flight: StepResult | None = None
         self.decided: set[Decision] = set()
         self.intents: dict[str, Decision] = {}
         """By container: the decision that is being carried out."""
@@ -172,7 +172,7 @@ class Life:
             state=self.state,
             clock=self.clock,
             store=StoreDoor(self),
-            tellers=(Waker(self.runner),),
+            listeners=(Waker(self.runner),),
             probing=self.pacer,
             remedies=RemedyDoor(self, executor),
         )
@@ -236,10 +236,8 @@ class Waker:
     def __init__(self, runner: Dispatcher) -> None:
         self._runner = runner
 
-    def tell(
-        self, event: object, transitions: object, decisions: object, state: object
-    ) -> None:
-        if transitions or decisions:
+    def on_step(self, result: StepResult) -> None:
+        if result.transitions or result.decisions:
             self._runner.nudge()
 
 
@@ -252,7 +250,7 @@ class StoreDoor:
     async def load(self) -> State | None:
         raise NotImplementedError
 
-    async def append(self, turned: StoredStep) -> None:
+    async def append(self, turned: StepResult) -> None:
         life = self._life
         await life.passing(Step.APPEND)
         life.in_flight = turned

@@ -15,10 +15,10 @@ from sidecar.core.model.message import Message
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
 from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Mode, Target
 from sidecar.core.model.transition import RemedyEnded, Transition
 from sidecar.core.ports.loop import NotLoaded, StepListener
-from sidecar.core.ports.storage import StoredStep
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
@@ -50,16 +50,10 @@ class Notes:
     transitions: list[Transition] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
-        self.events.append(event)
-        self.transitions.extend(transitions)
-        self.decisions.extend(decisions)
+    def on_step(self, result: StepResult) -> None:
+        self.events.append(result.event)
+        self.transitions.extend(result.transitions)
+        self.decisions.extend(result.decisions)
 
 
 class ScriptedProber:
@@ -134,7 +128,7 @@ class Kept(MemoryStore):
         self.messages: list[Message] = []
 
     @override
-    async def append(self, turned: StoredStep) -> None:
+    async def append(self, turned: StepResult) -> None:
         await super().append(turned)
         self.messages.extend(turned.messages)
         if turned.evidence is not None:
@@ -148,7 +142,7 @@ class Stage:
         self,
         targets: tuple[Target, ...] = (WALLET, SERVICE),
         mode: Mode = Mode.ACT,
-        tellers: tuple[StepListener, ...] = (),
+        listeners: tuple[StepListener, ...] = (),
     ) -> None:
         self.clock = LoopClock()
         old = self.clock.now().wall - 86_400.0
@@ -177,7 +171,7 @@ class Stage:
             state=State(started=self.clock.now(), mode=mode),
             clock=self.clock,
             store=self.store,
-            tellers=(*tellers, self.notes, self.onlooker),
+            listeners=(*listeners, self.notes, self.onlooker),
             probing=self.pacer,
             remedies=self.executor,
         )
@@ -229,12 +223,12 @@ def play(
     story: Callable[[Stage], Awaitable[None]],
     targets: tuple[Target, ...] = (WALLET, SERVICE),
     mode: Mode = Mode.ACT,
-    tellers: tuple[StepListener, ...] = (),
+    listeners: tuple[StepListener, ...] = (),
 ) -> Stage:
     """Tell the story in virtual time; the stage is left as it ended."""
 
     async def main() -> Stage:
-        stage = Stage(targets, mode, tellers)
+        stage = Stage(targets, mode, listeners)
         loops = [
             asyncio.create_task(stage.watchdog.run()),
             asyncio.create_task(stage.pump.run()),

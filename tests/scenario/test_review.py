@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     ContainerEventSeen,
     ContainersListed,
@@ -15,10 +15,9 @@ from sidecar.core.model.event import (
     Event,
 )
 from sidecar.core.model.probe_result import probe_failure, probe_success
-from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
-from sidecar.core.model.transition import Transition
 from sidecar.core.ports.engine import EngineUnreachable
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.remedies.executor import DEADLINE_S
@@ -100,13 +99,7 @@ def test_our_own_deadline_is_later_than_the_executors() -> None:
 class Broken:
     """A teller with a fault."""
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         raise ValueError("a metric of that name exists already")
 
 
@@ -116,7 +109,7 @@ def test_what_cannot_be_told_is_done_all_the_same() -> None:
         stage.breaks(ROOT, REFUSED)
         await asyncio.sleep(60.0)
 
-    stage = play(story, tellers=(Broken(),))
+    stage = play(story, listeners=(Broken(),))
     assert stage.acts() == [("restart", ROOT_ID)]
     assert stage.notes.decisions
 

@@ -1,8 +1,8 @@
 """A store that lasts as long as the process."""
 
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.ports.loop import Component
-from sidecar.core.ports.storage import StoredStep
 
 
 class MemoryStore:
@@ -15,7 +15,7 @@ class MemoryStore:
         """The state as it was left, None where there is none."""
         return self._state
 
-    async def append(self, turned: StoredStep) -> None:
+    async def append(self, turned: StepResult) -> None:
         """Remember one turn of the loop."""
         self._state = turned.state
 

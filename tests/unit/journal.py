@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import (
     EntryKind,
@@ -15,7 +14,7 @@ from sidecar.core.model.journal_entry import (
     StateChange,
     TargetSteps,
 )
-from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.transition import (
     BalanceCompared,
     IncidentChanged,
@@ -89,16 +88,10 @@ class MemoryJournal:
     bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     known: dict[str, Incident] = field(default_factory=dict)
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
-        self.kept.extend(entry_of(t) for t in transitions)
-        self.kept.extend(entry_of(d) for d in decisions)
-        self.known.update(state.incidents)
+    def on_step(self, result: StepResult) -> None:
+        self.kept.extend(entry_of(t) for t in result.transitions)
+        self.kept.extend(entry_of(d) for d in result.decisions)
+        self.known.update(result.state.incidents)
 
     async def entries(
         self,
@@ -156,4 +149,4 @@ def remembered(
     journal = MemoryJournal(
         stretches=list(stretches) or [MonitoredInterval(EPOCH, EPOCH + 1e9)]
     )
-    return ToldWorld(tellers=(journal,)), journal
+    return ToldWorld(listeners=(journal,)), journal

@@ -14,6 +14,7 @@ from sidecar.core.model.event import (
     ReleaseRequested,
     RemedyCallResult,
     RestartRequested,
+    Tick,
 )
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.probe_result import (
@@ -22,6 +23,7 @@ from sidecar.core.model.probe_result import (
     WalletFacts,
     probe_success,
 )
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.transition import BalanceCompared, Comparison
 from sidecar.core.reporting.incident_review import (
     build_incident_review,
@@ -364,7 +366,7 @@ def test_listeners_hear_no_amounts_and_the_journal_keeps_them() -> None:
     sees(world, PAID)
     (noted,) = compared(world)
     feed = EventFeed()
-    feed.tell(None, (noted,), (), world.state)  # type: ignore[arg-type]  # any event
+    feed.on_step(StepResult(Tick(world.now), (noted,), (), (), world.state))
     assert "2.5" not in json.dumps(feed.recent(1))
     assert feed.recent(1)[0]["comparison"] == "different"
     assert entry_of(noted).data["after"] == PAID.texts()

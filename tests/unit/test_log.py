@@ -265,7 +265,7 @@ def test_an_error_in_a_clean_up_is_a_masked_line() -> None:
 
 def told(level: str = "info") -> tuple[ToldWorld, Log]:
     log = Log(level)
-    world = ToldWorld(tellers=(EventLog(),))
+    world = ToldWorld(listeners=(EventLog(),))
     world.works("electron-cash", "bitcoincash-service")
     log.stream.seek(0)
     log.stream.truncate()

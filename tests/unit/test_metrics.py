@@ -71,7 +71,7 @@ class Scraped:
 
     def __init__(self, *, planned: tuple[PlannedTime, ...] = ()) -> None:
         self.metrics = Metrics(CollectorRegistry(), "1.2.3", lambda: planned)
-        self.world = ToldWorld(tellers=(self.metrics,))
+        self.world = ToldWorld(listeners=(self.metrics,))
 
     async def samples(self) -> list[Sample]:
         pieces, content_type = await self.metrics.scrape("text/plain")

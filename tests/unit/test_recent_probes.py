@@ -13,7 +13,7 @@ RUN = World().containers[ROOT].run
 
 def test_the_last_probes_are_kept_oldest_first() -> None:
     kept = RecentProbes()
-    world = ToldWorld(tellers=(kept,))
+    world = ToldWorld(listeners=(kept,))
     world.works("electron-cash", times=KEPT + 5)
     world.fails("electron-cash", Cause.REFUSED, 1)
     lines = kept.of(ROOT, RUN)
@@ -24,7 +24,7 @@ def test_the_last_probes_are_kept_oldest_first() -> None:
 
 def test_a_target_that_left_is_forgotten() -> None:
     kept = RecentProbes()
-    world = ToldWorld(tellers=(kept,))
+    world = ToldWorld(listeners=(kept,))
     world.works("electron-cash", "bitcoincash-service")
     world.send(ContainersListed(world.now, (SERVICE,), ()))
     assert kept.of(ROOT, RUN) == ()
@@ -32,7 +32,7 @@ def test_a_target_that_left_is_forgotten() -> None:
 
 def test_those_of_an_earlier_run_are_no_evidence_of_this_one() -> None:
     kept = RecentProbes()
-    world = ToldWorld(tellers=(kept,))
+    world = ToldWorld(listeners=(kept,))
     world.fails("electron-cash", Cause.REFUSED, 3)
     world.acted("electron-cash")
     world.works("electron-cash", times=1)

@@ -6,7 +6,7 @@ import msgspec
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
-from sidecar.core.ports.storage import StoredStep
+from sidecar.core.model.step_result import StepResult
 from sidecar.telemetry.event_feed import KEPT_RECORDS, LISTENER_BACKLOG, EventFeed
 from tests.support.memory_store import MemoryStore
 from tests.unit.told import ToldWorld
@@ -14,7 +14,7 @@ from tests.unit.told import ToldWorld
 
 def told() -> tuple[ToldWorld, EventFeed]:
     feed = EventFeed()
-    return ToldWorld(tellers=(feed,)), feed
+    return ToldWorld(listeners=(feed,)), feed
 
 
 def outage(world: ToldWorld) -> None:
@@ -66,7 +66,8 @@ def publish(world: ToldWorld, feed: EventFeed) -> None:
     """One record more."""
     if not world.transitions:
         world.works("electron-cash")
-    feed.tell(Tick(world.now), world.transitions[:1], (), world.state)  # type: ignore[arg-type]
+    noted = tuple(world.transitions[:1])
+    feed.on_step(StepResult(Tick(world.now), noted, (), (), world.state))
 
 
 async def test_a_listener_hears_what_comes_after_it() -> None:
@@ -108,6 +109,6 @@ async def test_the_store_gives_back_the_state_as_it_was_left() -> None:
     store = MemoryStore()
     assert await store.load() is None
     world, _ = told()
-    await store.append(StoredStep(Tick(world.now), (), (), (), world.state))
+    await store.append(StepResult(Tick(world.now), (), (), (), world.state))
     assert await store.load() is world.state
     assert store.component().ok

@@ -9,9 +9,8 @@ from sidecar.core.model.event import Event
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
-from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.core.model.transition import Transition
 
 
 class Clock(Protocol):
@@ -110,13 +109,7 @@ class Component(NamedTuple):
 class StepListener(Protocol):
     """Told of each turn after it was stored: log, metrics, listeners."""
 
-    def tell(
-        self,
-        event: Event,
-        transitions: tuple[Transition, ...],
-        decisions: tuple[Decision, ...],
-        state: State,
-    ) -> None:
+    def on_step(self, result: StepResult) -> None:
         """Pass on what happened; must not raise or wait."""
 
 

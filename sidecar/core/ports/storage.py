@@ -1,10 +1,8 @@
 """Storage as the loop needs it: state, outbox, journal."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from sidecar.core.model.decision import Decision
-from sidecar.core.model.event import Event
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import (
     EntryKind,
@@ -14,28 +12,12 @@ from sidecar.core.model.journal_entry import (
 )
 from sidecar.core.model.message import Message
 from sidecar.core.model.state import State
-from sidecar.core.model.target import InstanceId
-from sidecar.core.model.transition import Transition
+from sidecar.core.model.step_result import (
+    StepResult,
+)
 from sidecar.core.ports.loop import (
     Component,
 )
-
-
-class StoredStep(NamedTuple):
-    """One turn of the loop, to be remembered.
-
-    ``touched`` are the instances that may have changed; ``evidence`` comes with a
-    remedy that has acted and after a page, JSON-ready and masked; ``messages`` are
-    to be told.
-    """
-
-    event: Event
-    transitions: tuple[Transition, ...]
-    decisions: tuple[Decision, ...]
-    touched: tuple[InstanceId, ...]
-    state: State
-    messages: tuple[Message, ...] = ()
-    evidence: Mapping[str, object] | None = None
 
 
 class Store(Protocol):
@@ -46,7 +28,7 @@ class Store(Protocol):
         them (``core.restore`` moves them); None where there is none.
         """
 
-    async def append(self, turned: StoredStep) -> None:
+    async def append(self, turned: StepResult) -> None:
         """Return once it is on disk. Nothing is raised where that fails: the
         store says so by its component and goes on from memory.
         """

@@ -6,7 +6,6 @@ keeps two remedies from ever beginning together.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from sidecar.core.incidents.new_channels import new_channel_messages
 from sidecar.core.incidents.notifications import (
@@ -25,15 +24,15 @@ from sidecar.core.incidents.system_messages import (
 )
 from sidecar.core.model.decision import Decision, Trigger
 from sidecar.core.model.event import DecisionMade, Event, ProbeCompleted, Tick
-from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.message import MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
-    Transition,
 )
 from sidecar.core.model.update import Update
 from sidecar.core.policy.decide import decide
@@ -42,16 +41,6 @@ from sidecar.core.status.presumed_dependencies import (
     presumed_dependencies,
 )
 from sidecar.core.step.reducer import is_idle, reduce_event
-
-
-class StepResult(NamedTuple):
-    """What one event led to."""
-
-    state: State
-    transitions: tuple[Transition, ...]
-    decisions: tuple[Decision, ...]
-    touched: tuple[InstanceId, ...]
-    messages: tuple[Message, ...] = ()
 
 
 def run_step(state: State, event: Event) -> StepResult:
@@ -73,8 +62,9 @@ def run_step(state: State, event: Event) -> StepResult:
         touched.update(dict.fromkeys(noted.touched))
     if transitions:
         touched.update(dict.fromkeys(_changed_instances(before, state)))
-    done = StepResult(state, tuple(transitions), tuple(decisions), tuple(touched))
-    return _with_messages(done, event)
+    return _with_messages(
+        StepResult(event, tuple(transitions), tuple(decisions), tuple(touched), state)
+    )
 
 
 def _changed_instances(before: State, after: State) -> tuple[InstanceId, ...]:
@@ -86,11 +76,11 @@ def _changed_instances(before: State, after: State) -> tuple[InstanceId, ...]:
     )
 
 
-def _with_messages(done: StepResult, event: Event) -> StepResult:
-    """With the messages to people that the turn and the time give rise to."""
-    if not (done.transitions or done.decisions or isinstance(event, Tick)):
+def _with_messages(done: StepResult) -> StepResult:
+    """Add the messages to people that the step and the time give rise to."""
+    if not (done.transitions or done.decisions or isinstance(done.event, Tick)):
         return done
-    at = event.at
+    at = done.event.at
     settings = done.state.notify
     state, of_turn = transition_messages(done.state, done.transitions, settings, at)
     state, of_time, came_to = due_messages(state, settings, at)

@@ -9,8 +9,8 @@ from sidecar.core.model.event import ContainersListed, EvidenceGathered, RemedyE
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
+from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
-from sidecar.core.ports.storage import StoredStep
 from sidecar.storage.codec import encode, encode_paused
 from sidecar.storage.write.batch import EvidenceRow, WriteBatch
 
@@ -89,7 +89,7 @@ class ChangeTracker:
         """This is what the store holds."""
         self._worths = dict.fromkeys(state.instances, ())
 
-    def of(self, turned: StoredStep) -> WriteBatch:
+    def of(self, turned: StepResult) -> WriteBatch:
         """What this turn adds; nothing of it is found twice."""
         batch = WriteBatch()
         self._note_instances(batch, turned)
@@ -100,7 +100,7 @@ class ChangeTracker:
         self._note_evidence(batch, turned)
         return batch
 
-    def _note_instances(self, batch: WriteBatch, turned: StoredStep) -> None:
+    def _note_instances(self, batch: WriteBatch, turned: StepResult) -> None:
         there, left = turned.state.instances, turned.state.left
         for who in turned.touched if self.begun else (*left, *there):
             instance = there.get(who) or left.get(who)
@@ -136,7 +136,7 @@ class ChangeTracker:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)
 
-    def _note_evidence(self, batch: WriteBatch, turned: StoredStep) -> None:
+    def _note_evidence(self, batch: WriteBatch, turned: StepResult) -> None:
         """Evidence is an incident's; a planned restart's has none to go to."""
         event = turned.event
         if turned.evidence is None:
