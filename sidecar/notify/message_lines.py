@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from sidecar.core.incidents.payment_impact import Payments
-from sidecar.core.model.cause import CAUSES, UPSTREAM_CAUSES, Cause
-from sidecar.core.model.decision import Guard
+from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
+from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.target import Mode
@@ -28,18 +29,6 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
     MessageKind.TEST: (),
 }
-_BY_HAND = frozenset(
-    {
-        Guard.OPTED_OUT,
-        Guard.PAUSED,
-        Guard.FORBIDDEN,
-        Guard.STORM,
-        Guard.EFFICACY,
-    }
-)
-"""Time alone does not lift these: a person does."""
-
-
 _NOT_TO_RESTART = UPSTREAM_CAUSES | {Cause.THREAD_HELD, Cause.WALLET_SYNCING}
 """Their advice says so."""
 
@@ -174,7 +163,7 @@ def done(values: Values) -> str:
     doing, cause = values["doing"], Cause(values["cause"])
     if doing:
         return f"done.{doing}" if values["attempt"] != "0" else f"done.{doing}.asked"
-    if _is_given_up(values) and CAUSES[cause].cure is not None:
+    if _is_given_up(values) and CAUSES[cause].remedy is not None:
         return "done.given_up"
     return _waiting(values, cause)
 
@@ -184,7 +173,7 @@ def _waiting(values: Values, cause: Cause) -> str:
         return "done.load_failed_next" if values["next_try"] else "done.load_failed"
     if _is_started_later(values, cause):
         return "done.loop_until"
-    if CAUSES[cause].cure is None:
+    if CAUSES[cause].remedy is None:
         return f"done.nothing.{cause}"
     if values["next_try"]:
         return "done.load_next" if values["load_lane"] else "done.next"
@@ -208,7 +197,7 @@ def advice(kind: MessageKind, values: Values) -> str:
 
 
 def _advice_on_cause(cause: Cause, values: Values) -> str:
-    if CAUSES[cause].cure is None:
+    if CAUSES[cause].remedy is None:
         connects = cause is Cause.DETACHED and values["network"] and values["own"]
         return "advice.detached_network" if connects else f"advice.{cause}"
     return _advice_on_repairs(cause, values)
@@ -222,7 +211,8 @@ def _advice_on_repairs(cause: Cause, values: Values) -> str:
         return "advice.loading" if values["attempt"] != "0" else f"advice.{cause}"
     if _lane(values) is not LaneName.FAST:
         return f"advice.{_lane(values)}"
-    by_hand = not values["doing"] and values["guard"] in _BY_HAND
+    needs_person = values["guard"] in {g for g in Guard if g.rule.needs_person}
+    by_hand = needs_person and not values["doing"]
     return "advice.by_hand" if by_hand else f"advice.{cause}"
 
 

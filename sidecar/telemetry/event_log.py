@@ -3,7 +3,7 @@
 from loguru import logger
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import (
     EngineReachabilityChanged,
     Event,
@@ -17,6 +17,7 @@ from sidecar.core.model.event import (
     RestartRequested,
     ResumeRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult

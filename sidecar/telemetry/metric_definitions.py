@@ -26,20 +26,34 @@ _FAST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SLOW_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 
 
+DEFINITIONS: list[MetricDefinition] = []
+"""Every metric, in the order of definition: each registers itself."""
+
+
+def _register(
+    kind: MetricType,
+    name: str,
+    text: str,
+    labels: tuple[str, ...],
+    buckets: tuple[float, ...] = (),
+) -> MetricDefinition:
+    definition = MetricDefinition(f"sidecar_{name}", kind, text, labels, buckets)
+    DEFINITIONS.append(definition)
+    return definition
+
+
 def _gauge(name: str, text: str, *labels: str) -> MetricDefinition:
-    return MetricDefinition(f"sidecar_{name}", MetricType.GAUGE, text, labels)
+    return _register(MetricType.GAUGE, name, text, labels)
 
 
 def _counter(name: str, text: str, *labels: str) -> MetricDefinition:
-    return MetricDefinition(f"sidecar_{name}", MetricType.COUNTER, text, labels)
+    return _register(MetricType.COUNTER, name, text, labels)
 
 
 def _histogram(
     name: str, text: str, buckets: tuple[float, ...], *labels: str
 ) -> MetricDefinition:
-    return MetricDefinition(
-        f"sidecar_{name}", MetricType.HISTOGRAM, text, labels, buckets
-    )
+    return _register(MetricType.HISTOGRAM, name, text, labels, buckets)
 
 
 BUILD_INFO = _gauge("build_info", "Always 1; which version runs.", "version")
@@ -127,37 +141,6 @@ WALLET_ADDRESSES = _gauge(
 CONFIG_LOADED = _gauge(
     "config_last_load_success_timestamp_seconds",
     "When the configuration was last read without fault (Unix time).",
-)
-
-DEFINITIONS = (
-    BUILD_INFO,
-    TARGET_UP,
-    TARGET_STATE,
-    FAILURES,
-    PROBES,
-    PROBE_SECONDS,
-    RESTARTS,
-    RECOVERY_SECONDS,
-    DETECTION_SECONDS,
-    DECISIONS,
-    BUDGET,
-    INCIDENTS_OPEN,
-    INCIDENTS,
-    NOTIFICATIONS,
-    OUTBOX,
-    ENGINE_UP,
-    ENGINE_REQUESTS,
-    ENGINE_SECONDS,
-    STREAM,
-    LOOP_LAG,
-    PLANNED,
-    WALLET_CONNECTED,
-    WALLET_LOADED,
-    WALLET_HEIGHT,
-    WALLET_SERVER_HEIGHT,
-    WALLET_BALANCE,
-    WALLET_ADDRESSES,
-    CONFIG_LOADED,
 )
 
 _PREFACE = """\

@@ -3,69 +3,40 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, product
+from itertools import chain
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.samples import Exemplar
 
-from sidecar.core.model.cause import CAUSES, Cause, Severity
-from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import ContainersListed, ProbeCompleted
 from sidecar.core.model.instance import Instance
-from sidecar.core.model.lane import LaneName
-from sidecar.core.model.probe_result import ProbeVerdict, WalletFacts
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Target
-from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.model.transition import (
     IncidentChanged,
     IncidentStep,
     RemedyEnded,
-    RemedyOutcome,
     StateChanged,
     Transition,
 )
 from sidecar.core.ports.loop import PlannedTime
-from sidecar.core.recovery.retry_budget import tries_in_window
 from sidecar.telemetry import metric_definitions as c
 from sidecar.telemetry.exposition import Exposition, pieces
+from sidecar.telemetry.initial_series import (
+    DECISION_LABELS,
+    RESTART_LABELS,
+    incident_labels,
+    probe_labels,
+)
 from sidecar.telemetry.metric_definitions import MetricDefinition
 from sidecar.telemetry.series import CounterFamily, HistogramFamily
+from sidecar.telemetry.state_gauges import Gauge, Sample, state_gauges
 
 _RESTARTS = frozenset({Action.START, Action.RESTART})
 _LAG_MEASUREMENTS = 60
-_ONLY_UNKNOWN = (Cause.PROBER_FAILED, Cause.OWN_NETWORK, Cause.SUSPENDED)
-_ONLY_WALLETS = frozenset(
-    {
-        Cause.WALLET_NOT_LOADED,
-        Cause.WALLET_SYNCING,
-        Cause.UPSTREAM_LOST,
-        Cause.UPSTREAM_STALE,
-        Cause.THREAD_HELD,
-        Cause.KILLED_BY_PROBE,
-        Cause.ADDRESSES_LOST,
-    }
-)
-_NOT_FROM_PROBES = frozenset(
-    {
-        Cause.NOT_RUNNING,
-        Cause.CRASH_LOOP,
-        Cause.NEVER_UP,
-        Cause.ADDRESSES_LOST,
-        Cause.STOPPED,
-        Cause.PAUSED,
-        Cause.MISSING,
-        *_ONLY_UNKNOWN,
-    }
-)
-_RESTART_LABELS = tuple(product(Trigger, RemedyOutcome))
-_DECISION_LABELS = (
-    (Action.START, Guard.NONE),
-    (Action.RESTART, Guard.NONE),
-    (Action.LOAD_WALLET, Guard.NONE),
-    (Action.PAGE, Guard.NOT_CURABLE),
-)
 
 
 class Metrics:
@@ -91,19 +62,30 @@ class Metrics:
         self._connected = False
         self._config_loaded = 0.0
         self._lags: deque[float] = deque(maxlen=_LAG_MEASUREMENTS)
-        self._probes = CounterFamily(c.PROBES)
-        self._restarts = CounterFamily(c.RESTARTS)
-        self._decisions = CounterFamily(c.DECISIONS)
-        self._incidents = CounterFamily(c.INCIDENTS)
-        self._probe_seconds = HistogramFamily(c.PROBE_SECONDS)
-        self._recovery = HistogramFamily(c.RECOVERY_SECONDS)
-        self._detection = HistogramFamily(c.DETECTION_SECONDS)
-        self._notifications = CounterFamily(c.NOTIFICATIONS)
+        self._families: list[CounterFamily | HistogramFamily] = []
+        self._probes = self._counter(c.PROBES)
+        self._restarts = self._counter(c.RESTARTS)
+        self._decisions = self._counter(c.DECISIONS)
+        self._incidents = self._counter(c.INCIDENTS)
+        self._notifications = self._counter(c.NOTIFICATIONS)
+        self._engine_requests = self._counter(c.ENGINE_REQUESTS)
+        self._probe_seconds = self._histogram(c.PROBE_SECONDS)
+        self._recovery = self._histogram(c.RECOVERY_SECONDS)
+        self._detection = self._histogram(c.DETECTION_SECONDS)
+        self._engine_seconds = self._histogram(c.ENGINE_SECONDS)
         self._channels: tuple[str, ...] = ()
         self._outbox: dict[str, int] = {}
-        self._engine_requests = CounterFamily(c.ENGINE_REQUESTS)
-        self._engine_seconds = HistogramFamily(c.ENGINE_SECONDS)
         ProcessCollector(registry=registry)
+
+    def _counter(self, definition: MetricDefinition) -> CounterFamily:
+        family = CounterFamily(definition)
+        self._families.append(family)
+        return family
+
+    def _histogram(self, definition: MetricDefinition) -> HistogramFamily:
+        family = HistogramFamily(definition)
+        self._families.append(family)
+        return family
 
     async def scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         """The exposition and its content type, as the Accept header asks.
@@ -228,54 +210,31 @@ class Metrics:
         self._names = present
 
     def _begin(self, name: str, target: Target) -> None:
-        causes = [
-            cause for cause in Cause if target.wallet or cause not in _ONLY_WALLETS
-        ]
-        self._probes.start(name, _probe_labels(causes))
-        self._restarts.start(name, _RESTART_LABELS)
-        self._decisions.start(name, _DECISION_LABELS)
-        self._incidents.start(
-            name,
-            [(target.severity or CAUSES[cause].severity, cause) for cause in causes],
-        )
+        self._probes.start(name, probe_labels(target))
+        self._restarts.start(name, RESTART_LABELS)
+        self._decisions.start(name, DECISION_LABELS)
+        self._incidents.start(name, incident_labels(target))
         for histogram in (self._probe_seconds, self._recovery, self._detection):
             histogram.start(name)
 
     def _forget(self, name: str) -> None:
         self._detected.discard(name)
-        for counter in (
-            self._probes,
-            self._restarts,
-            self._decisions,
-            self._incidents,
-        ):
-            counter.forget(name)
-        for histogram in (self._probe_seconds, self._recovery, self._detection):
-            histogram.forget(name)
+        for family in self._families:
+            if family.is_by_target:
+                family.forget(name)
 
     # --- what is scraped
 
     def _text(self, scrape: Exposition) -> Iterator[str]:
         for spec, samples in self._own_gauges():
             yield from scrape.gauge(spec, samples)
-        for metric in (
-            self._probes,
-            self._restarts,
-            self._decisions,
-            self._incidents,
-            self._notifications,
-            self._engine_requests,
-            self._probe_seconds,
-            self._recovery,
-            self._detection,
-            self._engine_seconds,
-        ):
-            yield from metric.text(scrape)
+        for family in self._families:
+            yield from family.text(scrape)
         if self._state is not None:
-            for spec, samples in _of_state(self._state, self._now_mono):
+            for spec, samples in state_gauges(self._state, self._now_mono):
                 yield from scrape.gauge(spec, samples)
 
-    def _own_gauges(self) -> "Iterator[_Gauge]":
+    def _own_gauges(self) -> Iterator[Gauge]:
         yield c.BUILD_INFO, [((self._version,), 1)]
         yield c.STREAM, [((), self._connected)]
         yield c.LOOP_LAG, [((), max(self._lags, default=0.0))]
@@ -284,24 +243,8 @@ class Metrics:
         yield c.PLANNED, _first_planned(self._planned())
 
 
-_Sample = tuple[tuple[str, ...], float]
-
-
-_Gauge = tuple[MetricDefinition, Iterable[_Sample]]
-
-
 def _exemplar(incident: str | None) -> Exemplar | None:
     return Exemplar({"incident_id": incident}, 1.0) if incident else None
-
-
-def _probe_labels(causes: list[Cause]) -> list[tuple[str, str]]:
-    failures = [
-        (ProbeVerdict.FAILURE, cause)
-        for cause in causes
-        if cause not in _NOT_FROM_PROBES
-    ]
-    unknowns = [(ProbeVerdict.UNKNOWN, cause) for cause in _ONLY_UNKNOWN]
-    return [(ProbeVerdict.SUCCESS, ""), *failures, *unknowns]
 
 
 def _first_failure(instance: Instance | None) -> float | None:
@@ -312,73 +255,9 @@ def _first_failure(instance: Instance | None) -> float | None:
     return instance.health.first_failure_mono
 
 
-def _first_planned(planned: tuple[PlannedTime, ...]) -> list[_Sample]:
+def _first_planned(planned: tuple[PlannedTime, ...]) -> list[Sample]:
     first: dict[str, float] = {}
     for time in planned:
         if not time.skipped:
             first[time.target] = min(time.at_wall, first.get(time.target, time.at_wall))
     return [((target,), at) for target, at in first.items()]
-
-
-def _of_state(state: State, now: float) -> Iterator[_Gauge]:
-    instances = tuple(state.instances.values())
-    yield c.ENGINE_UP, [((), state.engine.reachable)]
-    yield c.INCIDENTS_OPEN, _open_incidents(state)
-    yield c.TARGET_UP, (((i.name,), i.state in WORKING_STATES) for i in instances)
-    yield (
-        c.TARGET_STATE,
-        (
-            ((i.name, state_name), i.state is state_name)
-            for i in instances
-            for state_name in TargetState
-        ),
-    )
-    yield c.FAILURES, (((i.name,), i.health.failures) for i in instances)
-    yield c.BUDGET, (((i.name,), _remaining(state, i, now)) for i in instances)
-    yield from _of_wallets(state, instances)
-
-
-def _open_incidents(state: State) -> list[_Sample]:
-    counts = dict.fromkeys(Severity, 0)
-    for incident in state.incidents.values():
-        counts[incident.severity] += incident.open
-    return [((severity,), count) for severity, count in counts.items()]
-
-
-def _remaining(state: State, instance: Instance, now: float) -> int:
-    if instance.lane.name is not LaneName.FAST:
-        return 0
-    settings = state.target_of(instance).restart
-    return max(0, settings.budget - tries_in_window(instance.lane, settings, now))
-
-
-def _of_wallets(state: State, instances: tuple[Instance, ...]) -> Iterator[_Gauge]:
-    wallets = [
-        (instance, instance.health.last.wallet)
-        for instance in instances
-        if instance.health.last is not None and instance.health.last.wallet is not None
-    ]
-    for spec, fact in (
-        (c.WALLET_CONNECTED, "connected"),
-        (c.WALLET_LOADED, "loaded"),
-        (c.WALLET_HEIGHT, "height"),
-        (c.WALLET_SERVER_HEIGHT, "server_height"),
-    ):
-        said = ((i.name, getattr(facts, fact)) for i, facts in wallets)
-        yield spec, (((n,), value) for n, value in said if value is not None)
-    counted = ((i.name, i.addresses) for i in instances if i.container is not None)
-    yield (
-        c.WALLET_ADDRESSES,
-        (((name,), known.total) for name, known in counted if known is not None),
-    )
-    yield (
-        c.WALLET_BALANCE,
-        (s for i, facts in wallets for s in _balance(state.target_of(i), i, facts)),
-    )
-
-
-def _balance(target: Target, instance: Instance, facts: WalletFacts) -> list[_Sample]:
-    if target.wallet is None or not target.wallet.expose_balance:
-        return []
-    parts = facts.balance._asdict() if facts.balance is not None else {}
-    return [((instance.name, part), float(v)) for part, v in parts.items()]

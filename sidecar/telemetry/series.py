@@ -30,6 +30,11 @@ class CounterFamily:
         self._spec = spec
         self._owners: dict[str, dict[tuple[str, ...], _Count]] = {}
 
+    @property
+    def is_by_target(self) -> bool:
+        """Do its series belong to targets, and leave with them?"""
+        return self._spec.labels[0] == "target"
+
     def start(self, owner: str, rest: Iterable[tuple[str, ...]]) -> None:
         """Begin these at zero, where they have not begun."""
         series = self._owners.setdefault(owner, {})
@@ -74,6 +79,11 @@ class HistogramFamily:
         self._spec = spec
         self._names = (*map(number, spec.buckets), "+Inf")
         self._owners: dict[str, _Buckets] = {}
+
+    @property
+    def is_by_target(self) -> bool:
+        """Do its series belong to targets, and leave with them?"""
+        return self._spec.labels[0] == "target"
 
     def start(self, owner: str) -> None:
         """Begin empty, where it has not begun."""

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
 from sidecar.probes.http_client.content import unpack
@@ -265,7 +266,7 @@ async def test_another_status_of_success_or_redirection_is_no_restarts_matter(
     outcome = await probe_page(prober, page(b"", *headers, status=status), http())
     assert (outcome.cause, outcome.reason) == (Cause.MISCONFIGURED, reason)
     assert outcome.cause is not None
-    assert CAUSES[outcome.cause].cure is None
+    assert CAUSES[outcome.cause].remedy is None
 
 
 async def test_a_location_is_shown_bounded_and_printable(prober: ProbeRunner) -> None:

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Process, Status
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import (
     Event,
     EvidenceGathered,
@@ -19,6 +19,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     RemedyProgressed,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import REASON_LIMIT
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.target import InstanceId, RestartSettings, Target

@@ -9,7 +9,8 @@ import pytest
 from sidecar.clock import SystemClock
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Process, Status
-from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.decision import Action, Decision, Trigger
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import RpcFailed, WalletControl

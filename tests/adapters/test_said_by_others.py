@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sidecar.config.problem import quoted
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import NativeHealth, Process
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import HookExec, HookSettings
 from sidecar.core.model.probe_result import REASON_LIMIT

@@ -7,12 +7,13 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, NativeHealth, Process
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.event import (
     EvidenceGathered,
     PlannedRestartDue,
     RestartRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
 from sidecar.core.model.target import AfterDependency, Mode, RestartSettings
@@ -85,9 +86,10 @@ def test_a_filter_that_forbids_every_remedy_is_asked_rarely_and_heard_of_once() 
     root = stage.instance(ROOT)
     assert (root.lane.tries, root.restarts_total) == (0, 0)
     assert stage.watchdog.state.restarts == ()
-    assert {d.guard for d in stage.notes.decisions} & {Guard.STORM, Guard.BUDGET} == (
-        set()
-    )
+    assert {d.guard for d in stage.notes.decisions} & {
+        Guard.RATE_LIMIT,
+        Guard.BUDGET,
+    } == (set())
 
 
 def test_a_dead_daemon_in_a_running_container() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult, RestartRequested
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_settings import ExecProbe
 from sidecar.core.model.target import InstanceId, RestartSettings, Target
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT, ROOT_RESERVE, SHARE
@@ -46,7 +47,7 @@ def test_a_labelled_target_uses_up_its_share_and_the_wallet_is_restarted() -> No
     world = calm(targets=(WALLET, SERVICE, GREEDY))
     flaps(world, "greedy", 12)
     assert restarts(world, "greedy") == SHARE
-    assert world.last("greedy").guard is Guard.STORM
+    assert world.last("greedy").guard is Guard.RATE_LIMIT
     flaps(world, ROOT, 1)
     assert restarts(world, ROOT) == 1
 
@@ -69,7 +70,7 @@ def test_many_labelled_targets_leave_the_reserve_to_the_root() -> None:
         RESTART_LIMIT - ROOT_RESERVE
     )
     flaps(world, LEAF, 1)
-    assert (Action.PAGE, Guard.STORM) in world.said(LEAF)
+    assert (Action.PAGE, Guard.RATE_LIMIT) in world.said(LEAF)
     assert "kept for its roots" in world.last(LEAF).reason
     flaps(world, ROOT, ROOT_RESERVE + 1)
     assert restarts(world, ROOT) == ROOT_RESERVE
@@ -135,7 +136,7 @@ def test_the_default_lanes_of_a_target_stay_within_its_share() -> None:
         world.fails("greedy", Cause.COMMAND_FAILED, 1)
         if world.is_acting("greedy"):
             world.acted("greedy", RemedyCallResult.FAILED, restart=False)
-    assert (Action.PAGE, Guard.STORM) not in world.said("greedy")
+    assert (Action.PAGE, Guard.RATE_LIMIT) not in world.said("greedy")
     assert restarts(world, "greedy") > 6
 
 

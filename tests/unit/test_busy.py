@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from sidecar.core.model.cause import Cause, Severity
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import (
     ProbeResult,
     WalletFacts,
@@ -111,7 +112,7 @@ def test_a_dependent_is_held_while_calls_hold_its_root() -> None:
         world.now_s += 2.0
     assert world.acts() == []
     last = world.last(LEAF)
-    assert last.guard is Guard.UPSTREAM
+    assert last.guard is Guard.DEPENDENCY
     assert "other calls hold the only thread of electron-cash" in last.reason
 
 

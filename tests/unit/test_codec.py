@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.container import RunId
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, Settling
 from sidecar.core.model.moment import Moment

@@ -6,8 +6,9 @@ from types import MappingProxyType
 import pytest
 
 from sidecar.core.model.cause import Cause, Severity
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import EngineReachabilityChanged
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import Lane, LaneName
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import NotifySettings, Routes

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import EngineReachabilityChanged
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.target import Mode
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import NEWEST_API, ApiAgreement, agree_on_version

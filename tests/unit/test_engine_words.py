@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     EngineEventKind,
     EngineReachabilityChanged,
@@ -14,6 +14,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     RestartRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.moment import Moment

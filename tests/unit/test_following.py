@@ -6,7 +6,7 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     EngineEventKind,
     PauseRequested,
@@ -14,6 +14,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     RestartRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.probe_result import ProbeWarning, probe_failure, probe_success

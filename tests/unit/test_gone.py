@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Process
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import ProcessesInspected
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success
 from sidecar.core.model.target import RestartSettings
 from sidecar.core.model.target_state import TargetState

@@ -6,8 +6,9 @@ import pytest
 
 from sidecar.core.incidents import lifecycle
 from sidecar.core.model.cause import Cause, RemedyKind, Severity
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult, RestartRequested
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.state import EfficacyKey
 from sidecar.core.model.target import InstanceId
@@ -87,7 +88,7 @@ def test_while_a_root_only_blinks_its_dependents_have_no_incident_yet() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 1)
     world.fails(LEAF, Cause.HTTP_5XX, 4)
-    assert world.last(LEAF).guard is Guard.UPSTREAM
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
     assert "is failing (refused)" in world.last(LEAF).reason
     world.works(ROOT)
     world.fails(LEAF, Cause.HTTP_5XX, 2)

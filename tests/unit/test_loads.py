@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import RemedyCallResult
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import Lane, LaneName
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.probe_result import ProbeResult, WalletFacts, probe_failure

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     DecisionMade,
     EngineEventKind,
@@ -14,6 +14,7 @@ from sidecar.core.model.event import (
     RemedyCallResult,
     ResumeRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome

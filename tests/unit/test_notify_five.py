@@ -8,7 +8,8 @@ import shlex
 
 import pytest
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.completed_remedy import (
     CompletedRemedy,
     write_completed_remedies,
@@ -165,7 +166,7 @@ def test_a_compose_files_name_is_no_domain() -> None:
     assert shlex.split(command)[-1] == "a b.yaml"
 
 
-@pytest.mark.parametrize("cause", [c for c in Cause if CAUSES[c].cure is None])
+@pytest.mark.parametrize("cause", [c for c in Cause if CAUSES[c].remedy is None])
 def test_nothing_that_was_done_is_denied(cause: Cause) -> None:
     """A restart for another cause was tried: nobody says that nothing was done."""
     deed = CompletedRemedy(

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.message import MessageKind
 from sidecar.notify.message_catalog import read_catalog, texts_of
 from sidecar.notify.render import Renderer
@@ -222,7 +223,7 @@ def test_all_that_a_guard_or_a_state_says_can_be_said(reason: str) -> None:
 def test_why_nothing_is_done_can_be_said(cause: Cause) -> None:
     rule = CAUSES[cause]
     for said in filter(None, (rule.why_not, rule.advice)):
-        if CAUSES[cause].cure is None or cause is Cause.WALLET_NOT_LOADED:
+        if CAUSES[cause].remedy is None or cause is Cause.WALLET_NOT_LOADED:
             assert unknown_to(said) == []
             page = f"x; no restart, because {rule.why_not}; {rule.advice}"
             assert unknown_to(page) == ["“x”"], KOREAN.reason(page)

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.completed_remedy import (
     CompletedRemedy,
     add_loads,
@@ -50,7 +51,7 @@ def test_every_cause_and_kind_has_its_texts() -> None:
         assert f"problem.{cause}" in ENGLISH.texts
         assert f"advice.{cause}" in ENGLISH.texts
         assert f"was.{cause}" in ENGLISH.texts
-        if CAUSES[cause].cure is None:
+        if CAUSES[cause].remedy is None:
             assert f"done.nothing.{cause}" in ENGLISH.texts
     for kind in MessageKind:
         assert f"title.{kind}" in ENGLISH.texts

@@ -7,8 +7,9 @@ import pytest
 
 from sidecar.core.incidents.message_refresh import drop_outdated
 from sidecar.core.model.cause import Cause, Severity
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import PlannedRestartDue
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import MonitoredInterval, StateChange
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import Routes

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.event import (
     EngineReachabilityChanged,
     PlannedRestartDue,
@@ -15,6 +15,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     RestartRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.target import PlannedRestartSettings

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.container import NativeHealth, Status
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.event import (
     ContainersListed,
     EngineEventKind,
@@ -20,6 +21,7 @@ from sidecar.core.model.event import (
     ResumeRequested,
     Tick,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import (
     ProbeWarning,
     probe_failure,
@@ -218,7 +220,7 @@ def test_hung_and_refused_are_stopped_quickly_and_others_gently() -> None:
 INCURABLE = [
     c
     for c, rule in CAUSES.items()
-    if rule.cure is None
+    if rule.remedy is None
     and c
     not in {
         Cause.CRASH_LOOP,
@@ -334,7 +336,7 @@ def test_a_dependent_waits_until_its_root_has_answered_since() -> None:
     world = calm()
     world.fails(LEAF, Cause.HTTP_5XX, 4)
     assert world.acts() == []
-    assert world.last(LEAF).guard is Guard.UPSTREAM
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
     world.works(ROOT, times=1)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(LEAF, RESTART)]
@@ -345,7 +347,7 @@ def test_a_dependent_is_held_while_the_root_has_an_open_streak() -> None:
     world.fails(ROOT, Cause.HUNG, 1, took_s=10.0)
     world.fails(LEAF, Cause.HTTP_5XX, 10)
     assert world.acts() == []
-    assert world.last(LEAF).guard is Guard.UPSTREAM
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
 
 
 def test_root_first_then_a_dependent_that_follows_by_itself_is_not_touched() -> None:
@@ -444,7 +446,7 @@ def test_exit_0_by_itself_is_an_exit_all_the_same() -> None:
 def test_the_engines_own_policy_is_given_its_time_first() -> None:
     world = calm()
     world.exits(ROOT, 1, restart_policy="always")
-    assert world.last(ROOT).guard is Guard.ENGINE_RESTARTS
+    assert world.last(ROOT).guard is Guard.ENGINE_POLICY
     world.wait(29.0)
     assert world.acts() == []
     world.wait(2.0)
@@ -725,7 +727,7 @@ def test_the_storm_brake_holds_after_ten_restarts_an_hour() -> None:
             world.acted(ROOT)
             world.works(ROOT)
     assert len(world.acts()) == 10
-    assert world.last(ROOT).guard is Guard.STORM
+    assert world.last(ROOT).guard is Guard.RATE_LIMIT
 
 
 def test_a_cure_that_never_cured_is_not_repeated() -> None:
@@ -736,7 +738,7 @@ def test_a_cure_that_never_cured_is_not_repeated() -> None:
         world.works(ROOT)
     world.fails(ROOT, Cause.REFUSED)
     assert len(world.acts()) == 4
-    assert world.last(ROOT).guard is Guard.EFFICACY
+    assert world.last(ROOT).guard is Guard.INEFFECTIVE
 
 
 # --- the other guards ------------------------------------------------------
@@ -818,7 +820,7 @@ def test_one_remedy_at_a_time_in_a_stack() -> None:
     assert world.last(LEAF).guard is Guard.REMEDY_RUNNING
     world.acted(ROOT)
     world.works(ROOT)
-    assert world.last(LEAF).guard is Guard.UPSTREAM, "it may have needed the wallet"
+    assert world.last(LEAF).guard is Guard.DEPENDENCY, "it may have needed the wallet"
     world.wait(other.settle_s)
     assert world.acts() == [(ROOT, RESTART), (LEAF, RESTART)]
 

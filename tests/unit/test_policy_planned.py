@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from sidecar.core.model.cause import Cause, Severity
-from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.event import (
     EngineReachabilityChanged,
     PauseRequested,
     PlannedRestartCancelled,
     PlannedRestartDue,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import NotifySettings, Routes
 from sidecar.core.model.target import (
@@ -77,7 +78,7 @@ def test_skipped_while_a_streak_is_open() -> None:
     world.fails(ROOT, Cause.REFUSED, 1)
     world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
-    assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.UNSTABLE)
     assert "is failing (" in skip.reason
     world.works(ROOT)
     world.wait(3600.0)
@@ -97,7 +98,7 @@ def test_skipped_when_it_was_restarted_in_the_last_six_hours() -> None:
     world = calm(containers={InstanceId(ROOT, 1): fresh})
     world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
-    assert (skip.action, skip.guard) == (Action.SKIP, Guard.RECENT)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.RECENTLY_RESTARTED)
     assert "5.0 h ago" in skip.reason
 
 

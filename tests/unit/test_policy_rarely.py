@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.event import (
     EngineEventKind,
     EngineReachabilityChanged,
@@ -16,6 +16,7 @@ from sidecar.core.model.event import (
     RemedyCallResult,
     RestartRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import ProbeWarning, probe_failure, probe_success
 from sidecar.core.model.target import InstanceId, Mode, PlannedRestartSettings
 from sidecar.core.model.target_state import TargetState
@@ -82,7 +83,7 @@ def test_the_storm_brake_stops_neither_a_load_nor_an_operator_who_insists() -> N
         if world.is_acting(ROOT):
             world.acted(ROOT)
             world.works(ROOT)
-    assert world.said(ROOT)[-1] == (Action.PAGE, Guard.STORM)
+    assert world.said(ROOT)[-1] == (Action.PAGE, Guard.RATE_LIMIT)
     begun = len(world.acts())
     world.probe(ROOT, NO_WALLET)
     world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
@@ -96,7 +97,7 @@ def test_an_operator_who_insists_need_not_wait_for_a_root_either() -> None:
     world.works(ROOT, LEAF)
     world.fails(ROOT, Cause.AUTH)
     world.send(RestartRequested(world.now, LEAF))
-    assert world.said(LEAF)[-1] == (Action.HOLD, Guard.UPSTREAM)
+    assert world.said(LEAF)[-1] == (Action.HOLD, Guard.DEPENDENCY)
     world.send(RestartRequested(world.now, LEAF, now=True))
     assert world.acts() == [(LEAF, Action.RESTART)]
 
@@ -299,7 +300,7 @@ def test_a_planned_restart_that_is_due_again_while_it_waits_gets_no_more_time() 
     world.send(PlannedRestartDue(world.now, ROOT))
     assert world.said(ROOT)[-1] == (Action.HOLD, Guard.ENGINE)
     world.wait(61.0)
-    assert world.said(ROOT)[-1] == (Action.SKIP, Guard.NOT_CALM)
+    assert world.said(ROOT)[-1] == (Action.SKIP, Guard.UNSTABLE)
 
 
 def test_a_step_of_a_plan_goes_before_a_planned_restart_of_its_own() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.event import (
     ContainerEventSeen,
     ContainersListed,
@@ -21,6 +21,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     RestartRequested,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.target import (
@@ -416,7 +417,7 @@ def test_a_root_that_cannot_be_asked_is_not_waited_for_for_ever() -> None:
     for _ in range(40):
         world.probe(ROOT, UNASKABLE)
         world.fails(LEAF, Cause.HTTP_5XX, 1)
-    held = [d for d in world.decisions if d.guard is Guard.UPSTREAM]
+    held = [d for d in world.decisions if d.guard is Guard.DEPENDENCY]
     assert "has not yet answered" in held[0].reason
     assert world.acts() == [(LEAF, RESTART)]
     assert tries(world, LEAF)[0] - held[0].at.mono >= 45.0
@@ -464,7 +465,7 @@ def test_a_dependent_that_exited_does_not_wait_to_follow_by_itself() -> None:
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 3)
     world.exits(LEAF, 1)
-    assert world.last(LEAF).guard in {Guard.REMEDY_RUNNING, Guard.UPSTREAM}
+    assert world.last(LEAF).guard in {Guard.REMEDY_RUNNING, Guard.DEPENDENCY}
     world.acted(ROOT)
     world.works(ROOT)
     assert world.acts() == [(ROOT, RESTART), (LEAF, Action.START)]
@@ -623,7 +624,7 @@ def test_a_step_whose_turn_does_not_come_is_said_and_the_plan_goes_on() -> None:
     world.works(ROOT)
     world.wait(620.0, 5.0)
     (skip,) = [d for d in world.decisions if d.action is Action.SKIP]
-    assert (skip.name, skip.guard) == (LEAF, Guard.NOT_CALM)
+    assert (skip.name, skip.guard) == (LEAF, Guard.UNSTABLE)
     assert "did not come in time" in skip.reason
     world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.relist()
@@ -984,7 +985,7 @@ def test_a_container_that_the_engine_is_restarting_is_left_to_it() -> None:
     )
     world.wait(100.0)
     assert world.acts() == []
-    assert world.last(ROOT).guard is Guard.ENGINE_RESTARTS
+    assert world.last(ROOT).guard is Guard.ENGINE_POLICY
 
 
 def test_runs_that_all_end_within_a_minute_are_a_loop_however_long_the_pauses() -> None:
@@ -1016,7 +1017,7 @@ def test_the_planned_restart_of_a_dependent_does_not_cost_its_root_its_own() -> 
     assert world.acts() == [(LEAF, RESTART), (ROOT, RESTART)]
     world.acted(ROOT)
     world.works(ROOT)
-    assert (Action.SKIP, Guard.RECENT) in world.said(LEAF)
+    assert (Action.SKIP, Guard.RECENTLY_RESTARTED) in world.said(LEAF)
 
 
 def test_no_planned_restart_while_an_incident_of_the_root_is_open() -> None:
@@ -1028,7 +1029,7 @@ def test_no_planned_restart_while_an_incident_of_the_root_is_open() -> None:
     world.works(ROOT)
     world.send(PlannedRestartDue(world.now, ROOT))
     skip = world.last(ROOT)
-    assert (skip.action, skip.guard) == (Action.SKIP, Guard.NOT_CALM)
+    assert (skip.action, skip.guard) == (Action.SKIP, Guard.UNSTABLE)
     assert "is open" in skip.reason
 
 
@@ -1105,7 +1106,7 @@ def test_the_storm_is_over_after_an_hour() -> None:
             world.acted(ROOT)
             world.works(ROOT)
     (page,) = pages(world, ROOT)
-    assert page.guard is Guard.STORM
+    assert page.guard is Guard.RATE_LIMIT
     first = tries(world, ROOT)[0]
     world.wait(first + 3599.0 - world.now_s, 30.0)
     assert len(world.acts()) == 10

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.container import Status
 from sidecar.core.model.event import (
     EngineEventKind,
@@ -17,7 +18,6 @@ from sidecar.core.model.event import (
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry, MonitoredInterval
 from sidecar.core.model.moment import Moment
-from sidecar.core.reporting.cause_texts import CAUSE_TEXTS
 from sidecar.core.reporting.incident_review import IncidentReview, build_incident_review
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.core.reporting.postmortem.evidence import BUNDLES, LOG_LINES
@@ -396,12 +396,12 @@ def test_an_unanswered_alert_and_futile_remedies_lead_to_action_items() -> None:
 
 @pytest.mark.parametrize("cause", list(Cause))
 def test_every_cause_has_words_and_action_items(cause: Cause) -> None:
-    assert CAUSE_TEXTS[cause].was
-    assert CAUSE_TEXTS[cause].next_steps
+    assert CAUSES[cause].was
+    assert CAUSES[cause].next_steps
     at = Moment(0.0, EPOCH)
     incident = Incident("0" * 26, WALLET, cause, Severity.P1, at)
     document = write_postmortem(build_incident_review(incident, (), (), EPOCH + 5.0))
-    assert CAUSE_TEXTS[cause].was in document
+    assert CAUSES[cause].was in document
     assert "No outage was measured." in document
 
 

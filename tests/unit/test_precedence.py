@@ -6,9 +6,10 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.dependency_graph import build_graph
 from sidecar.core.model.event import EngineEventKind, RestartRequested
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
 from sidecar.core.model.probe_settings import DockerProbe, HttpProbe
 from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
@@ -84,7 +85,7 @@ def test_a_target_that_fails_has_the_wallet_asked_and_decided_first() -> None:
     world = calm()
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
-    assert world.last(LEAF).guard is Guard.UPSTREAM
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
     assert world.last(LEAF).reason.endswith(
         f"{ROOT}, a wallet daemon, has not yet answered since this began: it is "
         "asked first"
@@ -144,7 +145,7 @@ def test_a_wallet_that_starts_is_waited_for_but_not_for_ever() -> None:
     world.fails(LEAF, Cause.HTTP_5XX)
     began_s = world.now_s
     assert world.instance(ROOT).state is TargetState.STARTING
-    assert world.last(LEAF).guard is Guard.UPSTREAM
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
     world.wait(70.0, 1.0)
     assert world.acts() == [(LEAF, RESTART)]
     assert 55.0 < world.last(LEAF).at.mono - began_s <= 65.0
@@ -380,7 +381,7 @@ def test_a_wallet_that_labels_made_holds_what_labels_made() -> None:
     world = calm(LABELLED_WALLET, replace(FREE, declared=False))
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
-    assert world.last(LEAF).guard is Guard.UPSTREAM
+    assert world.last(LEAF).guard is Guard.DEPENDENCY
     assert (
         probe_interval_s(world.state, world.instance(ROOT))
         == WALLET.cadence.fast_interval_s

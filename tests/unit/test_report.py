@@ -368,7 +368,6 @@ STATES = (
     "dead_letter",
     "stopped",
     "missing",
-    "draining",
 )
 CAUSES = (None, "refused", "hung")
 RESTARTED = RemedySummary("restart", "failure", "recovered")

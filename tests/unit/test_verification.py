@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     RecoverRequested,
     ReleaseRequested,
     RemedyCallResult,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome

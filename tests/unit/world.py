@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import (
     ContainerEventSeen,
     ContainersListed,
@@ -18,6 +18,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     Tick,
 )
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.message import Message
 from sidecar.core.model.moment import Moment

@@ -7,7 +7,8 @@ downtime each thing happens once.
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidecar.core.model.cause import CAUSES, Cause, RemedyKind, Severity
+from sidecar.core.model.cause import Cause, RemedyKind, Severity
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.moment import Moment
@@ -175,8 +176,10 @@ def _is_another(incident: Incident, cause: Cause) -> bool:
 def _means_the_same(one: Cause, other: Cause) -> bool:
     """To people: who starts it again, and what they can do. A start is a restart."""
     rules = CAUSES[one], CAUSES[other]
-    restarted = {rule.cure in {RemedyKind.START, RemedyKind.RESTART} for rule in rules}
-    cures = {rule.cure for rule in rules}
+    restarted = {
+        rule.remedy in {RemedyKind.START, RemedyKind.RESTART} for rule in rules
+    }
+    cures = {rule.remedy for rule in rules}
     same_cure = len(cures) == 1 or restarted == {True}
     return same_cure and rules[0].advice == rules[1].advice
 

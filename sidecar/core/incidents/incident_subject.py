@@ -4,8 +4,9 @@ An incident keeps the cause that it was opened for. What people are told is the 
 """
 
 from sidecar.core.incidents.escalation import IncidentUrgency
-from sidecar.core.model.cause import CAUSES, Cause
-from sidecar.core.model.decision import Guard
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
@@ -109,7 +110,7 @@ def _needs_person(instance: Instance) -> bool:
     if instance.state in WORKING_STATES:
         return False
     decision = instance.last_decision
-    braked = decision is not None and decision.guard is Guard.STORM
+    braked = decision is not None and decision.guard is Guard.RATE_LIMIT
     return braked or instance.state is TargetState.DEAD_LETTER
 
 

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from sidecar.core.incidents.first_failure import first_failure_wall
 from sidecar.core.incidents.payment_impact import are_stopped
-from sidecar.core.model.cause import CAUSES, Cause, Severity
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action
 from sidecar.core.model.incident import Incident, affect, new_id
 from sidecar.core.model.instance import Instance

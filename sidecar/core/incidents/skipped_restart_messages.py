@@ -4,14 +4,13 @@ from collections.abc import Iterable
 
 from sidecar.core.incidents.routing import informational_messages
 from sidecar.core.model.cause import Severity
-from sidecar.core.model.decision import Action, Decision, Guard
+from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.incident import new_id
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
 
-_AS_WANTED = frozenset({Guard.RECENT, Guard.OBSERVE, Guard.OPTED_OUT})
 """The settings say so: worth knowing, and no more."""
 
 
@@ -25,7 +24,8 @@ def skipped_restart_messages(
             continue
         if decision.instance.target in state.paused:
             continue
-        severity = Severity.P3 if decision.guard in _AS_WANTED else Severity.P2
+        intended = decision.guard.rule.is_intended
+        severity = Severity.P3 if intended else Severity.P2
         facts = {
             "target": decision.name,
             "opened_at_wall": f"{at.wall:.3f}",

@@ -11,7 +11,8 @@ from sidecar.core.incidents.routing import (
     all_clear_messages,
     informational_messages,
 )
-from sidecar.core.model.cause import CAUSES, Severity
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.message import Message, MessageKind

@@ -1,10 +1,13 @@
-"""What the policy says: act, hold or tell a person, always with a reason."""
+"""The decision about an instance: act, hold or tell a person, always with a reason."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import RunId
+from sidecar.core.model.guard import (
+    Guard,
+)
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import InstanceId
 
@@ -46,34 +49,6 @@ class Trigger(StrEnum):
     def is_automatic(self) -> bool:
         """Did nobody ask for it, nor plan it? Only such tries are counted."""
         return self in {Trigger.FAILURE, Trigger.DEPENDENCY}
-
-
-class Guard(StrEnum):
-    """Who objected. NONE: nobody did. Public names, in the order they are asked."""
-
-    NONE = "none"
-    THRESHOLD = "threshold"
-    NOT_CURABLE = "not_curable"
-    NOT_CALM = "not_calm"
-    OPTED_OUT = "opted_out"
-    PAUSED = "paused"
-    MAINTENANCE = "maintenance"
-    ENGINE = "engine"
-    FORBIDDEN = "forbidden"
-    OWN_NETWORK = "own_network"
-    STOPPING = "stopping"
-    STARTING = "starting"
-    ENGINE_RESTARTS = "engine_restarts"
-    SELF_RESTART = "self_restart"
-    REMEDY_RUNNING = "remedy_running"
-    UPSTREAM = "upstream"
-    STORM = "storm"
-    EFFICACY = "efficacy"
-    BACKOFF = "backoff"
-    BUDGET = "budget"
-    BUSY = "busy"
-    RECENT = "recent"
-    OBSERVE = "observe"
 
 
 @dataclass(frozen=True, slots=True)

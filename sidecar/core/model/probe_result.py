@@ -5,9 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from sidecar.core.model.cause import (
-    Cause,
-)
+from sidecar.core.model.cause import Cause
 
 
 class ProbeVerdict(StrEnum):
@@ -22,9 +20,7 @@ class ProbeWarning(StrEnum):
     """A success can carry these: the target is degraded, never restarted for it."""
 
     SLOW = "slow"
-    MEMORY = "memory"
     LAGGING = "lagging"
-    LOG_PATTERN = "log_pattern"
 
 
 class Balance(NamedTuple):

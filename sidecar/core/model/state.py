@@ -78,7 +78,7 @@ class EfficacyKey(NamedTuple):
 
     target: str
     cause: Cause
-    cure: RemedyKind
+    remedy: RemedyKind
 
 
 @dataclass(frozen=True, slots=True)

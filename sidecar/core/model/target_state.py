@@ -17,7 +17,6 @@ class TargetState(StrEnum):
     DEAD_LETTER = "dead_letter"
     STOPPED = "stopped"
     MISSING = "missing"
-    DRAINING = "draining"
 
 
 WORKING_STATES = frozenset({TargetState.HEALTHY, TargetState.DEGRADED})

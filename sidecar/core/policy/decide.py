@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from sidecar.core.model.cause import CAUSES, Cause
-from sidecar.core.model.decision import Action, Decision, Guard, Trigger
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.decision import Action, Decision, Trigger
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -29,14 +31,6 @@ from sidecar.core.status import (
 )
 from sidecar.core.status.streaks import is_gone
 from sidecar.core.text.formatting import format_wait
-
-_WAITABLE = frozenset(
-    {Guard.REMEDY_RUNNING, Guard.UPSTREAM, Guard.STARTING, Guard.ENGINE}
-)
-"""What a planned restart waits for; any other objection skips it."""
-
-_FOR_A_PERSON = frozenset({Guard.FORBIDDEN, Guard.STORM, Guard.EFFICACY, Guard.BUDGET})
-"""Objections that time alone hardly lifts."""
 
 
 def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
@@ -94,9 +88,9 @@ def _is_new(instance: Instance, decision: Decision) -> bool:
 
 
 def _needs_same_remedy(one: Cause | None, other: Cause | None) -> bool:
-    if one is None or other is None or CAUSES[one].cure is None:
+    if one is None or other is None or CAUSES[one].remedy is None:
         return one is other
-    return CAUSES[one].cure is CAUSES[other].cure
+    return CAUSES[one].remedy is CAUSES[other].remedy
 
 
 def _apply_guards(
@@ -124,9 +118,9 @@ def _apply_guards(
         return _with_stop_options(decision, instance, target)
     guard, reason = found
     action = Action.HOLD
-    if wish.trigger is Trigger.PLANNED and guard not in _WAITABLE:
+    if wish.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:
         action = Action.SKIP
-    if wish.trigger.is_automatic and guard in _FOR_A_PERSON:
+    if wish.trigger.is_automatic and guard.rule.pages:
         action = Action.PAGE
     return replace(
         decision,

@@ -1,7 +1,9 @@
 """Proposals for an instance that runs and fails its probes."""
 
-from sidecar.core.model.cause import CAUSES, UPSTREAM_CAUSES, Cause
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
+from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, Settling
 from sidecar.core.model.moment import Moment, rfc3339
@@ -98,7 +100,7 @@ def _certain_proposal(
     wallet = target.wallet
     if cause in UPSTREAM_CAUSES and wallet and wallet.restart_on_upstream_loss:
         return _upstream_proposal(instance, cause, wallet.upstream_grace_s, at)
-    if rule.cure is None or cause is Cause.WALLET_NOT_LOADED:
+    if rule.remedy is None or cause is Cause.WALLET_NOT_LOADED:
         if may_report(instance, target, cause, at):
             return propose_page(cause, describe_failure(instance))
         seen = describe_failure(instance)
@@ -123,7 +125,7 @@ def _left_to_people_proposal(
     seen, waits = describe_failure(instance), grace_remaining(settling, at)
     if waits is not None:
         why = f"{seen}; {waits}"
-        return Proposal(Action.HOLD, Trigger.DEPENDENCY, cause, why, Guard.UPSTREAM)
+        return Proposal(Action.HOLD, Trigger.DEPENDENCY, cause, why, Guard.DEPENDENCY)
     why = f"{seen}; {settling.root} works again, and after_root is never"
     return Proposal(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
 

@@ -1,6 +1,7 @@
 """Proposals of planned restarts."""
 
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -30,7 +31,7 @@ def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | 
         trouble = "its turn did not come in time"
     if trouble is not None:
         why = f"the planned restart is skipped: {trouble}"
-        return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CALM)
+        return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
     return Proposal(Action.RESTART, Trigger.PLANNED, None, "its planned restart is due")
 
 
@@ -50,7 +51,7 @@ def _next_step_proposal(
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CURABLE)
     if at.mono >= plan.deadline_mono:
         why = f"its turn did not come in time in the planned restart of {plan.target}"
-        return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CALM)
+        return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
     why = f"it follows {plan.target} in its planned restart"
     return Proposal(Action.RESTART, Trigger.PLANNED, None, why)
 

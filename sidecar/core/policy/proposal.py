@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.container import RunId
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.status.streaks import is_gone
 from sidecar.core.status.target_status import (

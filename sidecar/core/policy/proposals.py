@@ -1,7 +1,9 @@
 """The proposal for one instance: the most specific rule comes first."""
 
-from sidecar.core.model.cause import CAUSES, Cause, RemedyKind
-from sidecar.core.model.decision import Action, Guard, Trigger
+from sidecar.core.model.cause import Cause, RemedyKind
+from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -118,7 +120,7 @@ def _takeover_proposal(
 def _is_curable(instance: Instance, target: Target, at: Moment) -> bool:
     """Does it still fail, for certain, and would a restart help?"""
     cause = instance.health.cause
-    if cause is None or CAUSES[cause].cure is not RemedyKind.RESTART:
+    if cause is None or CAUSES[cause].remedy is not RemedyKind.RESTART:
         return False
     return is_certain(instance.health, target, at.mono)
 
@@ -170,7 +172,7 @@ def _own_network_proposal(
         why = f"{instance.reason}; nothing is judged until it is reached again"
     elif cause is None or not own_network.is_unconfirmed(state, instance, at):
         return None
-    elif CAUSES[cause].cure is None and is_certain(instance.health, target, at.mono):
+    elif CAUSES[cause].remedy is None and is_certain(instance.health, target, at.mono):
         seen = describe_failure(instance)
         why = f"{seen}; another target tells whether our network is in order"
     else:

@@ -7,7 +7,8 @@ again, to somebody else, and the balance does not tell: so addresses are counted
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.instance import AddressCount, Instance
 from sidecar.core.model.moment import Moment

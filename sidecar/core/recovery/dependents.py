@@ -6,7 +6,7 @@ What is done to them belongs to the root's incident: it ends when that has ended
 from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Decision, Guard, Trigger
+from sidecar.core.model.decision import Decision, Trigger
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance, Settling
 from sidecar.core.model.moment import Moment
@@ -36,8 +36,6 @@ _AWAY = frozenset(
     }
 )
 """With any other cause it ran and answered, but not as it should, or not us."""
-
-_NEVER_LIFTED = frozenset({Guard.OPTED_OUT, Guard.OBSERVE})
 
 
 def note_absence(instance: Instance, target: Target, at: Moment) -> Instance:
@@ -111,7 +109,7 @@ def _join_incident(follower: Instance, root: Instance) -> Instance:
 def drop_hopeless_restart(instance: Instance, decision: Decision) -> Instance:
     """What nobody will do is not owed any longer than it takes to say so."""
     is_ours = decision.trigger is Trigger.DEPENDENCY and instance.must_restart
-    if not is_ours or decision.guard not in _NEVER_LIFTED:
+    if not is_ours or not decision.guard.rule.is_permanent:
         return instance
     return replace(instance, must_restart=False, settling=None)
 

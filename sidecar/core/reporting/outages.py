@@ -9,7 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry, StateChange
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reporting.monitored_time import MonitoredTime
@@ -78,7 +79,6 @@ _KINDS: Mapping[str, IntervalKind] = MappingProxyType(
         TargetState.DEAD_LETTER: IntervalKind.DOWN,
         TargetState.STOPPED: IntervalKind.STOPPED,
         TargetState.MISSING: IntervalKind.DOWN,
-        TargetState.DRAINING: IntervalKind.PLANNED,
     }
 )
 _CERTAIN = frozenset(

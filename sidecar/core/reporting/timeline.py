@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
 from sidecar.core.model.target_state import TargetState
 
 MAX_LINES = 300
 
 _OTHERS_FIRST = "others first"
-_WAITING_FOR_OTHERS = frozenset({Guard.UPSTREAM, Guard.REMEDY_RUNNING})
 """While its root is repaired again and again, a dependent's reason alternates."""
 
 
@@ -74,7 +74,8 @@ def _objection_of(entry: JournalEntry) -> str | None:
     if entry.kind is not EntryKind.DECISION or entry.data.get("action") != Action.HOLD:
         return None
     guard = str(entry.data.get("guard"))
-    return _OTHERS_FIRST if guard in _WAITING_FOR_OTHERS else guard
+    is_for_others = guard in {g for g in Guard if g.rule.waits_for_others}
+    return _OTHERS_FIRST if is_for_others else guard
 
 
 def _cut_middle(lines: list[TimelineEntry]) -> Timeline:

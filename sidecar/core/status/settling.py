@@ -1,19 +1,8 @@
 """The time of a dependent to follow its root, and the restart that it is owed."""
 
-from sidecar.core.model.cause import CAUSES, RemedyKind
-from sidecar.core.model.decision import Guard
+from sidecar.core.model.cause import RemedyKind
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.instance import Instance
-
-_NOT_WAITED_FOR = frozenset(
-    {
-        Guard.OPTED_OUT,
-        Guard.PAUSED,
-        Guard.FORBIDDEN,
-        Guard.STORM,
-        Guard.BUDGET,
-        Guard.OBSERVE,
-    }
-)
 
 
 def is_following(instance: Instance) -> bool:
@@ -21,7 +10,7 @@ def is_following(instance: Instance) -> bool:
     cause = instance.health.cause
     if instance.settling is None or not instance.health.failures or cause is None:
         return False
-    return CAUSES[cause].cure is RemedyKind.RESTART
+    return CAUSES[cause].remedy is RemedyKind.RESTART
 
 
 def is_awaited(instance: Instance) -> bool:
@@ -29,4 +18,4 @@ def is_awaited(instance: Instance) -> bool:
     if not instance.must_restart:
         return False
     last = instance.last_decision
-    return last is None or last.guard not in _NOT_WAITED_FOR
+    return last is None or not last.guard.rule.is_lasting

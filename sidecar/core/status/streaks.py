@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from sidecar.core.model.cause import BEYOND_REMEDIES, CAUSES, Cause
+from sidecar.core.model.cause import BEYOND_REMEDIES, Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.health import (
     Health,
 )
@@ -167,11 +168,11 @@ def _needs_same_remedy(before: Cause | None, cause: Cause | None) -> bool:
         return False
     if (before is Cause.HUNG) is not (cause is Cause.HUNG):
         return False
-    return CAUSES[before].cure is CAUSES[cause].cure
+    return CAUSES[before].remedy is CAUSES[cause].remedy
 
 
 def _is_beyond_remedies(cause: Cause | None) -> bool:
-    return cause is Cause.HUNG or (cause is not None and CAUSES[cause].cure is None)
+    return cause is Cause.HUNG or (cause is not None and CAUSES[cause].remedy is None)
 
 
 def apply_threshold(health: Health, target: Target, now_mono: float) -> Health:

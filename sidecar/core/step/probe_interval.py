@@ -2,7 +2,8 @@
 
 from itertools import chain
 
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES

@@ -114,7 +114,7 @@ def _remedy_stat(key: EfficacyKey, record: RemedyStats) -> Json:
     return {
         "target": key.target,
         "cause": key.cause,
-        "remedy": key.cure,
+        "remedy": key.remedy,
         "tries": record.tries,
         "recovered": record.recovered,
         "median_seconds": _round(median(record.seconds)),

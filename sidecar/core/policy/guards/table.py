@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from sidecar.core.model.decision import Action, Guard
+from sidecar.core.model.decision import Action
+from sidecar.core.model.guard import Guard
 from sidecar.core.policy.guards.dependencies import (
     dependency,
     remedy_running,
@@ -42,48 +43,39 @@ GUARDS: tuple[tuple[Guard, Callable[[GuardInput], str | None]], ...] = (
     (Guard.OWN_NETWORK, own_network),
     (Guard.STOPPING, stopping),
     (Guard.STARTING, starting),
-    (Guard.ENGINE_RESTARTS, engine_policy),
+    (Guard.ENGINE_POLICY, engine_policy),
     (Guard.SELF_RESTART, self_restart),
     (Guard.REMEDY_RUNNING, remedy_running),
-    (Guard.UPSTREAM, dependency),
-    (Guard.STORM, rate_limit),
-    (Guard.EFFICACY, ineffective),
+    (Guard.DEPENDENCY, dependency),
+    (Guard.RATE_LIMIT, rate_limit),
+    (Guard.INEFFECTIVE, ineffective),
     (Guard.BACKOFF, backoff),
     (Guard.BUDGET, budget),
-    (Guard.RECENT, recently_restarted),
+    (Guard.RECENTLY_RESTARTED, recently_restarted),
     (Guard.OBSERVE, observe),
 )
 
-_OF_THE_ENGINE = frozenset(
-    {
-        Guard.ENGINE,
-        Guard.FORBIDDEN,
-        Guard.ENGINE_RESTARTS,
-        Guard.REMEDY_RUNNING,
-        Guard.OBSERVE,
-    }
-)
-_OF_PEOPLE = frozenset({Guard.OPTED_OUT, Guard.PAUSED})
 
+def _must_pass(case: GuardInput, guard: Guard) -> bool:
+    """Is the guard asked about this remedy?
 
-def _guards_for_takeover(case: GuardInput) -> frozenset[Guard]:
-    """Whom what was allowed once, to a predecessor that then died, must still pass.
-
-    What does not run is started even while acting is paused.
+    To stop again what a person had stopped, and to finish what a dead predecessor was
+    allowed to begin, fewer guards are asked.
     """
-    if case.action is Action.START:
-        return _OF_THE_ENGINE
-    return _OF_THE_ENGINE | _OF_PEOPLE
+    if case.action is Action.STOP:
+        return guard.rule.holds_takeover
+    if not case.finishes:
+        return True
+    starts = case.action is Action.START
+    return guard.rule.holds_takeover or (
+        guard.rule.holds_takeover_restart and not starts
+    )
 
 
 def first_objection(case: GuardInput) -> tuple[Guard, str] | None:
     """The first guard that objects, with its reason."""
     for guard, ask in GUARDS:
-        if case.action is Action.STOP and guard not in _OF_THE_ENGINE:
-            continue
-        if case.finishes and guard not in _guards_for_takeover(case):
-            continue
-        reason = ask(case)
+        reason = ask(case) if _must_pass(case, guard) else None
         if reason is not None:
             return guard, reason
     return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sidecar.core.model.cause import Severity
-from sidecar.core.reporting.cause_texts import CAUSE_TEXTS
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.reporting.incident_review import (
     IncidentReview,
 )
@@ -24,7 +24,7 @@ _ACK_EXPECTED_S = 900.0
 def write_action_items(found: IncidentReview) -> Iterator[str]:
     """Proposed from the facts; people decide."""
     for step in (
-        *CAUSE_TEXTS[found.incident.cause].next_steps,
+        *CAUSES[found.incident.cause].next_steps,
         *_from_the_facts(found),
     ):
         yield f"- [ ] {step} Owner, date: {BLANK} ..."

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.transition import Comparison
-from sidecar.core.reporting.cause_texts import CAUSE_TEXTS
 from sidecar.core.reporting.incident_review import (
     IncidentReview,
 )
@@ -36,7 +36,7 @@ def write_postmortem(found: IncidentReview) -> str:
     """The whole document. ``evidence`` ends it, in an appendix of its own."""
     incident = found.incident
     parts = [
-        f"# Post-mortem: {escape(incident.target)} {CAUSE_TEXTS[incident.cause].was}",
+        f"# Post-mortem: {escape(incident.target)} {CAUSES[incident.cause].was}",
         _head(found),
         "## Summary",
         _summary(found),
@@ -81,7 +81,7 @@ def _head(found: IncidentReview) -> str:
 def _summary(found: IncidentReview) -> str:
     incident = found.incident
     name = escape(incident.target)
-    began, was = format_clock(found.began_wall), CAUSE_TEXTS[incident.cause].was
+    began, was = format_clock(found.began_wall), CAUSES[incident.cause].was
     said = [f"From {began} UTC **{name}** {was}."]
     if incident.affected:
         others = join_names([f"**{escape(one)}**" for one in incident.affected])
@@ -162,7 +162,7 @@ def _write_chain(found: IncidentReview) -> Iterator[str]:
     """As far as facts carry; the rest is a person's to find."""
     incident = found.incident
     name = escape(incident.target)
-    was, reason = CAUSE_TEXTS[incident.cause].was, _failure_reason(found)
+    was, reason = CAUSES[incident.cause].was, _failure_reason(found)
     yield f"1. {name} {was} (`{incident.cause}`){reason}."
     for one in incident.affected:
         yield f"1. {escape(one)} depends on {name} and failed with it."

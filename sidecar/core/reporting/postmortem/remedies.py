@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from sidecar.core.model.cause import CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyOutcome
-from sidecar.core.reporting.cause_texts import CAUSE_TEXTS
 from sidecar.core.reporting.incident_review import (
     IncidentReview,
     RemedyEntry,
@@ -145,7 +145,7 @@ def _remedy_row(one: RemedyEntry) -> tuple[str, ...]:
 
 def _why(one: RemedyEntry) -> str:
     if one.trigger == Trigger.FAILURE and one.cause is not None:
-        return f"because it {CAUSE_TEXTS[Cause(one.cause)].was}"
+        return f"because it {CAUSES[Cause(one.cause)].was}"
     return _WHY[Trigger(one.trigger)]
 
 
@@ -153,9 +153,9 @@ def _write_efficacy(found: IncidentReview) -> Iterator[str]:
     for key, record in found.cures:
         middle = median(record.seconds)
         took = f", in {format_duration(middle)} as a rule" if middle is not None else ""
-        was = CAUSE_TEXTS[key.cause].was
+        was = CAUSES[key.cause].was
         yield (
             f"- On record for {escape(key.target)} when it {was}: "
-            f"{with_spaces(key.cure)} tried {count_times(record.tries)}, "
+            f"{with_spaces(key.remedy)} tried {count_times(record.tries)}, "
             f"{describe_help(record.recovered)}{took}."
         )

@@ -1,0 +1,90 @@
+"""Gauges made of the latest state at each scrape."""
+
+from collections.abc import Iterable, Iterator
+
+from sidecar.core.model.cause import Severity
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.probe_result import WalletFacts
+from sidecar.core.model.state import State
+from sidecar.core.model.target import Target
+from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.recovery.retry_budget import tries_in_window
+from sidecar.telemetry import metric_definitions as c
+from sidecar.telemetry.metric_definitions import MetricDefinition
+
+Sample = tuple[tuple[str, ...], float]
+"""The values of the labels in order, and the sample's own."""
+
+Gauge = tuple[MetricDefinition, Iterable[Sample]]
+
+
+def state_gauges(state: State, now_mono: float) -> Iterator[Gauge]:
+    """The gauges that the latest state gives, each with its samples."""
+    instances = tuple(state.instances.values())
+    yield c.ENGINE_UP, [((), state.engine.reachable)]
+    yield c.INCIDENTS_OPEN, _open_incidents(state)
+    yield c.TARGET_UP, (((i.name,), i.state in WORKING_STATES) for i in instances)
+    yield (
+        c.TARGET_STATE,
+        (
+            ((i.name, state_name), i.state is state_name)
+            for i in instances
+            for state_name in TargetState
+        ),
+    )
+    yield c.FAILURES, (((i.name,), i.health.failures) for i in instances)
+    yield c.BUDGET, (((i.name,), _restarts_left(state, i, now_mono)) for i in instances)
+    yield from _wallet_gauges(state, instances)
+
+
+def _open_incidents(state: State) -> list[Sample]:
+    counts = dict.fromkeys(Severity, 0)
+    for incident in state.incidents.values():
+        counts[incident.severity] += incident.open
+    return [((severity,), count) for severity, count in counts.items()]
+
+
+def _restarts_left(state: State, instance: Instance, now_mono: float) -> int:
+    if instance.lane.name is not LaneName.FAST:
+        return 0
+    settings = state.target_of(instance).restart
+    return max(0, settings.budget - tries_in_window(instance.lane, settings, now_mono))
+
+
+def _wallet_gauges(state: State, instances: tuple[Instance, ...]) -> Iterator[Gauge]:
+    wallets = [
+        (instance, instance.health.last.wallet)
+        for instance in instances
+        if instance.health.last is not None and instance.health.last.wallet is not None
+    ]
+    for spec, fact in (
+        (c.WALLET_CONNECTED, "connected"),
+        (c.WALLET_LOADED, "loaded"),
+        (c.WALLET_HEIGHT, "height"),
+        (c.WALLET_SERVER_HEIGHT, "server_height"),
+    ):
+        said = ((i.name, getattr(facts, fact)) for i, facts in wallets)
+        yield spec, (((n,), value) for n, value in said if value is not None)
+    counted = ((i.name, i.addresses) for i in instances if i.container is not None)
+    yield (
+        c.WALLET_ADDRESSES,
+        (((name,), known.total) for name, known in counted if known is not None),
+    )
+    yield (
+        c.WALLET_BALANCE,
+        (
+            s
+            for i, facts in wallets
+            for s in _balance_samples(state.target_of(i), i, facts)
+        ),
+    )
+
+
+def _balance_samples(
+    target: Target, instance: Instance, facts: WalletFacts
+) -> list[Sample]:
+    if target.wallet is None or not target.wallet.expose_balance:
+        return []
+    parts = facts.balance._asdict() if facts.balance is not None else {}
+    return [((instance.name, part), float(v)) for part, v in parts.items()]
