@@ -13,7 +13,6 @@ from sidecar.cli.output import in_zone, lasted, second, show_json, show_table
     epilog=examples(
         "sidecar history --since 1d",
         "sidecar history --target electron-cash",
-        "sidecar history --cures",
     )
 )
 @click.option("--target", help="Only this target or replica.")
@@ -24,7 +23,7 @@ from sidecar.cli.output import in_zone, lasted, second, show_json, show_table
     show_default=True,
     help="How far back, as 12h or 7d.",
 )
-@click.option("--cures", is_flag=True, help="How often each remedy helped, instead.")
+@click.option("--cures", is_flag=True, hidden=True)
 @as_json
 @talks_to_sidecar
 def history(
@@ -32,10 +31,7 @@ def history(
 ) -> int:
     """State changes, decisions, remedies and incidents, oldest first."""
     if cures:
-        told = api.get("/api/v1/history/cures")
-        kept = [c for c in told["cures"] if target in {None, c["target"]}]
-        _show_cures(kept, as_json)
-        return 0
+        raise click.UsageError("--cures is a command of its own now: sidecar remedies")
     query = urlencode({"since": since, **({"target": target} if target else {})})
     told = api.get(f"/api/v1/history?{query}")
     if as_json:
@@ -73,10 +69,24 @@ def _what(entry: Json) -> str:
             return f"incident {entry.get('step', '')}".rstrip()
 
 
-def _show_cures(cures: list[Json], as_json: bool) -> None:
+@click.command(
+    epilog=examples("sidecar remedies", "sidecar remedies --target electron-cash")
+)
+@click.option("--target", help="Only this target.")
+@as_json
+@talks_to_sidecar
+def remedies(api: Api, target: str | None, as_json: bool) -> int:
+    """How often each remedy was tried against each cause, and helped."""
+    stats = api.get("/api/v1/remedies")["remedies"]
+    shown = [one for one in stats if target in {None, one["target"]}]
     if as_json:
-        show_json({"cures": cures})
-        return
+        show_json({"remedies": shown})
+    else:
+        _show_remedies(shown)
+    return 0
+
+
+def _show_remedies(stats: list[Json]) -> None:
     rows = [
         (
             one["target"],
@@ -86,6 +96,6 @@ def _show_cures(cures: list[Json], as_json: bool) -> None:
             str(one["recovered"]),
             lasted(one["median_seconds"]),
         )
-        for one in cures
+        for one in stats
     ]
     show_table(("target", "cause", "remedy", "tries", "helped", "median"), rows)

@@ -67,7 +67,7 @@ def incident(api: Api, which: str, as_json: bool) -> int:
         )
     for one in told["balances"]:
         print(_balance(one))
-    for one in told["cures"]:
+    for one in told["efficacy"]:
         print(
             f"on record: {one['remedy']} helped {one['recovered']} of {one['tries']} "
             f"times against {one['cause']} of {one['target']}"

@@ -10,7 +10,7 @@ import click
 
 from sidecar.cli import control, local_commands, notify, status
 from sidecar.cli.client import ApiError
-from sidecar.cli.history import history
+from sidecar.cli.history import history, remedies
 from sidecar.cli.incidents import incident, incidents, postmortem
 from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
 from sidecar.cli.options import examples
@@ -46,6 +46,7 @@ for command in (
     control.reload,
     schedule,
     history,
+    remedies,
     incidents,
     incident,
     postmortem,

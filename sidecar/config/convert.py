@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -10,17 +10,13 @@ from sidecar.config import duration
 from sidecar.config.check.secret_text import username_objection
 from sidecar.config.file.model import (
     Defaults,
-    DockerSection,
     ElectronCashSection,
-    ExecSection,
     HttpSection,
     JsonRpcSection,
     PreventiveSection,
     Probe,
     RestartSection,
-    RunningSection,
     TargetSection,
-    TcpSection,
     value_or,
 )
 from sidecar.config.problem import ConfigProblem
@@ -29,13 +25,7 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     Credentials,
     DockerProbe,
-    ElectronCashProbe,
-    ExecProbe,
-    HttpProbe,
-    JsonRpcProbe,
     ProbeSettings,
-    RunningProbe,
-    TcpProbe,
 )
 from sidecar.core.model.target import (
     AfterDependency,
@@ -45,16 +35,9 @@ from sidecar.core.model.target import (
     Target,
 )
 
-_PROBES: Mapping[type[Struct], type[ProbeSettings]] = {
-    ElectronCashSection: ElectronCashProbe,
-    JsonRpcSection: JsonRpcProbe,
-    HttpSection: HttpProbe,
-    TcpSection: TcpProbe,
-    ExecSection: ExecProbe,
-    DockerSection: DockerProbe,
-    RunningSection: RunningProbe,
+_SETTINGS_BY_TYPE: Mapping[str, type[ProbeSettings]] = {
+    kind.TYPE: kind for kind in get_args(ProbeSettings)
 }
-
 
 _NO_START = Defaults(start_period="0s")
 
@@ -68,8 +51,8 @@ def build_target(
         "service": None if named else value_or(section.service, name),
         "container": value_or(section.container, None),
         "depends_on": tuple(value_or(section.depends_on, ())),
-        "after_root": AfterDependency(
-            value_or(section.after_root, AfterDependency.IF_FAILING)
+        "after_dependency": AfterDependency(
+            value_or(section.after_dependency, AfterDependency.IF_FAILING)
         ),
         "probes": (probes := _build_probes(name, section, defaults, vault)),
         "cadence": _build_schedule(probes, section, defaults),
@@ -133,9 +116,8 @@ def _build_probe(
         ready["wallet_path"] = _paths(section.wallet_path)
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
         ready["expect_status"] = (section.expect_status,)
-    probe: ProbeSettings = _fill_settings(
-        _PROBES[type(section)], section, defaults, **ready
-    )
+    kind = _SETTINGS_BY_TYPE[str(section.__struct_config__.tag)]
+    probe: ProbeSettings = _fill_settings(kind, section, defaults, **ready)
     return probe
 
 

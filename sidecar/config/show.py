@@ -10,28 +10,11 @@ from sidecar.config.file.raw_tree import Path
 from sidecar.config.file.schema import schema
 from sidecar.config.secrets import MASK, is_secret, masked_url
 from sidecar.config.settings import Settings
-from sidecar.core.model.probe_settings import (
-    DockerProbe,
-    ElectronCashProbe,
-    ExecProbe,
-    HttpProbe,
-    JsonRpcProbe,
-    RunningProbe,
-    TcpProbe,
-)
+from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.model.target import Target
 
 __all__ = ["schema", "show_settings"]
 
-_TYPES = {
-    ElectronCashProbe: "electron_cash",
-    JsonRpcProbe: "jsonrpc",
-    HttpProbe: "http",
-    TcpProbe: "tcp",
-    ExecProbe: "exec",
-    DockerProbe: "docker",
-    RunningProbe: "running",
-}
 _NOT_OF_THE_FILE = frozenset({"may_finish", "name", "cadence", "probes", "declared"})
 _LATER = ("maintenance", "notify", "hooks", "cluster")
 
@@ -80,12 +63,12 @@ def _target(target: Target) -> dict[str, object]:
     return {"probe": probes, **_fields(target.cadence, path), **shown}
 
 
-def _probe(probe: object, path: Path) -> dict[str, object]:
+def _probe(probe: ProbeSettings, path: Path) -> dict[str, object]:
     shown = _fields(probe, (*path, "probe"))
     credentials = shown.pop("credentials", None)
     if isinstance(credentials, dict):
         shown |= credentials
-    return {"type": _TYPES[type(probe)], **shown}
+    return {"type": probe.TYPE, **shown}
 
 
 def _fields(settings: object, path: Path) -> dict[str, object]:

@@ -53,7 +53,38 @@ DROP INDEX journal_target;
 CREATE INDEX journal_target ON journal (target, at_wall, id, brief);
 """
 
-MIGRATIONS = (_FIRST, _BRIEF)
+_RENAMED_GUARDS = {
+    "upstream": "dependency",
+    "storm": "rate_limit",
+    "efficacy": "ineffective",
+    "recent": "recently_restarted",
+    "not_calm": "unstable",
+    "engine_restarts": "engine_policy",
+}
+
+
+def _rename_guard(table: str, column: str, path: str) -> str:
+    """The statement that renames the guards at one place of a JSON column."""
+    old = f"({column} ->> '{path}')"
+    cases = " ".join(f"WHEN '{a}' THEN '{b}'" for a, b in _RENAMED_GUARDS.items())
+    names = ", ".join(f"'{name}'" for name in _RENAMED_GUARDS)
+    return (
+        f"UPDATE {table} SET {column} = json_set({column}, '{path}', "  # noqa: S608 - ours
+        f"CASE {old} {cases} END) WHERE json_valid({column}) AND {old} IN ({names});\n"
+    )
+
+
+_NAMES = "ALTER TABLE ledger RENAME COLUMN cure TO remedy;\n" + "".join(
+    (
+        _rename_guard("instances", "value", "$.last_decision.guard"),
+        _rename_guard("instances", "value", "$.remedy.decision.guard"),
+        _rename_guard("instances", "value", "$.loading.guard"),
+        _rename_guard("journal", "data", "$.guard"),
+        _rename_guard("outbox", "facts", "$.guard"),
+    )
+)
+
+MIGRATIONS = (_FIRST, _BRIEF, _NAMES)
 """The n-th script makes a store of version n from one of version n - 1."""
 
 

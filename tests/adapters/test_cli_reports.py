@@ -196,13 +196,21 @@ async def test_history(served: Served) -> None:
     assert len(told["entries"]) == len(lines) - 1
 
 
-async def test_cures(served: Served) -> None:
+async def test_remedies_tell_tries_and_helps(served: Served) -> None:
     refused_and_healed(served.office)
-    head, line = (await served("history", "--cures")).out.splitlines()
+    head, line = (await served("remedies")).out.splitlines()
     assert head.split() == ["TARGET", "CAUSE", "REMEDY", "TRIES", "HELPED", "MEDIAN"]
     assert line.split()[:5] == [WALLET, "refused", "restart", "1", "1"]
-    other = await served("history", "--cures", "--target", SERVICE, "--json")
-    assert json.loads(other.out) == {"cures": []}
+    other = await served("remedies", "--target", SERVICE, "--json")
+    assert json.loads(other.out) == {"remedies": []}
+
+
+async def test_option_of_an_earlier_version_names_the_command_of_today(
+    served: Served,
+) -> None:
+    ran = await served("history", "--cures")
+    assert ran.status == 2
+    assert "sidecar remedies" in ran.err
 
 
 async def test_report(served: Served) -> None:

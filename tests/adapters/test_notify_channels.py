@@ -326,7 +326,7 @@ async def test_the_kind_gives_the_colour() -> None:
 
 def test_what_runs_all_day_never_loads_apprise() -> None:
     code = (
-        "import sys, sidecar.notify.runner, sidecar.notify.channel, "
+        "import sys, sidecar.notify.dispatcher, sidecar.notify.apprise_channel, "
         "sidecar.notify.hooks, sidecar.notify.heartbeat, sidecar.notify.render;"
         "print('apprise' in sys.modules, 'requests' in sys.modules)"
     )

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import pytest
 
-from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.event import (
     EngineReachabilityChanged,
     PauseRequested,
@@ -17,8 +17,9 @@ from sidecar.core.model.event import (
     ResumeRequested,
     Tick,
 )
-from sidecar.core.model.journal_entry import RemedySummary, StateChange
-from sidecar.core.model.state import State
+from sidecar.core.model.guard import Guard
+from sidecar.core.model.journal_entry import EntryKind, RemedySummary, StateChange
+from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.ports.storage import StoreUnavailable
@@ -299,6 +300,27 @@ async def test_a_store_of_every_released_version_opens(
         await keep(store, *world.take())
         assert store.component().ok
     assert look(tmp_path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+async def test_guards_of_a_version_2_store_get_their_names_of_today(
+    tmp_path: Path,
+) -> None:
+    connection = sqlite3.connect(tmp_path / DATABASE)
+    connection.executescript((DATA / "store-v2-names.sql").read_text())
+    connection.close()
+    async with opened(tmp_path) as store:
+        state = await store.load()
+        assert state is not None
+        (leaf,) = (i for i in state.instances.values() if i.name == LEAF)
+        assert leaf.last_decision is not None
+        assert leaf.last_decision.guard is Guard.DEPENDENCY
+        (key,) = state.ledger
+        assert key == EfficacyKey(ROOT, Cause.REFUSED, RemedyKind.RESTART)
+        decisions = await store.journal.entries(
+            0.0, 2e9, kinds=frozenset({EntryKind.DECISION})
+        )
+        guards = {entry.data["guard"] for entry in decisions}
+        assert guards == {"none", "threshold", "dependency"}
 
 
 async def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

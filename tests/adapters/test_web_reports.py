@@ -128,7 +128,7 @@ async def test_one_incident_with_its_course(caller: Caller) -> None:
     assert [(r["action"], r["outcome"]) for r in told["remedies"]] == [
         ("restart", "recovered")
     ]
-    assert told["cures"][0]["tries"] == 1
+    assert told["efficacy"][0]["tries"] == 1
     times = [line["at"] for line in told["timeline"]]
     assert times == sorted(times)
     assert any("incident resolved" in line["text"] for line in told["timeline"])
@@ -239,11 +239,19 @@ async def test_a_target_that_left_is_still_on_record(caller: Caller) -> None:
     assert "nothing is on record" in told["error"]
 
 
+async def test_path_of_an_earlier_version_names_the_one_of_today(
+    caller: Caller,
+) -> None:
+    status, told = await caller.get("/history/cures")
+    assert status == 410
+    assert "/api/v1/remedies" in told["error"]
+
+
 async def test_the_ledger(caller: Caller) -> None:
-    assert await caller.get("/history/cures") == (200, {"cures": []})
+    assert await caller.get("/remedies") == (200, {"remedies": []})
     refused_and_healed(caller.office)
-    _, told = await caller.get("/history/cures")
-    (line,) = told["cures"]
+    _, told = await caller.get("/remedies")
+    (line,) = told["remedies"]
     assert line.pop("median_seconds") > 0
     assert line == {
         "target": WALLET,

@@ -155,7 +155,7 @@ def test_a_dependent_of_a_daemon_that_is_only_held_is_let_be(stack: Stack) -> No
     held = [
         decision
         for decision in watcher.decisions(SERVICE, "hold")
-        if decision.fields["guard"] == "upstream"
+        if decision.fields["guard"] == "dependency"
     ]
     assert any("comes first" in decision.message for decision in held)
     wallet.callers(0)

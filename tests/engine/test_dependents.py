@@ -41,7 +41,7 @@ def held_for_the_root(stack: Stack) -> list[Record]:
     return [
         decision
         for decision in stack.watcher.decisions(SERVICE, "hold")
-        if decision.fields.get("guard") in {"upstream", "remedy_running"}
+        if decision.fields.get("guard") in {"dependency", "remedy_running"}
         and WALLET in decision.message
     ]
 
@@ -142,10 +142,10 @@ def settled_s(stack: Stack) -> float:
     return decided.seconds_after(recovered)
 
 
-def test_after_root_always_restarts_the_dependent_anyway(stack: Stack) -> None:
+def test_after_dependency_always_restarts_the_dependent_anyway(stack: Stack) -> None:
     # Its port stays open: as far as we see it works all the while.
     port = {"type": "tcp", "host": SERVICE, "port": 8080}
-    wallet, _ = pair(stack, boot_s=3.0, after_root="always", probe=port)
+    wallet, _ = pair(stack, boot_s=3.0, after_dependency="always", probe=port)
     wallet.fault("die")
     stack.wait_for(
         "the dependent is restarted",
@@ -169,15 +169,15 @@ def test_after_root_always_restarts_the_dependent_anyway(stack: Stack) -> None:
     assert stack.watcher.target(SERVICE)["last_decision"] is None
 
 
-def test_after_root_never_leaves_the_dependent_to_a_person(stack: Stack) -> None:
-    wallet, dependent = pair(stack, sticky=True, boot_s=3.0, after_root="never")
+def test_after_dependency_never_leaves_the_dependent_to_a_person(stack: Stack) -> None:
+    wallet, dependent = pair(stack, sticky=True, boot_s=3.0, after_dependency="never")
     wallet.fault("die")
     stack.wait_for(
         "the root is restarted",
         lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
     )
     page = stack.wait_decision(SERVICE, "page")
-    assert "after_root is never" in page.message
+    assert "after_dependency is never" in page.message
     stack.wait_probes(SERVICE, 10)
     assert stack.asked() == ["restart electron-cash"]
     assert lives(stack, dependent) == Counter(start=1)

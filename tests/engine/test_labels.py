@@ -229,7 +229,7 @@ def test_containers_that_fail_for_ever_by_their_labels_do_not_hold_the_wallet(
 
     def braked() -> bool:
         pages = [d for name in greedy for d in watcher.decisions(name, "page")]
-        return len({d.target for d in pages if d.fields["guard"] == "storm"}) == 2
+        return len({d.target for d in pages if d.fields["guard"] == "rate_limit"}) == 2
 
     stack.wait_for("the brake is on for both", braked, 4 * DEADLINE_S)
     wallet.fault("die")

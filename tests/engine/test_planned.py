@@ -139,7 +139,7 @@ def test_a_planned_restart_is_skipped_when_the_target_was_restarted_shortly_befo
         lambda: [
             record
             for record in watcher.decisions(WALLET, "skip")
-            if record.fields["guard"] == "recent"
+            if record.fields["guard"] == "recently_restarted"
         ],
         2.5 * DEADLINE_S,
     )

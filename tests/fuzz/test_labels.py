@@ -28,7 +28,12 @@ KEYS = st.sampled_from(
         ),
         *("probe.expect_status", "interval", "failure_threshold", "severity"),
         *("restart.enabled", "restart.budget", "restart.backoff", "restart.slow_lane"),
-        *("preventive.cron", "preventive.timezone", "after_root", "probe.password"),
+        *(
+            "preventive.cron",
+            "preventive.timezone",
+            "after_dependency",
+            "probe.password",
+        ),
         *("probe.0.type", "probe..", "a" * 300),
     ]
 )

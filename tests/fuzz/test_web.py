@@ -31,7 +31,7 @@ PATHS = st.sampled_from(
         "/api/v1/status",
         "/api/v1/schedule",
         "/api/v1/history",
-        "/api/v1/history/cures",
+        "/api/v1/remedies",
         "/api/v1/incidents",
         "/api/v1/incidents/{}",
         "/api/v1/incidents/{}/postmortem",

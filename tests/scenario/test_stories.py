@@ -269,7 +269,9 @@ def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() 
         assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
         await stage.until(lambda: all(not i.open for i in incidents(stage)))
 
-    stage = play(story, (WALLET, replace(SERVICE, after_root=AfterDependency.ALWAYS)))
+    stage = play(
+        story, (WALLET, replace(SERVICE, after_dependency=AfterDependency.ALWAYS))
+    )
     assert [i.followers for i in incidents(stage)] == [(), (LEAF,)]
     last = stage.notes.transitions[-1]
     assert isinstance(last, IncidentChanged)

@@ -37,7 +37,7 @@ targets:
     severity: P1
   bitcoincash-service:
     depends_on: [electron-cash]
-    after_root: if_failing
+    after_dependency: if_failing
     settle: 30s
     probe: {type: http, url: "http://bitcoincash-service:8080/health",
             expect_status: [200]}

@@ -142,13 +142,19 @@ def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
         ("depends_on: [x]", "depends_on"),
         ("container: x, service: y", "container"),
         ("severity: P4", "severity"),
-        ("after_root: sometimes", "after_root"),
+        ("after_dependency: sometimes", "after_dependency"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(
     settings: str, path: str, tmp_path: Path
 ) -> None:
     assert set(target_faults_of(settings, tmp_path)) == {f"targets.t.{path}"}
+
+
+def test_key_of_an_earlier_version_is_told_its_name_of_today(tmp_path: Path) -> None:
+    faults = target_faults_of("after_root: never", tmp_path)
+    hint = faults["targets.t.after_root"].hint
+    assert hint == "it is called after_dependency now"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +190,7 @@ def test_a_settle_time_too_short_to_see_a_recovery_is_refused(tmp_path: Path) ->
     text = """
     targets:
       a: {{probe: {{type: docker}}}}
-      b: {{probe: {{type: docker}}, depends_on: [a], settle: 3s, after_root: {}}}
+      b: {{probe: {{type: docker}}, depends_on: [a], settle: 3s, after_dependency: {}}}
     """
     assert set(faults_of(text.format("if_failing"), tmp_path)) == {"targets.b.settle"}
     load_text(text.format("always"), tmp_path)

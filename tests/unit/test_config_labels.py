@@ -169,6 +169,11 @@ def test_the_newest_container_of_a_service_speaks_for_it(settings: Settings) -> 
     ("said", "label", "words"),
     [
         (labels(probe__ulr="x"), "sidecar.probe.ulr", "did you mean sidecar.probe.url"),
+        (
+            labels(after_root="never"),
+            "sidecar.after_root",
+            "it is called sidecar.after_dependency now",
+        ),
         (labels(probe__url="http://x"), "sidecar.probe.type", "electron_cash"),
         (labels(probe__type="http"), "sidecar.probe.url", "nothing"),
         (labels(probe__type="memory"), "sidecar.probe.type", "'memory'"),

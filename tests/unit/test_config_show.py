@@ -70,7 +70,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
         "success_threshold",
         "service",
         "depends_on",
-        "after_root",
+        "after_dependency",
         "settle",
         "restart",
     ]

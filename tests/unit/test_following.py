@@ -33,7 +33,7 @@ from tests.unit.test_notify_mailing import SETTINGS
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT, LEAF = WALLET.name, SERVICE.name
-ALWAYS = replace(SERVICE, after_root=AfterDependency.ALWAYS)
+ALWAYS = replace(SERVICE, after_dependency=AfterDependency.ALWAYS)
 LEFT_ALONE = replace(WALLET, restart=RestartSettings(enabled=False))
 BOTH = [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
 

@@ -157,7 +157,7 @@ def test_an_uncaught_error_is_a_masked_line_without_values() -> None:
     code = """if True:
         import threading
         from sidecar.telemetry.log import LogFormat, configure
-        from sidecar.telemetry.mask import Mask
+        from sidecar.telemetry.secret_mask import Mask
         configure("info", LogFormat.JSON, Mask(["opensesame"]))
         def fail(word):
             raise RuntimeError("about " + word)

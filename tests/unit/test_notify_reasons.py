@@ -69,7 +69,7 @@ NUMBERS = (
     ),
 )
 STATUS = "status"
-TIMES = ("span", "wait", "left")
+TIMES = ("format_wait", "wait", "left")
 SAID = {
     "how": "did not help",
     "doing": "restart",
@@ -81,17 +81,17 @@ SAID = {
     "what": "an operator stopped it",
     "instance.load_failure": "the wallet file is missing or its password is wrong",
     "instance.reason": "an operator stopped it",
-    "_seen(instance)": "failure 1: no wallet is loaded",
+    "describe_failure(instance)": "failure 1: no wallet is loaded",
     "so_far": "failure 1: no wallet is loaded",
     "seen": "failure 1: no wallet is loaded",
-    "_since(health, at)": " since 2026-11-29T17:00:02Z",
-    "_since(instance.health, at)": " since 2026-11-29T17:00:02Z",
+    "busy_since": " since 2026-11-29T17:00:02Z",
+    "_busy_since(instance.health, at)": " since 2026-11-29T17:00:02Z",
     "waits": "xyz works again; this has 12 s left to follow by itself",
     "trouble": "its turn did not come in time",
     "rule.why_not": "a restart does not change a password",
     "rule.advice": "nothing",
-    "wish.why": "its planned restart is due",
-    "wish.action": "restart",
+    "proposal.why": "its planned restart is due",
+    "proposal.action": "restart",
 }
 
 
@@ -121,7 +121,7 @@ def part(node: ast.expr) -> str:
     return "xyz"
 
 
-MAKERS = {"failure", "trouble", "unknown", "_answers", "_bad_body"}
+MAKERS = {"probe_failure", "probe_failed", "probe_unknown", "_answers", "bad_body"}
 NOT_SAID_THERE = {
     "f'{method} answered {what}'",
     "f'{type(error).__name__}: {error}'",
@@ -142,7 +142,7 @@ MADE_OTHERWISE = (
 def of_probes() -> Iterator[tuple[str, str]]:
     """What probes find, by cause, as it is written in calls; and the rest."""
     yield from MADE_OTHERWISE
-    for path in sorted((SIDECAR / "probes").glob("*.py")):
+    for path in sorted((SIDECAR / "probes").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in MAKERS:
                 yield from of_call(node)
@@ -159,10 +159,14 @@ def of_call(call: ast.Call) -> Iterator[tuple[str, str]]:
         yield name.removeprefix("Cause.").lower(), sample(said)
 
 
+OF_STATUS = ("target_status", "own_network", "presumed_dependencies")
+
+
 def of_rules() -> Iterator[str]:
     """What guards object, what states are said to be, what is decided."""
-    for name in ("guard", "judge", "own_network", "policy", "precedence"):
-        tree = ast.parse((SIDECAR / "core" / f"{name}.py").read_text())
+    status = [SIDECAR / "core" / "status" / f"{name}.py" for name in OF_STATUS]
+    for path in (*(SIDECAR / "core" / "policy").rglob("*.py"), *status):
+        tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
             said = said_by(node)
             if isinstance(said, ast.JoinedStr | ast.Constant) and sample(said):
@@ -176,11 +180,11 @@ def said_by(node: ast.AST) -> ast.expr | None:
             return said
         case ast.Assign(targets=[ast.Name(id="why" | "so_far")], value=said):
             return said
-        case ast.Call(func=ast.Name(id="Judgement"), args=[_, _, said]):
+        case ast.Call(func=ast.Name(id="TargetStatus"), args=[_, _, said]):
             return said
-        case ast.Call(func=ast.Name(id="Wish"), args=[_, _, _, said, *_]):
+        case ast.Call(func=ast.Name(id="Proposal"), args=[_, _, _, said, *_]):
             return said
-        case ast.Call(func=ast.Name(id="_page"), args=[_, said]):
+        case ast.Call(func=ast.Name(id="propose_page"), args=[_, said]):
             return said
         case _:
             return None

@@ -381,17 +381,17 @@ def test_a_dependent_that_does_not_follow_is_restarted_second() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after_root", "restarted"),
+    ("after_dependency", "restarted"),
     [
         (AfterDependency.ALWAYS, True),
         (AfterDependency.NEVER, False),
         (AfterDependency.IF_FAILING, False),
     ],
 )
-def test_after_root_decides_about_a_dependent_that_works(
-    after_root: AfterDependency, restarted: bool
+def test_after_dependency_decides_about_a_dependent_that_works(
+    after_dependency: AfterDependency, restarted: bool
 ) -> None:
-    world = calm(targets=(WALLET, replace(SERVICE, after_root=after_root)))
+    world = calm(targets=(WALLET, replace(SERVICE, after_dependency=after_dependency)))
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
     world.works(ROOT, LEAF)
@@ -399,8 +399,8 @@ def test_after_root_decides_about_a_dependent_that_works(
     assert ((LEAF, RESTART) in world.acts()) is restarted
 
 
-def test_after_root_never_tells_a_person_instead() -> None:
-    never = replace(SERVICE, after_root=AfterDependency.NEVER)
+def test_after_dependency_never_tells_a_person_instead() -> None:
+    never = replace(SERVICE, after_dependency=AfterDependency.NEVER)
     world = calm(targets=(WALLET, never))
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)

@@ -65,7 +65,9 @@ def test_who_waits_for_the_root_does_not_say_that_it_works_already() -> None:
 
 
 def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out() -> None:
-    world = calm(targets=(NIGHTLY, replace(SERVICE, after_root=AfterDependency.NEVER)))
+    world = calm(
+        targets=(NIGHTLY, replace(SERVICE, after_dependency=AfterDependency.NEVER))
+    )
     world.send(PlannedRestartDue(world.now, ROOT))
     world.acted(ROOT)
     world.works(ROOT, LEAF)

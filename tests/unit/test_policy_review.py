@@ -471,8 +471,10 @@ def test_a_dependent_that_exited_does_not_wait_to_follow_by_itself() -> None:
     assert world.acts() == [(ROOT, RESTART), (LEAF, Action.START)]
 
 
-def test_after_root_never_calls_a_person_only_when_it_does_not_follow() -> None:
-    world = calm(targets=(WALLET, replace(SERVICE, after_root=AfterDependency.NEVER)))
+def test_after_dependency_never_calls_a_person_only_when_it_does_not_follow() -> None:
+    world = calm(
+        targets=(WALLET, replace(SERVICE, after_dependency=AfterDependency.NEVER))
+    )
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 5)
     world.acted(ROOT)
@@ -486,10 +488,10 @@ def test_after_root_never_calls_a_person_only_when_it_does_not_follow() -> None:
     assert len(pages(world, LEAF)) == 1
 
 
-ALWAYS = replace(SERVICE, after_root=AfterDependency.ALWAYS)
+ALWAYS = replace(SERVICE, after_dependency=AfterDependency.ALWAYS)
 
 
-def test_after_root_always_also_when_the_engine_brought_the_root_back() -> None:
+def test_after_dependency_always_also_when_the_engine_brought_the_root_back() -> None:
     world = calm(targets=(WALLET, ALWAYS))
     world.exits(ROOT, 1, restart_policy="always")
     starts(world, ROOT)
@@ -498,7 +500,7 @@ def test_after_root_always_also_when_the_engine_brought_the_root_back() -> None:
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_after_root_always_is_done_once_somebody_else_restarted_it() -> None:
+def test_after_dependency_always_is_done_once_somebody_else_restarted_it() -> None:
     world = calm(targets=(WALLET, ALWAYS))
     world.send(PauseRequested(world.now, (LEAF,), world.now.wall + 60.0))
     world.fails(ROOT, Cause.REFUSED)
@@ -1021,7 +1023,7 @@ def test_the_planned_restart_of_a_dependent_does_not_cost_its_root_its_own() -> 
 
 
 def test_no_planned_restart_while_an_incident_of_the_root_is_open() -> None:
-    left_alone = replace(SERVICE, after_root=AfterDependency.NEVER)
+    left_alone = replace(SERVICE, after_dependency=AfterDependency.NEVER)
     world = calm(targets=(replace(WALLET, preventive=NIGHTLY), left_alone))
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX, 4)

@@ -90,7 +90,7 @@ def found(
         journal.kept,
         journal.stretches,
         world.now.wall,
-        cures=tuple(world.state.ledger.items()),
+        efficacy=tuple(world.state.ledger.items()),
         evidence=evidence,
     )
 
@@ -212,9 +212,9 @@ def test_a_refusal_is_told_anew_after_something_was_done() -> None:
         hold(1, "backoff"),
         hold(2, "backoff"),
         hold(3, "backoff", SERVICE),
-        hold(4, "storm"),
+        hold(4, "rate_limit"),
         JournalEntry(5, EntryKind.REMEDY, WALLET, None, done),
-        hold(6, "storm"),
+        hold(6, "rate_limit"),
     ]
     lines = build_timeline(entries).lines
     assert [(line.at_wall, line.count) for line in lines] == [
@@ -227,7 +227,7 @@ def test_a_refusal_is_told_anew_after_something_was_done() -> None:
 
 
 def test_a_dependents_wait_for_its_root_is_told_once() -> None:
-    guards = ("remedy_running", "upstream", "remedy_running", "storm")
+    guards = ("remedy_running", "dependency", "remedy_running", "rate_limit")
     lines = build_timeline(
         hold(n, guard, SERVICE) for n, guard in enumerate(guards)
     ).lines
@@ -235,7 +235,7 @@ def test_a_dependents_wait_for_its_root_is_told_once() -> None:
 
 
 def test_a_course_without_end_is_cut_in_the_middle() -> None:
-    guards = ("storm", "backoff")
+    guards = ("rate_limit", "backoff")
     course = build_timeline(hold(n, guards[n % 2]) for n in range(MAX_LINES + 20))
     assert (len(course.lines), course.left_out) == (MAX_LINES, 20)
     assert course.lines[0].at_wall == 0

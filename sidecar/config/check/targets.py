@@ -186,7 +186,7 @@ def _longest_fast_lane_s(restart: RestartSettings) -> float:
 def _settle_faults(target: Target, path: str) -> Iterator[ConfigProblem]:
     cadence = target.cadence
     verdict = cadence.success_threshold * cadence.fast_interval_s
-    waits = target.depends_on and target.after_root is AfterDependency.IF_FAILING
+    waits = target.depends_on and target.after_dependency is AfterDependency.IF_FAILING
     if waits and target.settle_s < verdict:
         yield _too_short(
             f"{path}.settle",

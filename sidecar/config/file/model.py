@@ -208,7 +208,7 @@ class TargetSection(Section):
     container: Name | UnsetType = UNSET
     probe: Probe | Annotated[list[Probe], Meta(min_length=1)] | UnsetType = UNSET
     depends_on: list[Name] | UnsetType = UNSET
-    after_root: Literal["if_failing", "always", "never"] | UnsetType = UNSET
+    after_dependency: Literal["if_failing", "always", "never"] | UnsetType = UNSET
     settle: DurationOrZero | UnsetType = UNSET
     interval: Duration | UnsetType = UNSET
     fast_interval: Duration | UnsetType = UNSET

@@ -10,6 +10,9 @@ from sidecar.config.file.model import Document
 
 Schema = Mapping[str, Any]
 
+RENAMED_KEYS = {"after_root": "after_dependency"}
+"""Keys of earlier versions, and their names of today."""
+
 _TYPES = {
     "object": "a mapping",
     "array": "a list",

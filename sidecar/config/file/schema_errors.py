@@ -11,7 +11,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from sidecar.config.file.raw_tree import Path, Tree, dotted, without_path
-from sidecar.config.file.schema import Schema, dereference, describe_allowed, schema
+from sidecar.config.file.schema import (
+    RENAMED_KEYS,
+    Schema,
+    dereference,
+    describe_allowed,
+    schema,
+)
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import show_masked
 
@@ -121,6 +127,8 @@ def _unknown_keys(error: _Error) -> Iterator[SchemaProblem]:
             near = get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else ""
             hint = _ELSEWHERE.get(key, hint)
+            if key in RENAMED_KEYS:
+                hint = f"it is called {RENAMED_KEYS[key]} now"
             words = ", ".join(known)
             yield SchemaProblem(
                 ConfigProblem(dotted(path), "an unknown key", words, hint), path

@@ -16,7 +16,12 @@ from sidecar.config.check.urls import host_of
 from sidecar.config.convert import build_target, probe_paths
 from sidecar.config.file.model import Defaults, TargetSection, value_or
 from sidecar.config.file.raw_tree import Tree, merge_trees
-from sidecar.config.file.schema import describe_allowed, keys, schema
+from sidecar.config.file.schema import (
+    RENAMED_KEYS,
+    describe_allowed,
+    keys,
+    schema,
+)
 from sidecar.config.labels import label_rules
 from sidecar.config.problem import ConfigError, ConfigProblem, quoted
 from sidecar.config.secrets import SecretReader, show_masked
@@ -151,6 +156,8 @@ def _label_faults(labels: Labels) -> Iterator[ConfigProblem]:
         elif key not in _known_keys():
             near = get_close_matches(key, _known_keys(), 1)
             hint = f"did you mean {PREFIX}{near[0]}?" if near else ""
+            if key in RENAMED_KEYS:
+                hint = f"it is called {PREFIX}{RENAMED_KEYS[key]} now"
             yield ConfigProblem(
                 label, "an unknown label", "see docs/configuration.md", hint
             )

@@ -158,7 +158,7 @@ class Instance:
     """Why this run's wallet could not be loaded when that was last tried."""
     settling: Settling | None = None
     must_restart: bool = False
-    """A dependent with ``after_root: always`` whose root has just recovered."""
+    """A dependent with ``after_dependency: always`` whose root has just recovered."""
     was_away: bool = False
     """Since it last worked it was away for those who need it, or started anew."""
     asked: bool = False

@@ -1,7 +1,8 @@
-"""Settings of each kind of probe. Durations are seconds."""
+"""Settings of each kind of probe, ``TYPE`` its public name. Durations are seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Credentials:
 class ElectronCashProbe:
     """A wallet daemon: ping, getinfo, then getbalance when a wallet is loaded."""
 
+    TYPE: ClassVar[str] = "electron_cash"
     url: str
     timeout_s: float = 10.0
     credentials: Credentials | None = None
@@ -37,6 +39,7 @@ class ElectronCashProbe:
 class JsonRpcProbe:
     """Any JSON-RPC server: one read-only method must answer with a result."""
 
+    TYPE: ClassVar[str] = "jsonrpc"
     url: str
     method: str
     timeout_s: float = 10.0
@@ -50,6 +53,7 @@ class JsonRpcProbe:
 class HttpProbe:
     """GET an address; the status, and the body where asked, must be as expected."""
 
+    TYPE: ClassVar[str] = "http"
     url: str
     timeout_s: float = 10.0
     credentials: Credentials | None = None
@@ -66,6 +70,7 @@ class HttpProbe:
 class TcpProbe:
     """Connect and close. Harmful to single-threaded servers: see docs/probes.md."""
 
+    TYPE: ClassVar[str] = "tcp"
     host: str
     port: int
     timeout_s: float = 10.0
@@ -77,6 +82,7 @@ class TcpProbe:
 class ExecProbe:
     """Run a command in the container; exit status 0 is success."""
 
+    TYPE: ClassVar[str] = "exec"
     command: tuple[str, ...]
     timeout_s: float = 10.0
     hang_after_s: float = 0.0
@@ -87,6 +93,7 @@ class ExecProbe:
 class DockerProbe:
     """Docker's own HEALTHCHECK result."""
 
+    TYPE: ClassVar[str] = "docker"
     timeout_s: float = 10.0
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0
@@ -96,6 +103,7 @@ class DockerProbe:
 class RunningProbe:
     """The container runs: for what serves nothing."""
 
+    TYPE: ClassVar[str] = "running"
     timeout_s: float = 10.0
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0

@@ -81,7 +81,7 @@ class Target:
     container: str | None = None
     probes: tuple[ProbeSettings, ...] = ()
     depends_on: tuple[str, ...] = ()
-    after_root: AfterDependency = AfterDependency.IF_FAILING
+    after_dependency: AfterDependency = AfterDependency.IF_FAILING
     settle_s: float = 30.0
     cadence: ProbeSchedule = ProbeSchedule()
     restart: RestartSettings = RestartSettings()

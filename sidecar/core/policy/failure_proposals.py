@@ -112,7 +112,7 @@ def _certain_proposal(
         return Proposal(
             Action.RESTART, Trigger.FAILURE, cause, describe_failure(instance)
         )
-    if target.after_root is AfterDependency.NEVER:
+    if target.after_dependency is AfterDependency.NEVER:
         return _left_to_people_proposal(instance, instance.settling, cause, at)
     return Proposal(
         Action.RESTART, Trigger.DEPENDENCY, cause, describe_failure(instance)
@@ -126,7 +126,7 @@ def _left_to_people_proposal(
     if waits is not None:
         why = f"{seen}; {waits}"
         return Proposal(Action.HOLD, Trigger.DEPENDENCY, cause, why, Guard.DEPENDENCY)
-    why = f"{seen}; {settling.root} works again, and after_root is never"
+    why = f"{seen}; {settling.root} works again, and after_dependency is never"
     return Proposal(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
 
 

@@ -69,7 +69,7 @@ def on_dependency_recovered(
     found = []
     for name in state.topology.dependents.get(root.id.target, ()):
         target = state.targets[name]
-        always = target.after_root is AfterDependency.ALWAYS
+        always = target.after_dependency is AfterDependency.ALWAYS
         must = always and was_down and before.was_away and not planned
         for instance in state.replicas(name):
             # A root that only blinks does not give more time each time.

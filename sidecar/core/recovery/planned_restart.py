@@ -17,7 +17,7 @@ def instances_to_restart(state: State, target: str) -> tuple[InstanceId, ...]:
     following = (
         name
         for name in state.topology.dependents.get(target, ())
-        if state.targets[name].after_root is not AfterDependency.NEVER
+        if state.targets[name].after_dependency is not AfterDependency.NEVER
     )
     names = (target, *following)
     return tuple(i.id for name in names for i in state.replicas(name))

@@ -66,7 +66,7 @@ class BalanceEntry(NamedTuple):
 class IncidentReview:
     """All that is known of an incident.
 
-    ``entries`` begin with its first failure. ``cures``: the ledger's lines about
+    ``entries`` begin with its first failure. ``efficacy``: the ledger's lines about
     its root. ``evidence``: bundles, oldest first. ``now_wall``: when this was
     looked up.
     """
@@ -79,7 +79,7 @@ class IncidentReview:
     impacts: tuple[Impact, ...]
     done: tuple[RemedyEntry, ...]
     balances: tuple[BalanceEntry, ...]
-    cures: tuple[tuple[EfficacyKey, RemedyStats], ...]
+    efficacy: tuple[tuple[EfficacyKey, RemedyStats], ...]
     evidence: tuple[Mapping[str, object], ...]
 
     @property
@@ -118,7 +118,7 @@ def build_incident_review(
     watched: Iterable[MonitoredInterval],
     now_wall: float,
     *,
-    cures: Sequence[tuple[EfficacyKey, RemedyStats]] = (),
+    efficacy: Sequence[tuple[EfficacyKey, RemedyStats]] = (),
     evidence: Sequence[Mapping[str, object]] = (),
 ) -> IncidentReview:
     """Work out an incident from the entries of ``span_of`` about ``concerned``."""
@@ -140,7 +140,7 @@ def build_incident_review(
         impacts,
         tuple(_remedy_entry(e) for e in since_then if e.kind is EntryKind.REMEDY),
         tuple(_balance_entry(e) for e in since_then if e.kind is EntryKind.BALANCE),
-        tuple(cures),
+        tuple(efficacy),
         tuple(evidence),
     )
 

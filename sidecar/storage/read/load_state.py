@@ -95,7 +95,7 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
     incidents = _load_incidents(rows)
     instances = _load_instances(rows, incidents)
     ledger = dict(
-        rows.read_all(rows.of("ledger", "target", "cause", "cure"), _efficacy_row)
+        rows.read_all(rows.of("ledger", "target", "cause", "remedy"), _efficacy_row)
     )
     _quarantine_row(connection, rows.bad, now_wall)
     return State(
@@ -150,10 +150,9 @@ def _numbers(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
 
 
 def _efficacy_row(row: StoredRow) -> tuple[EfficacyKey, RemedyStats]:
-    target, cause, cure = map(str, row.key.values())
-    return EfficacyKey(target, Cause(cause), RemedyKind(cure)), decode(
-        row.text, RemedyStats
-    )
+    target, cause, remedy = map(str, row.key.values())
+    key = EfficacyKey(target, Cause(cause), RemedyKind(remedy))
+    return key, decode(row.text, RemedyStats)
 
 
 def _quarantine_row(

@@ -109,7 +109,7 @@ def _save_ledger(connection: sqlite3.Connection, batch: WriteBatch) -> None:
         _write_rows(there, lambda pair: (*pair[0], encode(pair[1]))),
     )
     connection.executemany(
-        "DELETE FROM ledger WHERE target = ? AND cause = ? AND cure = ?",
+        "DELETE FROM ledger WHERE target = ? AND cause = ? AND remedy = ?",
         [key for key, line in batch.ledger.items() if line is None],
     )
 

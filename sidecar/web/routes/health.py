@@ -20,7 +20,7 @@ sidecar {version}
 /api/v1/schedule            planned restarts
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
 /api/v1/history             what happened
-/api/v1/history/cures       which remedies helped against what
+/api/v1/remedies            which remedies helped against what
 /api/v1/report              availability, outages, restarts
 /api/v1/events              what happens, as server-sent events
 """

@@ -31,7 +31,7 @@ class _Review(NamedTuple):
 
 
 class HistoryRoutes:
-    """GET /api/v1/history... /api/v1/report."""
+    """GET /api/v1/history, /api/v1/remedies, /api/v1/report."""
 
     def __init__(self, desk: ApiServices) -> None:
         self._desk = desk
@@ -41,7 +41,8 @@ class HistoryRoutes:
         """Where each is found."""
         return [
             web.get("/api/v1/history", self._history),
-            web.get("/api/v1/history/cures", self._cures),
+            web.get("/api/v1/remedies", self._remedies),
+            web.get("/api/v1/history/cures", self._moved),
             web.get("/api/v1/report", self._report),
         ]
 
@@ -94,8 +95,11 @@ class HistoryRoutes:
         told = [await journal.entries(since, until, target=name) for name in names]
         return sorted((e for one in told for e in one), key=lambda e: e.at_wall)
 
-    async def _cures(self, _: web.Request) -> web.Response:
+    async def _remedies(self, _: web.Request) -> web.Response:
         return json_response(history.remedy_stats(self._desk.state().ledger))
+
+    async def _moved(self, _: web.Request) -> web.Response:
+        raise RequestRefused(410, "this is at /api/v1/remedies now")
 
     # --- how available everyone was
 

@@ -78,7 +78,7 @@ class IncidentRoutes:
             entries if may_see else without_amounts(entries),
             await journal.watched(since, until),
             now_wall,
-            cures=self._cures(incident),
+            efficacy=self._efficacy(incident),
             evidence=await journal.evidence(incident.id) if may_see else (),
         )
 
@@ -107,7 +107,9 @@ class IncidentRoutes:
         ]
         return tuple(sorted(found, key=lambda entry: entry.at_wall))
 
-    def _cures(self, incident: Incident) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
+    def _efficacy(
+        self, incident: Incident
+    ) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
         state = self._desk.state()
         instance = health.instance_named(state, incident.target)
         target = instance.id.target if instance is not None else incident.target

@@ -37,7 +37,7 @@ def incident_review(found: IncidentReview) -> Json:
         "timeline_left_out": course.left_out,
         "remedies": [_remedy_entry(one) for one in found.done],
         "balances": [_balance_entry(one) for one in found.balances],
-        "cures": [_remedy_stat(key, record) for key, record in found.cures],
+        "efficacy": [_remedy_stat(key, record) for key, record in found.efficacy],
         "evidence": list(found.evidence),
     }
 
@@ -107,7 +107,7 @@ def _entry(entry: JournalEntry) -> Json:
 
 def remedy_stats(ledger: Mapping[EfficacyKey, RemedyStats]) -> Json:
     """Per target, cause and remedy: how often it was tried, and helped."""
-    return {"cures": [_remedy_stat(key, ledger[key]) for key in sorted(ledger)]}
+    return {"remedies": [_remedy_stat(key, ledger[key]) for key in sorted(ledger)]}
 
 
 def _remedy_stat(key: EfficacyKey, record: RemedyStats) -> Json:

@@ -37,7 +37,7 @@ def _from_the_facts(found: IncidentReview) -> Iterator[str]:
     futile = count_in_vain(found.done)
     if futile:
         yield f"Find out why what was tried did not help ({count_times(futile)})."
-    if any(record.tries > len(found.done) for _, record in found.cures):
+    if any(record.tries > len(found.done) for _, record in found.efficacy):
         yield "It was not the first time: treat the cause, not the symptom."
     for one in incident.affected:
         yield (

@@ -150,7 +150,7 @@ def _why(one: RemedyEntry) -> str:
 
 
 def _write_efficacy(found: IncidentReview) -> Iterator[str]:
-    for key, record in found.cures:
+    for key, record in found.efficacy:
         middle = median(record.seconds)
         took = f", in {format_duration(middle)} as a rule" if middle is not None else ""
         was = CAUSES[key.cause].was
