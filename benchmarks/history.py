@@ -28,6 +28,7 @@ from sidecar.core.model.probe_settings import HttpProbe
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.step import run_step
 from sidecar.storage.database import DATABASE
 from sidecar.storage.store import SqliteStore
@@ -37,7 +38,9 @@ OUTAGE_DAYS = 7
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 UNWATCHED_S = 600.0
-REFUSED = probe_failure(Cause.REFUSED, "connection refused by 172.18.0.4:8080")
+REFUSED = probe_failure(
+    Cause.REFUSED, text_reason("connection refused by 172.18.0.4:8080")
+)
 EVIDENCE = {
     "log": "2026-01-02T03:04:05.678Z a line of the container's log\n" * 600,
     "processes": [[n, 1, "S", "python3 -m service"] for n in range(10)],
@@ -124,7 +127,9 @@ class Stack:
             self.pass_time(2.0)
         fresh = replace(self.containers[who], started_at=self.now.wall)
         self.containers[who] = fresh
-        acted = RemedyExecuted(self.now, who, RemedyCallResult.DONE, "restarted", fresh)
+        acted = RemedyExecuted(
+            self.now, who, RemedyCallResult.DONE, text_reason("restarted"), fresh
+        )
         incident = self.state.instances[who].incident or ""
         told = _message(incident, 1, MessageKind.OPENED, self.now.wall)
         yield self.send(acted)._replace(evidence=EVIDENCE, messages=(told,))
@@ -153,7 +158,7 @@ class Stack:
 
 
 def _message(incident: str, sequence: int, kind: MessageKind, at: float) -> Message:
-    facts = {"target": "service", "cause": "refused", "reason": REFUSED.reason}
+    facts = {"target": "service", "cause": "refused", "reason": str(REFUSED.reason)}
     which = f"{incident}-{sequence}-ops"
     return Message(which, incident, sequence, "ops", kind, Severity.P1, at, facts)
 

@@ -62,7 +62,7 @@ class LocalCommands:
                 instance.name,
                 instance.outcome.verdict,
                 instance.outcome.cause,
-                instance.outcome.reason,
+                str(instance.outcome.reason),
                 instance.seconds,
             )
             for instance in checked

@@ -40,6 +40,7 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.reason.reason import text_reason
 from sidecar.notify.apprise_channel import Text
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
@@ -129,14 +130,15 @@ def _works(world: World) -> None:
 
 def _fails(world: World, cause: Cause, times: int = 3, every_s: float = 2.0) -> None:
     for _ in range(times):
-        world.probe(WALLET, probe_failure(cause, FOUND[cause]))
+        world.probe(WALLET, probe_failure(cause, text_reason(FOUND[cause])))
         world.wait(every_s)
 
 
 def _service_fails(world: World, times: int = 3) -> None:
     for _ in range(times):
         world.probe(
-            SERVICE, probe_failure(Cause.HTTP_5XX, "503: not the expected status")
+            SERVICE,
+            probe_failure(Cause.HTTP_5XX, text_reason("503: not the expected status")),
         )
         world.wait(2.0)
 
@@ -155,7 +157,9 @@ def a_night() -> list[Message]:
             world.acted(WALLET)
             world.probe(WALLET, probe_success(wallet=WHOLE))
             _fails(world, Cause.REFUSED)
-        world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+        world.probe(
+            WALLET, probe_failure(Cause.REFUSED, text_reason(FOUND[Cause.REFUSED]))
+        )
         quick = world.now_s < 2000.0
         world.wait(5.0 if quick else 120.0, step=5.0 if quick else 60.0)
         if MessageKind.DEAD_LETTER in {m.kind for m in world.messages}:
@@ -201,7 +205,9 @@ def _hung() -> list[Message]:
     for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
         said = f"no answer from {WALLET}:7777 for {waited} s"
         world.probe(
-            WALLET, replace(probe_failure(Cause.HUNG, said), waited_s=waited), 10.0
+            WALLET,
+            replace(probe_failure(Cause.HUNG, text_reason(said)), waited_s=waited),
+            10.0,
         )
         world.looked(WALLET)
     return world.messages
@@ -280,7 +286,9 @@ def _never_up() -> list[Message]:
     for _ in range(2):
         world.acted(WALLET)
         for _ in range(90):
-            world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+            world.probe(
+                WALLET, probe_failure(Cause.REFUSED, text_reason(FOUND[Cause.REFUSED]))
+            )
             world.wait(2.0)
     return [m for m in world.messages if m.facts.get("cause") == Cause.NEVER_UP][:1]
 
@@ -309,7 +317,9 @@ def _load_fails(world: World) -> None:
     why = "the wallet file is missing or its password is wrong"
     who = world.instance(WALLET)
     world.send(
-        RemedyExecuted(world.now, who.id, RemedyCallResult.FAILED, why, who.container)
+        RemedyExecuted(
+            world.now, who.id, RemedyCallResult.FAILED, text_reason(why), who.container
+        )
     )
 
 
@@ -343,7 +353,8 @@ def _engine() -> list[Message]:
 def _own_network() -> list[Message]:
     world = a_world()
     lost = probe_unknown(
-        Cause.OWN_NETWORK, "the name of electron-cash:7777 does not resolve"
+        Cause.OWN_NETWORK,
+        text_reason("the name of electron-cash:7777 does not resolve"),
     )
     for _ in range(16):
         world.probe(WALLET, lost)
@@ -368,7 +379,7 @@ def _settings() -> list[Message]:
 
 def _plan() -> list[Message]:
     world = a_world()
-    world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+    world.probe(WALLET, probe_failure(Cause.REFUSED, text_reason(FOUND[Cause.REFUSED])))
     world.send(PlannedRestartDue(world.now, WALLET))
     world.wait(61.0)
     return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
@@ -416,9 +427,14 @@ STORIES: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("`missing`", _missing),
     (
         "`prober_failed`",
-        lambda: _blind(probe_unknown(Cause.PROBER_FAILED, "too many files")),
+        lambda: _blind(
+            probe_unknown(Cause.PROBER_FAILED, text_reason("too many files"))
+        ),
     ),
-    ("`suspended`", lambda: _blind(probe_unknown(Cause.SUSPENDED, ASLEEP))),
+    (
+        "`suspended`",
+        lambda: _blind(probe_unknown(Cause.SUSPENDED, text_reason(ASLEEP))),
+    ),
     ("The balance after a remedy", _balance),
     ("The engine is lost, and back", _engine),
     ("Sidecar's own network is lost, and back", _own_network),

@@ -20,6 +20,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.probe_result import ProbeResult, probe_failure
 from sidecar.core.model.target import Target
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.assignment import assign
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.engine.connection import EngineConnection
@@ -94,12 +96,11 @@ async def _check_instance(
 ) -> CheckedInstance:
     if container is None:
         return CheckedInstance(
-            name, probe_failure(Cause.MISSING, "there is no container for it"), 0.0
+            name, probe_failure(Cause.MISSING, Reason.of(R.NO_CONTAINER)), 0.0
         )
     if container.status is not Status.RUNNING:
-        stopped = probe_failure(
-            Cause.NOT_RUNNING, f"its container is {container.status}"
-        )
+        reason = Reason.of(R.CONTAINER_IS, status=container.status)
+        stopped = probe_failure(Cause.NOT_RUNNING, reason)
         return CheckedInstance(name, stopped, 0.0)
     began = asyncio.get_running_loop().time()
     outcome = await probe_target(prober, target.probes, container)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import msgspec
 
 from sidecar.core.model.message import Message, MessageKind
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.notification_settings import (
     HOOK_PREFIX,
     HookExec,
@@ -18,6 +17,7 @@ from sidecar.core.ports.engine import (
     EngineForbidden,
     EngineTimeout,
 )
+from sidecar.core.text.formatting import rfc3339
 from sidecar.notify.delivery import (
     DELIVERED,
     Channel,

@@ -1,21 +1,28 @@
 """The message catalogues: gettext's .po files, read once at the start."""
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sidecar.notify.reason_translation import ReasonTranslator
+from sidecar.core.reason.english import ENGLISH
+from sidecar.core.reason.reason import Reason
+from sidecar.notify.reason_writer import MessageReasonWriter
 
 LANGUAGES = ("en", "ko")
 _FOLDER = Path(__file__).parents[1] / "locale"
 
 
 class MessageCatalog:
-    """The texts of one language, by key; ``reason`` says a reason in it."""
+    """The texts of one language, by key, and its texts of reasons, by code."""
 
-    def __init__(self, texts: Mapping[str, str], reason: Callable[[str], str]) -> None:
+    def __init__(self, texts: Mapping[str, str], reasons: Mapping[str, str]) -> None:
         self._texts = dict(texts)
-        self.reason = reason
+        self.reasons = reasons
+        self._writer = MessageReasonWriter(reasons, self)
+
+    def write_reason(self, reason: Reason) -> str:
+        """A reason as a sentence of the language."""
+        return self._writer.write(reason)
 
     def __call__(self, key: str, **values: str) -> str:
         """The whole text with its placeholders filled in; KeyError: no such text."""
@@ -31,8 +38,9 @@ def read_catalog(language: str) -> MessageCatalog:
     """The catalogue of one of LANGUAGES. Reads a file, so not for the event loop."""
     folder = _FOLDER / language / "LC_MESSAGES"
     reasons = folder / "reasons.po"
-    book = ReasonTranslator(texts_of(reasons)) if reasons.exists() else str
-    return MessageCatalog(texts_of(folder / "sidecar.po"), book)
+    english = {str(code): text for code, text in ENGLISH.items()}
+    by_code = texts_of(reasons) if reasons.exists() else english
+    return MessageCatalog(texts_of(folder / "sidecar.po"), by_code)
 
 
 def texts_of(file: Path) -> dict[str, str]:

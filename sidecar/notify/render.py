@@ -10,6 +10,9 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.completed_remedy import read_completed_remedies
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.reason.code import ReasonCode
+from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.reason_text import decode_reason
 from sidecar.core.status.run_log import AGAIN
 from sidecar.core.text.printable import on_one_line
 from sidecar.notify import message_lines
@@ -26,14 +29,11 @@ _MAX_REASON = 300
 _TOLD_LATER_S = 1.0
 _BY_LINK = "link sent to "
 """So an acknowledgement by the link in a message is noted, with its channel."""
-_COUNTED = re.compile(r"has (\d+) addresses and had (\d+)\b")
 _FAULT = re.compile(
     r"(?P<path>[\w.-]+): found (?P<found>.*); allowed: (?P<allowed>.*?)"
     r"(?: - it is needed)?"
 )
-_CODE = re.compile(rf"(?:(?<=\()|(?<=[,:] ))(?:{'|'.join(Cause)})(?=\))")
-_HELD = re.compile(r".*; no (?:restart|start|load_wallet): (.*)", re.DOTALL)
-"""What comes before says what was measured, which has a line of its own."""
+_ADDRESS = re.compile(r"an address(?:, or (?P<key>.+))?")
 
 _NOBODY_NEEDED = frozenset(
     {
@@ -131,11 +131,11 @@ class Renderer:
             "attempts": facts.get("attempts") or "0",
             "log": self._log(facts.get("log", "")),
             "next_attempt": str(int(facts.get("attempt") or "0") + 1),
-            "reason": self._reason(facts.get("reason", "")),
+            "reason": self._reason(facts, "reason"),
             "faults": self._faults(facts.get("faults", "")),
-            "last_reason": self._why(facts.get("last_reason", "")),
-            "held": self._why(_HELD.sub(r"\1", facts.get("last_reason", ""))),
-            "load_failure": self._reason(facts.get("load_failure", "")),
+            "last_reason": self._write(_within_plan(_reason_of(facts, "last_reason"))),
+            "held": self._write(_without_measurement(_reason_of(facts, "last_reason"))),
+            "load_failure": self._reason(facts, "load_failure"),
         }
 
     def _values_of_time(self, message: Message) -> dict[str, str]:
@@ -196,7 +196,7 @@ class Renderer:
             "cause": cause,
             "first_cause": first,
             "known_cause": known,
-            "problem": self._problem(cause, facts.get("reason", "")),
+            "problem": self._problem(cause, _reason_of(facts, "reason")),
             "first_problem": self._words(f"problem.{first}"),
             "known_problem": self._words(f"problem.{known}"),
             "first_was": self._words(f"was.{first}"),
@@ -223,12 +223,11 @@ class Renderer:
             lasted=self._times.between(began, told),
         )
 
-    def _problem(self, cause: str, reason: str) -> str:
+    def _problem(self, cause: str, reason: Reason) -> str:
         """With the numbers, where a wallet has lost addresses."""
-        counted = _COUNTED.search(reason) if cause == Cause.ADDRESSES_LOST else None
-        if counted is None:
+        if reason.code is not ReasonCode.ADDRESSES_LOST:
             return self._words(f"problem.{cause}")
-        left, had = counted.groups()
+        left, had = str(reason.get("left")), str(reason.get("had"))
         return self._words("problem.addresses_lost.counted", left=left, had=had)
 
     def _acked(self, facts: Mapping[str, str], since: float) -> str:
@@ -274,16 +273,13 @@ class Renderer:
         lines = (again if one == AGAIN else quote(one) for one in log.split("\n"))
         return self._times.in_zone("\n".join(lines))
 
-    def _reason(self, said: str) -> str:
-        """Translated first: our sentences are known by their own characters."""
-        words = self._times.in_words(self._words.reason(said))
-        return self._times.in_zone(quote(words))[:_MAX_REASON]
+    def _reason(self, facts: Mapping[str, str], name: str) -> str:
+        return self._write(_reason_of(facts, name))
 
-    def _why(self, said: str) -> str:
-        """A decision's reason: a cause that it names is told as people know it."""
-        return _CODE.sub(
-            lambda found: self._words(f"problem.{found.group()}"), self._reason(said)
-        )
+    def _write(self, reason: Reason) -> str:
+        """In the language; what it quotes of others is neutralised."""
+        text = self._times.in_words(self._words.write_reason(reason))
+        return self._times.in_zone(quote(text))[:_MAX_REASON]
 
     def _faults(self, faults: str) -> str:
         """The path of each is ours and exact; what was found is others' words."""
@@ -294,9 +290,33 @@ class Renderer:
         if found is None:
             return quote(line)
         key = "fault.empty" if found["found"] == "nothing" else "fault.wrong"
-        allowed = quote(self._words.reason(found["allowed"]))
+        allowed = self._allowed(found["allowed"])
         was = quote(found["found"])
         return self._words(key, path=found["path"], found=was, allowed=allowed)
+
+    def _allowed(self, allowed: str) -> str:
+        """What a setting may be; texts of the schema are in English."""
+        address = _ADDRESS.fullmatch(allowed)
+        if address is None:
+            return quote(allowed)
+        key = "allowed.address_or" if address["key"] else "allowed.address"
+        return self._words(key, other=quote(address["key"] or ""))
+
+
+def _reason_of(facts: Mapping[str, str], name: str) -> Reason:
+    return decode_reason(facts.get(f"{name}_data", ""), facts.get(name, ""))
+
+
+def _without_measurement(reason: Reason) -> Reason:
+    """The objection alone: what was measured has a line of its own."""
+    objection = reason.get("objection") if reason.code is ReasonCode.HELD else None
+    return objection if isinstance(objection, Reason) else reason
+
+
+def _within_plan(reason: Reason) -> Reason:
+    """Why a planned restart was skipped: the title says already that it was."""
+    why = reason.get("reason") if reason.code is ReasonCode.PLAN_SKIPPED else None
+    return why if isinstance(why, Reason) else reason
 
 
 def _has_helped(facts: Mapping[str, str]) -> bool:

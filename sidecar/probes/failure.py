@@ -2,6 +2,7 @@
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import ProbeResult, probe_failure
+from sidecar.core.reason.reason import Reason
 
 
 class ProbeFailed(Exception):
@@ -13,7 +14,7 @@ class ProbeFailed(Exception):
 
 
 def probe_failed(
-    cause: Cause, reason: str, *, path_fault: bool = False, rpc_answers: bool = False
+    cause: Cause, reason: Reason, *, path_fault: bool = False, rpc_answers: bool = False
 ) -> ProbeFailed:
     """Say that the target was asked and does not work."""
     return ProbeFailed(

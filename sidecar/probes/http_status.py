@@ -3,6 +3,8 @@
 from http import HTTPStatus
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.http_client.response import HttpResponse
 
@@ -14,15 +16,18 @@ def status_failure(answer: HttpResponse, said: str = "") -> ProbeFailed:
     """The trouble behind a status; ``said``: the server's own words, if any."""
     status = answer.status
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return probe_failed(Cause.AUTH, f"{status}: wrong user or password")
+        return probe_failed(Cause.AUTH, Reason.of(R.WRONG_PASSWORD, status=status))
     if answer.body.strip() == UNKNOWN_METHOD_TEXT:
         return probe_failed(
-            Cause.MISCONFIGURED, f"{status}: it does not know the method"
+            Cause.MISCONFIGURED, Reason.of(R.UNKNOWN_METHOD, status=status)
         )
     words = said or _phrase(status)
+    reason = Reason.of(R.STATUS_OTHER, status=status)
+    if words:
+        reason = Reason.of(R.STATUS_SAYS, status=status, said=words)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _NOT_OURS:
-        return probe_failed(Cause.HTTP_5XX, f"{status}: {words}", rpc_answers=True)
-    return probe_failed(Cause.MISCONFIGURED, f"{status}: {words}")
+        return probe_failed(Cause.HTTP_5XX, reason, rpc_answers=True)
+    return probe_failed(Cause.MISCONFIGURED, reason)
 
 
 # The server works and says that the request does not suit it.
@@ -33,4 +38,4 @@ def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "not the expected status"
+        return ""

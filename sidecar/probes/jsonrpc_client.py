@@ -24,6 +24,8 @@ from sidecar.core.model.probe_settings import (
     ElectronCashProbe,
     JsonRpcProbe,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.http_client.client import HttpClient, PendingAnswer
 from sidecar.probes.http_client.request import Request
@@ -39,7 +41,7 @@ LONGEST_OPEN_S = 3600.0
 
 Params = Mapping[str, object] | Sequence[object] | None
 
-_EARLIER_CALL = "an earlier call of ours still holds the daemon"
+_EARLIER_CALL = Reason.of(R.EARLIER_CALL_HOLDS)
 
 
 class RpcEndpoint(NamedTuple):

@@ -6,6 +6,8 @@ from dataclasses import replace
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 
 _NO_NETWORKS = frozenset({"host", "none"})
 """What the engine calls the network of a container that is on none of its own."""
@@ -22,15 +24,15 @@ def add_network_advice(
     if outcome.cause is not Cause.DETACHED or not own:
         return outcome
     theirs = container.networks
-    said = (
-        f"{outcome.reason}; its container is on {_join_names(theirs)}, "
-        f"Sidecar on {_join_names(own)}"
-    )
+    shown = {"theirs": _join_names(theirs), "ours": _join_names(own)}
+    reason = Reason.of(R.ON_OTHER_NETWORKS, reason=outcome.reason, **shown)
     if not theirs & own and theirs - _NO_NETWORKS:
         wanted = (*sorted(own)[:_SHOWN], min(theirs))
-        names = [_key(name, container.stack) for name in wanted]
-        said = f"{said}: add to the service sidecar: networks: [{', '.join(names)}]"
-    return replace(outcome, reason=said)
+        names = ", ".join(_key(name, container.stack) for name in wanted)
+        reason = Reason.of(
+            R.ON_OTHER_NETWORKS_ADD, reason=outcome.reason, **shown, names=names
+        )
+    return replace(outcome, reason=reason)
 
 
 def _join_names(networks: Iterable[str]) -> str:

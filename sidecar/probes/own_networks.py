@@ -12,6 +12,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, probe_unknown
 from sidecar.core.ports.loop import Clock
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.network_reach import (
     Surroundings,
     networks_of,
@@ -84,6 +86,5 @@ class OwnNetworks:
         name = left[0]
         return probe_unknown(
             Cause.OWN_NETWORK,
-            f"Sidecar is not on the network {name} any more: "
-            f"docker network connect {name} {own.name}",
+            Reason.of(R.LEFT_NETWORK, name=name, network=name, container=own.name),
         )

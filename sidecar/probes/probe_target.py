@@ -13,6 +13,7 @@ from sidecar.core.model.probe_result import (
 )
 from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.ports.loop import Prober
+from sidecar.core.reason.reason import Reason, join_reasons
 
 
 async def probe_target(
@@ -24,7 +25,7 @@ async def probe_target(
     long the slowest answer took, where all succeed.
     """
     warnings: tuple[ProbeWarning, ...] = ()
-    reasons: list[str] = []
+    reasons: list[Reason] = []
     wallet: WalletFacts | None = None
     waited_s = 0.0
     for settings in probes:
@@ -36,6 +37,6 @@ async def probe_target(
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
-    reason = "; ".join(reasons)[:REASON_LIMIT]
+    reason = join_reasons(reasons).bound(REASON_LIMIT)
     well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
     return replace(well, waited_s=waited_s)

@@ -26,6 +26,8 @@ from sidecar.core.model.probe_settings import (
 )
 from sidecar.core.ports.engine import Engine, EngineError
 from sidecar.core.ports.loop import Clock
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason, text_reason
 from sidecar.core.status.network_reach import Surroundings
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.block_heights import BlockHeightTracker
@@ -127,7 +129,7 @@ class ProbeRunner:
     async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
         """Carry out one probe within its timeout. Never raises but for cancellation."""
         mark = self._vigil.begin()
-        disturbed = ""
+        disturbed = NO_REASON
         began = asyncio.get_running_loop().time()
         try:
             around = self._tools.addresses.around
@@ -165,11 +167,14 @@ class ProbeRunner:
     async def _masked(self, outcome: ProbeResult) -> ProbeResult:
         """Masked first, cut afterwards: else a part of a secret may be left."""
         reason = outcome.reason
-        if len(reason) > LARGE_CHARACTERS:
-            reason = await asyncio.to_thread(self._mask, reason)
+        if reason.text_length > LARGE_CHARACTERS:
+            reason = await asyncio.to_thread(reason.map_text, self._clean)
         elif reason:
-            reason = self._mask(reason)
-        return replace(outcome, reason=" ".join(reason.split())[:REASON_LIMIT])
+            reason = reason.map_text(self._clean)
+        return replace(outcome, reason=reason.bound(REASON_LIMIT))
+
+    def _clean(self, said: str) -> str:
+        return " ".join(self._mask(said).split())
 
     async def _probe(
         self, settings: ProbeSettings, container: Container
@@ -179,11 +184,10 @@ class ProbeRunner:
         except ProbeFailed as trouble:
             return trouble.outcome
         except EngineError as error:
-            return probe_unknown(Cause.PROBER_FAILED, str(error))
+            return probe_unknown(Cause.PROBER_FAILED, text_reason(str(error)))
         except Exception as error:  # noqa: BLE001 - our own fault is no target's
-            return probe_unknown(
-                Cause.PROBER_FAILED, f"{type(error).__name__}: {error}"
-            )
+            said = f"{type(error).__name__}: {error}"
+            return probe_unknown(Cause.PROBER_FAILED, text_reason(said))
 
 
 def _may_be_own_network(outcome: ProbeResult) -> bool:
@@ -196,9 +200,13 @@ def _with_slowness(
 ) -> ProbeResult:
     if outcome.verdict is not ProbeVerdict.SUCCESS or seconds <= slow_after_s:
         return outcome
-    said = f"answered in {seconds:.1f} s"
+    reason = Reason.of(R.ANSWERED_SLOWLY, seconds=seconds)
+    if outcome.reason:
+        reason = Reason.of(
+            R.ANSWERED_SLOWLY_AND, seconds=seconds, reason=outcome.reason
+        )
     return replace(
         outcome,
         warnings=(ProbeWarning.SLOW, *outcome.warnings),
-        reason=f"{said}; {outcome.reason}" if outcome.reason else said,
+        reason=reason,
     )

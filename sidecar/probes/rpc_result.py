@@ -7,6 +7,8 @@ import msgspec
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import probe_unknown
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.http_client.content import ContentUnreadable, unpack
 from sidecar.probes.http_client.response import HttpResponse
@@ -41,10 +43,11 @@ class RpcErrorAnswered(ProbeFailed):
 
     def __init__(self, method: str, error: RpcError) -> None:
         said = brief(error.message)
-        code = f"error {error.code}" if error.code is not None else "an error"
         not_understood = error.code in NOT_UNDERSTOOD
         cause = Cause.MISCONFIGURED if not_understood else Cause.BAD_BODY
-        reason = f"{method} answered {code}: {said}"
+        reason = Reason.of(R.RPC_ERROR_WITHOUT_CODE, method=method, said=said)
+        if error.code is not None:
+            reason = Reason.of(R.RPC_ERROR, method=method, code=error.code, said=said)
         super().__init__(probe_failed(cause, reason, rpc_answers=True).outcome)
         self.method = method
         self.error = error
@@ -55,7 +58,8 @@ def decode(raw: msgspec.Raw, shape: type[T], method: str) -> T:
     try:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise bad_body(method, f"a result of another kind: {error}") from error
+        said = str(error)
+        raise bad_body(R.OTHER_RESULT, method=method, said=said) from error
 
 
 def decompress(answer: HttpResponse, method: str) -> HttpResponse:
@@ -63,7 +67,7 @@ def decompress(answer: HttpResponse, method: str) -> HttpResponse:
     try:
         return unpack(answer, UNPACKED_LIMIT_BYTES)
     except ContentUnreadable as why:
-        said = f"what {method} answered cannot be judged: {why}"
+        said = Reason.of(R.ANSWER_UNREADABLE, method=method, said=str(why))
         raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, said)) from why
 
 
@@ -77,7 +81,7 @@ def read_result(answer: HttpResponse, method: str) -> msgspec.Raw:
             return _require_result(envelope.result, method)
     if answer.status != HTTPStatus.OK:
         raise status_failure(answer)
-    raise bad_body(method, f"{answer.content_type} instead of JSON")
+    raise bad_body(R.NOT_JSON, method=method, kind=answer.content_type)
 
 
 def _is_json(answer: HttpResponse) -> bool:
@@ -98,22 +102,24 @@ def _error_answer(
 def _read_envelope(answer: HttpResponse, method: str) -> _Envelope:
     if answer.cut:
         size = len(answer.body)
-        said = f"{method} answered more than {size} bytes: it cannot be judged"
-        raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, said))
+        reason = Reason.of(R.ANSWER_TOO_LONG, method=method, size=size)
+        raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, reason))
     try:
         return msgspec.json.decode(answer.body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         if answer.status != HTTPStatus.OK:
             raise status_failure(answer) from error
-        raise bad_body(method, f"no JSON-RPC: {error}") from error
+        said = str(error)
+        raise bad_body(R.NOT_JSON_RPC, method=method, said=said) from error
 
 
 def _require_result(result: msgspec.Raw, method: str) -> msgspec.Raw:
     if not bytes(result):
-        raise bad_body(method, "neither a result nor an error")
+        raise bad_body(R.NEITHER_RESULT_NOR_ERROR, method=method)
     return result
 
 
-def bad_body(method: str, what: str) -> ProbeFailed:
+def bad_body(code: R, **parameters: str) -> ProbeFailed:
     """The failure of a method whose answer cannot be used."""
-    return probe_failed(Cause.BAD_BODY, f"{method} answered {what}", rpc_answers=True)
+    reason = Reason.of(code, **parameters)
+    return probe_failed(Cause.BAD_BODY, reason, rpc_answers=True)

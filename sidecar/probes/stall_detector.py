@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
+
 BEAT_S = 0.25
 DISTURBED_S = 1.0
 
@@ -46,8 +49,8 @@ class StallDetector:
             self._beat(asyncio.get_running_loop())
         return StallSnapshot(self._stalls, self._asleep_s())
 
-    def end(self, mark: StallSnapshot) -> str:
-        """Stop to watch; what disturbed us since ``mark``, "" if nothing did."""
+    def end(self, mark: StallSnapshot) -> Reason:
+        """Stop to watch; what disturbed us since ``mark``, no reason if nothing did."""
         self._watches -= 1
         stalled = self._stalls > mark.stalls or self._late()
         slept = self._asleep_s() - mark.asleep_s > DISTURBED_S
@@ -55,8 +58,8 @@ class StallDetector:
             self._timer.cancel()
             self._timer = None
         if slept:
-            return "this host was asleep during the probe"
-        return "this process stood still during the probe" if stalled else ""
+            return Reason.of(R.HOST_ASLEEP)
+        return Reason.of(R.PROCESS_STALLED) if stalled else NO_REASON
 
     def _late(self) -> bool:
         return asyncio.get_running_loop().time() - self._due > DISTURBED_S

@@ -13,6 +13,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.core.status.streaks import is_answer
 from sidecar.probes.context import deadline_in
 from sidecar.probes.failure import ProbeFailed
@@ -24,7 +26,7 @@ from sidecar.probes.text import brief
 LONGEST_PING_S = 10.0
 """At most so much of a wait, and a third of it, is kept for a fresh ``ping``."""
 
-_NO_FILE = "there is no such file, or it is encrypted and no wallet password is set"
+_NO_FILE = Reason.of(R.NO_FILE_OR_PASSWORD)
 
 
 class _Info(msgspec.Struct):
@@ -97,7 +99,7 @@ class RpcWalletControl:
             async with self._rpc.turn(daemon.place, timeout_s):
                 yield _Calls(self._rpc, daemon, settings, deadline)
         except ProbeFailed as trouble:
-            raise RpcFailed(str(trouble)) from None
+            raise RpcFailed(trouble.outcome.reason) from None
 
 
 class _Calls:
@@ -160,10 +162,13 @@ class _Calls:
             return await self._rpc.call(self._daemon, method, self._deadline, params)
         except RpcErrorAnswered as trouble:
             said = brief(_masked(trouble.error.message, self._settings))
-            reason = f"{method} answered an error: {said}"
+            reason = Reason.of(R.RPC_ERROR_WITHOUT_CODE, method=method, said=said)
             raise RpcFailed(reason, was_answered=True) from None
         except ProbeFailed as trouble:
-            raise RpcFailed(f"{method}: {trouble}") from None
+            reason = Reason.of(
+                R.METHOD_FAILED, method=method, reason=trouble.outcome.reason
+            )
+            raise RpcFailed(reason) from None
 
 
 async def _load(
@@ -172,7 +177,7 @@ async def _load(
     info = decode(await calls.result("getinfo"), _Info, "getinfo")
     loaded = await _loaded(calls, info)
     wanted = tuple(paths) or (info.default_wallet,)
-    reasons: dict[str, str] = {}
+    reasons: dict[str, Reason] = {}
     for path in wanted:
         if path not in loaded:
             reasons[path] = await _load_one(calls, settings, info, path)
@@ -181,7 +186,9 @@ async def _load(
     if not paths and not info.default_wallet and loaded:
         return ()
     missing = tuple(
-        NotLoaded(path, reasons.get(path, "")) for path in wanted if path not in loaded
+        NotLoaded(path, reasons.get(path, NO_REASON))
+        for path in wanted
+        if path not in loaded
     )
     if missing and info.wallets is not msgspec.UNSET and loaded:
         await _make_current(calls, loaded[-1])
@@ -197,8 +204,8 @@ async def _loaded(calls: _Calls, info: _Info) -> tuple[str, ...]:
 
 async def _load_one(
     calls: _Calls, settings: ElectronCashProbe, info: _Info, path: str
-) -> str:
-    """Why it is not loaded, as far as the daemon says; "" where it says nothing.
+) -> Reason:
+    """Why it is not loaded, as far as the daemon says; no reason: it says nothing.
 
     Only the ``daemon`` method takes another path or a password on every build of
     Electron Cash, and it answers true whatever it did.
@@ -214,9 +221,10 @@ async def _load_one(
     except RpcFailed as failed:
         if not failed.was_answered:
             raise
-        asks = "; is it what Sidecar was given for this wallet?"
-        return f"{failed}{'' if password is None else asks}"
-    return _NO_FILE if bytes(raw) in {b"false", b"true"} else ""
+        if password is None:
+            return failed.reason
+        return Reason.of(R.PASSWORD_DOUBTFUL, reason=failed.reason)
+    return _NO_FILE if bytes(raw) in {b"false", b"true"} else NO_REASON
 
 
 def _order(path: str, password: str | None = None) -> Mapping[str, str]:

@@ -13,6 +13,8 @@ import msgspec
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext
 from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.jsonrpc_client import LateAnswer, RpcEndpoint
@@ -120,16 +122,15 @@ class WalletConversation:
         self.waited_s = max(self.waited_s, waited_s)
 
     def _held(self, method: str, silence: ProbeFailed) -> ProbeFailed:
-        reason = (
-            f"it answers, but {method} has not been answered for "
-            f"{silence.outcome.waited_s:.0f} s: other calls hold its only thread"
+        reason = Reason.of(
+            R.THREAD_HELD, method=method, seconds=silence.outcome.waited_s
         )
         held = probe_failure(Cause.THREAD_HELD, reason, rpc_answers=True)
         return ProbeFailed(replace(held, waited_s=silence.outcome.waited_s))
 
 
 def _killed_by_call(method: str) -> ProbeFailed:
-    reason = f"it died of {method} twice, so that is not sent again in this run"
+    reason = Reason.of(R.KILLED_BY_CALL, method=method)
     return ProbeFailed(probe_failure(Cause.KILLED_BY_PROBE, reason, rpc_answers=True))
 
 

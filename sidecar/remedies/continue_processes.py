@@ -1,6 +1,8 @@
 """Let a stopped process (state T) go on, so that it can be asked to stop."""
 
 from sidecar.core.ports.engine import EngineError
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.remedies.remedy_context import RemedyContext
 from sidecar.remedies.stopped_processes import find_stopped_processes
 
@@ -16,7 +18,7 @@ async def continue_processes(job: RemedyContext) -> bool:
 
     Where the engine refuses both ways, they stay as they are.
     """
-    job.tell("a process of it is stopped: it is continued, to be asked to stop")
+    job.tell(Reason.of(R.CONTINUED))
     return await _by_signal(job) or await _by_command(job)
 
 

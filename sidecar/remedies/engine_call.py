@@ -15,12 +15,14 @@ from sidecar.core.ports.engine import (
     EngineTimeout,
     EngineUnreachable,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 LOOK_EVERY_S = 1.0
 PATIENCE_S = 20.0
 """Beyond the stop timeout, an engine whose answer is lost may still be at it."""
-REMOVED = "the container was replaced or removed meanwhile"
+REMOVED = Reason.of(R.REPLACED)
 PERSIST_S = 30.0
 PERSIST_EVERY_S = 1.0
 
@@ -32,19 +34,19 @@ class _Order(NamedTuple):
     """
 
     call: Callable[[], Awaitable[None]]
-    said: str
+    said: Reason
     stop_timeout_s: float
     is_done: Callable[[RemedyContext, Container | None], bool]
 
 
-async def start(job: RemedyContext, said: str) -> RemedyExecution:
+async def start(job: RemedyContext, said: Reason) -> RemedyExecution:
     """Let the engine start the container."""
     call = partial(job.engine.start, job.container.id)
     return await _execute_order(job, _Order(call, said, 0.0, is_new_run))
 
 
 async def restart(
-    job: RemedyContext, stop_timeout_s: float, said: str
+    job: RemedyContext, stop_timeout_s: float, said: Reason
 ) -> RemedyExecution:
     """Let the engine restart the container."""
     call = partial(_restart, job, stop_timeout_s)
@@ -60,7 +62,9 @@ async def _restart(job: RemedyContext, stop_timeout_s: float) -> None:
         raise
 
 
-async def stop(job: RemedyContext, stop_timeout_s: float, said: str) -> RemedyExecution:
+async def stop(
+    job: RemedyContext, stop_timeout_s: float, said: Reason
+) -> RemedyExecution:
     """Let the engine stop the container."""
     call = partial(job.engine.stop, job.container.id, stop_timeout_s)
     return await _execute_order(job, _Order(call, said, stop_timeout_s, is_over))
@@ -114,8 +118,8 @@ async def _resolve_timeout(
             return acted
         fresh = await inspect_or_none(job)
         if order.is_done(job, fresh):
-            said = f"{order.said}; the engine's answer is late"
-            return RemedyExecution(RemedyCallResult.DONE, said, fresh)
+            late = Reason.of(R.ANSWER_IS_LATE, reason=order.said)
+            return RemedyExecution(RemedyCallResult.DONE, late, fresh)
         if acted is None:
             continue
         if job.leaving.is_set() or job.clock.now().mono >= until:
@@ -124,23 +128,24 @@ async def _resolve_timeout(
 
 
 async def _on_answer(
-    job: RemedyContext, sending: "asyncio.Future[None]", said: str
+    job: RemedyContext, sending: "asyncio.Future[None]", said: Reason
 ) -> RemedyExecution:
     """What the answer says; UNKNOWN: that the engine may be at it, or not."""
     try:
         sending.result()
     except EngineTimeout as error:
-        return RemedyExecution(
-            RemedyCallResult.UNKNOWN, f"the engine did not answer: {error}"
-        )
+        silent = Reason.of(R.ENGINE_SILENT, said=str(error))
+        return RemedyExecution(RemedyCallResult.UNKNOWN, silent)
     except EngineUnreachable as error:
         result = RemedyCallResult.FAILED if job.committed else RemedyCallResult.NOT_SENT
-        return RemedyExecution(result, f"the engine could not be asked: {error}")
+        return RemedyExecution(result, Reason.of(R.ENGINE_NOT_ASKED, said=str(error)))
     except ContainerGone:
         return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED)
     except EngineForbidden as error:
         return RemedyExecution(
-            RemedyCallResult.REFUSED, str(error), await inspect_or_none(job)
+            RemedyCallResult.REFUSED,
+            text_reason(str(error)),
+            await inspect_or_none(job),
         )
     except EngineRefused as error:
         return await _on_refusal(job, error)
@@ -158,7 +163,7 @@ async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecuti
     if fresh is not None and fresh.status is Status.REMOVING:
         return RemedyExecution(RemedyCallResult.NOT_SENT, REMOVED, fresh)
     return RemedyExecution(
-        RemedyCallResult.FAILED, f"the engine refused: {error}", fresh
+        RemedyCallResult.FAILED, Reason.of(R.ENGINE_REFUSED, said=str(error)), fresh
     )
 
 

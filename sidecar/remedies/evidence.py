@@ -123,7 +123,7 @@ class EvidenceCollector:
             instance=decision.instance,
             name=decision.name,
             incident=decision.incident,
-            decision=decision.reason,
+            decision=str(decision.reason),
             state=_without_labels(state, said[0][-COMMAND_CHARACTERS:]),
             log=None if log is None else _join_logs(said[len(texts) :]),
             processes=tuple(

@@ -22,6 +22,8 @@ from sidecar.core.model.probe_result import REASON_LIMIT
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.engine import Engine, HostProcesses
 from sidecar.core.ports.loop import Clock, Post, WalletControl
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.core.status.process_inspection import ProcessFindings
 from sidecar.remedies import load_wallet, restart, start, stop
 from sidecar.remedies.evidence import Evidence, EvidenceCollector, Mask, RecentProbes
@@ -112,7 +114,7 @@ class Executor:
             return
         entry = _Entry(decision, target, container)
         if self._leaving.is_set():
-            self._post(self._given_up(entry, "this sidecar is about to exit"))
+            self._post(self._given_up(entry, Reason.of(R.SIDECAR_LEAVES)))
             return
         looks = decision.action is Action.LOOK
         work = self._look(entry) if looks else self._act(entry)
@@ -176,33 +178,37 @@ class Executor:
     def _end(self, task: asyncio.Task[Event]) -> None:
         entry = self._entries.pop(task)
         if task.cancelled():
-            event = self._given_up(entry, "this sidecar is about to exit")
+            event = self._given_up(entry, Reason.of(R.SIDECAR_LEAVES))
         elif error := task.exception():
-            event = self._given_up(entry, f"{type(error).__name__}: {error}")
+            event = self._given_up(
+                entry, text_reason(f"{type(error).__name__}: {error}")
+            )
         else:
             event = task.result()
         self._post(event)
 
-    def _given_up(self, entry: _Entry, why: str) -> Event:
+    def _given_up(self, entry: _Entry, why: Reason) -> Event:
         if entry.decision.action is Action.LOOK:
             return self._seen(entry, ProcessFindings(), self._clock.now().mono)
         result = (
             RemedyCallResult.UNKNOWN if entry.committed else RemedyCallResult.NOT_SENT
         )
-        return self._event(entry, RemedyExecution(result, f"given up: {why}"))
+        return self._event(
+            entry, RemedyExecution(result, Reason.of(R.GIVEN_UP, reason=why))
+        )
 
     def _event(self, entry: _Entry, acted: RemedyExecution) -> RemedyExecuted:
         return RemedyExecuted(
             self._clock.now(),
             entry.decision.instance,
             acted.result,
-            self._mask(acted.reason)[:REASON_LIMIT],
+            acted.reason.map_text(self._mask).bound(REASON_LIMIT),
             acted.container,
             acted.answered,
             entry.job.engine_stops if entry.job is not None else 0,
         )
 
-    def _tell(self, decision: Decision, doing: str) -> None:
+    def _tell(self, decision: Decision, doing: Reason) -> None:
         self._post(RemedyProgressed(self._clock.now(), decision.instance, doing))
 
     def _seen(

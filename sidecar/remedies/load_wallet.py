@@ -2,6 +2,8 @@
 
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.expected_wallets import name_paths
 from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
@@ -11,28 +13,30 @@ async def carry_out(job: RemedyContext) -> RemedyExecution:
     wallet = job.target.wallet
     if wallet is None:
         return RemedyExecution(
-            RemedyCallResult.FAILED, "the target is no wallet daemon", job.container
+            RemedyCallResult.FAILED, Reason.of(R.NO_WALLET_DAEMON), job.container
         )
     job.committed = True
     paths, wait_s = job.decision.wallets, job.decision.polite_stop_s
     try:
         missing = await job.wallets.load_wallets(wallet, job.container, paths, wait_s)
     except RpcFailed as error:
-        return RemedyExecution(RemedyCallResult.FAILED, str(error), job.container)
+        return RemedyExecution(RemedyCallResult.FAILED, error.reason, job.container)
     if missing:
         return RemedyExecution(
             RemedyCallResult.FAILED, _describe_result(missing), job.container
         )
-    return RemedyExecution(
-        RemedyCallResult.DONE, "the wallet was loaded", job.container
-    )
+    loaded = Reason.of(R.WALLET_LOADED)
+    return RemedyExecution(RemedyCallResult.DONE, loaded, job.container)
 
 
-def _describe_result(missing: tuple[NotLoaded, ...]) -> str:
+def _describe_result(missing: tuple[NotLoaded, ...]) -> Reason:
     """The first of them with its reason; the others by their names."""
     first, *others = missing
-    reason = f": {first.reason}" if first.reason else ""
-    said = f"the wallet {name_paths((first.path,))} was not loaded{reason}"
-    if others:
-        said += f"; nor was {name_paths(tuple(wallet.path for wallet in others))}"
-    return said
+    path = name_paths((first.path,))
+    reason = Reason.of(R.WALLET_NOT_LOADED, paths=path)
+    if first.reason:
+        reason = Reason.of(R.WALLET_NOT_LOADED_FOR, paths=path, reason=first.reason)
+    if not others:
+        return reason
+    paths = name_paths(tuple(wallet.path for wallet in others))
+    return Reason.of(R.NOR_OTHERS, reason=reason, paths=paths)

@@ -4,6 +4,8 @@ from sidecar.core.model.container import Container, Status
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.ports.engine import ContainerGone, Engine, EngineError
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.remedies.engine_call import REMOVED
 from sidecar.remedies.remedy_context import RemedyExecution
 
@@ -19,20 +21,20 @@ async def check_container(
     except ContainerGone:
         return _not_sent(REMOVED, None)
     except EngineError as error:
-        return _not_sent(f"the engine could not be asked: {error}", None)
+        return _not_sent(Reason.of(R.ENGINE_NOT_ASKED, said=str(error)), None)
     objection = _objection(decision, decision.run or container.run, fresh)
     return _not_sent(objection, fresh) if objection else fresh
 
 
-def _objection(decision: Decision, judged: object, fresh: Container) -> str:
+def _objection(decision: Decision, judged: object, fresh: Container) -> Reason:
     if fresh.run != judged:
-        return "the container was restarted meanwhile"
+        return Reason.of(R.RESTARTED_MEANWHILE)
     if decision.action is Action.START and fresh.status in _AT_REST:
-        return ""
+        return NO_REASON
     if decision.action is not Action.START and fresh.status is Status.RUNNING:
-        return ""
-    return f"the container is {fresh.status} by now"
+        return NO_REASON
+    return Reason.of(R.CONTAINER_IS_NOW, status=fresh.status)
 
 
-def _not_sent(reason: str, fresh: Container | None) -> RemedyExecution:
+def _not_sent(reason: Reason, fresh: Container | None) -> RemedyExecution:
     return RemedyExecution(RemedyCallResult.NOT_SENT, reason, fresh)

@@ -11,6 +11,7 @@ from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.model.target import Target
 from sidecar.core.ports.engine import Engine, HostProcesses
 from sidecar.core.ports.loop import Clock, WalletControl
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.process_inspection import ProcessFindings
 
 
@@ -21,7 +22,7 @@ class RemedyExecution(NamedTuple):
     """
 
     result: RemedyCallResult
-    reason: str
+    reason: Reason
     container: Container | None = None
     answered: bool = False
 
@@ -44,7 +45,7 @@ class RemedyContext:
     wallets: WalletControl
     clock: Clock
     leaving: asyncio.Event
-    tell: Callable[[str], None]
+    tell: Callable[[Reason], None]
     processes: tuple[Process, ...] | None = None
     sight: HostProcesses | None = None
     seen: ProcessFindings = field(default_factory=ProcessFindings)

@@ -13,6 +13,8 @@ from sidecar.core.model.container import Container, Status
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.ports.loop import RpcFailed
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.polite_stop import is_called_off_by_answer
 from sidecar.core.status.process_inspection import ProcessFindings, judge_processes
 from sidecar.remedies import engine_call
@@ -31,8 +33,8 @@ STOPS_WITHIN_S = 20.0
 _LOOK_S = 10.0
 _LOOK_AT_PROCESSES_S = 3.0
 
-_CAME_BACK = "a process has taken the place of the one that had gone"
-_NOT_SEEN = "whether the process that served is still gone could not be seen"
+_CAME_BACK = Reason.of(R.CAME_BACK)
+_NOT_SEEN = Reason.of(R.GONE_NOT_SEEN)
 
 
 class _Ending(StrEnum):
@@ -86,7 +88,7 @@ async def _last_look(job: RemedyContext) -> ProcessFindings:
 
 async def _by_engine(job: RemedyContext) -> RemedyExecution:
     return await engine_call.restart(
-        job, job.decision.stop_timeout_s, "the engine restarted it"
+        job, job.decision.stop_timeout_s, Reason.of(R.ENGINE_RESTARTED_IT)
     )
 
 
@@ -97,7 +99,7 @@ async def _has_answered(
     is_silent = job.decision.cause is Cause.HUNG
     wait_s = job.decision.polite_stop_s if is_silent else _LOOK_S
     if is_silent:
-        job.tell(f"waiting up to {wait_s:.0f} s for an answer before it is restarted")
+        job.tell(Reason.of(R.WAITS_FOR_ANSWER, seconds=wait_s))
     began = job.clock.now().mono
     asked = asyncio.ensure_future(job.wallets.answers(wallet, job.container, wait_s))
     ending = await _wait(job, asked)
@@ -106,14 +108,14 @@ async def _has_answered(
         if not asked.result():
             return None
         waited_s = job.clock.now().mono - began
-        reason = f"it answered after another {waited_s:.0f} s: it is not restarted"
+        reason = Reason.of(R.ANSWERED_AFTER_ALL, seconds=waited_s)
         return RemedyExecution(RemedyCallResult.NOT_SENT, reason, fresh, answered=True)
     if ending is _Ending.LEAVING:
         return RemedyExecution(
-            RemedyCallResult.NOT_SENT, "this sidecar is about to exit", fresh
+            RemedyCallResult.NOT_SENT, Reason.of(R.SIDECAR_LEAVES), fresh
         )
     return RemedyExecution(
-        RemedyCallResult.NOT_SENT, "the container has ended meanwhile", fresh
+        RemedyCallResult.NOT_SENT, Reason.of(R.ENDED_MEANWHILE), fresh
     )
 
 
@@ -124,11 +126,11 @@ async def _stop_politely(
     wait_s = job.decision.polite_stop_s
     until = job.clock.now().mono + wait_s
     job.committed = True
-    job.tell(f"it was asked to stop, so that it saves; waiting up to {wait_s:.0f} s")
+    job.tell(Reason.of(R.ASKED_TO_STOP, seconds=wait_s))
     asked = asyncio.ensure_future(job.wallets.stop(wallet, job.container, wait_s))
     ending = await _wait(job, asked)
     if ending is _Ending.LEAVING:
-        reason = "it was asked to stop, and this sidecar ended before it had obeyed"
+        reason = Reason.of(R.ASKED_AND_LEFT)
         return RemedyExecution(
             RemedyCallResult.UNKNOWN, reason, await engine_call.inspect_or_none(job)
         )
@@ -222,13 +224,13 @@ async def _ensure_running(
     if engine_call.is_new_run(job, fresh):
         return RemedyExecution(
             RemedyCallResult.DONE,
-            "it stopped when asked and the engine's own policy started it again",
+            Reason.of(R.STOPPED_AND_POLICY_STARTED),
             fresh,
         )
     if fresh is not None and fresh.status is not Status.RUNNING:
-        return await engine_call.start(job, "it stopped when asked; started again")
+        return await engine_call.start(job, Reason.of(R.STOPPED_AND_STARTED))
     return await engine_call.restart(
         job,
         job.target.restart.dead_stop_timeout_s,
-        "it stopped when asked, in a container that went on; restarted that",
+        Reason.of(R.STOPPED_AND_RESTARTED),
     )

@@ -9,9 +9,10 @@ from itertools import chain, islice
 from loguru import logger
 
 from sidecar.core.model.event import PlannedRestartDue
-from sidecar.core.model.moment import Moment, rfc3339
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import PlannedRestartSettings, Target
 from sidecar.core.ports.loop import Clock, PlannedTime, Post
+from sidecar.core.text.formatting import rfc3339
 from sidecar.schedule.cron import due_times
 
 LATE_S = 60.0

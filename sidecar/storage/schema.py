@@ -74,17 +74,42 @@ def _rename_guard(table: str, column: str, path: str) -> str:
     )
 
 
-_NAMES = "ALTER TABLE ledger RENAME COLUMN cure TO remedy;\n" + "".join(
+def _make_reason(table: str, path: str) -> str:
+    """The statement that makes a reason of the text at one place of the values."""
+    old = f"(value ->> '{path}')"
+    text = f"json_array('text', json_array(json_array('said', {old})))"
+    return (
+        f"UPDATE {table} SET value = json_set(value, '{path}', "  # noqa: S608 - ours
+        f"CASE {old} WHEN '' THEN json_array('none', json_array()) ELSE {text} END) "
+        f"WHERE json_valid(value) AND json_type(value, '{path}') = 'text';\n"
+    )
+
+
+_REASONS = (
+    "$.reason",
+    "$.load_failure",
+    "$.last_decision.reason",
+    "$.loading.reason",
+    "$.remedy.note",
+    "$.remedy.decision.reason",
+    "$.health.last.reason",
+    "$.health.blind.reason",
+)
+"""Where an instance of version 2 holds the text of a reason."""
+
+_NAMES_AND_REASONS = "ALTER TABLE ledger RENAME COLUMN cure TO remedy;\n" + "".join(
     (
         _rename_guard("instances", "value", "$.last_decision.guard"),
         _rename_guard("instances", "value", "$.remedy.decision.guard"),
         _rename_guard("instances", "value", "$.loading.guard"),
         _rename_guard("journal", "data", "$.guard"),
         _rename_guard("outbox", "facts", "$.guard"),
+        *(_make_reason("instances", path) for path in _REASONS),
+        _make_reason("incidents", "$.detail"),
     )
 )
 
-MIGRATIONS = (_FIRST, _BRIEF, _NAMES)
+MIGRATIONS = (_FIRST, _BRIEF, _NAMES_AND_REASONS)
 """The n-th script makes a store of version n from one of version n - 1."""
 
 

@@ -18,7 +18,6 @@ from sidecar.core.model.event import (
     ResumeRequested,
 )
 from sidecar.core.model.guard import Guard
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target_state import TargetState
@@ -32,6 +31,8 @@ from sidecar.core.model.transition import (
     StateChanged,
     Transition,
 )
+from sidecar.core.reason.reason import Reason
+from sidecar.core.text.formatting import rfc3339
 
 _GOOD = frozenset({TargetState.HEALTHY, TargetState.STARTING, TargetState.RECOVERING})
 _VERBS = {
@@ -285,5 +286,5 @@ def _tell_incident(what: IncidentChanged) -> None:
     )
 
 
-def _because(reason: str) -> str:
+def _because(reason: Reason) -> str:
     return f": {reason}" if reason else ""

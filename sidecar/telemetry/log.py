@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 
-from sidecar.core.model.moment import rfc3339
+from sidecar.core.text.formatting import rfc3339
 from sidecar.telemetry.secret_mask import Mask
 
 if TYPE_CHECKING:

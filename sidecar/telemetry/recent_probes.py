@@ -4,9 +4,9 @@ from collections import deque
 
 from sidecar.core.model.container import RunId
 from sidecar.core.model.event import ProbeCompleted
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
+from sidecar.core.text.formatting import rfc3339
 
 KEPT = 10
 
@@ -41,6 +41,6 @@ def _probe_line(probe: ProbeCompleted) -> str:
         outcome.verdict,
         outcome.cause or "",
         f"{seconds:.3f} s",
-        outcome.reason,
+        str(outcome.reason),
     )
     return " ".join(word for word in words if word)

@@ -17,6 +17,8 @@ from sidecar.core.model.event import EngineReachabilityChanged, Event, EvidenceG
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.probe_settings import DockerProbe, ExecProbe
 from sidecar.core.ports.engine import ExecResult
+from sidecar.core.reason.reason import NO_REASON
+from sidecar.core.reason.reason_text import reason_facts
 from sidecar.engine import containers
 from sidecar.engine.errors import engine_error
 from sidecar.notify.hooks import hook_body
@@ -135,8 +137,10 @@ class Places:
 
     def _messages(self) -> Iterator[tuple[str, str]]:
         last = self._world.instance(NAME).health.last
-        reason = last.reason if last is not None else ""
-        facts = dict.fromkeys(("reason", "last_reason", "load_failure"), reason)
+        reason = last.reason if last is not None else NO_REASON
+        facts: dict[str, str] = {}
+        for name in ("reason", "last_reason", "load_failure"):
+            facts |= reason_facts(name, reason)
         for kind in MessageKind:
             sent = message(kind=kind, facts={**facts, "log": self._log})
             for number, render in enumerate(LANGUAGES):

@@ -20,6 +20,7 @@ from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
+from sidecar.core.reason.reason import text_reason
 from sidecar.storage.store import open_store
 from tests.adapters.store_parts import message
 
@@ -38,7 +39,14 @@ def turned(number: int, clock: SystemClock) -> StepResult:
         incidents=MappingProxyType({which: incident}),
     )
     changed = StateChanged(
-        at, WHO, "t", TargetState.HEALTHY, TargetState.DOWN, None, str(number), which
+        at,
+        WHO,
+        "t",
+        TargetState.HEALTHY,
+        TargetState.DOWN,
+        None,
+        text_reason(str(number)),
+        which,
     )
     told = message(number, incident=which)
     return StepResult(Tick(at), (changed,), (), (WHO,), state, (told,))

@@ -208,7 +208,7 @@ async def test_an_engine_that_refuses_the_stream_is_asked_again(
     async with listening(link_to(server, requests)) as (_, heard):
         lost = await heard.next()
         assert isinstance(lost, Disconnected)
-        assert "403: events are forbidden" in lost.reason
+        assert "403: events are forbidden" in str(lost.reason)
         assert lost.refused
         server.say.clear()
         await heard.connected()

@@ -67,7 +67,7 @@ async def test_a_network_that_we_left_is_no_fault_of_the_target(house: House) ->
         house.lists()
         lost = await house.probe(server.port, at(OURS))
     assert (lost.verdict, lost.cause) == (ProbeVerdict.UNKNOWN, Cause.OWN_NETWORK)
-    assert lost.reason == (
+    assert str(lost.reason) == (
         f"Sidecar is not on the network {NET} any more: "
         f"docker network connect {NET} demo-sidecar-1"
     )

@@ -34,6 +34,7 @@ from sidecar.core.ports.engine import (
     EngineUnreachable,
     ExecResult,
 )
+from sidecar.core.reason.reason import text_reason
 from sidecar.probes.http_client.response import BODY_LIMIT_BYTES
 from sidecar.probes.probe_target import probe_target
 from sidecar.probes.prober import PROBES, ProbeRunner
@@ -80,7 +81,7 @@ async def test_http_with_the_expected_status_and_body(prober: ProbeRunner) -> No
         wrong = replace(settings, expect_body="ok")
         outcome = await prober.probe(wrong, CONTAINER)
     assert outcome.cause is Cause.BAD_BODY
-    assert outcome.reason == "418: the body lacks the expected text"
+    assert str(outcome.reason) == "418: the body lacks the expected text"
 
 
 async def test_http_sends_headers_and_asks_for_the_path(prober: ProbeRunner) -> None:
@@ -160,7 +161,7 @@ async def test_exec(
 ) -> None:
     engine.exec_of["check it"] = result
     outcome = await prober.probe(ExecProbe(("check", "it")), CONTAINER)
-    assert (outcome.cause, outcome.reason) == (cause, reason)
+    assert (outcome.cause, str(outcome.reason)) == (cause, reason)
 
 
 async def test_a_command_that_does_not_end(
@@ -194,7 +195,7 @@ async def test_docker(
     outcome = await prober.probe(DockerProbe(), CONTAINER)
     assert (outcome.verdict, outcome.cause) == (verdict, cause)
     if health is NativeHealth.UNHEALTHY:
-        assert outcome.reason == "its own health check fails: curl: (7) refused"
+        assert str(outcome.reason) == "its own health check fails: curl: (7) refused"
 
 
 @pytest.mark.parametrize("settings", [DockerProbe(), ExecProbe(("check",))])
@@ -219,7 +220,7 @@ async def test_the_engine_s_trouble_is_not_the_target_s(
         ProbeVerdict.UNKNOWN,
         Cause.PROBER_FAILED,
     )
-    assert outcome.reason == str(error)
+    assert str(outcome.reason) == str(error)
 
 
 async def test_an_engine_that_does_not_answer(
@@ -252,7 +253,7 @@ async def test_a_slow_success_is_a_warning(prober: ProbeRunner) -> None:
         outcome = await prober.probe(settings, CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.SLOW,)
-    assert outcome.reason == "answered in 0.3 s"
+    assert str(outcome.reason) == "answered in 0.3 s"
 
 
 async def test_silence_while_this_process_stood_still_is_unknown(
@@ -263,7 +264,7 @@ async def test_silence_while_this_process_stood_still_is_unknown(
         loop.call_later(0.1, time.sleep, 1.5)
         outcome = await prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
     assert (outcome.verdict, outcome.cause) == (ProbeVerdict.UNKNOWN, Cause.SUSPENDED)
-    assert outcome.reason == "this process stood still during the probe"
+    assert str(outcome.reason) == "this process stood still during the probe"
 
 
 async def test_a_stall_that_is_over_is_not_held_against_us(prober: ProbeRunner) -> None:
@@ -335,26 +336,30 @@ TWO = (ElectronCashProbe("http://w:1/"), HttpProbe("http://w:2/"))
 
 
 async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
-    slow = probe_success(warnings=(ProbeWarning.SLOW,), reason="slow")
+    slow = probe_success(warnings=(ProbeWarning.SLOW,), reason=text_reason("slow"))
     both = probe_success(
-        warnings=(ProbeWarning.SLOW, ProbeWarning.LAGGING), reason="lags", wallet=FACTS
+        warnings=(ProbeWarning.SLOW, ProbeWarning.LAGGING),
+        reason=text_reason("lags"),
+        wallet=FACTS,
     )
     outcome = await probe_target(Scripted(both, slow), TWO, CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.SLOW, ProbeWarning.LAGGING)
-    assert outcome.reason == "lags; slow"
+    assert str(outcome.reason) == "lags; slow"
     assert outcome.wallet == FACTS
 
 
 async def test_the_first_failure_is_the_answer() -> None:
-    prober = Scripted(probe_failure(Cause.REFUSED, "no"), probe_success())
+    prober = Scripted(probe_failure(Cause.REFUSED, text_reason("no")), probe_success())
     outcome = await probe_target(prober, TWO, CONTAINER)
-    assert outcome == probe_failure(Cause.REFUSED, "no")
+    assert outcome == probe_failure(Cause.REFUSED, text_reason("no"))
     assert len(prober.outcomes) == 1
 
 
 async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
-    prober = Scripted(probe_success(wallet=FACTS), probe_failure(Cause.HTTP_5XX, "500"))
+    prober = Scripted(
+        probe_success(wallet=FACTS), probe_failure(Cause.HTTP_5XX, text_reason("500"))
+    )
     outcome = await probe_target(prober, TWO, CONTAINER)
     assert outcome.cause is Cause.HTTP_5XX
     assert outcome.rpc_answers
@@ -370,4 +375,4 @@ async def test_running_is_success_for_as_long_as_it_runs(
     engine.stop_by_operator(CONTAINER.id)
     outcome = await prober.probe(RunningProbe(), CONTAINER)
     assert outcome.verdict is ProbeVerdict.UNKNOWN
-    assert outcome.reason == "its container is exited now"
+    assert str(outcome.reason) == "its container is exited now"

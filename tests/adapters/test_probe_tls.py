@@ -78,7 +78,7 @@ async def test_without_the_file_the_reason_names_it_and_the_variable(
     async with page(authority) as (url, _):
         outcome = await carry_out(prober, HttpProbe(url))
     assert outcome.cause is Cause.MISCONFIGURED
-    assert outcome.reason.endswith(
+    assert str(outcome.reason).endswith(
         "failed: its certificate's authority is not known here; name it by ca_file or "
         "SSL_CERT_FILE"
     )
@@ -101,11 +101,11 @@ async def test_another_authority_or_name_is_no_success(
     file = write_authority(authority, tmp_path / "ca.pem")
     async with page(trustme.CA()) as (url, _):
         outcome = await carry_out(prober, HttpProbe(url, ca_file=file))
-    assert "authority is not known" in outcome.reason
+    assert "authority is not known" in str(outcome.reason)
     async with page(authority, "other.example") as (url, _):
         outcome = await carry_out(prober, HttpProbe(url, ca_file=file))
     assert outcome.cause is Cause.MISCONFIGURED
-    assert "ca_file" not in outcome.reason
+    assert "ca_file" not in str(outcome.reason)
 
 
 async def test_a_file_that_was_changed_counts_at_the_next_probe(

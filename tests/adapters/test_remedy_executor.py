@@ -31,6 +31,7 @@ from sidecar.core.ports.engine import (
     EngineUnreachable,
 )
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.run_log import AGAIN
 from sidecar.remedies.evidence import PROCESSES as PROCESSES_KEPT
 from sidecar.remedies.executor import Executor
@@ -78,7 +79,11 @@ class Wallets:
         self, _: object, __: object, paths: Sequence[str], ___: float
     ) -> tuple[NotLoaded, ...]:
         await self._called("load_wallet")
-        return () if self.loads else (NotLoaded("/data/w", "there is no such file"),)
+        return (
+            ()
+            if self.loads
+            else (NotLoaded("/data/w", text_reason("there is no such file")),)
+        )
 
     async def _called(self, method: str) -> None:
         self.calls.append(method)
@@ -113,7 +118,7 @@ class Bench:
 
     def post(self, event: Event) -> None:
         if isinstance(event, RemedyProgressed):
-            self.told.append(event.doing)
+            self.told.append(str(event.doing))
             return
         self.posted[len(self.events)].set()
         self.events.append(event)
@@ -125,7 +130,7 @@ class Bench:
             "electron-cash",
             action,
             Guard.NONE,
-            "500: restarting",
+            text_reason("500: restarting"),
             cause=Cause.HTTP_5XX,
             run=self.container.run,
             stop_timeout_s=5.0,
@@ -187,7 +192,7 @@ async def test_the_engine_refuses() -> None:
     bench.engine.trouble("restart", EngineRefused(f"no {SECRET} here"))
     event = await bench.acted(Action.RESTART)
     assert event.result is RemedyCallResult.FAILED
-    assert event.reason == "the engine refused: no *** here"
+    assert str(event.reason) == "the engine refused: no *** here"
     assert bench.engine.acts == []
 
 
@@ -198,7 +203,7 @@ async def test_no_part_of_a_secret_ends_a_reason_or_a_name_that_is_cut() -> None
         before = "x" * (REASON_LIMIT - len("the engine refused: ") - back)
         bench.engine.trouble("restart", EngineRefused(f"{before}{SECRET}"))
         event = await bench.acted(Action.RESTART)
-        assert event.reason.rstrip("*").endswith("x")
+        assert str(event.reason).rstrip("*").endswith("x")
         bench = Bench()
         name = f"{'x' * (NAME_CHARACTERS - back)}{SECRET}"
         bench.engine.processes_of["c1"] = (Process(100, 1, "T", name),)
@@ -214,7 +219,7 @@ async def test_the_engine_does_not_allow_it() -> None:
     bench.engine.trouble("restart", EngineForbidden(f"403: no {SECRET} here"))
     event = await bench.acted(Action.RESTART)
     assert event.result is RemedyCallResult.REFUSED
-    assert event.reason == "403: no *** here"
+    assert str(event.reason) == "403: no *** here"
     assert event.container == bench.container
     assert bench.engine.acts == []
 
@@ -259,7 +264,7 @@ async def test_a_deed_that_is_seen_is_not_waited_for_longer() -> None:
     began = bench.clock.now().mono
     event = await bench.acted(Action.RESTART)
     assert event.result is RemedyCallResult.DONE
-    assert event.reason == "the engine restarted it; the engine's answer is late"
+    assert str(event.reason) == "the engine restarted it; the engine's answer is late"
     assert event.at.mono - began < 3.0
     assert bench.engine.acts == [("restart", "c1")]
 
@@ -301,7 +306,7 @@ async def test_another_run_is_left_alone() -> None:
         bench.engine.change("c1", started_at=bench.container.started_at + 1)
         event = await bench.acted(action)
         assert event.result is RemedyCallResult.NOT_SENT
-        assert event.reason == "the container was restarted meanwhile"
+        assert str(event.reason) == "the container was restarted meanwhile"
         assert (bench.engine.acts, bench.wallets.calls) == ([], [])
 
 
@@ -311,7 +316,7 @@ async def test_another_container_is_left_alone() -> None:
     bench.engine.recreate("c1")
     event = await bench.acted(Action.RESTART)
     assert event.result is RemedyCallResult.NOT_SENT
-    assert event.reason == "the container was replaced or removed meanwhile"
+    assert str(event.reason) == "the container was replaced or removed meanwhile"
     assert bench.engine.acts == []
 
 
@@ -326,7 +331,7 @@ async def test_what_an_operator_stopped_or_paused_meanwhile_is_left_alone() -> N
             meddle(bench.engine, "c1")
             event = await bench.acted(action, polite_stop_s=10.0)
             assert event.result is RemedyCallResult.NOT_SENT
-            assert event.reason == f"the container is {word} by now"
+            assert str(event.reason) == f"the container is {word} by now"
             assert (bench.engine.acts, bench.wallets.calls) == ([], [])
 
 
@@ -360,7 +365,7 @@ async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> No
         bench.engine.meddle = meddle
         event = await bench.acted(Action.RESTART)
         assert event.result is RemedyCallResult.NOT_SENT
-        assert event.reason == "the container was replaced or removed meanwhile"
+        assert str(event.reason) == "the container was replaced or removed meanwhile"
 
 
 # start
@@ -514,7 +519,7 @@ async def test_what_has_come_back_is_seen_behind_many_others() -> None:
     bench.engine.processes_of["c1"] = (INIT, *CROWD, DAEMON)
     event = await bench.acted(Action.RESTART, process_gone=True)
     assert event.result is RemedyCallResult.NOT_SENT
-    assert "has taken the place" in event.reason
+    assert "has taken the place" in str(event.reason)
     assert bench.engine.acts == []
 
 
@@ -539,7 +544,7 @@ async def test_a_failed_look_does_not_prove_that_a_process_is_gone() -> None:
     bench.engine.trouble("processes", EngineTimeout("slow"), times=2)
     event = await bench.acted(Action.RESTART, process_gone=True)
     assert event.result is RemedyCallResult.NOT_SENT
-    assert "could not be seen" in event.reason
+    assert "could not be seen" in str(event.reason)
     assert bench.engine.acts == []
 
 
@@ -610,7 +615,7 @@ async def test_a_daemon_that_goes_on_saving_is_given_its_time() -> None:
 @virtual
 async def test_a_daemon_that_does_not_obey_is_restarted_by_the_engine() -> None:
     bench = Bench()
-    bench.wallets.error = RpcFailed("stop: no answer")
+    bench.wallets.error = RpcFailed(text_reason("stop: no answer"))
     event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["stop"]
@@ -670,17 +675,21 @@ async def test_a_wallet_that_cannot_be_loaded() -> None:
     bench.wallets.loads = False
     event = await bench.acted(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.FAILED
-    assert event.reason == "the wallet /data/w was not loaded: there is no such file"
+    assert (
+        str(event.reason) == "the wallet /data/w was not loaded: there is no such file"
+    )
     assert bench.wallets.calls == ["load_wallet"]
 
 
 @virtual
 async def test_a_daemon_that_answers_an_error_is_not_asked_again() -> None:
     bench = Bench()
-    bench.wallets.error = RpcFailed("load_wallet answered an error: Cannot read")
+    bench.wallets.error = RpcFailed(
+        text_reason("load_wallet answered an error: Cannot read")
+    )
     event = await bench.acted(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.FAILED
-    assert event.reason == "load_wallet answered an error: Cannot read"
+    assert str(event.reason) == "load_wallet answered an error: Cannot read"
     assert bench.wallets.calls == ["load_wallet"]
 
 
@@ -964,7 +973,7 @@ async def test_a_fault_of_our_own_is_an_end_too() -> None:
     bench.wallets.error = ZeroDivisionError(SECRET)  # type: ignore[assignment]
     event = await bench.acted(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.UNKNOWN
-    assert event.reason == "given up: ZeroDivisionError: ***"
+    assert str(event.reason) == "given up: ZeroDivisionError: ***"
 
 
 # asked to go

@@ -14,6 +14,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.engine import Engine
 from sidecar.core.ports.loop import RpcFailed, WalletControl
+from sidecar.core.reason.reason import text_reason
 from sidecar.remedies import restart
 from sidecar.remedies.remedy_context import RemedyContext
 from tests.unit.world import WALLET, container
@@ -50,7 +51,9 @@ class House:
     async def stop(self, *_: object) -> None:
         self.asked.set()
         if self._breaks_off:
-            raise RpcFailed("stop: the connection was closed without a whole answer")
+            raise RpcFailed(
+                text_reason("stop: the connection was closed without a whole answer")
+            )
 
     async def save(self) -> None:
         """After the stop: its helper first, then itself."""
@@ -77,7 +80,7 @@ def job_in(house: House, leaving: asyncio.Event) -> RemedyContext:
         "electron-cash",
         Action.RESTART,
         Guard.NONE,
-        "a body that is wrong",
+        text_reason("a body that is wrong"),
         Cause.BAD_BODY,
         Trigger.FAILURE,
         house.container.run,

@@ -20,6 +20,7 @@ from sidecar.core.model.probe_result import REASON_LIMIT
 from sidecar.core.model.probe_settings import DockerProbe, ElectronCashProbe, ExecProbe
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.engine import EngineRefused, ExecResult
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.text.printable import printable
 from sidecar.engine import answers, containers
 from sidecar.engine.errors import answered_no
@@ -127,8 +128,8 @@ async def test_no_part_of_a_secret_is_in_the_reason_of_a_probe(said: str) -> Non
             ):
                 outcome = await prober.probe(probe, CONTAINER)
                 assert outcome.reason
-                assert len(outcome.reason) <= REASON_LIMIT
-                assert traces(outcome.reason) == []
+                assert len(str(outcome.reason)) <= REASON_LIMIT
+                assert traces(str(outcome.reason)) == []
     finally:
         await prober.close()
 
@@ -163,7 +164,12 @@ async def gathered(engine: FakeEngine, mask: Callable[[str], str]) -> Evidence:
     room = EvidenceCollector(engine, FakeClock(), mask, lambda *_: ())
     wallet = InstanceId("electron-cash", 1)
     restart = Decision(
-        FakeClock().now(), wallet, wallet.target, Action.RESTART, Guard.NONE, "hung"
+        FakeClock().now(),
+        wallet,
+        wallet.target,
+        Action.RESTART,
+        Guard.NONE,
+        text_reason("hung"),
     )
     return (await room.gather(restart, CONTAINER)).evidence
 

@@ -9,10 +9,10 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import EvidenceGathered, RemedyExecuted, Tick
 from sidecar.core.model.journal_entry import EntryKind, MonitoredInterval
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.ports.storage import Journal, Outbox, Store, StoreUnavailable
+from sidecar.core.text.formatting import rfc3339
 from sidecar.storage.read.journal import MOST_ENTRIES
 from sidecar.storage.read.reader import WAITING_QUESTIONS
 from sidecar.storage.store import SqliteStore

@@ -65,7 +65,7 @@ def check_on_disk(state_dir: Path, known: int, delivered: set[int]) -> int:
 
 async def check_reopened(state_dir: Path, count: int) -> None:
     async with opened(state_dir) as store:
-        assert store.component().reason == ""
+        assert str(store.component().reason) == ""
         state = await store.load()
         assert state is not None
         assert state.instances[WHO].restarts_total == count - 1

@@ -23,6 +23,7 @@ from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.ports.storage import StoreUnavailable
+from sidecar.core.reason.reason import NO_REASON, text_reason
 from sidecar.storage.codec import persistent_part
 from sidecar.storage.database import DATABASE
 from sidecar.storage.schema import MIGRATIONS
@@ -302,7 +303,7 @@ async def test_a_store_of_every_released_version_opens(
     assert look(tmp_path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
-async def test_guards_of_a_version_2_store_get_their_names_of_today(
+async def test_store_of_version_2_gets_todays_names_and_reasons(
     tmp_path: Path,
 ) -> None:
     connection = sqlite3.connect(tmp_path / DATABASE)
@@ -314,6 +315,9 @@ async def test_guards_of_a_version_2_store_get_their_names_of_today(
         (leaf,) = (i for i in state.instances.values() if i.name == LEAF)
         assert leaf.last_decision is not None
         assert leaf.last_decision.guard is Guard.DEPENDENCY
+        assert leaf.reason == text_reason("it is http_5xx")
+        assert str(leaf.last_decision.reason).startswith("failure 3: it is http_5xx")
+        assert leaf.load_failure == NO_REASON
         (key,) = state.ledger
         assert key == EfficacyKey(ROOT, Cause.REFUSED, RemedyKind.RESTART)
         decisions = await store.journal.entries(

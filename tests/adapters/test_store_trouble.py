@@ -122,7 +122,7 @@ async def test_what_cannot_be_written_waits_and_nothing_is_lost(
         clock.advance(RETRY_S)
         await store.append(StepResult(Tick(world.now), (), (), (), world.state))
         assert store.component().ok
-        assert store.component().reason == ""
+        assert str(store.component().reason) == ""
         entries = await store.journal.entries(*ALL)
         assert len(entries) == len(world.transitions) + len(world.decisions)
         due = await store.outbox.due("ops", 2e9)
@@ -166,7 +166,7 @@ async def test_a_disk_that_does_not_answer_holds_up_one_turn(tmp_path: Path) -> 
         began = loop.time()
         await keep(store, *world.take())
         assert WRITE_DEADLINE_S <= loop.time() - began < WRITE_DEADLINE_S + 1.0
-        assert "did not answer" in store.component().reason
+        assert "did not answer" in str(store.component().reason)
         with pytest.raises(StoreUnavailable, match="did not answer"):
             await stuck
         answers.set()
@@ -319,7 +319,7 @@ async def test_a_broken_file_is_set_aside_and_said(
     assert aside.is_dir() if content is None else aside.read_bytes() == content
     async with opened(tmp_path, clock) as store:
         assert await store.load() is not None
-        assert store.component().reason == ""
+        assert str(store.component().reason) == ""
     overwrite_header(tmp_path / DATABASE)
     async with opened(tmp_path, clock):
         assert (tmp_path / f"{name}-1").exists()
@@ -346,4 +346,4 @@ async def test_of_a_large_file_what_is_needed_is_checked(
     damage(tmp_path / DATABASE)
     async with opened(tmp_path) as store:
         assert await store.load() is None
-        assert "set aside" in store.component().reason
+        assert "set aside" in str(store.component().reason)

@@ -115,7 +115,7 @@ class Bench:
             return outcome, time.monotonic() - began
 
     def judge(self, outcome: ProbeResult, seconds: float) -> None:
-        reason = outcome.reason
+        reason = str(outcome.reason)
         assert seconds < TIMEOUT_S + SLACK_S
         assert SECRET not in reason
         assert len(reason) <= REASON_LIMIT + SLOW_WORDS

@@ -25,6 +25,7 @@ from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_su
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.target import ProbeSchedule, RestartSettings, Target
 from sidecar.core.ports.engine import EngineTimeout
+from sidecar.core.reason.reason import text_reason
 from tests.fakes import FakeEngine, LoopClock, a_container
 from tests.unit.world import SERVICE, WALLET
 
@@ -79,13 +80,15 @@ NOTIFY = NotifySettings(
 )
 
 _ILLNESSES = (
-    probe_failure(Cause.REFUSED, "connection refused"),
-    probe_failure(Cause.HTTP_5XX, "503", rpc_answers=True),
-    probe_failure(Cause.HUNG, "no answer for 3 s"),
-    probe_failure(Cause.AUTH, "401", rpc_answers=True),
+    probe_failure(Cause.REFUSED, text_reason("connection refused")),
+    probe_failure(Cause.HTTP_5XX, text_reason("503"), rpc_answers=True),
+    probe_failure(Cause.HUNG, text_reason("no answer for 3 s")),
+    probe_failure(Cause.AUTH, text_reason("401"), rpc_answers=True),
 )
-_NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
-_REFUSED = probe_failure(Cause.REFUSED, "connection refused")
+_NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
+_REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 
 
 class Act(NamedTuple):

@@ -19,6 +19,7 @@ from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Mode, Target
 from sidecar.core.model.transition import RemedyEnded, Transition
 from sidecar.core.ports.loop import NotLoaded, StepListener
+from sidecar.core.reason.reason import text_reason
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.remedies.executor import Executor
@@ -35,7 +36,7 @@ ROOT_ID = "wallet-id"
 LEAF_ID = "service-id"
 
 Script = Callable[[Container], ProbeResult]
-HANGS = probe_failure(Cause.HUNG, "no answer for 10.0 s")
+HANGS = probe_failure(Cause.HUNG, text_reason("no answer for 10.0 s"))
 
 
 def works(_: Container) -> ProbeResult:
@@ -70,7 +71,9 @@ class ScriptedProber:
         running = self._engine.held.get(container.id)
         if running is None or running.status is not Status.RUNNING:
             return probe_failure(
-                Cause.DETACHED, "the name does not resolve", path_fault=True
+                Cause.DETACHED,
+                text_reason("the name does not resolve"),
+                path_fault=True,
             )
         outcome = self.scripts.get(container.service, works)(running)
         silent = outcome.cause is Cause.HUNG

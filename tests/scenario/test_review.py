@@ -19,6 +19,7 @@ from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.engine import EngineUnreachable
+from sidecar.core.reason.reason import text_reason
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.remedies.executor import DEADLINE_S
 from tests.fakes import FakeEngine, LoopClock, a_container
@@ -26,8 +27,8 @@ from tests.scenario.stage import LEAF, LEAF_ID, ROOT, ROOT_ID, Stage, play
 from tests.unit.world import SERVICE, WALLET
 from tests.virtual import run_virtual
 
-REFUSED = probe_failure(Cause.REFUSED, "connection refused")
-UNAVAILABLE = probe_failure(Cause.HTTP_5XX, "status 503")
+REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
+UNAVAILABLE = probe_failure(Cause.HTTP_5XX, text_reason("status 503"))
 
 
 async def settle_in(seconds: float = 40.0) -> None:

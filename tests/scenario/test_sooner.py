@@ -14,6 +14,7 @@ from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_su
 from sidecar.core.model.probe_settings import HttpProbe
 from sidecar.core.model.target import Mode
 from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from tests.fakes import EPOCH
 from tests.scenario.nature import NOTIFY
 from tests.scenario.stage import (
@@ -29,9 +30,11 @@ from tests.scenario.stage import (
 from tests.unit.world import SERVICE, WALLET
 
 RECOVERED = RemedyOutcome.RECOVERED
-REFUSED = probe_failure(Cause.REFUSED, "connection refused")
-UNAVAILABLE = probe_failure(Cause.HTTP_5XX, "status 503")
-NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
+UNAVAILABLE = probe_failure(Cause.HTTP_5XX, text_reason("status 503"))
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
 
 
 def restarts(stage: Stage, name: str) -> list[Decision]:

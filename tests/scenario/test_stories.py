@@ -25,6 +25,7 @@ from sidecar.core.model.transition import (
     RemedyOutcome,
 )
 from sidecar.core.ports.engine import EngineForbidden, EngineTimeout
+from sidecar.core.reason.reason import text_reason
 from sidecar.probes.scheduler import SILENCE_S
 from tests.scenario.stage import (
     HANGS,
@@ -37,8 +38,8 @@ from tests.scenario.stage import (
 )
 from tests.unit.world import SERVICE, WALLET
 
-REFUSED = probe_failure(Cause.REFUSED, "connection refused")
-UNAVAILABLE = probe_failure(Cause.HTTP_5XX, "503")
+REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
+UNAVAILABLE = probe_failure(Cause.HTTP_5XX, text_reason("503"))
 
 
 async def settle_in() -> None:
@@ -180,7 +181,7 @@ def test_a_daemon_that_lives_and_refuses_is_given_three_probes() -> None:
 
     (restart,) = play(story).decided(Action.RESTART)
     assert not restart.process_gone
-    assert restart.reason.startswith("failure 3: ")
+    assert str(restart.reason).startswith("failure 3: ")
 
 
 def test_each_run_that_answers_is_looked_at_once() -> None:
@@ -245,7 +246,7 @@ def test_what_belongs_to_a_page_is_kept() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.logs_of[ROOT_ID] = "RPC: wrong password"
-        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, "401"))
+        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, text_reason("401")))
         await asyncio.sleep(30.0)
 
     stage = play(story)
@@ -258,13 +259,16 @@ def test_what_belongs_to_a_page_is_kept() -> None:
 def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, "401", rpc_answers=True))
+        stage.script(
+            ROOT,
+            lambda _: probe_failure(Cause.AUTH, text_reason("401"), rpc_answers=True),
+        )
         await stage.until(lambda: stage.instance(ROOT).state is TargetState.DOWN)
         stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(120.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.acts() == []
-        stage.breaks(ROOT, probe_failure(Cause.REFUSED, "refused"))
+        stage.breaks(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
         await stage.until(lambda: len(stage.acts()) == 2)
         assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
         await stage.until(lambda: all(not i.open for i in incidents(stage)))
@@ -288,11 +292,11 @@ def test_what_an_earlier_run_logged_is_not_given_as_the_reason() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.write(ROOT_ID, "PermissionError: wallets")
-        stage.breaks(ROOT, probe_failure(Cause.REFUSED, "refused"))
+        stage.breaks(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
         await stage.until(lambda: stage.instance(ROOT).restarts_total == 1)
         await asyncio.sleep(120.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
-        stage.breaks(ROOT, probe_failure(Cause.REFUSED, "refused"))
+        stage.breaks(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
         await stage.until(lambda: stage.instance(ROOT).restarts_total == 2)
 
     first, second = (bundle for _, bundle in play(story).store.evidence)
@@ -323,7 +327,7 @@ def test_a_hung_daemon_is_found_after_45_s_and_restarted_after_90_s_more() -> No
         await asyncio.sleep(88.0)
         assert stage.acts() == []
         waiting = "restart: waiting up to 90 s for an answer before it is restarted"
-        assert stage.instance(ROOT).reason == waiting
+        assert str(stage.instance(ROOT).reason) == waiting
         await asyncio.sleep(12.0)
 
     assert play(story).acts() == [("restart", ROOT_ID)]
@@ -412,7 +416,9 @@ def test_the_engine_brings_it_back_by_itself() -> None:
 
 
 def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first() -> None:
-    no_wallet = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    no_wallet = probe_failure(
+        Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+    )
 
     async def story(stage: Stage) -> None:
         first = stage.engine.held[ROOT_ID].run
@@ -516,7 +522,9 @@ def test_a_daemon_that_never_recovers() -> None:
 
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: probe_failure(Cause.RESET, "it breaks off"))
+        stage.script(
+            ROOT, lambda _: probe_failure(Cause.RESET, text_reason("it breaks off"))
+        )
         await asyncio.sleep(500.0)
 
     stage = play(story, targets=(hopeless,))
@@ -555,7 +563,7 @@ def test_a_planned_restart_of_the_stack() -> None:
 def test_one_bad_target_does_not_keep_the_others_from_being_watched() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
-        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, "401"))
+        stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, text_reason("401")))
         before = len([1 for _, name in stage.prober.begun if name == LEAF])
         await asyncio.sleep(300.0)
         after = len([1 for _, name in stage.prober.begun if name == LEAF])
@@ -568,7 +576,9 @@ def test_an_unhealthy_dependent_by_its_own_health_check() -> None:
     async def story(stage: Stage) -> None:
         await settle_in()
         stage.engine.set_health(LEAF_ID, NativeHealth.UNHEALTHY)
-        stage.breaks(LEAF, probe_failure(Cause.ENGINE_UNHEALTHY, "unhealthy"))
+        stage.breaks(
+            LEAF, probe_failure(Cause.ENGINE_UNHEALTHY, text_reason("unhealthy"))
+        )
         await asyncio.sleep(60.0)
 
     assert play(story, targets=(replace(SERVICE, depends_on=()),)).acts() == [

@@ -165,7 +165,7 @@ def test_without_a_balance_before_it_is_said_to_be_unknown() -> None:
     (noted,) = compared(world)
     assert (noted.before, noted.after) == (None, HELD)
     assert noted.comparison is Comparison.NOT_KNOWN
-    assert noted.reason == "the wallet's balance before is not known"
+    assert str(noted.reason) == "the wallet's balance before is not known"
 
 
 def test_a_restart_that_did_not_help_leaves_it_to_the_first_balance_after_it() -> None:
@@ -175,7 +175,7 @@ def test_a_restart_that_did_not_help_leaves_it_to_the_first_balance_after_it() -
     world.wait(121.0)
     (vain,) = compared(world)
     assert (vain.before, vain.after) == (HELD, None)
-    assert vain.reason == "the wallet's balance afterwards is not known yet"
+    assert str(vain.reason) == "the wallet's balance afterwards is not known yet"
     sees(world, PAID, times=1)
     late = compared(world)[-1]
     assert (late.before, late.after) == (HELD, PAID)

@@ -14,18 +14,25 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from tests.unit.world import World
 
 ROOT, LEAF = "electron-cash", "bitcoincash-service"
 FACTS = WalletFacts(
     connected=False, loaded=True, height=7, server_height=0, paths=("/data/w",)
 )
-LOST = probe_failure(Cause.UPSTREAM_LOST, "no server", rpc_answers=True, wallet=FACTS)
-HELD = probe_failure(Cause.THREAD_HELD, "it answers, but late", rpc_answers=True)
+LOST = probe_failure(
+    Cause.UPSTREAM_LOST, text_reason("no server"), rpc_answers=True, wallet=FACTS
+)
+HELD = probe_failure(
+    Cause.THREAD_HELD, text_reason("it answers, but late"), rpc_answers=True
+)
 
 
 def silent(waited_s: float) -> ProbeResult:
-    return replace(probe_failure(Cause.HUNG, "no answer"), waited_s=waited_s)
+    return replace(
+        probe_failure(Cause.HUNG, text_reason("no answer")), waited_s=waited_s
+    )
 
 
 def healthy() -> World:
@@ -90,7 +97,7 @@ def test_silence_that_lasts_longer_than_an_outage_explains_is_a_hang() -> None:
         world.wait(2.0)
         assert world.now_s < sent_s + 330.0
     assert 300.0 <= world.last(ROOT).at.mono - sent_s <= 315.0
-    assert world.last(ROOT).reason.endswith("unless it answers within 90 s")
+    assert str(world.last(ROOT).reason).endswith("unless it answers within 90 s")
 
 
 def test_a_broken_connection_in_a_jam_does_not_make_silence_certain() -> None:
@@ -98,7 +105,7 @@ def test_a_broken_connection_in_a_jam_does_not_make_silence_certain() -> None:
     for waited_s in (10.0, 22.0):
         world.probe(ROOT, silent(waited_s), 10.0)
         world.now_s += 2.0
-    world.probe(ROOT, probe_failure(Cause.RESET, "it broke off"))
+    world.probe(ROOT, probe_failure(Cause.RESET, text_reason("it broke off")))
     assert world.acts() == []
 
 
@@ -113,7 +120,7 @@ def test_a_dependent_is_held_while_calls_hold_its_root() -> None:
     assert world.acts() == []
     last = world.last(LEAF)
     assert last.guard is Guard.DEPENDENCY
-    assert "other calls hold the only thread of electron-cash" in last.reason
+    assert "other calls hold the only thread of electron-cash" in str(last.reason)
 
 
 def test_a_dependent_is_restarted_once_its_root_was_free_for_long_enough() -> None:
@@ -158,5 +165,5 @@ def test_a_start_without_its_wallet_has_not_worked() -> None:
     instance = world.state.instances[InstanceId(ROOT, 1)]
     assert instance.remedy is not None
     assert instance.health.last is not None
-    assert instance.health.last.reason == "the wallet /data/w is not loaded"
+    assert str(instance.health.last.reason) == "the wallet /data/w is not loaded"
     assert world.last(ROOT).wallets == ("/data/w",)

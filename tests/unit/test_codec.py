@@ -19,6 +19,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
 from sidecar.core.model.state import PlannedRestart
 from sidecar.core.model.target import InstanceId
+from sidecar.core.reason.reason import text_reason
 from sidecar.storage.codec import (
     EVIDENCE_BYTES,
     DecodeFailed,
@@ -42,7 +43,7 @@ DECISION = Decision(
     "electron-cash-2",
     Action.RESTART,
     Guard.NONE,
-    "refused 3 times",
+    text_reason("refused 3 times"),
     Cause.REFUSED,
     run=RunId("abc", 1_700_000_000.25),
     polite_stop_s=90.0,
@@ -60,7 +61,13 @@ def test_an_instance_with_everything_comes_back() -> None:
         "electron-cash-2",
         container=container("electron-cash", 2),
         remedy=Remedy(
-            DECISION, RemedyPhase.VERIFYING, AT, 99.0, 3.0, "note", uncertain=True
+            DECISION,
+            RemedyPhase.VERIFYING,
+            AT,
+            99.0,
+            3.0,
+            text_reason("note"),
+            uncertain=True,
         ),
         loading=DECISION,
         settling=Settling("root", 44.0),

@@ -70,7 +70,7 @@ def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:
     world.fails(WALLET.name, Cause.REFUSED)
     last = world.decisions[-1]
     assert (last.action, last.guard) == (Action.HOLD, Guard.OBSERVE)
-    assert last.reason.endswith(
+    assert str(last.reason).endswith(
         "Podman Engine is no supported engine, only observed: it would now restart"
     )
     acts = {Action.RESTART, Action.START, Action.LOAD_WALLET}

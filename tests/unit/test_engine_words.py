@@ -23,6 +23,7 @@ from sidecar.core.model.probe_settings import DockerProbe
 from sidecar.core.model.target import InstanceId, Mode, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.retry_budget import MOST_UNSENT
 from sidecar.core.recovery.takeover import restore_state
 from tests.unit.test_notify_mailing import SETTINGS
@@ -54,7 +55,7 @@ def test_a_container_that_cannot_be_read_is_unknown_with_the_reason() -> None:
     unreadable(world, ROOT)
     seen = world.instance(ROOT)
     assert (seen.state, seen.cause) == (TargetState.UNKNOWN, Cause.PROBER_FAILED)
-    assert seen.reason == f"what its container is doing is not known: {FAULT}"
+    assert str(seen.reason) == f"what its container is doing is not known: {FAULT}"
     assert world.decisions == []
 
 
@@ -65,9 +66,9 @@ def test_a_container_that_cannot_be_read_from_the_start_is_named_once() -> None:
     for _ in range(5):
         world.relist()
     told = [t for t in world.transitions if isinstance(t, StateChanged)]
-    assert [t.reason for t in told if t.name == ROOT and FAULT in t.reason] == [
-        f"what its container is doing is not known: {FAULT}"
-    ]
+    assert [
+        str(t.reason) for t in told if t.name == ROOT and FAULT in str(t.reason)
+    ] == [f"what its container is doing is not known: {FAULT}"]
 
 
 def test_the_others_of_a_container_that_cannot_be_read_are_healed() -> None:
@@ -95,7 +96,7 @@ def test_a_container_that_stays_unreadable_is_told_after_its_grace() -> None:
     assert Action.PAGE not in {d.action for d in world.decisions}
     world.wait(15.0)
     assert world.last(ROOT).action is Action.PAGE
-    assert FAULT in world.last(ROOT).reason
+    assert FAULT in str(world.last(ROOT).reason)
     assert world.acts() == []
 
 
@@ -116,14 +117,19 @@ def test_an_operator_who_asks_for_what_cannot_be_read_is_told_why_not() -> None:
     unreadable(world, ROOT)
     world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).action is Action.HOLD
-    assert FAULT in world.last(ROOT).reason
+    assert FAULT in str(world.last(ROOT).reason)
 
 
 def test_what_cannot_be_judged_says_why_from_the_first_probe_on() -> None:
     world = World()
-    world.probe(ROOT, probe_unknown(Cause.PROBER_FAILED, "it is on no network"))
+    world.probe(
+        ROOT, probe_unknown(Cause.PROBER_FAILED, text_reason("it is on no network"))
+    )
     seen = world.instance(ROOT)
-    assert (seen.state, seen.reason) == (TargetState.UNKNOWN, "it is on no network")
+    assert (seen.state, str(seen.reason)) == (
+        TargetState.UNKNOWN,
+        "it is on no network",
+    )
     world.wait(300.0)
     assert (world.acts(), world.state.incidents) == ([], {})
 
@@ -267,7 +273,7 @@ def test_a_stop_that_our_restart_undid_is_done_again() -> None:
     world = restarted_while(EngineEventKind.STOP)
     world.wait(3.0)
     assert world.acts() == [(ROOT, Action.RESTART), (ROOT, Action.STOP)]
-    assert "an operator stopped it while" in world.last(ROOT).reason
+    assert "an operator stopped it while" in str(world.last(ROOT).reason)
     stopped = replace(
         world.containers[world.instance(ROOT).id], status=Status.EXITED, exit_code=143
     )
@@ -276,7 +282,7 @@ def test_a_stop_that_our_restart_undid_is_done_again() -> None:
         world.now,
         world.instance(ROOT).id,
         RemedyCallResult.DONE,
-        "it is stopped",
+        text_reason("it is stopped"),
         stopped,
     )
     world.send(event)
@@ -337,9 +343,9 @@ def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> N
     assert world.acts() == [(ROOT, Action.RESTART)]
     seen = world.instance(ROOT)
     said = f"its new container {NEW.name} was created and never started"
-    assert (seen.state, said in seen.reason) == (TargetState.DEGRADED, True)
+    assert (seen.state, said in str(seen.reason)) == (TargetState.DEGRADED, True)
     assert world.last(ROOT).action is Action.PAGE
-    assert "docker compose up -d" in world.last(ROOT).reason
+    assert "docker compose up -d" in str(world.last(ROOT).reason)
     world.beside = ()
     world.relist()
     world.works(ROOT)
@@ -351,7 +357,7 @@ def test_a_redeploy_that_was_known_before_our_restart_is_not_stopped() -> None:
     world.works(ROOT)
     world.wait(100.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
-    assert NEW.name in world.instance(ROOT).reason
+    assert NEW.name in str(world.instance(ROOT).reason)
 
 
 def test_a_redeploy_under_way_is_not_told() -> None:
@@ -402,7 +408,7 @@ def test_what_was_created_and_never_started_is_a_persons() -> None:
     world.wait(600.0)
     assert world.acts() == []
     assert world.state.incidents == {}
-    assert world.instance(ROOT).reason == "it was created and never started"
+    assert str(world.instance(ROOT).reason) == "it was created and never started"
 
 
 # a job that is done
@@ -423,7 +429,7 @@ def test_a_job_that_is_done_is_left_alone_and_nobody_is_told() -> None:
     world.wait(600.0)
     assert (world.acts(), world.state.incidents, world.messages) == ([], {}, [])
     seen = world.instance("job")
-    assert (seen.state, seen.reason) == (
+    assert (seen.state, str(seen.reason)) == (
         TargetState.STOPPED,
         "its work is done (exit 0)",
     )

@@ -21,6 +21,7 @@ from sidecar.core.model.probe_result import ProbeWarning, probe_failure, probe_s
 from sidecar.core.model.target import AfterDependency, Mode, RestartSettings, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import IncidentChanged, IncidentStep, RemedyEnded
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.reporting.incident_review import (
     build_incident_review,
     involved_targets,
@@ -128,7 +129,9 @@ def test_a_hang_that_began_out_of_reach_is_away_once_it_is_reached(
     world = calm(root=LEFT_ALONE)
     for reason, path_fault in zip(reasons, (True, False), strict=True):
         for _ in range(8):
-            silent = probe_failure(Cause.HUNG, reason, path_fault=path_fault)
+            silent = probe_failure(
+                Cause.HUNG, text_reason(reason), path_fault=path_fault
+            )
             world.probe(ROOT, silent, took_s=10.0)
             world.probe(LEAF, probe_success())
             world.now_s += 2.0
@@ -178,7 +181,7 @@ def test_a_busy_root_that_answered_after_all_restarts_nobody() -> None:
         world.now,
         root.id,
         RemedyCallResult.NOT_SENT,
-        "it answered",
+        text_reason("it answered"),
         root.container,
         answered=True,
     )
@@ -374,6 +377,6 @@ def test_the_resolve_is_told_after_it_and_names_them() -> None:
 def test_slow_answers_of_a_root_that_works_restart_nobody() -> None:
     world = calm()
     world.probe(ROOT, probe_success(warnings=(ProbeWarning.SLOW,)))
-    world.probe(ROOT, probe_failure(Cause.REFUSED, "refused"))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
     works_again(world)
     assert world.acts() == []

@@ -14,11 +14,12 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success
 from sidecar.core.model.target import RestartSettings
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.process_inspection import judge_processes
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
-REFUSED = probe_failure(Cause.REFUSED, "connection refused")
+REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 GRACE_S = RestartSettings().self_restart_grace_s
 FOREVER_S = 3600.0
 
@@ -65,7 +66,7 @@ def test_a_process_that_has_gone_is_certain_at_once() -> None:
     look(world, waits_s=FOREVER_S)
     assert world.acts() == [(ROOT, Action.RESTART)]
     assert world.last(ROOT).process_gone
-    assert "the process that served has gone" in world.last(ROOT).reason
+    assert "the process that served has gone" in str(world.last(ROOT).reason)
 
 
 def test_a_supervisor_has_its_grace_to_start_it_again() -> None:
@@ -179,7 +180,7 @@ def test_without_a_look_at_the_healthy_run_nothing_is_proven() -> None:
 
 def test_only_a_refused_connection_is_looked_into_for_it() -> None:
     world = known()
-    world.probe(ROOT, probe_failure(Cause.RESET, "closed"))
+    world.probe(ROOT, probe_failure(Cause.RESET, text_reason("closed")))
     look(world, waits_s=FOREVER_S)
     assert world.acts() == []
 

@@ -14,11 +14,14 @@ from sidecar.core.model.state import EfficacyKey
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import IncidentChanged
+from sidecar.core.reason.reason import text_reason
 from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
-NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
 
 
 def calm(**settings: object) -> World:
@@ -55,7 +58,7 @@ def test_the_story_of_an_incident_is_told_in_words() -> None:
     world.acted(ROOT)
     world.works(ROOT)
     world.works(LEAF)
-    told = [c.reason for c in changes(world)]
+    told = [str(c.reason) for c in changes(world)]
     (incident,) = world.state.incidents.values()
     lasted = changes(world)[-1].at.wall - incident.since_wall
     after = f"{lasted:.0f} s after it began"
@@ -70,7 +73,7 @@ def test_the_story_of_an_incident_is_told_in_words() -> None:
 def test_alone_it_is_resolved_alone() -> None:
     world = calm(targets=(WALLET,))
     outage(world)
-    assert changes(world)[-1].reason.startswith(f"{ROOT} works again, ")
+    assert str(changes(world)[-1].reason).startswith(f"{ROOT} works again, ")
 
 
 def test_a_dependent_that_fails_while_its_root_is_restarted_belongs_to_it() -> None:
@@ -89,7 +92,7 @@ def test_while_a_root_only_blinks_its_dependents_have_no_incident_yet() -> None:
     world.fails(ROOT, Cause.REFUSED, 1)
     world.fails(LEAF, Cause.HTTP_5XX, 4)
     assert world.last(LEAF).guard is Guard.DEPENDENCY
-    assert "is failing (refused)" in world.last(LEAF).reason
+    assert "is failing (refused)" in str(world.last(LEAF).reason)
     world.works(ROOT)
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     assert changes(world) == []

@@ -12,6 +12,7 @@ from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_su
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status import expected_wallets
 from sidecar.core.status.target_status import current_cause, last_reason
 from tests.unit.test_patience import CUT_OFF, LOADED
@@ -26,12 +27,16 @@ def loaded(*paths: str, addresses: int | None = None) -> ProbeResult:
     if paths:
         return probe_success(wallet=facts)
     cause = Cause.WALLET_NOT_LOADED
-    return probe_failure(cause, "no wallet is loaded", rpc_answers=True, wallet=facts)
+    return probe_failure(
+        cause, text_reason("no wallet is loaded"), rpc_answers=True, wallet=facts
+    )
 
 
 def cut_off(*paths: str, addresses: int | None = None) -> ProbeResult:
     facts = replace(CUT_OFF, paths=paths, addresses=addresses)
-    return probe_failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=facts)
+    return probe_failure(
+        Cause.UPSTREAM_LOST, text_reason("lost"), rpc_answers=True, wallet=facts
+    )
 
 
 def a_world(*paths: str, target: Target = WALLET) -> World:
@@ -189,7 +194,7 @@ def test_fewer_addresses_than_before_are_an_incident_until_a_person_answers() ->
     (incident,) = incidents(world)
     assert incident.open
     assert incident.severity is Severity.P1
-    assert "has 20 addresses and had 24: 4 that" in incident.detail
+    assert "has 20 addresses and had 24: 4 that" in str(incident.detail)
     for _ in range(5):
         world.probe(ROOT, loaded(ONE, addresses=20))
         world.wait(60.0, 5.0)

@@ -15,6 +15,7 @@ from sidecar.core.model.message import MessageKind
 from sidecar.core.model.probe_result import ProbeResult, WalletFacts, probe_failure
 from sidecar.core.model.target import InstanceId, ProbeSchedule, RestartSettings, Target
 from sidecar.core.model.transition import RemedyEnded
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.retry_budget import note_failed_load
 from tests.unit.test_notify_mailing import Told
 from tests.unit.world import WALLET, World, container
@@ -28,7 +29,7 @@ NO_FILE = "the wallet /w was not loaded"
 def lacking(*paths: str) -> ProbeResult:
     """The daemon answers, and has these wallets alone."""
     found = probe_failure(
-        Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True
+        Cause.WALLET_NOT_LOADED, text_reason("no wallet is loaded"), rpc_answers=True
     )
     return replace(found, wallet=replace(FACTS, paths=paths))
 

@@ -18,6 +18,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.run_log import AGAIN
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
@@ -31,7 +32,9 @@ WORDS = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
 IN_SEOUL = "2026-01-02 12:04:05 +09:00 Traceback: the wallet file is locked"
 
 
-NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
 
 
 def dies(
@@ -244,7 +247,7 @@ def test_it_ends_the_verification_of_a_restart() -> None:
     dies(world, 1)
     (ended,) = [t for t in world.transitions if isinstance(t, RemedyEnded)]
     assert ended.outcome is RemedyOutcome.NOT_RECOVERED
-    assert ended.reason == "its container exited again and again"
+    assert str(ended.reason) == "its container exited again and again"
     says(world)
     assert len(of_loops(told)) == 1
 

@@ -9,6 +9,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import RestartRequested
 from sidecar.core.model.probe_result import ProbeResult, probe_failure
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from tests.unit.test_patience import (
     CUT_OFF,
     OUTAGE_S,
@@ -43,7 +44,7 @@ def test_an_asked_restart_waits_for_the_daemon_s_own_stop(
     decided = asked(world)
     assert decided.action is Action.RESTART
     assert decided.polite_stop_s == POLITE_S, "calls may have come since it answered"
-    waits = "once it has obeyed its own stop: it has 90 s" in decided.reason
+    waits = "once it has obeyed its own stop: it has 90 s" in str(decided.reason)
     assert waits is not is_free
 
 
@@ -52,7 +53,7 @@ def test_a_daemon_that_was_held_two_minutes_ago_is_free_again() -> None:
     world.probe(ROOT, well(3.0))
     world.wait(120.0)
     world.probe(ROOT, well())
-    assert "its own stop" not in asked(world).reason
+    assert "its own stop" not in str(asked(world).reason)
 
 
 def test_now_does_not_wait_and_says_what_it_can_cost() -> None:
@@ -60,7 +61,7 @@ def test_now_does_not_wait_and_says_what_it_can_cost() -> None:
     world.probe(ROOT, upstream_lost())
     decided = asked(world, now=True)
     assert decided.polite_stop_s == 0.0
-    assert "may be lost" in decided.reason
+    assert "may be lost" in str(decided.reason)
 
 
 def test_a_port_that_is_refused_is_asked_for_nothing() -> None:
@@ -77,7 +78,7 @@ def test_a_stopped_process_is_restarted_at_once_and_gently() -> None:
     world.looked(ROOT, "electron-cash")
     (decided,) = restarts(world)
     assert decided.polite_stop_s == POLITE_S
-    assert "once it was continued and asked to stop" in decided.reason
+    assert "once it was continued and asked to stop" in str(decided.reason)
 
 
 # A busy daemon's recovery takes as long as its calls do
@@ -100,13 +101,13 @@ def test_a_busy_daemon_has_recovered_though_each_answer_comes_late() -> None:
     assert world.instance(ROOT).remedy is None
     ends = [t for t in world.transitions if isinstance(t, RemedyEnded)]
     assert [end.outcome for end in ends] == [RemedyOutcome.RECOVERED]
-    assert "what is left: lost" in ends[0].reason
+    assert "what is left: lost" in str(ends[0].reason)
 
 
 def test_a_load_in_an_outage_has_as_long_as_silence_may_last() -> None:
     nothing = replace(CUT_OFF, loaded=False, paths=())
     unloaded = probe_failure(
-        Cause.WALLET_NOT_LOADED, "none", rpc_answers=True, wallet=nothing
+        Cause.WALLET_NOT_LOADED, text_reason("none"), rpc_answers=True, wallet=nothing
     )
     world = a_world()
     world.probe(ROOT, unloaded)
@@ -117,7 +118,7 @@ def test_a_load_in_an_outage_has_as_long_as_silence_may_last() -> None:
 def test_a_busy_daemon_whose_load_took_long_is_still_given_its_time() -> None:
     nothing = replace(CUT_OFF, loaded=False, paths=())
     unloaded = probe_failure(
-        Cause.WALLET_NOT_LOADED, "none", rpc_answers=True, wallet=nothing
+        Cause.WALLET_NOT_LOADED, text_reason("none"), rpc_answers=True, wallet=nothing
     )
     world = a_world()
     world.probe(ROOT, upstream_lost())

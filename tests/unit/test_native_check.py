@@ -20,6 +20,7 @@ from sidecar.core.model.probe_settings import DockerProbe
 from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded
+from sidecar.core.reason.reason import text_reason
 from tests.unit.world import EPOCH, World, container
 
 NAME = "web"
@@ -32,7 +33,7 @@ PLAIN = Target(
     cadence=ProbeSchedule(start_period_s=0.0),
 )
 STARTING = ProbeResult(
-    ProbeVerdict.UNKNOWN, reason="its own health check is still starting"
+    ProbeVerdict.UNKNOWN, reason=text_reason("its own health check is still starting")
 )
 
 

@@ -27,6 +27,7 @@ from sidecar.core.model.notification_settings import (
 )
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.takeover import restore_state
 from tests.unit.world import World
 
@@ -131,9 +132,9 @@ def test_facts_say_that_the_wallet_could_not_be_loaded_until_it_is() -> None:
     assert last["load_failure"] == "as asked"
     world.fails(WALLET, Cause.WALLET_NOT_LOADED, times=1)
     reason = "has no wallet loaded, and loading it failed: as asked"
-    assert reason in world.last(WALLET).reason
+    assert reason in str(world.last(WALLET).reason)
     world.acted(WALLET, restart=False)
-    assert world.instance(WALLET).load_failure == ""
+    assert str(world.instance(WALLET).load_failure) == ""
     world.works(WALLET)
     resolved = told.turn()[-1]
     assert resolved.kind is MessageKind.RESOLVED
@@ -145,9 +146,9 @@ def test_why_a_wallet_could_not_be_loaded_is_of_its_run() -> None:
     world.fails(WALLET, Cause.WALLET_NOT_LOADED)
     world.acted(WALLET, RemedyCallResult.FAILED, restart=False)
     world.fails(WALLET, Cause.REFUSED)
-    assert world.instance(WALLET).load_failure == "as asked"
+    assert str(world.instance(WALLET).load_failure) == "as asked"
     world.acted(WALLET)
-    assert world.instance(WALLET).load_failure == ""
+    assert str(world.instance(WALLET).load_failure) == ""
 
 
 def test_a_dependents_trouble_is_not_told_while_the_root_is_down() -> None:
@@ -176,7 +177,7 @@ def test_a_dependents_failed_remedy_is_told_once_its_root_works() -> None:
         Trigger.DEPENDENCY,
         Cause.HTTP_5XX,
         RemedyOutcome.NOT_RECOVERED,
-        "it is http_5xx",
+        text_reason("it is http_5xx"),
         60.0,
         None,
         incident.id,
@@ -359,7 +360,7 @@ def test_who_acknowledges_is_left_alone_until_it_is_forgotten() -> None:
             world.send(AckRequested(world.now, number, who))
             step = world.transitions[-1]
             assert isinstance(step, IncidentChanged)
-            assert step.reason == f"somebody takes care of it ({who})"
+            assert str(step.reason) == f"somebody takes care of it ({who})"
         world.wait(3 * 3600.0, step=20.0)
         return [m.kind for m in world.messages if m.channel in {"ops", "phone"}]
 

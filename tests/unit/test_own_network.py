@@ -24,6 +24,7 @@ from sidecar.core.model.state import OwnNetworkStatus
 from sidecar.core.model.target import PlannedRestartSettings, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.core.reporting.monitored_time import MonitoredTime
 from sidecar.core.reporting.outages import Interval, IntervalKind, Outage, TargetHistory
@@ -36,9 +37,15 @@ SITE = Target("site", probes=(HttpProbe("http://site/"),))
 OTHER = replace(SITE, name="other", probes=(HttpProbe("http://other/"),))
 SECOND = replace(SERVICE, name="second", probes=(HttpProbe("http://second/"),))
 LABELLED = replace(LONE, declared=False)
-NO_ROUTE = probe_failure(Cause.DETACHED, "there is no route to x:1", path_fault=True)
-SILENT = probe_failure(Cause.HUNG, "x:1 accepts no connection", path_fault=True)
-PROVEN = probe_unknown(Cause.OWN_NETWORK, "Sidecar is not on the network n any more")
+NO_ROUTE = probe_failure(
+    Cause.DETACHED, text_reason("there is no route to x:1"), path_fault=True
+)
+SILENT = probe_failure(
+    Cause.HUNG, text_reason("x:1 accepts no connection"), path_fault=True
+)
+PROVEN = probe_unknown(
+    Cause.OWN_NETWORK, text_reason("Sidecar is not on the network n any more")
+)
 ROUTES = Routes(("ops",), MappingProxyType(dict.fromkeys(Severity, ("ops",))))
 TOLD = replace(SETTINGS, routes=ROUTES, hooks=())
 LOST, BACK = MessageKind.OWN_NETWORK_LOST, MessageKind.OWN_NETWORK_BACK
@@ -176,8 +183,8 @@ def test_one_that_answered_before_it_was_lost_itself_shows_nothing() -> None:
 @pytest.mark.parametrize(
     "answers",
     [
-        probe_failure(Cause.HUNG, "no answer"),
-        probe_unknown(Cause.PROBER_FAILED, "no descriptors"),
+        probe_failure(Cause.HUNG, text_reason("no answer")),
+        probe_unknown(Cause.PROBER_FAILED, text_reason("no descriptors")),
     ],
     ids=["it may have been connected before", "nothing was asked"],
 )
@@ -259,7 +266,7 @@ def test_one_that_is_lost_first_is_no_incident_before_another_was_asked() -> Non
 
 
 @pytest.mark.parametrize(
-    "answer", [probe_success(), probe_failure(Cause.REFUSED, "refused")]
+    "answer", [probe_success(), probe_failure(Cause.REFUSED, text_reason("refused"))]
 )
 def test_one_that_is_lost_while_another_answers_is_lost_itself(
     answer: ProbeResult,
@@ -303,7 +310,7 @@ def test_an_incident_that_was_open_stays_and_is_not_added_to() -> None:
     assert states(world) == {TargetState.UNKNOWN}
     assert told(world)[before:] == [LOST]
     assert [i.open for i in world.state.incidents.values()] == [True]
-    finds(world, probe_failure(Cause.AUTH, "401"), 10.0, ROOT)
+    finds(world, probe_failure(Cause.AUTH, text_reason("401")), 10.0, ROOT)
     assert world.instance(ROOT).state is TargetState.DOWN
     assert list(world.state.incidents) == [incident.id]
     finds(world, probe_success(), 10.0)

@@ -23,6 +23,7 @@ from sidecar.core.model.probe_result import (
     probe_unknown,
 )
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit.world import WALLET, World
 
@@ -47,21 +48,27 @@ def well(waited_s: float = 0.0) -> ProbeResult:
 
 
 def upstream_lost(waited_s: float = 0.0) -> ProbeResult:
-    lost = probe_failure(Cause.UPSTREAM_LOST, "lost", rpc_answers=True, wallet=CUT_OFF)
+    lost = probe_failure(
+        Cause.UPSTREAM_LOST, text_reason("lost"), rpc_answers=True, wallet=CUT_OFF
+    )
     return replace(lost, waited_s=waited_s)
 
 
 def held(waited_s: float = 10.0) -> ProbeResult:
-    found = probe_failure(Cause.THREAD_HELD, "it answers, but", rpc_answers=True)
+    found = probe_failure(
+        Cause.THREAD_HELD, text_reason("it answers, but"), rpc_answers=True
+    )
     return replace(found, waited_s=waited_s)
 
 
 def hung(waited_s: float) -> ProbeResult:
-    return replace(probe_failure(Cause.HUNG, "no answer"), waited_s=waited_s)
+    return replace(
+        probe_failure(Cause.HUNG, text_reason("no answer")), waited_s=waited_s
+    )
 
 
 def refused() -> ProbeResult:
-    return probe_failure(Cause.REFUSED, "connection refused")
+    return probe_failure(Cause.REFUSED, text_reason("connection refused"))
 
 
 def a_world() -> World:
@@ -117,7 +124,7 @@ def test_a_daemon_that_has_not_answered_yet_is_given_the_longer_time() -> None:
     world = World((WALLET,))
     silent_for(world, OUTAGE_S - 2.0)
     assert world.acts() == []
-    assert "it is likely busy" in world.last(ROOT).reason
+    assert "it is likely busy" in str(world.last(ROOT).reason)
 
 
 def test_a_wallet_that_answers_between_silences_is_never_restarted() -> None:
@@ -134,13 +141,18 @@ def test_an_answer_before_the_signal_calls_the_restart_off() -> None:
     silent_for(world, CALM_S + 5.0)
     (decided,) = restarts(world)
     assert decided.polite_stop_s == POLITE_S
-    assert "unless it answers within 90 s" in decided.reason
+    assert "unless it answers within 90 s" in str(decided.reason)
     instance = world.instance(ROOT)
     off = "it answered after another 30 s: it is not restarted"
     world.now_s += 30.0
     world.send(
         RemedyExecuted(
-            world.now, instance.id, RemedyCallResult.NOT_SENT, off, None, answered=True
+            world.now,
+            instance.id,
+            RemedyCallResult.NOT_SENT,
+            text_reason(off),
+            None,
+            answered=True,
         )
     )
     after = world.instance(ROOT)
@@ -172,7 +184,7 @@ NOT_MEASURED = [Cause.OWN_NETWORK, Cause.SUSPENDED, Cause.PROBER_FAILED]
 def blind_for(world: World, seconds: float, cause: Cause) -> None:
     until = world.now_s + seconds
     while world.now_s < until:
-        world.probe(ROOT, probe_unknown(cause, "it was not asked"), 1.0)
+        world.probe(ROOT, probe_unknown(cause, text_reason("it was not asked")), 1.0)
         world.looked(ROOT)
         world.wait(4.0)
 
@@ -281,7 +293,7 @@ class Daemon:
         elif step.what != "nothing" and self.refusals < 2:
             self.refusals += 1
             cause = Cause.REFUSED if step.what == "refused" else Cause.RESET
-            self.world.probe(ROOT, probe_failure(cause, "no connection"))
+            self.world.probe(ROOT, probe_failure(cause, text_reason("no connection")))
         self.world.wait(2.0)
 
     @property

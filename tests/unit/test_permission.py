@@ -21,6 +21,7 @@ from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded
+from sidecar.core.reason.reason import text_reason
 from sidecar.storage.codec import decode, encode, persistent_part
 from tests.unit.test_policy import RESTART, ROOT, calm
 from tests.unit.world import WALLET, World
@@ -58,7 +59,7 @@ def test_a_refused_restart_is_told_to_a_person_once_and_asked_again_after_an_hou
     assert world.acts() == [(ROOT, RESTART)]
     told = [d for d in world.decisions if d.guard is Guard.FORBIDDEN]
     assert [d.action for d in told] == [Action.PAGE]
-    assert "the engine does not allow it (as asked)" in told[0].reason
+    assert "the engine does not allow it (as asked)" in str(told[0].reason)
     assert world.instance(ROOT).state is TargetState.DOWN
     world.wait(refused_s + 3599.0 - world.now_s, 10.0)
     assert len(world.acts()) == 1
@@ -113,7 +114,11 @@ def test_what_we_stopped_politely_and_may_not_start_is_no_operators_stop() -> No
     (who,) = world.containers
     ended = replace(world.containers[who], status=Status.EXITED, exit_code=0, pid=0)
     world.containers[who] = ended
-    world.send(RemedyExecuted(world.now, who, RemedyCallResult.REFUSED, "403", ended))
+    world.send(
+        RemedyExecuted(
+            world.now, who, RemedyCallResult.REFUSED, text_reason("403"), ended
+        )
+    )
     world.wait(2.0)
     assert world.instance(ROOT).state is not TargetState.STOPPED
     assert world.acts()[1:] == [(ROOT, Action.START)]
@@ -121,7 +126,7 @@ def test_what_we_stopped_politely_and_may_not_start_is_no_operators_stop() -> No
 
 def test_a_daemon_is_not_stopped_politely_where_the_engine_may_not_start_it() -> None:
     world = calm(targets=(WALLET,))
-    answers = probe_failure(Cause.HTTP_5XX, "it is ill", rpc_answers=True)
+    answers = probe_failure(Cause.HTTP_5XX, text_reason("it is ill"), rpc_answers=True)
     for _ in range(3):
         world.probe(ROOT, answers)
     first = world.last(ROOT)

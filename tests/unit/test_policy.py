@@ -43,6 +43,7 @@ from sidecar.core.model.transition import (
     RemedyEnded,
     RemedyOutcome,
 )
+from sidecar.core.reason.reason import text_reason
 from tests.unit.world import EPOCH, SERVICE, WALLET, World, container
 
 ROOT = "electron-cash"
@@ -93,7 +94,7 @@ def test_each_failure_below_the_threshold_is_said() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     assert world.said(ROOT) == [(Action.HOLD, Guard.THRESHOLD)] * 2
-    assert "failure 2 of 3" in world.last(ROOT).reason
+    assert "failure 2 of 3" in str(world.last(ROOT).reason)
 
 
 def test_one_success_clears_the_streak() -> None:
@@ -118,7 +119,8 @@ def test_unknown_changes_no_streak() -> None:
     world.fails(ROOT, Cause.REFUSED, 2)
     for _ in range(10):
         world.probe(
-            ROOT, probe_unknown(Cause.PROBER_FAILED, "no file descriptors left")
+            ROOT,
+            probe_unknown(Cause.PROBER_FAILED, text_reason("no file descriptors left")),
         )
     assert world.acts() == []
     assert world.instance(ROOT).health.failures == 2
@@ -145,7 +147,9 @@ def test_a_warning_degrades_and_never_restarts() -> None:
     for _ in range(10):
         world.probe(
             ROOT,
-            probe_success(warnings=(ProbeWarning.SLOW,), reason="answered in 12 s"),
+            probe_success(
+                warnings=(ProbeWarning.SLOW,), reason=text_reason("answered in 12 s")
+            ),
         )
         world.now_s += 15.0
     assert world.acts() == []
@@ -191,7 +195,7 @@ def test_a_stopped_process_is_certain_at_once() -> None:
     assert world.last(ROOT).action is Action.LOOK
     world.looked(ROOT, "electron-cash daemon")
     assert world.acts() == [(ROOT, RESTART)]
-    assert "state T" in world.last(ROOT).reason
+    assert "state T" in str(world.last(ROOT).reason)
 
 
 def test_a_silent_container_is_looked_into_once_a_streak() -> None:
@@ -207,7 +211,9 @@ def test_hung_and_refused_are_stopped_quickly_and_others_gently() -> None:
     manners = {}
     for cause in (Cause.REFUSED, Cause.HTTP_5XX):
         world = calm()
-        found = probe_failure(cause, "x", rpc_answers=cause is Cause.HTTP_5XX)
+        found = probe_failure(
+            cause, text_reason("x"), rpc_answers=cause is Cause.HTTP_5XX
+        )
         for _ in range(3):
             world.probe(ROOT, found)
         decision = world.last(ROOT)
@@ -248,7 +254,7 @@ def test_an_incurable_cause_is_told_and_never_restarted(
         world.fails(ROOT, cause, 1, took_s=98.0)
     assert world.acts() == []
     assert world.last(ROOT).action is Action.PAGE
-    assert "because " + CAUSES[cause].why_not in world.last(ROOT).reason
+    assert f"because {CAUSES[cause].why_not}" in str(world.last(ROOT).reason)
     assert [i.cause for i in world.state.incidents.values()] == [cause]
 
 
@@ -279,7 +285,10 @@ def test_a_wallet_that_is_not_loaded_is_loaded_at_once_and_nothing_restarted() -
     fresh = container(ROOT, started_at=EPOCH + 1000.0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): fresh})
     world.probe(
-        ROOT, probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+        ROOT,
+        probe_failure(
+            Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+        ),
     )
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
     world.acted(ROOT, restart=False)
@@ -310,7 +319,10 @@ def test_the_wallet_is_loaded_within_the_verification_of_a_restart() -> None:
     world.fails(ROOT, Cause.REFUSED)
     world.acted(ROOT)
     world.probe(
-        ROOT, probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+        ROOT,
+        probe_failure(
+            Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+        ),
     )
     assert world.acts() == [(ROOT, RESTART), (ROOT, Action.LOAD_WALLET)]
     world.acted(ROOT, restart=False)
@@ -749,7 +761,7 @@ def test_observe_mode_says_what_it_would_do() -> None:
     world.fails(ROOT, Cause.REFUSED, 5)
     assert world.acts() == []
     assert world.last(ROOT).guard is Guard.OBSERVE
-    assert "would now restart" in world.last(ROOT).reason
+    assert "would now restart" in str(world.last(ROOT).reason)
 
 
 def test_opting_out_stops_the_acting_and_not_the_measuring() -> None:

@@ -61,7 +61,7 @@ def test_who_waits_for_the_root_does_not_say_that_it_works_already() -> None:
     world.wait(1.0)
     waiting = world.last(LEAF)
     assert (waiting.action, waiting.guard) == (Action.HOLD, Guard.REMEDY_RUNNING)
-    assert waiting.reason.startswith(f"it follows {ROOT} in its planned restart; ")
+    assert str(waiting.reason).startswith(f"it follows {ROOT} in its planned restart; ")
 
 
 def test_a_dependent_that_is_never_restarted_after_its_root_is_left_out() -> None:
@@ -81,7 +81,7 @@ def test_skipped_while_a_streak_is_open() -> None:
     world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.UNSTABLE)
-    assert "is failing (" in skip.reason
+    assert "is failing (" in str(skip.reason)
     world.works(ROOT)
     world.wait(3600.0)
     assert world.acts() == []
@@ -101,7 +101,7 @@ def test_skipped_when_it_was_restarted_in_the_last_six_hours() -> None:
     world.send(PlannedRestartDue(world.now, ROOT))
     (skip,) = planned(world)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.RECENTLY_RESTARTED)
-    assert "5.0 h ago" in skip.reason
+    assert "5.0 h ago" in str(skip.reason)
 
 
 def test_skipped_in_observe_mode_with_what_it_would_have_done() -> None:

@@ -21,6 +21,7 @@ from sidecar.core.model.probe_result import ProbeWarning, probe_failure, probe_s
 from sidecar.core.model.target import InstanceId, Mode, PlannedRestartSettings
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.planned_restart import PLAN_STEP_S
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit.world import SERVICE, WALLET, World
@@ -29,7 +30,9 @@ ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 FIRST = InstanceId(ROOT, 1)
 DAILY = PlannedRestartSettings("0 3 * * *")
-NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
 
 
 def alone(**settings: object) -> World:
@@ -186,7 +189,7 @@ def test_since_when_it_is_down_is_kept_whatever_the_cause() -> None:
     world = alone()
     healthy = world.instance(ROOT).since
     world.fails(ROOT, Cause.AUTH, 2)
-    world.probe(ROOT, probe_failure(Cause.AUTH, "wrong password"))
+    world.probe(ROOT, probe_failure(Cause.AUTH, text_reason("wrong password")))
     down = world.instance(ROOT).since
     assert down.mono > healthy.mono
     assert down == world.now
@@ -199,8 +202,8 @@ def test_the_same_trouble_in_other_words_is_no_change_of_state() -> None:
     world.send(PauseRequested(world.now, (ROOT,), None))
     world.fails(ROOT, Cause.REFUSED)
     before = len(world.transitions)
-    world.probe(ROOT, probe_failure(Cause.REFUSED, "in other words"))
-    assert world.instance(ROOT).reason == "in other words"
+    world.probe(ROOT, probe_failure(Cause.REFUSED, text_reason("in other words")))
+    assert str(world.instance(ROOT).reason) == "in other words"
     assert len(world.transitions) == before
 
 
@@ -217,7 +220,7 @@ def test_a_restart_that_may_never_have_been_done_says_so_when_it_did_not_help() 
     world.send(RestartRequested(world.now, ROOT))
     world.acted(ROOT, RemedyCallResult.UNKNOWN, restart=False)
     world.wait(WALLET.restart.recovery_timeout_s)
-    assert ended(world).reason.startswith("as asked; ")
+    assert str(ended(world).reason).startswith("as asked; ")
 
 
 def test_recover_takes_the_hands_off_a_loop_back() -> None:
@@ -315,7 +318,7 @@ def test_a_step_of_a_plan_goes_before_a_planned_restart_of_its_own() -> None:
     world.acted(ROOT)
     world.works(ROOT)
     assert world.acts() == [(ROOT, Action.RESTART), (LEAF, Action.RESTART)]
-    assert world.last(LEAF).reason.startswith(f"it follows {ROOT}")
+    assert str(world.last(LEAF).reason).startswith(f"it follows {ROOT}")
 
 
 def test_an_operators_restart_that_could_not_be_sent_ends_no_plan() -> None:

@@ -37,6 +37,7 @@ from sidecar.core.model.transition import (
     RemedyEnded,
     RemedyOutcome,
 )
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.polite_stop import LOADING_S
 from sidecar.core.recovery.remedy_begin import ACT_MARGIN_S
 from sidecar.core.step.probe_interval import UNHURRIED, probe_interval_s
@@ -47,8 +48,10 @@ ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
 OTHER = "rates"
 RESTART = Action.RESTART
-NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
-UNASKABLE = probe_unknown(Cause.PROBER_FAILED, "no file descriptors left")
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
+UNASKABLE = probe_unknown(Cause.PROBER_FAILED, text_reason("no file descriptors left"))
 LONE = replace(SERVICE, name=OTHER, depends_on=(), probes=(HttpProbe("http://r/"),))
 NIGHTLY = PlannedRestartSettings("0 3 * * *")
 
@@ -102,7 +105,7 @@ def test_a_curable_cause_after_an_incurable_one_is_counted_from_one() -> None:
     world.fails(ROOT, Cause.WALLET_SYNCING, 30)
     world.fails(ROOT, Cause.REFUSED, 2)
     assert world.acts() == []
-    assert "failure 2 of 3" in world.last(ROOT).reason
+    assert "failure 2 of 3" in str(world.last(ROOT).reason)
     world.fails(ROOT, Cause.REFUSED, 1)
     assert world.acts() == [(ROOT, RESTART)]
 
@@ -168,7 +171,7 @@ def test_the_slow_lane_the_brake_and_a_useless_cure_are_told_to_a_person() -> No
         world.fails(ROOT, Cause.REFUSED, 1)
     told = pages(world, ROOT)
     assert [p.guard for p in told] == [Guard.BUDGET]
-    assert "further apart: the next is in 10 min" in told[0].reason
+    assert "further apart: the next is in 10 min" in str(told[0].reason)
     pace = probe_interval_s(world.state, world.instance(ROOT))
     assert pace == WALLET.cadence.interval_s * UNHURRIED
 
@@ -278,7 +281,9 @@ def test_a_remedy_that_was_not_sent_does_not_excuse_a_later_stop() -> None:
     world.relist()
     world.wait(60.0)
     assert world.acts() == [(ROOT, RESTART)]
-    assert world.instance(ROOT).reason == "found stopped (exit 0), as by an operator"
+    assert (
+        str(world.instance(ROOT).reason) == "found stopped (exit 0), as by an operator"
+    )
 
 
 def test_the_end_of_a_remedy_does_not_bring_back_a_container_that_was_replaced() -> (
@@ -292,7 +297,11 @@ def test_the_end_of_a_remedy_does_not_bring_back_a_container_that_was_replaced()
     world.relist()
     world.send(
         RemedyExecuted(
-            world.now, InstanceId(ROOT, 1), RemedyCallResult.NOT_SENT, "replaced", old
+            world.now,
+            InstanceId(ROOT, 1),
+            RemedyCallResult.NOT_SENT,
+            text_reason("replaced"),
+            old,
         )
     )
     assert world.instance(ROOT).container == fresh
@@ -418,7 +427,7 @@ def test_a_root_that_cannot_be_asked_is_not_waited_for_for_ever() -> None:
         world.probe(ROOT, UNASKABLE)
         world.fails(LEAF, Cause.HTTP_5XX, 1)
     held = [d for d in world.decisions if d.guard is Guard.DEPENDENCY]
-    assert "has not yet answered" in held[0].reason
+    assert "has not yet answered" in str(held[0].reason)
     assert world.acts() == [(LEAF, RESTART)]
     assert tries(world, LEAF)[0] - held[0].at.mono >= 45.0
     assert steps(world) == [(LEAF, IncidentStep.OPENED)]
@@ -481,7 +490,7 @@ def test_after_dependency_never_calls_a_person_only_when_it_does_not_follow() ->
     world.works(ROOT)
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     assert pages(world, LEAF) == []
-    assert "left to follow by itself" in world.last(LEAF).reason
+    assert "left to follow by itself" in str(world.last(LEAF).reason)
     for _ in range(20):
         world.fails(LEAF, Cause.HTTP_5XX, 1)
         world.works(ROOT, times=1)
@@ -627,7 +636,7 @@ def test_a_step_whose_turn_does_not_come_is_said_and_the_plan_goes_on() -> None:
     world.wait(620.0, 5.0)
     (skip,) = [d for d in world.decisions if d.action is Action.SKIP]
     assert (skip.name, skip.guard) == (LEAF, Guard.UNSTABLE)
-    assert "did not come in time" in skip.reason
+    assert "did not come in time" in str(skip.reason)
     world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.relist()
     world.wait(1.0)
@@ -704,7 +713,7 @@ def test_a_dead_letter_is_one_even_where_the_container_loops() -> None:
         elif world.containers[InstanceId(ROOT, 1)].status is Status.RUNNING:
             world.exits(ROOT, 1)
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
-    assert "waits for a person to say recover" in world.last(ROOT).reason
+    assert "waits for a person to say recover" in str(world.last(ROOT).reason)
     begun = len(world.acts())
     world.send(RecoverRequested(world.now, ROOT))
     assert len(world.acts()) == begun + 1
@@ -722,7 +731,7 @@ def test_who_cannot_be_probed_for_long_is_not_called_healthy() -> None:
     assert world.instance(ROOT).state is TargetState.UNKNOWN
     (page,) = pages(world, ROOT)
     assert page.cause is Cause.PROBER_FAILED
-    assert UNASKABLE.reason in page.reason
+    assert str(UNASKABLE.reason) in str(page.reason)
     assert world.state.incidents == {}
     world.works(ROOT, times=1)
     assert world.instance(ROOT).state is TargetState.HEALTHY
@@ -731,7 +740,7 @@ def test_who_cannot_be_probed_for_long_is_not_called_healthy() -> None:
 def test_one_unknown_after_a_start_s_failures_is_no_page() -> None:
     world = World(targets=(WALLET,))
     starts(world, ROOT)
-    world.probe(ROOT, probe_failure(Cause.REFUSED, "nobody listens yet"))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, text_reason("nobody listens yet")))
     world.probe(ROOT, UNASKABLE)
     world.wait(130.0, 10.0)
     assert world.instance(ROOT).state is TargetState.UNKNOWN
@@ -783,7 +792,7 @@ def test_a_loop_that_is_left_alone_says_when_it_is_tried_again() -> None:
             world.exits(ROOT, 1)
     (page,) = pages(world, ROOT)
     assert page.cause is Cause.CRASH_LOOP
-    assert "it is started once more in 10 min" in page.reason
+    assert "it is started once more in 10 min" in str(page.reason)
 
 
 # --- words, and when they are said -------------------------------------------
@@ -869,7 +878,7 @@ def test_a_kill_is_an_operators_though_the_death_was_missed() -> None:
     found(world, status=Status.EXITED, exit_code=1, pid=0)
     world.wait(60.0)
     assert world.acts() == []
-    assert world.instance(ROOT).reason == "an operator stopped it"
+    assert str(world.instance(ROOT).reason) == "an operator stopped it"
 
 
 def test_what_ends_while_we_restart_it_was_stopped_by_nobody() -> None:
@@ -923,11 +932,11 @@ def test_an_event_after_which_the_engine_could_not_be_asked_changes_no_view() ->
 def test_what_is_done_is_said_and_a_refusal_says_what_was_not_done() -> None:
     world = calm(targets=(WALLET,))
     world.fails(ROOT, Cause.REFUSED)
-    assert world.last(ROOT).reason == "failure 3: it is refused: restart now"
+    assert str(world.last(ROOT).reason) == "failure 3: it is refused: restart now"
     world = calm(targets=(WALLET,))
     world.send(PauseRequested(world.now, (ROOT,)))
     world.fails(ROOT, Cause.REFUSED)
-    assert world.last(ROOT).reason == (
+    assert str(world.last(ROOT).reason) == (
         "failure 3: it is refused; no restart: "
         "acting is paused until an operator resumes it"
     )
@@ -937,7 +946,7 @@ def test_a_pause_says_how_long_it_lasts() -> None:
     world = calm(targets=(WALLET,))
     world.send(PauseRequested(world.now, (ROOT,), world.now.wall + 600.0))
     world.fails(ROOT, Cause.REFUSED)
-    assert world.last(ROOT).reason.endswith("acting is paused for another 9 min")
+    assert str(world.last(ROOT).reason).endswith("acting is paused for another 9 min")
 
 
 def test_of_several_replicas_the_first_speaks_for_the_planned_restart() -> None:
@@ -1032,7 +1041,7 @@ def test_no_planned_restart_while_an_incident_of_the_root_is_open() -> None:
     world.send(PlannedRestartDue(world.now, ROOT))
     skip = world.last(ROOT)
     assert (skip.action, skip.guard) == (Action.SKIP, Guard.UNSTABLE)
-    assert "is open" in skip.reason
+    assert "is open" in str(skip.reason)
 
 
 def test_a_probe_that_went_wrong_within_a_streak_calls_nobody() -> None:
@@ -1097,7 +1106,7 @@ def test_a_stopped_process_that_was_woken_is_forgotten_with_the_streak() -> None
 def test_what_was_never_started_says_so() -> None:
     new = container(ROOT, status=Status.CREATED, started_at=0.0, pid=0)
     world = World((WALLET,), containers={InstanceId(ROOT, 1): new})
-    assert world.instance(ROOT).reason == "it was created and never started"
+    assert str(world.instance(ROOT).reason) == "it was created and never started"
 
 
 def test_the_storm_is_over_after_an_hour() -> None:

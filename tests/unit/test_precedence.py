@@ -15,6 +15,7 @@ from sidecar.core.model.probe_settings import DockerProbe, HttpProbe
 from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.unit import world as usual
 from tests.unit.test_restore import killed_and_succeeded
@@ -29,7 +30,9 @@ SERVICE = replace(usual.SERVICE, cadence=CADENCE)
 FREE = replace(SERVICE, depends_on=())
 OTHER = Target(SITE, probes=(HttpProbe("http://site/"),), cadence=CADENCE)
 RECOVERY_S = FREE.restart.recovery_timeout_s
-NO_WALLET = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+NO_WALLET = probe_failure(
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+)
 START, RESTART = Action.START, Action.RESTART
 
 
@@ -86,7 +89,7 @@ def test_a_target_that_fails_has_the_wallet_asked_and_decided_first() -> None:
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).guard is Guard.DEPENDENCY
-    assert world.last(LEAF).reason.endswith(
+    assert str(world.last(LEAF).reason).endswith(
         f"{ROOT}, a wallet daemon, has not yet answered since this began: it is "
         "asked first"
     )
@@ -100,7 +103,7 @@ def test_a_target_waits_for_a_wallet_that_fails_with_it_to_be_decided() -> None:
     world = calm()
     world.fails(ROOT, Cause.REFUSED, 2)
     world.fails(LEAF, Cause.HTTP_5XX)
-    assert world.last(LEAF).reason.endswith(
+    assert str(world.last(LEAF).reason).endswith(
         f"{ROOT}, a wallet daemon, is failing as well (refused): it is decided first"
     )
     world.fails(ROOT, Cause.REFUSED, 1)
@@ -133,7 +136,7 @@ def test_a_wallet_whose_trouble_only_a_person_can_mend_holds_nobody() -> None:
 
 def test_a_wallet_that_cannot_be_asked_holds_nobody() -> None:
     world = calm()
-    world.probe(ROOT, probe_unknown(Cause.PROBER_FAILED, "too many files"))
+    world.probe(ROOT, probe_unknown(Cause.PROBER_FAILED, text_reason("too many files")))
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]
 
@@ -174,7 +177,7 @@ def test_what_failed_with_a_wallet_has_its_time_to_follow() -> None:
     world.works(ROOT)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(ROOT, RESTART)]
-    assert f"{ROOT} works again; this has" in world.last(LEAF).reason
+    assert f"{ROOT} works again; this has" in str(world.last(LEAF).reason)
     world.wait(FREE.settle_s)
     world.works(ROOT)
     assert world.acts() == [(ROOT, RESTART), (LEAF, RESTART)]

@@ -7,19 +7,26 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import probe_failure
+from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.probes.network_advice import add_network_advice
 from tests.fakes import a_container
 
-DETACHED = probe_failure(Cause.DETACHED, "the name of wallet:7777 does not resolve")
+DETACHED = probe_failure(
+    Cause.DETACHED, text_reason("the name of wallet:7777 does not resolve")
+)
 
 
 def box(*networks: str) -> Container:
     return replace(a_container(), stack="shop", networks=frozenset(networks))
 
 
-def reason(theirs: tuple[str, ...], own: tuple[str, ...]) -> str:
+def advised(theirs: tuple[str, ...], own: tuple[str, ...]) -> Reason:
     return add_network_advice(DETACHED, box(*theirs), frozenset(own)).reason
+
+
+def reason(theirs: tuple[str, ...], own: tuple[str, ...]) -> str:
+    return str(advised(theirs, own))
 
 
 def test_the_line_to_add_keeps_ours_and_adds_one_of_theirs() -> None:
@@ -56,12 +63,14 @@ def test_many_networks_leave_room_for_the_line() -> None:
 
 
 def test_other_outcomes_and_unknown_networks_stay_as_they_are() -> None:
-    other = probe_failure(Cause.REFUSED, "connection refused")
+    other = probe_failure(Cause.REFUSED, text_reason("connection refused"))
     assert add_network_advice(other, box("a"), frozenset({"b"})) is other
     assert add_network_advice(DETACHED, box("a"), frozenset()) is DETACHED
 
 
 def test_it_is_said_in_korean() -> None:
-    said = read_catalog("ko").reason(reason(("shop_backend",), ("shop_default",)))
+    said = read_catalog("ko").write_reason(
+        advised(("shop_backend",), ("shop_default",))
+    )
     assert "add to the service" not in said
     assert "networks: [default, backend]" in said

@@ -7,6 +7,7 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import RunId
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
+from sidecar.core.reason.reason import text_reason
 from sidecar.probes import fatal_calls
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.fatal_calls import FatalCalls
@@ -17,11 +18,11 @@ CALL = "getinfo"
 
 
 def broke(waited_s: float = 0.0, method: str = CALL) -> ProbeResult:
-    found = probe_failure(Cause.RESET, "it broke off")
+    found = probe_failure(Cause.RESET, text_reason("it broke off"))
     return replace(found, broke_on=method, waited_s=waited_s)
 
 
-REFUSED = probe_failure(Cause.REFUSED, "refused")
+REFUSED = probe_failure(Cause.REFUSED, text_reason("refused"))
 
 
 # Calls that a daemon dies of
@@ -51,7 +52,11 @@ def test_a_run_that_ends_before_it_is_asked_again_died_of_the_call() -> None:
 
 @pytest.mark.parametrize(
     "after",
-    [probe_success(), probe_failure(Cause.HUNG, "x"), probe_failure(Cause.RESET, "x")],
+    [
+        probe_success(),
+        probe_failure(Cause.HUNG, text_reason("x")),
+        probe_failure(Cause.RESET, text_reason("x")),
+    ],
 )
 def test_a_daemon_that_lives_on_did_not_die_of_it(after: ProbeResult) -> None:
     calls = FatalCalls()

@@ -27,6 +27,7 @@ from sidecar.core.model.probe_result import (
 )
 from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery import retry_budget
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 from sidecar.core.status.presumed_dependencies import is_only_verified
@@ -104,10 +105,14 @@ def start_step(world: World, name: str) -> None:
 
 APPLY: dict[str, Callable[..., object]] = {
     "works": lambda w, name: probe_step(w, name, probe_success()),
-    "fails": lambda w, name, cause: probe_step(w, name, probe_failure(cause, "x")),
-    "fails3": lambda w, name, cause: probe_step(w, name, probe_failure(cause, "x"), 3),
+    "fails": lambda w, name, cause: probe_step(
+        w, name, probe_failure(cause, text_reason("x"))
+    ),
+    "fails3": lambda w, name, cause: probe_step(
+        w, name, probe_failure(cause, text_reason("x")), 3
+    ),
     "unknown": lambda w, name: probe_step(
-        w, name, probe_unknown(Cause.PROBER_FAILED, "x")
+        w, name, probe_unknown(Cause.PROBER_FAILED, text_reason("x"))
     ),
     "wait": lambda w, seconds: w.wait(seconds, max(0.5, seconds / 20)),
     "acted": acted_step,
@@ -207,7 +212,9 @@ def test_unknown_alone_never_leads_to_a_remedy(rounds: list[tuple[str, int]]) ->
     world.works(*NAMES)
     for name, times in rounds:
         for _ in range(times):
-            world.probe(name, probe_unknown(Cause.PROBER_FAILED, "x"), 10.0)
+            world.probe(
+                name, probe_unknown(Cause.PROBER_FAILED, text_reason("x")), 10.0
+            )
         world.wait(30.0, 5.0)
     assert world.acts() == []
 
@@ -244,7 +251,7 @@ def test_only_curable_causes_are_ever_treated(causes: list[Cause]) -> None:
     world = World((WALLET,))
     world.works(ROOT)
     for cause in causes:
-        found = probe_failure(cause, "x")
+        found = probe_failure(cause, text_reason("x"))
         world.probe(ROOT, found, 10.0)
         world.now_s += 2.0
         for decision in world.decisions:

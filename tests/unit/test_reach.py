@@ -43,7 +43,7 @@ def around(*containers: Container, own: Container | None = OWN) -> Surroundings:
 def found(host: str, container: Container, where: Surroundings) -> tuple[str, ...]:
     reached = find_reach(host, container, where)
     assert reached is not None
-    assert reached.reason == ""
+    assert str(reached.reason) == ""
     return reached.addresses
 
 
@@ -108,7 +108,7 @@ def test_a_container_without_a_shared_network_is_detached_and_networks_are_named
     reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), True)
-    assert reached.reason == (
+    assert str(reached.reason) == (
         "it shares no network with Sidecar: it is on p_default, Sidecar on shared"
     )
 
@@ -118,7 +118,7 @@ def test_a_container_without_an_address_yet_is_detached() -> None:
     reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert reached.is_judged
-    assert "no address" in reached.reason
+    assert "no address" in str(reached.reason)
 
 
 @pytest.mark.parametrize("own", [None, replace(OWN, network_mode="host", endpoints=())])
@@ -138,7 +138,7 @@ def test_on_the_network_of_a_foreign_container_it_cannot_be_judged() -> None:
     reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), False)
-    assert "not of this stack" in reached.reason
+    assert "not of this stack" in str(reached.reason)
 
 
 def test_who_shares_a_network_namespace_with_sidecar_is_at_the_loopback() -> None:
@@ -175,4 +175,6 @@ def test_on_no_network_it_cannot_be_judged_and_that_is_said() -> None:
     reached = find_reach(NAME, daemon, around(daemon))
     assert reached is not None
     assert (reached.addresses, reached.is_judged) == ((), False)
-    assert reached.reason == "it is on no network, so no address of it can be asked"
+    assert (
+        str(reached.reason) == "it is on no network, so no address of it can be asked"
+    )

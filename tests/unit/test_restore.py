@@ -31,6 +31,7 @@ from sidecar.core.model.target import (
 )
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.storage.codec import decode, encode
@@ -289,7 +290,11 @@ def test_a_start_that_came_too_late_is_no_other_try() -> None:
     after.containers[who] = fresh
     after.send(
         RemedyExecuted(
-            after.now, who, RemedyCallResult.NOT_SENT, "it runs by now", fresh
+            after.now,
+            who,
+            RemedyCallResult.NOT_SENT,
+            text_reason("it runs by now"),
+            fresh,
         )
     )
     assert after.instance(ROOT).lane.tries == 1
@@ -488,7 +493,9 @@ def test_a_wall_clock_that_was_set_back_makes_no_wait_longer() -> None:
 
 def test_a_wallet_is_loaded_though_the_wall_clock_was_set_back() -> None:
     world = calm(targets=(WALLET,))
-    missing = probe_failure(Cause.WALLET_NOT_LOADED, "no wallet", rpc_answers=True)
+    missing = probe_failure(
+        Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
+    )
     world.probe(ROOT, missing)
     assert world.acts() == [(ROOT, Action.LOAD_WALLET)]
     world.acted(ROOT, restart=False)
@@ -537,5 +544,5 @@ def test_a_start_that_is_never_sent_does_not_hold_the_others(
             after.acted(ROOT, result, restart=False)
     assert ("other", Action.RESTART) in after.acts()
     ends = [t for t in after.transitions if isinstance(t, RemedyEnded)]
-    was_tried_often = "again and again" in ends[0].reason
+    was_tried_often = "again and again" in str(ends[0].reason)
     assert was_tried_often is (result is RemedyCallResult.NOT_SENT)

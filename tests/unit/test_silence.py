@@ -6,6 +6,7 @@ from sidecar.core.model.decision import Action
 from sidecar.core.model.event import EngineEventKind, PauseRequested, ProcessesInspected
 from sidecar.core.model.probe_result import probe_failure, probe_success
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.reason import text_reason
 from tests.unit.world import WALLET, World
 
 ROOT = "electron-cash"
@@ -39,7 +40,9 @@ def test_a_stopped_process_is_certain_while_the_answer_is_awaited() -> None:
     silent(world, "electron-cash", since_s=since_s)
     (decided,) = [d for d in world.decisions if d.action is Action.RESTART]
     assert decided.cause is Cause.HUNG
-    assert "no answer for 3.0 s so far, a process of it is stopped" in decided.reason
+    assert "no answer for 3.0 s so far, a process of it is stopped" in str(
+        decided.reason
+    )
     assert world.instance(ROOT).health.cause_mono == since_s
 
 
@@ -87,7 +90,7 @@ def test_a_stopped_process_in_a_start_does_not_count() -> None:
 
 def test_during_a_restart_nothing_is_held_against_the_old_run() -> None:
     world = alone()
-    world.probe(ROOT, probe_failure(Cause.REFUSED, "refused"))
+    world.probe(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
     world.fails(ROOT, Cause.REFUSED, 2)
     assert world.is_acting(ROOT)
     before = world.instance(ROOT).health.failures

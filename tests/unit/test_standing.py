@@ -11,6 +11,7 @@ from sidecar.core.model.dependency_graph import build_graph
 from sidecar.core.model.event import EngineEventKind
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.verification_pause import is_paused
 from tests.unit.test_precedence import (
     FREE,
@@ -26,7 +27,7 @@ from tests.unit.test_precedence import (
 )
 from tests.unit.world import World
 
-BROKEN = probe_failure(Cause.HTTP_5XX, "it is 5xx")
+BROKEN = probe_failure(Cause.HTTP_5XX, text_reason("it is 5xx"))
 STEP_S = 4.0
 
 

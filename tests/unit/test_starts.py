@@ -18,6 +18,7 @@ from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_su
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status import start_period
 from tests.unit.test_patience import LOADED, upstream_lost, well
 from tests.unit.world import SERVICE, WALLET, World, container
@@ -85,7 +86,7 @@ def test_a_start_is_over_with_its_first_success() -> None:
     assert not start_period.is_in_start_period(well_now, WALLET, RUN_MONO)
 
 
-REFUSED = probe_failure(Cause.REFUSED, "refused")
+REFUSED = probe_failure(Cause.REFUSED, text_reason("refused"))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_start_without_its_wallet_has_not_worked() -> None:
     world.acted(ROOT)
     lacks = replace(LOADED, loaded=False, paths=(), connected=False)
     unloaded = probe_failure(
-        Cause.WALLET_NOT_LOADED, "x", rpc_answers=True, wallet=lacks
+        Cause.WALLET_NOT_LOADED, text_reason("x"), rpc_answers=True, wallet=lacks
     )
     for _ in range(2):
         world.probe(ROOT, unloaded)
@@ -234,7 +235,7 @@ def test_a_run_of_a_minute_ends_a_crash_loop_whatever_it_lacks() -> None:
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
     lacks = replace(LOADED, loaded=False, paths=())
     unloaded = probe_failure(
-        Cause.WALLET_NOT_LOADED, "x", rpc_answers=True, wallet=lacks
+        Cause.WALLET_NOT_LOADED, text_reason("x"), rpc_answers=True, wallet=lacks
     )
     world.probe(ROOT, unloaded)
     assert world.last(ROOT).action is Action.LOAD_WALLET, "a loop holds no load back"

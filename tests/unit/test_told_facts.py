@@ -36,6 +36,7 @@ from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import Mode, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.target_status import unknown_since_wall
 from tests.unit.test_notify_mailing import SERVICE, SETTINGS, WALLET, Told
 from tests.unit.world import World, container
@@ -72,7 +73,9 @@ def test_a_silence_begins_with_the_request_that_was_not_answered() -> None:
     told = Told()
     began = told.world.now.wall
     for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
-        silent = replace(probe_failure(Cause.HUNG, "no answer"), waited_s=waited)
+        silent = replace(
+            probe_failure(Cause.HUNG, text_reason("no answer")), waited_s=waited
+        )
         told.world.probe(WALLET, silent, took_s=10.0)
     assert incident_of(told).since_wall == pytest.approx(began, abs=0.1)
 
@@ -412,7 +415,9 @@ def test_what_was_not_learnt_for_long_is_told_from_its_beginning() -> None:
     world = told.world
     began_wall = world.now.wall
     for _ in range(130):
-        world.probe(WALLET, probe_unknown(Cause.PROBER_FAILED, "too many files"))
+        world.probe(
+            WALLET, probe_unknown(Cause.PROBER_FAILED, text_reason("too many files"))
+        )
         world.wait(5.0)
     (notice,) = of_kind(told, MessageKind.NOTICE)
     assert float(notice.facts["since_wall"]) - began_wall < 5.0
@@ -421,7 +426,9 @@ def test_what_was_not_learnt_for_long_is_told_from_its_beginning() -> None:
 
 def test_a_stop_is_not_told_from_when_nothing_was_learnt() -> None:
     world = Told(("ops",)).world
-    world.probe(WALLET, probe_unknown(Cause.PROBER_FAILED, "too many files"))
+    world.probe(
+        WALLET, probe_unknown(Cause.PROBER_FAILED, text_reason("too many files"))
+    )
     health = world.instance(WALLET).health
     assert unknown_since_wall(health, Cause.PROBER_FAILED, world.now) is not None
     assert unknown_since_wall(health, Cause.STOPPED, world.now) is None

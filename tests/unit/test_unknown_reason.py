@@ -11,13 +11,14 @@ from sidecar.core.model.probe_result import ProbeResult, probe_success, probe_un
 from sidecar.core.model.target import InstanceId, ProbeSchedule
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
+from sidecar.core.reason.reason import text_reason
 from sidecar.web.views import status
 from tests.unit.test_properties import STEPS, Steps, play
 from tests.unit.world import WALLET, World, container
 
 ROOT = WALLET.name
 REFUSED = probe_unknown(
-    Cause.PROBER_FAILED, "the engine answered 403: exec is not allowed"
+    Cause.PROBER_FAILED, text_reason("the engine answered 403: exec is not allowed")
 )
 UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
 
@@ -39,7 +40,7 @@ def test_the_status_says_why_nothing_is_known(outcome: ProbeResult) -> None:
         world.probe(ROOT, outcome)
         world.wait(1.0)
     assert world.instance(ROOT).state is TargetState.UNKNOWN
-    assert reason_in_status(world) == REFUSED.reason
+    assert reason_in_status(world) == str(REFUSED.reason)
     (change,) = (
         t
         for t in world.transitions

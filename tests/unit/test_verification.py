@@ -15,6 +15,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.reason.reason import text_reason
 from tests.unit.world import SERVICE, WALLET, World
 
 ROOT = "electron-cash"
@@ -22,7 +23,7 @@ LEAF = "bitcoincash-service"
 BACKOFF_S = WALLET.restart.backoff_s
 RECOVERY_S = WALLET.restart.recovery_timeout_s
 NO_WALLET = probe_failure(
-    Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True
+    Cause.WALLET_NOT_LOADED, text_reason("no wallet is loaded"), rpc_answers=True
 )
 
 
@@ -59,7 +60,7 @@ def test_what_answered_and_is_refused_since_is_dead_again(name: str) -> None:
     world.fails(name, Cause.REFUSED, 1)
     (ended,) = ends(world)
     assert ended.outcome is RemedyOutcome.NOT_RECOVERED
-    assert ended.reason == "it answered, then its port was closed: it is refused"
+    assert str(ended.reason) == "it answered, then its port was closed: it is refused"
     assert world.last(name).guard is Guard.BACKOFF
     world.wait(1.3 * BACKOFF_S)
     assert world.acts() == [(name, Action.RESTART)] * 2
@@ -152,7 +153,7 @@ def test_recover_ends_a_verification_and_the_next_try_comes_at_once() -> None:
     world.send(RecoverRequested(world.now, LEAF))
     (ended,) = ends(world)
     assert ended.outcome is RemedyOutcome.UNKNOWN
-    assert ended.reason == "an operator said recover before its end"
+    assert str(ended.reason) == "an operator said recover before its end"
     assert world.acts() == [(LEAF, Action.RESTART)] * 2
     assert world.instance(LEAF).lane.tries == 1
 

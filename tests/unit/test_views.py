@@ -8,10 +8,11 @@ import pytest
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import AckRequested, PauseRequested
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.probe_result import ProbeWarning, probe_success
 from sidecar.core.model.target import InstanceId
 from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.reason.reason import text_reason
+from sidecar.core.text.formatting import rfc3339
 from sidecar.web.views import health
 from sidecar.web.views import status as views
 from tests.unit.world import EPOCH, World, container
@@ -282,7 +283,8 @@ def test_the_newest_incident_comes_first() -> None:
 def test_warnings_and_the_planned_restart_are_shown() -> None:
     world = healthy()
     world.probe(
-        "electron-cash", probe_success(warnings=(ProbeWarning.SLOW,), reason="slow")
+        "electron-cash",
+        probe_success(warnings=(ProbeWarning.SLOW,), reason=text_reason("slow")),
     )
     view = target(world, "electron-cash")
     assert (view["state"], view["warnings"]) == ("degraded", ["slow"])

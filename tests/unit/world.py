@@ -28,6 +28,7 @@ from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Mode, Target
 from sidecar.core.model.transition import Transition
+from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.assignment import assign, never_started
 from sidecar.core.step.step import run_step
 
@@ -153,7 +154,9 @@ class World:
         path_fault: bool = False,
     ) -> None:
         for _ in range(times):
-            found = probe_failure(cause, f"it is {cause}", path_fault=path_fault)
+            found = probe_failure(
+                cause, text_reason(f"it is {cause}"), path_fault=path_fault
+            )
             self.probe(name, found, took_s)
             self.now_s += 2.0
 
@@ -177,7 +180,7 @@ class World:
                 self.now,
                 instance.id,
                 result,
-                reason,
+                text_reason(reason),
                 fresh,
                 engine_stops=engine_stops,
             )

@@ -22,6 +22,8 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment, whole_seconds
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import BalanceCompared
+from sidecar.core.reason.reason import NO_REASON
+from sidecar.core.reason.reason_text import reason_facts
 
 
 def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
@@ -83,7 +85,7 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
             add_loads(incident.deeds, subject.name, loads)
         )
     if incident.detail:
-        facts["reason"] = incident.detail
+        facts.update(reason_facts("reason", incident.detail))
     return facts
 
 
@@ -115,8 +117,8 @@ def facts_of_subject(state: State, subject: Instance, at: Moment) -> dict[str, s
     return {
         **facts_of_work(state, subject, at),
         **facts_of_commands(state, subject),
-        "reason": describe_measurement(subject),
+        **reason_facts("reason", describe_measurement(subject)),
         "last_action": decision.action.value if decision else "",
-        "last_reason": decision.reason if decision else "",
-        "load_failure": subject.load_failure,
+        **reason_facts("last_reason", decision.reason if decision else NO_REASON),
+        **reason_facts("load_failure", subject.load_failure),
     }

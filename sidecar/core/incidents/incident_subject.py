@@ -14,6 +14,7 @@ from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status import own_network
 from sidecar.core.status.streaks import is_certain
 from sidecar.core.status.target_status import describe_exit, may_report
@@ -71,7 +72,7 @@ def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | No
     return cause if certain else None
 
 
-def describe_measurement(subject: Instance) -> str:
+def describe_measurement(subject: Instance) -> Reason:
     """What was seen of the present cause, in the words of the probe where one tells.
 
     Of a container that does not run a probe says what its end looks like from afar.

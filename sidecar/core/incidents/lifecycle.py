@@ -20,6 +20,8 @@ from sidecar.core.model.transition import (
     Transition,
 )
 from sidecar.core.model.update import replace_incident
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status import own_network, settling, stop_origin
 from sidecar.core.status.dependencies import (
     blocking_dependencies,
@@ -127,7 +129,7 @@ def _join(
     began = min(incident.since_wall, first_failure_wall(instance, at))
     more = replace(incident, severity=severity, began_wall=began)
     joined = affect(more, instance.name)
-    reason = f"{instance.name} is affected: {instance.reason}"
+    reason = Reason.of(R.INCIDENT_AFFECTS, root=instance.name, reason=instance.reason)
     found.append(
         IncidentChanged(at, joined.id, IncidentStep.AFFECTED, instance.name, reason)
     )
@@ -146,7 +148,12 @@ def _open(
         at,
         began_wall=first_failure_wall(instance, at),
     )
-    reason = f"{instance.name} is {instance.state}: {instance.reason}"
+    reason = Reason.of(
+        R.INCIDENT_OPENED,
+        root=instance.name,
+        state=instance.state,
+        reason=instance.reason,
+    )
     found.append(
         IncidentChanged(at, incident.id, IncidentStep.OPENED, instance.name, reason)
     )
@@ -196,8 +203,8 @@ def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> S
     incident = state.incidents[which]
     if any(_keeps_open(i, incident) for i in part):
         return state
-    also = " and all that it affected work" if incident.affected else " works"
-    return _close(state, incident, f"{incident.target}{also} again", at, found)
+    why = R.INCIDENT_ENDED_FOR_ALL if incident.affected else R.INCIDENT_ENDED
+    return _close(state, incident, why, at, found)
 
 
 def _keeps_open(instance: Instance, incident: Incident) -> bool:
@@ -232,17 +239,20 @@ def close_unwatched(state: State, at: Moment) -> tuple[State, tuple[Transition, 
     alive = {instance.incident for instance in state.instances.values()}
     for incident in state.incidents.values():
         if incident.open and incident.id not in alive and not incident.is_fact:
-            why = f"{incident.target} is watched no more"
-            state = _close(state, incident, why, at, found)
+            state = _close(state, incident, R.INCIDENT_UNWATCHED, at, found)
     return state, tuple(found)
 
 
 def _close(
-    state: State, incident: Incident, why: str, at: Moment, found: list[Transition]
+    state: State,
+    incident: Incident,
+    why: R,
+    at: Moment,
+    found: list[Transition],
 ) -> State:
     opened = incident.opened_at
     lasted = at.mono - opened.mono + opened.wall - incident.since_wall
-    reason = f"{why}, {lasted:.0f} s after it began"
+    reason = Reason.of(why, root=incident.target, seconds=lasted)
     found.append(
         IncidentChanged(at, incident.id, IncidentStep.RESOLVED, incident.target, reason)
     )

@@ -17,7 +17,7 @@ _ASKS_FOR_AN_ANSWER = frozenset({MessageKind.ESCALATED, MessageKind.REMINDER})
 _KEPT: Mapping[MessageKind, frozenset[str]] = MappingProxyType(
     {
         MessageKind.CRASH_LOOP: frozenset(
-            {"target", "about", "affected", "cause", "reason", "log"}
+            {"target", "about", "affected", "cause", "reason", "reason_data", "log"}
         ),
         MessageKind.CHANGED: frozenset({"known_cause"}),
     }

@@ -12,6 +12,7 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment, whole_seconds
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import OwnNetworkStatus, State
+from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.status.container_run import is_running
 from sidecar.core.status.own_network import is_blind
 
@@ -58,7 +59,11 @@ def _lost_instances(
     names = ", ".join(sorted(i.name for i in unreached))
     reason = unreached[0].reason
     compose = facts_of_commands(state, unreached[0])["compose"]
-    of_what = {"affected": names, "reason": reason, "compose": compose}
+    of_what = {
+        "affected": names,
+        "compose": compose,
+        **reason_facts("reason", reason),
+    }
     made = _messages(MessageKind.OWN_NETWORK_LOST, view, of_what, settings, at)
     return replace(state, own_network=view), made
 

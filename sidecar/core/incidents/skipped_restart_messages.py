@@ -10,6 +10,7 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
+from sidecar.core.reason.reason_text import reason_facts
 
 """The settings say so: worth knowing, and no more."""
 
@@ -29,7 +30,7 @@ def skipped_restart_messages(
         facts = {
             "target": decision.name,
             "opened_at_wall": f"{at.wall:.3f}",
-            "last_reason": decision.reason,
+            **reason_facts("last_reason", decision.reason),
         }
         which, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED
         made.extend(informational_messages(which, severity, kind, facts, settings, at))

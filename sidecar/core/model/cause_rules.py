@@ -5,6 +5,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause, CauseSource, RemedyKind, Severity
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 
 class CauseRule(NamedTuple):
@@ -19,8 +21,8 @@ class CauseRule(NamedTuple):
     """
 
     severity: Severity
-    why_not: str
-    advice: str
+    why_not: Reason
+    advice: Reason
     was: str
     next_steps: tuple[str, ...]
     remedy: RemedyKind | None = None
@@ -41,8 +43,10 @@ def _curable(
     remedy: RemedyKind = RemedyKind.RESTART,
     source: CauseSource = CauseSource.PROBE,
 ) -> CauseRule:
-    advice = "nothing, unless the restarts do not help: then read the container's log"
-    return CauseRule(Severity.P1, "", advice, was, next_steps, remedy, 0.0, source)
+    advice = Reason.of(R.READ_LOG_IF_NEEDED)
+    return CauseRule(
+        Severity.P1, NO_REASON, advice, was, next_steps, remedy, 0.0, source
+    )
 
 
 CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
@@ -64,14 +68,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.THREAD_HELD: CauseRule(
             severity=Severity.P2,
             grace_s=600.0,
-            why_not=(
-                "a daemon that is busy comes back by itself, and a restart "
-                "can lose addresses already handed out"
-            ),
-            advice=(
-                "find out which client makes slow calls, and whether the "
-                "daemon has its upstream server"
-            ),
+            why_not=Reason.of(R.BUSY_COMES_BACK),
+            advice=Reason.of(R.FIND_SLOW_CLIENT),
             was="answered late, because other calls held its only thread",
             next_steps=(
                 "Find out which client makes calls that wait for the network.",
@@ -81,23 +79,16 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         ),
         Cause.KILLED_BY_PROBE: CauseRule(
             severity=Severity.P1,
-            why_not="it would die of the same call again",
-            advice=(
-                "look whether the daemon is set to offline, and restart it "
-                "once that is mended: the call is tried again then"
-            ),
+            why_not=Reason.of(R.SAME_CALL_AGAIN),
+            advice=Reason.of(R.CHECK_OFFLINE),
             was="ended when it was asked for its state",
             next_steps=("Find out why the daemon ends of a call that only reads.",),
             wallets_only=True,
         ),
         Cause.NEVER_UP: CauseRule(
             severity=Severity.P1,
-            why_not="one restart did not open the port, and another would not either",
-            advice=(
-                "compare the port of the probe with the daemon's, and look "
-                "for a broken configuration, or a lock or port that another "
-                "process holds"
-            ),
+            why_not=Reason.of(R.PORT_STAYS_CLOSED),
+            advice=Reason.of(R.COMPARE_PORTS),
             was="did not open its port after it was started",
             next_steps=(
                 "Check port, configuration and lock files after every change.",
@@ -125,8 +116,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.WALLET_NOT_LOADED: CauseRule(
             remedy=RemedyKind.LOAD_WALLET,
             severity=Severity.P1,
-            why_not="a restart is what unloads a wallet",
-            advice="load the wallet, or set load_wallet and the wallet's password",
+            why_not=Reason.of(R.RESTART_UNLOADS),
+            advice=Reason.of(R.LOAD_THE_WALLET),
             was="was running, but its wallet was not open",
             next_steps=("Make sure that the wallet is opened after every start.",),
             wallets_only=True,
@@ -134,8 +125,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.WALLET_SYNCING: CauseRule(
             severity=Severity.P2,
             grace_s=1800.0,
-            why_not="a restart makes the synchronisation start over",
-            advice="wait, and look at the upstream server when it lasts",
+            why_not=Reason.of(R.SYNC_STARTS_OVER),
+            advice=Reason.of(R.WAIT_FOR_SYNC),
             was="was still synchronising its wallet",
             next_steps=(
                 "Measure how long a synchronisation takes, and plan restarts for it.",
@@ -145,11 +136,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.UPSTREAM_LOST: CauseRule(
             severity=Severity.P2,
             grace_s=600.0,
-            why_not=(
-                "a restart does not bring the upstream server back and can "
-                "lose addresses already handed out"
-            ),
-            advice="check the network and the upstream server",
+            why_not=Reason.of(R.UPSTREAM_STAYS_LOST),
+            advice=Reason.of(R.CHECK_UPSTREAM),
             was="had lost its connection to the network server that it relies on",
             next_steps=(
                 "Configure a second network server to fall back to.",
@@ -160,10 +148,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.UPSTREAM_STALE: CauseRule(
             severity=Severity.P2,
             grace_s=600.0,
-            why_not="a restart does not make the upstream server's chain advance",
-            advice=(
-                "compare the height with a block explorer, and choose another server"
-            ),
+            why_not=Reason.of(R.CHAIN_STAYS_STALE),
+            advice=Reason.of(R.COMPARE_HEIGHTS),
             was="was following a network server that no longer advanced",
             next_steps=(
                 "Configure a second network server, and compare their heights.",
@@ -173,8 +159,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         ),
         Cause.AUTH: CauseRule(
             severity=Severity.P2,
-            why_not="a restart does not change a password",
-            advice="make the probe's user and password those of the daemon",
+            why_not=Reason.of(R.PASSWORD_STAYS),
+            advice=Reason.of(R.MATCH_PASSWORDS),
             was="rejected the credentials that it was asked with",
             next_steps=(
                 "Change passwords on both sides in one step, and test them at once.",
@@ -182,8 +168,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         ),
         Cause.MISCONFIGURED: CauseRule(
             severity=Severity.P2,
-            why_not="a restart does not correct an address, path or method",
-            advice="correct the probe's url, or the daemon's settings",
+            why_not=Reason.of(R.SETTING_STAYS),
+            advice=Reason.of(R.CORRECT_URL),
             was="did not understand what it was asked",
             next_steps=(
                 "Check address, path and method after every change of a version.",
@@ -191,15 +177,15 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         ),
         Cause.DETACHED: CauseRule(
             severity=Severity.P1,
-            why_not="a restart does not reconnect a network",
-            advice="put the target and the sidecar on one network",
+            why_not=Reason.of(R.NETWORK_STAYS),
+            advice=Reason.of(R.SHARE_A_NETWORK),
             was="could not be reached over the network",
             next_steps=("Find out what changed in the network's configuration.",),
         ),
         Cause.CRASH_LOOP: CauseRule(
             severity=Severity.P1,
-            why_not="it dies soon after every start, another start would end alike",
-            advice="read its last log lines and mend what they name",
+            why_not=Reason.of(R.LOOP_GOES_ON),
+            advice=Reason.of(R.MEND_BY_LOG),
             was="ended again soon after each start",
             next_steps=(
                 "Mend what the last log lines name before it is started again.",
@@ -212,12 +198,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         ),
         Cause.ADDRESSES_LOST: CauseRule(
             severity=Severity.P1,
-            why_not="a restart does not bring forgotten addresses back",
-            advice=(
-                "compare the addresses that your service has handed out "
-                "lately with the wallet's own, create the missing ones anew "
-                "before others are handed out, and acknowledge the incident"
-            ),
+            why_not=Reason.of(R.ADDRESSES_STAY_LOST),
+            advice=Reason.of(R.COMPARE_ADDRESSES),
             was="forgot payment addresses that it had handed out",
             next_steps=(
                 "Compare the addresses given to customers with the wallet's own.",
@@ -228,16 +210,16 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         ),
         Cause.STOPPED: CauseRule(
             severity=Severity.P3,
-            why_not="what somebody stopped is not ours to start",
-            advice="start it when the work is done",
+            why_not=Reason.of(R.STOP_WAS_MEANT),
+            advice=Reason.of(R.START_WHEN_DONE),
             was="was stopped",
             next_steps=("Announce maintenance beforehand.",),
             source=CauseSource.NO_PROBE,
         ),
         Cause.PAUSED: CauseRule(
             severity=Severity.P3,
-            why_not="what somebody paused is not ours to wake",
-            advice="unpause it when the work is done",
+            why_not=Reason.of(R.PAUSE_WAS_MEANT),
+            advice=Reason.of(R.UNPAUSE_WHEN_DONE),
             was="was paused",
             next_steps=("Announce maintenance beforehand.",),
             source=CauseSource.NO_PROBE,
@@ -245,8 +227,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.MISSING: CauseRule(
             severity=Severity.P1,
             grace_s=60.0,
-            why_not="there is no container to restart",
-            advice="bring it up with docker compose up -d",
+            why_not=Reason.of(R.NO_CONTAINER_TO_RESTART),
+            advice=Reason.of(R.COMPOSE_UP),
             was="was not deployed",
             next_steps=("Find out who or what removed it, and how that is prevented.",),
             source=CauseSource.NO_PROBE,
@@ -254,18 +236,16 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.PROBER_FAILED: CauseRule(
             severity=Severity.P2,
             grace_s=600.0,
-            why_not="the probe itself fails, which says nothing about the target",
-            advice=(
-                "see to the sidecar's own means: file descriptors, memory, the engine"
-            ),
+            why_not=Reason.of(R.PROBE_ITSELF_FAILS),
+            advice=Reason.of(R.CHECK_OWN_MEANS),
             was="could not be checked",
             next_steps=("Look at the host that the monitoring runs on.",),
             source=CauseSource.UNKNOWN_PROBE,
         ),
         Cause.OWN_NETWORK: CauseRule(
             severity=Severity.P2,
-            why_not="the network that is lost is Sidecar's own",
-            advice="put Sidecar back on the network of its targets",
+            why_not=Reason.of(R.OWN_NETWORK_IS_LOST),
+            advice=Reason.of(R.RECONNECT_SIDECAR),
             was="could not be checked, because Sidecar had lost its network",
             next_steps=("Find out who or what took Sidecar off the network.",),
             source=CauseSource.UNKNOWN_PROBE,
@@ -273,8 +253,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
         Cause.SUSPENDED: CauseRule(
             severity=Severity.P3,
             grace_s=600.0,
-            why_not="this host was asleep",
-            advice="nothing",
+            why_not=Reason.of(R.HOST_WAS_ASLEEP),
+            advice=Reason.of(R.NOTHING_TO_DO),
             was="could not be checked",
             next_steps=("Keep the host from going to sleep.",),
             source=CauseSource.UNKNOWN_PROBE,

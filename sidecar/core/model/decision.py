@@ -10,6 +10,7 @@ from sidecar.core.model.guard import (
 )
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import InstanceId
+from sidecar.core.reason.reason import Reason
 
 
 class Action(StrEnum):
@@ -70,7 +71,7 @@ class Decision:
     name: str
     action: Action
     guard: Guard
-    reason: str
+    reason: Reason
     cause: Cause | None = None
     trigger: Trigger = Trigger.FAILURE
     run: RunId | None = None

@@ -9,6 +9,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.reason.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class RemedyExecuted:
     at: Moment
     instance: InstanceId
     result: RemedyCallResult
-    reason: str
+    reason: Reason
     container: Container | None = None
     answered: bool = False
     engine_stops: int = 0
@@ -125,7 +126,7 @@ class RemedyProgressed:
 
     at: Moment
     instance: InstanceId
-    doing: str
+    doing: Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.completed_remedy import CompletedRemedy
 from sidecar.core.model.moment import Moment
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -43,7 +44,7 @@ class Incident:
     sequence: int = 0
     remedies: int = 0
     loads: int = 0
-    detail: str = ""
+    detail: Reason = NO_REASON
     followers: tuple[str, ...] = ()
     told_cause: Cause | None = None
     told_severity: Severity | None = None

@@ -15,6 +15,7 @@ from sidecar.core.model.probe_result import Balance
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 
 class RemedyPhase(StrEnum):
@@ -54,7 +55,7 @@ class Remedy:
     began: Moment
     deadline_mono: float
     first_failure_mono: float | None
-    note: str = ""
+    note: Reason = NO_REASON
     uncertain: bool = False
     """The engine did not say whether it did as asked."""
     balance: Balance | None = None
@@ -146,7 +147,7 @@ class Instance:
     state: TargetState = TargetState.UNKNOWN
     since: Moment = Moment(0.0, 0.0)
     cause: Cause | None = None
-    reason: str = ""
+    reason: Reason = NO_REASON
     lane: Lane = Lane()
     load_lane: Lane = Lane()
     remedy: Remedy | None = None
@@ -154,7 +155,7 @@ class Instance:
     """A ``load_wallet`` call under way, possibly within a restart's verification."""
     called_mono: float = 0.0
     """When the last ``load_wallet`` call ended."""
-    load_failure: str = ""
+    load_failure: Reason = NO_REASON
     """Why this run's wallet could not be loaded when that was last tried."""
     settling: Settling | None = None
     must_restart: bool = False

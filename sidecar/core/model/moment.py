@@ -1,7 +1,6 @@
 """Time as an argument: every rule is told what time it is."""
 
 import math
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 
@@ -14,12 +13,6 @@ class Moment(NamedTuple):
 
     mono: float
     wall: float
-
-
-def rfc3339(wall: float) -> str:
-    """An instant in UTC to the millisecond, as ``2026-01-02T03:04:05.678Z``."""
-    text = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def whole_seconds(from_wall: float, until_wall: float) -> int:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 
 class ProbeVerdict(StrEnum):
@@ -68,7 +69,7 @@ class ProbeResult:
 
     verdict: ProbeVerdict
     cause: Cause | None = None
-    reason: str = ""
+    reason: Reason = NO_REASON
     path_fault: bool = False
     rpc_answers: bool = False
     warnings: tuple[ProbeWarning, ...] = ()
@@ -84,7 +85,7 @@ REASON_LIMIT = 300
 def probe_success(
     *,
     warnings: tuple[ProbeWarning, ...] = (),
-    reason: str = "",
+    reason: Reason = NO_REASON,
     wallet: WalletFacts | None = None,
 ) -> ProbeResult:
     """The target works; warnings say what is not quite right."""
@@ -99,7 +100,7 @@ def probe_success(
 
 def probe_failure(
     cause: Cause,
-    reason: str,
+    reason: Reason,
     *,
     path_fault: bool = False,
     rpc_answers: bool = False,
@@ -116,6 +117,6 @@ def probe_failure(
     )
 
 
-def probe_unknown(cause: Cause, reason: str) -> ProbeResult:
+def probe_unknown(cause: Cause, reason: Reason) -> ProbeResult:
     """Nothing was learnt about the target."""
     return ProbeResult(ProbeVerdict.UNKNOWN, cause, reason)

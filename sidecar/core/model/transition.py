@@ -11,6 +11,8 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import (
     TargetState,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class StateChanged:
     old: TargetState
     new: TargetState
     cause: Cause | None
-    reason: str
+    reason: Reason
     incident: str | None
 
 
@@ -50,7 +52,7 @@ class RemedyEnded:
     trigger: Trigger
     cause: Cause | None
     outcome: RemedyOutcome
-    reason: str
+    reason: Reason
     seconds: float
     recovery_s: float | None
     incident: str | None
@@ -96,22 +98,24 @@ class BalanceCompared:
         return max(0, before - after) if before is not None and after is not None else 0
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason:
         """The same as a sentence."""
         if self.addresses_lost:
-            return (
-                f"{self._balance_reason}; it has {self.addresses_lost} addresses fewer"
+            return Reason.of(
+                R.ADDRESSES_FEWER,
+                reason=self._balance_reason,
+                count=self.addresses_lost,
             )
         return self._balance_reason
 
     @property
-    def _balance_reason(self) -> str:
+    def _balance_reason(self) -> Reason:
         if self.after is None:
-            return "the wallet's balance afterwards is not known yet"
+            return Reason.of(R.BALANCE_UNKNOWN_AFTER)
         if self.before is None:
-            return "the wallet's balance before is not known"
+            return Reason.of(R.BALANCE_UNKNOWN_BEFORE)
         same = self.comparison is Comparison.SAME
-        return f"the wallet's balance is {'' if same else 'not '}the same as before"
+        return Reason.of(R.BALANCE_SAME if same else R.BALANCE_DIFFERENT)
 
 
 class IncidentStep(StrEnum):
@@ -135,7 +139,7 @@ class IncidentChanged:
     incident: str
     step: IncidentStep
     target: str
-    reason: str
+    reason: Reason
 
 
 Transition = StateChanged | RemedyEnded | BalanceCompared | IncidentChanged

@@ -18,6 +18,8 @@ from sidecar.core.policy.proposal import (
 from sidecar.core.policy.proposals import (
     propose,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.polite_stop import (
     is_called_off_by_answer,
     is_free,
@@ -30,7 +32,6 @@ from sidecar.core.status import (
     run_log,
 )
 from sidecar.core.status.streaks import is_gone
-from sidecar.core.text.formatting import format_wait
 
 
 def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
@@ -61,8 +62,12 @@ def decision_in_force(state: State, who: InstanceId, at: Moment) -> Decision | N
 def _current_decision(state: State, instance: Instance, at: Moment) -> Decision | None:
     """The decision as it is now, be it news or not."""
     target = state.target_of(instance)
-    wish = propose(state, instance, target, at)
-    return None if wish is None else _apply_guards(state, instance, target, wish, at)
+    proposal = propose(state, instance, target, at)
+    return (
+        None
+        if proposal is None
+        else _apply_guards(state, instance, target, proposal, at)
+    )
 
 
 def _is_new(instance: Instance, decision: Decision) -> bool:
@@ -94,56 +99,58 @@ def _needs_same_remedy(one: Cause | None, other: Cause | None) -> bool:
 
 
 def _apply_guards(
-    state: State, instance: Instance, target: Target, wish: Proposal, at: Moment
+    state: State, instance: Instance, target: Target, proposal: Proposal, at: Moment
 ) -> Decision:
-    decision = _decision_from(instance, wish, at)
-    if not wish.action.changes_something:
+    decision = _decision_from(instance, proposal, at)
+    if not proposal.action.changes_something:
         return decision
     case = GuardInput(
         state,
         instance,
         target,
         at,
-        wish.action,
-        wish.cause,
-        wish.trigger,
-        wish.forced,
-        wish.finishes,
+        proposal.action,
+        proposal.cause,
+        proposal.trigger,
+        proposal.forced,
+        proposal.finishes,
     )
     found = first_objection(case)
-    restarts = wish.action is Action.RESTART and target.wallet is not None
-    if found is None and wish.forced and restarts:
+    restarts = proposal.action is Action.RESTART and target.wallet is not None
+    if found is None and proposal.forced and restarts:
         return _without_polite_stop(decision, target)
     if found is None:
         return _with_stop_options(decision, instance, target)
     guard, reason = found
     action = Action.HOLD
-    if wish.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:
+    if proposal.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:
         action = Action.SKIP
-    if wish.trigger.is_automatic and guard.rule.pages:
+    if proposal.trigger.is_automatic and guard.rule.pages:
         action = Action.PAGE
     return replace(
         decision,
         action=action,
         guard=guard,
-        reason=f"{wish.why}; no {wish.action}: {reason}",
+        reason=Reason.of(
+            R.HELD, why=proposal.why, action=proposal.action, objection=reason
+        ),
     )
 
 
-def _decision_from(instance: Instance, wish: Proposal, at: Moment) -> Decision:
+def _decision_from(instance: Instance, proposal: Proposal, at: Moment) -> Decision:
     container = instance.container
-    reason = wish.why
-    if wish.action.changes_something:
-        reason = f"{wish.why}: {wish.action} now"
+    reason = proposal.why
+    if proposal.action.changes_something:
+        reason = Reason.of(R.ACT_NOW, why=proposal.why, action=proposal.action)
     return Decision(
         at,
         instance.id,
         instance.name,
-        wish.action,
-        wish.guard,
+        proposal.action,
+        proposal.guard,
         reason,
-        wish.cause,
-        wish.trigger,
+        proposal.cause,
+        proposal.trigger,
         container.run if container is not None else None,
         incident=instance.incident,
     )
@@ -190,21 +197,18 @@ def _may_be_refused(decision: Decision, instance: Instance) -> bool:
     return decision.cause is not Cause.HUNG
 
 
-def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> str:
+def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> Reason:
     """The reason, and what is waited for before a signal comes."""
-    why, wait = decision.reason, format_wait(polite_s)
+    why = decision.reason
     if instance.health.frozen:
-        return f"{why}, once it was continued and asked to stop: it has {wait}"
+        return Reason.of(R.ONCE_CONTINUED, why=why, wait_s=polite_s)
     if is_called_off_by_answer(decision):
-        return f"{why}, unless it answers within {wait}"
-    return f"{why}, once it has obeyed its own stop: it has {wait}"
+        return Reason.of(R.UNLESS_IT_ANSWERS, why=why, wait_s=polite_s)
+    return Reason.of(R.ONCE_IT_STOPPED, why=why, wait_s=polite_s)
 
 
 def _without_polite_stop(decision: Decision, target: Target) -> Decision:
     """An operator does not want to wait, and must know what that can cost."""
-    reason = (
-        f"{decision.reason}, without waiting for its own stop: addresses that it "
-        "handed out since it last saved may be lost"
-    )
+    reason = Reason.of(R.WITHOUT_WAITING, why=decision.reason)
     stop_s = target.restart.stop_timeout_s
     return replace(decision, stop_timeout_s=stop_s, reason=reason)

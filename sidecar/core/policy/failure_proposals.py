@@ -6,7 +6,7 @@ from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, Settling
-from sidecar.core.model.moment import Moment, rfc3339
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import AfterDependency, Target
 from sidecar.core.policy.guards.dependencies import grace_remaining
 from sidecar.core.policy.proposal import (
@@ -15,6 +15,8 @@ from sidecar.core.policy.proposal import (
     is_uninspected,
     propose_page,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.wallet_load import is_probed_since_load
 from sidecar.core.status.process_loss import should_inspect
 from sidecar.core.status.streaks import is_certain, silence_allowed_s
@@ -34,7 +36,7 @@ def propose_for_failure(
     if cause is None or busy:
         return None
     if current_cause(instance) is Cause.NEVER_UP:
-        why = f"{describe_failure(instance)}, to the end of two starts in a row"
+        why = Reason.of(R.THROUGH_TWO_STARTS, why=describe_failure(instance))
         return propose_page(Cause.NEVER_UP, why)
     if cause is Cause.WALLET_NOT_LOADED and not is_probed_since_load(instance):
         return None
@@ -52,44 +54,43 @@ def propose_for_failure(
     return _certain_proposal(instance, target, cause, at)
 
 
-def _inspection_reason(instance: Instance, target: Target, at: Moment) -> str | None:
+def _inspection_reason(instance: Instance, target: Target, at: Moment) -> Reason | None:
     """Its processes can prove at once what else takes patience."""
     seen = describe_failure(instance)
     if instance.health.cause is Cause.HUNG and is_uninspected(instance):
-        return f"{seen}; looking whether its processes are stopped"
+        return Reason.of(R.LOOKS_FOR_STOPPED, why=seen)
     if should_inspect(instance, target, at.mono):
-        return f"{seen}; looking whether the process that served has gone"
+        return Reason.of(R.LOOKS_FOR_GONE, why=seen)
     return None
 
 
-def _busy_since(health: Health, at: Moment) -> str:
-    """Since when it keeps callers waiting, by the wall clock."""
+def _describe_busy(why: Reason, health: Health, at: Moment) -> Reason:
+    """That it keeps callers waiting, and since when, by the wall clock."""
     if health.busy_mono is None:
-        return ""
-    began = rfc3339(at.wall - (at.mono - health.busy_mono))
-    return " since " + began
+        return Reason.of(R.IS_BUSY, why=why)
+    began_wall = at.wall - (at.mono - health.busy_mono)
+    return Reason.of(R.IS_BUSY_SINCE, why=why, since_wall=began_wall)
 
 
-def _describe_uncertainty(instance: Instance, target: Target, at: Moment) -> str:
+def _describe_uncertainty(instance: Instance, target: Target, at: Moment) -> Reason:
     health = instance.health
     threshold = target.cadence.failure_threshold
-    of = f" of {threshold}" if health.alike <= threshold else ""
-    busy_since = _busy_since(health, at)
-    so_far = f"failure {health.alike}{of}: {last_reason(instance)}"
+    count, last = health.alike, last_reason(instance)
+    so_far = Reason.of(R.FAILURES_OF, count=count, needed=threshold, reason=last)
+    if count > threshold:
+        so_far = Reason.of(R.FAILURES, count=count, reason=last)
     allowed_s = silence_allowed_s(health, target)
     if health.cause is Cause.THREAD_HELD:
-        return f"{so_far}; it is busy{busy_since}"
+        return _describe_busy(so_far, health, at)
     if health.cause is not Cause.HUNG or allowed_s == 0.0:
-        return f"{so_far}; not certain yet"
+        return Reason.of(R.NOT_CERTAIN_YET, why=so_far)
     if allowed_s == target.hang_after_s:
-        return (
-            f"{so_far}; a network call may hold it for 30 s, "
-            f"certain after {allowed_s:.0f} s of silence"
-        )
-    return (
-        f"{so_far}; it is likely busy{busy_since}: its upstream server was "
-        "lost, slow or not known when it last answered, and calls of 30 s queue; "
-        f"certain after {allowed_s:.0f} s of silence"
+        return Reason.of(R.MAY_WAIT_FOR_NETWORK, why=so_far, seconds=allowed_s)
+    if health.busy_mono is None:
+        return Reason.of(R.LIKELY_BUSY, why=so_far, seconds=allowed_s)
+    began_wall = at.wall - (at.mono - health.busy_mono)
+    return Reason.of(
+        R.LIKELY_BUSY_SINCE, why=so_far, since_wall=began_wall, seconds=allowed_s
     )
 
 
@@ -105,8 +106,8 @@ def _certain_proposal(
             return propose_page(cause, describe_failure(instance))
         seen = describe_failure(instance)
         if cause is Cause.THREAD_HELD:
-            seen = f"{seen}; it is busy{_busy_since(instance.health, at)}"
-        why = f"{seen}; no restart, because {rule.why_not}"
+            seen = _describe_busy(seen, instance.health, at)
+        why = Reason.of(R.NO_RESTART, why=seen, because=rule.why_not)
         return Proposal(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
     if instance.settling is None:
         return Proposal(
@@ -124,9 +125,10 @@ def _left_to_people_proposal(
 ) -> Proposal:
     seen, waits = describe_failure(instance), grace_remaining(settling, at)
     if waits is not None:
-        why = f"{seen}; {waits}"
+        wait_s = settling.until_mono - at.mono
+        why = Reason.of(R.GRACE_LEFT, why=seen, root=settling.root, wait_s=wait_s)
         return Proposal(Action.HOLD, Trigger.DEPENDENCY, cause, why, Guard.DEPENDENCY)
-    why = f"{seen}; {settling.root} works again, and after_dependency is never"
+    why = Reason.of(R.NEVER_AFTER_DEPENDENCY, why=seen, root=settling.root)
     return Proposal(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
 
 
@@ -137,6 +139,6 @@ def _upstream_proposal(
     lasted = at.mono - since if since is not None else 0.0
     seen = describe_failure(instance)
     if lasted < grace_s:
-        why = f"{seen}; a restart follows after {grace_s:.0f} s of this"
+        why = Reason.of(R.RESTART_FOLLOWS, why=seen, seconds=grace_s)
         return Proposal(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
     return Proposal(Action.RESTART, Trigger.FAILURE, cause, seen)

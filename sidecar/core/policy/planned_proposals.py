@@ -9,6 +9,8 @@ from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.policy.proposal import (
     Proposal,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.planned_restart import instances_to_restart
 from sidecar.core.status import (
     container_run,
@@ -28,11 +30,11 @@ def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | 
     running = [i for i in concerned if i is instance or not _is_stopped_by_operator(i)]
     trouble = next(filter(None, map(_find_instability, running)), None)
     if trouble is None and at.mono >= until:
-        trouble = "its turn did not come in time"
+        trouble = Reason.of(R.PLAN_TOO_LATE)
     if trouble is not None:
-        why = f"the planned restart is skipped: {trouble}"
+        why = Reason.of(R.PLAN_SKIPPED, reason=trouble)
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
-    return Proposal(Action.RESTART, Trigger.PLANNED, None, "its planned restart is due")
+    return Proposal(Action.RESTART, Trigger.PLANNED, None, Reason.of(R.PLAN_DUE))
 
 
 def _is_stopped_by_operator(instance: Instance) -> bool:
@@ -47,23 +49,27 @@ def _next_step_proposal(
     if plan is None or not plan.left or plan.left[0] != instance.id:
         return None
     if not container_run.is_running(instance):
-        why = f"it does not run; left out of the planned restart of {plan.target}"
+        why = Reason.of(R.PLAN_NOT_RUNNING, root=plan.target)
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CURABLE)
     if at.mono >= plan.deadline_mono:
-        why = f"its turn did not come in time in the planned restart of {plan.target}"
+        why = Reason.of(R.PLAN_TOO_LATE_IN, root=plan.target)
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
-    why = f"it follows {plan.target} in its planned restart"
+    why = Reason.of(R.PLAN_FOLLOWS, root=plan.target)
     return Proposal(Action.RESTART, Trigger.PLANNED, None, why)
 
 
-def _find_instability(instance: Instance) -> str | None:
+def _find_instability(instance: Instance) -> Reason | None:
     remedy = instance.remedy
     if remedy is not None and remedy.decision.trigger is Trigger.PLANNED:
         return None
     if instance.incident is not None:
-        return f"incident {instance.incident} of {instance.name} is open"
+        return Reason.of(
+            R.INCIDENT_OPEN, incident_id=instance.incident, root=instance.name
+        )
     if instance.health.failures:
-        return f"{instance.name} is failing ({instance.health.cause})"
+        return Reason.of(
+            R.IS_FAILING, root=instance.name, cause=str(instance.health.cause)
+        )
     if instance.state not in WORKING_STATES:
-        return f"{instance.name} is {instance.state}"
+        return Reason.of(R.IS_IN_STATE, root=instance.name, state=instance.state)
     return None

@@ -8,6 +8,8 @@ from sidecar.core.model.container import RunId
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.streaks import is_gone
 from sidecar.core.status.target_status import (
     last_reason,
@@ -21,17 +23,19 @@ class Proposal:
     action: Action
     trigger: Trigger
     cause: Cause | None
-    why: str
+    why: Reason
     guard: Guard = Guard.NONE
     forced: bool = False
     finishes: bool = False
     """It is the rest of a remedy that a dead predecessor began."""
 
 
-def propose_page(cause: Cause, what: str) -> Proposal:
+def propose_page(cause: Cause, what: Reason) -> Proposal:
     """A call for a person, with the reason why no restart would help."""
     rule = CAUSES[cause]
-    why = f"{what}; no restart, because {rule.why_not}; {rule.advice}"
+    why = Reason.of(
+        R.NO_RESTART_BUT, why=what, because=rule.why_not, advice=rule.advice
+    )
     return Proposal(Action.PAGE, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
 
 
@@ -41,10 +45,13 @@ def is_uninspected(instance: Instance) -> bool:
     return instance.looked != run_id
 
 
-def describe_failure(instance: Instance) -> str:
+def describe_failure(instance: Instance) -> Reason:
     """How many probes have failed, the last one's reason, and what proves it."""
     health = instance.health
-    proof = ", a process of it is stopped (state T)" if health.frozen else ""
+    count, last = health.failures, last_reason(instance)
+    failures = Reason.of(R.FAILURES, count=count, reason=last)
     if is_gone(health):
-        proof = ", the process that served has gone"
-    return f"failure {health.failures}: {last_reason(instance)}{proof}"
+        return Reason.of(R.PROCESS_GONE, why=failures)
+    if health.frozen:
+        return Reason.of(R.PROCESS_STOPPED, why=failures)
+    return failures

@@ -21,6 +21,8 @@ from sidecar.core.policy.proposal import (
     is_uninspected,
     propose_page,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.wallet_load import is_probed_since_load
 from sidecar.core.status import (
     container_run,
@@ -35,15 +37,11 @@ from sidecar.core.status.target_status import (
     unfinished_redeploy,
     unknown_too_long,
 )
-from sidecar.core.text.formatting import format_wait
 
 _FINISH_AGAIN_S = 5.0
 """After a start that could not be sent."""
 
-_UNDID_A_STOP = (
-    "an operator stopped it while it was being restarted, and the engine started it "
-    "again"
-)
+_UNDID_A_STOP = Reason.of(R.STOP_WAS_UNDONE)
 
 
 def propose(
@@ -82,17 +80,17 @@ def propose(
 def _operator_proposal(instance: Instance) -> Proposal:
     trigger = Trigger.OPERATOR
     if instance.container is None:
-        why = "an operator asked, but there is no container to restart"
+        why = Reason.of(R.OPERATOR_ASKED_IN_VAIN)
         return Proposal(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
     if container_run.engine_fault(instance):
-        why = f"an operator asked, but {instance.reason}"
+        why = Reason.of(R.OPERATOR_ASKED_BUT, reason=instance.reason)
         return Proposal(
             Action.HOLD, trigger, Cause.PROBER_FAILED, why, Guard.NOT_CURABLE
         )
     running = container_run.is_running(instance)
     action = Action.RESTART if running else Action.START
     return Proposal(
-        action, trigger, None, "an operator asked for it", forced=instance.asked_now
+        action, trigger, None, Reason.of(R.OPERATOR_ASKED), forced=instance.asked_now
     )
 
 
@@ -106,7 +104,7 @@ def _takeover_proposal(
     if last.action.changes_something and at.mono - last.at.mono < _FINISH_AGAIN_S:
         return None
     begun = remedy.decision
-    why = f"a sidecar that has ended since left the {begun.action} of it unfinished"
+    why = Reason.of(R.LEFT_UNFINISHED, action=begun.action)
     if container_run.has_stopped(instance):
         return Proposal(Action.START, begun.trigger, begun.cause, why, finishes=True)
     if at.mono < remedy.deadline_mono or not container_run.is_running(instance):
@@ -129,9 +127,9 @@ def _absent_proposal(instance: Instance, target: Target, at: Moment) -> Proposal
     trigger = Trigger.FAILURE
     if instance.container is None:
         if not may_report(instance, target, Cause.MISSING, at):
-            why = "there is no container; 60 s for a redeploy"
+            why = Reason.of(R.WAITS_FOR_REDEPLOY)
             return Proposal(Action.HOLD, trigger, Cause.MISSING, why, Guard.NOT_CURABLE)
-        return propose_page(Cause.MISSING, "there is no container for it")
+        return propose_page(Cause.MISSING, Reason.of(R.NO_CONTAINER))
     if instance.state is TargetState.STOPPED and instance.cause is not None:
         return propose_page(instance.cause, instance.reason)
     return None
@@ -150,7 +148,7 @@ def _redeploy_proposal(instance: Instance, at: Moment) -> Proposal | None:
     """A redeploy that was cut off leaves the old container, and nobody knows it."""
     if unfinished_redeploy(instance, at) is None:
         return None
-    why = f"{instance.reason}; docker compose up -d ends it"
+    why = Reason.of(R.COMPOSE_UP_ENDS_IT, why=instance.reason)
     return Proposal(Action.PAGE, Trigger.FAILURE, Cause.MISSING, why, Guard.NOT_CURABLE)
 
 
@@ -169,12 +167,12 @@ def _own_network_proposal(
     """Is our own network to blame, or not known to be in order?"""
     cause = instance.health.cause
     if instance.cause is Cause.OWN_NETWORK:
-        why = f"{instance.reason}; nothing is judged until it is reached again"
+        why = Reason.of(R.OWN_NETWORK_LOST, reason=instance.reason)
     elif cause is None or not own_network.is_unconfirmed(state, instance, at):
         return None
     elif CAUSES[cause].remedy is None and is_certain(instance.health, target, at.mono):
         seen = describe_failure(instance)
-        why = f"{seen}; another target tells whether our network is in order"
+        why = Reason.of(R.OWN_NETWORK_UNCONFIRMED, reason=seen)
     else:
         return None
     trigger, guard = Trigger.FAILURE, Guard.OWN_NETWORK
@@ -194,7 +192,7 @@ def _crash_loop_proposal(instance: Instance, at: Moment) -> Proposal | None:
         return None
     wait = instance.lane.not_before - at.mono
     if wait > 0:
-        why = f"{instance.reason}; it is started once more in {format_wait(wait)}"
+        why = Reason.of(R.STARTED_ONCE_MORE, why=instance.reason, wait_s=wait)
         return propose_page(Cause.CRASH_LOOP, why)
     return Proposal(Action.START, Trigger.FAILURE, Cause.CRASH_LOOP, instance.reason)
 
@@ -209,8 +207,9 @@ def _after_dependency_proposal(instance: Instance) -> Proposal | None:
     if not instance.must_restart or instance.remedy is not None:
         return None
     settling = instance.settling
-    root = settling.root if settling is not None else "its root"
-    why = f"{root} works again and this is always restarted after it"
+    why = Reason.of(R.ALWAYS_AFTER_ROOT)
+    if settling is not None:
+        why = Reason.of(R.ALWAYS_AFTER_DEPENDENCY, root=settling.root)
     return Proposal(Action.RESTART, Trigger.DEPENDENCY, None, why)
 
 
@@ -222,7 +221,7 @@ def _late_boot_proposal(
         return None
     if not is_late(instance, target, at.mono) or current_cause(instance) is None:
         return None
-    why = f"{last_reason(instance)}; looking whether the daemon's process lives"
+    why = Reason.of(R.LOOKS_FOR_ALIVE, why=last_reason(instance))
     return Proposal(Action.LOOK, Trigger.FAILURE, current_cause(instance), why)
 
 
@@ -242,10 +241,7 @@ def _wallet_proposal(instance: Instance, target: Target) -> Proposal | None:
         return None
     if current_cause(instance) is not Cause.WALLET_NOT_LOADED:
         return None
-    why = "the daemon answers but has no wallet loaded"
+    why = Reason.of(R.WALLET_TO_LOAD)
     if instance.load_failure:
-        why = (
-            "the daemon answers but has no wallet loaded, and loading it failed: "
-            f"{instance.load_failure}"
-        )
+        why = Reason.of(R.WALLET_TO_LOAD_AGAIN, reason=instance.load_failure)
     return Proposal(Action.LOAD_WALLET, Trigger.FAILURE, Cause.WALLET_NOT_LOADED, why)

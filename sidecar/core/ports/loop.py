@@ -11,6 +11,7 @@ from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.reason.reason import Reason
 
 
 class Clock(Protocol):
@@ -33,8 +34,9 @@ class RpcFailed(Exception):
     ``was_answered``: it answered, but an error.
     """
 
-    def __init__(self, reason: str, *, was_answered: bool = False) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Reason, *, was_answered: bool = False) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
         self.was_answered = was_answered
 
 
@@ -42,7 +44,7 @@ class NotLoaded(NamedTuple):
     """A wallet that is not loaded after a load; ``reason`` may be empty."""
 
     path: str
-    reason: str
+    reason: Reason
 
 
 class WalletControl(Protocol):

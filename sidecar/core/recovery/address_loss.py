@@ -15,6 +15,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.transition import IncidentChanged, IncidentStep
 from sidecar.core.model.update import Update, replace_incident
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 
 MOST_COUNTS = 8
 """So many lists of wallets are remembered for one daemon."""
@@ -62,7 +64,7 @@ def open_incident(
         incident.id,
         IncidentStep.OPENED,
         instance.name,
-        f"{instance.name} has lost addresses: {incident.detail}",
+        Reason.of(R.INCIDENT_OF_ADDRESSES, root=instance.name, reason=incident.detail),
     )
     return Update(
         replace_incident(folded.state, incident),
@@ -71,12 +73,9 @@ def open_incident(
     )
 
 
-def _sentence(loss: AddressLoss) -> str:
+def _sentence(loss: AddressLoss) -> Reason:
     fewer = loss.before - loss.after
-    return (
-        f"its wallet has {loss.after} addresses and had {loss.before}: {fewer} that "
-        "may have been handed out are forgotten and will be handed out again"
-    )
+    return Reason.of(R.ADDRESSES_LOST, left=loss.after, had=loss.before, lost=fewer)
 
 
 def count_known_in_run(instance: Instance) -> int | None:

@@ -22,7 +22,7 @@ def remember_refusal(
     if event.result is RemedyCallResult.REFUSED:
         finishes = remedy.uncertain and has_stopped(instance)
         action = Action.START if finishes else remedy.decision.action
-        refusal = Refusal(action, event.at.mono, event.reason)
+        refusal = Refusal(action, event.at.mono, str(event.reason))
     return replace(instance, refusal=refusal)
 
 

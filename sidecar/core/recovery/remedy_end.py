@@ -13,6 +13,7 @@ from sidecar.core.model.update import (
     replace_instances,
     unchanged,
 )
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     balance_check,
     retry_budget,
@@ -25,7 +26,7 @@ from sidecar.core.recovery.remedy_begin import (
 
 
 def end_remedy(
-    state: State, instance: Instance, outcome: RemedyOutcome, reason: str, at: Moment
+    state: State, instance: Instance, outcome: RemedyOutcome, reason: Reason, at: Moment
 ) -> Update:
     """It is over: noted, with what the wallet held, and counted."""
     remedy = instance.remedy

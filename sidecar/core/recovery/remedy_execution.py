@@ -24,6 +24,8 @@ from sidecar.core.model.update import (
     unchanged,
     update_instance,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.core.recovery import (
     balance_check,
     engine_permission,
@@ -155,7 +157,7 @@ def _on_takeover_not_sent(
 
 def _give_up_sending(state: State, instance: Instance, event: RemedyExecuted) -> Update:
     """It counts as a try, and so does the next that cannot be sent either."""
-    reason = f"it could not be sent, again and again: {event.reason}"
+    reason = Reason.of(R.NEVER_SENT, reason=event.reason)
     ended = end_remedy(state, instance, RemedyOutcome.FAILED, reason, event.at)
     after = ended.state.instances[instance.id]
     lane = replace(after.lane, unsent=instance.lane.unsent)
@@ -202,7 +204,7 @@ def end_wallet_load(
     instance: Instance,
     result: RemedyCallResult,
     at: Moment,
-    reason: str = "",
+    reason: Reason = NO_REASON,
 ) -> Update:
     """``load_wallet`` came to an end, or to none in time: the probes judge."""
     decision = instance.loading
@@ -217,7 +219,7 @@ def end_wallet_load(
         health=health,
         loading=None,
         load_lane=lane,
-        load_failure=reason if result is RemedyCallResult.FAILED else "",
+        load_failure=reason if result is RemedyCallResult.FAILED else NO_REASON,
         called_mono=at.mono,
     )
     if decision is None or result is not RemedyCallResult.DONE or called.remedy:

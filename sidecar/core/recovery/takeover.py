@@ -19,6 +19,8 @@ from sidecar.core.model.state import (
     SettingsStatus,
     State,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 from sidecar.core.status.container_run import is_running
 
@@ -121,7 +123,7 @@ def resume_instance(instance: Instance, at: Moment) -> Instance:
         remedy,
         phase=RemedyPhase.TAKEN_OVER,
         deadline_mono=at.mono + remedy.decision.stop_timeout_s + ENGINE_S,
-        note="it was begun by a sidecar that then ended",
+        note=Reason.of(R.TAKEN_OVER),
         uncertain=True,
     )
     return replace(loaded, remedy=taken)

@@ -20,6 +20,8 @@ from sidecar.core.model.update import (
     replace_instances,
     unchanged,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     verification_pause,
 )
@@ -46,11 +48,11 @@ class VerificationResult(NamedTuple):
     """How a remedy ends, and why."""
 
     outcome: RemedyOutcome
-    reason: str
+    reason: Reason
 
 
 STOPPED_MEANWHILE = VerificationResult(
-    RemedyOutcome.UNKNOWN, "it was stopped or replaced meanwhile"
+    RemedyOutcome.UNKNOWN, Reason.of(R.STOPPED_MEANWHILE)
 )
 
 
@@ -79,17 +81,17 @@ def end_early(
         return STOPPED_MEANWHILE
     if _has_new_run_ended(instance):
         return VerificationResult(
-            RemedyOutcome.NOT_RECOVERED, "its container exited again"
+            RemedyOutcome.NOT_RECOVERED, Reason.of(R.EXITED_AGAIN)
         )
     if _is_in_crash_loop(instance, remedy):
-        reason = "its container exited again and again"
+        reason = Reason.of(R.EXITED_AGAIN_AND_AGAIN)
         return VerificationResult(RemedyOutcome.NOT_RECOVERED, reason)
     if _has_daemon_died(instance, state.target_of(instance), at):
-        reason = f"it answered, then its port was closed: {last_reason(instance)}"
+        reason = Reason.of(R.PORT_CLOSED_AGAIN, reason=last_reason(instance))
         return VerificationResult(RemedyOutcome.NOT_RECOVERED, reason)
     for root in blocking_dependencies(state, instance.id.target):
         if root.state is TargetState.DOWN:
-            reason = f"{root.name} went down meanwhile: it comes first"
+            reason = Reason.of(R.DEPENDENCY_WENT_DOWN, root=root.name)
             return VerificationResult(RemedyOutcome.UNKNOWN, reason)
     return None
 
@@ -212,22 +214,22 @@ def _find_result(
     return None
 
 
-def _describe_recovery(instance: Instance) -> str:
+def _describe_recovery(instance: Instance) -> Reason:
     cause = current_cause(instance)
     if cause is None:
-        return "it works"
-    return f"it runs, answers and has its wallet; what is left: {last_reason(instance)}"
+        return Reason.of(R.WORKS)
+    return Reason.of(R.WORKS_BUT, reason=last_reason(instance))
 
 
 def _result_at_deadline(instance: Instance, remedy: Remedy) -> VerificationResult:
     if remedy.phase is not RemedyPhase.VERIFYING:
-        reason = "the remedy did not end in time and was given up"
+        reason = Reason.of(R.REMEDY_GIVEN_UP)
         return VerificationResult(RemedyOutcome.UNKNOWN, reason)
     last = instance.health.last
-    reason = last.reason if last is not None else "no probe answered"
+    reason = last.reason if last is not None else Reason.of(R.NO_PROBE_ANSWERED)
     if is_blind(instance.health):
-        reason = "whether it helped is not known: Sidecar's own network is lost"
+        reason = Reason.of(R.NOT_KNOWN_WHETHER_IT_HELPED)
         return VerificationResult(RemedyOutcome.UNKNOWN, reason)
     if remedy.uncertain:
-        reason = f"{remedy.note}; {reason}"
+        reason = Reason.of(R.BOTH, note=remedy.note, reason=reason)
     return VerificationResult(RemedyOutcome.NOT_RECOVERED, reason)

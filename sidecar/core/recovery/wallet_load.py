@@ -14,6 +14,7 @@ from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.target import RestartSettings, Target
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import retry_budget
 from sidecar.core.recovery.polite_stop import is_free
 
@@ -23,7 +24,7 @@ def lane_after_load(
     settings: RestartSettings,
     result: RemedyCallResult,
     at: Moment,
-    reason: str,
+    reason: Reason,
 ) -> Lane:
     """The lane of its loads once one has ended, as far as the daemon is concerned."""
     lane, now = instance.load_lane, at.mono
@@ -38,7 +39,7 @@ def lane_after_load(
 
 
 def _has_other_failure(
-    instance: Instance, result: RemedyCallResult, reason: str
+    instance: Instance, result: RemedyCallResult, reason: Reason
 ) -> bool:
     known = instance.load_failure
     return result is RemedyCallResult.FAILED and bool(known) and known != reason

@@ -1,7 +1,6 @@
 """Changes and decisions as JSON-ready records, for the journal and for listeners."""
 
 from sidecar.core.model.decision import Decision
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.transition import (
     BalanceCompared,
     IncidentChanged,
@@ -9,6 +8,7 @@ from sidecar.core.model.transition import (
     StateChanged,
     Transition,
 )
+from sidecar.core.text.formatting import rfc3339
 
 JsonRecord = dict[str, object]
 
@@ -27,7 +27,8 @@ def record_of_transition(what: Transition) -> JsonRecord:
                 "from": what.old,
                 "to": what.new,
                 "cause": what.cause,
-                "reason": what.reason,
+                "reason": str(what.reason),
+                "reason_code": what.reason.code,
                 "incident": what.incident,
             }
         case RemedyEnded():
@@ -39,7 +40,8 @@ def record_of_transition(what: Transition) -> JsonRecord:
                 "trigger": what.trigger,
                 "cause": what.cause,
                 "outcome": what.outcome,
-                "reason": what.reason,
+                "reason": str(what.reason),
+                "reason_code": what.reason.code,
                 "seconds": what.seconds,
                 "recovery_seconds": what.recovery_s,
                 "incident": what.incident,
@@ -50,7 +52,8 @@ def record_of_transition(what: Transition) -> JsonRecord:
                 "at": rfc3339(what.at.wall),
                 "target": what.name,
                 "comparison": what.comparison,
-                "reason": what.reason,
+                "reason": str(what.reason),
+                "reason_code": what.reason.code,
                 "incident": what.incident,
             }
         case IncidentChanged():
@@ -59,7 +62,8 @@ def record_of_transition(what: Transition) -> JsonRecord:
                 "at": rfc3339(what.at.wall),
                 "target": what.target,
                 "step": what.step,
-                "reason": what.reason,
+                "reason": str(what.reason),
+                "reason_code": what.reason.code,
                 "incident": what.incident,
             }
 
@@ -83,6 +87,7 @@ def record_of_decision(decision: Decision) -> JsonRecord:
         "guard": decision.guard,
         "trigger": decision.trigger,
         "cause": decision.cause,
-        "reason": decision.reason,
+        "reason": str(decision.reason),
+        "reason_code": decision.reason.code,
         "incident": decision.incident,
     }

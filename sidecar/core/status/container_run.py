@@ -13,6 +13,7 @@ from sidecar.core.model.instance import Instance, StopOrigin
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import Target
+from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.status import crash_loop, run_log, stop_origin
 
 SHORT_RUN_S = 60.0
@@ -90,7 +91,7 @@ def _begin_run(instance: Instance, container: Container, at: Moment) -> Instance
         stop=StopOrigin.NONE,
         health=Health(),
         load_lane=Lane(),
-        load_failure="",
+        load_failure=NO_REASON,
         looked=None,
         must_restart=False,
         was_away=instance.was_away or instance.container is not None,

@@ -11,6 +11,7 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.instance import CrashLoopLog, Instance
 from sidecar.core.model.moment import Moment
+from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.text.formatting import fold_repeated_lines
 
 LOG_WAIT_S = 5.0
@@ -64,7 +65,7 @@ def add_log_facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str
         "affected": known["affected"] if is_root else "",
         "followers": "",
         "cause": Cause.CRASH_LOOP.value,
-        "reason": instance.reason,
+        **reason_facts("reason", instance.reason),
         "log": fold_repeated_lines((words.log if words is not None else None) or ""),
         "is_silent": "yes" if words is not None and words.log == "" else "",
     }

@@ -10,6 +10,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.target import Target
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.text.printable import printable
 
 SHOWN_CHARACTERS = 120
@@ -71,7 +73,7 @@ def _without(outcome: ProbeResult, gone: tuple[str, ...]) -> ProbeResult:
         outcome,
         verdict=ProbeVerdict.FAILURE,
         cause=Cause.WALLET_NOT_LOADED,
-        reason=f"the wallet {name_paths(gone)} is not loaded",
+        reason=Reason.of(R.WALLET_ABSENT, paths=name_paths(gone)),
         warnings=(),
         rpc_answers=True,
         wallet=facts,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sidecar.core.model.container import Container, Endpoint
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 LOOPBACK = ("127.0.0.1",)
 HOST, NONE = "host", "none"
@@ -24,7 +26,7 @@ class Reach(NamedTuple):
 
     addresses: tuple[str, ...]
     container_id: str = ""
-    reason: str = ""
+    reason: Reason = NO_REASON
     is_judged: bool = True
 
 
@@ -107,10 +109,10 @@ def _reach_of(container: Container, around: Surroundings) -> Reach:
     if own is not None and _space_id(own) == _space_id(container):
         return Reach(LOOPBACK, container.id)
     if space is None:
-        reason = "it is on the network of a container that is not of this stack"
+        reason = Reason.of(R.ON_FOREIGN_NETWORK)
         return Reach((), container.id, reason, is_judged=False)
     if space.network_mode == NONE:
-        reason = "it is on no network, so no address of it can be asked"
+        reason = Reason.of(R.ON_NO_NETWORK)
         return Reach((), container.id, reason, is_judged=False)
     if space.network_mode == HOST:
         return _at_host(container, around)
@@ -138,7 +140,7 @@ def _at_host(container: Container, around: Surroundings) -> Reach:
     gateways = tuple(dict.fromkeys(e.gateway for e in space.endpoints if e.gateway))
     if gateways:
         return Reach(gateways[:1], container.id)
-    reason = "it is on its host's network, to which Sidecar's networks have no gateway"
+    reason = Reason.of(R.ON_HOST_NETWORK)
     return Reach((), container.id, reason, is_judged=False)
 
 
@@ -183,8 +185,8 @@ def _on_networks(container: Container, space: Container, around: Surroundings) -
         return Reach(found, container.id)
     theirs = ",".join(sorted(e.network for e in space.endpoints)) or "none"
     if shared:
-        reason = f"it has no address on its networks, {theirs}"
+        reason = Reason.of(R.NO_ADDRESS, theirs=theirs)
         return Reach((), container.id, reason)
     own = ",".join(sorted(ours or ())) or "none"
-    reason = f"it shares no network with Sidecar: it is on {theirs}, Sidecar on {own}"
+    reason = Reason.of(R.NO_SHARED_NETWORK, theirs=theirs, ours=own)
     return Reach((), container.id, reason)

@@ -16,6 +16,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_unknown
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status import container_run
 
 AT_ONCE_S = 60.0
@@ -129,10 +131,7 @@ def excuse_result(
     others = targets_lost_with(state, instance, health.loss, at) if health.loss else ()
     if not any(others):
         return outcome
-    why = (
-        "it cannot be reached, and neither can others since the same time, although "
-        "they run: our own network is suspect"
-    )
+    why = Reason.of(R.OWN_NETWORK_SUSPECT)
     return probe_unknown(Cause.OWN_NETWORK, why)
 
 

@@ -12,6 +12,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status import container_run
 from sidecar.core.status.dependencies import confirmation_s, is_failing
 from sidecar.core.status.target_status import current_cause
@@ -109,7 +111,7 @@ def presumed_dependents(state: State, name: str) -> Iterator[Instance]:
             yield from state.replicas(other)
 
 
-def wait_for_wallet(state: State, instance: Instance, at: Moment) -> str | None:
+def wait_for_wallet(state: State, instance: Instance, at: Moment) -> Reason | None:
     """Why a failing target waits for its presumed roots; None: it does not.
 
     No longer than the answer of one may take.
@@ -124,15 +126,11 @@ def wait_for_wallet(state: State, instance: Instance, at: Moment) -> str | None:
         ):
             continue
         if _is_undecided(root, first, wallet.cadence.interval_s):
-            return (
-                f"{root.name}, a wallet daemon, is failing as well "
-                f"({root.health.cause}): it is decided first"
+            return Reason.of(
+                R.WALLET_FAILING, root=root.name, cause=str(root.health.cause)
             )
         if _has_still_to_answer(root, first):
-            return (
-                f"{root.name}, a wallet daemon, has not yet answered since this "
-                "began: it is asked first"
-            )
+            return Reason.of(R.WALLET_UNCONFIRMED, root=root.name)
     return None
 
 

@@ -12,6 +12,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import NO_REASON, Reason
 from sidecar.core.status.container_run import (
     has_finished,
     is_running,
@@ -34,13 +36,13 @@ class TargetStatus(NamedTuple):
 
     state: TargetState
     cause: Cause | None
-    reason: str
+    reason: Reason
 
 
 def evaluate_status(instance: Instance, target: Target, at: Moment) -> TargetStatus:
     """The one place that names a target's state."""
     if has_finished(instance, target):
-        return TargetStatus(TargetState.STOPPED, None, "its work is done (exit 0)")
+        return TargetStatus(TargetState.STOPPED, None, Reason.of(R.WORK_DONE))
     absent = _status_without_container(instance)
     if absent is not None:
         return absent
@@ -48,14 +50,15 @@ def evaluate_status(instance: Instance, target: Target, at: Moment) -> TargetSta
         return TargetStatus(
             TargetState.DEAD_LETTER,
             current_cause(instance),
-            "every restart that it may have is used up, and none helped",
+            Reason.of(R.TRIES_USED_UP),
         )
     if instance.looping:
         return TargetStatus(
             TargetState.CRASH_LOOP,
             Cause.CRASH_LOOP,
-            f"it died {max(len(instance.exits), instance.short_runs)} times, "
-            "soon after each start",
+            Reason.of(
+                R.CRASH_LOOP, count=max(len(instance.exits), instance.short_runs)
+            ),
         )
     if instance.remedy is not None:
         return _status_under_remedy(instance, instance.remedy)
@@ -106,10 +109,10 @@ def _never_came_up(instance: Instance) -> bool:
     return not health.has_answered and instance.refused_starts > 0
 
 
-def last_reason(instance: Instance) -> str:
+def last_reason(instance: Instance) -> Reason:
     """What the last probe said."""
     last = instance.health.last
-    return last.reason if last is not None else ""
+    return last.reason if last is not None else NO_REASON
 
 
 def _has_exited(instance: Instance) -> bool:
@@ -125,10 +128,10 @@ def _status_without_container(instance: Instance) -> TargetStatus | None:
     container = instance.container
     if container is None:
         return TargetStatus(
-            TargetState.MISSING, Cause.MISSING, "there is no container for it"
+            TargetState.MISSING, Cause.MISSING, Reason.of(R.NO_CONTAINER)
         )
     if container.fault and instance.remedy is None:
-        silence = f"what its container is doing is not known: {container.fault}"
+        silence = Reason.of(R.CONTAINER_UNREADABLE, said=container.fault)
         return TargetStatus(TargetState.UNKNOWN, Cause.PROBER_FAILED, silence)
     return (
         _status_when_stopped(instance, container)
@@ -139,28 +142,43 @@ def _status_without_container(instance: Instance) -> TargetStatus | None:
 
 def _status_when_stopped(instance: Instance, container: Container) -> TargetStatus:
     if container.status is Status.PAUSED:
-        return TargetStatus(TargetState.STOPPED, Cause.PAUSED, "an operator paused it")
+        return TargetStatus(
+            TargetState.STOPPED, Cause.PAUSED, Reason.of(R.PAUSED_BY_OPERATOR)
+        )
     if container.status is Status.CREATED:
         return TargetStatus(
-            TargetState.STOPPED, Cause.STOPPED, "it was created and never started"
+            TargetState.STOPPED, Cause.STOPPED, Reason.of(R.NEVER_STARTED)
         )
     if instance.stop is StopOrigin.ASSUMED:
-        how = f"found stopped (exit {container.exit_code}), as by an operator"
+        how = Reason.of(R.FOUND_STOPPED, exit_code=container.exit_code)
         return TargetStatus(TargetState.STOPPED, Cause.STOPPED, how)
-    return TargetStatus(TargetState.STOPPED, Cause.STOPPED, "an operator stopped it")
+    return TargetStatus(
+        TargetState.STOPPED, Cause.STOPPED, Reason.of(R.STOPPED_BY_OPERATOR)
+    )
 
 
 def _status_under_remedy(instance: Instance, remedy: Remedy) -> TargetStatus:
     """While it is verified, the cause is what the new run shows, once that is known."""
-    doing, phase = remedy.decision.action.value, remedy.phase.value
-    if remedy.phase is RemedyPhase.ACTING:
-        phase = remedy.note or phase
-    cause = remedy.decision.cause
+    action, cause = remedy.decision.action, remedy.decision.cause
     if remedy.phase is not RemedyPhase.VERIFYING or not _has_own_problem(instance):
-        return TargetStatus(TargetState.RECOVERING, cause, f"{doing}: {phase}")
-    reason = f"{doing}: {phase}; {last_reason(instance)}"
+        return TargetStatus(TargetState.RECOVERING, cause, _describe_phase(remedy))
+    last = last_reason(instance)
+    reason = Reason.of(R.REMEDY_VERIFYING_BUT, action=action, reason=last)
     present = current_cause(instance) if cause is not None else None
     return TargetStatus(TargetState.RECOVERING, present, reason)
+
+
+def _describe_phase(remedy: Remedy) -> Reason:
+    action = remedy.decision.action
+    match remedy.phase:
+        case RemedyPhase.ACTING if remedy.note:
+            return Reason.of(R.REMEDY_DOING, action=action, reason=remedy.note)
+        case RemedyPhase.ACTING:
+            return Reason.of(R.REMEDY_ACTING, action=action)
+        case RemedyPhase.VERIFYING:
+            return Reason.of(R.REMEDY_VERIFYING, action=action)
+        case RemedyPhase.TAKEN_OVER:
+            return Reason.of(R.REMEDY_TAKEN_OVER, action=action)
 
 
 def _has_own_problem(instance: Instance) -> bool:
@@ -176,15 +194,16 @@ def _status_when_exited(instance: Instance) -> TargetStatus | None:
     return TargetStatus(TargetState.DOWN, Cause.NOT_RUNNING, ended) if ended else None
 
 
-def describe_exit(instance: Instance) -> str:
-    """Why its container does not run; empty: it runs, or there is none."""
+def describe_exit(instance: Instance) -> Reason:
+    """Why its container does not run; no reason: it runs, or there is none."""
     container = instance.container
     if container is None or not _has_exited(instance):
-        return ""
+        return NO_REASON
     if container.error:
-        return f"the engine could not start it: {container.error}"
-    how = "out of memory" if container.oom_killed else f"exit {container.exit_code}"
-    return f"the container exited by itself ({how})"
+        return Reason.of(R.START_REFUSED, said=container.error)
+    if container.oom_killed:
+        return Reason.of(R.OUT_OF_MEMORY)
+    return Reason.of(R.EXITED, exit_code=container.exit_code)
 
 
 def _status_by_health(instance: Instance, target: Target, at: Moment) -> TargetStatus:
@@ -229,22 +248,22 @@ def _may_still_start(instance: Instance, target: Target, at: Moment) -> bool:
     return at.mono - instance.run_mono < check_start_s(instance, target)
 
 
-def _why_undecided(instance: Instance, target: Target) -> str:
+def _why_undecided(instance: Instance, target: Target) -> Reason:
     """Why it is not known yet how this run does; never empty."""
     health = instance.health
     if health.blind is not None and health.blind.reason:
         return health.blind.reason
     if not health.successes:
-        return last_reason(instance) or "no probe has answered yet"
+        return last_reason(instance) or Reason.of(R.NOT_PROBED_YET)
     so_many, threshold = health.successes, target.cadence.success_threshold
-    return f"{so_many} of {threshold} good answers in a row so far"
+    return Reason.of(R.GOOD_ANSWERS_SO_FAR, count=so_many, needed=threshold)
 
 
 def _status_working(instance: Instance) -> TargetStatus:
     last = instance.health.last
     if last is not None and last.warnings:
         return TargetStatus(TargetState.DEGRADED, None, last.reason)
-    return TargetStatus(TargetState.HEALTHY, None, "")
+    return TargetStatus(TargetState.HEALTHY, None, NO_REASON)
 
 
 def unfinished_redeploy(instance: Instance, at: Moment) -> TargetStatus | None:
@@ -252,8 +271,7 @@ def unfinished_redeploy(instance: Instance, at: Moment) -> TargetStatus | None:
     redeploy = instance.redeploy
     if redeploy is None or at.mono - redeploy.since.mono < REDEPLOY_S:
         return None
-    left = f"its new container {redeploy.name} was created and never started"
-    reason = f"a redeploy of it did not end: {left}"
+    reason = Reason.of(R.REDEPLOY_UNFINISHED, name=redeploy.name)
     return TargetStatus(TargetState.DEGRADED, None, reason)
 
 
@@ -265,7 +283,7 @@ def unknown_too_long(health: Health, at: Moment) -> TargetStatus | None:
     lasted = at.mono - health.blind_mono
     if lasted < CAUSES[cause].grace_s:
         return None
-    reason = f"for {lasted:.0f} s nothing could be learnt: {health.blind.reason}"
+    reason = Reason.of(R.UNKNOWN_FOR, seconds=lasted, reason=health.blind.reason)
     return TargetStatus(TargetState.UNKNOWN, cause, reason)
 
 

@@ -33,6 +33,8 @@ from sidecar.core.model.update import (
     unchanged,
     update_instance,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import planned_restart
 from sidecar.core.recovery.remedy_end import end_remedy
 from sidecar.core.status import crash_loop, expected_wallets
@@ -129,7 +131,7 @@ def _end_verification(state: State, instance: Instance, at: Moment) -> Update:
     remedy = instance.remedy
     if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
         return unchanged(state)
-    reason = "an operator said recover before its end"
+    reason = Reason.of(R.ENDED_BY_RECOVER)
     return end_remedy(state, instance, RemedyOutcome.UNKNOWN, reason, at)
 
 
@@ -156,12 +158,12 @@ def on_ack_requested(state: State, event: AckRequested) -> Update:
         incident.id,
         IncidentStep.ACKNOWLEDGED,
         incident.target,
-        f"somebody takes care of it ({event.by})",
+        Reason.of(R.INCIDENT_ACKNOWLEDGED, said=event.by),
     )
     if not acked.is_fact:
         return Update(replace_incident(state, acked), (step,), ())
     closed = replace(acked, resolved_at=event.at)
-    why = "somebody takes care of it, and it happened once"
+    why = Reason.of(R.INCIDENT_FACT_CLOSED)
     end = IncidentChanged(
         event.at, closed.id, IncidentStep.RESOLVED, closed.target, why
     )
@@ -180,7 +182,7 @@ def on_release_requested(state: State, event: ReleaseRequested) -> Update:
         left = replace(instance, loading=None, called_mono=called)
         if left.remedy is None:
             return update_instance(state, left)
-        reason = "an operator released it before its end"
+        reason = Reason.of(R.ENDED_BY_RELEASE)
         unknown = RemedyOutcome.UNKNOWN
         return end_remedy(state, left, unknown, reason, event.at)
     return unchanged(state)

@@ -28,6 +28,8 @@ from sidecar.core.model.update import (
     unchanged,
     update_instance,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     address_loss,
     balance_check,
@@ -267,7 +269,7 @@ def _note_silence(
     if last_at is not None and last_at.mono > since_mono:
         return instance
     silent_s = event.at.mono - since_mono
-    found = probe_failure(Cause.HUNG, f"no answer for {silent_s:.1f} s so far")
+    found = probe_failure(Cause.HUNG, Reason.of(R.NO_ANSWER_SO_FAR, seconds=silent_s))
     starting = is_in_start_period(instance, target, event.at.mono)
     health = add_result(
         instance.health,

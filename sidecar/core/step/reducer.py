@@ -36,6 +36,7 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.model.transition import StateChanged, Transition
 from sidecar.core.model.update import Update, replace_instances, unchanged
+from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.recovery import (
     dependents,
     remedy_begin,
@@ -157,7 +158,7 @@ def _with_fresh_budget(instance: Instance) -> Instance:
         instance,
         lane=Lane(),
         load_lane=Lane(),
-        load_failure="",
+        load_failure=NO_REASON,
         settling=None,
         was_away=False,
     )

@@ -36,6 +36,8 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.model.update import Update
 from sidecar.core.policy.decide import decide
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.presumed_dependencies import (
     failing_since_mono,
     presumed_dependencies,
@@ -114,23 +116,23 @@ def _with_messages(done: StepResult) -> StepResult:
     )
 
 
-_INCIDENT_STEPS: Mapping[MessageKind, tuple[IncidentStep, str]] = MappingProxyType(
+_INCIDENT_STEPS: Mapping[MessageKind, tuple[IncidentStep, R]] = MappingProxyType(
     {
-        MessageKind.RAISED: (IncidentStep.RAISED, "it lasts; now"),
-        MessageKind.ESCALATED: (IncidentStep.ESCALATED, "nobody answered yet;"),
-        MessageKind.REMINDER: (IncidentStep.REMINDED, "it still goes on;"),
-        MessageKind.REOPENED: (IncidentStep.REOPENED, "its answer seems forgotten;"),
+        MessageKind.RAISED: (IncidentStep.RAISED, R.INCIDENT_RAISED),
+        MessageKind.ESCALATED: (IncidentStep.ESCALATED, R.INCIDENT_ESCALATED),
+        MessageKind.REMINDER: (IncidentStep.REMINDED, R.INCIDENT_REMINDED),
+        MessageKind.REOPENED: (IncidentStep.REOPENED, R.INCIDENT_REOPENED),
     }
 )
 
 
 def _incident_change(
-    state: State, which: str, kind: MessageKind, at: Moment
+    state: State, incident_id: str, kind: MessageKind, at: Moment
 ) -> IncidentChanged:
-    incident = state.incidents[which]
-    step, why = _INCIDENT_STEPS[kind]
-    reason = f"{why} {incident.severity}"
-    return IncidentChanged(at, which, step, incident.target, reason)
+    incident = state.incidents[incident_id]
+    step, code = _INCIDENT_STEPS[kind]
+    reason = Reason.of(code, severity=incident.severity)
+    return IncidentChanged(at, incident_id, step, incident.target, reason)
 
 
 def _dependencies_to_probe(state: State, event: Event) -> tuple[InstanceId, ...]:

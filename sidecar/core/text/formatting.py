@@ -58,9 +58,20 @@ _HOUR = 3600
 
 def format_wait(seconds: float) -> str:
     """A time to wait, in words."""
+    return " ".join(split_wait(seconds))
+
+
+def split_wait(seconds: float) -> tuple[str, str]:
+    """The number of a time to wait and its unit: ``s``, ``min`` or ``h``."""
     whole = max(0, round(seconds))
     if whole < 2 * _MINUTE:
-        return f"{whole} s"
+        return str(whole), "s"
     if whole < 2 * _HOUR:
-        return f"{whole // _MINUTE} min"
-    return f"{whole / _HOUR:.1f} h"
+        return str(whole // _MINUTE), "min"
+    return f"{whole / _HOUR:.1f}", "h"
+
+
+def rfc3339(wall: float) -> str:
+    """An instant in UTC to the millisecond, as ``2026-01-02T03:04:05.678Z``."""
+    text = datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import NoReturn
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.http_client.connect import Attempts
 from sidecar.probes.http_client.request import (
@@ -19,7 +21,6 @@ from sidecar.probes.http_client.response import (
 )
 from sidecar.probes.http_client.tls import tls_failure
 
-CLOSED_EARLY = "{place} closed the connection without a whole answer"
 _RESETS = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
 _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 
@@ -49,18 +50,18 @@ def raise_silence(
         case RequestStage.RESOLVING:
             raise probe_failed(
                 Cause.DETACHED,
-                f"the name of {place} did not resolve within {seconds:.1f} s",
+                Reason.of(R.NAME_NOT_RESOLVED_IN_TIME, place=place, seconds=seconds),
                 path_fault=True,
             )
         case RequestStage.CONNECTING:
             raise probe_failed(
                 Cause.HUNG,
-                f"{place} accepted no connection for {seconds:.1f} s",
+                Reason.of(R.NOT_ACCEPTED, place=place, seconds=seconds),
                 path_fault=True,
             )
         case RequestStage.WAITING:
             raise probe_failed(
-                Cause.HUNG, f"no answer from {place} for {seconds:.1f} s"
+                Cause.HUNG, Reason.of(R.NO_ANSWER, place=place, seconds=seconds)
             )
 
 
@@ -72,12 +73,14 @@ def translate_error(error: Exception, place: str) -> ProbeFailed | None:
     """
     match error:
         case NotHttp():
-            return probe_failed(Cause.BAD_BODY, f"{place} does not answer in HTTP")
+            return probe_failed(Cause.BAD_BODY, Reason.of(R.NOT_HTTP, place=place))
         case ConnectionClosedEarly():
-            return probe_failed(Cause.RESET, CLOSED_EARLY.format(place=place))
+            return probe_failed(Cause.RESET, Reason.of(R.CLOSED_EARLY, place=place))
         case socket.gaierror():
             return probe_failed(
-                Cause.DETACHED, f"the name of {place} does not resolve", path_fault=True
+                Cause.DETACHED,
+                Reason.of(R.NAME_NOT_RESOLVED, place=place),
+                path_fault=True,
             )
         case ssl.SSLError():
             return tls_failure(error, place)
@@ -91,15 +94,15 @@ def socket_failure(error: OSError, place: str) -> ProbeFailed | None:
     """What a socket's error says about the target; None: nothing."""
     number = error.errno
     if number in _RESETS:
-        return probe_failed(Cause.RESET, CLOSED_EARLY.format(place=place))
+        return probe_failed(Cause.RESET, Reason.of(R.CLOSED_EARLY, place=place))
     if number == errno.ETIMEDOUT:
         return probe_failed(
-            Cause.HUNG, f"{place} accepts no connection", path_fault=True
+            Cause.HUNG, Reason.of(R.ACCEPTS_NOTHING, place=place), path_fault=True
         )
     if number in _NO_WAY:
         return probe_failed(
-            Cause.DETACHED, f"there is no route to {place}", path_fault=True
+            Cause.DETACHED, Reason.of(R.NO_ROUTE, place=place), path_fault=True
         )
     if number == errno.ECONNREFUSED:
-        return probe_failed(Cause.REFUSED, f"connection refused by {place}")
+        return probe_failed(Cause.REFUSED, Reason.of(R.CONNECTION_REFUSED, place=place))
     return None

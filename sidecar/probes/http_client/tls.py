@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.failure import ProbeFailed, probe_failed
 
 _NOT_KNOWN = frozenset({2, 18, 19, 20, 21})
@@ -50,9 +52,10 @@ def tls_failure(error: ssl.SSLError, place: str) -> ProbeFailed:
     """The cause of a TLS error, with what to set where the authority is not known."""
     code = getattr(error, "verify_code", None)
     if code not in _NOT_KNOWN:
-        return probe_failed(Cause.MISCONFIGURED, f"TLS with {place} failed: {error}")
+        return probe_failed(
+            Cause.MISCONFIGURED, Reason.of(R.TLS_FAILED, place=place, said=str(error))
+        )
     return probe_failed(
         Cause.MISCONFIGURED,
-        f"TLS with {place} failed: its certificate's authority is not known here; "
-        "name it by ca_file or SSL_CERT_FILE",
+        Reason.of(R.UNKNOWN_AUTHORITY, place=place),
     )

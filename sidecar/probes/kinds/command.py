@@ -5,6 +5,8 @@ from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import ExecProbe
 from sidecar.core.ports.engine import CommandTimeout
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext
 from sidecar.probes.failure import probe_failed
 from sidecar.probes.text import last_line
@@ -23,13 +25,17 @@ async def probe(
         )
     except CommandTimeout as error:
         raise probe_failed(
-            Cause.HUNG, f"the command did not end within {settings.timeout_s:.1f} s"
+            Cause.HUNG, Reason.of(R.COMMAND_TOO_SLOW, seconds=settings.timeout_s)
         ) from error
     if result.exit_code == 0:
         return probe_success()
-    said = last_line(result.output) or "and said nothing"
-    if result.exit_code in _NOT_RUNNABLE:
-        raise probe_failed(Cause.MISCONFIGURED, f"the command cannot be run: {said}")
-    raise probe_failed(
-        Cause.COMMAND_FAILED, f"the command exited with {result.exit_code}: {said}"
-    )
+    said, exit_code = last_line(result.output), result.exit_code
+    if exit_code in _NOT_RUNNABLE:
+        reason = Reason.of(R.COMMAND_NOT_RUNNABLE_SILENTLY)
+        if said:
+            reason = Reason.of(R.COMMAND_NOT_RUNNABLE, said=said)
+        raise probe_failed(Cause.MISCONFIGURED, reason)
+    reason = Reason.of(R.COMMAND_FAILED_SILENTLY, exit_code=exit_code)
+    if said:
+        reason = Reason.of(R.COMMAND_FAILED, exit_code=exit_code, said=said)
+    raise probe_failed(Cause.COMMAND_FAILED, reason)

@@ -6,6 +6,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, NativeHealth
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_success
 from sidecar.core.model.probe_settings import DockerProbe
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext
 from sidecar.probes.failure import probe_failed
 from sidecar.probes.text import last_line
@@ -21,13 +23,14 @@ async def probe(
         case NativeHealth.HEALTHY:
             return probe_success()
         case NativeHealth.UNHEALTHY:
-            said = last_line(fresh.health_log) or "it says nothing more"
-            raise probe_failed(
-                Cause.ENGINE_UNHEALTHY, f"its own health check fails: {said}"
-            )
+            said = last_line(fresh.health_log)
+            reason = Reason.of(R.HEALTH_CHECK_FAILS_SILENTLY)
+            if said:
+                reason = Reason.of(R.HEALTH_CHECK_FAILS, said=said)
+            raise probe_failed(Cause.ENGINE_UNHEALTHY, reason)
         case NativeHealth.NONE:
-            raise probe_failed(Cause.MISCONFIGURED, "it has no HEALTHCHECK to go by")
+            raise probe_failed(Cause.MISCONFIGURED, Reason.of(R.NO_HEALTH_CHECK))
         case NativeHealth.STARTING:
             # Not our fault and not the target's: there is no cause to name.
-            said = "its own health check is still starting"
-            return ProbeResult(ProbeVerdict.UNKNOWN, reason=said)
+            reason = Reason.of(R.HEALTH_CHECK_STARTS)
+            return ProbeResult(ProbeVerdict.UNKNOWN, reason=reason)

@@ -22,6 +22,8 @@ from sidecar.core.model.probe_result import (
     probe_success,
 )
 from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext, deadline_in
 from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.jsonrpc_client import locate_daemon
@@ -136,7 +138,7 @@ def _parts(said: _Balance) -> Balance:
     balance = Balance(said.confirmed, said.unconfirmed, said.unmatured)
     if not all(map(_is_amount, balance)):
         raise probe_failed(
-            Cause.BAD_BODY, "getbalance answered no number", rpc_answers=True
+            Cause.BAD_BODY, Reason.of(R.BALANCE_NO_NUMBER), rpc_answers=True
         )
     return balance
 
@@ -153,10 +155,10 @@ def _explained(error: RpcErrorAnswered) -> ProbeFailed:
     said = error.error.message.casefold()
     if _NOT_LOADED_TEXT in said:
         return probe_failed(
-            Cause.WALLET_NOT_LOADED, "no wallet is loaded", rpc_answers=True
+            Cause.WALLET_NOT_LOADED, Reason.of(R.NO_WALLET_LOADED), rpc_answers=True
         )
     if any(text in said for text in _OFFLINE_TEXTS):
-        return probe_failed(Cause.MISCONFIGURED, "the daemon was started offline")
+        return probe_failed(Cause.MISCONFIGURED, Reason.of(R.DAEMON_OFFLINE))
     return error
 
 
@@ -167,20 +169,21 @@ def _objection(facts: WalletFacts) -> ProbeResult | None:
     of worth with an upstream server: it is kept when the server is lost.
     """
     if not facts.loaded:
-        return _answers(Cause.WALLET_NOT_LOADED, "no wallet is loaded", facts)
+        return _answers(Cause.WALLET_NOT_LOADED, Reason.of(R.NO_WALLET_LOADED), facts)
     if not facts.connected:
-        return _answers(Cause.UPSTREAM_LOST, "no upstream server is connected", facts)
+        return _answers(Cause.UPSTREAM_LOST, Reason.of(R.NO_UPSTREAM), facts)
     if not facts.server_height or facts.server_height < 0:
         return _answers(
             Cause.UPSTREAM_LOST,
-            "the upstream server is connected and does not answer",
+            Reason.of(R.UPSTREAM_SILENT),
             facts,
         )
     if not facts.synchronised:
         return _answers(
             Cause.WALLET_SYNCING,
-            f"the wallet is synchronising at height {facts.height}"
-            f" of {facts.server_height}",
+            Reason.of(
+                R.SYNCHRONISING, height=facts.height or 0, top=facts.server_height
+            ),
             facts,
         )
     return None
@@ -202,8 +205,12 @@ def _stale(
         return None
     return _answers(
         Cause.UPSTREAM_STALE,
-        f"the daemon has had no block after height {facts.height} for {still_s:.0f} s "
-        f"(limit {settings.stale_after_s:.0f} s)",
+        Reason.of(
+            R.CHAIN_STALE,
+            height=facts.height,
+            seconds=still_s,
+            limit_s=settings.stale_after_s,
+        ),
         facts,
     )
 
@@ -214,10 +221,10 @@ def _well(facts: WalletFacts) -> ProbeResult:
         return probe_success(wallet=facts)
     return probe_success(
         warnings=(ProbeWarning.LAGGING,),
-        reason=f"{lag} blocks behind the upstream server",
+        reason=Reason.of(R.BLOCKS_BEHIND, blocks=lag),
         wallet=facts,
     )
 
 
-def _answers(cause: Cause, reason: str, facts: WalletFacts) -> ProbeResult:
+def _answers(cause: Cause, reason: Reason, facts: WalletFacts) -> ProbeResult:
     return probe_failure(cause, reason, rpc_answers=True, wallet=facts)

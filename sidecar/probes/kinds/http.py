@@ -6,6 +6,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, probe_success, probe_unknown
 from sidecar.core.model.probe_settings import HttpProbe
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.text.printable import mark_unprintable
 from sidecar.probes.context import ProbeContext, deadline_in
 from sidecar.probes.failure import ProbeFailed, probe_failed
@@ -41,7 +43,7 @@ async def probe(
         answer, settings.expect_body, limit_bytes
     ):
         raise probe_failed(
-            Cause.BAD_BODY, f"{answer.status}: the body lacks the expected text"
+            Cause.BAD_BODY, Reason.of(R.BODY_LACKS_TEXT, status=answer.status)
         )
     return probe_success()
 
@@ -51,13 +53,15 @@ def _of_status(answer: HttpResponse, settings: HttpProbe) -> ProbeFailed:
     if answer.status >= _FIRST_ERROR:
         return status_failure(answer)
     allowed = ", ".join(map(str, settings.expect_status))
-    expected = f"expect_status has only {allowed}"
     said = brief(answer.headers.get(b"location", b"").decode("latin-1"))
     if said:
         where = mark_unprintable(said)
-        said = f"{answer.status}: it redirects to {where}; {expected}"
-        return probe_failed(Cause.MISCONFIGURED, said)
-    return probe_failed(Cause.MISCONFIGURED, f"{answer.status}: {expected}")
+        reason = Reason.of(
+            R.REDIRECTED, status=answer.status, place=where, expected=allowed
+        )
+        return probe_failed(Cause.MISCONFIGURED, reason)
+    reason = Reason.of(R.STATUS_NOT_EXPECTED, status=answer.status, expected=allowed)
+    return probe_failed(Cause.MISCONFIGURED, reason)
 
 
 async def _has(answer: HttpResponse, text: str, limit_bytes: int) -> bool:
@@ -69,5 +73,5 @@ async def _has(answer: HttpResponse, text: str, limit_bytes: int) -> bool:
         # Not on the loop: what is compressed or long takes some milliseconds.
         return await asyncio.to_thread(has_text, answer, text, limit_bytes)
     except ContentUnreadable as why:
-        said = f"{answer.status}: the body cannot be judged: {why}"
+        said = Reason.of(R.BODY_UNREADABLE, status=answer.status, said=str(why))
         raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, said)) from why

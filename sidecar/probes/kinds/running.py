@@ -5,6 +5,8 @@ import asyncio
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, probe_success
 from sidecar.core.model.probe_settings import RunningProbe
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext
 
 
@@ -19,5 +21,5 @@ async def probe(
     if fresh.status is Status.RUNNING:
         return probe_success()
     return ProbeResult(
-        ProbeVerdict.UNKNOWN, reason=f"its container is {fresh.status} now"
+        ProbeVerdict.UNKNOWN, reason=Reason.of(R.CONTAINER_IS, status=fresh.status)
     )

@@ -11,6 +11,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import ProbeResult, probe_success
 from sidecar.core.model.probe_settings import TcpProbe
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.probes.context import ProbeContext, deadline_in
 from sidecar.probes.failure import probe_failed
 from sidecar.probes.http_client.connect import Attempts, connect_socket
@@ -32,12 +34,12 @@ async def probe(
         place = attempts.of(place)
         raise probe_failed(
             Cause.HUNG,
-            f"{place} accepted no connection for {settings.timeout_s:.1f} s",
+            Reason.of(R.NOT_ACCEPTED, place=place, seconds=settings.timeout_s),
             path_fault=True,
         ) from None
     except socket.gaierror as error:
         raise probe_failed(
-            Cause.DETACHED, f"the name of {place} does not resolve", path_fault=True
+            Cause.DETACHED, Reason.of(R.NAME_NOT_RESOLVED, place=place), path_fault=True
         ) from error
     except OSError as error:
         raise socket_failure(error, attempts.of(place)) or error from error

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sidecar.core.model.event import AckRequested
 from sidecar.core.model.incident import Incident
-from sidecar.core.model.moment import rfc3339
+from sidecar.core.text.formatting import rfc3339
 from sidecar.web.auth import Handler, require_token
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices

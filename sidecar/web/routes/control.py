@@ -206,6 +206,6 @@ async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
 
 def _answer_decision(made: Decision) -> web.Response:
     if made.action in _OBJECTIONS:
-        view = {"error": made.reason, "guard": made.guard, **status.decision(made)}
+        view = {"error": str(made.reason), "guard": made.guard, **status.decision(made)}
         return json_response(view, 409)
     return json_response(status.decision(made), 202)

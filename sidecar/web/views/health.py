@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from sidecar.core.model.instance import Instance
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.ports.loop import Component
+from sidecar.core.text.formatting import rfc3339
 from sidecar.web.views.status import (
     Json,
 )
@@ -49,7 +49,7 @@ def _health(instance: Instance) -> tuple[bool, Json]:
         "name": instance.name,
         "state": instance.state,
         "cause": instance.cause,
-        "reason": instance.reason,
+        "reason": str(instance.reason),
     }
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sidecar.core.model.journal_entry import JournalEntry, MonitoredInterval
 from sidecar.core.model.lane import RemedyStats
-from sidecar.core.model.moment import rfc3339
 from sidecar.core.model.state import EfficacyKey
 from sidecar.core.reporting.availability import Period, Report
 from sidecar.core.reporting.incident_review import (
@@ -15,7 +14,7 @@ from sidecar.core.reporting.incident_review import (
 )
 from sidecar.core.reporting.timeline import TimelineEntry, build_timeline
 from sidecar.core.reporting.totals import PeriodComparison, Totals
-from sidecar.core.text.formatting import median
+from sidecar.core.text.formatting import median, rfc3339
 from sidecar.web.views.status import Json, incident
 
 MAX_GAPS = 100

@@ -7,12 +7,13 @@ from sidecar.core.model.decision import Decision
 from sidecar.core.model.health import Health
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
-from sidecar.core.model.moment import Moment, rfc3339
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.policy.decide import decision_in_force
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
+from sidecar.core.text.formatting import rfc3339
 
 Json = dict[str, object]
 
@@ -57,7 +58,8 @@ def _target(
         "replica": instance.id.number,
         "state": instance.state,
         "cause": instance.cause,
-        "reason": instance.reason,
+        "reason": str(instance.reason),
+        "reason_code": instance.reason.code,
         "since": rfc3339(instance.since.wall),
         "container": _container(instance.container),
         "consecutive_failures": instance.health.failures,
@@ -116,7 +118,8 @@ def _last_probe(health: Health) -> Json | None:
         "at": rfc3339(health.last_at.wall),
         "outcome": health.last.verdict,
         "cause": health.last.cause,
-        "reason": health.last.reason,
+        "reason": str(health.last.reason),
+        "reason_code": health.last.reason.code,
         "seconds": round(health.last_seconds, 6),
     }
 
@@ -129,7 +132,8 @@ def _decision(decision: Decision | None) -> Json | None:
         "action": decision.action,
         "guard": decision.guard,
         "trigger": decision.trigger,
-        "reason": decision.reason,
+        "reason": str(decision.reason),
+        "reason_code": decision.reason.code,
     }
 
 

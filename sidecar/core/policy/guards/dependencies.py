@@ -7,6 +7,8 @@ from sidecar.core.model.target_state import BROKEN_STATES
 from sidecar.core.policy.guards.guard_input import (
     GuardInput,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status import presumed_dependencies
 from sidecar.core.status.dependencies import (
     blocking_dependencies,
@@ -14,12 +16,9 @@ from sidecar.core.status.dependencies import (
     is_held,
     is_unconfirmed,
 )
-from sidecar.core.text.formatting import (
-    format_wait,
-)
 
 
-def remedy_running(case: GuardInput) -> str | None:
+def remedy_running(case: GuardInput) -> Reason | None:
     """One remedy at a time in a stack; loading belongs to a restart's verification."""
     for other in case.state.instances.values():
         if other.remedy is None and other.loading is None:
@@ -32,13 +31,13 @@ def remedy_running(case: GuardInput) -> str | None:
         if not same and _does_not_hold(case, other):
             continue
         doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
-        return f"{doing} of {other.name} is under way; one remedy at a time"
+        return Reason.of(R.REMEDY_RUNNING, action=doing, root=other.name)
     plan = case.state.plan
     if plan is None or case.trigger is not Trigger.PLANNED:
         return None
     if case.finishes or case.instance.id in plan.left:
         return None
-    return f"the planned restart of {plan.target} is under way; one at a time"
+    return Reason.of(R.PLAN_RUNNING, root=plan.target)
 
 
 def _does_not_hold(case: GuardInput, other: Instance) -> bool:
@@ -52,7 +51,7 @@ def _is_verifying(instance: Instance) -> bool:
     return instance.remedy is None or instance.remedy.phase is RemedyPhase.VERIFYING
 
 
-def dependency(case: GuardInput) -> str | None:
+def dependency(case: GuardInput) -> Reason | None:
     """The fault may be, or is, that of something this target needs."""
     if case.forced or case.action is Action.LOAD_WALLET:
         return None
@@ -71,26 +70,27 @@ def dependency(case: GuardInput) -> str | None:
     return presumed_dependencies.wait_for_wallet(case.state, case.instance, case.at)
 
 
-def grace_remaining(settling: Settling, at: Moment) -> str | None:
+def grace_remaining(settling: Settling, at: Moment) -> Reason | None:
     """What is said while a dependent has its time to follow its root by itself."""
     if at.mono >= settling.until_mono:
         return None
-    left = format_wait(settling.until_mono - at.mono)
-    return f"{settling.root} works again; this has {left} left to follow by itself"
+    left_s = settling.until_mono - at.mono
+    return Reason.of(R.FOLLOWS_BY_ITSELF, root=settling.root, wait_s=left_s)
 
 
-def _blocks(case: GuardInput, root: Instance) -> str | None:
+def _blocks(case: GuardInput, root: Instance) -> Reason | None:
     if root.state in BROKEN_STATES:
-        return f"{root.name} is {root.state} ({root.cause}): it comes first"
-    if is_failing(root):
-        return f"{root.name} is failing ({root.health.cause}): it comes first"
-    if is_held(case.state, root, case.at):
-        return (
-            f"other calls hold the only thread of {root.name}, so it answers late: "
-            "it comes first"
+        return Reason.of(
+            R.DEPENDENCY_DOWN, root=root.name, state=root.state, cause=str(root.cause)
         )
+    if is_failing(root):
+        return Reason.of(
+            R.DEPENDENCY_FAILING, root=root.name, cause=str(root.health.cause)
+        )
+    if is_held(case.state, root, case.at):
+        return Reason.of(R.DEPENDENCY_HELD, root=root.name)
     if not case.trigger.is_automatic:
         return None
     if is_unconfirmed(case.state, root, case.instance, case.at):
-        return f"{root.name} has not yet answered since this began: it is asked first"
+        return Reason.of(R.DEPENDENCY_UNCONFIRMED, root=root.name)
     return None

@@ -5,14 +5,13 @@ from sidecar.core.model.decision import Trigger
 from sidecar.core.policy.guards.guard_input import (
     GuardInput,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     engine_permission,
 )
 from sidecar.core.status import container_run, stop_origin
 from sidecar.core.status import own_network as own_network_rules
-from sidecar.core.text.formatting import (
-    format_wait,
-)
 
 STALE_VIEW_S = 90.0
 """Three missed listings."""
@@ -21,17 +20,17 @@ ENGINE_RESTART_WAIT_S = 30.0
 """How long the engine's own restart policy is given to bring a container back."""
 
 
-def engine(case: GuardInput) -> str | None:
+def engine(case: GuardInput) -> Reason | None:
     """What we know of the containers is old."""
     view = case.state.engine
     if not view.reachable:
-        return f"the engine is out of reach ({view.reason}); acting resumes with it"
+        return Reason.of(R.ENGINE_UNREACHABLE, said=view.reason)
     if view.listed_mono is None or case.at.mono - view.listed_mono > STALE_VIEW_S:
-        return f"the list of containers is older than {STALE_VIEW_S:.0f} s"
+        return Reason.of(R.LISTING_OLD, seconds=STALE_VIEW_S)
     return None
 
 
-def forbidden(case: GuardInput) -> str | None:
+def forbidden(case: GuardInput) -> Reason | None:
     """The engine has said that it does not let us do this."""
     refusal = case.instance.refusal
     if refusal is None or case.trigger is Trigger.OPERATOR:
@@ -40,20 +39,14 @@ def forbidden(case: GuardInput) -> str | None:
         return None
     if case.trigger is Trigger.PLANNED:
         # It works: to stop it, and not be let start it, would be our doing.
-        return (
-            f"the engine does not allow it ({refusal.reason}); it is asked again when "
-            "an operator says restart"
-        )
+        return Reason.of(R.ENGINE_FORBIDS, said=refusal.reason)
     wait = engine_permission.refusal_wait_s(refusal, case.at)
     if wait <= 0:
         return None
-    return (
-        f"the engine does not allow it ({refusal.reason}); it is asked again in "
-        f"{format_wait(wait)}, or when an operator says restart"
-    )
+    return Reason.of(R.ENGINE_FORBIDS_FOR, said=refusal.reason, wait_s=wait)
 
 
-def own_network(case: GuardInput) -> str | None:
+def own_network(case: GuardInput) -> Reason | None:
     """It is not reached, and the fault is more likely ours."""
     loss = own_network_rules.loss_of(case.instance)
     if loss is None:
@@ -66,30 +59,27 @@ def own_network(case: GuardInput) -> str | None:
     }
     if not others:
         return None
-    return (
-        f"{len(others) + 1} targets are out of reach at once although the engine "
-        "says that they run: our own network is suspect"
-    )
+    return Reason.of(R.MANY_UNREACHABLE, count=len(others) + 1)
 
 
-def stopping(case: GuardInput) -> str | None:
+def stopping(case: GuardInput) -> Reason | None:
     """The engine tells of a stop when it is over; the signal comes at its begin."""
     if case.trigger is Trigger.OPERATOR:
         return None
     if stop_origin.is_told_to_stop(case.instance, case.at.mono):
-        return "somebody has just told it to stop: it is left to end"
+        return Reason.of(R.TOLD_TO_STOP)
     if stop_origin.awaits_engine_event(case.instance, case.at.mono):
-        return "somebody told it to stop and it ended: the engine's word is awaited"
+        return Reason.of(R.STOP_AWAITED)
     return None
 
 
-def engine_policy(case: GuardInput) -> str | None:
+def engine_policy(case: GuardInput) -> Reason | None:
     """The engine's own restart policy is at it: two hands would be one too many."""
     container = case.instance.container
     if container is None:
         return None
     if container.status is Status.RESTARTING:
-        return "the engine is restarting it by its own policy"
+        return Reason.of(R.ENGINE_RESTARTS_IT)
     exited = case.instance.exited_mono
     if not container.engine_restarts_it or exited is None or case.forced:
         return None
@@ -97,4 +87,4 @@ def engine_policy(case: GuardInput) -> str | None:
         return None
     if case.at.mono - exited >= ENGINE_RESTART_WAIT_S:
         return None
-    return f"the engine's policy {container.restart_policy} is to start it again"
+    return Reason.of(R.ENGINE_WILL_START_IT, policy=container.restart_policy)

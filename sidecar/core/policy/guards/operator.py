@@ -4,35 +4,32 @@ from sidecar.core.model.decision import Trigger
 from sidecar.core.policy.guards.guard_input import (
     GuardInput,
 )
-from sidecar.core.text.formatting import (
-    format_wait,
-)
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 
 
-def opted_out(case: GuardInput) -> str | None:
+def opted_out(case: GuardInput) -> Reason | None:
     """The settings say that this target is only to be watched."""
     if case.target.restart.enabled or case.trigger is Trigger.OPERATOR:
         return None
-    return "restarts are switched off for this target"
+    return Reason.of(R.RESTARTS_OFF)
 
 
-def paused(case: GuardInput) -> str | None:
+def paused(case: GuardInput) -> Reason | None:
     """A person asked for quiet."""
     until = case.state.paused.get(case.instance.id.target)
     if until is None or case.forced:
         return None
     if until == float("inf"):
-        return "acting is paused until an operator resumes it"
-    return f"acting is paused for another {format_wait(until - case.at.wall)}"
+        return Reason.of(R.ACTING_PAUSED)
+    return Reason.of(R.ACTING_PAUSED_FOR, wait_s=until - case.at.wall)
 
 
-def observe(case: GuardInput) -> str | None:
+def observe(case: GuardInput) -> Reason | None:
     """Asked last, so that the other reasons are heard in observe mode too."""
     if case.state.mode_in_force == "act":
         return None
     other = case.state.engine.other
     if other and case.state.mode == "act":
-        return (
-            f"{other} is no supported engine, only observed: it would now {case.action}"
-        )
-    return f"observe mode: it would now {case.action}"
+        return Reason.of(R.ONLY_OBSERVED, engine=other, action=case.action)
+    return Reason.of(R.OBSERVE_MODE, action=case.action)

@@ -34,8 +34,9 @@ from sidecar.core.policy.guards.target import (
     self_restart,
     starting,
 )
+from sidecar.core.reason.reason import Reason
 
-GUARDS: tuple[tuple[Guard, Callable[[GuardInput], str | None]], ...] = (
+GUARDS: tuple[tuple[Guard, Callable[[GuardInput], Reason | None]], ...] = (
     (Guard.OPTED_OUT, opted_out),
     (Guard.PAUSED, paused),
     (Guard.ENGINE, engine),
@@ -72,7 +73,7 @@ def _must_pass(case: GuardInput, guard: Guard) -> bool:
     )
 
 
-def first_objection(case: GuardInput) -> tuple[Guard, str] | None:
+def first_objection(case: GuardInput) -> tuple[Guard, Reason] | None:
     """The first guard that objects, with its reason."""
     for guard, ask in GUARDS:
         reason = ask(case) if _must_pass(case, guard) else None

@@ -4,14 +4,13 @@ from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.policy.guards.guard_input import (
     GuardInput,
 )
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
 from sidecar.core.status.start_period import is_in_start_period, start_period_s
 from sidecar.core.status.streaks import may_return
-from sidecar.core.text.formatting import (
-    format_wait,
-)
 
 
-def starting(case: GuardInput) -> str | None:
+def starting(case: GuardInput) -> Reason | None:
     """It has not had its time to boot."""
     if case.forced or case.action is not Action.RESTART:
         return None
@@ -19,21 +18,21 @@ def starting(case: GuardInput) -> str | None:
         return None
     whole_s = start_period_s(case.instance, case.target)
     left = whole_s - (case.at.mono - case.instance.run_mono)
-    return f"it is starting; it has {format_wait(left)} left to answer well"
+    return Reason.of(R.IS_STARTING, wait_s=left)
 
 
-def self_restart(case: GuardInput) -> str | None:
+def self_restart(case: GuardInput) -> Reason | None:
     """What looked after the process that has gone may start it again by itself."""
     health = case.instance.health
     if not case.trigger.is_automatic or not may_return(health, case.at.mono):
         return None
-    left = format_wait((health.may_return_until_mono or 0.0) - case.at.mono)
+    left = (health.may_return_until_mono or 0.0) - case.at.mono
     if health.gone_mono is not None:
-        return f"what is left in the container has {left} to start it again by itself"
-    return f"another process has taken its place and has {left} to answer"
+        return Reason.of(R.MAY_START_ITSELF, wait_s=left)
+    return Reason.of(R.SUCCESSOR_STARTS, wait_s=left)
 
 
-def recently_restarted(case: GuardInput) -> str | None:
+def recently_restarted(case: GuardInput) -> Reason | None:
     """A planned restart is not worth it right after another restart."""
     settings = case.target.preventive
     if case.trigger is not Trigger.PLANNED or settings is None:
@@ -41,4 +40,4 @@ def recently_restarted(case: GuardInput) -> str | None:
     ago = case.at.mono - case.instance.run_mono
     if ago >= settings.skip_if_restarted_within_s:
         return None
-    return f"it was restarted {format_wait(ago)} ago"
+    return Reason.of(R.RESTARTED_LATELY, ago_s=ago)
