@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from loguru import logger
 
-from tests.adapters.engine_parts import OWN, Requests, a_server
-from tests.adapters.engine_server import EngineServer, raw_container
+from tests.support.engine_connection import OWN, Requests, a_server
+from tests.support.engine_server import EngineServer, raw_container
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import pytest
 import trustme
 
-SCRIPT = Path(__file__).parents[2] / "healthcheck.py"
+from tests.support.repository import REPOSITORY
+
+SCRIPT = REPOSITORY / "healthcheck.py"
 HEALTHY_INFO = {
     "connected": True,
     "server_height": 117,

@@ -18,7 +18,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import REPOSITORY
+
+ROOT = REPOSITORY
 WALLET = ROOT / "compose" / "demo" / "wallet"
 USER, PASSWORD = "bchrpc", "right"
 DEADLINE = 8.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from tests.engine.harness import Stack
-from tests.engine.inbox import Inbox, receiving
+from tests.support.message_receiver import MessageReceiver, receiving
 
 FAILED = pytest.StashKey[bool]()
 
@@ -48,7 +48,7 @@ def stack(stack_factory: Callable[[], Stack]) -> Stack:
 
 
 @pytest.fixture
-def inbox(stack: Stack) -> Iterator[Inbox]:
+def inbox(stack: Stack) -> Iterator[MessageReceiver]:
     """Where that stack's sidecar can send messages."""
     with receiving(stack) as server:
         yield server

@@ -28,20 +28,21 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-from tests.engine.gate import Asked, EngineGate, own_folder
+from tests.support.docker_proxy import Asked, DockerProxy, own_folder
+from tests.support.repository import REPOSITORY
 
 # Its clean-up container comes from a registry; our label and exits do that work.
 testcontainers_config.ryuk_disabled = True
 
 WALLET, SERVICE, SIDECAR = "electron-cash", "bitcoincash-service", "sidecar"
-WEBHOOK = Path(__file__).parents[2] / "compose/demo/story/webhook.py"
+WEBHOOK = REPOSITORY / "compose/demo/story/webhook.py"
 RPC_USER, RPC_PASSWORD = "bchrpc", "rpc-password-of-the-test"
 API_TOKEN = "token-of-the-test"
 DEFAULT_WALLET = "/data/wallets/default_wallet"
 PASSWORD_FILE = "/run/secrets/electron_cash_password"
 RUN_LABEL = {"sctest": os.environ.get("SIDECAR_TEST_RUN", "by-hand")}
 
-COMPOSE_FILE = Path(__file__).parents[2] / "compose" / "sidecar.yml"
+COMPOSE_FILE = REPOSITORY / "compose" / "sidecar.yml"
 LOCKS = ("init", "read_only", "cap_drop", "security_opt", "mem_limit", "pids_limit")
 
 POLL_S = 0.15
@@ -510,7 +511,7 @@ class Stack:
             opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self.client = docker.DockerClient()
             opened.callback(self.client.close)
-            self.gate = EngineGate(self.folder / "engine")
+            self.gate = DockerProxy(self.folder / "engine")
             opened.callback(self.gate.close)
             self.network = Network(docker_network_kw={"labels": self._labels()})
             opened.callback(self.network._docker.client.close)

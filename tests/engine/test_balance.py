@@ -9,7 +9,7 @@ from tests.engine.harness import (
     Stack,
     wallet_config,
 )
-from tests.engine.inbox import Inbox
+from tests.support.message_receiver import MessageReceiver
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -18,7 +18,7 @@ UNMISTAKABLE = "0.00000001"
 PAID = {"confirmed": "2.5", "unconfirmed": "0.25", "unmatured": UNMISTAKABLE}
 
 
-def told(inbox: Inbox) -> Json:
+def told(inbox: MessageReceiver) -> Json:
     """Settings by which a P2 alone is told."""
     routes: dict[str, list[str]] = {"P0": [], "P1": [], "P2": ["ops"], "P3": []}
     notify = {"channels": {"ops": {"url": inbox.url}}, "routes": routes}
@@ -33,7 +33,7 @@ def compared(stack: Stack) -> list[Json]:
 
 @pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed"])
 def test_a_payment_during_a_restart_is_noted_and_told_once(
-    stack: Stack, inbox: Inbox, killed: bool
+    stack: Stack, inbox: MessageReceiver, killed: bool
 ) -> None:
     wallet = stack.wallet()
     watcher = stack.sidecar(told(inbox))
@@ -73,7 +73,7 @@ def test_a_payment_during_a_restart_is_noted_and_told_once(
 
 
 def test_an_operators_restart_without_a_payment_is_noted_and_not_told(
-    stack: Stack, inbox: Inbox
+    stack: Stack, inbox: MessageReceiver
 ) -> None:
     stack.wallet()
     stack.sidecar(told(inbox))

@@ -15,7 +15,7 @@ from tests.engine.harness import (
     wallet_config,
     wallet_target,
 )
-from tests.engine.inbox import Inbox
+from tests.support.message_receiver import MessageReceiver
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -39,7 +39,7 @@ def dies_at_each_start(stack: Stack, settings: Json) -> None:
 
 
 def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
-    stack: Stack, inbox: Inbox
+    stack: Stack, inbox: MessageReceiver
 ) -> None:
     wallet = stack.wallet(shape="pid1", restart_policy="always")
     routes = {"P0": ["ops"], "P1": ["ops"]}

@@ -14,7 +14,6 @@ from tests.engine.harness import (
     Stack,
     WalletBox,
 )
-from tests.engine.inbox import Inbox
 from tests.engine.outage import (
     LIBRARIES,
     Library,
@@ -23,6 +22,7 @@ from tests.engine.outage import (
     hand_out,
     lost,
 )
+from tests.support.message_receiver import MessageReceiver
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -35,7 +35,7 @@ FIRST_ADDRESSES = 20
 READ_ONLY = {"ping", "getinfo", "getbalance", "listaddresses"}
 
 
-def told(inbox: Inbox, **probe: object) -> Json:
+def told(inbox: MessageReceiver, **probe: object) -> Json:
     """Settings by which all incidents are told."""
     routes = {severity: ["ops"] for severity in ("P0", "P1", "P2", "P3")}
     notify = {"channels": {"ops": {"url": inbox.url}}, "routes": routes}
@@ -98,7 +98,7 @@ def everything_said(stack: Stack) -> str:
 
 
 def test_addresses_that_a_foreign_signal_lost_are_an_incident_of_their_own(
-    stack: Stack, inbox: Inbox
+    stack: Stack, inbox: MessageReceiver
 ) -> None:
     wallet = busy_wallet(stack, WALLET, shape="init")
     watcher = stack.sidecar(told(inbox))
@@ -153,7 +153,7 @@ def test_an_encrypted_wallet_is_loaded_with_its_password(
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_wrong_wallet_password_is_told_and_stands_nowhere(
-    stack: Stack, inbox: Inbox, library: Library
+    stack: Stack, inbox: MessageReceiver, library: Library
 ) -> None:
     wallet = stack.wallet(env={"WALLET_PASSWORD": PASSWORD}, library=library)
     stack.sidecar(told(inbox, wallet_password=WRONG))
@@ -195,7 +195,7 @@ def test_the_wallets_that_were_loaded_before_a_death_are_loaded_again(
 
 
 def test_a_wallet_that_is_missing_after_a_death_is_named_to_a_person(
-    stack: Stack, inbox: Inbox
+    stack: Stack, inbox: MessageReceiver
 ) -> None:
     wallet = stack.wallet(shape="init", library="newest")
     wallet.make_wallet(OTHER)

@@ -22,9 +22,9 @@ from sidecar.core.ports.engine import ExecResult
 from sidecar.core.text.printable import printable
 from sidecar.probes.prober import ProbeRunner
 from sidecar.telemetry.secret_mask import Mask
-from tests.adapters.probe_servers import Connection, response, serving
-from tests.fakes import FakeClock, FakeEngine, a_container
 from tests.fuzz.inputs import JSON, NUMBERS, SECRET, TEXTS, encoded
+from tests.support.fakes import FakeClock, FakeEngine, a_container
+from tests.support.probe_servers import Connection, response, serving
 
 CONTAINER = a_container()
 TIMEOUT_S = 1.0

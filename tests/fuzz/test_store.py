@@ -15,9 +15,9 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.storage.database import DATABASE
 from sidecar.storage.store import open_store
-from tests.adapters.store_parts import StoredWorld
-from tests.fakes import FakeClock
 from tests.fuzz.inputs import JSON, TEXTS, encoded
+from tests.support.fakes import FakeClock
+from tests.support.stored_world import StoredWorld
 
 TABLES = ("memory", "instances", "incidents", "ledger")
 VALUES = TEXTS.map(lambda text: text.encode(errors="replace").decode()) | JSON.map(

@@ -17,9 +17,9 @@ from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
 from sidecar.telemetry.log import LONGEST_TEXT, LogFormat, configure
 from sidecar.telemetry.secret_mask import Mask
-from tests.adapters.notify_parts import PLACE, message
-from tests.adapters.test_notify_markup import MARKUP
+from tests.adapters.notify.test_markup import MARKUP
 from tests.fuzz.inputs import SECRET, TEXTS
+from tests.support.notify_receivers import PLACE, message
 
 MASK = Mask([SECRET])
 RENDERERS = [Renderer(read_catalog(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
-from tests.adapters.desk import TOKEN, Office
 from tests.fuzz.inputs import ANY_TEXT, JSON, encoded
+from tests.support.api_services import TOKEN, ApiServiceFakes
 
 METHODS = st.sampled_from(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "G\x01T", "PRI"]
@@ -137,7 +137,7 @@ class Door:
         self._server = self._runner.run(self._open())
 
     async def _open(self) -> WebServer:
-        server = WebServer(Office().desk, "127.0.0.1", 0)
+        server = WebServer(ApiServiceFakes().desk, "127.0.0.1", 0)
         await server.start()
         return server
 

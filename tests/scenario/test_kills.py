@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenario.kills import Night, play_night
-from tests.scenario.mortal import Step
+from tests.support.kill_campaign import KillCampaign, run_campaign
+from tests.support.killable_sidecar import Step
 
 KILLS = int(os.environ.get("SIDECAR_TEST_KILLS", "100"))
 PER_NIGHT = 20
@@ -22,19 +22,19 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.mark.parametrize("number", range(max(1, KILLS // PER_NIGHT)))
 def test_a_night_of_kills(number: int, tmp_path: Path) -> None:
-    night = play_night(f"{SEED}-{number}", PER_NIGHT, tmp_path)
+    night = run_campaign(f"{SEED}-{number}", PER_NIGHT, tmp_path)
     assert night.died.total() == PER_NIGHT
     show(night)
 
 
 @pytest.mark.parametrize("step", Step, ids=lambda step: step.name.lower())
 def test_a_kill_at_each_step(step: Step, tmp_path: Path) -> None:
-    night = play_night(f"{SEED}-{step.name}", 4, tmp_path, only=step)
+    night = run_campaign(f"{SEED}-{step.name}", 4, tmp_path, only=step)
     assert night.died[step]
     show(night)
 
 
-def show(night: Night) -> None:
+def show(night: KillCampaign) -> None:
     """For ``pytest -rP``."""
     world = night.world
     arrived = Counter(a.message.id for a in world.arrivals)

@@ -7,11 +7,11 @@ import pytest
 from sidecar.core.model.event import RestartRequested, Tick
 from sidecar.core.ports.loop import QueueFull
 from sidecar.watchdog import QUEUE_LIMIT
-from tests.scenario.stage import ROOT, Stage, play
+from tests.support.loop_harness import ROOT, LoopHarness, run_scenario
 
 
 def test_a_full_queue_refuses_a_wish_and_works_on() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await asyncio.sleep(20.0)
         for _ in range(QUEUE_LIMIT):
             stage.post(Tick(stage.clock.now()))
@@ -21,11 +21,11 @@ def test_a_full_queue_refuses_a_wish_and_works_on() -> None:
         decision = await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
         assert decision is not None
 
-    play(story)
+    run_scenario(story)
 
 
 def test_an_event_that_cannot_be_worked_in_does_not_end_the_watch() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await asyncio.sleep(20.0)
         before = stage.watchdog.state
         stage.post("no event at all")  # type: ignore[arg-type]  # that is the point
@@ -33,11 +33,11 @@ def test_an_event_that_cannot_be_worked_in_does_not_end_the_watch() -> None:
         assert stage.watchdog.state.instances.keys() == before.instances.keys()
         assert await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
 
-    play(story)
+    run_scenario(story)
 
 
 def test_a_long_queue_lets_others_in_between_two_events() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await asyncio.sleep(20.0)
         told = stage.notes.events
         begun = len(told)
@@ -49,4 +49,4 @@ def test_a_long_queue_lets_others_in_between_two_events() -> None:
             longest = max(longest, len(told) - before)
         assert longest <= 2
 
-    play(story)
+    run_scenario(story)

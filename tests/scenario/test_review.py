@@ -22,10 +22,17 @@ from sidecar.core.ports.engine import EngineUnreachable
 from sidecar.core.reason.reason import text_reason
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.remedies.executor import DEADLINE_S
-from tests.fakes import FakeEngine, LoopClock, a_container
-from tests.scenario.stage import LEAF, LEAF_ID, ROOT, ROOT_ID, Stage, play
-from tests.unit.world import SERVICE, WALLET
-from tests.virtual import run_virtual
+from tests.support.fakes import FakeEngine, LoopClock, a_container
+from tests.support.loop_harness import (
+    LEAF,
+    LEAF_ID,
+    ROOT,
+    ROOT_ID,
+    LoopHarness,
+    run_scenario,
+)
+from tests.support.rule_world import SERVICE, WALLET
+from tests.support.virtual_time import run_virtual
 
 REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 UNAVAILABLE = probe_failure(Cause.HTTP_5XX, text_reason("status 503"))
@@ -38,18 +45,18 @@ async def settle_in(seconds: float = 40.0) -> None:
 def test_a_failing_dependent_has_its_root_asked_at_once() -> None:
     rare = replace(WALLET, cadence=replace(WALLET.cadence, interval_s=120.0))
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in(10.0)
         stage.breaks(LEAF, UNAVAILABLE)
         await asyncio.sleep(15.0)
 
-    assert play(story, targets=(rare, SERVICE)).acts() == [("restart", LEAF_ID)]
+    assert run_scenario(story, targets=(rare, SERVICE)).acts() == [("restart", LEAF_ID)]
 
 
 def test_an_engine_that_restarts_leaves_everything_stopped_root_first() -> None:
     """Its daemon takes all containers with it, dependents first."""
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(
             LEAF,
@@ -65,11 +72,11 @@ def test_an_engine_that_restarts_leaves_everything_stopped_root_first() -> None:
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(LEAF).state is TargetState.HEALTHY
 
-    assert play(story).acts() == [("start", LEAF_ID), ("start", ROOT_ID)]
+    assert run_scenario(story).acts() == [("start", LEAF_ID), ("start", ROOT_ID)]
 
 
 def test_an_inspect_that_fails_does_not_make_us_hammer_the_engine() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.trouble("inspect", EngineUnreachable("too busy"), times=10_000)
         stage.script(ROOT, lambda _: REFUSED)
@@ -77,13 +84,13 @@ def test_an_inspect_that_fails_does_not_make_us_hammer_the_engine() -> None:
         asked = [c for c, _ in stage.engine.calls if c == "logs"]
         assert 5 <= len(asked) <= 20
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_our_own_deadline_is_later_than_the_executors() -> None:
     """So that the end of a remedy is never taken for that of the next."""
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.delays["restart"] = 10_000.0
         stage.breaks(ROOT, REFUSED)
@@ -94,7 +101,7 @@ def test_our_own_deadline_is_later_than_the_executors() -> None:
         assert remedy.uncertain
         assert len(stage.decided(Action.RESTART)) == 1
 
-    play(story)
+    run_scenario(story)
 
 
 class Broken:
@@ -105,12 +112,12 @@ class Broken:
 
 
 def test_what_cannot_be_told_is_done_all_the_same() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         await asyncio.sleep(60.0)
 
-    stage = play(story, listeners=(Broken(),))
+    stage = run_scenario(story, listeners=(Broken(),))
     assert stage.acts() == [("restart", ROOT_ID)]
     assert stage.notes.decisions
 
@@ -170,7 +177,7 @@ def test_an_old_list_does_not_undo_what_an_event_has_told_since() -> None:
 def test_a_dependent_recovers_though_its_root_blinks() -> None:
     """1-0-1-0 at the root, and a dependent with a trouble of its own."""
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(LEAF, UNAVAILABLE)
         turns = iter(range(10_000))
@@ -178,13 +185,13 @@ def test_a_dependent_recovers_though_its_root_blinks() -> None:
         await asyncio.sleep(240.0)
         assert stage.instance(LEAF).state is TargetState.HEALTHY
 
-    assert play(story).acts() == [("restart", LEAF_ID)]
+    assert run_scenario(story).acts() == [("restart", LEAF_ID)]
 
 
 def test_a_container_that_ends_as_soon_as_it_began_was_not_stopped_by_a_person() -> (
     None
 ):
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.remove(ROOT_ID)
         await asyncio.sleep(1.0)
@@ -193,4 +200,4 @@ def test_a_container_that_ends_as_soon_as_it_began_was_not_stopped_by_a_person()
         stage.engine.crash("fresh", 0)
         await asyncio.sleep(5.0)
 
-    assert play(story).acts() == [("start", "fresh")]
+    assert run_scenario(story).acts() == [("start", "fresh")]

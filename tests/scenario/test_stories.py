@@ -27,16 +27,16 @@ from sidecar.core.model.transition import (
 from sidecar.core.ports.engine import EngineForbidden, EngineTimeout
 from sidecar.core.reason.reason import text_reason
 from sidecar.probes.scheduler import SILENCE_S
-from tests.scenario.stage import (
+from tests.support.loop_harness import (
     HANGS,
     LEAF,
     LEAF_ID,
     ROOT,
     ROOT_ID,
-    Stage,
-    play,
+    LoopHarness,
+    run_scenario,
 )
-from tests.unit.world import SERVICE, WALLET
+from tests.support.rule_world import SERVICE, WALLET
 
 REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 UNAVAILABLE = probe_failure(Cause.HTTP_5XX, text_reason("503"))
@@ -49,10 +49,10 @@ async def settle_in() -> None:
 
 @pytest.mark.timeout(120)
 def test_two_quiet_hours_without_any_action() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await asyncio.sleep(7200.0)
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == []
     assert stage.notes.decisions == []
     probes = [at for at, name in stage.prober.begun if name == ROOT]
@@ -60,16 +60,16 @@ def test_two_quiet_hours_without_any_action() -> None:
 
 
 def test_the_first_probe_begins_within_a_second() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await asyncio.sleep(1.0)
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert {name for _, name in stage.prober.begun} == {ROOT, LEAF}
 
 
 @pytest.mark.timeout(120)
 def test_a_filter_that_forbids_every_remedy_is_asked_rarely_and_heard_of_once() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         no = EngineForbidden("the engine answered 403: not on the list")
         for call in ("restart", "start"):
@@ -78,7 +78,7 @@ def test_a_filter_that_forbids_every_remedy_is_asked_rarely_and_heard_of_once() 
         stage.breaks(LEAF, UNAVAILABLE)
         await asyncio.sleep(3500.0)
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == []
     asked = [call for call, _ in stage.engine.calls if call in {"restart", "start"}]
     assert asked == ["restart"]
@@ -94,7 +94,7 @@ def test_a_filter_that_forbids_every_remedy_is_asked_rarely_and_heard_of_once() 
 
 
 def test_a_dead_daemon_in_a_running_container() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         began = asyncio.get_running_loop().time()
@@ -103,14 +103,14 @@ def test_a_dead_daemon_in_a_running_container() -> None:
         await asyncio.sleep(10.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == [("restart", ROOT_ID)]
     assert stage.engine.stop_timeouts == [5.0]
     (ended,) = [t for t in stage.notes.transitions if isinstance(t, RemedyEnded)]
     assert ended.outcome is RemedyOutcome.RECOVERED
 
 
-def left_alone_by_its_daemon(stage: Stage, waits: str) -> None:
+def left_alone_by_its_daemon(stage: LoopHarness, waits: str) -> None:
     """Its wallet daemon dies; the wrapper stays, and waits so."""
     pid = stage.engine.held[ROOT_ID].pid
     nap = Process(pid + 2000, pid, "S", waits)
@@ -118,7 +118,7 @@ def left_alone_by_its_daemon(stage: Stage, waits: str) -> None:
     stage.breaks(ROOT, REFUSED)
 
 
-async def settle_in_a_wrapper(stage: Stage) -> None:
+async def settle_in_a_wrapper(stage: LoopHarness) -> None:
     pid = stage.engine.held[ROOT_ID].pid
     daemon = Process(pid + 1000, pid, "S", "python3 electron-cash daemon")
     wrapper = Process(pid, 1, "Ss", "sh /run.sh")
@@ -127,7 +127,7 @@ async def settle_in_a_wrapper(stage: Stage) -> None:
 
 
 def test_a_daemon_that_has_gone_is_restarted_at_the_first_refusal() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in_a_wrapper(stage)
         left_alone_by_its_daemon(stage, "sleep infinity")
         began = asyncio.get_running_loop().time()
@@ -135,7 +135,7 @@ def test_a_daemon_that_has_gone_is_restarted_at_the_first_refusal() -> None:
         interval_s = WALLET.cadence.interval_s
         assert asyncio.get_running_loop().time() - began <= interval_s + 1.0
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == [("restart", ROOT_ID)]
     (restart,) = stage.decided(Action.RESTART)
     assert restart.process_gone
@@ -143,7 +143,7 @@ def test_a_daemon_that_has_gone_is_restarted_at_the_first_refusal() -> None:
 
 
 def test_a_supervisor_that_starts_it_again_in_8_s_is_left_to_do_so() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in_a_wrapper(stage)
         as_before = stage.engine.processes_of[ROOT_ID]
         left_alone_by_its_daemon(stage, "sleep 8")
@@ -154,13 +154,13 @@ def test_a_supervisor_that_starts_it_again_in_8_s_is_left_to_do_so() -> None:
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == []
     assert Guard.SELF_RESTART in {d.guard for d in stage.notes.decisions}
 
 
 def test_a_supervisor_that_does_not_is_waited_for_10_s() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in_a_wrapper(stage)
         left_alone_by_its_daemon(stage, "sleep 8")
         await stage.until(lambda: bool(stage.instance(ROOT).health.failures))
@@ -170,22 +170,22 @@ def test_a_supervisor_that_does_not_is_waited_for_10_s() -> None:
         assert 9.99 < asyncio.get_running_loop().time() - began < 11.0
         assert stage.decided(Action.RESTART)[0].process_gone
 
-    play(story)
+    run_scenario(story)
 
 
 def test_a_daemon_that_lives_and_refuses_is_given_three_probes() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in_a_wrapper(stage)
         stage.breaks(ROOT, REFUSED)
         await stage.until(lambda: bool(stage.decided(Action.RESTART)))
 
-    (restart,) = play(story).decided(Action.RESTART)
+    (restart,) = run_scenario(story).decided(Action.RESTART)
     assert not restart.process_gone
     assert str(restart.reason).startswith("failure 3: ")
 
 
 def test_each_run_that_answers_is_looked_at_once() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         stage.engine.trouble("processes", EngineTimeout("slow"))
         await asyncio.sleep(3600.0)
         looks = stage.engine.calls.count(("processes", ROOT_ID))
@@ -194,11 +194,11 @@ def test_each_run_that_answers_is_looked_at_once() -> None:
         await asyncio.sleep(3600.0)
         assert stage.engine.calls.count(("processes", ROOT_ID)) == looks + 1
 
-    assert play(story).notes.decisions == []
+    assert run_scenario(story).notes.decisions == []
 
 
 def test_a_stopped_process_is_found_while_its_answer_is_awaited() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         main = Process(stage.engine.held[ROOT_ID].pid, 1, "Ts", "electron-cash")
         stage.engine.processes_of[ROOT_ID] = (main,)
@@ -207,11 +207,11 @@ def test_a_stopped_process_is_found_while_its_answer_is_awaited() -> None:
         # Its engine lets it go on in neither way.
         assert stage.acts() == [("signal", ROOT_ID), ("restart", ROOT_ID)]
 
-    play(story)
+    run_scenario(story)
 
 
 def test_a_stopped_process_is_continued_and_asked_to_stop_first() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         pid = stage.engine.held[ROOT_ID].pid
         stopped = Process(pid, 1, "Ts", "electron-cash")
@@ -225,11 +225,11 @@ def test_a_stopped_process_is_continued_and_asked_to_stop_first() -> None:
         assert stage.wallets.calls == ["stop"]
         assert stage.acts() == [("signal", ROOT_ID), ("start", ROOT_ID)]
 
-    play(story)
+    run_scenario(story)
 
 
 def test_a_silence_in_which_nothing_is_stopped_is_given_its_time() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(ROOT, lambda _: HANGS)
         await asyncio.sleep(30.0)
@@ -239,17 +239,17 @@ def test_a_silence_in_which_nothing_is_stopped_is_given_its_time() -> None:
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_what_belongs_to_a_page_is_kept() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.logs_of[ROOT_ID] = "RPC: wrong password"
         stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, text_reason("401")))
         await asyncio.sleep(30.0)
 
-    stage = play(story)
+    stage = run_scenario(story)
     ((event, evidence),) = stage.store.evidence
     assert isinstance(event, EvidenceGathered)
     assert event.log == evidence["log"] == "RPC: wrong password"
@@ -257,7 +257,7 @@ def test_what_belongs_to_a_page_is_kept() -> None:
 
 
 def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(
             ROOT,
@@ -273,7 +273,7 @@ def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() 
         assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
         await stage.until(lambda: all(not i.open for i in incidents(stage)))
 
-    stage = play(
+    stage = run_scenario(
         story, (WALLET, replace(SERVICE, after_dependency=AfterDependency.ALWAYS))
     )
     assert [i.followers for i in incidents(stage)] == [(), (LEAF,)]
@@ -282,14 +282,14 @@ def test_a_password_of_ours_that_is_corrected_restarts_nobody_and_a_fall_does() 
     assert last.step is IncidentStep.RESOLVED
 
 
-def incidents(stage: Stage) -> list[Incident]:
+def incidents(stage: LoopHarness) -> list[Incident]:
     return list(stage.watchdog.state.incidents.values())
 
 
 def test_what_an_earlier_run_logged_is_not_given_as_the_reason() -> None:
     """A restart helps; two minutes later the new run fails and logs nothing."""
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.write(ROOT_ID, "PermissionError: wallets")
         stage.breaks(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
@@ -299,24 +299,24 @@ def test_what_an_earlier_run_logged_is_not_given_as_the_reason() -> None:
         stage.breaks(ROOT, probe_failure(Cause.REFUSED, text_reason("refused")))
         await stage.until(lambda: stage.instance(ROOT).restarts_total == 2)
 
-    first, second = (bundle for _, bundle in play(story).store.evidence)
+    first, second = (bundle for _, bundle in run_scenario(story).store.evidence)
     assert str(first["log"]).endswith(" PermissionError: wallets")
     assert second["log"] == ""
 
 
 def test_a_30_s_network_call_is_left_alone() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(ROOT, lambda _: HANGS)
         await asyncio.sleep(30.0)
         stage.script(ROOT, lambda _: probe_success())
         await asyncio.sleep(120.0)
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_a_hung_daemon_is_found_after_45_s_and_restarted_after_90_s_more() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, HANGS)
         broken = stage.clock.now().mono
@@ -330,11 +330,11 @@ def test_a_hung_daemon_is_found_after_45_s_and_restarted_after_90_s_more() -> No
         assert str(stage.instance(ROOT).reason) == waiting
         await asyncio.sleep(12.0)
 
-    assert play(story).acts() == [("restart", ROOT_ID)]
+    assert run_scenario(story).acts() == [("restart", ROOT_ID)]
 
 
 def test_an_answer_after_the_decision_calls_the_restart_off() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(ROOT, lambda _: HANGS)
         stage.wallets.answer_s = 39.0
@@ -346,11 +346,11 @@ def test_an_answer_after_the_decision_calls_the_restart_off() -> None:
         assert stage.instance(ROOT).lane.tries == 0
         assert stage.watchdog.state.restarts == ()
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_root_and_dependent_fail_and_the_dependent_follows_by_itself() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         broken = stage.engine.held[ROOT_ID].run
@@ -364,7 +364,7 @@ def test_root_and_dependent_fail_and_the_dependent_follows_by_itself() -> None:
         )
         await asyncio.sleep(120.0)
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == [("restart", ROOT_ID)]
     (incident,) = stage.watchdog.state.incidents.values()
     assert not incident.open
@@ -372,28 +372,28 @@ def test_root_and_dependent_fail_and_the_dependent_follows_by_itself() -> None:
 
 
 def test_root_first_then_the_dependent_that_does_not_follow() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         stage.breaks(LEAF, UNAVAILABLE)
         await asyncio.sleep(180.0)
         assert stage.instance(LEAF).state is TargetState.HEALTHY
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.acts() == [("restart", ROOT_ID), ("restart", LEAF_ID)]
 
 
 def test_a_dependent_alone_is_restarted_alone() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(LEAF, UNAVAILABLE)
         await asyncio.sleep(120.0)
 
-    assert play(story).acts() == [("restart", LEAF_ID)]
+    assert run_scenario(story).acts() == [("restart", LEAF_ID)]
 
 
 def test_a_container_that_exits_is_started_at_once() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.crash(ROOT_ID)
         await asyncio.sleep(0.3)
@@ -401,18 +401,18 @@ def test_a_container_that_exits_is_started_at_once() -> None:
         await asyncio.sleep(10.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    play(story)
+    run_scenario(story)
 
 
 def test_the_engine_brings_it_back_by_itself() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         stage.engine.change(ROOT_ID, restart_policy="always")
         await settle_in()
         stage.engine.crash(ROOT_ID)
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first() -> None:
@@ -420,7 +420,7 @@ def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first() ->
         Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
     )
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         first = stage.engine.held[ROOT_ID].run
         stage.wallets.loaded.add(first)
 
@@ -435,13 +435,13 @@ def test_the_wallet_is_loaded_after_a_restart_and_a_polite_stop_comes_first() ->
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.wallets.calls == ["stop", "load_wallet"]
     assert stage.acts() == [("start", ROOT_ID)]
 
 
 def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         stage.engine.change(ROOT_ID, restart_policy="always")
         await settle_in()
         await stage.watchdog.ask(RestartRequested(stage.clock.now(), ROOT))
@@ -449,11 +449,11 @@ def test_a_polite_stop_is_the_restart_where_the_engine_brings_it_back() -> None:
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(ROOT).restarts_total == 1
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_an_operator_stops_pauses_and_starts() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.stop_by_operator(ROOT_ID)
         await asyncio.sleep(600.0)
@@ -469,11 +469,11 @@ def test_an_operator_stops_pauses_and_starts() -> None:
         stage.breaks(ROOT, REFUSED)
         await asyncio.sleep(60.0)
 
-    assert play(story).acts() == [("restart", ROOT_ID)]
+    assert run_scenario(story).acts() == [("restart", ROOT_ID)]
 
 
 def test_a_redeploy_during_a_streak_leaves_the_new_container_alone() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         await stage.until(lambda: stage.instance(ROOT).health.failures == 2)
@@ -481,11 +481,11 @@ def test_a_redeploy_during_a_streak_leaves_the_new_container_alone() -> None:
         await asyncio.sleep(120.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_the_restart_call_times_out_and_the_restart_happens() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.trouble("restart", EngineTimeout("no answer in 20 s"), done=True)
         stage.breaks(ROOT, REFUSED)
@@ -493,11 +493,11 @@ def test_the_restart_call_times_out_and_the_restart_happens() -> None:
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(ROOT).restarts_total == 1
 
-    assert play(story).acts() == [("restart", ROOT_ID)]
+    assert run_scenario(story).acts() == [("restart", ROOT_ID)]
 
 
 def test_the_engine_goes_away_for_20_s() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.go_away()
         stage.breaks(ROOT, REFUSED)
@@ -510,7 +510,7 @@ def test_the_engine_goes_away_for_20_s() -> None:
         stage.engine.come_back()
         await asyncio.sleep(5.0)
 
-    assert play(story).acts() == [("restart", ROOT_ID)]
+    assert run_scenario(story).acts() == [("restart", ROOT_ID)]
 
 
 def test_a_daemon_that_never_recovers() -> None:
@@ -520,40 +520,40 @@ def test_a_daemon_that_never_recovers() -> None:
         cadence=replace(WALLET.cadence, start_period_s=5.0),
     )
 
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(
             ROOT, lambda _: probe_failure(Cause.RESET, text_reason("it breaks off"))
         )
         await asyncio.sleep(500.0)
 
-    stage = play(story, targets=(hopeless,))
+    stage = run_scenario(story, targets=(hopeless,))
     assert stage.acts() == [("restart", ROOT_ID)] * 3
     tries = [d.at.mono for d in stage.decided(Action.RESTART)]
     assert tries[2] - tries[1] > tries[1] - tries[0]
 
 
 def test_observe_mode_touches_nothing() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.breaks(ROOT, REFUSED)
         stage.engine.crash(LEAF_ID)
         await asyncio.sleep(600.0)
 
-    stage = play(story, mode=Mode.OBSERVE)
+    stage = run_scenario(story, mode=Mode.OBSERVE)
     assert stage.acts() == []
     assert any(d.guard is Guard.OBSERVE for d in stage.notes.decisions)
 
 
 def test_a_planned_restart_of_the_stack() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.post(PlannedRestartDue(stage.clock.now(), ROOT))
         await asyncio.sleep(60.0)
         assert stage.instance(ROOT).state is TargetState.HEALTHY
         assert stage.instance(LEAF).state is TargetState.HEALTHY
 
-    stage = play(story)
+    stage = run_scenario(story)
     assert stage.wallets.calls == ["stop"]
     assert stage.acts() == [("start", ROOT_ID), ("restart", LEAF_ID)]
     triggers = {d.trigger for d in stage.notes.decisions if d.action.changes_something}
@@ -561,7 +561,7 @@ def test_a_planned_restart_of_the_stack() -> None:
 
 
 def test_one_bad_target_does_not_keep_the_others_from_being_watched() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.script(ROOT, lambda _: probe_failure(Cause.AUTH, text_reason("401")))
         before = len([1 for _, name in stage.prober.begun if name == LEAF])
@@ -569,11 +569,11 @@ def test_one_bad_target_does_not_keep_the_others_from_being_watched() -> None:
         after = len([1 for _, name in stage.prober.begun if name == LEAF])
         assert after - before >= 15
 
-    assert play(story).acts() == []
+    assert run_scenario(story).acts() == []
 
 
 def test_an_unhealthy_dependent_by_its_own_health_check() -> None:
-    async def story(stage: Stage) -> None:
+    async def story(stage: LoopHarness) -> None:
         await settle_in()
         stage.engine.set_health(LEAF_ID, NativeHealth.UNHEALTHY)
         stage.breaks(
@@ -581,6 +581,6 @@ def test_an_unhealthy_dependent_by_its_own_health_check() -> None:
         )
         await asyncio.sleep(60.0)
 
-    assert play(story, targets=(replace(SERVICE, depends_on=()),)).acts() == [
+    assert run_scenario(story, targets=(replace(SERVICE, depends_on=()),)).acts() == [
         ("restart", LEAF_ID)
     ]

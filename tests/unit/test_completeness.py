@@ -1,7 +1,6 @@
 """Everything of a kind has each of its places: a new one that lacks one fails here."""
 
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -13,8 +12,9 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.policy.guards.table import GUARDS
 from sidecar.probes.prober import PROBES
+from tests.support.repository import REPOSITORY
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = REPOSITORY / "docs"
 KINDS = get_args(ProbeSettings)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import REPOSITORY
+
+ROOT = REPOSITORY
 README = (ROOT / "README.md").read_text()
 SECTION = README.partition("## Guard your own stack")[2].partition("\n## ")[0]
 

@@ -1,0 +1,327 @@
+"""The engine's answers, and the border of the stack, against a small server."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from sidecar.core.model.container import Process
+from sidecar.core.ports.engine import (
+    CommandTimeout,
+    ContainerGone,
+    Engine,
+    EngineRefused,
+    EngineTimeout,
+    ExecResult,
+)
+from sidecar.engine.docker import DockerEngine
+from tests.support.engine_connection import (
+    FOREIGN,
+    OWN,
+    Requests,
+    a_server,
+    an_engine,
+    link_to,
+)
+from tests.support.engine_server import EngineServer, framed, raw_container
+
+Call = Callable[[Engine, str], Awaitable[object]]
+
+CALLS: dict[str, Call] = {
+    "inspect": lambda engine, name: engine.inspect(name),
+    "start": lambda engine, name: engine.start(name),
+    "restart": lambda engine, name: engine.restart(name, 1.0),
+    "logs": lambda engine, name: engine.logs(name, 10),
+    "processes": lambda engine, name: engine.processes(name),
+    "stats": lambda engine, name: engine.stats(name),
+    "execute": lambda engine, name: engine.execute(name, ("true",), 5.0),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+
+
+@pytest.fixture
+def server() -> Iterator[EngineServer]:
+    with a_server() as server:
+        server.add(raw_container(OWN))
+        server.add(raw_container(FOREIGN, stack="neighbour"))
+        yield server
+
+
+async def test_the_list_has_our_stack_and_asks_for_no_other(
+    server: EngineServer, requests: Requests
+) -> None:
+    """Even where a server does not filter."""
+    async with an_engine(link_to(server, requests)) as engine:
+        assert [seen.id for seen in await engine.containers()] == [OWN]
+    listing = next(r for r in server.seen if "/containers/json" in r)
+    assert "com.docker.compose.project%3Ddemo" in listing
+    assert "all=1" in listing
+
+
+async def test_a_container_that_goes_while_it_is_listed_is_left_out(
+    server: EngineServer, requests: Requests
+) -> None:
+    gone = server.add(raw_container("c" * 64))
+    server.say[f"{gone}/json"] = (
+        404,
+        b'{"message": "No such container: %s"}' % gone.encode(),
+    )
+    async with an_engine(link_to(server, requests)) as engine:
+        assert [seen.id for seen in await engine.containers()] == [OWN]
+
+
+@every_call
+async def test_a_container_of_another_stack_is_refused_and_nothing_is_sent(
+    server: EngineServer, requests: Requests, call: Call
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        for name in (FOREIGN, "neighbour-wallet-1"):
+            with pytest.raises(EngineRefused, match=r"'neighbour', not to 'demo'"):
+                await call(engine, name)
+    assert server.acts() == []
+    assert {r.rpartition("/")[2] for r in server.seen} == {"version", "json"}
+
+
+@every_call
+async def test_a_container_of_no_stack_is_refused(
+    server: EngineServer, requests: Requests, call: Call
+) -> None:
+    raw = raw_container("d" * 64)
+    raw["Config"]["Labels"] = None
+    alone = server.add(raw)
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match="belongs to no stack"):
+            await call(engine, alone)
+    assert server.acts() == []
+
+
+def test_an_engine_without_a_stack_is_not_made(
+    server: EngineServer, requests: Requests
+) -> None:
+    with pytest.raises(ValueError, match="must be named"):
+        DockerEngine(link_to(server, requests), "")
+
+
+async def test_whose_a_container_is_is_asked_once(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        await engine.restart(OWN, 4.2)
+        await engine.stats(OWN)
+    assert server.asked(f"{OWN}/json") == 1
+    assert server.acts() == [
+        f"POST /containers/{OWN}/start",
+        f"POST /containers/{OWN}/restart?t=5",
+    ]
+
+
+async def test_a_name_is_asked_about_each_time_and_acted_on_by_id(
+    server: EngineServer, requests: Requests
+) -> None:
+    """A name can pass to another container, of another stack."""
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start("demo-wallet-1")
+        await engine.restart("demo-wallet-1", 1.0)
+        server.containers[OWN]["Name"] = "/demo-wallet-old"
+        server.containers[FOREIGN]["Name"] = "/demo-wallet-1"
+        with pytest.raises(EngineRefused):
+            await engine.start("demo-wallet-1")
+    assert server.acts() == [
+        f"POST /containers/{OWN}/start",
+        f"POST /containers/{OWN}/restart?t=1",
+    ]
+
+
+async def test_processes_and_stats(server: EngineServer, requests: Requests) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        assert await engine.processes(OWN) == (
+            Process(100, 1, "Tsl", "python3 daemon"),
+        )
+        assert await engine.stats(OWN) == {
+            "memory_bytes": 50.0,
+            "memory_limit_bytes": 100.0,
+            "cpu_seconds": 0.0,
+        }
+
+
+async def test_the_log_is_unframed_and_its_end_kept(
+    server: EngineServer, requests: Requests
+) -> None:
+    line = b"2026-01-02T03:04:05Z line %05d\n"
+    server.log = b"".join(framed(line % number) for number in range(10_000))
+    async with an_engine(link_to(server, requests)) as engine:
+        log = await engine.logs(OWN, 10_000)
+    lines = log.splitlines()
+    assert len(log) <= 64 * 1024
+    assert lines[-1].endswith("line 09999")
+    assert {len(one) for one in lines} == {len(line % 0) - 1}
+    assert any(r.endswith("timestamps=1&tail=10000") for r in server.seen)
+
+
+async def test_the_log_of_a_terminal_has_no_frames(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.containers[OWN]["Config"]["Tty"] = True
+    server.log = b"plain\r\n"
+    async with an_engine(link_to(server, requests)) as engine:
+        assert await engine.logs(OWN, 10) == "plain\r\n"
+
+
+async def test_a_command_says_how_it_ended_and_the_end_of_what_it_said(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.exec_code = 3
+    server.exec_output = framed(b"x" * 99 + b"\n") * 100 + framed(b"end\n", stream=2)
+    async with an_engine(link_to(server, requests)) as engine:
+        result = await engine.execute(OWN, ("sh", "-c", "exit 3"), 5.0)
+    assert result == ExecResult(3, ("x" * 99 + "\n") * 40 + "end\n")
+
+
+async def test_a_command_that_does_not_end_is_told_from_a_silent_engine(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.exec_code = None
+    async with an_engine(link_to(server, requests)) as engine:
+        async with asyncio.timeout(3.0):
+            with pytest.raises(CommandTimeout):
+                await engine.execute(OWN, ("sleep", "60"), 0.3)
+        assert requests[-1] == ("exec", "timeout")
+
+
+async def test_a_command_that_still_runs_is_not_started_again(
+    server: EngineServer, requests: Requests
+) -> None:
+    """A probe that hangs must not fill the container with processes."""
+    server.exec_code = None
+    async with an_engine(link_to(server, requests)) as engine:
+        for said in ("did not end in time", "from an earlier time still runs"):
+            with pytest.raises(CommandTimeout, match=said):
+                await engine.execute(OWN, ("sleep", "60"), 0.3)
+        assert server.asked(f"{OWN}/exec") == 1
+        with pytest.raises(CommandTimeout, match="did not end"):
+            await engine.execute(OWN, ("another",), 0.3)
+        server.exec_code = 0
+        assert (await engine.execute(OWN, ("sleep", "60"), 5.0)).exit_code == 0
+        assert (await engine.execute(OWN, ("sleep", "60"), 5.0)).exit_code == 0
+        assert server.asked(f"{OWN}/exec") == 4
+
+
+async def test_a_command_of_an_earlier_run_of_the_container_is_forgotten(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.exec_code = None
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(CommandTimeout):
+            await engine.execute(OWN, ("sleep", "60"), 0.3)
+        server.say["/exec/e1/json"] = (404, b'{"message": "No such exec instance"}')
+        with pytest.raises(CommandTimeout, match="did not end"):
+            await engine.execute(OWN, ("sleep", "60"), 0.3)
+    assert server.asked(f"{OWN}/exec") == 2
+
+
+@every_call
+async def test_a_container_that_is_no_more_is_gone(
+    server: EngineServer, requests: Requests, call: Call
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(ContainerGone, match="No such container"):
+            await call(engine, "e" * 64)
+    assert requests == [("inspect", "gone")]
+
+
+async def test_gone_between_the_question_and_the_act(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        del server.containers[OWN]
+        with pytest.raises(ContainerGone):
+            await engine.restart(OWN, 1.0)
+    assert requests[-1] == ("restart", "gone")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (409, b'{"message": "container is paused"}', "409: container is paused"),
+        (500, b'{"message": "driver failed\\n twice"}', "500: driver failed twice"),
+        (403, b"<html>Forbidden</html>", r"403: Forbidden \(a web page"),
+        (404, b"404 page not found", "404: 404 page not found"),
+        (404, b'{"message": "No such container: 0123"}', "404: No such container"),
+        (500, b'{"error": "other shape"}', "500: {.error.: .other shape.}"),
+        (500, b"[]", r"500: \[\]"),
+        (503, b'{"message": "not a swarm manager"}', "503: not a swarm manager"),
+        (500, b"\x1b[31mred\x07", r"500: \?\[31mred\?"),
+    ],
+)
+async def test_an_engine_that_answers_no_is_quoted(
+    server: EngineServer, requests: Requests, status: int, body: bytes, said: str
+) -> None:
+    server.say["/restart"] = (status, body)
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match=said):
+            await engine.restart(OWN, 1.0)
+    assert len(server.acts()) == 1
+    assert requests[-1] == ("restart", "refused")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("body", [b"<html><b>Bad</b></html>", b"", b"no upstream"])
+async def test_a_gateway_that_gives_up_leaves_unknown_what_the_engine_does(
+    server: EngineServer, requests: Requests, status: int, body: bytes
+) -> None:
+    server.say["/restart"] = (status, body)
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineTimeout, match=f"proxy .* answered {status}") as told:
+            await engine.restart(OWN, 1.0)
+    assert "<" not in str(told.value)
+    assert len(server.acts()) == 1
+    assert requests[-1] == ("restart", "timeout")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"null", b"not json", b'{"Id": 1}']
+)
+@every_call
+async def test_a_malformed_answer_is_refused(
+    server: EngineServer, requests: Requests, call: Call, body: bytes
+) -> None:
+    server.say["/json"] = (200, body)
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match="not understood"):
+            await call(engine, OWN)
+    assert server.acts() == []
+
+
+async def test_a_malformed_list_is_refused(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.say["/containers/json"] = (200, b'{"message": "odd"}')
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match="not understood"):
+            await engine.containers()
+
+
+async def test_requests_are_counted_by_what_they_came_to(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.containers()
+        await engine.start(OWN)
+        await engine.logs(OWN, 1)
+        await engine.processes(OWN)
+        await engine.stats(OWN)
+        await engine.execute(OWN, ("true",), 5.0)
+        await engine.restart(OWN, 1.0)
+    names = ["list", "inspect", "start", "logs", "top", "stats", "exec", "restart"]
+    assert requests == [(name, "ok") for name in names]
+
+
+async def test_an_engine_too_old_is_refused(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.say["/version"] = (200, b'{"ApiVersion": "1.40"}')
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match=r"API 1\.40; 1\.41 .* is needed"):
+            await engine.containers()

@@ -1,0 +1,310 @@
+"""An engine that is gone, silent or slow: what is known, and what was sent."""
+
+import asyncio
+import errno
+import socket
+import sys
+import threading
+import time
+
+import pytest
+from requests.exceptions import ConnectionError  # noqa: A004 - as the SDK
+from urllib3.exceptions import ProtocolError
+
+from sidecar.core.circuit_breaker import BreakerState, CircuitBreaker
+from sidecar.core.ports.engine import EngineRefused, EngineTimeout, EngineUnreachable
+from sidecar.engine.client import CALLS_AT_ONCE
+from sidecar.engine.containers import ContainerOwner
+from sidecar.engine.errors import engine_error
+from sidecar.engine.requests import log_tail
+from tests.support.engine_connection import (
+    OWN,
+    Requests,
+    an_engine,
+    link_to,
+    threads_of_the_adapter,
+    until,
+)
+from tests.support.engine_server import EngineServer
+
+
+async def test_no_socket_is_unreachable(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.stop()
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineUnreachable, match=r"No such file.*mounted\?"):
+            await engine.containers()
+    assert requests == [("list", "unreachable")]
+
+
+def test_a_socket_of_another_group_is_told_with_what_to_set() -> None:
+    # The SDK wraps it so; root, as whom tests may run, is let in everywhere.
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    wrapped = ConnectionError(ProtocolError("Connection aborted.", denied))
+    wrapped.__cause__ = denied
+    told = engine_error(wrapped)
+    assert isinstance(told, EngineUnreachable)
+    assert "Permission denied" in str(told)
+    assert "DOCKER_GID" in str(told)
+
+
+async def test_a_socket_that_was_left_behind_is_unreachable(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.stop()
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(server._where))
+        with pytest.raises(EngineUnreachable, match="refused"):
+            await engine.restart(OWN, 1.0)
+
+
+async def test_an_act_that_finds_no_engine_was_not_sent(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.stop()
+        with pytest.raises(EngineUnreachable):
+            await engine.restart(OWN, 1.0)
+    assert server.asked("/restart") == 0
+
+
+async def test_an_engine_that_is_silent_from_the_start_was_sent_no_act(
+    server: EngineServer, requests: Requests
+) -> None:
+    """It hangs while the version is agreed on: the restart itself never went out."""
+    async with an_engine(link_to(server, requests), margin_s=0.3) as engine:
+        await engine.start(OWN)
+        server.stop()
+        with pytest.raises(EngineUnreachable):
+            await engine.start(OWN)
+        server.hang.add("/version")
+        server.start()
+        with pytest.raises(EngineUnreachable):
+            await engine.restart(OWN, 0.0)
+    assert server.asked("/restart") == 0
+
+
+async def test_a_restart_without_an_answer_is_unknown_and_sent_once(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.hang.add("/restart")
+    async with an_engine(link_to(server, requests), margin_s=0.3) as engine:
+        began = time.monotonic()
+        with pytest.raises(EngineTimeout, match="no answer in time"):
+            await engine.restart(OWN, 0.2)
+        assert 0.5 <= time.monotonic() - began < 3.0
+    assert server.asked("/restart") == 1
+    assert requests[-1] == ("restart", "timeout")
+
+
+async def test_a_restart_whose_connection_breaks_is_unknown_and_sent_once(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.drop["/restart"] = 3
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineTimeout, match="broke"):
+            await engine.restart(OWN, 1.0)
+    assert server.asked("/restart") == 1
+
+
+async def test_a_question_whose_connection_breaks_is_asked_again(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.drop["/containers/json"] = 2
+    async with an_engine(link_to(server, requests)) as engine:
+        assert [seen.id for seen in await engine.containers()] == [OWN]
+    assert server.asked("/containers/json") == 3
+    assert requests == [("list", "ok")]
+
+
+async def test_a_question_is_not_asked_for_ever(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.drop["/containers/json"] = 100
+    async with an_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineTimeout):
+            await engine.containers()
+    assert server.asked("/containers/json") == 3
+
+
+@pytest.mark.parametrize("trouble", ["hang", "drip"])
+async def test_a_question_ends_at_its_deadline(
+    server: EngineServer, requests: Requests, trouble: str
+) -> None:
+    """Silence, and an answer that comes in crumbs without end."""
+    getattr(server, trouble).add("/info")
+    link = link_to(server, requests)
+    async with an_engine(link), asyncio.timeout(3.0):
+        with pytest.raises(EngineTimeout):
+            await link.ask("list", lambda client: client.info(), 0.4)
+        assert requests == [("list", "timeout")]
+
+
+async def test_a_log_that_comes_in_crumbs_holds_no_thread(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.drip.add("/logs")
+    link = link_to(server, requests)
+    async with an_engine(link), asyncio.timeout(3.0):
+        own = ContainerOwner(OWN, "demo", tty=True)
+        with pytest.raises(EngineTimeout):
+            await link.ask("logs", lambda client: log_tail(client, own, 9), 0.4)
+        await until(lambda: threads_of_the_adapter() == [])
+
+
+async def test_an_act_that_finds_no_free_thread_was_not_sent(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests), margin_s=0.3) as engine:
+        await engine.start(OWN)
+        server.hang.add("/stats")
+        async with asyncio.TaskGroup() as tasks:
+            waiting = [
+                tasks.create_task(engine.stats(OWN)) for _ in range(CALLS_AT_ONCE)
+            ]
+            await until(lambda: server.asked("/stats") == CALLS_AT_ONCE)
+            with pytest.raises(EngineUnreachable, match="still under way"):
+                await engine.restart(OWN, 0.0)
+            assert server.asked("/restart") == 0
+            for call in waiting:
+                call.cancel()
+
+
+async def test_calls_at_once_keep_their_connections(
+    server: EngineServer, requests: Requests, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.meet["/stats"] = threading.Barrier(CALLS_AT_ONCE)
+        for _ in range(2):
+            await asyncio.gather(*(engine.stats(OWN) for _ in range(CALLS_AT_ONCE)))
+    assert [r.message for r in caplog.records if "pool" in r.name] == []
+
+
+async def test_five_failures_open_the_breaker_and_then_nothing_is_tried(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.stop()
+        for _ in range(5):
+            assert engine.breaker_state is BreakerState.CLOSED
+            with pytest.raises(EngineUnreachable, match="no connection"):
+                await engine.restart(OWN, 1.0)
+        assert engine.breaker_state is BreakerState.OPEN
+        server.start()
+        server.seen.clear()
+        with pytest.raises(EngineUnreachable, match=r"not sent: 5 calls .* in 1\d\d s"):
+            await engine.restart(OWN, 1.0)
+    assert server.seen == []
+    assert requests[-1] == ("restart", "unreachable")
+
+
+async def test_a_silent_engine_opens_the_breaker(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.hang.add("/info")
+    link = link_to(server, requests, CircuitBreaker(threshold=2))
+    async with an_engine(link) as engine:
+        for _ in range(2):
+            with pytest.raises(EngineTimeout):
+                await link.ask("list", lambda client: client.info(), 0.2)
+        assert engine.breaker_state is BreakerState.OPEN
+
+
+async def test_a_container_slow_to_stop_and_a_refusal_do_not_open_it(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.hang.add("/restart")
+    server.say["/stats"] = (500, b'{"message": "no"}')
+    link = link_to(server, requests, CircuitBreaker(threshold=1))
+    async with an_engine(link, margin_s=0.2) as engine:
+        with pytest.raises(EngineTimeout):
+            await engine.restart(OWN, 0.0)
+        with pytest.raises(EngineRefused):
+            await engine.stats(OWN)
+        assert engine.breaker_state is BreakerState.CLOSED
+
+
+async def test_half_open_sends_one_trial_and_its_success_closes(
+    server: EngineServer, requests: Requests
+) -> None:
+    link = link_to(server, requests, CircuitBreaker(threshold=1, retry_after_s=0.3))
+    async with an_engine(link) as engine:
+        await engine.start(OWN)
+        server.stop()
+        with pytest.raises(EngineUnreachable):
+            await engine.stats(OWN)
+        server.start()
+        server.seen.clear()
+        await until(lambda: engine.breaker_state is BreakerState.HALF_OPEN)
+        server.hang.add("/stats")
+        trial = asyncio.create_task(engine.stats(OWN))
+        await until(lambda: server.asked("/stats") == 1)
+        with pytest.raises(EngineUnreachable, match="not sent"):
+            await engine.restart(OWN, 1.0)
+        assert server.acts() == []
+        trial.cancel()
+        await until(lambda: link._breaker.wait_s(time.monotonic()) == 0.0)
+        await engine.restart(OWN, 1.0)
+        assert engine.breaker_state is BreakerState.CLOSED
+
+
+async def test_a_restarted_engine_is_spoken_to_again(
+    server: EngineServer, requests: Requests
+) -> None:
+    """The kept connection is dead by then, which must not make the act unknown."""
+    async with an_engine(link_to(server, requests)) as engine:
+        await engine.start(OWN)
+        server.stop()
+        server.start()
+        await engine.restart(OWN, 1.0)
+    assert server.asked("/restart") == 1
+
+
+async def test_closing_does_not_wait_for_a_silent_engine(
+    server: EngineServer, requests: Requests
+) -> None:
+    server.hang.add("/stats")
+    async with an_engine(link_to(server, requests)) as engine:
+        call = asyncio.create_task(engine.stats(OWN))
+        await until(lambda: server.asked("/stats") == 1)
+        began = time.monotonic()
+        await engine.close()
+        assert time.monotonic() - began < 2.0
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
+HANGING = """
+import asyncio, sys
+from sidecar.engine.docker import DockerEngine
+from sidecar.engine.link import EngineLink
+
+async def main():
+    link = EngineLink.from_environ(
+        {"DOCKER_HOST": sys.argv[1]}, on_request=lambda *_: None
+    )
+    engine = DockerEngine(link, "demo", answer_margin_s=60.0)
+    call = asyncio.create_task(engine.restart(sys.argv[2], 60.0))
+    await asyncio.sleep(0.5)
+    await engine.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_restart_under_way_does_not_hold_up_our_exit(
+    server: EngineServer,
+) -> None:
+    server.hang.add("/restart")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HANGING, f"unix://{server._where}", OWN
+    )
+    async with asyncio.timeout(10.0):
+        assert await process.wait() == 0
+    assert server.asked("/restart") == 1

@@ -1,0 +1,175 @@
+"""One bad container blinds nobody: lists against a small server."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sidecar.core.model.container import Container, Status
+from sidecar.core.ports.engine import EngineTimeout, EngineUnreachable
+from sidecar.engine import listing
+from tests.support.engine_connection import OWN, Requests, a_server, an_engine, link_to
+from tests.support.engine_server import EngineServer, raw_container
+
+BAD = "c" * 64
+
+
+@pytest.fixture
+def server() -> Iterator[EngineServer]:
+    with a_server() as server:
+        server.add(raw_container(BAD, service="bad"))
+        server.add(raw_container(OWN))
+        yield server
+
+
+async def listed(server: EngineServer) -> dict[str, Container]:
+    requests: Requests = []
+    async with an_engine(link_to(server, requests)) as engine:
+        seen = await engine.containers()
+    assert requests == [("list", "ok")]
+    return {container.service: container for container in seen}
+
+
+def with_part(**parts: object) -> dict[str, Any]:
+    return raw_container(BAD, service="bad") | parts
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        pytest.param(with_part(State=None), "State", id="null state"),
+        pytest.param(with_part(HostConfig=None), "HostConfig", id="null host config"),
+        pytest.param(
+            raw_container(BAD, service="bad", Status="stopping"), "stopping", id="word"
+        ),
+        pytest.param(
+            raw_container(BAD, service="bad", Status="zombie"), "zombie", id="invented"
+        ),
+        pytest.param(
+            raw_container(BAD, service="bad", Status=None), "Status", id="null status"
+        ),
+        pytest.param(
+            raw_container(BAD, service="bad", ExitCode=10**30), "ExitCode", id="number"
+        ),
+        pytest.param(
+            raw_container(BAD, service="bad", Pid=2**40), "Pid", id="process id"
+        ),
+        pytest.param(
+            raw_container(BAD, service="bad", StartedAt="99999-01-01T00:00:00Z"),
+            "99999",
+            id="year",
+        ),
+    ],
+)
+async def test_an_inspect_that_is_not_understood_is_that_containers_fault(
+    server: EngineServer, raw: dict[str, Any], said: str
+) -> None:
+    server.say[f"{BAD}/json"] = (200, json.dumps(raw).encode())
+    seen = await listed(server)
+    assert seen["wallet"].fault == ""
+    bad = seen["bad"]
+    assert (bad.id, bad.name, bad.status) == (BAD, "demo-bad-1", Status.UNKNOWN)
+    assert "not understood" in bad.fault
+    assert said in bad.fault
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (500, b'{"message": "layer is broken"}', "500: layer is broken"),
+        (502, b"<html><h1>Bad Gateway</h1></html>", "502"),
+        (403, b"forbidden by policy", "403: forbidden by policy"),
+        (404, b"page not found", "404"),
+        (200, b"[" * 100_000, "not understood"),
+        (200, b"", "not understood"),
+        (200, b"\xff", "not understood"),
+    ],
+)
+async def test_an_inspect_that_is_refused_is_that_containers_fault(
+    server: EngineServer, status: int, body: bytes, said: str
+) -> None:
+    server.say[f"{BAD}/json"] = (status, body)
+    seen = await listed(server)
+    assert seen["wallet"].fault == ""
+    assert said in seen["bad"].fault
+    assert "<" not in seen["bad"].fault
+
+
+@pytest.mark.parametrize("trouble", ["hang", "drip"])
+async def test_an_inspect_without_end_is_bounded_by_itself(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    monkeypatch.setattr(listing, "FIRST_SILENCE_S", 0.5)
+    getattr(server, trouble).add(f"{BAD}/json")
+    began = time.monotonic()
+    seen = await listed(server)
+    assert time.monotonic() - began < 5.0
+    assert seen["wallet"].fault == ""
+    assert "in time" in seen["bad"].fault
+
+
+async def test_many_silent_inspects_leave_time_for_the_others(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FIRST_SILENCE_S", 1.0)
+    monkeypatch.setattr(listing, "NEXT_SILENCE_S", 0.2)
+    for number in range(3):
+        silent = str(number) * 64
+        server.add(raw_container(silent, service=f"silent{number}"))
+        server.hang.add(f"{silent}/json")
+    seen = await listed(server)
+    assert seen["wallet"].fault == seen["bad"].fault == ""
+    faults = sorted(seen[f"silent{number}"].fault for number in range(3))
+    waited = [fault.rpartition("(")[2] for fault in faults]
+    assert waited == ["within 0 s)", "within 0 s)", "within 1 s)"]
+
+
+async def test_an_inspect_whose_connection_breaks_is_asked_once_more(
+    server: EngineServer,
+) -> None:
+    server.drop[f"{BAD}/json"] = 1
+    assert (await listed(server))["bad"].fault == ""
+    server.drop[f"{BAD}/json"] = 2
+    seen = await listed(server)
+    assert "broke" in seen["bad"].fault
+    assert seen["wallet"].fault == ""
+
+
+async def test_a_number_of_a_replica_that_is_out_of_range_is_one(
+    server: EngineServer,
+) -> None:
+    labels = server.containers[BAD]["Config"]["Labels"]
+    labels["com.docker.compose.container-number"] = "9" * 5000
+    assert (await listed(server))["bad"].number == 1
+
+
+async def test_an_entry_that_names_no_container_is_passed_over(
+    server: EngineServer,
+) -> None:
+    labels = raw_container(OWN)["Config"]["Labels"]
+    entries = [None, 7, {"Names": ["/x"]}, {"Id": OWN, "Names": 3, "Labels": labels}]
+    server.say["/containers/json"] = (200, json.dumps(entries).encode())
+    assert list(await listed(server)) == ["wallet"]
+
+
+async def test_silence_about_all_containers_is_the_engines(
+    server: EngineServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "FIRST_SILENCE_S", 0.3)
+    monkeypatch.setattr(listing, "NEXT_SILENCE_S", 0.3)
+    server.hang |= {f"{BAD}/json", f"{OWN}/json"}
+    async with an_engine(link_to(server, [])) as engine:
+        with pytest.raises(EngineTimeout, match="about no container"):
+            await engine.containers()
+
+
+async def test_an_engine_that_goes_while_it_lists_is_unreachable(
+    server: EngineServer,
+) -> None:
+    async with an_engine(link_to(server, [])) as engine:
+        await engine.containers()
+        server.stop()
+        with pytest.raises(EngineUnreachable):
+            await engine.containers()

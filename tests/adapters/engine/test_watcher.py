@@ -1,0 +1,236 @@
+"""The pump between the engine and the loop, with a fake engine."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from sidecar.core.model.container import Container
+from sidecar.core.model.event import ContainersListed, EngineReachabilityChanged, Event
+from sidecar.core.model.target import Target
+from sidecar.core.policy.guards.engine import STALE_VIEW_S
+from sidecar.core.ports.engine import EngineUnreachable
+from sidecar.core.ports.loop import Component
+from sidecar.engine.watcher import (
+    DEAF_AFTER_S,
+    DEAF_LIST_EVERY_S,
+    LABELS_S,
+    LIST_EVERY_S,
+    RETRY_S,
+    EngineWatcher,
+)
+from tests.support.fakes import FakeEngine, LoopClock, a_container
+from tests.support.virtual_time import run_virtual
+
+CALM_S = 10.0
+
+Told = list[tuple[float, Event]]
+
+
+async def no_targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
+    return ()
+
+
+@pytest.mark.parametrize("steps", range(10))
+async def test_it_ends_when_cancelled_just_as_the_engine_has_news(steps: int) -> None:
+    clock = LoopClock()
+    engine = FakeEngine(clock, a_container("c1"))
+    listed = asyncio.Event()
+
+    def post(event: Event) -> None:
+        if isinstance(event, ContainersListed):
+            listed.set()
+
+    running = asyncio.create_task(EngineWatcher(engine, clock, post, no_targets).run())
+    async with asyncio.timeout(5):
+        await listed.wait()
+
+    engine.start_by_operator("c1")
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    running.cancel()
+
+    ended, _ = await asyncio.wait({running}, timeout=2)
+    assert ended
+
+
+def told_after(happens: Callable[[FakeEngine], None], seconds: float) -> Told:
+    """After a calm beginning something happens: what is posted then, and when."""
+
+    async def story() -> Told:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        told: Told = []
+
+        def post(event: Event) -> None:
+            told.append((clock.now().mono - CALM_S, event))
+
+        running = asyncio.create_task(
+            EngineWatcher(engine, clock, post, no_targets).run()
+        )
+        await asyncio.sleep(CALM_S)
+        told.clear()
+        happens(engine)
+        await asyncio.sleep(seconds)
+        running.cancel()
+        await asyncio.wait({running})
+        return told
+
+    return run_virtual(story())
+
+
+def listed(told: Told) -> list[float]:
+    return [at for at, event in told if isinstance(event, ContainersListed)]
+
+
+def test_a_new_container_is_listed_at_once() -> None:
+    told = told_after(lambda engine: engine.add(a_container("c2", number=2)), 1.0)
+    assert len(listed(told)) == 1
+
+
+def test_a_list_that_failed_is_asked_for_again_soon() -> None:
+    def fails(engine: FakeEngine) -> None:
+        engine.trouble("containers", EngineUnreachable("for once"))
+
+    told = told_after(fails, LIST_EVERY_S)
+    (failed,) = (
+        at
+        for at, e in told
+        if isinstance(e, EngineReachabilityChanged) and not e.reachable
+    )
+    (again,) = listed(told)
+    assert again - failed == pytest.approx(RETRY_S)
+
+
+def test_an_engine_that_is_lost_is_missed_at_once() -> None:
+    told = told_after(lambda engine: engine.go_away("gone"), 1.0)
+    assert [e.reason for _, e in told if isinstance(e, EngineReachabilityChanged)] == [
+        "gone"
+    ]
+
+
+def deafened(engine: FakeEngine) -> None:
+    engine.go_deaf("403: events are forbidden")
+
+
+def test_an_engine_whose_events_are_refused_is_listed_more_often() -> None:
+    told = told_after(deafened, 60.0)
+    assert len(listed(told)) >= 60.0 // DEAF_LIST_EVERY_S
+    seen = [event for _, event in told if isinstance(event, EngineReachabilityChanged)]
+    assert all(event.reachable for event in seen)
+    assert {event.deaf for event in seen} == {
+        "no events of the engine are heard: 403: events are forbidden"
+    }
+
+
+def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
+    async def story() -> tuple[Component, ...]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        pump = EngineWatcher(engine, clock, lambda _: None, no_targets)
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(CALM_S)
+        engine.go_deaf("403: events are forbidden")
+        await asyncio.sleep(CALM_S)
+        running.cancel()
+        await asyncio.wait({running})
+        return pump.components()
+
+    engine, stream, _ = run_virtual(story())
+    assert (engine.ok, engine.reason) == (True, "")
+    assert stream.ok
+    assert "403: events are forbidden" in stream.reason
+    assert "by the list alone" in stream.reason
+
+
+def test_events_that_are_late_for_long_never_come() -> None:
+    told = told_after(lambda engine: engine.go_deaf("slow", refused=False), 120.0)
+    seen = [(at, e.deaf) for at, e in told if isinstance(e, EngineReachabilityChanged)]
+    assert all(bool(deaf) is (at >= DEAF_AFTER_S) for at, deaf in seen)
+    assert seen[-1][1]
+
+
+def test_our_own_container_is_nobodys_target() -> None:
+    async def story() -> list[tuple[str, ...]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"), a_container("ours", number=2))
+        offered: list[tuple[str, ...]] = []
+
+        async def targets_of(seen: tuple[Container, ...]) -> tuple[Target, ...]:
+            offered.append(tuple(container.id for container in seen))
+            return ()
+
+        pump = EngineWatcher(engine, clock, lambda _: None, targets_of, "ours")
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(1.0)
+        running.cancel()
+        await asyncio.wait({running})
+        return offered
+
+    assert set(run_virtual(story())) == {("c1",)}
+
+
+def freshness(pump: EngineWatcher) -> tuple[bool, str]:
+    (part,) = [c for c in pump.components() if c.name == "listing"]
+    return part.ok, part.reason
+
+
+def test_a_list_that_is_old_is_told() -> None:
+    """Also where the engine answers and the list does not come."""
+
+    async def story() -> list[tuple[bool, str]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        answers = asyncio.Event()
+        answers.set()
+
+        async def slow_targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
+            await answers.wait()
+            return ()
+
+        pump = EngineWatcher(engine, clock, lambda _: None, slow_targets)
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(LIST_EVERY_S - 1.0)
+        seen = [freshness(pump)]
+        answers.clear()
+        await asyncio.sleep(STALE_VIEW_S + LIST_EVERY_S)
+        seen.append(freshness(pump))
+        answers.set()
+        await asyncio.sleep(1.0)
+        seen.append(freshness(pump))
+        running.cancel()
+        await asyncio.wait({running})
+        return seen
+
+    fresh, stale, again = run_virtual(story())
+    assert fresh == again == (True, "")
+    assert not stale[0]
+    assert stale[1].startswith("the last list of containers is ")
+
+
+def test_labels_that_take_too_long_are_told_and_read_again() -> None:
+    async def story() -> list[tuple[bool, str]]:
+        clock = LoopClock()
+        engine = FakeEngine(clock, a_container("c1"))
+        hangs = [True]
+
+        async def targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
+            if hangs[0]:
+                await asyncio.sleep(3600.0)
+            return ()
+
+        pump = EngineWatcher(engine, clock, lambda _: None, targets)
+        running = asyncio.create_task(pump.run())
+        await asyncio.sleep(LABELS_S + 1.0)
+        seen = [pump.components()[0][1:3]]
+        hangs[0] = False
+        await asyncio.sleep(LABELS_S + RETRY_S)
+        seen.append(pump.components()[0][1:3])
+        running.cancel()
+        await asyncio.wait({running})
+        return seen
+
+    assert run_virtual(story()) == [
+        (False, "the labels were not worked out within 20 s"),
+        (True, ""),
+    ]

@@ -1,0 +1,378 @@
+"""The other kinds of probes, and what holds for all of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.container import Container, NativeHealth
+from sidecar.core.model.probe_result import (
+    Balance,
+    ProbeResult,
+    ProbeVerdict,
+    ProbeWarning,
+    WalletFacts,
+    probe_failure,
+    probe_success,
+)
+from sidecar.core.model.probe_settings import (
+    DockerProbe,
+    ElectronCashProbe,
+    ExecProbe,
+    HttpProbe,
+    ProbeSettings,
+    RunningProbe,
+    TcpProbe,
+)
+from sidecar.core.ports.engine import (
+    ContainerGone,
+    EngineTimeout,
+    EngineUnreachable,
+    ExecResult,
+)
+from sidecar.core.reason.reason import text_reason
+from sidecar.probes.http_client.response import BODY_LIMIT_BYTES
+from sidecar.probes.probe_target import probe_target
+from sidecar.probes.prober import PROBES, ProbeRunner
+from sidecar.probes.stall_detector import StallDetector
+from tests.support.fakes import FakeClock, FakeEngine, a_container
+from tests.support.probe_servers import (
+    Connection,
+    refused_port,
+    response,
+    says,
+    serving,
+    silent,
+)
+
+CONTAINER = a_container()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine(FakeClock(), CONTAINER)
+
+
+@pytest.fixture
+async def prober(engine: FakeEngine) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(engine, FakeClock())
+    yield probes
+    await probes.close()
+
+
+def test_there_is_a_probe_for_every_kind_of_settings() -> None:
+    assert set(PROBES) == set(ProbeSettings.__args__)
+
+
+# http
+
+
+async def test_http_with_the_expected_status_and_body(prober: ProbeRunner) -> None:
+    page = says(response(b"all is well", "418 Teapot"))
+    async with serving(page) as server:
+        settings = HttpProbe(
+            server.url, expect_status=(200, 418), expect_body="is well"
+        )
+        assert (await prober.probe(settings, CONTAINER)).verdict is ProbeVerdict.SUCCESS
+        wrong = replace(settings, expect_body="ok")
+        outcome = await prober.probe(wrong, CONTAINER)
+    assert outcome.cause is Cause.BAD_BODY
+    assert str(outcome.reason) == "418: the body lacks the expected text"
+
+
+async def test_http_sends_headers_and_asks_for_the_path(prober: ProbeRunner) -> None:
+    async with serving(says(response(b""))) as server:
+        settings = HttpProbe(server.url + "health?deep=1", headers={"X-Probe": "me"})
+        outcome = await prober.probe(settings, CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    (connection,) = server.all
+    assert connection.request.startswith(b"GET /health?deep=1 HTTP/1.1\r\n")
+    assert b"X-Probe: me\r\n" in connection.request
+
+
+async def test_http_reads_no_more_than_its_limit(prober: ProbeRunner) -> None:
+    def endless(connection: Connection) -> None:
+        connection.send(b"HTTP/1.0 200 OK\r\n\r\n", close=False)
+        connection.send(b"x" * (BODY_LIMIT_BYTES + 1), close=False)
+
+    async with serving(endless) as server:
+        outcome = await prober.probe(HttpProbe(server.url, 5.0), CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+
+
+# tcp
+
+
+async def test_tcp_connects_and_closes_at_once(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        settings = TcpProbe("localhost", server.port)
+        outcome = await prober.probe(settings, CONTAINER)
+        assert outcome.verdict is ProbeVerdict.SUCCESS
+        async with asyncio.timeout(1.0):
+            await server.touched.wait()
+            await server.all[0].closed_by_peer.wait()
+
+
+async def test_tcp_refused(prober: ProbeRunner) -> None:
+    with refused_port() as port:
+        outcome = await prober.probe(TcpProbe("127.0.0.1", port), CONTAINER)
+    assert outcome.cause is Cause.REFUSED
+
+
+# exec
+
+
+@pytest.mark.parametrize(
+    ("result", "cause", "reason"),
+    [
+        (ExecResult(0, "fine"), None, ""),
+        (
+            ExecResult(1, "trying\nno route\n"),
+            Cause.COMMAND_FAILED,
+            "the command exited with 1: no route",
+        ),
+        (
+            ExecResult(2, ""),
+            Cause.COMMAND_FAILED,
+            "the command exited with 2: and said nothing",
+        ),
+        (
+            ExecResult(127, "sh: curl: not found"),
+            Cause.MISCONFIGURED,
+            "the command cannot be run: sh: curl: not found",
+        ),
+        (
+            ExecResult(126, "sh: /x: Permission denied"),
+            Cause.MISCONFIGURED,
+            "the command cannot be run: sh: /x: Permission denied",
+        ),
+    ],
+)
+async def test_exec(
+    prober: ProbeRunner,
+    engine: FakeEngine,
+    result: ExecResult,
+    cause: Cause | None,
+    reason: str,
+) -> None:
+    engine.exec_of["check it"] = result
+    outcome = await prober.probe(ExecProbe(("check", "it")), CONTAINER)
+    assert (outcome.cause, str(outcome.reason)) == (cause, reason)
+
+
+async def test_a_command_that_does_not_end(
+    prober: ProbeRunner, engine: FakeEngine
+) -> None:
+    engine.delays["execute"] = 60.0
+    outcome = await prober.probe(ExecProbe(("check",), timeout_s=0.2), CONTAINER)
+    assert outcome.cause is Cause.HUNG
+
+
+# docker
+
+
+@pytest.mark.parametrize(
+    ("health", "verdict", "cause"),
+    [
+        (NativeHealth.HEALTHY, ProbeVerdict.SUCCESS, None),
+        (NativeHealth.UNHEALTHY, ProbeVerdict.FAILURE, Cause.ENGINE_UNHEALTHY),
+        (NativeHealth.STARTING, ProbeVerdict.UNKNOWN, None),
+        (NativeHealth.NONE, ProbeVerdict.FAILURE, Cause.MISCONFIGURED),
+    ],
+)
+async def test_docker(
+    prober: ProbeRunner,
+    engine: FakeEngine,
+    health: NativeHealth,
+    verdict: ProbeVerdict,
+    cause: Cause | None,
+) -> None:
+    engine.change("c1", health=health, health_log="x\ncurl: (7) refused\n")
+    outcome = await prober.probe(DockerProbe(), CONTAINER)
+    assert (outcome.verdict, outcome.cause) == (verdict, cause)
+    if health is NativeHealth.UNHEALTHY:
+        assert str(outcome.reason) == "its own health check fails: curl: (7) refused"
+
+
+@pytest.mark.parametrize("settings", [DockerProbe(), ExecProbe(("check",))])
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineUnreachable("engine gone"),
+        EngineTimeout("engine slow"),
+        ContainerGone("no such container"),
+    ],
+)
+async def test_the_engine_s_trouble_is_not_the_target_s(
+    prober: ProbeRunner,
+    engine: FakeEngine,
+    settings: DockerProbe | ExecProbe,
+    error: EngineUnreachable | EngineTimeout | ContainerGone,
+) -> None:
+    engine.trouble("inspect", error)
+    engine.trouble("execute", error)
+    outcome = await prober.probe(settings, CONTAINER)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
+    assert str(outcome.reason) == str(error)
+
+
+async def test_an_engine_that_does_not_answer(
+    prober: ProbeRunner, engine: FakeEngine
+) -> None:
+    engine.delays["inspect"] = 60.0
+    outcome = await prober.probe(DockerProbe(timeout_s=0.2), CONTAINER)
+    assert outcome.verdict is ProbeVerdict.UNKNOWN
+
+
+# all kinds
+
+
+async def test_our_own_fault_is_unknown(prober: ProbeRunner) -> None:
+    settings = HttpProbe("http://[:::/", 1.0)
+    outcome = await prober.probe(settings, CONTAINER)
+    assert (outcome.verdict, outcome.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
+
+
+async def test_a_slow_success_is_a_warning(prober: ProbeRunner) -> None:
+    def slowly(connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.3, connection.send, response(b""))
+
+    async with serving(slowly) as server:
+        settings = HttpProbe(server.url, slow_after_s=0.2)
+        outcome = await prober.probe(settings, CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.SLOW,)
+    assert str(outcome.reason) == "answered in 0.3 s"
+
+
+async def test_silence_while_this_process_stood_still_is_unknown(
+    prober: ProbeRunner,
+) -> None:
+    async with serving(silent) as server:
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.1, time.sleep, 1.5)
+        outcome = await prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
+    assert (outcome.verdict, outcome.cause) == (ProbeVerdict.UNKNOWN, Cause.SUSPENDED)
+    assert str(outcome.reason) == "this process stood still during the probe"
+
+
+async def test_a_stall_that_is_over_is_not_held_against_us(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        first = asyncio.ensure_future(
+            prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
+        )
+        await asyncio.wait_for(server.touched.wait(), 5)
+        time.sleep(1.3)  # noqa: ASYNC251 - the stall
+        second = await prober.probe(HttpProbe(server.url, 0.5), CONTAINER)
+        assert (await first).cause is Cause.SUSPENDED
+    assert second.cause is Cause.HUNG
+
+
+@pytest.mark.parametrize("seconds", [0.5, 30.0])
+async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
+    asleep = [100.0]
+    probes = ProbeRunner(
+        FakeEngine(FakeClock()), FakeClock(), StallDetector(lambda: asleep[0])
+    )
+    async with serving(silent) as server:
+        probing = asyncio.ensure_future(
+            probes.probe(HttpProbe(server.url, 0.5), CONTAINER)
+        )
+        await asyncio.wait_for(server.touched.wait(), 5)
+        asleep[0] += seconds
+        outcome = await probing
+    await probes.close()
+    expected = Cause.HUNG if seconds < 1 else Cause.SUSPENDED
+    assert outcome.cause is expected
+
+
+async def test_an_answer_counts_though_the_host_slept() -> None:
+    asleep = iter([0.0, 100.0])
+    vigil = StallDetector(lambda: next(asleep))
+    probes = ProbeRunner(FakeEngine(FakeClock()), FakeClock(), vigil)
+    with refused_port() as port:
+        url = f"http://127.0.0.1:{port}/"
+        outcome = await probes.probe(HttpProbe(url), CONTAINER)
+    await probes.close()
+    assert outcome.cause is Cause.REFUSED
+
+
+async def test_cancelling_closes_the_connection(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        probing = asyncio.ensure_future(prober.probe(HttpProbe(server.url), CONTAINER))
+        await asyncio.wait_for(server.touched.wait(), 5)
+        probing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await probing
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), 1)
+
+
+# several probes of one target
+
+
+class Scripted:
+    """Gives its outcomes in order and counts how often it was asked."""
+
+    def __init__(self, *outcomes: ProbeResult) -> None:
+        self.outcomes = list(outcomes)
+
+    async def probe(self, _: ProbeSettings, __: Container) -> ProbeResult:
+        return self.outcomes.pop(0)
+
+
+FACTS = WalletFacts(connected=True, balance=Balance(Decimal(1)))
+TWO = (ElectronCashProbe("http://w:1/"), HttpProbe("http://w:2/"))
+
+
+async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
+    slow = probe_success(warnings=(ProbeWarning.SLOW,), reason=text_reason("slow"))
+    both = probe_success(
+        warnings=(ProbeWarning.SLOW, ProbeWarning.LAGGING),
+        reason=text_reason("lags"),
+        wallet=FACTS,
+    )
+    outcome = await probe_target(Scripted(both, slow), TWO, CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.SLOW, ProbeWarning.LAGGING)
+    assert str(outcome.reason) == "lags; slow"
+    assert outcome.wallet == FACTS
+
+
+async def test_the_first_failure_is_the_answer() -> None:
+    prober = Scripted(probe_failure(Cause.REFUSED, text_reason("no")), probe_success())
+    outcome = await probe_target(prober, TWO, CONTAINER)
+    assert outcome == probe_failure(Cause.REFUSED, text_reason("no"))
+    assert len(prober.outcomes) == 1
+
+
+async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
+    prober = Scripted(
+        probe_success(wallet=FACTS), probe_failure(Cause.HTTP_5XX, text_reason("500"))
+    )
+    outcome = await probe_target(prober, TWO, CONTAINER)
+    assert outcome.cause is Cause.HTTP_5XX
+    assert outcome.rpc_answers
+    assert outcome.wallet == FACTS
+
+
+async def test_running_is_success_for_as_long_as_it_runs(
+    prober: ProbeRunner, engine: FakeEngine
+) -> None:
+    assert (
+        await prober.probe(RunningProbe(), CONTAINER)
+    ).verdict is ProbeVerdict.SUCCESS
+    engine.stop_by_operator(CONTAINER.id)
+    outcome = await prober.probe(RunningProbe(), CONTAINER)
+    assert outcome.verdict is ProbeVerdict.UNKNOWN
+    assert str(outcome.reason) == "its container is exited now"

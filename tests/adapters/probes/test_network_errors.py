@@ -1,0 +1,393 @@
+# ruff: noqa: ANN401
+"""What goes wrong between us and a target, told apart on real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
+from sidecar.core.model.probe_settings import (
+    Credentials,
+    ElectronCashProbe,
+    HttpProbe,
+    JsonRpcProbe,
+    ProbeSettings,
+    TcpProbe,
+)
+from sidecar.probes.failure import ProbeFailed
+from sidecar.probes.http_client.client import HttpClient
+from sidecar.probes.http_client.request import Request
+from sidecar.probes.http_client.resolver import ThreadResolver
+from sidecar.probes.prober import ProbeRunner
+from tests.support.fakes import FakeEngine, LoopClock, a_container
+from tests.support.probe_servers import (
+    HEALTHY,
+    Connection,
+    Server,
+    full_backlog,
+    refused_port,
+    response,
+    result,
+    rpc_error,
+    says,
+    scripted,
+    serving,
+    silent,
+)
+
+CONTAINER = a_container()
+TIMEOUT_S = 0.4
+UNRESOLVABLE = "no-such-name.invalid"
+
+
+@pytest.fixture
+async def prober() -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(FakeEngine(LoopClock(), CONTAINER), LoopClock())
+    yield probes
+    await probes.close()
+
+
+def wallet(url: str, **changes: Any) -> ElectronCashProbe:
+    return ElectronCashProbe(url, **{"timeout_s": TIMEOUT_S} | changes)
+
+
+def over_http(url: str) -> list[ProbeSettings]:
+    """The kinds that go over HTTP: the wire's causes are the same for all."""
+    return [
+        wallet(url),
+        JsonRpcProbe(url, "ping", TIMEOUT_S),
+        HttpProbe(url, TIMEOUT_S),
+    ]
+
+
+async def found(
+    prober: ProbeRunner, reply: Callable[[Connection], None], **changes: Any
+) -> ProbeResult:
+    async with serving(reply) as server:
+        return await prober.probe(wallet(server.url, **changes), CONTAINER)
+
+
+@pytest.mark.parametrize("kind", range(3))
+async def test_a_refused_connection(prober: ProbeRunner, kind: int) -> None:
+    with refused_port() as port:
+        settings = over_http(f"http://127.0.0.1:{port}/")[kind]
+        outcome = await prober.probe(settings, CONTAINER)
+    assert outcome.cause is Cause.REFUSED
+    assert str(outcome.reason) == f"connection refused by 127.0.0.1:{port}"
+    assert not outcome.path_fault
+    assert not outcome.rpc_answers
+
+
+async def test_refused_by_every_address_of_a_name(prober: ProbeRunner) -> None:
+    with refused_port() as port:
+        outcome = await prober.probe(wallet(f"http://localhost:{port}/"), CONTAINER)
+    assert outcome.cause is Cause.REFUSED
+
+
+@pytest.mark.parametrize("kind", range(3))
+async def test_silence_is_a_hang_behind_a_working_path(
+    prober: ProbeRunner, kind: int
+) -> None:
+    async with serving(silent) as server:
+        outcome = await prober.probe(over_http(server.url)[kind], CONTAINER)
+    assert outcome.cause is Cause.HUNG
+    assert str(outcome.reason) == f"no answer from 127.0.0.1:{server.port} for 0.4 s"
+    assert not outcome.path_fault
+
+
+@pytest.mark.parametrize(
+    "half",
+    [b"HTTP/1.0 200 OK\r\nConte", response(b"x" * 20)[:-10]],
+    ids=["half a head", "half a body"],
+)
+async def test_half_an_answer_and_then_silence_is_a_hang(
+    prober: ProbeRunner, half: bytes
+) -> None:
+    outcome = await found(prober, lambda c: c.send(half, close=False))
+    assert outcome.cause is Cause.HUNG
+    assert not outcome.path_fault
+
+
+@pytest.mark.parametrize("kind", range(3))
+async def test_a_full_queue_is_a_hang_that_may_be_the_path_s(
+    prober: ProbeRunner, kind: int
+) -> None:
+    with full_backlog() as port:
+        settings = over_http(f"http://127.0.0.1:{port}/")[kind]
+        outcome = await prober.probe(settings, CONTAINER)
+    assert outcome.cause is Cause.HUNG
+    assert outcome.path_fault
+    assert "accepted no connection for 0.4 s" in str(outcome.reason)
+
+
+async def test_a_full_queue_for_tcp(prober: ProbeRunner) -> None:
+    with full_backlog() as port:
+        outcome = await prober.probe(TcpProbe("127.0.0.1", port, TIMEOUT_S), CONTAINER)
+    assert (outcome.cause, outcome.path_fault) == (Cause.HUNG, True)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        lambda connection: connection.reset(),
+        lambda connection: connection.send(b""),
+        says(b"HTTP/1.0 200 OK\r\nConte"),
+        says(response(b"x" * 20)[:-10]),
+    ],
+    ids=["reset", "closed", "closed in the head", "closed in the body"],
+)
+async def test_broken_off(
+    prober: ProbeRunner, reply: Callable[[Connection], None]
+) -> None:
+    async with serving(reply) as server:
+        for settings in over_http(server.url):
+            outcome = await prober.probe(settings, CONTAINER)
+            assert outcome.cause is Cause.RESET, outcome
+            assert not outcome.rpc_answers
+
+
+async def test_reset_before_the_request_was_read(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        server.on_open = Connection.reset
+        outcome = await prober.probe(wallet(server.url), CONTAINER)
+    assert outcome.cause is Cause.RESET
+
+
+async def test_a_name_that_does_not_resolve(prober: ProbeRunner) -> None:
+    settings: list[ProbeSettings] = [
+        wallet(f"http://{UNRESOLVABLE}:7777/", timeout_s=20.0),
+        TcpProbe(UNRESOLVABLE, 7777, 20.0),
+    ]
+    for each in settings:
+        outcome = await prober.probe(each, CONTAINER)
+        assert outcome.cause is Cause.DETACHED
+        assert outcome.path_fault
+        assert (
+            str(outcome.reason) == f"the name of {UNRESOLVABLE}:7777 does not resolve"
+        )
+
+
+class MuteNameServer(ThreadResolver):
+    async def resolve(  # type: ignore[explicit-override]
+        self, *_: Any, **__: Any
+    ) -> Any:
+        await asyncio.sleep(60)
+
+
+async def test_a_name_server_that_does_not_answer() -> None:
+    client = HttpClient(MuteNameServer())
+    deadline = asyncio.get_running_loop().time() + TIMEOUT_S
+    with pytest.raises(ProbeFailed) as caught:
+        await client.exchange(Request("GET", "http://wallet:7777/"), deadline)
+    assert caught.value.outcome.cause is Cause.DETACHED
+    assert caught.value.outcome.path_fault
+
+
+async def test_every_probe_asks_for_the_name_again() -> None:
+    asked: list[str] = []
+
+    class Counting(ThreadResolver):
+        async def resolve(  # type: ignore[explicit-override]
+            self, host: str, *rest: Any, **more: Any
+        ) -> Any:
+            asked.append(host)
+            return await super().resolve(host, *rest, **more)
+
+    client = HttpClient(Counting())
+    async with serving(says(response(b"{}"))) as server:
+        for _ in range(3):
+            deadline = asyncio.get_running_loop().time() + 5
+            url = f"http://localhost:{server.port}/"
+            await client.exchange(Request("GET", url), deadline)
+    assert asked == ["localhost"] * 3
+
+
+STATUSES = [
+    ("401 Unauthorized", Cause.AUTH),
+    ("403 Forbidden", Cause.AUTH),
+    ("400 Bad Request", Cause.MISCONFIGURED),
+    ("404 Not Found", Cause.MISCONFIGURED),
+    ("405 Method Not Allowed", Cause.MISCONFIGURED),
+    ("411 Length Required", Cause.MISCONFIGURED),
+    ("301 Moved Permanently", Cause.MISCONFIGURED),
+    ("202 Accepted", Cause.MISCONFIGURED),
+    ("501 Unsupported method", Cause.MISCONFIGURED),
+    ("500 Internal Server Error", Cause.HTTP_5XX),
+    ("503 Service Unavailable", Cause.HTTP_5XX),
+    ("599 Odd", Cause.HTTP_5XX),
+]
+
+
+@pytest.mark.parametrize(("status", "cause"), STATUSES)
+async def test_statuses(prober: ProbeRunner, status: str, cause: Cause) -> None:
+    page = response(b"<html>no</html>", status, "text/html")
+    async with serving(says(page)) as server:
+        for settings in over_http(server.url):
+            outcome = await prober.probe(settings, CONTAINER)
+            assert outcome.cause is cause, outcome
+            assert str(outcome.reason).startswith(status[:3])
+            assert outcome.rpc_answers is (cause is Cause.HTTP_5XX)
+
+
+async def test_redirects_are_not_followed(prober: ProbeRunner) -> None:
+    async with serving(says(response(b"there"))) as elsewhere:
+        moved = f"HTTP/1.0 302 Found\r\nLocation: {elsewhere.url}\r\n\r\n".encode()
+        async with serving(says(moved)) as server:
+            outcome = await prober.probe(HttpProbe(server.url), CONTAINER)
+    assert outcome.cause is Cause.MISCONFIGURED
+    assert elsewhere.all == []
+
+
+async def test_electrum_s_words_for_an_unknown_method(prober: ProbeRunner) -> None:
+    page = response(b"Invalid Request", "500 Internal Server Error", "text/plain")
+    outcome = await found(prober, says(page))
+    assert outcome.cause is Cause.MISCONFIGURED
+
+
+async def test_an_error_with_a_status_keeps_the_server_s_words(
+    prober: ProbeRunner,
+) -> None:
+    reply = says(rpc_error(-28, "Loading block index", "500 Internal Server Error"))
+    outcome = await found(prober, reply)
+    assert (outcome.cause, str(outcome.reason)) == (
+        Cause.HTTP_5XX,
+        "500: Loading block index",
+    )
+
+
+DEEP = b"[" * 50_000 + b"]" * 10_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(b"<html>hello</html>", content_type="text/html"),
+        response(b"no json at all"),
+        response(b""),
+        response(b"\xff\xfe"),
+        response(b"[1, 2]"),
+        response(b'{"id": 1, "jsonrpc": "2.0"}'),
+        response(b'{"result": true, "error": 7}'),
+        response(b'{"result": ' + DEEP + b"}"),
+        result("not a truth value"),
+    ],
+    ids=[
+        "html",
+        "no json",
+        "empty",
+        "no text",
+        "a list",
+        "neither result nor error",
+        "an odd error",
+        "too deep",
+        "another type",
+    ],
+)
+async def test_a_body_that_is_no_answer(prober: ProbeRunner, answer: bytes) -> None:
+    outcome = await found(prober, says(answer), timeout_s=5.0)
+    assert outcome.cause is Cause.BAD_BODY, outcome
+    assert outcome.rpc_answers
+    assert str(outcome.reason).startswith("ping answered ")
+    assert len(str(outcome.reason)) <= 300
+
+
+async def test_any_result_will_do_for_jsonrpc_but_one_there_must_be(
+    prober: ProbeRunner,
+) -> None:
+    for body, cause in (
+        (b'{"result": null, "error": null, "id": 1}', None),
+        (b'{"id": 1, "jsonrpc": "2.0"}', Cause.BAD_BODY),
+    ):
+        async with serving(says(response(body))) as server:
+            settings = JsonRpcProbe(server.url, "uptime", 5.0)
+            assert (await prober.probe(settings, CONTAINER)).cause is cause
+
+
+async def test_something_else_than_http(prober: ProbeRunner) -> None:
+    async with serving(says(b"220 mail ready\r\n\r\n")) as server:
+        for settings in over_http(server.url):
+            outcome = await prober.probe(settings, CONTAINER)
+            assert outcome.cause is Cause.BAD_BODY, outcome
+
+
+async def test_tls_where_there_is_none(prober: ProbeRunner) -> None:
+    def talks_plainly(connection: Connection) -> None:
+        connection.send(b"HTTP/1.0 400 Bad request\r\n\r\n")
+
+    async with serving(silent) as server:
+        server.on_open = talks_plainly
+        url = f"https://127.0.0.1:{server.port}/"
+        outcome = await prober.probe(HttpProbe(url), CONTAINER)
+    assert outcome.cause is Cause.MISCONFIGURED
+
+
+async def test_credentials_come_with_the_first_request(prober: ProbeRunner) -> None:
+    async with serving(scripted(HEALTHY)) as server:
+        settings = wallet(server.url, credentials=Credentials("bchrpc", "pässwort:1"))
+        outcome = await prober.probe(settings, CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert all(
+        b"Authorization: Basic YmNocnBjOnDDpHNzd29ydDox\r\n" in connection.request
+        for connection in server.all
+    )
+
+
+async def test_no_secret_in_a_reason(prober: ProbeRunner) -> None:
+    secret = "hunter2"
+    for reply in (says(response(b"", "401 No")), silent, says(b"x\r\n\r\n")):
+        outcome = await found(prober, reply, credentials=Credentials("bchrpc", secret))
+        assert outcome.verdict is ProbeVerdict.FAILURE
+        assert secret not in repr(outcome)
+
+
+async def test_the_request_is_one_piece_and_remembers_nothing(
+    prober: ProbeRunner,
+) -> None:
+    cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n" + result(True)[17:]
+    async with serving(says(cookie)) as server:
+        # A cookie jar keeps none for bare addresses.
+        url = server.url.replace("127.0.0.1", "localhost")
+        for _ in range(10):
+            await prober.probe(JsonRpcProbe(url, "ping"), CONTAINER)
+    assert len(server.all) == 10
+    for connection in server.all:
+        assert len(connection.chunks) == 1
+        assert b"Content-Length:" in connection.request
+        assert b"Connection: close\r\n" in connection.request
+        assert b"Cookie" not in connection.request
+        assert b"Transfer-Encoding" not in connection.request
+
+
+async def test_no_proxy_from_the_environment(
+    prober: ProbeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(scripted(HEALTHY)) as server, serving(silent) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        outcome = await prober.probe(wallet(server.url), CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert proxy.all == []
+
+
+async def test_the_connection_is_closed_though_the_server_keeps_it(
+    prober: ProbeRunner,
+) -> None:
+    kept = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n" + result(True)[17:]
+    async with serving(lambda c: c.send(kept, close=False)) as server:
+        await prober.probe(JsonRpcProbe(server.url, "ping", 5.0), CONTAINER)
+        await closed(server)
+
+
+async def test_the_connection_is_closed_when_we_give_up(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        await prober.probe(HttpProbe(server.url, 0.3), CONTAINER)
+        await closed(server)
+
+
+async def closed(server: Server) -> None:
+    async with asyncio.timeout(1.0):
+        for connection in server.all:
+            await connection.closed_by_peer.wait()

@@ -1,0 +1,148 @@
+"""Orders to a wallet daemon to which a request is still open, on scripted sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from sidecar.core.model.probe_result import ProbeVerdict
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.probes.prober import ProbeRunner
+from tests.adapters.probes.test_silent_daemon import (
+    CONTAINER,
+    LONG_S,
+    TIMEOUT_S,
+    probed,
+    settings,
+)
+from tests.support.fakes import FakeClock, FakeEngine
+from tests.support.probe_servers import (
+    HEALTHY,
+    Connection,
+    Held,
+    refused_port,
+    result,
+    scripted,
+    serving,
+    silent,
+)
+
+
+@pytest.fixture
+async def prober() -> AsyncIterator[ProbeRunner]:
+    clock = FakeClock()
+    probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
+    yield probes
+    await probes.close()
+
+
+async def test_stop_leaves_the_request_that_is_open(prober: ProbeRunner) -> None:
+    answers = HEALTHY | {"stop": "Daemon stopped"}
+    held = Held("ping", answers)
+    async with serving(held) as server:
+        await probed(prober, server)
+        server.reply = scripted(answers)
+        await prober.wallet_control.stop(settings(server), CONTAINER, LONG_S)
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+    assert server.methods == ["ping", "stop"]
+
+
+async def test_the_answer_to_the_open_request_is_a_sign_of_life(
+    prober: ProbeRunner,
+) -> None:
+    held = Held("ping")
+    async with serving(held) as server:
+        await probed(prober, server)
+        asked = asyncio.ensure_future(
+            prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
+        )
+        await asyncio.sleep(0)
+        held.release()
+        assert await asked
+    assert server.methods == ["ping"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "alive"),
+    [
+        (scripted(HEALTHY), True),
+        (scripted({}), True),
+        (silent, False),
+        (Connection.reset, False),
+    ],
+    ids=["answers", "answers an error", "silent", "breaks"],
+)
+async def test_where_nothing_is_open_a_ping_is_sent(
+    prober: ProbeRunner, reply: Callable[[Connection], None], alive: bool
+) -> None:
+    async with serving(reply) as server:
+        found = await prober.wallet_control.answers(settings(server), CONTAINER, 0.3)
+    assert found is alive
+    assert server.methods == ["ping"]
+
+
+async def test_a_closed_port_is_no_sign_of_life(prober: ProbeRunner) -> None:
+    with refused_port() as port:
+        probe = ElectronCashProbe(f"http://127.0.0.1:{port}/")
+        assert not await prober.wallet_control.answers(probe, CONTAINER, LONG_S)
+
+
+async def test_a_connection_that_leads_nowhere_does_not_speak_for_the_daemon(
+    prober: ProbeRunner,
+) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.reply = scripted(HEALTHY)
+        assert await prober.wallet_control.answers(settings(server), CONTAINER, 0.6)
+        assert server.most_open == 1
+    assert server.methods == ["ping", "ping"]
+
+
+async def test_a_daemon_that_was_silent_for_the_order_keeps_its_last_request(
+    prober: ProbeRunner,
+) -> None:
+    held = Held("ping")
+    async with serving(held) as server:
+        await probed(prober, server)
+        assert not await prober.wallet_control.answers(
+            settings(server), CONTAINER, TIMEOUT_S
+        )
+        assert server.methods == ["ping", "ping"]
+        assert (len(server.open), server.most_open) == (1, 1)
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+
+
+async def test_an_answer_that_is_no_result_is_an_answer(prober: ProbeRunner) -> None:
+    answers = HEALTHY | {"ping": result(None)}
+    async with serving(scripted(answers)) as server:
+        assert await prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
+
+
+async def test_a_request_that_breaks_is_followed_by_a_ping(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        asked = asyncio.ensure_future(
+            prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
+        )
+        await asyncio.sleep(0.05)
+        server.reply = scripted(HEALTHY)
+        server.all[0].reset()
+        assert await asked, "what broke tells of a connection, not of the daemon"
+    assert server.methods == ["ping", "ping"]
+
+
+async def test_a_load_goes_on_where_the_request_before_it_broke(
+    prober: ProbeRunner,
+) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.reply = scripted(HEALTHY)
+        server.all[0].reset()
+        control = prober.wallet_control
+        path = "/data/wallets/default_wallet"
+        missing = await control.load_wallets(
+            settings(server), CONTAINER, (path,), LONG_S
+        )
+    assert missing == ()

@@ -1,0 +1,185 @@
+"""One open request to a silent daemon, and what becomes of it, on scripted sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, ProbeWarning
+from sidecar.core.model.probe_settings import ElectronCashProbe
+from sidecar.probes.probe_target import probe_target
+from sidecar.probes.prober import ProbeRunner
+from tests.support.fakes import FakeClock, FakeEngine, a_container
+from tests.support.probe_servers import (
+    HEALTHY,
+    Held,
+    Server,
+    full_backlog,
+    rpc_error,
+    scripted,
+    serving,
+    silent,
+)
+
+CONTAINER = a_container()
+TIMEOUT_S = 0.15
+LONG_S = 5.0
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def prober(clock: FakeClock) -> AsyncIterator[ProbeRunner]:
+    probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
+    yield probes
+    await probes.close()
+
+
+def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
+    return ElectronCashProbe(server.url, timeout_s, slow_after_s=0.1)
+
+
+async def probed(
+    prober: ProbeRunner, server: Server, times: int = 1
+) -> list[ProbeResult]:
+    return [await prober.probe(settings(server), CONTAINER) for _ in range(times)]
+
+
+# One request, on one connection
+
+
+async def test_a_silent_daemon_has_one_request_of_ours_whatever_the_probes(
+    prober: ProbeRunner,
+) -> None:
+    async with serving(silent) as server:
+        outcomes = await probed(prober, server, 3)
+        assert server.methods == ["ping"]
+        assert len(server.all) == len(server.open) == 1
+    assert [outcome.cause for outcome in outcomes] == [Cause.HUNG] * 3
+    waited_s = [outcome.waited_s for outcome in outcomes]
+    assert waited_s == sorted(waited_s)
+    assert waited_s[-1] > 2.9 * TIMEOUT_S
+    assert "no answer from 127.0.0.1" in str(outcomes[-1].reason)
+
+
+async def test_a_late_answer_is_a_success_that_was_slow(prober: ProbeRunner) -> None:
+    held = Held("ping")
+    async with serving(held) as server:
+        await probed(prober, server, 2)
+        held.release()
+        outcome = await probe_target(prober, (settings(server, LONG_S),), CONTAINER)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.warnings == (ProbeWarning.SLOW,)
+    assert outcome.waited_s > 1.9 * TIMEOUT_S
+    assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
+
+
+async def test_a_late_answer_is_used_and_not_asked_for_again(
+    prober: ProbeRunner,
+) -> None:
+    held = Held("getinfo")
+    async with serving(held) as server:
+        await probed(prober, server, 2)
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
+
+
+async def test_a_late_error_is_an_answer_too(prober: ProbeRunner) -> None:
+    held = Held("ping", HEALTHY | {"ping": rpc_error(-32603, "Server error")})
+    async with serving(held) as server:
+        await probed(prober, server, 2)
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+    assert outcome.waited_s > 1.9 * TIMEOUT_S
+
+
+@pytest.mark.parametrize("method", ["getinfo", "getbalance"])
+async def test_silence_after_an_answer_is_a_thread_that_others_hold(
+    prober: ProbeRunner, method: str
+) -> None:
+    async with serving(Held(method)) as server:
+        (outcome,) = await probed(prober, server)
+    assert outcome.cause is Cause.THREAD_HELD
+    assert outcome.rpc_answers
+    assert f"it answers, but {method} has not been answered for 0 s" in str(
+        outcome.reason
+    )
+
+
+async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
+    prober: ProbeRunner,
+) -> None:
+    async with serving(Held("getbalance")) as server:
+        first, second = await probed(prober, server, 2)
+        assert server.methods == ["ping", "getinfo", "getbalance"]
+    assert [first.cause, second.cause] == [Cause.THREAD_HELD, Cause.HUNG]
+    assert second.waited_s > 1.4 * TIMEOUT_S
+
+
+async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
+    prober: ProbeRunner,
+) -> None:
+    held = Held("listaddresses")
+    async with serving(held) as server:
+        (outcome,) = await probed(prober, server)
+        assert outcome.verdict is ProbeVerdict.SUCCESS
+        assert outcome.wallet is not None
+        assert outcome.wallet.addresses is None
+        assert len(server.open) == 1
+        held.release()
+        (outcome,) = await probed(prober, server)
+    assert outcome.wallet is not None
+    assert outcome.wallet.addresses == 2
+    assert server.methods.count("listaddresses") == 1
+    assert server.most_open == 1
+
+
+async def test_a_connection_that_breaks_ends_the_waiting(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.all[0].reset()
+        (outcome,) = await probed(prober, server)
+        assert (outcome.cause, outcome.broke_on) == (Cause.RESET, "ping")
+        server.reply = scripted(HEALTHY)
+        (outcome,) = await probed(prober, server)
+    assert outcome.verdict is ProbeVerdict.SUCCESS
+
+
+async def test_a_new_run_is_asked_anew(prober: ProbeRunner) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        server.reply = scripted(HEALTHY)
+        fresh = replace(CONTAINER, started_at=CONTAINER.started_at + 60.0)
+        outcome = await prober.probe(settings(server), fresh)
+        assert outcome.verdict is ProbeVerdict.SUCCESS
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
+    assert server.methods[:2] == ["ping", "ping"]
+
+
+async def test_a_connection_that_is_not_granted_is_given_up(
+    prober: ProbeRunner,
+) -> None:
+    with full_backlog() as port:
+        probe = ElectronCashProbe(f"http://127.0.0.1:{port}/", TIMEOUT_S)
+        outcomes = [await prober.probe(probe, CONTAINER) for _ in range(2)]
+    for outcome in outcomes:
+        assert outcome.cause is Cause.HUNG
+        assert outcome.path_fault
+        assert outcome.waited_s < 1.9 * TIMEOUT_S, "each is a request of its own"
+
+
+async def test_the_connection_is_left_when_the_prober_closes(
+    prober: ProbeRunner,
+) -> None:
+    async with serving(silent) as server:
+        await probed(prober, server)
+        await prober.close()
+        await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)

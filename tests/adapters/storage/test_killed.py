@@ -1,0 +1,93 @@
+"""Killed at any moment, the store keeps all that it said it had kept."""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.repository import REPOSITORY
+from tests.support.store_writer_process import WHO
+from tests.support.stored_world import look, opened
+
+ROUNDS = int(os.environ.get("SIDECAR_TEST_KILLS", "60"))
+ROOT = REPOSITORY
+
+
+async def killed_after(state_dir: Path, seconds: float, *, early: bool) -> list[str]:
+    """Run the child and kill it that long after its first word, or, ``early``,
+    after its start; all that it said.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.store_writer_process",
+        state_dir,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(20):
+        first = b"" if early else await process.stdout.readline()
+        assert first or early
+        # The moment of its death: nothing is waited for.
+        await asyncio.sleep(seconds)
+        process.kill()
+        rest = await process.stdout.read()
+        await process.wait()
+    whole, _, _ = (first + rest).decode().rpartition("\n")
+    return whole.split()
+
+
+def check_on_disk(state_dir: Path, known: int, delivered: set[int]) -> int:
+    """Every number is there once, in every table: the ``known`` ones, and at most
+    one whose end could not be said any more. How many they are.
+    """
+    (count,) = look(state_dir, "SELECT count(*) FROM journal")[0]
+    assert isinstance(count, int)
+    assert known <= count <= known + 1
+    numbers = [str(n) for n in range(count)]
+    reasons = "SELECT json_extract(data, '$.reason') FROM journal ORDER BY id"
+    assert [reason for (reason,) in look(state_dir, reasons)] == numbers
+    ids = look(state_dir, "SELECT id FROM outbox ORDER BY sequence")
+    assert [which for (which,) in ids] == [f"m{n}" for n in numbers]
+    arrived = look(state_dir, "SELECT sequence FROM outbox WHERE arrived = 1")
+    assert delivered <= {number for (number,) in arrived}
+    assert all(isinstance(n, int) and n % 3 == 0 for (n,) in arrived)
+    (incidents,) = look(state_dir, "SELECT count(*) FROM incidents")[0]
+    assert incidents == count
+    assert look(state_dir, "PRAGMA integrity_check") == [("ok",)]
+    assert not list(state_dir.glob("*corrupt*"))
+    return count
+
+
+async def check_reopened(state_dir: Path, count: int) -> None:
+    async with opened(state_dir) as store:
+        assert str(store.component().reason) == ""
+        state = await store.load()
+        assert state is not None
+        assert state.instances[WHO].restarts_total == count - 1
+        pending = (await store.outbox.pending()).get("ops", 0)
+    undelivered = look(state_dir, "SELECT id FROM outbox WHERE ended_wall IS NULL")
+    assert pending == len(undelivered)
+
+
+@pytest.mark.timeout(30 + 2 * ROUNDS)
+async def test_no_kill_loses_or_doubles_anything(tmp_path: Path) -> None:
+    chance = random.Random(os.environ.get("SIDECAR_TEST_SEED", "kill"))
+    delivered: set[int] = set()
+    count = 0
+    for number in range(ROUNDS):
+        early = number % 4 == 1
+        seconds = chance.uniform(0.15, 0.5) if early else chance.uniform(0.0, 0.15)
+        words = await killed_after(tmp_path, seconds, early=early)
+        appended = [int(word) for word in words if not word.startswith("d")]
+        assert appended == list(range(count, count + len(appended)))
+        delivered |= {int(word[1:]) for word in words if word.startswith("d")}
+        count = check_on_disk(tmp_path, count + len(appended), delivered)
+        await check_reopened(tmp_path, count)
+    assert count > ROUNDS
+    assert delivered

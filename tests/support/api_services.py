@@ -1,0 +1,114 @@
+"""A desk for the HTTP server: the real rules, feed and metrics behind it."""
+
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event, PlannedRestartDue
+from sidecar.core.model.journal_entry import MonitoredInterval
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.step.step import operator_decision
+from sidecar.telemetry.event_feed import EventFeed
+from sidecar.telemetry.metrics import Metrics
+from sidecar.web.services import ApiServices
+from tests.support.memory_journal import MemoryJournal
+from tests.support.message_world import MessageWorld
+from tests.support.rule_world import EPOCH
+
+TOKEN = "a-token-for-tests"
+
+
+class PlannedNightly:
+    """One target with a planned restart every night."""
+
+    def __init__(self) -> None:
+        self.next = PlannedTime(
+            "electron-cash", EPOCH + 3600, "0 3 * * *", "Asia/Seoul", skipped=False
+        )
+
+    def upcoming(self, count: int) -> tuple[PlannedTime, ...]:
+        later = (
+            self.next._replace(at_wall=EPOCH + 3600 + day * 86400, skipped=False)
+            for day in range(1, count)
+        )
+        return (self.next, *later)
+
+    def skip_next(self, target: str) -> PlannedTime | None:
+        if target != self.next.target:
+            return None
+        self.next = self.next._replace(skipped=True)
+        return self.next
+
+
+class ApiServiceFakes:
+    """The desk, and what is behind it to look at and to change."""
+
+    def __init__(self, token: str | None = TOKEN) -> None:
+        self.feed = EventFeed()
+        self.schedule = PlannedNightly()
+        self.metrics = Metrics(
+            CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)
+        )
+        self.journal = MemoryJournal(stretches=[MonitoredInterval(EPOCH, EPOCH + 1e9)])
+        self.world = MessageWorld(listeners=(self.feed, self.metrics, self.journal))
+        self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
+        self.engine_part = replace_part("engine", "")
+        self.asked: list[Event] = []
+        self.bundles: dict[str, object] = {}
+        self.faults: tuple[str, ...] = ()
+        self.reloads = 0
+        self.desk = ApiServices(
+            version="0.1.0",
+            stack="oratio",
+            clock=self,
+            state=self.state,
+            ask=self.ask,
+            liveness=lambda: self.loop_part,
+            components=lambda: (self.loop_part, self.engine_part),
+            feed=self.feed,
+            schedule=self.schedule,
+            journal=self.journal,
+            metrics=self.metrics.scrape,
+            evidence=self.bundles.get,
+            seconds=hours,
+            reload=self.reload,
+            token=token,
+        )
+        self.world.works("electron-cash", "bitcoincash-service")
+
+    def now(self) -> Moment:
+        return self.world.now
+
+    def state(self) -> State:
+        return self.world.state
+
+    async def ask(self, event: Event) -> Decision | None:
+        self.asked.append(event)
+        return operator_decision(self.world.send(event))
+
+    async def reload(self) -> tuple[str, ...]:
+        self.reloads += 1
+        return self.faults
+
+    def without(self, **changes: object) -> ApiServices:
+        return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it
+
+
+def planned_restart_is_due(office: ApiServiceFakes) -> None:
+    """The schedule's word for the first target, which then waits for its turn."""
+    office.world.send(PlannedRestartDue(office.now(), "electron-cash"))
+
+
+def replace_part(name: str, reason: str) -> Component:
+    """A component that is well, or not for this reason."""
+    return Component(name, ok=not reason, reason=reason, since_wall=EPOCH)
+
+
+def hours(text: str) -> float:
+    """Durations for tests: ``2h`` and the like."""
+    if not text.endswith("h"):
+        raise ValueError(text)
+    return float(text.removesuffix("h")) * 3600

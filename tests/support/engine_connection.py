@@ -1,0 +1,65 @@
+"""What the tests of the engine adapter share."""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from sidecar.core.circuit_breaker import CircuitBreaker
+from sidecar.engine.connection import EngineConnection
+from sidecar.engine.docker import DockerEngine
+from sidecar.engine.docker_host import address_from
+from tests.support.engine_server import EngineServer
+
+OWN = "a" * 64
+FOREIGN = "b" * 64
+WITHIN_S = 10.0
+CLOSED = CircuitBreaker()
+
+Requests = list[tuple[str, str]]
+
+
+@contextmanager
+def a_server() -> Iterator[EngineServer]:
+    """A running server on a UNIX socket."""
+    # A socket's path may be 107 bytes long; pytest's own folders can be longer.
+    with tempfile.TemporaryDirectory(prefix="eng") as folder:
+        server = EngineServer(Path(folder) / "s")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def link_to(
+    server: EngineServer, requests: Requests, breaker: CircuitBreaker = CLOSED
+) -> EngineConnection:
+    address = address_from({"DOCKER_HOST": f"unix://{server._where}"})
+    return EngineConnection(
+        address, lambda op, end, _: requests.append((op, end)), breaker
+    )
+
+
+@asynccontextmanager
+async def an_engine(
+    link: EngineConnection, *, margin_s: float = 5.0, replay_s: float = 600.0
+) -> AsyncIterator[DockerEngine]:
+    engine = DockerEngine(link, "demo", answer_margin_s=margin_s, replay_s=replay_s)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+def threads_of_the_adapter() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "engine"]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for something that another thread brings about."""
+    async with asyncio.timeout(WITHIN_S):
+        while not true():  # noqa: ASYNC110 - it happens in a thread
+            await asyncio.sleep(0.005)

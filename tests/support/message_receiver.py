@@ -1,0 +1,59 @@
+"""A receiver of messages that containers of a stack reach."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from typing_extensions import override
+
+from tests.engine.harness import Json, Stack
+
+
+class MessageReceiver(ThreadingHTTPServer):
+    """Takes the messages of ``json://`` on an address that containers reach."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), _Taker)
+        self.messages: list[Json] = []
+
+    @property
+    def url(self) -> str:
+        """As a channel has it."""
+        host, port = self.server_address[:2]
+        return f"json://{host!s}:{port}/"
+
+
+class _Taker(BaseHTTPRequestHandler):
+    server: MessageReceiver
+    timeout = 5
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        self.server.messages.append(json.loads(self.rfile.read(length)))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    @override
+    def log_message(self, *_: object) -> None:
+        """Silent: the messages are what matters."""
+
+
+@contextmanager
+def receiving(stack: Stack) -> Iterator[MessageReceiver]:
+    """An inbox on the address of the stack's network that is ours."""
+    network = stack.client.networks.get(stack.network.name)
+    (ours,) = network.attrs["IPAM"]["Config"]
+    server = MessageReceiver(ours["Gateway"])
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join(timeout=5.0)
+        server.server_close()

@@ -1,0 +1,448 @@
+"""Labels add targets and fill in what the file leaves out; they never break it."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.config.labels.targets import targets_in_force
+from sidecar.config.load import load
+from sidecar.config.settings import Settings
+from sidecar.core.model.container import Container, NativeHealth, Status
+from sidecar.core.model.probe_settings import (
+    DockerProbe,
+    ExecProbe,
+    HttpProbe,
+    TcpProbe,
+)
+from sidecar.core.model.target import (
+    PlannedRestartSettings,
+    ProbeSchedule,
+    RestartSettings,
+    Target,
+)
+from tests.support.config_files import load_text
+
+FILE = """
+targets:
+  wallet:
+    service: electron-cash
+    probe: {type: http, url: "http://electron-cash:7777/"}
+    restart: {budget: 2}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_text(FILE, tmp_path)
+
+
+def container(
+    service: str, labels: Mapping[str, str], *, name: str = "", at: float = 1.0
+) -> Container:
+    return Container(
+        id=f"{service}-{at}",
+        name=name or f"oratio-{service}-1",
+        stack="oratio",
+        service=service,
+        number=1,
+        status=Status.RUNNING,
+        started_at=at,
+        labels=labels,
+    )
+
+
+def labels(**said: str) -> dict[str, str]:
+    """``probe__type`` is sidecar.probe.type; the target is enabled."""
+    named = {f"sidecar.{k.replace('__', '.')}": v for k, v in said.items()}
+    return {"sidecar.enable": "true", **named}
+
+
+def only(settings: Settings, *containers: Container) -> Target:
+    """The one target that the labels added, without a fault."""
+    targets, faults = targets_in_force(settings, containers)
+    assert faults == ()
+    (added,) = (t for t in targets if t.name != "wallet")
+    return added
+
+
+def test_without_labels_the_file_is_in_force(settings: Settings) -> None:
+    found = targets_in_force(settings, [container("electron-cash", {"other": "x"})])
+    assert found == (settings.targets, ())
+
+
+def test_labels_make_a_target(settings: Settings) -> None:
+    said = labels(
+        probe__type="http",
+        probe__url="http://gw:80/",
+        probe__expect_status="200, 204",
+        depends_on="wallet",
+        interval="20s",
+        restart__budget="2",
+        restart__graceful_rpc_stop="false",
+        restart__slow_lane="10m,20m",
+        preventive__cron="0 3 * * *",
+        preventive__timezone="Asia/Seoul",
+    )
+    assert only(settings, container("gw", said)) == Target(
+        "gw",
+        service="gw",
+        probes=(HttpProbe("http://gw:80/", expect_status=(200, 204)),),
+        depends_on=("wallet",),
+        cadence=ProbeSchedule(interval_s=20.0),
+        restart=RestartSettings(
+            budget=2, graceful_rpc_stop=False, slow_lane_s=(600.0, 1200.0)
+        ),
+        preventive=PlannedRestartSettings("0 3 * * *", "Asia/Seoul"),
+    )
+
+
+def test_a_container_without_a_service_goes_by_its_name(settings: Settings) -> None:
+    said = labels(probe__type="tcp", probe__host="db", probe__port="5432")
+    target = only(settings, container("", said, name="db"))
+    assert (target.name, target.service, target.container) == ("db", None, "db")
+    assert target.probes == (TcpProbe("db", 5432),)
+
+
+def test_a_container_that_the_file_names_is_no_second_target(tmp_path: Path) -> None:
+    text = "targets: {a: {container: oratio-gw-1, probe: {type: docker}}}"
+    settings = load_text(text, tmp_path)
+    named = container("gw", labels(interval="20s"))
+    targets, faults = targets_in_force(settings, [named])
+    assert faults == ()
+    assert [(t.name, t.service, t.container) for t in targets] == [
+        ("a", None, "oratio-gw-1")
+    ]
+    assert targets[0].cadence.interval_s == 20.0
+
+
+def test_a_command_is_split_like_a_shell_does(settings: Settings) -> None:
+    said = labels(probe__type="exec", probe__command="sh -c 'test -e /ok'")
+    probes = only(settings, container("a", said)).probes
+    assert probes == (ExecProbe(("sh", "-c", "test -e /ok")),)
+
+
+def test_labels_fill_in_and_the_file_wins_key_by_key(settings: Settings) -> None:
+    said = {
+        "sidecar.probe.url": "http://elsewhere/",
+        "sidecar.probe.timeout": "3s",
+        "sidecar.restart.budget": "9",
+        "sidecar.restart.backoff": "5s",
+        "sidecar.severity": "P2",
+    }
+    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+    (wallet,) = targets
+    assert faults == ()
+    assert wallet.probes == (HttpProbe("http://electron-cash:7777/", timeout_s=3.0),)
+    assert wallet.restart == RestartSettings(budget=2, backoff_s=5.0)
+    assert (wallet.name, wallet.service) == ("wallet", "electron-cash")
+    assert wallet.severity == "P2"
+
+
+def test_a_label_with_another_type_of_probe_gives_way(settings: Settings) -> None:
+    said = {"sidecar.probe.type": "tcp", "sidecar.probe.host": "x"}
+    found = targets_in_force(settings, [container("electron-cash", said)])
+    assert found == (settings.targets, ())
+
+
+def test_opting_out_measures_and_does_not_act(settings: Settings) -> None:
+    said = {"sidecar.enable": "false"}
+    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+    assert faults == ()
+    assert [t.restart.enabled for t in targets] == [False]
+    assert targets[0].probes == settings.targets[0].probes
+    assert targets_in_force(settings, [container("other", said)])[0] == settings.targets
+
+
+def test_the_newest_container_of_a_service_speaks_for_it(settings: Settings) -> None:
+    old = container("a", labels(probe__type="docker", interval="20s"), at=1.0)
+    new = container("a", labels(probe__type="docker", interval="30s"), at=2.0)
+    assert only(settings, new, old).cadence.interval_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("said", "label", "words"),
+    [
+        (labels(probe__ulr="x"), "sidecar.probe.ulr", "did you mean sidecar.probe.url"),
+        (
+            labels(after_root="never"),
+            "sidecar.after_root",
+            "it is called sidecar.after_dependency now",
+        ),
+        (labels(probe__url="http://x"), "sidecar.probe.type", "electron_cash"),
+        (labels(probe__type="http"), "sidecar.probe.url", "nothing"),
+        (labels(probe__type="memory"), "sidecar.probe.type", "'memory'"),
+        (labels(), "sidecar.probe", "docker"),
+        (
+            labels(probe__type="docker", probe__host="x"),
+            "sidecar.probe.host",
+            "this type of probe",
+        ),
+        (
+            labels(probe__type="docker", restart__budget="many"),
+            "sidecar.restart.budget",
+            "a whole number from 1 to 1000",
+        ),
+        (
+            labels(probe__type="docker", restart__window="1m"),
+            "sidecar.restart.window",
+            "or more",
+        ),
+        (
+            labels(probe__type="docker", preventive__cron="daily"),
+            "sidecar.preventive.cron",
+            "'daily'",
+        ),
+        (
+            labels(probe__type="exec", probe__command="sh -c 'x"),
+            "sidecar.probe.command",
+            "quotes",
+        ),
+        (labels(service="x", probe__type="docker"), "sidecar.service", "unknown"),
+        ({"sidecar.enable": "yes"}, "sidecar.enable", "true or false"),
+        ({"sidecar.probe.type": "docker"}, "sidecar.enable", "sidecar.enable=true"),
+    ],
+)
+def test_a_bad_label_costs_its_own_target_alone(
+    said: dict[str, str], label: str, words: str, settings: Settings
+) -> None:
+    good = container("good", labels(probe__type="docker"))
+    targets, faults = targets_in_force(settings, [container("bad", said), good])
+    assert [t.name for t in targets] == ["wallet", "good"]
+    (fault,) = faults
+    assert fault.path == f"container oratio-bad-1, label {label}"
+    assert words in fault.line
+
+
+def test_a_bad_label_leaves_the_files_target_as_it_was(settings: Settings) -> None:
+    said = {"sidecar.restart.window": "1m"}
+    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+    assert targets == settings.targets
+    assert len(faults) == 1
+
+
+def test_dependencies_by_label_that_lead_nowhere_are_ignored(
+    settings: Settings,
+) -> None:
+    probe = {"probe__type": "docker"}
+    a = container("a", labels(**probe, depends_on="b,nobody,wallet"))
+    b = container("b", labels(**probe, depends_on="a"))
+    targets, faults = targets_in_force(settings, [a, b])
+    assert [t.depends_on for t in targets] == [(), ("wallet",), ("a",)]
+    assert len(faults) == 2
+    assert all("label sidecar.depends_on" in fault.path for fault in faults)
+
+
+def test_the_files_dependencies_are_never_cut(tmp_path: Path) -> None:
+    settings = load_text(
+        """
+        targets:
+          a: {probe: {type: docker}, depends_on: [b]}
+          b: {probe: {type: docker}}
+        """,
+        tmp_path,
+    )
+    said = {"sidecar.depends_on": "a"}
+    targets, faults = targets_in_force(settings, [container("b", said)])
+    assert [t.depends_on for t in targets] == [("b",), ()]
+    assert len(faults) == 1
+
+
+def test_a_label_cannot_take_the_name_of_another_target(settings: Settings) -> None:
+    taken = container("wallet", labels(probe__type="docker"))
+    targets, faults = targets_in_force(settings, [taken])
+    assert targets == settings.targets
+    assert len(faults) == 1
+
+
+def healthy(service: str, said: Mapping[str, str]) -> Container:
+    return replace(container(service, said), health=NativeHealth.HEALTHY)
+
+
+def test_only_what_a_watch_label_alone_watches_may_be_a_job_that_ends() -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    labels = {"autoheal": "true"}
+    found, _ = targets_in_force(
+        settings,
+        [
+            healthy("job", labels),
+            healthy("service", {**labels, "sidecar.enable": "true"}),
+        ],
+    )
+    by_name = {target.name: target.may_finish for target in found}
+    assert by_name == {"job": True, "service": False}
+
+
+def test_a_watch_label_watches_containers_with_a_health_check() -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    said = {"autoheal": "true"}
+    targets, faults = targets_in_force(
+        settings,
+        [
+            healthy("a", said),
+            container("no-health-check", said),
+            healthy("not-asked", {}),
+            healthy("declined", {"autoheal": "false"}),
+        ],
+    )
+    assert faults == ()
+    watched = Target(
+        "a",
+        service="a",
+        probes=(DockerProbe(),),
+        # The check has its own, and the engine's own time to stop is 10 s.
+        cadence=ProbeSchedule(start_period_s=0.0),
+        restart=RestartSettings(stop_timeout_s=10.0),
+        may_finish=True,
+    )
+    assert targets == (watched,)
+
+
+def test_a_watched_container_says_how_long_it_may_take_to_stop() -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    said = {"autoheal": "true", "autoheal.stop.timeout": "3"}
+    target = targets_in_force(settings, [healthy("a", said)])[0][0]
+    assert target.restart == RestartSettings(
+        stop_timeout_s=3.0, dead_stop_timeout_s=3.0
+    )
+    more = {**said, "sidecar.restart.stop_timeout": "20s"}
+    target = targets_in_force(settings, [healthy("a", more)])[0][0]
+    assert target.restart.stop_timeout_s == 20.0
+    bad = {**said, "autoheal.stop.timeout": "soon"}
+    targets, faults = targets_in_force(settings, [healthy("a", bad)])
+    assert targets == ()
+    assert "autoheal.stop.timeout" in faults[0].path
+
+
+@pytest.mark.parametrize(
+    ("engines_own_s", "stop_s", "dead_s"),
+    [(10.0, 10.0, 5.0), (90.0, 90.0, 5.0), (1.0, 1.0, 1.0), (math.inf, 120.0, 5.0)],
+    ids=["default", "stop_grace_period", "short", "endless"],
+)
+def test_a_watched_container_gets_what_the_engine_would_give_it_to_stop(
+    engines_own_s: float, stop_s: float, dead_s: float
+) -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    made = replace(healthy("a", {"autoheal": "true"}), stop_timeout_s=engines_own_s)
+    targets, faults = targets_in_force(settings, [made])
+    assert faults == ()
+    assert targets[0].restart == RestartSettings(
+        stop_timeout_s=stop_s, dead_stop_timeout_s=dead_s
+    )
+
+
+def test_a_watched_container_can_say_more_and_opt_out() -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
+    said = {"autoheal": "true", "sidecar.enable": "false", "sidecar.interval": "20s"}
+    (target,) = targets_in_force(settings, [healthy("a", said)])[0]
+    assert not target.restart.enabled
+    assert target.cadence.interval_s == 20.0
+
+
+def test_a_target_of_the_file_is_not_watched_twice(tmp_path: Path) -> None:
+    settings = load_text(FILE, tmp_path, {"SIDECAR_WATCH_LABEL": "autoheal"})
+    found = targets_in_force(settings, [healthy("electron-cash", {"autoheal": "true"})])
+    assert found == (settings.targets, ())
+
+
+def test_a_target_given_by_name_alone_may_be_a_container() -> None:
+    settings = load({"ELECTRON_CASH_TARGET": "my-wallet"}, None)
+    by_name = container("electron-cash", {}, name="my-wallet")
+    (target,) = targets_in_force(settings, [by_name])[0]
+    assert (target.service, target.container) == (None, "my-wallet")
+    by_service = container("my-wallet", {})
+    assert targets_in_force(settings, [by_name, by_service])[0] == settings.targets
+
+
+LABEL = st.sampled_from(
+    [
+        "enable",
+        "probe",
+        "probe.type",
+        "probe.url",
+        "probe.port",
+        "probe.command",
+        "probe.expect_status",
+        "probe.headers.a.b",
+        "probe.headers.",
+        "restart.budget",
+        "restart.slow_lane",
+        "restart",
+        "preventive.timezone",
+        "preventive.cron",
+        "depends_on",
+        "severity",
+        "",
+        ".",
+    ]
+)
+VALUE = st.sampled_from(
+    [
+        "true",
+        "false",
+        "docker",
+        "exec",
+        "http://x/",
+        "3",
+        "a,b",
+        "x",
+        "10m,",
+        "* * * * *",
+    ]
+) | st.text(max_size=8)
+
+
+@given(st.lists(st.dictionaries(LABEL, VALUE, max_size=6), max_size=3))
+def test_no_label_whatever_is_an_exception_or_costs_another_target(
+    many: list[dict[str, str]],
+) -> None:
+    settings = load({"SIDECAR_WATCH_LABEL": "autoheal", "ELECTRON_CASH_USER": ""}, None)
+    good = container("good", labels(probe__type="docker"))
+    strange = [
+        healthy(
+            f"s{n}", {f"sidecar.{k}": v for k, v in said.items()} | {"autoheal": "true"}
+        )
+        for n, said in enumerate(many)
+    ]
+    targets, _ = targets_in_force(settings, [*strange, good])
+    assert "good" in {t.name for t in targets}
+
+
+def test_a_thousand_containers_seen_before_cost_little(settings: Settings) -> None:
+    compose = {f"com.docker.compose.{n}": "x" for n in range(15)}
+    many = [
+        container(
+            f"s{n}",
+            {**compose, **labels(probe__type="http", probe__url=f"http://s{n}/")},
+        )
+        for n in range(1000)
+    ]
+    first, _ = targets_in_force(settings, many)
+    began = time.process_time()
+    again, _ = targets_in_force(settings, many)
+    assert time.process_time() - began < 0.1
+    assert len(again) == 1001
+    assert all(a is b for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"sidecar.probe.expect_status": "\ud800"},
+        {"sidecar.probe.headers.x": "a\udfff"},
+        {"sidecar.probe.headers.\ud800": "a"},
+    ],
+)
+def test_half_a_character_in_a_label_is_a_fault(
+    settings: Settings, label: dict[str, str]
+) -> None:
+    said = container("electron-cash", {"sidecar.enable": "true", **label})
+    targets, (fault,) = targets_in_force(settings, [said])
+    assert [target.name for target in targets] == ["wallet"]
+    assert "not printable" in fault.line
+    fault.line.encode()

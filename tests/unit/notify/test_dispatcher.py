@@ -1,0 +1,504 @@
+"""The outbox carried out, in virtual time."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from types import MappingProxyType
+
+import pytest
+
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.message import Message, MessageKind
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.notify.current_incidents import CurrentIncidents
+from sidecar.notify.delivery import (
+    DELIVERED,
+    DOUBT_WAIT_S,
+    DeliveryResult,
+    DeliveryStatus,
+    asked_wait_s,
+    doubtful_failure,
+    from_status,
+    permanent_failure,
+    temporary_failure,
+    wait_s,
+)
+from sidecar.notify.dispatcher import (
+    AT_ONCE,
+    DEADLINE_S,
+    MAX_AGE_S,
+    Dispatcher,
+    UnknownChannel,
+)
+from tests.support.notify_receivers import (
+    LoopClock,
+    MemoryOutbox,
+    Scripted,
+    delivers,
+    message,
+)
+from tests.support.virtual_time import run_virtual
+
+OTHER = "01JBBBBBBBBBBBBBBBBBBBBBBB"
+
+
+class Desk:
+    """A runner over an outbox, for some virtual seconds."""
+
+    def __init__(self, outbox: MemoryOutbox, *channels: Scripted) -> None:
+        self.outbox = outbox
+        self.attempts: list[tuple[str, DeliveryStatus]] = []
+        self.state = State(started=LoopClock().now())
+        self.runner = Dispatcher(
+            outbox,
+            channels,
+            LoopClock(),
+            lambda name, delivery: self.attempts.append((name, delivery)),
+            CurrentIncidents(lambda: self.state, LoopClock()),
+        )
+
+    async def runs(
+        self, seconds: float, until: Callable[[], bool] | None = None
+    ) -> None:
+        running = asyncio.create_task(self.runner.run())
+        end = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.5)
+            if until is not None and until():
+                break
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def fails(_: int) -> DeliveryResult:
+    return temporary_failure("HTTP 503")
+
+
+async def refuses(_: int) -> DeliveryResult:
+    return permanent_failure("HTTP 404")
+
+
+async def hangs(_: int) -> DeliveryResult:
+    await asyncio.Event().wait()
+    return DELIVERED
+
+
+def test_messages_of_an_incident_arrive_once_and_in_order() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        outbox.add(message(2), message(1), message(3))
+        desk = Desk(outbox, ops)
+        await desk.runs(5.0)
+        assert [i.split("-")[1] for i, _ in ops.tries] == ["1", "2", "3"]
+        assert outbox.messages == {}
+        assert desk.attempts == [("ops", DeliveryStatus.DELIVERED)] * 3
+
+    run_virtual(story())
+
+
+def test_a_put_off_message_holds_its_own_incident_only() -> None:
+    async def story() -> None:
+        async def first_fails(count: int) -> DeliveryResult:
+            return temporary_failure("HTTP 503") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", first_fails), MemoryOutbox()
+        outbox.add(message(1), message(2), message(1, OTHER, created_wall=2e9))
+        await Desk(outbox, ops).runs(30.0)
+        order = [(i.startswith(OTHER), i.split("-")[1]) for i, _ in ops.tries]
+        assert order == [(False, "1"), (True, "1"), (False, "1"), (False, "2")]
+
+    run_virtual(story())
+
+
+def test_a_receiver_that_fails_for_minutes_is_asked_ever_more_rarely() -> None:
+    async def story() -> None:
+        async def comes_back(count: int) -> DeliveryResult:
+            late = asyncio.get_running_loop().time() > 600.0
+            return DELIVERED if late else temporary_failure("HTTP 502")
+
+        ops, outbox = Scripted("ops", comes_back), MemoryOutbox()
+        outbox.add(message())
+        desk = Desk(outbox, ops)
+        await desk.runs(3600.0, lambda: bool(outbox.sent))
+        times = [at for _, at in ops.tries]
+        gaps = [b - a for a, b in pairwise(times)]
+        assert outbox.sent == [message().id]
+        assert {i for i, _ in ops.tries} == {message().id}
+        assert len(times) < 12
+        # Each wait is at least its backoff, and at most that, its jitter and a look.
+        for n, gap in enumerate(gaps):
+            assert gap >= 5.0 * 2.0**n
+        assert outbox.errors[0] == "HTTP 502"
+
+    run_virtual(story())
+
+
+def test_after_five_failures_the_channel_is_left_alone_for_two_minutes() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", fails), MemoryOutbox()
+        for number in range(8):
+            outbox.add(message(1, f"01JINCIDENT{number:015}"))
+        desk = Desk(outbox, ops, Scripted("phone", delivers))
+        await desk.runs(100.0)
+        assert len(ops.tries) == 5
+        assert [c[:3] for c in desk.runner.components()] == [
+            ("notify ops", False, "HTTP 503"),
+            ("notify phone", True, ""),
+        ]
+        await desk.runs(60.0)
+        assert len(ops.tries) == 6
+
+    run_virtual(story())
+
+
+def test_retry_after_is_waited_for() -> None:
+    async def story() -> None:
+        async def busy(count: int) -> DeliveryResult:
+            return from_status(429, "90") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", busy), MemoryOutbox()
+        outbox.add(message())
+        await Desk(outbox, ops).runs(200.0)
+        first, second = (at for _, at in ops.tries)
+        assert 90.0 <= second - first <= 96.0
+
+    run_virtual(story())
+
+
+def test_what_can_never_arrive_is_given_up_and_the_next_ones_go() -> None:
+    async def story() -> None:
+        async def first_refused(count: int) -> DeliveryResult:
+            return permanent_failure("HTTP 404") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", first_refused), MemoryOutbox()
+        outbox.add(message(1), message(2))
+        desk = Desk(outbox, ops)
+        await desk.runs(5.0)
+        assert outbox.lost == [message(1).id]
+        assert outbox.sent == [message(2).id]
+        assert all(component.ok for component in desk.runner.components())
+
+    run_virtual(story())
+
+
+def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> None:
+    async def story() -> None:
+        outbox = MemoryOutbox()
+        outbox.add(message(1), message(1, incident=OTHER))
+
+        async def stumbles(count: int) -> DeliveryResult:
+            if count == 1:
+                raise KeyError("mode")
+            return DELIVERED
+
+        channel = Scripted("ops", stumbles)
+        desk = Desk(outbox, channel)
+        await desk.runs(5.0)
+        assert [sent for sent, _ in channel.tries] == [
+            message(1).id,
+            message(1, incident=OTHER).id,
+        ]
+        assert desk.attempts == [
+            ("ops", DeliveryStatus.FAILED),
+            ("ops", DeliveryStatus.DELIVERED),
+        ]
+
+    run_virtual(story())
+
+
+def test_what_waits_for_a_channel_that_is_gone_is_given_up() -> None:
+    async def story() -> None:
+        outbox = MemoryOutbox()
+        outbox.add(message(1), message(1, channel="fax"))
+        await Desk(outbox, Scripted("ops", delivers)).runs(2.0)
+        assert outbox.lost == [message(1, channel="fax").id]
+        assert await outbox.pending() == {}
+
+    run_virtual(story())
+
+
+def test_old_news_is_given_up() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        outbox.add(message(created_wall=message().created_wall - MAX_AGE_S - 1))
+        await Desk(outbox, ops).runs(5.0)
+        assert (len(outbox.lost), ops.tries) == (1, [])
+
+    run_virtual(story())
+
+
+def knows(state: State, *, resolved_at: Moment | None = None) -> State:
+    """With the incident that ``message`` is about."""
+    about = Incident(
+        message().incident,
+        "electron-cash",
+        Cause.HUNG,
+        Severity.P1,
+        Moment(0.0, message().created_wall),
+        resolved_at=resolved_at,
+    )
+    return replace(state, incidents=MappingProxyType({about.id: about}))
+
+
+def test_one_that_dies_while_a_message_waits_for_its_turn_holds_it_up_for_nobody() -> (
+    None
+):
+    async def story() -> None:
+        names = [f"hung{n}" for n in range(AT_ONCE)]
+        outbox = MemoryOutbox()
+        outbox.add(*(message(channel=name) for name in (*names, "ops")))
+        hung = [Scripted(name, hangs) for name in names]
+        ops = Scripted("ops", delivers)
+        await Desk(outbox, *hung, ops).runs(10.0)
+        assert ops.tries == []
+        assert {which for which, _ in outbox.begins} == {
+            message(channel=name).id for name in names
+        }
+        await Desk(outbox, *hung, ops).runs(5.0)
+        assert len(ops.tries) == 1
+
+    run_virtual(story())
+
+
+def test_what_is_over_before_it_arrives_is_left_out_and_its_end_told_at_once() -> None:
+    async def story() -> None:
+        async def deaf_at_first(count: int) -> DeliveryResult:
+            return doubtful_failure("ReadTimeout") if count == 1 else DELIVERED
+
+        ops, outbox = Scripted("ops", deaf_at_first), MemoryOutbox()
+        desk = Desk(outbox, ops)
+        desk.state = knows(desk.state)
+        outbox.add(message())
+        running = asyncio.create_task(desk.runs(300.0))
+        await asyncio.sleep(94.0)
+        assert [which for which, _ in ops.tries] == [message().id]
+        desk.state = knows(desk.state, resolved_at=LoopClock().now())
+        resolved = message(2, kind=MessageKind.RESOLVED)
+        outbox.add(resolved)
+        desk.runner.nudge()
+        await running
+        assert ops.tries[1:] == [(resolved.id, 94.0)]
+        assert (outbox.lost, outbox.sent) == ([message().id], [resolved.id])
+
+    run_virtual(story())
+
+
+def test_a_message_is_sent_with_the_facts_of_the_moment() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        desk = Desk(outbox, ops)
+        outbox.add(message(2, kind=MessageKind.RESOLVED))
+        now = LoopClock().now()
+        ended = knows(desk.state, resolved_at=now).incidents[message().incident]
+        again = replace(ended, id=OTHER, opened_at=now, resolved_at=None)
+        known = MappingProxyType({ended.id: ended, again.id: again})
+        desk.state = replace(desk.state, incidents=known)
+        await desk.runs(5.0)
+        assert ops.facts[0]["again_since_wall"] == f"{now.wall:.3f}"
+
+    run_virtual(story())
+
+
+def test_a_channel_that_hangs_delays_no_other() -> None:
+    async def story() -> None:
+        hung, ops = Scripted("hung", hangs), Scripted("ops", delivers)
+        outbox = MemoryOutbox()
+        outbox.add(message(channel="hung"), message(channel="ops"))
+        await Desk(outbox, hung, ops).runs(40.0)
+        assert [at for _, at in ops.tries] == [0.0]
+        assert outbox.errors == ["no end within 30 s"]
+
+    run_virtual(story())
+
+
+def test_a_nudge_wakes_at_once() -> None:
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        desk = Desk(outbox, ops)
+        running = asyncio.create_task(desk.runner.run())
+        await asyncio.sleep(1.0)
+        outbox.add(message())
+        desk.runner.nudge()
+        await asyncio.sleep(0.1)
+        assert [at for _, at in ops.tries] == [1.0]
+        running.cancel()
+
+    run_virtual(story())
+
+
+def test_a_store_that_cannot_record_causes_no_second_message() -> None:
+    class Stuck(MemoryOutbox):
+        async def delivered(  # type: ignore[explicit-override]
+            self, message_id: str, now_wall: float
+        ) -> None:
+            self.sent.append(message_id)
+
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), Stuck()
+        outbox.add(message())
+        await Desk(outbox, ops).runs(300.0)
+        assert len(ops.tries) == 1
+        assert len(outbox.sent) > 2
+
+    run_virtual(story())
+
+
+def test_trouble_of_the_outbox_ends_no_worker() -> None:
+    class Broken(MemoryOutbox):
+        broken = True
+
+        async def due(  # type: ignore[explicit-override]
+            self, channel: str, now_wall: float
+        ) -> Message | None:
+            if self.broken:
+                raise OSError("disk I/O error")
+            return await super().due(channel, now_wall)
+
+    async def story() -> None:
+        ops, outbox = Scripted("ops", delivers), Broken()
+        outbox.add(message())
+        desk = Desk(outbox, ops)
+        running = asyncio.create_task(desk.runner.run())
+        await asyncio.sleep(10.0)
+        outbox.broken = False
+        await asyncio.sleep(30.0)
+        assert len(outbox.sent) == 1
+        running.cancel()
+
+    run_virtual(story())
+
+
+def test_draining_begins_nothing_and_waits_for_what_is_under_way() -> None:
+    async def story() -> None:
+        async def slow(_: int) -> DeliveryResult:
+            await asyncio.sleep(3.0)
+            return DELIVERED
+
+        ops, outbox = Scripted("ops", slow), MemoryOutbox()
+        outbox.add(message(1), message(2))
+        desk = Desk(outbox, ops)
+        running = asyncio.create_task(desk.runner.run())
+        await asyncio.sleep(1.0)
+        await desk.runner.drain(5.0)
+        assert asyncio.get_running_loop().time() == 3.0
+        await asyncio.sleep(20.0)
+        running.cancel()
+        assert outbox.sent == [message(1).id]
+
+    run_virtual(story())
+
+
+def test_a_test_message_passes_the_outbox_by_and_never_calls_a_hook() -> None:
+    async def story() -> None:
+        ops, hook = Scripted("ops", delivers), Scripted("hook:0", delivers)
+        bad, hung = Scripted("bad", refuses), Scripted("hung", hangs)
+        runner = Desk(MemoryOutbox(), ops, hook, bad, hung).runner
+        assert await runner.test("ops") == ""
+        assert await runner.test("bad") == "HTTP 404"
+        assert await runner.test("hung") == "no end within 12 s"
+        for name in ("hook:0", "nobody"):
+            with contextlib.suppress(UnknownChannel):
+                await runner.test(name)
+                raise AssertionError(name)
+        assert hook.tries == []
+
+    run_virtual(story())
+
+
+def test_what_statuses_mean() -> None:
+    verdicts = {
+        200: DeliveryStatus.DELIVERED,
+        204: DeliveryStatus.DELIVERED,
+        302: DeliveryStatus.FAILED,
+        400: DeliveryStatus.GIVEN_UP,
+        401: DeliveryStatus.GIVEN_UP,
+        404: DeliveryStatus.GIVEN_UP,
+        408: DeliveryStatus.FAILED,
+        429: DeliveryStatus.FAILED,
+        500: DeliveryStatus.FAILED,
+        503: DeliveryStatus.FAILED,
+        504: DeliveryStatus.FAILED,
+    }
+    assert {s: from_status(s, "").delivery for s in verdicts} == verdicts
+    assert [s for s in verdicts if from_status(s, "").is_doubtful] == [504]
+
+
+def test_waits_double_spread_and_end() -> None:
+    waits = [
+        wait_s("id", n, temporary_failure(""), repeats=False) for n in range(1, 12)
+    ]
+    for n, wait in enumerate(waits):
+        plain = min(5.0 * 2.0**n, 900.0)
+        assert plain <= wait <= plain * 1.2
+    assert waits[0] != wait_s("other", 1, temporary_failure(""), repeats=False)
+    asked = [
+        wait_s("id", 1, temporary_failure("", s), repeats=False) for s in (40.0, 1e9)
+    ]
+    assert asked == [40.0, 3600.0]
+    assert [asked_wait_s(t) for t in ("7", "", "Fri, 31 Dec", "-1", "inf", "nan")] == [
+        7.0,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last", "repeats", "plain"),
+    [
+        (temporary_failure(""), False, [5, 10, 20, 40]),
+        (temporary_failure(""), True, [5, 10, 20, 40]),
+        (doubtful_failure(""), True, [5, 10, 20, 40]),
+        (doubtful_failure(""), False, [120, 240, 480, 900]),
+    ],
+)
+def test_what_may_have_arrived_is_repeated_later_but_where_a_repeat_is_known(
+    last: DeliveryResult,
+    repeats: bool,
+    plain: list[int],
+) -> None:
+    waits = [wait_s("id", n, last, repeats=repeats) for n in range(1, 5)]
+    for wait, least in zip(waits, plain, strict=True):
+        assert least <= wait <= least * 1.2
+
+
+@pytest.mark.parametrize(("repeats", "tries"), [(True, 7), (False, 3)])
+def test_a_receiver_that_hangs_gets_few_repeats_but_where_it_knows_them(
+    repeats: bool,
+    tries: int,
+) -> None:
+    async def story() -> None:
+        ops = Scripted("ops", hangs, knows_repeats=repeats)
+        outbox = MemoryOutbox()
+        outbox.add(message())
+        await Desk(outbox, ops).runs(599.0)
+        assert len(ops.tries) == tries
+        waits = [b - a for (_, a), (_, b) in pairwise(ops.tries)]
+        if not repeats:
+            assert waits[0] >= DEADLINE_S + DOUBT_WAIT_S
+
+    run_virtual(story())
+
+
+def test_one_that_dies_while_it_sends_leaves_its_successor_the_time_to_wait() -> None:
+    async def story() -> None:
+        ops, known = Scripted("ops", hangs), Scripted("pager", hangs)
+        known.knows_repeats = True
+        outbox = MemoryOutbox()
+        outbox.add(message(), message(channel="pager"))
+        await Desk(outbox, ops, known).runs(10.0)
+        later = {n: Scripted(n, delivers) for n in ("ops", "pager")}
+        await Desk(outbox, *later.values()).runs(300.0)
+        (second,) = (at for _, at in later["ops"].tries)
+        (at_once,) = (at for _, at in later["pager"].tries)
+        assert DEADLINE_S + DOUBT_WAIT_S <= second <= DEADLINE_S + DOUBT_WAIT_S + 5.0
+        assert at_once <= 11.0
+
+    run_virtual(story())

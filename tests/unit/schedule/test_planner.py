@@ -1,0 +1,237 @@
+"""Planned restarts are posted once, on time or not at all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from itertools import takewhile
+from zoneinfo import ZoneInfo
+
+import pytest
+from loguru import logger
+
+from sidecar.core.model.event import Event, PlannedRestartDue
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.target import PlannedRestartSettings, Target
+from sidecar.schedule import planner
+from sidecar.schedule.cron import due_times
+from sidecar.schedule.planner import LATE_S, LONGEST_SLEEP_S, Planner
+from tests.support.virtual_time import run_virtual
+
+DAY_S = 86400.0
+HOUR_S = 3600.0
+MIDNIGHT = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+ZONES = ["Asia/Seoul", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def zones_are_loaded() -> list[ZoneInfo]:
+    """As the configuration does: the loop must not read files."""
+    return [ZoneInfo(name) for name in (*ZONES, "UTC")]
+
+
+class World:
+    """A planner on the virtual loop, and a wall clock that can be set."""
+
+    def __init__(self, wall: float = MIDNIGHT) -> None:
+        self.offset = wall - asyncio.get_running_loop().time()
+        self.posted: list[PlannedRestartDue] = []
+        self.planner = Planner(self, self.post)
+        self.running = asyncio.create_task(self.planner.run())
+
+    def now(self) -> Moment:
+        mono = asyncio.get_running_loop().time()
+        return Moment(mono, self.offset + mono)
+
+    def post(self, event: Event) -> None:
+        assert isinstance(event, PlannedRestartDue)
+        self.posted.append(event)
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock; to the loop it is what a suspend looks like, too."""
+        self.offset += seconds
+
+    @property
+    def walls(self) -> list[float]:
+        return [event.at.wall for event in self.posted]
+
+    def watch(self, cron: str) -> None:
+        self.planner.set_targets([planned(cron)])
+
+
+def planned(cron: str, name: str = "a") -> Target:
+    return Target(name, service=name, preventive=PlannedRestartSettings(cron))
+
+
+def in_a_world(
+    story: Callable[[World], Awaitable[None]], wall: float = MIDNIGHT
+) -> World:
+    async def main() -> World:
+        world = World(wall)
+        await story(world)
+        world.running.cancel()
+        await asyncio.gather(world.running, return_exceptions=True)
+        return world
+
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("begins", "days"), [("2026-01-01", 181), ("2026-07-01", 184)], ids=["1st", "2nd"]
+)
+def test_a_year_in_four_time_zones(
+    begins: str, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "LONGEST_SLEEP_S", HOUR_S)  # a million looks less
+    begin = datetime.fromisoformat(begins).replace(tzinfo=UTC).timestamp()
+    lines = {"Europe/Berlin": "30 2 * * *", "America/New_York": "30 1 * * *"}
+    plans = {
+        zone: PlannedRestartSettings(lines.get(zone, "0 3 * * *"), zone, jitter_s=300.0)
+        for zone in ZONES
+    }
+
+    async def story(world: World) -> None:
+        world.planner.set_targets(
+            Target(zone, service=zone, preventive=plan) for zone, plan in plans.items()
+        )
+        await asyncio.sleep(days * DAY_S)
+
+    world = in_a_world(story, begin)
+    end = begin + days * DAY_S
+    for zone, plan in plans.items():
+        walls = [event.at.wall for event in world.posted if event.target == zone]
+        due = list(takewhile(lambda at: at <= end, due_times(zone, plan, begin)))
+        assert walls == pytest.approx(due, abs=0.02)
+        dates = {datetime.fromtimestamp(at, ZoneInfo(zone)).date() for at in walls}
+        assert len(dates) == len(walls) == days
+
+
+def test_it_is_posted_at_its_time() -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        await asyncio.sleep(3 * HOUR_S - 1)
+        assert world.posted == []
+        await asyncio.sleep(2)
+
+    assert in_a_world(story).walls == pytest.approx([MIDNIGHT + 3 * HOUR_S], abs=0.02)
+
+
+def test_one_due_before_the_next_look_is_not_late() -> None:
+    """A schedule that appears wakes the planner."""
+
+    async def story(world: World) -> None:
+        await asyncio.sleep(1)
+        world.watch("*/5 * * * * *")
+        await asyncio.sleep(5)
+
+    assert in_a_world(story).walls == pytest.approx([MIDNIGHT + 5], abs=0.02)
+
+
+@pytest.mark.parametrize("gone_s", [HOUR_S, LATE_S + LONGEST_SLEEP_S + 1])
+def test_what_was_missed_is_not_caught_up_and_that_is_said(gone_s: float) -> None:
+    lines: list[str] = []
+    logger.add(lines.append, format="{message}")
+
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        await asyncio.sleep(3 * HOUR_S - 1)
+        world.step(gone_s)
+        await asyncio.sleep(HOUR_S)
+        assert world.posted == []
+        await asyncio.sleep(DAY_S)
+
+    world = in_a_world(story)
+    assert world.walls == pytest.approx([MIDNIGHT + DAY_S + 3 * HOUR_S], abs=0.02)
+    assert len(lines) == 1
+    assert "planned restart of a at 2026-06-01T03:00:00.000Z left out" in lines[0]
+    assert "not caught up" in lines[0]
+
+
+def test_a_little_late_is_not_too_late() -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        await asyncio.sleep(3 * HOUR_S - 1)
+        world.step(20)
+        await asyncio.sleep(LONGEST_SLEEP_S)
+
+    assert len(in_a_world(story).posted) == 1
+
+
+def test_what_passed_before_the_start_is_not_caught_up() -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        await asyncio.sleep(HOUR_S)
+
+    assert in_a_world(story, MIDNIGHT + 3 * HOUR_S + 1).posted == []
+
+
+@pytest.mark.parametrize("back_s", [5.0, 100.0, 2 * HOUR_S])
+def test_a_clock_set_back_runs_none_twice(back_s: float) -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        await asyncio.sleep(3 * HOUR_S + 5)
+        assert len(world.posted) == 1
+        world.step(-back_s)
+        await asyncio.sleep(4 * HOUR_S)
+        assert len(world.posted) == 1
+        await asyncio.sleep(DAY_S)
+
+    assert len(in_a_world(story).posted) == 2
+
+
+def test_a_clock_that_was_ahead_for_years_loses_nothing() -> None:
+    async def story(world: World) -> None:
+        world.step(1000 * DAY_S)
+        world.watch("0 3 * * *")
+        await asyncio.sleep(60)
+        world.step(-1000 * DAY_S)
+        await asyncio.sleep(3 * HOUR_S)
+
+    assert len(in_a_world(story).posted) == 1
+
+
+def test_leaving_out_the_next_one() -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        due = MIDNIGHT + 3 * HOUR_S
+        first = world.planner.skip_next("a")
+        assert first == ("a", due, "0 3 * * *", "UTC", True)
+        assert world.planner.skip_next("a") == first
+        assert [p.skipped for p in world.planner.upcoming(2)] == [True, False]
+        await asyncio.sleep(DAY_S)
+        assert world.posted == []
+        assert [p.skipped for p in world.planner.upcoming(2)] == [False, False]
+        world.step(-22 * HOUR_S)
+        await asyncio.sleep(DAY_S)
+        assert world.posted == []
+        assert world.planner.skip_next("nobody") is None
+        await asyncio.sleep(DAY_S)
+
+    assert len(in_a_world(story).posted) == 1
+
+
+def test_unchanged_targets_go_on_and_changed_ones_begin_anew() -> None:
+    async def story(world: World) -> None:
+        world.watch("0 3 * * *")
+        world.planner.skip_next("a")
+        world.watch("0 3 * * *")
+        assert world.planner.upcoming(1)[0].skipped
+        world.watch("0 4 * * *")
+        assert not world.planner.upcoming(1)[0].skipped
+        world.planner.set_targets([Target("a", service="a")])
+        assert world.planner.upcoming(1) == ()
+        assert world.planner.skip_next("a") is None
+        await asyncio.sleep(DAY_S)
+
+    assert in_a_world(story).posted == []
+
+
+def test_the_next_times_of_all_targets_in_order() -> None:
+    async def story(world: World) -> None:
+        world.planner.set_targets(
+            [planned("0 4 * * *", "late"), planned("0 3 * * *", "early")]
+        )
+        found = world.planner.upcoming(2)
+        assert [p.target for p in found] == ["early", "late", "early", "late"]
+        assert found[0].at_wall == MIDNIGHT + 3 * HOUR_S
+
+    in_a_world(story)

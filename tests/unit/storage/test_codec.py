@@ -1,0 +1,209 @@
+"""What is stored comes back as it was."""
+
+from dataclasses import fields, replace
+from decimal import Decimal
+from types import MappingProxyType
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.container import RunId
+from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.guard import Guard
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, Settling
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
+from sidecar.core.model.state import PlannedRestart
+from sidecar.core.model.target import InstanceId
+from sidecar.core.reason.reason import text_reason
+from sidecar.storage.codec import (
+    EVIDENCE_BYTES,
+    DecodeFailed,
+    decode,
+    decode_paused,
+    encode,
+    encode_evidence,
+    encode_paused,
+    persistent_part,
+    without_surrogates,
+)
+from sidecar.storage.write.change_tracker import stored_fields
+from tests.support.rule_world import RuleWorld, container
+from tests.unit.core.step.test_invariants import STEPS, TARGETS, play
+
+WHO = InstanceId("electron-cash", 2)
+AT = Moment(12.5, 1_700_000_012.5)
+DECISION = Decision(
+    AT,
+    WHO,
+    "electron-cash-2",
+    Action.RESTART,
+    Guard.NONE,
+    text_reason("refused 3 times"),
+    Cause.REFUSED,
+    run=RunId("abc", 1_700_000_000.25),
+    polite_stop_s=90.0,
+    incident="01J",
+)
+
+
+def back(instance: Instance) -> Instance:
+    return decode(encode(persistent_part(instance)), Instance)
+
+
+def test_an_instance_with_everything_comes_back() -> None:
+    instance = Instance(
+        WHO,
+        "electron-cash-2",
+        container=container("electron-cash", 2),
+        remedy=Remedy(
+            DECISION,
+            RemedyPhase.VERIFYING,
+            AT,
+            99.0,
+            3.0,
+            text_reason("note"),
+            uncertain=True,
+        ),
+        loading=DECISION,
+        settling=Settling("root", 44.0),
+        missing_since=AT,
+        exits=(1.0, 2.5),
+        treated=RunId("abc", 1.0),
+        last_decision=DECISION,
+    )
+    assert back(instance) == instance
+
+
+@given(steps=st.lists(STEPS, max_size=15))
+def test_whatever_happened_every_instance_comes_back(
+    steps: list[tuple[object, ...]],
+) -> None:
+    world = play(steps)
+    for instance in world.state.instances.values():
+        assert back(instance) == persistent_part(instance)
+    for incident in world.state.incidents.values():
+        assert decode(encode(incident), Incident) == incident
+
+
+def test_what_the_first_listing_brings_is_not_stored() -> None:
+    labels = {"secret.label": "hunter2"}
+    found = probe_success(wallet=WalletFacts(balance=Balance(Decimal("12.5"))))
+    world = RuleWorld(TARGETS)
+    world.containers[world.instance("rates").id] = container("rates", labels=labels)
+    world.relist()
+    world.probe("rates", found)
+    instance = world.instance("rates")
+    text = encode(persistent_part(instance))
+    assert "hunter2" in encode(instance)
+    assert "hunter2" not in text
+    assert "12.5" not in text
+    assert back(replace(instance, asked=True)).asked is False
+
+
+def test_a_pause_without_end_comes_back() -> None:
+    paused = MappingProxyType({"a": float("inf"), "b": 1_700_000_000.5})
+    assert decode_paused(encode_paused(paused)) == paused
+
+
+def test_a_plan_comes_back() -> None:
+    plan = PlannedRestart("electron-cash", (WHO,), 5.0)
+    assert decode(encode((plan,)), tuple[PlannedRestart, ...]) == (plan,)
+
+
+def test_a_field_of_an_older_version_is_passed_over_and_a_newer_one_defaults() -> None:
+    plain = msgspec.json.decode(encode(Instance(WHO, "electron-cash-2")))
+    del plain["restarts_total"]
+    plain["of_old"] = 1
+    assert decode(encode(plain), Instance) == Instance(WHO, "electron-cash-2")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"id": ["a", "b"], "name": "a"}', '{"id": ["a", 1]}']
+)
+def test_another_text_is_unreadable(text: str) -> None:
+    with pytest.raises(DecodeFailed):
+        decode(text, Instance)
+
+
+def test_half_a_surrogate_is_stored_as_a_question_mark() -> None:
+    incident = Incident("1", "a\ud800b", Cause.HUNG, Severity.P1, AT)
+    assert decode(encode(incident), Incident).target == "a?b"
+    assert without_surrogates("a\ud800b") == "a?b"
+    assert without_surrogates(None) is None
+
+
+def test_what_is_no_data_is_refused() -> None:
+    with pytest.raises(TypeError):
+        encode(object())
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=5),
+        st.one_of(
+            st.none(),
+            st.integers(),
+            st.text(max_size=20).map(lambda text: text * 5_000),
+            st.lists(st.text(max_size=20), max_size=5).map(lambda some: some * 1_000),
+        ),
+        max_size=5,
+    )
+)
+def test_evidence_is_bounded_and_stays_json(bundle: dict[str, object]) -> None:
+    text = encode_evidence(bundle)
+    assert len(text.encode()) <= EVIDENCE_BYTES
+    found = decode(text, dict[str, object])
+    assert found.keys() <= bundle.keys()
+
+
+def test_of_a_log_too_long_the_end_is_kept() -> None:
+    log = "".join(f"line {number}\n" for number in range(20_000))
+    found = decode(encode_evidence({"log": log, "decision": "why"}), dict[str, str])
+    assert found["decision"] == "why"
+    assert found["log"].endswith("line 19999\n")
+    assert len(found["log"]) > EVIDENCE_BYTES / 4
+
+
+def test_a_bundle_of_countless_parts_is_bounded_as_well() -> None:
+    bundle = {f"part {number}": {"text": "x" * 1_000} for number in range(300)}
+    assert len(encode_evidence(bundle).encode()) <= EVIDENCE_BYTES
+
+
+def test_a_healthy_probe_changes_nothing_worth_writing() -> None:
+    world = RuleWorld()
+    world.works("electron-cash", times=3)
+    before = stored_fields(world.instance("electron-cash"))
+    world.works("electron-cash", times=3)
+    assert stored_fields(world.instance("electron-cash")) == before
+
+
+def test_a_failing_probe_is_worth_writing_until_it_is_certain() -> None:
+    world = RuleWorld()
+    world.works("electron-cash", times=3)
+    seen = []
+    for _ in range(2):
+        world.fails("electron-cash", Cause.AUTH, times=1)
+        seen.append(stored_fields(world.instance("electron-cash")))
+    assert len(set(map(str, seen))) == 2
+    world.fails("electron-cash", Cause.AUTH, times=2)
+    down = stored_fields(world.instance("electron-cash"))
+    world.fails("electron-cash", Cause.AUTH, times=2)
+    assert stored_fields(world.instance("electron-cash")) == down
+
+
+def test_a_new_field_of_an_instance_is_worth_writing_unless_it_is_named() -> None:
+    instance = Instance(WHO, "a")
+    passing = {"reason", "asked", "asked_now", "looked", "seen_mono", "balance"}
+    apart = {"container", "health", *passing}
+    for name in {f.name for f in fields(Instance)}:
+        if name in {"container", "health"}:
+            continue
+        other = replace(instance, **{name: object()})  # type: ignore[arg-type]  # any field
+        assert (stored_fields(other) == stored_fields(instance)) is (name in apart), (
+            name
+        )

@@ -1,0 +1,225 @@
+"""The rules of the house: who may import whom, and what the core may not do."""
+
+import ast
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.repository import REPOSITORY
+
+ROOT = REPOSITORY
+PACKAGE = ROOT / "sidecar"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+CORE = sorted((PACKAGE / "core").rglob("*.py"))
+SEES_EVERYTHING = {*(PACKAGE / "app").glob("*.py"), PACKAGE / "__main__.py"}
+HEAVY_FOR_RUN = {"click", "rich", "jsonschema"}
+
+NO_PLACE_IN_CORE = {
+    "asyncio",
+    "logging",
+    "random",
+    "secrets",
+    "socket",
+    "subprocess",
+    "threading",
+    "time",
+    "uuid",
+}
+CLOCK_CALLS = {"now", "utcnow", "today"}
+UNFINISHED = re.compile(
+    r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]) + r")\b"
+    r"|NotImplementedError|^\s*\.\.\.\s*$",
+    re.MULTILINE,
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of the modules that a file imports, at whatever depth."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from imported_from(node)
+
+
+def imported_from(node: ast.ImportFrom) -> Iterator[str]:
+    module = node.module or ""
+    if module != "sidecar":
+        yield module
+        return
+    for alias in node.names:
+        is_module = (PACKAGE / alias.name).is_dir() or (
+            PACKAGE / f"{alias.name}.py"
+        ).is_file()
+        yield f"sidecar.{alias.name}" if is_module else "sidecar"
+
+
+def top(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+def part(module: str) -> str:
+    """The folder or file of ours that a module's name belongs to."""
+    return ".".join(module.split(".")[:2])
+
+
+def ours(path: Path) -> set[str]:
+    return {part(m) for m in imports(path) if top(m) == "sidecar"} - {"sidecar"}
+
+
+def third_parties(path: Path) -> set[str]:
+    return {top(m) for m in imports(path)} - sys.stdlib_module_names - {"sidecar"}
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_imports_the_standard_library_and_itself(path: Path) -> None:
+    assert third_parties(path) == set()
+    assert ours(path) <= {"sidecar.core"}
+
+
+ROOMS_BELOW = {
+    "model": set(),
+    "text": set(),
+    "ports": {"model"},
+    "status": {"model", "text"},
+    "reporting": {"model", "text"},
+    "recovery": {"status", "model", "text"},
+    "incidents": {"status", "model", "text"},
+    "policy": {"recovery", "status", "model", "text"},
+    "step": {"policy", "recovery", "incidents", "status", "model", "text"},
+    "circuit_breaker": set(),
+}
+"""What each room of the core may import beside itself."""
+
+
+def room(module: str) -> str:
+    """``status`` of ``sidecar.core.status.streaks``."""
+    return module.split(".")[2]
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_core_room_imports_only_rooms_below_it(path: Path) -> None:
+    relative = path.relative_to(PACKAGE / "core")
+    own = relative.parts[0].removesuffix(".py")
+    rooms = {room(m) for m in imports(path) if m.startswith("sidecar.core.")}
+    assert own == "__init__" or rooms - {own} <= ROOMS_BELOW[own]
+
+
+def test_every_core_room_has_its_place_in_the_order() -> None:
+    there = {path.name.removesuffix(".py") for path in (PACKAGE / "core").iterdir()}
+    assert there - {"__init__", "__pycache__"} == ROOMS_BELOW.keys()
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_has_no_clock_chance_log_or_threads(path: Path) -> None:
+    assert {top(m) for m in imports(path)} & NO_PLACE_IN_CORE == set()
+    called = {
+        node.func.attr
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert called & CLOCK_CALLS == set()
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_waits_for_nothing(path: Path) -> None:
+    """A protocol may promise an ``async def``; that is a shape, not a wait."""
+    tree = tree_of(path)
+    promised = {
+        method
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(b, ast.Name) and b.id == "Protocol" for b in node.bases)
+        for method in node.body
+    }
+    waits = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+        or (isinstance(node, ast.AsyncFunctionDef) and node not in promised)
+    ]
+    assert waits == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if p.parent != PACKAGE and p not in {*CORE, *SEES_EVERYTHING}],
+    ids=name_of,
+)
+def test_the_folders_beside_the_core_never_import_each_other(path: Path) -> None:
+    own = f"sidecar.{path.relative_to(PACKAGE).parts[0]}"
+    assert ours(path) <= {"sidecar.core", own}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if p.parent == PACKAGE and p not in SEES_EVERYTHING],
+    ids=name_of,
+)
+def test_files_beside_the_composition_root_see_the_core_alone(path: Path) -> None:
+    assert ours(path) <= {"sidecar.core"}
+    assert third_parties(path) <= {"loguru"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if not p.is_relative_to(PACKAGE / "engine")],
+    ids=name_of,
+)
+def test_only_the_engine_speaks_to_docker(path: Path) -> None:
+    assert "docker" not in third_parties(path)
+
+
+def test_the_health_check_stands_alone() -> None:
+    assert third_parties(ROOT / "healthcheck.py") == set()
+    assert ours(ROOT / "healthcheck.py") == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*SOURCES, ROOT / "healthcheck.py", *sorted((ROOT / "compose").rglob("*.py"))],
+    ids=name_of,
+)
+def test_nothing_is_left_unfinished(path: Path) -> None:
+    assert UNFINISHED.findall(path.read_text()) == []
+
+
+def test_what_run_loads_leaves_out_the_command_lines_libraries() -> None:
+    """They would cost more memory than all the watching."""
+    code = "import sys, sidecar.__main__, sidecar.app.main; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert {top(m) for m in ran.stdout.split()} & HEAVY_FOR_RUN == set()
+
+
+async def test_a_blocked_loop_is_noticed_though_the_error_is_swallowed(
+    blocking_calls: list[str],
+) -> None:
+    code = compile("def nap(): time.sleep(0.01)", str(PACKAGE / "nap.py"), "exec")
+    names = {"time": time}
+    exec(code, names)
+    with contextlib.suppress(Exception):
+        names["nap"]()  # type: ignore[operator]
+    assert len(blocking_calls) == 1
+    blocking_calls.clear()

@@ -1,0 +1,421 @@
+"""The JSON that the API shows, from states that the rules produced."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.event import AckRequested, PauseRequested
+from sidecar.core.model.probe_result import ProbeWarning, probe_success
+from sidecar.core.model.target import InstanceId
+from sidecar.core.ports.loop import Component, PlannedTime
+from sidecar.core.reason.reason import text_reason
+from sidecar.core.text.formatting import rfc3339
+from sidecar.web.views import health
+from sidecar.web.views import status as views
+from tests.support.rule_world import EPOCH, RuleWorld, container
+
+PLANNED = (
+    PlannedTime("electron-cash", EPOCH + 100, "0 3 * * *", "Asia/Seoul", True),
+    PlannedTime("electron-cash", EPOCH + 200, "0 3 * * *", "Asia/Seoul", False),
+)
+
+
+def status(world: RuleWorld) -> dict[str, object]:
+    shown = views.status(
+        world.state,
+        world.now,
+        version="0.1.0",
+        stack="oratio",
+        ready=True,
+        planned=PLANNED,
+    )
+    decoded: dict[str, object] = msgspec.json.decode(msgspec.json.encode(shown))
+    return decoded
+
+
+def target(world: RuleWorld, name: str) -> dict[str, object]:
+    found = status(world)["targets"]
+    assert isinstance(found, list)
+    (view,) = (t for t in found if t["name"] == name)
+    assert isinstance(view, dict)
+    return view
+
+
+def healthy() -> RuleWorld:
+    world = RuleWorld()
+    world.works("electron-cash", "bitcoincash-service")
+    return world
+
+
+def scaled() -> RuleWorld:
+    """Two replicas of the service."""
+    world = RuleWorld()
+    world.containers[InstanceId("bitcoincash-service", 2)] = container(
+        "bitcoincash-service", 2
+    )
+    world.relist()
+    world.works("electron-cash", "bitcoincash-service-1", "bitcoincash-service-2")
+    return world
+
+
+def test_the_status_is_the_promised_document() -> None:
+    """Other people's scripts read it: what is added is added here."""
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    number = world.instance("electron-cash").incident
+    assert number is not None
+    world.send(AckRequested(world.now, number, "api"))
+    told = status(world)
+    del told["targets"]
+    view = target(world, "electron-cash")
+    probe, decision = view.pop("last_probe"), view.pop("last_decision")
+    assert told == {
+        "version": "0.1.0",
+        "mode": "act",
+        "stack": "oratio",
+        "ready": True,
+        "at": "2023-11-14T22:30:14.100Z",
+        "engine": {
+            "reachable": True,
+            "reason": "",
+            "since": "2023-11-14T22:30:00.000Z",
+        },
+        "incidents": [
+            {
+                "id": number,
+                "target": "electron-cash",
+                "affected": ["bitcoincash-service"],
+                "followers": [],
+                "severity": "P1",
+                "state": "open",
+                "cause": "refused",
+                "began_at": "2023-11-14T22:30:02.040Z",
+                "opened_at": "2023-11-14T22:30:06.070Z",
+                "acked_at": "2023-11-14T22:30:14.100Z",
+                "acked_by": "api",
+                "resolved_at": None,
+            }
+        ],
+    }
+    assert view == {
+        "name": "electron-cash",
+        "target": "electron-cash",
+        "replica": 1,
+        "state": "recovering",
+        "cause": "refused",
+        "reason": "restart: acting",
+        "since": "2023-11-14T22:30:06.070Z",
+        "container": {
+            "id": "electron-cash-1-id",
+            "name": "demo-electron-cash-1",
+            "status": "running",
+            "started_at": "2023-11-13T22:13:20.000Z",
+        },
+        "consecutive_failures": 3,
+        "warnings": [],
+        "held_by": None,
+        "paused": False,
+        "paused_until": None,
+        "lane": "fast",
+        "restarts": {"in_window": 1, "budget": 3, "total": 0},
+        "next_planned_restart": rfc3339(EPOCH + 200),
+        "incident": number,
+    }
+    assert probe == {
+        "seconds": pytest.approx(0.01),
+        "at": "2023-11-14T22:30:06.070Z",
+        "outcome": "failure",
+        "cause": "refused",
+        "reason": "it is refused",
+    }
+    assert decision == {
+        "at": "2023-11-14T22:30:06.070Z",
+        "action": "restart",
+        "guard": "none",
+        "trigger": "failure",
+        "reason": "failure 3: it is refused: restart now",
+    }
+
+
+def test_the_schedule_is_the_promised_document() -> None:
+    assert views.schedule(PLANNED[:1]) == {
+        "planned": [
+            {
+                "target": "electron-cash",
+                "at": rfc3339(EPOCH + 100),
+                "cron": "0 3 * * *",
+                "timezone": "Asia/Seoul",
+                "skipped": True,
+            }
+        ]
+    }
+
+
+def test_the_answer_to_an_order_names_its_incident() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    made = world.last("electron-cash")
+    told = views.decision(made)
+    assert told["incident"] == made.incident
+    assert made.incident is not None
+    assert views.decision(None) == {"decision": None, "incident": None}
+
+
+def test_a_target_being_restarted() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    view = target(world, "electron-cash")
+    assert view["state"] == "recovering"
+    assert view["cause"] == "refused"
+    assert view["consecutive_failures"] == 3
+    assert view["lane"] == "fast"
+    assert view["restarts"] == {"in_window": 1, "budget": 3, "total": 0}
+    probe = view["last_probe"]
+    assert isinstance(probe, dict)
+    assert probe["outcome"] == "failure"
+    assert probe["seconds"] == pytest.approx(0.01)
+    decision = view["last_decision"]
+    assert isinstance(decision, dict)
+    assert decision["action"] == "restart"
+    assert decision["reason"]
+    held = view["container"]
+    assert isinstance(held, dict)
+    assert held["id"] == "electron-cash-1-id"
+    incident = views.status(
+        world.state, world.now, version="", stack="", ready=True, planned=()
+    )["incidents"]
+    assert isinstance(incident, list)
+    assert incident[0]["id"] == view["incident"]
+    assert incident[0]["state"] == "open"
+    assert incident[0]["resolved_at"] is None
+
+
+def test_a_dependent_says_what_it_waits_for() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    assert target(world, "bitcoincash-service")["held_by"] == "electron-cash"
+    assert target(world, "electron-cash")["held_by"] is None
+
+
+def test_a_dependent_that_works_waits_for_nothing() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    assert target(world, "bitcoincash-service")["held_by"] is None
+
+
+def failing_after_its_root() -> RuleWorld:
+    """The root works again; its dependent has yet to follow."""
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED)
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    world.acted("electron-cash")
+    world.works("electron-cash")
+    world.fails("bitcoincash-service", Cause.HTTP_5XX, 1)
+    return world
+
+
+def reason(view: Mapping[str, object]) -> str:
+    decision = view["last_decision"]
+    assert isinstance(decision, dict)
+    return str(decision["reason"])
+
+
+def test_the_time_that_is_left_is_left_now() -> None:
+    world = failing_after_its_root()
+    first = target(world, "bitcoincash-service")
+    assert first["held_by"] == "electron-cash"
+    assert "this has 27 s left to follow by itself" in reason(first)
+    world.wait(10.0)
+    later = target(world, "bitcoincash-service")
+    assert "this has 17 s left to follow by itself" in reason(later)
+    one, other = first["last_decision"], later["last_decision"]
+    assert isinstance(one, dict)
+    assert isinstance(other, dict)
+    assert one["at"] == other["at"]
+
+
+def test_a_reason_that_holds_no_longer_is_not_shown() -> None:
+    world = failing_after_its_root()
+    world.works("bitcoincash-service")
+    assert world.last("bitcoincash-service").reason
+    view = target(world, "bitcoincash-service")
+    assert (view["state"], view["last_decision"]) == ("healthy", None)
+    assert view["held_by"] is None
+    assert target(world, "electron-cash")["last_decision"] is None
+
+
+def test_its_time_to_follow_does_not_hold_it_once_it_is_over() -> None:
+    world = failing_after_its_root()
+    world.send(PauseRequested(world.now, ("bitcoincash-service",)))
+    world.wait(40.0)
+    view = target(world, "bitcoincash-service")
+    assert view["held_by"] is None
+    assert "left to follow" not in reason(view)
+    assert "paused until an operator resumes it" in reason(view)
+
+
+def test_what_is_being_done_is_shown_with_its_reason() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.WALLET_NOT_LOADED, 1)
+    assert "no wallet loaded: load_wallet now" in reason(target(world, "electron-cash"))
+    world.acted("electron-cash", restart=False)
+    assert "no wallet loaded: load_wallet now" in reason(target(world, "electron-cash"))
+
+
+def test_the_newest_incident_comes_first() -> None:
+    world = healthy()
+    for cause in (Cause.REFUSED, Cause.RESET):
+        world.fails("electron-cash", cause)
+        world.acted("electron-cash")
+        world.works("electron-cash", times=3)
+        world.wait(30)
+    incidents = status(world)["incidents"]
+    assert isinstance(incidents, list)
+    assert [i["cause"] for i in incidents] == ["reset", "refused"]
+    assert {i["state"] for i in incidents} == {"resolved"}
+
+
+def test_warnings_and_the_planned_restart_are_shown() -> None:
+    world = healthy()
+    world.probe(
+        "electron-cash",
+        probe_success(warnings=(ProbeWarning.SLOW,), reason=text_reason("slow")),
+    )
+    view = target(world, "electron-cash")
+    assert (view["state"], view["warnings"]) == ("degraded", ["slow"])
+    assert view["next_planned_restart"] == rfc3339(EPOCH + 200)
+    assert target(world, "bitcoincash-service")["next_planned_restart"] is None
+
+
+def test_a_pause_is_shown_until_it_ends() -> None:
+    world = healthy()
+    world.send(PauseRequested(world.now, ("electron-cash",), world.now.wall + 60))
+    view = target(world, "electron-cash")
+    assert (view["paused"], view["paused_until"]) == (
+        True,
+        rfc3339(world.now.wall + 60),
+    )
+    world.send(PauseRequested(world.now, ("electron-cash",), None))
+    view = target(world, "electron-cash")
+    assert (view["paused"], view["paused_until"]) == (True, None)
+    view = target(world, "bitcoincash-service")
+    assert (view["paused"], view["paused_until"]) == (False, None)
+
+
+def test_a_target_without_a_container_is_shown() -> None:
+    world = RuleWorld()
+    del world.containers[InstanceId("electron-cash", 1)]
+    world.relist()
+    view = target(world, "electron-cash")
+    assert (view["state"], view["container"]) == ("missing", None)
+
+
+def test_a_container_that_never_started_has_no_start() -> None:
+    world = RuleWorld()
+    who = InstanceId("electron-cash", 1)
+    world.containers[who] = replace(world.containers[who], started_at=0.0)
+    world.relist()
+    held = target(world, "electron-cash")["container"]
+    assert isinstance(held, dict)
+    assert held["started_at"] is None
+
+
+def test_health_of_all() -> None:
+    world = healthy()
+    assert health.health_of_all(world.state)[0]
+    world.fails("bitcoincash-service", Cause.HTTP_5XX, times=1)
+    well, view = health.health_of_all(world.state)
+    assert not well
+    found = view["targets"]
+    assert isinstance(found, list)
+    assert [(t["name"], t["state"]) for t in found] == [
+        ("electron-cash", "healthy"),
+        ("bitcoincash-service", "failing"),
+    ]
+
+
+def test_health_of_one() -> None:
+    world = healthy()
+    assert health.health_of(world.state, "nobody") is None
+    world.fails("electron-cash", Cause.REFUSED)
+    well, view = health.health_of(world.state, "electron-cash") or (True, {})
+    assert not well
+    assert set(view) == {"name", "state", "cause", "reason"}
+    assert (view["name"], view["cause"]) == ("electron-cash", "refused")
+
+
+def test_the_health_of_one_is_the_promised_document() -> None:
+    world = healthy()
+    world.fails("electron-cash", Cause.REFUSED, times=1)
+    assert health.health_of(world.state, "electron-cash") == (
+        False,
+        {
+            "name": "electron-cash",
+            "state": "failing",
+            "cause": "refused",
+            "reason": "it is refused",
+        },
+    )
+    for _ in range(2):
+        world.probe("bitcoincash-service", probe_success(warnings=(ProbeWarning.SLOW,)))
+    well, told = health.health_of(world.state, "bitcoincash-service") or (False, {})
+    assert (well, told["state"]) == (True, "degraded")
+
+
+def test_a_target_works_while_one_of_its_replicas_does() -> None:
+    world = scaled()
+    world.fails("bitcoincash-service-2", Cause.HTTP_5XX)
+    well, view = health.health_of(world.state, "bitcoincash-service") or (False, {})
+    assert well
+    assert (view["name"], view["state"]) == ("bitcoincash-service", "degraded")
+    assert "bitcoincash-service-2" in str(view["reason"])
+    world.fails("bitcoincash-service-1", Cause.HTTP_5XX)
+    well, view = health.health_of(world.state, "bitcoincash-service") or (True, {})
+    assert not well
+
+
+def test_a_replica_is_known_by_number_and_by_name() -> None:
+    world = scaled()
+    world.fails("bitcoincash-service-2", Cause.HTTP_5XX, times=1)
+    for replica, expected in (
+        ("1", True),
+        ("2", False),
+        ("bitcoincash-service-2", False),
+    ):
+        found = health.health_of_replica(world.state, "bitcoincash-service", replica)
+        assert found is not None
+        assert found[0] is expected
+    assert health.health_of_replica(world.state, "bitcoincash-service", "3") is None
+    assert health.health_of_replica(world.state, "nobody", "1") is None
+    found = health.health_of(world.state, "bitcoincash-service-2")
+    assert found is not None
+    assert found[1]["name"] == "bitcoincash-service-2"
+
+
+def test_components_are_well_when_all_are() -> None:
+    good = Component("loop", True, "", EPOCH)
+    bad = Component("engine", False, "connection refused", EPOCH)
+    assert health.components([good])[0]
+    well, view = health.components([good, bad])
+    assert not well
+    assert view == {
+        "ok": False,
+        "components": [
+            {"name": "loop", "ok": True, "reason": "", "since": rfc3339(EPOCH)},
+            {
+                "name": "engine",
+                "ok": False,
+                "reason": "connection refused",
+                "since": rfc3339(EPOCH),
+            },
+        ],
+    }
+
+
+def test_times_are_rfc_3339_in_utc() -> None:
+    assert rfc3339(1_767_323_045.0) == "2026-01-02T03:04:05.000Z"
