@@ -17,8 +17,8 @@ from sidecar.config.file.model import (
     Probe,
     RestartSection,
     TargetSection,
-    value_or,
 )
+from sidecar.config.file.setting_types import value_or
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity

@@ -12,10 +12,11 @@ from sidecar.config.check.secret_text import SHORT
 from sidecar.config.check.targets import stack_faults, target_faults, warnings
 from sidecar.config.convert import build_target, probe_paths
 from sidecar.config.environment import EnvironmentValues
-from sidecar.config.file.model import Defaults, Document, TargetSection, value_or
+from sidecar.config.file.model import Defaults, Document, TargetSection
 from sidecar.config.file.raw_tree import Path as TreePath
 from sidecar.config.file.raw_tree import Tree, dotted, leaves, merge_trees
 from sidecar.config.file.regular_file import read_regular_file
+from sidecar.config.file.setting_types import value_or
 from sidecar.config.notifications import notify_settings
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.secrets import SecretReader, secrets_of

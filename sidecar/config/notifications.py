@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 from sidecar.config.check.urls import certain_parts, url_fault
 from sidecar.config.duration import parse_seconds
-from sidecar.config.file.model import (
-    Document,
+from sidecar.config.file.model import Document
+from sidecar.config.file.notify_sections import (
     EscalateAfter,
     Heartbeat,
     Hook,
     Notify,
     Routes,
-    value_or,
 )
+from sidecar.config.file.setting_types import value_or
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity

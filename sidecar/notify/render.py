@@ -1,6 +1,5 @@
 """What a message says, in the receiver's language. Whole sentences, no pieces."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -17,6 +16,7 @@ from sidecar.core.status.run_log import AGAIN
 from sidecar.core.text.printable import on_one_line
 from sidecar.notify import message_lines
 from sidecar.notify.apprise_channel import Text
+from sidecar.notify.fault_texts import write_faults
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import MessageCatalog
 from sidecar.notify.quoting import quote, unmarked
@@ -29,12 +29,6 @@ _MAX_REASON = 300
 _TOLD_LATER_S = 1.0
 _BY_LINK = "link sent to "
 """So an acknowledgement by the link in a message is noted, with its channel."""
-_FAULT = re.compile(
-    r"(?P<path>[\w.-]+): found (?P<found>.*); allowed: (?P<allowed>.*?)"
-    r"(?: - it is needed)?"
-)
-_ADDRESS = re.compile(r"an address(?:, or (?P<key>.+))?")
-
 _NOBODY_NEEDED = frozenset(
     {
         MessageKind.RESOLVED,
@@ -132,7 +126,7 @@ class Renderer:
             "log": self._log(facts.get("log", "")),
             "next_attempt": str(int(facts.get("attempt") or "0") + 1),
             "reason": self._reason(facts, "reason"),
-            "faults": self._faults(facts.get("faults", "")),
+            "faults": write_faults(facts.get("faults", ""), self._words),
             "last_reason": self._write(_within_plan(_reason_of(facts, "last_reason"))),
             "held": self._write(_without_measurement(_reason_of(facts, "last_reason"))),
             "load_failure": self._reason(facts, "load_failure"),
@@ -280,27 +274,6 @@ class Renderer:
         """In the language; what it quotes of others is neutralised."""
         text = self._times.in_words(self._words.write_reason(reason))
         return self._times.in_zone(quote(text))[:_MAX_REASON]
-
-    def _faults(self, faults: str) -> str:
-        """The path of each is ours and exact; what was found is others' words."""
-        return "\n".join(map(self._fault, faults.split("\n")))
-
-    def _fault(self, line: str) -> str:
-        found = _FAULT.fullmatch(line)
-        if found is None:
-            return quote(line)
-        key = "fault.empty" if found["found"] == "nothing" else "fault.wrong"
-        allowed = self._allowed(found["allowed"])
-        was = quote(found["found"])
-        return self._words(key, path=found["path"], found=was, allowed=allowed)
-
-    def _allowed(self, allowed: str) -> str:
-        """What a setting may be; texts of the schema are in English."""
-        address = _ADDRESS.fullmatch(allowed)
-        if address is None:
-            return quote(allowed)
-        key = "allowed.address_or" if address["key"] else "allowed.address"
-        return self._words(key, other=quote(address["key"] or ""))
 
 
 def _reason_of(facts: Mapping[str, str], name: str) -> Reason:

@@ -1,4 +1,4 @@
-"""The page of messages: ``python -m tests.support.message_page`` prints ``docs/messages.md``.
+"""``python -m tests.support.message_page`` prints the page ``docs/messages.md``.
 
 Each message is one that the rules made in a small world, told in both languages.
 """

@@ -91,17 +91,29 @@ def test_the_core_imports_the_standard_library_and_itself(path: Path) -> None:
     assert ours(path) <= {"sidecar.core"}
 
 
+ROOM_ORDER = (
+    {"text", "circuit_breaker"},
+    {"reason"},
+    {"model"},
+    {"ports", "status", "reporting"},
+    {"recovery", "incidents"},
+    {"policy"},
+    {"step"},
+)
+"""The rooms of the core from the lowest level to the highest."""
+
 ROOMS_BELOW = {
-    "model": set(),
     "text": set(),
-    "ports": {"model"},
-    "status": {"model", "text"},
-    "reporting": {"model", "text"},
-    "recovery": {"status", "model", "text"},
-    "incidents": {"status", "model", "text"},
-    "policy": {"recovery", "status", "model", "text"},
-    "step": {"policy", "recovery", "incidents", "status", "model", "text"},
     "circuit_breaker": set(),
+    "reason": {"text"},
+    "model": {"text", "reason"},
+    "ports": {"model", "reason"},
+    "status": {"model", "reason", "text"},
+    "reporting": {"model", "reason", "text"},
+    "recovery": {"status", "model", "reason", "text"},
+    "incidents": {"status", "model", "reason", "text"},
+    "policy": {"recovery", "status", "model", "reason", "text"},
+    "step": {"policy", "recovery", "incidents", "status", "model", "reason", "text"},
 }
 """What each room of the core may import beside itself."""
 
@@ -122,6 +134,20 @@ def test_core_room_imports_only_rooms_below_it(path: Path) -> None:
 def test_every_core_room_has_its_place_in_the_order() -> None:
     there = {path.name.removesuffix(".py") for path in (PACKAGE / "core").iterdir()}
     assert there - {"__init__", "__pycache__"} == ROOMS_BELOW.keys()
+    assert set().union(*ROOM_ORDER) == ROOMS_BELOW.keys()
+
+
+def test_a_core_room_imports_only_rooms_of_lower_levels() -> None:
+    lower: set[str] = set()
+    for level in ROOM_ORDER:
+        for name in level:
+            assert ROOMS_BELOW[name] <= lower
+        lower |= level
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_module_has_at_most_300_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)

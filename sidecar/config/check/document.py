@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from sidecar.config.check.targets import cron_faults
+from sidecar.config.check.cron import cron_faults
 from sidecar.config.check.urls import url_fault
-from sidecar.config.file.model import Document, Maintenance, TargetSection, value_or
+from sidecar.config.file.model import Document, Maintenance, TargetSection
+from sidecar.config.file.setting_types import value_or
 from sidecar.config.notifications import notify_faults
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader

@@ -5,17 +5,16 @@ Pure functions on settings; each says all that it finds.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from itertools import islice, pairwise
-from zoneinfo import ZoneInfo
-
-from cronsim import CronSim, CronSimError
+from itertools import pairwise
 
 from sidecar.config.check.ca_file import ca_fault
+from sidecar.config.check.cron import (
+    cron_faults,
+    shortest_gap_s,
+)
 from sidecar.config.check.urls import url_fault
 from sidecar.config.duration import format_seconds
-from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.problem import ConfigProblem
 from sidecar.core.model.dependency_graph import (
     dependencies_of,
     find_cycle,
@@ -37,10 +36,9 @@ from sidecar.core.model.target import (
 )
 from sidecar.core.recovery.retry_budget import JITTER
 
-_CRON = "a cron line such as '0 3 * * *'"
 _MIN_FAST_INTERVAL_S = 0.1
 _LONGEST_NETWORK_CALL_S = 30.0
-_SAMPLE = 60
+
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
@@ -218,46 +216,6 @@ def _preventive_faults(
             format_seconds(preventive.jitter_s),
             f"less than {format_seconds(gap_s)}, the time between two restarts",
         )
-
-
-def cron_faults(path: str, cron: str, timezone: str) -> Iterator[ConfigProblem]:
-    """Whether a cron line and its time zone can be followed."""
-    if _zone(timezone) is None:
-        hint = "is it spelt as in the tz database?"
-        allowed = "a time zone such as Asia/Seoul"
-        yield ConfigProblem(f"{path}.timezone", quoted(timezone), allowed, hint)
-    why = _cron_objection(cron)
-    if why:
-        hint = f"{why}: minute hour day month weekday (a sixth field first: seconds)"
-        yield ConfigProblem(f"{path}.cron", quoted(cron), _CRON, hint)
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo | None:
-    """A time zone, kept: whoever asks for it on the loop must not read a file."""
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, LookupError):
-        return None
-
-
-@lru_cache(maxsize=1024)
-def _cron_objection(cron: str) -> str:
-    try:
-        CronSim(cron, datetime.fromtimestamp(0, UTC))
-    except CronSimError as error:
-        return str(error)
-    except (ValueError, AssertionError):  # what its parser lets through
-        return "Not a cron line"
-    return ""
-
-
-@lru_cache(maxsize=1024)
-def shortest_gap_s(cron: str) -> float | None:
-    """The shortest time between two of the next occurrences."""
-    times = islice(CronSim(cron, datetime.fromtimestamp(0, UTC)), _SAMPLE)
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    return min(gaps, default=timedelta.max).total_seconds() if gaps else None
 
 
 def stack_faults(

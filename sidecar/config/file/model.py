@@ -1,57 +1,26 @@
 """The file as the user writes it. UNSET: not said, the default is in force."""
 
-import re
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-from sidecar.config.duration import PATTERN, PATTERN_ABOVE_ZERO
-
-T = TypeVar("T")
-D = TypeVar("D")
-
-
-def value_or(value: T | UnsetType, default: D) -> T | D:
-    """What was written, or the default where nothing was."""
-    return default if isinstance(value, UnsetType) else value
-
-
-_DURATION_WORDS = "a duration such as 500ms, 15s, 2m, 6h or 90d"
-
-Duration = Annotated[
-    str,
-    Meta(pattern=PATTERN_ABOVE_ZERO, description=f"{_DURATION_WORDS}, above zero"),
-]
-DurationOrZero = Annotated[
-    str, Meta(pattern=PATTERN, description=f"{_DURATION_WORDS}; 0s is none")
-]
-NAME_WORDS = "a name of letters, digits, '_', '.' and '-'"
-_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
-Name = Annotated[str, Meta(pattern=f"^{_NAME}$", description=NAME_WORDS)]
-Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
-WalletPath = Annotated[
-    str,
-    Meta(
-        pattern=r"^/[^\x00-\x1f\x7f]{1,1000}$",
-        description="an absolute path, as the daemon's container sees it",
-    ),
-]
-Percent = Annotated[
-    str, Meta(pattern=r"^([1-9][0-9]?|100)%$", description="a share such as 80%")
-]
-Count = Annotated[int, Meta(ge=1, le=1000)]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-HttpStatus = Annotated[int, Meta(ge=100, le=599)]
-SeverityName = Literal["P0", "P1", "P2", "P3"]
-
-
-def is_name(text: str) -> bool:
-    """Does a text follow the rule for the names of targets?"""
-    return re.fullmatch(_NAME, text) is not None
-
-
-class Section(Struct, forbid_unknown_fields=True):
-    """A mapping of the file; a key that it does not know is a fault."""
+from sidecar.config.file.notify_sections import (
+    Hook,
+    Notify,
+)
+from sidecar.config.file.setting_types import (
+    Count,
+    Duration,
+    DurationOrZero,
+    HttpStatus,
+    Name,
+    Percent,
+    Port,
+    Section,
+    SeverityName,
+    Text,
+    WalletPath,
+)
 
 
 class Defaults(Section):
@@ -236,70 +205,6 @@ class Maintenance(Section):
 
     windows: list[Window] | UnsetType = UNSET
     retention: Duration | UnsetType = UNSET
-
-
-class Channel(Section):
-    """Where messages go: an Apprise URL, plain or in a file."""
-
-    url: Text | UnsetType = UNSET
-    url_file: Text | UnsetType = UNSET
-
-
-class Heartbeat(Section):
-    """An address that hears from us as long as we live."""
-
-    url: Text | UnsetType = UNSET
-    url_file: Text | UnsetType = UNSET
-    interval: Duration | UnsetType = UNSET
-
-
-class Routes(Section):
-    """Which channels hear of which severity."""
-
-    P0: list[Name] | UnsetType = UNSET
-    P1: list[Name] | UnsetType = UNSET
-    P2: list[Name] | UnsetType = UNSET
-    P3: list[Name] | UnsetType = UNSET
-
-
-class EscalateAfter(Section):
-    """How long each severity waits for an acknowledgement."""
-
-    P0: Duration | UnsetType = UNSET
-    P1: Duration | UnsetType = UNSET
-    P2: Duration | UnsetType = UNSET
-    P3: Duration | UnsetType = UNSET
-
-
-class Notify(Section):
-    """Who is told what, and when again."""
-
-    channels: dict[Name, Channel] | UnsetType = UNSET
-    routes: Routes | UnsetType = UNSET
-    escalate_after: EscalateAfter | UnsetType = UNSET
-    repeat: Duration | UnsetType = UNSET
-    heartbeat: Heartbeat | UnsetType = UNSET
-    public_url: Text | UnsetType = UNSET
-    timezone: Text | UnsetType = UNSET
-
-
-class HookCommand(Section, kw_only=True):
-    """A command in a container."""
-
-    container: Name
-    command: Annotated[
-        list[str],
-        Meta(min_length=1, description="a list: the command and its arguments"),
-    ]
-
-
-class Hook(Section, kw_only=True):
-    """What is done when an incident opens or is resolved: one of post and exec."""
-
-    on: Literal["opened", "resolved"]
-    severity: SeverityName | UnsetType = UNSET
-    post: Text | UnsetType = UNSET
-    exec: HookCommand | UnsetType = UNSET
 
 
 class Cluster(Section):

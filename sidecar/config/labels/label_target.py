@@ -11,10 +11,11 @@ from typing import Any
 
 import msgspec
 
-from sidecar.config.check.targets import shortest_gap_s, target_faults
+from sidecar.config.check.cron import shortest_gap_s
+from sidecar.config.check.targets import target_faults
 from sidecar.config.check.urls import host_of
 from sidecar.config.convert import build_target, probe_paths
-from sidecar.config.file.model import Defaults, TargetSection, value_or
+from sidecar.config.file.model import Defaults, TargetSection
 from sidecar.config.file.raw_tree import Tree, merge_trees
 from sidecar.config.file.schema import (
     RENAMED_KEYS,
@@ -22,6 +23,7 @@ from sidecar.config.file.schema import (
     keys,
     schema,
 )
+from sidecar.config.file.setting_types import value_or
 from sidecar.config.labels import label_rules
 from sidecar.config.problem import ConfigError, ConfigProblem, quoted
 from sidecar.config.secrets import SecretReader, show_masked

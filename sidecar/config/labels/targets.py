@@ -5,7 +5,8 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from sidecar.config.file.model import NAME_WORDS, TargetSection, is_name, value_or
+from sidecar.config.file.model import TargetSection
+from sidecar.config.file.setting_types import NAME_WORDS, is_name, value_or
 from sidecar.config.labels.label_target import (
     PREFIX,
     Labels,

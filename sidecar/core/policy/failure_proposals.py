@@ -18,13 +18,10 @@ from sidecar.core.policy.proposal import (
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.wallet_load import is_probed_since_load
+from sidecar.core.status.current_cause import current_cause, last_reason
 from sidecar.core.status.process_loss import should_inspect
 from sidecar.core.status.streaks import is_certain, silence_allowed_s
-from sidecar.core.status.target_status import (
-    current_cause,
-    last_reason,
-    may_report,
-)
+from sidecar.core.status.target_status import may_report
 
 
 def propose_for_failure(

@@ -10,10 +10,8 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.status.current_cause import last_reason
 from sidecar.core.status.streaks import is_gone
-from sidecar.core.status.target_status import (
-    last_reason,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,10 @@ from sidecar.core.status import (
     container_run,
     own_network,
 )
+from sidecar.core.status.current_cause import current_cause, last_reason
 from sidecar.core.status.start_period import is_late
 from sidecar.core.status.streaks import is_certain
 from sidecar.core.status.target_status import (
-    current_cause,
-    last_reason,
     may_report,
     unfinished_redeploy,
     unknown_too_long,

@@ -38,10 +38,10 @@ from sidecar.core.recovery.remedy_execution import (
 )
 from sidecar.core.recovery.takeover import detect_completed_restart
 from sidecar.core.status import container_run
+from sidecar.core.status.current_cause import current_cause, last_reason
 from sidecar.core.status.dependencies import blocking_dependencies
 from sidecar.core.status.own_network import is_blind
 from sidecar.core.status.streaks import is_certain
-from sidecar.core.status.target_status import current_cause, last_reason
 
 
 class VerificationResult(NamedTuple):

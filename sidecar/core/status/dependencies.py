@@ -7,7 +7,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState
-from sidecar.core.status.target_status import current_cause, is_done
+from sidecar.core.status.current_cause import current_cause
+from sidecar.core.status.target_status import is_done
 
 PROOF_MARGIN_S = 30.0
 """Beyond its interval and timeouts, what a root's next answer may take."""

@@ -15,8 +15,8 @@ from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status import container_run
+from sidecar.core.status.current_cause import current_cause
 from sidecar.core.status.dependencies import confirmation_s, is_failing
-from sidecar.core.status.target_status import current_cause
 
 HEALTH_CHECK_S = 30.0
 """Docker's own interval between the health checks of a container."""

@@ -9,7 +9,6 @@ from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, StopOrigin
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.moment import Moment
-from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.code import ReasonCode as R
@@ -19,10 +18,14 @@ from sidecar.core.status.container_run import (
     is_running,
     is_stopped_by_person,
 )
+from sidecar.core.status.current_cause import (
+    current_cause,
+    has_exited,
+    last_reason,
+)
 from sidecar.core.status.own_network import is_blind
 from sidecar.core.status.start_period import (
     check_start_s,
-    is_idle,
     is_starting_natively,
     start_period_s,
 )
@@ -73,55 +76,6 @@ def is_done(instance: Instance) -> bool:
 def _is_working_now(instance: Instance) -> bool:
     health = instance.health
     return is_running(instance) and health.up is True and not health.failures
-
-
-def current_cause(instance: Instance) -> Cause | None:
-    """The cause that the last look at the target showed, counted or not."""
-    if _has_exited(instance):
-        return Cause.NOT_RUNNING
-    last = instance.health.last
-    if last is None or last.verdict is not ProbeVerdict.FAILURE:
-        return None
-    if _never_came_up(instance):
-        return Cause.NEVER_UP
-    return Cause.THREAD_HELD if _is_busy(instance) else last.cause
-
-
-def _is_busy(instance: Instance) -> bool:
-    """Is it down for what no restart cures, and silent for not long enough to hang?"""
-    health = instance.health
-    if health.busy_mono is None or health.hung:
-        return False
-    return health.up is False and health.cause is Cause.HUNG
-
-
-def _never_came_up(instance: Instance) -> bool:
-    """Is the port refused to the end of this start, as it was in the one before?
-
-    A daemon that has died, in a container that goes on, refuses as well: that is
-    another trouble.
-    """
-    health = instance.health
-    if is_idle(instance):
-        return False
-    if health.up is not False or health.cause is not Cause.REFUSED:
-        return False
-    return not health.has_answered and instance.refused_starts > 0
-
-
-def last_reason(instance: Instance) -> Reason:
-    """What the last probe said."""
-    last = instance.health.last
-    return last.reason if last is not None else NO_REASON
-
-
-def _has_exited(instance: Instance) -> bool:
-    container = instance.container
-    if container is None:
-        return False
-    if container.status is Status.CREATED:
-        return container.could_not_start
-    return container.status not in {Status.RUNNING, Status.PAUSED, Status.UNKNOWN}
 
 
 def _status_without_container(instance: Instance) -> TargetStatus | None:
@@ -197,7 +151,7 @@ def _status_when_exited(instance: Instance) -> TargetStatus | None:
 def describe_exit(instance: Instance) -> Reason:
     """Why its container does not run; no reason: it runs, or there is none."""
     container = instance.container
-    if container is None or not _has_exited(instance):
+    if container is None or not has_exited(instance):
         return NO_REASON
     if container.error:
         return Reason.of(R.START_REFUSED, said=container.error)

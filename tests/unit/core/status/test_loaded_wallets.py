@@ -14,7 +14,7 @@ from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.status import expected_wallets
-from sidecar.core.status.target_status import current_cause, last_reason
+from sidecar.core.status.current_cause import current_cause, last_reason
 from tests.support.rule_world import WALLET, RuleWorld
 from tests.unit.core.policy.test_silence_limits import CUT_OFF, LOADED
 

@@ -30,8 +30,8 @@ from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery import retry_budget
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
+from sidecar.core.status.current_cause import current_cause
 from sidecar.core.status.presumed_dependencies import is_only_verified
-from sidecar.core.status.target_status import current_cause
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld
 

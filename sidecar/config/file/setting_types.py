@@ -1,0 +1,54 @@
+"""Types of single settings, and what every section of the file is."""
+
+import re
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import Meta, Struct, UnsetType
+
+from sidecar.config.duration import PATTERN, PATTERN_ABOVE_ZERO
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+def value_or(value: T | UnsetType, default: D) -> T | D:
+    """What was written, or the default where nothing was."""
+    return default if isinstance(value, UnsetType) else value
+
+
+_DURATION_WORDS = "a duration such as 500ms, 15s, 2m, 6h or 90d"
+
+Duration = Annotated[
+    str,
+    Meta(pattern=PATTERN_ABOVE_ZERO, description=f"{_DURATION_WORDS}, above zero"),
+]
+DurationOrZero = Annotated[
+    str, Meta(pattern=PATTERN, description=f"{_DURATION_WORDS}; 0s is none")
+]
+NAME_WORDS = "a name of letters, digits, '_', '.' and '-'"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+Name = Annotated[str, Meta(pattern=f"^{_NAME}$", description=NAME_WORDS)]
+Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+WalletPath = Annotated[
+    str,
+    Meta(
+        pattern=r"^/[^\x00-\x1f\x7f]{1,1000}$",
+        description="an absolute path, as the daemon's container sees it",
+    ),
+]
+Percent = Annotated[
+    str, Meta(pattern=r"^([1-9][0-9]?|100)%$", description="a share such as 80%")
+]
+Count = Annotated[int, Meta(ge=1, le=1000)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+HttpStatus = Annotated[int, Meta(ge=100, le=599)]
+SeverityName = Literal["P0", "P1", "P2", "P3"]
+
+
+def is_name(text: str) -> bool:
+    """Does a text follow the rule for the names of targets?"""
+    return re.fullmatch(_NAME, text) is not None
+
+
+class Section(Struct, forbid_unknown_fields=True):
+    """A mapping of the file; a key that it does not know is a fault."""

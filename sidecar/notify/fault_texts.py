@@ -1,0 +1,35 @@
+"""Faults of a configuration file, in the language of a message."""
+
+import re
+
+from sidecar.notify.message_catalog import MessageCatalog
+from sidecar.notify.quoting import quote
+
+_FAULT = re.compile(
+    r"(?P<path>[\w.-]+): found (?P<found>.*); allowed: (?P<allowed>.*?)"
+    r"(?: - it is needed)?"
+)
+_ADDRESS = re.compile(r"an address(?:, or (?P<key>.+))?")
+
+
+def write_faults(faults: str, words: MessageCatalog) -> str:
+    """A line each. The path is ours and exact; what was found is others' words."""
+    return "\n".join(_write_fault(line, words) for line in faults.split("\n"))
+
+
+def _write_fault(line: str, words: MessageCatalog) -> str:
+    found = _FAULT.fullmatch(line)
+    if found is None:
+        return quote(line)
+    key = "fault.empty" if found["found"] == "nothing" else "fault.wrong"
+    allowed = _write_allowed(found["allowed"], words)
+    return words(key, path=found["path"], found=quote(found["found"]), allowed=allowed)
+
+
+def _write_allowed(allowed: str, words: MessageCatalog) -> str:
+    """What a setting may be; texts of the schema are in English."""
+    address = _ADDRESS.fullmatch(allowed)
+    if address is None:
+        return quote(allowed)
+    key = "allowed.address_or" if address["key"] else "allowed.address"
+    return words(key, other=quote(address["key"] or ""))
