@@ -40,7 +40,8 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.core.reason.reason import text_reason
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.notify.apprise_channel import Text
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
@@ -71,27 +72,27 @@ RENDERERS = {
     )
     for language in LANGUAGES
 }
+PLACE = f"{WALLET}:7777"
 FOUND = {
-    Cause.REFUSED: "connection refused by electron-cash:7777",
-    Cause.RESET: "electron-cash:7777 closed the connection without a whole answer",
-    Cause.BAD_BODY: "getinfo answered text/html instead of JSON",
-    Cause.ENGINE_UNHEALTHY: "its own health check fails: exit 1",
-    Cause.COMMAND_FAILED: "the command exited with 1: no route",
-    Cause.WALLET_NOT_LOADED: "no wallet is loaded",
-    Cause.WALLET_SYNCING: "the wallet is synchronising at height 812000 of 870000",
-    Cause.UPSTREAM_LOST: "no upstream server is connected",
-    Cause.UPSTREAM_STALE: "the daemon has had no block after height 870000 "
-    "for 10800 s (limit 10800 s)",
-    Cause.AUTH: "401: wrong user or password",
-    Cause.MISCONFIGURED: "404: it does not know the method",
-    Cause.DETACHED: "the name of electron-cash:7777 does not resolve",
-    Cause.KILLED_BY_PROBE: "it died of getbalance twice, so that is not sent "
-    "again in this run",
-    Cause.THREAD_HELD: "it answers, but getbalance has not been answered for 10.0 s: "
-    "other calls hold its only thread",
+    Cause.REFUSED: Reason.of(R.CONNECTION_REFUSED, place=PLACE),
+    Cause.RESET: Reason.of(R.CLOSED_EARLY, place=PLACE),
+    Cause.BAD_BODY: Reason.of(R.NOT_JSON, method="getinfo", kind="text/html"),
+    Cause.ENGINE_UNHEALTHY: Reason.of(R.HEALTH_CHECK_FAILS, said="exit 1"),
+    Cause.COMMAND_FAILED: Reason.of(R.COMMAND_FAILED, exit_code=1, said="no route"),
+    Cause.WALLET_NOT_LOADED: Reason.of(R.NO_WALLET_LOADED),
+    Cause.WALLET_SYNCING: Reason.of(R.SYNCHRONISING, height=812000, top=870000),
+    Cause.UPSTREAM_LOST: Reason.of(R.NO_UPSTREAM),
+    Cause.UPSTREAM_STALE: Reason.of(
+        R.CHAIN_STALE, height=870000, seconds=10800.0, limit_s=10800.0
+    ),
+    Cause.AUTH: Reason.of(R.WRONG_PASSWORD, status=401),
+    Cause.MISCONFIGURED: Reason.of(R.UNKNOWN_METHOD, status=404),
+    Cause.DETACHED: Reason.of(R.NAME_NOT_RESOLVED, place=PLACE),
+    Cause.KILLED_BY_PROBE: Reason.of(R.KILLED_BY_CALL, method="getbalance"),
+    Cause.THREAD_HELD: Reason.of(R.THREAD_HELD, method="getbalance", seconds=10.0),
 }
 """What a probe says of each cause, more or less."""
-ASLEEP = "this host was asleep during the probe"
+ASLEEP = Reason.of(R.HOST_ASLEEP)
 LOG = "\n".join(
     [
         "2023-11-14T22:30:07Z daemon: starting",
@@ -132,7 +133,7 @@ def _fails(
     world: RuleWorld, cause: Cause, times: int = 3, every_s: float = 2.0
 ) -> None:
     for _ in range(times):
-        world.probe(WALLET, probe_failure(cause, text_reason(FOUND[cause])))
+        world.probe(WALLET, probe_failure(cause, FOUND[cause]))
         world.wait(every_s)
 
 
@@ -140,7 +141,7 @@ def _service_fails(world: RuleWorld, times: int = 3) -> None:
     for _ in range(times):
         world.probe(
             SERVICE,
-            probe_failure(Cause.HTTP_5XX, text_reason("503: not the expected status")),
+            probe_failure(Cause.HTTP_5XX, Reason.of(R.STATUS_OTHER, status=503)),
         )
         world.wait(2.0)
 
@@ -159,9 +160,7 @@ def a_night() -> list[Message]:
             world.acted(WALLET)
             world.probe(WALLET, probe_success(wallet=WHOLE))
             _fails(world, Cause.REFUSED)
-        world.probe(
-            WALLET, probe_failure(Cause.REFUSED, text_reason(FOUND[Cause.REFUSED]))
-        )
+        world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
         quick = world.now_s < 2000.0
         world.wait(5.0 if quick else 120.0, step=5.0 if quick else 60.0)
         if MessageKind.DEAD_LETTER in {m.kind for m in world.messages}:
@@ -205,10 +204,10 @@ def _of(cause: Cause, times: int = 3, every_s: float = 2.0) -> list[Message]:
 def _hung() -> list[Message]:
     world = a_world()
     for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
-        said = f"no answer from {WALLET}:7777 for {waited} s"
+        silence = Reason.of(R.NO_ANSWER, place=PLACE, seconds=waited)
         world.probe(
             WALLET,
-            replace(probe_failure(Cause.HUNG, text_reason(said)), waited_s=waited),
+            replace(probe_failure(Cause.HUNG, silence), waited_s=waited),
             10.0,
         )
         world.looked(WALLET)
@@ -288,9 +287,7 @@ def _never_up() -> list[Message]:
     for _ in range(2):
         world.acted(WALLET)
         for _ in range(90):
-            world.probe(
-                WALLET, probe_failure(Cause.REFUSED, text_reason(FOUND[Cause.REFUSED]))
-            )
+            world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
             world.wait(2.0)
     return [m for m in world.messages if m.facts.get("cause") == Cause.NEVER_UP][:1]
 
@@ -316,12 +313,10 @@ def _load_failed() -> list[Message]:
 
 
 def _load_fails(world: RuleWorld) -> None:
-    why = "the wallet file is missing or its password is wrong"
+    why = Reason.of(R.NO_FILE_OR_PASSWORD)
     who = world.instance(WALLET)
     world.send(
-        RemedyExecuted(
-            world.now, who.id, RemedyCallResult.FAILED, text_reason(why), who.container
-        )
+        RemedyExecuted(world.now, who.id, RemedyCallResult.FAILED, why, who.container)
     )
 
 
@@ -356,7 +351,7 @@ def _own_network() -> list[Message]:
     world = a_world()
     lost = probe_unknown(
         Cause.OWN_NETWORK,
-        text_reason("the name of electron-cash:7777 does not resolve"),
+        FOUND[Cause.DETACHED],
     )
     for _ in range(16):
         world.probe(WALLET, lost)
@@ -381,7 +376,7 @@ def _settings() -> list[Message]:
 
 def _plan() -> list[Message]:
     world = a_world()
-    world.probe(WALLET, probe_failure(Cause.REFUSED, text_reason(FOUND[Cause.REFUSED])))
+    world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
     world.send(PlannedRestartDue(world.now, WALLET))
     world.wait(61.0)
     return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
@@ -435,7 +430,7 @@ STORIES: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ),
     (
         "`suspended`",
-        lambda: _blind(probe_unknown(Cause.SUSPENDED, text_reason(ASLEEP))),
+        lambda: _blind(probe_unknown(Cause.SUSPENDED, ASLEEP)),
     ),
     ("The balance after a remedy", _balance),
     ("The engine is lost, and back", _engine),

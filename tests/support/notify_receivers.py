@@ -18,6 +18,9 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.current_incidents import CurrentIncidents
 from sidecar.notify.delivery import DELIVERED, DeliveryResult
 from sidecar.notify.installation import Installation
@@ -37,7 +40,9 @@ FACTS = {
     "payments_of": "electron-cash, bitcoincash-service",
     "affected": "bitcoincash-service",
     "mode": "act",
-    "reason": "no answer from electron-cash:7777 for 47.0 s",
+    **reason_facts(
+        "reason", Reason.of(R.NO_ANSWER, place="electron-cash:7777", seconds=47.0)
+    ),
     "remedies": "0",
     "lane": "fast",
     "doing": "restart",
@@ -60,6 +65,12 @@ FACTS = {
 }
 
 
+def _with_plain_reasons(facts: Mapping[str, str]) -> dict[str, str]:
+    """A reason that is given as a plain text is no data of FACTS."""
+    plain = {f"{name}_data": "" for name in facts if f"{name}_data" in FACTS}
+    return {**plain, **facts}
+
+
 def message(
     number: int = 1,
     incident: str = "01JARZ3NDEKTSV4RRFFQ69G5FA",
@@ -76,7 +87,7 @@ def message(
         kind=kind,
         severity=Severity.P1,
         created_wall=created_wall,
-        facts={**FACTS, **(facts or {})},
+        facts={**FACTS, **_with_plain_reasons(facts or {})},
     )
 
 

@@ -47,7 +47,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.EARLIER_CALL_HOLDS: "an earlier call of ours still holds the daemon",
         R.NO_WALLET_LOADED: "no wallet is loaded",
         R.DAEMON_OFFLINE: "the daemon was started offline",
-        R.THREAD_HELD: "it answers, but {method} has not been answered for {seconds:.1f} s: other calls hold its only thread",
+        R.THREAD_HELD: "it answers, but {method} has not been answered for {seconds:.0f} s: other calls hold its only thread",
         R.ANSWERED_AFTER_ALL: "it answered after another {seconds:.0f} s: it is not restarted",
         R.KILLED_BY_CALL: "it died of {method} twice, so that is not sent again in this run",
         R.WALLET_ABSENT: "the wallet {paths} is not loaded",

@@ -132,6 +132,7 @@ def test_every_promised_command_is_there() -> None:
         "incident",
         "ack",
         "postmortem",
+        "remedies",
         "report",
         "schedule",
         "schedule skip",

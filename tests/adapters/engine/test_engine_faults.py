@@ -283,13 +283,13 @@ async def test_closing_does_not_wait_for_a_silent_engine(
 HANGING = """
 import asyncio, sys
 from sidecar.engine.docker import DockerEngine
-from sidecar.engine.link import EngineLink
+from sidecar.engine.connection import EngineConnection
 
 async def main():
-    link = EngineLink.from_environ(
+    connection = EngineConnection.from_environ(
         {"DOCKER_HOST": sys.argv[1]}, on_request=lambda *_: None
     )
-    engine = DockerEngine(link, "demo", answer_margin_s=60.0)
+    engine = DockerEngine(connection, "demo", answer_margin_s=60.0)
     call = asyncio.create_task(engine.restart(sys.argv[2], 60.0))
     await asyncio.sleep(0.5)
     await engine.close()

@@ -17,6 +17,9 @@ from sidecar.core.model.completed_remedy import (
 from sidecar.core.model.decision import Action
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.quoting import unmarked
@@ -250,8 +253,10 @@ def test_link_of_lost_addresses_says_that_it_closes_the_incident() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lost_addresses_are_counted_in_the_title(language: str) -> None:
-    facts = {"cause": "addresses_lost", "reason": "it has 37 addresses and had 40: 3"}
-    title = RENDERERS[language](message(facts=facts)).title
+    facts = {"cause": "addresses_lost"}
+    counted = Reason.of(R.ADDRESSES_LOST, left=37, had=40, lost=3)
+    told = message(facts={**facts, **reason_facts("reason", counted)})
+    title = RENDERERS[language](told).title
     assert "37" in title
     assert "40" in title
     unknown = RENDERERS["en"](message(facts={**facts, "reason": "fewer"})).title
@@ -276,15 +281,14 @@ def test_the_path_of_a_fault_stays_exact_and_what_was_found_is_quoted() -> None:
 
 
 def test_a_cause_is_told_in_words_and_a_long_time_as_people_count_it() -> None:
-    why = "the planned restart is skipped: electron-cash is failing (refused)"
-    told = message(kind=MessageKind.PLAN_SKIPPED, facts={"last_reason": why})
+    failing = Reason.of(R.IS_FAILING, root="electron-cash", cause="refused")
+    skipped = reason_facts("last_reason", Reason.of(R.PLAN_SKIPPED, reason=failing))
+    told = message(kind=MessageKind.PLAN_SKIPPED, facts=skipped)
     body = RENDERERS["en"](told).body
     assert "electron-cash is failing (it accepts no connections)" in body
     assert "refused" not in RENDERERS["ko"](told).body
-    stale = (
-        "the daemon has had no block after height 870000 for 10800 s (limit 10800 s)"
-    )
-    told = message(facts={"reason": stale})
+    stale = Reason.of(R.CHAIN_STALE, height=870000, seconds=10800.0, limit_s=10800.0)
+    told = message(facts=reason_facts("reason", stale))
     assert "height 870000 for 3 h 0 min (limit 3 h 0 min)" in RENDERERS["en"](told).body
     assert "3시간 0분 동안" in RENDERERS["ko"](told).body
     told = message(facts={"reason": "no answer from a:7777 for 47.0 s, 99 s"})

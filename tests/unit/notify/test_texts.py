@@ -18,6 +18,9 @@ from sidecar.core.model.completed_remedy import (
 from sidecar.core.model.decision import Action
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.transition import RemedyOutcome
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason, text_reason
+from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.link_signer import Signer, own_key
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Links, Renderer
@@ -133,6 +136,12 @@ def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) 
         assert text.body.endswith(f"[{message(kind=kind).id}]")
 
 
+PAUSED = Reason.of(
+    R.HELD,
+    why=text_reason("failure 3: it hangs"),
+    action="restart",
+    objection=text_reason("It is paused."),
+)
 IDLE = {"doing": "", "attempt": "0"}
 """Nothing is under way, and nothing was tried."""
 LATER = f"{WALL + 600.0:.3f}"
@@ -174,7 +183,7 @@ LOADED = {
             "nothing more, until you say so. Attempts without success: 8.",
         ),
         (
-            {**IDLE, "last_reason": "failure 3: it hangs; no restart: It is paused."},
+            {**IDLE, **reason_facts("last_reason", PAUSED)},
             "it waits. Why: It is paused.",
         ),
         ({**IDLE, "last_reason": ""}, "it goes on measuring"),

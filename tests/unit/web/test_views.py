@@ -108,6 +108,7 @@ def test_the_status_is_the_promised_document() -> None:
         "state": "recovering",
         "cause": "refused",
         "reason": "restart: acting",
+        "reason_code": "remedy_acting",
         "since": "2023-11-14T22:30:06.070Z",
         "container": {
             "id": "electron-cash-1-id",
@@ -131,6 +132,7 @@ def test_the_status_is_the_promised_document() -> None:
         "outcome": "failure",
         "cause": "refused",
         "reason": "it is refused",
+        "reason_code": "text",
     }
     assert decision == {
         "at": "2023-11-14T22:30:06.070Z",
@@ -138,6 +140,7 @@ def test_the_status_is_the_promised_document() -> None:
         "guard": "none",
         "trigger": "failure",
         "reason": "failure 3: it is refused: restart now",
+        "reason_code": "act_now",
     }
 
 

@@ -83,7 +83,7 @@ def test_the_reason_says_since_when_it_is_busy() -> None:
     for _ in range(4):
         world.probe(ROOT, silent(world.now.wall + 10.0 - began), 10.0)
         world.now_s += 2.0
-    reason = world.last(ROOT).reason
+    reason = str(world.last(ROOT).reason)
     assert "it is likely busy since 2023-11-14T22:30:" in reason
     assert "certain after 300 s of silence" in reason
 

@@ -235,7 +235,7 @@ def test_what_cannot_be_sent_is_tried_less_and_less_often() -> None:
             world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
     assert len(tries(world, ROOT)) <= 10
     assert world.instance(ROOT).lane.tries <= 3
-    said = [d.reason for d in world.decisions if d.guard is Guard.BACKOFF]
+    said = [str(d.reason) for d in world.decisions if d.guard is Guard.BACKOFF]
     assert "the last try could not be sent" in said[0]
 
 

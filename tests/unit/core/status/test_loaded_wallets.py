@@ -83,7 +83,7 @@ def test_only_what_is_missing_is_loaded() -> None:
     world.probe(ROOT, loaded(ONE))
     assert world.last(ROOT).wallets == (OTHER,)
     assert current_cause(world.instance(ROOT)) is Cause.WALLET_NOT_LOADED
-    assert f"the wallet {OTHER} is not loaded" in last_reason(world.instance(ROOT))
+    assert f"the wallet {OTHER} is not loaded" in str(last_reason(world.instance(ROOT)))
 
 
 def test_a_start_that_lacks_one_of_them_has_not_worked() -> None:
