@@ -18,7 +18,7 @@ fastest as ``python -I -S healthcheck.py``.
 
 from __future__ import annotations
 
-# _socket is the C half of socket; the other half alone doubles a start.
+# _socket is the C part of socket; the Python part alone doubles the start time.
 import _socket
 import _thread
 import os
@@ -51,33 +51,33 @@ class Unhealthy(Exception):
 def main(arguments: List[str]) -> NoReturn:
     """Ask, print, end the process."""
     try:
-        options = options_of(arguments)
+        options = parse_options(arguments)
         if "--help" in options:
             finish(HEALTHY, USAGE)
-        limit_s = seconds_of(options.get("--timeout", DEFAULT_TIMEOUT_S))
+        limit_s = parse_timeout(options.get("--timeout", DEFAULT_TIMEOUT_S))
         _thread.start_new_thread(give_up_after, (limit_s,))
         line = judge(options)
     except Unhealthy as no:
         finish(UNHEALTHY, str(no))
     except BaseException as fault:  # noqa: BLE001 - no other exit status, ever
-        finish(UNHEALTHY, f"healthcheck.py failed: {short(fault)}")
+        finish(UNHEALTHY, f"healthcheck.py failed: {describe_error(fault)}")
     finish(HEALTHY, line)
 
 
 def judge(options: Dict[str, str]) -> str:
-    """The line of a healthy answer; Unhealthy otherwise."""
+    """The line for a healthy answer. Raises Unhealthy."""
     if "--rpc" in options:
         return judge_wallet(Daemon(options))
     if "--url" in options:
         return judge_http(Address(options["--url"]))
     path = "/livez"
     if "--target" in options:
-        path = "/healthz/" + percent_encoded(options["--target"])
+        path = "/healthz/" + percent_encode(options["--target"])
     listen = os.environ.get("SIDECAR_LISTEN") or DEFAULT_LISTEN
     return judge_sidecar(Address(sidecar_url(listen, path)))
 
 
-# ------------------------------------------------------------------ how it ends
+# ------------------------------------------------------------ end of the process
 
 _ending = _thread.allocate_lock()
 
@@ -98,28 +98,28 @@ def finish(status: int, line: str) -> NoReturn:
 
 
 def give_up_after(seconds: float) -> None:
-    """End the process, whatever its main thread is waiting for.
+    """End the process after ``seconds``, even if its main thread is blocked.
 
-    Name resolution has no deadline of its own, and a server that trickles
+    Name resolution has no deadline of its own, and a server that sends slowly
     outlives any deadline on a single read.
     """
     time.sleep(seconds)
     finish(UNHEALTHY, f"no answer within {seconds:g} s")
 
 
-def short(fault: BaseException) -> str:
-    """What went wrong, in words."""
+def describe_error(fault: BaseException) -> str:
+    """A short description of an exception."""
     if isinstance(fault, OSError) and fault.strerror:
         return fault.strerror.lower()
     return f"{type(fault).__name__} {fault}".strip()
 
 
-# --------------------------------------------------------------- what is wanted
+# -------------------------------------------------------------------- arguments
 
 
-def options_of(arguments: List[str]) -> Dict[str, str]:
+def parse_options(arguments: List[str]) -> Dict[str, str]:
     """``--name value`` or ``--name=value``; argparse would exit with status 2."""
-    found: Dict[str, str] = {}
+    options: Dict[str, str] = {}
     rest = iter(arguments)
     for argument in rest:
         name, equals, value = argument.partition("=")
@@ -127,18 +127,18 @@ def options_of(arguments: List[str]) -> Dict[str, str]:
             return {"--help": ""}
         if name not in OPTIONS:
             raise Unhealthy(f"unknown argument {name}; {USAGE}")
-        found[name] = value if equals else next(rest, "")
-        if not found[name]:
+        options[name] = value if equals else next(rest, "")
+        if not options[name]:
             raise Unhealthy(f"{name} needs a value; {USAGE}")
-    if sum(name in found for name in ("--target", "--rpc", "--url")) > 1:
+    if sum(name in options for name in ("--target", "--rpc", "--url")) > 1:
         raise Unhealthy(f"give one of --target, --rpc and --url; {USAGE}")
-    if ("--user" in found) != ("--password-file" in found):
+    if ("--user" in options) != ("--password-file" in options):
         raise Unhealthy(f"--user and --password-file go together; {USAGE}")
-    return found
+    return options
 
 
-def seconds_of(text: str) -> float:
-    """The time limit."""
+def parse_timeout(text: str) -> float:
+    """The time limit in seconds."""
     try:
         seconds = float(text)
     except ValueError:
@@ -155,24 +155,24 @@ def sidecar_url(listen: str, path: str) -> str:
     return f"http://{here.get(host, host)}:{port}{path}"
 
 
-def percent_encoded(name: str) -> str:
-    """``name`` as it is written in a path."""
+def percent_encode(name: str) -> str:
+    """``name`` percent-encoded for a path."""
     return "".join(
         chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in name.encode()
     )
 
 
-def secret_in(path: str) -> str:
+def read_secret(path: str) -> str:
     """The first line of a file."""
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow
             return file.readline(4096).rstrip("\r\n")
     except (OSError, ValueError) as fault:
-        raise Unhealthy(f"--password-file {path}: {short(fault)}") from fault
+        raise Unhealthy(f"--password-file {path}: {describe_error(fault)}") from fault
 
 
 class Address:
-    """A URL taken apart; urllib.parse alone would nearly double a start."""
+    """A parsed URL; urllib.parse alone would nearly double the start time."""
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
@@ -202,9 +202,9 @@ class Address:
 
 
 def ask(address: Address, body: bytes = b"", authorization: str = "") -> Answer:
-    """One request, in one piece, on a connection of its own.
+    """Send one request, in one piece, on a connection of its own.
 
-    HTTP/1.0, so that nobody answers in chunks or holds on to the connection.
+    HTTP/1.0, so that no server answers in chunks or keeps the connection open.
     """
     lines = [
         f"{'POST' if body else 'GET'} {address.path} HTTP/1.0",
@@ -226,7 +226,7 @@ def ask(address: Address, body: bytes = b"", authorization: str = "") -> Answer:
         finally:
             connection.close()
     except OSError as fault:
-        raise Unhealthy(f"{address}: {short(fault)}") from fault
+        raise Unhealthy(f"{address}: {describe_error(fault)}") from fault
 
 
 def connect(address: Address) -> _socket.socket:
@@ -251,7 +251,7 @@ def connect(address: Address) -> _socket.socket:
 
 
 def connect_tls(address: Address) -> _socket.socket:
-    """The same with the certificate verified; slower to start."""
+    """A TLS connection with the certificate verified; slower to start."""
     import socket  # noqa: PLC0415 - only those who need it pay for it
     import ssl  # noqa: PLC0415
 
@@ -260,7 +260,7 @@ def connect_tls(address: Address) -> _socket.socket:
 
 
 class Answer:
-    """A status and the body, as far as it came."""
+    """The HTTP status and the body, as far as it was received."""
 
     def __init__(self, address: Address, connection: _socket.socket) -> None:
         received = b""
@@ -269,7 +269,7 @@ class Answer:
             if not part:
                 break
             received += part
-            if complete(received):
+            if is_complete(received):
                 break
         if not received:
             raise Unhealthy(f"{address}: closed the connection without an answer")
@@ -281,7 +281,7 @@ class Answer:
         self.body = received.partition(b"\r\n\r\n")[2]
 
 
-def complete(received: bytes) -> bool:
+def is_complete(received: bytes) -> bool:
     """Has everything arrived that Content-Length announced?"""
     head, end, body = received.partition(b"\r\n\r\n")
     for line in head.split(b"\r\n")[1:]:
@@ -291,15 +291,15 @@ def complete(received: bytes) -> bool:
     return False
 
 
-def parsed(body: bytes) -> object:
-    """The body as JSON; None where it is none."""
+def parse_json(body: bytes) -> object:
+    """The body as parsed JSON; None if it is no JSON."""
     import json  # noqa: PLC0415 - only those who need it pay for it
 
     try:
-        told: object = json.loads(body)
+        document: object = json.loads(body)
     except ValueError:
         return None
-    return told
+    return document
 
 
 # --------------------------------------------------------------------- verdicts
@@ -314,18 +314,18 @@ def judge_http(address: Address) -> str:
 
 
 def judge_sidecar(address: Address) -> str:
-    """As judge_http, with the sidecar's own words for what is wrong."""
+    """As judge_http, with the sidecar's own reasons if it is unhealthy."""
     answer = ask(address)
     if answer.good:
         return f"ok: {address} answered {answer.status}"
-    told = parsed(answer.body)
-    told = told if isinstance(told, dict) else {}
+    reply = parse_json(answer.body)
+    reply = reply if isinstance(reply, dict) else {}
     reasons = [
         f"{part.get('name')} {part.get('reason')}"
-        for part in told.get("components") or ()
+        for part in reply.get("components") or ()
         if isinstance(part, dict) and not part.get("ok")
     ]
-    words = [told.get("error"), told.get("state"), told.get("reason"), *reasons]
+    words = [reply.get("error"), reply.get("state"), reply.get("reason"), *reasons]
     why = ", ".join(str(word) for word in words if word)
     raise Unhealthy(f"{address}: HTTP {answer.status}{why and ': '}{why}")
 
@@ -339,7 +339,7 @@ class Daemon:
         if "--user" in options:
             import binascii  # noqa: PLC0415 - C, where base64 is not
 
-            pair = f"{options['--user']}:{secret_in(options['--password-file'])}"
+            pair = f"{options['--user']}:{read_secret(options['--password-file'])}"
             coded = binascii.b2a_base64(pair.encode("utf-8"), newline=False)
             self.authorization = f"Basic {coded.decode()}"
 
@@ -351,14 +351,14 @@ class Daemon:
             raise Unhealthy(f"{method}: HTTP {answer.status}, wrong user or password")
         if answer.status != HTTP_OK:
             raise Unhealthy(f"{method}: HTTP {answer.status}")
-        told = parsed(answer.body)
-        if not isinstance(told, dict):
+        document = parse_json(answer.body)
+        if not isinstance(document, dict):
             raise Unhealthy(f"{method}: the answer is not JSON-RPC")
-        if told.get("error") is not None or "result" not in told:
-            fault = told.get("error")
+        if document.get("error") is not None or "result" not in document:
+            fault = document.get("error")
             words = fault.get("message") if isinstance(fault, dict) else fault
             raise Unhealthy(f"{method}: {words or 'neither result nor error'}")
-        result: object = told["result"]
+        result: object = document["result"]
         return result
 
 
@@ -368,7 +368,7 @@ def judge_wallet(daemon: Daemon) -> str:
     info = daemon.call("getinfo")
     if not isinstance(info, dict):
         raise Unhealthy("getinfo: not an object")
-    wallets = wallets_of(daemon, info)
+    wallets = loaded_wallets(daemon, info)
     if not wallets:
         raise Unhealthy("no wallet is loaded")
     if not info.get("connected") or not info.get("server_height"):
@@ -381,8 +381,8 @@ def judge_wallet(daemon: Daemon) -> str:
     return f"ok: wallet served at height {info.get('server_height')}"
 
 
-def wallets_of(daemon: Daemon, info: Dict[str, object]) -> Tuple[bool, ...]:
-    """Of each loaded wallet, whether it is up to date."""
+def loaded_wallets(daemon: Daemon, info: Dict[str, object]) -> Tuple[bool, ...]:
+    """The wallets that are loaded: is each one up to date?"""
     wallets = info.get("wallets")
     if isinstance(wallets, dict):
         return tuple(bool(up_to_date) for up_to_date in wallets.values())

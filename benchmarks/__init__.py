@@ -1,1 +1,1 @@
-"""What Sidecar costs and how fast it is, beside what one would use without it."""
+"""Costs and latencies of Sidecar, compared with the alternatives to it."""

@@ -23,8 +23,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="in about five minutes")
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
-    asked = parser.parse_args()
-    unknown = set(asked.parts) - set(PARTS)
+    arguments = parser.parse_args()
+    unknown = set(arguments.parts) - set(PARTS)
     if unknown:
         parser.error(
             f"no part {' '.join(sorted(unknown))}; there are {' '.join(PARTS)}"
@@ -32,11 +32,11 @@ def main() -> None:
     began = time.monotonic()
     rows = []
     print("\n".join(HEADER), flush=True)
-    for part in asked.parts or PARTS:
-        for row in PARTS[part](quick=asked.quick):
+    for part in arguments.parts or PARTS:
+        for row in PARTS[part](quick=arguments.quick):
             rows.append(row)
             print(line(row), flush=True)
-    missed = [row.what for row in rows if row.met is False]
+    missed = [row.what for row in rows if row.is_met is False]
     print(f"\n{len(missed)} missed; {time.monotonic() - began:.0f} s")
 
 

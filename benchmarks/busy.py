@@ -39,7 +39,7 @@ OWED_LAG_S = 0.02
 OWED_ANSWER_S = 1.0
 PAUSE_S = 0.5
 SETTLE_S = 60.0
-"""Sidecar has settled by then, too (sidecar/app)."""
+"""Longer than the sidecar's own settling after its start (sidecar/app)."""
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 KEEPS_A_YEAR = {"maintenance": {"retention": "366d"}}
@@ -55,13 +55,13 @@ INSPECTED = {
     "Config": {"Tty": False},
     "NetworkSettings": {"Networks": {f"{STACK}_default": {}}},
 }
-"""What matters of a container, in the engine's words."""
+"""The relevant parts of a container's inspect, as the engine writes them."""
 
 
 class Phase(NamedTuple):
-    """What the loop was busy with, from when to when (the monotonic clock).
+    """A phase of load, from ``began`` to ``ended`` (the monotonic clock).
 
-    ``took``: how long each answer took, where something was asked again and again.
+    ``took``: seconds of each answer, for a phase of repeated requests.
     """
 
     what: str
@@ -71,7 +71,7 @@ class Phase(NamedTuple):
 
 
 class Busy:
-    """One running sidecar, and what it is given to do."""
+    """One running sidecar, and the load on it."""
 
     def __init__(self, stand: Stand, port: int, seconds: float) -> None:
         self._stand = stand
@@ -79,16 +79,16 @@ class Busy:
         self._port = port
 
     def all_phases(self) -> Iterator[Phase]:
-        """One after the other."""
-        yield _timed("alone", lambda: time.sleep(self._seconds))
-        yield _timed(f"writing {BLIPS_A_SECOND} failures a second", self._write)
-        yield _timed(f"{BURST} failing at once", self._burst)
-        yield self._asked("scraped", "/metrics")
-        yield self.reported()
+        """Run all phases one after the other."""
+        yield measure_phase("alone", lambda: time.sleep(self._seconds))
+        yield measure_phase(f"writing {BLIPS_A_SECOND} failures a second", self._write)
+        yield measure_phase(f"{BURST} failing at once", self._burst)
+        yield self._measure_requests("scraped", "/metrics")
+        yield self.measure_reports()
 
-    def reported(self) -> Phase:
-        """Asked for reports."""
-        return self._asked("reporting 90 days", "/api/v1/report?window=90d")
+    def measure_reports(self) -> Phase:
+        """Request reports repeatedly."""
+        return self._measure_requests("reporting 90 days", "/api/v1/report?window=90d")
 
     def _write(self) -> None:
         until = time.monotonic() + self._seconds
@@ -103,32 +103,32 @@ class Busy:
         self._stand.broken.clear()
         time.sleep(self._seconds / 2)
 
-    def _asked(self, what: str, path: str) -> Phase:
+    def _measure_requests(self, what: str, path: str) -> Phase:
         took = []
         began = time.monotonic()
         while time.monotonic() < began + self._seconds / 2:
-            asked = time.monotonic()
+            sent_at = time.monotonic()
             self._get(path)
-            took.append(time.monotonic() - asked)
+            took.append(time.monotonic() - sent_at)
             time.sleep(PAUSE_S)
         return Phase(what, began, time.monotonic(), tuple(took))
 
     def _get(self, path: str) -> bytes:
-        asked = urllib.request.Request(
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}{path}", headers=OPEN_METRICS
         )
-        with urllib.request.urlopen(asked, timeout=60.0) as answer:
+        with urllib.request.urlopen(request, timeout=60.0) as answer:
             return bytes(answer.read())
 
 
-def _timed(what: str, work: Callable[[], None]) -> Phase:
+def measure_phase(what: str, work: Callable[[], None]) -> Phase:
     began = time.monotonic()
     work()
     return Phase(what, began, time.monotonic())
 
 
 def measure(state_dir: Path, count: int, seconds: float) -> Iterator[Row]:
-    """The lag of the loop with this store; of few targets, a report alone.
+    """The loop's lag with this store; with few targets only the report phase.
 
     Each phase lasts about ``seconds``.
     """
@@ -136,25 +136,29 @@ def measure(state_dir: Path, count: int, seconds: float) -> Iterator[Row]:
         folder = Path(name)
         stand = Stand(folder / "engine.sock", INSPECTED, count)
         with (
-            stand.serving(),
-            _idling(folder / "idle"),
-            _running(stand, folder, state_dir) as port,
+            stand.serve(),
+            run_idle_loop(folder / "idle"),
+            run_sidecar(stand, folder, state_dir) as port,
         ):
-            wait_for("two visits to each target", lambda: _visited(stand), 120.0)
+            wait_for("two visits to each target", lambda: has_two_visits(stand), 120.0)
             time.sleep(SETTLE_S)
             busy = Busy(stand, port, seconds)
-            phases = tuple(busy.all_phases()) if count >= COUNT else (busy.reported(),)
+            phases = (
+                tuple(busy.all_phases())
+                if count >= COUNT
+                else (busy.measure_reports(),)
+            )
         lags = lagging.read(folder / "lags"), lagging.read(folder / "idle")
     for phase in phases:
         yield from _rows(phase, *lags, f"{count:,} targets")
 
 
-def _visited(stand: Stand) -> bool:
+def has_two_visits(stand: Stand) -> bool:
     return all(len(visits) >= 2 for visits in stand.visits.values())
 
 
 @contextmanager
-def _running(stand: Stand, folder: Path, state_dir: Path) -> Iterator[int]:
+def run_sidecar(stand: Stand, folder: Path, state_dir: Path) -> Iterator[int]:
     """The port of `sidecar run`; its lags are in the folder when it has ended."""
     port, file = free_port(), folder / "sidecar.yaml"
     file.write_text(json.dumps({**config(stand), **KEEPS_A_YEAR}))
@@ -176,7 +180,7 @@ def _running(stand: Stand, folder: Path, state_dir: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _idling(lags: Path) -> Iterator[None]:
+def run_idle_loop(lags: Path) -> Iterator[None]:
     process = subprocess.Popen([*_LAGGING], env={lagging.FILE: str(lags)})
     try:
         yield
@@ -186,19 +190,23 @@ def _idling(lags: Path) -> Iterator[None]:
 
 
 def _rows(
-    phase: Phase, busy: list[lagging.Lag], idle: list[lagging.Lag], many: str
+    phase: Phase, busy: list[lagging.Lag], idle: list[lagging.Lag], target_count: str
 ) -> Iterator[Row]:
     p99, worst = _late(phase, busy)
-    told = f"{p99 * 1e3:.1f} ms (worst {worst * 1e3:.0f} ms)"
+    text = f"{p99 * 1e3:.1f} ms (worst {worst * 1e3:.0f} ms)"
     beside = f"{_late(phase, idle).p99 * 1e3:.1f} ms"
     row = at_most(
-        f"loop lag (p99), {many}, {phase.what}", told, p99, OWED_LAG_S, unit=" s"
+        f"loop lag (p99), {target_count}, {phase.what}",
+        text,
+        p99,
+        OWED_LAG_S,
+        unit=" s",
     )
     yield row._replace(beside=beside)
     if phase.took:
         middle = median(phase.took)
-        told = f"answer, {many}, {phase.what}"
-        yield at_most(told, spread(list(phase.took)), middle, OWED_ANSWER_S, unit=" s")
+        text = f"answer, {target_count}, {phase.what}"
+        yield at_most(text, spread(list(phase.took)), middle, OWED_ANSWER_S, unit=" s")
 
 
 class _Late(NamedTuple):
@@ -208,6 +216,6 @@ class _Late(NamedTuple):
     worst: float
 
 
-def _late(phase: Phase, seen: list[lagging.Lag]) -> _Late:
-    during = sorted(lag.late_s for lag in seen if phase.began <= lag.due < phase.ended)
+def _late(phase: Phase, lags: list[lagging.Lag]) -> _Late:
+    during = sorted(lag.late_s for lag in lags if phase.began <= lag.due < phase.ended)
     return _Late(during[int(len(during) * 0.99)], during[-1])

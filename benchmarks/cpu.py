@@ -1,4 +1,4 @@
-"""What one probe costs, beside a Docker HEALTHCHECK of the same target.
+"""CPU of one probe, compared with a Docker HEALTHCHECK of the same target.
 
 Counted are the user and system seconds of every process but the target's own server,
 which does the same work for whoever asks. For a HEALTHCHECK: dockerd, containerd, the
@@ -7,9 +7,9 @@ for containers that check themselves once a second, less what the engine uses wi
 nothing to do. For Sidecar: its container's processes and the engine, which answers for
 the targets' names, when it probes ten times a second, less when it hardly probes: with
 ten targets, and with one, where a processor that slept meanwhile begins each probe with
-cold caches. What it takes to be there at all is in the last row.
+cold caches. The CPU of an otherwise idle Sidecar is in the last row.
 
-All this runs on an engine of its own, which works for nobody else meanwhile.
+All this runs on an engine of its own, without other clients.
 """
 
 import io
@@ -45,7 +45,7 @@ from benchmarks.table import Row, fraction
 
 MANY = 10
 CHECKED = 3
-"""Containers that check themselves at the same time, once a second each."""
+"""Containers with a HEALTHCHECK once a second, at the same time."""
 OFTEN, HARDLY = "100ms", "1h"
 SETTLE_S = 2.0
 OUR_INTERVAL_S, THEIR_INTERVAL_S = 5.0, 30.0
@@ -84,10 +84,10 @@ urlopen(Request("{RPC_URL}", call, {{"Authorization": "Basic {BASIC}"}}), timeou
 
 
 class Probe(NamedTuple):
-    """One of Sidecar's probes, the checks that stand beside it, and the ratio owed."""
+    """One of Sidecar's probes, the checks to compare with, and the required ratio."""
 
     kind: str
-    said: str
+    label: str
     checks: tuple[str, str]
     owed: int
 
@@ -102,7 +102,7 @@ Counted = dict[str, float]
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Every way to check, one after the other."""
+    """Measure all kinds of checks, one after the other."""
     seconds, alone_s = (8.0, 15.0) if quick else (20.0, 30.0)
     with (
         _curl_image(),
@@ -112,16 +112,16 @@ def measure(*, quick: bool) -> list[Row]:
     ):
         idle = _count(seconds, {"engine": engine.cpu_s})["engine"] / seconds
         checks = {
-            name: _check_cost(_checked(engine, apart, number, seconds), idle)
+            name: _check_cost(_measure_checks(engine, apart, number, seconds), idle)
             for number, name in enumerate(CHECKS)
         }
-        many = _present(engine, together, MANY, seconds)
-        one = _present(engine, together, 1, alone_s)
-    return list(_rows(checks, many, one, idle))
+        many = _measure_sidecars(engine, together, MANY, seconds)
+        single = _measure_sidecars(engine, together, 1, alone_s)
+    return list(_rows(checks, many, single, idle))
 
 
 def _count(seconds: float, counters: Counters) -> Counted:
-    """By how much each grows in the next ``seconds``, and those ``seconds``."""
+    """Growth of each counter in the next ``seconds``, and the real ``seconds``."""
     clocked = {**counters, "seconds": time.monotonic}
     before = {name: read() for name, read in clocked.items()}
     time.sleep(seconds)
@@ -130,7 +130,7 @@ def _count(seconds: float, counters: Counters) -> Counted:
 
 @contextmanager
 def _curl_image() -> Iterator[None]:
-    """The wallet's image with curl in it, thrown away afterwards."""
+    """The wallet's image with curl added; removed afterwards."""
     client = docker.from_env(timeout=300)
     try:
         context = io.BytesIO(CURL_DOCKERFILE.encode())
@@ -144,8 +144,10 @@ def _curl_image() -> Iterator[None]:
 # --- Docker's own checks ----------------------------------------------------------
 
 
-def _checked(engine: QuietEngine, opened: Lab, number: int, seconds: float) -> Counted:
-    """CPU seconds of ``engine`` and ``others``, and ``checks``, in a while."""
+def _measure_checks(
+    engine: QuietEngine, opened: Lab, number: int, seconds: float
+) -> Counted:
+    """CPU seconds of ``engine`` and ``others``, and number of ``checks``."""
     command = tuple(CHECKS.values())[number]
     health = {"test": ["CMD-SHELL", command], "interval": NANO, "retries": 3}
     names = [f"checked-{number}-{n}" for n in range(CHECKED)]
@@ -158,7 +160,7 @@ def _checked(engine: QuietEngine, opened: Lab, number: int, seconds: float) -> C
         wait_for("a loaded wallet", partial(_load_wallet, container), 30.0)
     wait_for("good checks", lambda: all(map(_is_well, containers)), 60.0)
     shims = [processes.parent(pid(container)) for container in containers]
-    with opened.counting("exec_die") as checks:
+    with opened.count_events("exec_die") as checks:
         time.sleep(SETTLE_S)
         counted = _count(
             seconds,
@@ -179,7 +181,7 @@ def _is_well(container: Container) -> bool:
 
 
 def _load_wallet(container: Container) -> bool:
-    """From inside: it has no network."""
+    """Load the wallet from inside, because the container has no network."""
     code, _ = container.exec_run(["python", "-c", LOAD_WALLET])
     return bool(code == 0)
 
@@ -187,23 +189,23 @@ def _load_wallet(container: Container) -> bool:
 # --- Sidecar's probes -------------------------------------------------------------
 
 
-def _present(
+def _measure_sidecars(
     engine: QuietEngine, opened: Lab, targets: int, seconds: float
 ) -> dict[str, Counted]:
-    """What each of three Sidecars uses alone: two that probe often, one that hardly."""
+    """Use of three Sidecars, each running alone: two probe often, one hardly."""
     stack = f"probed-{targets}"
     names = [f"{stack}-{n}" for n in range(1, targets + 1)]
     wallets = [opened.wallet(name, stack, image=CURL_IMAGE) for name in names]
     for wallet in wallets:
         wallet.start()
     hosts = [opened.full_name(name) for name in names]
-    wanted = {
+    variants = {
         "wallet": (OFTEN, wallet_probe),
         "http": (OFTEN, http_probe),
         "hardly": (HARDLY, wallet_probe),
     }
-    found = {}
-    for name, (interval, probe) in wanted.items():
+    counted = {}
+    for name, (interval, probe) in variants.items():
         config = {
             "stack": stack,
             "defaults": {"interval": interval, "fast_interval": OFTEN},
@@ -211,17 +213,17 @@ def _present(
         }
         sidecar = opened.sidecar(f"{stack}-{name}", config)
         sidecar.start()
-        found[name] = _watched(engine, sidecar, targets, seconds)
+        counted[name] = _measure_probes(engine, sidecar, targets, seconds)
         sidecar.stop(timeout=5)
     for wallet in wallets:
         wallet.kill()
-    return found
+    return counted
 
 
-def _watched(
+def _measure_probes(
     engine: QuietEngine, sidecar: Container, targets: int, seconds: float
 ) -> Counted:
-    """CPU seconds of ``engine`` and ``others``, and ``probes``, in a while."""
+    """CPU seconds of ``engine`` and ``others``, and number of ``probes``."""
     url = f"http://{address(sidecar)}:{SIDECAR_PORT}/metrics"
 
     def values(metric: str) -> list[float]:
@@ -237,7 +239,7 @@ def _watched(
         seconds,
         {
             "engine": engine.cpu_s,
-            "others": lambda: sum(processes.cpu(one).own for one in pids),
+            "others": lambda: sum(processes.cpu(pid_).own for pid_ in pids),
         },
     )
     return counted | {"probes": sum(values("sidecar_probes_total")) - before}
@@ -254,18 +256,18 @@ class Cost(NamedTuple):
 
     @property
     def total_s(self) -> float:
-        """Of all processes."""
+        """CPU seconds of all processes."""
         return self.engine_s + self.others_s
 
 
 def _check_cost(counted: Counted, idle: float) -> Cost:
-    """Of one of Docker's checks; ``idle``: engine seconds per second without any."""
+    """Cost of one Docker check; ``idle``: engine seconds per second without checks."""
     engine_s = counted["engine"] - idle * counted["seconds"]
     return Cost(engine_s / counted["checks"], counted["others"] / counted["checks"])
 
 
 def _probe_cost(often: Counted, hardly: Counted) -> Cost:
-    """Of one probe: often less hardly, by the probes between."""
+    """Cost of one probe: the difference between often and hardly, per probe."""
     probes = often["probes"] - hardly["probes"]
     return Cost(
         (often["engine"] - hardly["engine"]) / probes,
@@ -276,20 +278,23 @@ def _probe_cost(often: Counted, hardly: Counted) -> Cost:
 def _rows(
     checks: Mapping[str, Cost],
     many: Mapping[str, Counted],
-    one: Mapping[str, Counted],
+    alone_counted: Mapping[str, Counted],
     idle: float,
 ) -> Iterator[Row]:
     for probe in PROBES:
         ours = _probe_cost(many[probe.kind], many["hardly"])
         for check in probe.checks:
-            what = f"{probe.said}, {MANY} targets"
+            what = f"{probe.label}, {MANY} targets"
             yield _ratio_row(what, ours, check, checks[check], probe.owed)
-    alone = {p.kind: _probe_cost(one[p.kind], one["hardly"]) for p in PROBES}
+    alone = {
+        p.kind: _probe_cost(alone_counted[p.kind], alone_counted["hardly"])
+        for p in PROBES
+    }
     for probe in PROBES:
         check = probe.checks[0]
-        what = f"{probe.said}, one target"
+        what = f"{probe.label}, one target"
         yield _ratio_row(what, alone[probe.kind], check, checks[check])
-    hardly = one["hardly"]
+    hardly = alone_counted["hardly"]
     there = (hardly["others"] + hardly["engine"]) / hardly["seconds"] - idle
     probing = sum(cost.total_s for cost in alone.values()) / OUR_INTERVAL_S
     checking = sum(checks[p.checks[-1]].total_s for p in PROBES) / THEIR_INTERVAL_S

@@ -1,8 +1,8 @@
-"""Visitors who mean harm, for the HTTP server: `python -m benchmarks.crowd PORT`.
+"""Malicious clients of the HTTP server: `python -m benchmarks.crowd PORT`.
 
-Three kinds, all without a token: heads that come a line a second and never end, heads
-as long as the server takes them, and readers who ask for much and read nothing. Each
-comes again when it is shown out.
+Three kinds, all without a token: slow heads (a line a second, without end), huge heads
+(as long as the server accepts) and stalled readers (many requests, no answer read).
+Each reconnects when it is disconnected.
 """
 
 import argparse
@@ -23,66 +23,72 @@ QUESTIONS = b"".join(
 
 
 class Crowd(NamedTuple):
-    """How many of each kind."""
+    """Number of clients of each kind."""
 
     slow: int
     huge: int
     stalled: int
 
-    async def come(self, port: int) -> None:
-        """Until cancelled."""
-        kinds = ((_slow, self.slow), (_huge, self.huge), (_stalled, self.stalled))
+    async def connect_until_cancelled(self, port: int) -> None:
+        """Connect all clients, repeatedly, until cancelled."""
+        kinds = (
+            (_connect_slow, self.slow),
+            (_connect_huge, self.huge),
+            (_connect_stalled, self.stalled),
+        )
         async with asyncio.TaskGroup() as tasks:
             for kind, count in kinds:
                 for _ in range(count):
-                    tasks.create_task(_again(kind, port))
+                    tasks.create_task(_reconnect(kind, port))
 
 
-async def _again(kind: Callable[[socket.socket], Awaitable[None]], port: int) -> None:
+async def _reconnect(
+    kind: Callable[[socket.socket], Awaitable[None]], port: int
+) -> None:
     loop = asyncio.get_running_loop()
     while True:
-        with socket.socket() as visitor, contextlib.suppress(OSError):
-            visitor.settimeout(0.0)
-            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            await loop.sock_connect(visitor, ("127.0.0.1", port))
-            await kind(visitor)
+        with socket.socket() as client, contextlib.suppress(OSError):
+            client.settimeout(0.0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await loop.sock_connect(client, ("127.0.0.1", port))
+            await kind(client)
         await asyncio.sleep(AGAIN_S)
 
 
-async def _slow(visitor: socket.socket) -> None:
+async def _connect_slow(client: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(visitor, GREETING)
+    await loop.sock_sendall(client, GREETING)
     while True:
         await asyncio.sleep(LINE_EVERY_S)
-        await loop.sock_sendall(visitor, b"X-Slow: 1\r\n")
+        await loop.sock_sendall(client, b"X-Slow: 1\r\n")
 
 
-async def _huge(visitor: socket.socket) -> None:
+async def _connect_huge(client: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(visitor, GREETING)
+    await loop.sock_sendall(client, GREETING)
     while True:
-        await loop.sock_sendall(visitor, LONG_LINE)
+        await loop.sock_sendall(client, LONG_LINE)
         await asyncio.sleep(0)
 
 
-async def _stalled(visitor: socket.socket) -> None:
-    """Nothing is read; the next questions tell when the server has hung up."""
+async def _connect_stalled(client: socket.socket) -> None:
+    """Send requests without reading; a failed send shows that the server closed."""
     loop = asyncio.get_running_loop()
     while True:
-        await loop.sock_sendall(visitor, QUESTIONS)
+        await loop.sock_sendall(client, QUESTIONS)
         await asyncio.sleep(LINE_EVERY_S)
 
 
 def main() -> None:
-    """Come to a port of this machine until killed."""
+    """Connect to a port of this machine until killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
     for kind in Crowd._fields:
         parser.add_argument(f"--{kind}", type=int, default=0)
-    asked = parser.parse_args()
-    crowd = Crowd(asked.slow, asked.huge, asked.stalled)
+    arguments = parser.parse_args()
+    crowd = Crowd(arguments.slow, arguments.huge, arguments.stalled)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(crowd.come(asked.port))
+        asyncio.run(crowd.connect_until_cancelled(arguments.port))
 
 
 if __name__ == "__main__":

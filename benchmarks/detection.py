@@ -1,4 +1,4 @@
-"""How fast a dead, exited or frozen daemon is noticed, and serves again.
+"""Time until a dead, exited or frozen daemon is detected, and until it serves again.
 
 Each case has a stack of its own, all at once: they mostly wait. The fault comes at a
 random moment of the interval between two checks, the same for both sides.
@@ -59,12 +59,12 @@ RETRIES = 3
 OWED_OVERHEAD_S = 1.0
 OWED_RECOVERY_S = 10.0
 MARGIN_S = 25.0
-"""For the engine to stop and start a container after the last check."""
+"""Seconds for the engine to stop and start a container after the last check."""
 SEED = 20090103
 ANSWER_FIRST_S = 0.1
-"""The stand-in lets its answer leave before it dies."""
+"""Seconds that the stand-in waits between its answer and its death."""
 
-# The stand-in's own port: its answer proves that the process runs, whatever the wallet.
+# The stand-in's own port: its answer proves that the process runs.
 CHECK = [
     "CMD",
     *("python", "-I", "-S", "healthcheck.py", "--timeout", "60"),
@@ -73,7 +73,7 @@ CHECK = [
 
 
 class Fault(StrEnum):
-    """What happens to the daemon."""
+    """A fault of the daemon."""
 
     DIES = "a. daemon dies, its container stays"
     EXITS = "b. container exits"
@@ -81,9 +81,9 @@ class Fault(StrEnum):
 
 
 OWED_IN_SIGHT_S = 0.2
-"""For the death of a process that is followed."""
+"""Required detection time for the death of a followed process."""
 OWED_DETECTION = {Fault.DIES: 1 / 12, Fault.EXITS: 1 / 4, Fault.FREEZES: 1 / 12}
-"""Of what it takes the other side, both at default settings."""
+"""Required fraction of the other side's time, both at default settings."""
 SHAPE = {Fault.DIES: "wrapper", Fault.EXITS: "pid1", Fault.FREEZES: "wrapper"}
 SWITCH = {Fault.DIES: "die", Fault.EXITS: "die", Fault.FREEZES: "stop_process"}
 
@@ -112,13 +112,13 @@ class Case:
 
 @dataclass
 class Events:
-    """What the engine told of our containers: (wall time, action), by container."""
+    """Events of our containers: (wall time, action), by container id."""
 
     lab: Lab
-    seen: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    actions: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
 
     def follow(self) -> None:
-        """Listen, and restart what becomes unhealthy, until the lab is closed."""
+        """Listen until the lab is closed, and restart unhealthy containers."""
         self._stream = self.lab.client.events(
             decode=True,
             filters={
@@ -129,27 +129,34 @@ class Events:
         threading.Thread(target=self._read, daemon=True).start()
 
     def close(self) -> None:
-        """Stop to listen."""
+        """Stop listening."""
         self._stream.close()
 
     def first(self, container: Container, action: str, after: float) -> float | None:
-        """When the engine first told of ``action`` after ``after``."""
-        told = self.seen.get(str(container.id), [])
-        return next((at for at, what in told if what == action and at >= after), None)
+        """Wall time of the first ``action`` after ``after``."""
+        container_actions = self.actions.get(str(container.id), [])
+        return next(
+            (at for at, what in container_actions if what == action and at >= after),
+            None,
+        )
 
     def _read(self) -> None:
         for event in self._stream:
-            who, action = event["Actor"]["ID"], event["Action"]
-            self.seen.setdefault(who, []).append((event["timeNano"] / NANO, action))
+            container_id, action = event["Actor"]["ID"], event["Action"]
+            self.actions.setdefault(container_id, []).append(
+                (event["timeNano"] / NANO, action)
+            )
             if action == "health_status: unhealthy":
-                threading.Thread(target=self._restart, args=(who,), daemon=True).start()
+                threading.Thread(
+                    target=self._restart, args=(container_id,), daemon=True
+                ).start()
 
     def _restart(self, container_id: str) -> None:
         self.lab.client.api.restart(container_id)
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """Every case, side by side."""
+    """Run all cases in parallel."""
     with lab() as opened:
         events = Events(opened)
         events.follow()
@@ -163,22 +170,22 @@ def measure(*, quick: bool) -> list[Row]:
 
 
 def _cases(opened: Lab, *, quick: bool) -> Iterator[Case]:
-    chance = random.Random(SEED)
+    rng = random.Random(SEED)
     times = 1 if quick else 3
     for interval_s in (None, SHORT_INTERVAL_S):
         for fault in Fault:
             if quick and interval_s is None and fault is Fault.FREEZES:
                 continue  # it alone would take three minutes
             for number in range(times):
-                phase = (number + chance.random()) / times
+                phase = (number + rng.random()) / times
                 for side in _sides(fault, interval_s):
                     yield _case(opened, fault, side, interval_s, phase)
 
 
 def _sides(fault: Fault, interval_s: float | None) -> tuple[str, ...]:
-    """The host's processes tell of a death in a container that lives on."""
-    is_told = interval_s is None and fault is Fault.DIES
-    return (OURS, THEIRS, IN_SIGHT) if is_told else (OURS, THEIRS)
+    """The sides of a case; pid: host helps only where the container survives."""
+    has_host_side = interval_s is None and fault is Fault.DIES
+    return (OURS, THEIRS, IN_SIGHT) if has_host_side else (OURS, THEIRS)
 
 
 def _case(
@@ -232,14 +239,14 @@ def _run(case: Case, events: Events) -> None:
     fault_at = time.time() + ANSWER_FIRST_S
     _observe(case, events, fault_at)
     if case.sidecar is None:
-        heard = events.first(case.wallet, "health_status: unhealthy", fault_at)
-        case.detected = None if heard is None else heard - fault_at
+        unhealthy_at = events.first(case.wallet, "health_status: unhealthy", fault_at)
+        case.detected = None if unhealthy_at is None else unhealthy_at - fault_at
     else:
         _read_log(case, events, fault_at)
 
 
 def _wait_for_phase(case: Case) -> None:
-    """Until ``phase`` of an interval has passed since the last check ended."""
+    """Wait until ``phase`` of an interval has passed since the last check ended."""
     look = _last_probe if case.sidecar is not None else _last_check
     ended = wait_for("a healthy start", lambda: look(case), 120.0)
     due = ended + case.phase * case.every_s
@@ -272,8 +279,8 @@ def _epoch(stamp: str) -> float:
 def _observe(case: Case, events: Events, fault_at: float) -> None:
     """Note when the daemon answers again, and when its wallet is loaded.
 
-    It is asked only once it was started anew: a stopped one would be left with
-    our connections.
+    The daemon is asked only after its new start: a stopped daemon would keep our
+    connections.
     """
     until = fault_at + case.patience_s
     while events.first(case.wallet, "start", fault_at) is None:
@@ -313,22 +320,22 @@ class Line:
 
     @property
     def message(self) -> str:
-        """What it says."""
+        """The line's message."""
         return str(self.fields["message"])
 
     @property
     def is_probe(self) -> bool:
-        """Is it a probe's outcome?"""
+        """Whether the line is a probe's outcome."""
         return self.message.startswith("probe: ")
 
     @property
     def is_decision(self) -> bool:
-        """Is it the decision to restart or start?"""
+        """Whether the line is the decision to restart or start."""
         return self.message.startswith(("restarting it: ", "starting it: "))
 
     @property
     def probe_s(self) -> float:
-        """How long the probe took."""
+        """Duration of the probe."""
         return float(self.message.split(" in ")[1].split()[0])
 
 
@@ -352,16 +359,16 @@ def _read_log(case: Case, events: Events, fault_at: float) -> None:
 
 
 def read_lines(sidecar: Container) -> Iterator[Line]:
-    """All that it wrote so far."""
+    """All lines of the log so far."""
     for raw in sidecar.logs().splitlines():
         fields = json.loads(raw)
         yield Line(_epoch(fields["time"]), fields)
 
 
 def _certain_at(lines: list[Line], decision: Line) -> float:
-    """When the last probe before the decision, or its silence, had told enough.
+    """When the last probe before the decision, or its silence, was sufficient.
 
-    The decision where neither is known.
+    The time of the decision if neither is known.
     """
     silent = STILL_SILENT.search(decision.message)
     if silent is not None:
@@ -371,16 +378,16 @@ def _certain_at(lines: list[Line], decision: Line) -> float:
 
 
 def _engine_acts(case: Case, events: Events, decided: float) -> float:
-    """When the engine first did something: it kills before it restarts.
+    """When the engine first acted: it kills before it restarts.
 
-    Where there is nothing to kill: when it had started the container, its own work
-    included.
+    Without a process to kill: when it had started the container, which includes its
+    own work.
     """
-    found = [
+    action_times = [
         events.first(case.wallet, action, decided - 0.01)
         for action in ("kill", "start")
     ]
-    return min(at for at in found if at is not None)
+    return min(at for at in action_times if at is not None)
 
 
 def _first_answered(lines: list[Line], ready_at: float) -> tuple[float, float] | None:
@@ -401,7 +408,7 @@ def _first_answered(lines: list[Line], ready_at: float) -> tuple[float, float] |
 
 def _rows(cases: list[Case]) -> Iterator[Row]:
     for interval_s in (None, SHORT_INTERVAL_S):
-        said = (
+        label = (
             "at default settings" if interval_s is None else f"every {interval_s:g} s"
         )
         for fault in Fault:
@@ -410,8 +417,8 @@ def _rows(cases: list[Case]) -> Iterator[Row]:
                 continue
             ours = [c for c in these if c.side == OURS]
             theirs = [c for c in these if c.side == THEIRS]
-            yield _detection_row(f"{fault}; detection {said}", ours, theirs)
-            yield _recovery_row(f"{fault}; recovery {said}", ours, theirs)
+            yield _detection_row(f"{fault}; detection {label}", ours, theirs)
+            yield _recovery_row(f"{fault}; recovery {label}", ours, theirs)
             in_sight = [c for c in these if c.side == IN_SIGHT]
             if in_sight:
                 yield _in_sight_row(f"{fault}; detection with pid: host", in_sight)
@@ -424,21 +431,21 @@ def _detection_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
     owed = OWED_DETECTION[ours[0].fault] if ours[0].interval_s is None else None
     limit = f"≤ 1/{1 / owed:.0f}" if owed else ""
     if len(mine) < len(ours):
-        return Row(what, "not by all", spread(other), owed=limit, met=False)
+        return Row(what, "not by all", spread(other), owed=limit, is_met=False)
     if not other:
         least = fraction(max(mine), theirs[0].patience_s)
-        met = True if owed else None
-        return Row(what, spread(mine), _never(theirs), f"< {least}", limit, met)
+        is_met = True if owed else None
+        return Row(what, spread(mine), _never(theirs), f"< {least}", limit, is_met)
     ratio = sum(mine) / len(mine) / (sum(other) / len(other))
-    met = ratio <= owed if owed else None
-    return Row(what, spread(mine), spread(other), f"{ratio:.3f}", limit, met)
+    is_met = ratio <= owed if owed else None
+    return Row(what, spread(mine), spread(other), f"{ratio:.3f}", limit, is_met)
 
 
 def _in_sight_row(what: str, ours: list[Case]) -> Row:
     mine = [c.detected for c in ours if c.detected is not None]
     limit = f"< {OWED_IN_SIGHT_S:g} s, every time"
-    met = len(mine) == len(ours) and max(mine) < OWED_IN_SIGHT_S
-    return Row(what, spread(mine), owed=limit, met=met)
+    is_met = len(mine) == len(ours) and max(mine) < OWED_IN_SIGHT_S
+    return Row(what, spread(mine), owed=limit, is_met=is_met)
 
 
 def _recovery_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
@@ -448,9 +455,9 @@ def _recovery_row(what: str, ours: list[Case], theirs: list[Case]) -> Row:
         return Row(what, spread(mine), spread(other) if other else _never(theirs))
     is_owed = ours[0].fault is Fault.DIES and ours[0].interval_s is None
     limit = f"median ≤ {OWED_RECOVERY_S:g} s" if is_owed else ""
-    met = median(mine) <= OWED_RECOVERY_S if is_owed else None
+    is_met = median(mine) <= OWED_RECOVERY_S if is_owed else None
     ratio = fraction(median(mine), median(other))
-    return Row(what, spread(mine), spread(other), ratio, limit, met)
+    return Row(what, spread(mine), spread(other), ratio, limit, is_met)
 
 
 def _never(cases: list[Case]) -> str:
@@ -458,14 +465,15 @@ def _never(cases: list[Case]) -> str:
 
 
 def _overhead_row(cases: list[Case]) -> Row:
-    found = [c.overhead for c in cases if c.overhead is not None]
-    wanted = sum(c.side != THEIRS for c in cases)
-    met = len(found) == wanted and max(found) < OWED_OVERHEAD_S
+    overheads = [c.overhead for c in cases if c.overhead is not None]
+    case_count = sum(c.side != THEIRS for c in cases)
+    is_met = len(overheads) == case_count and max(overheads) < OWED_OVERHEAD_S
     return Row(
-        f"overhead beyond threshold, stop and boot ({len(found)} of {wanted} cases)",
-        spread(found),
+        "overhead beyond threshold, stop and boot"
+        f" ({len(overheads)} of {case_count} cases)",
+        spread(overheads),
         owed=f"< {OWED_OVERHEAD_S:g} s, every time",
-        met=met,
+        is_met=is_met,
     )
 
 

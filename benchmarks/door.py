@@ -1,4 +1,4 @@
-"""What a crowd of visitors who mean harm does to the HTTP server and the probes.
+"""Effect of many malicious clients on the HTTP server and the probes.
 
 1,000 connections that send a line of a head a second, 130 that send heads as long as
 the server takes them, and 100 that ask for much and read nothing (benchmarks/crowd.py),
@@ -22,7 +22,7 @@ from typing import NamedTuple
 from benchmarks import processes, program
 from benchmarks.crowd import Crowd
 from benchmarks.lab import wait_for
-from benchmarks.memory import delays, inspected, running
+from benchmarks.memory import delays, read_inspected_container, run_sidecar
 from benchmarks.stand import Stand
 from benchmarks.table import Row, at_most
 
@@ -35,10 +35,10 @@ OWED_LIVEZ_S = 0.25
 OWED_DELAY_S = INTERVAL_S
 
 
-class Borne(NamedTuple):
-    """What it came to; times in order. ``alone_s``: of /livez before the crowd came.
+class Load(NamedTuple):
+    """Measurements under load; times sorted. ``alone_s``: /livez without the crowd.
 
-    ``cores``: the processor that it took.
+    ``cores``: CPU seconds per second.
     """
 
     grown_mb: float
@@ -54,16 +54,16 @@ def measure(*, quick: bool) -> list[Row]:
     return list(_rows(_run(15.0 if quick else 60.0)))
 
 
-def _run(seconds: float) -> Borne:
+def _run(seconds: float) -> Load:
     with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
-        stand = Stand(Path(folder) / "engine.sock", inspected(), 2)
-        begun = running(stand, Path(folder), INTERVAL_S)
-        with stand.serving(), begun as (process, port):
+        stand = Stand(Path(folder) / "engine.sock", read_inspected_container(), 2)
+        sidecar = run_sidecar(stand, Path(folder), INTERVAL_S)
+        with stand.serve(), sidecar as (process, port):
             wait_for("visits", lambda: all(map(len, stand.visits.values())), 30.0)
             time.sleep(SETTLE_S)
-            alone = _borne(stand, process.pid, port, seconds / 2)
+            alone = _measure_load(stand, process.pid, port, seconds / 2)
             with _crowd(port):
-                crowded = _borne(stand, process.pid, port, seconds)
+                crowded = _measure_load(stand, process.pid, port, seconds)
             return crowded._replace(alone_s=alone.livez_s)
 
 
@@ -71,15 +71,15 @@ def _run(seconds: float) -> Borne:
 def _crowd(port: int) -> Iterator[None]:
     numbers = (f"--{kind}={count}" for kind, count in CROWD._asdict().items())
     command = [sys.executable, "-m", "benchmarks.crowd", str(port), *numbers]
-    come = subprocess.Popen(command)
+    process = subprocess.Popen(command)
     try:
         yield
     finally:
-        come.kill()
-        come.wait(20)
+        process.kill()
+        process.wait(20)
 
 
-def _borne(stand: Stand, pid: int, port: int, seconds: float) -> Borne:
+def _measure_load(stand: Stand, pid: int, port: int, seconds: float) -> Load:
     stand.forget_visits()
     before, used = processes.memory(pid).rss, processes.cpu(pid).total
     took: list[float] = []
@@ -93,7 +93,7 @@ def _borne(stand: Stand, pid: int, port: int, seconds: float) -> Borne:
         time.sleep(LIVEZ_EVERY_S)
     late = tuple(sorted(delays(stand, INTERVAL_S)))
     cores = (processes.cpu(pid).total - used) / seconds
-    return Borne(peak - before, (), tuple(sorted(took)), cores, late, failed)
+    return Load(peak - before, (), tuple(sorted(took)), cores, late, failed)
 
 
 def _is_alive(port: int) -> bool:
@@ -111,26 +111,28 @@ def _p99(times_s: tuple[float, ...]) -> float:
     return times_s[int(len(times_s) * 0.99)]
 
 
-def _rows(borne: Borne) -> Iterator[Row]:
-    who = f"{CROWD.slow:,} slow heads, {CROWD.huge} huge ones, {CROWD.stalled} stalled"
+def _rows(load: Load) -> Iterator[Row]:
+    crowd_text = (
+        f"{CROWD.slow:,} slow heads, {CROWD.huge} huge ones, {CROWD.stalled} stalled"
+    )
     yield at_most(
-        f"growth of the memory, {who}",
-        f"{borne.grown_mb:.1f} MB",
-        borne.grown_mb,
+        f"growth of the memory, {crowd_text}",
+        f"{load.grown_mb:.1f} MB",
+        load.grown_mb,
         OWED_MB,
         unit=" MB",
     )
-    p99, alone = _p99(borne.livez_s), _p99(borne.alone_s)
-    shown = f"{p99 * 1e3:.0f} ms (worst {borne.livez_s[-1] * 1e3:.0f} ms)"
-    row = at_most("/livez (p99), the same", shown, p99, OWED_LIVEZ_S, unit=" s")
+    p99, alone = _p99(load.livez_s), _p99(load.alone_s)
+    figure = f"{p99 * 1e3:.0f} ms (worst {load.livez_s[-1] * 1e3:.0f} ms)"
+    row = at_most("/livez (p99), the same", figure, p99, OWED_LIVEZ_S, unit=" s")
     yield row._replace(beside=f"{alone * 1e3:.0f} ms without them")
-    yield Row("CPU, the same", f"{borne.cores * 100:.0f} % of a core")
-    asked = f"{borne.failed} of {len(borne.livez_s)}"
-    yield at_most("/livez that failed, the same", asked, borne.failed, 0, unit="")
-    worst = borne.delays_s[-1]
-    shown = f"{worst * 1e3:.0f} ms ({len(borne.delays_s)} probes)"
+    yield Row("CPU, the same", f"{load.cores * 100:.0f} % of a core")
+    failure_text = f"{load.failed} of {len(load.livez_s)}"
+    yield at_most("/livez that failed, the same", failure_text, load.failed, 0, unit="")
+    worst = load.delays_s[-1]
+    figure = f"{worst * 1e3:.0f} ms ({len(load.delays_s)} probes)"
     what = f"schedule delay (worst), targets every {INTERVAL_S:g} s, the same"
-    yield at_most(what, shown, worst, OWED_DELAY_S, unit=" s")
+    yield at_most(what, figure, worst, OWED_DELAY_S, unit=" s")
 
 
 if __name__ == "__main__":

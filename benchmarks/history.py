@@ -1,8 +1,8 @@
-"""What a stack leaves in the store, day after day, in virtual time.
+"""Records of a stack in the store, day after day, in virtual time.
 
-The turns are those of the core. Ordinary probes write nothing, so a day is what is
-not ordinary: per target BLIPS short streaks of failures, and once in OUTAGE_DAYS an
-outage with a restart, its evidence and two messages.
+The turns are those of the core. Successful probes write nothing, so a day consists of
+BLIPS short failures per target, and once in OUTAGE_DAYS of an outage with a restart,
+its evidence and two messages.
 """
 
 import sqlite3
@@ -80,128 +80,141 @@ class Stack:
         self.state = State(started=self.now)
 
     def pass_time(self, seconds: float) -> None:
-        """Nothing happens meanwhile."""
+        """Advance the time without an event."""
         self.now = Moment(self.now.mono + seconds, self.now.wall + seconds)
 
     def send(self, event: Event) -> StepResult:
         """One turn."""
-        done = run_step(self.state, event)
-        self.state = done.state
+        result = run_step(self.state, event)
+        self.state = result.state
         return StepResult(
-            event, done.transitions, done.decisions, done.touched, done.state
+            event, result.transitions, result.decisions, result.touched, result.state
         )
 
     def begin(self) -> Iterator[StepResult]:
-        """Known, and probed until all are healthy."""
-        yield from self.listing()
+        """List the containers, and probe them until all are healthy."""
+        yield from self.list_containers()
         for _ in range(2):
-            for who in self.containers:
-                yield self.probe(who)
+            for instance_id in self.containers:
+                yield self.probe(instance_id)
             self.pass_time(2.0)
 
-    def listing(self) -> Iterator[StepResult]:
-        """The engine answers: without that, nothing is restarted."""
+    def list_containers(self) -> Iterator[StepResult]:
+        """Report the engine as reachable, and list its containers."""
         yield self.send(EngineReachabilityChanged(self.now, reachable=True))
         roster = tuple(self.containers.items())
         yield self.send(ContainersListed(self.now, self.targets, roster))
 
-    def probe(self, who: InstanceId, outcome: ProbeResult | None = None) -> StepResult:
+    def probe(
+        self, instance_id: InstanceId, outcome: ProbeResult | None = None
+    ) -> StepResult:
         """A probe that ends now; without an outcome it succeeded."""
-        run = self.containers[who].run
+        run = self.containers[instance_id].run
         event = ProbeCompleted(
-            self.now, who, run, self.now.mono - 0.01, outcome or probe_success()
+            self.now, instance_id, run, self.now.mono - 0.01, outcome or probe_success()
         )
         return self.send(event)
 
-    def blip(self, who: InstanceId) -> Iterator[StepResult]:
+    def blip(self, instance_id: InstanceId) -> Iterator[StepResult]:
         """One failure, then an answer."""
-        yield self.probe(who, REFUSED)
+        yield self.probe(instance_id, REFUSED)
         self.pass_time(2.0)
-        yield self.probe(who)
+        yield self.probe(instance_id)
 
-    def outage(self, who: InstanceId) -> Iterator[StepResult]:
+    def outage(self, instance_id: InstanceId) -> Iterator[StepResult]:
         """Down, restarted, healthy."""
-        yield from self.listing()
+        yield from self.list_containers()
         for _ in range(3):
-            yield self.probe(who, REFUSED)
+            yield self.probe(instance_id, REFUSED)
             self.pass_time(2.0)
-        fresh = replace(self.containers[who], started_at=self.now.wall)
-        self.containers[who] = fresh
-        acted = RemedyExecuted(
-            self.now, who, RemedyCallResult.DONE, text_reason("restarted"), fresh
+        fresh = replace(self.containers[instance_id], started_at=self.now.wall)
+        self.containers[instance_id] = fresh
+        executed = RemedyExecuted(
+            self.now,
+            instance_id,
+            RemedyCallResult.DONE,
+            text_reason("restarted"),
+            fresh,
         )
-        incident = self.state.instances[who].incident or ""
-        told = _message(incident, 1, MessageKind.OPENED, self.now.wall)
-        yield self.send(acted)._replace(evidence=EVIDENCE, messages=(told,))
+        incident = self.state.instances[instance_id].incident or ""
+        message = _message(incident, 1, MessageKind.OPENED, self.now.wall)
+        yield self.send(executed)._replace(evidence=EVIDENCE, messages=(message,))
         self.pass_time(5.0)
-        yield self.probe(who)
+        yield self.probe(instance_id)
         self.pass_time(2.0)
-        told = _message(incident, 2, MessageKind.RESOLVED, self.now.wall)
-        yield self.probe(who)._replace(messages=(told,))
+        message = _message(incident, 2, MessageKind.RESOLVED, self.now.wall)
+        yield self.probe(instance_id)._replace(messages=(message,))
 
     def day(self, number: int) -> Iterator[StepResult]:
-        """Everything out of the ordinary of one day, spread over it."""
-        whole = list(self.containers)
+        """All failures and outages of one day, spread over it."""
+        instances = list(self.containers)
         due = [
-            w for place, w in enumerate(whole) if (place + number) % OUTAGE_DAYS == 0
+            each
+            for place, each in enumerate(instances)
+            if (place + number) % OUTAGE_DAYS == 0
         ]
-        happens = [(nth / len(due), self.outage, who) for nth, who in enumerate(due)]
+        events = [
+            (nth / len(due), self.outage, instance_id)
+            for nth, instance_id in enumerate(due)
+        ]
         for round_ in range(BLIPS):
-            at = (round_ + 0.5 / len(whole)) / BLIPS
-            step = 1.0 / (len(whole) * BLIPS)
-            happens += [(at + n * step, self.blip, w) for n, w in enumerate(whole)]
+            at = (round_ + 0.5 / len(instances)) / BLIPS
+            step = 1.0 / (len(instances) * BLIPS)
+            events += [
+                (at + n * step, self.blip, each) for n, each in enumerate(instances)
+            ]
         began = self.now.mono
-        for at, what, who in sorted(happens, key=lambda one: one[0]):
+        for at, event, instance_id in sorted(events, key=lambda item: item[0]):
             self.pass_time(max(0.0, began + at * DAY_S - self.now.mono))
-            yield from what(who)
+            yield from event(instance_id)
         self.pass_time(max(0.0, began + DAY_S - self.now.mono))
 
 
 def _message(incident: str, sequence: int, kind: MessageKind, at: float) -> Message:
     facts = {"target": "service", "cause": "refused", "reason": str(REFUSED.reason)}
-    which = f"{incident}-{sequence}-ops"
-    return Message(which, incident, sequence, "ops", kind, Severity.P1, at, facts)
+    message_id = f"{incident}-{sequence}-ops"
+    return Message(message_id, incident, sequence, "ops", kind, Severity.P1, at, facts)
 
 
 async def keep(store: SqliteStore, turns: Iterator[StepResult]) -> int:
-    """Store them all; how many there were. Messages arrive at once."""
+    """Store all turns and return their number; messages are delivered at once."""
     count = 0
-    for turned in turns:
-        await store.append(turned)
-        for message in turned.messages:
-            await store.outbox.delivered(message.id, message.created_wall)
+    for turn in turns:
+        await store.append(turn)
+        for message in turn.messages:
+            await store.outbox.mark_delivered(message.id, message.created_wall)
         count += 1
     return count
 
 
-class Copied(NamedTuple):
-    """How a table's rows are copied to earlier days; ``at``: when each happened."""
+class CopyRule(NamedTuple):
+    """A rule to copy a table's rows to earlier days; ``at``: the column of the time."""
 
     columns: str
     at: str
 
 
-_COPIED = {
-    "journal": Copied(
+_COPY_RULES = {
+    "journal": CopyRule(
         "NULL, at_wall - :back, kind, target, incident || :nth, data, brief", "at_wall"
     ),
-    "incidents": Copied(
+    "incidents": CopyRule(
         "id || :nth, opened_wall - :back, resolved_wall - :back, value", "opened_wall"
     ),
-    "evidence": Copied("NULL, incident || :nth, at_wall - :back, value", "at_wall"),
+    "evidence": CopyRule("NULL, incident || :nth, at_wall - :back, value", "at_wall"),
 }
 
 
 def multiply(state_dir: Path, from_wall: float, lived_days: int, days: int) -> None:
-    """Let what happened in the days since ``from_wall`` have happened before, again
-    and again, until it makes ``days``.
+    """Copy the records of the days since ``from_wall`` to earlier times, repeatedly,
+    until there are ``days``.
 
-    Written without waiting for the disk. Of every week ten minutes were not watched.
+    Written without waiting for the disk. UNWATCHED_S of each week are not monitored.
     """
     connection = sqlite3.connect(state_dir / DATABASE, isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("BEGIN")
-    for table, (columns, at) in _COPIED.items():
+    for table, (columns, at) in _COPY_RULES.items():
         connection.execute(
             f"CREATE TEMP TABLE lived AS SELECT * FROM {table} WHERE {at} >= ?",
             (from_wall,),
@@ -214,8 +227,8 @@ def multiply(state_dir: Path, from_wall: float, lived_days: int, days: int) -> N
         connection.execute("DROP TABLE temp.lived")
     first = from_wall + (lived_days - days) * DAY_S
     weeks = [(first + n * WEEK_S, first + (n + 1) * WEEK_S) for n in range(days // 7)]
-    stretches = [(begin, end - UNWATCHED_S) for begin, end in weeks]
-    connection.executemany("INSERT INTO watched VALUES (?, ?)", stretches)
+    intervals = [(begin, end - UNWATCHED_S) for begin, end in weeks]
+    connection.executemany("INSERT INTO watched VALUES (?, ?)", intervals)
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     connection.close()

@@ -1,4 +1,4 @@
-"""Containers on a real engine, all of them gone afterwards."""
+"""Containers on a real engine, removed afterwards."""
 
 import http.client
 import io
@@ -45,7 +45,7 @@ class Lab:
         self.network = network
 
     def full_name(self, name: str) -> str:
-        """What a container is called."""
+        """Full name of a container."""
         return f"bench-{self.run_id}-{name}"
 
     def wallet(
@@ -73,7 +73,7 @@ class Lab:
         **settings: Any,  # noqa: ANN401 - the SDK's own
     ) -> Container:
         """A container of a compose stack, not started yet."""
-        return self._created(
+        return self._create_container(
             name,
             image,
             environment={"RPC_PASSWORD": RPC_PASSWORD, **environment},
@@ -95,7 +95,7 @@ class Lab:
         sees_host: bool = False,
     ) -> Container:
         """A Sidecar with this configuration; not started yet."""
-        made = self._created(
+        container = self._create_container(
             name,
             SIDECAR_IMAGE,
             healthcheck=NO_HEALTHCHECK,
@@ -109,22 +109,22 @@ class Lab:
             labels={LABEL: self.run_id},
             **({"pid_mode": "host"} if sees_host else {}),
         )
-        made.put_archive("/", _tar("etc/sidecar/sidecar.yaml", json.dumps(config)))
-        return made
+        container.put_archive("/", _tar("etc/sidecar/sidecar.yaml", json.dumps(config)))
+        return container
 
     @contextmanager
-    def counting(self, action: str) -> Iterator[Callable[[], int]]:
-        """How often our containers have had an event, from now on."""
+    def count_events(self, action: str) -> Iterator[Callable[[], int]]:
+        """A function that counts our containers' events of this kind from now on."""
         ours = {"label": f"{LABEL}={self.run_id}", "event": action}
         stream = self.client.events(decode=True, filters=ours)
-        seen: list[object] = []
-        threading.Thread(target=lambda: seen.extend(stream), daemon=True).start()
+        events: list[object] = []
+        threading.Thread(target=lambda: events.extend(stream), daemon=True).start()
         try:
-            yield lambda: len(seen)
+            yield lambda: len(events)
         finally:
             stream.close()
 
-    def _created(self, name: str, image: str, **settings: Any) -> Container:  # noqa: ANN401
+    def _create_container(self, name: str, image: str, **settings: Any) -> Container:  # noqa: ANN401
         return self.client.containers.create(
             image,
             name=self.full_name(name),
@@ -135,14 +135,14 @@ class Lab:
     def clear(self) -> None:
         """Remove every container."""
         ours = f"{LABEL}={self.run_id}"
-        left = self.client.containers.list(all=True, filters={"label": ours})
+        remaining = self.client.containers.list(all=True, filters={"label": ours})
         with ThreadPoolExecutor(REMOVED_AT_ONCE) as threads:
-            list(threads.map(lambda each: each.remove(force=True, v=True), left))
+            list(threads.map(lambda each: each.remove(force=True, v=True), remaining))
 
 
 @contextmanager
 def lab(socket: Path = SOCKET, network: str | None = None) -> Iterator[Lab]:
-    """A lab, cleaned up whatever happens; on ``network``, or on one of its own."""
+    """A lab on ``network``, or on its own network; always removed afterwards."""
     opened = Lab(socket, network or f"bench-{uuid.uuid4().hex[:8]}")
     try:
         if network is None:
@@ -171,14 +171,14 @@ def http_probe(host: str) -> dict[str, Any]:
 
 
 def address(container: Container) -> str:
-    """Where a running container on a bridge is reached from this machine."""
+    """Address of a running container on a bridge, as seen from this machine."""
     container.reload()
     networks = container.attrs["NetworkSettings"]["Networks"]
     return str(next(iter(networks.values()))["IPAddress"])
 
 
 def pid(container: Container) -> int:
-    """Its main process, as this machine numbers it."""
+    """Process id of the container's main process on this machine."""
     container.reload()
     return int(container.attrs["State"]["Pid"])
 
@@ -193,7 +193,7 @@ def ask(
 def ask_text(
     host: str, port: int, path: str, *, method: str = "GET", timeout_s: float = 5.0
 ) -> str:
-    """What an HTTP server answers; OSError where there is none."""
+    """Body of an HTTP server's answer; OSError without an answer."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request(method, path, b"{}" if method == "PUT" else None)
@@ -207,15 +207,15 @@ def ask_text(
 def wait_for(
     what: str, look: Callable[[], T | None], within_s: float, every_s: float = 0.5
 ) -> T:
-    """What ``look`` finds. TimeoutError."""
+    """Wait for a true result of ``look`` and return it; raises TimeoutError."""
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         try:
-            found = look()
+            result = look()
         except OSError:
-            found = None
-        if found:
-            return found
+            result = None
+        if result:
+            return result
         time.sleep(every_s)
     raise TimeoutError(f"not within {within_s:.0f} s: {what}")
 

@@ -28,31 +28,31 @@ class Lag(NamedTuple):
     late_s: float
 
 
-class _Meter:
+class _LagMeter:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.seen = array("d")
+        self.lags = array("d")
         self._due = loop.time() + TICK_S
         loop.call_at(self._due, self._tick)
 
     def _tick(self) -> None:
         now = self._loop.time()
         while self._due <= now:
-            self.seen.extend((self._due, now - self._due))
+            self.lags.extend((self._due, now - self._due))
             self._due += TICK_S
         self._loop.call_at(self._due, self._tick)
 
 
-class _Metered(asyncio.DefaultEventLoopPolicy):
+class _MeteredLoopPolicy(asyncio.DefaultEventLoopPolicy):
     def __init__(self) -> None:
         super().__init__()
-        self.meters: list[_Meter] = []
+        self.meters: list[_LagMeter] = []
 
     @override
     def new_event_loop(self) -> asyncio.AbstractEventLoop:
-        """One that measures itself."""
+        """A loop whose lag is measured."""
         loop = super().new_event_loop()
-        self.meters.append(_Meter(loop))
+        self.meters.append(_LagMeter(loop))
         return loop
 
 
@@ -72,12 +72,12 @@ async def _idle() -> int:
 
 def main() -> int:
     """The exit status of `sidecar`; without arguments a loop idles until SIGTERM."""
-    policy = _Metered()
+    policy = _MeteredLoopPolicy()
     asyncio.set_event_loop_policy(policy)  # type: ignore[deprecated]
     status = sidecar.main() if sys.argv[1:] else asyncio.run(_idle())
     with Path(os.environ[FILE]).open("wb") as file:
         for meter in policy.meters:
-            meter.seen.tofile(file)
+            meter.lags.tofile(file)
     return status
 
 

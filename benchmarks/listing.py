@@ -1,8 +1,8 @@
-"""How late the event loop is while a stack of 10,000 containers is listed.
+"""Lag of the event loop while a stack of 10,000 containers is listed.
 
 The process is the real `sidecar run`, the engine's API is the stand's
-(benchmarks/stand.py). The settings name one target. Of the others nobody watches any,
-or 1,000 ask by labels to be watched. The lag is that of the whole run, with its start
+(benchmarks/stand.py). The settings name one target. Of the other containers none, or
+1,000 by their labels, are targets. The lag is that of the whole run, with its start
 (benchmarks/lagging.py).
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import lagging, program
 from benchmarks.lab import free_port, wait_for
-from benchmarks.memory import config, inspected
+from benchmarks.memory import config, read_inspected_container
 from benchmarks.stand import Stand
 from benchmarks.table import Row, at_most
 
@@ -31,8 +31,8 @@ OWED_LAG_S = 0.2
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """With containers that nobody watches, then with labelled ones as well."""
-    model = inspected()
+    """Measure with unmonitored containers, then with labelled ones as well."""
+    model = read_inspected_container()
     seconds = SECONDS / 2 if quick else SECONDS
     return [_row(model, labelled, seconds) for labelled in (0, LABELLED)]
 
@@ -42,17 +42,17 @@ def _row(model: dict[str, Any], labelled: int, seconds: float) -> Row:
         folder = Path(name)
         stand = Stand(folder / "engine.sock", model, COUNT)
         stand.label(stand.names[1 : labelled + 1], LABELS)
-        with stand.serving():
+        with stand.serve():
             _run(stand, folder, seconds)
         late = sorted(lag.late_s for lag in lagging.read(folder / "lags"))
     p99, worst = late[int(len(late) * 0.99)], late[-1]
     what = f"loop lag (worst), {COUNT:,} containers listed, {labelled:,} by labels"
-    told = f"{worst * 1e3:.0f} ms (p99 {p99 * 1e3:.1f} ms)"
-    return at_most(what, told, worst, OWED_LAG_S, unit=" s")
+    figure = f"{worst * 1e3:.0f} ms (p99 {p99 * 1e3:.1f} ms)"
+    return at_most(what, figure, worst, OWED_LAG_S, unit=" s")
 
 
 def _run(stand: Stand, folder: Path, seconds: float) -> None:
-    """Until the one target has been asked, and for so many seconds more."""
+    """Run until the one target has been probed, and ``seconds`` longer."""
     file = folder / "sidecar.yaml"
     file.write_text(json.dumps(_one_target(stand)))
     environment = {

@@ -1,4 +1,4 @@
-"""What Sidecar holds and uses with 2, 100 and 1,000 targets, asked every 10 s.
+"""Memory and CPU of Sidecar with 2, 100 and 1,000 targets, probed every 10 s.
 
 The process is the real `sidecar run`; the targets and the engine's API are the stand's
 (benchmarks/stand.py), for a thousand containers do not fit here. One of them is said to
@@ -46,8 +46,8 @@ OWED_CORE = 0.25
 OWED_DELAY_S = 0.1
 
 
-class Held(NamedTuple):
-    """What one run used; ``delays`` in seconds, in order."""
+class Usage(NamedTuple):
+    """Use of one run; ``delays`` in seconds, sorted."""
 
     memory: processes.Memory
     cores: float
@@ -55,9 +55,9 @@ class Held(NamedTuple):
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """In a container, then with more and more targets."""
+    """Measure in a container, then with increasing numbers of targets."""
     rows = [_container_row()]
-    model = inspected()
+    model = read_inspected_container()
     for count in (2, 1000) if quick else (2, 100, 1000):
         seconds = 45.0 if quick or count < 1000 else 90.0
         rows += _rows(count, _run(model, count, seconds))
@@ -80,20 +80,20 @@ def _container_row() -> Row:
         for container in (wallet, other, sidecar):
             container.start()
         time.sleep(40.0)  # a listing, and some probes of each
-        found = [processes.memory(one) for one in processes.tree(pid(sidecar))]
-    held = max(found)
-    text = f"{held.rss:.0f} MB (PSS {held.pss:.0f})"
+        measurements = [processes.memory(pid_) for pid_ in processes.tree(pid(sidecar))]
+    memory = max(measurements)
+    text = f"{memory.rss:.0f} MB (PSS {memory.pss:.0f})"
     return at_most(
         "memory in its container, 2 targets on the real engine",
         text,
-        held.rss,
+        memory.rss,
         OWED_MB[2],
         unit=" MB",
     )
 
 
-def inspected() -> dict[str, Any]:
-    """The engine's words about a running container."""
+def read_inspected_container() -> dict[str, Any]:
+    """The engine's inspect of a running container."""
     with lab() as opened:
         wallet = opened.wallet("model", STACK)
         wallet.start()
@@ -101,20 +101,20 @@ def inspected() -> dict[str, Any]:
         return dict(wallet.attrs)
 
 
-def _run(model: dict[str, Any], count: int, seconds: float) -> Held:
+def _run(model: dict[str, Any], count: int, seconds: float) -> Usage:
     with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
         stand = Stand(Path(folder) / "engine.sock", model, count)
-        with stand.serving(), running(stand, Path(folder)) as (process, port):
-            wait_for("two visits to each target", lambda: _visited(stand), 120.0)
+        with stand.serve(), run_sidecar(stand, Path(folder)) as (process, port):
+            wait_for("two visits to each target", lambda: has_two_visits(stand), 120.0)
             time.sleep(SETTLE_S)
-            return _held(stand, process.pid, port, seconds)
+            return _measure_usage(stand, process.pid, port, seconds)
 
 
-def _visited(stand: Stand) -> bool:
+def has_two_visits(stand: Stand) -> bool:
     return all(len(visits) >= 2 for visits in stand.visits.values())
 
 
-def _held(stand: Stand, pid_: int, port: int, seconds: float) -> Held:
+def _measure_usage(stand: Stand, pid_: int, port: int, seconds: float) -> Usage:
     stop = threading.Event()
     scraping = threading.Thread(target=_scrape, args=(port, stop))
     scraping.start()
@@ -124,7 +124,7 @@ def _held(stand: Stand, pid_: int, port: int, seconds: float) -> Held:
     used, took = processes.cpu(pid_).total - before, time.monotonic() - began
     stop.set()
     scraping.join()
-    return Held(processes.memory(pid_), used / took, tuple(sorted(delays(stand))))
+    return Usage(processes.memory(pid_), used / took, tuple(sorted(delays(stand))))
 
 
 def _scrape(port: int, stop: threading.Event) -> None:
@@ -135,7 +135,7 @@ def _scrape(port: int, stop: threading.Event) -> None:
 
 
 def delays(stand: Stand, interval_s: float = INTERVAL_S) -> Iterator[float]:
-    """How much later than its place in the interval each visit came."""
+    """Seconds by which each visit was later than its place in the interval."""
     for visits in stand.visits.values():
         if not visits:
             continue
@@ -146,7 +146,7 @@ def delays(stand: Stand, interval_s: float = INTERVAL_S) -> Iterator[float]:
 
 
 @contextmanager
-def running(
+def run_sidecar(
     stand: Stand, folder: Path, interval_s: float = INTERVAL_S
 ) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """`sidecar run` for the stand's targets, and the port it listens on."""
@@ -180,22 +180,22 @@ def config(stand: Stand, interval_s: float = INTERVAL_S) -> Mapping[str, Any]:
     }
 
 
-def _rows(count: int, held: Held) -> Iterator[Row]:
-    memory = f"{held.memory.rss:.0f} MB (PSS {held.memory.pss:.0f})"
-    core = f"{held.cores * 100:.1f} % of a core"
-    p99 = held.delays[int(len(held.delays) * 0.99)]
+def _rows(count: int, usage: Usage) -> Iterator[Row]:
+    memory = f"{usage.memory.rss:.0f} MB (PSS {usage.memory.pss:.0f})"
+    core = f"{usage.cores * 100:.1f} % of a core"
+    p99 = usage.delays[int(len(usage.delays) * 0.99)]
     delay = f"{p99 * 1e3:.1f} ms"
     many = f"{count:,} targets every {INTERVAL_S:.0f} s"
     if count in OWED_MB:
         limit = OWED_MB[count]
-        yield at_most(f"memory, {many}", memory, held.memory.rss, limit, unit=" MB")
+        yield at_most(f"memory, {many}", memory, usage.memory.rss, limit, unit=" MB")
     else:
         yield Row(f"memory, {many}", memory)
     if count < 1000:
         yield Row(f"CPU, {many}", core)
         yield Row(f"schedule delay (p99), {many}", delay)
         return
-    yield at_most(f"CPU, {many}", core, held.cores, OWED_CORE, unit=" core")
+    yield at_most(f"CPU, {many}", core, usage.cores, OWED_CORE, unit=" core")
     yield at_most(f"schedule delay (p99), {many}", delay, p99, OWED_DELAY_S, unit=" s")
 
 

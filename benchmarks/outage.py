@@ -1,4 +1,4 @@
-"""What is done to daemons that are merely busy, and to those that hang for good.
+"""Remedies of busy daemons, which must get none, and of hung daemons.
 
 One Sidecar at default settings watches 96 wallet daemons: 0 to 3 callers in a loop, the
 upstream well, slow, lost or mute, as a wrapper's child, under an init or as PID 1, with
@@ -48,19 +48,19 @@ LIBRARIES = ("pinned", "newest")
 
 INTERVAL_S, HANG_AFTER_S, HANG_AFTER_OUTAGE_S = 5.0, 45.0, 300.0
 TICK_S = 1.0
-FOR_GOOD_S = 1e6
+ENDLESS_S = 1e6
 WATCHED_S = HANG_AFTER_OUTAGE_S + 3 * INTERVAL_S
 QUICK_WATCHED_S = 120.0
 HANDED_OUT = 4
 OWED_SHARE = 0.001
 STARTED_AT_ONCE = 6
 READY_S = 300.0
-CALLED_OFF = "acted: it answered after another"
+CANCELLED_MESSAGE = "acted: it answered after another"
 ASKED_S = 30.0
 
 
 class Cell(NamedTuple):
-    """How a busy daemon lives."""
+    """The conditions of a busy daemon."""
 
     callers: int
     upstream: str
@@ -75,7 +75,7 @@ class Cell(NamedTuple):
 
 @dataclass
 class Daemon:
-    """A wallet's stand-in, what it has handed out, and in which run."""
+    """A wallet's stand-in, its new addresses, and its run."""
 
     container: Container
     handed_out: list[str] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Daemon:
         return answer.json()["result"]
 
     def start(self) -> None:
-        """With its wallet loaded: one Sidecar would load 96 one after the other."""
+        """Start and load its wallet, as one Sidecar would load 96 sequentially."""
         self.container.start()
         wait_for("the wallet", lambda: self.rpc("load_wallet"), READY_S)
 
@@ -117,19 +117,21 @@ class Daemon:
 
     @property
     def run(self) -> str:
-        """Which run of the container this is."""
+        """Start time, which identifies the container's run."""
         self.container.reload()
         return str(self.container.attrs["State"]["StartedAt"])
 
-    def lost(self) -> int:
-        """So many of the addresses it does not know any more."""
-        known = set(wait_for("the wallet", lambda: self.state()["addresses"], READY_S))
-        return len([each for each in self.handed_out if each not in known])
+    def count_lost_addresses(self) -> int:
+        """Number of created addresses that the daemon does not know any more."""
+        known_addresses = set(
+            wait_for("the wallet", lambda: self.state()["addresses"], READY_S)
+        )
+        return len([each for each in self.handed_out if each not in known_addresses])
 
 
 @dataclass
 class Case:
-    """A daemon with a Sidecar of its own, and what is done to it."""
+    """A daemon with its own Sidecar, its fault, and the results."""
 
     what: str
     daemon: Daemon
@@ -144,7 +146,7 @@ class Case:
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """All of it at once: it mostly waits."""
+    """Run everything in parallel, because it mostly waits."""
     with lab() as opened:
         cells = _cells(quick=quick)
         daemons = {cell: _daemon(opened, cell.name, "matrix", cell) for cell in cells}
@@ -167,7 +169,7 @@ def measure(*, quick: bool) -> list[Row]:
     return rows
 
 
-# --- what there is --------------------------------------------------------------
+# --- daemons and sidecars -------------------------------------------------------
 
 
 def _cells(*, quick: bool) -> list[Cell]:
@@ -210,7 +212,7 @@ def _cases(opened: Lab, *, quick: bool) -> Iterator[Case]:
         return Case(what, daemon, _sidecar(opened, name, [name]), **how)
 
     numbers = itertools.count()
-    for_good: dict[str, Any] = {"fault": "network_call", "seconds": FOR_GOOD_S}
+    for_good: dict[str, Any] = {"fault": "network_call", "seconds": ENDLESS_S}
     for shape in SHAPES:
         yield case("hung", shape, **for_good)
         yield case("frozen", shape, upstream="lost", fault="stop_process")
@@ -225,7 +227,7 @@ def _cases(opened: Lab, *, quick: bool) -> Iterator[Case]:
         yield case("asked", shape, library, upstream=upstream, callers=2, asked=True)
 
 
-# --- what happens ---------------------------------------------------------------
+# --- running --------------------------------------------------------------------
 
 
 def _wait_healthy(sidecar: Container) -> None:
@@ -255,12 +257,12 @@ def _prepare(daemon: Daemon, upstream: str, callers: int) -> None:
 
 
 def _run(case: Case) -> None:
-    """Bring the case about, and wait until its remedy has ended."""
+    """Set the case's fault, and wait until its remedy has ended."""
     _prepare(case.daemon, case.upstream, case.callers)
     if case.what == "busy":
         return
     if case.upstream == "lost":
-        wait_for("the loss is seen", lambda: _seen_lost(case.sidecar), READY_S)
+        wait_for("the loss is seen", lambda: _is_loss_seen(case.sidecar), READY_S)
     began_at = time.time()
     if case.asked:
         time.sleep(INTERVAL_S)
@@ -273,10 +275,10 @@ def _run(case: Case) -> None:
         numbers = {} if case.seconds is None else {"seconds": case.seconds}
         case.daemon.fault(case.fault, **numbers)
     with contextlib.suppress(TimeoutError):
-        wait_for(case.what, lambda: _note(case, began_at), 2 * WATCHED_S)
+        wait_for(case.what, lambda: _update_case(case, began_at), 2 * WATCHED_S)
 
 
-def _seen_lost(sidecar: Container) -> bool:
+def _is_loss_seen(sidecar: Container) -> bool:
     return bool(_status(sidecar)["targets"][0]["cause"] == "upstream_lost")
 
 
@@ -288,8 +290,8 @@ def _order_restart(sidecar: Container) -> None:
     requests.post(url, headers=token, timeout=ASKED_S).raise_for_status()
 
 
-def _note(case: Case, began_at: float) -> bool:
-    """When was it decided on, and when did it work again? Is all known?"""
+def _update_case(case: Case, began_at: float) -> bool:
+    """Record the times of decision and recovery; returns whether it has recovered."""
     works = ("restart ended: recovered", "start ended: recovered")
     for line in read_lines(case.sidecar):
         if line.at < began_at:
@@ -309,18 +311,27 @@ def _matrix_rows(daemons: Mapping[Cell, Daemon], watcher: Container) -> Iterator
     restarted = [c.name for c, d in daemons.items() if d.run != d.started_at]
     lines = list(read_lines(watcher))
     decided = [line for line in lines if line.is_decision]
-    off = [line for line in lines if line.message.startswith(CALLED_OFF)]
-    kept = {line.fields["target"] for line in lines if _is_kept_waiting(line)}
-    said = f"{len(restarted)} of {cells}"
-    yield _none(f"wrong restarts of busy daemons, {cells} of them", said, restarted)
+    cancelled = [line for line in lines if line.message.startswith(CANCELLED_MESSAGE)]
+    waiting_targets = {
+        line.fields["target"] for line in lines if _is_kept_waiting(line)
+    }
+    figure_text = f"{len(restarted)} of {cells}"
+    yield _zero_row(
+        f"wrong restarts of busy daemons, {cells} of them", figure_text, restarted
+    )
     yield Row(
         "restarts of them that were decided on, and called off by an answer",
-        f"{len(decided)}, {len(off)}",
+        f"{len(decided)}, {len(cancelled)}",
     )
-    yield Row("of them, silent for long and answered before their turn", str(len(kept)))
+    yield Row(
+        "of them, silent for long and answered before their turn",
+        str(len(waiting_targets)),
+    )
     total = sum(len(daemon.handed_out) for daemon in daemons.values())
-    lost = sum(daemon.lost() for daemon in daemons.values())
-    yield _none("addresses lost by busy daemons", f"{lost} of {total}", lost)
+    lost_count = sum(daemon.count_lost_addresses() for daemon in daemons.values())
+    yield _zero_row(
+        "addresses lost by busy daemons", f"{lost_count} of {total}", lost_count
+    )
     shares = [
         _share(daemon, address(watcher))
         for cell, daemon in daemons.items()
@@ -332,21 +343,21 @@ def _matrix_rows(daemons: Mapping[Cell, Daemon], watcher: Container) -> Iterator
 
 
 def _is_kept_waiting(line: Line) -> bool:
-    """Was it to wait for an answer before its restart, once others had done so?"""
+    """Whether the line is a hold because another remedy is running."""
     return line.fields.get("guard") == "remedy_running"
 
 
-def _none(what: str, said: str, found: object) -> Row:
-    return Row(what, said, owed="0", met=not found)
+def _zero_row(what: str, figure_text: str, failures: object) -> Row:
+    return Row(what, figure_text, owed="0", is_met=not failures)
 
 
 def _share(daemon: Daemon, sidecar: str) -> float:
-    """Of the time from the first of our calls to the last.
+    """Share of our calls in the time from the first of them to the last.
 
-    By the median call: on a machine of two cores 130 containers wait for each other.
+    By the median call: on a machine of two cores 130 containers delay each other.
     """
-    seen = ask(daemon.host, CONTROL_PORT, "/calls")["connections"]
-    ours = [each for each in seen if each["client"] == sidecar]
+    connections = ask(daemon.host, CONTROL_PORT, "/calls")["connections"]
+    ours = [each for each in connections if each["client"] == sidecar]
     lasted_s = ours[-1]["accepted_at"] - ours[0]["accepted_at"]
     return float(len(ours) * median(each["seconds"] for each in ours) / lasted_s)
 
@@ -354,37 +365,45 @@ def _share(daemon: Daemon, sidecar: str) -> float:
 def _case_rows(cases: list[Case]) -> Iterator[Row]:
     busy = [case.daemon for case in cases if case.what == "busy"]
     restarted = sum(daemon.run != daemon.started_at for daemon in busy)
-    said = f"{restarted} of {len(busy)}"
+    figure_text = f"{restarted} of {len(busy)}"
     what = "wrong restarts of daemons with 3 callers and a Sidecar of their own"
-    yield _none(what, said, restarted)
+    yield _zero_row(what, figure_text, restarted)
     owed = {
         "hung": HANG_AFTER_S + INTERVAL_S + TICK_S,
         "hung in an outage": HANG_AFTER_OUTAGE_S + INTERVAL_S + TICK_S,
     }
     for what in ("hung", "hung in an outage", "frozen", "dead"):
         these = [case for case in cases if case.what == what]
-        found = [case.detected for case in these if case.detected is not None]
+        detection_times = [case.detected for case in these if case.detected is not None]
         if not these:
             continue
-        said = spread(found)
+        figure_text = spread(detection_times)
         name = f"{what} for good" if what == "hung" else what
-        if len(found) < len(these):
-            yield Row(f"{name}: detection", "not of all", met=False)
+        if len(detection_times) < len(these):
+            yield Row(f"{name}: detection", "not of all", is_met=False)
         elif what in owed:
-            yield at_most(f"{name}: detection", said, max(found), owed[what], unit=" s")
+            yield at_most(
+                f"{name}: detection",
+                figure_text,
+                max(detection_times),
+                owed[what],
+                unit=" s",
+            )
         else:
-            yield Row(f"{name}: detection", said)
+            yield Row(f"{name}: detection", figure_text)
     for what, name in (
         ("frozen", "frozen in an outage, then restarted"),
         ("asked", "busy in an outage, restarted by an operator"),
     ):
         these = [case for case in cases if case.what == what]
         total = sum(len(case.daemon.handed_out) for case in these)
-        lost = sum(case.daemon.lost() for case in these)
-        yield _none(f"{name}: addresses lost", f"{lost} of {total}", lost)
+        lost_count = sum(case.daemon.count_lost_addresses() for case in these)
+        yield _zero_row(
+            f"{name}: addresses lost", f"{lost_count} of {total}", lost_count
+        )
         took = [case.ended for case in these if case.ended is not None]
         all_work = None if len(took) == len(these) else False
-        yield Row(f"{name}: until it works again", spread(took), met=all_work)
+        yield Row(f"{name}: until it works again", spread(took), is_met=all_work)
 
 
 if __name__ == "__main__":

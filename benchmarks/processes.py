@@ -1,4 +1,4 @@
-"""What processes of this machine use, from /proc. Needs root for others' processes."""
+"""CPU and memory of processes, from /proc. Needs root for others' processes."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ class Cpu(NamedTuple):
 
     @property
     def total(self) -> float:
-        """Both."""
+        """Own seconds and those of the children."""
         return self.own + self.children
 
 
@@ -29,7 +29,7 @@ class Memory(NamedTuple):
 
 
 def cpu(pid: int) -> Cpu:
-    """What a process used since its start."""
+    """CPU seconds of a process since its start."""
     fields = _stat(pid)
     return Cpu(
         (int(fields[_USER]) + int(fields[_SYSTEM])) * _TICK_S,
@@ -38,7 +38,7 @@ def cpu(pid: int) -> Cpu:
 
 
 def memory(pid: int) -> Memory:
-    """What a process holds now."""
+    """Memory of a process now."""
     sizes: dict[str, int] = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, size, *_ = line.split()
@@ -47,27 +47,27 @@ def memory(pid: int) -> Memory:
 
 
 def tree(root: int) -> tuple[int, ...]:
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     children: dict[int, list[int]] = {}
     for pid in _pids():
         try:
             children.setdefault(int(_stat(pid)[_PARENT]), []).append(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
-    found, left = [], [root]
-    while left:
-        pid = left.pop()
-        found.append(pid)
-        left += children.get(pid, [])
-    return tuple(found)
+    pids, pending = [], [root]
+    while pending:
+        pid = pending.pop()
+        pids.append(pid)
+        pending += children.get(pid, [])
+    return tuple(pids)
 
 
 def parent(pid: int) -> int:
-    """Who started a process, or took it over."""
+    """Process id of a process's parent."""
     return int(_stat(pid)[_PARENT])
 
 
-def named(name: str) -> tuple[int, ...]:
+def find_by_name(name: str) -> tuple[int, ...]:
     """All processes with this short name."""
     return tuple(pid for pid in _pids() if _name(pid) == name)
 

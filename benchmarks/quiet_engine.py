@@ -1,4 +1,4 @@
-"""A Docker engine of our own, so that what it uses is used for us alone.
+"""A separate Docker engine, so that its CPU time is caused by the benchmark alone.
 
 The same dockerd as the machine's, with its own containerd, data, socket and, so that
 it touches no bridge and no rule of the machine's, its own network namespace.
@@ -35,22 +35,22 @@ class QuietEngine(NamedTuple):
     pids: tuple[int, ...]
 
     def get(self, url: str) -> str:
-        """What an HTTP server among its containers answers. OSError."""
+        """Answer of an HTTP server in one of its containers; raises OSError."""
         inside = ["nsenter", f"--target={self.pids[0]}", "--net"]
         command = [*inside, sys.executable, "-c", GET, url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise OSError(done.stderr.strip().rpartition("\n")[2])
-        return done.stdout
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise OSError(result.stderr.strip().rpartition("\n")[2])
+        return result.stdout
 
     def cpu_s(self) -> float:
-        """What it used, with the processes that it waited for."""
+        """CPU seconds of the engine, with its ended child processes."""
         return sum(processes.cpu(pid).total for pid in self.pids)
 
 
 @contextmanager
 def quiet_engine(images: tuple[str, ...]) -> Iterator[QuietEngine]:
-    """Start one that has these images; RuntimeError where that is not possible."""
+    """Start an engine with these images; RuntimeError if that is not possible."""
     if shutil.which("dockerd") is None or os.geteuid() != 0:
         raise RuntimeError("needs dockerd on this machine, and root")
     folder = Path(tempfile.mkdtemp(prefix="sidecar-benchmark-", dir=DATA_PARENT))

@@ -1,9 +1,8 @@
 """Many targets without many containers: an engine's API and the targets' servers.
 
-A thousand real containers do not fit on the machine that measures. What an engine
-would say of them is served here over a real unix socket, in the words of the real
-engine: every container's inspect is a copy of one that it gave. Probes, event
-stream and listings are real requests over real sockets.
+A thousand real containers do not fit on the measuring machine. Their engine's API is
+served here over a real unix socket; every container's inspect is a copy of a real one.
+Probes, event stream and listings are real requests over real sockets.
 """
 
 import asyncio
@@ -46,27 +45,27 @@ class Stand:
         self.port = 0
         self.visits: dict[str, list[Visit]] = {name: [] for name in self.names}
         self.broken: set[str] = set()
-        """These answer 503, until they are restarted."""
+        """Targets that answer 503 until they are restarted."""
         self.fail_once: set[str] = set()
-        """These answer 503 to the next request."""
+        """Targets that answer 503 to the next request."""
         self._inspects = {_id(name): _inspect(inspected, name) for name in self.names}
         self._list = json.dumps([{"Id": i} for i in self._inspects]).encode()
         self._loop = asyncio.new_event_loop()
 
     def label(self, names: Iterable[str], labels: Mapping[str, str]) -> None:
-        """Let these targets' containers have more labels."""
+        """Add labels to these targets' containers."""
         for name in names:
             own = json.loads(self._inspects[_id(name)])
             own["Config"]["Labels"] |= labels
             self._inspects[_id(name)] = json.dumps(own).encode()
 
     def forget_visits(self) -> None:
-        """Begin to count anew."""
+        """Remove all recorded visits."""
         for visits in self.visits.values():
             visits.clear()
 
     @contextmanager
-    def serving(self) -> Iterator[None]:
+    def serve(self) -> Iterator[None]:
         """Serve, in a thread of its own."""
         ready = threading.Event()
         stop = asyncio.Event()
@@ -98,7 +97,7 @@ class Stand:
     async def _engine(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """One connection of a client of the engine; it asks as often as it likes."""
+        """Serve all requests of one connection to the engine."""
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 method, target, _ = head.split(b" ", 2)
@@ -125,7 +124,7 @@ class Stand:
         return _ASKED.get(asked, self._inspects[container_id])
 
     def _restart(self, container_id: str) -> None:
-        """Done at once, and it helps."""
+        """Restart at once; the target works afterwards."""
         own = json.loads(self._inspects[container_id])
         now = datetime.now(UTC).replace(tzinfo=None).isoformat()
         own["State"]["StartedAt"] = f"{now}Z"
@@ -151,7 +150,7 @@ _ASKED = {
         }
     ).encode(),
 }
-"""What a remedy wants to know first."""
+"""Answers to the requests that a remedy makes for its evidence."""
 
 
 class _Target(asyncio.Protocol):
@@ -178,7 +177,7 @@ class _Target(asyncio.Protocol):
 
 
 async def _tell_events(writer: asyncio.StreamWriter, ids: tuple[str, ...]) -> None:
-    """A health check's result a second, of one container after the other."""
+    """Send one health event a second, for one container after the other."""
     writer.write(_OK + b"Transfer-Encoding: chunked\r\n\r\n")
     number = 0
     while True:
@@ -206,7 +205,7 @@ def _id(name: str) -> str:
 
 
 def _inspect(inspected: dict[str, Any], name: str) -> bytes:
-    """The engine's words about one container, said of another."""
+    """The inspect of one container, changed to another."""
     own = copy.deepcopy(inspected)
     own["Id"], own["Name"] = _id(name), f"/{STACK}-{name}-1"
     own["State"] |= {

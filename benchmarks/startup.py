@@ -1,4 +1,4 @@
-"""From the start of the process to the first probe, and what a health check costs.
+"""Time from the start of the process to the first probe, and cost of a health check.
 
 first probe     from the start of `sidecar run` until its request arrives at the target;
                 the engine's API is the stand's (benchmarks/stand.py). Then the same in
@@ -27,7 +27,7 @@ from benchmarks.lab import (
     wait_for,
     wallet_probe,
 )
-from benchmarks.memory import inspected, running
+from benchmarks.memory import read_inspected_container, run_sidecar
 from benchmarks.stand import Stand
 from benchmarks.table import Row, at_most, fraction, spread
 
@@ -37,9 +37,9 @@ HEALTHCHECK = str(Path(__file__).parents[1] / "healthcheck.py")
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """All of it, many times."""
+    """Measure everything, many times."""
     starts, checks = (3, 20) if quick else (10, 100)
-    model = inspected()
+    model = read_inspected_container()
     processes = [_first_probe(model) for _ in range(starts)]
     containers = [_first_call() for _ in range(min(starts, 5))]
     return [
@@ -49,16 +49,18 @@ def measure(*, quick: bool) -> list[Row]:
     ]
 
 
-def _start_row(what: str, found: list[float]) -> Row:
-    return at_most(what, spread(found), max(found), OWED_START_S, unit=" s, every time")
+def _start_row(what: str, seconds: list[float]) -> Row:
+    return at_most(
+        what, spread(seconds), max(seconds), OWED_START_S, unit=" s, every time"
+    )
 
 
 def _first_probe(model: dict[str, Any]) -> float:
     with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
         stand = Stand(Path(folder) / "engine.sock", model, 1)
-        with stand.serving():
+        with stand.serve():
             began = time.monotonic()
-            with running(stand, Path(folder)):
+            with run_sidecar(stand, Path(folder)):
                 (visits,) = stand.visits.values()
                 wait_for("a first probe", lambda: bool(visits), 30.0, 0.02)
                 return visits[0].came - began
@@ -85,7 +87,7 @@ def _first_call() -> float:
 def _check_rows(model: dict[str, Any], times: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as folder:
         stand = Stand(Path(folder) / "engine.sock", model, 1)
-        with stand.serving():
+        with stand.serve():
             url = f"http://127.0.0.1:{stand.port}/{stand.names[0]}"
             return [
                 _check_row("python3 -I -S", ["-I", "-S"], url, times),
@@ -93,15 +95,15 @@ def _check_rows(model: dict[str, Any], times: int) -> list[Row]:
             ]
 
 
-def _check_row(said: str, options: list[str], url: str, times: int) -> Row:
-    """In turns, so that both meet the machine in the same mood."""
+def _check_row(command: str, options: list[str], url: str, times: int) -> Row:
+    """Measure alternately, so that both have the same machine load."""
     bare, check = [], []
     for _ in range(times):
         bare.append(_seconds([*options, "-c", "pass"]))
         check.append(_seconds([*options, HEALTHCHECK, "--url", url]))
     ratio = median(check) / median(bare)
     return Row(
-        f"healthcheck.py, by {said}; beside it: {said} -c pass",
+        f"healthcheck.py, by {command}; beside it: {command} -c pass",
         f"{median(check) * 1e3:.1f} ms",
         f"{median(bare) * 1e3:.1f} ms",
         fraction(median(check), median(bare)),

@@ -1,4 +1,4 @@
-"""What remembering costs, with 2 and with 1,000 targets. Some minutes.
+"""Costs of the store, with 2 and with 1,000 targets. Takes some minutes.
 
 The store is real, in a directory on the disk that is measured. Its history is that of
 the core's own turns in virtual time (benchmarks/history.py): every target fails for a
@@ -30,13 +30,13 @@ from sidecar.storage.database import DATABASE
 from sidecar.storage.store import open_store
 
 LIVED_DAYS = {2: OUTAGE_DAYS, 1000: 1}
-"""So that everyone has an outage, or a part of the many."""
+"""Enough days for an outage of each target, or of a part of many targets."""
 YEAR_DAYS = 364
 OWED_START_S = 1.0
 
 
 def measure(*, quick: bool) -> list[Row]:
-    """With few targets, then with many."""
+    """Measure with few targets, then with many."""
     logger.remove()
     return [*_rows(10.0 if quick else 20.0)]
 
@@ -44,28 +44,28 @@ def measure(*, quick: bool) -> list[Row]:
 def _rows(seconds: float) -> Iterator[Row]:
     for count in LIVED_DAYS:
         with tempfile.TemporaryDirectory(prefix="sidecar-benchmark-") as name:
-            yield from asyncio.run(_written(Path(name) / "written", count))
+            yield from asyncio.run(_measure_writes(Path(name) / "written", count))
             year = Path(name) / "year"
-            yield asyncio.run(_grown(year, count))
-            yield asyncio.run(_started(year, count))
+            yield asyncio.run(_measure_growth(year, count))
+            yield asyncio.run(_measure_start(year, count))
             yield from busy.measure(year, count, seconds)
 
 
-async def _written(state_dir: Path, count: int) -> list[Row]:
+async def _measure_writes(state_dir: Path, count: int) -> list[Row]:
     stack = Stack(count, time.time())
     store = await open_store(state_dir, SystemClock())
     await keep(store, stack.begin())
-    healthy = [stack.probe(who) for who in stack.containers]
+    healthy = [stack.probe(instance_id) for instance_id in stack.containers]
     rounds = []
     for _ in range(50):
         began = time.thread_time()
-        for turned in healthy:
-            await store.append(turned)
+        for turn in healthy:
+            await store.append(turn)
         rounds.append((time.thread_time() - began) / len(healthy))
-    turns = [t for who in stack.containers for t in stack.blip(who)]
+    turns = [t for instance_id in stack.containers for t in stack.blip(instance_id)]
     began = time.perf_counter()
-    for turned in turns:
-        await store.append(turned)
+    for turn in turns:
+        await store.append(turn)
     rate = len(turns) / (time.perf_counter() - began)
     await store.close()
     append = f"{statistics.median(rounds) * 1e6:.1f} µs of CPU"
@@ -75,7 +75,7 @@ async def _written(state_dir: Path, count: int) -> list[Row]:
     ]
 
 
-async def _grown(state_dir: Path, count: int) -> Row:
+async def _measure_growth(state_dir: Path, count: int) -> Row:
     lived = LIVED_DAYS[count]
     stack = Stack(count, time.time() - lived * DAY_S)
     store = await open_store(state_dir, SystemClock())
@@ -92,7 +92,7 @@ async def _grown(state_dir: Path, count: int) -> Row:
     return Row(f"growth, {count:,} targets, {rate}", f"{a_day / 1e6:.2f} MB a day")
 
 
-async def _started(state_dir: Path, count: int) -> Row:
+async def _measure_start(state_dir: Path, count: int) -> Row:
     size = _size(state_dir) / 1e6
     began = time.perf_counter()
     store = await open_store(state_dir, SystemClock())

@@ -1,4 +1,4 @@
-"""Figures as rows of one Markdown table, and what was owed of them."""
+"""Measurements as rows of one Markdown table, with their required limits."""
 
 from collections.abc import Iterable
 from statistics import median
@@ -11,14 +11,14 @@ HEADER = (
 
 
 class Row(NamedTuple):
-    """One measurement. ``met``: None where nothing was owed."""
+    """One measurement. ``is_met``: None without a required limit."""
 
     what: str
     sidecar: str
     beside: str = ""
     ratio: str = ""
     owed: str = ""
-    met: bool | None = None
+    is_met: bool | None = None
 
 
 def markdown(rows: Iterable[Row]) -> str:
@@ -28,8 +28,8 @@ def markdown(rows: Iterable[Row]) -> str:
 
 def line(row: Row) -> str:
     """One row of the table."""
-    met = {None: "", True: "met", False: "**missed**"}[row.met]
-    cells = (row.what, row.sidecar, row.beside, row.ratio, row.owed, met)
+    verdict = {None: "", True: "met", False: "**missed**"}[row.is_met]
+    cells = (row.what, row.sidecar, row.beside, row.ratio, row.owed, verdict)
     return f"| {' | '.join(cells)} |"
 
 
@@ -37,11 +37,11 @@ def at_most(
     what: str, sidecar: str, value: float, limit: float, *, unit: str = ""
 ) -> Row:
     """A row that is met while ``value`` is within ``limit``."""
-    return Row(what, sidecar, owed=f"≤ {limit:g}{unit}", met=value <= limit)
+    return Row(what, sidecar, owed=f"≤ {limit:g}{unit}", is_met=value <= limit)
 
 
 def fraction(value: float, of: float) -> str:
-    """A ratio as a reader says it: 1/23 where it is small, 0.42 or 1.7 elsewhere."""
+    """A readable ratio: 1/23 if it is small, else 0.42 or 1.7."""
     if of <= 0.0 or value <= 0.0:
         return "?"
     if value <= of / 10:

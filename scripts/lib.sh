@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# What scripts/engine and scripts/images both need. Sourced, not run.
+# Functions of scripts/engine and scripts/images. Sourced, not run.
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# macOS has no `timeout` of its own; a Docker client there is not left waiting by a dead socket.
+# macOS has no `timeout`; there a Docker client does not hang on a dead socket.
 within() { if command -v timeout >/dev/null; then timeout "$@"; else shift; "$@"; fi; }
 
 # shellcheck disable=SC1091
@@ -12,7 +12,7 @@ os_release() { (. /etc/os-release 2>/dev/null && printf '%s' "${!1:-}"); }
 
 apt() { DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@" >&2; }
 
-# A broken third-party source must not stop us: the install that follows says what is missing.
+# A broken third-party source is no error here: the following install reports missing packages.
 update_lists() { apt update || say "apt-get update was not complete; going on"; }
 
 configured_mirror() {

@@ -1,7 +1,7 @@
 """``sidecar`` and ``python -m sidecar``.
 
-``run`` begins without the command line's libraries: they would stay in memory
-for as long as it watches.
+``run`` starts without the command line's libraries: they would stay in memory
+as long as it runs.
 """
 
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """The command line, from ``sys.argv``; the exit status."""
+    """Execute the command line in ``sys.argv``; returns the exit status."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["run"] and _is_plain(arguments[1:]):
         from sidecar.app.main import run
@@ -28,22 +28,22 @@ def main() -> int:
 
 
 def _is_plain(arguments: list[str]) -> bool:
-    """Can they be read without the command line's libraries?"""
+    """Can the arguments be parsed without the command line's libraries?"""
     no_file = not arguments
     return no_file or (len(arguments) == 2 and arguments[0] == "--config")  # noqa: PLR2004
 
 
 class LocalCommands:
-    """sidecar.cli.local_commands_port.LocalCommands, carried out in this process."""
+    """Implements sidecar.cli.local_commands_port.LocalCommands in this process."""
 
     def run(self, file: Path | None) -> int:
-        """Watch, until asked to stop; the exit status."""
+        """Watch until SIGTERM or SIGINT; returns the exit status."""
         from sidecar.app.main import run
 
         return run(file)
 
     def check(self, file: Path | None, target: str | None) -> "Sequence[CheckResult]":
-        """Probe every instance, or those of one target, once. CommandFailed."""
+        """Probe every instance, or those of one target, once. Raises CommandFailed."""
         from sidecar.app.check_once import check_once
         from sidecar.app.identity import StackUnknown
         from sidecar.cli.local_commands_port import CheckResult, CommandFailed
@@ -69,7 +69,7 @@ class LocalCommands:
         ]
 
     def config_warnings(self, file: Path | None) -> Sequence[str]:
-        """Read the configuration; what is allowed and yet worth a second look."""
+        """The warnings of the configuration: allowed, but probably a mistake."""
         return _settings(file).warnings
 
     def config_shown(self, file: Path | None) -> Mapping[str, object]:

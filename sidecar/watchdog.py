@@ -1,4 +1,4 @@
-"""The loop: take an event, fold, decide, hand over."""
+"""The loop: take an event, run one step, store, tell, act."""
 
 import asyncio
 from collections.abc import Sequence
@@ -37,13 +37,13 @@ _HANDED_OVER = frozenset(
 )
 
 
-class _Item(NamedTuple):
+class _QueuedEvent(NamedTuple):
     event: Event
     answer: asyncio.Future[Decision | None] | None
 
 
 class Watchdog:
-    """Owns the state. One event at a time; nothing in a turn waits or blocks."""
+    """Owner of the state. One event at a time; a step never waits or blocks."""
 
     def __init__(
         self,
@@ -60,24 +60,24 @@ class Watchdog:
         self._listeners = listeners
         self._probing = probing
         self._remedies = remedies
-        self._queue: asyncio.Queue[_Item] = asyncio.Queue(QUEUE_LIMIT)
+        self._queue: asyncio.Queue[_QueuedEvent] = asyncio.Queue(QUEUE_LIMIT)
         self.state = state
-        self.turned_mono = clock.now().mono
-        """When the loop last completed a turn: the proof that it is alive."""
+        self.last_step_mono = clock.now().mono
+        """When the loop last completed a step: the proof that it is alive."""
 
     def post(self, event: Event) -> None:
-        """Queue an event. A full queue drops it: the next listing tells the truth."""
-        self._put(_Item(event, None))
+        """Queue an event. A full queue drops it: the next listing corrects that."""
+        self._enqueue(_QueuedEvent(event, None))
 
     async def ask(self, event: Event) -> Decision | None:
-        """Queue an operator's wish and wait for what was decided. Overloaded."""
+        """Queue an operator's request and wait for its decision. QueueFull."""
         answer: asyncio.Future[Decision | None] = (
             asyncio.get_running_loop().create_future()
         )
-        self._put(_Item(event, answer))
+        self._enqueue(_QueuedEvent(event, answer))
         return await answer
 
-    def _put(self, item: _Item) -> None:
+    def _enqueue(self, item: _QueuedEvent) -> None:
         try:
             self._queue.put_nowait(item)
         except asyncio.QueueFull:
@@ -86,32 +86,32 @@ class Watchdog:
                 item.answer.set_exception(QueueFull("the event queue is full"))
 
     async def run(self) -> None:
-        """Turn until cancelled."""
+        """Run steps until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._ticking())
+            tasks.create_task(self._tick())
             while True:
-                await self._work_in(await self._queue.get())
-                # A queue that is not empty does not wait: others come in between.
+                await self._process(await self._queue.get())
+                # get() of a queue that is not empty does not yield to other tasks.
                 await asyncio.sleep(0)
 
-    async def _ticking(self) -> None:
+    async def _tick(self) -> None:
         while True:
             self.post(Tick(self._clock.now()))
             await asyncio.sleep(TICK_S)
 
-    async def _work_in(self, item: _Item) -> None:
+    async def _process(self, item: _QueuedEvent) -> None:
         try:
             result = run_step(self.state, item.event)
             await self._hand_over(result)
-        except Exception:  # noqa: BLE001  one bad event must not end the watch
-            logger.exception("an event could not be worked in: {}", type(item.event))
+        except Exception:  # noqa: BLE001  one bad event must not end the loop
+            logger.exception("an event could not be processed: {}", type(item.event))
             result = StepResult(item.event, (), (), (), self.state)
-        self.turned_mono = self._clock.now().mono
+        self.last_step_mono = self._clock.now().mono
         if item.answer is not None and not item.answer.done():
             item.answer.set_result(operator_decision(result.decisions))
 
     async def _hand_over(self, result: StepResult) -> None:
-        """Stored first, told second, acted on third."""
+        """Store first, tell the listeners second, act third."""
         before, self.state = self.state, result.state
         result = self._with_evidence(result)
         await self._store.append(result)
@@ -133,7 +133,7 @@ class Watchdog:
     def _tell(self, listener: StepListener, result: StepResult) -> None:
         try:
             listener.on_step(result)
-        except Exception:  # noqa: BLE001  what is not told must be done all the same
+        except Exception:  # noqa: BLE001  decisions are carried out all the same
             logger.exception("a step could not be told: {}", type(result.event))
 
     def _carry_out(self, decision: Decision) -> None:
@@ -142,13 +142,13 @@ class Watchdog:
             target = self.state.target_of(instance)
             self._remedies.carry_out(decision, target, instance.container)
 
-    def _pace(self, who: InstanceId) -> None:
-        instance = self.state.instances.get(who)
+    def _pace(self, instance_id: InstanceId) -> None:
+        instance = self.state.instances.get(instance_id)
         if instance is None:
             return
         every_s = probe_interval_s(self.state, instance)
         if every_s is None or instance.container is None:
-            self._probing.forget(who)
+            self._probing.forget(instance_id)
             return
         target = self.state.target_of(instance)
-        self._probing.pace(who, target, instance.container, every_s)
+        self._probing.pace(instance_id, target, instance.container, every_s)

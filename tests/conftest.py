@@ -1,4 +1,4 @@
-"""What holds for every test: a quiet log, and a loop that is never blocked."""
+"""Fixtures of every test: a quiet log, and a check that the loop is never blocked."""
 
 import os
 import traceback
@@ -41,20 +41,22 @@ def quiet_log() -> Iterator[None]:
 def blocking_calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Fail a test in which code of ours blocks the event loop.
 
-    Our boundaries turn exceptions into outcomes, so an error raised at the
-    blocking call may never reach the test: each is noted as well.
+    Adapters turn exceptions into outcomes, so an error raised at the blocking
+    call may never reach the test: each is recorded as well.
     """
-    seen: list[str] = []
+    blocked_calls: list[str] = []
 
-    class Noted(BlockingError):
+    class RecordedBlockingError(BlockingError):
         def __init__(self, func: str) -> None:
             super().__init__(func)
-            seen.append(
+            blocked_calls.append(
                 f"{func}, called from\n{''.join(traceback.format_stack(limit=10)[:-2])}"
             )
 
-    monkeypatch.setattr(blockbuster.blockbuster, "BlockingError", Noted)
+    monkeypatch.setattr(blockbuster.blockbuster, "BlockingError", RecordedBlockingError)
     with blockbuster_ctx("sidecar"):
-        yield seen
-    if seen:
-        pytest.fail("the event loop was blocked by " + "\n".join(seen), pytrace=False)
+        yield blocked_calls
+    if blocked_calls:
+        pytest.fail(
+            "the event loop was blocked by " + "\n".join(blocked_calls), pytrace=False
+        )

@@ -1,4 +1,4 @@
-"""One sidecar, from its settings to its parts. Wired by hand."""
+"""One running sidecar: builds its parts from the settings and connects them."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from sidecar import __version__
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
-from sidecar.app.housekeeping import freeze_startup_objects, keep_house
+from sidecar.app.housekeeping import freeze_startup_objects, run_housekeeping
 from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
 from sidecar.app.settings_reload import SettingsReload
@@ -42,15 +42,19 @@ from sidecar.web.server import WebServer
 from sidecar.web.services import ApiServices
 
 
-class MetricsRoom:
-    """The metrics exist before the planner whose times they show."""
+class MetricsHolder:
+    """The metrics, and the source of planned times that is set later.
+
+    The metrics exist before the planner whose times they show.
+    """
 
     def __init__(self) -> None:
-        self.planned: Callable[[], tuple[PlannedTime, ...]] = tuple
-        self.metrics = Metrics(CollectorRegistry(), __version__, self._planned)
+        self.planned_times: Callable[[], tuple[PlannedTime, ...]] = tuple
+        registry = CollectorRegistry()
+        self.metrics = Metrics(registry, __version__, self._read_planned_times)
 
-    def _planned(self) -> tuple[PlannedTime, ...]:
-        return self.planned()
+    def _read_planned_times(self) -> tuple[PlannedTime, ...]:
+        return self.planned_times()
 
 
 class Application:
@@ -61,7 +65,7 @@ class Application:
         settings: Settings,
         context: EngineContext,
         restored: RestoredStore,
-        metrics: MetricsRoom,
+        metrics: MetricsHolder,
         texts: MessageContext,
         file: Path | None,
     ) -> None:
@@ -77,13 +81,15 @@ class Application:
             texts,
             context,
             self._store.outbox,
-            self._metrics.notified,
+            self._metrics.count_notification,
             lambda: self._watchdog.state,
         )
-        self._metrics.notifies(self._notifications.runner.channels, DeliveryStatus)
+        self._metrics.register_channels(
+            self._notifications.runner.channels, DeliveryStatus
+        )
         self._build_probes()
         self._planner = Planner(self._clock, self.post)
-        metrics.planned = lambda: self._planner.upcoming(1)
+        metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._executor = self._build_executor()
         self._watchdog = self._build_watchdog(restored)
         self._reload = SettingsReload(
@@ -117,7 +123,7 @@ class Application:
             clock,
             self.post,
             mask,
-            sight=self._host,
+            host=self._host,
             on_known=self._host.follow if self._host else lambda *_: None,
         )
         self._probe_scheduler = IntervalProbeScheduler(
@@ -138,7 +144,7 @@ class Application:
             mask=self._mask,
             recent_probes=self._recent_probes.of,
         )
-        executor.sight = self._host
+        executor.host = self._host
         return executor
 
     def _build_watchdog(self, restored: RestoredStore) -> Watchdog:
@@ -207,12 +213,15 @@ class Application:
         self._watchdog.post(event)
 
     def _on_processes_died(self, instance_id: InstanceId) -> None:
-        """The kernel reports that all that served in it has ended."""
+        """React to the end of all serving processes of an instance."""
         self._process_watcher.forget(instance_id)
         self._probe_scheduler.hurry(instance_id)
 
     def _silence_s(self, instance_id: InstanceId) -> float:
-        """An inspection costs nothing where the host's processes are visible."""
+        """The silence in seconds after which an unanswered probe is inspected.
+
+        An inspection costs nothing where the host's processes are visible.
+        """
         is_visible = self._host is not None and self._host.follows(instance_id)
         return VISIBLE_SILENCE_S if is_visible else SILENCE_S
 
@@ -225,11 +234,11 @@ class Application:
         self._metrics.config_loaded(self._clock.now().wall)
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [
+                workers = [
                     tasks.create_task(self._watchdog.run()),
                     tasks.create_task(self._engine_watcher.run()),
                     tasks.create_task(self._planner.run()),
-                    tasks.create_task(self._keep_house()),
+                    tasks.create_task(self._run_housekeeping()),
                     tasks.create_task(freeze_startup_objects()),
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),
@@ -240,14 +249,14 @@ class Application:
                     self._executor.drain(DRAIN_S),
                     self._notifications.runner.drain(DRAIN_S),
                 )
-                for task in running:
+                for task in workers:
                     task.cancel()
         finally:
             await self._close()
 
-    async def _keep_house(self) -> None:
+    async def _run_housekeeping(self) -> None:
         retention_s = lambda: self._reload.settings.retention_s  # noqa: E731
-        await keep_house(self._store, self._clock, retention_s)
+        await run_housekeeping(self._store, self._clock, retention_s)
 
     async def _close(self) -> None:
         await self._notifications.close()
@@ -262,15 +271,17 @@ class Application:
         await self._store.close()
 
     async def _apply(self, settings: Settings, texts: MessageContext) -> None:
-        """Put the settings of a file that was read again in force."""
+        """Apply the settings and texts of the configuration file after a reload."""
         self._mask.learn(settings.secrets)
         self._answers.words, self._answers.language = texts.words, settings.language
         now = self._clock.now()
         self.post(SettingsApplied(now, settings.mode, settings.notify))
         self._engine_watcher.nudge()
-        await self._notifications.take(settings.notify, texts)
+        await self._notifications.apply(settings.notify, texts)
         self._health.dispatcher = self._notifications.runner
-        self._metrics.notifies(self._notifications.runner.channels, DeliveryStatus)
+        self._metrics.register_channels(
+            self._notifications.runner.channels, DeliveryStatus
+        )
         self._metrics.config_loaded(now.wall)
         for warning in settings.warnings:
             logger.warning("{}", warning)
@@ -279,7 +290,7 @@ class Application:
     async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         connected = {c.name: not c.reason for c in self._engine_watcher.components()}
         self._metrics.event_stream(connected=connected["event_stream"])
-        self._metrics.outbox(await self._store.outbox.pending())
+        self._metrics.outbox(await self._store.outbox.count_pending())
         return await self._metrics.scrape(accept)
 
     def _evidence(self, name: str) -> object | None:

@@ -43,7 +43,7 @@ class CheckedInstance(NamedTuple):
 def check_once(settings: Settings, only: str | None) -> tuple[CheckedInstance, ...]:
     """Probe every instance once, or those of the target ``only``.
 
-    NoStack, BadEngineAddress, EngineError: it cannot be told.
+    Raises StackUnknown, BadEngineAddress or EngineError where no probe is possible.
     """
     return asyncio.run(_check_all(settings, only))
 
@@ -60,16 +60,16 @@ async def _check_all(
     engine = DockerEngine(link, stack)
     prober = ProbeRunner(engine, SystemClock(), mask=mask)
     try:
-        everyone = await engine.containers()
-        others = tuple(c for c in everyone if own is None or c.id != own.id)
+        containers = await engine.containers()
+        others = tuple(c for c in containers if own is None or c.id != own.id)
         targets, faults, _ = await asyncio.to_thread(
             find_targets_in_force, settings, others
         )
         for fault in faults:
             sys.stderr.write(f"{fault.line}\n")
         mask.learn(secrets_of(targets))
-        seen = await OwnView(link, own.id if own is not None else "").now()
-        prober.set_surroundings(find_surroundings(seen, others))
+        own_now = await OwnView(link, own.id if own is not None else "").now()
+        prober.set_surroundings(find_surroundings(own_now, others))
         wanted = tuple(t for t in targets if only in {None, t.name})
         return tuple(await asyncio.gather(*_checks(prober, wanted, others)))
     finally:
@@ -82,12 +82,12 @@ def _checks(
 ) -> Iterator[Awaitable[CheckedInstance]]:
     roster = assign(targets, containers)
     for target in targets:
-        found = [(i, c) for i, c in roster if i.target == target.name]
-        if not found:
+        matches = [(i, c) for i, c in roster if i.target == target.name]
+        if not matches:
             yield _check_instance(prober, target, target.name, None)
-        for instance, container in found:
-            alone = len(found) == 1
-            name = target.name if alone else f"{target.name}-{instance.number}"
+        for instance, container in matches:
+            is_only = len(matches) == 1
+            name = target.name if is_only else f"{target.name}-{instance.number}"
             yield _check_instance(prober, target, name, container)
 
 

@@ -1,4 +1,4 @@
-"""What the parts of an application share: its engine, its store, its texts."""
+"""Contexts that the parts of an application share: engine, store, message texts."""
 
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from sidecar.telemetry.secret_mask import Mask
 
 
 class EngineContext(NamedTuple):
-    """Where we act; ``own_id`` is our own container, empty outside one."""
+    """The engine and the stack; ``own_id``: Sidecar's own container, "" outside one."""
 
     engine: DockerEngine
     stack: str
@@ -25,16 +25,17 @@ class EngineContext(NamedTuple):
 
 
 class RestoredStore(NamedTuple):
-    """What survives us, and what a predecessor left."""
+    """The store, and the state that an earlier run of Sidecar saved in it."""
 
     store: SqliteStore
     state: State
 
 
 class MessageContext(NamedTuple):
-    """What texts and links are made of; read from files before the loop runs.
+    """Data for message texts and links; read from files before the loop runs.
 
-    ``mask`` takes secrets out of what others say.
+    ``mask`` removes secrets from foreign texts. ``takes_orders``: an API token is
+    set, so links in messages can change something.
     """
 
     words: MessageCatalog

@@ -1,4 +1,4 @@
-"""What is done now and then: monitored time, retention, the garbage collector."""
+"""Periodic work: monitored time, retention, the garbage collector."""
 
 import asyncio
 import gc
@@ -20,10 +20,13 @@ YOUNG_OBJECTS = 10_000
 """Generation-0 threshold of the garbage collector."""
 
 
-async def keep_house(
+async def run_housekeeping(
     store: SqliteStore, clock: Clock, retention_s: Callable[[], float]
 ) -> None:
-    """Record that we are alive, and once a day remove old records, until cancelled."""
+    """Record every ALIVE_EVERY_S that Sidecar runs, and remove old records once a day.
+
+    Runs until cancelled.
+    """
     pruned_mono = -PRUNE_EVERY_S
     while True:
         now = clock.now()
@@ -35,9 +38,9 @@ async def keep_house(
 
 
 async def freeze_startup_objects() -> None:
-    """Leave the objects of the start out of later collections.
+    """Exclude the start-up objects from later garbage collections.
 
-    With a thousand targets each collection would hold up the loop for 60 ms.
+    With a thousand targets each collection would block the loop for 60 ms.
     """
     await asyncio.sleep(STARTED_S)
     gc.collect()

@@ -1,4 +1,4 @@
-"""Our own container and the stack to act in."""
+"""Sidecar's own container, and the compose project (stack) that it watches."""
 
 import os
 import socket
@@ -17,12 +17,13 @@ _IN_CONTAINER = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 
 class StackUnknown(Exception):
-    """It is not known in which compose project to act."""
+    """The compose project to watch is neither set nor detected."""
 
 
 def find_host_name(settings: Settings) -> str:
-    """The engine's host, as the settings name it, or as we know it outside a container:
-    a container's own host name is not that.
+    """The name of the engine's host: from the settings, else from the system.
+
+    "" inside a container: its own host name is not that of the host.
     """
     if settings.host_name is not None:
         return settings.host_name
@@ -31,7 +32,7 @@ def find_host_name(settings: Settings) -> str:
 
 
 def find_stack(settings: Settings, own: OwnContainer | None) -> str:
-    """The compose project to act in. StackUnknown."""
+    """The compose project to watch. Raises StackUnknown."""
     stack = settings.stack or (own.stack if own is not None else "")
     if not stack:
         raise StackUnknown(
@@ -41,10 +42,8 @@ def find_stack(settings: Settings, own: OwnContainer | None) -> str:
     return stack
 
 
-async def find_own_container_patiently(
-    settings: Settings, mask: Mask
-) -> OwnContainer | None:
-    """Ask until the engine answers, unless the settings name the stack."""
+async def wait_for_own_container(settings: Settings, mask: Mask) -> OwnContainer | None:
+    """Ask the engine until it answers; once only if the settings name the stack."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(EngineError),
         wait=wait_random_exponential(multiplier=0.5, max=10.0),
@@ -63,8 +62,8 @@ async def find_own_container_patiently(
 
 
 async def find_own_container_once(mask: Mask) -> OwnContainer | None:
-    """Our own container, asked once; None: we run in none. EngineError."""
-    # A link of its own each time: the breaker of one that failed would make us wait.
+    """Sidecar's own container; None outside one. Raises EngineError."""
+    # A new connection each time: the circuit breaker of a failed one causes a wait.
     link = EngineConnection.from_environ(
         os.environ, on_request=lambda *_: None, mask=mask
     )

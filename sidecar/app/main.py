@@ -11,10 +11,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from sidecar import __version__
-from sidecar.app.application import (
-    Application,
-    MetricsRoom,
-)
+from sidecar.app.application import Application, MetricsHolder
 from sidecar.app.contexts import (
     EngineContext,
     MessageContext,
@@ -23,8 +20,8 @@ from sidecar.app.contexts import (
 from sidecar.app.identity import (
     StackUnknown,
     find_host_name,
-    find_own_container_patiently,
     find_stack,
+    wait_for_own_container,
 )
 from sidecar.app.settings_reload import (
     join_problems,
@@ -57,12 +54,12 @@ BAD_CONFIGURATION = 2
 IN_USE = 3
 
 SWITCH_S = 0.0005
-"""How long another thread may keep the loop waiting: a report, the store."""
+"""Seconds that another thread (a report, the store) may delay the event loop."""
 
 
 def run(file: Path | None) -> int:
-    """``sidecar run``: watch until SIGTERM or SIGINT; the exit status."""
-    # One that comes before we listen to it must not end us.
+    """``sidecar run``: watch until SIGTERM or SIGINT; returns the exit status."""
+    # A SIGHUP that arrives before its handler is set must not end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         loaded = load_or_last_good(os.environ, file)
@@ -133,7 +130,7 @@ def _message_context(settings: Settings, mask: Mask) -> MessageContext:
 
 
 async def _serve(
-    loaded: LoadedSettings, voice: MessageContext, file: Path | None
+    loaded: LoadedSettings, texts: MessageContext, file: Path | None
 ) -> None:
     settings = loaded.settings
     stop, changed = asyncio.Event(), asyncio.Event()
@@ -141,8 +138,8 @@ async def _serve(
     loop.add_signal_handler(signal.SIGHUP, changed.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    metrics = MetricsRoom()
-    asking = asyncio.create_task(find_own_container_patiently(settings, voice.mask))
+    metrics = MetricsHolder()
+    asking = asyncio.create_task(wait_for_own_container(settings, texts.mask))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -151,9 +148,9 @@ async def _serve(
         return
     own = asking.result()
     stack = find_stack(settings, own)
-    metrics.metrics.asks(OPERATIONS, CALL_STATUSES)
+    metrics.metrics.register_engine_calls(OPERATIONS, CALL_STATUSES)
     link = EngineConnection.from_environ(
-        os.environ, on_request=metrics.metrics.engine_request, mask=voice.mask
+        os.environ, on_request=metrics.metrics.engine_request, mask=texts.mask
     )
     logger.info(
         "sidecar {} watches the stack {} in mode {}",
@@ -168,9 +165,11 @@ async def _serve(
     state = await _load_state(store, loaded)
     engine = DockerEngine(link, stack)
     own_name = own.name if own is not None else ""
-    place = EngineContext(engine, stack, own_id, OwnView(link, own_id), link, own_name)
+    context = EngineContext(
+        engine, stack, own_id, OwnView(link, own_id), link, own_name
+    )
     app = Application(
-        settings, place, RestoredStore(store, state), metrics, voice, file
+        settings, context, RestoredStore(store, state), metrics, texts, file
     )
     await app.run(stop, changed)
 

@@ -1,4 +1,4 @@
-"""Everything by which people are told, and answer."""
+"""The notification service: sends messages, and signs the links to acknowledge them."""
 
 import asyncio
 import os
@@ -27,39 +27,39 @@ DRAIN_S = 10.0
 
 
 class NotificationService:
-    """Everything by which people are told, and answer."""
+    """Channels, hooks, heartbeat and the dispatcher that sends their messages."""
 
     def __init__(
         self,
         settings: NotifySettings,
-        voice: MessageContext,
-        place: EngineContext,
+        texts: MessageContext,
+        context: EngineContext,
         outbox: Outbox,
         on_attempt: OnAttempt,
         state: Callable[[], State],
     ) -> None:
-        self._place = place
+        self._context = context
         self._outbox = outbox
         self._on_attempt = on_attempt
         self._state = state
         self._changed = asyncio.Event()
-        self._equip(settings, voice)
+        self._build_senders(settings, texts)
 
-    def _equip(self, settings: NotifySettings, voice: MessageContext) -> None:
+    def _build_senders(self, settings: NotifySettings, texts: MessageContext) -> None:
         self._settings = settings
-        self._poster = HttpSender()
-        self._outside = HttpSender(through_proxy=True)
+        self._local_sender = HttpSender()
+        self._outside_sender = HttpSender(through_proxy=True)
         url = settings.public_url
-        links = Links(url, voice.signer.token) if url is not None else None
-        stack, own = self._place.stack, self._place.own_name
-        installation = Installation(stack, voice.host, own, voice.takes_orders)
-        render = Renderer(voice.words, voice.zone, installation, links)
+        links = Links(url, texts.signer.token) if url is not None else None
+        stack, own = self._context.stack, self._context.own_name
+        installation = Installation(stack, texts.host, own, texts.takes_orders)
+        render = Renderer(texts.words, texts.zone, installation, links)
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels
         ]
-        engine, find, mask = self._place.engine, self._container_id, voice.mask
+        engine, find, mask = self._context.engine, self._container_id, texts.mask
         channels += [
-            hook_channel(n, hook, self._poster, engine, find, mask)
+            hook_channel(n, hook, self._local_sender, engine, find, mask)
             for n, hook in enumerate(settings.hooks)
         ]
         clock = SystemClock()
@@ -67,46 +67,55 @@ class NotificationService:
         self.runner = Dispatcher(self._outbox, channels, clock, self._on_attempt, news)
 
     def _container_id(self, name: str) -> str | None:
-        held = (instance.container for instance in self._state().instances.values())
-        found = (c.id for c in held if c is not None and name in {c.name, c.service})
-        return next(found, None)
+        containers = (
+            instance.container for instance in self._state().instances.values()
+        )
+        container_ids = (
+            c.id for c in containers if c is not None and name in {c.name, c.service}
+        )
+        return next(container_ids, None)
 
     def on_step(self, result: StepResult) -> None:
-        """Wake the senders: there may be something new in the outbox."""
+        """Wake the dispatcher: the outbox may have new messages."""
         if result.transitions or result.decisions:
             self.runner.nudge()
 
-    async def run(self, trouble: Callable[[], str]) -> None:
-        """Send, and say outside that we live, until cancelled."""
+    async def run(self, problems: Callable[[], str]) -> None:
+        """Send messages and the heartbeat, until cancelled."""
         while True:
             self._changed.clear()
-            posters = (self._poster, self._outside)
+            senders = (self._local_sender, self._outside_sender)
             async with asyncio.TaskGroup() as tasks:
-                working = [
+                workers = [
                     tasks.create_task(self.runner.run()),
-                    tasks.create_task(self._beat(trouble)),
+                    tasks.create_task(self._run_heartbeat(problems)),
                 ]
                 await self._changed.wait()
-                for task in working:
+                for task in workers:
                     task.cancel()
-            for poster in posters:
-                await poster.close()
+            for sender in senders:
+                await sender.close()
 
     async def test(self, channel: str) -> str:
-        """Send a test message; what went wrong, or nothing. UnknownChannel."""
+        """Send a test message; returns the error text, "" if none.
+
+        Raises UnknownChannel.
+        """
         return await self.runner.test(channel)
 
-    async def take(self, settings: NotifySettings, voice: MessageContext) -> None:
-        """Go on with these settings; what is being sent is let end."""
+    async def apply(self, settings: NotifySettings, texts: MessageContext) -> None:
+        """Apply new settings, after the messages in flight have ended."""
         await self.runner.drain(DRAIN_S)
-        self._equip(settings, voice)
+        self._build_senders(settings, texts)
         self._changed.set()
 
-    async def _beat(self, trouble: Callable[[], str]) -> None:
+    async def _run_heartbeat(self, problems: Callable[[], str]) -> None:
         if self._settings.heartbeat is not None:
-            await Heartbeat(self._settings.heartbeat, trouble, self._outside).run()
+            await Heartbeat(
+                self._settings.heartbeat, problems, self._outside_sender
+            ).run()
 
     async def close(self) -> None:
-        """Nothing is sent any more."""
-        await self._poster.close()
-        await self._outside.close()
+        """Close the HTTP senders; nothing is sent afterwards."""
+        await self._local_sender.close()
+        await self._outside_sender.close()

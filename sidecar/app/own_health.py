@@ -1,4 +1,4 @@
-"""The health of Sidecar itself: is the loop alive, and what does not work."""
+"""The health of Sidecar itself: its loop, and each of its components."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,14 @@ from sidecar.storage.store import SqliteStore
 from sidecar.watchdog import Watchdog
 
 STALLED_S = 10.0
-"""A loop that made no step for that long is not alive."""
+"""Seconds without a step after which the loop counts as dead."""
 
 OVERSLEPT_S = 60.0
-"""The schedule is looked at every 30 s."""
+"""Seconds without a check of the schedule (every 30 s) that are too long."""
 
 
 class Parts(NamedTuple):
-    """The parts of the application that can be out of order."""
+    """The parts of the application that can fail."""
 
     clock: Clock
     watchdog: Watchdog
@@ -32,7 +32,7 @@ class Parts(NamedTuple):
 
 
 class OwnHealth:
-    """Answers about every part; ``dispatcher`` may be another after a reload."""
+    """Reports the health of every part; a reload replaces ``dispatcher``."""
 
     def __init__(self, parts: Parts, dispatcher: Dispatcher) -> None:
         self._parts = parts
@@ -41,7 +41,7 @@ class OwnHealth:
     def liveness(self) -> Component:
         """Does the loop make steps?"""
         now = self._parts.clock.now()
-        late_s = now.mono - self._parts.watchdog.turned_mono
+        late_s = now.mono - self._parts.watchdog.last_step_mono
         reason = f"no turn for {late_s:.0f} s" if late_s > STALLED_S else ""
         return Component("loop", not reason, reason, now.wall - late_s)
 
@@ -50,45 +50,45 @@ class OwnHealth:
         return (
             *self._parts.engine.components(),
             self.liveness(),
-            self._scheduler(),
+            self._scheduler_component(),
             self._parts.store.component(),
             *self.dispatcher.components(),
-            self._probes(),
-            self._labels(),
-            self._settings(),
-            self._acting(),
+            self._probes_component(),
+            self._labels_component(),
+            self._settings_component(),
+            self._acting_component(),
         )
 
     def problems(self) -> str:
-        """The problems that the heartbeat reports: a loop or an engine that is lost."""
+        """Problems for the heartbeat: a dead loop or an unreachable engine."""
         parts = (self.liveness(), *self._parts.engine.components())
         return "; ".join(f"{part.name}: {part.reason}" for part in parts if not part.ok)
 
-    def _scheduler(self) -> Component:
+    def _scheduler_component(self) -> Component:
         now = self._parts.clock.now()
-        asleep_s = now.mono - self._parts.planner.turned_mono
+        asleep_s = now.mono - self._parts.planner.checked_mono
         late = f"not looked at for {asleep_s:.0f} s" if asleep_s > OVERSLEPT_S else ""
         return Component("scheduler", not late, late, now.wall - asleep_s)
 
-    def _probes(self) -> Component:
+    def _probes_component(self) -> Component:
         now = self._parts.clock.now()
         overdue = self._parts.probes.overdue(now.mono)
         reason = f"{overdue} probes are overdue" if overdue else ""
         return Component("probes", not overdue, reason, now.wall)
 
-    def _labels(self) -> Component:
-        """A fault in a stranger's image is shown here, and is no fault of ours."""
+    def _labels_component(self) -> Component:
+        """Problems of labels; those of undeclared containers do not count as ours."""
         targets, now = self._parts.targets, self._parts.clock.now()
         is_ok = not targets.in_force.are_ours
         return Component("labels", is_ok, targets.describe_problems(), now.wall)
 
-    def _settings(self) -> Component:
+    def _settings_component(self) -> Component:
         status = self._parts.watchdog.state.settings
         is_ok = not status.faults
         return Component("settings", is_ok, status.faults, status.since.wall)
 
-    def _acting(self) -> Component:
-        """May we act where the settings want it?"""
+    def _acting_component(self) -> Component:
+        """Can Sidecar act on this engine, where the mode asks for it?"""
         state = self._parts.watchdog.state
         other, since_wall = state.engine.other, state.engine.since.wall
         is_ok = not other or state.mode is Mode.OBSERVE

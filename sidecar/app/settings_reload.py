@@ -1,4 +1,4 @@
-"""The configuration file, read again while the sidecar runs."""
+"""Reload of the configuration file while the sidecar runs."""
 
 import asyncio
 import os
@@ -19,19 +19,19 @@ from sidecar.core.ports.loop import Clock, Post
 from sidecar.notify.message_catalog import read_catalog
 
 SHOWN_FILE_PROBLEMS = 20
-"""The log has them all."""
+"""Number of problems in a message; the log has all of them."""
 
 Apply = Callable[[Settings, MessageContext], Awaitable[None]]
 """Puts new settings in force."""
 
 
 def join_problems(faults: tuple[ConfigProblem, ...]) -> str:
-    """The first of them, a line each, for messages."""
+    """The first SHOWN_FILE_PROBLEMS problems, a line each, for messages."""
     return "\n".join(fault.line for fault in faults[:SHOWN_FILE_PROBLEMS])
 
 
 def keep_last_good(settings: Settings) -> None:
-    """Keep the settings for the next start, should the file have faults by then."""
+    """Save the settings for the next start, in case the file has faults by then."""
     try:
         keep_settings(settings)
     except OSError as error:
@@ -72,7 +72,10 @@ class SettingsReload:
                 )
 
     async def reload(self, apply: Apply) -> tuple[str, ...]:
-        """Apply the file as it is now. Its faults, a line each: nothing was changed."""
+        """Apply the file as it is now.
+
+        Returns its faults, a line each; with faults nothing changes.
+        """
         async with self._reloading:
             try:
                 settings, texts = await asyncio.to_thread(self._read)
@@ -86,8 +89,8 @@ class SettingsReload:
         settings = load(os.environ, self._file)
         if settings.stack not in {self.settings.stack, self._stack}:
             hint = "another stack needs a restart of Sidecar"
-            written = repr(settings.stack) if settings.stack else "nothing"
-            problem = ConfigProblem("stack", written, repr(self._stack), hint)
+            stack_text = repr(settings.stack) if settings.stack else "nothing"
+            problem = ConfigProblem("stack", stack_text, repr(self._stack), hint)
             raise ConfigError([problem])
         keep_last_good(settings)
         texts = self._texts._replace(

@@ -1,4 +1,4 @@
-"""The targets in force, by the settings and the labels of containers."""
+"""The targets in force: from the settings and from the labels of containers."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from loguru import logger
 
 from sidecar.app.contexts import EngineContext
-from sidecar.config.check.healthcheck import without_healthcheck
+from sidecar.config.check.healthcheck import replace_missing_healthchecks
 from sidecar.config.labels.targets import targets_in_force
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import secrets_of
@@ -25,7 +25,7 @@ from sidecar.schedule.planner import Planner
 from sidecar.telemetry.secret_mask import Mask
 
 SHOWN_LABEL_PROBLEMS = 10
-"""The log has them all."""
+"""Number of problems in the health report; the log has all of them."""
 
 
 class TargetsInForce(NamedTuple):
@@ -45,13 +45,15 @@ def find_targets_in_force(
     """The targets of the settings and of labels. May read files."""
     targets, faults = targets_in_force(settings, containers)
     declared = tuple(target for target in targets if target.declared)
-    _, ours = without_healthcheck(declared, containers)
-    targets, lacking = without_healthcheck(targets, containers)
-    return TargetsInForce(targets, (*faults, *lacking), bool(ours))
+    _, declared_faults = replace_missing_healthchecks(declared, containers)
+    targets, healthcheck_faults = replace_missing_healthchecks(targets, containers)
+    return TargetsInForce(
+        targets, (*faults, *healthcheck_faults), bool(declared_faults)
+    )
 
 
 class TargetSource:
-    """Finds the targets at each listing of containers, and tells the other parts."""
+    """Finds the targets at each listing of containers, and updates the other parts."""
 
     def __init__(
         self,
@@ -76,9 +78,9 @@ class TargetSource:
         result = await asyncio.get_running_loop().run_in_executor(
             self._labels_reader, find_targets_in_force, self._settings(), containers
         )
-        known, self.in_force = frozenset(self.in_force.faults), result
+        earlier_faults, self.in_force = frozenset(self.in_force.faults), result
         for fault in result.faults:
-            if fault not in known:
+            if fault not in earlier_faults:
                 logger.error("this is refused, the rest goes on: {}", fault.line)
         self._mask.learn(secrets_of(result.targets))
         if not self._doubts_logged:
@@ -86,8 +88,8 @@ class TargetSource:
             await self._log_doubts(result.targets, containers)
         self._planner.set_targets(result.targets)
         own = await self._context.own.now()
-        around = await asyncio.to_thread(find_surroundings, own, containers)
-        self._prober.set_surroundings(around)
+        surroundings = await asyncio.to_thread(find_surroundings, own, containers)
+        self._prober.set_surroundings(surroundings)
         return result.targets
 
     def describe_problems(self) -> str:
@@ -108,9 +110,9 @@ class TargetSource:
     async def _log_doubts(
         self, targets: tuple[Target, ...], containers: tuple[Container, ...]
     ) -> None:
-        label, watched = self._settings().watch_label, assign(targets, containers)
+        label, roster = self._settings().watch_label, assign(targets, containers)
         stack = self._context.stack
-        doubts = tuple(assignment_doubts(stack, label, targets, containers, watched))
+        doubts = tuple(assignment_doubts(stack, label, targets, containers, roster))
         projects = await projects_seen(self._context.link) if doubts else ()
         names = ", ".join(projects) or "none"
         for doubt in doubts:

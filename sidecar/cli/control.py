@@ -16,24 +16,27 @@ from sidecar.cli.output import show_done
 @click.option(
     "--now",
     is_flag=True,
-    help="Without waiting for backoff, budget, settling, or a wallet daemon's own "
-    "stop: addresses that it handed out since it last saved can be lost.",
+    help="Restart at once: do not wait for backoff, budget or settle time, and do not "
+    "ask a wallet daemon to stop first. Addresses that it handed out since it last "
+    "saved can be lost.",
 )
 @as_json
 @talks_to_sidecar
 def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
-    """Restart TARGET, verified, unless a guard objects (exit 3, with its reason).
+    """Restart TARGET and verify that it recovers.
 
-    A wallet daemon is asked to stop first, so that it saves the addresses that it has
-    handed out; one that is busy is waited for, for up to its polite_stop (90 s).
-    `sidecar status` says what is being waited for.
+    If a guard objects, the order is refused: exit status 3, with the reason.
+
+    A wallet daemon is asked to stop first, so that it saves the addresses that it
+    has handed out. Sidecar waits for a busy daemon for at most the target's
+    polite_stop (90 s). `sidecar status` shows what it waits for.
     """
     if now and not as_json:
         click.echo(_AT_ONCE, err=True)
-    told = api.post(target_path(target, "restart"), {"now": now})
-    decision = told["decision"]
-    said = f"{target}: {decision['action']}: {decision['reason']}"
-    return show_done(told, said, as_json)
+    answer = api.post(target_path(target, "restart"), {"now": now})
+    decision = answer["decision"]
+    text = f"{target}: {decision['action']}: {decision['reason']}"
+    return show_done(answer, text, as_json)
 
 
 _AT_ONCE = (
@@ -42,8 +45,8 @@ _AT_ONCE = (
 )
 
 
-def _describe_targets(target: str | None, everything: bool, action: str) -> str:
-    """Where the order is posted."""
+def _action_path(target: str | None, everything: bool, action: str) -> str:
+    """The API path of an action on one target, or on all of them."""
     if (target is None) is not everything:
         raise click.UsageError("give either a TARGET or --all")
     return f"/api/v1/{action}" if target is None else target_path(target, action)
@@ -53,9 +56,12 @@ def _describe_targets(target: str | None, everything: bool, action: str) -> str:
     epilog=examples("sidecar pause electron-cash --for 2h", "sidecar pause --all")
 )
 @click.argument("target", required=False)
-@click.option("--all", "everything", is_flag=True, help="All targets.")
+@click.option("--all", "everything", is_flag=True, help="Pause all targets.")
 @click.option(
-    "--for", "duration", metavar="DURATION", help="As 30m, 2h, 1d; else until resumed."
+    "--for",
+    "duration",
+    metavar="DURATION",
+    help="How long, such as 30m, 2h or 1d. Default: until resumed.",
 )
 @as_json
 @talks_to_sidecar
@@ -66,11 +72,11 @@ def pause(
     duration: str | None,
     as_json: bool,
 ) -> int:
-    """Stop acting on TARGET; measuring goes on."""
-    path = _describe_targets(target, everything, "pause")
-    told = api.post(path, {"for": duration} if duration else {})
-    said = f"{target or 'all targets'}: paused {_until(duration)}"
-    return show_done(told, said, as_json)
+    """Stop acting on TARGET; Sidecar still probes it."""
+    path = _action_path(target, everything, "pause")
+    answer = api.post(path, {"for": duration} if duration else {})
+    text = f"{target or 'all targets'}: paused {_until(duration)}"
+    return show_done(answer, text, as_json)
 
 
 def _until(duration: str | None) -> str:
@@ -79,13 +85,13 @@ def _until(duration: str | None) -> str:
 
 @click.command(epilog=examples("sidecar resume electron-cash", "sidecar resume --all"))
 @click.argument("target", required=False)
-@click.option("--all", "everything", is_flag=True, help="All targets.")
+@click.option("--all", "everything", is_flag=True, help="Resume all targets.")
 @as_json
 @talks_to_sidecar
 def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int:
-    """Act on TARGET again."""
-    told = api.post(_describe_targets(target, everything, "resume"))
-    return show_done(told, f"{target or 'all targets'}: resumed", as_json)
+    """Act on a paused TARGET again."""
+    answer = api.post(_action_path(target, everything, "resume"))
+    return show_done(answer, f"{target or 'all targets'}: resumed", as_json)
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
@@ -93,9 +99,9 @@ def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int
 @as_json
 @talks_to_sidecar
 def recover(api: Api, target: str, as_json: bool) -> int:
-    """Say that TARGET was mended: forget its spent restarts, leave the dead letter."""
-    told = api.post(target_path(target, "recover"))
-    return show_done(told, f"{target}: may be restarted again", as_json)
+    """Reset TARGET after a repair: clear its used restarts and its dead letter."""
+    answer = api.post(target_path(target, "recover"))
+    return show_done(answer, f"{target}: may be restarted again", as_json)
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
@@ -103,9 +109,9 @@ def recover(api: Api, target: str, as_json: bool) -> int:
 @as_json
 @talks_to_sidecar
 def release(api: Api, target: str, as_json: bool) -> int:
-    """Give up the remedy of TARGET that is under way; nothing is undone."""
-    told = api.post(target_path(target, "release"))
-    return show_done(told, f"{target}: released", as_json)
+    """Abandon the remedy of TARGET that is in progress; undo nothing."""
+    answer = api.post(target_path(target, "release"))
+    return show_done(answer, f"{target}: released", as_json)
 
 
 @click.command(
@@ -114,9 +120,10 @@ def release(api: Api, target: str, as_json: bool) -> int:
 @as_json
 @talks_to_sidecar
 def reload(api: Api, as_json: bool) -> int:
-    """Take the changed configuration file.
+    """Read the configuration file again and apply it.
 
-    A file with faults is refused (exit 3, with all of them): what is in force stays.
+    A file with faults is refused: exit status 3, with all faults. The settings in
+    force then stay.
     """
-    told = api.post("/api/v1/reload")
-    return show_done(told, "the configuration file is in force", as_json)
+    answer = api.post("/api/v1/reload")
+    return show_done(answer, "the configuration file is in force", as_json)

@@ -1,4 +1,4 @@
-"""What happened, and which remedies helped."""
+"""Commands about the past: the history, and the success of remedies."""
 
 from urllib.parse import urlencode
 
@@ -6,7 +6,13 @@ import click
 
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import in_zone, lasted, second, show_json, show_table
+from sidecar.cli.output import (
+    format_duration,
+    format_time,
+    localize_times,
+    show_json,
+    show_table,
+)
 
 
 @click.command(
@@ -15,13 +21,13 @@ from sidecar.cli.output import in_zone, lasted, second, show_json, show_table
         "sidecar history --target electron-cash",
     )
 )
-@click.option("--target", help="Only this target or replica.")
+@click.option("--target", help="Show only this target or replica.")
 @click.option(
     "--since",
     metavar="DURATION",
     default="7d",
     show_default=True,
-    help="How far back, as 12h or 7d.",
+    help="Length of the period until now, such as 12h or 7d.",
 )
 @click.option("--cures", is_flag=True, hidden=True)
 @as_json
@@ -29,30 +35,30 @@ from sidecar.cli.output import in_zone, lasted, second, show_json, show_table
 def history(
     api: Api, target: str | None, since: str, cures: bool, as_json: bool
 ) -> int:
-    """State changes, decisions, remedies and incidents, oldest first."""
+    """List state changes, decisions, remedies and incidents, oldest first."""
     if cures:
         raise click.UsageError("--cures is a command of its own now: sidecar remedies")
     query = urlencode({"since": since, **({"target": target} if target else {})})
-    told = api.get(f"/api/v1/history?{query}")
+    answer = api.get(f"/api/v1/history?{query}")
     if as_json:
-        show_json(told)
+        show_json(answer)
         return 0
-    show_table(("at", "target", "what", "why"), [_row(e) for e in told["entries"]])
-    if not told["complete"]:
+    show_table(("at", "target", "what", "why"), [_row(e) for e in answer["entries"]])
+    if not answer["complete"]:
         click.echo("older ones are left out; ask for one --target", err=True)
     return 0
 
 
 def _row(entry: Json) -> tuple[str, ...]:
     return (
-        second(entry["at"]),
+        format_time(entry["at"]),
         entry["target"],
-        _what(entry),
-        in_zone(entry["reason"] or ""),
+        _describe_entry(entry),
+        localize_times(entry["reason"] or ""),
     )
 
 
-def _what(entry: Json) -> str:
+def _describe_entry(entry: Json) -> str:
     match entry["type"]:
         case "transition":
             cause = f" ({entry['cause']})" if entry["cause"] else ""
@@ -61,7 +67,7 @@ def _what(entry: Json) -> str:
             guard = "" if entry["guard"] == "none" else f" ({entry['guard']})"
             return f"{entry['action']}{guard}"
         case "outcome":
-            took = lasted(entry["seconds"])
+            took = format_duration(entry["seconds"])
             return f"{entry['action']}: {entry['outcome']}, {took}"
         case "balance":
             return f"balance: {entry['comparison'].replace('_', ' ')}"
@@ -72,30 +78,30 @@ def _what(entry: Json) -> str:
 @click.command(
     epilog=examples("sidecar remedies", "sidecar remedies --target electron-cash")
 )
-@click.option("--target", help="Only this target.")
+@click.option("--target", help="Show only this target.")
 @as_json
 @talks_to_sidecar
 def remedies(api: Api, target: str | None, as_json: bool) -> int:
-    """How often each remedy was tried against each cause, and helped."""
+    """List how often each remedy was tried, by cause, and how often it helped."""
     stats = api.get("/api/v1/remedies")["remedies"]
-    shown = [one for one in stats if target in {None, one["target"]}]
+    target_stats = [stat for stat in stats if target in {None, stat["target"]}]
     if as_json:
-        show_json({"remedies": shown})
+        show_json({"remedies": target_stats})
     else:
-        _show_remedies(shown)
+        _show_remedies(target_stats)
     return 0
 
 
 def _show_remedies(stats: list[Json]) -> None:
     rows = [
         (
-            one["target"],
-            one["cause"],
-            one["remedy"],
-            str(one["tries"]),
-            str(one["recovered"]),
-            lasted(one["median_seconds"]),
+            stat["target"],
+            stat["cause"],
+            stat["remedy"],
+            str(stat["tries"]),
+            str(stat["recovered"]),
+            format_duration(stat["median_seconds"]),
         )
-        for one in stats
+        for stat in stats
     ]
     show_table(("target", "cause", "remedy", "tries", "helped", "median"), rows)

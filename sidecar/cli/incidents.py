@@ -1,4 +1,4 @@
-"""Commands about incidents: the list, one with its course, its post-mortem."""
+"""Commands about incidents: the list, one incident in detail, its post-mortem."""
 
 from urllib.parse import quote
 
@@ -6,7 +6,13 @@ import click
 
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import ago, lasted, second, show_json, show_table
+from sidecar.cli.output import (
+    format_age,
+    format_duration,
+    format_time,
+    show_json,
+    show_table,
+)
 
 BUNDLES = 2
 PROCESSES = 5
@@ -14,92 +20,97 @@ LOG_LINES = 10
 
 
 @click.command(epilog=examples("sidecar incidents", "sidecar incidents --open"))
-@click.option("--open", "open_only", is_flag=True, help="Only those that go on.")
+@click.option("--open", "open_only", is_flag=True, help="Show only open incidents.")
 @as_json
 @talks_to_sidecar
 def incidents(api: Api, open_only: bool, as_json: bool) -> int:
-    """The last incidents, newest first."""
-    told = api.get(f"/api/v1/incidents?open={int(open_only)}")
+    """List the latest incidents, newest first."""
+    answer = api.get(f"/api/v1/incidents?open={int(open_only)}")
     if as_json:
-        show_json(told)
-    elif told["incidents"]:
+        show_json(answer)
+    elif answer["incidents"]:
         columns = ("id", "severity", "target", "cause", "began", "state", "affected")
-        show_table(columns, [_row(one) for one in told["incidents"]])
+        show_table(columns, [_row(entry) for entry in answer["incidents"]])
     else:
         print("no incident is open" if open_only else "no incident is on record")
     return 0
 
 
-def _row(one: Json) -> tuple[str, ...]:
-    state = "acknowledged" if one["acked_at"] else "open"
+def _row(entry: Json) -> tuple[str, ...]:
+    state = "acknowledged" if entry["acked_at"] else "open"
     return (
-        one["id"],
-        one["severity"],
-        one["target"],
-        one["cause"],
-        f"{second(one['began_at'])} ({ago(one['began_at'])} ago)",
-        "resolved" if one["resolved_at"] else state,
-        ", ".join(one["affected"]),
+        entry["id"],
+        entry["severity"],
+        entry["target"],
+        entry["cause"],
+        f"{format_time(entry['began_at'])} ({format_age(entry['began_at'])} ago)",
+        "resolved" if entry["resolved_at"] else state,
+        ", ".join(entry["affected"]),
     )
 
 
 @click.command(epilog=examples("sidecar incident 01HF7ZCSYP9MDJB7FH5HCVGTPV"))
-@click.argument("which", metavar="ID")
+@click.argument("incident_id", metavar="ID")
 @as_json
 @talks_to_sidecar
-def incident(api: Api, which: str, as_json: bool) -> int:
-    """The course of incident ID, and what it came to.
+def incident(api: Api, incident_id: str, as_json: bool) -> int:
+    """Show the impact and the timeline of incident ID.
 
-    With the API token also the end of what was gathered, and amounts.
+    With the API token also the end of the evidence, and amounts of balances.
     """
-    told = api.get(_path(which))
+    detail = api.get(_path(incident_id))
     if as_json:
-        show_json(told)
+        show_json(detail)
         return 0
-    print(_headline(told))
-    if told["acked_at"]:
-        print(f"acknowledged at {second(told['acked_at'])} ({told['acked_by']})")
-    for one in told["impact"]:
-        until = "from" if one["until"] else "and still is, from"
+    print(_headline(detail))
+    if detail["acked_at"]:
         print(
-            f"{one['target']}: away for {lasted(one['down_seconds'])}, {until} "
-            f"{second(one['from'])}"
+            f"acknowledged at {format_time(detail['acked_at'])} ({detail['acked_by']})"
         )
-    for one in told["balances"]:
-        print(_balance(one))
-    for one in told["efficacy"]:
+    for outage in detail["impact"]:
+        until = "from" if outage["until"] else "and still is, from"
         print(
-            f"on record: {one['remedy']} helped {one['recovered']} of {one['tries']} "
-            f"times against {one['cause']} of {one['target']}"
+            f"{outage['target']}: away for {format_duration(outage['down_seconds'])}, "
+            f"{until} {format_time(outage['from'])}"
+        )
+    for balance in detail["balances"]:
+        print(_describe_balance(balance))
+    for stat in detail["efficacy"]:
+        print(
+            f"on record: {stat['remedy']} helped {stat['recovered']} of "
+            f"{stat['tries']} times against {stat['cause']} of {stat['target']}"
         )
     rows = [
-        (second(line["at"]), line["target"], _text(line)) for line in told["timeline"]
+        (format_time(line["at"]), line["target"], _describe_line(line))
+        for line in detail["timeline"]
     ]
     show_table(("at", "target", "happened"), rows)
-    if told["timeline_left_out"]:
-        print(f"{told['timeline_left_out']} lines of the middle are left out")
-    for bundle in told["evidence"][-BUNDLES:]:
+    if detail["timeline_left_out"]:
+        print(f"{detail['timeline_left_out']} lines of the middle are left out")
+    for bundle in detail["evidence"][-BUNDLES:]:
         _show_evidence(bundle)
     return 0
 
 
-def _headline(told: Json) -> str:
-    state = "resolved after" if told["resolved_at"] else "open for"
+def _headline(detail: Json) -> str:
+    state = "resolved after" if detail["resolved_at"] else "open for"
     return (
-        f"incident {told['id']} {told['severity']} {told['target']}: {told['cause']}, "
-        f"{state} {lasted(told['seconds'])}"
+        f"incident {detail['id']} {detail['severity']} {detail['target']}: "
+        f"{detail['cause']}, {state} {format_duration(detail['seconds'])}"
     )
 
 
-def _balance(one: Json) -> str:
-    """The amounts are there for whoever has the token."""
-    said = f"{one['target']}, {second(one['at'])}: {one['reason']}"
-    known = [(when, one[when]) for when in ("before", "after") if one[when]]
-    return said + "".join(f"; {when}: {_amounts(parts)}" for when, parts in known)
+def _describe_balance(balance: Json) -> str:
+    """One line; the API sends the amounts only with the API token."""
+    text = f"{balance['target']}, {format_time(balance['at'])}: {balance['reason']}"
+    amounts = [(when, balance[when]) for when in ("before", "after") if balance[when]]
+    return text + "".join(
+        f"; {when}: {_format_amounts(parts)}" for when, parts in amounts
+    )
 
 
 def _show_evidence(bundle: Json) -> None:
-    """The last of it; all of it is in the post-mortem and with --json."""
+    """Print the end of one bundle; the post-mortem and --json have all of it."""
     print(f"\nevidence, {bundle.get('name')}: {bundle.get('decision')}")
     for process in bundle.get("processes", [])[:PROCESSES]:
         print(f"  process: {' '.join(map(str, process))}")
@@ -110,11 +121,11 @@ def _show_evidence(bundle: Json) -> None:
         print("  log: (it logged nothing since it was started)")
 
 
-def _amounts(parts: Json) -> str:
+def _format_amounts(parts: Json) -> str:
     return ", ".join(f"{part} {amount}" for part, amount in parts.items())
 
 
-def _text(line: Json) -> str:
+def _describe_line(line: Json) -> str:
     again = f" ({line['count']} times)" if line["count"] > 1 else ""
     return f"{line['text']}{again}"
 
@@ -122,16 +133,16 @@ def _text(line: Json) -> str:
 @click.command(
     epilog=examples("sidecar postmortem 01HF7ZCSYP9MDJB7FH5HCVGTPV > postmortem.md")
 )
-@click.argument("which", metavar="ID")
+@click.argument("incident_id", metavar="ID")
 @talks_to_sidecar
-def postmortem(api: Api, which: str) -> int:
-    """A post-mortem of incident ID in Markdown, with blanks for people.
+def postmortem(api: Api, incident_id: str) -> int:
+    """Print a post-mortem of incident ID in Markdown, with blanks to fill in.
 
-    With the API token the evidence is in it, too.
+    With the API token it includes the evidence.
     """
-    print(api.text(f"{_path(which)}/postmortem"), end="")
+    print(api.text(f"{_path(incident_id)}/postmortem"), end="")
     return 0
 
 
-def _path(which: str) -> str:
-    return f"/api/v1/incidents/{quote(which, safe='')}"
+def _path(incident_id: str) -> str:
+    return f"/api/v1/incidents/{quote(incident_id, safe='')}"

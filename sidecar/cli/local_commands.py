@@ -1,4 +1,4 @@
-"""Commands that ask no running sidecar: run, check, config, version."""
+"""Commands that need no running sidecar: run, check, config, version."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ _file = click.argument(
 @config_file
 @click.pass_obj
 def run(local: LocalCommands, file: Path | None) -> int:
-    """Watch and heal, until asked to stop.
+    """Watch and heal the targets, until SIGTERM or Ctrl-C.
 
     Exit status 0: asked to stop, 1: failed while running, 2: bad configuration,
-    3: the state directory is in use by another sidecar.
+    3: another sidecar uses the state directory.
     """
     return local.run(file)
 
@@ -35,9 +35,9 @@ def run(local: LocalCommands, file: Path | None) -> int:
 def check(
     local: LocalCommands, target: str | None, file: Path | None, as_json: bool
 ) -> int:
-    """Probe every target, or TARGET, once.
+    """Probe every target, or only TARGET, once.
 
-    Exit status 0: all are healthy, 1: some are not, 2: cannot tell.
+    Exit status 0: all are healthy, 1: some are not, 2: not known.
     """
     rows = local.check(file, target)
     if as_json:
@@ -62,7 +62,7 @@ def _exit_status(rows: Sequence[CheckResult]) -> int:
 
 @click.group()
 def config() -> None:
-    """Check, show or describe the configuration; nothing is touched."""
+    """Check, show or describe the configuration; change nothing."""
 
 
 @config.command("check", epilog=examples("sidecar config check sidecar.yaml"))
@@ -70,13 +70,13 @@ def config() -> None:
 @as_json
 @click.pass_obj
 def config_check(local: LocalCommands, file: Path | None, as_json: bool) -> int:
-    """Name every fault of FILE and the environment at once (exit 2)."""
+    """List every fault of FILE and of the environment (exit status 2 if any)."""
     warnings = list(local.config_warnings(file))
     if not as_json:
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
-    told = {"good": True, "warnings": warnings}
-    return show_done(told, "the configuration is good", as_json)
+    answer = {"good": True, "warnings": warnings}
+    return show_done(answer, "the configuration is good", as_json)
 
 
 @config.command("show", epilog=examples("sidecar config show sidecar.yaml"))
@@ -84,14 +84,14 @@ def config_check(local: LocalCommands, file: Path | None, as_json: bool) -> int:
 @as_json
 @click.pass_obj
 def config_show(local: LocalCommands, file: Path | None, as_json: bool) -> int:
-    """The settings in force, defaults included, secrets masked."""
-    told = local.config_shown(file)
+    """Print the settings in force, with defaults; secrets are masked."""
+    settings = local.config_shown(file)
     if as_json:
-        show_json(told)
+        show_json(settings)
     else:
         import yaml  # noqa: PLC0415 - slow, and only needed here
 
-        print(yaml.safe_dump(told, sort_keys=False), end="")
+        print(yaml.safe_dump(settings, sort_keys=False), end="")
     return 0
 
 
@@ -100,7 +100,7 @@ def config_show(local: LocalCommands, file: Path | None, as_json: bool) -> int:
 )
 @click.pass_obj
 def config_schema(local: LocalCommands) -> int:
-    """The JSON Schema of the file, for an editor."""
+    """Print the JSON Schema of the configuration file, for an editor."""
     print(local.config_schema())
     return 0
 
@@ -108,5 +108,5 @@ def config_schema(local: LocalCommands) -> int:
 @click.command(epilog=examples("sidecar version"))
 @as_json
 def version(as_json: bool) -> int:
-    """The version."""
+    """Print the version."""
     return show_done({"version": __version__}, f"sidecar {__version__}", as_json)

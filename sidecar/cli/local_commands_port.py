@@ -1,4 +1,4 @@
-"""What some commands need beside the HTTP API, handed in by the entry point."""
+"""Port for commands that need no HTTP API; the entry point passes it in."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 
 class CommandFailed(Exception):
-    """The command cannot be carried out; the text says why, and what to do."""
+    """The command failed; the text gives the reason and the remedy."""
 
 
 class CheckResult(NamedTuple):
@@ -20,19 +20,19 @@ class CheckResult(NamedTuple):
 
 
 class LocalCommands(Protocol):
-    """Work done in this process. All but ``run`` raise CannotTell.
+    """Commands executed in this process. All but ``run`` raise CommandFailed.
 
-    ``file`` is the configuration file asked for; None: where it usually is.
+    ``file`` is the configuration file; None: the default path.
     """
 
     def run(self, file: Path | None) -> int:
-        """Watch, until asked to stop; the exit status."""
+        """Watch until SIGTERM or SIGINT; returns the exit status."""
 
     def check(self, file: Path | None, target: str | None) -> Sequence[CheckResult]:
         """Probe every instance, or those of one target, once."""
 
     def config_warnings(self, file: Path | None) -> Sequence[str]:
-        """Read the configuration; what is allowed and yet worth a second look."""
+        """The warnings of the configuration: allowed, but probably a mistake."""
 
     def config_shown(self, file: Path | None) -> Mapping[str, object]:
         """The settings in force, secrets masked; ready for YAML and JSON."""

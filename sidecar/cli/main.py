@@ -1,4 +1,4 @@
-"""The command line's entrance, and how a command ends."""
+"""The entry point of the command line, and the exit status of commands."""
 
 import io
 import os
@@ -26,10 +26,10 @@ INTERRUPTED = 130
     epilog=examples("sidecar status --watch", "sidecar restart electron-cash"),
 )
 def sidecar() -> None:
-    """Watch the containers of a stack and heal them.
+    """Watch the containers of a compose project and heal them.
 
-    Exit status 0: done, 1: the answer is no, 2: usage, or cannot tell,
-    3: refused (a guard objects, or the token is missing or wrong).
+    Exit status 0: done, 1: the answer is no, 2: wrong usage, or no usable answer,
+    3: refused (a guard objects, or the API token is missing or wrong).
     """
 
 
@@ -60,19 +60,19 @@ for command in (
 
 
 def main(arguments: Sequence[str], local: LocalCommands) -> int:
-    """Carry out a command line (without the program's name); the exit status."""
-    _show_any_text()
+    """Execute a command line (without the program's name); returns the exit status."""
+    _escape_unencodable_text()
     try:
         status = _run_command(arguments, local)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        _give_up(sys.stdout)
-        return 0  # the reader had enough
+        _discard_output(sys.stdout)
+        return 0  # the reader closed the pipe: no failure
     except OSError as fault:
-        _give_up(sys.stdout)
+        _discard_output(sys.stdout)
         why = f"the output cannot be written: {fault.strerror or fault}"
-        _say(lambda: click.echo(why, err=True))
+        _show_on_stderr(lambda: click.echo(why, err=True))
         return CANNOT_TELL
     return status
 
@@ -83,34 +83,34 @@ def _run_command(arguments: Sequence[str], local: LocalCommands) -> int:
             list(arguments), prog_name="sidecar", standalone_mode=False, obj=local
         )
     except click.ClickException as fault:
-        _say(fault.show)
+        _show_on_stderr(fault.show)
         return CANNOT_TELL
     except (ApiError, CommandFailed) as fault:
-        said = str(fault)
-        _say(lambda: click.echo(said, err=True))
+        message = str(fault)
+        _show_on_stderr(lambda: click.echo(message, err=True))
         return fault.exit_status if isinstance(fault, ApiError) else CANNOT_TELL
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     return result if isinstance(result, int) else 0
 
 
-def _say(show: Callable[[], None]) -> None:
-    """To people; where nobody can be told, the exit status must do."""
+def _show_on_stderr(show: Callable[[], None]) -> None:
+    """Show an error on standard error; ignored where that cannot be written."""
     try:
         show()
     except OSError:
-        _give_up(sys.stderr)
+        _discard_output(sys.stderr)
 
 
-def _show_any_text() -> None:
-    """What the output's encoding has no letters for is shown by its number."""
+def _escape_unencodable_text() -> None:
+    """Print characters that the output's encoding lacks as backslash escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _give_up(stream: TextIO) -> None:
-    """Python must not complain at exit."""
+def _discard_output(stream: TextIO) -> None:
+    """Redirect the stream to /dev/null, so that Python reports no error at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""Commands about people: acknowledge an incident, try a channel."""
+"""Commands about notifications: acknowledge an incident, test a channel."""
 
 from urllib.parse import quote
 
@@ -6,7 +6,7 @@ import click
 
 from sidecar.cli.client import Api, ApiError
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import second, show_done
+from sidecar.cli.output import format_time, show_done
 
 _NOT_DELIVERED = 502
 
@@ -16,15 +16,15 @@ _NOT_DELIVERED = 502
 @as_json
 @talks_to_sidecar
 def ack(api: Api, incident: str, as_json: bool) -> int:
-    """Take care of INCIDENT: nobody else is told, reminders stop for a while."""
-    told = api.post(f"/api/v1/incidents/{quote(incident, safe='')}/ack")
-    said = f"{incident}: acknowledged at {second(told['acked_at'])}"
-    return show_done(told, said, as_json)
+    """Acknowledge INCIDENT: escalation ends, reminders pause for a while."""
+    answer = api.post(f"/api/v1/incidents/{quote(incident, safe='')}/ack")
+    text = f"{incident}: acknowledged at {format_time(answer['acked_at'])}"
+    return show_done(answer, text, as_json)
 
 
 @click.group()
 def notify() -> None:
-    """Channels on which people are told."""
+    """Test the notification channels."""
 
 
 @notify.command(epilog=examples("sidecar notify test ops"))
@@ -32,13 +32,13 @@ def notify() -> None:
 @as_json
 @talks_to_sidecar
 def test(api: Api, channel: str, as_json: bool) -> int:
-    """Send a test message to CHANNEL; exit 1 where it does not arrive."""
+    """Send a test message to CHANNEL; exit status 1 if it is not delivered."""
     try:
-        told = api.post(f"/api/v1/notify/{quote(channel, safe='')}/test")
+        answer = api.post(f"/api/v1/notify/{quote(channel, safe='')}/test")
     except ApiError as error:
         if error.status != _NOT_DELIVERED:
             raise
-        told = {"channel": channel, "delivered": False, "error": str(error)}
-        show_done(told, f"not delivered: {error}", as_json)
+        answer = {"channel": channel, "delivered": False, "error": str(error)}
+        show_done(answer, f"not delivered: {error}", as_json)
         return 1
-    return show_done(told, f"{channel}: delivered", as_json)
+    return show_done(answer, f"{channel}: delivered", as_json)

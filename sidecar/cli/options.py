@@ -12,7 +12,7 @@ from sidecar.cli.client import Api, ApiError, connect
 
 P = ParamSpec("P")
 
-_OF_ANOTHER_SHAPE = (
+_UNEXPECTED_SHAPE_ERRORS = (
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -20,11 +20,11 @@ _OF_ANOTHER_SHAPE = (
     TypeError,
     ValueError,
 )
-"""What taking a document apart leads to where it is not what was expected."""
+"""Errors that reading a document of an unexpected shape raises."""
 
 
 def examples(*lines: str) -> str:
-    """A help text's end; the mark keeps click from joining the lines."""
+    """The end of a help text; the mark keeps click from joining the lines."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
@@ -34,29 +34,30 @@ config_file = click.option(
     "--config",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration file; default /etc/sidecar/sidecar.yaml if it exists.",
+    help="The configuration file. Default: SIDECAR_CONFIG, else "
+    "/etc/sidecar/sidecar.yaml if it exists.",
 )
 
 
 def talks_to_sidecar(
     command: Callable[Concatenate[Api, P], int],
 ) -> Callable[..., int]:
-    """Give a command the API as its first argument, and the options to reach it."""
+    """Add the options to reach the API, and pass the API as the first argument."""
 
     @click.option(
         "--url",
         metavar="URL",
-        help="The sidecar's address; default SIDECAR_URL, then SIDECAR_LISTEN, "
-        "then http://127.0.0.1:9787.",
+        help="The sidecar's address. Default: SIDECAR_URL, else SIDECAR_LISTEN, "
+        "else http://127.0.0.1:9787.",
     )
     @click.option(
         "--token-file",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="A file with the API token; default SIDECAR_API_TOKEN_FILE, then "
+        help="A file with the API token. Default: SIDECAR_API_TOKEN_FILE, else "
         "SIDECAR_API_TOKEN.",
     )
     @wraps(command)
-    def connected(
+    def call_with_api(
         url: str | None,
         token_file: Path | None,
         *args: P.args,
@@ -65,10 +66,10 @@ def talks_to_sidecar(
         api = connect(url, token_file)
         try:
             return command(api, *args, **kwargs)
-        except _OF_ANOTHER_SHAPE as fault:
+        except _UNEXPECTED_SHAPE_ERRORS as fault:
             raise ApiError(
                 f"the answer of {api.url} is not that of a sidecar of version "
                 f"{__version__}: is it another program, or another version?"
             ) from fault
 
-    return connected
+    return call_with_api

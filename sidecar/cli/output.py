@@ -1,4 +1,4 @@
-"""How results are shown: a table on a terminal, plain columns in a pipe, or JSON."""
+"""Output of results: a table on a terminal, plain columns in a pipe, or JSON."""
 
 import json
 import re
@@ -33,37 +33,37 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 
 
 def on_terminal() -> bool:
-    """Is a person reading?"""
+    """Is standard output a terminal?"""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def show_json(value: object) -> None:
-    """One document, indented."""
+    """Print one JSON document, indented."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def show_done(answer: object, said: str, as_json: bool) -> int:
-    """What an order came to: one line, or the API's own answer. The exit status."""
+def show_done(answer: object, text: str, as_json: bool) -> int:
+    """Print the result of an order: one line, or the API's answer; returns 0."""
     if as_json:
         show_json(answer)
     else:
-        print(said)
+        print(text)
     return 0
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows under a head line."""
+    """Print rows below a header line."""
     if on_terminal():
         from rich.console import Console  # noqa: PLC0415 - slow, and only needed here
 
         Console().print(rich_table(columns, rows))
         return
-    for line in aligned([[c.upper() for c in columns], *rows]):
+    for line in align_columns([[c.upper() for c in columns], *rows]):
         print(line)
 
 
 def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    """The same for a terminal, in colours."""
+    """A table for a terminal, in colours."""
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -76,7 +76,7 @@ def rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table"
     return table
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns padded to their widest cell, two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -87,8 +87,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def ago(instant: str, now: datetime | None = None) -> str:
-    """How long an RFC 3339 instant is past: ``42s 3m 5h 2d``."""
+def format_age(instant: str, now: datetime | None = None) -> str:
+    """The age of an RFC 3339 time in its largest unit: ``42s``, ``3m`` or ``2d``."""
     present = now or datetime.now(UTC)
     seconds = max(0, int((present - datetime.fromisoformat(instant)).total_seconds()))
     for size, unit in _UNITS:
@@ -97,29 +97,29 @@ def ago(instant: str, now: datetime | None = None) -> str:
     return f"{seconds}s"
 
 
-def lasted(seconds: float | None) -> str:
-    """A duration in its two largest units, ``-`` where there is none: ``2m 5s``."""
+def format_duration(seconds: float | None) -> str:
+    """A duration in its two largest units, such as ``2m 5s``; ``-`` for None."""
     if seconds is None:
         return "-"
-    left = round(seconds)
+    remaining_s = round(seconds)
     parts: list[str] = []
     for size, unit in (*_UNITS, (1, "s")):
-        count, left = divmod(left, size)
+        count, remaining_s = divmod(remaining_s, size)
         if count or parts:
             parts.append(f"{count}{unit}")
     return " ".join(parts[:2]) or "0s"
 
 
-def show_times_in(zone: str) -> None:
-    """From now on ``second`` tells times in this zone; in UTC where it is not known."""
+def set_time_zone(zone: str) -> None:
+    """Set the zone in which ``format_time`` shows times; UTC if the zone is unknown."""
     try:
         _zone.set(ZoneInfo(zone))
     except (OSError, ValueError, LookupError):
         _zone.set(None)
 
 
-def second(instant: str) -> str:
-    """An RFC 3339 instant without its fraction, in the zone that is shown."""
+def format_time(instant: str) -> str:
+    """An RFC 3339 time without its fraction, in the zone that was set."""
     zone = _zone.get()
     if zone is None or zone.key == "UTC":
         return f"{instant.partition('.')[0]}Z" if "." in instant else instant
@@ -127,6 +127,6 @@ def second(instant: str) -> str:
     return at.isoformat(timespec="seconds")
 
 
-def in_zone(sentence: str) -> str:
-    """A sentence in which each instant of ours, in UTC, is told in that zone."""
-    return _INSTANT.sub(lambda found: second(found.group()), sentence)
+def localize_times(sentence: str) -> str:
+    """The sentence with each UTC time in it converted to the zone that was set."""
+    return _INSTANT.sub(lambda match: format_time(match.group()), sentence)

@@ -1,4 +1,4 @@
-"""How available everyone was."""
+"""The command ``report``: availability of all targets in a period."""
 
 from urllib.parse import urlencode
 
@@ -6,7 +6,7 @@ import click
 
 from sidecar.cli.client import Api, Json
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import lasted, second, show_json, show_table
+from sidecar.cli.output import format_duration, format_time, show_json, show_table
 
 _COLUMNS = (
     "target",
@@ -29,60 +29,63 @@ _COLUMNS = (
     metavar="DURATION",
     default="30d",
     show_default=True,
-    help="How far back, as 12h or 30d.",
+    help="Length of the period until now, such as 12h or 30d.",
 )
 @as_json
 @talks_to_sidecar
 def report(api: Api, window: str, as_json: bool) -> int:
-    """Availability, outages and restarts, beside the period before.
+    """Show availability, outages and restarts, and those of the period before.
 
-    Only time that was measured counts. What was stopped or restarted on purpose
-    counts neither way.
+    Only measured time counts. Planned restarts and stops by an operator count
+    neither as available nor as down.
     """
-    told = api.get(f"/api/v1/report?{urlencode({'window': window})}")
+    answer = api.get(f"/api/v1/report?{urlencode({'window': window})}")
     if as_json:
-        show_json(told)
+        show_json(answer)
         return 0
-    print(f"from {second(told['period']['from'])} to {second(told['period']['until'])}")
-    rows = [_row(one["target"], one) for one in told["targets"]]
-    show_table(_COLUMNS, [*rows, _row("all", told["total"])])
-    causes = [line for one in told["targets"] for line in _causes(one)]
+    period = answer["period"]
+    print(f"from {format_time(period['from'])} to {format_time(period['until'])}")
+    rows = [_row(target["target"], target) for target in answer["targets"]]
+    show_table(_COLUMNS, [*rows, _row("all", answer["total"])])
+    causes = [line for target in answer["targets"] for line in _causes(target)]
     if causes:
         print()
         show_table(("target", "cause", "outages", "minutes"), causes)
-    if told["unwatched_seconds"]:
-        print(f"\nnobody watched for {lasted(told['unwatched_seconds'])} of it")
+    if answer["unwatched_seconds"]:
+        print(
+            f"\nnobody watched for {format_duration(answer['unwatched_seconds'])} of it"
+        )
     return 0
 
 
-def _row(name: str, one: Json) -> tuple[str, ...]:
-    before = one["before"] or {}
+def _row(name: str, stats: Json) -> tuple[str, ...]:
+    before = stats["before"] or {}
     return (
         name,
-        _percent(one["availability"]),
-        _percent(before.get("availability")),
-        str(one["outages"]),
+        _format_percent(stats["availability"]),
+        _format_percent(before.get("availability")),
+        str(stats["outages"]),
         str(before["outages"]) if before else "no data",
-        lasted(one["down_seconds"]),
-        lasted(one["mttr_seconds"]),
-        lasted(one["mtbf_seconds"]),
-        str(one["restarts"]),
-        lasted(one["planned_seconds"] + one["stopped_seconds"]),
-        lasted(one["gap_seconds"]),
+        format_duration(stats["down_seconds"]),
+        format_duration(stats["mttr_seconds"]),
+        format_duration(stats["mtbf_seconds"]),
+        str(stats["restarts"]),
+        format_duration(stats["planned_seconds"] + stats["stopped_seconds"]),
+        format_duration(stats["gap_seconds"]),
     )
 
 
-def _percent(share: float | None) -> str:
+def _format_percent(share: float | None) -> str:
     return f"{share:.3%}" if share is not None else "no data"
 
 
-def _causes(one: Json) -> list[tuple[str, ...]]:
+def _causes(target: Json) -> list[tuple[str, ...]]:
     return [
         (
-            one["target"],
+            target["target"],
             cause["cause"],
             str(cause["outages"]),
             f"{cause['down_seconds'] / 60:.1f}",
         )
-        for cause in one["causes"]
+        for cause in target["causes"]
     ]

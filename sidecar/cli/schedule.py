@@ -4,7 +4,7 @@ import click
 
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
-from sidecar.cli.output import second, show_done, show_json, show_table
+from sidecar.cli.output import format_time, show_done, show_json, show_table
 
 
 @click.group(
@@ -20,26 +20,26 @@ from sidecar.cli.output import second, show_done, show_json, show_table
     type=click.IntRange(1, 100),
     default=5,
     show_default=True,
-    help="How many of each target.",
+    help="Number of restarts to show for each target.",
 )
 @as_json
 @talks_to_sidecar
 def schedule(api: Api, count: int, as_json: bool) -> int:
-    """The planned restarts to come."""
+    """List the next planned restarts."""
     if click.get_current_context().invoked_subcommand is not None:
         return 0
-    told = api.get(f"/api/v1/schedule?count={count}")
+    answer = api.get(f"/api/v1/schedule?count={count}")
     if as_json:
-        show_json(told)
+        show_json(answer)
         return 0
     rows = [
         (
             time["target"],
-            second(time["at"]),
+            format_time(time["at"]),
             f"{time['cron']} {time['timezone']}",
             "skipped" if time["skipped"] else "",
         )
-        for time in told["planned"]
+        for time in answer["planned"]
     ]
     show_table(("target", "at", "schedule", ""), rows)
     return 0
@@ -50,11 +50,11 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
 @as_json
 @talks_to_sidecar
 def skip(api: Api, target: str, as_json: bool) -> int:
-    """Leave out TARGET's next planned restart."""
-    told = api.post(target_path(target, "schedule/skip"))
-    left_out = told["skipped"]
-    said = f"{left_out['target']}: no restart at {second(left_out['at'])}"
-    return show_done(told, said, as_json)
+    """Skip the next planned restart of TARGET."""
+    answer = api.post(target_path(target, "schedule/skip"))
+    left_out = answer["skipped"]
+    text = f"{left_out['target']}: no restart at {format_time(left_out['at'])}"
+    return show_done(answer, text, as_json)
 
 
 @schedule.command(epilog=examples("sidecar schedule cancel electron-cash"))
@@ -62,7 +62,7 @@ def skip(api: Api, target: str, as_json: bool) -> int:
 @as_json
 @talks_to_sidecar
 def cancel(api: Api, target: str, as_json: bool) -> int:
-    """Call off what is left of the planned restart of TARGET under way."""
-    told = api.post(target_path(target, "schedule/cancel"))
-    said = f"{target}: what was left of its planned restart is called off"
-    return show_done(told, said, as_json)
+    """Cancel the rest of the planned restart of TARGET that is in progress."""
+    answer = api.post(target_path(target, "schedule/cancel"))
+    text = f"{target}: what was left of its planned restart is called off"
+    return show_done(answer, text, as_json)

@@ -1,1 +1,1 @@
-"""The settings: file, environment and labels, all faults at once."""
+"""The configuration: file, environment and labels; reports all faults at once."""

@@ -1,4 +1,4 @@
-"""From what was written to the settings in force."""
+"""Conversion of the file's sections into the settings of the core."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -43,18 +43,21 @@ _NO_START = Defaults(start_period="0s")
 
 
 def build_target(
-    name: str, section: TargetSection, defaults: Defaults, vault: SecretReader
+    name: str, section: TargetSection, defaults: Defaults, reader: SecretReader
 ) -> Target:
-    """One target with everything decided; ``vault`` gets its secrets and faults."""
-    named = not isinstance(section.container, UnsetType)
+    """One target with all defaults filled in.
+
+    ``reader`` collects its secrets and faults.
+    """
+    has_container = not isinstance(section.container, UnsetType)
     values: dict[str, Any] = {
-        "service": None if named else value_or(section.service, name),
+        "service": None if has_container else value_or(section.service, name),
         "container": value_or(section.container, None),
         "depends_on": tuple(value_or(section.depends_on, ())),
         "after_dependency": AfterDependency(
             value_or(section.after_dependency, AfterDependency.IF_FAILING)
         ),
-        "probes": (probes := _build_probes(name, section, defaults, vault)),
+        "probes": (probes := _build_probes(name, section, defaults, reader)),
         "cadence": _build_schedule(probes, section, defaults),
         "restart": _fill_settings(
             RestartSettings, value_or(section.restart, RestartSection())
@@ -74,101 +77,108 @@ def build_target(
 def _build_schedule(
     probes: tuple[ProbeSettings, ...], section: TargetSection, defaults: Defaults
 ) -> ProbeSchedule:
-    """A native check has a start period of its own: the engine counts it."""
+    """The probe schedule; without a start period where all probes are ``docker``.
+
+    The engine applies a start period of its own to its health check.
+    """
     natively = bool(probes) and all(isinstance(p, DockerProbe) for p in probes)
-    unsaid = (_NO_START,) if natively else ()
-    cadence: ProbeSchedule = _fill_settings(ProbeSchedule, section, defaults, *unsaid)
+    fallbacks = (_NO_START,) if natively else ()
+    cadence: ProbeSchedule = _fill_settings(
+        ProbeSchedule, section, defaults, *fallbacks
+    )
     return cadence
 
 
 def probe_paths(name: str, section: TargetSection) -> tuple[str, ...]:
-    """Where in the file each probe of a target stands."""
+    """The dotted path of each probe of a target."""
     if isinstance(section.probe, list):
         return tuple(f"targets.{name}.probe[{i}]" for i in range(len(section.probe)))
     return (f"targets.{name}.probe",)
 
 
 def _build_probes(
-    name: str, section: TargetSection, defaults: Defaults, vault: SecretReader
+    name: str, section: TargetSection, defaults: Defaults, reader: SecretReader
 ) -> tuple[ProbeSettings, ...]:
     if isinstance(section.probe, UnsetType):
         return ()
-    written = section.probe if isinstance(section.probe, list) else [section.probe]
+    sections = section.probe if isinstance(section.probe, list) else [section.probe]
     paths = probe_paths(name, section)
     return tuple(
-        _build_probe(p, defaults, path, vault)
-        for p, path in zip(written, paths, strict=True)
+        _build_probe(p, defaults, path, reader)
+        for p, path in zip(sections, paths, strict=True)
     )
 
 
 def _build_probe(
-    section: Probe, defaults: Defaults, path: str, vault: SecretReader
+    section: Probe, defaults: Defaults, path: str, reader: SecretReader
 ) -> ProbeSettings:
-    ready: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if isinstance(section, ElectronCashSection | JsonRpcSection | HttpSection):
-        ready["credentials"] = _credentials(section, path, vault)
+        values["credentials"] = _credentials(section, path, reader)
     if isinstance(section, ElectronCashSection):
-        ready["wallet_password"] = vault.take(
+        values["wallet_password"] = reader.take(
             section.wallet_password,
             section.wallet_password_file,
             f"{path}.wallet_password",
         )
-        ready["wallet_path"] = _paths(section.wallet_path)
+        values["wallet_path"] = _paths(section.wallet_path)
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
-        ready["expect_status"] = (section.expect_status,)
+        values["expect_status"] = (section.expect_status,)
     kind = _SETTINGS_BY_TYPE[str(section.__struct_config__.tag)]
-    probe: ProbeSettings = _fill_settings(kind, section, defaults, **ready)
+    probe: ProbeSettings = _fill_settings(kind, section, defaults, **values)
     return probe
 
 
-def _paths(written: str | list[str] | UnsetType) -> tuple[str, ...]:
-    if isinstance(written, UnsetType):
+def _paths(value: str | list[str] | UnsetType) -> tuple[str, ...]:
+    if isinstance(value, UnsetType):
         return ()
-    return (written,) if isinstance(written, str) else tuple(written)
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _credentials(
     section: ElectronCashSection | JsonRpcSection | HttpSection,
     path: str,
-    vault: SecretReader,
+    reader: SecretReader,
 ) -> Credentials | None:
-    password = vault.take(section.password, section.password_file, f"{path}.password")
-    given = (section.password, section.password_file) != (UNSET, UNSET)
+    password = reader.take(section.password, section.password_file, f"{path}.password")
+    has_password = (section.password, section.password_file) != (UNSET, UNSET)
     if isinstance(section.username, UnsetType):
-        if given:
+        if has_password:
             allowed = "the user that the password is for"
-            vault.faults.append(ConfigProblem(f"{path}.username", "nothing", allowed))
+            reader.faults.append(ConfigProblem(f"{path}.username", "nothing", allowed))
         return None
     why = username_objection(section.username)
     if why:
         allowed = "the bare user name"
-        vault.faults.append(ConfigProblem(f"{path}.username", why, allowed))
-    if not given:
+        reader.faults.append(ConfigProblem(f"{path}.username", why, allowed))
+    if not has_password:
         allowed = f"the password of {section.username!r}"
         hint = "give password_file"
-        vault.faults.append(ConfigProblem(f"{path}.password", "nothing", allowed, hint))
+        reader.faults.append(
+            ConfigProblem(f"{path}.password", "nothing", allowed, hint)
+        )
     return Credentials(section.username, password) if password else None
 
 
-def _fill_settings(kind: type[Any], *sections: Struct, **ready: object) -> Any:  # noqa: ANN401
-    """Settings of the core: what was written first, else the core's default.
+def _fill_settings(kind: type[Any], *sections: Struct, **overrides: object) -> Any:  # noqa: ANN401
+    """Settings of the core: from the first section that has the key, else the default.
 
-    A setting ``window_s`` is the key ``window``, a duration or a list of them.
+    The key of a setting ``window_s`` is ``window``, a duration or a list of durations.
     """
-    values = dict(ready)
+    values = dict(overrides)
     for setting in fields(kind):
         key = setting.name.removesuffix("_s")
-        written = next(
+        value = next(
             (v for s in sections if (v := getattr(s, key, UNSET)) is not UNSET), UNSET
         )
-        if setting.name not in values and written is not UNSET:
+        if setting.name not in values and value is not UNSET:
             values[setting.name] = _convert_value(
-                written, is_duration=key != setting.name
+                value, is_duration=key != setting.name
             )
     return kind(**values)
 
 
-def _convert_value(written: object, *, is_duration: bool) -> object:
-    if isinstance(written, list):
-        return tuple(_convert_value(item, is_duration=is_duration) for item in written)
-    return duration.parse_seconds(str(written)) if is_duration else written
+def _convert_value(value: object, *, is_duration: bool) -> object:
+    if isinstance(value, list):
+        return tuple(_convert_value(item, is_duration=is_duration) for item in value)
+    return duration.parse_seconds(str(value)) if is_duration else value

@@ -1,4 +1,4 @@
-"""Durations as people write them: ``500ms 15s 2m 6h 90d``."""
+"""Durations in the file's notation: ``500ms``, ``15s``, ``2m``, ``6h``, ``90d``."""
 
 import re
 
@@ -10,7 +10,7 @@ _MILLISECONDS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 
 
 
 def parse_seconds(text: str) -> float:
-    """The seconds that a duration means; ValueError where it is none."""
+    """The duration in seconds. ValueError if ``text`` is no duration."""
     parts = _PARTS.fullmatch(text.strip())
     if parts is None:
         raise ValueError("not a duration")
@@ -18,7 +18,7 @@ def parse_seconds(text: str) -> float:
 
 
 def format_seconds(duration_s: float) -> str:
-    """A duration, to the millisecond, in the largest unit that divides it."""
+    """A duration, rounded to milliseconds, in the largest unit that divides it."""
     total = round(duration_s * 1000)
     if total == 0:
         return "0s"

@@ -1,4 +1,4 @@
-"""What the environment says: settings of the process, and the classic pair."""
+"""Settings from environment variables: the process, and the default targets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType
 
 from sidecar.config.check.urls import host_of, is_service_name, listen_address
-from sidecar.config.file.raw_tree import Tree, dotted
-from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.file.raw_tree import Tree, dotted_path
+from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.config.secrets import SecretReader
 
 WALLET = "ELECTRON_CASH_"
@@ -65,7 +65,7 @@ class EnvironmentValues:
 
 
 class Process(NamedTuple):
-    """Settings that only the environment has."""
+    """Settings that only the environment can set."""
 
     listen_host: str
     listen_port: int
@@ -77,17 +77,17 @@ class Process(NamedTuple):
 
 
 def read_environment(environ: Environ) -> dict[str, str]:
-    """The variables that say something: compose passes empty ones for unset."""
+    """The variables that are not empty: compose passes an unset one as empty."""
     return {name: value for name, value in environ.items() if value.strip()}
 
 
 def state_dir(environ: Environ) -> FilePath:
-    """Where state is kept, whatever else the environment says."""
+    """The state directory."""
     return FilePath(read_environment(environ).get(f"{OWN}STATE_DIR", _STATE_DIR))
 
 
-def misspelt(environ: Environ) -> list[ConfigProblem]:
-    """Variables that look like one of ours and are none."""
+def find_misspelt_variables(environ: Environ) -> list[ConfigProblem]:
+    """A fault for each unknown variable whose name resembles one of Sidecar's."""
     faults = []
     for name in environ:
         prefix = next((p for p in (WALLET, SERVICE, OWN) if name.startswith(p)), None)
@@ -103,7 +103,7 @@ def misspelt(environ: Environ) -> list[ConfigProblem]:
 
 
 def process_settings(
-    environ: Environ, vault: SecretReader
+    environ: Environ, reader: SecretReader
 ) -> tuple[Process, list[ConfigProblem]]:
     """The settings of the process itself."""
     faults: list[ConfigProblem] = []
@@ -111,13 +111,13 @@ def process_settings(
     address = listen_address(text)
     if address is None:
         allowed = "HOST:PORT such as 0.0.0.0:9787 or [::]:9787"
-        faults.append(ConfigProblem(f"{OWN}LISTEN", quoted(text), allowed))
+        faults.append(ConfigProblem(f"{OWN}LISTEN", quote_value(text), allowed))
     level = environ.get(f"{OWN}LOG_LEVEL", "info").lower()
     form = environ.get(f"{OWN}LOG_FORMAT")
-    faults += _one_of(f"{OWN}LOG_LEVEL", level, _LOG_LEVELS)
-    faults += _one_of(f"{OWN}LOG_FORMAT", form or "json", _LOG_FORMATS)
+    faults += _choice_faults(f"{OWN}LOG_LEVEL", level, _LOG_LEVELS)
+    faults += _choice_faults(f"{OWN}LOG_FORMAT", form or "json", _LOG_FORMATS)
     host, port = address or ("", 0)
-    token = vault.take(*_read_secret(environ, f"{OWN}API_TOKEN"), f"{OWN}API_TOKEN")
+    token = reader.take(*_read_secret(environ, f"{OWN}API_TOKEN"), f"{OWN}API_TOKEN")
     return (
         Process(
             listen_host=host,
@@ -132,10 +132,12 @@ def process_settings(
     )
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> list[ConfigProblem]:
+def _choice_faults(
+    name: str, value: str, allowed: tuple[str, ...]
+) -> list[ConfigProblem]:
     if value in allowed:
         return []
-    return [ConfigProblem(name, quoted(value), ", ".join(allowed))]
+    return [ConfigProblem(name, quote_value(value), ", ".join(allowed))]
 
 
 def _read_secret(
@@ -145,71 +147,78 @@ def _read_secret(
 
 
 def environment_tree(environ: Environ) -> EnvironmentValues:
-    """What the environment says over the file."""
-    said = EnvironmentValues()
+    """Values of the environment that take precedence over the file."""
+    values = EnvironmentValues()
     for key in ("stack", "host_name", "mode", "language"):
         name = f"{OWN}{key.upper()}"
         if name in environ:
-            said.tree[key] = environ[name]
-            said.names[key] = name
-    return said
+            values.tree[key] = environ[name]
+            values.names[key] = name
+    return values
 
 
 def default_targets(environ: Environ) -> EnvironmentValues:
-    """The wallet daemon and the service that needs it.
+    """The default targets: the wallet daemon and the service that needs it.
 
-    Where containers are watched by a label and nothing is said of a wallet,
-    there is none.
+    None where containers are watched by a label and no variable names a wallet.
     """
-    said = EnvironmentValues()
+    values = EnvironmentValues()
     pair = any(name.startswith((WALLET, SERVICE)) for name in environ)
     if f"{OWN}WATCH_LABEL" in environ and not pair:
-        return said
-    wallet = _name(said, WALLET, environ.get(f"{WALLET}URL", _WALLET_URL), environ)
-    targets: dict[str, Tree] = {wallet: {"probe": _wallet_probe(said, wallet, environ)}}
+        return values
+    wallet = _target_name(
+        values, WALLET, environ.get(f"{WALLET}URL", _WALLET_URL), environ
+    )
+    targets: dict[str, Tree] = {
+        wallet: {"probe": _wallet_probe(values, wallet, environ)}
+    }
     if f"{SERVICE}URL" in environ:
-        _add_service(said, targets, wallet, environ)
+        _add_service(values, targets, wallet, environ)
     elif f"{SERVICE}TARGET" in environ:
         hint = f"{SERVICE}TARGET alone watches nothing"
         allowed = "the service's health address"
-        said.faults.append(ConfigProblem(f"{SERVICE}URL", "nothing", allowed, hint))
-    said.tree["targets"] = targets
-    return said
+        values.faults.append(ConfigProblem(f"{SERVICE}URL", "nothing", allowed, hint))
+    values.tree["targets"] = targets
+    return values
 
 
-def _wallet_probe(said: EnvironmentValues, target: str, environ: Environ) -> Tree:
+def _wallet_probe(values: EnvironmentValues, target: str, environ: Environ) -> Tree:
     probe: dict[str, Tree] = {"type": "electron_cash", "url": _WALLET_URL}
     for key, suffix in _WALLET_KEYS.items():
-        said.names[dotted(("targets", target, "probe", key))] = f"{WALLET}{suffix}"
+        values.names[dotted_path(("targets", target, "probe", key))] = (
+            f"{WALLET}{suffix}"
+        )
         if f"{WALLET}{suffix}" in environ:
             probe[key] = environ[f"{WALLET}{suffix}"]
     return probe
 
 
 def _add_service(
-    said: EnvironmentValues, targets: dict[str, Tree], wallet: str, environ: Environ
+    values: EnvironmentValues, targets: dict[str, Tree], wallet: str, environ: Environ
 ) -> None:
     url = environ[f"{SERVICE}URL"]
-    name = _name(said, SERVICE, url, environ)
+    name = _target_name(values, SERVICE, url, environ)
     if name == wallet:
         allowed = "another service than the wallet daemon's"
         fault = ConfigProblem(f"{SERVICE}TARGET", repr(name), allowed)
-        said.faults.append(fault)
+        values.faults.append(fault)
         return
-    said.names[dotted(("targets", name, "probe", "url"))] = f"{SERVICE}URL"
+    values.names[dotted_path(("targets", name, "probe", "url"))] = f"{SERVICE}URL"
     targets[name] = {"depends_on": [wallet], "probe": {"type": "http", "url": url}}
 
 
-def _name(said: EnvironmentValues, prefix: str, url: str, environ: Environ) -> str:
-    """The target's name: what the variable says, or the address's host."""
+def _target_name(
+    values: EnvironmentValues, prefix: str, url: str, environ: Environ
+) -> str:
+    """The target's name: from its variable, else the host of its address."""
     variable = f"{prefix}TARGET" if f"{prefix}TARGET" in environ else f"{prefix}URL"
     host = host_of(url)
     name = environ.get(f"{prefix}TARGET", host)
     if variable.endswith("URL") and host and not is_service_name(host):
         allowed = "the compose service or container that answers there"
         hint = f"{host} in {prefix}URL names none"
-        said.faults.append(ConfigProblem(f"{prefix}TARGET", "nothing", allowed, hint))
+        values.faults.append(ConfigProblem(f"{prefix}TARGET", "nothing", allowed, hint))
     name = name or _NAMES[prefix]
-    said.names[dotted(("targets", name))] = variable
-    said.names[dotted(("targets", name, "service"))] = variable
+    values.names[dotted_path(("targets", name))] = variable
+    values.names[dotted_path(("targets", name, "service"))] = variable
     return name

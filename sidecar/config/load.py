@@ -1,4 +1,4 @@
-"""Read the configuration: all of it, or all of its faults."""
+"""Loading of the configuration: returns all settings, or raises all faults."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from sidecar.config.convert import build_target, probe_paths
 from sidecar.config.environment import EnvironmentValues
 from sidecar.config.file.model import Defaults, Document, TargetSection
 from sidecar.config.file.raw_tree import Path as TreePath
-from sidecar.config.file.raw_tree import Tree, dotted, leaves, merge_trees
+from sidecar.config.file.raw_tree import Tree, dotted_path, leaves, merge_trees
 from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.file.setting_types import value_or
 from sidecar.config.notifications import notify_settings
@@ -30,31 +30,33 @@ MOST_BYTES = 1_000_000
 def load(
     environ: Mapping[str, str], path: Path | None, text: str | None = None
 ) -> Settings:
-    """The settings in force; ConfigFaults says everything that is wrong.
+    """The settings in force. Raises ConfigError with all faults.
 
-    ``path`` is the file to read; None: what SIDECAR_CONFIG names, else
-    /etc/sidecar/sidecar.yaml if it exists, else the classic pair of the
-    environment. ``text`` stands for what is in that file now. Reads files, so it is
-    not for the event loop.
+    ``path`` is the file to read; None: the file in SIDECAR_CONFIG, else
+    /etc/sidecar/sidecar.yaml if it exists, else the default targets of the
+    environment. ``text`` replaces the present content of that file. Reads files:
+    do not call it on the event loop.
     """
     environ = environment.read_environment(environ)
-    file = path or _file(environ)
-    spoken = environment.environment_tree(environ)
+    file = path or _find_file(environ)
+    overrides = environment.environment_tree(environ)
     pair = EnvironmentValues() if file else environment.default_targets(environ)
-    text, faults = _text(file, text) if file else (None, pair.faults)
+    text, faults = _read_text(file, text) if file else (None, pair.faults)
     tree, more = _parse(text, str(file)) if text is not None else (pair.tree, [])
-    names = {**spoken.names, **pair.names}
-    written = {key: f"file {file}" for key in map(dotted, leaves(tree)) if file}
-    faults = [*faults, *more, *environment.misspelt(environ)]
-    vault = SecretReader()
-    process, own_faults = environment.process_settings(environ, vault)
-    document, shape_faults, gone = _document(merge_trees(spoken.tree, tree))
-    targets = _targets(document, vault)
-    read_secrets(document, vault)
-    notify = notify_settings(document, vault)
-    judged = _check_targets(document, targets, _names(tree))
-    rest = _not_below(gone, [*judged, *vault.faults])
-    _refuse([*faults, *own_faults, *shape_faults, *rest], names)
+    names = {**overrides.names, **pair.names}
+    file_sources = {
+        key: f"file {file}" for key in map(dotted_path, leaves(tree)) if file
+    }
+    faults = [*faults, *more, *environment.find_misspelt_variables(environ)]
+    reader = SecretReader()
+    process, own_faults = environment.process_settings(environ, reader)
+    document, shape_faults, removed_paths = _document(merge_trees(overrides.tree, tree))
+    targets = _targets(document, reader)
+    read_secrets(document, reader)
+    notify = notify_settings(document, reader)
+    target_problems = _check_targets(document, targets, _target_names(tree))
+    rest = _exclude_removed(removed_paths, [*target_problems, *reader.faults])
+    _raise_if_any([*faults, *own_faults, *shape_faults, *rest], names)
     return Settings(
         stack=value_or(document.stack, None),
         host_name=value_or(document.host_name, None),
@@ -63,24 +65,26 @@ def load(
         **process._asdict(),
         targets=targets,
         notify=notify,
-        secrets=tuple(dict.fromkeys((*vault.values, *secrets_of(targets)))),
+        secrets=tuple(dict.fromkeys((*reader.values, *secrets_of(targets)))),
         warnings=(
             *_warnings(document, targets, environ if file else {}),
-            *_short(vault, names),
+            *_short_secret_warnings(reader, names),
         ),
         document=document,
-        sources={**written, **_sources(names, environ)},
+        sources={**file_sources, **_sources(names, environ)},
         text=text,
     )
 
 
-def _file(environ: Mapping[str, str]) -> Path | None:
+def _find_file(environ: Mapping[str, str]) -> Path | None:
     if "SIDECAR_CONFIG" in environ:
         return Path(environ["SIDECAR_CONFIG"])
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def _text(file: Path, instead: str | None) -> tuple[str | None, list[ConfigProblem]]:
+def _read_text(
+    file: Path, instead: str | None
+) -> tuple[str | None, list[ConfigProblem]]:
     if instead is not None:
         return instead, []
     try:
@@ -92,63 +96,69 @@ def _text(file: Path, instead: str | None) -> tuple[str | None, list[ConfigProbl
         ]
 
 
-def _parse(written: str, name: str) -> tuple[Tree, list[ConfigProblem]]:
+def _parse(text: str, name: str) -> tuple[Tree, list[ConfigProblem]]:
     from sidecar.config.file import yaml_text  # noqa: PLC0415 - YAML weighs 3 MB
 
-    tree, faults = yaml_text.parse_yaml(written, name)
+    tree, faults = yaml_text.parse_yaml(text, name)
     return _without_extensions(tree), faults
 
 
 def _without_extensions(tree: Tree) -> Tree:
-    """As in compose, what is below ``x-...`` is the user's own: anchors, notes."""
+    """The tree without keys ``x-...``: as in compose, they are the user's own."""
     assert isinstance(tree, dict)
     return {key: part for key, part in tree.items() if not key.startswith("x-")}
 
 
 def _document(tree: Tree) -> tuple[Document, list[ConfigProblem], list[TreePath]]:
-    """What was written, its faults, and the paths that had to be left out."""
+    """The document, its faults, and the paths that were removed because of them."""
     try:
         return msgspec.convert(tree, Document), [], []
     except msgspec.ValidationError as error:
         first = error
     from sidecar.config.file import schema_errors  # noqa: PLC0415 - jsonschema weighs 6 MB
 
-    found = schema_errors.find_schema_problems(tree)
-    rest, gone = schema_errors.well_formed(tree, found)
-    faults = [misfit.fault for misfit in found]
+    problems = schema_errors.find_schema_problems(tree)
+    rest, removed_paths = schema_errors.remove_problems(tree, problems)
+    faults = [problem.fault for problem in problems]
     try:
-        return msgspec.convert(rest, Document), faults, gone
+        return msgspec.convert(rest, Document), faults, removed_paths
     except msgspec.ValidationError:
-        faults.append(ConfigProblem(dotted(()), str(first), "what the schema says"))
+        faults.append(
+            ConfigProblem(dotted_path(()), str(first), "what the schema says")
+        )
         return Document(), faults, [()]
 
 
-def _targets(document: Document, vault: SecretReader) -> tuple[Target, ...]:
+def _targets(document: Document, reader: SecretReader) -> tuple[Target, ...]:
     defaults = value_or(document.defaults, Defaults())
     sections = value_or(document.targets, {})
-    return tuple(build_target(name, s, defaults, vault) for name, s in sections.items())
+    return tuple(
+        build_target(name, s, defaults, reader) for name, s in sections.items()
+    )
 
 
-def _names(tree: Tree) -> frozenset[str]:
+def _target_names(tree: Tree) -> frozenset[str]:
     targets = tree.get("targets") if isinstance(tree, dict) else None
     return frozenset(targets) if isinstance(targets, dict) else frozenset()
 
 
 def _check_targets(
-    document: Document, targets: tuple[Target, ...], known: frozenset[str]
+    document: Document, targets: tuple[Target, ...], known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
     sections: Mapping[str, TargetSection] = value_or(document.targets, {})
-    for each in targets:
-        yield from target_faults(each, probe_paths(each.name, sections[each.name]))
-    yield from stack_faults(targets, known)
-    yield from document_faults(document, known)
+    for target in targets:
+        yield from target_faults(
+            target, probe_paths(target.name, sections[target.name])
+        )
+    yield from stack_faults(targets, known_names)
+    yield from document_faults(document, known_names)
 
 
-def _not_below(
-    gone: Iterable[TreePath], faults: Iterable[ConfigProblem]
+def _exclude_removed(
+    removed_paths: Iterable[TreePath], faults: Iterable[ConfigProblem]
 ) -> Iterator[ConfigProblem]:
-    """Without those that only follow from what was left out."""
-    left_out = tuple(map(dotted, gone))
+    """The faults without those that only follow from a removed path."""
+    left_out = tuple(map(dotted_path, removed_paths))
     for fault in faults:
         if not any(_is_covered(path, fault.path) for path in left_out):
             yield fault
@@ -158,7 +168,7 @@ def _is_covered(path: str, other: str) -> bool:
     return other == path or other.startswith((f"{path}.", f"{path}["))
 
 
-def _refuse(faults: Iterable[ConfigProblem], names: Mapping[str, str]) -> None:
+def _raise_if_any(faults: Iterable[ConfigProblem], names: Mapping[str, str]) -> None:
     named = [replace(fault, path=names.get(fault.path, fault.path)) for fault in faults]
     if named:
         raise ConfigError(named)
@@ -168,12 +178,12 @@ def _warnings(
     document: Document, targets: tuple[Target, ...], ignored: Mapping[str, str]
 ) -> Iterator[str]:
     yield from later_problems(document)
-    for each in targets:
-        yield from warnings(each)
+    for target in targets:
+        yield from warnings(target)
     of_the_pair = (environment.WALLET, environment.SERVICE)
-    # A secret's file is named for the mount as well, which the settings may use.
-    mine = (name for name in ignored if name.startswith(of_the_pair))
-    unused = sorted(name for name in mine if not name.endswith("_FILE"))
+    # A variable with a secret's file may exist for the mount alone: no warning.
+    pair_names = (name for name in ignored if name.startswith(of_the_pair))
+    unused = sorted(name for name in pair_names if not name.endswith("_FILE"))
     if unused:
         names = ", ".join(unused)
         yield f"{names}: not used, the configuration file says what is watched"
@@ -181,8 +191,10 @@ def _warnings(
         yield "targets: none, so only containers with labels are watched"
 
 
-def _short(vault: SecretReader, names: Mapping[str, str]) -> Iterator[str]:
-    for path in dict.fromkeys(vault.short):
+def _short_secret_warnings(
+    reader: SecretReader, names: Mapping[str, str]
+) -> Iterator[str]:
+    for path in dict.fromkeys(reader.short):
         yield (
             f"{names.get(path, path)}: shorter than {SHORT} characters; where texts "
             "are masked, it takes parts of ordinary words with it; use a longer one"

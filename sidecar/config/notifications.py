@@ -1,4 +1,4 @@
-"""The file's ``notify`` and ``hooks`` as settings, and what is wrong with them."""
+"""The sections ``notify`` and ``hooks`` as settings, and their faults."""
 
 import re
 from collections.abc import Iterator
@@ -33,30 +33,30 @@ from sidecar.core.model.notification_settings import Routes as RouteSettings
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNROUTED = (Severity.P0, Severity.P1, Severity.P2)
-"""Without ``routes`` every channel hears of these; notices stay in the log."""
+"""Severities sent to every channel if there are no ``routes``; P3 is only logged."""
 
 
-def notify_settings(document: Document, vault: SecretReader) -> NotifySettings:
-    """Who is told what; what is wrong with it goes into ``vault.faults``.
+def notify_settings(document: Document, reader: SecretReader) -> NotifySettings:
+    """The notification settings; faults are added to ``reader.faults``.
 
-    Reads secrets from files, so it is not for the event loop.
+    Reads secrets from files: do not call it on the event loop.
     """
     notify = value_or(document.notify, Notify())
-    channels = tuple(_channels(notify, vault))
+    channels = tuple(_channels(notify, reader))
     public_url = value_or(notify.public_url, None)
     return NotifySettings(
         channels=channels,
         routes=_routes(notify),
         escalation=_escalation(notify),
         hooks=tuple(map(_hook, value_or(document.hooks, []))),
-        heartbeat=_heartbeat(value_or(notify.heartbeat, None), vault),
+        heartbeat=_heartbeat(value_or(notify.heartbeat, None), reader),
         public_url=public_url.rstrip("/") if public_url else None,
         timezone=value_or(notify.timezone, "UTC"),
     )
 
 
 def notify_faults(document: Document) -> Iterator[ConfigProblem]:
-    """Names that lead nowhere, addresses and a time zone that cannot be used."""
+    """Faults of routes, addresses, the time zone and hooks."""
     notify = value_or(document.notify, Notify())
     yield from _route_faults(notify)
     public_url = value_or(notify.public_url, None)
@@ -69,48 +69,48 @@ def notify_faults(document: Document) -> Iterator[ConfigProblem]:
         yield from _hook_faults(hook, f"hooks[{index}]")
 
 
-def _channels(notify: Notify, vault: SecretReader) -> Iterator[ChannelSettings]:
+def _channels(notify: Notify, reader: SecretReader) -> Iterator[ChannelSettings]:
     for name, channel in value_or(notify.channels, {}).items():
         path = f"notify.channels.{name}.url"
         url = _read_needed_secret(
-            vault, vault.take(channel.url, channel.url_file, path), path
+            reader, reader.take(channel.url, channel.url_file, path), path
         )
         if url is None:
             continue
         if not _SCHEME.match(url):
             allowed = "an Apprise URL such as tgram://TOKEN/CHAT"
-            vault.faults.append(
+            reader.faults.append(
                 ConfigProblem(path, "something without a scheme", allowed)
             )
         yield ChannelSettings(name, url)
 
 
 def _heartbeat(
-    section: Heartbeat | None, vault: SecretReader
+    section: Heartbeat | None, reader: SecretReader
 ) -> HeartbeatSettings | None:
     if section is None:
         return None
     path = "notify.heartbeat.url"
     url = _read_needed_secret(
-        vault, vault.take(section.url, section.url_file, path), path
+        reader, reader.take(section.url, section.url_file, path), path
     )
     if url is None:
         return None
     parts = certain_parts(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        found = "something that is no http address"
-        vault.faults.append(
-            ConfigProblem(path, found, "an address such as https://host/ping")
+        actual = "something that is no http address"
+        reader.faults.append(
+            ConfigProblem(path, actual, "an address such as https://host/ping")
         )
     return HeartbeatSettings(url, parse_seconds(value_or(section.interval, "1m")))
 
 
 def _read_needed_secret(
-    vault: SecretReader, secret: str | None, path: str
+    reader: SecretReader, secret: str | None, path: str
 ) -> str | None:
-    refused = any(f.path in {path, f"{path}_file"} for f in vault.faults)
+    refused = any(f.path in {path, f"{path}_file"} for f in reader.faults)
     if secret is None and not refused:
-        vault.faults.append(
+        reader.faults.append(
             ConfigProblem(path, "nothing", "an address, or url_file", "it is needed")
         )
     return secret
@@ -132,13 +132,13 @@ def _routes(notify: Notify) -> RouteSettings:
 def _escalation(notify: Notify) -> EscalationSettings:
     default = EscalationSettings()
     after = value_or(notify.escalate_after, EscalateAfter())
-    spoken = {
+    overrides = {
         severity: parse_seconds(text)
         for severity in Severity
         if (text := value_or(getattr(after, severity), ""))
     }
     return EscalationSettings(
-        after_s=MappingProxyType({**default.after_s, **spoken}),
+        after_s=MappingProxyType({**default.after_s, **overrides}),
         repeat_s=parse_seconds(value_or(notify.repeat, "1h")),
     )
 
@@ -158,9 +158,9 @@ def _hook(hook: Hook) -> HookSettings:
 def _hook_faults(hook: Hook, path: str) -> Iterator[ConfigProblem]:
     post, command = value_or(hook.post, None), value_or(hook.exec, None)
     if (post is None) is (command is None):
-        found = "neither" if post is None else "post and exec"
+        actual = "neither" if post is None else "post and exec"
         yield ConfigProblem(
-            path, found, "one of post and exec", "make two hooks of two"
+            path, actual, "one of post and exec", "make two hooks of two"
         )
     if post is not None:
         fault = url_fault(f"{path}.post", post)

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words that say what to do."""
+"""Faults of a configuration, with the allowed values and a hint."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ MOST_SHOWN = 60
 
 @dataclass(frozen=True, slots=True, order=True)
 class ConfigProblem:
-    """One thing that is wrong.
+    """One fault.
 
     ``path`` names the key (``targets.wallet.restart.window``), the environment
-    variable or the label; ``found`` never shows a secret.
+    variable or the label. ``actual`` describes the value, never a secret.
     """
 
     path: str
-    found: str
+    actual: str
     allowed: str
     hint: str = ""
 
     @property
     def line(self) -> str:
-        """All of it on one line, whatever characters it has."""
-        said = f"{self.path}: found {self.found}; allowed: {self.allowed}"
-        said = f"{said} - {self.hint}" if self.hint else said
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in said)
+        """The fault on one line; unprintable characters are escaped."""
+        text = f"{self.path}: found {self.actual}; allowed: {self.allowed}"
+        text = f"{text} - {self.hint}" if self.hint else text
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def quoted(value: str, most: int = MOST_SHOWN) -> str:
-    """A value as a fault shows it: in quotes, its first words where it is long.
+def quote_value(value: str, most: int = MOST_SHOWN) -> str:
+    """A value in quotes; of a long one only the first words.
 
-    A word is never cut: it may be a secret that the mask then no longer knows.
+    A word is never cut: the mask would not recognise part of a secret.
     """
     if len(value) <= most:
         return repr(value)
@@ -39,7 +39,7 @@ def quoted(value: str, most: int = MOST_SHOWN) -> str:
 
 
 class ConfigError(Exception):
-    """Everything that is wrong with a configuration, at once; str(): a line each."""
+    """All faults of a configuration; ``str()`` gives a line for each."""
 
     def __init__(self, faults: Iterable[ConfigProblem]) -> None:
         self.faults: tuple[ConfigProblem, ...] = tuple(sorted(set(faults)))

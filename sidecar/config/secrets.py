@@ -1,4 +1,4 @@
-"""Secrets: read from files, and never shown."""
+"""Secrets: reading, recognising and masking them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from msgspec import UnsetType
 from sidecar.config.check.secret_text import SHORT, objection
 from sidecar.config.file.raw_tree import Path
 from sidecar.config.file.regular_file import read_regular_file
-from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.core.model.probe_settings import HttpProbe, ProbeSettings
 from sidecar.core.model.target import Target
 
@@ -27,7 +27,7 @@ _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")
 
 
 def is_secret(path: Path) -> bool:
-    """Is what stands at this path of the file a secret? A file's name is none."""
+    """Is the value at this path of the file a secret? A file's name is none."""
     key = str(path[-1]) if path else ""
     if key.endswith("_file"):
         return False
@@ -37,20 +37,21 @@ def is_secret(path: Path) -> bool:
 
 
 def masked_url(url: str) -> str:
-    """The address without secrets in its query; of one with an ``@`` the scheme.
+    """The address with secrets of its query masked.
 
-    Where its credentials end is not certain.
+    Of an address with an ``@`` only the scheme remains: it is not certain where its
+    credentials end.
     """
     return _QUERY.sub(_masked_parameter, _USERINFO.sub(MASK, url))
 
 
-def _masked_parameter(found: re.Match[str]) -> str:
-    start, name, value = found.groups()
+def _masked_parameter(match: re.Match[str]) -> str:
+    start, name, value = match.groups()
     return f"{start}{name}={MASK if _SECRET_NAME.search(name) else value}"
 
 
 def show_masked(value: object, path: Path) -> str:
-    """A value as a fault may show it: short, on one line, without secrets."""
+    """The value for a fault: short, on one line, without secrets."""
     if value is None:
         return "nothing"
     if isinstance(value, Mapping):
@@ -60,14 +61,14 @@ def show_masked(value: object, path: Path) -> str:
     if is_secret(path):
         return MASK
     words = masked_url(str(value)) if isinstance(value, str) else repr(value)
-    return quoted(words) if isinstance(value, str) else words
+    return quote_value(words) if isinstance(value, str) else words
 
 
 @dataclass(slots=True)
 class SecretReader:
-    """Reads secrets; keeps what it read and what could not be read.
+    """Reads secrets; collects their values, and faults of those it could not read.
 
-    ``short``: the paths of secrets that can be a part of ordinary words.
+    ``short``: the paths of secrets that are short enough to occur in ordinary words.
     """
 
     values: list[str] = field(default_factory=list, repr=False)
@@ -79,7 +80,7 @@ class SecretReader:
     ) -> str | None:
         """The secret given as ``path``, or in the file that ``path_file`` names."""
         if isinstance(file, UnsetType):
-            return None if isinstance(plain, UnsetType) else self._kept(plain, path)
+            return None if isinstance(plain, UnsetType) else self._keep(plain, path)
         file_path = f"{path}_FILE" if path.isupper() else f"{path}_file"
         if not isinstance(plain, UnsetType):
             hint = f"keep {file_path}, remove {path}"
@@ -97,8 +98,8 @@ class SecretReader:
             )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a text file"
-            found = f"{file!r} ({why})"
-            self.faults.append(ConfigProblem(path, found, "a file that can be read"))
+            actual = f"{file!r} ({why})"
+            self.faults.append(ConfigProblem(path, actual, "a file that can be read"))
             return None
         if not value:
             self.faults.append(
@@ -108,14 +109,14 @@ class SecretReader:
         why = objection(value)
         if why:
             hint = "save it as UTF-8 text, the bare secret on one line"
-            found = f"{file!r} ({why})"
+            actual = f"{file!r} ({why})"
             self.faults.append(
-                ConfigProblem(path, found, "the secret and no more", hint)
+                ConfigProblem(path, actual, "the secret and no more", hint)
             )
             return None
-        return self._kept(value, path)
+        return self._keep(value, path)
 
-    def _kept(self, value: str, path: str) -> str:
+    def _keep(self, value: str, path: str) -> str:
         self.values.append(value)
         if len(value) < SHORT:
             self.short.append(path)
@@ -123,12 +124,12 @@ class SecretReader:
 
 
 def secrets_of(targets: Iterable[Target]) -> tuple[str, ...]:
-    """Every secret in the settings of these targets, for whoever masks the log."""
-    found = (s for t in targets for p in t.probes for s in _of_probe(p))
-    return tuple(dict.fromkeys(secret for secret in found if secret))
+    """Every secret in the settings of these targets, for the mask of the log."""
+    secrets = (s for t in targets for p in t.probes for s in _secrets_of_probe(p))
+    return tuple(dict.fromkeys(secret for secret in secrets if secret))
 
 
-def _of_probe(probe: ProbeSettings) -> Iterator[str]:
+def _secrets_of_probe(probe: ProbeSettings) -> Iterator[str]:
     credentials = getattr(probe, "credentials", None)
     if credentials is not None:
         yield credentials.password

@@ -1,4 +1,4 @@
-"""The settings in force, as everything else of Sidecar sees them."""
+"""The settings in force, as the rest of Sidecar uses them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ RETENTION_S = 90 * 86_400.0
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """What ``load`` found. Its repr shows no secret.
+    """The result of ``load``. Its repr shows no secret.
 
     ``stack`` None: the sidecar's own compose project. ``host_name``: the engine's
-    host, as messages name it; None: it is not said. ``api_token`` None: no
-    control calls. ``log_format`` None: json in a container, text on a terminal.
-    ``targets`` are those of the file or the environment; labels add to them
-    (``sidecar.config.labels.targets_in_force``). ``secrets`` must never be
-    logged. ``document`` is what was written. ``sources`` maps dotted keys to
-    where their value is from; what it does not name is a default. ``text`` is that
-    of the file, None where there is none; it may hold secrets.
+    host in messages; None: not set. ``api_token`` None: no control calls.
+    ``log_format`` None: json in a container, text on a terminal. ``targets`` are
+    those of the file or the environment; labels add to them
+    (``sidecar.config.labels.targets.targets_in_force``). ``secrets`` must never be
+    logged. ``document`` is the parsed file. ``sources`` maps dotted keys to the
+    source of their value; other keys have their default. ``text`` is the file's
+    text, None without a file; it may hold secrets.
     """
 
     stack: str | None
@@ -49,7 +49,7 @@ class Settings:
 
     @property
     def retention_s(self) -> float:
-        """How long records are kept."""
+        """The retention of records in seconds."""
         maintenance = self.document.maintenance
-        said = UNSET if maintenance is UNSET else maintenance.retention
-        return RETENTION_S if said is UNSET else parse_seconds(said)
+        retention = UNSET if maintenance is UNSET else maintenance.retention
+        return RETENTION_S if retention is UNSET else parse_seconds(retention)

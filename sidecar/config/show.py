@@ -1,4 +1,4 @@
-"""The settings in force, fit to be shown to anybody."""
+"""The settings in force for display, without secrets."""
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -22,11 +22,11 @@ _LATER = ("maintenance", "notify", "hooks", "cluster")
 def show_settings(settings: Settings) -> dict[str, object]:
     """Every setting with its source, secrets as ``***``; ready for YAML and JSON.
 
-    Labels are not in it: they need the engine. ``sources`` maps dotted keys to
-    where the value is from; a key that it does not name has its default.
+    Labels are not included: they need the engine. ``sources`` maps dotted keys to
+    the source of the value; other keys have their default.
     """
     later = msgspec.to_builtins(settings.document)
-    shown: dict[str, object] = {
+    values: dict[str, object] = {
         "stack": settings.stack,
         "host_name": settings.host_name,
         "mode": settings.mode.value,
@@ -39,9 +39,9 @@ def show_settings(settings: Settings) -> dict[str, object]:
         "watch_label": settings.watch_label,
         "targets": {target.name: _target(target) for target in settings.targets},
     }
-    shown |= {key: _mask_value(later[key], (key,)) for key in _LATER if key in later}
+    values |= {key: _mask_value(later[key], (key,)) for key in _LATER if key in later}
     return {
-        **shown,
+        **values,
         "sources": dict(settings.sources),
         "warnings": list(settings.warnings),
     }
@@ -54,33 +54,33 @@ def _listen(settings: Settings) -> str:
 
 def _target(target: Target) -> dict[str, object]:
     path: Path = ("targets", target.name)
-    shown = {
+    values = {
         key: value
         for key, value in _fields(target, path).items()
         if key not in _NOT_OF_THE_FILE and value is not None
     }
     probes = [_probe(probe, path) for probe in target.probes]
-    return {"probe": probes, **_fields(target.cadence, path), **shown}
+    return {"probe": probes, **_fields(target.cadence, path), **values}
 
 
 def _probe(probe: ProbeSettings, path: Path) -> dict[str, object]:
-    shown = _fields(probe, (*path, "probe"))
-    credentials = shown.pop("credentials", None)
+    values = _fields(probe, (*path, "probe"))
+    credentials = values.pop("credentials", None)
     if isinstance(credentials, dict):
-        shown |= credentials
-    return {"type": probe.TYPE, **shown}
+        values |= credentials
+    return {"type": probe.TYPE, **values}
 
 
 def _fields(settings: object, path: Path) -> dict[str, object]:
-    """The settings of one record by the keys of the file."""
+    """The settings of one dataclass by the keys of the file."""
     assert is_dataclass(settings)
-    shown = {}
+    values = {}
     for setting in fields(settings):
         key = setting.name.removesuffix("_s")
         value = getattr(settings, setting.name)
         is_duration = key != setting.name
-        shown[key] = _durations(value) if is_duration else _value(value, (*path, key))
-    return shown
+        values[key] = _durations(value) if is_duration else _value(value, (*path, key))
+    return values
 
 
 def _durations(value: object) -> object:

@@ -1,14 +1,15 @@
 """The rules of Sidecar: pure functions of state and time, standard library only.
 
-No clock, chance, log or await. Each room may import only the rooms below it:
+No clock, randomness, log or await. Each folder may import only the folders below it:
 
     step                            one step of the loop
-    policy                          facts in, one decision out
-    recovery   incidents            remedies and their limits; what people are told
-    status     reporting    ports   targets now; past times; what the loop needs
+    policy                          the decision about an instance
+    recovery   incidents            remedies and their limits; messages to people
+    status     reporting    ports   current state; reports; interfaces of the loop
     model                           values
-    reason                          why something is so, as data and as a sentence
+    reason                          reasons as data and as sentences
     text                            words and numbers for people
 
-``circuit_breaker`` stands beside ``text``. tests/unit/test_architecture.py checks it.
+``circuit_breaker`` is on the level of ``text``. tests/unit/test_architecture.py checks
+the order.
 """

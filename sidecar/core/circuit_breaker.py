@@ -1,4 +1,4 @@
-"""A circuit breaker: what fails again and again is left alone for a while.
+"""Circuit breaker: a callee that fails repeatedly is not called for a while.
 
 Times are monotonic seconds.
 """
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class BreakerState(StrEnum):
-    """CLOSED lets everything through, OPEN nothing, HALF_OPEN one trial."""
+    """CLOSED permits every call, OPEN none, HALF_OPEN one trial."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -20,7 +20,7 @@ class CircuitBreaker:
     """Opens after ``threshold`` failures in a row; a success closes it.
 
     ``since`` is when it opened or when its last trial began; None while closed.
-    A trial that never reports back only costs another ``retry_after_s``.
+    A trial whose result is never recorded costs another ``retry_after_s``.
     """
 
     threshold: int = 5
@@ -43,18 +43,18 @@ class CircuitBreaker:
             return 0.0
         return max(0.0, self.since + self.retry_after_s - now)
 
-    def called(self, now: float) -> "CircuitBreaker":
-        """A call begins, for which ``wait_s`` was 0.0."""
+    def record_call(self, now: float) -> "CircuitBreaker":
+        """Record the begin of a call; ``wait_s`` was 0.0."""
         if self.since is None:
             return self
         return replace(self, since=now, trying=True)
 
-    def succeeded(self) -> "CircuitBreaker":
-        """A call ended well."""
+    def record_success(self) -> "CircuitBreaker":
+        """Record a successful call: the breaker closes."""
         return replace(self, failures=0, since=None, trying=False)
 
-    def failed(self, now: float) -> "CircuitBreaker":
-        """A call failed."""
+    def record_failure(self, now: float) -> "CircuitBreaker":
+        """Record a failed call: the breaker may open."""
         failures = self.failures + 1
         opens = self.trying or (self.since is None and failures >= self.threshold)
         since = now if opens else self.since

@@ -1,4 +1,4 @@
-"""Processes, figures, events and outputs, from the engine's JSON. Pure.
+"""Parse processes, figures, events and outputs from the engine's JSON. Pure.
 
 msgspec.ValidationError where an answer is not what the engine's API promises.
 """
@@ -10,8 +10,8 @@ import msgspec
 from sidecar.core.model.container import (
     Process,
 )
-from sidecar.core.model.event import EngineEventKind
-from sidecar.core.model.foreign_signal import NOT_SAID
+from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.foreign_signal import UNKNOWN_SIGNAL
 from sidecar.core.ports.engine import EngineEvent
 from sidecar.engine import api_types
 from sidecar.engine.containers import (
@@ -27,11 +27,11 @@ WATCHED_ACTIONS = (
     *(kind.value for kind in EngineEventKind if kind is not EngineEventKind.OTHER),
     *sorted(_CHANGES),
 )
-"""What the engine is asked to tell of."""
+"""Event actions that the engine is asked for."""
 
 
 def read_processes(raw: object) -> tuple[Process, ...]:
-    """The output of ``ps -o pid,ppid,stat,args``, whatever it calls its columns."""
+    """The output of ``ps -o pid,ppid,stat,args``, for any names of its columns."""
     top = parse(raw, api_types.Top)
     pid, ppid, stat = (_column(top.titles, name) for name in ("PID", "PPID", "STAT"))
     command = _column(top.titles, *_COMMAND_TITLES)
@@ -56,15 +56,15 @@ def read_stats(raw: object) -> dict[str, float]:
     does), memory_limit_bytes, pids, cpu_seconds; a container not running has only
     the last.
     """
-    seen = parse(raw, api_types.Stats)
-    memory = seen.memory_stats
-    said: dict[str, float | None] = {
+    stats = parse(raw, api_types.Stats)
+    memory = stats.memory_stats
+    figures: dict[str, float | None] = {
         "memory_bytes": _memory_in_use(memory),
         "memory_limit_bytes": memory.limit,
-        "pids": seen.pids_stats.current,
-        "cpu_seconds": seen.cpu_stats.cpu_usage.total_usage / 1e9,
+        "pids": stats.pids_stats.current,
+        "cpu_seconds": stats.cpu_stats.cpu_usage.total_usage / 1e9,
     }
-    return {name: float(value) for name, value in said.items() if value is not None}
+    return {name: float(value) for name, value in figures.items() if value is not None}
 
 
 def _memory_in_use(memory: api_types.MemoryStats) -> int | None:
@@ -80,23 +80,23 @@ def read_event(line: bytes) -> api_types.Event:
     return msgspec.json.decode(line, type=api_types.Event)
 
 
-def read_engine_event(seen: api_types.Event) -> EngineEvent | None:
-    """What an event means to us; None: nothing."""
-    kind = _event_kind(seen)
+def read_engine_event(event: api_types.Event) -> EngineEvent | None:
+    """An event as our own type; None: it does not concern us."""
+    kind = _event_kind(event)
     if kind is None:
         return None
-    said = seen.actor.attributes
+    attributes = event.actor.attributes
     return EngineEvent(
         kind,
-        seen.actor.id,
-        seen.time_nano / 1e9,
-        read_number(said.get("signal", "")) or NOT_SAID,
-        read_number(said.get("exitCode", "")),
+        event.actor.id,
+        event.time_nano / 1e9,
+        read_number(attributes.get("signal", "")) or UNKNOWN_SIGNAL,
+        read_number(attributes.get("exitCode", "")),
     )
 
 
-def _event_kind(seen: api_types.Event) -> EngineEventKind | None:
-    action = seen.action.partition(":")[0]
+def _event_kind(event: api_types.Event) -> EngineEventKind | None:
+    action = event.action.partition(":")[0]
     if action in _CHANGES:
         return EngineEventKind.OTHER
     return next(
@@ -105,48 +105,48 @@ def _event_kind(seen: api_types.Event) -> EngineEventKind | None:
 
 
 def read_exec_id(raw: object) -> str:
-    """The id of a command made ready."""
+    """The id of a created command."""
     return parse(raw, api_types.ExecCreated).id
 
 
 def read_exit_code(raw: object) -> int | None:
-    """How a command ended; None: it still runs."""
-    seen = parse(raw, api_types.ExecInspected)
-    return None if seen.running else seen.exit_code
+    """A command's exit code; None: it still runs."""
+    command = parse(raw, api_types.ExecInspected)
+    return None if command.running else command.exit_code
 
 
 def remove_frames(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The payload of the engine's multiplexed stream: stdout and stderr as they came.
+    """The payload of the engine's multiplexed stream: stdout and stderr in order.
 
     A frame is a header of 8 bytes, the last 4 its length, and that many bytes.
     """
-    header, left = b"", 0
+    header, remaining = b"", 0
     for chunk in chunks:
         rest = chunk
         while rest:
-            if left:
-                piece, rest = rest[:left], rest[left:]
-                left -= len(piece)
+            if remaining:
+                piece, rest = rest[:remaining], rest[remaining:]
+                remaining -= len(piece)
                 yield piece
                 continue
             missing = _FRAME_HEADER - len(header)
             header, rest = header + rest[:missing], rest[missing:]
             if len(header) == _FRAME_HEADER:
-                left, header = int.from_bytes(header[4:], "big"), b""
+                remaining, header = int.from_bytes(header[4:], "big"), b""
 
 
 def last_text(pieces: Iterable[bytes], limit_bytes: int) -> str:
-    """The last ``limit_bytes`` as text; where something was cut off, from the next
-    line on, for half a line may hold half a secret. Of a line that has no end, a
-    quarter and the word that is cut then are left out for the same reason.
+    """The last ``limit_bytes`` as text; after a cut it begins with the next line, for
+    half a line may hold half a secret. Of one endless line, a quarter and the cut
+    word are left out for the same reason.
     """
-    kept, cut = bytearray(), False
+    tail, cut = bytearray(), False
     for piece in pieces:
-        kept += piece
-        if len(kept) > limit_bytes:
-            del kept[:-limit_bytes]
+        tail += piece
+        if len(tail) > limit_bytes:
+            del tail[:-limit_bytes]
             cut = True
     if cut:
-        _, _, whole = kept.partition(b"\n")
-        kept = whole or kept[limit_bytes // 4 :].partition(b" ")[2]
-    return kept.decode("utf-8", errors="replace")
+        _, _, whole = tail.partition(b"\n")
+        tail = whole or tail[limit_bytes // 4 :].partition(b" ")[2]
+    return tail.decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The engine's JSON, as far as we read it. Absent and null mean the default."""
+"""Types of the engine's JSON, as far as we read it. Null means the default."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ Nanoseconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Pascal(msgspec.Struct, rename="pascal", frozen=True):
-    """Its keys are written LikeThis."""
+    """A struct whose JSON keys are written LikeThis."""
 
 
 class HealthCheck(Pascal, frozen=True):
@@ -29,7 +29,7 @@ class Health(Pascal, frozen=True):
 
 
 class State(Pascal, frozen=True):
-    """What the container is doing."""
+    """The container's state."""
 
     status: str
     started_at: str
@@ -42,13 +42,13 @@ class State(Pascal, frozen=True):
 
 
 class HealthSettings(Pascal, frozen=True):
-    """How the HEALTHCHECK is made."""
+    """Settings of the HEALTHCHECK."""
 
     start_period: Nanoseconds = 0
 
 
 class Config(Pascal, frozen=True):
-    """What the container was made from."""
+    """Settings that the container was created with."""
 
     labels: dict[str, str] | None = None
     tty: bool = False
@@ -65,7 +65,7 @@ class RestartPolicy(Pascal, frozen=True):
 
 
 class HostConfig(Pascal, frozen=True):
-    """How the engine runs it."""
+    """The engine's settings for running it."""
 
     restart_policy: RestartPolicy = RestartPolicy()
     network_mode: str | None = None
@@ -123,20 +123,20 @@ class Top(Pascal, frozen=True):
 
 
 class ExecCreated(Pascal, frozen=True):
-    """A command made ready."""
+    """A created command."""
 
     id: str
 
 
 class ExecInspected(Pascal, frozen=True):
-    """How a command is doing."""
+    """A command's status."""
 
     running: bool
     exit_code: int | None = None
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """Whom an event is about."""
+    """The subject of an event: a container."""
 
     id: ContainerId = msgspec.field(name="ID")
     attributes: dict[str, str] = msgspec.field(name="Attributes", default_factory=dict)
@@ -151,7 +151,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class MemoryStats(msgspec.Struct, frozen=True):
-    """Bytes; nothing at all where the container is not running."""
+    """Bytes; None where the container is not running."""
 
     usage: int | None = None
     limit: int | None = None
@@ -159,7 +159,7 @@ class MemoryStats(msgspec.Struct, frozen=True):
 
 
 class PidsStats(msgspec.Struct, frozen=True):
-    """How many processes and threads there are."""
+    """Number of processes and threads."""
 
     current: int | None = None
 

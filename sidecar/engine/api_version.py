@@ -34,13 +34,14 @@ class ApiAgreement(NamedTuple):
     other: str
 
 
-def agree_on_version(said: object) -> ApiAgreement:
-    """From the answer to ``GET /version``. EngineRefused, msgspec.ValidationError.
+def agree_on_version(answer: object) -> ApiAgreement:
+    """The API version to use, from ``GET /version``.
 
-    The engine's own version up to NEWEST_API: a later one may mean something else
-    by the same words. Where the engine begins only later, with where it begins.
+    It is the engine's own version, at most NEWEST_API: a later one may change the
+    meaning of fields. If the engine's oldest version is newer, that one is used.
+    EngineRefused, msgspec.ValidationError.
     """
-    version = msgspec.convert(said, _Version)
+    version = msgspec.convert(answer, _Version)
     if version_lt(version.api_version, OLDEST_API):
         raise EngineRefused(
             f"the engine speaks API {version.api_version}; {OLDEST_API} (Docker 20.10) "
@@ -57,7 +58,7 @@ def _engine_version(version: _Version) -> str:
 
 
 def _other(version: _Version) -> str:
-    """Docker's has a component ``Engine``; one that names nothing is taken for it."""
+    """The name of another engine. Docker's has a component ``Engine``, or no names."""
     names = [part.name for part in version.components or () if part.name]
     if not names or _DOCKERS in names:
         return ""

@@ -1,4 +1,4 @@
-"""The SDK's client, made to keep deadlines."""
+"""The SDK's client, with deadlines."""
 
 import threading
 import time
@@ -22,38 +22,38 @@ class Client(docker.APIClient):
     """An APIClient whose requests end by the deadline of the thread they run in."""
 
     def __init__(
-        self, address: Address, agreed: ApiAgreement, mask: Mask = str
+        self, address: Address, agreement: ApiAgreement, mask: Mask = str
     ) -> None:
         super().__init__(
             address.url,
-            version=agreed.api_version,
+            version=agreement.api_version,
             tls=address.tls or False,
             max_pool_size=CALLS_AT_ONCE + 1,  # and the stream of events
         )
-        # Else HTTP_PROXY would come between us and the engine, REQUESTS_CA_BUNDLE
+        # Otherwise HTTP_PROXY would apply to the engine, REQUESTS_CA_BUNDLE
         # would replace its own CA, and every request would read ~/.netrc.
         self.trust_env = False
         self._thread = threading.local()
-        self.other_engine = agreed.other
+        self.other_engine = agreement.other
         self.mask = mask
-        """For what containers say and is cut in the thread of the call."""
+        """Masks containers' texts before they are cut, in the thread of the call."""
 
-    def keep(self, until: float) -> None:
-        """Give this thread's next requests until then (monotonic seconds)."""
+    def set_deadline(self, until: float) -> None:
+        """Set the deadline of this thread's next requests (monotonic seconds)."""
         self._thread.until = until
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Give this thread's requests in the block ``seconds``, if so much is left."""
+        """Limit this thread's requests in the block to ``seconds``, or to the rest."""
         until: float = self._thread.until
-        self.keep(min(until, time.monotonic() + seconds))
+        self.set_deadline(min(until, time.monotonic() + seconds))
         try:
             yield
         finally:
-            self.keep(until)
+            self.set_deadline(until)
 
-    def left(self) -> float:
-        """Seconds that this thread's requests still have."""
+    def remaining_s(self) -> float:
+        """Seconds until the deadline of this thread's requests."""
         until: float = self._thread.until
         return until - time.monotonic()
 
@@ -63,29 +63,29 @@ class Client(docker.APIClient):
         **kwargs: Any,  # noqa: ANN401 - requests' own
     ) -> requests.Response:
         """Send one request, unless the deadline has passed."""
-        left = self.left()
-        if left <= 0.0:
+        remaining_s = self.remaining_s()
+        if remaining_s <= 0.0:
             raise requests.ConnectTimeout("the deadline passed before it was sent")
-        kwargs["timeout"] = (min(CONNECT_S, left), max(left, _SHORTEST_S))
+        kwargs["timeout"] = (min(CONNECT_S, remaining_s), max(remaining_s, _SHORTEST_S))
         return super().send(request, **kwargs)
 
     def _raise_for_status(self, response: requests.Response) -> None:
-        """The SDK's hook; its own stumbles over what is not the engine's JSON."""
+        """Override the SDK's method, which fails on answers that are no JSON."""
         raise_for_status(response, self.mask)
 
     def url_of(self, path: str) -> str:
-        """The URL of an API path, in the version agreed on."""
+        """The URL of an API path, in the agreed version."""
         return f"{self.base_url}/v{self.api_version}{path}"
 
 
 def open_client(address: Address, until: float, mask: Mask = str) -> Client:
-    """A client that speaks the engine's API, as agreed. EngineRefused: too old."""
-    asking = Client(address, ApiAgreement(OLDEST_API, ""))
-    asking.keep(until)
+    """A client in the agreed API version. EngineRefused: the engine is too old."""
+    unversioned = Client(address, ApiAgreement(OLDEST_API, ""))
+    unversioned.set_deadline(until)
     try:
-        agreed = agree_on_version(asking.version(api_version=False))
+        agreement = agree_on_version(unversioned.version(api_version=False))
     finally:
-        asking.close()
-    client = Client(address, agreed, mask)
-    client.keep(until)
+        unversioned.close()
+    client = Client(address, agreement, mask)
+    client.set_deadline(until)
     return client

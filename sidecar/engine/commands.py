@@ -1,4 +1,4 @@
-"""Commands run inside containers, in the thread of the call."""
+"""Run commands inside containers, in the thread of the call."""
 
 import time
 
@@ -15,10 +15,10 @@ _EXIT_CODE_POLL_S = 0.02
 
 
 class Commands:
-    """Runs commands, none of them beside one of its own kind that never ended.
+    """Runs commands; an equal command that has not ended blocks the next.
 
-    The engine cannot end a command, and forgets none: a probe that hangs would
-    leave a process in the container every few seconds.
+    The engine cannot end a command: a hanging probe would add a process to the
+    container every few seconds.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Commands:
     def run(
         self, client: Client, container_id: str, command: tuple[str, ...]
     ) -> ExecResult:
-        """Start it and wait for it, unless it still runs from the last time."""
+        """Start a command and wait for it, unless the same one still runs."""
         key = (container_id, command)
         self._refuse_second(client, key)
         exec_id = answers.read_exec_id(client.exec_create(container_id, list(command)))
@@ -53,7 +53,7 @@ def _still_runs(client: Client, exec_id: str) -> bool:
 
 
 def _run_command(client: Client, exec_id: str) -> ExecResult:
-    # The SDK's own reading of the output can block for ever.
+    # The SDK's own method to read the output can block for ever.
     answer = client.post(
         client.url_of(f"/exec/{exec_id}/start"),
         json={"Detach": False, "Tty": False},
@@ -72,7 +72,7 @@ def _run_command(client: Client, exec_id: str) -> ExecResult:
 
 
 def _exit_code(client: Client, exec_id: str) -> int:
-    while client.left() > 0.0:
+    while client.remaining_s() > 0.0:
         code = answers.read_exit_code(client.exec_inspect(exec_id))
         if code is not None:
             return code

@@ -1,8 +1,8 @@
 """The connection to the engine: threads, deadlines, retries, circuit breaker.
 
 The SDK blocks, so each call runs in a thread; a thread cannot be cancelled, so
-the requests in it end by the same deadline. The threads are daemons, which an
-executor's are not: a restart under way must not hold up our own exit.
+its requests end by the same deadline. The threads are daemon threads, unlike an
+executor's: a restart under way must not delay our own exit.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ CallStatus = Literal["ok", "unreachable", "timeout", "refused", "gone"]
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
 RequestObserver = Callable[[Operation, CallStatus, float], None]
-"""Told of each request on the loop's thread, with the seconds that it took."""
+"""Called after each request on the loop's thread, with its duration in seconds."""
 
 _COUNTED_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
 _BREAKER = CircuitBreaker()
@@ -68,9 +68,9 @@ _CLOSE_S = 1.5
 
 
 class EngineConnection:
-    """Carries calls to the engine; knows neither stacks nor containers.
+    """Sends calls to the engine; knows neither stacks nor containers.
 
-    Every call raises EngineError's children and nothing else.
+    Every call raises subclasses of EngineError and nothing else.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class EngineConnection:
     ) -> None:
         self._address = address
         self.mask = mask
-        """Applied to what the engine says; in the threads of the calls."""
+        """Masks the engine's texts, in the threads of the calls."""
         self._on_request = on_request
         self._breaker = breaker
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
@@ -90,7 +90,7 @@ class EngineConnection:
         self._client: Client | None = None
         self._forbidden: set[Operation] = set()
         self.other_engine = ""
-        """The name of an engine that is not Docker's, once it was reached."""
+        """The name of an engine other than Docker, after the first connection."""
 
     @classmethod
     def from_environ(
@@ -100,22 +100,22 @@ class EngineConnection:
         on_request: RequestObserver,
         mask: Mask = str,
     ) -> "EngineConnection":
-        """The engine that DOCKER_HOST and its kin name. BadEngineAddress.
+        """A connection to the engine of DOCKER_HOST and related variables.
 
-        Nothing is sent yet, but the certificates are looked for on disk: call it
-        before the loop runs.
+        Nothing is sent yet, but certificates are read from disk: call it before the
+        loop runs. BadEngineAddress.
         """
         return cls(address_from(environ), on_request, mask=mask)
 
     @property
     def breaker_state(self) -> BreakerState:
-        """Whether calls are let through at present."""
+        """State of the circuit breaker: are calls sent at present?"""
         return self._breaker.state(time.monotonic())
 
     async def ask(
         self, operation: Operation, call: Callable[[Client], T], deadline_s: float
     ) -> T:
-        """Carry out a call that changes nothing; broken connections are retried."""
+        """Make a call that changes nothing; broken connections are retried."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((CouldNotConnect, ConnectionBroke)),
             wait=wait_random_exponential(multiplier=0.1, max=1.0),
@@ -123,48 +123,50 @@ class EngineConnection:
             reraise=True,
         )
         until = time.monotonic() + deadline_s
-        asked = partial(retrying, self._attempt, call, until)
-        return await self._measured(operation, asked, EngineError)
+        attempts = partial(retrying, self._attempt, call, until)
+        return await self._call_with_breaker(operation, attempts, EngineError)
 
     async def act(
         self, operation: Operation, call: Callable[[Client], T], deadline_s: float
     ) -> T:
-        """Carry out a call that changes something, or takes as long as it takes.
+        """Make a call that changes something, or whose duration is not bounded.
 
-        It is sent once. EngineTimeout: whether it was done is unknown.
+        It is sent once. EngineTimeout: whether it took effect is unknown.
         """
         until = time.monotonic() + deadline_s
-        acted = partial(self._attempt, call, until)
-        # A container that is slow to stop does not speak against the engine.
-        return await self._measured(operation, acted, EngineUnreachable)
+        attempt = partial(self._attempt, call, until)
+        # A container that stops slowly is no failure of the engine.
+        return await self._call_with_breaker(operation, attempt, EngineUnreachable)
 
     async def connect(
         self, operation: Operation, call: Callable[[Client], T], deadline_s: float
     ) -> T:
-        """Try, whatever the circuit breaker says; success closes it."""
+        """Try a call in any state of the circuit breaker; success closes it."""
         until = time.monotonic() + deadline_s
-        reached = await self._reported(operation, partial(self._attempt, call, until))
-        self._breaker = self._breaker.succeeded()
-        return reached
+        result = await self._call_and_report(
+            operation, partial(self._attempt, call, until)
+        )
+        self._breaker = self._breaker.record_success()
+        return result
 
     def spawn(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Run blocking work in a thread of its own, which ends with the process."""
-        ended: Future[T] = Future()
-        ended.set_running_or_notify_cancel()
-        future = asyncio.wrap_future(ended)
+        outcome: Future[T] = Future()
+        outcome.set_running_or_notify_cancel()
+        future = asyncio.wrap_future(outcome)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
         threading.Thread(
-            target=_carry_out, args=(work, ended), name="engine", daemon=True
+            target=_carry_out, args=(work, outcome), name="engine", daemon=True
         ).start()
         return future
 
     def report(self, operation: Operation, outcome: CallStatus, seconds: float) -> None:
-        """Tell whoever counts requests."""
+        """Report a request to the observer."""
         self._on_request(operation, outcome, seconds)
 
     async def close(self) -> None:
-        """Wait up to 1.5 s for the threads; what still runs then is abandoned."""
+        """Wait up to 1.5 s for the threads; those that still run are abandoned."""
         if self._running:
             await asyncio.wait(set(self._running), timeout=_CLOSE_S)
         for future in tuple(self._running):
@@ -172,7 +174,7 @@ class EngineConnection:
         if self._client is not None:
             self._client.close()
 
-    async def _measured(
+    async def _call_with_breaker(
         self,
         operation: Operation,
         run: Callable[[], Awaitable[T]],
@@ -180,15 +182,15 @@ class EngineConnection:
     ) -> T:
         self._admit(operation)
         try:
-            result = await self._reported(operation, run)
+            result = await self._call_and_report(operation, run)
         except (EngineUnreachable, EngineTimeout) as error:
             if isinstance(error, speaks_against_engine):
-                self._breaker = self._breaker.failed(time.monotonic())
+                self._breaker = self._breaker.record_failure(time.monotonic())
             raise
         except EngineError:
-            self._breaker = self._breaker.succeeded()
+            self._breaker = self._breaker.record_success()
             raise
-        self._breaker = self._breaker.succeeded()
+        self._breaker = self._breaker.record_success()
         return result
 
     def _admit(self, operation: Operation) -> None:
@@ -200,9 +202,9 @@ class EngineConnection:
                 f"not sent: {self._breaker.failures} calls to the engine failed in a "
                 f"row; the next may go in {wait_s:.0f} s"
             )
-        self._breaker = self._breaker.called(now)
+        self._breaker = self._breaker.record_call(now)
 
-    async def _reported(
+    async def _call_and_report(
         self, operation: Operation, run: Callable[[], Awaitable[T]]
     ) -> T:
         began = time.monotonic()
@@ -217,7 +219,7 @@ class EngineConnection:
         return result
 
     def _say_forbidden(self, operation: Operation, error: EngineError) -> None:
-        """Once, until it is allowed. Of remedies the loop tells, in its own words."""
+        """Log a forbidden call once, until it is allowed; the loop logs remedies."""
         if not isinstance(error, EngineForbidden) or operation in _COUNTED_BY_LOOP:
             return
         if operation not in self._forbidden:
@@ -232,10 +234,10 @@ class EngineConnection:
     async def _attempt(self, call: Callable[[Client], T], until: float) -> T:
         await self._slot(until)
         future = self.spawn(partial(self._in_thread, call, until))
-        future.add_done_callback(self._freed)
+        future.add_done_callback(self._release_slot)
         wait_s = until - time.monotonic() + _GRACE_S
-        done, _ = await asyncio.wait({future}, timeout=max(0.0, wait_s))
-        if not done:
+        finished, _ = await asyncio.wait({future}, timeout=max(0.0, wait_s))
+        if not finished:
             raise EngineTimeout("the engine gave no complete answer in time")
         return future.result()
 
@@ -248,10 +250,10 @@ class EngineConnection:
                 f"not sent: {CALLS_AT_ONCE} calls to the engine are still under way"
             ) from None
 
-    def _freed(self, future: "asyncio.Future[T]") -> None:
+    def _release_slot(self, future: "asyncio.Future[T]") -> None:
         self._slots.release()
         if not future.cancelled():
-            future.exception()  # retrieved, though nobody may be waiting any more
+            future.exception()  # retrieved, although nobody may wait for it
 
     def _in_thread(self, call: Callable[[Client], T], until: float) -> T:
         try:
@@ -259,35 +261,35 @@ class EngineConnection:
         except (*TRANSLATED_ERRORS, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, CouldNotConnect):
-                self._client = None  # what answers next may be another version
+                self._client = None  # the next engine may have another version
             raise translated from error
 
     def _client_until(self, until: float) -> Client:
         client = self._client
         if client is None:
-            client = self._client = self._opened(until)
+            client = self._client = self._open_client(until)
             self.other_engine = client.other_engine
-        client.keep(until)
+        client.set_deadline(until)
         return client
 
-    def _opened(self, until: float) -> Client:
+    def _open_client(self, until: float) -> Client:
         try:
             return open_client(self._address, until, self.mask)
         except (*TRANSLATED_ERRORS, EngineError) as error:
             translated = engine_error(error, self.mask)
             if isinstance(translated, EngineTimeout):
-                # Of what was to be done, nothing was sent.
+                # Nothing of the call itself was sent.
                 raise CouldNotConnect(str(translated)) from error
             raise translated from error
 
 
-def _carry_out(work: Callable[[], T], ended: Future[T]) -> None:
+def _carry_out(work: Callable[[], T], outcome: Future[T]) -> None:
     try:
         result = work()
-    except BaseException as error:  # noqa: BLE001 - whoever waits is told
-        ended.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 - passed on to the caller
+        outcome.set_exception(error)
     else:
-        ended.set_result(result)
+        outcome.set_result(result)
 
 
 def _status_of(error: EngineError) -> CallStatus:

@@ -1,4 +1,4 @@
-"""Containers, their owner and image, from the engine's JSON. Pure.
+"""Parse containers, their owner and image from the engine's JSON. Pure.
 
 msgspec.ValidationError where an answer is not what the engine's API promises.
 """
@@ -38,7 +38,7 @@ _STOP_TIMEOUT_S = 10.0
 
 
 class ContainerOwner(NamedTuple):
-    """What never changes for a container's full id."""
+    """Facts that never change for a container's full id."""
 
     id: str
     stack: str
@@ -46,7 +46,7 @@ class ContainerOwner(NamedTuple):
 
 
 class OwnerClaim(NamedTuple):
-    """Whose a container says it is; ``image_id`` is empty where it has no image."""
+    """Owner that a container's labels name; ``image_id`` is empty without an image."""
 
     id: str
     stack: str
@@ -60,15 +60,15 @@ def parse(raw: object, kind: type[T]) -> T:
 
 
 def read_container(raw: object, mask: Callable[[str], str] = str) -> Container:
-    """An inspect's answer as a Container; ``mask`` is for what its check said."""
-    seen = parse(raw, api_types.Inspected)
-    state, policy = seen.state, seen.host_config.restart_policy
-    labels = seen.config.labels or {}
+    """An inspect's answer as a Container; ``mask`` is for its health check's output."""
+    inspected = parse(raw, api_types.Inspected)
+    state, policy = inspected.state, inspected.host_config.restart_policy
+    labels = inspected.config.labels or {}
     health = state.health or api_types.Health()
-    networks = seen.network_settings.networks or {}
+    networks = inspected.network_settings.networks or {}
     return Container(
-        id=seen.id,
-        name=seen.name.removeprefix("/"),
+        id=inspected.id,
+        name=inspected.name.removeprefix("/"),
         stack=labels.get(STACK_LABEL, ""),
         service=labels.get(_SERVICE_LABEL, ""),
         number=_number(labels.get(_NUMBER_LABEL, "")),
@@ -82,52 +82,52 @@ def read_container(raw: object, mask: Callable[[str], str] = str) -> Container:
         pid=state.pid,
         restart_policy=policy.name or "no",
         restart_limit=policy.maximum_retry_count,
-        restart_count=seen.restart_count,
+        restart_count=inspected.restart_count,
         networks=frozenset(networks),
         labels=labels,
         error=one_line(state.error or "", mask),
         endpoints=tuple(_endpoint(name, at) for name, at in networks.items()),
-        network_mode=seen.host_config.network_mode or "",
-        stop_signal=_stop_signal(seen.config.stop_signal or ""),
-        stop_timeout_s=_stop_timeout_s(seen.config.stop_timeout),
-        check_start_s=_check_start_s(seen.config.healthcheck),
+        network_mode=inspected.host_config.network_mode or "",
+        stop_signal=_stop_signal(inspected.config.stop_signal or ""),
+        stop_timeout_s=_stop_timeout_s(inspected.config.stop_timeout),
+        check_start_s=_check_start_s(inspected.config.healthcheck),
     )
 
 
-def _endpoint(network: str, seen: api_types.Endpoint | None) -> Endpoint:
-    if seen is None:
+def _endpoint(network: str, endpoint: api_types.Endpoint | None) -> Endpoint:
+    if endpoint is None:
         return Endpoint(network)
-    names = (*(seen.aliases or ()), *(seen.dns_names or ()))
+    names = (*(endpoint.aliases or ()), *(endpoint.dns_names or ()))
     return Endpoint(
         network,
-        tuple(address for address in (seen.ipv4, seen.ipv6) if address),
+        tuple(address for address in (endpoint.ipv4, endpoint.ipv6) if address),
         frozenset(name.casefold() for name in names),
-        seen.gateway or "",
+        endpoint.gateway or "",
     )
 
 
-def _stop_signal(said: str) -> int:
-    """Its number; SIGTERM where nothing is said, or nothing known."""
-    if said.isascii() and said.isdigit() and len(said) <= _SIGNAL_DIGITS:
-        return int(said)
-    name, _, beyond = said.upper().removeprefix("SIG").partition("+")
+def _stop_signal(setting: str) -> int:
+    """A signal's number; SIGTERM where it is empty or unknown."""
+    if setting.isascii() and setting.isdigit() and len(setting) <= _SIGNAL_DIGITS:
+        return int(setting)
+    name, _, beyond = setting.upper().removeprefix("SIG").partition("+")
     number = signal.Signals.__members__.get(f"SIG{name}", signal.SIGTERM)
     return int(number) + (int(beyond) if beyond in _BEYOND_RTMIN else 0)
 
 
-def _stop_timeout_s(said: int | None) -> float:
-    """The engine's own default where nothing is said; a negative one is endless."""
-    if said is None:
+def _stop_timeout_s(setting: int | None) -> float:
+    """Seconds; None is the engine's default, a negative value is endless."""
+    if setting is None:
         return _STOP_TIMEOUT_S
-    return float(said) if said >= 0 else math.inf
+    return float(setting) if setting >= 0 else math.inf
 
 
-def _check_start_s(said: api_types.HealthSettings | None) -> float:
-    return max(0.0, said.start_period / 1e9) if said is not None else 0.0
+def _check_start_s(setting: api_types.HealthSettings | None) -> float:
+    return max(0.0, setting.start_period / 1e9) if setting is not None else 0.0
 
 
 def unreadable_container(entry: api_types.Listed, fault: str) -> Container:
-    """A container of which the list alone tells."""
+    """A container that is known from the list alone."""
     labels, names = entry.labels or {}, entry.names or [entry.id[:12]]
     return Container(
         id=entry.id,
@@ -149,7 +149,7 @@ def _number(label: str) -> int:
 def _last_output(
     checks: list[api_types.HealthCheck], started_at: str, mask: Callable[[str], str]
 ) -> str:
-    """What the last check said; one of an earlier run, which is kept, says nothing."""
+    """Output of the last check; empty for a check of an earlier run."""
     last = checks[-1] if checks else api_types.HealthCheck()
     if last.start and epoch_seconds(last.start) < epoch_seconds(started_at):
         return ""
@@ -157,7 +157,7 @@ def _last_output(
 
 
 def epoch_seconds(stamp: str) -> float:
-    """RFC 3339, with nanoseconds or without; 0.0 for the engine's "never"."""
+    """Seconds of an RFC 3339 time, with nanoseconds or without; 0.0: never."""
     try:
         return max(0.0, datetime.fromisoformat(stamp).timestamp())
     except (ValueError, OverflowError) as error:
@@ -165,16 +165,18 @@ def epoch_seconds(stamp: str) -> float:
 
 
 def read_owner(raw: object) -> ContainerOwner:
-    """An inspect's answer, reduced to what never changes."""
-    seen = parse(raw, api_types.Inspected)
-    return ContainerOwner(seen.id, read_claim(raw).stack, seen.config.tty)
+    """The unchanging facts of an inspect's answer."""
+    inspected = parse(raw, api_types.Inspected)
+    return ContainerOwner(inspected.id, read_claim(raw).stack, inspected.config.tty)
 
 
 def read_claim(raw: object) -> OwnerClaim:
-    """An inspect's answer, reduced to what it says of whose it is."""
-    seen = parse(raw, api_types.Inspected)
-    labels = seen.config.labels or {}
-    return OwnerClaim(seen.id, labels.get(STACK_LABEL, ""), seen.image, labels)
+    """The owner that an inspect's answer names."""
+    inspected = parse(raw, api_types.Inspected)
+    labels = inspected.config.labels or {}
+    return OwnerClaim(
+        inspected.id, labels.get(STACK_LABEL, ""), inspected.image, labels
+    )
 
 
 def read_image_labels(raw: object) -> dict[str, str]:
@@ -184,12 +186,12 @@ def read_image_labels(raw: object) -> dict[str, str]:
 
 
 def read_list(raw: object) -> tuple[api_types.Listed, ...]:
-    """The entries in a list of containers; one that names none is passed over."""
+    """The entries in a list of containers; an entry without an id is skipped."""
     return tuple(filter(None, map(_entry, parse(raw, list[object]))))
 
 
 def _entry(raw: object) -> api_types.Listed | None:
-    """What can be used of it: at least the id."""
+    """The usable fields of an entry: at least the id."""
     parts = raw if isinstance(raw, dict) else {}
     for keys in (("Id", "Names", "Labels", "ImageID"), ("Id", "Labels"), ("Id",)):
         with contextlib.suppress(msgspec.ValidationError):
@@ -197,7 +199,7 @@ def _entry(raw: object) -> api_types.Listed | None:
     return None
 
 
-def read_number(said: str) -> int | None:
-    """A number of at most six digits; None: it is none."""
-    sound = said.isascii() and said.isdigit() and len(said) <= _NUMBER_DIGITS
-    return int(said) if sound else None
+def read_number(text: str) -> int | None:
+    """A number of at most six digits; None: the text is no such number."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS
+    return int(text) if is_number else None

@@ -22,14 +22,13 @@ _REMEMBERED = 4096
 
 
 class DockerEngine:
-    """Implements core.ports.Engine; closes the link that it is given.
+    """Implements core.ports.Engine; closes the given link.
 
-    Whatever a container is called or labelled: one that does not belong to
-    ``stack`` is refused before anything is sent about it, but for the question
-    whose it is. ``answer_margin_s`` is how long the engine may take to answer a
-    start, or a restart beyond its stop timeout. ``replay_s``: how far back the
-    first connection of ``events`` looks, so that an operator's stop shortly
-    before our own start is known.
+    A container that does not belong to ``stack`` is refused before any request
+    about it, except the inspect that finds its owner. ``answer_margin_s``: time for
+    the engine's answer to a start, or to a restart beyond its stop timeout.
+    ``replay_s``: the first connection of ``events`` replays so much, so that an
+    operator's stop shortly before our own start is known.
     """
 
     def __init__(
@@ -54,18 +53,18 @@ class DockerEngine:
 
     @property
     def breaker_state(self) -> BreakerState:
-        """Whether calls are let through at present."""
+        """State of the circuit breaker: are calls sent at present?"""
         return self._link.breaker_state
 
     async def containers(self) -> tuple[Container, ...]:
         """All containers of the stack, running or not.
 
-        One of which the engine gives no usable answer has a ``fault``. One whose
-        labels may be its image's is none of them, and is told of once.
+        A container without a usable answer has a ``fault``. One whose labels may be
+        its image's is left out, and logged once.
         """
         members = self._members
         listing = await self._link.ask(
-            "list", lambda client: Lister(client, members).listing(), _LIST_S
+            "list", lambda client: Lister(client, members).list_containers(), _LIST_S
         )
         for container_id, why in listing.strangers.items():
             if self._strangers.get(container_id) != why:
@@ -83,7 +82,7 @@ class DockerEngine:
         )
 
     async def start(self, container_id: str) -> None:
-        """Start a container; one that runs already is left as it is."""
+        """Start a container; a running one stays as it is."""
         own = await self._own(container_id)
         await self._link.act(
             "start", lambda client: client.start(own.id), self._answer_margin_s
@@ -99,7 +98,7 @@ class DockerEngine:
         )
 
     async def stop(self, container_id: str, stop_timeout_s: float) -> None:
-        """Stop (SIGKILL after ``stop_timeout_s``); one that is stopped stays so."""
+        """Stop (SIGKILL after ``stop_timeout_s``); a stopped one stays as it is."""
         own = await self._own(container_id)
         await self._link.act(
             "stop",
@@ -122,14 +121,14 @@ class DockerEngine:
         )
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
-        """What runs in the container, with the process ids of the engine's host."""
+        """The container's processes, with the process ids of the engine's host."""
         own = await self._own(container_id)
         return await self._link.ask(
             "top", lambda client: requests.processes(client, own.id), _ANSWER_S
         )
 
     async def stats(self, container_id: str) -> dict[str, float]:
-        """memory_bytes, memory_limit_bytes, pids, cpu_seconds; what is known."""
+        """memory_bytes, memory_limit_bytes, pids, cpu_seconds; known values only."""
         own = await self._own(container_id)
         return await self._link.ask(
             "stats", lambda client: requests.stats(client, own.id), _ANSWER_S
@@ -138,10 +137,10 @@ class DockerEngine:
     async def execute(
         self, container_id: str, command: tuple[str, ...], timeout_s: float
     ) -> ExecResult:
-        """Run a command in the container; its last 4 kB of output are kept.
+        """Run a command in the container; the last 4 kB of its output are kept.
 
         CommandTimeout: it was started and goes on, for the engine cannot end it;
-        while it does, the same command is not started again in that container.
+        until its end the same command is not started again in that container.
         """
         own = await self._own(container_id)
         return await self._link.act(
@@ -155,8 +154,8 @@ class DockerEngine:
     ) -> AsyncGenerator[EngineEvent | Connected | Disconnected, None]:
         """Engine events of the stack, reconnecting until closed.
 
-        A short gap is replayed, nothing is told twice, and of a flood the oldest
-        is dropped for a further Connected: list again after each Connected.
+        A short gap is replayed, no event comes twice, and in a flood the oldest is
+        replaced by a further Connected: list again after each Connected.
         """
         stream = EventStream(self._link, self._stack, replay_s=self._replay_s)
         self._streams.add(stream)
@@ -175,24 +174,24 @@ class DockerEngine:
         await self._link.close()
 
     def _is_of_stranger(self, item: EngineEvent | Connected | Disconnected) -> bool:
-        """Of a container that is known not to be ours? It may make events at will."""
+        """Is the event of a container that is not ours? It may create many events."""
         return isinstance(item, EngineEvent) and item.container_id in self._strangers
 
     async def _own(self, container_id: str) -> ContainerOwner:
-        """What is known of a container of the stack; EngineRefused: of another."""
-        known = self._ours.get(container_id)
-        if known is None:
+        """The owner of a container of the stack; EngineRefused: of another stack."""
+        owner = self._ours.get(container_id)
+        if owner is None:
             members = self._members
-            known = await self._link.ask(
+            owner = await self._link.ask(
                 "inspect",
                 lambda client: requests.identify(client, container_id, members),
                 _ANSWER_S,
             )
-            self._remember(known)
-        return known
+            self._remember(owner)
+        return owner
 
-    def _remember(self, known: ContainerOwner) -> None:
-        """By the full id alone: a name can pass to another container."""
+    def _remember(self, owner: ContainerOwner) -> None:
+        """Remember it by its full id: a name can pass to another container."""
         if len(self._ours) >= _REMEMBERED:
             self._ours.clear()
-        self._ours[known.id] = known
+        self._ours[owner.id] = owner

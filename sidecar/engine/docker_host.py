@@ -1,4 +1,4 @@
-"""Where the engine is: DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH."""
+"""The engine's address: DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SCHEMES = (_LOCAL_SCHEME, "tcp://", "http://", "https://")
 
 
 class BadEngineAddress(ValueError):
-    """The environment names no engine that can be spoken to; says what to do."""
+    """The environment names no usable engine; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ def address_from(environ: Mapping[str, str]) -> Address:
 
 
 def _scheme_of(host: str) -> str:
-    """All that is shown: where credentials end is not certain."""
+    """The scheme with the rest hidden: the end of credentials is uncertain."""
     scheme, slashes, _ = host.partition("://")
-    known = slashes and scheme in {"tcp", "http", "https", "ssh"}
-    return f"{scheme}://***" if known else "***"
+    is_known = slashes and scheme in {"tcp", "http", "https", "ssh"}
+    return f"{scheme}://***" if is_known else "***"
 
 
 def _bad_host(host: str, why: str) -> BadEngineAddress:
@@ -56,13 +56,13 @@ def _bad_host(host: str, why: str) -> BadEngineAddress:
 
 def _tls_from(environ: Mapping[str, str]) -> TLSConfig | None:
     named = ("DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
-    # The SDK falls back to the process's environment when it is given nothing.
-    given = {"DOCKER_HOST": _LOCAL} | {k: environ[k] for k in named if k in environ}
+    # Given nothing, the SDK would use the process's environment.
+    variables = {"DOCKER_HOST": _LOCAL} | {k: environ[k] for k in named if k in environ}
     try:
-        return kwargs_from_env(given).get("tls")
+        return kwargs_from_env(variables).get("tls")
     except TLSParameterError as error:
         raise BadEngineAddress(
-            f"DOCKER_CERT_PATH: found {given.get('DOCKER_CERT_PATH', '')!r} ({error}); "
-            "allowed: a directory with ca.pem, cert.pem and key.pem - mount it, or "
-            "leave DOCKER_TLS_VERIFY and DOCKER_CERT_PATH unset"
+            f"DOCKER_CERT_PATH: found {variables.get('DOCKER_CERT_PATH', '')!r} "
+            f"({error}); allowed: a directory with ca.pem, cert.pem and key.pem - "
+            "mount it, or leave DOCKER_TLS_VERIFY and DOCKER_CERT_PATH unset"
         ) from error

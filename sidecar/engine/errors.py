@@ -1,4 +1,4 @@
-"""What the SDK and the layers under it raise, in our own words."""
+"""Errors of the SDK and the layers under it, translated to our own."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -28,10 +28,10 @@ _FORBIDDEN = frozenset(
         requests.codes.method_not_allowed,
     }
 )
-"""How filters, and the engine's own authorization, say that we may not."""
+"""Statuses of filters and of the engine's authorization that forbid a call."""
 
 Mask = Callable[[str], str]
-"""Takes the secrets out of a text, and what cannot be printed."""
+"""Removes secrets and unprintable characters from a text."""
 
 
 class _EngineAnswer(msgspec.Struct):
@@ -41,11 +41,11 @@ class _EngineAnswer(msgspec.Struct):
 
 
 class CouldNotConnect(EngineUnreachable):
-    """No connection came about: asking again at once may help."""
+    """No connection was made: a retry at once may help."""
 
 
 class NotFound(EngineRefused):
-    """There is no such thing, and it is not the container that was asked about."""
+    """Something other than the requested container does not exist."""
 
 
 class ConnectionBroke(EngineTimeout):
@@ -58,7 +58,7 @@ TRANSLATED_ERRORS = (
     urllib3.exceptions.HTTPError,
     msgspec.DecodeError,
     OSError,
-    # What the SDK and we trip over when an answer is not what it should be.
+    # Raised by the SDK and by us on an invalid answer.
     ArithmeticError,
     RecursionError,
     LookupError,
@@ -71,7 +71,7 @@ _NOT_CONNECTED = (
     requests.exceptions.SSLError,
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
-    # A UNIX socket is connected to without urllib3 knowing of it.
+    # The connection to a UNIX socket is not made by urllib3.
     ConnectionRefusedError,
     FileNotFoundError,
     PermissionError,
@@ -91,22 +91,22 @@ _BROKE = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 def engine_error(error: Exception, mask: Mask = str) -> EngineError:
-    """The EngineError that says what happened, fit for a log line.
+    """The EngineError for an error, with a text for a log line.
 
-    ``mask`` is applied to what others say, before it is cut.
+    ``mask`` is applied to foreign text before it is cut.
     """
     if isinstance(error, EngineError):
         return error
     not_json = isinstance(error, requests.exceptions.JSONDecodeError)
     if isinstance(error, _BROKE) and not not_json:
-        return _is_broken_connection(error, mask)
+        return _connection_error(error, mask)
     return EngineRefused(
         f"the engine's answer was not understood: {type(error).__name__}: "
         f"{one_line(error, mask)}"
     )
 
 
-def _is_broken_connection(error: Exception, mask: Mask) -> EngineError:
+def _connection_error(error: Exception, mask: Mask) -> EngineError:
     causes = tuple(_causes(error))
     if any(isinstance(cause, _NO_ANSWER) for cause in causes):
         return EngineTimeout("the engine took the request and gave no answer in time")
@@ -126,32 +126,32 @@ def _hint(cause: BaseException) -> str:
     return ""
 
 
-def answered_no(status: int, body: str, url: str, mask: Mask = str) -> EngineError:
-    """What a status above 399 means, with whatever came with it.
+def error_of_status(status: int, body: str, url: str, mask: Mask = str) -> EngineError:
+    """The error for a status above 399, with the answer's text.
 
-    EngineTimeout: a gateway between us and the engine gave up waiting, and whether
-    the engine goes on is unknown.
+    EngineTimeout: a gateway before the engine gave up waiting, and whether the
+    engine goes on is unknown.
     """
     own_words = _engines_words(body, mask)
-    said = own_words or _others_words(status, body, mask)
+    text = own_words or _others_words(status, body, mask)
     if status in _GATEWAY and not own_words:
-        return EngineTimeout(f"a proxy before the engine answered {status}: {said}")
-    answered = f"the engine answered {status}: {said}"
+        return EngineTimeout(f"a proxy before the engine answered {status}: {text}")
+    message = f"the engine answered {status}: {text}"
     if status in _FORBIDDEN:
-        return EngineForbidden(answered)
+        return EngineForbidden(message)
     if status != HTTPStatus.NOT_FOUND:
-        return EngineRefused(answered)
-    # A socket proxy or an unknown path answers 404 as well, and the engine for
-    # another container that ours needs.
-    asked = _ASKED_ABOUT.search(url)
-    names_it = asked is not None and asked[1] in body
+        return EngineRefused(message)
+    # 404 also comes from a socket proxy, for an unknown path, and for another
+    # container that ours needs.
+    named = _ASKED_ABOUT.search(url)
+    names_it = named is not None and named[1] in body
     if names_it and "no such container" in body.lower():
-        return ContainerGone(said)
-    return NotFound(answered)
+        return ContainerGone(text)
+    return NotFound(message)
 
 
 def _engines_words(body: str, mask: Mask) -> str:
-    """The message of the engine's own error; empty: it is somebody else's."""
+    """The message of the engine's own error; empty: the error is another's."""
     try:
         return one_line(msgspec.json.decode(body, type=_EngineAnswer).message, mask)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -176,11 +176,11 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def raise_for_status(answer: requests.Response, mask: Mask = str) -> None:
-    """EngineError where the engine, or somebody before it, answered no."""
+    """EngineError where the engine, or a proxy before it, answered an error."""
     if not answer.ok:
-        raise answered_no(answer.status_code, answer.text, answer.url, mask)
+        raise error_of_status(answer.status_code, answer.text, answer.url, mask)
 
 
-def one_line(said: object, mask: Mask = str) -> str:
-    """Its text without secrets on one line, printable and of bounded length."""
-    return mark_unprintable(" ".join(mask(str(said)).split())[:_LONGEST])
+def one_line(value: object, mask: Mask = str) -> str:
+    """The value's text without secrets on one line, printable and bounded."""
+    return mark_unprintable(" ".join(mask(str(value)).split())[:_LONGEST])

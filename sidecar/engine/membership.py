@@ -1,8 +1,8 @@
-"""Whose a container is, by what an image cannot contain.
+"""Membership of a container in a stack, proven by what an image cannot contain.
 
 A container's labels are those of its image with those of its creation over them. So
-a stranger's image can claim any stack and service. Compose notes the image's digest
-in a label when it creates a container; no image contains its own digest. Where
+a foreign image can claim any stack and service. Compose writes the image's digest
+to a label when it creates a container; no image contains its own digest. Where
 something else created it, the labels must not be those of the image.
 """
 
@@ -16,7 +16,7 @@ from sidecar.engine.errors import TRANSLATED_ERRORS, engine_error
 
 DIGEST_LABEL = "com.docker.compose.image"
 _BY_COMPOSE = (DIGEST_LABEL, "com.docker.compose.config-hash")
-"""What compose writes on containers and on no image that it builds."""
+"""Labels that compose sets on containers, and on no image that it builds."""
 _PREFIX = "sha256:"
 _SHOWN = 60
 _REMEMBERED = 4096
@@ -25,8 +25,7 @@ _REMEMBERED = 4096
 class Membership:
     """Judges containers for one stack; used by several threads at once.
 
-    The labels and the image of a container never change: what was proven once is
-    not asked again.
+    The labels and the image of a container never change: a proof is made once.
     """
 
     def __init__(self, stack: str) -> None:
@@ -35,7 +34,7 @@ class Membership:
         self._baked: dict[str, Mapping[str, str]] = {}
 
     def objection(self, client: Client, claim: OwnerClaim) -> str:
-        """Why a container is not of the stack; '': it is.
+        """The reason why a container is not of the stack; '': it is.
 
         Raises what the client raises where the engine does not answer.
         """
@@ -45,13 +44,13 @@ class Membership:
             return f"it belongs {belongs}, not to {self.stack!r}"
         if claim.id in self._proven or _has_digest(claim):
             return ""
-        why = self._unproven(client, claim)
+        why = self._image_objection(client, claim)
         if not why:
             _make_room(self._proven)
             self._proven.add(claim.id)
         return why
 
-    def _unproven(self, client: Client, claim: OwnerClaim) -> str:
+    def _image_objection(self, client: Client, claim: OwnerClaim) -> str:
         if not claim.image_id:
             return ""
         try:
@@ -68,18 +67,18 @@ class Membership:
         return _comes_from_image(claim, baked)
 
     def _labels_of(self, client: Client, image_id: str) -> Mapping[str, str]:
-        known = self._baked.get(image_id)
-        if known is None:
+        labels = self._baked.get(image_id)
+        if labels is None:
             raw: object = client.inspect_image(image_id)  # type: ignore[no-untyped-call]
-            known = containers.read_image_labels(raw)
+            labels = containers.read_image_labels(raw)
             _make_room(self._baked)
-            self._baked[image_id] = known
-        return known
+            self._baked[image_id] = labels
+        return labels
 
 
-def _make_room(kept: set[str] | dict[str, Mapping[str, str]]) -> None:
-    if len(kept) >= _REMEMBERED:
-        kept.clear()
+def _make_room(cache: set[str] | dict[str, Mapping[str, str]]) -> None:
+    if len(cache) >= _REMEMBERED:
+        cache.clear()
 
 
 def _has_digest(claim: OwnerClaim) -> bool:
@@ -88,18 +87,18 @@ def _has_digest(claim: OwnerClaim) -> bool:
 
 
 def _comes_from_image(claim: OwnerClaim, baked: Mapping[str, str]) -> str:
-    """Which label of its identity may be the image's; '': none.
+    """The objection that an identity label may be the image's; '': none.
 
-    A label of compose's alone that the image does not bring along shows that compose
-    made the container, and so wrote its identity: the digest too, where an engine
-    calls the image by another one. Images that compose built carry an identity.
+    A label that only compose sets, and that the image lacks, shows that compose made
+    the container and wrote its identity. This holds for the digest too, where an
+    engine names the image by another one. Images built by compose have an identity.
     """
     for label in _BY_COMPOSE:
-        said = claim.labels.get(label)
-        if said is not None and baked.get(label) != said:
+        value = claim.labels.get(label)
+        if value is not None and baked.get(label) != value:
             return ""
     for label in IDENTITY_LABELS:
-        said = claim.labels.get(label)
-        if said is not None and baked.get(label) == said:
+        value = claim.labels.get(label)
+        if value is not None and baked.get(label) == value:
             return f"its label {label} is that of its image, which anybody can make"
     return ""

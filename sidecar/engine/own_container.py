@@ -1,4 +1,4 @@
-"""Which container we run in ourselves, and so which stack is ours."""
+"""Find our own container, and by it our stack."""
 
 import contextlib
 import re
@@ -16,7 +16,7 @@ from sidecar.engine.connection import EngineConnection
 _DEADLINE_S = 10.0
 
 # The files that the engine mounts into every container, from the container's own
-# directory. On a host the directories of others can be seen, but not at /etc.
+# directory. On a host other containers' directories are visible, but not at /etc.
 _OWN_MOUNT = re.compile(
     r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf)"
     r" /etc/(?:hostname|hosts|resolv\.conf) "
@@ -37,7 +37,7 @@ async def find_own_container(
     environ: Mapping[str, str],
     mountinfo: Path = Path("/proc/self/mountinfo"),
 ) -> OwnContainer | None:
-    """Ask the engine who we are; None: we are in none that it knows.
+    """Find our own container; None: the engine knows none.
 
     EngineError.
     """
@@ -46,11 +46,11 @@ async def find_own_container(
     if own_id is None:
         return None
     try:
-        seen = await link.ask("inspect", partial(_look, own_id=own_id), _DEADLINE_S)
+        own = await link.ask("inspect", partial(_look, own_id=own_id), _DEADLINE_S)
     except ContainerGone:
         return None
     # A short id could also be another container's name.
-    return seen if seen.id.startswith(own_id) else None
+    return own if own.id.startswith(own_id) else None
 
 
 class OwnView:
@@ -59,20 +59,20 @@ class OwnView:
     def __init__(self, link: EngineConnection, own_id: str) -> None:
         self._link = link
         self._own_id = own_id
-        self._seen: Container | None = None
+        self._container: Container | None = None
 
     async def now(self) -> Container | None:
-        """As the engine says, or said last; None: we are in none, or it never did."""
+        """The container, or its last known state; None: there is none, or no answer."""
         if self._own_id:
             look = partial(requests.inspect, container_id=self._own_id)
             with contextlib.suppress(EngineError):
-                self._seen = await self._link.ask("inspect", look, _DEADLINE_S)
-        return self._seen
+                self._container = await self._link.ask("inspect", look, _DEADLINE_S)
+        return self._container
 
 
 def _look(client: Client, own_id: str) -> OwnContainer:
-    seen = requests.inspect(client, own_id)
-    return OwnContainer(seen.id, seen.stack, seen.name)
+    container = requests.inspect(client, own_id)
+    return OwnContainer(container.id, container.stack, container.name)
 
 
 def _text(path: Path) -> str:

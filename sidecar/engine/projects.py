@@ -10,16 +10,16 @@ _SHOWN = 20
 
 
 async def projects_seen(link: EngineConnection) -> tuple[str, ...]:
-    """The names of the first ones in order; none where the engine does not say."""
+    """The first names in order; none where the engine does not answer."""
     try:
-        found = await link.ask("list", _list_names, _DEADLINE_S)
+        names = await link.ask("list", _list_names, _DEADLINE_S)
     except EngineError:
         return ()
-    return found[:_SHOWN]
+    return names[:_SHOWN]
 
 
 def _list_names(client: Client) -> tuple[str, ...]:
     label = STACK_LABEL
-    listed = client.containers(all=True, filters={"label": [label]})
-    names = {str((each.get("Labels") or {}).get(label, ""))[:100] for each in listed}
+    entries = client.containers(all=True, filters={"label": [label]})
+    names = {str((entry.get("Labels") or {}).get(label, ""))[:100] for entry in entries}
     return tuple(sorted(name for name in names if name.isprintable() and name))

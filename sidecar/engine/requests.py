@@ -1,4 +1,4 @@
-"""What is said to the engine, through a client, in the thread of the call."""
+"""Requests to the engine, through a client, in the thread of the call."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from sidecar.core.ports.engine import EngineRefused, EngineTimeout
 from sidecar.engine import answers, containers
 from sidecar.engine.client import Client
 from sidecar.engine.containers import ContainerOwner
-from sidecar.engine.errors import answered_no, raise_for_status
+from sidecar.engine.errors import error_of_status, raise_for_status
 from sidecar.engine.membership import Membership
 
 LOG_BYTES = 64 * 1024
@@ -22,7 +22,7 @@ _PS = "-eo pid,ppid,stat,args"
 
 
 def inspect(client: Client, container_id: str) -> Container:
-    """One container, of whatever stack."""
+    """One container, of any stack."""
     return containers.read_container(
         inspect_with_owner(client, container_id), client.mask
     )
@@ -35,7 +35,7 @@ def inspect_own(client: Client, container_id: str, members: Membership) -> Conta
 
 
 def identify(client: Client, container_id: str, members: Membership) -> ContainerOwner:
-    """What never changes of a container of the stack; EngineRefused: of another."""
+    """The owner of a container of the stack; EngineRefused: of another stack."""
     return containers.read_owner(_inspect_own(client, container_id, members))
 
 
@@ -51,15 +51,15 @@ def _inspect_own(client: Client, container_id: str, members: Membership) -> obje
 def inspect_with_owner(client: Client, container_id: str) -> object:
     """The engine's JSON about a container.
 
-    The SDK's own reading of an answer can go on for ever, drop by drop.
+    The SDK's own method to read a slow answer has no deadline.
     """
     url = client.url_of(f"/containers/{quote(container_id, safe='')}/json")
     identity = {"Accept-Encoding": "identity"}
     with client.get(url, stream=True, headers=identity) as answer:
         body = _whole(chunks(client, answer))
     if not answer.ok:
-        said = body.decode(errors="replace")
-        raise answered_no(answer.status_code, said, url, client.mask)
+        text = body.decode(errors="replace")
+        raise error_of_status(answer.status_code, text, url, client.mask)
     return msgspec.json.decode(body)
 
 
@@ -92,23 +92,23 @@ def stats(client: Client, container_id: str) -> dict[str, float]:
     return answers.read_stats(client.stats(container_id, stream=False, one_shot=True))
 
 
-def log_tail(client: Client, known: ContainerOwner, lines: int) -> str:
-    """The last lines. The SDK's own reading of them has neither deadline nor bound."""
+def log_tail(client: Client, owner: ContainerOwner, lines: int) -> str:
+    """The last lines. The SDK's own method has neither deadline nor size limit."""
     answer = client.get(
-        client.url_of(f"/containers/{known.id}/logs"),
+        client.url_of(f"/containers/{owner.id}/logs"),
         params={"stdout": 1, "stderr": 1, "timestamps": 1, "tail": lines},
         stream=True,
     )
     with answer:
         raise_for_status(answer, client.mask)
         body = chunks(client, answer)
-        pieces = body if known.tty else answers.remove_frames(body)
+        pieces = body if owner.tty else answers.remove_frames(body)
         return answers.last_text(pieces, LOG_BYTES)
 
 
 def chunks(client: Client, answer: requests.Response) -> Iterator[bytes]:
-    """The body as it comes; a body that never ends is cut off at the deadline."""
+    """The body in chunks; an endless body is cut off at the deadline."""
     while chunk := answer.raw.read1(_CHUNK):
         yield chunk
-        if client.left() <= 0.0:
+        if client.remaining_s() <= 0.0:
             raise EngineTimeout("the answer did not end in time")

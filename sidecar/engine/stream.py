@@ -1,4 +1,4 @@
-"""The engine's event stream: connections, and the hand-over to the loop."""
+"""The engine's event stream: connections, and the queue to the loop."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ PENDING_NOTICES = 512
 _REMEMBERED = 512
 """More than the 256 events that the engine can replay."""
 QUIET_S = 30.0
-"""A stream silent for so long is opened anew: it may be dead without a sign."""
+"""A stream silent for so long is opened again: it may be dead without an error."""
 _CHUNK = 16 * 1024
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 10.0
@@ -59,11 +59,11 @@ class _StreamEnded(NamedTuple):
     quiet: bool = False
 
 
-_Handed = EngineEvent | Connected | _UnknownEvent | _StreamEnded
+_QueueItem = EngineEvent | Connected | _UnknownEvent | _StreamEnded
 
 
 class StreamPosition:
-    """Where in the engine's events we are, so that a gap is replayed, once."""
+    """Our position in the engine's events, so that a gap is replayed once."""
 
     def __init__(self, since_nano: int) -> None:
         self._since_nano = since_nano
@@ -92,18 +92,18 @@ class StreamPosition:
 class EventQueue:
     """Notices on their way from the reading thread to the loop.
 
-    Bounded: what is too much pushes out the oldest, and leaves a Connected in
-    its place, which says that something may be lost.
+    It is bounded: beyond its limit the oldest item is dropped, and a Connected in
+    its place says that events may be lost.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        self._items: deque[_Handed] = deque()
+        self._items: deque[_QueueItem] = deque()
         self._filled = asyncio.Event()
 
-    def put(self, item: _Handed) -> None:
-        """Hand over one item; from any thread."""
+    def add(self, item: _QueueItem) -> None:
+        """Add one item; from any thread."""
         with self._lock:
             was_empty = not self._items
             if len(self._items) >= PENDING_NOTICES:
@@ -113,18 +113,18 @@ class EventQueue:
         if was_empty:
             self._loop.call_soon_threadsafe(self._filled.set)
 
-    async def take(self) -> tuple[_Handed, ...]:
-        """All that is there, once there is something."""
+    async def take(self) -> tuple[_QueueItem, ...]:
+        """All items, once there is at least one."""
         await self._filled.wait()
         with self._lock:
-            taken = tuple(self._items)
+            items = tuple(self._items)
             self._items.clear()
             self._filled.clear()
-        return taken
+        return items
 
 
 class EventStream:
-    """Notices of one stack, over as many connections as it takes."""
+    """Events of one stack, over successive connections."""
 
     def __init__(
         self,
@@ -143,55 +143,55 @@ class EventStream:
 
     async def items(self) -> AsyncGenerator[Item, None]:
         """Until closed: Connected, notices, Disconnected, and again."""
-        told: bool | None = None
-        """Whether the loss that was told of was a refusal; None: nothing is lost."""
+        refusal_told: bool | None = None
+        """Was the reported disconnection a refusal? None: it is connected."""
         tries = 0
         while not self._closing.is_set():
             began = time.monotonic()
             try:
                 async with contextlib.aclosing(self._connection()) as items:
                     async for item in items:
-                        told = None
+                        refusal_told = None
                         yield item
             except EngineError as error:
                 refused = isinstance(error, EngineRefused)
-                if told is not refused and not self._closing.is_set():
-                    told = refused
+                if refusal_told is not refused and not self._closing.is_set():
+                    refusal_told = refused
                     yield Disconnected(str(error), refused)
             lasted = time.monotonic() - began > _BACKOFF_MAX_S
             tries = 0 if lasted else tries + 1
             await self._pause(backoff_s(tries, random.random()))  # noqa: S311 - jitter
 
     def close(self) -> None:
-        """End the present connection and open no other."""
+        """Close the connection and open no other."""
         self._closing.set()
         self._shut()
 
     async def _connection(self) -> AsyncGenerator[EngineEvent | Connected, None]:
         try:
-            handover = await self._open()
+            queue = await self._open()
             yield Connected()
             while True:
-                async with contextlib.aclosing(self._notices(handover)) as notices:
+                async with contextlib.aclosing(self._notices(queue)) as notices:
                     async for notice in notices:
                         yield notice
-                handover = await self._open()
+                queue = await self._open()
         finally:
             self._shut()
 
     async def _open(self) -> EventQueue:
         opening = partial(_open, stack=self._stack, since=self._cursor.since)
         self._raw = await self._link.connect("events", opening, self._quiet_s)
-        handover, mask = EventQueue(), self._link.mask
-        self._link.spawn(partial(_read, self._raw, self._cursor, handover, mask))
-        return handover
+        queue, mask = EventQueue(), self._link.mask
+        self._link.spawn(partial(_read, self._raw, self._cursor, queue, mask))
+        return queue
 
     async def _notices(
-        self, handover: EventQueue
+        self, queue: EventQueue
     ) -> AsyncGenerator[EngineEvent | Connected, None]:
         """One connection's notices; returns when it is quiet. ConnectionBroke."""
         while True:
-            for item in await handover.take():
+            for item in await queue.take():
                 if isinstance(item, _StreamEnded):
                     if item.quiet:
                         return
@@ -204,7 +204,7 @@ class EventStream:
     def _shut(self) -> None:
         raw, self._raw = self._raw, None
         if raw is not None:
-            # It may have ended by itself: then the SDK stumbles over its absence.
+            # If it ended by itself, the SDK fails on the missing connection.
             with contextlib.suppress(AttributeError, UnboundLocalError, OSError):
                 raw.close()
 
@@ -216,16 +216,16 @@ class EventStream:
 
 def backoff_s(tries: int, chance: float) -> float:
     """Seconds before the next connection: 0.5 doubling to 10, up to half taken off
-    by ``chance`` (0 to 1), so that many sidecars do not come back at once.
+    by ``chance`` (0 to 1), so that many sidecars do not reconnect at once.
     """
     doublings = min(max(0, tries - 1), 10)
     return min(_BACKOFF_S * 2.0**doublings, _BACKOFF_MAX_S) * (1.0 - chance / 2.0)
 
 
 def _open(client: Client, stack: str, since: str) -> RawEvents:
-    """Ask for events. The thread's deadline bounds each wait for one of them too.
+    """Request events. The thread's deadline also bounds each wait for an event.
 
-    The SDK's own call takes an engine's refusal for an open stream.
+    The SDK's own call treats an engine's refusal as an open stream.
     """
     answer = client.get(
         client.url_of("/events"),
@@ -247,7 +247,7 @@ def _filters(stack: str) -> dict[str, list[str]]:
 
 
 def _lines(answer: requests.Response) -> Iterator[bytes]:
-    """One event a line."""
+    """The lines of the answer, one event each."""
     rest = b""
     with answer:
         while chunk := answer.raw.read1(_CHUNK):
@@ -256,23 +256,23 @@ def _lines(answer: requests.Response) -> Iterator[bytes]:
 
 
 def _read(
-    raw: RawEvents, cursor: StreamPosition, handover: EventQueue, mask: Mask
+    raw: RawEvents, cursor: StreamPosition, queue: EventQueue, mask: Mask
 ) -> None:
     """Read until the connection ends; in a thread of its own."""
     try:
         for line in raw:
-            handed = _understand(line, cursor)
-            if handed is not None:
-                handover.put(handed)
+            item = _parse_event(line, cursor)
+            if item is not None:
+                queue.add(item)
         ended = _StreamEnded("the engine ended the event stream")
     except urllib3.exceptions.ReadTimeoutError:
         ended = _StreamEnded("nothing was said for a while", quiet=True)
-    except Exception as error:  # noqa: BLE001 - whatever ends it, the loop is told
+    except Exception as error:  # noqa: BLE001 - the loop gets every error
         ended = _StreamEnded(str(engine_error(error, mask)))
-    handover.put(ended)
+    queue.add(ended)
 
 
-def _understand(
+def _parse_event(
     raw: bytes, cursor: StreamPosition
 ) -> EngineEvent | _UnknownEvent | None:
     try:

@@ -1,4 +1,4 @@
-"""Engine -> events of the loop: the stream for speed, the full list for truth."""
+"""Engine -> events of the loop: the stream is fast, the full list is complete."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from loguru import logger
 
 from sidecar.core.model.container import Container
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
     ContainerEventSeen,
     ContainersListed,
-    EngineEventKind,
     EngineReachabilityChanged,
 )
 from sidecar.core.model.target import InstanceId, Target
@@ -28,24 +28,24 @@ from sidecar.core.status.assignment import assign, never_started
 
 LIST_EVERY_S = 30.0
 DEAF_LIST_EVERY_S = 10.0
-"""Where the list alone tells what happens."""
+"""Interval while the engine sends no events."""
 DEAF_AFTER_S = 60.0
-"""Events that are not to be had for so long, of an engine that answers, never come."""
+"""Time without events, of an engine that answers, after which none are expected."""
 RETRY_S = 2.0
 GATHER_S = 0.1
-"""Engine events come in flocks: one listing serves a flock."""
+"""Engine events come in groups: one listing serves a group."""
 LABELS_S = 20.0
-"""A target with labels is worked out anew, with the files that its settings name."""
+"""Deadline to compute targets with labels, and the files that their settings name."""
 
 TargetsOf = Callable[[tuple[Container, ...]], Awaitable[tuple[Target, ...]]]
-"""The targets in force, given the containers that there are (labels add some)."""
+"""Gives the targets in force for the existing containers (labels add some)."""
 
 
 class EngineWatcher:
-    """Lists and listens, and posts what it learns.
+    """Lists containers, follows the engine's events, and posts both to the loop.
 
-    ``own_id`` is the container that we run in ourselves: nobody's target.
-    ``other_engine`` gives the name of an engine that is not Docker's, or nothing.
+    ``own_id`` is our own container, which is never a target. ``other_engine`` gives
+    the name of an engine other than Docker, or nothing.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class EngineWatcher:
         self._clock = clock
         self._post = post
         self._targets_of = targets_of
-        self._whose: dict[str, InstanceId | None] = {}
+        self._instance_by_container: dict[str, InstanceId | None] = {}
         self._wanted = asyncio.Event()
         self._looking = asyncio.Lock()
-        """What is seen is posted in the order in which it was seen."""
+        """Serialises observations: they are posted in their order."""
         self._listed_mono = clock.now().mono
         self._refused = False
         now = clock.now().wall
@@ -74,15 +74,15 @@ class EngineWatcher:
         self._stream = Component("event_stream", False, "not connected yet", now)  # noqa: FBT003
 
     def components(self) -> tuple[Component, ...]:
-        """The health of our view of the engine, and how old the last list is.
+        """The health of listing and event stream, and the age of the last list.
 
-        Without events it is a lesser view.
+        Without events the stream is degraded.
         """
         deaf = self._deafness() if self._listing.ok else ""
         stream = self._stream
         if deaf:
-            said = f"degraded: {deaf}; containers are judged by the list alone"
-            stream = stream._replace(ok=True, reason=said)
+            reason = f"degraded: {deaf}; containers are judged by the list alone"
+            stream = stream._replace(ok=True, reason=reason)
         return (self._listing, stream, self._freshness())
 
     def _freshness(self) -> Component:
@@ -93,7 +93,7 @@ class EngineWatcher:
         return Component("listing", not stale, reason, now.wall - age_s)
 
     def _deafness(self) -> str:
-        """Why no event will come; empty: they come, or soon will again."""
+        """The reason why no events are expected; empty: they are."""
         stream = self._stream
         lasted_s = self._clock.now().wall - stream.since_wall
         if stream.ok or not (self._refused or lasted_s >= DEAF_AFTER_S):
@@ -101,11 +101,11 @@ class EngineWatcher:
         return f"no events of the engine are heard: {stream.reason}"
 
     def nudge(self) -> None:
-        """The targets may be others now: list soon."""
+        """List soon: the targets may have changed."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Pump until cancelled."""
+        """List and follow events until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._keep_listing())
@@ -127,15 +127,15 @@ class EngineWatcher:
     async def _list(self) -> bool:
         async with self._looking:
             self._wanted.clear()
-            return await self._listed()
+            return await self._list_containers()
 
-    async def _listed(self) -> bool:
+    async def _list_containers(self) -> bool:
         try:
-            everyone = await self._engine.containers()
+            listed = await self._engine.containers()
         except EngineError as error:
             self._note_listing(ok=False, reason=str(error))
             return False
-        containers = tuple(c for c in everyone if c.id != self._own_id)
+        containers = tuple(c for c in listed if c.id != self._own_id)
         try:
             async with asyncio.timeout(LABELS_S):
                 targets = await self._targets_of(containers)
@@ -144,37 +144,45 @@ class EngineWatcher:
             self._note_listing(ok=False, reason=reason)
             return False
         roster = assign(targets, containers)
-        nobodys = dict.fromkeys((c.id for c in containers), None)
-        self._whose = nobodys | {container.id: who for who, container in roster}
+        unassigned = dict.fromkeys((c.id for c in containers), None)
+        self._instance_by_container = unassigned | {
+            container.id: instance_id for instance_id, container in roster
+        }
         self._listed_mono = self._clock.now().mono
         self._note_listing(ok=True, reason="")
-        made = never_started(roster, containers)
-        self._post(ContainersListed(self._clock.now(), targets, roster, made))
+        unstarted = never_started(roster, containers)
+        self._post(ContainersListed(self._clock.now(), targets, roster, unstarted))
         return True
 
     def _note_listing(self, *, ok: bool, reason: str) -> None:
-        self._listing = self._changed(self._listing, ok=ok, reason=reason)
+        self._listing = self._update_component(self._listing, ok=ok, reason=reason)
         other = self._other_engine() if ok else ""
         deaf = self._deafness()
         self._post(
             EngineReachabilityChanged(self._clock.now(), ok, reason, deaf, other)
         )
 
-    def _changed(self, known: Component, *, ok: bool, reason: str) -> Component:
-        since = known.since_wall if known.ok == ok else self._clock.now().wall
-        return known._replace(ok=ok, reason=reason, since_wall=since)
+    def _update_component(
+        self, component: Component, *, ok: bool, reason: str
+    ) -> Component:
+        since = component.since_wall if component.ok == ok else self._clock.now().wall
+        return component._replace(ok=ok, reason=reason, since_wall=since)
 
     async def _follow(self) -> None:
         async for item in self._engine.events():
             match item:
                 case Connected():
-                    self._stream = self._changed(self._stream, ok=True, reason="")
-                    # Listed before anything that is replayed is looked at:
-                    # a notice about a container nobody knows would be lost.
+                    self._stream = self._update_component(
+                        self._stream, ok=True, reason=""
+                    )
+                    # List before any replayed event is handled: an event of an
+                    # unknown container would be lost.
                     await self._list()
                 case Disconnected(reason, refused):
                     self._refused = refused
-                    self._stream = self._changed(self._stream, ok=False, reason=reason)
+                    self._stream = self._update_component(
+                        self._stream, ok=False, reason=reason
+                    )
                     self._wanted.set()
                 case EngineEvent():
                     await self._notice(item)
@@ -188,11 +196,11 @@ class EngineWatcher:
             self._wanted.set()
         if (
             notice.kind is EngineEventKind.DIE
-            and notice.container_id not in self._whose
+            and notice.container_id not in self._instance_by_container
         ):
-            # It began and ended since the last list: whose it was is worth one more.
+            # It began and ended since the last list: list again to find its owner.
             await self._list()
-        instance = self._whose.get(notice.container_id)
+        instance = self._instance_by_container.get(notice.container_id)
         if instance is None:
             return
         async with self._looking:

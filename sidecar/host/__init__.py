@@ -17,7 +17,7 @@ def open_view(
 ) -> "HostView | None":
     """A view of the host's processes; None where only our own can be seen.
 
-    ``on_death`` is told when the last process that is followed has ended.
+    ``on_death`` is called when the last followed process has ended.
     """
     if not _sees_others(proc):
         return None
@@ -27,7 +27,7 @@ def open_view(
 
 
 def _sees_others(proc: Path) -> bool:
-    """Is process 1 of another container than we, or of none?"""
+    """Is process 1 outside our own container?"""
     try:
         first = (proc / "1" / "cgroup").read_text()
         return first != (proc / "self" / "cgroup").read_text()

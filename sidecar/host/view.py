@@ -1,7 +1,7 @@
-"""What the host's ``/proc`` tells of a container, and when its daemon has ended.
+"""A container's processes in the host's ``/proc``, and the end of its daemon.
 
-A process is believed to be a container's only where its control group names the
-container: in another namespace the same number is another process.
+A process counts as a container's only where its control group names the container:
+in another namespace the same number is another process.
 """
 
 import asyncio
@@ -17,22 +17,20 @@ from sidecar.core.model.container import Container, Process
 from sidecar.core.model.target import InstanceId
 
 READ_S = 1.0
-"""A process that holds its memory locked can keep its reader waiting."""
+"""A process that has its memory locked can block the reader."""
 
 MOST_FOLLOWED = 16
 MOST_PROCESSES = 500
-"""Of a container that has more, the processes are not seen from here; READ_S is enough
-for so many.
-"""
+"""A container with more processes cannot be read here; READ_S suffices for so many."""
 
 FILE_BYTES = 4096
-"""Of a command line; what a process is told by stands at its beginning."""
+"""Limit of a command line; its beginning identifies the process."""
 
 LIST_BYTES = 64 * 1024
-"""Of a list of children or control groups."""
+"""Limit of a list of children or control groups."""
 
 _THREADS = 15
-"""Where their number stands in ``stat``, after the name, the state and the parent."""
+"""Index of the thread count in ``stat``, after the name, the state and the parent."""
 
 _ENDED = (FileNotFoundError, ProcessLookupError)
 _WALKS = 2
@@ -40,10 +38,10 @@ _WALKS = 2
 
 
 class HostView:
-    """core.ports.Sight; ``close`` it in the loop that uses it.
+    """core.ports.HostProcesses; ``close`` it in the loop that uses it.
 
-    ``on_death`` is told when the last of an instance's followed processes has ended:
-    the kernel tells that, at no cost in between.
+    ``on_death`` is called when the last of an instance's followed processes ended:
+    the kernel reports that, at no cost in between.
     """
 
     def __init__(self, on_death: Callable[[InstanceId], None], proc: Path) -> None:
@@ -54,7 +52,7 @@ class HostView:
         self._followed: dict[InstanceId, set[int]] = {}
 
     async def processes(self, container: Container) -> tuple[Process, ...] | None:
-        """What runs in the container; None: that cannot be seen from here."""
+        """The container's processes; None: they cannot be seen from here."""
         loop = asyncio.get_running_loop()
         given_up = Event()
         try:
@@ -68,78 +66,84 @@ class HostView:
             given_up.set()
 
     def follow(
-        self, who: InstanceId, container: Container, pids: tuple[int, ...]
+        self, instance_id: InstanceId, container: Container, pids: tuple[int, ...]
     ) -> None:
-        """Tell when these have ended, instead of those that were followed before."""
-        self._leave(who)
+        """Report the end of these processes, instead of those followed before."""
+        self._unfollow(instance_id)
         if not pids or len(pids) > MOST_FOLLOWED:
             return
         loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(self._reader, self._open, pids, container.id)
-        self._opening[who] = opening
-        opening.add_done_callback(partial(self._watch, who))
+        opening = loop.run_in_executor(
+            self._reader, self._open_pidfds, pids, container.id
+        )
+        self._opening[instance_id] = opening
+        opening.add_done_callback(partial(self._watch, instance_id))
 
-    def follows(self, who: InstanceId) -> bool:
-        """Is it known at once when the instance's processes end?"""
-        return who in self._followed
+    def follows(self, instance_id: InstanceId) -> bool:
+        """Is the end of the instance's processes reported at once?"""
+        return instance_id in self._followed
 
     def close(self) -> None:
-        """Follow nothing any more."""
-        for who in (*self._opening, *self._followed):
-            self._leave(who)
+        """Stop following all processes."""
+        for instance_id in (*self._opening, *self._followed):
+            self._unfollow(instance_id)
         self._reader.shutdown(wait=False)
 
-    def _watch(self, who: InstanceId, opening: "asyncio.Future[set[int]]") -> None:
+    def _watch(
+        self, instance_id: InstanceId, opening: "asyncio.Future[set[int]]"
+    ) -> None:
         failed = opening.cancelled() or opening.exception() is not None
-        opened = set() if failed else opening.result()
-        if self._opening.get(who) is not opening:
-            _close(opened)
+        fds = set() if failed else opening.result()
+        if self._opening.get(instance_id) is not opening:
+            _close_fds(fds)
             return
-        del self._opening[who]
-        if not opened:
+        del self._opening[instance_id]
+        if not fds:
             return
-        self._followed[who] = opened
-        for fd in opened:
-            asyncio.get_running_loop().add_reader(fd, self._ended, who, fd)
+        self._followed[instance_id] = fds
+        for fd in fds:
+            asyncio.get_running_loop().add_reader(
+                fd, self._note_process_end, instance_id, fd
+            )
 
-    def _ended(self, who: InstanceId, fd: int) -> None:
+    def _note_process_end(self, instance_id: InstanceId, fd: int) -> None:
         asyncio.get_running_loop().remove_reader(fd)
         os.close(fd)
-        left = self._followed[who]
-        left.discard(fd)
-        if not left:
-            del self._followed[who]
-            self._on_death(who)
+        remaining_fds = self._followed[instance_id]
+        remaining_fds.discard(fd)
+        if not remaining_fds:
+            del self._followed[instance_id]
+            self._on_death(instance_id)
 
-    def _leave(self, who: InstanceId) -> None:
-        self._opening.pop(who, None)
-        opened = self._followed.pop(who, set())
-        for fd in opened:
+    def _unfollow(self, instance_id: InstanceId) -> None:
+        self._opening.pop(instance_id, None)
+        fds = self._followed.pop(instance_id, set())
+        for fd in fds:
             asyncio.get_running_loop().remove_reader(fd)
-        _close(opened)
+        _close_fds(fds)
 
-    def _open(self, pids: tuple[int, ...], container_id: str) -> set[int]:
-        """All of them; none where one has ended, or is another's."""
-        opened = {fd for pid in pids if (fd := self._opened(pid, container_id))}
-        if len(opened) == len(pids):
-            return opened
-        _close(opened)
+    def _open_pidfds(self, pids: tuple[int, ...], container_id: str) -> set[int]:
+        """Descriptors of all; none where one ended or is another container's."""
+        fds = {fd for pid in pids if (fd := self._open_pidfd(pid, container_id))}
+        if len(fds) == len(pids):
+            return fds
+        _close_fds(fds)
         return set()
 
-    def _opened(self, pid: int, container_id: str) -> int | None:
-        """Opened first: what is then read is of this process, or it has ended."""
+    def _open_pidfd(self, pid: int, container_id: str) -> int | None:
+        """Open first, then read: the reading is of this process, or it has ended."""
         try:
             fd = os.pidfd_open(pid)
         except OSError:
             return None
-        if not self._is_of(pid, container_id):
+        if not self._belongs_to(pid, container_id):
             os.close(fd)
             return None
         return fd
 
-    def _is_of(self, pid: int, container_id: str) -> bool:
+    def _belongs_to(self, pid: int, container_id: str) -> bool:
         try:
-            groups = _begins(self._proc / str(pid) / "cgroup", LIST_BYTES)
+            groups = _read_beginning(self._proc / str(pid) / "cgroup", LIST_BYTES)
         except OSError:
             return False
         return container_id in groups.decode(errors="replace")
@@ -147,14 +151,14 @@ class HostView:
     def _read(
         self, container: Container, given_up: Event
     ) -> tuple[Process, ...] | None:
-        """All that the container's main process and its siblings came to.
+        """The container's main process, its siblings, and all their descendants.
 
-        What is run with exec is a child of the same process of the engine's. None:
-        there are too many, or nobody waits for them any more.
+        A command of exec is a child of the same process of the engine. None: there
+        are too many, or the caller no longer waits.
         """
         if container.pid <= 0:
             return None
-        found: dict[int, Process] = {}
+        processes: dict[int, Process] = {}
         for _ in range(_WALKS):
             parent = self._process(container.pid).ppid
             waiting = self._siblings(parent, container, given_up)
@@ -163,13 +167,13 @@ class HostView:
             while waiting:
                 pid = waiting.pop()
                 try:
-                    found[pid] = self._process(pid)
+                    processes[pid] = self._process(pid)
                 except _ENDED:
                     continue
-                if given_up.is_set() or len(found) > MOST_PROCESSES:
+                if given_up.is_set() or len(processes) > MOST_PROCESSES:
                     return None
                 waiting += self._children(pid, given_up)
-        return tuple(found.values())
+        return tuple(processes.values())
 
     def _siblings(
         self, parent: int, container: Container, given_up: Event
@@ -177,50 +181,50 @@ class HostView:
         return [
             pid
             for pid in self._children(parent, given_up)
-            if not given_up.is_set() and self._is_of(pid, container.id)
+            if not given_up.is_set() and self._belongs_to(pid, container.id)
         ]
 
     def _children(self, pid: int, given_up: Event) -> list[int]:
-        """Of all its threads, which come and go: each has children of its own."""
-        found: list[int] = []
+        """Children of all threads of a process; threads come and go meanwhile."""
+        children: list[int] = []
         try:
             threads = os.scandir(self._proc / str(pid) / "task")
         except _ENDED:
-            return found
+            return children
         with threads, suppress(*_ENDED):
             for thread in threads:
                 if given_up.is_set():
                     break
                 with suppress(*_ENDED):
-                    found += _ids(Path(thread.path) / "children")
-        return found
+                    children += _read_ids(Path(thread.path) / "children")
+        return children
 
     def _process(self, pid: int) -> Process:
         folder = self._proc / str(pid)
-        stat = _begins(folder / "stat", FILE_BYTES).decode(errors="replace")
+        stat = _read_beginning(folder / "stat", FILE_BYTES).decode(errors="replace")
         name, _, rest = stat.partition("(")[2].rpartition(")")
         state, ppid, *more = rest.split()
         if int(more[_THREADS]) > 1:
             state += "l"
-        line = _begins(folder / "cmdline", FILE_BYTES)
+        line = _read_beginning(folder / "cmdline", FILE_BYTES)
         words = line.decode(errors="replace").split("\0")
         command = " ".join(word for word in words if word) or f"[{name}]"
         return Process(pid, int(ppid), state, command)
 
 
-def _begins(path: Path, most: int) -> bytes:
+def _read_beginning(path: Path, most: int) -> bytes:
     """The first bytes of a file, which may be of any length."""
     with path.open("rb") as file:
         return file.read(most)
 
 
-def _ids(path: Path) -> list[int]:
-    listed = _begins(path, LIST_BYTES)
-    if len(listed) == LIST_BYTES:
+def _read_ids(path: Path) -> list[int]:
+    content = _read_beginning(path, LIST_BYTES)
+    if len(content) == LIST_BYTES:
         raise ValueError("too many children")
-    return [int(pid) for pid in listed.split()]
+    return [int(pid) for pid in content.split()]
 
 
-def _close(opened: set[int]) -> None:
-    for fd in opened:
+def _close_fds(fds: set[int]) -> None:
+    for fd in fds:
         os.close(fd)

@@ -1,4 +1,4 @@
-"""Which receivers take two messages with one key for one, and where the key goes."""
+"""Receivers that treat two messages with one key as one, and the key's field."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,19 +22,19 @@ _FIELDS: Mapping[str, str] = MappingProxyType(
         "jira": "alias",
     }
 )
-"""What Apprise's plugin calls the key, by the scheme of its URL."""
+"""The key's name in Apprise's plugin, by the scheme of its URL."""
 
 _BY_ITS_OWN_NUMBER = "alias"
-"""Apprise closes these alerts by numbers that it forgets with its process: were all
-messages of an incident one alert, those after the first would be heard by nobody.
+"""Apprise closes these alerts by numbers that end with its process: if all messages
+of an incident were one alert, nobody would be notified of those after the first.
 """
 
 
 class AlertKey(NamedTuple):
     """The plugin's ``field`` for the key; none: ``field`` is empty.
 
-    ``each`` is the message's own key. ``all`` is that of its incident: of a URL that
-    maps the resolved message to the end of an alert, all are about one alert.
+    ``each`` is the message's own key. ``all`` is its incident's key: for a URL that
+    maps the resolved message to the end of an alert, all messages are one alert.
     """
 
     field: str

@@ -33,7 +33,7 @@ _GOOD_NEWS = frozenset(
     }
 )
 _ANYWHERE_ELSE = "/"
-"""The state directory can be written to: nothing may be loaded from there."""
+"""The state directory is writable: no code may be loaded from there."""
 
 _COMMAND = (sys.executable, "-I", str(Path(__file__).with_name("apprise_process.py")))
 _PASSED_ON = frozenset(
@@ -82,12 +82,12 @@ class AppriseChannel:
         self.knows_repeats = knows_repeats(settings.url)
         self._url = settings.url
         self._render = render
-        # A plugin needs the proxy's and the certificates' variables, not our secrets.
+        # A plugin needs the variables of proxies and certificates, not our secrets.
         passed = {k: v for k, v in environ.items() if k.upper() in _PASSED_ON}
         self._environ = {**passed, "HOME": _ANYWHERE_ELSE}
 
     async def send(self, message: Message) -> DeliveryResult:
-        """Try once; cancelled, the process is killed."""
+        """Try once; on cancellation the process is killed."""
         text = self._render(message)
         request = {
             "url": self._url,
@@ -116,17 +116,17 @@ class AppriseChannel:
             cwd=_ANYWHERE_ELSE,
         )
         try:
-            told, _ = await process.communicate(request)
+            output, _ = await process.communicate(request)
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        return msgspec.json.decode(told, type=_Answer)
+        return msgspec.json.decode(output, type=_Answer)
 
 
 def _kind(kind: MessageKind) -> str:
-    """Apprise's word, which gives a message its colour."""
+    """Apprise's type of a message, which sets its colour."""
     if kind in _GOOD_NEWS:
         return "success"
     quiet = kind in {MessageKind.NOTICE, MessageKind.PLAN_SKIPPED, MessageKind.TEST}
@@ -136,7 +136,7 @@ def _kind(kind: MessageKind) -> str:
 def _attempt(answer: _Answer) -> DeliveryResult:
     if answer.delivered:
         return DELIVERED
-    # It may have the receiver's own words in it.
+    # It may quote the receiver.
     error = on_one_line(answer.error)
     if not answer.usable:
         return permanent_failure(error)

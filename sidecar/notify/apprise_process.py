@@ -1,10 +1,10 @@
-"""``python -I send.py``: one message through Apprise, then gone.
+"""``python -I apprise_process.py``: send one message through Apprise, then exit.
 
-Apprise and its plugins weigh more than half of the whole watchdog, and a plugin
-may hang: so they live for one message, in a process that can be killed. It reads
-a JSON request (``url``, ``title``, ``body``, ``kind``, ``message_id``, ``key``) on
-stdin and prints an answer: ``delivered``, ``usable``, ``status``, ``retry_after``,
-``error`` and ``doubtful``: it may have arrived though nobody said so.
+Apprise and its plugins take more memory than half of the watchdog, and a plugin may
+hang: so each message has a process of its own that can be killed. It reads a JSON
+request (``url``, ``title``, ``body``, ``kind``, ``message_id``, ``key``) on stdin and
+prints an answer: ``delivered``, ``usable``, ``status``, ``retry_after``, ``error`` and
+``doubtful``: it may have arrived without a confirmation.
 """
 
 import json
@@ -29,7 +29,7 @@ class _Answer(NamedTuple):
 
 
 class _ResponseObserver:
-    """What happened below Apprise, which says only yes or no."""
+    """Records HTTP and mail errors below Apprise, which returns only true or false."""
 
     def __init__(self) -> None:
         self.refusals: list[_Answer] = []
@@ -37,12 +37,12 @@ class _ResponseObserver:
         self.doubtful = False
 
     def watch_requests(self) -> None:
-        """See each HTTP answer that the plugins get."""
+        """Record each failed HTTP request of the plugins."""
         import requests  # noqa: PLC0415
 
         send = requests.Session.send
 
-        def seen(
+        def observe_send(
             session: requests.Session,
             request: requests.PreparedRequest,
             **options: Any,  # noqa: ANN401
@@ -54,30 +54,30 @@ class _ResponseObserver:
                 self.doubtful |= _may_have_arrived(error)
                 raise
             if not answer.ok:
-                asked = answer.headers.get("Retry-After", "")
-                self.refusals.append(_Answer(answer.status_code, asked))
+                retry_after = answer.headers.get("Retry-After", "")
+                self.refusals.append(_Answer(answer.status_code, retry_after))
             return answer
 
-        requests.Session.send = seen  # type: ignore[method-assign, assignment]
+        requests.Session.send = observe_send  # type: ignore[method-assign, assignment]
 
     def watch_mails(self) -> None:
-        """See whether a mail was handed over and its receipt did not come."""
+        """Record whether a mail was sent without a confirmation."""
         data = smtplib.SMTP.data
 
-        def seen(server: smtplib.SMTP, mail: bytes | str) -> tuple[int, bytes]:
+        def observe_data(server: smtplib.SMTP, mail: bytes | str) -> tuple[int, bytes]:
             try:
                 return data(server, mail)
             except OSError as error:
-                # A mail server that answers, answers no: that is another error.
+                # An answer of the mail server is a refusal: another kind of error.
                 refused = isinstance(error, smtplib.SMTPResponseException)
                 self.doubtful |= not refused
                 raise
 
-        smtplib.SMTP.data = seen  # type: ignore[method-assign, assignment]
+        smtplib.SMTP.data = observe_data  # type: ignore[method-assign, assignment]
 
 
 def _may_have_arrived(error: Exception) -> bool:
-    """Did it end after the connection stood, and before the answer was whole?"""
+    """Did it fail between the connection and the complete answer?"""
     import requests  # noqa: PLC0415
     import urllib3  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def _may_have_arrived(error: Exception) -> bool:
 
 
 class _LastLogLine(logging.Handler):
-    """The plugins' own words, for trouble that is not HTTP."""
+    """Keeps the plugins' last log line, for errors outside HTTP."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -109,16 +109,16 @@ class _LastLogLine(logging.Handler):
     def emit(  # type: ignore[explicit-override]  # typing.override is of 3.12
         self, record: logging.LogRecord
     ) -> None:
-        """Keep the last one that tells of trouble, else the last one."""
+        """Keep the last warning or error, else the last line."""
         if record.levelno >= self._level:
             self._level = min(record.levelno, logging.WARNING)
             self.last = record.getMessage()
 
 
 def main() -> int:
-    """Read, send, answer; always 0, the answer says the rest."""
+    """Read the request, send it, print the answer; the exit code is always 0."""
     request = json.load(sys.stdin)
-    # Whoever started us may be gone before he could kill us.
+    # The parent process may end before it can kill this one.
     signal.alarm(_LIFETIME_S)
     sys.stdout.write(json.dumps(_send(request)))
     return 0
@@ -132,9 +132,9 @@ def _send(request: dict[str, Any]) -> dict[str, object]:
     log.addHandler(lines)
     log.setLevel(logging.DEBUG)
     log.propagate = False
-    witness = _ResponseObserver()
-    witness.watch_requests()
-    witness.watch_mails()
+    observer = _ResponseObserver()
+    observer.watch_requests()
+    observer.watch_mails()
     plugin = apprise.Apprise.instantiate(request["url"])
     if plugin is None:
         error = "its url is none that Apprise understands"
@@ -155,20 +155,20 @@ def _send(request: dict[str, Any]) -> dict[str, object]:
             body_format=apprise.NotifyFormat.TEXT,
         )
     )
-    last = witness.refusals[-1] if witness.refusals else _Answer(0, "")
-    error = witness.troubles[-1] if witness.troubles else lines.last
+    last = observer.refusals[-1] if observer.refusals else _Answer(0, "")
+    error = observer.troubles[-1] if observer.troubles else lines.last
     return _answer(
         delivered=delivered,
         usable=True,
         status=last.status,
         retry_after=last.retry_after,
         error=_without_secrets(error, request["url"]),
-        doubtful=witness.doubtful,
+        doubtful=observer.doubtful,
     )
 
 
 def _identify(plugin: Any, request: dict[str, Any]) -> None:  # noqa: ANN401
-    """Where a receiver sees headers, the id goes there: it can tell a repeat."""
+    """Put the message's id where the receiver can detect a repeat."""
     scheme = _scheme(request["url"])
     if scheme in _HEADER_SCHEMES:
         plugin.headers["X-Sidecar-Message-Id"] = request["message_id"]
@@ -181,26 +181,26 @@ def _identify(plugin: Any, request: dict[str, Any]) -> None:  # noqa: ANN401
 
 
 def _scheme(url: str) -> str:
-    """With or without TLS it is the same one."""
+    """The scheme; with or without TLS it is the same."""
     return url.partition(":")[0].removesuffix("s").lower()
 
 
 def _is_free(plugin: Any, field: str) -> bool:  # noqa: ANN401
-    """Did the URL leave it to us? Splunk's own default is the same for all messages."""
+    """Is the field unset in the URL? Splunk's own default is equal for all messages."""
     default = f"{plugin.app_id}/{getattr(plugin, 'routing_key', '')}"
     return getattr(plugin, field) in {None, "", default}
 
 
 def _name_mails(message_id: str) -> None:
-    """A repeat has the same Message-ID: many mailboxes keep one of the two."""
+    """Give a repeated mail the same Message-ID: many mailboxes drop a duplicate."""
     import apprise.plugins.email.base as mails  # noqa: PLC0415
 
-    left = re.sub(r"[^A-Za-z0-9.-]", "_", message_id)
+    local_part = re.sub(r"[^A-Za-z0-9.-]", "_", message_id)
 
-    def named(idstring: str | None = None, domain: str | None = None) -> str:  # noqa: ARG001
-        return f"<{left}@{domain}>"
+    def make_message_id(idstring: str | None = None, domain: str | None = None) -> str:  # noqa: ARG001
+        return f"<{local_part}@{domain}>"
 
-    mails.make_msgid = named  # type: ignore[attr-defined]
+    mails.make_msgid = make_message_id  # type: ignore[attr-defined]
 
 
 def _answer(
@@ -223,7 +223,7 @@ def _answer(
 
 
 def _without_secrets(text: str, url: str) -> str:
-    """An Apprise URL is made of secrets: none of its parts may be repeated."""
+    """The text without any part of the Apprise URL, which consists of secrets."""
     coded = [p for p in re.split(r"[/?&=:@#]+", url) if len(p) >= _SHORTEST_SECRET]
     parts = {*coded, *map(unquote, coded)}
     for part in sorted(parts, key=len, reverse=True):

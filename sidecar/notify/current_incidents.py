@@ -1,4 +1,4 @@
-"""What the messages that wait look like now, by the state that the loop is in."""
+"""Waiting messages, brought up to date with the loop's current state."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,10 +15,10 @@ class CurrentIncidents:
         self._state = state
         self._clock = clock
 
-    def over(self, waiting: Sequence[Message]) -> tuple[Message, ...]:
-        """Those of one channel that need not be sent any more."""
+    def find_outdated(self, waiting: Sequence[Message]) -> tuple[Message, ...]:
+        """Messages of one channel that are outdated and need not be sent."""
         return drop_outdated(self._state(), waiting)
 
-    def as_of_now(self, message: Message) -> Message:
-        """The message with the facts of now."""
+    def refresh(self, message: Message) -> Message:
+        """The message with the current facts."""
         return refresh_message(self._state(), message, self._clock.now())

@@ -8,18 +8,18 @@ from sidecar.core.model.message import Message
 
 FIRST_WAIT_S = 5.0
 DOUBT_WAIT_S = 120.0
-"""After a try that may have arrived: a receiver that hangs may still be at it."""
+"""Wait after a try that may have arrived: a slow receiver may still work on it."""
 LONGEST_WAIT_S = 900.0
 LONGEST_ASKED_S = 3600.0
 JITTER = 0.2
 _MAY_PASS = frozenset({408, 421, 425, 429})
 _GATEWAY_TIMEOUTS = frozenset({504, 524})
-"""A proxy's word: what stands behind it may have taken the message."""
+"""A proxy's answers: the server behind it may have accepted the message."""
 _MAX_ERROR = 200
 
 
 class DeliveryStatus(StrEnum):
-    """How a try ended. Public names: the metric of notifications has them."""
+    """Outcome of a try. Public names: the metric of notifications has them."""
 
     DELIVERED = "delivered"
     FAILED = "failed"
@@ -42,15 +42,15 @@ class DeliveryResult(NamedTuple):
 
 
 class Channel(Protocol):
-    """Something that messages are sent to."""
+    """A destination of messages."""
 
     @property
     def name(self) -> str:
-        """As in ``Message.channel``."""
+        """The name, as in ``Message.channel``."""
 
     @property
     def knows_repeats(self) -> bool:
-        """Does its receiver take two messages with one id for one?"""
+        """Does its receiver treat two messages with one id as one?"""
 
     async def send(self, message: Message) -> DeliveryResult:
         """Try once; the caller sets the deadline. Raises nothing of its own."""
@@ -60,22 +60,22 @@ DELIVERED = DeliveryResult(DeliveryStatus.DELIVERED)
 
 
 def temporary_failure(error: str, retry_after_s: float | None = None) -> DeliveryResult:
-    """It did not arrive; it may work later."""
+    """The message did not arrive; a later try may succeed."""
     return DeliveryResult(DeliveryStatus.FAILED, error[:_MAX_ERROR], retry_after_s)
 
 
 def doubtful_failure(error: str) -> DeliveryResult:
-    """It was sent, and whether it arrived is not known."""
+    """The message was sent; whether it arrived is unknown."""
     return DeliveryResult(DeliveryStatus.FAILED, error[:_MAX_ERROR], is_doubtful=True)
 
 
 def permanent_failure(error: str) -> DeliveryResult:
-    """It can never be delivered."""
+    """The message can never be delivered."""
     return DeliveryResult(DeliveryStatus.GIVEN_UP, error[:_MAX_ERROR])
 
 
 def from_status(status: int, retry_after: str) -> DeliveryResult:
-    """What an HTTP answer means; ``retry_after`` is that header or empty."""
+    """The result of an HTTP answer; ``retry_after`` is that header or empty."""
     if 200 <= status < 300:  # noqa: PLR2004
         return DELIVERED
     error = f"the receiver answered HTTP {status}"
@@ -89,18 +89,18 @@ def from_status(status: int, retry_after: str) -> DeliveryResult:
 def asked_wait_s(retry_after: str) -> float | None:
     """Seconds of a Retry-After header; a date or nonsense counts as none."""
     try:
-        asked = float(retry_after)
+        wait_s = float(retry_after)
     except ValueError:
         return None
-    return asked if 0.0 <= asked < float("inf") else None
+    return wait_s if 0.0 <= wait_s < float("inf") else None
 
 
 def wait_s(
     message_id: str, attempts: int, last: DeliveryResult, *, repeats: bool
 ) -> float:
-    """Until the next try, after ``attempts`` failures: doubling, spread by the id.
+    """Seconds until the next try, after ``attempts`` failures: doubling, with jitter.
 
-    ``last`` is how the last one ended; ``repeats``: the receiver knows a repeat.
+    ``last`` is the last result; ``repeats``: the receiver detects a repeat.
     """
     first_s = DOUBT_WAIT_S if last.is_doubtful and not repeats else FIRST_WAIT_S
     doublings = max(0, min(attempts - 1, 30))

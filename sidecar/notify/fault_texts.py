@@ -13,21 +13,21 @@ _ADDRESS = re.compile(r"an address(?:, or (?P<key>.+))?")
 
 
 def write_faults(faults: str, words: MessageCatalog) -> str:
-    """A line each. The path is ours and exact; what was found is others' words."""
+    """One line per fault. The path is exact; the found value is quoted."""
     return "\n".join(_write_fault(line, words) for line in faults.split("\n"))
 
 
 def _write_fault(line: str, words: MessageCatalog) -> str:
-    found = _FAULT.fullmatch(line)
-    if found is None:
+    match = _FAULT.fullmatch(line)
+    if match is None:
         return quote(line)
-    key = "fault.empty" if found["found"] == "nothing" else "fault.wrong"
-    allowed = _write_allowed(found["allowed"], words)
-    return words(key, path=found["path"], found=quote(found["found"]), allowed=allowed)
+    key = "fault.empty" if match["found"] == "nothing" else "fault.wrong"
+    allowed = _write_allowed(match["allowed"], words)
+    return words(key, path=match["path"], found=quote(match["found"]), allowed=allowed)
 
 
 def _write_allowed(allowed: str, words: MessageCatalog) -> str:
-    """What a setting may be; texts of the schema are in English."""
+    """The allowed values of a setting; texts of the schema are in English."""
     address = _ADDRESS.fullmatch(allowed)
     if address is None:
         return quote(allowed)

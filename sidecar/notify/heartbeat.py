@@ -1,4 +1,4 @@
-"""Says outside that we live: who hears nothing, or /fail, tells a person."""
+"""Heartbeat to an outside service, which alerts a person on silence or on /fail."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,10 +14,10 @@ DEADLINE_S = 10.0
 
 
 class Heartbeat:
-    """One address, as the common dead-man services have it.
+    """Calls one address, as the common dead-man services have it.
 
-    ``trouble`` says why we are not well (the loop did not turn lately, the engine
-    is lost), or nothing.
+    ``trouble`` returns why Sidecar does not work (the loop stalled, the engine is
+    lost), or nothing.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Heartbeat:
         url = _with_path(self._settings.url, variant)
         try:
             async with asyncio.timeout(self._deadline_s):
-                sent = await self._poster.send(method, url, body.encode(), {})
+                result = await self._poster.send(method, url, body.encode(), {})
         except TimeoutError:
-            sent = temporary_failure(f"no answer within {self._deadline_s:g} s")
-        error = "" if sent.delivery is DeliveryStatus.DELIVERED else sent.error
+            result = temporary_failure(f"no answer within {self._deadline_s:g} s")
+        error = "" if result.delivery is DeliveryStatus.DELIVERED else result.error
         if error and error != self._error:
             logger.warning("the heartbeat did not arrive: {}", error)
         elif self._error and not error:

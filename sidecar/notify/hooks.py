@@ -1,4 +1,4 @@
-"""Hooks: an incident told to a program, as JSON, or a command in a container."""
+"""Hooks: an incident sent as JSON to a program, or a command in a container."""
 
 from collections.abc import Callable
 
@@ -59,7 +59,7 @@ class PostHook:
     """POSTs the incident."""
 
     knows_repeats = True
-    """The documents ask it of whoever writes a hook: the id is in every request."""
+    """The documentation requires it of every receiver: each request has the id."""
 
     def __init__(self, name: str, settings: HookPost, poster: HttpSender) -> None:
         self.name = name
@@ -79,7 +79,7 @@ class ExecHook:
     """Runs a command in a container; exit status 0 is success."""
 
     knows_repeats = False
-    """A command that has not ended may still be at it."""
+    """An earlier command may still run."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class ExecHook:
                 f"there is no container {self._settings.container}"
             )
         try:
-            ended = await self._engine.execute(
+            result = await self._engine.execute(
                 container, self._settings.command, EXEC_TIMEOUT_S
             )
         except EngineForbidden as error:
@@ -112,10 +112,10 @@ class ExecHook:
             return doubtful_failure(str(error))
         except EngineError as error:
             return temporary_failure(str(error))
-        if ended.exit_code:
-            said = " ".join(self._mask(ended.output).split())[-_OUTPUT_SHOWN:]
+        if result.exit_code:
+            output = " ".join(self._mask(result.output).split())[-_OUTPUT_SHOWN:]
             return temporary_failure(
-                f"the command ended with {ended.exit_code}: {said}"
+                f"the command ended with {result.exit_code}: {output}"
             )
         return DELIVERED
 
@@ -128,10 +128,10 @@ def hook_channel(
     container_id: Callable[[str], str | None],
     mask: Mask,
 ) -> Channel:
-    """The N-th hook, as something that messages are sent to.
+    """The N-th hook as a channel.
 
-    ``container_id`` finds a container of the stack by its name; ``mask`` takes
-    secrets out of what a command says.
+    ``container_id`` finds a container of the stack by its name; ``mask`` removes
+    secrets from a command's output.
     """
     name = f"{HOOK_PREFIX}{number}"
     if isinstance(settings.does, HookPost):
@@ -140,7 +140,7 @@ def hook_channel(
 
 
 def hook_body(message: Message) -> bytes:
-    """The incident as a hook's receiver gets it."""
+    """The JSON body for a hook's receiver."""
     facts = message.facts
     resolved = facts.get("resolved_at_wall")
     is_end = message.kind is MessageKind.RESOLVED

@@ -1,4 +1,4 @@
-"""HTTP out to addresses of the configuration: hooks and the heartbeat."""
+"""HTTP requests to configured addresses: hooks and the heartbeat."""
 
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
@@ -24,9 +24,9 @@ _NOT_SENT = (
 
 
 class HttpSender:
-    """Sends requests, with a connection each; ``close`` ends it.
+    """Sends requests, each over its own connection; call ``close`` at the end.
 
-    ``through_proxy``: the environment's proxy, for addresses outside.
+    ``through_proxy``: use the environment's proxy, for outside addresses.
     """
 
     def __init__(self, *, through_proxy: bool = False) -> None:
@@ -36,7 +36,7 @@ class HttpSender:
     async def send(
         self, method: str, url: str, body: bytes, headers: dict[str, str]
     ) -> DeliveryResult:
-        """One request; errors never show the address."""
+        """Send one request; errors never show the address."""
         try:
             async with self._session().request(
                 method,
@@ -56,12 +56,12 @@ class HttpSender:
             return doubtful_failure(type(error).__name__)
 
     async def close(self) -> None:
-        """End what is open."""
+        """Close the session."""
         if self._http is not None:
             await self._http.close()
 
     def _session(self) -> aiohttp.ClientSession:
-        """Made in the loop that uses it."""
+        """The session; created in the loop that uses it."""
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(force_close=True),

@@ -1,4 +1,4 @@
-"""Links that acknowledge: whoever holds one was sent it by us."""
+"""Signed links for acknowledgements: a valid link was sent by Sidecar."""
 
 import base64
 import errno
@@ -23,7 +23,7 @@ class Signer:
         self._key = key
 
     def token(self, incident: str, channel: str) -> str:
-        """What makes a link valid; fit for an address as it is."""
+        """The token of a link; it needs no URL encoding."""
         return f"{channel}.{self._seal(incident, channel)}"
 
     def channel_of(self, incident: str, token: str) -> str | None:
@@ -35,55 +35,55 @@ class Signer:
         return channel
 
     def _seal(self, incident: str, channel: str) -> str:
-        said = f"ack\0{incident}\0{channel}".encode()
-        digest = hmac.digest(self._key, said, hashlib.sha256)[:18]
+        payload = f"ack\0{incident}\0{channel}".encode()
+        digest = hmac.digest(self._key, payload, hashlib.sha256)[:18]
         return base64.urlsafe_b64encode(digest).decode()
 
 
 def own_key(file: Path) -> bytes:
-    """The key in ``file``, made where there is none. OSError. Not for the event loop.
+    """The key in ``file``; created if missing. OSError. Not for the event loop.
 
-    Links of before a restart stay valid as long as the file does. Nobody else may
-    read it: permissions that let others are taken away.
+    Links stay valid after a restart as long as the file exists. Only its owner may
+    read it: other permissions are removed.
     """
-    kept = _read_kept(file)
-    if len(kept) == _KEY_BYTES:
-        return kept
+    stored_key = _read_stored_key(file)
+    if len(stored_key) == _KEY_BYTES:
+        return stored_key
     key = new_key()
     fresh = file.with_name(f"{file.name}.new")
     fresh.unlink(missing_ok=True)
-    made = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE)
-    with os.fdopen(made, "wb") as opened:
-        opened.write(key)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ALONE)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(key)
     fresh.replace(file)
     return key
 
 
 def new_key() -> bytes:
-    """One that nobody has."""
+    """A new random key."""
     return secrets.token_bytes(_KEY_BYTES)
 
 
-def _read_kept(file: Path) -> bytes:
-    """Opened without waiting: a pipe or a device would be read for ever."""
+def _read_stored_key(file: Path) -> bytes:
+    """Read the key; open without waiting: a pipe or a device would block for ever."""
     try:
-        number = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return b""
     try:
-        mode = os.fstat(number).st_mode
+        mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, f"{file.name} is no regular file")
         if mode & _OTHERS:
-            _take_away(number, file)
-        return os.read(number, _KEY_BYTES + 1)
+            _restrict_permissions(descriptor, file)
+        return os.read(descriptor, _KEY_BYTES + 1)
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
-def _take_away(number: int, file: Path) -> None:
+def _restrict_permissions(descriptor: int, file: Path) -> None:
     try:
-        os.fchmod(number, _OWNER_ALONE)
+        os.fchmod(descriptor, _OWNER_ALONE)
     except OSError as error:
         logger.error("others may read {}: {}", file, error.strerror)
     else:

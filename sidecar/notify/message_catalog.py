@@ -30,7 +30,7 @@ class MessageCatalog:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """All of them."""
+        """All texts by key."""
         return self._texts
 
 
@@ -51,7 +51,7 @@ def texts_of(file: Path) -> dict[str, str]:
 
 
 def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Key and text of each entry; what gettext has beyond that we do not use."""
+    """Key and text of each entry; other features of gettext are not used."""
     key = text = ""
     in_text = False
     for raw in lines:

@@ -1,4 +1,4 @@
-"""Which sentences a message has, by their keys: trouble, repairs, advice."""
+"""Sentences of a message, by their keys: problem, repairs, advice."""
 
 from collections.abc import Iterator, Mapping
 
@@ -30,11 +30,11 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.TEST: (),
 }
 _NOT_TO_RESTART = UPSTREAM_CAUSES | {Cause.THREAD_HELD, Cause.WALLET_SYNCING}
-"""Their advice says so."""
+"""Causes whose advice is not to restart."""
 
 
 def title(kind: MessageKind, values: Values) -> str:
-    """Once quick tries are used up, the failure of one is a call for a person."""
+    """The title's key; after the quick tries a failed try calls for a person."""
     slow = _lane(values) is not LaneName.FAST
     if kind is MessageKind.ACTION_FAILED and slow and not _is_other_since(values):
         return "title.slow"
@@ -42,8 +42,10 @@ def title(kind: MessageKind, values: Values) -> str:
 
 
 def form(kind: MessageKind, values: Values) -> str:
-    """What has happened once, or is watched no more, does not work again: closed.
-    What failed for another cause afterwards is not said to be as it was.
+    """The message's form, part of its keys.
+
+    An end is ``closed`` or ``unwatched`` where no recovery was measured. A failed
+    action has a form of its own where the cause changed afterwards.
     """
     if kind is MessageKind.ACTION_FAILED and _is_other_since(values):
         return "action_failed.other"
@@ -57,7 +59,7 @@ def form(kind: MessageKind, values: Values) -> str:
 
 
 def keys(kind: MessageKind, values: Values) -> Iterator[str]:
-    """The texts between the first sentence and the addresses."""
+    """Keys of the texts between the first sentence and the addresses."""
     if kind in _OF_THEIR_OWN:
         if values.get("incident"):
             yield "line.incident"
@@ -65,32 +67,32 @@ def keys(kind: MessageKind, values: Values) -> Iterator[str]:
             yield "line.deeds"
         yield from _OF_THEIR_OWN[kind]
     elif kind is MessageKind.RESOLVED:
-        yield from _at_the_end(form(kind, values), values)
+        yield from _resolved_keys(form(kind, values), values)
     else:
-        yield from _while_it_lasts(kind, values)
+        yield from _open_keys(kind, values)
 
 
-def _at_the_end(how: str, values: Values) -> Iterator[str]:
+def _resolved_keys(end_form: str, values: Values) -> Iterator[str]:
     if values["affected"]:
         yield "line.affected"
     if values["followers"]:
         yield "line.followers"
-    if how == "closed":
+    if end_form == "closed":
         yield "line.measured"
         yield f"done.nothing.{Cause.ADDRESSES_LOST}"
         yield "advice.closed"
         return
-    if how == "resolved":
+    if end_form == "resolved":
         fine = values.get("payments") == Payments.FINE
         yield "payments.over" if fine else _payments(values)
     yield "line.deeds" if values["deeds"] else "done.alone"
     if values["deeds"] and not values["helped"]:
         changed = values["known_cause"] != values["first_cause"]
         yield "done.otherwise.other" if changed else "done.otherwise"
-    yield "advice.resolved" if how == "resolved" else "advice.none"
+    yield "advice.resolved" if end_form == "resolved" else "advice.none"
 
 
-def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
+def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
     says_both = kind is MessageKind.CHANGED or form(kind, values) != kind.value
     if not says_both and values["first_cause"] != values["cause"]:
         yield "line.began"
@@ -103,8 +105,8 @@ def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
         yield "line.followers"
     if values["reason"]:
         yield "line.measured"
-    yield from _last_words(values)
-    yield from _work(values)
+    yield from _log_keys(values)
+    yield from _progress_keys(values)
     if kind is MessageKind.CHANGED and _is_restarted_after_all(values):
         yield "line.after_all"
         yield "advice.after_all"
@@ -112,19 +114,19 @@ def _while_it_lasts(kind: MessageKind, values: Values) -> Iterator[str]:
     yield advice(kind, values)
 
 
-def _last_words(values: Values) -> Iterator[str]:
-    """A log that could not be read is not mentioned."""
+def _log_keys(values: Values) -> Iterator[str]:
+    """Keys about the last log lines; an unreadable log is not mentioned."""
     if values["log"]:
         yield "line.log"
     elif values["is_silent"]:
         yield "line.log_empty"
 
 
-def _work(values: Values) -> Iterator[str]:
-    """Who is at it, we and who has said so; and when that is told again."""
+def _progress_keys(values: Values) -> Iterator[str]:
+    """Keys about repairs, progress, acknowledgement and the next message."""
     if values["deeds"]:
         yield "line.deeds"
-    yield done(values)
+    yield progress_key(values)
     if values["acked"] and values.get("acked_by"):
         yield "line.acked"
     if values["next"]:
@@ -132,18 +134,18 @@ def _work(values: Values) -> Iterator[str]:
 
 
 def _is_restarted_after_all(values: Values) -> bool:
-    """Is it restarted, and were people told that it should not be?"""
+    """Is it restarted although people were told that it should not be?"""
     return values["known_cause"] in _NOT_TO_RESTART and "restart" in values["doing"]
 
 
 def _is_other_since(values: Values) -> bool:
-    """Has it another cause than the one that its repairs were for?"""
+    """Has the target another cause than the one that was repaired?"""
     same_target = values["about"] == values["target"]
     return same_target and values["first_cause"] != values["cause"]
 
 
 def acknowledgement(facts: Values) -> str:
-    """Of the link by which somebody says so; forgotten addresses are closed by it."""
+    """Key of the acknowledgement link; it closes an incident of lost addresses."""
     is_closed_by_it = facts.get("cause") == Cause.ADDRESSES_LOST
     return "line.ack.addresses_lost" if is_closed_by_it else "line.ack"
 
@@ -156,8 +158,8 @@ def _payments(values: Values) -> str:
     return f"payments.{values.get('payments') or Payments.UNKNOWN}"
 
 
-def done(values: Values) -> str:
-    """What is being done about it now."""
+def progress_key(values: Values) -> str:
+    """Key of the sentence about current repairs."""
     if values["mode"] == Mode.OBSERVE:
         return "done.observe"
     doing, cause = values["doing"], Cause(values["cause"])
@@ -165,10 +167,10 @@ def done(values: Values) -> str:
         return f"done.{doing}" if values["attempt"] != "0" else f"done.{doing}.asked"
     if _is_given_up(values) and CAUSES[cause].remedy is not None:
         return "done.given_up"
-    return _waiting(values, cause)
+    return _waiting_key(values, cause)
 
 
-def _waiting(values: Values, cause: Cause) -> str:
+def _waiting_key(values: Values, cause: Cause) -> str:
     if _is_wallet_lost(values):
         return "done.load_failed_next" if values["next_try"] else "done.load_failed"
     if _is_started_later(values, cause):
@@ -178,14 +180,14 @@ def _waiting(values: Values, cause: Cause) -> str:
     if values["next_try"]:
         return "done.load_next" if values["load_lane"] else "done.next"
     if values["guard"] == Guard.NONE:
-        # The last decision was to act: it is no reason to wait.
+        # The last decision was to act: it gives no reason to wait.
         tried = cause is Cause.WALLET_NOT_LOADED and values["attempt"] != "0"
         return "done.load_again" if tried else "done.none"
     return "done.held" if values["held"] else "done.none"
 
 
 def advice(kind: MessageKind, values: Values) -> str:
-    """What the receiver should do."""
+    """Key of the advice for the receiver."""
     cause = Cause(values["cause"])
     if kind is MessageKind.DEAD_LETTER:
         return "advice.dead_letter"
@@ -204,7 +206,7 @@ def _advice_on_cause(cause: Cause, values: Values) -> str:
 
 
 def _advice_on_repairs(cause: Cause, values: Values) -> str:
-    """Are they still to come, and by whom?"""
+    """Key of the advice, by the repairs that are still to come."""
     if values["mode"] == Mode.OBSERVE:
         return "advice.observe"
     if cause is Cause.WALLET_NOT_LOADED:
@@ -217,21 +219,21 @@ def _advice_on_repairs(cause: Cause, values: Values) -> str:
 
 
 def _is_wallet_lost(values: Values) -> bool:
-    """The daemon answers, and it is its wallet that cannot be had."""
+    """Does the daemon answer, but without its wallet?"""
     if values["cause"] == Cause.ADDRESSES_LOST:
         return False
     return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
 
 
 def _is_load_in_vain(values: Values) -> bool:
-    """Was a load tried that did not help, be it not known why?"""
+    """Was a load tried in vain, for a known or an unknown reason?"""
     tried = int(values["attempt"]) - bool(values["doing"])
     in_vain = values["cause"] == Cause.WALLET_NOT_LOADED and tried > 0
     return in_vain or _is_wallet_lost(values)
 
 
 def _is_started_later(values: Values, cause: Cause) -> bool:
-    """Is it in a crash loop of which nobody but Sidecar starts it again, and rarely?"""
+    """Is it in a crash loop, to be started rarely, and by Sidecar alone?"""
     return cause is Cause.CRASH_LOOP and bool(values["next_try"])
 
 

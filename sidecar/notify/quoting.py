@@ -1,7 +1,7 @@
-"""Words of others in a message: they look as they did, and are no markup in any chat.
+"""Quote foreign text in a message: it looks the same, and is no markup in any chat.
 
-Each chat has a markup of its own, and none can be switched off in all of them. So the
-characters that it takes are put as others that look like them.
+Each chat has its own markup, which cannot be switched off everywhere. So markup
+characters are replaced by others that look like them.
 """
 
 import re
@@ -27,7 +27,7 @@ _NAMES = re.compile(r"[\w.-]+(?:, [\w.-]+)*")
 
 
 def quote(words: str) -> str:
-    """Words of others without mentions, links and markup. A plain name stays exact."""
+    """Foreign text without mentions, links and markup. A plain name stays exact."""
     if _NAMES.fullmatch(words):
         return words
     words = _SCHEME.sub("\u2236", printable(words).translate(_LOOKS_LIKE))
@@ -35,10 +35,10 @@ def quote(words: str) -> str:
     return _HEADING.sub("\\1\uff03", words)
 
 
-def unmarked(command: str) -> str:
-    """A command as it is, for it is to be pasted; empty where it has markup in it.
+def plain_command(command: str) -> str:
+    """A command for pasting, unchanged; empty where it contains markup.
 
-    The ending of a compose file is no domain.
+    The ending of a compose file does not count as a domain.
     """
     without_ending = re.sub(r"\.ya?ml(?=$|['\s])", "", command)
     return command if quote(without_ending) == without_ending else ""

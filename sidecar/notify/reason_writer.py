@@ -9,7 +9,7 @@ Words = Callable[..., str]
 """A text of the language by its key, with its placeholders filled in."""
 
 _NAMED = {"action": "action", "cause": "problem"}
-"""Parameters that hold a public name, and where its words are."""
+"""Parameters that hold a public name, and the key prefix of its text."""
 
 
 class MessageReasonWriter(ReasonWriter):
@@ -22,7 +22,7 @@ class MessageReasonWriter(ReasonWriter):
     def write_value(  # type: ignore[explicit-override]
         self, name: str, value: Parameter
     ) -> Parameter:
-        """Actions and causes in words."""
+        """A parameter's text; actions and causes in words."""
         if name not in _NAMED or isinstance(value, Reason):
             return super().write_value(name, value)
         try:

@@ -1,4 +1,4 @@
-"""What a message says, in the receiver's language. Whole sentences, no pieces."""
+"""Message texts in the receiver's language, in whole sentences."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.reason.code import ReasonCode
 from sidecar.core.reason.reason import Reason
 from sidecar.core.reason.reason_text import decode_reason
-from sidecar.core.status.run_log import AGAIN
+from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.core.text.printable import on_one_line
 from sidecar.notify import message_lines
 from sidecar.notify.apprise_channel import Text
 from sidecar.notify.fault_texts import write_faults
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import MessageCatalog
-from sidecar.notify.quoting import quote, unmarked
+from sidecar.notify.quoting import plain_command, quote
 from sidecar.notify.time_texts import Times
 
 Sign = Callable[[str, str], str]
@@ -28,7 +28,7 @@ SHOWN_DEEDS = 3
 _MAX_REASON = 300
 _TOLD_LATER_S = 1.0
 _BY_LINK = "link sent to "
-"""So an acknowledgement by the link in a message is noted, with its channel."""
+"""Prefix of ``acked_by`` for an acknowledgement by a link; the channel follows."""
 _NOBODY_NEEDED = frozenset(
     {
         MessageKind.RESOLVED,
@@ -46,7 +46,7 @@ _NOBODY_NEEDED = frozenset(
     }
 )
 _AT_FIRST = frozenset({MessageKind.OPENED, MessageKind.NOTICE})
-"""That people hear of it at all; later messages say how it stands meanwhile."""
+"""First messages about a problem; later ones report its current state."""
 _ALWAYS = dict.fromkeys(
     (
         *("incident", "target", "about", "affected", "mode", "payments_of"),
@@ -59,19 +59,19 @@ _ALWAYS = dict.fromkeys(
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where people reach this sidecar; ``sign`` takes an incident and a channel."""
+    """Links to this sidecar; ``sign`` takes an incident and a channel."""
 
     public_url: str
     sign: Sign
 
     def ack(self, incident: str, channel: str) -> str:
-        """Acknowledges the incident, once confirmed."""
+        """The link that acknowledges the incident, after confirmation."""
         token = percent_encoded(self.sign(incident, channel), safe="")
         return f"{self.public_url}/ack/{incident}?t={token}"
 
 
 class Renderer:
-    """Texts of one language; times in one zone; without ``links``, no links."""
+    """Writes messages in one language and time zone; ``links`` None: without links."""
 
     def __init__(
         self,
@@ -107,9 +107,8 @@ class Renderer:
 
     def _values(self, message: Message) -> dict[str, str]:
         facts = message.facts
-        quoted = {name: quote(said) for name, said in facts.items()}
-        target = quoted.get("target", "")
-        about = quoted.get("about") or target
+        quoted = {name: quote(text) for name, text in facts.items()}
+        about = quoted.get("about") or quoted.get("target", "")
         return {
             **_ALWAYS,
             **quoted,
@@ -117,8 +116,8 @@ class Renderer:
             **self._values_of_commands(facts, about),
             **self._values_of_cause(facts),
             "about": about,
-            "what": self._what(about),
-            "place": self._where(),
+            "what": self._name_with_place(about),
+            "place": self._place(),
             "severity": message.severity.value,
             "remedies": facts.get("remedies", "0"),
             "attempt": facts.get("attempt") or "0",
@@ -134,41 +133,41 @@ class Renderer:
 
     def _values_of_time(self, message: Message) -> dict[str, str]:
         facts = message.facts
-        told = float(facts.get("as_of_wall") or message.created_wall)
-        opened = float(facts.get("opened_at_wall", told))
-        since = float(facts.get("since_wall") or opened)
+        as_of_wall = float(facts.get("as_of_wall") or message.created_wall)
+        opened_wall = float(facts.get("opened_at_wall", as_of_wall))
+        since_wall = float(facts.get("since_wall") or opened_wall)
         resolved = facts.get("resolved_at_wall")
         due = facts.get("next_wall")
 
         def beside(name: str) -> str:
             wall = facts.get(name)
-            return self._times.beside(float(wall), since) if wall else ""
+            return self._times.beside(float(wall), since_wall) if wall else ""
 
-        began = self._times.full(since)
-        at = self._times.beside(told, since)
-        later = not resolved and told - since >= _TOLD_LATER_S
+        began = self._times.full(since_wall)
+        at = self._times.beside(as_of_wall, since_wall)
+        later = not resolved and as_of_wall - since_wall >= _TOLD_LATER_S
         how = "time.told" if message.kind in _AT_FIRST else "time.as_of"
         return {
             "began": began,
             "since": self._words(how, since=began, told=at) if later else began,
-            "ended": self._times.beside(float(resolved or told), since),
-            "lasted": self._times.lasted(float(facts.get("seconds") or "0")),
+            "ended": self._times.beside(float(resolved or as_of_wall), since_wall),
+            "lasted": self._times.duration(float(facts.get("seconds") or "0")),
             "next_try": beside("next_try_wall"),
-            "next": self._times.soon_after(float(due), since) if due else "",
+            "next": self._times.soon_after(float(due), since_wall) if due else "",
             "begun": beside("doing_wall"),
             "until": beside("until_wall"),
             "again": beside("again_since_wall"),
-            "acked": self._acked(facts, since),
-            "lasted_from_to": self._from_to(facts, told, since),
-            "deeds": self._deeds(facts, since),
+            "acked": self._describe_ack(facts, since_wall),
+            "lasted_from_to": self._from_to(facts, as_of_wall, since_wall),
+            "deeds": self._deeds(facts, since_wall),
             "helped": "yes" if _has_helped(facts) else "",
         }
 
     def _values_of_commands(
         self, facts: Mapping[str, str], about: str
     ) -> dict[str, str]:
-        """What is to be pasted is exact, or left out."""
-        compose = unmarked(facts.get("compose", ""))
+        """Commands for pasting: exact, or left out."""
+        compose = plain_command(facts.get("compose", ""))
         container = quote(facts.get("container", "")) or about
         return {
             "reload": self._installation.reload,
@@ -178,100 +177,104 @@ class Renderer:
             "own": self._installation.container,
             "compose": compose or "docker compose",
             "container": container,
-            "network": unmarked(facts.get("network", "")),
-            "wallet": unmarked(facts.get("wallet", "")),
+            "network": plain_command(facts.get("network", "")),
+            "wallet": plain_command(facts.get("wallet", "")),
         }
 
     def _values_of_cause(self, facts: Mapping[str, str]) -> dict[str, str]:
         cause = facts.get("cause") or Cause.PROBER_FAILED
-        first = facts.get("first_cause") or cause
-        known = facts.get("known_cause") or cause
+        first_cause = facts.get("first_cause") or cause
+        known_cause = facts.get("known_cause") or cause
         return {
             "cause": cause,
-            "first_cause": first,
-            "known_cause": known,
+            "first_cause": first_cause,
+            "known_cause": known_cause,
             "problem": self._problem(cause, _reason_of(facts, "reason")),
-            "first_problem": self._words(f"problem.{first}"),
-            "known_problem": self._words(f"problem.{known}"),
-            "first_was": self._words(f"was.{first}"),
-            "was": self._was(first, known),
+            "first_problem": self._words(f"problem.{first_cause}"),
+            "known_problem": self._words(f"problem.{known_cause}"),
+            "first_was": self._words(f"was.{first_cause}"),
+            "was": self._was(first_cause, known_cause),
         }
 
-    def _was(self, first: str, known: str) -> str:
-        """What it was, in the order of time where that changed."""
-        began = self._words(f"was.{first}")
-        if known == first:
+    def _was(self, first_cause: str, known_cause: str) -> str:
+        """The past problem; where the cause changed, both in order of time."""
+        began = self._words(f"was.{first_cause}")
+        if known_cause == first_cause:
             return began
-        later = self._words(f"was.{known}")
+        later = self._words(f"was.{known_cause}")
         return self._words("then.later", first_was=began, known_was=later)
 
-    def _from_to(self, facts: Mapping[str, str], told: float, since: float) -> str:
-        """How long something lasted that is over, where its beginning is known."""
+    def _from_to(
+        self, facts: Mapping[str, str], ended_wall: float, since_wall: float
+    ) -> str:
+        """The duration of a past problem, where its start is known."""
         if not facts.get("from_wall"):
-            return self._words("time.over", since=self._times.full(since))
-        began = float(facts["from_wall"])
+            return self._words("time.over", since=self._times.full(since_wall))
+        began_wall = float(facts["from_wall"])
         return self._words(
             "time.from_to",
-            began=self._times.full(began),
-            ended=self._times.beside(told, began),
-            lasted=self._times.between(began, told),
+            began=self._times.full(began_wall),
+            ended=self._times.beside(ended_wall, began_wall),
+            lasted=self._times.between(began_wall, ended_wall),
         )
 
     def _problem(self, cause: str, reason: Reason) -> str:
-        """With the numbers, where a wallet has lost addresses."""
+        """The problem's text; with numbers where a wallet has lost addresses."""
         if reason.code is not ReasonCode.ADDRESSES_LOST:
             return self._words(f"problem.{cause}")
-        left, had = str(reason.get("left")), str(reason.get("had"))
-        return self._words("problem.addresses_lost.counted", left=left, had=had)
+        remaining, had = str(reason.get("left")), str(reason.get("had"))
+        return self._words("problem.addresses_lost.counted", left=remaining, had=had)
 
-    def _acked(self, facts: Mapping[str, str], since: float) -> str:
-        """When and by whom, as far as that is known; empty: nobody has."""
+    def _describe_ack(self, facts: Mapping[str, str], since: float) -> str:
+        """Time and author of the acknowledgement, as far as known; empty: none."""
         by, wall = facts.get("acked_by", ""), facts.get("acked_at_wall")
         link = by.removeprefix(_BY_LINK)
         how = "acked.link" if link != by else "acked.by"
         when = self._times.beside(float(wall), since) if wall else ""
         if not by:
             return when
-        who = self._words(how, name=quote(link))
-        return self._words("acked.at", at=when, how=who) if when else who
+        author = self._words(how, name=quote(link))
+        return self._words("acked.at", at=when, how=author) if when else author
 
-    def _where(self) -> str:
+    def _place(self) -> str:
         stack, host = self._installation.stack, self._installation.host
         key = "place.host" if host else "place.stack"
         return self._words(key, stack=stack, host=host) if stack else host
 
-    def _what(self, about: str) -> str:
-        place = self._where()
+    def _name_with_place(self, about: str) -> str:
+        place = self._place()
         return f"{about} ({place})" if place else about
 
     def _deeds(self, facts: Mapping[str, str], since: float) -> str:
-        """A line for each of the last; those of others than the target by name."""
+        """One line for each of the last remedies; of other targets with the name."""
         deeds = read_completed_remedies(facts.get("deeds", ""))
-        told = []
+        lines = []
         for deed in deeds[-SHOWN_DEEDS:]:
             when = self._times.beside(deed.began_wall, since)
-            what = self._words(f"deed.{deed.action}", name=quote(deed.name))
-            told.append(f"- {when} {what}: {self._words(f'helped.{deed.outcome}')}")
+            text = self._words(f"deed.{deed.action}", name=quote(deed.name))
+            lines.append(f"- {when} {text}: {self._words(f'helped.{deed.outcome}')}")
         earlier = deeds[:-SHOWN_DEEDS]
-        count = max(len(deeds), int(facts.get("remedies") or "0")) - len(told)
-        if told and count > 0:
+        count = max(len(deeds), int(facts.get("remedies") or "0")) - len(lines)
+        if lines and count > 0:
             helped = any(deed.outcome is RemedyOutcome.RECOVERED for deed in earlier)
             in_vain = count == len(earlier) and not helped
             key = "deed.earlier_in_vain" if in_vain else "deed.earlier"
-            told.insert(0, f"- {self._words(key, count=str(count))}")
-        return "\n".join(told)
+            lines.insert(0, f"- {self._words(key, count=str(count))}")
+        return "\n".join(lines)
 
     def _log(self, log: str) -> str:
-        """Lines of others; what stands between two runs is ours."""
+        """Quoted log lines; the separator of two runs is our own text."""
         again = self._words("log.again")
-        lines = (again if one == AGAIN else quote(one) for one in log.split("\n"))
+        lines = (
+            again if line == RUN_SEPARATOR else quote(line) for line in log.split("\n")
+        )
         return self._times.in_zone("\n".join(lines))
 
     def _reason(self, facts: Mapping[str, str], name: str) -> str:
         return self._write(_reason_of(facts, name))
 
     def _write(self, reason: Reason) -> str:
-        """In the language; what it quotes of others is neutralised."""
+        """A reason in the language; foreign text in it is neutralised."""
         text = self._times.in_words(self._words.write_reason(reason))
         return self._times.in_zone(quote(text))[:_MAX_REASON]
 
@@ -281,13 +284,13 @@ def _reason_of(facts: Mapping[str, str], name: str) -> Reason:
 
 
 def _without_measurement(reason: Reason) -> Reason:
-    """The objection alone: what was measured has a line of its own."""
+    """The objection alone: the measurement has a line of its own."""
     objection = reason.get("objection") if reason.code is ReasonCode.HELD else None
     return objection if isinstance(objection, Reason) else reason
 
 
 def _within_plan(reason: Reason) -> Reason:
-    """Why a planned restart was skipped: the title says already that it was."""
+    """The reason for skipping a planned restart; the title already names the skip."""
     why = reason.get("reason") if reason.code is ReasonCode.PLAN_SKIPPED else None
     return why if isinstance(why, Reason) else reason
 

@@ -13,52 +13,52 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 class Times:
-    """Of one zone, in one language."""
+    """Times in one zone, in one language."""
 
     def __init__(self, words: MessageCatalog, zone: tzinfo) -> None:
         self._words = words
         self._zone = zone
 
     def full(self, wall: float) -> str:
-        """As ``2026-01-02 12:04:05 +09:00``."""
+        """Date, time and offset, as ``2026-01-02 12:04:05 +09:00``."""
         at = datetime.fromtimestamp(wall, self._zone)
         offset = f"{at:%z}"
         return f"{at:%Y-%m-%d %H:%M:%S} {offset[:3]}:{offset[3:5]}"
 
     def beside(self, wall: float, other: float) -> str:
-        """The time alone where it is the day of ``other``, which is told in full."""
+        """The time alone if it is the day of ``other``, which is written in full."""
         at, then = (datetime.fromtimestamp(w, self._zone) for w in (wall, other))
         same = (at.date(), at.utcoffset()) == (then.date(), then.utcoffset())
         return f"{at:%H:%M:%S}" if same else self.full(wall)
 
     def soon_after(self, wall: float, other: float) -> str:
-        """The minute by which what is due at ``wall`` has happened, beside ``other``.
+        """The minute by which a message due at ``wall`` has come, beside ``other``.
 
-        One more than the next whole one: what is due begins at a turn, and is sent.
+        It is one after the next whole minute: a step begins it, then it is sent.
         """
         later = (math.ceil(wall / _MINUTE_S) + 1) * _MINUTE_S
-        told = self.beside(later, other)
-        return re.sub(r"(\d\d:\d\d):00", r"\1", told, count=1)
+        text = self.beside(later, other)
+        return re.sub(r"(\d\d:\d\d):00", r"\1", text, count=1)
 
     def in_zone(self, text: str) -> str:
-        """A text in which each instant of ours, in UTC, is told in the zone."""
-        return _INSTANT.sub(lambda found: self._told(found.group()), text)
+        """The text with each of our UTC instants converted to the zone."""
+        return _INSTANT.sub(lambda match: self._write_instant(match.group()), text)
 
-    def _told(self, instant: str) -> str:
+    def _write_instant(self, instant: str) -> str:
         return self.full(datetime.fromisoformat(instant).timestamp())
 
     def in_words(self, text: str) -> str:
-        """A text in which each long time in seconds is told as people count it."""
-        return _LONG.sub(lambda found: self._span(found.group(1)), text)
+        """The text with each long time in seconds written as hours and minutes."""
+        return _LONG.sub(lambda match: self._span(match.group(1)), text)
 
     def _span(self, seconds: str) -> str:
-        return self.lasted(float(seconds))
+        return self.duration(float(seconds))
 
     def between(self, from_wall: float, until_wall: float) -> str:
-        """How long it is between two instants, as they are told: in whole seconds."""
-        return self.lasted(whole_seconds(from_wall, until_wall))
+        """The duration between two instants as written: in whole seconds."""
+        return self.duration(whole_seconds(from_wall, until_wall))
 
-    def lasted(self, seconds: float) -> str:
+    def duration(self, seconds: float) -> str:
         """A duration, as ``2 min 5 s``."""
         minutes, rest = divmod(int(seconds), _MINUTE_S)
         hours, minutes = divmod(minutes, _MINUTE_S)

@@ -1,1 +1,1 @@
-"""One file per kind of probe, and the table from settings to probe."""
+"""Probes: a module for each kind, the prober, and the scheduler."""

@@ -1,7 +1,7 @@
-"""When a wallet's addresses are counted again: rarely, where counting is slow.
+"""The schedule of counting a wallet's addresses: rarely where counting is slow.
 
 The daemon has one thread, and the answer is a list of all addresses. So counting may
-take THREAD_SHARE of the thread, however many there are.
+take at most the share THREAD_SHARE of the thread's time, for any number of addresses.
 """
 
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from sidecar.core.model.container import RunId
 THREAD_SHARE = 0.0002
 LONGEST_PAUSE_S = 600.0
 FIRST_COST_S = 0.01
-"""What the first count is taken for at most: it may have waited for others."""
+"""The maximum cost of the first count: part of its time may have been waiting."""
 
 GROWTH = 2.0
-"""So much more than the last one may a count cost; what takes longer has waited."""
+"""The maximum factor between the costs of two counts; the rest was waiting."""
 
 
 class _LastCount(NamedTuple):
@@ -24,18 +24,18 @@ class _LastCount(NamedTuple):
 
 
 class AddressCounts:
-    """Remembers, for each daemon, when its addresses are to be counted next."""
+    """Remembers for each daemon when its addresses are to be counted next."""
 
     def __init__(self) -> None:
         self._counted: dict[str, _LastCount] = {}
 
     def is_due(self, place: str, run: RunId, now_mono: float) -> bool:
-        """Is it time? In a new run at once."""
+        """Is a count due? In a new run it is due at once."""
         last = self._counted.get(place)
         return last is None or last.run != run or now_mono >= last.due_mono
 
     def note(self, place: str, run: RunId, *, took_s: float, now_mono: float) -> None:
-        """They were counted, or could not be, which took ``took_s``."""
+        """Record a count, successful or not, that took ``took_s``."""
         last = self._counted.get(place)
         at_most_s = FIRST_COST_S if last is None else last.cost_s * GROWTH
         cost_s = min(took_s, at_most_s)

@@ -1,4 +1,4 @@
-"""What every probe is given besides its settings."""
+"""The context of every probe, besides its settings."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sidecar.probes.replica_address import ReplicaAddresses
 
 @dataclass(frozen=True, slots=True)
 class ProbeContext:
-    """Shared by all probes of one sidecar."""
+    """The clients and memories that all probes of one sidecar share."""
 
     resolver: ThreadResolver
     http: HttpClient

@@ -1,7 +1,7 @@
-"""Which calls a daemon dies of. They are not sent again to a run that lives.
+"""Memory of the calls that a daemon dies of; they are not sent to it again.
 
-Some builds end at an error that others answer: a probe that repeats such a call at
-every start is what keeps the daemon down.
+Some builds crash at an error that others answer: a probe that repeats such a call
+after every start would keep the daemon down.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,19 @@ from sidecar.core.model.container import RunId
 from sidecar.core.model.probe_result import ProbeResult
 
 DIES_WITHIN_S = 1.0
-"""A connection that breaks later broke for another reason."""
+"""A connection that breaks later than this broke for another reason."""
 
 DEATHS = 2
-"""One may be a coincidence."""
+"""Deaths after which a call is avoided; a single one may be a coincidence."""
 
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """Of one daemon: ``suspect`` broke the connection to ``run``, and whether that
-    died of it is not known yet. ``deaths`` counts by call; ``died``: the run's daemon
-    died of one.
+    """The history of one daemon.
+
+    ``suspect``: the call that broke the connection to ``run``; whether the daemon died
+    of it is not known yet. ``died``: the daemon of this run died of a call. ``deaths``
+    counts by call.
     """
 
     run: RunId
@@ -31,58 +33,61 @@ class _History:
     deaths: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def avoided(self) -> frozenset[str]:
-        """What must not be sent."""
+    def fatal_methods(self) -> frozenset[str]:
+        """The methods that must not be sent."""
         return frozenset(m for m, n in self.deaths.items() if n >= DEATHS)
 
 
 class FatalCalls:
-    """Remembers, for each daemon, the calls that it died of."""
+    """Remembers for each daemon the calls that it died of."""
 
     def __init__(self) -> None:
         self._histories: dict[str, _History] = {}
 
-    def avoided(self, place: str, run: RunId) -> frozenset[str]:
-        """What must not be sent to this run."""
-        known = self._histories.get(place)
-        if known is None:
+    def methods_to_avoid(self, place: str, run: RunId) -> frozenset[str]:
+        """The methods that must not be sent to this run."""
+        history = self._histories.get(place)
+        if history is None:
             return frozenset()
-        if known.run != run:
-            known = self._histories[place] = _with_new_run(known, run)
-        return known.avoided
+        if history.run != run:
+            history = self._histories[place] = _with_new_run(history, run)
+        return history.fatal_methods
 
     def note(self, place: str, run: RunId, outcome: ProbeResult) -> None:
-        """A probe of the daemon ended: did it die of a call, or answer it?"""
-        self.avoided(place, run)
-        known = self._histories.get(place)
+        """Record the end of a probe: did the daemon die of a call, or answer it?"""
+        self.methods_to_avoid(place, run)
+        history = self._histories.get(place)
         broke = outcome.broke_on if outcome.waited_s <= DIES_WITHIN_S else ""
         if broke:
-            known = known or _History(run)
-            self._histories[place] = replace(known, suspect=broke)
-        elif known is not None and known.suspect:
+            history = history or _History(run)
+            self._histories[place] = replace(history, suspect=broke)
+        elif history is not None and history.suspect:
             died = outcome.cause is Cause.REFUSED
-            self._histories[place] = _judge_history(known, died=died)
+            self._histories[place] = _judge_history(history, died=died)
 
     def forget(self, place: str, method: str) -> None:
-        """The daemon has answered this call: it does not die of it."""
-        known = self._histories.get(place)
-        if known is not None and method in known.deaths:
-            deaths = {m: n for m, n in known.deaths.items() if m != method}
-            self._histories[place] = replace(known, deaths=deaths)
+        """Forget the deaths of a call that the daemon has answered."""
+        history = self._histories.get(place)
+        if history is not None and method in history.deaths:
+            deaths = {m: n for m, n in history.deaths.items() if m != method}
+            self._histories[place] = replace(history, deaths=deaths)
 
 
-def _judge_history(known: _History, *, died: bool) -> _History:
+def _judge_history(history: _History, *, died: bool) -> _History:
     if not died:
-        return replace(known, suspect="")
-    deaths = {**known.deaths, known.suspect: known.deaths.get(known.suspect, 0) + 1}
-    return replace(known, suspect="", died=True, deaths=deaths)
+        return replace(history, suspect="")
+    deaths = {
+        **history.deaths,
+        history.suspect: history.deaths.get(history.suspect, 0) + 1,
+    }
+    return replace(history, suspect="", died=True, deaths=deaths)
 
 
-def _with_new_run(known: _History, run: RunId) -> _History:
-    """Where the run before did not end of a call, the call is tried once more."""
-    if known.suspect:
-        known = _judge_history(known, died=True)
-    if known.died:
-        return _History(run, deaths=known.deaths)
-    once = {method: min(n, DEATHS - 1) for method, n in known.deaths.items()}
+def _with_new_run(history: _History, run: RunId) -> _History:
+    """The history for a new run; after a run without a death a call is tried again."""
+    if history.suspect:
+        history = _judge_history(history, died=True)
+    if history.died:
+        return _History(run, deaths=history.deaths)
+    once = {method: min(n, DEATHS - 1) for method, n in history.deaths.items()}
     return _History(run, deaths=once)

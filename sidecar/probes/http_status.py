@@ -1,4 +1,4 @@
-"""What an HTTP status other than the expected one means."""
+"""The cause of failure for an HTTP status other than the expected one."""
 
 from http import HTTPStatus
 
@@ -12,8 +12,8 @@ from sidecar.probes.http_client.response import HttpResponse
 UNKNOWN_METHOD_TEXT = b"Invalid Request"
 
 
-def status_failure(answer: HttpResponse, said: str = "") -> ProbeFailed:
-    """The trouble behind a status; ``said``: the server's own words, if any."""
+def status_failure(answer: HttpResponse, server_text: str = "") -> ProbeFailed:
+    """The failure for a status; ``server_text``: the server's own message, if any."""
     status = answer.status
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return probe_failed(Cause.AUTH, Reason.of(R.WRONG_PASSWORD, status=status))
@@ -21,7 +21,7 @@ def status_failure(answer: HttpResponse, said: str = "") -> ProbeFailed:
         return probe_failed(
             Cause.MISCONFIGURED, Reason.of(R.UNKNOWN_METHOD, status=status)
         )
-    words = said or _phrase(status)
+    words = server_text or _phrase(status)
     reason = Reason.of(R.STATUS_OTHER, status=status)
     if words:
         reason = Reason.of(R.STATUS_SAYS, status=status, said=words)
@@ -30,7 +30,7 @@ def status_failure(answer: HttpResponse, said: str = "") -> ProbeFailed:
     return probe_failed(Cause.MISCONFIGURED, reason)
 
 
-# The server works and says that the request does not suit it.
+# The server works, and does not support the request.
 _NOT_OURS = frozenset({HTTPStatus.NOT_IMPLEMENTED})
 
 

@@ -1,9 +1,9 @@
-"""JSON-RPC over HTTP as single-threaded wallet daemons need it.
+"""JSON-RPC over HTTP for single-threaded wallet daemons.
 
-One request, one connection, closed before the next; never two at once to one
-daemon. A daemon with one thread serves a request whose client has left all the same,
-later: so a request that is not answered in time stays open, and nothing else is sent
-until it is answered. An answer is checked for what it is before it is parsed.
+One connection per request, closed before the next; never two at once to one daemon.
+A daemon with one thread serves a request later even if its client has left: so a
+request without an answer in time stays open, and nothing else is sent until it is
+answered. The type of an answer is checked before it is parsed.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from sidecar.probes.rpc_result import (
 )
 
 LONGEST_OPEN_S = 3600.0
-"""A connection that has said nothing for so long may lead nowhere any more."""
+"""A connection that was silent for so long may be dead."""
 
 Params = Mapping[str, object] | Sequence[object] | None
 
@@ -47,16 +47,17 @@ _EARLIER_CALL = Reason.of(R.EARLIER_CALL_HOLDS)
 class RpcEndpoint(NamedTuple):
     """One JSON-RPC server, as it is reached now.
 
-    ``run``: in which run of its container; a request to an earlier one is over.
-    ``place``: those who share it share one thread. ``found``: where its host is.
-    ``own_losses``: how often Sidecar has lost an address of its own until now.
+    ``run``: the run of its container; a request to an earlier run is over.
+    ``place``: the key of the server; servers with the same key share one thread.
+    ``addresses``: of its host; None: not resolved yet. ``own_losses``: the number of
+    times that Sidecar has lost an address of its own until now.
     """
 
     url: str
     credentials: Credentials | None
     run: RunId
     place: str
-    found: Sequence[ResolveResult] | None = None
+    addresses: Sequence[ResolveResult] | None = None
     ca_file: str | None = None
     own_losses: int = 0
 
@@ -66,17 +67,17 @@ def locate_daemon(
     container: Container,
     addresses: ReplicaAddresses,
 ) -> RpcEndpoint:
-    """The server that ``settings`` name, in the container's present run. Trouble."""
-    at = addresses.url(settings.url, container)
+    """The server of ``settings`` in the container's present run. Raises ProbeFailed."""
+    at = addresses.locate_url(settings.url, container)
     run, ca_file = container.run, settings.ca_file
     losses = addresses.own_losses
     return RpcEndpoint(settings.url, settings.credentials, run, *at, ca_file, losses)
 
 
 class LateAnswer(NamedTuple):
-    """What came of a request that an earlier probe had left open.
+    """The late answer to a request that an earlier probe had left open.
 
-    ``result`` is what the daemon answered to ``method`` after ``waited_s``.
+    ``result`` is the daemon's answer to ``method`` after ``waited_s``.
     """
 
     method: str
@@ -114,9 +115,9 @@ class RpcClient:
 
     @asynccontextmanager
     async def turn(self, place: str, timeout_s: float) -> AsyncIterator[None]:
-        """Wait until no other call of ours is at the daemon at ``place``.
+        """Wait until no other call of Sidecar is in progress at ``place``.
 
-        Trouble(unknown) after ``timeout_s``.
+        Raises ProbeFailed(unknown) after ``timeout_s``.
         """
         lock = self._locks.setdefault(place, asyncio.Lock())
         try:
@@ -131,12 +132,12 @@ class RpcClient:
         finally:
             lock.release()
 
-    async def found(self, daemon: RpcEndpoint, deadline: float) -> RpcEndpoint:
-        """The daemon with its host's name resolved once for all calls of a probe."""
-        if daemon.found is not None:
+    async def resolve(self, daemon: RpcEndpoint, deadline: float) -> RpcEndpoint:
+        """The daemon with its host name resolved once for all calls of a probe."""
+        if daemon.addresses is not None:
             return daemon
-        found = await self._http.find(daemon.url, deadline)
-        return daemon._replace(found=found)
+        addresses = await self._http.find(daemon.url, deadline)
+        return daemon._replace(addresses=addresses)
 
     async def call(
         self,
@@ -146,11 +147,11 @@ class RpcClient:
         params: Params = None,
         body_limit_bytes: int = BODY_LIMIT_BYTES,
     ) -> msgspec.Raw:
-        """One call, on a connection of its own, until ``deadline`` (loop's time).
+        """Send one call on a connection of its own, until ``deadline`` (loop's time).
 
-        The caller holds the daemon's turn, and has had what is open answered
-        (``late_answer``) or left. What was sent and is not answered stays open.
-        Raises Trouble.
+        The caller holds the daemon's turn; an open request must be answered
+        (``late_answer``) or left before. Without an answer the request stays open.
+        Raises ProbeFailed.
         """
         body = msgspec.json.encode(
             {"jsonrpc": "2.0", "id": 1, "method": method, "params": params or []}
@@ -161,24 +162,24 @@ class RpcClient:
             daemon.credentials,
             {"Content-Type": "application/json"},
             body,
-            daemon.found,
+            daemon.addresses,
             body_limit_bytes,
             daemon.ca_file,
         )
         self._leave_forgotten()
         pending = self._http.send(request, deadline)
-        sent = _OpenRequest(
+        open_request = _OpenRequest(
             method, daemon.run, pending, _hosts(daemon), daemon.own_losses
         )
-        return await self._answer(daemon, sent, deadline)
+        return await self._answer(daemon, open_request, deadline)
 
     async def late_answer(
         self, daemon: RpcEndpoint, deadline: float
     ) -> LateAnswer | None:
-        """What comes, until ``deadline``, of the request that is still open.
+        """The answer to the open request until ``deadline``; None if none is open.
 
-        None: there is none. Trouble where it is not answered yet, or was answered
-        an error, or broke. The caller holds the daemon's turn.
+        Raises ProbeFailed if there is no answer yet, the answer is an error, or the
+        connection breaks. The caller holds the daemon's turn.
         """
         request = self._open_request(daemon)
         if request is None:
@@ -187,9 +188,9 @@ class RpcClient:
         return LateAnswer(request.method, result, request.pending.waited_s)
 
     def leave(self, daemon: RpcEndpoint) -> None:
-        """Close the connection of the request that is open, where there is one.
+        """Close the connection of the open request, if there is one.
 
-        The daemon serves it all the same; its answer is not waited for any more.
+        The daemon still serves it, but nobody waits for its answer any more.
         """
         request = self._open.pop(daemon.place, None)
         if request is not None:
@@ -207,7 +208,7 @@ class RpcClient:
     async def _answer(
         self, daemon: RpcEndpoint, request: _OpenRequest, deadline: float
     ) -> msgspec.Raw:
-        """The result, where it comes in time; otherwise the request stays open."""
+        """The result, if it comes in time; otherwise the request stays open."""
         self._open[daemon.place] = request
         pending = request.pending
         try:
@@ -222,26 +223,30 @@ class RpcClient:
                 self.leave(daemon)
 
     def _leave_forgotten(self) -> None:
-        """Those of containers that are no more: nobody waits so long for another."""
+        """Close requests twice as old as the limit: their containers are gone."""
         longest_s = 2.0 * self._longest_open_s
-        waited_s = {at: found.pending.waited_s for at, found in self._open.items()}
+        waited_s = {
+            at: open_request.pending.waited_s for at, open_request in self._open.items()
+        }
         for at in (at for at, seconds in waited_s.items() if seconds > longest_s):
             self._open.pop(at).pending.abandon()
 
 
 def _hosts(daemon: RpcEndpoint) -> frozenset[str]:
-    return frozenset(found["host"] for found in daemon.found or ())
+    return frozenset(address["host"] for address in daemon.addresses or ())
 
 
 def _can_be_answered(request: _OpenRequest, daemon: RpcEndpoint) -> bool:
-    """Are both ends of its connection still what they were when it was sent?"""
+    """Are both ends of its connection still the same as when it was sent?"""
     hosts = _hosts(daemon)
-    is_theirs = request.run == daemon.run and (not hosts or request.hosts <= hosts)
-    return is_theirs and request.own_losses == daemon.own_losses
+    is_same_container = request.run == daemon.run and (
+        not hosts or request.hosts <= hosts
+    )
+    return is_same_container and request.own_losses == daemon.own_losses
 
 
 def _with_waiting_time(trouble: ProbeFailed, request: _OpenRequest) -> ProbeFailed:
-    """The same trouble, with how long it was waited for, and for what."""
+    """The same failure, with the waiting time and the method of the request."""
     outcome = replace(trouble.outcome, waited_s=request.pending.waited_s)
     if outcome.cause is Cause.RESET:
         outcome = replace(outcome, broke_on=request.method)

@@ -1,4 +1,4 @@
-"""The networks of a target that cannot be reached, and the line to add."""
+"""Advice for an unreachable target: the networks of both sides, and what to add."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,27 +10,27 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 
 _NO_NETWORKS = frozenset({"host", "none"})
-"""What the engine calls the network of a container that is on none of its own."""
+"""The engine's names for the network of a container without networks of its own."""
 _SHOWN = 3
 
 
 def add_network_advice(
     outcome: ProbeResult, container: Container, own: frozenset[str]
 ) -> ProbeResult:
-    """A ``detached`` outcome with the networks of both sides; others as they are.
+    """A ``detached`` outcome with the networks of both sides; other outcomes unchanged.
 
-    ``own``: the networks that we are on; none: not known.
+    ``own``: Sidecar's own networks; empty: not known.
     """
     if outcome.cause is not Cause.DETACHED or not own:
         return outcome
     theirs = container.networks
-    shown = {"theirs": _join_names(theirs), "ours": _join_names(own)}
-    reason = Reason.of(R.ON_OTHER_NETWORKS, reason=outcome.reason, **shown)
+    network_names = {"theirs": _join_names(theirs), "ours": _join_names(own)}
+    reason = Reason.of(R.ON_OTHER_NETWORKS, reason=outcome.reason, **network_names)
     if not theirs & own and theirs - _NO_NETWORKS:
-        wanted = (*sorted(own)[:_SHOWN], min(theirs))
-        names = ", ".join(_key(name, container.stack) for name in wanted)
+        advised = (*sorted(own)[:_SHOWN], min(theirs))
+        names = ", ".join(_key(name, container.stack) for name in advised)
         reason = Reason.of(
-            R.ON_OTHER_NETWORKS_ADD, reason=outcome.reason, **shown, names=names
+            R.ON_OTHER_NETWORKS_ADD, reason=outcome.reason, **network_names, names=names
         )
     return replace(outcome, reason=reason)
 
@@ -42,5 +42,5 @@ def _join_names(networks: Iterable[str]) -> str:
 
 
 def _key(network: str, stack: str) -> str:
-    """As the compose file calls it."""
+    """The network's key in the compose file."""
     return network.removeprefix(f"{stack}_")

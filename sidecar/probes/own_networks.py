@@ -1,7 +1,7 @@
-"""Where Sidecar itself is among the networks, and whether that is why it reaches none.
+"""Sidecar's own networks: is a lost one the reason why a target is unreachable?
 
-The engine tells of no change of a network, so our own container is looked at when a
-target is out of reach.
+The engine reports no change of networks, so Sidecar's own container is inspected
+when a target is unreachable.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from sidecar.core.status.network_reach import (
 from sidecar.probes.replica_address import ReplicaAddresses
 
 LOOK_EVERY_S = 1.0
-"""Many probes that fail at once need one look."""
+"""Many probes that fail at once need only one inspection."""
 _LOOK_S = 3.0
 
 
 class OwnNetworks:
-    """Remembers on which networks Sidecar has been.
+    """Remembers the networks that Sidecar has been on.
 
-    ``look`` gives its own container as it is now; None: it is in none, or not known.
+    ``look`` returns its own container as it is now; None: it has none, or not known.
     """
 
     def __init__(
@@ -46,17 +46,17 @@ class OwnNetworks:
         self._looked_mono = -LOOK_EVERY_S
         self._was_on: frozenset[str] = frozenset()
 
-    def note(self, around: Surroundings) -> None:
-        """Remember where it is now."""
-        self._was_on |= own_networks(around) or frozenset()
+    def note(self, surroundings: Surroundings) -> None:
+        """Remember Sidecar's present networks."""
+        self._was_on |= own_networks(surroundings) or frozenset()
 
-    async def has_moved_since(self, used: Surroundings) -> bool:
-        """Has it other networks or addresses by now than a probe took it to have?"""
+    async def has_moved_since(self, assumed: Surroundings) -> bool:
+        """Does Sidecar now have other networks or addresses than a probe assumed?"""
         async with self._looking:
             if self._clock.now().mono - self._looked_mono >= LOOK_EVERY_S:
                 await self._look_at_ourselves()
                 self._looked_mono = self._clock.now().mono
-        return own_addresses(self._addresses.around) != own_addresses(used)
+        return own_addresses(self._addresses.surroundings) != own_addresses(assumed)
 
     async def _look_at_ourselves(self) -> None:
         try:
@@ -66,24 +66,24 @@ class OwnNetworks:
             return
         if own is not None:
             self._addresses.set_own(own)
-            self.note(self._addresses.around)
+            self.note(self._addresses.surroundings)
 
-    def blamed_for(self, outcome: ProbeResult, container: Container) -> ProbeResult:
-        """That nothing is known, where Sidecar has left the networks of ``container``.
+    def judge_outcome(self, outcome: ProbeResult, container: Container) -> ProbeResult:
+        """UNKNOWN if Sidecar has left the networks of ``container``.
 
-        Else the outcome, with whether Sidecar is on one of them.
+        Else the outcome, with a mark if Sidecar shares a network with it.
         """
-        around = self._addresses.around
-        own, ours = around.own, own_networks(around)
+        surroundings = self._addresses.surroundings
+        own, ours = surroundings.own, own_networks(surroundings)
         if not outcome.path_fault or own is None or ours is None:
             return outcome
-        theirs = networks_of(container, around)
+        theirs = networks_of(container, surroundings)
         if theirs & ours:
             return replace(outcome, shares_network=True)
-        left = sorted(theirs if not ours else theirs & self._was_on)
-        if not left:
+        left_networks = sorted(theirs if not ours else theirs & self._was_on)
+        if not left_networks:
             return outcome
-        name = left[0]
+        name = left_networks[0]
         return probe_unknown(
             Cause.OWN_NETWORK,
             Reason.of(R.LEFT_NETWORK, name=name, network=name, container=own.name),

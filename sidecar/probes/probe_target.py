@@ -1,4 +1,4 @@
-"""Several probes of one target: all must succeed."""
+"""All probes of one target in order; all must succeed."""
 
 from dataclasses import replace
 
@@ -19,10 +19,10 @@ from sidecar.core.reason.reason import Reason, join_reasons
 async def probe_target(
     prober: Prober, probes: tuple[ProbeSettings, ...], container: Container
 ) -> ProbeResult:
-    """In order; the first that does not succeed is the answer.
+    """Probe in order; the first result that is no success is the target's result.
 
-    What the earlier ones learnt of a wallet is kept: its daemon answered. So is how
-    long the slowest answer took, where all succeed.
+    Wallet facts of earlier probes are kept: their daemon answered. If all succeed,
+    ``waited_s`` is the time of the slowest answer.
     """
     warnings: tuple[ProbeWarning, ...] = ()
     reasons: list[Reason] = []

@@ -1,4 +1,4 @@
-"""The table from settings to probe, and the one way to carry a probe out."""
+"""The prober: selects the probe for its settings, and carries it out."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -78,18 +78,18 @@ async def _no_surroundings() -> Container | None:
 
 
 class ProbeRunner:
-    """A Prober for every kind of settings, and the wallet control beside it.
+    """Implements Prober for every kind of settings, and provides the wallet control.
 
-    Make and close it in the loop that uses it. ``mask`` takes secrets out of what
-    targets say: it goes to people, pages and records as a reason. ``own`` gives
-    Sidecar's own container as it is now; None: it is in none, or that is not known.
+    Create and close it in the loop that uses it. ``mask`` removes secrets from texts
+    of targets, which become reasons in messages, pages and records. ``own`` returns
+    Sidecar's own container as it is now; None: it has none, or that is not known.
     """
 
     def __init__(
         self,
         engine: Engine,
         clock: Clock,
-        vigil: StallDetector | None = None,
+        stall_detector: StallDetector | None = None,
         *,
         mask: Callable[[str], str] = str,
         own: Callable[[], Awaitable[Container | None]] = _no_surroundings,
@@ -97,7 +97,7 @@ class ProbeRunner:
         resolver = ThreadResolver()
         client = HttpClient(resolver)
         self._resolver = resolver
-        self._vigil = vigil or StallDetector()
+        self._stall_detector = stall_detector or StallDetector()
         self._mask = mask
         self._own_networks: frozenset[str] = frozenset()
         self._tools = ProbeContext(
@@ -111,49 +111,56 @@ class ProbeRunner:
             fatal_calls=FatalCalls(),
             clock=clock,
         )
-        self._place = OwnNetworks(self._tools.addresses, own, clock)
+        self._own_location = OwnNetworks(self._tools.addresses, own, clock)
         self.wallet_control = RpcWalletControl(self._tools.rpc, self._tools.addresses)
-        """Takes turns with the probes: one connection per daemon at a time."""
+        """Shares the daemon's turn with the probes: one connection at a time."""
 
     async def close(self) -> None:
-        """Close what is open; no probe may be in flight."""
+        """Close open requests and the resolver; no probe may be in flight."""
         self._tools.rpc.close()
         await self._resolver.close()
 
-    def set_surroundings(self, around: Surroundings) -> None:
-        """Say which containers there are, and where Sidecar is among them."""
-        self._tools.addresses.set_surroundings(around)
-        self._place.note(around)
-        self._own_networks = around.own.networks if around.own else frozenset()
+    def set_surroundings(self, surroundings: Surroundings) -> None:
+        """Set the stack's containers and Sidecar's own, from the latest list."""
+        self._tools.addresses.set_surroundings(surroundings)
+        self._own_location.note(surroundings)
+        self._own_networks = (
+            surroundings.own.networks if surroundings.own else frozenset()
+        )
 
     async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
-        """Carry out one probe within its timeout. Never raises but for cancellation."""
-        mark = self._vigil.begin()
+        """Carry out one probe within its timeout. Raises only CancelledError."""
+        mark = self._stall_detector.begin()
         disturbed = NO_REASON
         began = asyncio.get_running_loop().time()
         try:
-            around = self._tools.addresses.around
-            found = await self._probe(settings, container)
-            if await self._was_misled(container, found):
-                found = await self._probe(settings, container)
-            if _may_be_own_network(found) and await self._place.has_moved_since(around):
-                found = await self._probe(settings, container)
-            found = self._place.blamed_for(found, container)
-            found = add_network_advice(found, container, self._own_networks)
-            outcome = await self._masked(found)
+            surroundings = self._tools.addresses.surroundings
+            result = await self._probe(settings, container)
+            if await self._has_stale_address(container, result):
+                result = await self._probe(settings, container)
+            location = self._own_location
+            if _may_be_own_network(result) and await location.has_moved_since(
+                surroundings
+            ):
+                result = await self._probe(settings, container)
+            result = location.judge_outcome(result, container)
+            result = add_network_advice(result, container, self._own_networks)
+            outcome = await self._mask_outcome(result)
         finally:
-            disturbed = self._vigil.end(mark)
+            disturbed = self._stall_detector.end(mark)
         if disturbed and outcome.cause is Cause.HUNG:
             return probe_unknown(Cause.SUSPENDED, disturbed)
         seconds = asyncio.get_running_loop().time() - began
         waited_s = max(seconds, outcome.waited_s)
         return _with_slowness(outcome, waited_s, settings.slow_after_s)
 
-    async def _was_misled(self, container: Container, outcome: ProbeResult) -> bool:
-        """Has the container other addresses by now than those that were asked?
+    async def _has_stale_address(
+        self, container: Container, outcome: ProbeResult
+    ) -> bool:
+        """Does the container now have other addresses than those that were probed?
 
-        The engine does not tell when a network is taken from a container, and its
-        address may be somebody else's at once.
+        The engine does not report when a network is taken from a container, and
+        another container may get the address at once.
         """
         if outcome.verdict is not ProbeVerdict.FAILURE or not container.endpoints:
             return False
@@ -164,8 +171,11 @@ class ProbeRunner:
             return False
         return self._tools.addresses.has_moved(container, fresh)
 
-    async def _masked(self, outcome: ProbeResult) -> ProbeResult:
-        """Masked first, cut afterwards: else a part of a secret may be left."""
+    async def _mask_outcome(self, outcome: ProbeResult) -> ProbeResult:
+        """The outcome with its reason masked, then cut.
+
+        In the other order a part of a secret could remain.
+        """
         reason = outcome.reason
         if reason.text_length > LARGE_CHARACTERS:
             reason = await asyncio.to_thread(reason.map_text, self._clean)
@@ -173,8 +183,8 @@ class ProbeRunner:
             reason = reason.map_text(self._clean)
         return replace(outcome, reason=reason.bound(REASON_LIMIT))
 
-    def _clean(self, said: str) -> str:
-        return " ".join(self._mask(said).split())
+    def _clean(self, text: str) -> str:
+        return " ".join(self._mask(text).split())
 
     async def _probe(
         self, settings: ProbeSettings, container: Container
@@ -185,13 +195,13 @@ class ProbeRunner:
             return trouble.outcome
         except EngineError as error:
             return probe_unknown(Cause.PROBER_FAILED, text_reason(str(error)))
-        except Exception as error:  # noqa: BLE001 - our own fault is no target's
-            said = f"{type(error).__name__}: {error}"
-            return probe_unknown(Cause.PROBER_FAILED, text_reason(said))
+        except Exception as error:  # noqa: BLE001 - Sidecar's own error, not the target's
+            text = f"{type(error).__name__}: {error}"
+            return probe_unknown(Cause.PROBER_FAILED, text_reason(text))
 
 
 def _may_be_own_network(outcome: ProbeResult) -> bool:
-    """May it be that Sidecar has left the network? An answer then never comes."""
+    """Could the reason be that Sidecar has left the network?"""
     return outcome.path_fault or outcome.cause is Cause.HUNG
 
 

@@ -1,4 +1,4 @@
-"""Where what is probed is reached: as a container of the stack, or by its name."""
+"""The addresses of probed servers: of a container of the stack, or by name."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,53 +16,53 @@ from sidecar.core.status.network_reach import (
     own_addresses,
 )
 from sidecar.probes.failure import ProbeFailed, probe_failed
-from sidecar.probes.http_client.resolver import numeric
+from sidecar.probes.http_client.resolver import numeric_result
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class LocatedUrl(NamedTuple):
-    """A server. ``place`` is the same for all that lead to it: it has one thread.
+    """A server. ``place`` is its key, the same for all URLs that lead to it.
 
-    ``found`` None: its name is to be resolved.
+    ``addresses`` None: its name is to be resolved.
     """
 
     place: str
-    found: tuple[ResolveResult, ...] | None
+    addresses: tuple[ResolveResult, ...] | None
 
 
 class ReplicaAddresses:
-    """Knows the stack's containers, and where Sidecar is among them."""
+    """The addresses of the stack's containers, and Sidecar's own."""
 
     def __init__(self) -> None:
-        self._around = Surroundings()
+        self._surroundings = Surroundings()
         self._moved: dict[str, Container] = {}
         self._own: frozenset[tuple[str, str]] = frozenset()
         self._own_losses = 0
 
     @property
-    def around(self) -> Surroundings:
+    def surroundings(self) -> Surroundings:
         """The stack's containers and Sidecar's own, as they were last seen."""
-        return self._around
+        return self._surroundings
 
     @property
     def own_losses(self) -> int:
-        """How often Sidecar was seen to have lost a network or address of its own."""
+        """The number of times that Sidecar has lost a network or address of its own."""
         return self._own_losses
 
-    def set_surroundings(self, around: Surroundings) -> None:
-        """Say what the last list of containers showed."""
-        self._around = around
+    def set_surroundings(self, surroundings: Surroundings) -> None:
+        """Set the surroundings from the latest list of containers."""
+        self._surroundings = surroundings
         self._moved.clear()
         self._note_own()
 
     def set_own(self, own: Container) -> None:
-        """Say how Sidecar's own container looks since."""
-        self._around = replace(self._around, own=own)
+        """Set Sidecar's own container as it is now."""
+        self._surroundings = replace(self._surroundings, own=own)
         self._note_own()
 
     def _note_own(self) -> None:
-        own = own_addresses(self._around)
+        own = own_addresses(self._surroundings)
         if own is None:
             return
         if not self._own <= own:
@@ -70,35 +70,43 @@ class ReplicaAddresses:
         self._own = own
 
     def has_moved(self, container: Container, fresh: Container) -> bool:
-        """Is it on other networks, or at other addresses, than it was taken to be?
+        """Is the container on other networks or addresses than assumed?
 
-        Until the next list the fresh ones are used.
+        If so, the fresh ones are used until the next list.
         """
-        used = self._moved.get(container.id, container)
-        if (used.endpoints, used.network_mode) == (fresh.endpoints, fresh.network_mode):
+        assumed = self._moved.get(container.id, container)
+        if (assumed.endpoints, assumed.network_mode) == (
+            fresh.endpoints,
+            fresh.network_mode,
+        ):
             return False
         self._moved[container.id] = fresh
         return True
 
-    def url(self, url: str, container: Container) -> LocatedUrl:
-        """Where the host of ``url`` is, for a probe of ``container``. Trouble."""
+    def locate_url(self, url: str, container: Container) -> LocatedUrl:
+        """The location of the host of ``url`` for a probe of ``container``.
+
+        Raises ProbeFailed.
+        """
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        return self.host(parts.hostname or "", port, container)
+        return self.locate_host(parts.hostname or "", port, container)
 
-    def host(self, host: str, port: int, container: Container) -> LocatedUrl:
-        """Where ``host`` is, for a probe of ``container``. Trouble."""
+    def locate_host(self, host: str, port: int, container: Container) -> LocatedUrl:
+        """The location of ``host`` for a probe of ``container``. Raises ProbeFailed."""
         now = self._moved.get(container.id, container)
-        reached = find_reach(host, now, self._around)
-        if reached is None:
+        reach = find_reach(host, now, self._surroundings)
+        if reach is None:
             return LocatedUrl(f"{host}:{port}", None)
-        if not reached.addresses:
-            raise _unreachable(reached)
-        found = tuple(numeric(host, address, port) for address in reached.addresses)
-        return LocatedUrl(f"{reached.container_id or host}:{port}", found)
+        if not reach.addresses:
+            raise _unreachable(reach)
+        addresses = tuple(
+            numeric_result(host, address, port) for address in reach.addresses
+        )
+        return LocatedUrl(f"{reach.container_id or host}:{port}", addresses)
 
 
-def _unreachable(reached: Reach) -> ProbeFailed:
-    if reached.is_judged:
-        return probe_failed(Cause.DETACHED, reached.reason, path_fault=True)
-    return ProbeFailed(probe_unknown(Cause.PROBER_FAILED, reached.reason))
+def _unreachable(reach: Reach) -> ProbeFailed:
+    if reach.is_judged:
+        return probe_failed(Cause.DETACHED, reach.reason, path_fault=True)
+    return ProbeFailed(probe_unknown(Cause.PROBER_FAILED, reach.reason))

@@ -13,21 +13,21 @@ from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.http_client.content import ContentUnreadable, unpack
 from sidecar.probes.http_client.response import HttpResponse
 from sidecar.probes.http_status import status_failure
-from sidecar.probes.text import brief
+from sidecar.probes.text import one_line
 
 JSON_TYPES = frozenset({"application/json", "application/json-rpc"})
 UNPACKED_LIMIT_BYTES = 1_048_576
-"""Of an answer that comes compressed: what is longer is cut, as on the wire."""
+"""The limit of a decompressed answer; longer ones are cut, as uncompressed ones are."""
 METHOD_NOT_FOUND = -32601
-# Parse error, invalid request, no such method, invalid parameters: JSON-RPC's
-# own words for a request that does not suit the server.
+# Parse error, invalid request, no such method, invalid parameters: the error codes
+# of JSON-RPC for a request that the server does not support.
 NOT_UNDERSTOOD = frozenset({-32700, -32600, METHOD_NOT_FOUND, -32602})
 
 T = TypeVar("T")
 
 
 class RpcError(msgspec.Struct):
-    """What a daemon says when it does not do as asked."""
+    """The error object of a daemon's answer."""
 
     code: int | None = None
     message: str = ""
@@ -42,37 +42,39 @@ class RpcErrorAnswered(ProbeFailed):
     """The daemon answered with an error of its own, ``error``."""
 
     def __init__(self, method: str, error: RpcError) -> None:
-        said = brief(error.message)
+        message = one_line(error.message)
         not_understood = error.code in NOT_UNDERSTOOD
         cause = Cause.MISCONFIGURED if not_understood else Cause.BAD_BODY
-        reason = Reason.of(R.RPC_ERROR_WITHOUT_CODE, method=method, said=said)
+        reason = Reason.of(R.RPC_ERROR_WITHOUT_CODE, method=method, said=message)
         if error.code is not None:
-            reason = Reason.of(R.RPC_ERROR, method=method, code=error.code, said=said)
+            reason = Reason.of(
+                R.RPC_ERROR, method=method, code=error.code, said=message
+            )
         super().__init__(probe_failed(cause, reason, rpc_answers=True).outcome)
         self.method = method
         self.error = error
 
 
 def decode(raw: msgspec.Raw, shape: type[T], method: str) -> T:
-    """Parse a result; Trouble(bad_body) where it is of another shape."""
+    """Parse a result. Raises ProbeFailed(bad_body) if it has another shape."""
     try:
         return msgspec.json.decode(raw, type=shape)
     except (msgspec.MsgspecError, RecursionError) as error:
-        said = str(error)
-        raise bad_body(R.OTHER_RESULT, method=method, said=said) from error
+        problem = str(error)
+        raise bad_body(R.OTHER_RESULT, method=method, said=problem) from error
 
 
 def decompress(answer: HttpResponse, method: str) -> HttpResponse:
-    """The answer decompressed; ProbeFailed(unknown) where that fails."""
+    """The answer decompressed. Raises ProbeFailed(unknown)."""
     try:
         return unpack(answer, UNPACKED_LIMIT_BYTES)
     except ContentUnreadable as why:
-        said = Reason.of(R.ANSWER_UNREADABLE, method=method, said=str(why))
-        raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, said)) from why
+        reason = Reason.of(R.ANSWER_UNREADABLE, method=method, said=str(why))
+        raise ProbeFailed(probe_unknown(Cause.PROBER_FAILED, reason)) from why
 
 
 def read_result(answer: HttpResponse, method: str) -> msgspec.Raw:
-    """The result of a call. ProbeFailed where there is none."""
+    """The result of a call. Raises ProbeFailed if there is none."""
     if _is_json(answer):
         envelope = _read_envelope(answer, method)
         if envelope.error is not None:
@@ -85,18 +87,22 @@ def read_result(answer: HttpResponse, method: str) -> msgspec.Raw:
 
 
 def _is_json(answer: HttpResponse) -> bool:
-    """By its type, or by how it begins: some servers say text/plain, or nothing."""
+    """Is it JSON, by its type or its first byte? Some servers send a wrong type."""
     begins = answer.body.lstrip()[:1] == b"{"
     return answer.content_type in JSON_TYPES or begins
 
 
 def _error_answer(
-    answer: HttpResponse, said: RpcError | str, method: str
+    answer: HttpResponse, answered_error: RpcError | str, method: str
 ) -> ProbeFailed:
-    error = RpcError(message=said) if isinstance(said, str) else said
+    error = (
+        RpcError(message=answered_error)
+        if isinstance(answered_error, str)
+        else answered_error
+    )
     if answer.status == HTTPStatus.OK or error.code == METHOD_NOT_FOUND:
         return RpcErrorAnswered(method, error)
-    return status_failure(answer, brief(error.message))
+    return status_failure(answer, one_line(error.message))
 
 
 def _read_envelope(answer: HttpResponse, method: str) -> _Envelope:
@@ -109,8 +115,8 @@ def _read_envelope(answer: HttpResponse, method: str) -> _Envelope:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         if answer.status != HTTPStatus.OK:
             raise status_failure(answer) from error
-        said = str(error)
-        raise bad_body(R.NOT_JSON_RPC, method=method, said=said) from error
+        problem = str(error)
+        raise bad_body(R.NOT_JSON_RPC, method=method, said=problem) from error
 
 
 def _require_result(result: msgspec.Raw, method: str) -> msgspec.Raw:

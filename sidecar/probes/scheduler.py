@@ -1,10 +1,10 @@
-"""When each instance is asked next.
+"""The scheduler of probes.
 
-A timer per instance and a task per probe in flight; between probes nothing
-runs. An interval counts from the end of a probe to the start of the next. Where
-there are many it may be up to a tenth shorter, and once, when the pace slackens, by
-more, so that each keeps to a place of its own in the interval: probes that fell
-together once would else do so for ever, and wait for each other.
+It has a timer per instance and a task per probe in flight; between probes nothing
+runs. An interval counts from the end of a probe to the start of the next. With many
+instances it may be up to a tenth shorter (once, when the interval grows, by more), so
+that each instance keeps a place of its own in the interval. Otherwise probes that
+coincide once would coincide for ever, and wait for each other.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from sidecar.probes.probe_target import probe_target
 
 SILENCE_S = 3.0
 VISIBLE_SILENCE_S = 0.5
-"""Where the host's own processes are seen, which costs nothing."""
+"""The same where the host's processes are visible: an inspection costs nothing."""
 _ASKING = (ElectronCashProbe, JsonRpcProbe, HttpProbe)
-"""Probes that wait for an answer, and for nothing else."""
+"""Kinds of probe that only wait for an answer."""
 
 OnSilence = Callable[[InstanceId, Container, float], None]
 """An instance, the container that was asked, and when (the clock's ``mono``)."""
@@ -30,27 +30,27 @@ OnSilence = Callable[[InstanceId, Container, float], None]
 SPREAD_S = 0.01
 OVERDUE_S = 5.0
 EARLIER = 0.1
-"""The part of an interval by which a probe may come sooner to keep its place."""
+"""The part of an interval by which a probe may start earlier to keep its place."""
 TOGETHER_S = 0.05
-"""Places are that far apart: to wake once for a few costs half as much."""
+"""The distance between places: one wake-up for several probes costs half as much."""
 GOLDEN = 0.6180339887498949
-"""Multiples of it, without their whole part, lie evenly however many there are."""
+"""The golden ratio: fractional parts of its multiples are evenly spread."""
 
 
 @dataclass(slots=True)
 class _ProbeSlot:
-    """What is known of one instance; times are the clock's ``mono``."""
+    """The schedule of one instance; times are the clock's ``mono``."""
 
     target: Target
     container: Container
     every_s: float
     due: float
     place: float
-    """Where in its interval it is asked, from 0 to 1."""
+    """The place in its interval, from 0 to 1."""
     slackened: bool = False
-    """The pace has just become slower: it goes to its place at once."""
+    """The interval has just grown: the next probe goes to its place at once."""
     hurried: bool = False
-    """It is not to wait for its interval to be over."""
+    """The next probe does not wait for the end of the interval."""
     ended: float | None = None
     timer: asyncio.TimerHandle | None = None
     flight: asyncio.Task[None] | None = None
@@ -64,12 +64,12 @@ class _ProbeSlot:
 
 
 class IntervalProbeScheduler:
-    """core.ports.Probing: at most one probe per instance in flight.
+    """Implements core.ports.Probing: at most one probe per instance in flight.
 
-    Every probe ends in one ``ProbeDone``, unless its instance is forgotten; the
-    next is due only once ``pace`` was called again. ``on_lag`` is told by how
-    many seconds each probe began after it was due, and ``on_silence`` of each that has
-    had no answer for ``silence_s``, while it goes on waiting.
+    Every probe ends in one ``ProbeCompleted``, unless its instance is forgotten; the
+    next is due only after another call of ``pace``. ``on_lag`` receives the seconds
+    between each probe's due time and its start. ``on_silence`` is called for each
+    probe without an answer for ``silence_s``; the probe then still waits.
     """
 
     def __init__(
@@ -87,130 +87,130 @@ class IntervalProbeScheduler:
         self._on_lag = on_lag
         self._on_silence = on_silence
         self._silence_s = silence_s
-        self._turns: dict[InstanceId, _ProbeSlot] = {}
-        self._fresh = 0
-        self._made = 0
+        self._slots: dict[InstanceId, _ProbeSlot] = {}
+        self._new_count = 0
+        self._slot_count = 0
 
     def pace(
         self, instance: InstanceId, target: Target, container: Container, every_s: float
     ) -> None:
-        """Probe this instance again ``every_s`` after its last probe ended.
+        """Probe this instance again ``every_s`` after the end of its last probe.
 
-        At once where that is past. A new instance is asked at once; of several
-        that are new together each 10 ms after the other, within ``every_s``.
+        At once if that time is past. A new instance is probed at once; several new
+        ones follow each other at 10 ms, within ``every_s``.
         """
         if not target.probes:
             self.forget(instance)
             return
-        turn = self._turns.get(instance)
-        if turn is None:
-            turn = self._made_new(target, container, every_s)
-            self._turns[instance] = turn
-        turn.slackened = turn.slackened or every_s > turn.every_s
-        turn.target, turn.container, turn.every_s = target, container, every_s
-        self._schedule(instance, turn)
+        slot = self._slots.get(instance)
+        if slot is None:
+            slot = self._new_slot(target, container, every_s)
+            self._slots[instance] = slot
+        slot.slackened = slot.slackened or every_s > slot.every_s
+        slot.target, slot.container, slot.every_s = target, container, every_s
+        self._schedule(instance, slot)
 
     def forget(self, instance: InstanceId) -> None:
-        """Stop probing this instance; a probe in flight is given up."""
-        turn = self._turns.pop(instance, None)
-        if turn is None:
+        """Stop probing this instance; a probe in flight is cancelled."""
+        slot = self._slots.pop(instance, None)
+        if slot is None:
             return
-        if turn.timer is not None:
-            turn.timer.cancel()
-        if turn.flight is not None:
-            turn.flight.cancel()
-        if turn.silence is not None:
-            turn.silence.cancel()
-        if turn.ended is None and turn.flight is None:
-            self._fresh -= 1
+        if slot.timer is not None:
+            slot.timer.cancel()
+        if slot.flight is not None:
+            slot.flight.cancel()
+        if slot.silence is not None:
+            slot.silence.cancel()
+        if slot.ended is None and slot.flight is None:
+            self._new_count -= 1
 
     def hurry(self, instance: InstanceId) -> None:
-        """Probe it now; or at once after the probe that is in flight."""
-        turn = self._turns.get(instance)
-        if turn is not None:
-            turn.hurried = True
-            self._schedule(instance, turn)
+        """Probe this instance now, or right after the probe in flight."""
+        slot = self._slots.get(instance)
+        if slot is not None:
+            slot.hurried = True
+            self._schedule(instance, slot)
 
     def overdue(self, now: float) -> int:
-        """How many probes should have begun, or ended, over 5 s before ``now``."""
-        return sum(1 for turn in self._turns.values() if _is_late(turn, now))
+        """The number of probes whose start or end is more than 5 s late at ``now``."""
+        return sum(1 for slot in self._slots.values() if _is_late(slot, now))
 
     async def close(self) -> None:
-        """Give up everything and wait for it."""
-        flights = [turn.flight for turn in self._turns.values() if turn.flight]
-        for instance in tuple(self._turns):
+        """Cancel all probes and wait for their end."""
+        flights = [slot.flight for slot in self._slots.values() if slot.flight]
+        for instance in tuple(self._slots):
             self.forget(instance)
         await asyncio.gather(*flights, return_exceptions=True)
 
-    def _made_new(
+    def _new_slot(
         self, target: Target, container: Container, every_s: float
     ) -> _ProbeSlot:
-        self._made += 1
-        place = self._made * GOLDEN % 1.0
+        self._slot_count += 1
+        place = self._slot_count * GOLDEN % 1.0
         return _ProbeSlot(target, container, every_s, self._first_due(every_s), place)
 
     def _first_due(self, every_s: float) -> float:
-        self._fresh += 1
-        return self._clock.now().mono + (self._fresh - 1) * SPREAD_S % every_s
+        self._new_count += 1
+        return self._clock.now().mono + (self._new_count - 1) * SPREAD_S % every_s
 
-    def _schedule(self, instance: InstanceId, turn: _ProbeSlot) -> None:
-        if turn.flight is not None:
+    def _schedule(self, instance: InstanceId, slot: _ProbeSlot) -> None:
+        if slot.flight is not None:
             return
-        due = turn.due if turn.ended is None else self._next_due(turn, turn.ended)
-        if turn.hurried:
+        due = slot.due if slot.ended is None else self._next_due(slot, slot.ended)
+        if slot.hurried:
             due = min(due, self._clock.now().mono)
-        if turn.timer is not None:
-            if due == turn.due:
+        if slot.timer is not None:
+            if due == slot.due:
                 return
-            turn.timer.cancel()
-        turn.due = due
+            slot.timer.cancel()
+        slot.due = due
         wait = max(0.0, due - self._clock.now().mono)
-        turn.timer = asyncio.get_running_loop().call_later(wait, self._begin, instance)
+        slot.timer = asyncio.get_running_loop().call_later(wait, self._begin, instance)
 
-    def _next_due(self, turn: _ProbeSlot, ended: float) -> float:
-        """An interval after ``ended``, or somewhat sooner: towards its place."""
-        due = ended + turn.every_s
-        place_s = turn.place * turn.every_s
-        past_place = (due - place_s + place_s % TOGETHER_S) % turn.every_s
-        crowd_s = (len(self._turns) - 1) * SPREAD_S
-        most_s = turn.every_s * (1.0 if turn.slackened else EARLIER)
+    def _next_due(self, slot: _ProbeSlot, ended: float) -> float:
+        """An interval after ``ended``, or somewhat earlier, closer to its place."""
+        due = ended + slot.every_s
+        place_s = slot.place * slot.every_s
+        past_place = (due - place_s + place_s % TOGETHER_S) % slot.every_s
+        crowd_s = (len(self._slots) - 1) * SPREAD_S
+        most_s = slot.every_s * (1.0 if slot.slackened else EARLIER)
         return due - min(past_place, crowd_s, most_s)
 
     def _begin(self, instance: InstanceId) -> None:
-        turn = self._turns[instance]
+        slot = self._slots[instance]
         began = self._clock.now().mono
-        self._on_lag(max(0.0, began - turn.due))
-        if turn.ended is None:
-            self._fresh -= 1
-        turn.timer = None
-        turn.slackened = turn.hurried = False
-        turn.due = began
-        turn.flight = asyncio.get_running_loop().create_task(
-            self._probe(instance, turn, began)
+        self._on_lag(max(0.0, began - slot.due))
+        if slot.ended is None:
+            self._new_count -= 1
+        slot.timer = None
+        slot.slackened = slot.hurried = False
+        slot.due = began
+        slot.flight = asyncio.get_running_loop().create_task(
+            self._probe(instance, slot, began)
         )
 
     async def _probe(
-        self, instance: InstanceId, turn: _ProbeSlot, began: float
+        self, instance: InstanceId, slot: _ProbeSlot, began: float
     ) -> None:
-        run = turn.container.run
-        if all(isinstance(settings, _ASKING) for settings in turn.target.probes):
-            turn.silence = asyncio.get_running_loop().call_later(
+        run = slot.container.run
+        if all(isinstance(settings, _ASKING) for settings in slot.target.probes):
+            slot.silence = asyncio.get_running_loop().call_later(
                 self._silence_s(instance),
                 self._on_silence,
                 instance,
-                turn.container,
+                slot.container,
                 began,
             )
-        outcome = await probe_target(self._prober, turn.target.probes, turn.container)
-        if turn.silence is not None:
-            turn.silence.cancel()
-            turn.silence = None
+        outcome = await probe_target(self._prober, slot.target.probes, slot.container)
+        if slot.silence is not None:
+            slot.silence.cancel()
+            slot.silence = None
         now = self._clock.now()
-        turn.flight, turn.ended = None, now.mono
-        turn.due = now.mono + turn.every_s
+        slot.flight, slot.ended = None, now.mono
+        slot.due = now.mono + slot.every_s
         self._post(ProbeCompleted(now, instance, run, began, outcome))
 
 
-def _is_late(turn: _ProbeSlot, now: float) -> bool:
-    allowed = OVERDUE_S + (turn.allowed_s if turn.flight is not None else 0.0)
-    return now - turn.due > allowed
+def _is_late(slot: _ProbeSlot, now: float) -> bool:
+    allowed = OVERDUE_S + (slot.allowed_s if slot.flight is not None else 0.0)
+    return now - slot.due > allowed

@@ -1,6 +1,6 @@
-"""Notices that this host slept or this process was not run for a while.
+"""Detects that this host was suspended or this process did not run for a while.
 
-A silence measured meanwhile is our own, not the target's.
+A silence measured in that time is Sidecar's own, not the target's.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ DISTURBED_S = 1.0
 
 
 class StallSnapshot(NamedTuple):
-    """Where a vigil stood at one instant."""
+    """The counters of a StallDetector at one moment."""
 
     stalls: int
     asleep_s: float
 
 
 def asleep_s() -> float:
-    """Seconds that this host has slept since it booted."""
+    """Seconds that this host was suspended since it booted."""
     boot = time.clock_gettime(time.CLOCK_BOOTTIME)
     return boot - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class StallDetector:
-    """A heartbeat while at least one watch is on."""
+    """A loop timer while at least one watch is active; a late beat is a stall."""
 
     def __init__(self, asleep_s: Callable[[], float] = asleep_s) -> None:
         self._asleep_s = asleep_s
@@ -50,7 +50,7 @@ class StallDetector:
         return StallSnapshot(self._stalls, self._asleep_s())
 
     def end(self, mark: StallSnapshot) -> Reason:
-        """Stop to watch; what disturbed us since ``mark``, no reason if nothing did."""
+        """End a watch; returns the disturbance since ``mark``, NO_REASON if none."""
         self._watches -= 1
         stalled = self._stalls > mark.stalls or self._late()
         slept = self._asleep_s() - mark.asleep_s > DISTURBED_S

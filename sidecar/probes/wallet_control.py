@@ -1,7 +1,7 @@
-"""The calls that change a wallet daemon. Each is sent once, never again.
+"""The calls that change a wallet daemon. Each is sent once and never repeated.
 
-A request that was given up is carried out all the same when the daemon wakes:
-to repeat it is to do it twice.
+A daemon carries out an abandoned request later: a repeated one would be executed
+twice.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,16 +21,16 @@ from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.jsonrpc_client import Params, RpcClient, RpcEndpoint, locate_daemon
 from sidecar.probes.replica_address import ReplicaAddresses
 from sidecar.probes.rpc_result import RpcErrorAnswered, decode
-from sidecar.probes.text import brief
+from sidecar.probes.text import one_line
 
 LONGEST_PING_S = 10.0
-"""At most so much of a wait, and a third of it, is kept for a fresh ``ping``."""
+"""Maximum time, at most a third of the wait, that is kept for a new ``ping``."""
 
 _NO_FILE = Reason.of(R.NO_FILE_OR_PASSWORD)
 
 
 class _Info(msgspec.Struct):
-    """``wallets`` is Electron Cash's: Electrum does not have it."""
+    """The answer to ``getinfo``; only Electron Cash has ``wallets``."""
 
     wallets: dict[str, bool] | msgspec.UnsetType = msgspec.UNSET
     default_wallet: str = ""
@@ -41,7 +41,7 @@ class _Listed(msgspec.Struct):
 
 
 class RpcWalletControl:
-    """core.ports.WalletControl over JSON-RPC."""
+    """Implements core.ports.WalletControl over JSON-RPC."""
 
     def __init__(self, rpc: RpcClient, addresses: ReplicaAddresses) -> None:
         self._rpc = rpc
@@ -52,12 +52,12 @@ class RpcWalletControl:
     ) -> bool:
         """Does the daemon answer anything within ``timeout_s``? Never raises.
 
-        The request that is still open is waited for. Where there is none, or its
-        answer does not come, a ``ping`` is sent on a connection of its own.
+        Waits for the open request. If there is none, or it gets no answer, a ``ping``
+        is sent on a connection of its own.
         """
         ping_s = min(LONGEST_PING_S, timeout_s / 3.0)
         try:
-            async with self._calling(settings, container, timeout_s) as calls:
+            async with self._open_calls(settings, container, timeout_s) as calls:
                 return await calls.has_any_answer(ping_s)
         except RpcFailed:
             return False
@@ -65,11 +65,11 @@ class RpcWalletControl:
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> None:
-        """Let the daemon save everything and exit. RpcFailed.
+        """Ask the daemon to save everything and exit. Raises RpcFailed.
 
-        A request that is still open is left: one connection at a time.
+        An open request is left: only one connection at a time.
         """
-        async with self._calling(settings, container, timeout_s) as calls:
+        async with self._open_calls(settings, container, timeout_s) as calls:
             calls.leave()
             await calls.result("stop")
 
@@ -80,17 +80,18 @@ class RpcWalletControl:
         paths: Sequence[str],
         timeout_s: float,
     ) -> tuple[NotLoaded, ...]:
-        """Load these wallets, in this order; none named: the default one.
+        """Load these wallets in this order; the default one if none is named.
 
-        What is not loaded afterwards, and why: what the daemon answers to the load
-        itself is not believed. RpcFailed where the daemon cannot be asked.
+        Returns the wallets that are not loaded afterwards, with reasons; the daemon's
+        answer to the load itself is not trusted. Raises RpcFailed if the daemon does
+        not answer.
         """
-        async with self._calling(settings, container, timeout_s) as calls:
+        async with self._open_calls(settings, container, timeout_s) as calls:
             await calls.has_late_answer()
-            return await _load(calls, settings, paths)
+            return await _load_missing(calls, settings, paths)
 
     @asynccontextmanager
-    async def _calling(
+    async def _open_calls(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> "AsyncIterator[_Calls]":
         deadline = deadline_in(timeout_s)
@@ -103,7 +104,7 @@ class RpcWalletControl:
 
 
 class _Calls:
-    """The calls of one order, one after the other, until its deadline."""
+    """The calls of one order, in sequence, until its deadline."""
 
     def __init__(
         self,
@@ -118,14 +119,14 @@ class _Calls:
         self._deadline = deadline
 
     def leave(self) -> None:
-        """Do not wait for the request that is still open."""
+        """Leave the open request: do not wait for its answer."""
         self._rpc.leave(self._daemon)
 
     async def has_any_answer(self, ping_s: float) -> bool:
-        """Does it answer the request that is still open, or else a ``ping``?
+        """Does the daemon answer the open request, or else a ``ping``?
 
-        The last ``ping_s`` are kept for the ping: a connection may lead nowhere any
-        more, and its silence then says nothing of the daemon.
+        The last ``ping_s`` are kept for the ping: the connection may be dead, and its
+        silence then says nothing about the daemon.
         """
         try:
             if await self.has_late_answer(ping_s):
@@ -135,10 +136,10 @@ class _Calls:
         return await self.has_answer("ping")
 
     async def has_late_answer(self, kept_s: float = 0.0) -> bool:
-        """Was the request that is still open answered? False: there is none any more.
+        """Was the open request answered? False: there is none.
 
-        It is waited for until ``kept_s`` before the deadline; Trouble where it stays
-        silent. A connection that breaks tells little.
+        Waits until ``kept_s`` before the deadline; raises ProbeFailed if there is no
+        answer. A broken connection counts as an answer only if ``is_answer`` says so.
         """
         until = self._deadline - kept_s
         try:
@@ -149,7 +150,7 @@ class _Calls:
             return is_answer(trouble.outcome)
 
     async def has_answer(self, method: str) -> bool:
-        """Does it answer ``method``, be it with an error?"""
+        """Does the daemon answer ``method``, even with an error?"""
         try:
             await self._rpc.call(self._daemon, method, self._deadline)
         except ProbeFailed as trouble:
@@ -157,12 +158,12 @@ class _Calls:
         return True
 
     async def result(self, method: str, params: Params = None) -> msgspec.Raw:
-        """What the daemon answers. RpcFailed."""
+        """The daemon's result for ``method``. Raises RpcFailed."""
         try:
             return await self._rpc.call(self._daemon, method, self._deadline, params)
         except RpcErrorAnswered as trouble:
-            said = brief(_masked(trouble.error.message, self._settings))
-            reason = Reason.of(R.RPC_ERROR_WITHOUT_CODE, method=method, said=said)
+            message = one_line(_mask_password(trouble.error.message, self._settings))
+            reason = Reason.of(R.RPC_ERROR_WITHOUT_CODE, method=method, said=message)
             raise RpcFailed(reason, was_answered=True) from None
         except ProbeFailed as trouble:
             reason = Reason.of(
@@ -171,53 +172,53 @@ class _Calls:
             raise RpcFailed(reason) from None
 
 
-async def _load(
+async def _load_missing(
     calls: _Calls, settings: ElectronCashProbe, paths: Sequence[str]
 ) -> tuple[NotLoaded, ...]:
     info = decode(await calls.result("getinfo"), _Info, "getinfo")
-    loaded = await _loaded(calls, info)
-    wanted = tuple(paths) or (info.default_wallet,)
+    loaded_paths = await _list_loaded(calls, info)
+    wanted_paths = tuple(paths) or (info.default_wallet,)
     reasons: dict[str, Reason] = {}
-    for path in wanted:
-        if path not in loaded:
-            reasons[path] = await _load_one(calls, settings, info, path)
+    for path in wanted_paths:
+        if path not in loaded_paths:
+            reasons[path] = await _load_wallet(calls, settings, info, path)
     info = decode(await calls.result("getinfo"), _Info, "getinfo")
-    loaded = await _loaded(calls, info)
-    if not paths and not info.default_wallet and loaded:
+    loaded_paths = await _list_loaded(calls, info)
+    if not paths and not info.default_wallet and loaded_paths:
         return ()
     missing = tuple(
         NotLoaded(path, reasons.get(path, NO_REASON))
-        for path in wanted
-        if path not in loaded
+        for path in wanted_paths
+        if path not in loaded_paths
     )
-    if missing and info.wallets is not msgspec.UNSET and loaded:
-        await _make_current(calls, loaded[-1])
+    if missing and info.wallets is not msgspec.UNSET and loaded_paths:
+        await _make_current(calls, loaded_paths[-1])
     return missing
 
 
-async def _loaded(calls: _Calls, info: _Info) -> tuple[str, ...]:
+async def _list_loaded(calls: _Calls, info: _Info) -> tuple[str, ...]:
     if info.wallets is not msgspec.UNSET:
         return tuple(info.wallets)
     raw = await calls.result("list_wallets")
     return tuple(wallet.path for wallet in decode(raw, list[_Listed], "list_wallets"))
 
 
-async def _load_one(
+async def _load_wallet(
     calls: _Calls, settings: ElectronCashProbe, info: _Info, path: str
 ) -> Reason:
-    """Why it is not loaded, as far as the daemon says; no reason: it says nothing.
+    """Load one wallet; returns the daemon's reason if it refuses, else NO_REASON.
 
     Only the ``daemon`` method takes another path or a password on every build of
-    Electron Cash, and it answers true whatever it did.
+    Electron Cash, and it answers true even after a failure.
     """
     password = settings.wallet_password
     try:
         if info.wallets is msgspec.UNSET:
-            raw = await calls.result("load_wallet", _wallet(path, password))
+            raw = await calls.result("load_wallet", _wallet_parameters(path, password))
         elif password is None and path in {"", info.default_wallet}:
             raw = await calls.result("load_wallet")
         else:
-            raw = await calls.result("daemon", [_order(path, password)])
+            raw = await calls.result("daemon", [_load_parameters(path, password)])
     except RpcFailed as failed:
         if not failed.was_answered:
             raise
@@ -227,25 +228,26 @@ async def _load_one(
     return _NO_FILE if bytes(raw) in {b"false", b"true"} else NO_REASON
 
 
-def _order(path: str, password: str | None = None) -> Mapping[str, str]:
-    return {"subcommand": "load_wallet", **_wallet(path, password)}
+def _load_parameters(path: str, password: str | None = None) -> Mapping[str, str]:
+    return {"subcommand": "load_wallet", **_wallet_parameters(path, password)}
 
 
-def _wallet(path: str, password: str | None) -> Mapping[str, str]:
-    """The parameters that name a wallet, as far as they are given."""
+def _wallet_parameters(path: str, password: str | None) -> Mapping[str, str]:
+    """The parameters that name a wallet; those not given are left out."""
     named = {"wallet_path": path} if path else {}
     return named if password is None else {**named, "password": password}
 
 
 async def _make_current(calls: _Calls, path: str) -> None:
-    """A load that fails leaves Electron Cash without a current wallet.
+    """Load a wallet again to make it current.
 
-    Some builds die of the next wallet call then, though other wallets are loaded.
+    A failed load leaves Electron Cash without a current wallet. Some builds then die
+    of the next wallet call, even if other wallets are loaded.
     """
-    await calls.result("daemon", [_order(path)])
+    await calls.result("daemon", [_load_parameters(path)])
 
 
-def _masked(text: str, settings: ElectronCashProbe) -> str:
-    """Some daemons echo the request in their errors."""
+def _mask_password(text: str, settings: ElectronCashProbe) -> str:
+    """The text without the wallet password: some daemons echo requests in errors."""
     password = settings.wallet_password
     return text.replace(password, "***") if password else text

@@ -1,7 +1,7 @@
-"""What one probe says to a wallet daemon, one call after the other, and what it hears.
+"""The calls of one probe to a wallet daemon, in sequence, and their answers.
 
-A call that an earlier probe made and that is still not answered is waited for first:
-its answer is proof of life, however late it comes.
+A call of an earlier probe that is still open comes first: its answer proves that the
+daemon lives, even if it is late.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from sidecar.probes.rpc_result import RpcErrorAnswered, decode
 
 COUNT = "listaddresses"
 COUNT_LIMIT_BYTES = 4 * 1024 * 1024
-"""Some 90,000 addresses."""
+"""Enough for about 90,000 addresses."""
 
 T = TypeVar("T")
 
@@ -30,8 +30,7 @@ T = TypeVar("T")
 class WalletConversation:
     """The calls of one probe, until ``deadline`` (the loop's time).
 
-    ``waited_s`` is how long the slowest answer took. The caller holds the daemon's
-    turn.
+    ``waited_s`` is the time of the slowest answer. The caller holds the daemon's turn.
     """
 
     def __init__(
@@ -43,49 +42,53 @@ class WalletConversation:
         self.has_answered = False
         self._deadline = deadline
         self._late: LateAnswer | None = None
-        self._avoided = tools.fatal_calls.avoided(daemon.place, daemon.run)
+        self._fatal_methods = tools.fatal_calls.methods_to_avoid(
+            daemon.place, daemon.run
+        )
 
     async def begin(self) -> None:
-        """Wait for what is still open, and find the daemon. Trouble.
+        """Wait for the open request, and resolve the daemon's host.
 
-        An error that the daemon answers late is an answer: the probe goes on.
+        Raises ProbeFailed. A late error counts as an answer: the probe continues.
         """
         try:
             late = await self.tools.rpc.late_answer(self.daemon, self._deadline)
         except RpcErrorAnswered as error:
-            self._heard(error.outcome.waited_s)
+            self._note_answer(error.outcome.waited_s)
             late = None
         if late is not None:
-            self._heard(late.waited_s)
+            self._note_answer(late.waited_s)
             self._late = late
-        self.daemon = await self.tools.rpc.found(self.daemon, self._deadline)
+        self.daemon = await self.tools.rpc.resolve(self.daemon, self._deadline)
 
     async def result(
         self, method: str, shape: type[T], params: Mapping[str, str] | None = None
     ) -> T:
-        """The daemon's result. Trouble: THREAD_HELD where it is silent after having
-        answered, KILLED_BY_PROBE where it is known to die of this call.
+        """The daemon's result for ``method``.
+
+        Raises ProbeFailed: with THREAD_HELD if the daemon has answered an earlier call
+        and is silent now, with KILLED_BY_PROBE if it is known to die of this call.
         """
         late = self._late_result(method)
         if late is not None:
             return decode(late, shape, method)
-        if method in self._avoided:
+        if method in self._fatal_methods:
             raise _killed_by_call(method)
         began_s = asyncio.get_running_loop().time()
         try:
             raw = await self.tools.rpc.call(self.daemon, method, self._deadline, params)
         except ProbeFailed as trouble:
             if trouble.outcome.cause is Cause.HUNG and self.has_answered:
-                raise self._held(method, trouble) from trouble
+                raise _thread_held(method, trouble) from trouble
             raise
-        self._heard(asyncio.get_running_loop().time() - began_s)
+        self._note_answer(asyncio.get_running_loop().time() - began_s)
         self.tools.fatal_calls.forget(self.daemon.place, method)
         return decode(raw, shape, method)
 
     async def count_addresses(self, selector: Mapping[str, str] | None) -> int | None:
-        """How many addresses the wallet has; None: it is not time, or not known.
+        """The number of addresses in the wallet; None: not due, or not known.
 
-        It is worth no failure: the probe has its answer without it.
+        A failed count does not fail the probe: it has its answer already.
         """
         counts, rpc = self.tools.address_counts, self.tools.rpc
         place, run = self.daemon.place, self.daemon.run
@@ -93,7 +96,7 @@ class WalletConversation:
         late = self._late_result(COUNT)
         if late is not None:
             return _count_addresses(late)
-        if COUNT in self._avoided or not counts.is_due(place, run, now):
+        if COUNT in self._fatal_methods or not counts.is_due(place, run, now):
             return None
         began_s = asyncio.get_running_loop().time()
         try:
@@ -110,23 +113,23 @@ class WalletConversation:
         return _count_addresses(raw)
 
     def _late_result(self, method: str) -> msgspec.Raw | None:
-        """What this call was answered late; None: it is still to be made."""
+        """The late answer to this method; None: the call is still to be made."""
         late = self._late
         if late is None or late.method != method:
             return None
         self._late = None
         return late.result
 
-    def _heard(self, waited_s: float) -> None:
+    def _note_answer(self, waited_s: float) -> None:
         self.has_answered = True
         self.waited_s = max(self.waited_s, waited_s)
 
-    def _held(self, method: str, silence: ProbeFailed) -> ProbeFailed:
-        reason = Reason.of(
-            R.THREAD_HELD, method=method, seconds=silence.outcome.waited_s
-        )
-        held = probe_failure(Cause.THREAD_HELD, reason, rpc_answers=True)
-        return ProbeFailed(replace(held, waited_s=silence.outcome.waited_s))
+
+def _thread_held(method: str, silence: ProbeFailed) -> ProbeFailed:
+    waited_s = silence.outcome.waited_s
+    reason = Reason.of(R.THREAD_HELD, method=method, seconds=waited_s)
+    failure = probe_failure(Cause.THREAD_HELD, reason, rpc_answers=True)
+    return ProbeFailed(replace(failure, waited_s=waited_s))
 
 
 def _killed_by_call(method: str) -> ProbeFailed:

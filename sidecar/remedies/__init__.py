@@ -1,1 +1,1 @@
-"""Carrying out decisions: one file per kind, and the executor."""
+"""Remedies: the executor of decisions, and a module for each kind of remedy."""

@@ -1,4 +1,4 @@
-"""Let a stopped process (state T) go on, so that it can be asked to stop."""
+"""Continue a stopped process (state T), so that it can be asked to stop."""
 
 from sidecar.core.ports.engine import EngineError
 from sidecar.core.reason.code import ReasonCode as R
@@ -8,36 +8,37 @@ from sidecar.remedies.stopped_processes import find_stopped_processes
 
 SIGNAL = "SIGCONT"
 ALL_PROCESSES = ("sh", "-c", "kill -CONT -1")
-"""An init passes the signal on to the daemon; a wrapper script keeps it for itself."""
+"""Used where PID 1 is a wrapper script: it does not forward the signal to the daemon.
+"""
 
 COMMAND_S = 5.0
 
 
 async def continue_processes(job: RemedyContext) -> bool:
-    """Continue the container's processes; does none stay stopped?
+    """Continue the container's processes; True if none is stopped afterwards.
 
-    Where the engine refuses both ways, they stay as they are.
+    If the engine refuses both ways, they stay stopped.
     """
     job.tell(Reason.of(R.CONTINUED))
-    return await _by_signal(job) or await _by_command(job)
+    return await _send_signal(job) or await _run_kill_command(job)
 
 
-async def _by_signal(job: RemedyContext) -> bool:
+async def _send_signal(job: RemedyContext) -> bool:
     try:
         await job.engine.signal(job.container.id, SIGNAL)
     except EngineError:
         return False
-    return await _goes_on(job)
+    return await _has_no_stopped_process(job)
 
 
-async def _by_command(job: RemedyContext) -> bool:
+async def _run_kill_command(job: RemedyContext) -> bool:
     try:
         await job.engine.execute(job.container.id, ALL_PROCESSES, COMMAND_S)
     except EngineError:
         return False
-    return await _goes_on(job)
+    return await _has_no_stopped_process(job)
 
 
-async def _goes_on(job: RemedyContext) -> bool:
-    seen = await find_stopped_processes(job.engine, job.container, job.sight)
-    return seen is None or not seen.stopped
+async def _has_no_stopped_process(job: RemedyContext) -> bool:
+    findings = await find_stopped_processes(job.engine, job.container, job.host)
+    return findings is None or not findings.stopped

@@ -1,4 +1,4 @@
-"""One changing call to the engine, and the truth about what it did."""
+"""One changing call to the engine, and the verification of its effect."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,36 +21,38 @@ from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 LOOK_EVERY_S = 1.0
 PATIENCE_S = 20.0
-"""Beyond the stop timeout, an engine whose answer is lost may still be at it."""
+"""Seconds beyond the stop timeout in which an engine may still finish a call whose
+answer was lost.
+"""
 REMOVED = Reason.of(R.REPLACED)
 PERSIST_S = 30.0
 PERSIST_EVERY_S = 1.0
 
 
 class _Order(NamedTuple):
-    """What the engine is to do; ``is_done`` tells by the container that it did.
+    """One call to the engine; ``is_done`` detects its effect on the container.
 
-    ``said`` is told once it has answered well, or is seen to have done it.
+    ``reason`` is that of a call that succeeded.
     """
 
     call: Callable[[], Awaitable[None]]
-    said: Reason
+    reason: Reason
     stop_timeout_s: float
     is_done: Callable[[RemedyContext, Container | None], bool]
 
 
-async def start(job: RemedyContext, said: Reason) -> RemedyExecution:
-    """Let the engine start the container."""
+async def start(job: RemedyContext, reason: Reason) -> RemedyExecution:
+    """Start the container by the engine."""
     call = partial(job.engine.start, job.container.id)
-    return await _execute_order(job, _Order(call, said, 0.0, is_new_run))
+    return await _execute_order(job, _Order(call, reason, 0.0, is_new_run))
 
 
 async def restart(
-    job: RemedyContext, stop_timeout_s: float, said: Reason
+    job: RemedyContext, stop_timeout_s: float, reason: Reason
 ) -> RemedyExecution:
-    """Let the engine restart the container."""
+    """Restart the container by the engine."""
     call = partial(_restart, job, stop_timeout_s)
-    return await _execute_order(job, _Order(call, said, stop_timeout_s, is_new_run))
+    return await _execute_order(job, _Order(call, reason, stop_timeout_s, is_new_run))
 
 
 async def _restart(job: RemedyContext, stop_timeout_s: float) -> None:
@@ -63,15 +65,15 @@ async def _restart(job: RemedyContext, stop_timeout_s: float) -> None:
 
 
 async def stop(
-    job: RemedyContext, stop_timeout_s: float, said: Reason
+    job: RemedyContext, stop_timeout_s: float, reason: Reason
 ) -> RemedyExecution:
-    """Let the engine stop the container."""
+    """Stop the container by the engine."""
     call = partial(job.engine.stop, job.container.id, stop_timeout_s)
-    return await _execute_order(job, _Order(call, said, stop_timeout_s, is_over))
+    return await _execute_order(job, _Order(call, reason, stop_timeout_s, is_over))
 
 
 async def inspect_or_none(job: RemedyContext) -> Container | None:
-    """The container as it is now; None where the engine does not say."""
+    """The container as it is now; None if the engine does not answer."""
     try:
         return await job.engine.inspect(job.container.id)
     except EngineError:
@@ -79,30 +81,30 @@ async def inspect_or_none(job: RemedyContext) -> Container | None:
 
 
 def is_new_run(job: RemedyContext, fresh: Container | None) -> bool:
-    """Is it in another run than the one that is being treated?"""
+    """Does the container run, in another run than the one under treatment?"""
     return fresh is not None and fresh.status is Status.RUNNING and fresh.run != job.run
 
 
 def is_over(job: RemedyContext, fresh: Container | None) -> bool:
-    """Has the run that is being treated ended?"""
+    """Has the run under treatment ended?"""
     if fresh is None:
         return False
     return fresh.run != job.run or fresh.status is not Status.RUNNING
 
 
 async def _execute_order(job: RemedyContext, order: _Order) -> RemedyExecution:
-    """Send it once, and look: what the engine has done is an answer, too."""
+    """Send the call once, and inspect: its effect counts as an answer, too."""
     sending = asyncio.ensure_future(_on_sent(job, order.call))
-    sending.add_done_callback(_retrieve)
+    sending.add_done_callback(_mark_retrieved)
     try:
         return await _resolve_timeout(job, sending, order)
     finally:
-        # What was not sent yet must not be; what was is not taken back by this.
+        # A call that was not sent yet must not be sent; a sent one is not undone.
         sending.cancel()
 
 
-def _retrieve(sending: "asyncio.Future[None]") -> None:
-    """Nobody may be waiting for what became of it any more."""
+def _mark_retrieved(sending: "asyncio.Future[None]") -> None:
+    """Mark the task's exception as retrieved: no caller may wait for it any more."""
     if not sending.cancelled():
         sending.exception()
 
@@ -113,24 +115,26 @@ async def _resolve_timeout(
     until = job.clock.now().mono + order.stop_timeout_s + PATIENCE_S
     while True:
         await asyncio.wait({sending}, timeout=LOOK_EVERY_S)
-        acted = await _on_answer(job, sending, order.said) if sending.done() else None
-        if acted is not None and acted.result is not RemedyCallResult.UNKNOWN:
-            return acted
+        execution = (
+            await _on_answer(job, sending, order.reason) if sending.done() else None
+        )
+        if execution is not None and execution.result is not RemedyCallResult.UNKNOWN:
+            return execution
         fresh = await inspect_or_none(job)
         if order.is_done(job, fresh):
-            late = Reason.of(R.ANSWER_IS_LATE, reason=order.said)
+            late = Reason.of(R.ANSWER_IS_LATE, reason=order.reason)
             return RemedyExecution(RemedyCallResult.DONE, late, fresh)
-        if acted is None:
+        if execution is None:
             continue
         if job.leaving.is_set() or job.clock.now().mono >= until:
-            return acted._replace(container=fresh)
+            return execution._replace(container=fresh)
         await job.pause(LOOK_EVERY_S)
 
 
 async def _on_answer(
-    job: RemedyContext, sending: "asyncio.Future[None]", said: Reason
+    job: RemedyContext, sending: "asyncio.Future[None]", reason: Reason
 ) -> RemedyExecution:
-    """What the answer says; UNKNOWN: that the engine may be at it, or not."""
+    """The execution by the engine's answer; UNKNOWN: the engine may still do it."""
     try:
         sending.result()
     except EngineTimeout as error:
@@ -149,11 +153,11 @@ async def _on_answer(
         )
     except EngineRefused as error:
         return await _on_refusal(job, error)
-    return RemedyExecution(RemedyCallResult.DONE, said, await inspect_or_none(job))
+    return RemedyExecution(RemedyCallResult.DONE, reason, await inspect_or_none(job))
 
 
 async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecution:
-    """An engine refuses what a redeploy is taking away, which is no failure."""
+    """A refusal; not a failure if a redeploy is removing the container."""
     try:
         fresh = await job.engine.inspect(job.container.id)
     except ContainerGone:
@@ -168,17 +172,17 @@ async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecuti
 
 
 async def _on_sent(job: RemedyContext, call: Callable[[], Awaitable[None]]) -> None:
-    """Send it; persist where we have stopped the daemon already.
+    """Send the call; retry for PERSIST_S if Sidecar already stopped the daemon.
 
-    To give up then would leave it stopped.
+    To give up then would leave the daemon stopped.
     """
-    obliged, job.committed = job.committed, True
+    must_retry, job.committed = job.committed, True
     give_up = job.clock.now().mono + PERSIST_S
     while True:
         try:
             return await call()
         except EngineUnreachable:
-            if not obliged:
+            if not must_retry:
                 job.committed = False
                 raise
             if job.clock.now().mono >= give_up or job.leaving.is_set():

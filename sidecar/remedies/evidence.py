@@ -1,4 +1,4 @@
-"""What a container was like before a remedy changed it: bounded, masked, in memory."""
+"""Evidence of a container's state before a remedy: bounded, masked, in memory."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ from sidecar.core.ports.loop import Clock
 from sidecar.core.status import run_log
 
 Mask = Callable[[str], str]
-"""Takes the secrets out of a text."""
+"""Removes secrets from a text."""
 
 RecentProbes = Callable[[InstanceId, RunId], tuple[str, ...]]
 """The last probes of an instance's run, one line each, oldest first."""
@@ -29,18 +29,18 @@ LOG_CHARACTERS = 40_000
 PROCESSES = 80
 COMMAND_CHARACTERS = 200
 LARGE_CHARACTERS = 4096
-"""More than that is masked in a thread."""
+"""Texts with more characters are masked in a thread."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One bundle, at most 64 kB, about the run that was judged.
+    """One bundle, at most 64 kB, about the run that the decision is about.
 
-    ``log`` is what that run wrote, or the last runs of a crash loop, with AGAIN
-    between them. Empty: it wrote nothing; None: it could not be read. ``missing``
-    names what could not be had and why.
+    ``log`` is the output of that run, or of the last runs of a crash loop, with AGAIN
+    between them. Empty: no output; None: it could not be read. ``missing`` names the
+    parts that could not be read, and why.
     """
 
     at: Moment
@@ -57,9 +57,9 @@ class Evidence:
 
 
 class GatheredEvidence(NamedTuple):
-    """A bundle, and beside it the whole list of processes, neither cut nor masked.
+    """A bundle, and the whole list of processes, neither cut nor masked.
 
-    Remedies judge by the list; it is not kept. None: it could not be had.
+    Remedies decide by the list; it is not kept. None: it could not be read.
     """
 
     evidence: Evidence
@@ -76,22 +76,23 @@ class EvidenceCollector:
         self._clock = clock
         self._mask = mask
         self._recent_probes = recent_probes
-        self._kept: deque[Evidence] = deque(maxlen=BUNDLES)
+        self._bundles: deque[Evidence] = deque(maxlen=BUNDLES)
 
     def bundles(self) -> tuple[Evidence, ...]:
-        """All that is kept, oldest first."""
-        return tuple(self._kept)
+        """All bundles that are kept, oldest first."""
+        return tuple(self._bundles)
 
     def of(self, instance: InstanceId) -> Evidence | None:
         """The last bundle about an instance."""
-        return next((e for e in reversed(self._kept) if e.instance == instance), None)
+        latest_first = reversed(self._bundles)
+        return next((e for e in latest_first if e.instance == instance), None)
 
     async def gather(
         self, decision: Decision, container: Container
     ) -> GatheredEvidence:
-        """Ask the engine for everything at once, for at most GATHERING_S.
+        """Ask the engine for all parts at once, for at most GATHERING_S.
 
-        The log may be longer than that run: it is looked last what runs by then.
+        The container is inspected last: its log may already include a later run.
         """
         missing: list[str] = []
         log, processes, stats = await asyncio.gather(
@@ -106,29 +107,29 @@ class EvidenceCollector:
         state = await _wait_for(
             "state", lambda: self._engine.inspect(container.id), missing
         )
-        again = state if _is_later(state, container) else None
-        if again is not None:
+        later_run = state if _is_later(state, container) else None
+        if later_run is not None:
             missing.append("processes, stats: it was started again meanwhile")
             processes, stats = None, {}
-        runs = _of_runs(log, decision, container, again)
-        shown = tuple(processes or ())[:PROCESSES]
+        runs = _select_run_logs(log, decision, container, later_run)
+        shown_processes = tuple(processes or ())[:PROCESSES]
         texts = (
             state.health_log if state is not None else "",
-            *(process.command for process in shown),
+            *(process.command for process in shown_processes),
         )
-        said = await self._masked(*texts, *runs)
-        commands = said[1 : len(texts)]
+        masked_texts = await self._mask_texts(*texts, *runs)
+        commands = masked_texts[1 : len(texts)]
         evidence = Evidence(
             at=self._clock.now(),
             instance=decision.instance,
             name=decision.name,
             incident=decision.incident,
             decision=str(decision.reason),
-            state=_without_labels(state, said[0][-COMMAND_CHARACTERS:]),
-            log=None if log is None else _join_logs(said[len(texts) :]),
+            state=_without_labels(state, masked_texts[0][-COMMAND_CHARACTERS:]),
+            log=None if log is None else _join_logs(masked_texts[len(texts) :]),
             processes=tuple(
                 process._replace(command=command[:COMMAND_CHARACTERS])
-                for process, command in zip(shown, commands, strict=True)
+                for process, command in zip(shown_processes, commands, strict=True)
             ),
             stats=stats or {},
             probes=tuple(
@@ -136,11 +137,11 @@ class EvidenceCollector:
             ),
             missing=tuple(map(self._mask, missing)),
         )
-        self._kept.append(evidence)
+        self._bundles.append(evidence)
         return GatheredEvidence(evidence, processes)
 
-    async def _masked(self, *texts: str) -> tuple[str, ...]:
-        """All of them, before any is cut; beside the loop where that takes long."""
+    async def _mask_texts(self, *texts: str) -> tuple[str, ...]:
+        """Mask texts, before any of them is cut; large ones in a thread."""
         if sum(map(len, texts)) <= LARGE_CHARACTERS:
             return tuple(map(self._mask, texts))
         return await asyncio.to_thread(lambda: tuple(map(self._mask, texts)))
@@ -150,28 +151,34 @@ def _is_later(state: Container | None, container: Container) -> bool:
     return state is not None and state.started_at > container.started_at
 
 
-def _of_runs(
-    log: str | None, decision: Decision, container: Container, again: Container | None
+def _select_run_logs(
+    log: str | None,
+    decision: Decision,
+    container: Container,
+    later_run: Container | None,
 ) -> tuple[str, ...]:
-    """What the runs wrote that are evidence; not what a later one (``again``) did.
+    """The log of each run that is evidence, without that of ``later_run``.
 
-    A crash loop goes on while it is looked at: its next run is a part of it.
+    In a crash loop the later run is part of the evidence, too.
     """
     if log is None:
         return ()
-    begun = decision.begun or (run_log.is_run_start(container),)
-    if again is None:
-        return run_log.select_lines(log, begun, math.inf)
-    next_one = run_log.is_run_start(again)
+    run_starts = decision.begun or (run_log.find_run_start(container),)
+    if later_run is None:
+        return run_log.select_lines(log, run_starts, math.inf)
+    later_start = run_log.find_run_start(later_run)
     if decision.cause is Cause.CRASH_LOOP:
-        return run_log.select_lines(log, (*begun, next_one), math.inf)
-    return run_log.select_lines(log, begun, next_one)
+        return run_log.select_lines(log, (*run_starts, later_start), math.inf)
+    return run_log.select_lines(log, run_starts, later_start)
 
 
 def _join_logs(runs: tuple[str, ...]) -> str:
-    """What ends a line for some reader only could forge what stands between runs."""
-    told = f"\n{run_log.AGAIN}\n".join(runs)
-    lines = (" ".join(line.splitlines()) for line in told.split("\n"))
+    """Join the logs of runs with AGAIN between them.
+
+    Unusual line separators are replaced: a log could forge the text between runs.
+    """
+    text = f"\n{run_log.RUN_SEPARATOR}\n".join(runs)
+    lines = (" ".join(line.splitlines()) for line in text.split("\n"))
     return "\n".join(lines)[-LOG_CHARACTERS:]
 
 
@@ -182,13 +189,13 @@ def _without_labels(state: Container | None, health_log: str) -> Container | Non
 
 
 async def _wait_for(
-    what: str, ask: Callable[[], Awaitable[T]], missing: list[str]
+    part_name: str, ask: Callable[[], Awaitable[T]], missing: list[str]
 ) -> T | None:
     try:
         async with asyncio.timeout(GATHERING_S):
             return await ask()
     except EngineError as error:
-        missing.append(f"{what}: {error}")
+        missing.append(f"{part_name}: {error}")
     except TimeoutError:
-        missing.append(f"{what}: no answer within {GATHERING_S:.0f} s")
+        missing.append(f"{part_name}: no answer within {GATHERING_S:.0f} s")
     return None

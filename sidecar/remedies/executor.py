@@ -1,4 +1,4 @@
-"""Carries decisions out: one at a time per target, each with a deadline and an end."""
+"""The executor of decisions: one at a time per target, each with a deadline."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -47,13 +47,13 @@ REMEDIES: Mapping[Action, Callable[[RemedyContext], Awaitable[RemedyExecution]]]
     )
 )
 
-# On top of the stop timeout: evidence, a polite stop, the call, finding out.
+# In addition to the stop timeouts: evidence, the engine call, its verification.
 DEADLINE_S = 120.0
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A decision in hand; ``job`` once it passed the checks."""
+    """A decision in progress; ``job`` is set once the checks have passed."""
 
     decision: Decision
     target: Target
@@ -61,13 +61,13 @@ class _Entry:
     job: RemedyContext | None = None
 
     @property
-    def committed(self) -> bool:
-        """Was something sent that cannot be taken back?"""
+    def is_committed(self) -> bool:
+        """Was something sent that cannot be undone?"""
         return self.job is not None and self.job.committed
 
 
 class Executor:
-    """core.ports.Remedies, and the keeper of the evidence."""
+    """Implements core.ports.Remedies, and keeps the evidence."""
 
     def __init__(
         self,
@@ -80,41 +80,42 @@ class Executor:
         recent_probes: RecentProbes = lambda _, __: (),
     ) -> None:
         self._engine = engine
-        self.sight: HostProcesses | None = None
-        """Where the host's processes are seen, the engine is not asked for them."""
+        self.host: HostProcesses | None = None
+        """The host's view of processes; if set, it is used instead of the engine."""
         self._wallets = wallets
         self._post = post
         self._mask = mask
         self._clock = clock
         self._looks = StoppedProcesses(clock, mask)
-        self._room = EvidenceCollector(engine, clock, mask, recent_probes)
-        self._witness = PageEvidence(self._room, clock, post)
+        self._evidence = EvidenceCollector(engine, clock, mask, recent_probes)
+        self._page_evidence = PageEvidence(self._evidence, clock, post)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._entries: dict[asyncio.Task[Event], _Entry] = {}
         self._leaving = asyncio.Event()
 
     def evidence_of(self, instance: InstanceId) -> Mapping[str, object] | None:
-        """What was last gathered about an instance, JSON-ready."""
-        evidence = self._room.of(instance)
+        """The latest evidence about an instance, ready for JSON; None if none."""
+        evidence = self._evidence.of(instance)
         return None if evidence is None else msgspec.to_builtins(evidence)
 
     def bundles(self) -> tuple[Evidence, ...]:
         """All evidence that is kept, oldest first."""
-        return self._room.bundles()
+        return self._evidence.bundles()
 
     def carry_out(
         self, decision: Decision, target: Target, container: Container
     ) -> None:
-        """Begin; return at once. Ends in exactly one event, whatever happens.
+        """Start to carry out a decision, and return at once.
 
-        A PAGE changes nothing: where evidence for it was gathered, that comes back.
+        It ends in exactly one event, even after an error. A PAGE changes nothing: its
+        event has the evidence, and it has none if no evidence was gathered.
         """
         if decision.action is Action.PAGE:
-            self._witness.testify(decision, container)
+            self._page_evidence.start(decision, container)
             return
         entry = _Entry(decision, target, container)
         if self._leaving.is_set():
-            self._post(self._given_up(entry, Reason.of(R.SIDECAR_LEAVES)))
+            self._post(self._give_up_event(entry, Reason.of(R.SIDECAR_LEAVES)))
             return
         looks = decision.action is Action.LOOK
         work = self._look(entry) if looks else self._act(entry)
@@ -123,21 +124,21 @@ class Executor:
         task.add_done_callback(self._end)
 
     async def drain(self, timeout_s: float) -> None:
-        """Let no container be left stopped, and end within ``timeout_s``.
+        """End all work within ``timeout_s``, and leave no container stopped.
 
-        What has done nothing yet is not sent. What has stopped a daemon sends
-        the engine's start without any more waiting; the engine goes on by itself.
+        A remedy that has sent nothing yet is cancelled. One that has stopped a daemon
+        sends the start without further waiting; the engine continues by itself.
         """
         self._leaving.set()
         for task, entry in self._entries.items():
-            if not entry.committed:
+            if not entry.is_committed:
                 task.cancel()
         if self._entries:
             await asyncio.wait(self._entries, timeout=timeout_s)
-        left = tuple(self._entries)
-        for task in left:
+        unfinished = tuple(self._entries)
+        for task in unfinished:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def _act(self, entry: _Entry) -> Event:
         decision = entry.decision
@@ -145,74 +146,77 @@ class Executor:
         async with lock:
             takes_s = decision.stop_timeout_s + decision.polite_stop_s + DEADLINE_S
             async with asyncio.timeout(takes_s):
-                acted = await self._acted(entry)
-        return self._event(entry, acted)
+                execution = await self._run_remedy(entry)
+        return self._event(entry, execution)
 
-    async def _acted(self, entry: _Entry) -> RemedyExecution:
-        gathered = await self._room.gather(entry.decision, entry.container)
-        found = await check_container(self._engine, entry.decision, entry.container)
-        if isinstance(found, RemedyExecution):
-            return found
+    async def _run_remedy(self, entry: _Entry) -> RemedyExecution:
+        bundle = await self._evidence.gather(entry.decision, entry.container)
+        fresh = await check_container(self._engine, entry.decision, entry.container)
+        if isinstance(fresh, RemedyExecution):
+            return fresh
         entry.job = RemedyContext(
             entry.decision,
             entry.target,
-            found,
+            fresh,
             self._engine,
             self._wallets,
             self._clock,
             self._leaving,
             partial(self._tell, entry.decision),
-            gathered.processes,
-            self.sight,
+            bundle.processes,
+            self.host,
         )
         return await REMEDIES[entry.decision.action](entry.job)
 
     async def _look(self, entry: _Entry) -> Event:
         asked_mono = self._clock.now().mono
         async with asyncio.timeout(LOOK_S):
-            seen = await find_stopped_processes(
-                self._engine, entry.container, self.sight
+            findings = await find_stopped_processes(
+                self._engine, entry.container, self.host
             )
-        return self._seen(entry, seen or ProcessFindings(), asked_mono)
+        return self._inspection_event(entry, findings or ProcessFindings(), asked_mono)
 
     def _end(self, task: asyncio.Task[Event]) -> None:
         entry = self._entries.pop(task)
         if task.cancelled():
-            event = self._given_up(entry, Reason.of(R.SIDECAR_LEAVES))
+            event = self._give_up_event(entry, Reason.of(R.SIDECAR_LEAVES))
         elif error := task.exception():
-            event = self._given_up(
+            event = self._give_up_event(
                 entry, text_reason(f"{type(error).__name__}: {error}")
             )
         else:
             event = task.result()
         self._post(event)
 
-    def _given_up(self, entry: _Entry, why: Reason) -> Event:
+    def _give_up_event(self, entry: _Entry, why: Reason) -> Event:
         if entry.decision.action is Action.LOOK:
-            return self._seen(entry, ProcessFindings(), self._clock.now().mono)
+            now_mono = self._clock.now().mono
+            return self._inspection_event(entry, ProcessFindings(), now_mono)
         result = (
-            RemedyCallResult.UNKNOWN if entry.committed else RemedyCallResult.NOT_SENT
+            RemedyCallResult.UNKNOWN
+            if entry.is_committed
+            else RemedyCallResult.NOT_SENT
         )
         return self._event(
             entry, RemedyExecution(result, Reason.of(R.GIVEN_UP, reason=why))
         )
 
-    def _event(self, entry: _Entry, acted: RemedyExecution) -> RemedyExecuted:
+    def _event(self, entry: _Entry, execution: RemedyExecution) -> RemedyExecuted:
         return RemedyExecuted(
             self._clock.now(),
             entry.decision.instance,
-            acted.result,
-            acted.reason.map_text(self._mask).bound(REASON_LIMIT),
-            acted.container,
-            acted.answered,
+            execution.result,
+            execution.reason.map_text(self._mask).bound(REASON_LIMIT),
+            execution.container,
+            execution.answered,
             entry.job.engine_stops if entry.job is not None else 0,
         )
 
     def _tell(self, decision: Decision, doing: Reason) -> None:
         self._post(RemedyProgressed(self._clock.now(), decision.instance, doing))
 
-    def _seen(
-        self, entry: _Entry, seen: ProcessFindings, asked_mono: float
+    def _inspection_event(
+        self, entry: _Entry, findings: ProcessFindings, asked_mono: float
     ) -> ProcessesInspected:
-        who = entry.decision.instance
-        return self._looks.event(who, entry.container, seen, asked_mono)
+        instance_id = entry.decision.instance
+        return self._looks.event(instance_id, entry.container, findings, asked_mono)

@@ -1,4 +1,4 @@
-"""Load the wallets of a daemon that lacks them."""
+"""Load the missing wallets of a wallet daemon."""
 
 from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
@@ -9,7 +9,7 @@ from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 
 async def carry_out(job: RemedyContext) -> RemedyExecution:
-    """One call for each wallet, never repeated."""
+    """Send one call for each wallet, never repeated."""
     wallet = job.target.wallet
     if wallet is None:
         return RemedyExecution(
@@ -30,7 +30,7 @@ async def carry_out(job: RemedyContext) -> RemedyExecution:
 
 
 def _describe_result(missing: tuple[NotLoaded, ...]) -> Reason:
-    """The first of them with its reason; the others by their names."""
+    """The first missing wallet with its reason; the others by their names."""
     first, *others = missing
     path = name_paths((first.path,))
     reason = Reason.of(R.WALLET_NOT_LOADED, paths=path)

@@ -1,6 +1,6 @@
-"""What belongs to a page: gathered beside the loop, a few at a time.
+"""Evidence for pages: gathered in tasks of their own, AT_ONCE at a time.
 
-What a container said before it died is often all that a person needs.
+The last log lines of a dead container are often all that a person needs.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import EvidenceGathered
 from sidecar.core.ports.loop import Clock, Post
-from sidecar.core.status.run_log import AGAIN
+from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.core.text.printable import printable
 from sidecar.remedies.evidence import EvidenceCollector
 
@@ -26,17 +26,20 @@ _TOLD_BY_LOG = frozenset({Cause.CRASH_LOOP})
 
 
 class PageEvidence:
-    """Gathers evidence for pages; each that is gathered ends in an event."""
+    """Gathers evidence for pages, and posts it as an event."""
 
-    def __init__(self, room: EvidenceCollector, clock: Clock, post: Post) -> None:
-        self._room = room
+    def __init__(self, evidence: EvidenceCollector, clock: Clock, post: Post) -> None:
+        self._evidence = evidence
         self._clock = clock
         self._post = post
-        self._few = asyncio.Semaphore(AT_ONCE)
+        self._limit = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def testify(self, decision: Decision, container: Container) -> None:
-        """Begin; return at once. Of a flood of pages some go without evidence."""
+    def start(self, decision: Decision, container: Container) -> None:
+        """Start to gather, and return at once.
+
+        With WAITING pages in progress, a further page has no evidence.
+        """
         if len(self._tasks) >= WAITING:
             logger.debug("no evidence for a page about {}", decision.name)
             return
@@ -45,23 +48,23 @@ class PageEvidence:
         task.add_done_callback(self._tasks.discard)
 
     async def _gather(self, decision: Decision, container: Container) -> None:
-        async with self._few:
-            evidence, _ = await self._room.gather(decision, container)
-        said = None if evidence.log is None else last_lines(evidence.log)
+        async with self._limit:
+            evidence, _ = await self._evidence.gather(decision, container)
+        log_end = None if evidence.log is None else last_lines(evidence.log)
         if decision.cause in _TOLD_BY_LOG:
             logger.bind(target=decision.name, incident=decision.incident).warning(
                 "the last log lines of its container:\n{}",
-                said or ("(it could not be read)" if said is None else _NOTHING),
+                log_end or ("(it could not be read)" if log_end is None else _NOTHING),
             )
-        self._post(EvidenceGathered(self._clock.now(), decision.instance, said))
+        self._post(EvidenceGathered(self._clock.now(), decision.instance, log_end))
 
 
 def last_lines(log: str) -> str:
-    """The end of a log that fits into a message; no line of it can forge another.
+    """The last SHOWN_LINES lines of a log, made printable and cut for a message.
 
-    What stands between two runs is no line of it.
+    The line AGAIN between two runs does not count as a line.
     """
     lines = (printable(line)[:LINE_CHARACTERS] for line in log.splitlines())
-    told = [line for line in lines if line.strip()]
-    own = [nth for nth, line in enumerate(told) if line != AGAIN]
-    return "\n".join(told[own[-SHOWN_LINES:][0] :]) if own else ""
+    text_lines = [line for line in lines if line.strip()]
+    own = [nth for nth, line in enumerate(text_lines) if line != RUN_SEPARATOR]
+    return "\n".join(text_lines[own[-SHOWN_LINES:][0] :]) if own else ""

@@ -1,4 +1,4 @@
-"""Is the container still the one that was judged, right before it is touched?"""
+"""Check right before a remedy: is the container still as the decision assumes?"""
 
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.decision import Action, Decision
@@ -15,7 +15,7 @@ _AT_REST = frozenset({Status.EXITED, Status.CREATED, Status.DEAD})
 async def check_container(
     engine: Engine, decision: Decision, container: Container
 ) -> Container | RemedyExecution:
-    """The container as it is now; or, where it must be let be, the end of it."""
+    """The container as it is now, or a NOT_SENT result if it must be left alone."""
     try:
         fresh = await engine.inspect(container.id)
     except ContainerGone:
@@ -26,8 +26,8 @@ async def check_container(
     return _not_sent(objection, fresh) if objection else fresh
 
 
-def _objection(decision: Decision, judged: object, fresh: Container) -> Reason:
-    if fresh.run != judged:
+def _objection(decision: Decision, judged_run: object, fresh: Container) -> Reason:
+    if fresh.run != judged_run:
         return Reason.of(R.RESTARTED_MEANWHILE)
     if decision.action is Action.START and fresh.status in _AT_REST:
         return NO_REASON

@@ -1,8 +1,7 @@
-"""Looks into containers beside the loop, where nothing is decided on.
+"""Inspection of container processes apart from remedies.
 
-Which processes live in a run that answers well is to be known before it fails. It is
-looked at once in each run. While an answer is awaited for long, it is looked whether
-a process is stopped.
+The processes of a healthy run must be known before it fails: each run is inspected
+once. A container whose answer is late is inspected for a stopped process.
 """
 
 import asyncio
@@ -27,13 +26,13 @@ OnKnown = Callable[[InstanceId, Container, tuple[int, ...]], None]
 
 AT_ONCE = 2
 AGAIN_AFTER_S = 60.0
-"""Where the engine did not say."""
+"""The pause after an inspection that the engine did not answer."""
 
 
 class ProcessWatcher:
-    """A teller that hears of answers; each look that tells something is an event.
+    """A listener to steps; each inspection with a result posts an event.
 
-    ``on_known`` is told which processes work in a run that answers well.
+    ``on_known`` is called with the working processes of a run that answers well.
     """
 
     def __init__(
@@ -43,22 +42,22 @@ class ProcessWatcher:
         post: Post,
         mask: Mask,
         *,
-        sight: HostProcesses | None = None,
+        host: HostProcesses | None = None,
         on_known: OnKnown = lambda *_: None,
     ) -> None:
         self._engine = engine
-        self._sight = sight
+        self._host = host
         self._on_known = on_known
         self._clock = clock
         self._post = post
         self._looks = StoppedProcesses(clock, mask)
-        self._few = asyncio.Semaphore(AT_ONCE)
+        self._limit = asyncio.Semaphore(AT_ONCE)
         self._known: dict[InstanceId, RunId] = {}
         self._not_before: dict[InstanceId, float] = {}
         self._tasks: dict[InstanceId, asyncio.Task[None]] = {}
 
     def on_step(self, result: StepResult) -> None:
-        """After an answer: look, where that was not done in this run."""
+        """After a healthy answer: inspect, unless this run was inspected already."""
         if not isinstance(result.event, ProbeCompleted):
             return
         instance = result.state.instances.get(result.event.instance)
@@ -73,15 +72,18 @@ class ProcessWatcher:
             return
         self._begin(result.event.instance, container, None)
 
-    def forget(self, who: InstanceId) -> None:
-        """What was known of it has ended: look again once it answers well."""
-        self._known.pop(who, None)
+    def forget(self, instance_id: InstanceId) -> None:
+        """Forget the inspection of an instance whose processes have ended.
+
+        It is inspected again once it answers well.
+        """
+        self._known.pop(instance_id, None)
 
     def look_at_silent(
-        self, who: InstanceId, container: Container, since_mono: float
+        self, instance_id: InstanceId, container: Container, since_mono: float
     ) -> None:
-        """A probe that was sent at ``since_mono`` has no answer yet."""
-        self._begin(who, container, since_mono)
+        """Inspect an instance whose probe of ``since_mono`` has no answer yet."""
+        self._begin(instance_id, container, since_mono)
 
     def _is_due(self, instance: Instance, container: Container) -> bool:
         health = instance.health
@@ -93,38 +95,40 @@ class ProcessWatcher:
         return now >= self._not_before.get(instance.id, now)
 
     def _begin(
-        self, who: InstanceId, container: Container, silent_mono: float | None
+        self, instance_id: InstanceId, container: Container, silent_mono: float | None
     ) -> None:
-        if who in self._tasks:
+        if instance_id in self._tasks:
             return
-        look = self._look(who, container, silent_mono)
+        look = self._look(instance_id, container, silent_mono)
         task = asyncio.get_running_loop().create_task(look)
-        self._tasks[who] = task
-        task.add_done_callback(lambda _: self._tasks.pop(who, None))
+        self._tasks[instance_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(instance_id, None))
 
     async def _look(
-        self, who: InstanceId, container: Container, silent_mono: float | None
+        self, instance_id: InstanceId, container: Container, silent_mono: float | None
     ) -> None:
-        async with self._few:
+        async with self._limit:
             asked_mono = self._clock.now().mono
             try:
                 async with asyncio.timeout(LOOK_S):
-                    seen = await find_stopped_processes(
-                        self._engine, container, self._sight
+                    findings = await find_stopped_processes(
+                        self._engine, container, self._host
                     )
             except TimeoutError:
-                seen = None
-        if seen is None:
-            self._not_before[who] = self._clock.now().mono + AGAIN_AFTER_S
+                findings = None
+        if findings is None:
+            self._not_before[instance_id] = self._clock.now().mono + AGAIN_AFTER_S
             return
         if silent_mono is None:
-            self._known[who] = container.run
-            self._on_known(who, container, seen.working if seen.serves else ())
-        event = self._looks.event(who, container, seen, asked_mono)
+            self._known[instance_id] = container.run
+            self._on_known(
+                instance_id, container, findings.working if findings.serves else ()
+            )
+        event = self._looks.event(instance_id, container, findings, asked_mono)
         self._post(replace(event, silent_since_mono=silent_mono))
 
     async def close(self) -> None:
-        """Look no more."""
+        """Cancel all inspections."""
         tasks = tuple(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""One decision being carried out, and what every remedy says at its end."""
+"""The context of one remedy, and its result."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from sidecar.core.status.process_inspection import ProcessFindings
 
 
 class RemedyExecution(NamedTuple):
-    """How the acting went; ``container`` is how it looked at the end.
+    """The result of a remedy; ``container`` is its state at the end.
 
-    ``answered``: nothing was sent, for the daemon answered right before.
+    ``answered``: nothing was sent because the daemon answered right before.
     """
 
     result: RemedyCallResult
@@ -29,13 +29,13 @@ class RemedyExecution(NamedTuple):
 
 @dataclass(slots=True)
 class RemedyContext:
-    """What a remedy works with.
+    """The data and the ports that a remedy uses.
 
-    ``container`` was inspected right before. ``committed``: something was sent
-    that cannot be taken back. ``leaving`` is set when this process has to go.
-    ``tell`` says what is being waited for. ``engine_stops``: so many restarts were
-    sent, each of which the engine begins with a stop. ``processes`` ran in it a moment
-    ago, all of them; None: that could not be had. ``seen`` is what they tell.
+    ``container`` was inspected right before. ``committed``: something was sent that
+    cannot be undone. ``leaving`` is set when this process has to end. ``tell``
+    reports the present step. ``engine_stops``: the number of restarts sent, each of
+    which begins with a stop by the engine. ``processes``: all processes a moment
+    ago; None: they could not be read. ``findings`` is their evaluation.
     """
 
     decision: Decision
@@ -47,18 +47,18 @@ class RemedyContext:
     leaving: asyncio.Event
     tell: Callable[[Reason], None]
     processes: tuple[Process, ...] | None = None
-    sight: HostProcesses | None = None
-    seen: ProcessFindings = field(default_factory=ProcessFindings)
+    host: HostProcesses | None = None
+    findings: ProcessFindings = field(default_factory=ProcessFindings)
     committed: bool = field(default=False)
     engine_stops: int = field(default=0)
 
     @property
     def run(self) -> RunId:
-        """The run that is being treated."""
+        """The run under treatment."""
         return self.container.run
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but not when this process has to go."""
+        """Wait for ``seconds``; return early when this process has to end."""
         try:
             async with asyncio.timeout(seconds):
                 await self.leaving.wait()

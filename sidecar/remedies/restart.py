@@ -1,7 +1,7 @@
 """Restart a container; a wallet daemon that may be alive is first asked to stop.
 
 Its own stop saves the addresses that it has handed out; a signal does not. Its one
-thread serves what came first: a daemon that is busy obeys when it comes to it.
+thread serves requests in order: a busy daemon stops when it reaches the request.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ LOOK_EVERY_S = 0.2
 LOOK_AT_RUN_EVERY_S = 2.0
 WRAPPER_STAYS_S = 1.0
 STOPS_WITHIN_S = 20.0
-"""What a daemon takes to end once it has obeyed; up to 9 s were seen."""
+"""The time that a daemon may take to end after its answer; 9 s were observed."""
 
 _LOOK_S = 10.0
 _LOOK_AT_PROCESSES_S = 3.0
@@ -38,7 +38,7 @@ _NOT_SEEN = Reason.of(R.GONE_NOT_SEEN)
 
 
 class _Ending(StrEnum):
-    """What ended a wait: the daemon, our own exit, or the end of the run."""
+    """The end of a wait: the daemon's answer, Sidecar's exit, or the end of the run."""
 
     ANSWERED = "answered"
     LEAVING = "leaving"
@@ -46,66 +46,66 @@ class _Ending(StrEnum):
 
 
 async def carry_out(job: RemedyContext) -> RemedyExecution:
-    """One restart, whoever does it: the engine's own policy or we.
+    """Restart once, by the engine's restart policy or by Sidecar.
 
-    A silent daemon that answers after all is left alone.
+    A silent daemon that answers in the meantime is left alone.
     """
     wallet, decision = job.target.wallet, job.decision
     asks = wallet is not None and decision.polite_stop_s > 0.0
-    job.seen = await _first_look(job, is_needed=asks or decision.process_gone)
-    if decision.process_gone and not job.seen.is_idle:
-        reason = _CAME_BACK if job.seen.working else _NOT_SEEN
+    job.findings = await _initial_findings(job, is_needed=asks or decision.process_gone)
+    if decision.process_gone and not job.findings.is_idle:
+        reason = _CAME_BACK if job.findings.working else _NOT_SEEN
         return RemedyExecution(RemedyCallResult.NOT_SENT, reason, job.container)
     if wallet is None:
-        return await _by_engine(job)
-    if job.seen.stopped:
+        return await _restart_by_engine(job)
+    if job.findings.stopped:
         asks = asks and await continue_processes(job)
     elif is_called_off_by_answer(decision):
-        off = await _has_answered(job, wallet)
-        if off is not None:
-            return off
-        # A stop would be served after what was just waited for in vain.
+        early_end = await _wait_for_answer(job, wallet)
+        if early_end is not None:
+            return early_end
+        # The daemon would serve a stop only after the request that it did not answer.
         asks = asks and decision.cause is not Cause.HUNG
-    return await _stop_politely(job, wallet) if asks else await _by_engine(job)
+    return await _stop_politely(job, wallet) if asks else await _restart_by_engine(job)
 
 
-async def _first_look(job: RemedyContext, *, is_needed: bool) -> ProcessFindings:
-    """What the processes tell; asked anew where it is needed and was not had."""
+async def _initial_findings(job: RemedyContext, *, is_needed: bool) -> ProcessFindings:
+    """The findings about the processes; read again if needed and not known yet."""
     if job.processes is not None:
         return judge_processes(job.processes, job.container)
-    return await _last_look(job) if is_needed else ProcessFindings()
+    return await _read_findings(job) if is_needed else ProcessFindings()
 
 
-async def _last_look(job: RemedyContext) -> ProcessFindings:
-    """What the processes tell now; nothing where they cannot be seen in time."""
+async def _read_findings(job: RemedyContext) -> ProcessFindings:
+    """The findings about the present processes; empty if not readable in time."""
     try:
         async with asyncio.timeout(_LOOK_AT_PROCESSES_S):
-            seen = await find_stopped_processes(job.engine, job.container, job.sight)
+            findings = await find_stopped_processes(job.engine, job.container, job.host)
     except TimeoutError:
         return ProcessFindings()
-    return seen or ProcessFindings()
+    return findings or ProcessFindings()
 
 
-async def _by_engine(job: RemedyContext) -> RemedyExecution:
+async def _restart_by_engine(job: RemedyContext) -> RemedyExecution:
     return await engine_call.restart(
         job, job.decision.stop_timeout_s, Reason.of(R.ENGINE_RESTARTED_IT)
     )
 
 
-async def _has_answered(
+async def _wait_for_answer(
     job: RemedyContext, wallet: ElectronCashProbe
 ) -> RemedyExecution | None:
-    """The end of the remedy, where the daemon answers or its run is over."""
+    """The end of the remedy, if the daemon answers or its run is over; else None."""
     is_silent = job.decision.cause is Cause.HUNG
     wait_s = job.decision.polite_stop_s if is_silent else _LOOK_S
     if is_silent:
         job.tell(Reason.of(R.WAITS_FOR_ANSWER, seconds=wait_s))
     began = job.clock.now().mono
-    asked = asyncio.ensure_future(job.wallets.answers(wallet, job.container, wait_s))
-    ending = await _wait(job, asked)
+    request = asyncio.ensure_future(job.wallets.answers(wallet, job.container, wait_s))
+    ending = await _wait_for_ending(job, request)
     fresh = await engine_call.inspect_or_none(job)
     if ending is _Ending.ANSWERED:
-        if not asked.result():
+        if not request.result():
             return None
         waited_s = job.clock.now().mono - began
         reason = Reason.of(R.ANSWERED_AFTER_ALL, seconds=waited_s)
@@ -122,37 +122,37 @@ async def _has_answered(
 async def _stop_politely(
     job: RemedyContext, wallet: ElectronCashProbe
 ) -> RemedyExecution:
-    """Ask it to stop, and bring it back once it has, or has not."""
+    """Ask the daemon to stop, and start it again; restart it if it does not stop."""
     wait_s = job.decision.polite_stop_s
     until = job.clock.now().mono + wait_s
     job.committed = True
     job.tell(Reason.of(R.ASKED_TO_STOP, seconds=wait_s))
-    asked = asyncio.ensure_future(job.wallets.stop(wallet, job.container, wait_s))
-    ending = await _wait(job, asked)
+    request = asyncio.ensure_future(job.wallets.stop(wallet, job.container, wait_s))
+    ending = await _wait_for_ending(job, request)
     if ending is _Ending.LEAVING:
         reason = Reason.of(R.ASKED_AND_LEFT)
         return RemedyExecution(
             RemedyCallResult.UNKNOWN, reason, await engine_call.inspect_or_none(job)
         )
-    failed = _failure(asked) if ending is _Ending.ANSWERED else None
-    if failed is None:
-        return await _ensure_running(job, await _after_stop(job, STOPS_WITHIN_S))
-    has_time = job.clock.now().mono < until and not failed.was_answered
-    # A connection that broke off may have been to carry the answer of one that obeys.
-    waiting = (
-        _after_stop(job, STOPS_WITHIN_S)
+    failure = _failure(request) if ending is _Ending.ANSWERED else None
+    if failure is None:
+        return await _ensure_running(job, await _wait_for_end(job, STOPS_WITHIN_S))
+    has_time = job.clock.now().mono < until and not failure.was_answered
+    # The connection may have broken before the answer of a daemon that does stop.
+    next_container = (
+        _wait_for_end(job, STOPS_WITHIN_S)
         if has_time
         else engine_call.inspect_or_none(job)
     )
-    if engine_call.is_over(job, await waiting):
-        return await _ensure_running(job, await _after_stop(job, STOPS_WITHIN_S))
-    return await _by_engine(job)
+    if engine_call.is_over(job, await next_container):
+        return await _ensure_running(job, await _wait_for_end(job, STOPS_WITHIN_S))
+    return await _restart_by_engine(job)
 
 
-async def _wait(job: RemedyContext, asked: "asyncio.Future[T]") -> _Ending:
-    """Until ``asked`` is done, we have to go, or somebody else ended the run."""
+async def _wait_for_ending(job: RemedyContext, request: "asyncio.Future[T]") -> _Ending:
+    """Wait until ``asked`` is done, Sidecar has to end, or the run has ended."""
     leaving = asyncio.ensure_future(job.leaving.wait())
-    either: set[asyncio.Future[Any]] = {asked, leaving}
+    either: set[asyncio.Future[Any]] = {request, leaving}
     try:
         while True:
             await asyncio.wait(
@@ -160,27 +160,27 @@ async def _wait(job: RemedyContext, asked: "asyncio.Future[T]") -> _Ending:
                 timeout=LOOK_AT_RUN_EVERY_S,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if asked.done():
+            if request.done():
                 return _Ending.ANSWERED
             if leaving.done():
                 return _Ending.LEAVING
             if engine_call.is_over(job, await engine_call.inspect_or_none(job)):
                 return _Ending.OVER
     finally:
-        asked.cancel()
+        request.cancel()
         leaving.cancel()
 
 
-def _failure(asked: "asyncio.Future[None]") -> RpcFailed | None:
+def _failure(request: "asyncio.Future[None]") -> RpcFailed | None:
     try:
-        asked.result()
+        request.result()
     except RpcFailed as failed:
         return failed
     return None
 
 
-async def _after_stop(job: RemedyContext, left_s: float) -> Container | None:
-    """Wait until it is clear who has to bring the daemon back."""
+async def _wait_for_end(job: RemedyContext, left_s: float) -> Container | None:
+    """Wait until it is clear whether the engine or Sidecar has to start the daemon."""
     until = job.clock.now().mono + left_s
     while True:
         fresh = await engine_call.inspect_or_none(job)
@@ -189,7 +189,7 @@ async def _after_stop(job: RemedyContext, left_s: float) -> Container | None:
         saves = fresh is not None and fresh.status is Status.RUNNING
         if job.clock.now().mono >= until or (job.leaving.is_set() and not saves):
             return fresh
-        # That we leave is no reason to signal one that saves: drain() ends the wait.
+        # A daemon that saves gets no signal, even if Sidecar ends: drain() limits this.
         await (asyncio.sleep(LOOK_EVERY_S) if saves else job.pause(LOOK_EVERY_S))
 
 
@@ -202,9 +202,9 @@ async def _is_over(job: RemedyContext, fresh: Container | None) -> bool:
 
 
 async def _main_process_remains(job: RemedyContext) -> bool:
-    """Has the daemon gone while the container's main process stays?
+    """Has the daemon ended while the container's main process still runs?
 
-    Seen twice: an init ends too, but a moment after the daemon it looked after.
+    Checked twice: an init ends, too, but a moment after its daemon.
     """
     if not await _daemon_has_gone(job):
         return False
@@ -213,9 +213,9 @@ async def _main_process_remains(job: RemedyContext) -> bool:
 
 
 async def _daemon_has_gone(job: RemedyContext) -> bool:
-    """Did one work before, and does nothing work there any more?"""
-    # A main process that does not merely wait may be the daemon, at its saving.
-    return bool(job.seen.working) and (await _last_look(job)).is_idle
+    """Did a process work before, and is none working any more?"""
+    # A main process that does not merely wait may be the daemon while it saves.
+    return bool(job.findings.working) and (await _read_findings(job)).is_idle
 
 
 async def _ensure_running(

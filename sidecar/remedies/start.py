@@ -7,5 +7,5 @@ from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 
 async def carry_out(job: RemedyContext) -> RemedyExecution:
-    """One start."""
+    """Send one start."""
     return await engine_call.start(job, Reason.of(R.ENGINE_STARTED_IT))

@@ -1,4 +1,4 @@
-"""Stop again what somebody stopped while we had it restarted."""
+"""Stop a container again that somebody stopped while Sidecar restarted it."""
 
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
@@ -7,6 +7,6 @@ from sidecar.remedies.remedy_context import RemedyContext, RemedyExecution
 
 
 async def carry_out(job: RemedyContext) -> RemedyExecution:
-    """One stop."""
+    """Send one stop."""
     stopped = Reason.of(R.ENGINE_STOPPED_IT)
     return await engine_call.stop(job, job.decision.stop_timeout_s, stopped)

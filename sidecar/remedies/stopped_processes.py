@@ -1,4 +1,4 @@
-"""Look into a container: which of its processes work, wait, or are stopped."""
+"""Inspection of a container's processes: do they work, wait, or are they stopped?"""
 
 from sidecar.core.model.container import Container
 from sidecar.core.model.event import ProcessesInspected
@@ -9,17 +9,17 @@ from sidecar.core.status.process_inspection import ProcessFindings, judge_proces
 from sidecar.remedies.evidence import Mask
 
 LOOK_S = 10.0
-"""What a look may take that is not made amid a remedy."""
+"""The time limit of an inspection outside a remedy."""
 
 NAME_CHARACTERS = 60
-"""A process names itself as it likes."""
+"""The limit for the name of a process, which it can choose itself."""
 
 
 async def find_stopped_processes(
-    engine: Engine, container: Container, sight: HostProcesses | None = None
+    engine: Engine, container: Container, host: HostProcesses | None = None
 ) -> ProcessFindings | None:
-    """Look at the processes, or ask for them; None where the engine does not say."""
-    processes = await sight.processes(container) if sight is not None else None
+    """The findings from the host's view, else from the engine; None if unavailable."""
+    processes = await host.processes(container) if host is not None else None
     try:
         if processes is None:
             processes = await engine.processes(container.id)
@@ -29,7 +29,7 @@ async def find_stopped_processes(
 
 
 class StoppedProcesses:
-    """Makes events of what was seen; names of processes are masked."""
+    """Builds events from findings; names of processes are masked."""
 
     def __init__(self, clock: Clock, mask: Mask) -> None:
         self._clock = clock
@@ -39,18 +39,18 @@ class StoppedProcesses:
         self,
         instance: InstanceId,
         container: Container,
-        seen: ProcessFindings,
+        findings: ProcessFindings,
         asked_mono: float,
     ) -> ProcessesInspected:
-        """That ``seen`` was there when it was asked for at ``asked_mono``."""
-        named = tuple(self._mask(name)[:NAME_CHARACTERS] for name in seen.stopped)
+        """The event for ``findings`` of an inspection that began at ``asked_mono``."""
+        named = tuple(self._mask(name)[:NAME_CHARACTERS] for name in findings.stopped)
         return ProcessesInspected(
             self._clock.now(),
             instance,
             container.run,
             named,
-            seen.is_idle,
-            seen.serves,
-            seen.waits_s,
+            findings.is_idle,
+            findings.serves,
+            findings.waits_s,
             asked_mono,
         )

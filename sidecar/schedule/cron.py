@@ -1,13 +1,13 @@
-"""When a cron line comes due. Pure: the same answers at every replay.
+"""The due times of a cron line. Pure functions: a replay gives the same results.
 
-How a day with a clock change is treated, in the target's time zone:
+Rules for a day with a clock change, in the target's time zone:
 
 - a line with fixed minutes and hours (``30 2 * * *``) runs once on every day.
-  Where the hour is left out in spring it runs at the first moment after the
-  gap; where it comes twice in autumn, at the first of the two;
+  If spring skips its hour, it runs at the first moment after the gap; if autumn
+  repeats its hour, it runs at the first of the two times;
 - a line whose minute or hour begins with ``*``, and a line with a field for
-  seconds, follows the time that passes: what falls into the gap is left out,
-  what falls into the repeated hour comes twice.
+  seconds, follows elapsed time: times inside the gap are left out, times inside
+  the repeated hour occur twice.
 """
 
 import zlib
@@ -21,7 +21,7 @@ from sidecar.core.model.target import PlannedRestartSettings
 
 
 def times(cron: str, timezone: str, after_wall: float) -> Iterator[float]:
-    """When the line comes due after ``after_wall``, in order (Unix seconds)."""
+    """The due times of a cron line after ``after_wall``, in order (Unix seconds)."""
     for moment in _moments(cron, timezone, after_wall):
         yield moment.timestamp()
 
@@ -29,10 +29,10 @@ def times(cron: str, timezone: str, after_wall: float) -> Iterator[float]:
 def due_times(
     target: str, plan: PlannedRestartSettings, after_wall: float
 ) -> Iterator[float]:
-    """When a target's planned restart is due after ``after_wall``, jitter included.
+    """The due times of a target's planned restart after ``after_wall``, with jitter.
 
-    In order as long as the jitter is shorter than the time between two of the
-    line's own times, which the configuration makes sure of.
+    They are in order as long as the jitter is shorter than the time between two
+    times of the cron line; the configuration ensures that.
     """
     for moment in _moments(plan.cron, plan.timezone, after_wall - plan.jitter_s):
         due = moment.timestamp() + plan.jitter_s * _fraction(target, moment.date())
@@ -43,11 +43,11 @@ def due_times(
 def _moments(cron: str, timezone: str, after_wall: float) -> Iterator[datetime]:
     start = datetime.fromtimestamp(after_wall, UTC).astimezone(ZoneInfo(timezone))
     for moment in CronSim(cron, start):
-        # Begun within a repeated hour, cronsim names a time of its first pass.
+        # Started inside a repeated hour, cronsim returns a time of its first pass.
         if moment.timestamp() > after_wall:
             yield moment
 
 
 def _fraction(target: str, day: date) -> float:
-    """A number in [0, 1) that spreads the targets and is the same all day."""
+    """A number in [0, 1) that differs between targets and is constant for a day."""
     return zlib.crc32(f"{target}/{day.isoformat()}".encode()) / 2**32

@@ -1,4 +1,4 @@
-"""Posts each planned restart when it is due: once, and never late."""
+"""The planner: posts each planned restart when it is due, once and never late."""
 
 import asyncio
 from collections import deque
@@ -23,23 +23,23 @@ _REMEMBERED = 64
 
 @dataclass(slots=True)
 class _TargetSchedule:
-    """One target's schedule. ``next_wall`` None: the line never comes again.
+    """One target's schedule. ``next_wall`` None: the line has no further times.
 
-    ``done`` are the occurrences that were posted or left out on request: they
+    ``past_walls``: the occurrences that were posted or skipped on request; they
     are not posted again when the clock steps back over them.
     """
 
     preventive: PlannedRestartSettings
     next_wall: float | None = None
     skipped: float | None = None
-    done: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    past_walls: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
 
 class Planner:
     """The schedule of planned restarts; implements ``core.ports.Schedule``.
 
-    An occurrence that is more than LATE_S late (we were down, the host slept,
-    the clock was set forward) is left out, not caught up.
+    An occurrence that is more than LATE_S late (Sidecar was down, the host was
+    suspended, the clock was set forward) is skipped and not made up for.
     """
 
     def __init__(self, clock: Clock, post: Post) -> None:
@@ -48,12 +48,12 @@ class Planner:
         self._plans: dict[str, _TargetSchedule] = {}
         self._changed = asyncio.Event()
         now = clock.now()
-        self._seen_wall = now.wall
-        self.turned_mono = now.mono
-        """When the schedule was last looked at: at least every LONGEST_SLEEP_S."""
+        self._last_wall = now.wall
+        self.checked_mono = now.mono
+        """The time of the last check of the schedule; at most LONGEST_SLEEP_S ago."""
 
     def set_targets(self, targets: Iterable[Target]) -> None:
-        """The targets in force; a schedule that did not change goes on as it was."""
+        """Set the targets in force; an unchanged schedule keeps its state."""
         now_wall = self._clock.now().wall
         plans: dict[str, _TargetSchedule] = {}
         for target in targets:
@@ -68,25 +68,25 @@ class Planner:
         self._plans = plans
 
     async def run(self) -> None:
-        """Post PlannedDue at the due times, until cancelled."""
+        """Post PlannedRestartDue at the due times, until cancelled."""
         while True:
             self._changed.clear()
-            self._turn(self._clock.now())
+            self._check_due(self._clock.now())
             await self._sleep(self._clock.now().wall)
 
-    def upcoming(self, count: int) -> tuple[PlannedTime, ...]:
+    def upcoming_times(self, count: int) -> tuple[PlannedTime, ...]:
         """The next ``count`` times of every target that has a schedule, in order."""
-        found = (
+        planned_times = (
             planned
             for name, plan in self._plans.items()
             for planned in islice(_planned_time(name, plan), count)
         )
-        return tuple(sorted(found, key=lambda planned: planned.at_wall))
+        return tuple(sorted(planned_times, key=lambda planned: planned.at_wall))
 
     def skip_next(self, target: str) -> PlannedTime | None:
-        """Leave out the next one; None where the target has no schedule.
+        """Skip the next planned restart; None where the target has no schedule.
 
-        Asked twice before it is due, it still leaves out only that one.
+        A second call before it is due skips the same one.
         """
         plan = self._plans.get(target)
         if plan is None or plan.next_wall is None:
@@ -95,7 +95,7 @@ class Planner:
         return next(_planned_time(target, plan))
 
     async def _sleep(self, now_wall: float) -> None:
-        """Until the next one is due, briefly enough to notice a clock that steps."""
+        """Sleep until the next due time, at most LONGEST_SLEEP_S (clocks step)."""
         nexts = [p.next_wall for p in self._plans.values() if p.next_wall is not None]
         wait = min(nexts, default=now_wall + LONGEST_SLEEP_S) - now_wall
         wait = min(max(wait, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
@@ -105,10 +105,10 @@ class Planner:
         except TimeoutError:
             return
 
-    def _turn(self, now: Moment) -> None:
-        stepped_back = now.wall < self._seen_wall
-        self._seen_wall = now.wall
-        self.turned_mono = now.mono
+    def _check_due(self, now: Moment) -> None:
+        stepped_back = now.wall < self._last_wall
+        self._last_wall = now.wall
+        self.checked_mono = now.mono
         for name, plan in self._plans.items():
             if stepped_back:
                 _advance(name, plan, now.wall)
@@ -119,9 +119,9 @@ class Planner:
     def _due(
         self, name: str, plan: _TargetSchedule, due_wall: float, now: Moment
     ) -> None:
-        told = logger.bind(target=name)
+        target_log = logger.bind(target=name)
         if now.wall - due_wall > LATE_S:
-            told.warning(
+            target_log.warning(
                 "planned restart of {} at {} left out: it is {:.0f} s late (downtime, "
                 "suspend or a clock step), and a late one is not caught up",
                 name,
@@ -129,9 +129,9 @@ class Planner:
                 now.wall - due_wall,
             )
             return
-        plan.done.append(due_wall)
+        plan.past_walls.append(due_wall)
         if due_wall == plan.skipped:
-            told.info(
+            target_log.info(
                 "planned restart of {} at {} left out: an operator asked for that",
                 name,
                 rfc3339(due_wall),
@@ -141,9 +141,9 @@ class Planner:
 
 
 def _advance(name: str, plan: _TargetSchedule, after_wall: float) -> None:
-    """Find the next occurrence that was not dealt with."""
+    """Set ``next_wall`` to the next occurrence that is not in ``past_walls``."""
     times = due_times(name, plan.preventive, after_wall)
-    plan.next_wall = next((at for at in times if at not in plan.done), None)
+    plan.next_wall = next((at for at in times if at not in plan.past_walls), None)
 
 
 def _planned_time(name: str, plan: _TargetSchedule) -> Iterator[PlannedTime]:
@@ -151,6 +151,7 @@ def _planned_time(name: str, plan: _TargetSchedule) -> Iterator[PlannedTime]:
         return
     settings = plan.preventive
     later = due_times(name, settings, plan.next_wall)
-    for at in chain((plan.next_wall,), (t for t in later if t not in plan.done)):
+    later = (at for at in later if at not in plan.past_walls)
+    for at in chain((plan.next_wall,), later):
         skipped = at == plan.skipped
         yield PlannedTime(name, at, settings.cron, settings.timezone, skipped)

@@ -1,7 +1,7 @@
-"""Core values as JSON text and back.
+"""Convert core values to JSON text and back.
 
 A stored value has the shape of its dataclass. One that misses a newer field gets
-that field's default; what an older version wrote beyond is passed over.
+that field's default; fields that only another version writes are ignored.
 """
 
 import json
@@ -21,42 +21,42 @@ Plain = bool | int | float | str | list["Plain"] | dict[str, "Plain"] | None
 
 
 class DecodeFailed(ValueError):
-    """A stored text is not what it should be; the text says what is wrong."""
+    """A stored text does not have the expected shape; the message says why."""
 
 
 def encode(value: object) -> str:
-    """As JSON. Infinite numbers become null; half a surrogate becomes ``?``."""
+    """Return JSON. Infinite numbers become null, lone surrogates become ``?``."""
     try:
-        return msgspec.json.encode(value, enc_hook=_mapping).decode()
+        return msgspec.json.encode(value, enc_hook=_encode_mapping).decode()
     except UnicodeEncodeError:
-        plain = msgspec.to_builtins(value, enc_hook=_mapping)
+        plain = msgspec.to_builtins(value, enc_hook=_encode_mapping)
         text = json.dumps(plain, ensure_ascii=False)
         return text.encode(errors="replace").decode()
 
 
-def _mapping(value: object) -> object:
+def _encode_mapping(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 
-def without_surrogates(value: object) -> object:
-    """As it is; a text without half surrogates, which SQLite does not take."""
+def replace_surrogates(value: object) -> object:
+    """Replace lone surrogates in a text: SQLite refuses them. Keep other values."""
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     return value
 
 
-def decode(text: str, wanted: type[T]) -> T:
+def decode(text: str, kind: type[T]) -> T:
     """Unreadable."""
     try:
-        return msgspec.json.decode(text, type=wanted)
+        return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise DecodeFailed(str(error)) from error
 
 
 def persistent_part(instance: Instance) -> Instance:
-    """What of an instance is worth keeping: the first listing tells the rest."""
+    """The part of an instance that is stored; the first listing gives the rest."""
     container, last = instance.container, instance.health.last
     if container is not None:
         container = replace(
@@ -82,12 +82,12 @@ def encode_paused(paused: Mapping[str, float]) -> str:
 
 def decode_paused(text: str) -> dict[str, float]:
     """Unreadable."""
-    found = decode(text, dict[str, float | None])
-    return {k: float("inf") if v is None else v for k, v in found.items()}
+    values = decode(text, dict[str, float | None])
+    return {k: float("inf") if v is None else v for k, v in values.items()}
 
 
 def encode_evidence(bundle: Mapping[str, object]) -> str:
-    """At most EVIDENCE_BYTES; what is too large is halved, its latest part kept."""
+    """At most EVIDENCE_BYTES: the largest part is halved, its latest half kept."""
     parts = dict(bundle)
     while len((text := encode(parts)).encode()) > EVIDENCE_BYTES:
         largest = max(parts, key=lambda name: len(encode(parts[name])))

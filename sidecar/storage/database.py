@@ -1,4 +1,4 @@
-"""Opening the database file; one that cannot be read is set aside, never deleted."""
+"""Open the database file; an unreadable file is set aside, never deleted."""
 
 import os
 import sqlite3
@@ -16,17 +16,17 @@ T = TypeVar("T")
 
 DATABASE = "sidecar.db"
 BUSY_S = 2.0
-"""How long a call waits for a lock, such as that of a person's ``sqlite3``."""
+"""Time that a call waits for a lock, such as that of a person's ``sqlite3``."""
 
 WAL_BYTES = 4 * 1024 * 1024
 
 WHOLE_CHECK_BYTES = 32 * 1024 * 1024
-"""A slow disk reads that in a second. Of a larger file what decisions stand on is
-checked: the watch must not wait for a year's journal."""
+"""A slow disk reads this in one second. In a larger file only _DECISION_TABLES are
+checked: monitoring must not wait for a year's journal."""
 
-_DECIDED_BY = ("memory", "instances", "ledger")
+_DECISION_TABLES = ("memory", "instances", "ledger")
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_OF_THE_DISK = frozenset(
+_DISK_ERRORS = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_CANTOPEN,
@@ -38,22 +38,22 @@ _OF_THE_DISK = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-_PRIMARY = 0xFF
+_PRIMARY_CODE_MASK = 0xFF
 
 
 class DatabaseCorrupt(Exception):
-    """The file is no database, or not a whole one."""
+    """The file is no database, or a damaged one."""
 
 
 class OpenedDatabase(NamedTuple, Generic[T]):
-    """The writing connection and what was read through it at once.
+    """The writing connection, and the content that was read through it at once.
 
-    ``lost``: where a file that could not be read was put.
+    ``quarantined``: the new path of a file that could not be read.
     """
 
     connection: sqlite3.Connection
-    held: T
-    lost: Path | None
+    content: T
+    quarantined: Path | None
 
 
 def open_for_writing(
@@ -61,14 +61,14 @@ def open_for_writing(
 ) -> OpenedDatabase[T]:
     """Open, check, migrate and read; belongs to the thread that calls it.
 
-    StoreUnusable: the disk is in the way. StoreBroken: something else is.
+    StoreUnusable: the disk prevents it. StoreUnavailable: something else does.
     """
     try:
         try:
             return OpenedDatabase(*_open_checked(path, read), None)
         except DatabaseCorrupt:
-            lost = quarantine(path, now_wall)
-            return OpenedDatabase(*_open_checked(path, read), lost)
+            quarantined = quarantine(path, now_wall)
+            return OpenedDatabase(*_open_checked(path, read), quarantined)
     except (OSError, sqlite3.Error, DatabaseCorrupt) as error:
         raise _kind_of_error(error)(
             f"the store {path} cannot be opened: {error}. Make sure that the disk "
@@ -79,18 +79,18 @@ def open_for_writing(
 def _kind_of_error(error: Exception) -> type[StoreUnavailable]:
     if not isinstance(error, sqlite3.Error):
         return StoreUnusable
-    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
-    return StoreUnusable if code in _OF_THE_DISK else StoreUnavailable
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE_MASK
+    return StoreUnusable if code in _DISK_ERRORS else StoreUnavailable
 
 
 def read_unwritable(path: Path, read: Callable[[sqlite3.Connection], T]) -> T | None:
-    """What a store holds that cannot be opened for writing; None: it cannot be read.
+    """Read a store that cannot be opened for writing; None: it cannot be read.
 
-    What was not yet merged into the file may be missing.
+    Changes that were not yet merged into the file may be missing.
     """
-    for how in ("mode=ro", "mode=ro&immutable=1"):
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
         try:
-            uri = f"{path.as_uri()}?{how}"
+            uri = f"{path.as_uri()}?{mode}"
             with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S)) as connection:
                 connection.isolation_level = None
                 return read(connection)
@@ -108,7 +108,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing."""
+    """Commit the whole block, or nothing of it."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -122,7 +122,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _open_checked(
     path: Path, read: Callable[[sqlite3.Connection], T]
 ) -> tuple[sqlite3.Connection, T]:
-    """Corrupt; also where the file may not be read."""
+    """DatabaseCorrupt, also where the file may not be read."""
     if not path.exists():
         _create(path)
     try:
@@ -136,7 +136,7 @@ def _open_checked(
         _set_up(connection)
         _check(connection, path.stat().st_size)
         migrate(connection)
-        held = read(connection)
+        content = read(connection)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         if _is_corrupt(error):
@@ -145,11 +145,11 @@ def _open_checked(
     except BaseException:
         connection.close()
         raise
-    return connection, held
+    return connection, content
 
 
 def _create(path: Path) -> None:
-    """Whole or not at all: an empty file is one that was lost."""
+    """Create the file whole or not at all: an empty file counts as damaged."""
     fresh = path.with_name(f"{path.name}.new")
     for suffix in ("", "-wal", "-shm"):
         path.with_name(fresh.name + suffix).unlink(missing_ok=True)
@@ -161,17 +161,17 @@ def _create(path: Path) -> None:
 
 
 def _is_corrupt(error: Exception) -> bool:
-    """What has no code of SQLite's is Python's own: a text that is no UTF-8."""
+    """An error without an SQLite code is Python's own: a text that is no UTF-8."""
     code = getattr(error, "sqlite_errorcode", None)
-    return code is None or code & _PRIMARY in _CORRUPT
+    return code is None or code & _PRIMARY_CODE_MASK in _CORRUPT
 
 
 def _check(connection: sqlite3.Connection, size: int) -> None:
-    """Corrupt, or another sqlite3.DatabaseError."""
-    for scope in ("1",) if size <= WHOLE_CHECK_BYTES else _DECIDED_BY:
-        (found,) = connection.execute(f"PRAGMA quick_check({scope})").fetchone()
-        if found != "ok":
-            raise DatabaseCorrupt(found)
+    """DatabaseCorrupt, or another sqlite3.DatabaseError."""
+    for scope in ("1",) if size <= WHOLE_CHECK_BYTES else _DECISION_TABLES:
+        (result,) = connection.execute(f"PRAGMA quick_check({scope})").fetchone()
+        if result != "ok":
+            raise DatabaseCorrupt(result)
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
@@ -181,13 +181,13 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 
 def quarantine(path: Path, now_wall: float) -> Path:
-    """Give the file, and what belongs to it, a dated name. OSError."""
-    when = datetime.fromtimestamp(now_wall, UTC).strftime("%Y%m%dT%H%M%SZ")
-    base = f"{path.name}.corrupt-{when}"
+    """Give the file and its side files a dated name. OSError."""
+    timestamp = datetime.fromtimestamp(now_wall, UTC).strftime("%Y%m%dT%H%M%SZ")
+    base = f"{path.name}.corrupt-{timestamp}"
     names = (base if n == 0 else f"{base}-{n}" for n in count())
-    free = next(path.with_name(n) for n in names if not path.with_name(n).exists())
+    free_path = next(path.with_name(n) for n in names if not path.with_name(n).exists())
     for suffix in ("-wal", "-shm", ""):
         part = path.with_name(path.name + suffix)
         if part.exists():
-            part.rename(free.with_name(free.name + suffix))
-    return free
+            part.rename(free_path.with_name(free_path.name + suffix))
+    return free_path

@@ -10,7 +10,7 @@ LOCK_FILE = "sidecar.lock"
 
 
 class StateLock:
-    """Held from its making until ``release`` or the end of the process.
+    """A lock that is held from its creation until ``release`` or the process's end.
 
     StoreInUse where another process holds it; StoreUnusable where the
     directory cannot be written.
@@ -37,5 +37,5 @@ class StateLock:
             ) from error
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock for the next sidecar."""
         os.close(self._descriptor)

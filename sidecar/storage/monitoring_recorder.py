@@ -1,4 +1,4 @@
-"""The time in which we measured, in stretches."""
+"""Intervals in which Sidecar measured."""
 
 import sqlite3
 
@@ -7,24 +7,24 @@ from sidecar.core.reporting.monitored_time import GAP_S
 
 
 class MonitoringRecorder:
-    """Extends the present stretch, or begins another."""
+    """Extends the current interval, or begins another."""
 
     def __init__(self, last: MonitoredInterval | None) -> None:
-        self._present = last
+        self._current = last
 
     def note(self, now_wall: float) -> MonitoredInterval:
-        """We are measuring now. After a gap, or a clock set back, a new stretch."""
-        known = self._present
-        if known is None or not -GAP_S <= now_wall - known.until_wall <= GAP_S:
-            self._present = MonitoredInterval(now_wall, now_wall)
+        """Note a measurement; a gap or a clock set back begins a new interval."""
+        interval = self._current
+        if interval is None or not -GAP_S <= now_wall - interval.until_wall <= GAP_S:
+            self._current = MonitoredInterval(now_wall, now_wall)
         else:
-            until = max(now_wall, known.until_wall)
-            self._present = known._replace(until_wall=until)
-        return self._present
+            until = max(now_wall, interval.until_wall)
+            self._current = interval._replace(until_wall=until)
+        return self._current
 
 
 def last_interval(connection: sqlite3.Connection) -> MonitoredInterval | None:
-    """The one that was noted last."""
+    """The interval that was noted last."""
     row = connection.execute(
         "SELECT from_wall, until_wall FROM watched ORDER BY rowid DESC LIMIT 1"
     ).fetchone()

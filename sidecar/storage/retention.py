@@ -1,4 +1,4 @@
-"""What is older than the retention goes, in small steps."""
+"""Delete rows older than the retention, in small steps."""
 
 import sqlite3
 from typing import NamedTuple
@@ -11,10 +11,10 @@ RULE_BUNDLES = 20
 
 
 class RetentionRule(NamedTuple):
-    """Rows of ``table`` for which ``old`` holds, at most ``rows`` a transaction."""
+    """Rows of ``table`` that meet ``condition``; at most ``rows`` per transaction."""
 
     table: str
-    old: str
+    condition: str
     rows: int = RULE_ROWS
 
 
@@ -25,7 +25,7 @@ RETENTION_RULES = (
         RULE_BUNDLES,
     ),
     RetentionRule("incidents", "resolved_wall < :before"),
-    # The lines of an incident that is still kept are its timeline.
+    # The entries of an incident that is still stored are its timeline.
     RetentionRule(
         "journal",
         "at_wall < :before"
@@ -38,18 +38,18 @@ RETENTION_RULES = (
 
 
 def remove_some(
-    connection: sqlite3.Connection, step: RetentionRule, before_wall: float
+    connection: sqlite3.Connection, rule: RetentionRule, before_wall: float
 ) -> int:
-    """One transaction's worth; how many rows went."""
+    """Delete rows in one transaction; return their number."""
     with transaction(connection):
-        gone = connection.execute(
-            f"DELETE FROM {step.table} WHERE rowid IN (SELECT rowid FROM {step.table}"  # noqa: S608 - words of ours
-            f" WHERE {step.old} LIMIT :rows)",
-            {"before": before_wall, "rows": step.rows},
+        cursor = connection.execute(
+            f"DELETE FROM {rule.table} WHERE rowid IN (SELECT rowid FROM {rule.table}"  # noqa: S608 - words of ours
+            f" WHERE {rule.condition} LIMIT :rows)",
+            {"before": before_wall, "rows": rule.rows},
         )
-    return gone.rowcount
+    return cursor.rowcount
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Give the write-ahead log's space back."""
+    """Free the space of the write-ahead log."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -1,4 +1,4 @@
-"""The tables, and how a store of an earlier version becomes one of this."""
+"""The tables, and the migrations from earlier versions."""
 
 import sqlite3
 
@@ -95,7 +95,7 @@ _REASONS = (
     "$.health.last.reason",
     "$.health.blind.reason",
 )
-"""Where an instance of version 2 holds the text of a reason."""
+"""Paths of the reason texts in an instance of version 2."""
 
 _NAMES_AND_REASONS = "ALTER TABLE ledger RENAME COLUMN cure TO remedy;\n" + "".join(
     (
@@ -114,21 +114,21 @@ MIGRATIONS = (_FIRST, _BRIEF, _NAMES_AND_REASONS)
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """Of which version the store is; 0: there is nothing in it yet."""
+    """The store's version; 0: it is empty."""
     (number,) = connection.execute("PRAGMA user_version").fetchone()
     return int(number)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the store to this version, each step whole or not at all. StoreBroken."""
-    found = version(connection)
-    if found > len(MIGRATIONS):
+    """Bring the store to this version, each step whole or not. StoreUnavailable."""
+    current = version(connection)
+    if current > len(MIGRATIONS):
         raise StoreUnavailable(
-            f"the store was written by a newer sidecar: its version is {found}, "
+            f"the store was written by a newer sidecar: its version is {current}, "
             f"this sidecar knows {len(MIGRATIONS)}. Run that sidecar again, or move "
             "sidecar.db out of the state directory to begin without memory"
         )
-    for number, script in enumerate(MIGRATIONS[found:], found + 1):
+    for number, script in enumerate(MIGRATIONS[current:], current + 1):
         try:
             connection.executescript(
                 f"BEGIN IMMEDIATE;{script}PRAGMA user_version = {number};COMMIT;"

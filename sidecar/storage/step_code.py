@@ -1,6 +1,6 @@
-"""What a report counts of a line of the journal, in a word or three.
+"""A journal entry as a report counts it, in one to three words.
 
-It stands in the journal's index too, so that a long report need not read the lines.
+The code is in the journal's index too, so that a long report reads the index alone.
 """
 
 from functools import lru_cache
@@ -9,21 +9,21 @@ from sidecar.core.model.journal_entry import JournalStep, RemedySummary, StateCh
 from sidecar.core.model.transition import RemedyEnded, StateChanged
 
 
-def step_code(what: object) -> str | None:
-    """``old>new cause`` or ``action trigger outcome``; None: nothing is counted."""
-    match what:
+def step_code(item: object) -> str | None:
+    """``old>new cause`` or ``action trigger outcome``; None: not counted."""
+    match item:
         case StateChanged():
-            change = f"{what.old}>{what.new}"
-            return change if what.cause is None else f"{change} {what.cause}"
+            change = f"{item.old}>{item.new}"
+            return change if item.cause is None else f"{change} {item.cause}"
         case RemedyEnded():
-            return f"{what.action} {what.trigger} {what.outcome}"
+            return f"{item.action} {item.trigger} {item.outcome}"
         case _:
             return None
 
 
 @lru_cache(maxsize=1024)
 def read_step_code(brief: str) -> JournalStep:
-    """There are few: states, causes, and how remedies end."""
+    """Parse a code. Few differ: states, causes, and outcomes of remedies."""
     head, _, rest = brief.partition(" ")
     old, is_change, new = head.partition(">")
     if is_change:

@@ -1,4 +1,4 @@
-"""The store: what must survive us, in SQLite in the state directory."""
+"""The store: data that survives a restart, in SQLite in the state directory."""
 
 import asyncio
 import sqlite3
@@ -41,7 +41,7 @@ from sidecar.storage.write.writer import Writer
 from sidecar.storage.write_status import WriteStatus
 
 STEPS_READERS = 4
-"""A report's pages are all over the file: a disk reads several as soon as one."""
+"""A report's pages are scattered: a disk reads several as fast as one."""
 OPEN_DEADLINE_S = 60.0
 """A large store is checked page by page."""
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 
 class _StoredState(NamedTuple):
-    """What the database held when it was opened."""
+    """Content of the database when it was opened."""
 
     state: State | None
     waiting: tuple[Message, ...]
@@ -60,38 +60,38 @@ class _StoredState(NamedTuple):
 _NO_STATE = _StoredState(None, (), (), None)
 
 
-class _Opened(NamedTuple):
-    """``connection`` None: the disk does not let us write, for the reason ``doubt``.
+class _OpenResult(NamedTuple):
+    """``connection`` None: the disk refuses writes, for the reason ``doubt``.
 
-    ``doubt``: why what was done before is not known, or not all of it.
+    ``doubt``: why earlier actions are unknown, or partly unknown.
     """
 
     connection: sqlite3.Connection | None
-    held: _StoredState
+    stored: _StoredState
     doubt: str
 
 
 async def open_store(state_dir: Path, clock: Clock) -> "SqliteStore":
-    """Lock the state directory, open what is there or begin anew.
+    """Lock the state directory, and open its database or create one.
 
-    Where the disk does not let us, the store begins in memory, and is written as soon
-    as it can be. StoreInUse: another sidecar has it. StoreBroken: it is no store that
-    this sidecar may touch.
+    Where the disk refuses, the store begins in memory and is written as soon as it
+    can be. StoreInUse: another sidecar has it. StoreUnavailable: this sidecar may not
+    use it.
     """
     thread = ThreadPoolExecutor(1, "store-write")
-    home = _StateDirectory(state_dir)
+    directory = _StateDirectory(state_dir)
     loop = asyncio.get_running_loop()
-    opening = loop.run_in_executor(thread, home.opened, clock.now().wall)
+    opening = loop.run_in_executor(thread, directory.open_and_read, clock.now().wall)
     try:
         async with asyncio.timeout(OPEN_DEADLINE_S):
-            at_hand = await opening
+            result = await opening
     except TimeoutError:
         doubt = f"the store in {state_dir} did not open in {OPEN_DEADLINE_S:.0f} s"
-        at_hand = _Opened(None, _NO_STATE, doubt)
+        result = _OpenResult(None, _NO_STATE, doubt)
     except BaseException:
         thread.shutdown(wait=False)
         raise
-    return SqliteStore(home, clock, thread, at_hand)
+    return SqliteStore(directory, clock, thread, result)
 
 
 class _StateDirectory:
@@ -102,17 +102,19 @@ class _StateDirectory:
         self._lock: StateLock | None = None
         self.path = state_dir / DATABASE
 
-    def opened(self, now_wall: float) -> _Opened:
-        """StoreInUse, StoreBroken."""
+    def open_and_read(self, now_wall: float) -> _OpenResult:
+        """Open the database and read its content. StoreInUse, StoreUnavailable."""
         try:
-            opened = self._open(now_wall, lambda c: _read(c, now_wall))
+            database = self._open(now_wall, lambda c: _read(c, now_wall))
         except StoreUnusable as error:
-            held = read_unwritable(self.path, lambda c: _read(c, now_wall))
-            return _Opened(None, held or _NO_STATE, str(error))
-        return _Opened(opened.connection, opened.held, _note_doubt(opened.lost))
+            stored = read_unwritable(self.path, lambda c: _read(c, now_wall))
+            return _OpenResult(None, stored or _NO_STATE, str(error))
+        return _OpenResult(
+            database.connection, database.content, _note_doubt(database.quarantined)
+        )
 
-    def reopened(self) -> sqlite3.Connection:
-        """To be written only: what is there was read, or is not known. StoreBroken."""
+    def reopen(self) -> sqlite3.Connection:
+        """Open it for writing only: its content was read before. StoreUnavailable."""
         return self._open(time.time(), lambda _: None).connection
 
     def _open(
@@ -128,7 +130,7 @@ class _StateDirectory:
             raise
 
     def release(self) -> None:
-        """Let the next sidecar in."""
+        """Release the lock for the next sidecar."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -144,106 +146,110 @@ def _read(connection: sqlite3.Connection, now_wall: float) -> _StoredState:
 
 
 class SqliteStore:
-    """core.ports.Store; ``journal`` and ``outbox`` are its other two faces."""
+    """core.ports.Store; ``journal`` and ``outbox`` implement the other two ports."""
 
     def __init__(
         self,
-        home: _StateDirectory,
+        directory: _StateDirectory,
         clock: Clock,
         thread: ThreadPoolExecutor,
-        at_hand: _Opened,
+        result: _OpenResult,
     ) -> None:
         self._clock = clock
-        self._home = home
-        connection, held, self.doubt = at_hand
-        """Why what was done before is not known, or not all of it; "" where it is."""
-        self._left = held.state
+        self._directory = directory
+        connection, stored, self.doubt = result
+        """Why earlier actions are unknown, or partly unknown; "": they are known."""
+        self._unloaded = stored.state
         self._condition = WriteStatus(clock, self.doubt if connection else "")
         if connection is None:
-            self._condition.failed(self.doubt)
-        self._writer = Writer(connection, thread, clock, self._condition, home.reopened)
-        self._readers = tuple(Reader(home.path) for _ in range(1 + STEPS_READERS))
+            self._condition.note_failure(self.doubt)
+        self._writer = Writer(
+            connection, thread, clock, self._condition, directory.reopen
+        )
+        self._readers = tuple(Reader(directory.path) for _ in range(1 + STEPS_READERS))
         self._changes = ChangeTracker()
-        self._alive = MonitoringRecorder(held.watched)
+        self._monitoring = MonitoringRecorder(stored.watched)
         self.journal = SqliteJournal(self._readers[0], self._readers[1:])
-        self.outbox = SqliteOutbox(self._writer, held.waiting, held.ended)
+        self.outbox = SqliteOutbox(self._writer, stored.waiting, stored.ended)
         self.saved_at: Moment | None = None
-        """Both clocks when the process that saved what ``load`` gave was last seen
-        alive: by an ``append`` that wrote something, or by ``note_alive``.
+        """Both clocks at the last sign of life of the process that saved the loaded
+        state: an ``append`` that wrote something, or ``note_alive``.
         """
 
     async def load(self) -> State | None:
-        """The state as it was left, its monotonic times as the dead process knew
-        them, without targets: the first listing brings those. None: there is none.
+        """The stored state, with the monotonic times of the process that saved it.
+        It has no targets: the first listing brings them. None: there is no state.
 
-        To be called once, before the first ``append``.
+        Call it once, before the first ``append``.
         """
-        state, self._left = self._left, None
+        state, self._unloaded = self._unloaded, None
         if state is not None:
-            self._changes.loaded(state)
+            self._changes.note_loaded(state)
             self.saved_at = state.started
         return state
 
-    async def append(self, turned: StepResult) -> None:
-        """Return once it is on disk; at once where nothing durable has changed.
+    async def append(self, result: StepResult) -> None:
+        """Return once the result is on disk; at once where nothing durable changed.
 
-        Nothing is raised where writing fails: it waits in memory, bounded, for
+        A failed write raises nothing: the result waits in memory, bounded, for
         the next append.
         """
-        batch = self._changes.of(turned)
-        new = self.outbox.new(turned.messages)
+        batch = self._changes.collect(result)
+        new = self.outbox.new(result.messages)
         batch.messages.update((message.id, message) for message in new)
-        if not batch and not self._writer.owes:
+        if not batch and not self._writer.has_unwritten:
             return
         batch.clock = self._clock.now()
         await self._writer.write(batch)
         await self.outbox.take(new, self._clock.now().wall)
 
     async def note_alive(self, now_wall: float) -> None:
-        """We are measuring: to be called every 10 s or so."""
-        begin, until = self._alive.note(now_wall)
+        """Note that Sidecar measures; call it about every 10 s."""
+        begin, until = self._monitoring.note(now_wall)
         batch = WriteBatch(stretches={begin: until})
-        if self._changes.begun:
+        if self._changes.has_baseline:
             batch.clock = self._clock.now()
         await self._writer.write(batch)
 
     async def prune(self, now_wall: float, retention_s: float) -> int:
-        """Remove what is older, except open incidents and messages that wait.
+        """Delete older rows, except open incidents and waiting messages.
 
-        How many rows went. StoreBroken.
+        Return the number of deleted rows. StoreUnavailable.
         """
-        gone = 0
-        for step in RETENTION_RULES:
-            gone += await self._prune(step, now_wall - retention_s)
+        row_count = 0
+        for rule in RETENTION_RULES:
+            row_count += await self._prune(rule, now_wall - retention_s)
         await self._writer.run(checkpoint)
-        return gone
+        return row_count
 
-    async def _prune(self, step: RetentionRule, before_wall: float) -> int:
-        """Appends come in between two transactions."""
-        gone = 0
+    async def _prune(self, rule: RetentionRule, before_wall: float) -> int:
+        """Apply one rule; an append may run between two transactions."""
+        row_count = 0
         while True:
-            some = await self._writer.run(lambda c: remove_some(c, step, before_wall))
-            gone += some
-            if some < step.rows:
-                return gone
+            removed = await self._writer.run(
+                lambda c: remove_some(c, rule, before_wall)
+            )
+            row_count += removed
+            if removed < rule.rows:
+                return row_count
 
     def component(self) -> Component:
-        """Is it writable?"""
+        """The store's health: is it writable?"""
         return self._condition.component()
 
     async def close(self) -> None:
-        """Write what waits and let the next sidecar in."""
+        """Write what waits, and release the lock."""
         await asyncio.gather(*(reader.close() for reader in self._readers))
         await self._writer.close()
-        self._home.release()
+        self._directory.release()
 
 
-def _note_doubt(lost: Path | None) -> str:
-    if lost is None:
+def _note_doubt(quarantined: Path | None) -> str:
+    if quarantined is None:
         return ""
     note = (
-        f"the store was unreadable: it was set aside as {lost.name}, and budgets, "
-        "incidents and unsent messages of before are not known"
+        f"the store was unreadable: it was set aside as {quarantined.name}, and "
+        "budgets, incidents and unsent messages of before are not known"
     )
     logger.error("{}", note)
     return note

@@ -1,4 +1,4 @@
-"""Can the store be written? Said once when that changes."""
+"""The store's write status; each change is logged once."""
 
 from loguru import logger
 
@@ -6,7 +6,7 @@ from sidecar.core.ports.loop import Clock, Component
 
 
 class WriteStatus:
-    """``note``: what must be known though the store is writable."""
+    """``note``: a remark for people although the store is writable."""
 
     def __init__(self, clock: Clock, note: str = "") -> None:
         self._clock = clock
@@ -19,8 +19,8 @@ class WriteStatus:
         """Was the last attempt a success?"""
         return not self._trouble
 
-    def failed(self, reason: str) -> None:
-        """An attempt failed."""
+    def note_failure(self, reason: str) -> None:
+        """Note a failed attempt."""
         if self.ok:
             self._since_wall = self._clock.now().wall
             logger.error(
@@ -28,16 +28,16 @@ class WriteStatus:
             )
         self._trouble = reason
 
-    def worked(self, dropped: int) -> None:
-        """An attempt succeeded; ``dropped`` journal lines had been too many to wait."""
+    def note_success(self, dropped: int) -> None:
+        """Note a success; ``dropped``: number of journal entries that were lost."""
         if self.ok:
             return
         self._trouble = ""
         self._since_wall = self._clock.now().wall
-        lost = f"; {dropped} lines of the journal are lost" if dropped else ""
-        logger.warning("the store can be written again{}", lost)
+        loss = f"; {dropped} lines of the journal are lost" if dropped else ""
+        logger.warning("the store can be written again{}", loss)
 
     def component(self) -> Component:
-        """For readiness."""
+        """The store's health, for readiness."""
         reason = self._trouble or self._note
         return Component("store", self.ok, reason, self._since_wall)

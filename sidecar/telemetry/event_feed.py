@@ -1,4 +1,4 @@
-"""The last records, and those who listen to new ones."""
+"""The last records, and the listeners to new ones."""
 
 from asyncio import Queue, QueueEmpty
 from collections import deque
@@ -17,7 +17,7 @@ LISTENER_BACKLOG = 256
 
 
 class EventFeed:
-    """The last records, and listeners; told of every turn by the loop's thread."""
+    """Keeps the last records and the listeners; called in the loop's thread."""
 
     def __init__(self) -> None:
         self._recent: deque[JsonRecord] = deque(maxlen=KEPT_RECORDS)
@@ -38,7 +38,7 @@ class EventFeed:
         return tuple(self._recent)[-count:] if count > 0 else ()
 
     def on_step(self, result: StepResult) -> None:
-        """Record one turn of the loop."""
+        """Record one step of the loop."""
         for transition in result.transitions:
             self._publish(record_of_transition(transition))
         for decision in result.decisions:
@@ -54,7 +54,7 @@ class EventFeed:
 
 
 class _Listener:
-    """One reader's queue. Dropping it is leaving."""
+    """One reader's queue; a reader leaves by dropping it."""
 
     def __init__(self) -> None:
         self._queue: Queue[JsonRecord | None] = Queue(LISTENER_BACKLOG)
@@ -68,7 +68,7 @@ class _Listener:
         return True
 
     def _cut_off(self) -> None:
-        """What waits is void: a reader with a gap must begin anew and knows it."""
+        """Drop the waiting records and end: a reader with a gap must begin anew."""
         try:
             while True:
                 self._queue.get_nowait()

@@ -1,4 +1,4 @@
-"""The story for people: one line for each thing that happened, and why."""
+"""The log for people: one line for each event, with its reason."""
 
 from loguru import logger
 
@@ -46,11 +46,11 @@ _VERBS = {
     Action.SKIP: "skipping",
 }
 _KNOWN_TO_PEOPLE = frozenset({Cause.STOPPED, Cause.PAUSED})
-"""They did it themselves."""
+"""Causes that an operator made."""
 
 
 class EventLog:
-    """Told of every turn; writes what a person wants to know."""
+    """Writes each step of the loop to the log, for people."""
 
     def __init__(self) -> None:
         self._engine: bool | None = None
@@ -58,23 +58,23 @@ class EventLog:
         self._other = ""
 
     def on_step(self, result: StepResult) -> None:
-        """Write one turn of the loop."""
-        self._tell_event(result.event, result.state)
+        """Log one step of the loop."""
+        self._log_event(result.event, result.state)
         for transition in result.transitions:
-            _tell_transition(transition)
+            _log_transition(transition)
         for decision in result.decisions:
-            _tell_decision(decision)
+            _log_decision(decision)
 
-    def _tell_event(self, event: Event, state: State) -> None:
+    def _log_event(self, event: Event, state: State) -> None:
         match event:
             case ProbeCompleted():
-                _tell_probe(event, state)
+                _log_probe(event, state)
             case RemedyExecuted():
-                _tell_acted(event, state)
+                _log_remedy_result(event, state)
             case RemedyProgressed():
-                _tell_progress(event, state)
+                _log_progress(event, state)
             case EngineReachabilityChanged():
-                self._tell_engine(event)
+                self._log_engine(event)
             case (
                 RestartRequested()
                 | PauseRequested()
@@ -82,15 +82,15 @@ class EventLog:
                 | RecoverRequested()
                 | ReleaseRequested()
             ):
-                logger.info("an operator asked: {}", _wish(event))
+                logger.info("an operator asked: {}", _describe_request(event))
             case _:
                 pass
 
-    def _tell_engine(self, event: EngineReachabilityChanged) -> None:
-        self._tell_deaf(event)
+    def _log_engine(self, event: EngineReachabilityChanged) -> None:
+        self._log_deaf(event)
         if event.reachable and event.other != self._other:
             self._other = event.other
-            _tell_other(event.other)
+            _log_other(event.other)
         if event.reachable is self._engine:
             return
         if not event.reachable:
@@ -101,7 +101,7 @@ class EventLog:
             logger.info("the engine is back; acting goes on")
         self._engine = event.reachable
 
-    def _tell_deaf(self, event: EngineReachabilityChanged) -> None:
+    def _log_deaf(self, event: EngineReachabilityChanged) -> None:
         if bool(event.deaf) is self._deaf:
             return
         self._deaf = bool(event.deaf)
@@ -115,7 +115,7 @@ class EventLog:
             logger.info("the engine's events are heard")
 
 
-def _tell_other(engine: str) -> None:
+def _log_other(engine: str) -> None:
     if engine:
         logger.warning(
             "the engine calls itself {}, which is not supported: it is only observed, "
@@ -127,13 +127,13 @@ def _tell_other(engine: str) -> None:
 
 
 def log_restored(state: State) -> None:
-    """What a sidecar before us left open, and we go on with."""
+    """Log the incidents and remedies that the previous process left open."""
     for incident in state.incidents.values():
         if incident.open:
             logger.bind(target=incident.target, incident=incident.id).info(
                 "an incident is still open, {}; it goes on", incident.cause
             )
-    for instance in state.left.values():
+    for instance in state.restored_instances.values():
         if instance.remedy is not None:
             logger.bind(target=instance.name, incident=instance.incident).info(
                 "a {} of it was under way when the sidecar before ended; "
@@ -142,19 +142,19 @@ def log_restored(state: State) -> None:
             )
 
 
-def _tell_transition(what: Transition) -> None:
-    match what:
+def _log_transition(transition: Transition) -> None:
+    match transition:
         case StateChanged():
-            _tell_state(what)
+            _log_state(transition)
         case RemedyEnded():
-            _tell_ended(what)
+            _log_remedy_end(transition)
         case BalanceCompared():
-            _tell_balance(what)
+            _log_balance(transition)
         case IncidentChanged():
-            _tell_incident(what)
+            _log_incident(transition)
 
 
-def _tell_decision(decision: Decision) -> None:
+def _log_decision(decision: Decision) -> None:
     verb = _VERBS[decision.action]
     level = "WARNING" if decision.action is Action.PAGE else "INFO"
     if decision.action is Action.PAGE and decision.cause in _KNOWN_TO_PEOPLE:
@@ -169,7 +169,7 @@ def _tell_decision(decision: Decision) -> None:
     ).log(level, "{}: {}", verb, decision.reason)
 
 
-def _tell_probe(event: ProbeCompleted, state: State) -> None:
+def _log_probe(event: ProbeCompleted, state: State) -> None:
     instance = state.instances.get(event.instance)
     logger.bind(
         target=instance.name if instance else event.instance.target,
@@ -182,7 +182,7 @@ def _tell_probe(event: ProbeCompleted, state: State) -> None:
     )
 
 
-def _tell_acted(event: RemedyExecuted, state: State) -> None:
+def _log_remedy_result(event: RemedyExecuted, state: State) -> None:
     instance = state.instances.get(event.instance)
     level = "INFO" if event.result is RemedyCallResult.DONE else "WARNING"
     next_step = {
@@ -201,7 +201,7 @@ def _tell_acted(event: RemedyExecuted, state: State) -> None:
     ).log(level, "acted: {}; {}", event.reason or event.result, next_step)
 
 
-def _tell_progress(event: RemedyProgressed, state: State) -> None:
+def _log_progress(event: RemedyProgressed, state: State) -> None:
     instance = state.instances.get(event.instance)
     logger.bind(
         target=instance.name if instance else event.instance.target,
@@ -209,7 +209,7 @@ def _tell_progress(event: RemedyProgressed, state: State) -> None:
     ).info("acting: {}", event.doing)
 
 
-def _wish(
+def _describe_request(
     event: RestartRequested
     | PauseRequested
     | ResumeRequested
@@ -230,59 +230,68 @@ def _wish(
             return f"to give up the remedy of {target}"
 
 
-def _tell_state(what: StateChanged) -> None:
+def _log_state(change: StateChanged) -> None:
     level = (
-        "INFO" if what.new in _GOOD or what.new is TargetState.FAILING else "WARNING"
+        "INFO"
+        if change.new in _GOOD or change.new is TargetState.FAILING
+        else "WARNING"
     )
-    if what.new is TargetState.RECOVERING:
+    if change.new is TargetState.RECOVERING:
         # The decision that led there says more.
         level = "DEBUG"
     logger.bind(
-        target=what.name, incident=what.incident, cause=what.cause, state=what.new
-    ).log(level, "{}{}", _from_to(what), _because(what.reason))
+        target=change.name,
+        incident=change.incident,
+        cause=change.cause,
+        state=change.new,
+    ).log(level, "{}{}", _from_to(change), _because(change.reason))
 
 
-def _from_to(what: StateChanged) -> str:
-    """Only the cause may have changed."""
+def _from_to(change: StateChanged) -> str:
+    """The state and the one before; only the cause may have changed."""
     return (
-        f"still {what.new}" if what.new == what.old else f"{what.new} (was {what.old})"
+        f"still {change.new}"
+        if change.new == change.old
+        else f"{change.new} (was {change.old})"
     )
 
 
-def _tell_ended(what: RemedyEnded) -> None:
-    good = what.outcome is RemedyOutcome.RECOVERED
-    since = f", {what.recovery_s:.1f} s after it failed" if what.recovery_s else ""
+def _log_remedy_end(remedy: RemedyEnded) -> None:
+    good = remedy.outcome is RemedyOutcome.RECOVERED
+    since = f", {remedy.recovery_s:.1f} s after it failed" if remedy.recovery_s else ""
     logger.bind(
-        target=what.name,
-        incident=what.incident,
-        cause=what.cause,
-        action=what.action,
-        trigger=what.trigger,
-        outcome=what.outcome,
-        seconds=round(what.seconds, 3),
+        target=remedy.name,
+        incident=remedy.incident,
+        cause=remedy.cause,
+        action=remedy.action,
+        trigger=remedy.trigger,
+        outcome=remedy.outcome,
+        seconds=round(remedy.seconds, 3),
     ).log(
         "INFO" if good else "WARNING",
         "{} ended: {} after {:.1f} s{}{}",
-        what.action,
-        what.outcome.replace("_", " "),
-        what.seconds,
+        remedy.action,
+        remedy.outcome.replace("_", " "),
+        remedy.seconds,
         since,
-        _because(what.reason),
+        _because(remedy.reason),
     )
 
 
-def _tell_balance(what: BalanceCompared) -> None:
-    """Without amounts: a log goes further than they should."""
-    different = what.comparison is Comparison.DIFFERENT or what.addresses_lost > 0
+def _log_balance(balance: BalanceCompared) -> None:
+    """Log a comparison without amounts: a log has more readers than they may have."""
+    different = balance.comparison is Comparison.DIFFERENT or balance.addresses_lost > 0
     logger.bind(
-        target=what.name, incident=what.incident, comparison=what.comparison
-    ).log("WARNING" if different else "INFO", "{}", what.reason)
+        target=balance.name,
+        incident=balance.incident,
+        comparison=balance.comparison,
+    ).log("WARNING" if different else "INFO", "{}", balance.reason)
 
 
-def _tell_incident(what: IncidentChanged) -> None:
-    level = "WARNING" if what.step is IncidentStep.OPENED else "INFO"
-    logger.bind(target=what.target, incident=what.incident).log(
-        level, "incident {}{}", what.step, _because(what.reason)
+def _log_incident(change: IncidentChanged) -> None:
+    level = "WARNING" if change.step is IncidentStep.OPENED else "INFO"
+    logger.bind(target=change.target, incident=change.incident).log(
+        level, "incident {}{}", change.step, _because(change.reason)
     )
 
 

@@ -1,9 +1,9 @@
 """Prometheus' text for thousands of series.
 
-The library's encoder works every line out from nothing: over a second of the
-processor for a thousand targets. Here what the lines of one metric have in common
-is worked out once. Families of few series are left to the library, and a test holds
-these lines against its own, byte for byte.
+The library's encoder computes every line anew: over a second of processor time for
+a thousand targets. Here the common parts of one metric's lines are computed once.
+The library encodes families of few series, and a test compares these lines with its
+own, byte for byte.
 """
 
 import re
@@ -18,7 +18,7 @@ from prometheus_client.utils import floatToGoString
 from sidecar.telemetry.metric_definitions import MetricDefinition
 
 PIECE_CHARACTERS = 32 * 1024
-"""Half a millisecond's work."""
+"""Size of one piece; it takes half a millisecond."""
 
 _TOTAL = "_total"
 _KNOWN = re.compile(
@@ -29,7 +29,7 @@ _KNOWN = re.compile(
 
 @lru_cache(maxsize=2048)
 def number(value: float) -> str:
-    """As Prometheus writes it. Most are among a few hundred."""
+    """A number as Prometheus writes it; most are among a few hundred."""
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
@@ -37,13 +37,13 @@ Encode = Callable[[CollectorRegistry], bytes]
 
 
 def _choose_format(accept: str) -> tuple[Encode, str]:
-    """The default where the header makes no sense, or asks for what nobody knows."""
+    """The format of an Accept header; the default where it is invalid or unknown."""
     try:
         encode, content_type = choose_encoder(accept)
-    except Exception:  # noqa: BLE001 - the library raises whatever a header leads to
+    except Exception:  # noqa: BLE001 - the library raises anything for a bad header
         return choose_encoder("")
-    known = _KNOWN.fullmatch(content_type) is not None
-    return (encode, content_type) if known else choose_encoder("")
+    is_known = _KNOWN.fullmatch(content_type) is not None
+    return (encode, content_type) if is_known else choose_encoder("")
 
 
 class Exposition:
@@ -54,12 +54,12 @@ class Exposition:
         self._open_metrics = "openmetrics" in self.content_type
 
     def head(self, spec: MetricDefinition) -> str:
-        """What stands before the lines of a metric."""
+        """The lines before a metric's samples: HELP and TYPE."""
         name = spec.name.removesuffix(_TOTAL) if self._open_metrics else spec.name
         return f"# HELP {name} {spec.help}\n# TYPE {name} {spec.kind}\n"
 
     def tail(self, exemplar: Exemplar | None) -> str:
-        """What stands after a value, to the line's end."""
+        """The end of a line, after the value: an exemplar and the line break."""
         if exemplar is None or not self._open_metrics:
             return "\n"
         labels = ",".join(f'{k}="{quote_label(v)}"' for k, v in exemplar.labels.items())
@@ -78,12 +78,12 @@ class Exposition:
             yield lines.line(quote_label(labels[0]), labels[1:], value)
 
     def end(self, registry: CollectorRegistry) -> str:
-        """What the library collects by itself, and the end of the text."""
+        """The library's own metrics, and the end of the text."""
         return self._encode(registry).decode()
 
 
 class SampleLines:
-    """Lines of one name. The first label is the owner's: the part that differs."""
+    """Lines of one metric name. The first label is the owner's, which differs."""
 
     def __init__(self, name: str, labels: tuple[str, ...]) -> None:
         self._name = name
@@ -101,30 +101,30 @@ class SampleLines:
         return f"{before}{owner}{after}{number(value)}{tail}"
 
     def _frame(self, rest: tuple[str, ...]) -> tuple[str, str]:
-        """What stands before the owner and after it: labels go by their names."""
-        told = sorted(
+        """The line's text before the owner and after it; labels are sorted by name."""
+        label_texts = sorted(
             (name, f'{name}="{quote_label(value)}"')
             for name, value in zip(self._rest, rest, strict=True)
         )
-        before = "".join(f"{text}," for name, text in told if name < self._owner)
-        after = "".join(f",{text}" for name, text in told if name > self._owner)
+        before = "".join(f"{text}," for name, text in label_texts if name < self._owner)
+        after = "".join(f",{text}" for name, text in label_texts if name > self._owner)
         return f'{self._name}{{{before}{self._owner}="', f'"{after}}} '
 
 
 def quote_label(value: str) -> str:
-    """As it stands between a label's quotation marks."""
+    """A label's value, escaped for quotation marks."""
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def pieces(texts: Iterable[str]) -> Iterator[bytes]:
-    """Joined to some PIECE_CHARACTERS each."""
-    waiting: list[str] = []
+    """Join texts to pieces of about PIECE_CHARACTERS."""
+    parts: list[str] = []
     size = 0
     for text in texts:
-        waiting.append(text)
+        parts.append(text)
         size += len(text)
         if size >= PIECE_CHARACTERS:
-            yield "".join(waiting).encode()
-            waiting, size = [], 0
-    if waiting:
-        yield "".join(waiting).encode()
+            yield "".join(parts).encode()
+            parts, size = [], 0
+    if parts:
+        yield "".join(parts).encode()

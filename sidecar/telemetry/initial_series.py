@@ -1,4 +1,4 @@
-"""The series that begin at zero with their target: all that can be foreseen."""
+"""Labels of the series that begin at zero with their target."""
 
 from itertools import product
 

@@ -1,4 +1,4 @@
-"""The one place that configures the log."""
+"""Configuration of the log."""
 
 import contextlib
 import json
@@ -67,8 +67,8 @@ def configure(
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     sys.excepthook = _log_uncaught
-    threading.excepthook = _uncaught_in_thread
-    sys.unraisablehook = _unraisable
+    threading.excepthook = _log_uncaught_in_thread
+    sys.unraisablehook = _log_unraisable
 
 
 class _Sink:
@@ -87,15 +87,15 @@ class _Sink:
 
     def __call__(self, message: "Message") -> None:
         try:
-            line = self._written(message.record)
+            line = self._render(message.record)
         except Exception as error:  # noqa: BLE001 - see above
-            line = self._line(_unwritable(type(error).__name__))
-        # A closed or full stream leaves nobody to tell.
+            line = self._line(_unwritable_record(type(error).__name__))
+        # A closed or full stream: nothing can be reported.
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(_encodable(line, self._stream) + "\n")
+            self._stream.write(_escape_for_stream(line, self._stream) + "\n")
             self._stream.flush()
 
-    def _written(self, record: "Record") -> str:
+    def _render(self, record: "Record") -> str:
         fields = self._fields(record)
         line = self._line(fields)
         return _with_colours(line, str(fields["level"])) if self._colour else line
@@ -104,7 +104,7 @@ class _Sink:
         fields: dict[str, object] = {
             "time": rfc3339(record["time"].astimezone(UTC).timestamp()),
             "level": record["level"].name.lower(),
-            "message": self._masked(record["message"]),
+            "message": self._mask_text(record["message"]),
         }
         for key, value in record["extra"].items():
             if value is not None:
@@ -113,30 +113,30 @@ class _Sink:
         if exception is not None and exception.value is not None:
             lines = traceback.format_exception(exception.value, limit=-MOST_FRAMES)
             text = "".join(lines).rstrip()
-            fields["exception"] = self._masked(text)
+            fields["exception"] = self._mask_text(text)
         return fields
 
     def _plain(self, value: object) -> object:
         if isinstance(value, bool | int | float):
             return value
-        return " ".join(self._masked(str(value)).split())
+        return " ".join(self._mask_text(str(value)).split())
 
-    def _masked(self, text: str) -> str:
+    def _mask_text(self, text: str) -> str:
         if len(text) <= LONGEST_TEXT:
             return self._mask(text)
         return self._mask.cut(text, LONGEST_TEXT)
 
 
-def _unwritable(why: str) -> dict[str, object]:
+def _unwritable_record(reason: str) -> dict[str, object]:
     return {
         "time": rfc3339(datetime.now(UTC).timestamp()),
         "level": "error",
-        "message": f"a log line could not be written ({why}); it is left out",
+        "message": f"a log line could not be written ({reason}); it is left out",
     }
 
 
-def _encodable(line: str, stream: TextIO) -> str:
-    """What the stream's encoding lacks is written as an escape."""
+def _escape_for_stream(line: str, stream: TextIO) -> str:
+    """Escape the characters that the stream's encoding lacks."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return line.encode(encoding, "backslashreplace").decode(encoding)
 
@@ -146,10 +146,10 @@ def _json_line(fields: Mapping[str, object]) -> str:
 
 
 def _text_line(fields: Mapping[str, object]) -> str:
-    known = ("time", "level", "target", "message", "exception")
-    who = f"{fields['target']}: " if "target" in fields else ""
-    rest = " ".join(f"{k}={v}" for k, v in fields.items() if k not in known)
-    head = f"{fields['time']} {str(fields['level']).upper():<7} {who}"
+    main_keys = ("time", "level", "target", "message", "exception")
+    target = f"{fields['target']}: " if "target" in fields else ""
+    rest = " ".join(f"{k}={v}" for k, v in fields.items() if k not in main_keys)
+    head = f"{fields['time']} {str(fields['level']).upper():<7} {target}"
     line = head + str(fields["message"]).replace("\n", "\n  ")
     line += f"  [{rest}]" if rest else ""
     if "exception" in fields:
@@ -163,19 +163,19 @@ def _with_colours(line: str, level: str) -> str:
 
 
 class _Bridge(logging.Handler):
-    """Passes the standard library's log on."""
+    """Passes the standard library's log to loguru."""
 
     def emit(self, record: logging.LogRecord) -> None:  # type: ignore[explicit-override]
         level = record.levelname
-        known = level in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+        is_known = level in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
         bound = logger.bind(logger=record.name).opt(exception=record.exc_info)
-        bound.log(level if known else "WARNING", "{}", _exception_text(record))
+        bound.log(level if is_known else "WARNING", "{}", _exception_text(record))
 
 
 def _exception_text(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception as error:  # noqa: BLE001 - a library's slip must not stop us
+    except Exception as error:  # noqa: BLE001 - a library's mistake must not stop us
         return f"{record.msg} (its values do not fit: {type(error).__name__})"
 
 
@@ -187,14 +187,14 @@ def _log_uncaught(
     )
 
 
-def _uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None:
         logger.opt(
             exception=(args.exc_type, args.exc_value, args.exc_traceback)
         ).critical("a thread was stopped by an error of its own")
 
 
-def _unraisable(args: "UnraisableHookArgs") -> None:
+def _log_unraisable(args: "UnraisableHookArgs") -> None:
     logger.opt(exception=(args.exc_type, args.exc_value, args.exc_traceback)).error(
         "an error in the clean-up of an object was passed over"
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class MetricType(StrEnum):
-    """Prometheus' types."""
+    """Metric types of Prometheus."""
 
     COUNTER = "counter"
     GAUGE = "gauge"

@@ -1,4 +1,4 @@
-"""From what happens to counters, and from the latest state to gauges."""
+"""Counters of events, and gauges of the latest state."""
 
 import asyncio
 from collections import deque
@@ -40,9 +40,9 @@ _LAG_MEASUREMENTS = 60
 
 
 class Metrics:
-    """Told of every turn; asked at every scrape, both in the loop's thread.
+    """Counts every step, and answers every scrape, both in the loop's thread.
 
-    Beside its own there is what ``registry`` collects, and the process's figures.
+    A scrape also has the metrics of ``registry`` and of the process.
     ``planned`` gives the next planned restarts.
     """
 
@@ -90,20 +90,20 @@ class Metrics:
     async def scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         """The exposition and its content type, as the Accept header asks.
 
-        It is made as it is taken, a millisecond's work a piece, for the whole takes
-        the time of many probes; what happens in between may show.
+        Each piece is made when it is taken, in a millisecond: the whole takes the
+        time of many probes. Changes in between may show.
         """
         scrape = Exposition(accept)
         # The process's figures are read from files.
         last = await asyncio.to_thread(scrape.end, self._registry)
         return pieces(chain(self._text(scrape), (last,))), scrape.content_type
 
-    # --- what is noted
+    # --- counting
 
     def on_step(self, result: StepResult) -> None:
-        """Count one turn of the loop."""
+        """Count one step of the loop."""
         if self._state is None or isinstance(result.event, ContainersListed):
-            self._welcome(result.state)
+            self._sync_targets(result.state)
         self._state = result.state
         self._now_mono = result.event.at.mono
         if isinstance(result.event, ProbeCompleted):
@@ -113,44 +113,48 @@ class Metrics:
         for decision in result.decisions:
             self._note_decision(decision, result.state)
 
-    def asks(self, operations: Iterable[str], outcomes: Iterable[str]) -> None:
-        """These are the engine's calls, and how each can end: all begin at zero."""
+    def register_engine_calls(
+        self, operations: Iterable[str], outcomes: Iterable[str]
+    ) -> None:
+        """Begin the engine's calls at zero, for each outcome."""
         ends = [(outcome,) for outcome in outcomes]
         for operation in operations:
             self._engine_requests.start(operation, ends)
             self._engine_seconds.start(operation)
 
     def engine_request(self, operation: str, outcome: str, seconds: float) -> None:
-        """A call to the engine ended."""
+        """Count a call to the engine."""
         self._engine_requests.add(operation, outcome)
         self._engine_seconds.add(operation, seconds)
 
-    def notifies(self, channels: Iterable[str], outcomes: Iterable[str]) -> None:
-        """These are the channels, and how a try can end: all begin at zero."""
+    def register_channels(
+        self, channels: Iterable[str], outcomes: Iterable[str]
+    ) -> None:
+        """Begin the channels at zero, for each outcome of a try."""
         self._channels = tuple(channels)
         self._outbox = dict.fromkeys(self._channels, 0)
         ends = [(outcome,) for outcome in outcomes]
         for channel in self._channels:
             self._notifications.start(channel, ends)
 
-    def notified(self, channel: str, outcome: str) -> None:
-        """A message was tried."""
+    def count_notification(self, channel: str, outcome: str) -> None:
+        """Count one try to send a message."""
         self._notifications.add(channel, outcome)
 
     def outbox(self, pending: Mapping[str, int]) -> None:
-        """How many messages wait, by channel."""
+        """Set the number of waiting messages, by channel."""
         self._outbox = {**dict.fromkeys(self._channels, 0), **pending}
 
     def loop_lag(self, seconds: float) -> None:
-        """The loop was this late at its last wake-up."""
+        """Note how late the loop was at its last wake-up."""
         self._lags.append(seconds)
 
     def config_loaded(self, wall: float) -> None:
-        """The configuration was read without fault at ``wall``."""
+        """Note when the configuration was last read without a fault."""
         self._config_loaded = wall
 
     def event_stream(self, *, connected: bool) -> None:
-        """The engine's event stream came or went."""
+        """Note whether the engine's event stream is connected."""
         self._connected = connected
 
     def _note_probe(self, event: ProbeCompleted, state: State) -> None:
@@ -161,31 +165,31 @@ class Metrics:
         self._probes.add(instance.name, outcome.verdict, outcome.cause or "")
         self._probe_seconds.add(instance.name, event.at.mono - event.began_mono)
 
-    def _note_transition(self, what: Transition, state: State) -> None:
-        match what:
+    def _note_transition(self, transition: Transition, state: State) -> None:
+        match transition:
             case StateChanged(new=new) if new in WORKING_STATES:
-                self._detected.discard(what.name)
+                self._detected.discard(transition.name)
             case RemedyEnded():
-                self._note_remedy(what)
+                self._note_remedy(transition)
             case IncidentChanged(step=IncidentStep.OPENED):
-                incident = state.incidents[what.incident]
+                incident = state.incidents[transition.incident]
                 self._incidents.add(
-                    what.target,
+                    transition.target,
                     incident.severity,
                     incident.cause,
-                    exemplar=_exemplar(what.incident),
+                    exemplar=_exemplar(transition.incident),
                 )
             case _:
                 pass
 
-    def _note_remedy(self, ended: RemedyEnded) -> None:
-        exemplar = _exemplar(ended.incident)
-        if ended.action in _RESTARTS:
+    def _note_remedy(self, remedy: RemedyEnded) -> None:
+        exemplar = _exemplar(remedy.incident)
+        if remedy.action in _RESTARTS:
             self._restarts.add(
-                ended.name, ended.trigger, ended.outcome, exemplar=exemplar
+                remedy.name, remedy.trigger, remedy.outcome, exemplar=exemplar
             )
-        if ended.recovery_s is not None:
-            self._recovery.add(ended.name, ended.recovery_s, exemplar)
+        if remedy.recovery_s is not None:
+            self._recovery.add(remedy.name, remedy.recovery_s, exemplar)
 
     def _note_decision(self, decision: Decision, state: State) -> None:
         name = decision.name
@@ -198,8 +202,8 @@ class Metrics:
             self._detected.add(name)
             self._detection.add(name, decision.at.mono - first, exemplar)
 
-    def _welcome(self, state: State) -> None:
-        """Series begin at zero with their target, and leave with it."""
+    def _sync_targets(self, state: State) -> None:
+        """Begin series at zero with their target, and drop them with it."""
         present = {i.name: state.target_of(i) for i in state.instances.values()}
         if present == self._names:
             return
@@ -223,7 +227,7 @@ class Metrics:
             if family.is_by_target:
                 family.forget(name)
 
-    # --- what is scraped
+    # --- scraping
 
     def _text(self, scrape: Exposition) -> Iterator[str]:
         for spec, samples in self._own_gauges():

@@ -1,4 +1,4 @@
-"""The last answers of every target, for the evidence."""
+"""The last probes of every target, for the evidence."""
 
 from collections import deque
 
@@ -12,25 +12,25 @@ KEPT = 10
 
 
 class RecentProbes:
-    """Told of every turn; keeps the last few probes of each instance."""
+    """Keeps the last few probes of each instance."""
 
     def __init__(self) -> None:
         self._kept: dict[InstanceId, deque[ProbeCompleted]] = {}
 
     def on_step(self, result: StepResult) -> None:
-        """Keep a probe; forget instances that are gone."""
+        """Keep a probe; forget removed instances."""
         if isinstance(result.event, ProbeCompleted):
-            kept = self._kept.setdefault(result.event.instance, deque(maxlen=KEPT))
-            kept.append(result.event)
+            probes = self._kept.setdefault(result.event.instance, deque(maxlen=KEPT))
+            probes.append(result.event)
         if len(self._kept) > len(result.state.instances):
-            gone = self._kept.keys() - result.state.instances.keys()
-            for instance in gone:
+            removed_ids = self._kept.keys() - result.state.instances.keys()
+            for instance in removed_ids:
                 del self._kept[instance]
 
     def of(self, instance: InstanceId, run: RunId) -> tuple[str, ...]:
-        """One line a probe of that run, oldest first."""
-        kept = self._kept.get(instance, ())
-        return tuple(_probe_line(probe) for probe in kept if probe.run == run)
+        """One line for each probe of the run, oldest first."""
+        probes = self._kept.get(instance, ())
+        return tuple(_probe_line(probe) for probe in probes if probe.run == run)
 
 
 def _probe_line(probe: ProbeCompleted) -> str:

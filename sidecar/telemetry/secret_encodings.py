@@ -1,4 +1,4 @@
-"""A known secret in every form in which tools write it."""
+"""Find a known secret in every form in which tools write it."""
 
 import base64
 import math
@@ -12,7 +12,7 @@ from itertools import islice
 Span = tuple[int, int]
 
 _PIECE = 16
-"""Long codes are looked for in pieces: tools break them into lines."""
+"""Long codes are searched in pieces: tools break them into lines."""
 
 _SHORTEST_LINE = 8
 _LONGEST_PART = 256
@@ -31,7 +31,7 @@ _SPACES = (
 
 
 class SecretEncodings:
-    """One secret. ``spans`` finds it in a text, in a time linear in the text."""
+    """The encodings of one secret. ``spans`` finds them in linear time."""
 
     def __init__(self, secret: str) -> None:
         self._anchor = max(_RUNS.findall(secret), key=len, default="")
@@ -41,16 +41,16 @@ class SecretEncodings:
         self._codes += [_Code(core, _BASE64) for core in _base64_cores(raw)]
 
     def spans(self, text: str, lower: str) -> Iterator[Span]:
-        """Where it stands; ``lower`` is the text in small letters."""
+        """Spans of the secret; ``lower`` is the text in lower case."""
         # No tool changes letters and digits: without them the rest need not be tried.
         if self._anchor in text:
-            yield from (found.span() for found in self._plain.finditer(text))
+            yield from (match.span() for match in self._plain.finditer(text))
         for code in self._codes:
             yield from code.spans(lower if code.alphabet == _HEX else text)
 
 
 class _Code:
-    """The secret in hex or base64, with whatever stands in the same code beside it."""
+    """The secret in hex or base64, with the characters of the same code beside it."""
 
     def __init__(self, code: str, alphabet: str) -> None:
         self.alphabet = alphabet
@@ -59,12 +59,12 @@ class _Code:
         self._pieces = tuple((i, code[i : i + _PIECE]) for i in starts)
 
     def spans(self, text: str) -> Iterator[Span]:
-        # A line's end may be within one of them, not within both.
+        # A line break may be within one of the two pieces, not within both.
         if any(piece in text for _, piece in self._pieces[:2]):
             for index, piece in self._pieces:
-                yield from self._found(index, piece, text)
+                yield from self._find_spans(index, piece, text)
 
-    def _found(self, index: int, piece: str, text: str) -> Iterator[Span]:
+    def _find_spans(self, index: int, piece: str, text: str) -> Iterator[Span]:
         end = 0
         while (at := text.find(piece, end)) >= 0:
             start = self._begin(text, at, index, end)
@@ -72,7 +72,7 @@ class _Code:
             yield start, end
 
     def _begin(self, text: str, at: int, index: int, least: int) -> int:
-        """Back to where the code begins, over the ends of lines within the secret."""
+        """Start of the code before ``at``, across line breaks within the secret."""
         while index and at > least and text[at - 1] in (self._code[index - 1], *_ENDS):
             at -= 1
             index -= text[at] not in _ENDS
@@ -80,7 +80,7 @@ class _Code:
         return least + len(before.rstrip(self.alphabet))
 
     def _end(self, text: str, at: int, index: int) -> int:
-        """On to where the code ends."""
+        """End of the code after ``at``."""
         last = len(self._code)
         while index < last and text[at : at + 1] in (self._code[index], *_ENDS):
             index += text[at] not in _ENDS
@@ -91,7 +91,7 @@ class _Code:
 
 
 def forms(secret: str) -> Iterator[SecretEncodings]:
-    """The secret, and each line of one that has several; as typed on any system."""
+    """The secret, and each of its lines; in the Unicode forms of any system."""
     lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
     pieces = (piece for part in (secret, *lines) for piece in _split_line(part))
     for part in dict.fromkeys(islice(pieces, _MOST_PARTS)):
@@ -100,7 +100,7 @@ def forms(secret: str) -> Iterator[SecretEncodings]:
 
 
 def _split_line(secret: str) -> Iterator[str]:
-    """A long secret, such as a key's file, is many: their patterns are cheaper."""
+    """Split a long secret, such as a key's file: short patterns are cheaper."""
     rest = secret
     while len(rest) > _LONGEST_PART + _SHORTEST_LINE:
         yield rest[:_LONGEST_PART]
@@ -109,9 +109,9 @@ def _split_line(secret: str) -> Iterator[str]:
 
 
 def _base64_cores(raw: bytes) -> tuple[str, ...]:
-    """What is in the code whatever stands before it and after it.
+    """The parts of the base64 code that do not depend on the bytes around it.
 
-    A byte's place in the code depends on how many stand before it: three cases.
+    A byte's code depends on the number of bytes before it: three cases.
     """
     cores: dict[str, None] = {}
     for before in range(3):
@@ -139,22 +139,22 @@ def _written_char(char: str) -> str:
 
 
 def _writings(char: str) -> Iterator[str]:
-    """How tools write one character that they may not leave as it is."""
+    """The forms in which tools escape one character."""
     if char == "'":
-        # A shell ends the quotes, writes it and begins them anew.
+        # A shell closes the quotes, writes it, and opens them again.
         yield from (r"'\"'\"'", r"'\\{1,4}''")
     yield rf"\\{{0,8}}{re.escape(char)}"
     raw, number = char.encode("utf-8", "surrogatepass"), ord(char)
     yield "".join(rf"%(?:25)*{_any_case(f'{byte:02x}')}" for byte in raw)
     yield rf"&(?:amp;)*(?:\#0*{number}|\#[xX]0*{_any_case(f'{number:x}')});"
-    names = [name for name, meant in html5.items() if meant == char]
+    names = [name for name, meaning in html5.items() if meaning == char]
     if names:
         yield f"&(?:amp;)*(?:{'|'.join(names)})"
     yield from _escapes(char, raw)
 
 
 def _escapes(char: str, raw: bytes) -> Iterator[str]:
-    """JSON's, Python's and the shell's, also where one is written within another."""
+    """Escapes of JSON, Python and the shell, also nested in each other."""
     slashes = r"\\{1,8}"
     units = char.encode("utf-16-be", "surrogatepass").hex()
     pairs = (units[i : i + 4] for i in range(0, len(units), 4))
@@ -173,8 +173,8 @@ def _any_case(digits: str) -> str:
 
 
 def all_spans(
-    known: Iterable[SecretEncodings], text: str, lower: str
+    secrets: Iterable[SecretEncodings], text: str, lower: str
 ) -> Iterator[Span]:
-    """Where any of them stands."""
-    for secret in known:
+    """Spans of all secrets in a text."""
+    for secret in secrets:
         yield from secret.spans(text, lower)

@@ -1,4 +1,4 @@
-"""Secrets out of any text that leaves us: logs, records, evidence, answers."""
+"""Hide secrets in every text that leaves Sidecar: logs, records, evidence, answers."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -8,37 +8,37 @@ from sidecar.telemetry.secret_encodings import SecretEncodings, all_spans, forms
 from sidecar.telemetry.secret_shapes import shape_spans
 
 SHORTEST_SECRET = 4
-"""Shorter values would blot out half of every line, and protect nothing."""
+"""Hiding shorter values would hide half of every line, and protect nothing."""
 
 HIDDEN = "***"
 
 LONGEST = 262_144
-"""Characters that are looked at; what sends us texts is bounded below that."""
+"""Characters that are searched; all sources of texts are bounded below that."""
 
 MARGIN = 8192
-"""So much of a text that was cut is dropped: it may end in the middle of a secret."""
+"""Characters searched beyond a cut: the cut may be in the middle of a secret."""
 
 SHORT, SHORT_KEPT = 100, 512
-"""Names, states and causes come again and again: they are looked at once."""
+"""Short texts, such as names, states and causes, are repeated: they are cached."""
 
 Span = tuple[int, int]
 
 
 class Mask:
-    """Replaces known secrets, and whatever looks like one, by ``***``.
+    """Replaces known secrets, and texts that look like one, by ``***``.
 
-    What it returns is printable, too. The time is linear in the text, about a
+    The result is printable, too. The time is linear in the text, about a
     millisecond for 16 kB: from some kilobytes on call it in a thread.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._learnt: set[str] = set()
         self._known: tuple[SecretEncodings, ...] = ()
-        self._short = lru_cache(SHORT_KEPT)(self._masked)
+        self._short = lru_cache(SHORT_KEPT)(self._mask_whole)
         self.learn(secrets)
 
     def learn(self, secrets: Iterable[str]) -> None:
-        """Hide these as well from now on."""
+        """Hide these secrets as well from now on."""
         new = {s for s in secrets if len(s) >= SHORTEST_SECRET} - self._learnt
         if new:
             self._learnt |= new
@@ -49,7 +49,7 @@ class Mask:
         """The text without secrets, whole up to LONGEST."""
         return self._short(text) if len(text) <= SHORT else self.cut(text, LONGEST)
 
-    def _masked(self, text: str) -> str:
+    def _mask_whole(self, text: str) -> str:
         return self.cut(text, LONGEST)
 
     def cut(self, text: str, most: int) -> str:
@@ -66,10 +66,10 @@ class Mask:
     def _spans(self, text: str) -> list[Span]:
         lower = text.lower()
         if len(lower) != len(text):
-            # The one letter that is two when small.
+            # The only letter that becomes two in lower case.
             lower = text.replace("\u0130", "i").lower()
-        found = [*all_spans(self._known, text, lower), *shape_spans(text, lower)]
-        return sorted(found)
+        spans = [*all_spans(self._known, text, lower), *shape_spans(text, lower)]
+        return sorted(spans)
 
 
 def _hide(text: str, spans: Iterable[Span], end: int) -> str:
@@ -78,12 +78,12 @@ def _hide(text: str, spans: Iterable[Span], end: int) -> str:
 
 def _pieces(text: str, spans: Iterable[Span], end: int) -> Iterator[str]:
     """The text up to ``end``, or to the end of the secret that stands there."""
-    done = 0
+    position = 0
     for start, stop in spans:
         if start >= end:
             break
-        if start >= done:
-            yield text[done:start]
+        if start >= position:
+            yield text[position:start]
             yield HIDDEN
-        done = max(done, stop)
-    yield text[done:end]
+        position = max(position, stop)
+    yield text[position:end]

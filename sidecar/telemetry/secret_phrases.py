@@ -1,4 +1,4 @@
-"""Secrets in sentences: the words after ``password`` and ``passphrase``."""
+"""Find secrets in sentences: the words after ``password`` and ``passphrase``."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ _ORDINARY = frozenset(
 def find_phrases(text: str, lower: str) -> Iterator[Span]:
     """``password hunter2``, ``passphrase is correct horse``, ``--password hunter2``.
 
-    A word that a sentence has there is none: ``the password is wrong``.
+    An ordinary word of a sentence is no secret: ``the password is wrong``.
     """
     for literal, pattern, words in (
         ("passw", _ONE, 1),
@@ -56,20 +56,23 @@ def find_phrases(text: str, lower: str) -> Iterator[Span]:
     ):
         at = lower.find(literal)
         while at >= 0:
-            found = pattern.match(text, at)
+            name_match = pattern.match(text, at)
             end = at + len(literal)
-            if found is not None and _TOKEN.match(text, found.end()) is not None:
+            if (
+                name_match is not None
+                and _TOKEN.match(text, name_match.end()) is not None
+            ):
                 is_option = _OPTION.search(text[max(0, at - 64) : at]) is not None
-                for span in _after(text, found, words, is_option=is_option):
+                for span in _spans_after(text, name_match, words, is_option=is_option):
                     yield span
                     end = max(end, span[1])
             at = lower.find(literal, end)
 
 
-def _after(
+def _spans_after(
     text: str, name: re.Match[str], words: int, *, is_option: bool
 ) -> Iterator[Span]:
-    """The words after a name that no sentence has there."""
+    """Spans of the words after a name, except ordinary words of a sentence."""
     links, at = 0, name.end()
     while words and (token := _TOKEN.match(text, at)) is not None:
         (start, at), word = token.span("word"), token["word"]
@@ -88,6 +91,6 @@ def _after(
 
 def _is_ordinary(word: str, name: str) -> bool:
     plain = word.strip(_END).lower()
-    # A Korean sentence goes on in Korean; a password is rarely typed so.
+    # A Korean sentence goes on in Korean; a password rarely has Korean letters.
     goes_on = not name[0].isascii() and not plain.isascii()
     return not plain or plain in _ORDINARY or goes_on

@@ -1,6 +1,6 @@
-"""Secrets that nobody told us of, known by their shape or by the word before them.
+"""Find unknown secrets by their shape or by the word before them.
 
-Each is looked for where a literal of its own stands, and no pattern goes over the same
+Each is searched where one of its literals stands, and no pattern reads the same
 text twice: the time is linear in the text.
 """
 
@@ -52,8 +52,8 @@ _NO_WORD_AFTER = r"(?![0-9A-Za-z])"
 
 
 class _Shape(NamedTuple):
-    """``pattern`` is tried where one of ``literals`` (small letters) stands; what its
-    group ``hide`` matches is secret.
+    """``pattern`` is tried where one of ``literals`` (lower case) stands; its group
+    ``hide`` matches the secret.
     """
 
     literals: tuple[str, ...]
@@ -106,8 +106,7 @@ _SHAPES = (
     _shape("/bot", r"/bot(?P<hide>\d{6,}+:[\w-]{20,}+)"),
 )
 
-# What has no literal of its own begins with a set of characters: the search for one
-# is quick.
+# A shape without a literal begins with a set of characters: their search is quick.
 _WIF = re.compile(
     rf"[59KLc6](?<![0-9A-Za-z].)(?:{_BASE58}{{50,51}}+|P{_BASE58}{{56}}){_NO_WORD_AFTER}"
 )
@@ -123,24 +122,24 @@ _OF_SENTENCES = frozenset(
         *("are", "has", "had", "have", "its", "but", "with", "from", "which", "cannot"),
     }
 )
-"""No list of words for seeds has them."""
+"""Ordinary words that are in no word list of seed phrases."""
 
 
 _SHORT = 1000
 _ANY_LITERAL = re.compile(
     "|".join(re.escape(word) for shape in _SHAPES for word in shape.literals)
 )
-"""Of a short text one search tells that none is there."""
+"""One search shows that a short text has no literal."""
 
 
 def shape_spans(text: str, lower: str) -> Iterator[Span]:
-    """Where something stands that looks like a secret; ``lower``: in small letters."""
+    """Spans that look like a secret; ``lower`` is the text in lower case."""
     if len(text) > _SHORT or _ANY_LITERAL.search(lower) is not None:
         for shape in _SHAPES:
             for literal in shape.literals:
                 yield from _find_shapes(shape.pattern, literal, text, lower)
         yield from find_phrases(text, lower)
-    yield from (found.span() for found in _WIF.finditer(text))
+    yield from (match.span() for match in _WIF.finditer(text))
     yield from _seeds(text)
 
 
@@ -149,10 +148,10 @@ def _find_shapes(
 ) -> Iterator[Span]:
     at = lower.find(literal)
     while at >= 0:
-        found = pattern.match(text, at)
-        if found is not None:
-            yield found.span("hide")
-        end = at + len(literal) if found is None else found.end()
+        match = pattern.match(text, at)
+        if match is not None:
+            yield match.span("hide")
+        end = at + len(literal) if match is None else match.end()
         at = lower.find(literal, end)
 
 
@@ -160,9 +159,9 @@ def _seeds(text: str) -> Iterator[Span]:
     """A dozen or more short words in a row, as a wallet's seed phrase."""
     if sum(map(text.count, " \n\t,")) < _SEED_WORDS - 1:
         return
-    for found in _SHORT_WORDS.finditer(text):
+    for match in _SHORT_WORDS.finditer(text):
         row: list[re.Match[str]] = []
-        for word in _WORD.finditer(text, *found.span()):
+        for word in _WORD.finditer(text, *match.span()):
             if word[0].lower() not in _OF_SENTENCES:
                 row.append(word)
                 continue

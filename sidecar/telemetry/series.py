@@ -1,7 +1,7 @@
-"""Counters and histograms in little memory: the client's own take ten times as much.
+"""Counters and histograms in a tenth of the memory of the client library's.
 
-Series are kept per owner (the first label), so that they leave with it. Between two
-owners a reader may pause and the loop go on: owners may come and go meanwhile.
+Series are stored per owner (the first label), and dropped with it. Between two owners
+a scrape may pause while the loop goes on: owners may be added or dropped meanwhile.
 """
 
 from bisect import bisect_left
@@ -36,7 +36,7 @@ class CounterFamily:
         return self._spec.labels[0] == "target"
 
     def start(self, owner: str, rest: Iterable[tuple[str, ...]]) -> None:
-        """Begin these at zero, where they have not begun."""
+        """Begin these series at zero, unless they exist."""
         series = self._owners.setdefault(owner, {})
         for labels in rest:
             series.setdefault(labels, _ZERO)
@@ -52,7 +52,7 @@ class CounterFamily:
         self._owners.pop(owner, None)
 
     def text(self, scrape: Exposition) -> Iterator[str]:
-        """For one scrape, an owner at a time."""
+        """The text of one scrape, one owner at a time."""
         yield scrape.head(self._spec)
         lines = SampleLines(self._spec.name, self._spec.labels)
         for owner, series in tuple(self._owners.items()):
@@ -86,41 +86,43 @@ class HistogramFamily:
         return self._spec.labels[0] == "target"
 
     def start(self, owner: str) -> None:
-        """Begin empty, where it has not begun."""
+        """Begin an empty histogram, unless it exists."""
         self._owners.setdefault(owner, _Buckets(len(self._names)))
 
     def add(self, owner: str, seconds: float, exemplar: Exemplar | None = None) -> None:
         """Count one observation."""
         self.start(owner)
         buckets = self._owners[owner]
-        which = bisect_left(self._spec.buckets, seconds)
-        buckets.counts[which] += 1
+        index = bisect_left(self._spec.buckets, seconds)
+        buckets.counts[index] += 1
         buckets.total += seconds
         if exemplar is not None:
-            buckets.exemplars[which] = exemplar
+            buckets.exemplars[index] = exemplar
 
     def forget(self, owner: str) -> None:
         """Drop this owner's histogram."""
         self._owners.pop(owner, None)
 
     def text(self, scrape: Exposition) -> Iterator[str]:
-        """For one scrape, an owner at a time."""
+        """The text of one scrape, one owner at a time."""
         name, labels = self._spec.name, self._spec.labels
         yield scrape.head(self._spec)
-        each = SampleLines(f"{name}_bucket", (*labels, "le"))
+        bucket = SampleLines(f"{name}_bucket", (*labels, "le"))
         count, total = (
             SampleLines(f"{name}_count", labels),
             SampleLines(f"{name}_sum", labels),
         )
         for owner, buckets in tuple(self._owners.items()):
-            who = quote_label(owner)
+            owner_label = quote_label(owner)
             cumulated = tuple(accumulate(buckets.counts))
-            told = [
-                each.line(who, (le,), upto, scrape.tail(buckets.exemplars.get(which)))
-                for which, (le, upto) in enumerate(
+            lines = [
+                bucket.line(
+                    owner_label, (le,), upto, scrape.tail(buckets.exemplars.get(index))
+                )
+                for index, (le, upto) in enumerate(
                     zip(self._names, cumulated, strict=True)
                 )
             ]
-            told.append(count.line(who, (), cumulated[-1]))
-            told.append(total.line(who, (), buckets.total))
-            yield "".join(told)
+            lines.append(count.line(owner_label, (), cumulated[-1]))
+            lines.append(total.line(owner_label, (), buckets.total))
+            yield "".join(lines)

@@ -1,4 +1,4 @@
-"""Gauges made of the latest state at each scrape."""
+"""Gauges from the latest state, at each scrape."""
 
 from collections.abc import Iterable, Iterator
 
@@ -64,12 +64,16 @@ def _wallet_gauges(state: State, instances: tuple[Instance, ...]) -> Iterator[Ga
         (c.WALLET_HEIGHT, "height"),
         (c.WALLET_SERVER_HEIGHT, "server_height"),
     ):
-        said = ((i.name, getattr(facts, fact)) for i, facts in wallets)
-        yield spec, (((n,), value) for n, value in said if value is not None)
+        values = ((i.name, getattr(facts, fact)) for i, facts in wallets)
+        yield spec, (((n,), value) for n, value in values if value is not None)
     counted = ((i.name, i.addresses) for i in instances if i.container is not None)
     yield (
         c.WALLET_ADDRESSES,
-        (((name,), known.total) for name, known in counted if known is not None),
+        (
+            ((name,), addresses.total)
+            for name, addresses in counted
+            if addresses is not None
+        ),
     )
     yield (
         c.WALLET_BALANCE,

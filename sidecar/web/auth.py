@@ -11,11 +11,11 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def has_token(request: web.Request, token: str | None) -> bool:
-    """Is it right? Never, where none is configured."""
+    """Does the request carry the token? Never, where none is configured."""
     if not token:
         return False
-    scheme, _, said = request.headers.get("Authorization", "").partition(" ")
-    right = hmac.compare_digest(_to_bytes(said.strip()), _to_bytes(token))
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    right = hmac.compare_digest(_to_bytes(credentials.strip()), _to_bytes(token))
     return scheme.lower() == "bearer" and right
 
 
@@ -24,9 +24,9 @@ def _to_bytes(text: str) -> bytes:
 
 
 def require_token(token: str | None, handler: Handler) -> Handler:
-    """Only with the token; where none is set, for nobody."""
+    """The handler, for requests with the token; where none is set, for nobody."""
 
-    async def checked(request: web.Request) -> web.Response:
+    async def handle_with_token(request: web.Request) -> web.Response:
         if not token:
             raise RequestRefused(
                 403, "control is disabled: set SIDECAR_API_TOKEN to enable it"
@@ -39,4 +39,4 @@ def require_token(token: str | None, handler: Handler) -> Handler:
             )
         return await handler(request)
 
-    return checked
+    return handle_with_token

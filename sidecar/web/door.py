@@ -1,9 +1,9 @@
-"""The door in front of the HTTP server: who may be connected, and for how long.
+"""Limits of the HTTP server's connections: number, bytes and time.
 
 Anybody who reaches the port can open connections. Each costs memory, so they are
 bounded in number, in bytes and in the time for which they keep the server waiting.
-A newcomer is always let in: where the door is full, the connection that has kept the
-server waiting longest is closed for it. So a visitor who asks at once is answered
+A new connection is always accepted: at the limit, the connection that has kept the
+server waiting longest is closed for it. So a client that asks at once is answered
 however many others are slow.
 """
 
@@ -16,19 +16,19 @@ from loguru import logger
 
 READ_BYTES = 16 * 1024
 LARGE_ANSWERS_BYTES = 8 * 1024 * 1024
-"""What all answers that are too large for one piece may hold together."""
+"""Total size of the large answers that are sent at one time."""
 
 SAY_AGAIN_S = 600.0
 SPREAD = 0.3
 GOLDEN = 0.6180339887
-"""Its multiples are spread evenly over the unit, in whatever number they come."""
+"""Golden ratio: any number of its multiples spreads evenly over 0 to 1."""
 
 
 class Limits(NamedTuple):
-    """How many connections, and for how long they may keep the server waiting.
+    """Limits of connections, in number and in time.
 
-    ``waiting`` are those whose first head is not there yet: they cost little, and
-    ``heads_bytes`` bounds what they hold. ``inside`` are the others.
+    ``waiting`` connections have not sent their first head yet: they cost little, and
+    ``heads_bytes`` bounds their buffers. ``inside`` are the others.
     """
 
     waiting: int = 1024
@@ -43,35 +43,35 @@ class Limits(NamedTuple):
 
 
 class Visit(Protocol):
-    """One connection, as the door sees it."""
+    """One connection, as the limits need it."""
 
     peer: str
 
     @property
     def rank(self) -> tuple[int, float]:
-        """The lowest gives way first."""
+        """The connection with the lowest rank is closed first."""
 
     @property
-    def held_bytes(self) -> int:
-        """What is held of its first head."""
+    def head_bytes(self) -> int:
+        """Bytes of the first head that are buffered."""
 
     def close(self) -> None:
-        """At once, whatever was to be sent."""
+        """Close it at once; unsent data is lost."""
 
 
 class _Room:
-    """A bounded number of connections, and of those of one peer."""
+    """A bounded set of connections, bounded per peer as well."""
 
     def __init__(self, name: str, most: int, of_a_peer: int) -> None:
         self._name = name
         self._most = most
         self._of_a_peer = of_a_peer
         self._visits: dict[str, dict[Visit, None]] = {}
-        self._said = float("-inf")
+        self._warned_at = float("-inf")
         self.count = 0
 
     def enter(self, visit: Visit) -> None:
-        """Let it in; where the room is full another one is closed for it."""
+        """Add a connection; at the limit another one is closed for it."""
         of_peer = self._visits.get(visit.peer, {})
         if len(of_peer) >= self._of_a_peer:
             self._close_one(of_peer, f"from {visit.peer}")
@@ -81,7 +81,7 @@ class _Room:
         self.count += 1
 
     def leave(self, visit: Visit) -> None:
-        """It is gone, or as good as gone."""
+        """Remove a connection that is closed or being closed."""
         of_peer = self._visits.get(visit.peer, {})
         if visit not in of_peer:
             return
@@ -91,8 +91,8 @@ class _Room:
             del self._visits[visit.peer]
 
     def close_longest_head(self) -> None:
-        """Make room for other heads."""
-        longest = max(self._all(), key=lambda visit: visit.held_bytes)
+        """Close the connection with the largest buffered head."""
+        longest = max(self._all(), key=lambda visit: visit.head_bytes)
         self.leave(longest)
         longest.close()
 
@@ -100,18 +100,18 @@ class _Room:
         for visits in self._visits.values():
             yield from visits
 
-    def _close_one(self, visits: Iterable[Visit], whose: str) -> None:
+    def _close_one(self, visits: Iterable[Visit], origin: str) -> None:
         displaced = min(visits, key=lambda visit: visit.rank)
         self.leave(displaced)
         displaced.close()
         now = asyncio.get_running_loop().time()
-        if now - self._said >= SAY_AGAIN_S:
-            self._said = now
+        if now - self._warned_at >= SAY_AGAIN_S:
+            self._warned_at = now
             logger.warning(
                 "too many connections {} {}: for each new one the one that has kept "
                 "the server waiting longest is closed",
                 self._name,
-                whose,
+                origin,
             )
 
 
@@ -121,29 +121,31 @@ class Door:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.buffer = memoryview(bytearray(READ_BYTES))
-        """Filled and emptied within one call of the loop: one is enough for all."""
+        """Shared by all: it is filled and emptied within one call of the loop."""
         self.waiting = _Room("wait", limits.waiting, limits.waiting_of_a_peer)
         self.inside = _Room("are open", limits.inside, limits.inside_of_a_peer)
-        self._came = 0
+        self._connection_count = 0
         self._heads_bytes = 0
         self._large_bytes = 0
 
     def first_head_s(self) -> float:
-        """For how long a new connection's head is waited for: a little differently
-        each time, for a crowd that is shown out at once comes again at once.
+        """Time to wait for a new connection's head. It differs from one to the next:
+        clients that are closed at one time also reconnect at one time.
         """
-        self._came += 1
-        return self.limits.head_s * (1.0 - SPREAD * (self._came * GOLDEN % 1.0))
+        self._connection_count += 1
+        return self.limits.head_s * (
+            1.0 - SPREAD * (self._connection_count * GOLDEN % 1.0)
+        )
 
-    def hold(self, size_bytes: int) -> None:
-        """Of a head so much more is held (or less, below zero)."""
+    def count_head_bytes(self, size_bytes: int) -> None:
+        """Count bytes of heads that are buffered, or released (below zero)."""
         self._heads_bytes += size_bytes
         if self._heads_bytes > self.limits.heads_bytes:
             self.waiting.close_longest_head()
 
     @contextmanager
-    def holding(self, size_bytes: int) -> Iterator[bool]:
-        """While a large answer is sent. False: too much is held for others."""
+    def reserve_bytes(self, size_bytes: int) -> Iterator[bool]:
+        """Reserve memory while a large answer is sent. False: the limit is reached."""
         if self._large_bytes + size_bytes > max(LARGE_ANSWERS_BYTES, size_bytes):
             yield False
             return

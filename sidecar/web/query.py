@@ -1,4 +1,4 @@
-"""What a request asks for behind its question mark."""
+"""Query parameters of a request."""
 
 from aiohttp import web
 
@@ -10,16 +10,16 @@ _MAX_SHOWN = 20
 def parse_query(request: web.Request, **defaults: str) -> dict[str, str]:
     """The parameters by name, with ``defaults`` for those that are not given.
 
-    Refusal where one is unknown or given twice: a misspelt ``windw=7d`` would
+    RequestRefused where one is unknown or given twice: a misspelt ``windw=7d`` would
     otherwise be answered with the figures of another period.
     """
-    given = dict(request.query)
-    unknown = next((name for name in given if name not in defaults), None)
+    parameters = dict(request.query)
+    unknown = next((name for name in parameters if name not in defaults), None)
     if unknown is not None:
         allowed = ", ".join(defaults) or "none"
         raise RequestRefused(
             400, f"unknown parameter {unknown[:_MAX_SHOWN]}; possible: {allowed}"
         )
-    if len(request.query) > len(given):
+    if len(request.query) > len(parameters):
         raise RequestRefused(400, "a parameter is given more than once")
-    return defaults | given
+    return defaults | parameters

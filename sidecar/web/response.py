@@ -9,7 +9,7 @@ from sidecar.core.text.printable import on_one_line
 
 
 class RequestRefused(Exception):
-    """A request that is turned down; ``error`` tells the client why."""
+    """A refused request; ``error`` tells the client why."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -29,7 +29,7 @@ def json_response(value: object, status: int = 200) -> web.Response:
 
 
 def error_response(status: int, error: str) -> web.Response:
-    """A JSON response that says what is wrong, which may repeat the request's words."""
+    """A JSON response with an error, which may quote the request."""
     return json_response({"error": on_one_line(error)}, status)
 
 

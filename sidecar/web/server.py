@@ -26,7 +26,7 @@ from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
 from sidecar.web.routes.status import HEARTBEAT_S, StatusRoutes
 from sidecar.web.services import ApiServices
-from sidecar.web.streaming import in_pieces
+from sidecar.web.streaming import stream_body
 
 ANSWER_DEADLINE_S = 15.0
 MAX_BODY_BYTES = Limits().body_bytes
@@ -35,26 +35,26 @@ ONE_PIECE_BYTES = 32 * 1024
 
 LINE_BYTES = 8190
 ACCEPTED_AT_ONCE = 8
-"""In one turn of the event loop: so a newcomer is heard before many others come."""
+"""Per turn of the event loop: so a client is read before many others are accepted."""
 
 WAITING_CONNECTIONS = 512
-"""The kernel keeps so many until they are accepted."""
+"""Backlog of the kernel: connections that are not accepted yet."""
 
 SHUTDOWN_S = 1.0
 _STREAMS = frozenset({"/api/v1/events", "/metrics"})
-"""Each piece that is sent has its own deadline."""
+"""Paths whose answers have a deadline per piece."""
 
 
 class WebServer:
-    """Serves the desk on ``host``:``port``; port 0 takes a free one.
+    """Serves the API on ``host``:``port``; port 0 takes a free one.
 
-    ``notify`` adds the pages by which people answer. ``limits`` bounds who may be
-    connected, and for how long.
+    ``notify`` adds the pages for acknowledgements. ``limits`` bounds connections in
+    number and in time.
     """
 
     def __init__(
         self,
-        desk: ApiServices,
+        services: ApiServices,
         host: str,
         port: int,
         *,
@@ -64,24 +64,25 @@ class WebServer:
     ) -> None:
         self._door = Door(_limit_load(limits))
         app = web.Application(
-            middlewares=[self._counted, _limit_time], client_max_size=limits.body_bytes
+            middlewares=[self._track_answer, _limit_time],
+            client_max_size=limits.body_bytes,
         )
-        app.on_response_prepare.append(partial(_add_zone_header, desk))
-        pages_of_desk = (
-            HealthRoutes(desk),
-            StatusRoutes(desk, heartbeat_s),
-            IncidentRoutes(desk),
-            HistoryRoutes(desk),
-            ControlRoutes(desk),
+        app.on_response_prepare.append(partial(_add_zone_header, services))
+        route_groups = (
+            HealthRoutes(services),
+            StatusRoutes(services, heartbeat_s),
+            IncidentRoutes(services),
+            HistoryRoutes(services),
+            ControlRoutes(services),
         )
-        for pages in pages_of_desk:
-            app.add_routes(pages.routes())
+        for group in route_groups:
+            app.add_routes(group.routes())
         if notify is not None:
-            app.add_routes(NotificationRoutes(desk, notify).routes())
+            app.add_routes(NotificationRoutes(services, notify).routes())
         self._runner = web.AppRunner(
             app,
             access_log=None,
-            logger=_log(),
+            logger=_server_logger(),
             handle_signals=False,
             handler_cancellation=True,
             shutdown_timeout=SHUTDOWN_S,
@@ -125,7 +126,7 @@ class WebServer:
         return listener
 
     async def stop(self) -> None:
-        """Stop listening and end what is open, within SHUTDOWN_S or so."""
+        """Stop listening and close all connections, within about SHUTDOWN_S."""
         if self._listener is not None:
             self._listener.close()
         await self._runner.cleanup()
@@ -139,46 +140,46 @@ class WebServer:
 
     @property
     def connections(self) -> int:
-        """How many are connected."""
+        """Number of open connections."""
         return self._door.waiting.count + self._door.inside.count
 
     @web.middleware
-    async def _counted(
+    async def _track_answer(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        """The door knows what is being answered, and what of it is large."""
-        with _is_stream(request):
+        """Count the request as being answered, and send a large answer in pieces."""
+        with _mark_serving(request):
             response = await handler(request)
             body = response.body if isinstance(response, web.Response) else None
             if not isinstance(body, bytes) or len(body) <= ONE_PIECE_BYTES:
                 return response
-            with self._door.holding(len(body)) as may:
-                if not may:
+            with self._door.reserve_bytes(len(body)) as is_reserved:
+                if not is_reserved:
                     return error_response(
                         503, "too many large answers are sent: ask later"
                     )
-                return await in_pieces(request, response, body, ONE_PIECE_BYTES)
+                return await stream_body(request, response, body, ONE_PIECE_BYTES)
 
 
 @contextmanager
-def _is_stream(request: web.Request) -> Iterator[None]:
+def _mark_serving(request: web.Request) -> Iterator[None]:
     connection = connection_of(request.transport)
     if connection is None:
         yield
         return
-    with connection.served():
+    with connection.mark_serving():
         yield
 
 
 def _limit_load(limits: Limits) -> Limits:
-    """Every connection is an open file, and the rest of the sidecar needs some."""
+    """Fit the limits to the open files: other parts of the sidecar need some."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
         return limits
     return limits._replace(waiting=min(limits.waiting, allowed // 4))
 
 
-def _log() -> logging.Logger:
+def _server_logger() -> logging.Logger:
     log = logging.getLogger("sidecar.web")
     if _drop_parser_log not in log.filters:
         log.addFilter(_drop_parser_log)
@@ -186,62 +187,64 @@ def _log() -> logging.Logger:
 
 
 def _drop_parser_log(record: logging.LogRecord) -> bool:
-    """Whatever reaches the port can be no HTTP: that is no error of ours."""
+    """Drop errors about input that is no HTTP: they are no fault of ours."""
     fault = record.exc_info[1] if record.exc_info else None
     return not isinstance(fault, HttpProcessingError | web.RequestPayloadError)
 
 
 @web.middleware
 async def _limit_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every request has a deadline, and every error is told in JSON."""
+    """Give every request a deadline, and answer every error in JSON."""
     deadline_s = None if request.path in _STREAMS else ANSWER_DEADLINE_S
     try:
         async with asyncio.timeout(deadline_s):
             return await handler(request)
-    except (RequestRefused, web.RequestPayloadError) as no:
-        return _refuse_busy(no)
-    except web.HTTPException as no:
-        told = error_response(no.status, _explain_errors(request, no))
-        told.headers.extend({k: v for k, v in no.headers.items() if k == "Allow"})
-        return told
-    except (QueueFull, StoreUnavailable) as no:
-        return error_response(503, _cannot_answer(no))
+    except (RequestRefused, web.RequestPayloadError) as error:
+        return _answer_refusal(error)
+    except web.HTTPException as error:
+        response = error_response(error.status, _explain_http_error(request, error))
+        response.headers.extend(
+            {k: v for k, v in error.headers.items() if k == "Allow"}
+        )
+        return response
+    except (QueueFull, StoreUnavailable) as error:
+        return error_response(503, _explain_unavailable(error))
     except TimeoutError:
         return error_response(503, f"no answer within {ANSWER_DEADLINE_S:g} s")
-    except ConnectionError:  # the client left; there is nobody to tell
+    except ConnectionError:  # the client left: nobody reads an answer
         raise
-    except Exception:  # noqa: BLE001 - one bad request must not show its insides
+    except Exception:  # noqa: BLE001 - an answer must not show internals
         logger.exception("a request failed: {} {}", request.method, request.path)
         return error_response(500, "the request failed; the sidecar's log says why")
 
 
-def _refuse_busy(no: RequestRefused | web.RequestPayloadError) -> web.Response:
-    if isinstance(no, RequestRefused):
-        return error_response(no.status, no.error)
+def _answer_refusal(error: RequestRefused | web.RequestPayloadError) -> web.Response:
+    if isinstance(error, RequestRefused):
+        return error_response(error.status, error.error)
     return error_response(400, "the body is not what its Content-Encoding says")
 
 
-def _explain_errors(request: web.Request, no: web.HTTPException) -> str:
-    match no:
+def _explain_http_error(request: web.Request, error: web.HTTPException) -> str:
+    match error:
         case web.HTTPNotFound():
             return f"there is nothing at {request.path[:80]}; GET / says what is where"
         case web.HTTPMethodNotAllowed():
-            allowed = ", ".join(sorted(no.allowed_methods))
+            allowed = ", ".join(sorted(error.allowed_methods))
             return f"{request.method} is not possible here; possible is {allowed}"
         case web.HTTPRequestEntityTooLarge():
             return f"the body is too large; at most {MAX_BODY_BYTES} bytes are read"
         case _:
-            return no.reason
+            return error.reason
 
 
-def _cannot_answer(no: QueueFull | StoreUnavailable) -> str:
-    if isinstance(no, StoreUnavailable):
-        return str(no)
-    return f"{no}: nothing was changed; try again"
+def _explain_unavailable(error: QueueFull | StoreUnavailable) -> str:
+    if isinstance(error, StoreUnavailable):
+        return str(error)
+    return f"{error}: nothing was changed; try again"
 
 
 async def _add_zone_header(
-    desk: ApiServices, _: web.Request, response: web.StreamResponse
+    services: ApiServices, _: web.Request, response: web.StreamResponse
 ) -> None:
-    """Times in answers are UTC; this is the zone in which people are shown them."""
-    response.headers[ZONE_HEADER] = desk.state().notify.timezone
+    """Name the zone for display; times in answers are UTC."""
+    response.headers[ZONE_HEADER] = services.state().notify.timezone

@@ -1,4 +1,4 @@
-"""What the HTTP server needs of the rest, handed to it by the composition root."""
+"""Services that the HTTP server uses; the composition root passes them."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from sidecar.core.ports.storage import Journal
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """All calls return at once, but for ``ask``, ``metrics``, ``reload`` and the
+    """All calls return at once, except ``ask``, ``metrics``, ``reload`` and the
     journal's.
 
     ``liveness`` says whether the loop turned lately; ``components`` is all that

@@ -1,32 +1,32 @@
-"""An engine in memory, and what is asked of it and said of it."""
+"""An engine in memory, its requests, and the lines of the log."""
 
 from collections.abc import Iterator
 
 import pytest
 from loguru import logger
 
-from tests.support.engine_connection import OWN, Requests, a_server
+from tests.support.engine_connection import OWN, Requests, run_engine_server
 from tests.support.engine_server import EngineServer, raw_container
 
 
 @pytest.fixture
 def server() -> Iterator[EngineServer]:
-    """It has the one container OWN."""
-    with a_server() as server:
+    """A server with the one container OWN."""
+    with run_engine_server() as server:
         server.add(raw_container(OWN))
         yield server
 
 
 @pytest.fixture
 def requests() -> Requests:
-    """Filled by the link: each operation with its result."""
+    """Each operation with its result, appended by the connection."""
     return []
 
 
 @pytest.fixture
-def said() -> Iterator[list[str]]:
+def log_lines() -> Iterator[list[str]]:
     """The log's messages."""
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="INFO", format="{message}")
-    yield lines
+    messages: list[str] = []
+    sink = logger.add(messages.append, level="INFO", format="{message}")
+    yield messages
     logger.remove(sink)

@@ -28,15 +28,15 @@ HEALTHY_INFO = {
 }
 
 
-class Ran(NamedTuple):
+class CheckResult(NamedTuple):
     status: int
     line: str
     seconds: float
 
 
-def run(*arguments: str, listen: str | None = None, **environ: str) -> Ran:
+def run(*arguments: str, listen: str | None = None, **environ: str) -> CheckResult:
     began = time.monotonic()
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(SCRIPT), *arguments],
         capture_output=True,
         text=True,
@@ -44,16 +44,18 @@ def run(*arguments: str, listen: str | None = None, **environ: str) -> Ran:
         check=False,
         env=environ | ({} if listen is None else {"SIDECAR_LISTEN": listen}),
     )
-    assert ran.stderr == ""
-    assert ran.stdout.count("\n") == 1
-    return Ran(ran.returncode, ran.stdout.rstrip("\n"), time.monotonic() - began)
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+    return CheckResult(
+        result.returncode, result.stdout.rstrip("\n"), time.monotonic() - began
+    )
 
 
 Serve = Callable[[socket.socket], None]
 
 
 @contextmanager
-def served(serve: Serve, family: int = socket.AF_INET) -> Iterator[int]:
+def run_server(serve: Serve, family: int = socket.AF_INET) -> Iterator[int]:
     """A server for one connection after the other; its port."""
     listener = socket.create_server(
         ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0),
@@ -116,60 +118,65 @@ def answers(status: int, body: str = "{}", heads: list[str] | None = None) -> Se
 # --- the sidecar
 
 
-def test_a_living_sidecar() -> None:
+def test_live_sidecar_is_0() -> None:
     heads: list[str] = []
-    with served(answers(200, heads=heads)) as port:
-        ran = run(listen=f"0.0.0.0:{port}")
-    assert ran.status == 0
+    with run_server(answers(200, heads=heads)) as port:
+        result = run(listen=f"0.0.0.0:{port}")
+    assert result.status == 0
     assert heads[0].startswith("GET /livez HTTP/1.0\r\n")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
 def test_the_address_is_that_of_sidecar_listen(host: str) -> None:
-    with served(answers(200)) as port:
+    with run_server(answers(200)) as port:
         assert run(listen=f"{host}:{port}").status == 0
 
 
-def test_without_it_the_address_is_the_default() -> None:
+def test_address_without_sidecar_listen_is_the_default() -> None:
     assert "http://127.0.0.1:9787/livez" in run().line
 
 
-def test_an_address_of_version_6() -> None:
-    with served(answers(200), socket.AF_INET6) as port:
+def test_ipv6_address_is_accepted() -> None:
+    with run_server(answers(200), socket.AF_INET6) as port:
         assert run(listen=f"[::]:{port}").status == 0
         assert run("--url", f"http://[::1]:{port}/").status == 0
 
 
-def test_a_sick_sidecar_says_why() -> None:
-    told = {
+def test_unhealthy_sidecar_is_1_with_its_reason() -> None:
+    report = {
         "ok": False,
         "components": [
             {"name": "loop", "ok": False, "reason": "no turn for 31 s"},
             {"name": "other", "ok": True, "reason": ""},
         ],
     }
-    with served(answers(503, json.dumps(told))) as port:
-        ran = run(listen=f"127.0.0.1:{port}")
-    assert ran.status == 1
-    assert "HTTP 503: loop no turn for 31 s" in ran.line
-    assert "other" not in ran.line
+    with run_server(answers(503, json.dumps(report))) as port:
+        result = run(listen=f"127.0.0.1:{port}")
+    assert result.status == 1
+    assert "HTTP 503: loop no turn for 31 s" in result.line
+    assert "other" not in result.line
 
 
-def test_a_target_by_name() -> None:
+def test_target_is_checked_by_name() -> None:
     heads: list[str] = []
-    told = {"name": "a b", "state": "down", "cause": "hung", "reason": "no answer"}
-    with served(answers(503, json.dumps(told), heads)) as port:
-        ran = run("--target", "a b", listen=f"127.0.0.1:{port}")
+    target_state = {
+        "name": "a b",
+        "state": "down",
+        "cause": "hung",
+        "reason": "no answer",
+    }
+    with run_server(answers(503, json.dumps(target_state), heads)) as port:
+        result = run("--target", "a b", listen=f"127.0.0.1:{port}")
     assert heads[0].startswith("GET /healthz/a%20b HTTP/1.0\r\n")
-    assert ran.status == 1
-    assert ran.line.endswith("HTTP 503: down, no answer")
+    assert result.status == 1
+    assert result.line.endswith("HTTP 503: down, no answer")
 
 
-def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    ran = run(listen=f"127.0.0.1:{port}")
-    assert (ran.status, ran.line) == (
+def test_refused_connection_is_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    result = run(listen=f"127.0.0.1:{port}")
+    assert (result.status, result.line) == (
         1,
         f"http://127.0.0.1:{port}/livez: connection refused",
     )
@@ -182,24 +189,24 @@ def test_nobody_listens() -> None:
     ("status", "expected"), [(200, 0), (204, 0), (302, 1), (404, 1), (500, 1), (101, 1)]
 )
 def test_only_2xx_is_healthy(status: int, expected: int) -> None:
-    with served(answers(status)) as port:
+    with run_server(answers(status)) as port:
         assert run("--url", f"http://127.0.0.1:{port}/health").status == expected
 
 
-def test_the_query_is_asked_for_and_not_shown() -> None:
+def test_query_is_sent_and_not_shown() -> None:
     heads: list[str] = []
-    with served(answers(500, heads=heads)) as port:
-        ran = run(f"--url=http://127.0.0.1:{port}?token=opensesame")
+    with run_server(answers(500, heads=heads)) as port:
+        result = run(f"--url=http://127.0.0.1:{port}?token=opensesame")
     assert heads[0].startswith("GET /?token=opensesame HTTP/1.0\r\n")
-    assert "opensesame" not in ran.line
+    assert "opensesame" not in result.line
 
 
-def silent(connection: socket.socket) -> None:
+def stay_silent(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.recv(65536)
 
 
-def trickling(connection: socket.socket) -> None:
+def send_trickle(connection: socket.socket) -> None:
     request_on(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while True:
@@ -215,49 +222,49 @@ def endless_head(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("serve", [silent, trickling, endless_head])
-def test_the_time_limit_is_for_the_whole(serve: Serve) -> None:
-    with served(serve) as port:
-        ran = run("--url", f"http://127.0.0.1:{port}/", "--timeout", "0.5")
-    assert (ran.status, ran.line) == (1, "no answer within 0.5 s")
-    assert ran.seconds < 5
+@pytest.mark.parametrize("serve", [stay_silent, send_trickle, endless_head])
+def test_timeout_covers_the_whole_check(serve: Serve) -> None:
+    with run_server(serve) as port:
+        result = run("--url", f"http://127.0.0.1:{port}/", "--timeout", "0.5")
+    assert (result.status, result.line) == (1, "no answer within 0.5 s")
+    assert result.seconds < 5
 
 
-def closing(connection: socket.socket) -> None:
+def close_unanswered(connection: socket.socket) -> None:
     request_on(connection)
 
 
-def babbling(connection: socket.socket) -> None:
+def send_noise(connection: socket.socket) -> None:
     request_on(connection)
     connection.sendall(b"\x00\x01 220 mail ready\n" * 3)
 
 
 @pytest.mark.parametrize(
-    ("serve", "said"),
+    ("serve", "message"),
     [
-        (closing, "closed the connection without an answer"),
-        (babbling, "not speak HTTP"),
+        (close_unanswered, "closed the connection without an answer"),
+        (send_noise, "not speak HTTP"),
     ],
 )
-def test_an_answer_that_is_none(serve: Serve, said: str) -> None:
-    with served(serve) as port:
-        ran = run("--url", f"http://127.0.0.1:{port}/")
-    assert ran.status == 1
-    assert said in ran.line
+def test_missing_or_malformed_answer_is_1(serve: Serve, message: str) -> None:
+    with run_server(serve) as port:
+        result = run("--url", f"http://127.0.0.1:{port}/")
+    assert result.status == 1
+    assert message in result.line
 
 
-def holding(connection: socket.socket) -> None:
-    """Answers, and leaves the connection open."""
+def answer_and_hold(connection: socket.socket) -> None:
+    """Answer, and leave the connection open."""
     request_on(connection)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     connection.recv(1)
 
 
-def test_an_answer_that_is_complete_is_not_waited_on() -> None:
-    with served(holding) as port:
-        ran = run("--url", f"http://127.0.0.1:{port}/")
-    assert ran.status == 0
-    assert ran.seconds < 4
+def test_complete_answer_ends_the_check() -> None:
+    with run_server(answer_and_hold) as port:
+        result = run("--url", f"http://127.0.0.1:{port}/")
+    assert result.status == 0
+    assert result.seconds < 4
 
 
 def test_an_address_of_https_is_verified(tmp_path: Path) -> None:
@@ -267,34 +274,34 @@ def test_an_address_of_https_is_verified(tmp_path: Path) -> None:
     trusted = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trusted))
 
-    def secured(connection: socket.socket) -> None:
+    def serve_tls(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as inner:
             answers(200)(inner)
 
-    with served(secured) as port:
+    with run_server(serve_tls) as port:
         url = f"https://localhost:{port}/health"
-        ran = run("--url", url, SSL_CERT_FILE=str(trusted))
-        assert (ran.status, ran.line) == (0, f"ok: {url} answered 200")
-        ran = run("--url", url)
-        assert ran.status == 1
-        assert "certificate" in ran.line
+        result = run("--url", url, SSL_CERT_FILE=str(trusted))
+        assert (result.status, result.line) == (0, f"ok: {url} answered 200")
+        result = run("--url", url)
+        assert result.status == 1
+        assert "certificate" in result.line
 
 
 def test_an_answer_without_end_is_not_kept() -> None:
-    def flooding(connection: socket.socket) -> None:
+    def serve_flood(connection: socket.socket) -> None:
         request_on(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         for _ in range(200):
             connection.sendall(b"x" * 65536)
 
-    with served(flooding) as port:
-        ran = run("--url", f"http://127.0.0.1:{port}/")
-    assert ran.status == 0
+    with run_server(serve_flood) as port:
+        result = run("--url", f"http://127.0.0.1:{port}/")
+    assert result.status == 0
 
 
-def test_a_name_that_does_not_resolve() -> None:
-    ran = run("--url", "http://no-such-host.invalid/", "--timeout", "10")
-    assert ran.status == 1
+def test_unresolvable_name_is_1() -> None:
+    result = run("--url", "http://no-such-host.invalid/", "--timeout", "10")
+    assert result.status == 1
 
 
 # --- arguments
@@ -305,7 +312,7 @@ GIVE_ONE = "give one of --target, --rpc and --url; usage: "
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--nonsense"], "unknown argument --nonsense; usage: "),
         (["stray"], "unknown argument stray; usage: "),
@@ -333,17 +340,17 @@ GIVE_ONE = "give one of --target, --rpc and --url; usage: "
         ),
     ],
 )
-def test_bad_arguments_are_1_too(arguments: list[str], said: str) -> None:
-    ran = run(*arguments)
-    assert ran.status == 1
-    assert ran.line.startswith(said)
-    assert "opensesame" not in ran.line
+def test_bad_arguments_are_1(arguments: list[str], message: str) -> None:
+    result = run(*arguments)
+    assert result.status == 1
+    assert result.line.startswith(message)
+    assert "opensesame" not in result.line
 
 
 def test_help_is_one_line() -> None:
-    ran = run("--help")
-    assert ran.status == 0
-    assert ran.line.startswith("usage: ")
+    result = run("--help")
+    assert result.status == 0
+    assert result.line.startswith("usage: ")
 
 
 def test_a_bad_sidecar_listen_is_1() -> None:
@@ -351,10 +358,10 @@ def test_a_bad_sidecar_listen_is_1() -> None:
 
 
 def test_a_closed_standard_output_does_not_change_the_status() -> None:
-    with served(answers(200)) as port:
+    with run_server(answers(200)) as port:
         script = f'"{sys.executable}" "{SCRIPT}" --url http://127.0.0.1:{port}/ >&-'
-        ran = subprocess.run(["sh", "-c", script], timeout=20, check=False)
-    assert ran.returncode == 0
+        result = subprocess.run(["sh", "-c", script], timeout=20, check=False)
+    assert result.returncode == 0
 
 
 # --- wallet daemons
@@ -369,7 +376,7 @@ class Daemon:
             "getinfo": HEALTHY_INFO,
             "getbalance": {"confirmed": "0"},
         } | results
-        self.called: list[str] = []
+        self.methods: list[str] = []
         self.authorizations: set[str] = set()
         self.heads: list[str] = []
 
@@ -380,7 +387,7 @@ class Daemon:
             if line.lower().startswith("authorization: "):
                 self.authorizations.add(line.partition(": ")[2])
         method = json.loads(body)["method"]
-        self.called.append(method)
+        self.methods.append(method)
         result = self.results.get(method)
         if isinstance(result, int) and not isinstance(result, bool):
             connection.sendall(f"HTTP/1.0 {result} X\r\n\r\n<html>".encode())
@@ -395,15 +402,15 @@ class Daemon:
         connection.sendall(head.encode() + raw)
 
 
-def asked(daemon: Daemon, *arguments: str) -> Ran:
-    with served(daemon) as port:
+def check_rpc(daemon: Daemon, *arguments: str) -> CheckResult:
+    with run_server(daemon) as port:
         return run("--rpc", f"http://127.0.0.1:{port}/", *arguments)
 
 
-def test_a_wallet_that_is_served() -> None:
+def test_loaded_wallet_is_0() -> None:
     daemon = Daemon()
-    assert asked(daemon).status == 0
-    assert daemon.called == ["ping", "getinfo", "getbalance"]
+    assert check_rpc(daemon).status == 0
+    assert daemon.methods == ["ping", "getinfo", "getbalance"]
     assert not daemon.authorizations
     first = daemon.heads[0].split("\r\n")
     assert first[0] == "POST / HTTP/1.0"
@@ -413,9 +420,9 @@ def test_a_wallet_that_is_served() -> None:
 
 def test_no_wallet_method_before_a_wallet_is_loaded() -> None:
     daemon = Daemon(getinfo=HEALTHY_INFO | {"wallets": {}})
-    ran = asked(daemon)
-    assert (ran.status, ran.line) == (1, "no wallet is loaded")
-    assert daemon.called == ["ping", "getinfo"]
+    result = check_rpc(daemon)
+    assert (result.status, result.line) == (1, "no wallet is loaded")
+    assert daemon.methods == ["ping", "getinfo"]
 
 
 @pytest.mark.parametrize(
@@ -426,19 +433,21 @@ def test_no_wallet_method_before_a_wallet_is_loaded() -> None:
         ({"wallets": {"w": False}}, "the wallet is synchronising"),
     ],
 )
-def test_a_wallet_that_is_not_served(change: dict[str, object], line: str) -> None:
-    ran = asked(Daemon(getinfo=HEALTHY_INFO | change))
-    assert (ran.status, ran.line) == (1, line)
+def test_unusable_wallet_is_1_with_its_reason(
+    change: dict[str, object], line: str
+) -> None:
+    result = check_rpc(Daemon(getinfo=HEALTHY_INFO | change))
+    assert (result.status, result.line) == (1, line)
 
 
-def test_where_getinfo_has_no_wallets_they_are_listed() -> None:
+def test_list_wallets_is_called_when_getinfo_has_no_wallets() -> None:
     info = {k: v for k, v in HEALTHY_INFO.items() if k != "wallets"}
     daemon = Daemon(getinfo=info, list_wallets=[{"path": "w", "synchronized": True}])
-    assert asked(daemon).status == 0
-    assert daemon.called == ["ping", "getinfo", "list_wallets", "getbalance"]
+    assert check_rpc(daemon).status == 0
+    assert daemon.methods == ["ping", "getinfo", "list_wallets", "getbalance"]
     daemon = Daemon(getinfo=info, list_wallets=[])
-    assert asked(daemon).line == "no wallet is loaded"
-    assert daemon.called == ["ping", "getinfo", "list_wallets"]
+    assert check_rpc(daemon).line == "no wallet is loaded"
+    assert daemon.methods == ["ping", "getinfo", "list_wallets"]
 
 
 def test_credentials_are_sent_and_never_shown(tmp_path: Path) -> None:
@@ -446,18 +455,18 @@ def test_credentials_are_sent_and_never_shown(tmp_path: Path) -> None:
     password.write_text("open sesame\n")
     daemon = Daemon()
     arguments = ("--user", "bchrpc", "--password-file", str(password))
-    assert asked(daemon, *arguments).status == 0
+    assert check_rpc(daemon, *arguments).status == 0
     coded = base64.b64encode(b"bchrpc:open sesame").decode()
     assert daemon.authorizations == {f"Basic {coded}"}
     for status in (401, 403):
-        ran = asked(Daemon(ping=status), *arguments)
-        assert ran.status == 1
-        assert "wrong user or password" in ran.line
-        assert "sesame" not in ran.line
+        result = check_rpc(Daemon(ping=status), *arguments)
+        assert result.status == 1
+        assert "wrong user or password" in result.line
+        assert "sesame" not in result.line
 
 
 @pytest.mark.parametrize(
-    ("results", "said"),
+    ("results", "message"),
     [
         ({"ping": 500}, "ping: HTTP 500"),
         (
@@ -477,31 +486,33 @@ def test_credentials_are_sent_and_never_shown(tmp_path: Path) -> None:
         ({"getbalance": "nonsense"}, "getbalance: not an object"),
     ],
 )
-def test_a_daemon_in_trouble(results: dict[str, object], said: str) -> None:
-    ran = asked(Daemon(**results))
-    assert (ran.status, ran.line) == (1, said)
+def test_daemon_error_is_1_with_its_text(
+    results: dict[str, object], message: str
+) -> None:
+    result = check_rpc(Daemon(**results))
+    assert (result.status, result.line) == (1, message)
 
 
 @pytest.mark.parametrize("body", ["", "nonsense", "[]", "{}", '{"result"', "[" * 99999])
-def test_a_body_that_is_no_json_rpc(body: str) -> None:
-    with served(answers(200, body)) as port:
-        ran = run("--rpc", f"http://127.0.0.1:{port}/")
-    assert ran.status == 1
-    assert ran.line.startswith(("ping: ", "healthcheck.py failed: RecursionError"))
+def test_body_other_than_json_rpc_is_1(body: str) -> None:
+    with run_server(answers(200, body)) as port:
+        result = run("--rpc", f"http://127.0.0.1:{port}/")
+    assert result.status == 1
+    assert result.line.startswith(("ping: ", "healthcheck.py failed: RecursionError"))
 
 
-def test_the_servers_words_cannot_break_the_line() -> None:
+def test_text_of_the_server_stays_in_one_line() -> None:
     words = "first\nsecond\x1b[31m" + "x" * 1000
-    ran = asked(Daemon(ping=Exception(words)))
-    assert ran.status == 1
-    assert len(ran.line) <= 300
-    assert "\x1b" not in ran.line
+    result = check_rpc(Daemon(ping=Exception(words)))
+    assert result.status == 1
+    assert len(result.line) <= 300
+    assert "\x1b" not in result.line
 
 
 # --- the file itself
 
 
-def test_it_is_written_for_python_3_8() -> None:
+def test_script_parses_as_python_3_8() -> None:
     tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
     imported = {
         alias.name
@@ -512,10 +523,10 @@ def test_it_is_written_for_python_3_8() -> None:
     assert imported <= set(sys.stdlib_module_names)
 
 
-def test_it_imports_little() -> None:
-    """What is loaded is what a start costs."""
-    with served(answers(200)) as port:
-        ran = subprocess.run(
+def test_script_imports_no_slow_module() -> None:
+    """Each imported module lengthens the start of the check."""
+    with run_server(answers(200)) as port:
+        result = subprocess.run(
             [
                 sys.executable,
                 "-X",
@@ -529,6 +540,6 @@ def test_it_imports_little() -> None:
             timeout=20,
             check=True,
         )
-    loaded = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    loaded = {line.rpartition("|")[2].strip() for line in result.stderr.splitlines()}
     slow = {"json", "re", "argparse", "socket", "http.client", "urllib.parse", "typing"}
     assert loaded & slow == set()

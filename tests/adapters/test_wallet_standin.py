@@ -1,4 +1,4 @@
-"""The wallet stand-in behaves on the wire as the real daemon was seen to."""
+"""The wallet stand-in answers on the wire as the real daemon was observed to."""
 
 import base64
 import contextlib
@@ -85,7 +85,7 @@ class Daemon:
         return os.environ | own | self.env | more
 
     def restart(self) -> "Daemon":
-        """As some time after a kill: the lock that it left is not young any more."""
+        """Restart as if some time after a kill: the lock file is old by then."""
         self.kill()
         address = ("127.0.0.1", self.rpc_port)
         (self.data_dir / "daemon").write_text(repr((address, time.time() - 60)))
@@ -126,7 +126,7 @@ class Daemon:
     def subcommand(self, name: str, **options: object) -> Json:
         return self.result("daemon", {"subcommand": name, **options})
 
-    def loaded(self) -> list[str]:
+    def loaded_wallets(self) -> list[str]:
         return list(self.result("getinfo")["wallets"])
 
     def state(self) -> Json:
@@ -166,14 +166,14 @@ class Daemon:
             check=False,
         )
 
-    def connected(self) -> bool:
+    def is_connected(self) -> bool:
         return bool(self.result("getinfo")["connected"])
 
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def ended(self) -> int:
+    def wait_for_exit(self) -> int:
         assert self.process is not None
         return self.process.wait(DEADLINE)
 
@@ -209,7 +209,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def running(daemon: Daemon) -> Daemon:
+def started_daemon(daemon: Daemon) -> Daemon:
     return daemon.start()
 
 
@@ -233,14 +233,14 @@ def library(request: pytest.FixtureRequest) -> dict[str, str]:
 # On the wire
 
 
-def test_a_success_has_a_result_and_no_error(running: Daemon) -> None:
-    answer = running.post({"jsonrpc": "2.0", "id": 7, "method": "ping"})
+def test_a_success_has_a_result_and_no_error(started_daemon: Daemon) -> None:
+    answer = started_daemon.post({"jsonrpc": "2.0", "id": 7, "method": "ping"})
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json-rpc"
     assert answer.json == {"result": True, "id": 7, "jsonrpc": "2.0"}
 
 
-def test_answers_are_http_1_0_and_close_the_connection(running: Daemon) -> None:
+def test_answers_are_http_1_0_and_close_the_connection(started_daemon: Daemon) -> None:
     body = b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}'
     request = (
         b"POST / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nAuthorization: "
@@ -248,7 +248,9 @@ def test_answers_are_http_1_0_and_close_the_connection(running: Daemon) -> None:
         + b"\r\nContent-Length: %d\r\n\r\n" % len(body)
         + body
     )
-    with socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE) as client:
+    with socket.create_connection(
+        ("127.0.0.1", started_daemon.rpc_port), DEADLINE
+    ) as client:
         client.sendall(request)
         with client.makefile("rb") as answer:
             assert answer.readline() == b"HTTP/1.0 200 OK\r\n"
@@ -264,64 +266,68 @@ def test_answers_are_http_1_0_and_close_the_connection(running: Daemon) -> None:
     ],
 )
 def test_bad_credentials_are_a_401_page_without_challenge(
-    running: Daemon, user: str | None, password: str, reason: str
+    started_daemon: Daemon, user: str | None, password: str, reason: str
 ) -> None:
-    answer = running.post({}, user=user, password=password)
+    answer = started_daemon.post({}, user=user, password=password)
     assert answer.status == 401
     assert str(answer.reason) == f"Authentication failed ({reason})"
     assert answer.headers["Content-Type"].startswith("text/html")
     assert answer.headers["WWW-Authenticate"] is None
 
 
-def test_wrong_password_blocks_for_51_ms(running: Daemon) -> None:
+def test_wrong_password_blocks_for_51_ms(started_daemon: Daemon) -> None:
     started = time.monotonic()
-    running.post({}, password="wrong")
+    started_daemon.post({}, password="wrong")
     assert time.monotonic() - started >= 0.05
 
 
-def test_other_scheme_other_path_other_verb(running: Daemon) -> None:
-    bearer = ask(running.rpc_port, "POST", "/", "{}", {"Authorization": "Bearer x"}, 2)
+def test_scheme_path_and_verb_of_a_request_are_checked(started_daemon: Daemon) -> None:
+    bearer = ask(
+        started_daemon.rpc_port, "POST", "/", "{}", {"Authorization": "Bearer x"}, 2
+    )
     assert (bearer.status, "only basic auth" in str(bearer.reason)) == (401, True)
-    assert running.post({}, path="/other").body == "No such page"
-    assert running.post({}, path="/other").status == 404
-    assert running.post("", verb="GET").status == 501
-    assert running.post("", verb="GET", user=None).status == 401
-    assert running.post(
+    assert started_daemon.post({}, path="/other").body == "No such page"
+    assert started_daemon.post({}, path="/other").status == 404
+    assert started_daemon.post("", verb="GET").status == 501
+    assert started_daemon.post("", verb="GET", user=None).status == 401
+    assert started_daemon.post(
         {"jsonrpc": "2.0", "id": 1, "method": "ping"}, path="/RPC2"
     ).json
 
 
-def test_errors_of_the_protocol_are_http_200(running: Daemon) -> None:
-    unknown = running.call("nosuch")
+def test_errors_of_the_protocol_are_http_200(started_daemon: Daemon) -> None:
+    unknown = started_daemon.call("nosuch")
     assert unknown["error"] == {
         "code": -32601,
         "message": "Method nosuch not supported.",
     }
     assert "result" not in unknown
-    assert running.call("getbalance", "too", "many")["error"]["code"] in {
+    assert started_daemon.call("getbalance", "too", "many")["error"]["code"] in {
         -32602,
         -32603,
     }
-    assert running.post("not json").json["error"]["code"] == -32700
-    assert running.post("{}").json["error"]["code"] == -32600
-    assert running.post({"jsonrpc": "2.0", "method": "ping"}).body == ""
+    assert started_daemon.post("not json").json["error"]["code"] == -32700
+    assert started_daemon.post("{}").json["error"]["code"] == -32600
+    assert started_daemon.post({"jsonrpc": "2.0", "method": "ping"}).body == ""
 
 
-def test_one_silent_client_blocks_everybody_until_it_leaves(running: Daemon) -> None:
-    with socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE):
+def test_one_silent_client_blocks_everybody_until_it_leaves(
+    started_daemon: Daemon,
+) -> None:
+    with socket.create_connection(("127.0.0.1", started_daemon.rpc_port), DEADLINE):
         with pytest.raises(TimeoutError):
-            running.call("ping", within=0.5)
-        assert not running.control("GET", "/faults")["silent_client"]["on"]
-    assert running.result("ping") is True
+            started_daemon.call("ping", within=0.5)
+        assert not started_daemon.control("GET", "/faults")["silent_client"]["on"]
+    assert started_daemon.result("ping") is True
 
 
-def test_an_abandoned_request_is_still_carried_out(running: Daemon) -> None:
-    running.result("load_wallet")
-    before = len(running.result("listaddresses"))
-    silent = socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE)
+def test_an_abandoned_request_is_still_carried_out(started_daemon: Daemon) -> None:
+    started_daemon.result("load_wallet")
+    before = len(started_daemon.result("listaddresses"))
+    silent = socket.create_connection(("127.0.0.1", started_daemon.rpc_port), DEADLINE)
     with silent, pytest.raises(TimeoutError):
-        running.call("createnewaddress", within=0.3)
-    assert len(running.result("listaddresses")) == before + 1
+        started_daemon.call("createnewaddress", within=0.3)
+    assert len(started_daemon.result("listaddresses")) == before + 1
 
 
 class Queued:
@@ -350,7 +356,7 @@ def test_requests_queue_behind_a_held_thread_and_are_served_in_order(
     daemon.result("load_wallet")
     daemon.fault("upstream_lost")
     daemon.control("DELETE", "/calls")
-    held = Queued(daemon, "getaddressbalance", "q")
+    held_request = Queued(daemon, "getaddressbalance", "q")
     eventually(lambda: len(methods(daemon)) == 1)
     abandoned = Queued(daemon, "createnewaddress")
     abandoned.hang_up()
@@ -361,7 +367,7 @@ def test_requests_queue_behind_a_held_thread_and_are_served_in_order(
     with pytest.raises(TimeoutError):
         patient[1].client.recv(1)
     assert methods(daemon) == ["getaddressbalance"]
-    assert "error" in held.answer()
+    assert "error" in held_request.answer()
     started = time.monotonic()
     assert [request.answer()["result"] for request in patient] == ["4.4.5", True]
     assert time.monotonic() - started < 1
@@ -371,14 +377,14 @@ def test_requests_queue_behind_a_held_thread_and_are_served_in_order(
 
 
 def test_six_wait_in_the_queue_and_a_seventh_is_not_even_connected(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.fault("network_call", seconds=3)
-    eventually(lambda: "getaddressbalance" in methods(running))
-    waiting = [Queued(running, "ping") for _ in range(1 + 5)]
+    started_daemon.fault("network_call", seconds=3)
+    eventually(lambda: "getaddressbalance" in methods(started_daemon))
+    waiting = [Queued(started_daemon, "ping") for _ in range(1 + 5)]
     with pytest.raises(TimeoutError):
-        Queued(running, "ping")
-    running.fault("network_call", on=False)
+        Queued(started_daemon, "ping")
+    started_daemon.fault("network_call", on=False)
     assert all(request.answer()["result"] is True for request in waiting)
 
 
@@ -394,7 +400,7 @@ def test_a_patient_stop_is_obeyed_after_the_held_call_and_saves_addresses(
     started = time.monotonic()
     assert Queued(daemon, "stop").answer()["result"] == "Daemon stopped"
     assert time.monotonic() - started < 2.5
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
 
     daemon.fault_command("callers", "off")
     daemon.start(**library)
@@ -409,29 +415,34 @@ def methods(daemon: Daemon) -> list[str]:
 # Wallets
 
 
-def test_after_a_start_no_wallet_is_loaded(running: Daemon) -> None:
-    assert running.result("getinfo")["wallets"] == {}
-    error = running.call("getbalance")["error"]
+def test_after_a_start_no_wallet_is_loaded(started_daemon: Daemon) -> None:
+    assert started_daemon.result("getinfo")["wallets"] == {}
+    error = started_daemon.call("getbalance")["error"]
     assert error["code"] == -32603
     assert error["message"].startswith("Server error: File ")
     assert "BaseException: Wallet not loaded. Use " in error["message"]
-    assert running.result("load_wallet") is True
-    assert running.result("getbalance") == {"confirmed": "1.5", "unconfirmed": "0.25"}
-    eventually(lambda: list(running.result("getinfo")["wallets"].values()) == [True])
+    assert started_daemon.result("load_wallet") is True
+    assert started_daemon.result("getbalance") == {
+        "confirmed": "1.5",
+        "unconfirmed": "0.25",
+    }
+    eventually(
+        lambda: list(started_daemon.result("getinfo")["wallets"].values()) == [True]
+    )
 
 
-def test_with_the_newest_library_a_too_early_wallet_call_ends_the_daemon(
+def test_wallet_call_before_a_load_ends_the_daemon_with_the_newest_library(
     daemon: Daemon, newest_library: Path
 ) -> None:
     daemon.start(PYTHONPATH=str(newest_library))
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         daemon.call("getbalance")
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
     assert not daemon.listens()
 
 
-def test_getinfo_has_the_shape_of_the_original(running: Daemon) -> None:
-    info = running.result("getinfo")
+def test_getinfo_has_the_shape_of_the_original(started_daemon: Daemon) -> None:
+    info = started_daemon.result("getinfo")
     assert set(info) == {
         *("path", "server", "blockchain_height", "server_height", "spv_nodes"),
         *("connected", "auto_connect", "version", "default_wallet", "wallets"),
@@ -442,13 +453,13 @@ def test_getinfo_has_the_shape_of_the_original(running: Daemon) -> None:
 
 
 def test_close_wallet_empties_getinfo_while_getbalance_still_answers(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.result("load_wallet")
-    assert running.result("close_wallet") is True
-    assert running.result("getinfo")["wallets"] == {}
-    assert running.result("list_wallets") == []
-    assert "confirmed" in running.result("getbalance")
+    started_daemon.result("load_wallet")
+    assert started_daemon.result("close_wallet") is True
+    assert started_daemon.result("getinfo")["wallets"] == {}
+    assert started_daemon.result("list_wallets") == []
+    assert "confirmed" in started_daemon.result("getbalance")
 
 
 def test_the_method_load_wallet_takes_no_password(
@@ -470,7 +481,7 @@ def test_the_daemon_call_loads_an_encrypted_wallet(
     daemon.start(WALLET_PASSWORD="secret", **library)
     assert daemon.subcommand("load_wallet", password="secret") is True
     path = daemon.result("getinfo")["default_wallet"]
-    assert daemon.loaded() == [path]
+    assert daemon.loaded_wallets() == [path]
     assert "confirmed" in daemon.result("getbalance")
 
 
@@ -478,7 +489,7 @@ def test_the_daemon_call_says_true_when_nothing_was_loaded(daemon: Daemon) -> No
     daemon.start(WALLET_PASSWORD="secret")
     for options in ({}, {"password": ""}, {"wallet_path": "/nosuch", "password": "x"}):
         assert daemon.subcommand("load_wallet", **options) is True
-        assert daemon.loaded() == []
+        assert daemon.loaded_wallets() == []
 
 
 def test_a_wrong_wallet_password_is_an_error_that_both_libraries_survive(
@@ -492,41 +503,49 @@ def test_a_wrong_wallet_password_is_an_error_that_both_libraries_survive(
     assert expected in error["message"]
     assert ("Incorrect" in error["message"]) is not bool(library)
     assert daemon.result("ping") is True
-    assert daemon.loaded() == []
+    assert daemon.loaded_wallets() == []
 
 
-def test_each_wallet_is_told_in_the_order_of_loading_and_the_last_is_current(
-    running: Daemon,
+def test_wallets_are_listed_in_the_order_of_loading_and_the_last_is_current(
+    started_daemon: Daemon,
 ) -> None:
-    default = running.result("getinfo")["default_wallet"]
-    other = running.make_wallet("other", "secret")
-    assert running.subcommand("load_wallet", wallet_path=other, password="secret")
-    assert running.result("load_wallet") is True
-    assert running.loaded() == [other, default]
-    states = running.state()["loaded"]
-    assert running.result("listaddresses") == states[default]["addresses"]
+    default = started_daemon.result("getinfo")["default_wallet"]
+    other = started_daemon.make_wallet("other", "secret")
+    assert started_daemon.subcommand(
+        "load_wallet", wallet_path=other, password="secret"
+    )
+    assert started_daemon.result("load_wallet") is True
+    assert started_daemon.loaded_wallets() == [other, default]
+    states = started_daemon.state()["loaded"]
+    assert started_daemon.result("listaddresses") == states[default]["addresses"]
     assert states[default]["addresses"] != states[other]["addresses"]
 
-    assert running.result("load_wallet", other) is True
-    assert running.loaded() == [other, default]
-    assert running.result("listaddresses") == states[other]["addresses"]
-    address = running.result("createnewaddress")
-    after = running.state()
+    assert started_daemon.result("load_wallet", other) is True
+    assert started_daemon.loaded_wallets() == [other, default]
+    assert started_daemon.result("listaddresses") == states[other]["addresses"]
+    address = started_daemon.result("createnewaddress")
+    after = started_daemon.state()
     assert after["current"] == other
     assert after["addresses"] == [*states[other]["addresses"], address]
     assert after["loaded"][default]["addresses"] == states[default]["addresses"]
 
 
-def test_a_load_that_finds_nothing_leaves_no_current_wallet(running: Daemon) -> None:
-    running.result("load_wallet")
-    running.subcommand("load_wallet", wallet_path=str(running.data_dir / "nosuch"))
-    assert running.loaded() == [running.result("getinfo")["default_wallet"]]
-    error = running.call("getbalance")["error"]
+def test_a_load_that_finds_nothing_leaves_no_current_wallet(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.result("load_wallet")
+    started_daemon.subcommand(
+        "load_wallet", wallet_path=str(started_daemon.data_dir / "nosuch")
+    )
+    assert started_daemon.loaded_wallets() == [
+        started_daemon.result("getinfo")["default_wallet"]
+    ]
+    error = started_daemon.call("getbalance")["error"]
     assert "Wallet not loaded" in error["message"]
-    assert running.state()["current"] is None
+    assert started_daemon.state()["current"] is None
 
 
-def test_with_the_newest_library_a_load_that_finds_nothing_arms_the_next_call(
+def test_wallet_call_after_a_failed_load_ends_the_daemon_with_the_newest_library(
     daemon: Daemon, newest_library: Path
 ) -> None:
     daemon.start(PYTHONPATH=str(newest_library))
@@ -534,156 +553,163 @@ def test_with_the_newest_library_a_load_that_finds_nothing_arms_the_next_call(
     daemon.subcommand("load_wallet", wallet_path="/nosuch")
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         daemon.call("listaddresses")
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
 
 
 def test_a_failed_load_by_method_or_password_keeps_the_current_wallet(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.result("load_wallet")
-    other = running.make_wallet("other", "secret")
-    assert running.result("load_wallet", other) is False
+    started_daemon.result("load_wallet")
+    other = started_daemon.make_wallet("other", "secret")
+    assert started_daemon.result("load_wallet", other) is False
     options = {"subcommand": "load_wallet", "wallet_path": other, "password": "no"}
-    assert running.call("daemon", options)["error"]["code"] == -32603
-    assert "confirmed" in running.result("getbalance")
+    assert started_daemon.call("daemon", options)["error"]["code"] == -32603
+    assert "confirmed" in started_daemon.result("getbalance")
 
 
-def test_the_other_subcommands_of_the_daemon_call(running: Daemon) -> None:
-    running.result("load_wallet")
-    info = running.result("getinfo")
+def test_the_other_subcommands_of_the_daemon_call(started_daemon: Daemon) -> None:
+    started_daemon.result("load_wallet")
+    info = started_daemon.result("getinfo")
     path = info.pop("default_wallet")
-    assert running.subcommand("status") == info
-    assert running.call("daemon", {})["result"] == "Daemon already running"
-    assert running.subcommand("nosuch") == "Unrecognized subcommand 'nosuch'"
-    assert running.subcommand("close_wallet", wallet_path="/nosuch") is False
-    assert running.subcommand("close_wallet", wallet_path=path) is True
-    assert running.loaded() == []
-    assert running.subcommand("stop") == "Daemon stopped"
-    assert running.ended() == 0
+    assert started_daemon.subcommand("status") == info
+    assert started_daemon.call("daemon", {})["result"] == "Daemon already running"
+    assert started_daemon.subcommand("nosuch") == "Unrecognized subcommand 'nosuch'"
+    assert started_daemon.subcommand("close_wallet", wallet_path="/nosuch") is False
+    assert started_daemon.subcommand("close_wallet", wallet_path=path) is True
+    assert started_daemon.loaded_wallets() == []
+    assert started_daemon.subcommand("stop") == "Daemon stopped"
+    assert started_daemon.wait_for_exit() == 0
 
 
-def test_a_wallet_file_is_not_made_over_another(running: Daemon) -> None:
-    path = running.make_wallet("other")
+def test_a_wallet_file_is_not_made_over_another(started_daemon: Daemon) -> None:
+    path = started_daemon.make_wallet("other")
     for wanted, status in (({"path": path}, 409), ({"path": "here"}, 400), ([], 400)):
         body = json.dumps(wanted)
-        answer = ask(running.control_port, "PUT", "/wallets", body, {}, DEADLINE)
+        answer = ask(started_daemon.control_port, "PUT", "/wallets", body, {}, DEADLINE)
         assert answer.status == status
 
 
 def test_a_damaged_wallet_file_is_an_error_and_a_missing_one_is_false(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    file = Path(running.result("getinfo")["default_wallet"])
+    file = Path(started_daemon.result("getinfo")["default_wallet"])
     file.write_text("{")
     assert (
         "OSError: Cannot read wallet file"
-        in running.call("load_wallet")["error"]["message"]
+        in started_daemon.call("load_wallet")["error"]["message"]
     )
     file.unlink()
-    assert running.result("load_wallet") is False
+    assert started_daemon.result("load_wallet") is False
 
 
 def test_a_kill_forgets_unsaved_addresses_and_hands_the_same_out_again(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.fault("upstream_lost")
-    running.result("load_wallet")
-    address = running.result("createnewaddress")
-    running.restart()
-    running.result("load_wallet")
-    assert address not in running.result("listaddresses")
-    assert running.result("createnewaddress") == address
+    started_daemon.fault("upstream_lost")
+    started_daemon.result("load_wallet")
+    address = started_daemon.result("createnewaddress")
+    started_daemon.restart()
+    started_daemon.result("load_wallet")
+    assert address not in started_daemon.result("listaddresses")
+    assert started_daemon.result("createnewaddress") == address
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_in_an_outage_loses_addresses_and_the_balance_is_the_same(
-    running: Daemon, number: signal.Signals
+    started_daemon: Daemon, number: signal.Signals
 ) -> None:
-    running.fault("upstream_lost")
-    running.result("load_wallet")
-    path = running.result("getinfo")["default_wallet"]
-    handed_out = [running.result("createnewaddress") for _ in range(4)]
-    balance = running.result("getbalance")
+    started_daemon.fault("upstream_lost")
+    started_daemon.result("load_wallet")
+    path = started_daemon.result("getinfo")["default_wallet"]
+    handed_out = [started_daemon.result("createnewaddress") for _ in range(4)]
+    balance = started_daemon.result("getbalance")
     time.sleep(0.3)  # some rounds of the synchronizer, which saves nothing
-    told = running.state()["loaded"][path]
-    assert (told["addresses"][-4:], told["unsaved"]) == (handed_out, True)
+    wallet_state = started_daemon.state()["loaded"][path]
+    assert (wallet_state["addresses"][-4:], wallet_state["unsaved"]) == (
+        handed_out,
+        True,
+    )
 
-    running.signal(number)
-    running.ended()
-    running.restart()
-    running.result("load_wallet")
+    started_daemon.signal(number)
+    started_daemon.wait_for_exit()
+    started_daemon.restart()
+    started_daemon.result("load_wallet")
 
-    assert not set(handed_out) & set(running.result("listaddresses"))
-    assert running.result("getbalance") == balance
-    assert running.state()["loaded"][path]["unsaved"] is False
-    assert running.result("createnewaddress") == handed_out[0]
+    assert not set(handed_out) & set(started_daemon.result("listaddresses"))
+    assert started_daemon.result("getbalance") == balance
+    assert started_daemon.state()["loaded"][path]["unsaved"] is False
+    assert started_daemon.result("createnewaddress") == handed_out[0]
 
 
-def test_rpc_stop_saves_addresses_and_removes_the_lock(running: Daemon) -> None:
-    running.fault("upstream_lost")
-    running.result("load_wallet")
-    address = running.result("createnewaddress")
-    assert running.result("stop") == "Daemon stopped"
-    assert running.ended() == 0
-    assert not (running.data_dir / "daemon").exists()
-    running.start()
-    running.result("load_wallet")
-    assert address in running.result("listaddresses")
+def test_rpc_stop_saves_addresses_and_removes_the_lock(started_daemon: Daemon) -> None:
+    started_daemon.fault("upstream_lost")
+    started_daemon.result("load_wallet")
+    address = started_daemon.result("createnewaddress")
+    assert started_daemon.result("stop") == "Daemon stopped"
+    assert started_daemon.wait_for_exit() == 0
+    assert not (started_daemon.data_dir / "daemon").exists()
+    started_daemon.start()
+    started_daemon.result("load_wallet")
+    assert address in started_daemon.result("listaddresses")
 
 
 def test_a_signal_right_after_the_answer_to_stop_loses_addresses(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.fault("upstream_lost")
-    running.result("load_wallet")
-    address = running.result("createnewaddress")
-    assert running.result("stop") == "Daemon stopped"
+    started_daemon.fault("upstream_lost")
+    started_daemon.result("load_wallet")
+    address = started_daemon.result("createnewaddress")
+    assert started_daemon.result("stop") == "Daemon stopped"
     time.sleep(0.05)  # enough to write a file
-    running.signal(signal.SIGTERM)
-    assert running.ended() == -signal.SIGTERM
-    running.restart()
-    running.result("load_wallet")
-    assert address not in running.result("listaddresses")
+    started_daemon.signal(signal.SIGTERM)
+    assert started_daemon.wait_for_exit() == -signal.SIGTERM
+    started_daemon.restart()
+    started_daemon.result("load_wallet")
+    assert address not in started_daemon.result("listaddresses")
 
 
-def test_with_an_upstream_addresses_are_saved_at_once(running: Daemon) -> None:
-    running.result("load_wallet")
-    address = running.result("createnewaddress")
-    file = Path(running.result("getinfo")["default_wallet"])
+def test_with_an_upstream_addresses_are_saved_at_once(started_daemon: Daemon) -> None:
+    started_daemon.result("load_wallet")
+    address = started_daemon.result("createnewaddress")
+    file = Path(started_daemon.result("getinfo")["default_wallet"])
     eventually(lambda: address in file.read_text(), within=2)
 
 
 # Start and end
 
 
-def test_sigterm_is_immediate_death_and_leaves_the_lock(running: Daemon) -> None:
-    running.signal(signal.SIGTERM)
-    assert running.ended() == -signal.SIGTERM
-    assert (running.data_dir / "daemon").exists()
+def test_sigterm_is_immediate_death_and_leaves_the_lock(started_daemon: Daemon) -> None:
+    started_daemon.signal(signal.SIGTERM)
+    assert started_daemon.wait_for_exit() == -signal.SIGTERM
+    assert (started_daemon.data_dir / "daemon").exists()
 
 
-def test_a_young_stale_lock_delays_the_start_by_two_seconds(running: Daemon) -> None:
-    running.kill()
-    running.run()
-    assert 1.5 < eventually(running.listens) < 4
+def test_a_young_stale_lock_delays_the_start_by_two_seconds(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.kill()
+    started_daemon.run()
+    assert 1.5 < eventually(started_daemon.listens) < 4
 
 
-def test_an_old_stale_lock_does_not_delay_the_start(running: Daemon) -> None:
-    running.kill()
-    stale = (("127.0.0.1", running.rpc_port), time.time() - 60)
-    (running.data_dir / "daemon").write_text(repr(stale))
-    running.run()
-    with_stale_lock = eventually(running.listens)
-    running.kill()
-    (running.data_dir / "daemon").unlink()
-    running.run()
-    assert with_stale_lock - eventually(running.listens) < 1.0
+def test_an_old_stale_lock_does_not_delay_the_start(started_daemon: Daemon) -> None:
+    started_daemon.kill()
+    stale = (("127.0.0.1", started_daemon.rpc_port), time.time() - 60)
+    (started_daemon.data_dir / "daemon").write_text(repr(stale))
+    started_daemon.run()
+    with_stale_lock = eventually(started_daemon.listens)
+    started_daemon.kill()
+    (started_daemon.data_dir / "daemon").unlink()
+    started_daemon.run()
+    assert with_stale_lock - eventually(started_daemon.listens) < 1.0
 
 
-def test_a_second_daemon_on_the_same_data_ends_with_status_0(running: Daemon) -> None:
-    second = Daemon(running.data_dir, {}).run()
-    assert second.ended() == 0
-    assert running.result("ping") is True
+def test_a_second_daemon_on_the_same_data_ends_with_status_0(
+    started_daemon: Daemon,
+) -> None:
+    second = Daemon(started_daemon.data_dir, {}).run()
+    assert second.wait_for_exit() == 0
+    assert started_daemon.result("ping") is True
 
 
 def test_a_taken_port_leaves_the_daemon_alive_without_rpc(daemon: Daemon) -> None:
@@ -700,73 +726,77 @@ def test_a_taken_port_leaves_the_daemon_alive_without_rpc(daemon: Daemon) -> Non
 # Faults
 
 
-def test_faults_that_last_are_there_after_a_restart_and_others_are_not(
-    running: Daemon,
+def test_lasting_faults_survive_a_restart_and_others_do_not(
+    started_daemon: Daemon,
 ) -> None:
     for name in ("upstream_lost", "wallet_missing", "syncing", "stale_height"):
-        running.fault(name)
-    running.restart()
-    faults = running.control("GET", "/faults")
+        started_daemon.fault(name)
+    started_daemon.restart()
+    faults = started_daemon.control("GET", "/faults")
     assert {name for name in faults if faults[name]["on"]} == {
         *("upstream_lost", "wallet_missing", "syncing")
     }
-    assert running.result("load_wallet") is False
-    running.control("DELETE", "/faults")
-    assert running.result("load_wallet") is True
+    assert started_daemon.result("load_wallet") is False
+    started_daemon.control("DELETE", "/faults")
+    assert started_daemon.result("load_wallet") is True
 
 
-def test_a_payment_can_be_played_and_outlives_the_process(running: Daemon) -> None:
-    running.result("load_wallet")
+def test_balance_can_be_set_and_outlives_the_process(started_daemon: Daemon) -> None:
+    started_daemon.result("load_wallet")
     paid = {"confirmed": "2.5", "unmatured": "0.00000001"}
-    assert running.control("PUT", "/balance", paid)["balance"] == paid
-    assert running.result("getbalance") == paid
-    running.restart()
-    running.result("load_wallet")
-    assert running.result("getbalance") == paid
+    assert started_daemon.control("PUT", "/balance", paid)["balance"] == paid
+    assert started_daemon.result("getbalance") == paid
+    started_daemon.restart()
+    started_daemon.result("load_wallet")
+    assert started_daemon.result("getbalance") == paid
 
 
 @pytest.mark.parametrize("wrong", [{"confirmed": 2.5}, {"owed": "1"}, ["2.5"]])
-def test_what_is_no_balance_is_not_played(running: Daemon, wrong: Json) -> None:
-    running.result("load_wallet")
-    before = running.result("getbalance")
+def test_malformed_balance_is_refused(started_daemon: Daemon, wrong: Json) -> None:
+    started_daemon.result("load_wallet")
+    before = started_daemon.result("getbalance")
     answer = ask(
-        running.control_port, "PUT", "/balance", json.dumps(wrong), {}, DEADLINE
+        started_daemon.control_port, "PUT", "/balance", json.dumps(wrong), {}, DEADLINE
     )
     assert answer.status == 400
-    assert running.result("getbalance") == before
+    assert started_daemon.result("getbalance") == before
 
 
-def test_a_lost_upstream_leaves_balance_and_sync_looking_good(running: Daemon) -> None:
-    running.result("load_wallet")
-    eventually(lambda: running.result("is_synchronized") is True)
-    height = running.result("getinfo")["blockchain_height"]
-    running.fault("upstream_lost")
-    info = running.result("getinfo")
+def test_a_lost_upstream_leaves_balance_and_sync_looking_good(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.result("load_wallet")
+    eventually(lambda: started_daemon.result("is_synchronized") is True)
+    height = started_daemon.result("getinfo")["blockchain_height"]
+    started_daemon.fault("upstream_lost")
+    info = started_daemon.result("getinfo")
     assert (info["connected"], info["server_height"], info["spv_nodes"]) == (
         False,
         0,
         0,
     )
     assert info["blockchain_height"] == height
-    assert running.result("is_synchronized") is True
-    running.restart()
-    running.result("load_wallet")
-    assert list(running.result("getinfo")["wallets"].values()) == [False]
+    assert started_daemon.result("is_synchronized") is True
+    started_daemon.restart()
+    started_daemon.result("load_wallet")
+    assert list(started_daemon.result("getinfo")["wallets"].values()) == [False]
 
 
-def test_a_mute_upstream_is_connected_without_a_height(running: Daemon) -> None:
-    running.fault("upstream_mute")
-    eventually(running.connected, within=1)
-    assert running.result("getinfo")["server_height"] == 0
+def test_a_mute_upstream_is_connected_without_a_height(started_daemon: Daemon) -> None:
+    started_daemon.fault("upstream_mute")
+    eventually(started_daemon.is_connected, within=1)
+    assert started_daemon.result("getinfo")["server_height"] == 0
 
 
-def test_a_syncing_wallet_is_not_up_to_date(running: Daemon) -> None:
-    running.fault("syncing")
-    running.result("load_wallet")
+def test_a_syncing_wallet_is_not_up_to_date(started_daemon: Daemon) -> None:
+    started_daemon.fault("syncing")
+    started_daemon.result("load_wallet")
     time.sleep(0.3)
-    assert list(running.result("getinfo")["wallets"].values()) == [False]
-    running.fault("syncing", on=False)
-    eventually(lambda: list(running.result("getinfo")["wallets"].values()) == [True])
+    assert list(started_daemon.result("getinfo")["wallets"].values()) == [False]
+    started_daemon.fault("syncing", on=False)
+    eventually(
+        lambda: list(started_daemon.result("getinfo")["wallets"].values()) == [True]
+    )
 
 
 def test_heights_advance_and_a_stale_one_does_not(daemon: Daemon) -> None:
@@ -812,24 +842,26 @@ def test_network_calls_of_an_outage_take_25_to_30_parts_of_the_timeout(
 
 
 def test_a_slow_upstream_holds_a_network_call_that_then_succeeds(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    assert running.control("GET", "/faults")["upstream_slow"]["on"] is False
-    running.fault("upstream_slow", seconds=0.7)
+    assert started_daemon.control("GET", "/faults")["upstream_slow"]["on"] is False
+    started_daemon.fault("upstream_slow", seconds=0.7)
     started = time.monotonic()
-    assert running.result("getaddressbalance", "q")["confirmed"] == "0"
+    assert started_daemon.result("getaddressbalance", "q")["confirmed"] == "0"
     assert 0.7 <= time.monotonic() - started < 1.5
-    info = running.result("getinfo")
+    info = started_daemon.result("getinfo")
     assert info["connected"] is True
     assert info["server_height"] > 0
 
 
-def test_a_slow_upstream_saves_a_new_address_once_it_answered(running: Daemon) -> None:
-    running.result("load_wallet")
-    file = Path(running.result("getinfo")["default_wallet"])
-    running.fault("upstream_slow", seconds=1)
+def test_a_slow_upstream_saves_a_new_address_once_it_answered(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.result("load_wallet")
+    file = Path(started_daemon.result("getinfo")["default_wallet"])
+    started_daemon.fault("upstream_slow", seconds=1)
     started = time.monotonic()
-    address = running.result("createnewaddress")
+    address = started_daemon.result("createnewaddress")
     eventually(lambda: address in file.read_text())
     assert time.monotonic() - started >= 1
 
@@ -850,11 +882,11 @@ def test_callers_hold_the_thread_of_an_outage_without_a_gap(daemon: Daemon) -> N
     assert sum(c["seconds"] > 0.4 and c["waiting"] >= 1 for c in connections) >= 3
 
     daemon.fault("callers", on=False)
-    assert ended_callers(daemon)
+    assert wait_for_callers_to_end(daemon)
 
 
-def ended_callers(daemon: Daemon) -> bool:
-    """Each ends after the call that it is in."""
+def wait_for_callers_to_end(daemon: Daemon) -> bool:
+    """Wait for the callers, each of which ends after its current call."""
 
     def quiet() -> bool:
         before = len(methods(daemon))
@@ -865,13 +897,15 @@ def ended_callers(daemon: Daemon) -> bool:
     return daemon.result("ping") is True
 
 
-def test_callers_of_a_daemon_that_answers_leave_it_its_thread(running: Daemon) -> None:
-    running.fault("callers", count=3)
+def test_callers_of_a_daemon_that_answers_leave_it_its_thread(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.fault("callers", count=3)
     time.sleep(1)
-    called = methods(running).count("getaddressbalance")
+    called = methods(started_daemon).count("getaddressbalance")
     assert 6 <= called <= 33
     for _ in range(5):
-        assert running.call("ping", within=1)["result"] is True
+        assert started_daemon.call("ping", within=1)["result"] is True
 
 
 def test_the_count_of_callers_can_change_and_outlives_the_process(
@@ -889,63 +923,69 @@ def test_the_count_of_callers_can_change_and_outlives_the_process(
     eventually(lambda: daemon.threads() == 4)
 
 
-def test_a_network_call_without_end_holds_the_thread_for_good(running: Daemon) -> None:
-    assert running.fault_command("network_call", "on", "inf").returncode == 0
-    eventually(lambda: "getaddressbalance" in methods(running))
+def test_a_network_call_without_end_holds_the_thread_for_good(
+    started_daemon: Daemon,
+) -> None:
+    assert started_daemon.fault_command("network_call", "on", "inf").returncode == 0
+    eventually(lambda: "getaddressbalance" in methods(started_daemon))
     with pytest.raises(TimeoutError):
-        running.call("ping", within=1)
-    assert running.control("GET", "/faults")["network_call"]["on"] is True
+        started_daemon.call("ping", within=1)
+    assert started_daemon.control("GET", "/faults")["network_call"]["on"] is True
 
 
 @pytest.mark.parametrize("name", ["network_call", "silent_client"])
 def test_a_held_server_recovers_by_itself_and_control_answers_meanwhile(
-    running: Daemon, name: str
+    started_daemon: Daemon, name: str
 ) -> None:
-    running.fault(name, seconds=1)
+    started_daemon.fault(name, seconds=1)
     time.sleep(0.2)
     with pytest.raises(TimeoutError):
-        running.call("ping", within=0.3)
-    assert running.control("GET", "/faults")[name]["on"] is True
-    assert running.result("ping") is True
-    eventually(lambda: not running.control("GET", "/faults")[name]["on"])
+        started_daemon.call("ping", within=0.3)
+    assert started_daemon.control("GET", "/faults")[name]["on"] is True
+    assert started_daemon.result("ping") is True
+    eventually(lambda: not started_daemon.control("GET", "/faults")[name]["on"])
 
 
-def test_wrong_password_http_500_bad_body_and_slow_answers(running: Daemon) -> None:
-    running.fault("wrong_password")
-    assert running.post({}).status == 401
-    running.fault("wrong_password", on=False)
-    running.fault("http_500")
-    assert running.post({}).status == 500
-    running.fault("http_500", on=False)
-    running.fault("bad_body")
+def test_wrong_password_http_500_bad_body_and_slow_answers(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.fault("wrong_password")
+    assert started_daemon.post({}).status == 401
+    started_daemon.fault("wrong_password", on=False)
+    started_daemon.fault("http_500")
+    assert started_daemon.post({}).status == 500
+    started_daemon.fault("http_500", on=False)
+    started_daemon.fault("bad_body")
     with pytest.raises(json.JSONDecodeError):
-        running.call("ping")
-    running.fault("bad_body", on=False)
-    running.fault("slow_answers", seconds=0.5)
+        started_daemon.call("ping")
+    started_daemon.fault("bad_body", on=False)
+    started_daemon.fault("slow_answers", seconds=0.5)
     started = time.monotonic()
-    assert running.result("ping") is True
+    assert started_daemon.result("ping") is True
     assert time.monotonic() - started >= 0.5
 
 
-def test_a_stopped_process_answers_nobody_and_can_be_continued(running: Daemon) -> None:
-    running.fault("stop_process", seconds=1)
+def test_a_stopped_process_answers_nobody_and_can_be_continued(
+    started_daemon: Daemon,
+) -> None:
+    started_daemon.fault("stop_process", seconds=1)
     time.sleep(0.3)
     with pytest.raises(TimeoutError):
-        running.call("ping", within=0.3)
-    assert running.result("ping") is True
+        started_daemon.call("ping", within=0.3)
+    assert started_daemon.result("ping") is True
 
 
-def test_die_leaves_the_lock_and_a_failure_status(running: Daemon) -> None:
-    running.fault("die")
-    assert running.ended() == 1
-    assert (running.data_dir / "daemon").exists()
+def test_die_leaves_the_lock_and_a_failure_status(started_daemon: Daemon) -> None:
+    started_daemon.fault("die")
+    assert started_daemon.wait_for_exit() == 1
+    assert (started_daemon.data_dir / "daemon").exists()
 
 
 def test_start_faults_hold_until_they_are_taken_back(daemon: Daemon) -> None:
     assert daemon.start().fault_command("death_at_start", "on", "0.2").returncode == 0
     daemon.kill()
-    assert daemon.run().ended() == 1
-    assert daemon.run().ended() == 1
+    assert daemon.run().wait_for_exit() == 1
+    assert daemon.run().wait_for_exit() == 1
     assert daemon.fault_command("death_at_start", "off").returncode == 0
     assert daemon.fault_command("slow_start", "on", "1").returncode == 0
     (daemon.data_dir / "daemon").unlink()
@@ -963,7 +1003,7 @@ def test_a_boot_fails_until_a_moment_and_is_then_fine(daemon: Daemon) -> None:
     deaths = 0
     while daemon.run().process is not None and not boots(daemon):
         deaths += 1
-        assert daemon.ended() == 1
+        assert daemon.wait_for_exit() == 1
         assert time.monotonic() - started < 4
     assert deaths >= 2
     assert time.monotonic() - started >= 2
@@ -971,7 +1011,7 @@ def test_a_boot_fails_until_a_moment_and_is_then_fine(daemon: Daemon) -> None:
 
 
 def boots(daemon: Daemon) -> bool:
-    """Whether this run of the daemon comes to listen."""
+    """True when this run of the daemon begins to listen."""
     assert daemon.process is not None
     process = daemon.process
     eventually(lambda: process.poll() is not None or daemon.listens())
@@ -995,21 +1035,21 @@ def test_a_slow_start_of_minutes_answers_control_and_can_be_cut_short(
 
 
 def test_a_wrong_port_refuses_the_configured_one_while_the_daemon_lives(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.fault("wrong_port")
-    assert running.result("ping") is True
-    running.kill()
-    (running.data_dir / "daemon").unlink()
-    running.run()
-    eventually((running.data_dir / "daemon").exists)
-    eventually(lambda: (running.data_dir / "daemon").read_text() != "")
-    assert running.process is not None
-    assert running.process.poll() is None
-    assert not running.listens()
-    running.fault("wrong_port", on=False)
-    running.restart()
-    assert running.result("ping") is True
+    started_daemon.fault("wrong_port")
+    assert started_daemon.result("ping") is True
+    started_daemon.kill()
+    (started_daemon.data_dir / "daemon").unlink()
+    started_daemon.run()
+    eventually((started_daemon.data_dir / "daemon").exists)
+    eventually(lambda: (started_daemon.data_dir / "daemon").read_text() != "")
+    assert started_daemon.process is not None
+    assert started_daemon.process.poll() is None
+    assert not started_daemon.listens()
+    started_daemon.fault("wrong_port", on=False)
+    started_daemon.restart()
+    assert started_daemon.result("ping") is True
 
 
 NEEDS_NETWORK = [
@@ -1018,21 +1058,21 @@ NEEDS_NETWORK = [
 
 
 def test_offline_refuses_what_needs_the_network_and_loads_by_the_daemon_call(
-    running: Daemon,
+    started_daemon: Daemon,
 ) -> None:
-    running.fault("offline")
-    running.restart()
+    started_daemon.fault("offline")
+    started_daemon.restart()
     for method in NEEDS_NETWORK:
-        error = running.call(method)["error"]
+        error = started_daemon.call(method)["error"]
         assert error["code"] == -32603
         assert "BaseException: Daemon offline" in error["message"]
-    assert running.result("ping") is True
-    assert running.result("version") == "4.4.5"
-    assert running.subcommand("status") == "Daemon offline"
-    assert running.subcommand("load_wallet") is True
-    assert "confirmed" in running.result("getbalance")
-    assert running.subcommand("stop") == "Daemon stopped"
-    assert running.ended() == 0
+    assert started_daemon.result("ping") is True
+    assert started_daemon.result("version") == "4.4.5"
+    assert started_daemon.subcommand("status") == "Daemon offline"
+    assert started_daemon.subcommand("load_wallet") is True
+    assert "confirmed" in started_daemon.result("getbalance")
+    assert started_daemon.subcommand("stop") == "Daemon stopped"
+    assert started_daemon.wait_for_exit() == 0
 
 
 @pytest.mark.parametrize("method", NEEDS_NETWORK)
@@ -1044,17 +1084,19 @@ def test_offline_the_newest_library_dies_of_what_needs_the_network(
     assert daemon.result("ping") is True
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         daemon.call(method)
-    assert daemon.ended() == 0
+    assert daemon.wait_for_exit() == 0
 
 
-def test_the_fault_command_names_what_it_cannot_do(daemon: Daemon) -> None:
+def test_fault_command_refuses_unknown_faults_and_an_absent_daemon(
+    daemon: Daemon,
+) -> None:
     assert "upstream_lost" in daemon.fault_command("--help").stdout
     assert daemon.fault_command("nosuch").returncode == 2
     refused = daemon.fault_command("http_500", "on")
     assert (refused.returncode, "does not run" in refused.stderr) == (1, True)
 
 
-def test_the_fault_command_says_what_is_on(daemon: Daemon) -> None:
+def test_fault_command_lists_the_state_of_faults(daemon: Daemon) -> None:
     assert daemon.fault_command().returncode == 1
     daemon.start()
     assert daemon.fault_command("http_500").stdout == "http_500 is on\n"
@@ -1068,10 +1110,12 @@ def test_the_fault_command_says_what_is_on(daemon: Daemon) -> None:
 # What was observed
 
 
-def test_calls_tell_order_and_whether_a_wallet_was_loaded(running: Daemon) -> None:
+def test_calls_tell_order_and_whether_a_wallet_was_loaded(
+    started_daemon: Daemon,
+) -> None:
     for method in ("ping", "getinfo", "load_wallet", "getbalance"):
-        running.call(method)
-    calls = running.control("GET", "/calls")["calls"]
+        started_daemon.call(method)
+    calls = started_daemon.control("GET", "/calls")["calls"]
     assert [(call["method"], call["wallet_loaded"]) for call in calls] == [
         ("ping", False),
         ("getinfo", False),
@@ -1081,16 +1125,16 @@ def test_calls_tell_order_and_whether_a_wallet_was_loaded(running: Daemon) -> No
     assert {call["client"] for call in calls} == {"127.0.0.1"}
 
 
-def test_connections_tell_how_long_and_who_waited(running: Daemon) -> None:
-    observed_connections(running, 1)  # the fixture's own
-    running.control("DELETE", "/calls")
-    running.result("ping")
-    assert observed_connections(running, 1)["max_simultaneous_connections"] == 1
-    running.control("DELETE", "/calls")
-    silent = socket.create_connection(("127.0.0.1", running.rpc_port), DEADLINE)
+def test_connections_tell_how_long_and_who_waited(started_daemon: Daemon) -> None:
+    observed_connections(started_daemon, 1)  # the fixture's own
+    started_daemon.control("DELETE", "/calls")
+    started_daemon.result("ping")
+    assert observed_connections(started_daemon, 1)["max_simultaneous_connections"] == 1
+    started_daemon.control("DELETE", "/calls")
+    silent = socket.create_connection(("127.0.0.1", started_daemon.rpc_port), DEADLINE)
     with silent, pytest.raises(TimeoutError):
-        running.call("ping", within=0.4)
-    observed = observed_connections(running, 2)
+        started_daemon.call("ping", within=0.4)
+    observed = observed_connections(started_daemon, 2)
     assert observed["max_simultaneous_connections"] == 2
     # It is accepted a moment after it was made.
     assert observed["connections"][0]["seconds"] >= 0.2
@@ -1098,6 +1142,6 @@ def test_connections_tell_how_long_and_who_waited(running: Daemon) -> None:
 
 
 def observed_connections(daemon: Daemon, number: int) -> Json:
-    """A connection is noted when it ends, which is just after its answer."""
+    """Connections, once ``number`` of them are recorded, each just after its end."""
     eventually(lambda: len(daemon.control("GET", "/calls")["connections"]) == number)
     return daemon.control("GET", "/calls")

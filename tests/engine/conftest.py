@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from tests.engine.harness import Stack
-from tests.support.message_receiver import MessageReceiver, receiving
+from tests.support.message_receiver import MessageReceiver, run_message_receiver
 
 FAILED = pytest.StashKey[bool]()
 
@@ -23,21 +23,21 @@ def pytest_runtest_makereport(
 
 @pytest.fixture
 def stack_factory(request: pytest.FixtureRequest) -> Iterator[Callable[[], Stack]]:
-    """Makes stacks that are removed at the end of the test.
+    """Creates stacks that are removed at the end of the test.
 
-    Where it failed, what each sidecar had to say is printed first.
+    If the test failed, each stack's report is printed first.
     """
-    made: list[Stack] = []
-    with contextlib.ExitStack() as entered:
+    stacks: list[Stack] = []
+    with contextlib.ExitStack() as exit_stack:
 
         def make() -> Stack:
-            stack = entered.enter_context(Stack())
-            made.append(stack)
+            stack = exit_stack.enter_context(Stack())
+            stacks.append(stack)
             return stack
 
         yield make
         if request.node.stash.get(FAILED, False):
-            for stack in made:
+            for stack in stacks:
                 print(stack.report())  # noqa: T201 - pytest shows it
 
 
@@ -49,6 +49,6 @@ def stack(stack_factory: Callable[[], Stack]) -> Stack:
 
 @pytest.fixture
 def inbox(stack: Stack) -> Iterator[MessageReceiver]:
-    """Where that stack's sidecar can send messages."""
-    with receiving(stack) as server:
+    """A receiver of messages from that stack's sidecar."""
+    with run_message_receiver(stack) as server:
         yield server

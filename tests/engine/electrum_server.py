@@ -1,4 +1,4 @@
-"""The smallest upstream that Electrum calls connected: a regtest chain of empty blocks.
+"""A minimal upstream server for Electrum: a regtest chain of empty blocks.
 
 JSON-RPC, one message a line, standard library only: run as ``python3 -c SOURCE`` in a
 container beside the daemon. On regtest the client checks only that headers link up.
@@ -56,18 +56,18 @@ ANSWERS = {
 
 
 def result(method: str, params: list[int]) -> object:
-    """KeyError for a method that is not known."""
+    """Result of a method; KeyError for an unknown method."""
     if method == "blockchain.block.header":
         return CHAIN[params[0]].hex()
     if method == "blockchain.block.headers":
-        first, wanted = params[:2]
-        found = CHAIN[first : first + wanted]
-        return {"count": len(found), "hex": b"".join(found).hex(), "max": 2016}
+        first, count = params[:2]
+        headers = CHAIN[first : first + count]
+        return {"count": len(headers), "hex": b"".join(headers).hex(), "max": 2016}
     return ANSWERS[method]
 
 
-def answered(request: dict[str, object]) -> dict[str, object]:
-    """One response."""
+def answer_request(request: dict[str, object]) -> dict[str, object]:
+    """Response to one request."""
     answer: dict[str, object] = {"jsonrpc": "2.0", "id": request.get("id")}
     try:
         answer["result"] = result(str(request["method"]), request.get("params") or [])  # type: ignore[arg-type]
@@ -77,13 +77,13 @@ def answered(request: dict[str, object]) -> dict[str, object]:
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One client, until it leaves."""
+    """Serve one client until it disconnects."""
     while line := await reader.readline():
-        said = json.loads(line)
+        message = json.loads(line)
         answer = (
-            [answered(one) for one in said]
-            if isinstance(said, list)
-            else answered(said)
+            [answer_request(request) for request in message]
+            if isinstance(message, list)
+            else answer_request(message)
         )
         writer.write(json.dumps(answer).encode() + b"\n")
         await writer.drain()
@@ -91,7 +91,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main() -> None:
-    """For ever."""
+    """Serve for ever."""
     server = await asyncio.start_server(serve, "0.0.0.0", PORT, limit=LINE_BYTES)
     async with server:
         await server.serve_forever()

@@ -1,8 +1,8 @@
-"""Real stacks on the real engine: wallet daemon, service, sidecar; what happened.
+"""Real stacks on the real engine: wallet daemon, service, sidecar, and their records.
 
 Every stack is a compose project of its own as the engine and the sidecar see it,
-with a random name, a network of its own and nothing published: several run side by
-side. All of it carries the label of this test run and goes when the stack is left.
+with a random name, a network of its own and no published port: several run in
+parallel. All parts carry the label of this test run and are removed on exit.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 
-from tests.support.docker_proxy import Asked, DockerProxy, own_folder
+from tests.support.docker_proxy import DockerProxy, EngineRequest, make_socket_folder
 from tests.support.repository import REPOSITORY
 
 # Its clean-up container comes from a registry; our label and exits do that work.
@@ -47,7 +47,7 @@ LOCKS = ("init", "read_only", "cap_drop", "security_opt", "mem_limit", "pids_lim
 
 POLL_S = 0.15
 DEADLINE_S = 40.0
-"""Of one wait. Generous: many stacks share few cores."""
+"""Timeout of one wait; generous, because many stacks share few cores."""
 
 Shape = Literal["pid1", "init", "wrapper"]
 Json = dict[str, Any]
@@ -128,7 +128,7 @@ def pair_config(**service: object) -> Json:
     return config({WALLET: wallet_target(), SERVICE: service_target(**service)})
 
 
-# --- what happened
+# --- records of the log and of the engine
 
 
 class Record(NamedTuple):
@@ -146,8 +146,8 @@ class Record(NamedTuple):
         return (later - datetime.fromisoformat(earlier.at)).total_seconds()
 
 
-class Happened(NamedTuple):
-    """One event of the engine: what was done to which container."""
+class EngineAction(NamedTuple):
+    """One event of the engine: an action on a container."""
 
     at: float
     container_id: str
@@ -155,7 +155,7 @@ class Happened(NamedTuple):
 
 
 class EngineEvents:
-    """What the engine says happened to a project's containers, from now on."""
+    """Events of a project's containers, from now on."""
 
     def __init__(self, project: str) -> None:
         self._client = docker.DockerClient()
@@ -167,7 +167,7 @@ class EngineEvents:
             },
             decode=True,
         )
-        self._seen: list[Json] = []
+        self._events: list[Json] = []
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -175,25 +175,25 @@ class EngineEvents:
         # A stream that is closed from outside ends in one of many ways.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             for event in self._stream:
-                self._seen.append(event)
+                self._events.append(event)
 
-    def until(self, container: Container) -> tuple[Happened, ...]:
-        """All that happened before now, proven by a mark that the engine echoes.
+    def events_until_now(self, container: Container) -> tuple[EngineAction, ...]:
+        """All actions until now; complete once the engine reports our own mark.
 
-        ``container`` must run; looking at its processes leaves the mark.
+        ``container`` must run; listing its processes makes the mark.
         """
-        before = len(self._seen)
+        before = len(self._events)
         container.top()
         deadline = time.monotonic() + 10.0
         while not any(
             event["Action"] == "top" and event["Actor"]["ID"] == container.id
-            for event in self._seen[before:]
+            for event in self._events[before:]
         ):
             assert time.monotonic() < deadline, "the engine's events are late"
             time.sleep(0.02)
         return tuple(
-            Happened(event["timeNano"] / 1e9, event["Actor"]["ID"], event["Action"])
-            for event in tuple(self._seen)
+            EngineAction(event["timeNano"] / 1e9, event["Actor"]["ID"], event["Action"])
+            for event in tuple(self._events)
             if event["Action"] in ACTIONS
         )
 
@@ -225,19 +225,19 @@ class Box:
 
     @property
     def status(self) -> str:
-        """What the engine calls it now: running, exited, paused, ..."""
+        """Current status by the engine: running, exited, paused, ..."""
         self.docker.reload()
         return str(self.docker.status)
 
     @property
     def started_at(self) -> str:
-        """Which run this is."""
+        """Start time, which identifies the run."""
         self.docker.reload()
         return str(self.docker.attrs["State"]["StartedAt"])
 
     @property
     def ip(self) -> str:
-        """Its address, which may be another one after a restart."""
+        """Current address; a restart may change it."""
         self.docker.reload()
         networks = self.docker.attrs["NetworkSettings"]["Networks"]
         return next(str(n["IPAddress"]) for n in networks.values() if n["IPAddress"])
@@ -253,14 +253,14 @@ class Box:
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 5.0,
     ) -> requests.Response:
-        """One HTTP request from this host."""
+        """Send an HTTP request from this host."""
         url = f"http://{self.ip}:{port}{path}"
         return requests.request(
             method, url, json=body, auth=auth, headers=headers, timeout=timeout_s
         )
 
     def run(self, *command: str) -> str:
-        """Run a command inside; its output. A status above zero fails the test."""
+        """Output of a command inside the container, whose status must be 0."""
         status, output = self.docker.exec_run(list(command))
         assert isinstance(output, bytes)
         text = output.decode(errors="replace")
@@ -285,16 +285,16 @@ class WalletBox(Box):
                 assert answer.ok, f"{method} {path}: {answer.text}"
                 return dict(answer.json())
 
-    def fault(self, name: str, seconds: float | None = None) -> None:
+    def set_fault(self, name: str, seconds: float | None = None) -> None:
         """Switch a fault on."""
         self.control("PUT", f"/faults/{name}", {"on": True, "seconds": seconds})
 
-    def heal(self, name: str) -> None:
+    def clear_fault(self, name: str) -> None:
         """Switch a fault off."""
         self.control("PUT", f"/faults/{name}", {"on": False})
 
-    def faulty(self, name: str) -> bool:
-        """Is the fault on?"""
+    def has_fault(self, name: str) -> bool:
+        """Whether the fault is on."""
         return bool(self.control("GET", "/faults")[name]["on"])
 
     def calls(self) -> Json:
@@ -302,7 +302,7 @@ class WalletBox(Box):
         return self.control("GET", "/calls")
 
     def methods(self) -> list[str]:
-        """The methods called of this process, in order."""
+        """The methods that clients called, in order."""
         return [call["method"] for call in self.calls()["calls"]]
 
     def wallets(self) -> list[str]:
@@ -318,21 +318,21 @@ class WalletBox(Box):
         return dict(self.control("GET", "/state")["loaded"][path])
 
     def make_wallet(self, path: str, password: str | None = None) -> None:
-        """Make another wallet file, encrypted with a password; it is not loaded."""
+        """Create another wallet file, encrypted with a password, without loading it."""
         self.control("PUT", "/wallets", {"path": path, "password": password})
 
     def load(self, path: str = DEFAULT_WALLET, password: str | None = None) -> None:
-        """Load a wallet as the command line does; it is the current one then."""
+        """Load a wallet as the command line does, and make it the current one."""
         options = {"wallet_path": path, "password": password}
         self.rpc("daemon", {"subcommand": "load_wallet", **options})
         assert path in self.wallets(), self.wallets()
 
     def create_address(self, timeout_s: float = 5.0) -> str:
-        """Hand out a new address of the current wallet."""
+        """Create a new address of the current wallet."""
         return str(self.rpc("createnewaddress", timeout_s=timeout_s))
 
     def callers(self, count: int) -> None:
-        """Let so many programs make network-backed calls in a loop; 0: nobody."""
+        """Let ``count`` programs make network-backed calls in a loop."""
         self.control("PUT", "/faults/callers", {"on": count > 0, "count": count})
 
     def rpc(self, method: str, *params: object, timeout_s: float = 5.0) -> object:
@@ -348,7 +348,7 @@ class WalletBox(Box):
         return next(self._daemon_processes())
 
     def daemon_runs(self) -> bool:
-        """Is there a process of the daemon, whatever the container does?"""
+        """Whether the daemon has a process, independent of the container's status."""
         return self.status == "running" and any(self._daemon_processes())
 
     def _daemon_processes(self) -> Iterator[int]:
@@ -359,7 +359,7 @@ class WalletBox(Box):
                 yield int(pid)
 
     def signal_daemon(self, signal: int) -> None:
-        """Signal the daemon's process inside the container, whatever the shape."""
+        """Signal the daemon's process inside the container, in any shape."""
         os.kill(self.daemon_process(), signal)
 
 
@@ -379,7 +379,7 @@ class ServiceBox(Box):
 
 @dataclass(frozen=True)
 class WebhookBox(Box):
-    """The demo's webhook: what its channels were sent."""
+    """The demo's webhook, with the messages of its channels."""
 
     def messages(self, incident: str, channel: str) -> list[dict[str, str]]:
         """``id``, ``title`` and ``message`` of each about an incident, oldest first."""
@@ -390,7 +390,7 @@ class WebhookBox(Box):
         ]
 
     def kinds(self, incident: str, channel: str) -> list[str]:
-        """Opened, escalated, ...; one word for each message, oldest first."""
+        """Kinds of the messages (opened, escalated, ...), oldest first."""
         return [m["id"].split("-")[2] for m in self.messages(incident, channel)]
 
 
@@ -404,8 +404,8 @@ class SidecarBox(Box):
         assert answer.ok, answer.text
         return dict(answer.json())
 
-    def told(self, path: str, *, token: bool = True) -> Json:
-        """GET /api/v1/..., with the token or as anybody."""
+    def get_api(self, path: str, *, token: bool = True) -> Json:
+        """GET /api/v1/..., with or without the token."""
         headers = {"Authorization": f"Bearer {API_TOKEN}"} if token else {}
         answer = self.ask("GET", 9787, f"/api/v1{path}", headers=headers)
         assert answer.ok, answer.text
@@ -417,11 +417,11 @@ class SidecarBox(Box):
         return next((dict(t) for t in targets if t["name"] == name), {})
 
     def state(self, name: str) -> str:
-        """What a target is; empty: it is not listed yet."""
+        """State of a target; empty: it is not listed yet."""
         return str(self.target(name).get("state", ""))
 
     def cause(self, name: str) -> str | None:
-        """Why a target is what it is, if there is a cause."""
+        """Cause of a target's state, if there is one."""
         return self.target(name).get("cause")
 
     def states(self) -> dict[str, str]:
@@ -439,7 +439,7 @@ class SidecarBox(Box):
         return self.ask("GET", 9787, "/metrics").text
 
     def log(self) -> str:
-        """All that it wrote, across restarts of its own."""
+        """The whole log, across restarts of the sidecar."""
         return str(self.docker.logs().decode(errors="replace"))
 
     def log_lines(self) -> list[str]:
@@ -447,7 +447,7 @@ class SidecarBox(Box):
         return self.log().splitlines()
 
     def records(self, target: str | None = None) -> list[Record]:
-        """The log's lines, read; of one target where named. Probes included."""
+        """Parsed lines of the log, of all targets or of one; probes included."""
         return [
             record
             for record in map(_record, self.log_lines())
@@ -455,7 +455,7 @@ class SidecarBox(Box):
         ]
 
     def decisions(self, target: str, action: str | None = None) -> list[Record]:
-        """What was decided on a target: its records with an action, in order."""
+        """Decisions on a target: its records with an action, in order."""
         return [
             record
             for record in self.records(target)
@@ -498,29 +498,29 @@ def _record(line: str) -> Record | None:
 
 @dataclass
 class Stack:
-    """One compose project; enter it, add containers, leave it and all is gone."""
+    """One compose project, as a context manager that removes all its containers."""
 
     project: str = field(default_factory=lambda: f"sctest-{os.urandom(4).hex()}")
 
     def __enter__(self) -> Self:
-        self.folder = own_folder(self.project)
+        self.folder = make_socket_folder(self.project)
         self._boxes: list[Box] = []
         self._containers: list[DockerContainer] = []
         self._sidecar: SidecarBox | None = None
-        with contextlib.ExitStack() as opened:
-            opened.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        with contextlib.ExitStack() as exit_stack:
+            exit_stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self.client = docker.DockerClient()
-            opened.callback(self.client.close)
-            self.gate = DockerProxy(self.folder / "engine")
-            opened.callback(self.gate.close)
+            exit_stack.callback(self.client.close)
+            self.proxy = DockerProxy(self.folder / "engine")
+            exit_stack.callback(self.proxy.close)
             self.network = Network(docker_network_kw={"labels": self._labels()})
-            opened.callback(self.network._docker.client.close)
+            exit_stack.callback(self.network._docker.client.close)
             self.network.create()
-            opened.callback(self._remove_network)
-            opened.callback(self._remove_containers)
+            exit_stack.callback(self._remove_network)
+            exit_stack.callback(self._remove_containers)
             self.engine_events = EngineEvents(self.project)
-            opened.callback(self.engine_events.close)
-            self._left = opened.pop_all()
+            exit_stack.callback(self.engine_events.close)
+            self._exit_stack = exit_stack.pop_all()
         return self
 
     def __exit__(
@@ -529,32 +529,32 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._left.close()
+        self._exit_stack.close()
 
     def _labels(self) -> dict[str, str]:
         return {**RUN_LABEL, "com.docker.compose.project": self.project}
 
     def _remove_network(self) -> None:
-        # Those that compose or a test itself made are not in our list.
-        left = self.client.containers.list(
+        # Containers made by compose or by a test are not in our list.
+        remaining = self.client.containers.list(
             all=True, filters={"label": f"com.docker.compose.project={self.project}"}
         )
-        for container in left:
+        for container in remaining:
             with contextlib.suppress(NotFound):
                 container.remove(force=True, v=True)
         self.network.remove()
 
     def _remove_containers(self) -> None:
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(_removed, self._containers))
+            list(threads.map(_remove_container, self._containers))
 
-    def join(self, box: "Box", *aliases: str) -> None:
-        """Let a container, of this stack or another, on this stack's network, too."""
+    def connect(self, box: "Box", *aliases: str) -> None:
+        """Connect a container, of this stack or another, to this stack's network."""
         network = self.client.networks.get(str(self.network.id))
         network.connect(box.docker, aliases=list(aliases))
 
-    def part(self, box: "Box") -> None:
-        """Take a container off this stack's network."""
+    def disconnect(self, box: "Box") -> None:
+        """Disconnect a container from this stack's network."""
         self.client.networks.get(str(self.network.id)).disconnect(box.docker)
 
     # --- adding containers
@@ -571,24 +571,24 @@ class Stack:
         healthcheck: Mapping[str, object] | None = None,
         **kwargs: Any,  # noqa: ANN401 - the SDK's own
     ) -> Container:
-        """Any container, labelled as compose would. ``kwargs`` are the SDK's own.
+        """Any container, labelled as by compose. ``kwargs`` are the SDK's own.
 
         ``volumes`` maps paths here to paths inside (read-only, but for folders).
-        ``healthcheck`` None: none, the image's own included.
+        ``healthcheck`` None: no health check, not even the image's own.
         """
-        made = DockerContainer(image, env=dict(env or {}))
-        made.with_name(kwargs.pop("name", f"{self.project}-{service}-{number}"))
+        container = DockerContainer(image, env=dict(env or {}))
+        container.with_name(kwargs.pop("name", f"{self.project}-{service}-{number}"))
         if "network_mode" not in kwargs:
-            made.with_network(self.network).with_network_aliases(service)
+            container.with_network(self.network).with_network_aliases(service)
         for source, inside in (volumes or {}).items():
-            made.with_volume_mapping(source, inside, "ro")
-        made.with_command(kwargs.pop("command", None))
+            container.with_volume_mapping(source, inside, "ro")
+        container.with_command(kwargs.pop("command", None))
         for inside, outside in kwargs.pop("ports", {}).items():
-            made.with_bind_ports(inside, outside)
+            container.with_bind_ports(inside, outside)
         tmpfs = kwargs.pop("tmpfs", {})
         for inside, options in tmpfs.items():
-            made.with_tmpfs_mount(inside, options)
-        made.with_kwargs(
+            container.with_tmpfs_mount(inside, options)
+        container.with_kwargs(
             labels={
                 **self._labels(),
                 "com.docker.compose.service": service,
@@ -599,9 +599,9 @@ class Stack:
             healthcheck=healthcheck or {"test": ["NONE"]},
             **kwargs,
         )
-        self._containers.append(made)
-        made.start()
-        return made.get_wrapped_container()
+        self._containers.append(container)
+        container.start()
+        return container.get_wrapped_container()
 
     def wallet(
         self,
@@ -621,7 +621,7 @@ class Stack:
             "RPC_PASSWORD": RPC_PASSWORD,
             **(env or {}),
         }
-        made = self.container(
+        container = self.container(
             "sidecar-demo-wallet:local",
             service,
             env=settings,
@@ -629,7 +629,7 @@ class Stack:
             restart_policy={"Name": restart_policy},
             **more,
         )
-        return self._added(WalletBox(made))
+        return self._add_box(WalletBox(container))
 
     def service(
         self,
@@ -640,7 +640,7 @@ class Stack:
         env: Mapping[str, str] | None = None,
         **more: Any,  # noqa: ANN401 - the SDK's own
     ) -> ServiceBox:
-        """The service that calls the wallet; sticky: it does not recover by itself."""
+        """The service that calls the wallet; ``sticky``: it does not recover alone."""
         settings = {
             "WALLET_URL": f"http://{WALLET}:7777/",
             "WALLET_USER": RPC_USER,
@@ -648,7 +648,7 @@ class Stack:
             **({"STICKY": "1"} if sticky else {}),
             **(env or {}),
         }
-        made = self.container(
+        container = self.container(
             "sidecar-demo-service:local",
             service,
             env=settings,
@@ -656,19 +656,19 @@ class Stack:
             restart_policy={"Name": restart_policy},
             **more,
         )
-        return self._added(ServiceBox(made))
+        return self._add_box(ServiceBox(container))
 
     def webhook(self) -> WebhookBox:
-        """Somebody's chat room and phone, at json://webhook:8090/CHANNEL."""
+        """A webhook that receives messages at json://webhook:8090/CHANNEL."""
         source = self._file("webhook.py", WEBHOOK.read_text())
-        made = self.container(
+        container = self.container(
             "sidecar:local",
             "webhook",
             entrypoint=["python3", "-IS", "/webhook.py"],
             volumes={str(source): "/webhook.py"},
             init=True,
         )
-        box = self._added(WebhookBox(made))
+        box = self._add_box(WebhookBox(container))
         self.wait_for("the webhook", lambda: box.ask("GET", 8090, "/messages").ok)
         return box
 
@@ -685,18 +685,18 @@ class Stack:
 
         ``config`` None: no file, the environment alone. The wallet's RPC password
         is always in PASSWORD_FILE; ``secrets`` adds files under /run/secrets. The
-        engine's socket is the gate's. Its log level is debug: every probe is told.
+        engine's socket is the proxy's. Its log level is debug: every probe is logged.
         """
         files = {"electron_cash_password": RPC_PASSWORD, **(secrets or {})}
         volumes = {
             str(self._file(name, text)): f"/run/secrets/{name}"
             for name, text in files.items()
         }
-        volumes[str(self.gate.folder)] = "/engine"
+        volumes[str(self.proxy.folder)] = "/engine"
         if config is not None:
             path = self._file("sidecar.yaml", json.dumps(config))
             volumes[str(path)] = "/etc/sidecar/sidecar.yaml"
-        made = self.container(
+        container = self.container(
             "sidecar:local",
             SIDECAR,
             env={
@@ -706,16 +706,16 @@ class Stack:
                 **(env or {}),
             },
             volumes=volumes,
-            group_add=[str(self.gate.group)],
+            group_add=[str(self.proxy.group)],
             restart_policy={"Name": restart_policy},
             **_as_composed(),
             **more,
         )
-        self._sidecar = self._added(SidecarBox(made))
+        self._sidecar = self._add_box(SidecarBox(container))
         self.wait_for("the sidecar answers", self._sidecar.status_view)
         return self._sidecar
 
-    def _added(self, box: T) -> T:
+    def _add_box(self, box: T) -> T:
         assert isinstance(box, Box)
         self._boxes.append(box)
         return box
@@ -726,7 +726,7 @@ class Stack:
         path.chmod(0o644)
         return path
 
-    # --- watching
+    # --- waiting
 
     @property
     def watcher(self) -> SidecarBox:
@@ -737,42 +737,42 @@ class Stack:
     def wait_for(
         self, what: str, look: Callable[[], T], deadline_s: float = DEADLINE_S
     ) -> T:
-        """Look until the answer is true, and return it. Errors are not yet answers."""
+        """Call ``look`` until its result is true, and return it; errors are retried."""
         end = time.monotonic() + deadline_s
-        last: object = None
+        last_result: object = None
         while True:
             try:
-                last = look()
-                if last:
-                    return last
+                last_result = look()
+                if last_result:
+                    return last_result
             except (OSError, APIError, StopIteration, AssertionError) as error:
-                last = error
+                last_result = error
             if time.monotonic() > end:
                 raise AssertionError(
-                    f"not within {deadline_s:.0f} s: {what}; last seen: {last!r}"
+                    f"not within {deadline_s:.0f} s: {what}; last seen: {last_result!r}"
                 )
             time.sleep(POLL_S)
 
     def wait_state(
         self, target: str, *states: str, deadline_s: float = DEADLINE_S
     ) -> Json:
-        """Wait until a target is in one of these states; its status."""
+        """Wait until a target is in one of these states; returns its status."""
 
         def look() -> Json:
-            seen = self.watcher.target(target)
-            assert seen.get("state") in states, seen
-            return seen
+            target_status = self.watcher.target(target)
+            assert target_status.get("state") in states, target_status
+            return target_status
 
         return self.wait_for(f"{target} is {' or '.join(states)}", look, deadline_s)
 
     def wait_healthy(self, *targets: str, deadline_s: float = DEADLINE_S) -> None:
-        """Wait until all of them are healthy; none named: all that are watched."""
+        """Wait until these targets, or all targets, are healthy."""
 
         def look() -> bool:
             states = self.watcher.states()
             wanted = targets or tuple(states)
-            found = {name: states.get(name, "") for name in wanted}
-            assert set(found.values()) == {"healthy"}, states
+            found_states = {name: states.get(name, "") for name in wanted}
+            assert set(found_states.values()) == {"healthy"}, states
             return True
 
         self.wait_for(f"healthy: {', '.join(targets) or 'all'}", look, deadline_s)
@@ -780,7 +780,7 @@ class Stack:
     def wait_probes(
         self, target: str, count: int, deadline_s: float = DEADLINE_S
     ) -> None:
-        """Wait until so many further probes of a target have ended."""
+        """Wait until ``count`` more probes of a target have ended."""
         before = len(self.watcher.probes(target))
         self.wait_for(
             f"{count} more probes of {target}",
@@ -791,7 +791,7 @@ class Stack:
     def wait_decision(
         self, target: str, action: str, deadline_s: float = DEADLINE_S
     ) -> Record:
-        """Wait for a decision on a target; the first of its kind."""
+        """Wait for a decision on a target; returns the first of its kind."""
         return self.wait_for(
             f"{target}: {action}",
             lambda: self.watcher.decisions(target, action),
@@ -800,22 +800,22 @@ class Stack:
 
     # --- counting
 
-    def asked(self) -> list[str]:
-        """What the sidecar had the engine do, in order, as "restart electron-cash".
+    def engine_calls(self) -> list[str]:
+        """Changing calls of the sidecar, in order, as "restart electron-cash".
 
-        Everything that is not a mere question is in it, whatever it is.
+        Every request that is not a GET or HEAD is included.
         """
-        return [self._in_words(asked) for asked in self.gate.posts]
+        return [self._describe(request) for request in self.proxy.posts]
 
-    def runs_asked(self) -> list[str]:
-        """Of these, the orders that end or begin a run of a container."""
+    def lifecycle_calls(self) -> list[str]:
+        """The engine calls that end or begin a run of a container."""
         ends_or_begins = ("restart ", "start ", "stop ")
-        return [line for line in self.asked() if line.startswith(ends_or_begins)]
+        return [line for line in self.engine_calls() if line.startswith(ends_or_begins)]
 
-    def _in_words(self, asked: Asked) -> str:
-        parts = asked.path.partition("?")[0].strip("/").split("/")
-        if asked.method != "POST" or parts[0] != "containers" or len(parts) != 3:
-            return f"{asked.method} {asked.path}"
+    def _describe(self, request: EngineRequest) -> str:
+        parts = request.path.partition("?")[0].strip("/").split("/")
+        if request.method != "POST" or parts[0] != "containers" or len(parts) != 3:
+            return f"{request.method} {request.path}"
         return f"{parts[2]} {self._label(parts[1])}"
 
     def _label(self, container_id: str) -> str:
@@ -831,22 +831,22 @@ class Stack:
         except NotFound:
             return container_id
 
-    def happened(self, box: Box) -> list[str]:
-        """What the engine says was done to a container since the stack began.
+    def engine_actions(self, box: Box) -> list[str]:
+        """Actions on a container since the stack began, in order, by the engine.
 
-        Of kill, die, stop, start, restart, pause, unpause, oom, destroy; in order.
+        Possible: kill, die, stop, start, restart, pause, unpause, oom, destroy.
         """
-        mark = next(b.docker for b in self._boxes if b.status == "running")
-        seen = self.engine_events.until(mark)
-        return [event.action for event in seen if event.container_id == box.id]
+        running_container = next(b.docker for b in self._boxes if b.status == "running")
+        actions = self.engine_events.events_until_now(running_container)
+        return [action.action for action in actions if action.container_id == box.id]
 
     def starts(self, box: Box) -> int:
-        """How often a container was started, its first start and restarts included."""
-        return self.happened(box).count("start")
+        """Number of starts of a container, its first start and restarts included."""
+        return self.engine_actions(box).count("start")
 
     def report(self) -> str:
-        """For the reader of a failed test."""
-        parts = [f"--- asked of the engine: {self.asked()}"]
+        """Engine calls and log, for the output of a failed test."""
+        parts = [f"--- asked of the engine: {self.engine_calls()}"]
         if self._sidecar is not None:
             lines = [line for line in self._lines() if '"probe: success' not in line]
             parts += [
@@ -863,13 +863,13 @@ class Stack:
 
 
 def _as_composed() -> Json:
-    """What compose/sidecar.yml allows the sidecar's container, as the SDK names it."""
+    """Restrictions of the sidecar's container in compose/sidecar.yml, for the SDK."""
     service = yaml.safe_load(COMPOSE_FILE.read_text())["services"]["sidecar"]
     options = {name: service[name] for name in LOCKS if name in service}
     mounts = (mount.split(":", 1) for mount in service.get("tmpfs", ()))
     return {**options, "tmpfs": dict(mounts)}
 
 
-def _removed(made: DockerContainer) -> None:
+def _remove_container(container: DockerContainer) -> None:
     with contextlib.suppress(NotFound):
-        made.stop()
+        container.stop()

@@ -1,4 +1,4 @@
-"""Wallet daemons that are busy: their settings at a tenth, and who is connected.
+"""Busy wallet daemons with settings at a tenth, and their open connections.
 
 NETWORK_TIMEOUT stands for 30 s, HANG_AFTER for 45 s, HANG_AFTER_OUTAGE for 5 min and
 POLITE_STOP for 90 s.
@@ -41,7 +41,7 @@ BUSY = {
     "hang_after": f"{HANG_AFTER_S:g}s",
     "hang_after_outage": f"{HANG_AFTER_OUTAGE_S:g}s",
 }
-PATIENT = {**QUICK_RESTART, "polite_stop": f"{POLITE_STOP_S:g}s"}
+LONG_POLITE_STOP = {**QUICK_RESTART, "polite_stop": f"{POLITE_STOP_S:g}s"}
 
 RPC_PORT = 7777
 LOOK_EVERY_S = 0.1
@@ -49,13 +49,13 @@ _ESTABLISHED, _LEFT_BY_CLIENT = "01", "08"
 
 
 def busy_target(service: str, **probe: object) -> Json:
-    """One wallet daemon, watched with patience."""
+    """One wallet daemon as a target with long timeouts."""
     url = f"http://{service}:{RPC_PORT}/"
-    return wallet_target({**BUSY, "url": url, **probe}, restart=PATIENT)
+    return wallet_target({**BUSY, "url": url, **probe}, restart=LONG_POLITE_STOP)
 
 
 def busy_config(*services: str, **probe: object) -> Json:
-    """The daemons with these names."""
+    """A configuration with the daemons of these names."""
     return config({name: busy_target(name, **probe) for name in services})
 
 
@@ -65,32 +65,32 @@ def busy_wallet(
     call_s: float = NETWORK_TIMEOUT_S,
     **more: Any,  # noqa: ANN401 - the harness's own
 ) -> WalletBox:
-    """A daemon whose network calls take as long as a tenth of a real one's."""
+    """A daemon whose network calls take a tenth of the real time."""
     env = {"NETWORK_TIMEOUT": str(call_s), "RPC_PASSWORD": RPC_PASSWORD}
     return stack.wallet(service, env=env, **more)
 
 
 def break_upstream(wallet: WalletBox, upstream: Upstream) -> None:
-    """What the daemon sees of its upstream server from now on."""
+    """Set the state of the daemon's upstream server."""
     if upstream == "slow":
-        wallet.fault("upstream_slow", SLOW_S)
+        wallet.set_fault("upstream_slow", SLOW_S)
     elif upstream != "well":
-        wallet.fault(f"upstream_{upstream}")
+        wallet.set_fault(f"upstream_{upstream}")
 
 
-def hand_out(wallet: WalletBox, count: int = 4) -> list[str]:
-    """So many new addresses; with no upstream server they are in memory alone."""
+def create_addresses(wallet: WalletBox, count: int = 4) -> list[str]:
+    """Create new addresses; without an upstream server they are only in memory."""
     return [wallet.create_address() for _ in range(count)]
 
 
-def lost(wallet: WalletBox, handed_out: Sequence[str]) -> list[str]:
-    """Those of the addresses that the daemon does not know any more."""
-    known = set(wallet.addresses())
-    return [address for address in handed_out if address not in known]
+def find_lost_addresses(wallet: WalletBox, handed_out: Sequence[str]) -> list[str]:
+    """Addresses that the daemon does not know any more."""
+    known_addresses = set(wallet.addresses())
+    return [address for address in handed_out if address not in known_addresses]
 
 
 class Connections:
-    """What the sidecar has open to some daemons, looked at from outside."""
+    """Connections of the sidecar to daemons, counted from outside."""
 
     def __init__(self, wallets: Sequence[WalletBox], sidecar: SidecarBox) -> None:
         self._remote = _as_listed(sidecar.ip)
@@ -98,9 +98,9 @@ class Connections:
         self._before: dict[str, frozenset[str]] = {}
         self.looks = 0
         self.most: dict[str, int] = dict.fromkeys(self._tables, 0)
-        """By daemon, the most that were open at once for two looks in a row.
+        """Most connections open at once in two consecutive counts, by daemon.
 
-        One whose answer was just read is closed by us a moment before the daemon does.
+        The daemon closes a connection a moment after the sidecar has closed it.
         """
 
     def look(self) -> None:
@@ -122,22 +122,22 @@ class Connections:
 
 
 @contextmanager
-def counting_connections(
+def count_connections(
     wallets: Sequence[WalletBox], sidecar: SidecarBox
 ) -> Iterator[Connections]:
-    """Look again and again, until left. The daemons' runs must not end meanwhile."""
-    counted, over = Connections(wallets, sidecar), threading.Event()
+    """Count repeatedly until the exit. The daemons' runs must not end meanwhile."""
+    connections, stopped = Connections(wallets, sidecar), threading.Event()
 
     def look_on() -> None:
-        while not over.wait(LOOK_EVERY_S):
-            counted.look()
+        while not stopped.wait(LOOK_EVERY_S):
+            connections.look()
 
     thread = threading.Thread(target=look_on)
     thread.start()
     try:
-        yield counted
+        yield connections
     finally:
-        over.set()
+        stopped.set()
         thread.join()
 
 

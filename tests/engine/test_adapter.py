@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from sidecar.core.model.container import NativeHealth, Status
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.ports.engine import (
     CommandTimeout,
     Connected,
@@ -21,7 +21,7 @@ from sidecar.core.ports.engine import (
     EngineEvent,
     EngineRefused,
 )
-from sidecar.core.status.run_log import is_run_start, select_lines
+from sidecar.core.status.run_log import find_run_start, select_lines
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.own_container import find_own_container
@@ -45,24 +45,24 @@ class Stack:
     def __init__(self, client: docker.APIClient) -> None:
         self.client = client
         self.name = f"adapter-{uuid.uuid4().hex[:8]}"
-        self._made: list[str] = []
+        self._container_ids: list[str] = []
 
     def run(self, command: list[str] = SHELL, **options: Any) -> str:  # noqa: ANN401
         """Start a container; options as of the SDK's create_container."""
-        number = len(self._made) + 1
+        number = len(self._container_ids) + 1
         labels = {
             "com.docker.compose.project": self.name,
             "com.docker.compose.service": "wallet",
             "com.docker.compose.container-number": str(number),
         }
         settings = {"name": f"{self.name}-wallet-{number}", "labels": labels} | options
-        made = self.client.create_container(IMAGE, command, **settings)
-        self._made.append(made["Id"])
-        self.client.start(made["Id"])
-        return str(made["Id"])
+        created = self.client.create_container(IMAGE, command, **settings)
+        self._container_ids.append(created["Id"])
+        self.client.start(created["Id"])
+        return str(created["Id"])
 
     def remove(self) -> None:
-        for container_id in self._made:
+        for container_id in self._container_ids:
             self.client.remove_container(container_id, force=True, v=True)
 
 
@@ -99,41 +99,42 @@ async def engine(stack: Stack, link: EngineConnection) -> AsyncIterator[DockerEn
     await engine.close()
 
 
-async def until(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+async def wait_for(ask: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
     async with asyncio.timeout(WITHIN_S):
-        while not good(seen := await ask()):  # noqa: ASYNC110 - the engine tells nobody
+        while not good(observation := await ask()):  # noqa: ASYNC110 - polls
             await asyncio.sleep(0.05)
-    return seen
+    return observation
 
 
-async def test_the_list_and_an_inspect_agree(
+async def test_container_list_and_inspect_agree(
     stack: Stack, neighbour: Stack, engine: DockerEngine
 ) -> None:
     neighbour.run()
     first, second = stack.run(), stack.run()
-    listed = {seen.id: seen for seen in await engine.containers()}
+    listed = {inspected.id: inspected for inspected in await engine.containers()}
     assert set(listed) == {first, second}
-    seen = await engine.inspect(first)
-    assert seen == listed[first]
-    assert (seen.name, seen.service, seen.number) == (
+    inspected = await engine.inspect(first)
+    assert inspected == listed[first]
+    assert (inspected.name, inspected.service, inspected.number) == (
         f"{stack.name}-wallet-1",
         "wallet",
         1,
     )
-    assert seen.status is Status.RUNNING
-    assert abs(seen.started_at - time.time()) < 30.0
-    assert seen.finished_at == 0.0
-    assert seen.pid > 0
-    assert seen.networks == {"bridge"}
-    assert seen.restart_policy == "no"
+    assert inspected.status is Status.RUNNING
+    assert abs(inspected.started_at - time.time()) < 30.0
+    assert inspected.finished_at == 0.0
+    assert inspected.pid > 0
+    assert inspected.networks == {"bridge"}
+    assert inspected.restart_policy == "no"
 
 
-async def test_an_exit_is_seen_and_a_start_begins_a_new_run(
+async def test_exit_is_reported_and_start_begins_new_run(
     stack: Stack, engine: DockerEngine
 ) -> None:
     container = stack.run(["sh", "-c", "sleep 0.2; exit 7"])
-    ended = await until(
-        lambda: engine.inspect(container), lambda seen: seen.status is Status.EXITED
+    ended = await wait_for(
+        lambda: engine.inspect(container),
+        lambda inspected: inspected.status is Status.EXITED,
     )
     assert (ended.exit_code, ended.pid) == (7, 0)
     assert ended.finished_at > ended.started_at
@@ -142,7 +143,7 @@ async def test_an_exit_is_seen_and_a_start_begins_a_new_run(
     assert again.run != ended.run
 
 
-async def test_a_start_of_what_runs_changes_nothing(
+async def test_start_of_running_container_changes_nothing(
     stack: Stack, engine: DockerEngine
 ) -> None:
     container = stack.run()
@@ -163,7 +164,9 @@ async def test_a_restart_keeps_the_id_and_begins_a_new_run(
     assert after.status is Status.RUNNING
 
 
-async def test_the_stop_timeout_is_kept(stack: Stack, engine: DockerEngine) -> None:
+async def test_restart_kills_container_after_stop_timeout(
+    stack: Stack, engine: DockerEngine
+) -> None:
     """PID 1 ignores SIGTERM; after a second it is killed."""
     container = stack.run(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"])
     began = time.monotonic()
@@ -171,13 +174,15 @@ async def test_the_stop_timeout_is_kept(stack: Stack, engine: DockerEngine) -> N
     assert 1.0 <= time.monotonic() - began < 8.0
 
 
-async def test_commands(stack: Stack, engine: DockerEngine) -> None:
+async def test_execute_returns_exit_code_and_output_or_times_out(
+    stack: Stack, engine: DockerEngine
+) -> None:
     container = stack.run()
-    said = await engine.execute(
+    result = await engine.execute(
         container, ("sh", "-c", "echo out; echo err >&2; exit 3"), 10.0
     )
-    assert said.exit_code == 3
-    assert sorted(said.output.split()) == ["err", "out"]
+    assert result.exit_code == 3
+    assert sorted(result.output.split()) == ["err", "out"]
     missing = await engine.execute(container, ("no-such-command",), 10.0)
     assert missing.exit_code != 0
     assert "no-such-command" in missing.output
@@ -192,20 +197,22 @@ async def test_a_command_in_a_stopped_container_is_refused(
     stack: Stack, engine: DockerEngine
 ) -> None:
     container = stack.run(["true"])
-    await until(
-        lambda: engine.inspect(container), lambda seen: seen.status is Status.EXITED
+    await wait_for(
+        lambda: engine.inspect(container),
+        lambda inspected: inspected.status is Status.EXITED,
     )
     with pytest.raises(EngineRefused, match="409"):
         await engine.execute(container, ("true",), 10.0)
     assert (await engine.stats(container)).keys() == {"cpu_seconds"}
 
 
-async def test_a_stopped_process_is_shown_as_such(
+async def test_processes_report_stopped_process_as_state_t(
     stack: Stack, engine: DockerEngine
 ) -> None:
     container = stack.run(["sh", "-c", "sleep 1000 & wait"])
-    processes = await until(
-        lambda: engine.processes(container), lambda seen: len(seen) == 2
+    processes = await wait_for(
+        lambda: engine.processes(container),
+        lambda processes_now: len(processes_now) == 2,
     )
     assert {process.stat[0] for process in processes} == {"S"}
     sleeping = next(p for p in processes if p.command == "sleep 1000")
@@ -216,9 +223,11 @@ async def test_a_stopped_process_is_shown_as_such(
 
 
 @pytest.mark.parametrize("tty", [False, True])
-async def test_logs(stack: Stack, engine: DockerEngine, *, tty: bool) -> None:
+async def test_logs_return_last_lines(
+    stack: Stack, engine: DockerEngine, *, tty: bool
+) -> None:
     container = stack.run(["sh", "-c", "seq 1 50; sleep 1000"], tty=tty)
-    log = await until(
+    log = await wait_for(
         lambda: engine.logs(container, 3), lambda log: "50" in log.split()
     )
     lines = log.splitlines()
@@ -226,44 +235,50 @@ async def test_logs(stack: Stack, engine: DockerEngine, *, tty: bool) -> None:
     assert lines[0].startswith("20")
 
 
-async def test_a_log_goes_on_from_run_to_run(
+async def test_log_lines_are_assigned_to_runs_by_engine_timestamps(
     stack: Stack, engine: DockerEngine
 ) -> None:
-    """It is told apart by the engine's own times, whatever is written at once."""
+    """Lines are assigned by the engine's timestamps, even without a pause between."""
     container = stack.run(["sh", "-c", "echo begins; sleep 1000"], stop_signal="KILL")
 
     def lines(count: int) -> Callable[[str], bool]:
         return lambda log: log.count("begins") == count
 
-    await until(lambda: engine.logs(container, 9), lines(1))
+    await wait_for(lambda: engine.logs(container, 9), lines(1))
     first = await engine.inspect(container)
     await engine.restart(container, 0.0)
-    await until(lambda: engine.logs(container, 9), lines(2))
+    await wait_for(lambda: engine.logs(container, 9), lines(2))
     await engine.restart(container, 0.0)
-    log = await until(lambda: engine.logs(container, 9), lines(3))
+    log = await wait_for(lambda: engine.logs(container, 9), lines(3))
     last = await engine.inspect(container)
     assert last.finished_at < last.started_at
     for run in (first, last):
-        (own,) = select_lines(log, (is_run_start(run),), math.inf)
+        (own,) = select_lines(log, (find_run_start(run),), math.inf)
         assert own.count("begins") == (3 if run is first else 1)
     assert (
-        select_lines(log, (is_run_start(first),), is_run_start(last))[0].count("begins")
+        select_lines(log, (find_run_start(first),), find_run_start(last))[0].count(
+            "begins"
+        )
         == 2
     )
 
 
-async def test_a_flood_of_logs_is_bounded(stack: Stack, engine: DockerEngine) -> None:
+async def test_log_output_is_limited_to_64_kib(
+    stack: Stack, engine: DockerEngine
+) -> None:
     container = stack.run(
         ["sh", "-c", "yes " + "x" * 99 + " | head -n 20000; sleep 99"]
     )
-    log = await until(
+    log = await wait_for(
         lambda: engine.logs(container, 20_000), lambda log: len(log) > 60_000
     )
     assert len(log) <= 64 * 1024
     assert log.startswith("20")
 
 
-async def test_stats(stack: Stack, engine: DockerEngine) -> None:
+async def test_stats_report_memory_processes_and_cpu(
+    stack: Stack, engine: DockerEngine
+) -> None:
     limit = 64 * 1024 * 1024
     container = stack.run(host_config=stack.client.create_host_config(mem_limit=limit))
     stats = await engine.stats(container)
@@ -273,7 +288,9 @@ async def test_stats(stack: Stack, engine: DockerEngine) -> None:
     assert stats["cpu_seconds"] > 0
 
 
-async def test_native_health(stack: Stack, engine: DockerEngine) -> None:
+async def test_inspect_reports_native_health_and_its_log(
+    stack: Stack, engine: DockerEngine
+) -> None:
     container = stack.run(
         healthcheck={
             "test": ["CMD-SHELL", "echo not yet; exit 1"],
@@ -281,14 +298,14 @@ async def test_native_health(stack: Stack, engine: DockerEngine) -> None:
             "retries": 1,
         }
     )
-    seen = await until(
+    inspected = await wait_for(
         lambda: engine.inspect(container),
-        lambda seen: seen.health is NativeHealth.UNHEALTHY,
+        lambda inspected: inspected.health is NativeHealth.UNHEALTHY,
     )
-    assert seen.health_log == "not yet"
+    assert inspected.health_log == "not yet"
 
 
-async def heard(
+async def read_kinds_until(
     items: AsyncIterator[Item], container: str, last: EngineEventKind
 ) -> list[EngineEventKind]:
     kinds: list[EngineEventKind] = []
@@ -301,12 +318,14 @@ async def heard(
     raise AssertionError(kinds)
 
 
-async def test_events(stack: Stack, neighbour: Stack, engine: DockerEngine) -> None:
+async def test_events_report_changes_of_own_stack_only(
+    stack: Stack, neighbour: Stack, engine: DockerEngine
+) -> None:
     items = engine.events()
     assert await anext(items) == Connected()
     neighbour.run()
     container = stack.run()
-    assert await heard(items, container, EngineEventKind.START) == [
+    assert await read_kinds_until(items, container, EngineEventKind.START) == [
         EngineEventKind.OTHER,
         EngineEventKind.START,
     ]
@@ -316,32 +335,32 @@ async def test_events(stack: Stack, neighbour: Stack, engine: DockerEngine) -> N
     stack.client.kill(container, signal="CONT")
     stack.client.pause(container)
     stack.client.unpause(container)
-    assert await heard(items, container, EngineEventKind.UNPAUSE) == [
+    assert await read_kinds_until(items, container, EngineEventKind.UNPAUSE) == [
         EngineEventKind.KILL,
         EngineEventKind.KILL,
         EngineEventKind.PAUSE,
         EngineEventKind.UNPAUSE,
     ]
     stack.client.stop(container, timeout=5)
-    kinds = {*await heard(items, container, EngineEventKind.STOP)}
+    kinds = {*await read_kinds_until(items, container, EngineEventKind.STOP)}
     if EngineEventKind.DIE not in kinds:
-        kinds |= {*await heard(items, container, EngineEventKind.DIE)}
+        kinds |= {*await read_kinds_until(items, container, EngineEventKind.DIE)}
     assert kinds == {EngineEventKind.KILL, EngineEventKind.DIE, EngineEventKind.STOP}
     await items.aclose()
 
 
-async def test_a_stop_shortly_before_our_start_is_known(
+async def test_events_replay_stop_before_subscription(
     stack: Stack, engine: DockerEngine
 ) -> None:
     container = stack.run()
     stack.client.stop(container, timeout=5)
     items = engine.events()
-    kinds = await heard(items, container, EngineEventKind.STOP)
+    kinds = await read_kinds_until(items, container, EngineEventKind.STOP)
     assert EngineEventKind.KILL in kinds
     await items.aclose()
 
 
-async def test_a_neighbour_is_never_touched(
+async def test_container_of_another_stack_is_never_touched(
     neighbour: Stack, engine: DockerEngine
 ) -> None:
     container = neighbour.run()
@@ -363,33 +382,35 @@ async def test_a_neighbour_is_never_touched(
     assert (await other.execute(container, ("ls", "/tmp"), 10.0)).output == ""
 
 
-async def test_a_container_that_was_removed_is_gone(
+async def test_removed_container_raises_container_gone(
     stack: Stack, engine: DockerEngine, neighbour: Stack
 ) -> None:
     container = stack.run()
     await engine.start(container)
     stack.remove()
-    stack._made.clear()
+    stack._container_ids.clear()
     with pytest.raises(ContainerGone):
         await engine.restart(container, 1.0)
     with pytest.raises(ContainerGone):
         await engine.inspect(container)
 
 
-async def test_a_container_finds_itself_by_what_it_sees(
+async def test_own_container_is_found_by_mountinfo(
     stack: Stack, engine: DockerEngine, link: EngineConnection, tmp_path: Path
 ) -> None:
     container = stack.run(hostname="not-an-id")
-    seen = await engine.execute(container, ("cat", "/proc/self/mountinfo"), 10.0)
+    result = await engine.execute(container, ("cat", "/proc/self/mountinfo"), 10.0)
     mountinfo = tmp_path / "mountinfo"
-    mountinfo.write_text(seen.output)
+    mountinfo.write_text(result.output)
     own = await find_own_container(link, {"HOSTNAME": "not-an-id"}, mountinfo)
     assert own is not None
     assert (own.id, own.stack) == (container, stack.name)
     assert own.name
 
 
-async def test_this_host_is_no_container(link: EngineConnection, stack: Stack) -> None:
+async def test_own_container_is_not_found_on_host(
+    link: EngineConnection, stack: Stack
+) -> None:
     stack.run()
     assert await find_own_container(link, {"HOSTNAME": stack.name}) is None
     await link.close()

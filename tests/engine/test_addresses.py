@@ -1,4 +1,4 @@
-"""Who is addressed is who was judged, on networks and under names that are shared.
+"""Probes reach exactly the target's container, on shared networks and names.
 
 Timings are harness.QUICK.
 """
@@ -22,26 +22,26 @@ from tests.engine.harness import (
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
 
-def two_of_one_name(
+def start_wallets_of_one_name(
     stack_factory: Callable[[], Stack], **theirs: str
 ) -> tuple[Stack, WalletBox, WalletBox]:
     """Our wallet and a neighbour project's, both ``electron-cash`` on our network."""
     ours, neighbours = stack_factory(), stack_factory()
     wallet = ours.wallet()
     neighbour = neighbours.wallet(env=theirs)
-    ours.join(neighbour, WALLET)
+    ours.connect(neighbour, WALLET)
     neighbours.wait_for("the neighbour answers", neighbour.calls)
     return ours, wallet, neighbour
 
 
-def asked_of(neighbour: WalletBox) -> list[str]:
+def received_methods(neighbour: WalletBox) -> list[str]:
     return neighbour.methods()
 
 
-def test_a_neighbour_of_the_same_name_is_never_asked(
+def test_neighbour_with_same_name_gets_no_request(
     stack_factory: Callable[[], Stack],
 ) -> None:
-    ours, _, neighbour = two_of_one_name(stack_factory)
+    ours, _, neighbour = start_wallets_of_one_name(stack_factory)
     watcher = ours.sidecar(wallet_config())
     ours.wait_healthy(WALLET)
     for _ in range(3):
@@ -52,27 +52,29 @@ def test_a_neighbour_of_the_same_name_is_never_asked(
         )
         ours.wait_healthy(WALLET)
     ours.wait_probes(WALLET, 10)
-    assert asked_of(neighbour) == []
+    assert received_methods(neighbour) == []
     assert neighbour.status == "running"
 
 
 @pytest.mark.parametrize("password", ["rpc-password-of-the-test", "another"])
-def test_a_dead_daemon_is_healed_though_a_neighbour_of_its_name_lives(
+def test_dead_daemon_is_restarted_while_neighbour_with_same_name_runs(
     stack_factory: Callable[[], Stack], password: str
 ) -> None:
-    ours, wallet, neighbour = two_of_one_name(stack_factory, RPC_PASSWORD=password)
+    ours, wallet, neighbour = start_wallets_of_one_name(
+        stack_factory, RPC_PASSWORD=password
+    )
     watcher = ours.sidecar(wallet_config())
     ours.wait_healthy(WALLET)
-    wallet.fault("die")
+    wallet.set_fault("die")
     ours.wait_for(
         "it is healed", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )
     ours.wait_healthy(WALLET)
     assert "auth" not in {r.fields.get("cause") for r in watcher.records(WALLET)}
-    assert asked_of(neighbour) == []
+    assert received_methods(neighbour) == []
 
 
-def test_a_service_name_with_capitals_is_found_scaled_too(stack: Stack) -> None:
+def test_scaled_service_with_capitals_in_its_name_is_found(stack: Stack) -> None:
     name = "ElectronCash"
     wallet = stack.wallet(service=name)
     target = wallet_target({"url": f"http://{name}:7777/"})
@@ -81,13 +83,13 @@ def test_a_service_name_with_capitals_is_found_scaled_too(stack: Stack) -> None:
     second = stack.wallet(service=name, number=2)
     names = (f"{name}-1", f"{name}-2")
     stack.wait_healthy(*names)
-    second.fault("die")
+    second.set_fault("die")
     stack.wait_for(
         "the second is healed",
         lambda: ("restart", "recovered") in watcher.outcomes(names[1]),
     )
     assert wallet.status == "running"
-    assert len(stack.asked()) == 1
+    assert len(stack.engine_calls()) == 1
 
 
 STRICT = """
@@ -102,7 +104,7 @@ http.server.ThreadingHTTPServer(("", 8080), Handler).serve_forever()
 """
 
 
-def strict(stack: Stack, number: int) -> None:
+def start_strict_server(stack: Stack, number: int) -> None:
     """An application that answers 400 to underscores in ``Host``."""
     stack.container(
         "sidecar-base:local",
@@ -113,19 +115,19 @@ def strict(stack: Stack, number: int) -> None:
     )
 
 
-def test_the_host_header_stays_when_a_service_is_scaled(stack: Stack) -> None:
-    strict(stack, 1)
+def test_host_header_stays_when_service_is_scaled(stack: Stack) -> None:
+    start_strict_server(stack, 1)
     probe = {"type": "http", "url": "http://web:8080/"}
     watcher = stack.sidecar(config({"web": {"probe": probe}}))
     stack.wait_healthy("web")
-    strict(stack, 2)
+    start_strict_server(stack, 2)
     stack.wait_healthy("web-1", "web-2")
     time.sleep(3.0)
     assert set(watcher.states().values()) == {"healthy"}
 
 
-def web(stack: Stack, port: int, network_mode: str) -> None:
-    """A web server on such a network is called healthy."""
+def check_web_server_is_healthy(stack: Stack, port: int, network_mode: str) -> None:
+    """Assert that a web server with this network mode becomes healthy."""
     stack.container(
         "sidecar-base:local",
         "web",
@@ -137,16 +139,16 @@ def web(stack: Stack, port: int, network_mode: str) -> None:
     stack.wait_healthy("web")
 
 
-def test_a_container_on_the_network_of_another_is_reached_there(stack: Stack) -> None:
+def test_container_on_network_of_another_container_is_reached(stack: Stack) -> None:
     other = stack.wallet(service="vpn")
-    web(stack, 8090, network_mode=f"container:{other.id}")
+    check_web_server_is_healthy(stack, 8090, network_mode=f"container:{other.id}")
 
 
-def test_a_container_on_the_hosts_network_is_reached_at_the_host(stack: Stack) -> None:
-    web(stack, 18199, network_mode="host")
+def test_container_on_host_network_is_reached(stack: Stack) -> None:
+    check_web_server_is_healthy(stack, 18199, network_mode="host")
 
 
-def test_a_container_on_no_network_is_unknown_with_the_reason(stack: Stack) -> None:
+def test_container_on_no_network_is_unknown_with_reason(stack: Stack) -> None:
     stack.service(network_mode="none")
     watcher = stack.sidecar(config({SERVICE: service_target(depends_on=[])}))
     stack.wait_for(
@@ -154,27 +156,27 @@ def test_a_container_on_no_network_is_unknown_with_the_reason(stack: Stack) -> N
         lambda: "on no network" in watcher.target(SERVICE).get("reason", ""),
     )
     time.sleep(5.0)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert watcher.status_view()["incidents"] == []
 
 
-def test_a_container_without_a_shared_network_is_detached_with_the_networks(
+def test_container_without_shared_network_is_detached_with_network_names(
     stack_factory: Callable[[], Stack],
 ) -> None:
     ours, others = stack_factory(), stack_factory()
     wallet = ours.wallet()
     ours.sidecar(wallet_config())
     ours.wait_healthy(WALLET)
-    others.join(wallet, WALLET)
-    ours.part(wallet)
-    seen = ours.wait_state(WALLET, "down", deadline_s=80.0)
-    assert seen["cause"] == "detached"
+    others.connect(wallet, WALLET)
+    ours.disconnect(wallet)
+    target = ours.wait_state(WALLET, "down", deadline_s=80.0)
+    assert target["cause"] == "detached"
     ours.wait_for(
         "the networks are named",
         lambda: others.network.name in ours.watcher.target(WALLET)["reason"],
     )
     assert ours.network.name in ours.watcher.target(WALLET)["reason"]
-    assert ours.asked() == []
-    others.part(wallet)
-    ours.join(wallet, WALLET)
+    assert ours.engine_calls() == []
+    others.disconnect(wallet)
+    ours.connect(wallet, WALLET)
     ours.wait_healthy(WALLET)

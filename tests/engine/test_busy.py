@@ -1,4 +1,4 @@
-"""A daemon that is merely busy is let be; one that hangs for good is found.
+"""A busy daemon is left alone; a hung daemon is detected.
 
 Times are those of tests/engine/outage.py: about a tenth of the defaults.
 """
@@ -34,44 +34,44 @@ from tests.engine.outage import (
     busy_config,
     busy_target,
     busy_wallet,
-    counting_connections,
-    hand_out,
-    lost,
+    count_connections,
+    create_addresses,
+    find_lost_addresses,
 )
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 INTERVAL_S = 1.0
 LATE_S = 3.0
-"""What a machine that runs many tests adds to a time."""
+"""Additional seconds on a machine that runs many tests."""
 
-FOR_GOOD_S = 3600.0
+ENDLESS_S = 3600.0
 WATCHED_S = 20.0
-"""More than twice what three callers can hold the thread for."""
+"""More than twice as long as three callers can occupy the thread."""
 
-BOTH = [*zip(itertools.cycle(SHAPES), 3 * LIBRARIES, strict=False)]
+SHAPES_AND_LIBRARIES = [*zip(itertools.cycle(SHAPES), 3 * LIBRARIES, strict=False)]
 """Each shape with each build."""
 
 
-def in_outage(
+def start_daemon_in_outage(
     stack: Stack,
     shape: Shape = "wrapper",
     library: Library = "pinned",
     call_s: float = NETWORK_TIMEOUT_S,
 ) -> tuple[WalletBox, list[str]]:
-    """A healthy daemon that then lost its upstream, and has handed out addresses."""
+    """Start a healthy daemon, remove its upstream, and create addresses."""
     wallet = busy_wallet(stack, WALLET, call_s, shape=shape, library=library)
     stack.sidecar(busy_config(WALLET))
     stack.wait_healthy(WALLET)
-    wallet.fault("upstream_lost")
+    wallet.set_fault("upstream_lost")
     stack.wait_for(
         "the loss is seen", lambda: stack.watcher.cause(WALLET) == "upstream_lost"
     )
-    return wallet, hand_out(wallet)
+    return wallet, create_addresses(wallet)
 
 
-def wait_held(wallet: WalletBox, stack: Stack, callers: int = 2) -> None:
-    """So many callers hold the thread from now on."""
+def occupy_thread(wallet: WalletBox, stack: Stack, callers: int = 2) -> None:
+    """Let ``callers`` programs occupy the daemon's thread from now on."""
     wallet.callers(callers)
     stack.wait_for(
         "a network call is under way",
@@ -88,12 +88,12 @@ def wait_restarted(stack: Stack) -> None:
 
 
 def seconds_to_decision(stack: Stack, since: float) -> float:
-    """From a moment (Unix time) to the first decision to restart."""
+    """Seconds from ``since`` (Unix time) to the first decision to restart."""
     decided = stack.wait_decision(WALLET, "restart", 2 * HANG_AFTER_OUTAGE_S)
-    return stamp(decided) - since
+    return unix_time(decided) - since
 
 
-def stamp(record: Record) -> float:
+def unix_time(record: Record) -> float:
     zero = Record("1970-01-01T00:00:00+00:00", "", None, "", {})
     return record.seconds_after(zero)
 
@@ -101,45 +101,45 @@ def stamp(record: Record) -> float:
 # --- busy: nothing is restarted, nothing is lost
 
 
-def test_busy_daemons_are_let_be_whatever_their_upstream_does(stack: Stack) -> None:
+def test_busy_daemons_are_not_restarted_in_any_upstream_state(stack: Stack) -> None:
     cells = list(itertools.product(UPSTREAMS, range(4)))
     names = {
         f"wallet-{upstream}-{callers}": (upstream, callers)
         for upstream, callers in cells
     }
     kinds = itertools.cycle(itertools.product(SHAPES, LIBRARIES))
-    made = [(name, *next(kinds)) for name in names]
+    variants = [(name, *next(kinds)) for name in names]
     with ThreadPoolExecutor(4) as threads:
         wallets = list(
             threads.map(
-                lambda each: busy_wallet(
-                    stack, each[0], shape=each[1], library=each[2]
+                lambda variant: busy_wallet(
+                    stack, variant[0], shape=variant[1], library=variant[2]
                 ),
-                made,
+                variants,
             )
         )
     watcher = stack.sidecar(busy_config(*names))
     stack.wait_healthy(deadline_s=3 * DEADLINE_S)
     started = [wallet.started_at for wallet in wallets]
     handed_out: list[list[str]] = []
-    with counting_connections(wallets, watcher) as counted:
+    with count_connections(wallets, watcher) as connections:
         for wallet, (upstream, callers) in zip(wallets, names.values(), strict=True):
             break_upstream(wallet, upstream)
-            handed_out.append(hand_out(wallet))
+            handed_out.append(create_addresses(wallet))
             wallet.callers(callers)
         time.sleep(WATCHED_S)
 
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert [wallet.started_at for wallet in wallets] == started
     for wallet, addresses in zip(wallets, handed_out, strict=True):
-        assert lost(wallet, addresses) == [], wallet.name
-    assert counted.looks > WATCHED_S
-    assert max(counted.most.values()) == 1, counted.most
-    held = watcher.decisions("wallet-lost-2", "hold")
-    assert any("it is likely busy" in decision.message for decision in held)
+        assert find_lost_addresses(wallet, addresses) == [], wallet.name
+    assert connections.looks > WATCHED_S
+    assert max(connections.most.values()) == 1, connections.most
+    hold_decisions = watcher.decisions("wallet-lost-2", "hold")
+    assert any("it is likely busy" in decision.message for decision in hold_decisions)
 
 
-def test_a_dependent_of_a_daemon_that_is_only_held_is_let_be(stack: Stack) -> None:
+def test_dependent_of_busy_daemon_is_not_restarted(stack: Stack) -> None:
     wallet = busy_wallet(stack, WALLET)
     stack.wait_for("the wallet is loaded", lambda: wallet.rpc("load_wallet"))
     service = stack.service(env={"WALLET_TIMEOUT": "1"})
@@ -147,32 +147,32 @@ def test_a_dependent_of_a_daemon_that_is_only_held_is_let_be(stack: Stack) -> No
     dependent = service_target(settle="1s")
     watcher = stack.sidecar(config({WALLET: busy_target(WALLET), SERVICE: dependent}))
     stack.wait_healthy(WALLET, SERVICE)
-    wallet.fault("upstream_slow", SLOW_S)
-    wait_held(wallet, stack)
+    wallet.set_fault("upstream_slow", SLOW_S)
+    occupy_thread(wallet, stack)
     stack.wait_state(SERVICE, "down")
     time.sleep(WATCHED_S)
-    assert stack.asked() == []
-    held = [
+    assert stack.engine_calls() == []
+    hold_decisions = [
         decision
         for decision in watcher.decisions(SERVICE, "hold")
         if decision.fields["guard"] == "dependency"
     ]
-    assert any("comes first" in decision.message for decision in held)
+    assert any("comes first" in decision.message for decision in hold_decisions)
     wallet.callers(0)
     stack.wait_healthy(WALLET, SERVICE)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(service) == stack.starts(wallet) == 1
 
 
-# --- asked for: the daemon's own stop is waited for
+# --- requested restarts wait for the daemon's own stop
 
 
-@pytest.mark.parametrize(("shape", "library"), BOTH)
-def test_an_asked_restart_waits_for_the_stop_of_a_busy_daemon(
+@pytest.mark.parametrize(("shape", "library"), SHAPES_AND_LIBRARIES)
+def test_requested_restart_waits_for_rpc_stop_of_busy_daemon(
     stack: Stack, shape: Shape, library: Library
 ) -> None:
-    wallet, handed_out = in_outage(stack, shape, library)
-    wait_held(wallet, stack)
+    wallet, handed_out = start_daemon_in_outage(stack, shape, library)
+    occupy_thread(wallet, stack)
 
     assert stack.watcher.order("restart", WALLET).ok
 
@@ -182,33 +182,33 @@ def test_an_asked_restart_waits_for_the_stop_of_a_busy_daemon(
     )
     (decided,) = stack.watcher.decisions(WALLET, "restart")
     assert "once it has obeyed its own stop: it has 12 s" in decided.message
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     stack.wait_for(
         "the daemon runs again",
-        lambda: "stop" not in wallet.methods() and stack.runs_asked(),
+        lambda: "stop" not in wallet.methods() and stack.lifecycle_calls(),
     )
     wallet.callers(0)
     wait_restarted(stack)
-    assert lost(wallet, handed_out) == []
+    assert find_lost_addresses(wallet, handed_out) == []
     verb = "restart" if shape == "wrapper" else "start"
-    assert stack.asked() == [f"{verb} {WALLET}"]
+    assert stack.engine_calls() == [f"{verb} {WALLET}"]
 
 
-def test_a_busy_daemon_has_its_wallet_again_though_its_caller_never_leaves(
+def test_busy_daemon_loads_wallet_after_restart_despite_permanent_caller(
     stack: Stack,
 ) -> None:
-    # Who waits less than 3 s for an answer is not taken for one who is kept waiting.
-    wallet, handed_out = in_outage(stack, call_s=4.0)
-    wait_held(wallet, stack, callers=1)
+    # A caller that waits less than 3 s for an answer does not count as waiting.
+    wallet, handed_out = start_daemon_in_outage(stack, call_s=4.0)
+    occupy_thread(wallet, stack, callers=1)
     assert stack.watcher.order("restart", WALLET).ok
     wait_restarted(stack)
-    assert lost(wallet, handed_out) == []
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert find_lost_addresses(wallet, handed_out) == []
+    assert stack.engine_calls() == [f"restart {WALLET}"]
 
 
-def test_a_restart_that_is_asked_for_now_says_what_may_be_lost(stack: Stack) -> None:
-    wallet, handed_out = in_outage(stack)
-    wait_held(wallet, stack)
+def test_immediate_restart_warns_of_lost_addresses(stack: Stack) -> None:
+    wallet, handed_out = start_daemon_in_outage(stack)
+    occupy_thread(wallet, stack)
     before = wallet.started_at
 
     assert stack.watcher.order("restart", WALLET, {"now": True}).ok
@@ -221,24 +221,24 @@ def test_a_restart_that_is_asked_for_now_says_what_may_be_lost(stack: Stack) -> 
         "addresses that it handed out since it last saved may be lost"
         in decided.message
     )
-    stack.wait_for("it is sent", lambda: stack.asked() == [f"restart {WALLET}"])
+    stack.wait_for("it is sent", lambda: stack.engine_calls() == [f"restart {WALLET}"])
     stack.wait_for("the daemon runs again", lambda: wallet.started_at != before)
     wallet.callers(0)
     wait_restarted(stack)
-    assert lost(wallet, handed_out) == handed_out
+    assert find_lost_addresses(wallet, handed_out) == handed_out
 
 
-# --- truly hung, frozen, dead
+# --- hung and frozen daemons
 
 
-def test_a_daemon_that_hangs_for_good_is_restarted_after_hang_after(
+def test_hung_daemon_is_restarted_after_hang_after(
     stack: Stack,
 ) -> None:
     wallet = busy_wallet(stack, WALLET)
     stack.sidecar(busy_config(WALLET))
     stack.wait_healthy(WALLET)
     hung_at = time.time()
-    wallet.fault("network_call", FOR_GOOD_S)
+    wallet.set_fault("network_call", ENDLESS_S)
 
     took_s = seconds_to_decision(stack, hung_at)
 
@@ -247,28 +247,28 @@ def test_a_daemon_that_hangs_for_good_is_restarted_after_hang_after(
     assert "unless it answers within 12 s" in decided.message
     wait_restarted(stack)
     stack.wait_healthy(WALLET)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]
 
 
-def test_a_daemon_that_hangs_in_an_outage_is_given_hang_after_outage(
+def test_hung_daemon_in_outage_is_restarted_after_hang_after_outage(
     stack: Stack,
 ) -> None:
-    wallet, _ = in_outage(stack)
+    wallet, _ = start_daemon_in_outage(stack)
     hung_at = time.time()
-    wallet.fault("network_call", FOR_GOOD_S)
+    wallet.set_fault("network_call", ENDLESS_S)
 
     took_s = seconds_to_decision(stack, hung_at)
 
     assert HANG_AFTER_OUTAGE_S < took_s < HANG_AFTER_OUTAGE_S + INTERVAL_S + LATE_S
     wait_restarted(stack)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_frozen_daemon_goes_on_and_saves_before_it_is_restarted(
+def test_frozen_daemon_is_continued_and_saves_before_restart(
     stack: Stack, shape: Shape
 ) -> None:
-    wallet, handed_out = in_outage(stack, shape)
+    wallet, handed_out = start_daemon_in_outage(stack, shape)
     frozen_at = time.time()
 
     wallet.signal_daemon(signal.SIGSTOP)
@@ -277,5 +277,5 @@ def test_a_frozen_daemon_goes_on_and_saves_before_it_is_restarted(
     (decided,) = stack.watcher.decisions(WALLET, "restart")
     assert "once it was continued and asked to stop" in decided.message
     wait_restarted(stack)
-    assert lost(wallet, handed_out) == []
-    assert stack.asked()[0] == f"kill {WALLET}"
+    assert find_lost_addresses(wallet, handed_out) == []
+    assert stack.engine_calls()[0] == f"kill {WALLET}"

@@ -1,4 +1,4 @@
-"""compose/sidecar.yml with what an operator sets, and without."""
+"""compose/sidecar.yml with an operator's environment, and without."""
 
 import os
 import subprocess
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.engine
 PAIR = ("ELECTRON_CASH_", "BCH_SERVICE_")
 
 
-def service(folder: Path, **environ: str) -> dict[str, Any]:
+def compose_service(folder: Path, **environ: str) -> dict[str, Any]:
     """The sidecar's service as compose understands it, and its secret's file."""
-    ran = subprocess.run(
+    result = subprocess.run(
         ["docker", "compose", "-f", str(COMPOSE_FILE), "config"],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "DOCKER_GID": "999", **environ},
@@ -26,26 +26,30 @@ def service(folder: Path, **environ: str) -> dict[str, Any]:
         timeout=30.0,
         check=True,
     )
-    whole = yaml.safe_load(ran.stdout)
-    (secret,) = whole["secrets"].values()
-    return {**whole["services"]["sidecar"], "secret_file": secret["file"]}
+    document = yaml.safe_load(result.stdout)
+    (secret,) = document["secrets"].values()
+    return {**document["services"]["sidecar"], "secret_file": secret["file"]}
 
 
-def test_what_a_file_replaces_need_not_be_set(tmp_path: Path) -> None:
-    made = service(tmp_path)
-    said = {k: v for k, v in made["environment"].items() if k.startswith(PAIR) and v}
-    assert said == {}
-    assert made["secret_file"] == "/dev/null"
+def test_compose_file_needs_no_pair_environment(tmp_path: Path) -> None:
+    composed = compose_service(tmp_path)
+    pair_environment = {
+        k: v for k, v in composed["environment"].items() if k.startswith(PAIR) and v
+    }
+    assert pair_environment == {}
+    assert composed["secret_file"] == "/dev/null"
 
 
-def test_the_classic_pair_is_passed_on(tmp_path: Path) -> None:
+def test_compose_file_passes_pair_environment(tmp_path: Path) -> None:
     pair = {
         "ELECTRON_CASH_USER": "bchrpc",
         "ELECTRON_CASH_PASSWORD_FILE": "/srv/secrets/sidecar_rpcpassword",
         "BCH_SERVICE_URL": "http://bitcoincash-service:8080/health",
     }
-    made = service(tmp_path, **pair)
-    said = {k: v for k, v in made["environment"].items() if k.startswith(PAIR) and v}
+    composed = compose_service(tmp_path, **pair)
+    pair_environment = {
+        k: v for k, v in composed["environment"].items() if k.startswith(PAIR) and v
+    }
     mounted = "/run/secrets/electron_cash_password"
-    assert said == {**pair, "ELECTRON_CASH_PASSWORD_FILE": mounted}
-    assert made["secret_file"] == pair["ELECTRON_CASH_PASSWORD_FILE"]
+    assert pair_environment == {**pair, "ELECTRON_CASH_PASSWORD_FILE": mounted}
+    assert composed["secret_file"] == pair["ELECTRON_CASH_PASSWORD_FILE"]

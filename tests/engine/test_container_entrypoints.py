@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 SHAPES: tuple[Shape, ...] = ("pid1", "init", "wrapper")
 
 
-def healthy(stack: Stack, shape: Shape) -> tuple[WalletBox, SidecarBox]:
+def start_healthy(stack: Stack, shape: Shape) -> tuple[WalletBox, SidecarBox]:
     wallet = stack.wallet(shape=shape)
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)
@@ -41,11 +41,11 @@ def wait_recovered(stack: Stack, action: str) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_dead_daemon_comes_back_with_its_wallet(stack: Stack, shape: Shape) -> None:
-    wallet, watcher = healthy(stack, shape)
+def test_dead_daemon_is_restarted_with_its_wallet(stack: Stack, shape: Shape) -> None:
+    wallet, watcher = start_healthy(stack, shape)
     before = wallet.started_at
 
-    wallet.fault("die")
+    wallet.set_fault("die")
 
     # A wrapper stays when the daemon dies; elsewhere the container ends with it.
     action, cause = (
@@ -54,15 +54,13 @@ def test_a_dead_daemon_comes_back_with_its_wallet(stack: Stack, shape: Shape) ->
     wait_recovered(stack, action)
     assert wallet.wallets()
     assert wallet.started_at != before
-    assert stack.asked() == [f"{action} {WALLET}"]
+    assert stack.engine_calls() == [f"{action} {WALLET}"]
     assert watcher.decisions(WALLET, action)[0].fields["cause"] == cause
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_frozen_daemon_is_restarted_and_has_its_wallet_again(
-    stack: Stack, shape: Shape
-) -> None:
-    wallet, watcher = healthy(stack, shape)
+def test_frozen_daemon_is_restarted_with_its_wallet(stack: Stack, shape: Shape) -> None:
+    wallet, watcher = start_healthy(stack, shape)
 
     wallet.signal_daemon(signal.SIGSTOP)
 
@@ -70,13 +68,13 @@ def test_a_frozen_daemon_is_restarted_and_has_its_wallet_again(
     assert wallet.wallets()
     # Continued, it obeys its own stop; a wrapper goes on without it.
     verb = "restart" if shape == "wrapper" else "start"
-    assert stack.runs_asked() == [f"{verb} {WALLET}"]
+    assert stack.lifecycle_calls() == [f"{verb} {WALLET}"]
     (decided,) = watcher.decisions(WALLET, "restart")
     assert decided.fields["cause"] == "hung"
     assert "stopped (state T)" in decided.message
 
 
-def under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, SidecarBox]:
+def start_under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, SidecarBox]:
     """A daemon that a script's loop starts again ``pause_s`` after it has ended."""
     loop = f"while :; do python /app/wallet.py daemon; sleep {pause_s}; done"
     path = {"PYTHONPATH": "/opt/jsonrpclib/pinned"}
@@ -86,10 +84,10 @@ def under_supervisor(stack: Stack, pause_s: int) -> tuple[WalletBox, SidecarBox]
     return wallet, watcher
 
 
-def test_a_daemon_that_has_gone_is_certain_at_the_first_refusal(stack: Stack) -> None:
-    wallet, watcher = healthy(stack, "wrapper")
+def test_daemon_without_process_is_restarted_at_first_refusal(stack: Stack) -> None:
+    wallet, watcher = start_healthy(stack, "wrapper")
 
-    wallet.fault("die")
+    wallet.set_fault("die")
 
     wait_recovered(stack, "restart")
     (decided,) = watcher.decisions(WALLET, "restart")
@@ -97,26 +95,26 @@ def test_a_daemon_that_has_gone_is_certain_at_the_first_refusal(stack: Stack) ->
     assert "the process that served has gone" in decided.message
 
 
-def test_a_supervisor_that_starts_the_daemon_again_is_left_to_do_so(
+def test_daemon_restarted_by_its_supervisor_is_left_alone(
     stack: Stack,
 ) -> None:
-    wallet, watcher = under_supervisor(stack, 5)
+    wallet, watcher = start_under_supervisor(stack, 5)
     before = wallet.started_at
 
-    wallet.fault("die")
+    wallet.set_fault("die")
 
-    held = stack.wait_decision(WALLET, "hold")
-    assert held.fields["guard"] in {"threshold", "self_restart"}
+    hold = stack.wait_decision(WALLET, "hold")
+    assert hold.fields["guard"] in {"threshold", "self_restart"}
     wait_loaded(stack, watcher, 2)
     assert wallet.wallets()
     assert wallet.started_at == before
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     guards = {record.fields.get("guard") for record in watcher.decisions(WALLET)}
     assert "self_restart" in guards
 
 
-def seldom_asked(stack: Stack) -> tuple[WalletBox, SidecarBox]:
-    """With the host's processes in sight, and an interval that is no help."""
+def start_with_long_interval(stack: Stack) -> tuple[WalletBox, SidecarBox]:
+    """Start with the host's PID namespace, and with an interval too long to help."""
     wallet = stack.wallet(shape="wrapper")
     cadence = {**QUICK, "interval": "20s"}
     watcher = stack.sidecar(
@@ -126,10 +124,10 @@ def seldom_asked(stack: Stack) -> tuple[WalletBox, SidecarBox]:
     return wallet, watcher
 
 
-def test_with_the_host_s_processes_in_sight_a_death_is_known_at_once(
+def test_death_is_detected_at_once_with_host_pid_namespace(
     stack: Stack,
 ) -> None:
-    wallet, watcher = seldom_asked(stack)
+    wallet, watcher = start_with_long_interval(stack)
 
     wallet.signal_daemon(signal.SIGKILL)
     killed = time.time()
@@ -140,7 +138,7 @@ def test_with_the_host_s_processes_in_sight_a_death_is_known_at_once(
     assert datetime.fromisoformat(decided.at).timestamp() - killed < 3.0
 
 
-def test_with_the_host_s_processes_in_sight_what_is_started_again_is_followed(
+def test_restarted_process_is_followed_with_host_pid_namespace(
     stack: Stack,
 ) -> None:
     loop = "while :; do python /app/wallet.py daemon; sleep 1; done"
@@ -149,9 +147,9 @@ def test_with_the_host_s_processes_in_sight_what_is_started_again_is_followed(
     watcher = stack.sidecar(wallet_config(), pid_mode="host")
     stack.wait_healthy(WALLET)
     for loads in (2, 3):
-        wallet.fault("die")
+        wallet.set_fault("die")
         wait_loaded(stack, watcher, loads)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
 
 
 def wait_loaded(stack: Stack, watcher: SidecarBox, times: int) -> None:

@@ -1,4 +1,4 @@
-"""A root, and a service that needs it: who is restarted, when, and who is not.
+"""Restarts of a root and of a service that depends on it.
 
 Timings are harness.QUICK; settle is QUICK_SETTLE.
 """
@@ -23,7 +23,7 @@ SETTLE_S = 5.0
 RESTARTED_AND_WELL = [("restart", "recovered")]
 
 
-def pair(
+def start_pair(
     stack: Stack, *, sticky: bool = False, boot_s: float = 0.4, **service: object
 ) -> tuple[WalletBox, ServiceBox]:
     """Both of them, healthy."""
@@ -36,8 +36,8 @@ def pair(
     return wallet, dependent
 
 
-def held_for_the_root(stack: Stack) -> list[Record]:
-    """The decisions not to touch the dependent because of its root."""
+def list_holds_for_root(stack: Stack) -> list[Record]:
+    """Decisions to hold the dependent because of its root."""
     return [
         decision
         for decision in stack.watcher.decisions(SERVICE, "hold")
@@ -46,13 +46,13 @@ def held_for_the_root(stack: Stack) -> list[Record]:
     ]
 
 
-def lives(stack: Stack, box: WalletBox | ServiceBox) -> Counter[str]:
-    """What the engine did to the container, without the signals on the way."""
-    return Counter(a for a in stack.happened(box) if a != "kill")
+def count_actions(stack: Stack, box: WalletBox | ServiceBox) -> Counter[str]:
+    """Number of each engine action on the container, without signals."""
+    return Counter(a for a in stack.engine_actions(box) if a != "kill")
 
 
 def test_dependent_that_fails_alone_is_restarted_alone(stack: Stack) -> None:
-    wallet, dependent = pair(stack)
+    wallet, dependent = start_pair(stack)
     dependent.control("fail", {"reason": "told to fail by the test"})
     stack.wait_for(
         "it is restarted",
@@ -60,28 +60,28 @@ def test_dependent_that_fails_alone_is_restarted_alone(stack: Stack) -> None:
     )
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_probes(SERVICE, 3)
-    assert stack.asked() == ["restart bitcoincash-service"]
-    assert lives(stack, wallet) == Counter(start=1)
-    assert lives(stack, dependent) == Counter(start=2, stop=1, die=1, restart=1)
+    assert stack.engine_calls() == ["restart bitcoincash-service"]
+    assert count_actions(stack, wallet) == Counter(start=1)
+    assert count_actions(stack, dependent) == Counter(start=2, stop=1, die=1, restart=1)
 
 
 def test_dependent_that_exits_alone_is_started_alone(stack: Stack) -> None:
-    wallet, dependent = pair(stack)
+    wallet, dependent = start_pair(stack)
     dependent.control("exit", {"status": 3})
     stack.wait_for(
         "it is started",
         lambda: stack.watcher.outcomes(SERVICE) == [("start", "recovered")],
     )
     stack.wait_healthy(WALLET, SERVICE)
-    assert stack.asked() == ["start bitcoincash-service"]
-    assert lives(stack, wallet) == Counter(start=1)
-    assert lives(stack, dependent) == Counter(start=2, die=1)
+    assert stack.engine_calls() == ["start bitcoincash-service"]
+    assert count_actions(stack, wallet) == Counter(start=1)
+    assert count_actions(stack, dependent) == Counter(start=2, die=1)
 
 
-def test_dependent_that_follows_its_root_is_not_touched(stack: Stack) -> None:
-    wallet, dependent = pair(stack, boot_s=3.0)
-    wallet.fault("die")
-    stack.wait_for("the dependent is held", lambda: held_for_the_root(stack))
+def test_dependent_that_recovers_with_its_root_is_not_touched(stack: Stack) -> None:
+    wallet, dependent = start_pair(stack, boot_s=3.0)
+    wallet.set_fault("die")
+    stack.wait_for("the dependent is held", lambda: list_holds_for_root(stack))
     stack.wait_for(
         "the root is restarted",
         lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
@@ -94,44 +94,51 @@ def test_dependent_that_follows_its_root_is_not_touched(stack: Stack) -> None:
         lambda: stack.watcher.status_view()["incidents"][0]["state"] == "resolved",
     )
     stack.wait_probes(SERVICE, 10)
-    assert stack.asked() == ["restart electron-cash"]
+    assert stack.engine_calls() == ["restart electron-cash"]
     assert stack.watcher.outcomes(SERVICE) == []
-    assert lives(stack, dependent) == Counter(start=1)
+    assert count_actions(stack, dependent) == Counter(start=1)
 
 
-def test_without_a_dependency_in_the_settings_the_wallet_comes_first(
+def test_wallet_is_restarted_first_without_configured_dependency(
     stack: Stack,
 ) -> None:
     """At the real timings an unneeded restart here would hold the wallet for 2 min."""
-    wallet, dependent = pair(stack, depends_on=[])
-    wallet.fault("die")
+    wallet, dependent = start_pair(stack, depends_on=[])
+    wallet.set_fault("die")
     stack.wait_for(
         "the wallet is restarted",
         lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
     )
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_probes(SERVICE, 10)
-    assert stack.asked() == ["restart electron-cash"]
-    assert lives(stack, dependent) == Counter(start=1)
+    assert stack.engine_calls() == ["restart electron-cash"]
+    assert count_actions(stack, dependent) == Counter(start=1)
 
 
-def test_dependent_that_does_not_follow_is_restarted_second(stack: Stack) -> None:
-    wallet, dependent = pair(stack, sticky=True, boot_s=3.0)
-    wallet.fault("die")
+def test_dependent_that_stays_failed_is_restarted_after_its_root(stack: Stack) -> None:
+    wallet, dependent = start_pair(stack, sticky=True, boot_s=3.0)
+    wallet.set_fault("die")
     stack.wait_for(
         "the dependent is restarted",
         lambda: stack.watcher.outcomes(SERVICE) == RESTARTED_AND_WELL,
     )
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_probes(SERVICE, 3)
-    assert stack.asked() == ["restart electron-cash", "restart bitcoincash-service"]
-    assert held_for_the_root(stack)
-    assert settled_s(stack) > SETTLE_S - 0.5
-    assert lives(stack, wallet)["restart"] == lives(stack, dependent)["restart"] == 1
+    assert stack.engine_calls() == [
+        "restart electron-cash",
+        "restart bitcoincash-service",
+    ]
+    assert list_holds_for_root(stack)
+    assert seconds_from_recovery_to_restart(stack) > SETTLE_S - 0.5
+    assert (
+        count_actions(stack, wallet)["restart"]
+        == count_actions(stack, dependent)["restart"]
+        == 1
+    )
 
 
-def settled_s(stack: Stack) -> float:
-    """From the root's recovery to the dependent's restart."""
+def seconds_from_recovery_to_restart(stack: Stack) -> float:
+    """Seconds from the root's recovery to the dependent's restart."""
     recovered = next(
         record
         for record in stack.watcher.records(WALLET)
@@ -143,17 +150,20 @@ def settled_s(stack: Stack) -> float:
 
 
 def test_after_dependency_always_restarts_the_dependent_anyway(stack: Stack) -> None:
-    # Its port stays open: as far as we see it works all the while.
+    # Its port stays open, so that its probe always succeeds.
     port = {"type": "tcp", "host": SERVICE, "port": 8080}
-    wallet, _ = pair(stack, boot_s=3.0, after_dependency="always", probe=port)
-    wallet.fault("die")
+    wallet, _ = start_pair(stack, boot_s=3.0, after_dependency="always", probe=port)
+    wallet.set_fault("die")
     stack.wait_for(
         "the dependent is restarted",
         lambda: stack.watcher.outcomes(SERVICE) == RESTARTED_AND_WELL,
     )
     stack.wait_healthy(WALLET, SERVICE)
     stack.wait_probes(SERVICE, 3)
-    assert stack.asked() == ["restart electron-cash", "restart bitcoincash-service"]
+    assert stack.engine_calls() == [
+        "restart electron-cash",
+        "restart bitcoincash-service",
+    ]
     restart = stack.watcher.decisions(SERVICE, "restart")[0]
     assert "always restarted after it" in restart.message
     stack.wait_for(
@@ -162,16 +172,18 @@ def test_after_dependency_always_restarts_the_dependent_anyway(stack: Stack) -> 
     )
     (incident,) = stack.watcher.status_view()["incidents"]
     assert incident["followers"] == [SERVICE]
-    told = stack.watcher.told(f"/incidents/{incident['id']}")
-    assert [(one["target"], one["outcome"]) for one in told["remedies"]][-1:] == [
-        (SERVICE, "recovered")
-    ]
+    incident_view = stack.watcher.get_api(f"/incidents/{incident['id']}")
+    assert [
+        (remedy["target"], remedy["outcome"]) for remedy in incident_view["remedies"]
+    ][-1:] == [(SERVICE, "recovered")]
     assert stack.watcher.target(SERVICE)["last_decision"] is None
 
 
 def test_after_dependency_never_leaves_the_dependent_to_a_person(stack: Stack) -> None:
-    wallet, dependent = pair(stack, sticky=True, boot_s=3.0, after_dependency="never")
-    wallet.fault("die")
+    wallet, dependent = start_pair(
+        stack, sticky=True, boot_s=3.0, after_dependency="never"
+    )
+    wallet.set_fault("die")
     stack.wait_for(
         "the root is restarted",
         lambda: stack.watcher.outcomes(WALLET)[-1:] == RESTARTED_AND_WELL,
@@ -179,5 +191,5 @@ def test_after_dependency_never_leaves_the_dependent_to_a_person(stack: Stack) -
     page = stack.wait_decision(SERVICE, "page")
     assert "after_dependency is never" in page.message
     stack.wait_probes(SERVICE, 10)
-    assert stack.asked() == ["restart electron-cash"]
-    assert lives(stack, dependent) == Counter(start=1)
+    assert stack.engine_calls() == ["restart electron-cash"]
+    assert count_actions(stack, dependent) == Counter(start=1)

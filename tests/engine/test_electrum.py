@@ -1,4 +1,4 @@
-"""The real Electrum daemon: a relative of the wallet daemon, with its own habits."""
+"""The real Electrum daemon, which differs from the wallet daemon in some calls."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ RESTART = {
 }
 
 
-def upstream(stack: Stack) -> Box:
+def start_upstream(stack: Stack) -> Box:
     """The server that the daemon synchronises with."""
     source = SERVER.read_text()
     return Box(
@@ -48,7 +48,7 @@ def upstream(stack: Stack) -> Box:
     )
 
 
-def electrum(stack: Stack, shape: Literal["pid1", "wrapper"] = "pid1") -> Box:
+def start_electrum(stack: Stack, shape: Literal["pid1", "wrapper"] = "pid1") -> Box:
     """The daemon, once it answers: on a busy machine its first start takes long."""
     settings = {
         "SHAPE": shape,
@@ -65,11 +65,11 @@ def electrum_config(**probe: object) -> Json:
     return config({WALLET: target}, defaults=SETTINGS)
 
 
-def whole(
+def start_healthy(
     stack: Stack, shape: Literal["pid1", "wrapper"] = "pid1"
 ) -> tuple[Box, Box, SidecarBox]:
-    """Server, daemon and sidecar, healthy: the wallet was loaded and is in step."""
-    server, daemon = upstream(stack), electrum(stack, shape)
+    """Server, daemon and sidecar, healthy, with a loaded and synchronised wallet."""
+    server, daemon = start_upstream(stack), start_electrum(stack, shape)
     watcher = stack.sidecar(electrum_config())
     stack.wait_healthy(WALLET, deadline_s=2 * DEADLINE_S)
     return server, daemon, watcher
@@ -81,21 +81,21 @@ def rpc(daemon: Box, method: str) -> object:
     return answer.json()["result"]
 
 
-def process(daemon: Box) -> int:
+def daemon_pid(daemon: Box) -> int:
     """The daemon's process as this host sees it."""
     rows = daemon.docker.top(ps_args="-eo pid,args")["Processes"]
     return int(next(r for r in rows if "electrum --regtest" in r[1])[0])
 
 
-def gauge(watcher: SidecarBox, name: str) -> float:
+def read_gauge(watcher: SidecarBox, name: str) -> float:
     line = next(x for x in watcher.metrics().splitlines() if x.startswith(f"{name}{{"))
     return float(line.rsplit(" ", 1)[1])
 
 
-def test_healthy_once_its_wallet_is_loaded_and_left_alone_without_a_server(
+def test_electrum_is_healthy_with_loaded_wallet_and_left_alone_in_outage(
     stack: Stack,
 ) -> None:
-    server, daemon, watcher = whole(stack)
+    server, daemon, watcher = start_healthy(stack)
     started = daemon.started_at
 
     # Electrum starts without a wallet, and getinfo does not speak of wallets.
@@ -105,26 +105,28 @@ def test_healthy_once_its_wallet_is_loaded_and_left_alone_without_a_server(
     )
     assert rpc(daemon, "list_wallets")
     for name in ("connected", "loaded"):
-        assert gauge(watcher, f"sidecar_wallet_{name}") == 1.0
-    assert gauge(watcher, "sidecar_wallet_server_height") == 12.0
+        assert read_gauge(watcher, f"sidecar_wallet_{name}") == 1.0
+    assert read_gauge(watcher, "sidecar_wallet_server_height") == 12.0
 
     server.docker.kill()
-    seen = stack.wait_state(WALLET, "down", deadline_s=2 * DEADLINE_S)
-    assert seen["cause"] == "upstream_lost"
+    target = stack.wait_state(WALLET, "down", deadline_s=2 * DEADLINE_S)
+    assert target["cause"] == "upstream_lost"
     stack.wait_probes(WALLET, 5)
-    assert stack.asked() == []
-    held = watcher.target(WALLET)["last_decision"]
-    assert held["action"] == "hold"
-    assert "a restart does not bring the upstream server back" in held["reason"]
+    assert stack.engine_calls() == []
+    last_decision = watcher.target(WALLET)["last_decision"]
+    assert last_decision["action"] == "hold"
+    assert (
+        "a restart does not bring the upstream server back" in last_decision["reason"]
+    )
 
     server.docker.start()
     stack.wait_healthy(WALLET, deadline_s=2 * DEADLINE_S)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert daemon.started_at == started
 
 
-def test_an_asked_restart_in_an_outage_keeps_the_addresses(stack: Stack) -> None:
-    server, daemon, watcher = whole(stack)
+def test_requested_restart_in_outage_keeps_addresses(stack: Stack) -> None:
+    server, daemon, watcher = start_healthy(stack)
     server.docker.kill()
     stack.wait_for("the loss is seen", lambda: watcher.cause(WALLET) == "upstream_lost")
     handed_out = [rpc(daemon, "createnewaddress") for _ in range(4)]
@@ -136,37 +138,37 @@ def test_an_asked_restart_in_an_outage_keeps_the_addresses(stack: Stack) -> None
         lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
         2 * DEADLINE_S,
     )
-    known = rpc(daemon, "listaddresses")
-    assert isinstance(known, list)
-    assert set(handed_out) <= set(known)
-    assert stack.asked() == [f"start {WALLET}"], "it obeyed its own stop"
-    told = watcher.told("/incidents?open=1")["incidents"]
-    assert "addresses_lost" not in {incident["cause"] for incident in told}
+    known_addresses = rpc(daemon, "listaddresses")
+    assert isinstance(known_addresses, list)
+    assert set(handed_out) <= set(known_addresses)
+    assert stack.engine_calls() == [f"start {WALLET}"], "it obeyed its own stop"
+    open_incidents = watcher.get_api("/incidents?open=1")["incidents"]
+    assert "addresses_lost" not in {incident["cause"] for incident in open_incidents}
 
 
-def test_a_wrong_password_is_told_and_no_restart_follows(stack: Stack) -> None:
-    upstream(stack)
-    daemon = electrum(stack)
+def test_wrong_password_is_paged_and_causes_no_restart(stack: Stack) -> None:
+    start_upstream(stack)
+    daemon = start_electrum(stack)
     watcher = stack.sidecar(
         electrum_config(password_file="/run/secrets/other"),
         secrets={"other": "another password"},
     )
 
-    seen = stack.wait_state(WALLET, "down", deadline_s=2 * DEADLINE_S)
-    assert seen["cause"] == "auth"
-    told = stack.wait_decision(WALLET, "page")
-    assert "a restart does not change a password" in told.message
-    assert "403" in told.message
+    target = stack.wait_state(WALLET, "down", deadline_s=2 * DEADLINE_S)
+    assert target["cause"] == "auth"
+    page = stack.wait_decision(WALLET, "page")
+    assert "a restart does not change a password" in page.message
+    assert "403" in page.message
     stack.wait_probes(WALLET, 10)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert daemon.status == "running"
     assert "another password" not in watcher.log()
 
 
-def test_a_stopped_process_is_restarted_and_has_its_wallet_again(stack: Stack) -> None:
-    _, daemon, watcher = whole(stack)
+def test_stopped_process_is_restarted_with_its_wallet(stack: Stack) -> None:
+    _, daemon, watcher = start_healthy(stack)
 
-    os.kill(process(daemon), signal.SIGSTOP)
+    os.kill(daemon_pid(daemon), signal.SIGSTOP)
 
     stack.wait_for(
         "recovered",
@@ -174,7 +176,9 @@ def test_a_stopped_process_is_restarted_and_has_its_wallet_again(stack: Stack) -
         2 * DEADLINE_S,
     )
     stack.wait_healthy(WALLET)
-    assert stack.runs_asked() == [f"start {WALLET}"], "continued, it obeyed its stop"
+    assert stack.lifecycle_calls() == [f"start {WALLET}"], (
+        "continued, it obeyed its stop"
+    )
     (decided,) = watcher.decisions(WALLET, "restart")
     assert "stopped (state T)" in decided.message
     assert rpc(daemon, "list_wallets")
@@ -183,12 +187,12 @@ def test_a_stopped_process_is_restarted_and_has_its_wallet_again(stack: Stack) -
 @pytest.mark.parametrize(
     ("shape", "action"), [("pid1", "start"), ("wrapper", "restart")]
 )
-def test_a_death_is_answered_and_the_wallet_loaded_again(
+def test_killed_daemon_is_restarted_with_its_wallet(
     stack: Stack, shape: Literal["pid1", "wrapper"], action: str
 ) -> None:
-    _, daemon, watcher = whole(stack, shape)
+    _, daemon, watcher = start_healthy(stack, shape)
 
-    os.kill(process(daemon), signal.SIGKILL)
+    os.kill(daemon_pid(daemon), signal.SIGKILL)
 
     stack.wait_for(
         "recovered",
@@ -196,5 +200,5 @@ def test_a_death_is_answered_and_the_wallet_loaded_again(
         2 * DEADLINE_S,
     )
     stack.wait_healthy(WALLET)
-    assert stack.asked() == [f"{action} {WALLET}"]
+    assert stack.engine_calls() == [f"{action} {WALLET}"]
     assert rpc(daemon, "list_wallets")

@@ -14,15 +14,15 @@ from tests.engine.harness import (
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
 
-def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack) -> None:
+def test_restart_without_engine_answer_is_counted_once(stack: Stack) -> None:
     # Our own deadline for the call is 15 s beyond the stop timeout.
     target = wallet_target(restart={"stop_timeout": "1s", "dead_stop_timeout": "1s"})
     wallet = stack.wallet()
     watcher = stack.sidecar(config({WALLET: target}))
     stack.wait_healthy(WALLET)
-    stack.gate.keep_back("restart")
+    stack.proxy.keep_back("restart")
 
-    wallet.fault("die")
+    wallet.set_fault("die")
 
     stack.wait_for(
         "recovered",
@@ -30,17 +30,17 @@ def test_a_restart_whose_answer_never_comes_is_counted_once(stack: Stack) -> Non
         2 * DEADLINE_S,
     )
     stack.wait_healthy(WALLET)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]
     assert stack.starts(wallet) == 2
     assert watcher.target(WALLET)["restarts"]["total"] == 1
-    told = [record.message for record in watcher.records(WALLET)]
-    assert sum("the engine's answer is late" in m for m in told) == 1
+    messages = [record.message for record in watcher.records(WALLET)]
+    assert sum("the engine's answer is late" in m for m in messages) == 1
     (ended,) = (r for r in watcher.records(WALLET) if "restart ended" in r.message)
     assert ended.fields["seconds"] < 12.0  # our own deadline is 16 s
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_proxy_that_gives_up_on_a_restart_is_not_believed(
+def test_gateway_error_of_proxy_is_not_taken_as_failed_restart(
     stack: Stack, status: int
 ) -> None:
     # It ends 4 s after the signal: the proxy's answer comes before.
@@ -48,9 +48,9 @@ def test_a_proxy_that_gives_up_on_a_restart_is_not_believed(
     target = wallet_target(restart={"stop_timeout": "4s", "dead_stop_timeout": "4s"})
     watcher = stack.sidecar(config({WALLET: target}))
     stack.wait_healthy(WALLET)
-    stack.gate.answer("POST", "/restart", status, after_s=2.0, forward=True)
+    stack.proxy.answer("POST", "/restart", status, after_s=2.0, forward=True)
 
-    wallet.fault("http_500")
+    wallet.set_fault("http_500")
 
     stack.wait_for(
         "recovered",
@@ -58,35 +58,35 @@ def test_a_proxy_that_gives_up_on_a_restart_is_not_believed(
         2 * DEADLINE_S,
     )
     stack.wait_healthy(WALLET)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]
     assert stack.starts(wallet) == 2
     assert watcher.target(WALLET)["restarts"]["total"] == 1
     assert not any("<" in r.message for r in watcher.records())
 
 
-def test_probing_goes_on_without_the_engine_and_acting_resumes_with_it(
+def test_probes_continue_without_engine_and_remedies_resume_with_it(
     stack: Stack,
 ) -> None:
     wallet = stack.wallet()
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)
 
-    stack.gate.shut()
+    stack.proxy.shut()
     stack.wait_for(
         "the engine is missed",
         lambda: any("the engine is lost" in r.message for r in watcher.records()),
     )
     assert not watcher.status_view()["ready"]
-    wallet.fault("die")
+    wallet.set_fault("die")
     stack.wait_state(WALLET, "down")
-    held = stack.wait_decision(WALLET, "hold")
-    assert held.fields["cause"] == "refused"
+    hold = stack.wait_decision(WALLET, "hold")
+    assert hold.fields["cause"] == "refused"
     # 20 s of absence: the probes of the fast lane alone are more than 60.
     stack.wait_probes(WALLET, 60, 2 * DEADLINE_S)
     assert watcher.target(WALLET)["last_decision"]["guard"] == "engine"
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
 
-    stack.gate.reopen()
+    stack.proxy.reopen()
 
     stack.wait_for(
         "recovered",
@@ -95,4 +95,4 @@ def test_probing_goes_on_without_the_engine_and_acting_resumes_with_it(
     )
     stack.wait_healthy(WALLET)
     stack.wait_for("ready again", lambda: watcher.status_view()["ready"])
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]

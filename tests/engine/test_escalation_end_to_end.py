@@ -1,4 +1,4 @@
-"""A daemon that no restart helps, and the people who are told: the whole night."""
+"""Escalation of a daemon that no restart helps, until it is acknowledged."""
 
 from collections import Counter
 from datetime import datetime
@@ -32,8 +32,8 @@ THIRD = (
 )
 
 
-def night() -> Json:
-    """Short times, two channels, Korean."""
+def escalation_config() -> Json:
+    """A configuration with short times, two channels, in Korean."""
     restart = {
         "backoff": "500ms",
         "stop_timeout": "1s",
@@ -64,99 +64,103 @@ def seconds_between(earlier: str, later: str) -> float:
     return span.total_seconds()
 
 
-def follow(
+def follow_link(
     watcher: SidecarBox, link: str, method: str = "GET", *, incident: str | None = None
 ) -> requests.Response:
-    """The link from outside; of another incident where one is named."""
+    """Request the link from outside, for its own or for another incident."""
     parts = urlsplit(link)
     path = parts.path if incident is None else f"/ack/{incident}"
     return watcher.ask(method, 9787, f"{path}?{parts.query}")
 
 
 def incidents(watcher: SidecarBox) -> list[Json]:
-    """Newest first."""
+    """All incidents, newest first."""
     answer = watcher.ask("GET", 9787, "/api/v1/incidents")
     return list(answer.json()["incidents"])
 
 
-def breaks_for_good(wallet: WalletBox) -> None:
-    wallet.fault("death_at_start", 0.2)
-    wallet.fault("die")
+def break_permanently(wallet: WalletBox) -> None:
+    wallet.set_fault("death_at_start", 0.2)
+    wallet.set_fault("die")
 
 
-def is_repaired_by_hand(wallet: WalletBox) -> None:
-    """Its control port is as dead as the daemon."""
+def repair_by_hand(wallet: WalletBox) -> None:
+    """Repair the daemon inside its container; its control port is down as well."""
     wallet.run("python", "wallet.py", "fault", "death_at_start", "off")
     wallet.docker.restart(timeout=1)
 
 
-def incident_of_now(stack: Stack) -> str:
-    """Of the wallet daemon; its start may have brought one that is over."""
+def wait_for_incident(stack: Stack) -> str:
+    """Id of the wallet daemon's current incident; its start may have had another."""
     return stack.wait_for(
         "an incident", lambda: str(stack.watcher.target(WALLET).get("incident") or "")
     )
 
 
-def test_a_night_with_a_daemon_that_cannot_recover(stack: Stack) -> None:
+def test_daemon_that_cannot_recover_is_escalated_until_acknowledged(
+    stack: Stack,
+) -> None:
     wallet, webhook = stack.wallet(shape="wrapper"), stack.webhook()
-    stack.sidecar(night())
+    stack.sidecar(escalation_config())
     stack.wait_healthy(WALLET)
 
-    breaks_for_good(wallet)
-    incident = incident_of_now(stack)
-    link = three_restarts_and_an_escalation(stack, webhook, incident)
-    acknowledged_by_its_button_alone(stack, link)
-    heard = {name: webhook.kinds(incident, name) for name in ("ops", "phone")}
+    break_permanently(wallet)
+    incident = wait_for_incident(stack)
+    link = wait_for_escalation(stack, webhook, incident)
+    acknowledge_by_button(stack, link)
+    kinds_by_channel = {
+        name: webhook.kinds(incident, name) for name in ("ops", "phone")
+    }
 
-    is_repaired_by_hand(wallet)
+    repair_by_hand(wallet)
     stack.wait_healthy(WALLET)
-    expected = {name: [*kinds, "resolved"] for name, kinds in heard.items()}
+    expected = {name: [*kinds, "resolved"] for name, kinds in kinds_by_channel.items()}
     stack.wait_for(
         "the resolve on both channels",
         lambda: {c: webhook.kinds(incident, c) for c in expected} == expected,
     )
-    assert_phone_heard_from_the_escalation_on(expected["phone"])
-    assert stack.asked() == [f"restart {WALLET}"] * 3
-    the_link_is_worth_nothing_afterwards(stack, wallet, webhook, link)
+    assert_phone_messages_follow_escalation(expected["phone"])
+    assert stack.engine_calls() == [f"restart {WALLET}"] * 3
+    assert_link_is_invalid(stack, wallet, webhook, link)
     assert {c: webhook.kinds(incident, c) for c in expected} == expected
     assert_order_and_language(stack, webhook, incident)
 
 
-def three_restarts_and_an_escalation(
-    stack: Stack, webhook: WebhookBox, incident: str
-) -> str:
-    """The link that came to the second channel."""
+def wait_for_escalation(stack: Stack, webhook: WebhookBox, incident: str) -> str:
+    """Wait for three failed restarts and the escalation; returns its link."""
     failed = Counter(opened=1, action_failed=3)
 
-    def told() -> Counter[str]:
+    def message_kinds() -> Counter[str]:
         return Counter(webhook.kinds(incident, "ops"))
 
-    # How soon is a matter of the machine: reminders and the escalation have times
-    # of their own.
-    stack.wait_for("the slow lane", lambda: failed <= told())
+    # The order depends on the machine's speed: reminders and the escalation have
+    # their own times.
+    stack.wait_for("the slow lane", lambda: failed <= message_kinds())
     assert stack.watcher.target(WALLET)["lane"] == "slow"
-    assert stack.asked() == [f"restart {WALLET}"] * 3
+    assert stack.engine_calls() == [f"restart {WALLET}"] * 3
     page, *_ = stack.wait_for(
         "an escalation", lambda: webhook.messages(incident, "phone")
     )
     assert page["title"].startswith("[P1] 아직 확인한 담당자 없음 - electron-cash (")
     assert webhook.kinds(incident, "ops")[0] == "opened"
-    stack.wait_for("a reminder", lambda: told()["reminder"])
-    assert told() == failed + Counter(reminder=told()["reminder"])
-    opened, escalated = (said(stack, incident, s) for s in ("opened", "escalated"))
+    stack.wait_for("a reminder", lambda: message_kinds()["reminder"])
+    assert message_kinds() == failed + Counter(reminder=message_kinds()["reminder"])
+    opened, escalated = (
+        wait_for_incident_record(stack, incident, s) for s in ("opened", "escalated")
+    )
     assert escalated.seconds_after(opened) > ESCALATE_S - 0.1
-    return link_in(page["message"])
+    return link_of_message(page["message"])
 
 
-def assert_phone_heard_from_the_escalation_on(kinds: list[str]) -> None:
-    """What happens after the escalation is told to it, too."""
+def assert_phone_messages_follow_escalation(kinds: list[str]) -> None:
+    """The phone channel gets the escalation and all messages after it."""
     first, *between, last = kinds
     assert (first, last) == ("escalated", "resolved")
     assert set(between) <= {"action_failed", "reminder"}
 
 
-def said(stack: Stack, incident: str, what: str) -> Record:
-    """The line of the log with which a step of the incident was told."""
+def wait_for_incident_record(stack: Stack, incident: str, what: str) -> Record:
+    """Wait for the log's record of a step of the incident."""
     return stack.wait_for(
         f"the word that it was {what}",
         lambda: next(
@@ -168,24 +172,24 @@ def said(stack: Stack, incident: str, what: str) -> Record:
     )
 
 
-def link_in(message: str) -> str:
+def link_of_message(message: str) -> str:
     (link,) = [word for word in message.split() if word.startswith(f"{PAGE}/ack/")]
     return link
 
 
-def acknowledged_by_its_button_alone(stack: Stack, link: str) -> None:
-    """And from then on nobody is told anything."""
+def acknowledge_by_button(stack: Stack, link: str) -> None:
+    """Acknowledge by the page's button; then no reminder follows."""
     watcher = stack.watcher
-    asked = follow(watcher, link)
+    asked = follow_link(watcher, link)
     assert (asked.status_code, "담당하시겠습니까" in asked.text) == (200, True)
-    forged = follow(watcher, f"{link}x", "POST")
+    forged = follow_link(watcher, f"{link}x", "POST")
     assert forged.status_code == 404
     assert incidents(watcher)[0]["acked_at"] is None
 
-    pressed = follow(watcher, link, "POST")
+    pressed = follow_link(watcher, link, "POST")
     assert (pressed.status_code, "감사합니다" in pressed.text) == (200, True)
     acked_at = incidents(watcher)[0]["acked_at"]
-    again = follow(watcher, link, "POST")
+    again = follow_link(watcher, link, "POST")
     assert "이미 담당자가 있습니다" in again.text
     stack.wait_for(
         "the time at which a reminder was due",
@@ -194,15 +198,15 @@ def acknowledged_by_its_button_alone(stack: Stack, link: str) -> None:
     assert incidents(watcher)[0]["acked_at"] == acked_at
 
 
-def the_link_is_worth_nothing_afterwards(
+def assert_link_is_invalid(
     stack: Stack, wallet: WalletBox, webhook: WebhookBox, link: str
 ) -> None:
-    """For its own incident it is too late, for another it is not made."""
-    over = follow(stack.watcher, link, "POST")
+    """The link is too late for its own incident and invalid for another."""
+    over = follow_link(stack.watcher, link, "POST")
     assert "이미 해결된 장애입니다" in over.text
-    wallet.fault("die")
-    second = incident_of_now(stack)
-    foreign = follow(stack.watcher, link, "POST", incident=second)
+    wallet.set_fault("die")
+    second = wait_for_incident(stack)
+    foreign = follow_link(stack.watcher, link, "POST", incident=second)
     assert foreign.status_code == 404
     stack.wait_healthy(WALLET)
     stack.wait_for(

@@ -1,4 +1,4 @@
-"""A filter before the engine forbids what Sidecar wants to do.
+"""A filter before the engine forbids remedies.
 
 Timings are harness.QUICK.
 """
@@ -15,21 +15,21 @@ REFUSED = '{"message": "forbidden by the filter"}'
 SEVERAL_TRIES_S = 15.0
 
 
-def test_a_restart_that_a_filter_forbids_is_no_try_and_is_told_once(
+def test_forbidden_restart_is_not_counted_and_paged_once(
     stack: Stack,
 ) -> None:
-    stack.gate.answer("POST", "/restart", 403, REFUSED)
+    stack.proxy.answer("POST", "/restart", 403, REFUSED)
     wallet = stack.wallet(shape="wrapper")
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)
-    wallet.fault("die")
+    wallet.set_fault("die")
 
     page = stack.wait_decision(WALLET, "page")
     assert page.fields["guard"] == "forbidden"
     assert "forbidden by the filter" in page.message
-    # As long as many tries would take.
+    # Long enough for several tries.
     time.sleep(SEVERAL_TRIES_S)
     assert len(watcher.decisions(WALLET, "page")) == 1
-    assert stack.asked() == [f"restart {WALLET}"]
-    seen = watcher.target(WALLET)
-    assert (seen["restarts"]["in_window"], seen["lane"]) == (0, "fast")
+    assert stack.engine_calls() == [f"restart {WALLET}"]
+    target = watcher.target(WALLET)
+    assert (target["restarts"]["in_window"], target["lane"]) == (0, "fast")

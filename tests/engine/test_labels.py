@@ -1,4 +1,4 @@
-"""Images with labels in them: what they claim, whom they name, what they use up."""
+"""Labels in images: false claims, references to others, use of the restart budget."""
 
 import contextlib
 import io
@@ -50,7 +50,7 @@ class Images:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.made: list[str] = []
+        self.image_ids: list[str] = []
 
     def make(self, labels: Mapping[str, str]) -> str:
         """The id of an image that listens and carries ``labels``."""
@@ -60,12 +60,12 @@ class Images:
         text = "\n".join(["FROM sidecar-base:local", *lines])
         file = io.BytesIO(text.encode())
         image, _ = self._stack.client.images.build(fileobj=file, rm=True)
-        self.made.append(str(image.id))
-        return self.made[-1]
+        self.image_ids.append(str(image.id))
+        return self.image_ids[-1]
 
     def remove(self) -> None:
         """All of them; their containers are gone with the stack or go now."""
-        for image_id in self.made:
+        for image_id in self.image_ids:
             # Where another test removes its own just now, the engine may say so.
             with contextlib.suppress(NotFound):
                 self._stack.client.images.remove(image_id, force=True)
@@ -73,33 +73,33 @@ class Images:
 
 @pytest.fixture
 def images(stack: Stack) -> Iterator[Images]:
-    made = Images(stack)
-    yield made
+    images = Images(stack)
+    yield images
     for box in stack.client.containers.list(
         all=True, filters={"label": f"com.docker.compose.project={stack.project}"}
     ):
-        if box.attrs["Image"] in made.made:
+        if box.attrs["Image"] in images.image_ids:
             box.remove(force=True)
-    made.remove()
+    images.remove()
 
 
-def listening(stack: Stack, image: str, service: str) -> Box:
-    """A container that compose, or something like it, made of an image."""
+def start_listener(stack: Stack, image: str, service: str) -> Box:
+    """A container of an image, as compose makes it."""
     command = ["python3", "-u", "-c", LISTENER]
     return Box(stack.container(image, service, command=command))
 
 
-def asked(box: Box) -> list[str]:
+def received_requests(box: Box) -> list[str]:
     lines = box.docker.logs().decode().splitlines()
     return [line for line in lines if line.startswith("ASKED")]
 
 
-def secretive_wallet() -> Json:
+def wallet_with_passwords() -> Json:
     """The wallet's target with both passwords."""
     return wallet_target({"wallet_password_file": WALLET_PASSWORD_FILE})
 
 
-def test_an_image_that_says_it_is_the_wallet_is_no_replica_and_gets_no_password(
+def test_image_with_labels_of_wallet_is_no_replica_and_gets_no_password(
     stack: Stack, images: Images
 ) -> None:
     stack.wallet()
@@ -122,32 +122,34 @@ def test_an_image_that_says_it_is_the_wallet_is_no_replica_and_gets_no_password(
         )
     )
     watcher = stack.sidecar(
-        config({WALLET: secretive_wallet()}),
+        config({WALLET: wallet_with_passwords()}),
         secrets={"wallet_password": WALLET_PASSWORD},
     )
     stack.wait_healthy(WALLET)
     assert set(watcher.states()) == {WALLET}
     stack.wait_probes(WALLET, 5)
-    assert asked(evil) == []
+    assert received_requests(evil) == []
     evil.docker.kill()
     evil.docker.start()
     # It is said once, whatever happens to it and however often all are listed.
-    lists = stack.wait_for("a listing", lambda: listings(stack))
-    stack.wait_for("another listing", lambda: listings(stack) > lists)
-    said = [r for r in watcher.records() if "is not taken for one" in r.message]
-    assert len(said) == 1
-    assert f"{stack.project}-{WALLET}-2" in said[0].message
+    lists = stack.wait_for("a listing", lambda: count_listings(stack))
+    stack.wait_for("another listing", lambda: count_listings(stack) > lists)
+    records = [r for r in watcher.records() if "is not taken for one" in r.message]
+    assert len(records) == 1
+    assert f"{stack.project}-{WALLET}-2" in records[0].message
     assert set(watcher.states()) == {WALLET}
-    assert asked(evil) == []
-    assert not any(evil.id in one.path for one in stack.gate.posts)
+    assert received_requests(evil) == []
+    assert not any(evil.id in request.path for request in stack.proxy.posts)
 
 
-def listings(stack: Stack) -> int:
-    return sum(one.path.startswith("/containers/json") for one in stack.gate.requests)
+def count_listings(stack: Stack) -> int:
+    return sum(
+        request.path.startswith("/containers/json") for request in stack.proxy.requests
+    )
 
 
 @pytest.mark.parametrize(
-    "said",
+    "probe_labels",
     [
         {"type": "http", "url": "http://gateway:8000/", "username": "u"}
         | {"password_file": PASSWORD_FILE},
@@ -159,23 +161,23 @@ def listings(stack: Stack) -> int:
         {"type": "jsonrpc", "url": "http://gateway:7777/", "method": "stop"},
     ],
 )
-def test_labels_in_an_image_reach_no_file_no_other_host_and_no_changing_method(
-    said: dict[str, str], stack: Stack, images: Images
+def test_image_labels_cannot_use_files_other_hosts_or_changing_methods(
+    probe_labels: dict[str, str], stack: Stack, images: Images
 ) -> None:
     wallet = stack.wallet()
-    labels = {f"sidecar.probe.{key}": value for key, value in said.items()}
+    labels = {f"sidecar.probe.{key}": value for key, value in probe_labels.items()}
     image = images.make({"sidecar.enable": "true", **labels})
-    gateway = listening(stack, image, "gateway")
-    thief = listening(stack, images.make({}), "thief")
+    gateway = start_listener(stack, image, "gateway")
+    thief = start_listener(stack, images.make({}), "thief")
     watcher = stack.sidecar(
-        config({WALLET: secretive_wallet()}),
+        config({WALLET: wallet_with_passwords()}),
         secrets={"wallet_password": WALLET_PASSWORD},
     )
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 5)
     assert set(watcher.states()) == {WALLET}
-    assert asked(gateway) == []
-    assert asked(thief) == []
+    assert received_requests(gateway) == []
+    assert received_requests(thief) == []
     assert "stop" not in wallet.methods()
     faults = [r.message for r in watcher.records() if "this is refused" in r.message]
     assert faults
@@ -183,7 +185,7 @@ def test_labels_in_an_image_reach_no_file_no_other_host_and_no_changing_method(
     assert not any(p in f for f in faults for p in (RPC_PASSWORD, WALLET_PASSWORD))
 
 
-def test_labels_in_an_image_make_a_target_of_their_own_container(
+def test_image_labels_make_target_of_their_own_container(
     stack: Stack, images: Images
 ) -> None:
     image = images.make(
@@ -193,15 +195,15 @@ def test_labels_in_an_image_make_a_target_of_their_own_container(
             "sidecar.probe.url": "http://gateway:8000/health",
         }
     )
-    gateway = listening(stack, image, "gateway")
+    gateway = start_listener(stack, image, "gateway")
     stack.wallet()
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET, "gateway")
     assert set(watcher.states()) == {WALLET, "gateway"}
-    assert any("GET /health" in line for line in asked(gateway))
+    assert any("GET /health" in line for line in received_requests(gateway))
 
 
-def test_containers_that_fail_for_ever_by_their_labels_do_not_hold_the_wallet(
+def test_labelled_containers_that_always_fail_do_not_block_wallet_restart(
     stack: Stack, images: Images
 ) -> None:
     image = images.make(
@@ -222,20 +224,20 @@ def test_containers_that_fail_for_ever_by_their_labels_do_not_hold_the_wallet(
     )
     greedy = ("greedy", "greedier")
     for name in greedy:
-        listening(stack, image, name)
+        start_listener(stack, image, name)
     wallet = stack.wallet()
     watcher = stack.sidecar(config({WALLET: wallet_target()}, defaults=QUICK))
     stack.wait_healthy(WALLET)
 
-    def braked() -> bool:
+    def is_rate_limited() -> bool:
         pages = [d for name in greedy for d in watcher.decisions(name, "page")]
         return len({d.target for d in pages if d.fields["guard"] == "rate_limit"}) == 2
 
-    stack.wait_for("the brake is on for both", braked, 4 * DEADLINE_S)
-    wallet.fault("die")
+    stack.wait_for("the brake is on for both", is_rate_limited, 4 * DEADLINE_S)
+    wallet.set_fault("die")
     stack.wait_for(
         "the wallet recovered",
         lambda: ("restart", "recovered") in watcher.outcomes(WALLET),
     )
-    used = [act for act in stack.asked() if act.startswith("restart greed")]
+    used = [act for act in stack.engine_calls() if act.startswith("restart greed")]
     assert len(used) == RESTART_LIMIT - ROOT_RESERVE

@@ -1,10 +1,10 @@
-"""A daemon that no restart helps: not fed for ever, by the engine or by us."""
+"""A daemon that no restart helps: restarts are limited."""
 
 import re
 
 import pytest
 
-from sidecar.core.status.run_log import AGAIN
+from sidecar.core.status.run_log import RUN_SEPARATOR
 from tests.engine.harness import (
     DEADLINE_S,
     QUICK,
@@ -19,26 +19,26 @@ from tests.support.message_receiver import MessageReceiver
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
-DYING_WORDS = "the daemon dies at its start, as it was told to"
+LAST_LOG_LINE = "the daemon dies at its start, as it was told to"
 
 
 def hopeless_config(**restart: object) -> Json:
-    """Verdicts come fast, for the daemon will not get well anyway."""
+    """A configuration with short timeouts, as the daemon does not recover anyway."""
     lanes = {"stop_timeout": "1s", "dead_stop_timeout": "1s", "recovery_timeout": "3s"}
     target = wallet_target(restart={**lanes, **restart})
     return config({WALLET: target}, defaults={**QUICK, "start_period": "2s"})
 
 
-def dies_at_each_start(stack: Stack, settings: Json) -> None:
-    """In a container that stays up: its wrapper outlives it."""
+def start_dying_daemon(stack: Stack, settings: Json) -> None:
+    """Start a daemon that dies at each start, in a wrapper that outlives it."""
     wallet = stack.wallet(shape="wrapper")
     stack.sidecar(settings)
     stack.wait_healthy(WALLET)
-    wallet.fault("death_at_start", 0.2)
-    wallet.fault("die")
+    wallet.set_fault("death_at_start", 0.2)
+    wallet.set_fault("die")
 
 
-def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
+def test_engine_restart_loop_is_left_alone_and_reported_with_log(
     stack: Stack, inbox: MessageReceiver
 ) -> None:
     wallet = stack.wallet(shape="pid1", restart_policy="always")
@@ -47,35 +47,35 @@ def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
     watcher = stack.sidecar({**wallet_config(), "notify": notify})
     stack.wait_healthy(WALLET)
 
-    wallet.fault("death_at_start", 0.5)
-    wallet.fault("die")
+    wallet.set_fault("death_at_start", 0.5)
+    wallet.set_fault("die")
 
-    seen = stack.wait_state(WALLET, "crash_loop")
-    assert seen["cause"] == "crash_loop"
+    target = stack.wait_state(WALLET, "crash_loop")
+    assert target["cause"] == "crash_loop"
     began = stack.wait_for(
         "its last log lines in ours",
         lambda: [
             record
             for record in watcher.records(WALLET)
-            if record.level == "warning" and DYING_WORDS in record.message
+            if record.level == "warning" and LAST_LOG_LINE in record.message
         ],
     )
-    assert began[0].fields["incident"] == seen["incident"]
+    assert began[0].fields["incident"] == target["incident"]
     message = stack.wait_for(
         "people are told",
         lambda: [m for m in inbox.messages if "Crash loop" in m["title"]],
     )[0]["message"]
-    assert DYING_WORDS in message
+    assert LAST_LOG_LINE in message
     assert "The last lines of its log:" in message
-    path = f"/incidents/{seen['incident']}"
+    path = f"/incidents/{target['incident']}"
     bundles = stack.wait_for(
-        "it is kept with the incident", lambda: watcher.told(path)["evidence"]
+        "it is kept with the incident", lambda: watcher.get_api(path)["evidence"]
     )
-    assert any(DYING_WORDS in bundle["log"] for bundle in bundles)
-    assert any(AGAIN in bundle["log"] for bundle in bundles)
-    shown = watcher.run("sidecar", "incident", seen["incident"])
-    assert "  log: " in shown
-    assert DYING_WORDS in shown
+    assert any(LAST_LOG_LINE in bundle["log"] for bundle in bundles)
+    assert any(RUN_SEPARATOR in bundle["log"] for bundle in bundles)
+    incident_text = watcher.run("sidecar", "incident", target["incident"])
+    assert "  log: " in incident_text
+    assert LAST_LOG_LINE in incident_text
     so_far = stack.starts(wallet)
     stack.wait_for(
         "the engine tries on",
@@ -83,13 +83,13 @@ def test_a_restart_loop_of_the_engine_is_not_fed_and_its_last_words_are_shown(
         2 * DEADLINE_S,
     )
     assert watcher.state(WALLET) == "crash_loop"
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
 
 
-def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apart(
+def test_daemon_that_never_recovers_is_restarted_at_growing_intervals(
     stack: Stack,
 ) -> None:
-    dies_at_each_start(stack, hopeless_config(backoff="2s"))
+    start_dying_daemon(stack, hopeless_config(backoff="2s"))
 
     stack.wait_for(
         "the slow lane",
@@ -99,7 +99,7 @@ def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apar
     stack.wait_state(WALLET, "down")
     stack.wait_probes(WALLET, 3)
 
-    assert stack.asked() == [f"restart {WALLET}"] * 3
+    assert stack.engine_calls() == [f"restart {WALLET}"] * 3
     began = stack.watcher.decisions(WALLET, "restart")
     ended = [
         record
@@ -111,22 +111,22 @@ def test_a_daemon_that_never_recovers_is_restarted_three_times_ever_further_apar
     # They double from 2 s; a busy machine adds to them, the log's clock rounds.
     assert waits[0] > 1.99
     assert waits[1] > 3.99
-    seen = stack.watcher.target(WALLET)
-    assert seen["state"] == "down"
-    assert seen["restarts"] == {"in_window": 3, "budget": 3, "total": 3}
+    target = stack.watcher.target(WALLET)
+    assert target["state"] == "down"
+    assert target["restarts"] == {"in_window": 3, "budget": 3, "total": 3}
     # Three failures after the last try have taken a moment of the 10 min.
-    reason = seen["last_decision"]["reason"]
+    reason = target["last_decision"]["reason"]
     assert re.search("further apart: the next is in (9|10) min", reason)
 
 
-def test_after_the_slow_lane_it_waits_for_a_person_and_starts_anew_with_their_word(
+def test_dead_letter_daemon_is_restarted_only_after_operator_recovers_it(
     stack: Stack,
 ) -> None:
-    dies_at_each_start(stack, hopeless_config(budget=1, slow_lane=["2s"]))
+    start_dying_daemon(stack, hopeless_config(budget=1, slow_lane=["2s"]))
 
     stack.wait_state(WALLET, "dead_letter", deadline_s=2 * DEADLINE_S)
     stack.wait_probes(WALLET, 10)
-    assert stack.asked() == [f"restart {WALLET}"] * 2
+    assert stack.engine_calls() == [f"restart {WALLET}"] * 2
 
     assert stack.watcher.order("recover", WALLET).ok
-    stack.wait_for("a further try", lambda: len(stack.asked()) == 3)
+    stack.wait_for("a further try", lambda: len(stack.engine_calls()) == 3)

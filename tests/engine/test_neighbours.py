@@ -1,4 +1,4 @@
-"""Whose containers are ours: not the neighbour's, each replica's own, the labelled."""
+"""Containers of the stack: neighbours, replicas, recreated and labelled ones."""
 
 import subprocess
 import time
@@ -28,11 +28,11 @@ from tests.engine.harness import (
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
 SECOND_NS = 1_000_000_000
-SICK = "/tmp/sick"
+UNHEALTHY_FILE = "/tmp/sick"
 # Native health by a file.
 IDLE = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1 & wait $!; done"]
 CHECK: dict[str, object] = {
-    "test": ["CMD", "test", "!", "-e", SICK],
+    "test": ["CMD", "test", "!", "-e", UNHEALTHY_FILE],
     "interval": SECOND_NS,
     # An exec on a busy machine takes its time.
     "timeout": 20 * SECOND_NS,
@@ -43,7 +43,7 @@ CHECK: dict[str, object] = {
 # --- the neighbour
 
 
-def test_a_neighbour_of_the_same_names_and_labels_is_neither_touched_nor_asked_about(
+def test_neighbour_with_same_names_and_labels_gets_no_request(
     stack_factory: Callable[[], Stack],
 ) -> None:
     inviting = {
@@ -54,7 +54,7 @@ def test_a_neighbour_of_the_same_names_and_labels_is_neither_touched_nor_asked_a
     ours, theirs = stack_factory(), stack_factory()
     dead = theirs.wallet(labels=inviting, shape="wrapper")
     exited = theirs.service(labels=inviting)
-    sick = native_health(theirs, "sick", labels=inviting)
+    sick = start_with_health_check(theirs, "sick", labels=inviting)
     wallet = ours.wallet()
     service = ours.service()
     watcher = ours.sidecar(pair_config(), env={"SIDECAR_WATCH_LABEL": "autoheal"})
@@ -62,12 +62,12 @@ def test_a_neighbour_of_the_same_names_and_labels_is_neither_touched_nor_asked_a
     neighbours = (dead, exited, sick)
     before = [box.started_at for box in (dead, sick)]
 
-    dead.fault("die")
+    dead.set_fault("die")
     exited.control("exit", {"status": 1})
-    make_sick(sick)
-    theirs.wait_for("theirs is unhealthy", lambda: native(sick) == "unhealthy")
+    make_unhealthy(sick)
+    theirs.wait_for("theirs is unhealthy", lambda: native_status(sick) == "unhealthy")
     theirs.wait_for("theirs has exited", lambda: exited.status == "exited")
-    wallet.fault("die")
+    wallet.set_fault("die")
     ours.wait_for(
         "ours recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )
@@ -75,9 +75,9 @@ def test_a_neighbour_of_the_same_names_and_labels_is_neither_touched_nor_asked_a
     ours.wait_probes(SERVICE, 10)
 
     assert set(watcher.states()) == {WALLET, SERVICE}
-    assert ours.asked() == [f"restart {WALLET}"]
+    assert ours.engine_calls() == [f"restart {WALLET}"]
     assert service.status == "running"
-    paths = " ".join(asked.path for asked in ours.gate.requests)
+    paths = " ".join(asked.path for asked in ours.proxy.requests)
     for box in neighbours:
         assert box.id not in paths
         assert box.id[:12] not in paths
@@ -89,7 +89,7 @@ def test_a_neighbour_of_the_same_names_and_labels_is_neither_touched_nor_asked_a
 # --- replicas
 
 
-def test_of_two_replicas_each_is_asked_itself_and_the_broken_one_alone_restarted(
+def test_replicas_are_probed_separately_and_only_broken_one_is_restarted(
     stack: Stack,
 ) -> None:
     first, second = (stack.wallet(number=number) for number in (1, 2))
@@ -105,14 +105,14 @@ def test_of_two_replicas_each_is_asked_itself_and_the_broken_one_alone_restarted
         assert box.methods().count("load_wallet") == 1
 
     asked_before = len(watcher.probes(names[0]))
-    second.fault("die")
+    second.set_fault("die")
 
     stack.wait_for(
         "the second recovered",
         lambda: ("restart", "recovered") in watcher.outcomes(names[1]),
     )
     stack.wait_healthy(*names)
-    assert stack.asked() == [f"restart {WALLET}-2"]
+    assert stack.engine_calls() == [f"restart {WALLET}-2"]
     assert first.started_at == before
     # What only the broken one could have answered.
     causes = {p.fields.get("cause") for p in watcher.probes(names[0])[asked_before:]}
@@ -143,18 +143,18 @@ networks:
 
 def compose(stack: Stack, file: Path, *arguments: str) -> None:
     command = ["docker", "compose", "-p", stack.project, "-f", str(file), *arguments]
-    done = subprocess.run(
+    result = subprocess.run(
         command, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
 
 
 def composed_wallet(stack: Stack) -> WalletBox:
-    found = stack.client.containers.get(f"{stack.project}-{WALLET}-1")
-    return WalletBox(found)
+    container = stack.client.containers.get(f"{stack.project}-{WALLET}-1")
+    return WalletBox(container)
 
 
-def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slate(
+def test_container_recreated_by_compose_starts_without_earlier_failures(
     stack: Stack,
 ) -> None:
     file = stack.folder / "compose.yaml"
@@ -176,7 +176,7 @@ def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slat
     stack.wait_healthy(WALLET)
 
     # A daemon whose process has gone would be restarted at once.
-    old.fault("http_500")
+    old.set_fault("http_500")
     stack.wait_for(
         "a streak", lambda: watcher.target(WALLET)["consecutive_failures"] >= 10
     )
@@ -184,7 +184,7 @@ def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slat
 
     new = composed_wallet(stack)
     assert new.id != old.id
-    new.fault("slow_start", 60)
+    new.set_fault("slow_start", 60)
     started = new.started_at
     stack.wait_for(
         "the new one is watched",
@@ -192,10 +192,10 @@ def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slat
     )
     # Its first failures are those of a start, however many failed before it.
     stack.wait_probes(WALLET, 55)
-    new.heal("slow_start")
+    new.clear_fault("slow_start")
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert new.started_at == started
     assert not watcher.decisions(WALLET, "restart")
 
@@ -203,15 +203,15 @@ def test_a_container_recreated_by_compose_amid_a_streak_starts_with_a_clean_slat
 # --- watched by a label
 
 
-def native_health(
+def start_with_health_check(
     stack: Stack,
     service: str,
     *,
     check: bool = True,
     **more: Any,  # noqa: ANN401 - the SDK's own
 ) -> Box:
-    """A container that is healthy until it is made sick, and again after a restart."""
-    made = stack.container(
+    """A container that is healthy until it is made unhealthy, or restarted."""
+    container = stack.container(
         "sidecar-base:local",
         service,
         command=IDLE,
@@ -219,30 +219,32 @@ def native_health(
         tmpfs={"/tmp": "size=1m"},
         **more,
     )
-    return Box(made)
+    return Box(container)
 
 
-def make_sick(box: Box) -> None:
-    box.run("touch", SICK)
+def make_unhealthy(box: Box) -> None:
+    box.run("touch", UNHEALTHY_FILE)
 
 
-def native(box: Box) -> str:
+def native_status(box: Box) -> str:
     box.docker.reload()
     return str(box.docker.attrs["State"]["Health"]["Status"])
 
 
-def test_what_carries_the_label_is_restarted_when_the_engine_finds_it_unhealthy(
+def test_labelled_container_is_restarted_when_unhealthy(
     stack: Stack,
 ) -> None:
     labelled = {"autoheal": "true"}
-    sick = native_health(
+    sick = start_with_health_check(
         stack, "sick", labels={**labelled, "autoheal.stop.timeout": "2"}
     )
-    plain = native_health(stack, "plain", labels=labelled)
-    well = native_health(stack, "well", labels=labelled)
-    refused = native_health(stack, "refused", labels={"autoheal": "false"})
-    unlabelled = native_health(stack, "unlabelled")
-    unchecked = native_health(stack, "unchecked", labels=labelled, check=False)
+    plain = start_with_health_check(stack, "plain", labels=labelled)
+    well = start_with_health_check(stack, "well", labels=labelled)
+    refused = start_with_health_check(stack, "refused", labels={"autoheal": "false"})
+    unlabelled = start_with_health_check(stack, "unlabelled")
+    unchecked = start_with_health_check(
+        stack, "unchecked", labels=labelled, check=False
+    )
     left_alone = (well, refused, unlabelled, unchecked)
     before = [box.started_at for box in left_alone]
     settings = {"defaults": dict(QUICK)}
@@ -251,13 +253,13 @@ def test_what_carries_the_label_is_restarted_when_the_engine_finds_it_unhealthy(
     assert set(watcher.states()) == {"sick", "plain", "well"}
 
     for box in (unlabelled, refused, sick):
-        make_sick(box)
+        make_unhealthy(box)
     stack.wait_for(
         "the sick one is well again",
         lambda: watcher.outcomes("sick") == [("restart", "recovered")],
         2 * DEADLINE_S,
     )
-    make_sick(plain)
+    make_unhealthy(plain)
     stack.wait_for(
         "the plain one is well again",
         lambda: watcher.outcomes("plain") == [("restart", "recovered")],
@@ -266,15 +268,15 @@ def test_what_carries_the_label_is_restarted_when_the_engine_finds_it_unhealthy(
 
     stack.wait_healthy("sick", "plain", "well")
     # In whole seconds: the container's own label, and the engine's default.
-    assert [asked.path for asked in stack.gate.posts] == [
+    assert [asked.path for asked in stack.proxy.posts] == [
         f"/containers/{sick.id}/restart?t=2",
         f"/containers/{plain.id}/restart?t=10",
     ]
-    assert native(unlabelled) == native(refused) == "unhealthy"
+    assert native_status(unlabelled) == native_status(refused) == "unhealthy"
     assert [box.started_at for box in left_alone] == before
 
 
-# As the suite of the restarter that gave the label its name has it.
+# The same settings as in the test suite of docker-autoheal.
 NEVER_WELL: dict[str, object] = {
     "test": ["CMD-SHELL", "exit 1"],
     "interval": 3 * SECOND_NS,
@@ -285,14 +287,14 @@ NEVER_WELL: dict[str, object] = {
 RESTARTED_WITHIN_S = 60.0
 
 
-def test_what_is_never_well_is_restarted_within_a_minute_of_its_start(
+def test_container_that_is_never_healthy_is_restarted_within_a_minute(
     stack: Stack,
 ) -> None:
     watcher = stack.sidecar(env={"SIDECAR_WATCH_LABEL": "autoheal"})
 
-    def idle(service: str, check: dict[str, object], **labels: str) -> Box:
+    def start_idle(service: str, check: dict[str, object], **labels: str) -> Box:
         # It ends by SIGKILL alone, when its time to stop is over.
-        made = stack.container(
+        container = stack.container(
             "sidecar-base:local",
             service,
             command=["tail", "-f", "/dev/null"],
@@ -300,12 +302,12 @@ def test_what_is_never_well_is_restarted_within_a_minute_of_its_start(
             labels=labels,
             network_mode="none",
         )
-        return Box(made)
+        return Box(container)
 
     began = time.monotonic()
-    sick = idle("should-keep-restarting", NEVER_WELL, autoheal="true")
-    well = idle("shouldnt-restart-healthy", CHECK, autoheal="true")
-    unlabelled = idle("shouldnt-restart-no-label", NEVER_WELL)
+    sick = start_idle("should-keep-restarting", NEVER_WELL, autoheal="true")
+    well = start_idle("shouldnt-restart-healthy", CHECK, autoheal="true")
+    unlabelled = start_idle("shouldnt-restart-no-label", NEVER_WELL)
     boxes = (sick, well, unlabelled)
     before = [box.started_at for box in boxes]
 
@@ -314,7 +316,7 @@ def test_what_is_never_well_is_restarted_within_a_minute_of_its_start(
         lambda: sick.started_at != before[0],
         RESTARTED_WITHIN_S - (time.monotonic() - began),
     )
-    assert stack.asked() == ["restart should-keep-restarting"]
+    assert stack.engine_calls() == ["restart should-keep-restarting"]
     assert [box.started_at for box in (well, unlabelled)] == before[1:]
     assert "should-keep-restarting" in watcher.states()
-    assert native(unlabelled) == "unhealthy"
+    assert native_status(unlabelled) == "unhealthy"

@@ -30,7 +30,7 @@ SKIPPED_IN_S = 50.0
 
 def planned_config(second: int, **preventive: object) -> Json:
     """The pair, the wallet daemon with a planned restart at that second of each
-    minute: should a machine be too slow for the first, there is another.
+    minute; a machine that is too slow for the first gets another.
     """
     plan = {
         "cron": f"{second} * * * * *",
@@ -42,7 +42,7 @@ def planned_config(second: int, **preventive: object) -> Json:
     return config({WALLET: wallet, SERVICE: service_target()})
 
 
-def begin(
+def start_pair(
     stack: Stack, *, soon_s: float = SOON_S, **preventive: object
 ) -> tuple[WalletBox, ServiceBox, SidecarBox]:
     """A pair that is up, and a sidecar that is to restart it soon."""
@@ -54,13 +54,13 @@ def begin(
     return wallet, service, watcher
 
 
-def schedule(watcher: SidecarBox, *arguments: str) -> list[Json]:
-    """What ``sidecar schedule`` lists, asked for inside its container."""
+def list_planned(watcher: SidecarBox, *arguments: str) -> list[Json]:
+    """Output of ``sidecar schedule`` inside its container."""
     text = watcher.run("sidecar", "schedule", "--json", *arguments)
     return list(json.loads(text)["planned"])
 
 
-def wall(stamp: str) -> float:
+def unix_time(stamp: str) -> float:
     return datetime.fromisoformat(stamp).timestamp()
 
 
@@ -68,12 +68,12 @@ def wait_until(at_wall: float) -> None:
     time.sleep(max(0.0, at_wall - time.time()))
 
 
-def test_a_planned_restart_is_polite_and_takes_the_dependent_along_verified_in_turn(
+def test_planned_restart_stops_by_rpc_and_restarts_dependent_afterwards(
     stack: Stack,
 ) -> None:
-    wallet, service, watcher = begin(stack)
-    assert stack.asked() == []
-    (planned,) = schedule(watcher, "--count", "1")
+    wallet, service, watcher = start_pair(stack)
+    assert stack.engine_calls() == []
+    (planned,) = list_planned(watcher, "--count", "1")
     assert planned["target"] == WALLET
 
     stack.wait_for(
@@ -83,20 +83,22 @@ def test_a_planned_restart_is_polite_and_takes_the_dependent_along_verified_in_t
     )
 
     stack.wait_healthy(WALLET, SERVICE)
-    assert stack.asked() == [f"restart {WALLET}", f"restart {SERVICE}"]
-    assert stack.gate.posts[0].at >= wall(planned["at"])
+    assert stack.engine_calls() == [f"restart {WALLET}", f"restart {SERVICE}"]
+    assert stack.proxy.posts[0].at >= unix_time(planned["at"])
     assert stack.starts(wallet) == stack.starts(service) == 2
     assert wallet.wallets()
     # The daemon obeyed its own stop; the engine only had to renew its wrapper.
-    told = watcher.records()
-    obeyed = told.index(next(r for r in told if "it stopped when asked" in r.message))
+    records = watcher.records()
+    obeyed = records.index(
+        next(r for r in records if "it stopped when asked" in r.message)
+    )
     began, ended = (
-        [told.index(r) for r in told if r.message.startswith(words)]
+        [records.index(r) for r in records if r.message.startswith(words)]
         for words in ("restarting it: ", "restart ended: recovered")
     )
-    assert [told[i].target for i in began] == [WALLET, SERVICE]
+    assert [records[i].target for i in began] == [WALLET, SERVICE]
     assert began[0] < obeyed < ended[0] < began[1] < ended[1]
-    assert {told[i].fields["trigger"] for i in began} == {"planned"}
+    assert {records[i].fields["trigger"] for i in began} == {"planned"}
     for target in (WALLET, SERVICE):
         counted = (
             f'sidecar_restarts_total{{outcome="recovered",target="{target}",'
@@ -105,16 +107,16 @@ def test_a_planned_restart_is_polite_and_takes_the_dependent_along_verified_in_t
         assert counted in watcher.metrics()
 
 
-def test_a_planned_restart_that_an_operator_skips_does_not_come(stack: Stack) -> None:
-    wallet, _, watcher = begin(stack, soon_s=SKIPPED_IN_S)
+def test_planned_restart_skipped_by_operator_does_not_happen(stack: Stack) -> None:
+    wallet, _, watcher = start_pair(stack, soon_s=SKIPPED_IN_S)
     before = wallet.started_at
 
-    said = watcher.run("sidecar", "schedule", "skip", WALLET)
+    output = watcher.run("sidecar", "schedule", "skip", WALLET)
 
-    first, second = schedule(watcher, "--count", "2")
+    first, second = list_planned(watcher, "--count", "2")
     assert (first["skipped"], second["skipped"]) == (True, False)
-    assert first["at"].removesuffix(".000Z") in said
-    wait_until(wall(first["at"]))
+    assert first["at"].removesuffix(".000Z") in output
+    wait_until(unix_time(first["at"]))
     stack.wait_for(
         "its time passes",
         lambda: any(
@@ -122,15 +124,15 @@ def test_a_planned_restart_that_an_operator_skips_does_not_come(stack: Stack) ->
         ),
     )
     stack.wait_probes(WALLET, 3)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert wallet.started_at == before
-    assert time.time() < wall(second["at"])
+    assert time.time() < unix_time(second["at"])
 
 
-def test_a_planned_restart_is_skipped_when_the_target_was_restarted_shortly_before(
+def test_planned_restart_is_skipped_after_recent_restart(
     stack: Stack,
 ) -> None:
-    wallet, _, watcher = begin(stack, skip_if_restarted_within="10m")
+    wallet, _, watcher = start_pair(stack, skip_if_restarted_within="10m")
     before = wallet.started_at
 
     # Due before all is calm, it is skipped for that; the next one is a minute away.
@@ -146,5 +148,5 @@ def test_a_planned_restart_is_skipped_when_the_target_was_restarted_shortly_befo
 
     assert "it was restarted" in skipped[0].message
     stack.wait_probes(WALLET, 3)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert wallet.started_at == before

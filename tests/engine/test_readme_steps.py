@@ -1,4 +1,4 @@
-"""The README's steps by copy and paste, where others share the password's file."""
+"""The README's steps, executed literally, with a shared password file."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.harness import COMPOSE_FILE, DEADLINE_S, RUN_LABEL, SERVICE, WALLET
-from tests.unit.test_readme import carried_out, code_of
+from tests.unit.test_readme import code_of, run_as_root
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -51,7 +51,7 @@ def free_port() -> int:
 
 
 def compose(folder: Path, *command: str, check: bool = True) -> str:
-    ran = subprocess.run(
+    result = subprocess.run(
         ["docker", "compose", *command],
         cwd=folder,
         env={
@@ -64,8 +64,8 @@ def compose(folder: Path, *command: str, check: bool = True) -> str:
         timeout=120.0,
         check=False,
     )
-    assert not check or ran.returncode == 0, ran.stderr
-    return ran.stdout
+    assert not check or result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture
@@ -90,16 +90,16 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def states(folder: Path) -> dict[str, str]:
-    said = compose(
+    output = compose(
         folder, "exec", "-T", "sidecar", "sidecar", "status", "--json", check=False
     )
-    targets = json.loads(said or '{"targets": []}')["targets"]
+    targets = json.loads(output or '{"targets": []}')["targets"]
     return {target["name"]: target["state"] for target in targets}
 
 
-def test_the_readmes_steps_guard_a_stack_and_break_nobody(folder: Path) -> None:
+def test_readme_steps_monitor_stack_and_keep_shared_password_file(folder: Path) -> None:
     for step in (2, 3):
-        carried_out(code_of(step), folder)
+        run_as_root(code_of(step), folder)
     settings = folder / ".env"
     settings.write_text(settings.read_text().replace("=observe", "=act"))
     compose(folder, "up", "--detach")

@@ -1,4 +1,4 @@
-"""A changed file, and a faulty one, in the container as operators run it."""
+"""Reload of a changed and of a faulty file in the container."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def rewrite(stack: Stack, text: str) -> None:
     (Path(stack.folder) / "sidecar.yaml").write_text(text)
 
 
-def test_a_changed_file_is_taken_by_the_command_and_by_the_signal(
+def test_changed_file_is_reloaded_by_command_and_by_signal(
     stack: Stack,
 ) -> None:
     stack.wallet()
@@ -41,7 +41,7 @@ def test_a_changed_file_is_taken_by_the_command_and_by_the_signal(
     assert watcher.status == "running"
 
 
-def test_a_restart_with_a_faulty_file_goes_on_healing(stack: Stack) -> None:
+def test_sidecar_restarted_with_faulty_file_uses_last_settings(stack: Stack) -> None:
     wallet = stack.wallet()
     watcher = stack.sidecar(config({WALLET: wallet_target()}))
     stack.wait_healthy(WALLET)
@@ -51,7 +51,7 @@ def test_a_restart_with_a_faulty_file_goes_on_healing(stack: Stack) -> None:
     watcher.docker.restart()
     stack.wait_for("it answers", watcher.status_view)
     stack.wait_healthy(WALLET)
-    wallet.fault("die")
+    wallet.set_fault("die")
     stack.wait_for(
         "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
     )

@@ -1,4 +1,4 @@
-"""The image as an operator runs it: by environment alone, over TCP, locked up."""
+"""The image as an operator runs it: by environment, over TCP, with restrictions."""
 
 import contextlib
 import socket
@@ -30,12 +30,12 @@ CLASSIC = {
 }
 
 
-def test_the_classic_pair_is_healed_by_the_environment_alone(stack: Stack) -> None:
+def test_pair_is_monitored_with_environment_only(stack: Stack) -> None:
     wallet, service = stack.wallet(), stack.service()
     watcher = stack.sidecar(env=CLASSIC)
     stack.wait_healthy(WALLET, SERVICE)
 
-    wallet.fault("die")
+    wallet.set_fault("die")
 
     # At default settings: up to 5 s to the first failure, then threshold and boot.
     stack.wait_for(
@@ -44,19 +44,19 @@ def test_the_classic_pair_is_healed_by_the_environment_alone(stack: Stack) -> No
         3 * DEADLINE_S,
     )
     stack.wait_healthy(WALLET, SERVICE, deadline_s=2 * DEADLINE_S)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]
     assert service.health() == 200
     assert wallet.wallets()
 
 
-def test_in_observe_mode_it_says_what_it_would_do_and_asks_nothing_of_anyone(
+def test_observe_mode_reports_remedies_without_any_changing_call(
     stack: Stack,
 ) -> None:
     wallet, service = stack.wallet(), stack.service()
     watcher = stack.sidecar(env={**CLASSIC, "SIDECAR_MODE": "observe"})
-    held = stack.wait_decision(WALLET, "hold")
-    assert held.fields["guard"] == "observe"
-    assert "observe mode: it would now load_wallet" in held.message
+    hold = stack.wait_decision(WALLET, "hold")
+    assert hold.fields["guard"] == "observe"
+    assert "observe mode: it would now load_wallet" in hold.message
     assert wallet.rpc("load_wallet")
     stack.wait_healthy(WALLET, SERVICE, deadline_s=2 * DEADLINE_S)
     wallet.control("DELETE", "/calls")
@@ -72,20 +72,20 @@ def test_in_observe_mode_it_says_what_it_would_do_and_asks_nothing_of_anyone(
             for record in watcher.decisions(SERVICE, "hold")
         ),
     )
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert not {"stop", "load_wallet"} & set(wallet.methods())
 
 
 # --- the engine over TCP
 
 
-class TcpDoor:
-    """The stack's gate on a port of the host that its containers reach."""
+class TcpForwarder:
+    """The stack's engine proxy on a TCP port that its containers reach."""
 
     def __init__(self, stack: Stack) -> None:
         network = stack.client.networks.get(stack.network.name)
         (ours,) = network.attrs["IPAM"]["Config"]
-        self._engine = stack.gate.path
+        self._engine = stack.proxy.path
         self._listener = socket.create_server((ours["Gateway"], 0))
         self._ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -134,38 +134,38 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
             end.shutdown(socket.SHUT_RDWR)
 
 
-def test_an_engine_over_tcp_does_as_well(stack: Stack) -> None:
+def test_engine_over_tcp_restarts_dead_daemon(stack: Stack) -> None:
     wallet = stack.wallet()
-    with TcpDoor(stack) as door:
-        watcher = stack.sidecar(wallet_config(), env={"DOCKER_HOST": door.address})
+    with TcpForwarder(stack) as forwarder:
+        watcher = stack.sidecar(wallet_config(), env={"DOCKER_HOST": forwarder.address})
         stack.wait_healthy(WALLET)
-        wallet.fault("die")
+        wallet.set_fault("die")
         stack.wait_for(
             "recovered", lambda: ("restart", "recovered") in watcher.outcomes(WALLET)
         )
         stack.wait_healthy(WALLET)
         assert watcher.status_view()["ready"]
-        assert stack.asked() == [f"restart {WALLET}"]
+        assert stack.engine_calls() == [f"restart {WALLET}"]
 
 
-# --- locked up
+# --- restrictions
 
 
-def test_it_runs_as_nobody_special_on_a_root_that_it_cannot_write(stack: Stack) -> None:
+def test_image_runs_unprivileged_on_read_only_root(stack: Stack) -> None:
     stack.wallet()
     watcher = stack.sidecar(wallet_config())
     stack.wait_healthy(WALLET)
 
-    found = dict(
+    process_status = dict(
         line.split(":\t", 1)
         for line in watcher.run("cat", "/proc/1/status").splitlines()
         if ":\t" in line
     )
-    assert set(found["Uid"].split()) == {"10001"}
-    assert set(found["Gid"].split()) == {"10001"}
-    for which in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-        assert int(found[which], 16) == 0, which
-    assert found["NoNewPrivs"] == "1"
+    assert set(process_status["Uid"].split()) == {"10001"}
+    assert set(process_status["Gid"].split()) == {"10001"}
+    for capability_set in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(process_status[capability_set], 16) == 0, capability_set
+    assert process_status["NoNewPrivs"] == "1"
     for path in ("/", "/opt/sidecar", "/etc", "/usr/local/bin"):
         assert writable(watcher, path) == "no", path
     assert writable(watcher, "/var/lib/sidecar") == "yes"
@@ -181,46 +181,46 @@ def writable(box: Box, folder: str) -> str:
 # --- refusals
 
 
-def ended(
+def run_to_exit(
     stack: Stack,
     *,
     env: Mapping[str, str],
     file: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Run the image outside any compose project; its exit code and all it said."""
-    volumes = [f"{stack.gate.folder}:/engine"]
+    """Run the image outside any compose project; returns exit code and output."""
+    volumes = [f"{stack.proxy.folder}:/engine"]
     if file is not None:
         path = stack.folder / "refused.yaml"
         path.write_text(file)
         volumes.append(f"{path}:/etc/sidecar/sidecar.yaml:ro")
-    made: Container = stack.client.containers.create(
+    container: Container = stack.client.containers.create(
         "sidecar:local",
         name=f"{stack.project}-refused",
         environment={"DOCKER_HOST": "unix:///engine/docker.sock", **env},
         labels={**RUN_LABEL, **(labels or {})},
         volumes=volumes,
-        group_add=[stack.gate.group],
+        group_add=[stack.proxy.group],
         network_disabled=True,
     )
     try:
-        made.start()
-        code = made.wait(timeout=60)["StatusCode"]
-        return code, made.logs().decode()
+        container.start()
+        code = container.wait(timeout=60)["StatusCode"]
+        return code, container.logs().decode()
     finally:
-        made.remove(force=True, v=True)
+        container.remove(force=True, v=True)
 
 
-def test_outside_a_compose_project_it_refuses_and_says_what_to_set(
+def test_image_outside_compose_project_exits_with_instruction(
     stack: Stack,
 ) -> None:
-    code, said = ended(stack, env={})
+    code, output = run_to_exit(stack, env={})
 
     assert code == 2
-    assert "no stack to act in" in said
-    assert "SIDECAR_STACK" in said
-    assert "Traceback" not in said
-    assert stack.asked() == []
+    assert "no stack to act in" in output
+    assert "SIDECAR_STACK" in output
+    assert "Traceback" not in output
+    assert stack.engine_calls() == []
 
 
 BAD = """
@@ -235,13 +235,13 @@ targets:
 """
 
 
-def test_a_bad_configuration_is_refused_with_all_its_faults_before_anything_is_asked(
+def test_faulty_configuration_is_refused_with_all_faults_before_any_request(
     stack: Stack,
 ) -> None:
     wallet = stack.wallet()
     before = wallet.started_at
 
-    code, said = ended(
+    code, output = run_to_exit(
         stack,
         env={"SIDECAR_LISTEN": "nowhere"},
         file=BAD,
@@ -256,7 +256,7 @@ def test_a_bad_configuration_is_refused_with_all_its_faults_before_anything_is_a
         "targets.bitcoincash-service.probe.url",
         "SIDECAR_LISTEN",
     ):
-        assert path in said, said
-    assert "Traceback" not in said
-    assert stack.gate.requests == ()
+        assert path in output, output
+    assert "Traceback" not in output
+    assert stack.proxy.requests == ()
     assert wallet.started_at == before

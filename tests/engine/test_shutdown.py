@@ -1,4 +1,4 @@
-"""SIGTERM to the sidecar in the middle of a restart: no container is left stopped."""
+"""SIGTERM to the sidecar during a restart: no container stays stopped."""
 
 import time
 from pathlib import Path
@@ -26,22 +26,24 @@ RPC_PORT, ESTABLISHED = "1E61", "01"
 """7777 and a state as /proc/net/tcp writes them."""
 
 
-def calm(**restart: object) -> Json:
-    """Probed too rarely to come between a test and its restart."""
+def rarely_probed_config(**restart: object) -> Json:
+    """A configuration whose probes are too rare to interfere with the test."""
     target = wallet_target(restart={"stop_timeout": "5s", **restart})
-    seldom = {**QUICK, "interval": "60s"}
-    return config({WALLET: target}, defaults=seldom)
+    cadence = {**QUICK, "interval": "60s"}
+    return config({WALLET: target}, defaults=cadence)
 
 
-def begin(stack: Stack, shape: Shape, settings: Json) -> tuple[WalletBox, SidecarBox]:
+def start_healthy(
+    stack: Stack, shape: Shape, settings: Json
+) -> tuple[WalletBox, SidecarBox]:
     box = stack.wallet(shape=shape)
     watcher = stack.sidecar(settings)
     stack.wait_healthy(WALLET)
     return box, watcher
 
 
-def rpc_in_hand(wallet: WalletBox) -> bool:
-    """Does a client wait for the daemon's answer?"""
+def is_rpc_pending(wallet: WalletBox) -> bool:
+    """Whether a client waits for the daemon's answer."""
     table = Path(f"/proc/{wallet.daemon_process()}/net/tcp").read_text()
     rows = [line.split() for line in table.splitlines()[1:]]
     return any(r[1].endswith(f":{RPC_PORT}") and r[3] == ESTABLISHED for r in rows)
@@ -56,8 +58,8 @@ def terminate(watcher: SidecarBox) -> None:
     watcher.docker.kill(signal="SIGTERM")
 
 
-def exit_of(watcher: SidecarBox) -> tuple[int, float]:
-    """Its exit code, and how many seconds after now it came."""
+def wait_exit(watcher: SidecarBox) -> tuple[int, float]:
+    """Exit code, and seconds until the exit."""
     began = time.monotonic()
     code = watcher.docker.wait(timeout=60)["StatusCode"]
     return code, time.monotonic() - began
@@ -73,53 +75,53 @@ def wait_answers_again(stack: Stack, wallet: WalletBox, before: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["pid1", "wrapper"])
-def test_asked_to_go_while_the_daemon_is_asked_to_stop(
+def test_sigterm_during_rpc_stop_leaves_restart_to_successor(
     stack: Stack, shape: Shape
 ) -> None:
-    wallet, watcher = begin(stack, shape, calm())
+    wallet, watcher = start_healthy(stack, shape, rarely_probed_config())
     before = wallet.started_at
-    wallet.fault("slow_answers", 8)
+    wallet.set_fault("slow_answers", 8)
     order_restart(stack)
-    stack.wait_for("the stop is on its way", lambda: rpc_in_hand(wallet))
-    assert stack.asked() == []
+    stack.wait_for("the stop is on its way", lambda: is_rpc_pending(wallet))
+    assert stack.engine_calls() == []
 
     terminate(watcher)
-    code, seconds = exit_of(watcher)
+    code, seconds = wait_exit(watcher)
 
     assert (code, seconds < EXIT_S) == (0, True), seconds
-    # It obeys when it comes to it; whoever comes next finishes what was begun.
+    # The daemon executes the stop later; the successor finishes the restart.
     stack.wait_for("the daemon has stopped", lambda: has_stopped(wallet))
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     watcher.docker.start()
     wait_answers_again(stack, wallet, before)
     verb = "restart" if shape == "wrapper" else "start"
-    assert stack.asked() == [f"{verb} {WALLET}"]
+    assert stack.engine_calls() == [f"{verb} {WALLET}"]
 
 
 @pytest.mark.parametrize(
     ("shape", "action"), [("pid1", "start"), ("wrapper", "restart")]
 )
-def test_asked_to_go_after_the_daemon_stopped_and_before_the_engine_was_asked(
+def test_sigterm_after_rpc_stop_still_restarts_daemon(
     stack: Stack, shape: Shape, action: str
 ) -> None:
-    wallet, watcher = begin(stack, shape, calm())
+    wallet, watcher = start_healthy(stack, shape, rarely_probed_config())
     before = wallet.started_at
-    wallet.fault("slow_answers", 2)
+    wallet.set_fault("slow_answers", 2)
     order_restart(stack)
-    stack.wait_for("the stop is on its way", lambda: rpc_in_hand(wallet))
-    # From here on the sidecar learns late what became of the daemon.
-    stack.gate.lag_s = 2.0
+    stack.wait_for("the stop is on its way", lambda: is_rpc_pending(wallet))
+    # From here on the sidecar learns late that the daemon has stopped.
+    stack.proxy.lag_s = 2.0
     stack.wait_for("the daemon has stopped", lambda: has_stopped(wallet))
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
 
     terminate(watcher)
-    code, seconds = exit_of(watcher)
+    code, seconds = wait_exit(watcher)
 
     assert (code, seconds < EXIT_S) == (0, True), seconds
     wait_answers_again(stack, wallet, before)
-    assert len(stack.asked()) == 1
+    assert len(stack.engine_calls()) == 1
     # Seen in time, an ended container is started; a restart of it does the same.
-    assert stack.asked()[0] in {f"{action} {WALLET}", f"restart {WALLET}"}
+    assert stack.engine_calls()[0] in {f"{action} {WALLET}", f"restart {WALLET}"}
 
 
 def has_stopped(wallet: WalletBox) -> bool:
@@ -130,35 +132,37 @@ def has_stopped(wallet: WalletBox) -> bool:
     return not any("wallet.py daemon" in row[1] for row in rows)
 
 
-def test_asked_to_go_while_the_engine_takes_longer_than_there_is_time(
+def test_sigterm_during_long_engine_restart_exits_and_restart_completes(
     stack: Stack,
 ) -> None:
     # As PID 1 it ignores SIGTERM, so the engine waits out the whole stop timeout.
-    settings = calm(stop_timeout="25s", recovery_timeout="25s", graceful_rpc_stop=False)
-    wallet, watcher = begin(stack, "pid1", settings)
+    settings = rarely_probed_config(
+        stop_timeout="25s", recovery_timeout="25s", graceful_rpc_stop=False
+    )
+    wallet, watcher = start_healthy(stack, "pid1", settings)
     before = wallet.started_at
     order_restart(stack)
     stack.wait_for(
-        "the engine is at it", lambda: stack.asked() == [f"restart {WALLET}"]
+        "the engine is at it", lambda: stack.engine_calls() == [f"restart {WALLET}"]
     )
 
     terminate(watcher)
-    code, seconds = exit_of(watcher)
+    code, seconds = wait_exit(watcher)
 
     assert (code, seconds < EXIT_S) == (0, True), seconds
     assert wallet.started_at == before
     wait_answers_again(stack, wallet, before)
-    assert stack.asked() == [f"restart {WALLET}"]
+    assert stack.engine_calls() == [f"restart {WALLET}"]
 
 
-def test_asked_to_go_with_nothing_in_hand_it_goes_at_once(stack: Stack) -> None:
-    wallet, watcher = begin(stack, "wrapper", calm())
+def test_sigterm_without_remedy_exits_at_once(stack: Stack) -> None:
+    wallet, watcher = start_healthy(stack, "wrapper", rarely_probed_config())
     before = wallet.started_at
 
     terminate(watcher)
-    code, seconds = exit_of(watcher)
+    code, seconds = wait_exit(watcher)
 
     # Not the 10 s that a restart in hand would be given.
     assert (code, seconds < 10.0) == (0, True), seconds
     assert wallet.started_at == before
-    assert stack.asked() == []
+    assert stack.engine_calls() == []

@@ -1,4 +1,4 @@
-"""Starts: slow ones, failing ones, foreign deaths, and those that our calls end.
+"""Slow and failing starts, and deaths caused by foreign calls or by our probes.
 
 Some times of the rules are not settings: a run of 60 s ends a crash loop, three
 deaths within 120 s are one.
@@ -26,14 +26,14 @@ START_PERIOD_S = 6.0
 """harness.QUICK's."""
 
 LASTING_S = 62.0
-"""A run of that length was no short one."""
+"""Longer than a short run."""
 
 DEATHS = 4
 MOST_DEATHS = 5
-"""Until it is certain: what the engine starts at once may not be seen to have died."""
+"""Deaths until the cause is certain; those with an immediate restart may be missed."""
 
 
-def watched(stack: Stack, wallet: WalletBox) -> WalletBox:
+def start_sidecar_for(stack: Stack, wallet: WalletBox) -> WalletBox:
     stack.sidecar(busy_config(WALLET))
     stack.wait_healthy(WALLET)
     return wallet
@@ -59,100 +59,102 @@ def wait_page(stack: Stack, cause: str, deadline_s: float) -> Record:
     )[0]
 
 
-def call_that_kills(wallet: WalletBox) -> None:
-    """A load of a file that is not there, and a wallet call: the newest build ends."""
+def call_until_daemon_ends(wallet: WalletBox) -> None:
+    """Load a missing file and make a wallet call, which ends the newest build."""
     order = {"subcommand": "load_wallet", "wallet_path": "/data/nowhere"}
     wallet.rpc("daemon", order)
     with pytest.raises((requests.ConnectionError, KeyError)):
         wallet.rpc("history")
 
 
-def test_a_daemon_that_foreign_calls_kill_in_an_outage_is_started_each_time(
+def test_daemon_killed_by_foreign_calls_in_outage_is_started_each_time(
     stack: Stack,
 ) -> None:
-    wallet = watched(stack, busy_wallet(stack, WALLET, shape="init", library="newest"))
-    wallet.fault("upstream_lost")
+    wallet = start_sidecar_for(
+        stack, busy_wallet(stack, WALLET, shape="init", library="newest")
+    )
+    wallet.set_fault("upstream_lost")
     stack.wait_state(WALLET, "down")
     for number in range(1, DEATHS + 1):
-        call_that_kills(wallet)
+        call_until_daemon_ends(wallet)
         died_at = time.monotonic()
         wait_started(stack, number)
-        seen = stack.wait_state(WALLET, "down")
-        assert seen["cause"] == "upstream_lost"
-        assert seen["restarts"]["in_window"] == 0, "the lane is given back"
+        target = stack.wait_state(WALLET, "down")
+        assert target["cause"] == "upstream_lost"
+        assert target["restarts"]["in_window"] == 0, "the lane is given back"
         assert wallet.wallets() == [DEFAULT_WALLET]
         if number < DEATHS:
             time.sleep(max(0.0, died_at + LASTING_S - time.monotonic()))
-    assert stack.asked() == [f"start {WALLET}"] * DEATHS
-    wallet.heal("upstream_lost")
+    assert stack.engine_calls() == [f"start {WALLET}"] * DEATHS
+    wallet.clear_fault("upstream_lost")
     stack.wait_healthy(WALLET)
 
 
-def test_a_boot_that_fails_for_a_while_ends_healthy_without_a_word_of_a_person(
+def test_daemon_with_temporarily_failing_boot_becomes_healthy_without_operator(
     stack: Stack,
 ) -> None:
-    wallet = watched(
+    wallet = start_sidecar_for(
         stack,
         busy_wallet(stack, WALLET, shape="init", restart_policy="unless-stopped"),
     )
-    wallet.fault("failing_boot", 6.0)
-    wallet.fault("die")
+    wallet.set_fault("failing_boot", 6.0)
+    wallet.set_fault("die")
     stack.wait_state(WALLET, "crash_loop")
     stack.wait_for("the wallet is loaded", wallet.wallets)
     assert stack.watcher.state(WALLET) == "crash_loop", "it is loaded all the same"
     stack.wait_healthy(WALLET, deadline_s=LASTING_S + DEADLINE_S)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
 
 
 @pytest.mark.parametrize("shape", ["wrapper", "pid1"])
-def test_a_boot_that_outlasts_the_start_period_is_waited_for(
+def test_boot_longer_than_start_period_causes_no_restart(
     stack: Stack, shape: Shape
 ) -> None:
-    wallet = watched(stack, busy_wallet(stack, WALLET, shape=shape))
-    wallet.fault("slow_start", START_PERIOD_S + 3.0)
+    wallet = start_sidecar_for(stack, busy_wallet(stack, WALLET, shape=shape))
+    wallet.set_fault("slow_start", START_PERIOD_S + 3.0)
     wallet.docker.restart(timeout=2)
     stack.wait_state(WALLET, "starting")
     stack.wait_for("it has booted", wallet.wallets)
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
 
 
-def test_a_port_that_is_refused_through_two_starts_is_said_after_one_restart(
+def test_port_refused_through_two_starts_is_paged_after_one_restart(
     stack: Stack,
 ) -> None:
-    wallet = watched(stack, busy_wallet(stack, WALLET))
-    wallet.fault("wrong_port")
-    wallet.fault("die")
+    wallet = start_sidecar_for(stack, busy_wallet(stack, WALLET))
+    wallet.set_fault("wrong_port")
+    wallet.set_fault("die")
     page = wait_page(stack, "never_up", 3 * DEADLINE_S)
     assert "to the end of two starts in a row" in page.message
     stack.wait_probes(WALLET, 10)
     # The first restart mends the death, the second is the one try.
-    assert stack.asked() == [f"restart {WALLET}"] * 2
+    assert stack.engine_calls() == [f"restart {WALLET}"] * 2
     assert stack.watcher.cause(WALLET) == "never_up"
-    wallet.heal("wrong_port")
+    wallet.clear_fault("wrong_port")
     wallet.docker.restart(timeout=2)
     stack.wait_healthy(WALLET)
 
 
-def test_a_daemon_that_dies_of_our_calls_is_not_sent_them_for_ever(
+def test_daemon_killed_by_our_probe_calls_is_probed_by_ping_only(
     stack: Stack,
 ) -> None:
-    wallet = watched(
+    wallet = start_sidecar_for(
         stack,
         busy_wallet(
             stack, WALLET, shape="init", library="newest", restart_policy="always"
         ),
     )
-    wallet.fault("offline")
+    wallet.set_fault("offline")
     page = wait_page(stack, "killed_by_probe", 2 * DEADLINE_S)
     assert "it died of getinfo twice" in page.message
-    deaths = stack.happened(wallet).count("die")
+    deaths = stack.engine_actions(wallet).count("die")
     assert deaths <= MOST_DEATHS
     stack.wait_probes(WALLET, 10)
-    assert stack.happened(wallet).count("die") == deaths
+    assert stack.engine_actions(wallet).count("die") == deaths
     assert set(wallet.methods()) == {"ping"}
-    assert stack.asked() == []
-    wallet.heal("offline")
+    assert stack.engine_calls() == []
+    wallet.clear_fault("offline")
     wallet.docker.restart(timeout=2)
     stack.wait_healthy(WALLET, deadline_s=LASTING_S + DEADLINE_S)

@@ -1,4 +1,4 @@
-"""The wallet's stand-in in its container: busy in an outage, and several wallets."""
+"""The wallet's stand-in in its container: busy in an outage, with several wallets."""
 
 import itertools
 from typing import Literal
@@ -18,18 +18,20 @@ PATIENCE_S = 30.0
 OTHER = "/data/wallets/other"
 
 
-def busy(stack: Stack, shape: Shape, library: Library) -> WalletBox:
-    """Two callers in a loop hold the thread of a daemon that lost its upstream."""
+def start_daemon_without_upstream(
+    stack: Stack, shape: Shape, library: Library
+) -> WalletBox:
+    """Start a daemon with a loaded wallet and without its upstream."""
     wallet = stack.wallet(
         shape=shape, library=library, env={"NETWORK_TIMEOUT": str(CALL_S)}
     )
-    wallet.fault("upstream_lost")
+    wallet.set_fault("upstream_lost")
     stack.wait_for("the wallet is loaded", lambda: wallet.rpc("load_wallet"))
     return wallet
 
 
-def restarted(stack: Stack, wallet: WalletBox) -> None:
-    """Started again as the engine found it, its wallet loaded, nobody calling."""
+def restart_with_wallet(stack: Stack, wallet: WalletBox) -> None:
+    """Restart the daemon by the engine, without callers, and load its wallet."""
     wallet.docker.restart(timeout=1)
     wallet.callers(0)
     stack.wait_for(
@@ -41,11 +43,11 @@ def restarted(stack: Stack, wallet: WalletBox) -> None:
 @pytest.mark.parametrize(
     ("shape", "library"), list(itertools.product(SHAPES, LIBRARIES))
 )
-def test_a_patient_stop_keeps_the_addresses_that_a_signal_loses(
+def test_rpc_stop_keeps_addresses_that_signal_loses(
     stack: Stack, shape: Shape, library: Library
 ) -> None:
-    wallet = busy(stack, shape, library)
-    lost = [wallet.create_address() for _ in range(4)]
+    wallet = start_daemon_without_upstream(stack, shape, library)
+    lost_addresses = [wallet.create_address() for _ in range(4)]
     wallet.callers(2)
     stack.wait_for(
         "a network call is under way",
@@ -53,20 +55,20 @@ def test_a_patient_stop_keeps_the_addresses_that_a_signal_loses(
     )
     with pytest.raises(requests.ReadTimeout):
         wallet.rpc("ping", timeout_s=0.5)
-    restarted(stack, wallet)
-    assert not set(lost) & set(wallet.wallet_state()["addresses"])
+    restart_with_wallet(stack, wallet)
+    assert not set(lost_addresses) & set(wallet.wallet_state()["addresses"])
 
-    kept = [wallet.create_address() for _ in range(4)]
-    assert kept == lost
+    kept_addresses = [wallet.create_address() for _ in range(4)]
+    assert kept_addresses == lost_addresses
     wallet.callers(2)
     assert wallet.rpc("stop", timeout_s=PATIENCE_S) == "Daemon stopped"
     stack.wait_for("the daemon ends", lambda: not wallet.daemon_runs())
-    restarted(stack, wallet)
-    assert set(kept) <= set(wallet.wallet_state()["addresses"])
+    restart_with_wallet(stack, wallet)
+    assert set(kept_addresses) <= set(wallet.wallet_state()["addresses"])
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_two_wallets_of_one_daemon_are_told_apart(
+def test_two_wallets_of_one_daemon_are_distinguished(
     stack: Stack, library: Library
 ) -> None:
     wallet = stack.wallet(library=library)

@@ -1,4 +1,4 @@
-"""The wallet daemon's troubles: what is cured by a restart, and what is let be.
+"""Faults of the wallet daemon: those that a restart repairs, and the others.
 
 Timings are harness.QUICK unless a test says otherwise.
 """
@@ -43,9 +43,9 @@ def healthy_stack(
     return wallet
 
 
-def deeds(stack: Stack, wallet: WalletBox) -> Counter[str]:
-    """What the engine did to the container, without the signals on the way."""
-    return Counter(a for a in stack.happened(wallet) if a != "kill")
+def count_actions(stack: Stack, wallet: WalletBox) -> Counter[str]:
+    """Number of each engine action on the container, without signals."""
+    return Counter(a for a in stack.engine_actions(wallet) if a != "kill")
 
 
 def wait_cured(stack: Stack, wallet: WalletBox, action: str) -> None:
@@ -62,7 +62,7 @@ def wait_cured(stack: Stack, wallet: WalletBox, action: str) -> None:
 
 
 def seconds_from(sidecar: SidecarBox, cause: str, action: str) -> float:
-    """From the end of the first probe with this cause to the first such decision."""
+    """Seconds from the end of the first probe with this cause to the decision."""
     first = next(p for p in sidecar.probes(WALLET) if p.fields.get("cause") == cause)
     decided = sidecar.decisions(WALLET, action)[0]
     return decided.seconds_after(first)
@@ -73,25 +73,25 @@ def seconds_from(sidecar: SidecarBox, cause: str, action: str) -> float:
 
 def test_dead_daemon_in_a_running_container_is_restarted_once(stack: Stack) -> None:
     wallet = healthy_stack(stack)
-    wallet.fault("die")
+    wallet.set_fault("die")
     wait_cured(stack, wallet, "restart")
-    assert stack.asked() == ["restart electron-cash"]
-    assert deeds(stack, wallet) == ONE_RESTART
+    assert stack.engine_calls() == ["restart electron-cash"]
+    assert count_actions(stack, wallet) == ONE_RESTART
 
 
 def test_exited_container_is_started_once(stack: Stack) -> None:
     wallet = healthy_stack(stack, "init")
-    wallet.fault("die")
+    wallet.set_fault("die")
     wait_cured(stack, wallet, "start")
-    assert stack.asked() == ["start electron-cash"]
-    assert deeds(stack, wallet) == Counter(start=2, die=1)
+    assert stack.engine_calls() == ["start electron-cash"]
+    assert count_actions(stack, wallet) == Counter(start=2, die=1)
 
 
 def test_exit_with_status_0_is_not_taken_for_an_operators_stop(stack: Stack) -> None:
     wallet = stack.wallet(shape="init", library="newest")
-    wallet.fault("wallet_missing")
-    patient = {"budget": 20, "backoff_max": "2s", "window": "10m"}
-    stack.sidecar(wallet_config(restart=patient))
+    wallet.set_fault("wallet_missing")
+    many_restarts = {"budget": 20, "backoff_max": "2s", "window": "10m"}
+    stack.sidecar(wallet_config(restart=many_restarts))
     stack.wait_for("loading fails", lambda: "load_wallet" in wallet.methods())
     # Another client's wallet call ends this version of the daemon, politely.
     with pytest.raises(requests.ConnectionError):
@@ -99,10 +99,10 @@ def test_exit_with_status_0_is_not_taken_for_an_operators_stop(stack: Stack) -> 
     start = stack.wait_decision(WALLET, "start")
     assert "exited by itself (exit 0)" in start.message
     stack.wait_for("it runs again", lambda: stack.starts(wallet) == 2)
-    wallet.heal("wallet_missing")
+    wallet.clear_fault("wallet_missing")
     stack.wait_healthy(WALLET)
-    assert stack.asked() == ["start electron-cash"]
-    assert deeds(stack, wallet) == Counter(start=2, die=1)
+    assert stack.engine_calls() == ["start electron-cash"]
+    assert count_actions(stack, wallet) == Counter(start=2, die=1)
 
 
 @pytest.mark.parametrize("shape", ["wrapper", "init"])
@@ -110,54 +110,54 @@ def test_stopped_process_is_restarted_after_one_timeout(
     stack: Stack, shape: Shape
 ) -> None:
     wallet = healthy_stack(stack, shape, {"hang_after": "30s"})
-    wallet.fault("stop_process")
+    wallet.set_fault("stop_process")
     wait_cured(stack, wallet, "restart")
     # Continued, it obeys its own stop; a wrapper goes on without it.
     verb = "restart" if shape == "wrapper" else "start"
-    assert stack.runs_asked() == [f"{verb} electron-cash"]
+    assert stack.lifecycle_calls() == [f"{verb} electron-cash"]
     obeyed = Counter(start=2, die=1)
     expected = ONE_RESTART if shape == "wrapper" else obeyed
-    assert deeds(stack, wallet) == expected
+    assert count_actions(stack, wallet) == expected
     assert seconds_from(stack.watcher, "hung", "restart") < 5.0
 
 
 @pytest.mark.parametrize(
     ("fault", "cause"), [("http_500", "http_5xx"), ("bad_body", "bad_body")]
 )
-def test_nonsense_answers_are_cured_by_one_restart(
+def test_invalid_answers_are_followed_by_one_restart(
     stack: Stack, fault: str, cause: str
 ) -> None:
     wallet = healthy_stack(stack)
-    wallet.fault(fault)
+    wallet.set_fault(fault)
     wait_cured(stack, wallet, "restart")
-    assert stack.asked() == ["restart electron-cash"]
-    assert deeds(stack, wallet) == ONE_RESTART
+    assert stack.engine_calls() == ["restart electron-cash"]
+    assert count_actions(stack, wallet) == ONE_RESTART
     restart = stack.watcher.decisions(WALLET, "restart")[0]
     assert restart.fields["cause"] == cause
 
 
-def test_restart_on_upstream_loss_where_wanted_keeps_addresses(stack: Stack) -> None:
+def test_configured_restart_on_upstream_loss_keeps_addresses(stack: Stack) -> None:
     wanted = {"restart_on_upstream_loss": True, "upstream_grace": "3s"}
     wallet = healthy_stack(stack, "init", wanted)
-    wallet.fault("upstream_lost")
+    wallet.set_fault("upstream_lost")
     # Without an upstream it is in memory alone: only the daemon's own stop saves it.
     address = wallet.rpc("createnewaddress")
     stack.wait_for("it was started again", lambda: stack.starts(wallet) == 2)
-    wallet.heal("upstream_lost")
+    wallet.clear_fault("upstream_lost")
     stack.wait_healthy(WALLET)
     assert address in wallet.addresses()
-    assert stack.asked() == ["start electron-cash"]
-    assert deeds(stack, wallet) == Counter(start=2, die=1)
+    assert stack.engine_calls() == ["start electron-cash"]
+    assert count_actions(stack, wallet) == Counter(start=2, die=1)
 
 
-# --- it looks like a hang and is none
+# --- silence that is no hang
 
 
-# So that the threshold is reached, and hang_after alone keeps the hands off.
+# The failure threshold is reached, so that only hang_after prevents a restart.
 MANY_TIMEOUTS = {"timeout": "2s", "hang_after": "45s"}
 
 
-def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
+def test_network_call_of_30_s_causes_no_restart(stack: Stack) -> None:
     wallet = stack.wallet()
     stack.sidecar(
         config(
@@ -166,14 +166,14 @@ def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
         )
     )
     stack.wait_healthy(WALLET)
-    wallet.fault("network_call", 30)
+    wallet.set_fault("network_call", 30)
     began = time.monotonic()
     stack.wait_state(WALLET, "failing")
-    stack.wait_for("the call ends", lambda: not wallet.faulty("network_call"), 60)
+    stack.wait_for("the call ends", lambda: not wallet.has_fault("network_call"), 60)
     assert time.monotonic() - began > 29.0
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     stack.wait_for(
         "the load is told",
         lambda: stack.watcher.outcomes(WALLET) == [("load_wallet", "recovered")],
@@ -183,7 +183,9 @@ def test_network_call_of_30_s_is_waited_for(stack: Stack) -> None:
     assert stack.starts(wallet) == 1
 
 
-def test_silent_client_is_waited_for_and_we_are_none(stack: Stack) -> None:
+def test_silent_client_causes_no_restart_and_probes_close_connections(
+    stack: Stack,
+) -> None:
     wallet = stack.wallet()
     sidecar = stack.sidecar(
         config(
@@ -194,18 +196,20 @@ def test_silent_client_is_waited_for_and_we_are_none(stack: Stack) -> None:
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 10)
     assert wallet.calls()["max_simultaneous_connections"] == 1
-    wallet.fault("silent_client", 20)
+    wallet.set_fault("silent_client", 20)
     stack.wait_state(WALLET, "failing")
-    stack.wait_for("the client leaves", lambda: not wallet.faulty("silent_client"), 60)
+    stack.wait_for(
+        "the client leaves", lambda: not wallet.has_fault("silent_client"), 60
+    )
     stack.wait_healthy(WALLET)
     stack.wait_probes(WALLET, 3)
     hung = [p for p in sidecar.probes(WALLET) if p.fields.get("cause") == "hung"]
     assert len(hung) >= 5, "the probes did not notice the silent client"
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 1
     connections = wallet.calls()["connections"]
-    held = [c for c in connections if c["client"] == "127.0.0.1"]
-    assert [round(c["seconds"]) for c in held] == [20]
+    silent_connections = [c for c in connections if c["client"] == "127.0.0.1"]
+    assert [round(c["seconds"]) for c in silent_connections] == [20]
     ours = [c for c in connections if c["client"] == sidecar.ip]
     assert len(ours) > 10
     assert max(c["seconds"] for c in ours) < 1.0
@@ -214,7 +218,7 @@ def test_silent_client_is_waited_for_and_we_are_none(stack: Stack) -> None:
 # --- a restart does not help, or harms
 
 
-def test_wallet_is_loaded_after_a_start_without_a_wallet_call_before(
+def test_wallet_is_loaded_after_start_before_any_wallet_call(
     stack: Stack,
 ) -> None:
     wallet = stack.wallet(library="newest", shape="init")
@@ -229,13 +233,13 @@ def test_wallet_is_loaded_after_a_start_without_a_wallet_call_before(
     assert early[-1] == "load_wallet"
     assert set(early[:-1]) == READ_ONLY_WITHOUT_WALLET
     assert "getbalance" in wallet.methods()
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 2, "ours and the operator's; none died"
 
 
-def test_upstream_lost_for_a_minute_is_paged_and_let_be(stack: Stack) -> None:
+def test_upstream_lost_for_a_minute_is_paged_without_restart(stack: Stack) -> None:
     wallet = healthy_stack(stack, probe={"upstream_grace": "5s"})
-    wallet.fault("upstream_lost")
+    wallet.set_fault("upstream_lost")
     page = stack.wait_decision(WALLET, "page")
     assert page.fields["cause"] == "upstream_lost"
     assert "no restart, because" in page.message
@@ -244,67 +248,67 @@ def test_upstream_lost_for_a_minute_is_paged_and_let_be(stack: Stack) -> None:
     # The outage itself, twelve times the grace.
     time.sleep(60)
     assert stack.watcher.cause(WALLET) == "upstream_lost"
-    wallet.heal("upstream_lost")
+    wallet.clear_fault("upstream_lost")
     stack.wait_healthy(WALLET)
-    assert stack.asked() == []
-    assert deeds(stack, wallet) == Counter(start=1)
+    assert stack.engine_calls() == []
+    assert count_actions(stack, wallet) == Counter(start=1)
 
 
-def test_mute_upstream_is_paged_and_let_be(stack: Stack) -> None:
+def test_mute_upstream_is_paged_without_restart(stack: Stack) -> None:
     wallet = healthy_stack(stack, probe={"upstream_grace": "5s"})
-    wallet.fault("upstream_mute")
+    wallet.set_fault("upstream_mute")
     page = stack.wait_decision(WALLET, "page")
     assert page.fields["cause"] == "upstream_lost"
     # `connected` flaps every 10.2 s: two flaps.
     time.sleep(22)
     bad = stack.watcher.probes(WALLET)[-10:]
     assert {p.fields.get("cause") for p in bad} == {"upstream_lost"}
-    wallet.heal("upstream_mute")
+    wallet.clear_fault("upstream_mute")
     stack.wait_healthy(WALLET)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 1
 
 
-def test_wrong_password_is_said_and_let_be(stack: Stack) -> None:
+def test_wrong_password_is_paged_without_restart(stack: Stack) -> None:
     wallet = healthy_stack(stack)
-    wallet.fault("wrong_password")
+    wallet.set_fault("wrong_password")
     page = stack.wait_decision(WALLET, "page")
     assert page.fields["cause"] == "auth"
     assert "a restart does not change a password" in page.message
-    seen = stack.watcher.target(WALLET)
-    assert (seen["state"], seen["cause"]) == ("down", "auth")
-    assert "401" in seen["reason"]
+    target = stack.watcher.target(WALLET)
+    assert (target["state"], target["cause"]) == ("down", "auth")
+    assert "401" in target["reason"]
     stack.wait_probes(WALLET, 10)
-    wallet.heal("wrong_password")
+    wallet.clear_fault("wrong_password")
     stack.wait_healthy(WALLET)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 1
     assert RPC_PASSWORD not in stack.watcher.log()
 
 
-def test_missing_wallet_is_tried_until_it_is_back_and_nothing_restarted(
+def test_missing_wallet_is_loaded_once_it_returns_without_restart(
     stack: Stack,
 ) -> None:
     wallet = stack.wallet()
-    wallet.fault("wallet_missing")
+    wallet.set_fault("wallet_missing")
     stack.sidecar(wallet_config())
     stack.wait_for(
         "it is tried again", lambda: wallet.methods().count("load_wallet") > 1
     )
     assert set(wallet.methods()) == {*READ_ONLY_WITHOUT_WALLET, "load_wallet"}
     assert stack.watcher.cause(WALLET) == "wallet_not_loaded"
-    wallet.heal("wallet_missing")
+    wallet.clear_fault("wallet_missing")
     stack.wait_for(
         "it is loaded", lambda: wallet.wallets() == [DEFAULT_WALLET], 2 * DEADLINE_S
     )
     stack.wait_healthy(WALLET)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 1
 
 
-def test_syncing_wallet_is_waited_for(stack: Stack) -> None:
+def test_syncing_wallet_causes_no_restart(stack: Stack) -> None:
     wallet = stack.wallet()
-    wallet.fault("syncing")
+    wallet.set_fault("syncing")
     stack.sidecar(wallet_config())
     stack.wait_for(
         "it is said to be syncing",
@@ -312,9 +316,9 @@ def test_syncing_wallet_is_waited_for(stack: Stack) -> None:
     )
     stack.wait_state(WALLET, "down")
     stack.wait_probes(WALLET, 10)
-    wallet.heal("syncing")
+    wallet.clear_fault("syncing")
     stack.wait_healthy(WALLET)
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert wallet.methods().count("load_wallet") == 1
     assert stack.starts(wallet) == 1
 
@@ -324,8 +328,8 @@ def test_syncing_wallet_is_waited_for(stack: Stack) -> None:
 WALLET_PASSWORD = "wallet-password-of-the-test"
 
 
-def by_environment(stack: Stack, wallet_password: str) -> None:
-    """A sidecar without a file, so with every default."""
+def start_sidecar_by_environment(stack: Stack, wallet_password: str) -> None:
+    """Start a sidecar without a file, with default settings."""
     stack.sidecar(
         env={
             "ELECTRON_CASH_USER": RPC_USER,
@@ -337,18 +341,18 @@ def by_environment(stack: Stack, wallet_password: str) -> None:
 
 def test_encrypted_wallet_is_loaded_with_its_password(stack: Stack) -> None:
     wallet = stack.wallet(env={"WALLET_PASSWORD": WALLET_PASSWORD})
-    by_environment(stack, WALLET_PASSWORD)
+    start_sidecar_by_environment(stack, WALLET_PASSWORD)
     stack.wait_healthy(WALLET)
     assert wallet.methods().count("daemon") == 1
     assert wallet.wallets()
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert WALLET_PASSWORD not in stack.watcher.log()
 
 
-def test_wrong_wallet_password_is_said_and_never_restarted(stack: Stack) -> None:
+def test_wrong_wallet_password_is_reported_without_restart(stack: Stack) -> None:
     wallet = stack.wallet(env={"WALLET_PASSWORD": WALLET_PASSWORD})
-    by_environment(stack, "another-password-of-the-test")
-    told = stack.wait_for(
+    start_sidecar_by_environment(stack, "another-password-of-the-test")
+    record = stack.wait_for(
         "the refusal is told",
         lambda: [
             r
@@ -356,9 +360,9 @@ def test_wrong_wallet_password_is_said_and_never_restarted(stack: Stack) -> None
             if r.fields.get("result") == "failed"
         ],
     )[0]
-    assert "password" in told.message
+    assert "password" in record.message
     stack.wait_probes(WALLET, 3)
     assert not wallet.wallets()
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 1
     assert "another-password-of-the-test" not in stack.watcher.log()

@@ -1,4 +1,4 @@
-"""Which wallets a daemon has to have loaded, and whether their addresses are there."""
+"""Wallets that a daemon has to load, and their addresses."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ from tests.engine.outage import (
     Library,
     busy_config,
     busy_wallet,
-    hand_out,
-    lost,
+    create_addresses,
+    find_lost_addresses,
 )
 from tests.support.message_receiver import MessageReceiver
 
@@ -35,15 +35,15 @@ FIRST_ADDRESSES = 20
 READ_ONLY = {"ping", "getinfo", "getbalance", "listaddresses"}
 
 
-def told(inbox: MessageReceiver, **probe: object) -> Json:
-    """Settings by which all incidents are told."""
+def config_with_channel(inbox: MessageReceiver, **probe: object) -> Json:
+    """Settings with a channel for all incidents."""
     routes = {severity: ["ops"] for severity in ("P0", "P1", "P2", "P3")}
     notify = {"channels": {"ops": {"url": inbox.url}}, "routes": routes}
     return {**busy_config(WALLET, **probe), "notify": notify}
 
 
-def died(stack: Stack, wallet: WalletBox, times: int = 1) -> None:
-    """The daemon dies of a signal of nobody's that we know; it is back and answers."""
+def kill_daemon(stack: Stack, wallet: WalletBox, times: int = 1) -> None:
+    """Kill the daemon by a foreign signal, and wait until it is started again."""
     os.kill(wallet.daemon_process(), signal.SIGKILL)
     stack.wait_for(
         "the start is found to have helped",
@@ -52,8 +52,8 @@ def died(stack: Stack, wallet: WalletBox, times: int = 1) -> None:
     )
 
 
-def wait_held(stack: Stack, words: str) -> None:
-    """A load failed, and what is said of the daemon since names the reason."""
+def wait_hold(stack: Stack, words: str) -> None:
+    """Wait for a hold after a failed load whose reason contains ``words``."""
     stack.wait_for(
         f"held: {words}",
         lambda: [
@@ -66,8 +66,8 @@ def wait_held(stack: Stack, words: str) -> None:
 
 
 def open_incidents(stack: Stack, cause: str) -> list[Json]:
-    found = stack.watcher.told("/incidents?open=1")["incidents"]
-    return [dict(incident) for incident in found if incident["cause"] == cause]
+    incidents = stack.watcher.get_api("/incidents?open=1")["incidents"]
+    return [dict(incident) for incident in incidents if incident["cause"] == cause]
 
 
 def postmortem(stack: Stack, incident: str) -> str:
@@ -85,11 +85,11 @@ def acknowledge(stack: Stack, incident: str) -> None:
     assert answer.ok, answer.text
 
 
-def everything_said(stack: Stack) -> str:
-    """All that the sidecar tells anybody."""
+def all_outputs(stack: Stack) -> str:
+    """All outputs of the sidecar: log, status, incidents, metrics."""
     watcher = stack.watcher
-    incidents = watcher.told("/incidents")["incidents"]
-    views = [watcher.told(f"/incidents/{i['id']}") for i in incidents]
+    incidents = watcher.get_api("/incidents")["incidents"]
+    views = [watcher.get_api(f"/incidents/{i['id']}") for i in incidents]
     status = watcher.status_view()
     return f"{watcher.log()} {status} {views} {watcher.metrics()}"
 
@@ -97,26 +97,26 @@ def everything_said(stack: Stack) -> str:
 # --- addresses
 
 
-def test_addresses_that_a_foreign_signal_lost_are_an_incident_of_their_own(
+def test_addresses_lost_by_foreign_signal_open_separate_incident(
     stack: Stack, inbox: MessageReceiver
 ) -> None:
     wallet = busy_wallet(stack, WALLET, shape="init")
-    watcher = stack.sidecar(told(inbox))
+    watcher = stack.sidecar(config_with_channel(inbox))
     stack.wait_healthy(WALLET)
-    wallet.fault("upstream_lost")
-    handed_out = hand_out(wallet, HANDED_OUT)
+    wallet.set_fault("upstream_lost")
+    handed_out = create_addresses(wallet, HANDED_OUT)
     wallet.control("DELETE", "/calls")
     stack.wait_for(
         "the new addresses are counted",
         lambda: "listaddresses" in wallet.methods(),
     )
-    died(stack, wallet)
+    kill_daemon(stack, wallet)
 
     (incident,) = stack.wait_for(
         "the loss is noticed", lambda: open_incidents(stack, "addresses_lost")
     )
 
-    assert lost(wallet, handed_out) == handed_out
+    assert find_lost_addresses(wallet, handed_out) == handed_out
     numbers = (
         f"its wallet has {FIRST_ADDRESSES} addresses and had "
         f"{FIRST_ADDRESSES + HANDED_OUT}: {HANDED_OUT} that"
@@ -127,7 +127,7 @@ def test_addresses_that_a_foreign_signal_lost_are_an_incident_of_their_own(
     )
     assert numbers in message["message"]
     assert numbers in postmortem(stack, incident["id"])
-    wallet.heal("upstream_lost")
+    wallet.clear_fault("upstream_lost")
     stack.wait_healthy(WALLET)
     assert open_incidents(stack, "addresses_lost"), "health does not answer it"
     acknowledge(stack, incident["id"])
@@ -147,24 +147,24 @@ def test_an_encrypted_wallet_is_loaded_with_its_password(
     stack.wait_healthy(WALLET)
     assert wallet.wallets() == [DEFAULT_WALLET]
     assert wallet.methods().count("daemon") == 1
-    assert stack.asked() == []
-    assert PASSWORD not in everything_said(stack)
+    assert stack.engine_calls() == []
+    assert PASSWORD not in all_outputs(stack)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_a_wrong_wallet_password_is_told_and_stands_nowhere(
+def test_wrong_wallet_password_is_reported_without_printing_it(
     stack: Stack, inbox: MessageReceiver, library: Library
 ) -> None:
     wallet = stack.wallet(env={"WALLET_PASSWORD": PASSWORD}, library=library)
-    stack.sidecar(told(inbox, wallet_password=WRONG))
-    wait_held(stack, "is it what Sidecar was given for this wallet?")
+    stack.sidecar(config_with_channel(inbox, wallet_password=WRONG))
+    wait_hold(stack, "is it what Sidecar was given for this wallet?")
     messages = stack.wait_for("it is told", lambda: inbox.messages)
     stack.wait_probes(WALLET, 3)
     assert not wallet.wallets()
-    assert stack.asked() == []
+    assert stack.engine_calls() == []
     assert stack.starts(wallet) == 1
     for secret in (PASSWORD, WRONG):
-        assert secret not in everything_said(stack)
+        assert secret not in all_outputs(stack)
         assert secret not in str(messages)
 
 
@@ -172,7 +172,7 @@ def test_a_wrong_wallet_password_is_told_and_stands_nowhere(
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_the_wallets_that_were_loaded_before_a_death_are_loaded_again(
+def test_wallets_loaded_before_death_are_loaded_again(
     stack: Stack, library: Library
 ) -> None:
     wallet = stack.wallet(shape="init", library=library)
@@ -182,19 +182,19 @@ def test_the_wallets_that_were_loaded_before_a_death_are_loaded_again(
     stack.sidecar(busy_config(WALLET))
     stack.wait_healthy(WALLET)
     assert wallet.wallets() == [OTHER], "nobody asked for the default wallet"
-    died(stack, wallet)
+    kill_daemon(stack, wallet)
     assert wallet.wallets() == [OTHER]
 
     wallet.load(DEFAULT_WALLET)
     stack.wait_probes(WALLET, 2)
-    died(stack, wallet, 2)
+    kill_daemon(stack, wallet, 2)
 
     assert wallet.wallets() == [OTHER, DEFAULT_WALLET]
     stack.wait_healthy(WALLET)
-    assert stack.asked() == [f"start {WALLET}"] * 2
+    assert stack.engine_calls() == [f"start {WALLET}"] * 2
 
 
-def test_a_wallet_that_is_missing_after_a_death_is_named_to_a_person(
+def test_wallet_missing_after_death_is_named_in_message(
     stack: Stack, inbox: MessageReceiver
 ) -> None:
     wallet = stack.wallet(shape="init", library="newest")
@@ -202,23 +202,23 @@ def test_a_wallet_that_is_missing_after_a_death_is_named_to_a_person(
     stack.wait_for("the daemon answers", lambda: wallet.rpc("ping"))
     wallet.load(DEFAULT_WALLET)
     wallet.load(OTHER)
-    watcher = stack.sidecar(told(inbox))
+    watcher = stack.sidecar(config_with_channel(inbox))
     stack.wait_healthy(WALLET)
     wallet.run("rm", OTHER)
     os.kill(wallet.daemon_process(), signal.SIGKILL)
 
-    wait_held(stack, OTHER)
+    wait_hold(stack, OTHER)
 
     stack.wait_for(
         "it is told", lambda: any(OTHER in m["message"] for m in inbox.messages)
     )
     assert ("start", "recovered") not in watcher.outcomes(WALLET)
     assert wallet.wallets() == [DEFAULT_WALLET]
-    assert stack.asked() == [f"start {WALLET}"], "the prober did not kill it"
+    assert stack.engine_calls() == [f"start {WALLET}"], "the prober did not kill it"
     assert stack.starts(wallet) == 2
 
 
-def test_the_wallets_in_the_settings_are_loaded_in_their_order(stack: Stack) -> None:
+def test_wallets_of_settings_are_loaded_in_order(stack: Stack) -> None:
     wallet = stack.wallet()
     wallet.make_wallet(OTHER, PASSWORD)
     settings = {"wallet_path": [OTHER], "wallet_password": PASSWORD}
@@ -226,4 +226,4 @@ def test_the_wallets_in_the_settings_are_loaded_in_their_order(stack: Stack) -> 
     stack.wait_healthy(WALLET)
     assert wallet.wallets() == [OTHER]
     assert set(wallet.methods()) == READ_ONLY | {"daemon"}
-    assert stack.asked() == []
+    assert stack.engine_calls() == []

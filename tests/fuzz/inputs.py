@@ -1,4 +1,4 @@
-"""What a hostile world sends: strategies that several fuzz tests share."""
+"""Hostile input: strategies that several fuzz tests share."""
 
 import json
 
@@ -36,6 +36,6 @@ JSON = st.recursive(
 )
 
 
-def encoded(value: object) -> bytes:
-    """As a careless server writes it."""
+def to_json_bytes(value: object) -> bytes:
+    """JSON as a lenient server writes it, NaN and lone surrogates included."""
     return json.dumps(value).encode()

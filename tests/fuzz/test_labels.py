@@ -1,4 +1,4 @@
-"""Whatever the labels of a container say, a listing ends, in targets and faults."""
+"""A listing of containers with any labels ends in targets and faults."""
 
 import tempfile
 import time
@@ -61,15 +61,19 @@ VALUES = TEXTS | st.sampled_from(
 )
 LABELS = st.dictionaries(
     KEYS.map("sidecar.{}".format) | TEXTS, VALUES, max_size=8
-).flatmap(lambda said: st.sampled_from([said, {**said, "sidecar.enable": "true"}]))
+).flatmap(
+    lambda labels: st.sampled_from([labels, {**labels, "sidecar.enable": "true"}])
+)
 SERVICES = st.sampled_from(["electron-cash", "web", "", "../x"]) | TEXTS
 
 
 @given(st.lists(st.tuples(SERVICES, LABELS), min_size=1, max_size=3))
-def test_any_labels(said: list[tuple[str, dict[str, str]]]) -> None:
+def test_listing_of_any_labels_ends_in_targets_and_faults(
+    labels_of_services: list[tuple[str, dict[str, str]]],
+) -> None:
     containers = [
         container(service, labels, name=f"c{number}", at=float(number))
-        for number, (service, labels) in enumerate(said)
+        for number, (service, labels) in enumerate(labels_of_services)
     ]
     began = time.process_time()
     targets, faults = targets_in_force(SETTINGS, containers)

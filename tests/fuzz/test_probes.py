@@ -1,4 +1,4 @@
-"""Whatever a target answers, a probe ends in time, with words fit to be shown."""
+"""A probe of any answer ends in time, with a printable reason."""
 
 import asyncio
 import time
@@ -22,9 +22,9 @@ from sidecar.core.ports.engine import ExecResult
 from sidecar.core.text.printable import printable
 from sidecar.probes.prober import ProbeRunner
 from sidecar.telemetry.secret_mask import Mask
-from tests.fuzz.inputs import JSON, NUMBERS, SECRET, TEXTS, encoded
+from tests.fuzz.inputs import JSON, NUMBERS, SECRET, TEXTS, to_json_bytes
 from tests.support.fakes import FakeClock, FakeEngine, a_container
-from tests.support.probe_servers import Connection, response, serving
+from tests.support.probe_servers import Connection, response, run_server
 
 CONTAINER = a_container()
 TIMEOUT_S = 1.0
@@ -78,10 +78,14 @@ ANSWERS = (
     st.binary(max_size=200)
     | RAW
     | st.builds(
-        lambda value, status: response(encoded(value), status), ENVELOPES, STATUSES
+        lambda value, status: response(to_json_bytes(value), status),
+        ENVELOPES,
+        STATUSES,
     )
     | st.builds(
-        lambda value, at: response(encoded(value))[:at], ENVELOPES, st.integers(0, 200)
+        lambda value, at: response(to_json_bytes(value))[:at],
+        ENVELOPES,
+        st.integers(0, 200),
     )
 )
 
@@ -99,17 +103,17 @@ class Bench:
 
     def probe(self, answers: list[bytes], make: Callable[[str], ProbeSettings]) -> None:
         """Probe a server that gives these answers in turn, and judge the outcome."""
-        self.judge(*self._runner.run(self._probed(answers, make)))
+        self.judge(*self._runner.run(self._probe_server(answers, make)))
 
-    async def _probed(
+    async def _probe_server(
         self, answers: list[bytes], make: Callable[[str], ProbeSettings]
     ) -> tuple[ProbeResult, float]:
-        left = list(answers)
+        remaining = list(answers)
 
         def reply(connection: Connection) -> None:
-            connection.send(left.pop(0) if left else answers[-1])
+            connection.send(remaining.pop(0) if remaining else answers[-1])
 
-        async with serving(reply) as server:
+        async with run_server(reply) as server:
             began = time.monotonic()
             outcome = await self._prober.probe(make(server.url), CONTAINER)
             return outcome, time.monotonic() - began
@@ -145,18 +149,23 @@ def bench() -> Iterator[Bench]:
     ],
     ids=["electron_cash", "jsonrpc", "http"],
 )
-def test_any_answer(bench: Bench, make: Any) -> None:  # noqa: ANN401 - three kinds
+def test_probe_of_any_answer_ends_in_time_with_a_printable_reason(
+    bench: Bench,
+    make: Any,  # noqa: ANN401 - three kinds
+) -> None:
     @given(st.lists(ANSWERS, min_size=1, max_size=3))
-    def each(answers: list[bytes]) -> None:
+    def check_example(answers: list[bytes]) -> None:
         bench.probe(answers, make)
 
-    each()
+    check_example()
 
 
-def test_any_output_of_a_command(bench: Bench) -> None:
+def test_exec_probe_of_any_output_ends_in_time_with_a_printable_reason(
+    bench: Bench,
+) -> None:
     @given(TEXTS, st.integers(0, 255))
-    def each(said: str, status: int) -> None:
-        bench.engine.exec_of["check"] = ExecResult(status, said)
+    def check_example(output: str, status: int) -> None:
+        bench.engine.exec_of["check"] = ExecResult(status, output)
         bench.probe([b""], lambda _: ExecProbe(("check",), timeout_s=TIMEOUT_S))
 
-    each()
+    check_example()

@@ -1,4 +1,4 @@
-"""Whatever stands in the store, it is read, set aside or refused with a reason."""
+"""A store with any content is read, set aside or refused with a reason."""
 
 import asyncio
 import contextlib
@@ -15,18 +15,18 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.storage.database import DATABASE
 from sidecar.storage.store import open_store
-from tests.fuzz.inputs import JSON, TEXTS, encoded
+from tests.fuzz.inputs import JSON, TEXTS, to_json_bytes
 from tests.support.fakes import FakeClock
 from tests.support.stored_world import StoredWorld
 
 TABLES = ("memory", "instances", "incidents", "ledger")
 VALUES = TEXTS.map(lambda text: text.encode(errors="replace").decode()) | JSON.map(
-    lambda value: encoded(value).decode()
+    lambda value: to_json_bytes(value).decode()
 )
 
 
-async def read(folder: Path) -> State | None:
-    """What a new process makes of it; StoreBroken."""
+async def read_state(folder: Path) -> State | None:
+    """State as a new process reads it from the folder; StoreBroken."""
     clock = FakeClock()
     store = await open_store(folder, clock)
     try:
@@ -37,69 +37,69 @@ async def read(folder: Path) -> State | None:
         await store.close()
 
 
-async def write(folder: Path) -> None:
+async def write_outage(folder: Path) -> None:
     world = StoredWorld()
     world.outage()
     store = await open_store(folder, FakeClock())
-    for turned in world.take():
-        await store.append(turned)
+    for step in world.take():
+        await store.append(step)
     await store.close()
 
 
 @pytest.fixture
-def good(tmp_path: Path) -> Path:
+def good_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "good"
     folder.mkdir(mode=0o700)
-    asyncio.run(write(folder))
+    asyncio.run(write_outage(folder))
     return folder
 
 
-def copy_of(good: Path) -> Path:
-    folder = good.parent / "copy"
+def copy_folder(good_folder: Path) -> Path:
+    folder = good_folder.parent / "copy"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(good, folder)
+    shutil.copytree(good_folder, folder)
     return folder
 
 
-def outcome(folder: Path) -> None:
+def read_or_refuse(folder: Path) -> None:
     with contextlib.suppress(StoreUnavailable):
-        asyncio.run(read(folder))
+        asyncio.run(read_state(folder))
 
 
-def test_any_value_in_a_row(good: Path) -> None:
+def test_store_with_any_value_in_a_row_is_read_or_refused(good_folder: Path) -> None:
     @given(st.sampled_from(TABLES), VALUES)
-    def each(table: str, value: str) -> None:
-        folder = copy_of(good)
+    def check_example(table: str, value: str) -> None:
+        folder = copy_folder(good_folder)
         with sqlite3.connect(folder / DATABASE) as connection:
             connection.execute(f"UPDATE {table} SET value = ?", (value,))
         connection.close()
-        outcome(folder)
+        read_or_refuse(folder)
 
-    each()
+    check_example()
 
 
-def test_any_bytes_in_the_file(good: Path) -> None:
-    size = (good / DATABASE).stat().st_size
+def test_store_with_any_bytes_in_the_file_is_read_or_refused(good_folder: Path) -> None:
+    size = (good_folder / DATABASE).stat().st_size
 
     @given(st.integers(0, size - 1), st.binary(min_size=1, max_size=200))
-    def each(at: int, new: bytes) -> None:
-        folder = copy_of(good)
+    def check_example(at: int, new: bytes) -> None:
+        folder = copy_folder(good_folder)
         file = folder / DATABASE
         raw = file.read_bytes()
         file.write_bytes((raw[:at] + new + raw[at + len(new) :])[:size])
-        outcome(folder)
+        read_or_refuse(folder)
 
-    each()
+    check_example()
 
 
-def test_any_length_of_the_file(good: Path) -> None:
-    size = (good / DATABASE).stat().st_size
+def test_store_file_of_any_length_is_read_or_refused(good_folder: Path) -> None:
+    size = (good_folder / DATABASE).stat().st_size
 
     @given(st.integers(0, size))
-    def each(length: int) -> None:
-        folder = copy_of(good)
+    def check_example(length: int) -> None:
+        folder = copy_folder(good_folder)
         file = folder / DATABASE
         file.write_bytes(file.read_bytes()[:length])
-        outcome(folder)
+        read_or_refuse(folder)
 
-    each()
+    check_example()

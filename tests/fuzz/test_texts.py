@@ -1,4 +1,4 @@
-"""Any text of others through the mask, the log and a message."""
+"""Any foreign text through the mask, the log and a message."""
 
 import io
 import json
@@ -25,59 +25,63 @@ MASK = Mask([SECRET])
 RENDERERS = [Renderer(read_catalog(it), ZoneInfo("UTC"), PLACE) for it in ("en", "ko")]
 LONG = st.builds(lambda text, times: text * times, TEXTS, st.integers(1, 300))
 SECONDS_PER_CHARACTER = 20e-6
-"""A square would take a hundred times that of what is long."""
+"""Quadratic time would be a hundred times as much for a long text."""
 
 
 @given(TEXTS | LONG)
-def test_the_mask(text: str) -> None:
+def test_mask_of_any_text_hides_the_secret_in_linear_time(text: str) -> None:
     began = time.process_time()
-    shown = MASK(text)
-    taken = time.process_time() - began
-    assert SECRET not in shown
-    assert printable(shown) == shown
-    assert taken < 0.05 + len(text) * SECONDS_PER_CHARACTER
+    masked = MASK(text)
+    duration_s = time.process_time() - began
+    assert SECRET not in masked
+    assert printable(masked) == masked
+    assert duration_s < 0.05 + len(text) * SECONDS_PER_CHARACTER
 
 
 @given(TEXTS | LONG, st.integers(0, 400))
-def test_a_text_that_is_masked_and_cut(text: str, most: int) -> None:
-    shown = MASK.cut(text, most)
-    assert SECRET not in shown
+def test_masked_and_cut_text_has_no_part_of_the_secret(text: str, most: int) -> None:
+    masked = MASK.cut(text, most)
+    assert SECRET not in masked
     if SECRET[:7] not in text.replace(SECRET, ""):
-        assert SECRET[:7] not in shown
+        assert SECRET[:7] not in masked
 
 
 @given(TEXTS | LONG, TEXTS, st.sampled_from(LogFormat))
-def test_a_line_of_the_log(said: str, bound: str, log_format: LogFormat) -> None:
+def test_log_line_of_any_text_is_printable_without_secrets(
+    text: str, bound: str, log_format: LogFormat
+) -> None:
     stream = io.StringIO()
     configure("debug", log_format, MASK, stream)
-    logger.bind(target=bound, value=said).warning("{}", said)
-    written = stream.getvalue()
-    written.encode()
-    assert SECRET not in written
-    assert len(written) < 10 * LONGEST_TEXT
+    logger.bind(target=bound, value=text).warning("{}", text)
+    output = stream.getvalue()
+    output.encode()
+    assert SECRET not in output
+    assert len(output) < 10 * LONGEST_TEXT
     if log_format is LogFormat.JSON:
-        (line,) = written.splitlines()
-        shown = str(json.loads(line)["message"])
-        assert printable(shown) == shown
+        (line,) = output.splitlines()
+        message_text = str(json.loads(line)["message"])
+        assert printable(message_text) == message_text
     else:
-        first, *rest = written.removesuffix("\n").split("\n")
-        assert printable(written) == written
+        first, *rest = output.removesuffix("\n").split("\n")
+        assert printable(output) == output
         assert " WARNING " in first
         assert all(line.startswith("  ") for line in rest)
 
 
 @pytest.mark.parametrize("kind", [MessageKind.OPENED, MessageKind.CRASH_LOOP])
-def test_a_message(kind: MessageKind) -> None:
+def test_rendered_message_of_any_text_is_printable_without_markup(
+    kind: MessageKind,
+) -> None:
     @given(TEXTS, TEXTS, TEXTS)
-    def each(reason: str, log: str, target: str) -> None:
+    def check_example(reason: str, log: str, target: str) -> None:
         facts = {"reason": MASK(reason), "log": MASK(log), "target": MASK(target)}
-        sent = message(kind=kind, facts=facts)
+        outgoing = message(kind=kind, facts=facts)
         for render in RENDERERS:
-            text = render(sent)
-            said = f"{text.title}\n{text.body}"
-            assert SECRET not in said
-            assert printable(said) == said
-            assert MARKUP.findall(said) == []
-        hook_body(sent)
+            text = render(outgoing)
+            rendered = f"{text.title}\n{text.body}"
+            assert SECRET not in rendered
+            assert printable(rendered) == rendered
+            assert MARKUP.findall(rendered) == []
+        hook_body(outgoing)
 
-    each()
+    check_example()

@@ -1,4 +1,4 @@
-"""Whatever a visitor sends, the server answers in words of its own, and goes on."""
+"""The server answers any request without an internal error, and goes on."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
-from tests.fuzz.inputs import ANY_TEXT, JSON, encoded
+from tests.fuzz.inputs import ANY_TEXT, JSON, to_json_bytes
 from tests.support.api_services import TOKEN, ApiServiceFakes
 
 METHODS = st.sampled_from(
@@ -97,7 +97,7 @@ HEADERS = st.lists(
 BODIES = (
     st.just(b"")
     | st.binary(max_size=100)
-    | JSON.map(encoded)
+    | JSON.map(to_json_bytes)
     | st.sampled_from(
         [b'{"for":"1h"}', b'{"now":true}', b'{"for":"' + b"9" * 20 + b'"}']
     )
@@ -129,7 +129,7 @@ UNFINISHED_S = 0.2
 """After that a request that has no end is broken off."""
 
 
-class Door:
+class FuzzServer:
     """One server for all examples of a test."""
 
     def __init__(self) -> None:
@@ -141,10 +141,10 @@ class Door:
         await server.start()
         return server
 
-    def ask(self, raw: bytes) -> bytes:
-        return self._runner.run(self._asked(raw))
+    def send(self, raw: bytes) -> bytes:
+        return self._runner.run(self._send(raw))
 
-    async def _asked(self, raw: bytes) -> bytes:
+    async def _send(self, raw: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._server.port)
         try:
             async with asyncio.timeout(10.0):
@@ -164,32 +164,36 @@ class Door:
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    door = Door()
-    yield door
-    door.close()
+def fuzz_server() -> Iterator[FuzzServer]:
+    fuzz_server = FuzzServer()
+    yield fuzz_server
+    fuzz_server.close()
 
 
-def test_any_request(door: Door) -> None:
+def test_server_answers_any_request_without_status_500(fuzz_server: FuzzServer) -> None:
     @given(REQUESTS)
-    def each(raw: bytes) -> None:
-        answer = door.ask(raw)
+    def check_example(raw: bytes) -> None:
+        answer = fuzz_server.send(raw)
         head, _, body = answer.partition(b"\r\n\r\n")
         status = head.split(b" ")[1:2]
         assert status != [b"500"], answer
         if b"application/json" in head and body:
-            said = json.dumps(json.loads(body), ensure_ascii=False)
-            assert printable(said) == said
-        assert door.ask(b"GET /livez HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.0 200")
+            text = json.dumps(json.loads(body), ensure_ascii=False)
+            assert printable(text) == text
+        assert fuzz_server.send(b"GET /livez HTTP/1.0\r\n\r\n").startswith(
+            b"HTTP/1.0 200"
+        )
 
-    each()
+    check_example()
 
 
-def test_any_text_as_a_name(door: Door) -> None:
+def test_server_answers_any_name_in_a_path_without_status_500(
+    fuzz_server: FuzzServer,
+) -> None:
     @given(ANY_TEXT, st.sampled_from(["/healthz/", "/api/v1/incidents/", "/ack/"]))
-    def each(name: str, path: str) -> None:
+    def check_example(name: str, path: str) -> None:
         coded = "".join(f"%{b:02x}" for b in name.encode("utf-8", "surrogatepass"))
-        answer = door.ask(f"GET {path}{coded} HTTP/1.0\r\n\r\n".encode())
+        answer = fuzz_server.send(f"GET {path}{coded} HTTP/1.0\r\n\r\n".encode())
         assert b" 500 " not in answer.split(b"\r\n")[0], answer
 
-    each()
+    check_example()

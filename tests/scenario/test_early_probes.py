@@ -1,4 +1,4 @@
-"""How soon something is decided or told: times in seconds of virtual time."""
+"""Latencies of decisions and messages, in seconds of virtual time."""
 
 import asyncio
 from dataclasses import replace
@@ -23,8 +23,8 @@ from tests.support.loop_harness import (
     ROOT,
     ROOT_ID,
     LoopHarness,
-    quick,
     run_scenario,
+    with_cadence,
 )
 from tests.support.rule_world import SERVICE, WALLET
 from tests.support.simulated_stack import NOTIFY
@@ -37,174 +37,203 @@ NO_WALLET = probe_failure(
 )
 
 
-def restarts(stage: LoopHarness, name: str) -> list[Decision]:
-    return [d for d in stage.decided(Action.RESTART) if d.name == name]
+def restarts(harness: LoopHarness, name: str) -> list[Decision]:
+    return [d for d in harness.decisions_of(Action.RESTART) if d.name == name]
 
 
-def test_a_daemon_that_dies_again_in_its_wrapper_is_tried_again_by_the_lane() -> None:
-    """Alive for 10 s of each run; its container goes on."""
+def test_daemon_that_dies_again_in_its_wrapper_is_restarted_by_lane() -> None:
+    """The daemon lives for 10 s of each run; its container continues."""
 
-    async def story(stage: LoopHarness) -> None:
-        first = stage.engine.held[ROOT_ID].run
+    async def scenario(harness: LoopHarness) -> None:
+        first = harness.engine.held[ROOT_ID].run
 
         def daemon(container: Container) -> ProbeResult:
-            age_s = stage.clock.now().wall - container.started_at
+            age_s = harness.clock.now().wall - container.started_at
             if container.run == first:
-                return probe_success() if stage.clock.now().mono < 40.0 else REFUSED
+                return probe_success() if harness.clock.now().mono < 40.0 else REFUSED
             return probe_success() if age_s < 1.0 else REFUSED
 
-        stage.script(ROOT, daemon)
-        await stage.until(lambda: len(restarts(stage, ROOT)) == 3)
+        harness.set_script(ROOT, daemon)
+        await harness.wait_until(lambda: len(restarts(harness, ROOT)) == 3)
 
-    stage = run_scenario(story, targets=(WALLET,))
-    first, second, third = (d.at.mono for d in restarts(stage, ROOT))
+    harness = run_scenario(scenario, targets=(WALLET,))
+    first, second, third = (d.at.mono for d in restarts(harness, ROOT))
     assert second - first < 25.0
     assert third - second < 37.0
 
 
-def test_a_crash_loop_is_told_when_it_is_seen_though_its_wallet_is_loaded() -> None:
-    """It lives for 4 s of each run, in which its wallet is loaded."""
+def test_crash_loop_is_reported_at_third_death_though_wallet_is_loaded() -> None:
+    """The daemon lives for 4 s of each run, and its wallet is loaded meanwhile."""
     died: list[float] = []
 
-    async def story(stage: LoopHarness) -> None:
-        stage.post(SettingsApplied(stage.clock.now(), Mode.ACT, NOTIFY))
-        stage.engine.change(ROOT_ID, restart_policy="always")
-        stage.wallets.loaded.add(stage.engine.held[ROOT_ID].run)
+    async def scenario(harness: LoopHarness) -> None:
+        harness.post(SettingsApplied(harness.clock.now(), Mode.ACT, NOTIFY))
+        harness.engine.change(ROOT_ID, restart_policy="always")
+        harness.wallets.loaded.add(harness.engine.held[ROOT_ID].run)
 
         def daemon(container: Container) -> ProbeResult:
             return (
-                probe_success() if container.run in stage.wallets.loaded else NO_WALLET
+                probe_success()
+                if container.run in harness.wallets.loaded
+                else NO_WALLET
             )
 
-        stage.script(ROOT, daemon)
+        harness.set_script(ROOT, daemon)
         await asyncio.sleep(40.0)
         for _ in range(10):
-            died.append(stage.clock.now().mono)
-            stage.engine.crash(ROOT_ID)
+            died.append(harness.clock.now().mono)
+            harness.engine.crash(ROOT_ID)
             await asyncio.sleep(4.0)
 
-    stage = run_scenario(story, targets=(WALLET,))
-    told = [m for m in stage.store.messages if m.kind is MessageKind.CRASH_LOOP]
-    assert {m.channel for m in told} == {"ops"}
-    (first,) = told
+    harness = run_scenario(scenario, targets=(WALLET,))
+    messages = [m for m in harness.store.messages if m.kind is MessageKind.CRASH_LOOP]
+    assert {m.channel for m in messages} == {"ops"}
+    (first,) = messages
     assert first.created_wall - EPOCH < died[2] + 0.5, "the third death makes it one"
-    assert stage.wallets.calls.count("load_wallet") >= 9
+    assert harness.wallets.calls.count("load_wallet") >= 9
 
 
-# a stack whose settings name no dependency: the service needs the wallet all the same
+def test_root_is_probed_at_once_when_dependent_fails() -> None:
+    rare = replace(WALLET, cadence=replace(WALLET.cadence, interval_s=120.0))
 
-FREE = replace(SERVICE, depends_on=())
-RARE = quick(WALLET, interval_s=15.0)
-"""Asked more rarely than the service, which so is seen to fail first."""
-SITE = replace(RARE, probes=(HttpProbe("http://electron-cash:80/"),))
-"""The root as one that is no wallet, as far as is known."""
+    async def scenario(harness: LoopHarness) -> None:
+        await asyncio.sleep(10.0)
+        harness.fail_until_restart(LEAF, UNAVAILABLE)
+        await asyncio.sleep(15.0)
+
+    assert run_scenario(scenario, targets=(rare, SERVICE)).acts() == [
+        ("restart", LEAF_ID)
+    ]
 
 
-async def root_dies(stage: LoopHarness, found: ProbeResult) -> float:
-    """Right after its probe; the service fails with it and is asked sooner."""
-    asked = len([1 for _, name in stage.prober.begun if name == ROOT])
-    await stage.until(
-        lambda: len([1 for _, name in stage.prober.begun if name == ROOT]) > asked
+# --- no dependency in the settings, although the service needs the wallet
+
+UNLINKED_SERVICE = replace(SERVICE, depends_on=())
+SLOW_POLLED_WALLET = with_cadence(WALLET, interval_s=15.0)
+"""Probed less often than the service, so that the service fails first."""
+SLOW_POLLED_SITE = replace(
+    SLOW_POLLED_WALLET, probes=(HttpProbe("http://electron-cash:80/"),)
+)
+"""The root with an HTTP probe, so that it is not recognised as a wallet."""
+
+
+async def fail_root_after_probe(harness: LoopHarness, outcome: ProbeResult) -> float:
+    """Let the root fail right after its probe, and the service fail with it.
+
+    Returns the monotonic time of the failure.
+    """
+    probe_count = len([1 for _, name in harness.prober.probe_starts if name == ROOT])
+    await harness.wait_until(
+        lambda: (
+            len([1 for _, name in harness.prober.probe_starts if name == ROOT])
+            > probe_count
+        )
     )
-    stage.breaks(ROOT, found)
-    broken = stage.engine.held[ROOT_ID].run
-    stage.script(
+    harness.fail_until_restart(ROOT, outcome)
+    broken = harness.engine.held[ROOT_ID].run
+    harness.set_script(
         LEAF,
         lambda _: (
-            UNAVAILABLE if stage.engine.held[ROOT_ID].run == broken else probe_success()
+            UNAVAILABLE
+            if harness.engine.held[ROOT_ID].run == broken
+            else probe_success()
         ),
     )
-    return stage.clock.now().mono
+    return harness.clock.now().mono
 
 
-@pytest.mark.parametrize("found", [REFUSED, UNAVAILABLE], ids=["refused", "503"])
-def test_a_wallet_comes_before_a_service_that_fails_with_it(found: ProbeResult) -> None:
+@pytest.mark.parametrize("outcome", [REFUSED, UNAVAILABLE], ids=["refused", "503"])
+def test_wallet_is_restarted_before_service_that_fails_with_it(
+    outcome: ProbeResult,
+) -> None:
     died: list[float] = []
 
-    async def story(stage: LoopHarness) -> None:
+    async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(40.0)
-        died.append(await root_dies(stage, found))
+        died.append(await fail_root_after_probe(harness, outcome))
         await asyncio.sleep(200.0)
 
-    stage = run_scenario(story, targets=(RARE, FREE))
-    (restart,) = restarts(stage, ROOT)
+    harness = run_scenario(scenario, targets=(SLOW_POLLED_WALLET, UNLINKED_SERVICE))
+    (restart,) = restarts(harness, ROOT)
     assert restart.at.mono - died[0] < 12.0
-    assert {who for _, who in stage.acts()} == {ROOT_ID}, "the service follows"
+    assert {container_id for _, container_id in harness.acts()} == {ROOT_ID}, (
+        "the service follows"
+    )
 
 
-def test_a_service_is_not_held_for_long_by_a_wallet_that_is_silent() -> None:
-    """Its own trouble; the wallet, in an outage, may be silent for 5 min."""
+def test_service_is_restarted_after_60_s_while_wallet_is_silent() -> None:
+    """The service has its own fault; the wallet may hang for 5 min in an outage."""
     died: list[float] = []
 
-    async def story(stage: LoopHarness) -> None:
+    async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(40.0)
-        stage.breaks(LEAF, UNAVAILABLE)
-        stage.breaks(ROOT, HANGS)
-        died.append(stage.clock.now().mono)
+        harness.fail_until_restart(LEAF, UNAVAILABLE)
+        harness.fail_until_restart(ROOT, HANGS)
+        died.append(harness.clock.now().mono)
         await asyncio.sleep(300.0)
 
     outage = replace(WALLET, probes=(replace(WALLET.probes[0], hang_after_s=290.0),))
-    stage = run_scenario(story, targets=(outage, FREE))
-    (restart,) = restarts(stage, LEAF)
+    harness = run_scenario(scenario, targets=(outage, UNLINKED_SERVICE))
+    (restart,) = restarts(harness, LEAF)
     assert 55.0 < restart.at.mono - died[0] < 65.0
 
 
-def test_a_service_that_fails_alone_is_restarted_as_soon_as_ever() -> None:
+def test_service_that_fails_alone_is_restarted_without_delay() -> None:
     died: list[float] = []
 
-    async def story(stage: LoopHarness) -> None:
+    async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(40.0)
-        stage.breaks(LEAF, UNAVAILABLE)
-        died.append(stage.clock.now().mono)
+        harness.fail_until_restart(LEAF, UNAVAILABLE)
+        died.append(harness.clock.now().mono)
         await asyncio.sleep(30.0)
 
-    stage = run_scenario(story, targets=(WALLET, FREE))
-    (restart,) = restarts(stage, LEAF)
+    harness = run_scenario(scenario, targets=(WALLET, UNLINKED_SERVICE))
+    (restart,) = restarts(harness, LEAF)
     assert restart.at.mono - died[0] < 5.0 + 2 * 2.0 + 1.0
 
 
-def test_a_restart_that_cannot_help_does_not_hold_the_root() -> None:
-    """Nothing tells that it is the root; both are treated, neither is waited for."""
+def test_restart_of_dependent_does_not_delay_restart_of_root() -> None:
+    """No setting names the root: both targets are restarted independently."""
     died: list[float] = []
 
-    async def story(stage: LoopHarness) -> None:
+    async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(40.0)
-        died.append(await root_dies(stage, REFUSED))
+        died.append(await fail_root_after_probe(harness, REFUSED))
         await asyncio.sleep(300.0)
-        assert stage.instance(LEAF).remedy is None
+        assert harness.instance(LEAF).remedy is None
 
-    stage = run_scenario(story, targets=(SITE, FREE))
-    assert stage.acts() == [("restart", LEAF_ID), ("restart", ROOT_ID)]
-    (restart,) = restarts(stage, ROOT)
+    harness = run_scenario(scenario, targets=(SLOW_POLLED_SITE, UNLINKED_SERVICE))
+    assert harness.acts() == [("restart", LEAF_ID), ("restart", ROOT_ID)]
+    (restart,) = restarts(harness, ROOT)
     assert restart.at.mono - died[0] < 25.0
-    outcomes = [(e.name, e.outcome) for e in stage.ended()]
+    outcomes = [(e.name, e.outcome) for e in harness.ended_remedies()]
     assert outcomes == [(ROOT, RECOVERED), (LEAF, RECOVERED)]
 
 
-def test_the_clock_of_what_gave_way_begins_anew_when_the_root_works() -> None:
+def test_recovery_deadline_of_dependent_restarts_when_root_works() -> None:
     """The root takes 100 s to boot, and the service 60 s more to follow."""
     booted: list[float] = []
 
-    async def story(stage: LoopHarness) -> None:
+    async def scenario(harness: LoopHarness) -> None:
         await asyncio.sleep(40.0)
-        old = stage.engine.held[ROOT_ID].run
+        old = harness.engine.held[ROOT_ID].run
 
         def root(container: Container) -> ProbeResult:
-            age_s = stage.clock.now().wall - container.started_at
+            age_s = harness.clock.now().wall - container.started_at
             well = container.run != old and age_s >= 100.0
             if well and not booted:
-                booted.append(stage.clock.now().mono)
+                booted.append(harness.clock.now().mono)
             return probe_success() if well else REFUSED
 
         def leaf(_: Container) -> ProbeResult:
-            now = stage.clock.now().mono
+            now = harness.clock.now().mono
             return probe_success() if booted and now > booted[0] + 60.0 else UNAVAILABLE
 
-        stage.script(ROOT, root)
-        stage.script(LEAF, leaf)
+        harness.set_script(ROOT, root)
+        harness.set_script(LEAF, leaf)
         await asyncio.sleep(400.0)
 
-    stage = run_scenario(story, targets=(SITE, FREE))
-    assert sorted(stage.acts()) == [("restart", LEAF_ID), ("restart", ROOT_ID)]
-    outcomes = {(e.name, e.outcome) for e in stage.ended()}
+    harness = run_scenario(scenario, targets=(SLOW_POLLED_SITE, UNLINKED_SERVICE))
+    assert sorted(harness.acts()) == [("restart", LEAF_ID), ("restart", ROOT_ID)]
+    outcomes = {(e.name, e.outcome) for e in harness.ended_remedies()}
     assert outcomes == {(ROOT, RECOVERED), (LEAF, RECOVERED)}

@@ -1,7 +1,7 @@
-"""Killed at any moment, nothing is forgotten and nothing is done twice.
+"""A sidecar that is killed at any moment loses nothing and repeats nothing.
 
-SIDECAR_TEST_KILLS says how many kills (100), SIDECAR_TEST_SEED makes other nights
-of them. A night is the same each time: its seed is the test's name.
+SIDECAR_TEST_KILLS is the number of kills (100), SIDECAR_TEST_SEED varies the
+campaigns. A campaign is reproducible: its seed contains the test's parameter.
 """
 
 import os
@@ -14,33 +14,41 @@ from tests.support.kill_campaign import KillCampaign, run_campaign
 from tests.support.killable_sidecar import Step
 
 KILLS = int(os.environ.get("SIDECAR_TEST_KILLS", "100"))
-PER_NIGHT = 20
+KILLS_PER_CAMPAIGN = 20
 SEED = os.environ.get("SIDECAR_TEST_SEED", "night")
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.mark.parametrize("number", range(max(1, KILLS // PER_NIGHT)))
-def test_a_night_of_kills(number: int, tmp_path: Path) -> None:
-    night = run_campaign(f"{SEED}-{number}", PER_NIGHT, tmp_path)
-    assert night.died.total() == PER_NIGHT
-    show(night)
+@pytest.mark.parametrize("number", range(max(1, KILLS // KILLS_PER_CAMPAIGN)))
+def test_sidecar_loses_no_record_when_killed_at_random_steps(
+    number: int, tmp_path: Path
+) -> None:
+    campaign = run_campaign(f"{SEED}-{number}", KILLS_PER_CAMPAIGN, tmp_path)
+    assert campaign.kills_by_step.total() == KILLS_PER_CAMPAIGN
+    print_summary(campaign)
 
 
 @pytest.mark.parametrize("step", Step, ids=lambda step: step.name.lower())
-def test_a_kill_at_each_step(step: Step, tmp_path: Path) -> None:
-    night = run_campaign(f"{SEED}-{step.name}", 4, tmp_path, only=step)
-    assert night.died[step]
-    show(night)
+def test_sidecar_loses_no_record_when_killed_at_a_given_step(
+    step: Step, tmp_path: Path
+) -> None:
+    campaign = run_campaign(f"{SEED}-{step.name}", 4, tmp_path, only=step)
+    assert campaign.kills_by_step[step]
+    print_summary(campaign)
 
 
-def show(night: KillCampaign) -> None:
-    """For ``pytest -rP``."""
-    world = night.world
-    arrived = Counter(a.message.id for a in world.arrivals)
+def print_summary(campaign: KillCampaign) -> None:
+    """Print a summary, for ``pytest -rP``."""
+    stack = campaign.stack
+    arrived = Counter(a.message.id for a in stack.arrivals)
     print(  # noqa: T201
-        f"{night.died.total()} kills, {len(night.lines)} records kept,"
-        f" {len(world.acts)} calls to the engine, {len(arrived)} messages,"
+        f"{campaign.kills_by_step.total()} kills,"
+        f" {len(campaign.journal_lines)} records kept,"
+        f" {len(stack.engine_calls)} calls to the engine, {len(arrived)} messages,"
         f" {arrived.total() - len(arrived)} of them twice; died",
-        ", ".join(f"{step} ({count})" for step, count in sorted(night.died.items())),
+        ", ".join(
+            f"{step} ({count})"
+            for step, count in sorted(campaign.kills_by_step.items())
+        ),
     )

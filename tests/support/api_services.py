@@ -1,4 +1,4 @@
-"""A desk for the HTTP server: the real rules, feed and metrics behind it."""
+"""Services for tests of the HTTP server, with the real rules, feed and metrics."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from tests.support.rule_world import EPOCH
 TOKEN = "a-token-for-tests"
 
 
-class PlannedNightly:
+class NightlySchedule:
     """One target with a planned restart every night."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class PlannedNightly:
             "electron-cash", EPOCH + 3600, "0 3 * * *", "Asia/Seoul", skipped=False
         )
 
-    def upcoming(self, count: int) -> tuple[PlannedTime, ...]:
+    def upcoming_times(self, count: int) -> tuple[PlannedTime, ...]:
         later = (
             self.next._replace(at_wall=EPOCH + 3600 + day * 86400, skipped=False)
             for day in range(1, count)
@@ -44,19 +44,19 @@ class PlannedNightly:
 
 
 class ApiServiceFakes:
-    """The desk, and what is behind it to look at and to change."""
+    """``ApiServices`` and the fakes behind it, for tests to inspect and change."""
 
     def __init__(self, token: str | None = TOKEN) -> None:
         self.feed = EventFeed()
-        self.schedule = PlannedNightly()
+        self.schedule = NightlySchedule()
         self.metrics = Metrics(
-            CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming(1)
+            CollectorRegistry(), "0.1.0", lambda: self.schedule.upcoming_times(1)
         )
-        self.journal = MemoryJournal(stretches=[MonitoredInterval(EPOCH, EPOCH + 1e9)])
+        self.journal = MemoryJournal(intervals=[MonitoredInterval(EPOCH, EPOCH + 1e9)])
         self.world = MessageWorld(listeners=(self.feed, self.metrics, self.journal))
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
-        self.engine_part = replace_part("engine", "")
-        self.asked: list[Event] = []
+        self.engine_part = make_component("engine", "")
+        self.events: list[Event] = []
         self.bundles: dict[str, object] = {}
         self.faults: tuple[str, ...] = ()
         self.reloads = 0
@@ -73,7 +73,7 @@ class ApiServiceFakes:
             journal=self.journal,
             metrics=self.metrics.scrape,
             evidence=self.bundles.get,
-            seconds=hours,
+            seconds=parse_hours,
             reload=self.reload,
             token=token,
         )
@@ -86,7 +86,7 @@ class ApiServiceFakes:
         return self.world.state
 
     async def ask(self, event: Event) -> Decision | None:
-        self.asked.append(event)
+        self.events.append(event)
         return operator_decision(self.world.send(event))
 
     async def reload(self) -> tuple[str, ...]:
@@ -97,17 +97,17 @@ class ApiServiceFakes:
         return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it
 
 
-def planned_restart_is_due(office: ApiServiceFakes) -> None:
-    """The schedule's word for the first target, which then waits for its turn."""
+def trigger_planned_restart(office: ApiServiceFakes) -> None:
+    """Report the planned restart of the first target as due."""
     office.world.send(PlannedRestartDue(office.now(), "electron-cash"))
 
 
-def replace_part(name: str, reason: str) -> Component:
-    """A component that is well, or not for this reason."""
+def make_component(name: str, reason: str) -> Component:
+    """A component; it is ok where ``reason`` is empty."""
     return Component(name, ok=not reason, reason=reason, since_wall=EPOCH)
 
 
-def hours(text: str) -> float:
+def parse_hours(text: str) -> float:
     """Durations for tests: ``2h`` and the like."""
     if not text.endswith("h"):
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""The command line as a process, with a stand-in for what needs no sidecar."""
+"""The command line as a process, with fake local commands."""
 
 import signal
 import sys
@@ -17,8 +17,8 @@ UNSURE = CheckResult(
 )
 
 
-class Rehearsed:
-    """Answers by the name of the configuration file."""
+class FakeLocalCommands:
+    """Local commands with results that depend on the configuration file's name."""
 
     def run(self, file: Path | None) -> int:
         sys.stdout.write(f"runs with {file}\n")
@@ -48,6 +48,6 @@ class Rehearsed:
 
 
 if __name__ == "__main__":
-    # The tests may run where nobody's Ctrl-C is meant for them, and it is ignored.
+    # The tests may run in the background, where SIGINT is ignored by default.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main(sys.argv[1:], Rehearsed()))
+    sys.exit(main(sys.argv[1:], FakeLocalCommands()))

@@ -1,4 +1,4 @@
-"""Configuration files for the tests, and what loading them says."""
+"""Configuration files for tests, and the problems that loading them reports."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,7 +63,7 @@ SECRETS = {
 }
 
 
-def whole(folder: Path) -> str:
+def write_whole_config(folder: Path) -> str:
     """The whole contract, its secrets' files in ``folder``."""
     for name, value in SECRETS.items():
         (folder / name).write_text(value + "\n")
@@ -81,7 +81,7 @@ def load_text(
 def faults_of(
     text: str, folder: Path, environ: Mapping[str, str] | None = None
 ) -> dict[str, ConfigProblem]:
-    """By path; the load must fail."""
+    """Problems by path; fails where the configuration loads."""
     with pytest.raises(ConfigError) as caught:
         load_text(text, folder, environ)
     faults = caught.value.faults

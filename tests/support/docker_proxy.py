@@ -1,5 +1,5 @@
-"""A door before the real engine: it notes every request and can keep back answers,
-answer as a proxy or a filter would, or alter what the engine says.
+"""A proxy before the real engine: it records every request and can delay answers,
+answer instead of the engine, or alter the engine's answers.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ CHUNK = 65536
 _READING = frozenset({"GET", "HEAD"})
 
 
-class Asked(NamedTuple):
+class EngineRequest(NamedTuple):
     """One request; ``path`` is without the API's version and with its query."""
 
     at: float
@@ -34,12 +34,12 @@ class Asked(NamedTuple):
 
     @property
     def changes_something(self) -> bool:
-        """Is it more than a question?"""
+        """Whether the request can change something."""
         return self.method not in _READING
 
 
-class _Rule(NamedTuple):
-    """What is answered, instead of the engine, to requests of this kind."""
+class _ReplyRule(NamedTuple):
+    """A reply, instead of the engine's, to requests that match."""
 
     method: str
     path: re.Pattern[str]
@@ -60,29 +60,29 @@ class DockerProxy:
         self.path = folder / "docker.sock"
         self.group = engine.stat().st_gid
         self.lag_s = 0.0
-        """By how much every answer is late from now on."""
+        """Seconds by which every answer is delayed from now on."""
         self._engine = engine
-        self._asked: list[Asked] = []
+        self._requests: list[EngineRequest] = []
         self._kept_back: dict[str, float] = {}
-        self._rules: list[_Rule] = []
-        self._links: set[_Link] = set()
+        self._rules: list[_ReplyRule] = []
+        self._links: set[_ProxyConnection] = set()
         self._listener: socket.socket | None = None
         self.reopen()
 
     @property
-    def requests(self) -> tuple[Asked, ...]:
+    def requests(self) -> tuple[EngineRequest, ...]:
         """All requests so far, oldest first."""
-        return tuple(self._asked)
+        return tuple(self._requests)
 
     @property
-    def posts(self) -> tuple[Asked, ...]:
-        """The requests that can change something."""
-        return tuple(asked for asked in self._asked if asked.changes_something)
+    def posts(self) -> tuple[EngineRequest, ...]:
+        """Requests that can change something, oldest first."""
+        return tuple(request for request in self._requests if request.changes_something)
 
     def keep_back(self, verb: str, seconds: float = float("inf")) -> None:
-        """The next answer to a POST of this verb comes later, or never.
+        """Delay the next answer to a POST of this verb; infinity: no answer.
 
-        The engine carries the request out all the same.
+        The engine executes the request all the same.
         """
         self._kept_back[verb] = seconds
 
@@ -96,45 +96,45 @@ class DockerProxy:
         after_s: float = 0.0,
         forward: bool = False,
     ) -> None:
-        """Answer requests so, from now on; ``path`` is a pattern found in theirs.
+        """Answer requests whose path matches ``path`` from now on.
 
-        ``forward``: the engine is asked all the same, and nobody hears its answer.
+        ``forward``: the engine executes the request, too; its answer is dropped.
         """
 
         def reply(request: bytes) -> bytes:
             if forward:
                 threading.Thread(
-                    target=self._asked_engine, args=(request,), daemon=True
+                    target=self._ask_engine, args=(request,), daemon=True
                 ).start()
             time.sleep(after_s)
             kind = "text/html" if body.startswith("<") else "application/json"
-            return _written(status, kind, body.encode())
+            return _write_response(status, kind, body.encode())
 
-        self._rules.append(_Rule(method, re.compile(path), reply))
+        self._rules.append(_ReplyRule(method, re.compile(path), reply))
 
     def alter(self, path: str, change: Callable[[Any], object]) -> None:
-        """Change the engine's JSON to GETs of this kind: ``change`` returns it."""
+        """Alter the engine's JSON answers to matching GETs; ``change`` returns them."""
 
         def reply(request: bytes) -> bytes:
-            status, body = self._asked_engine(request)
+            status, body = self._ask_engine(request)
             if status < http.client.BAD_REQUEST:
                 body = json.dumps(change(json.loads(body))).encode()
-            return _written(status, "application/json", body)
+            return _write_response(status, "application/json", body)
 
-        self._rules.append(_Rule("GET", re.compile(path), reply))
+        self._rules.append(_ReplyRule("GET", re.compile(path), reply))
 
     def pass_all(self) -> None:
-        """No answer of our own any more."""
+        """Remove all replies and alterations."""
         self._rules.clear()
 
     def reply_to(self, method: str, path: str, request: bytes) -> bytes | None:
-        """Our own answer; None: the engine is to answer."""
+        """The proxy's own reply; None: the engine answers."""
         for rule in self._rules:
             if rule.method == method and rule.path.search(path):
                 return rule.reply(request)
         return None
 
-    def _asked_engine(self, request: bytes) -> tuple[int, bytes]:
+    def _ask_engine(self, request: bytes) -> tuple[int, bytes]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
             engine.connect(str(self._engine))
             engine.sendall(request)
@@ -143,7 +143,7 @@ class DockerProxy:
             return answer.status, answer.read()
 
     def shut(self) -> None:
-        """The engine is gone: no connection survives and none is accepted."""
+        """Close all connections and accept none, as if the engine were gone."""
         listener, self._listener = self._listener, None
         self.path.unlink(missing_ok=True)
         if listener is not None:
@@ -155,7 +155,7 @@ class DockerProxy:
             link.cut()
 
     def reopen(self) -> None:
-        """The engine is back."""
+        """Accept connections again."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(str(self.path))
         shutil.chown(self.path, group=self.group)
@@ -181,30 +181,30 @@ class DockerProxy:
             engine.close()
             client.close()
             return
-        link = _Link(self, client, engine)
+        link = _ProxyConnection(self, client, engine)
         self._links.add(link)
         link.start()
 
     def note(self, method: str, path: str) -> float:
-        """Write a request down; how long to keep its answer back."""
-        asked = Asked(time.time(), method, path)
-        self._asked.append(asked)
-        if not asked.changes_something:
+        """Record a request; returns the seconds by which its answer is delayed."""
+        request = EngineRequest(time.time(), method, path)
+        self._requests.append(request)
+        if not request.changes_something:
             return self.lag_s
-        return self._kept_back.pop(asked.verb, self.lag_s)
+        return self._kept_back.pop(request.verb, self.lag_s)
 
-    def forget(self, link: "_Link") -> None:
-        """A connection ended."""
+    def forget(self, link: "_ProxyConnection") -> None:
+        """Remove a connection that ended."""
         self._links.discard(link)
 
 
-class _Link:
-    """One connection of a client and its counterpart to the engine."""
+class _ProxyConnection:
+    """A client's connection and its counterpart to the engine."""
 
     def __init__(
-        self, gate: DockerProxy, client: socket.socket, engine: socket.socket
+        self, proxy: DockerProxy, client: socket.socket, engine: socket.socket
     ) -> None:
-        self._gate = gate
+        self._proxy = proxy
         self._client = client
         self._engine = engine
         self._keep_back_s = 0.0
@@ -234,11 +234,11 @@ class _Link:
             return False
         method, path, _ = first.decode("ascii").split(" ")
         head, length, upgrade = _headers(stream)
-        self._keep_back_s = self._gate.note(method, _without_version(path))
+        self._keep_back_s = self._proxy.note(method, _without_version(path))
         request = first + head + stream.read(length)
-        own = self._gate.reply_to(method, _without_version(path), request)
-        if own is not None:
-            self._client.sendall(own)
+        own_reply = self._proxy.reply_to(method, _without_version(path), request)
+        if own_reply is not None:
+            self._client.sendall(own_reply)
             return True
         self._engine.sendall(request)
         if upgrade:
@@ -259,10 +259,10 @@ class _Link:
         self.cut()
         self._client.close()
         self._engine.close()
-        self._gate.forget(self)
+        self._proxy.forget(self)
 
 
-def _written(status: int, kind: str, body: bytes) -> bytes:
+def _write_response(status: int, kind: str, body: bytes) -> bytes:
     head = (
         f"HTTP/1.1 {status} {http.client.responses[status]}",
         f"Content-Type: {kind}",
@@ -283,7 +283,7 @@ def _headers(stream: BinaryIO) -> tuple[bytes, int, bool]:
         if name == "content-length":
             length = int(value)
         elif name == "transfer-encoding":
-            raise AssertionError("the gate passes on no chunked bodies")
+            raise AssertionError("the proxy passes on no chunked bodies")
         elif name == "upgrade":
             upgrade = True
         if line in {b"\r\n", b""}:
@@ -295,7 +295,7 @@ def _without_version(path: str) -> str:
     return f"/{rest}" if version.startswith("v1.") else path
 
 
-def own_folder(prefix: str, root: str = "/tmp") -> Path:
+def make_socket_folder(prefix: str, root: str = "/tmp") -> Path:
     """A new short path (a socket's name has 108 bytes) that any user can enter."""
     folder = Path(root) / f"{prefix}-{os.urandom(4).hex()}"
     folder.mkdir(mode=0o755)

@@ -1,4 +1,4 @@
-"""What the tests of the engine adapter share."""
+"""Helpers of the engine adapter's tests."""
 
 import asyncio
 import tempfile
@@ -22,7 +22,7 @@ Requests = list[tuple[str, str]]
 
 
 @contextmanager
-def a_server() -> Iterator[EngineServer]:
+def run_engine_server() -> Iterator[EngineServer]:
     """A running server on a UNIX socket."""
     # A socket's path may be 107 bytes long; pytest's own folders can be longer.
     with tempfile.TemporaryDirectory(prefix="eng") as folder:
@@ -44,7 +44,7 @@ def link_to(
 
 
 @asynccontextmanager
-async def an_engine(
+async def open_engine(
     link: EngineConnection, *, margin_s: float = 5.0, replay_s: float = 600.0
 ) -> AsyncIterator[DockerEngine]:
     engine = DockerEngine(link, "demo", answer_margin_s=margin_s, replay_s=replay_s)
@@ -59,7 +59,7 @@ def threads_of_the_adapter() -> list[threading.Thread]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait for something that another thread brings about."""
+    """Wait for a condition that another thread fulfils."""
     async with asyncio.timeout(WITHIN_S):
         while not true():  # noqa: ASYNC110 - it happens in a thread
             await asyncio.sleep(0.005)

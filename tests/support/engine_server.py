@@ -1,4 +1,4 @@
-"""A small container engine: real sockets, canned answers, trouble on demand."""
+"""A small container engine: real sockets, fixed answers, faults on demand."""
 
 import contextlib
 import json
@@ -67,7 +67,7 @@ def raw_event(
     }
 
 
-def framed(text: bytes, stream: int = 1) -> bytes:
+def frame_output(text: bytes, stream: int = 1) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
@@ -87,9 +87,9 @@ class _UnixServer(_Server):
 
 
 class EngineServer:
-    """Listens from ``start`` to ``stop``, and again.
+    """Listens from ``start`` to ``stop``, repeatedly.
 
-    ``seen`` holds "METHOD /path?query" without the version. The troubles are
+    ``requests`` holds "METHOD /path?query" without the version. The faults are
     keyed by the end of a path: ``hang`` (no answer), ``drop`` (so many times the
     connection is closed after the request was read), ``drip`` (a body without
     end), ``say`` (status and body instead of the right answer), ``meet`` (no
@@ -101,7 +101,7 @@ class EngineServer:
     ) -> None:
         self.containers: dict[str, dict[str, Any]] = {}
         self.images: dict[str, dict[str, Any]] = {}
-        self.seen: list[str] = []
+        self.requests: list[str] = []
         self.hang: set[str] = set()
         self.drip: set[str] = set()
         self.drop: dict[str, int] = defaultdict(int)
@@ -154,15 +154,15 @@ class EngineServer:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def acts(self) -> list[str]:
-        return [request for request in self.seen if request.startswith("POST")]
+        return [request for request in self.requests if request.startswith("POST")]
 
-    def asked(self, path_end: str) -> int:
+    def count_requests(self, path_end: str) -> int:
         return sum(
-            1 for r in self.seen if urlsplit(r.split()[1]).path.endswith(path_end)
+            1 for r in self.requests if urlsplit(r.split()[1]).path.endswith(path_end)
         )
 
     def event_queries(self) -> list[dict[str, list[str]]]:
-        urls = (urlsplit(request.split()[1]) for request in self.seen)
+        urls = (urlsplit(request.split()[1]) for request in self.requests)
         return [parse_qs(url.query) for url in urls if url.path == "/events"]
 
     def publish(self, *events: object) -> None:
@@ -176,7 +176,7 @@ class EngineServer:
 
     # What follows runs in the threads of the connections.
 
-    def wrapped(self, connection: socket.socket) -> socket.socket:
+    def wrap_connection(self, connection: socket.socket) -> socket.socket:
         if self._tls is not None:
             connection = self._tls.wrap_socket(connection, server_side=True)
         self._connections.add(connection)
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def setup(self) -> None:
-        self.request = self.engine.wrapped(self.request)
+        self.request = self.engine.wrap_connection(self.request)
         super().setup()
 
     @override
@@ -233,14 +233,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path.removeprefix(f"/v{API_VERSION}"))
-        self.engine.seen.append(f"{self.command} {url.geturl()}")
+        self.engine.requests.append(f"{self.command} {url.geturl()}")
         for end, barrier in self.engine.meet.items():
             if url.path.endswith(end):
                 barrier.wait(timeout=10.0)
-        if not self._troubled(url.path):
+        if not self._inject_fault(url.path):
             self._answer(url.path, parse_qs(url.query))
 
-    def _troubled(self, path: str) -> bool:
+    def _inject_fault(self, path: str) -> bool:
         if any(path.endswith(end) for end in self.engine.hang):
             self.engine.wait_for_release()
             self.close_connection = True
@@ -303,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "exec":
                 self._json({"Id": "e1"}, 201)
             case "logs":
-                self._chunked([self.engine.log])
+                self._send_chunks([self.engine.log])
             case "top":
                 self._json(
                     {
@@ -336,8 +336,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(b" ")
             time.sleep(0.02)
 
-    def _json(self, said: object, status: int = 200) -> None:
-        self._send(status, json.dumps(said).encode())
+    def _json(self, value: object, status: int = 200) -> None:
+        self._send(status, json.dumps(value).encode())
 
     def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -353,7 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.engine.exec_code is None:
             self.engine.wait_for_release()
 
-    def _chunked(self, chunks: list[bytes]) -> None:
+    def _send_chunks(self, chunks: list[bytes]) -> None:
         self._head("application/vnd.docker.raw-stream", chunked=True)
         for chunk in chunks:
             self._chunk(chunk)

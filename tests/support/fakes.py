@@ -1,4 +1,4 @@
-"""The two fakes we own, an engine and a clock, for scenarios and remedies."""
+"""A fake engine and a fake clock, for tests of scenarios and remedies."""
 
 import asyncio
 from collections import defaultdict
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sidecar.core.model.container import Container, NativeHealth, Process, Status
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.ports.engine import (
     CommandTimeout,
@@ -51,10 +51,10 @@ class LoopClock:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A call that fails; ``done``: the engine does it all the same."""
+    """A call that fails; ``is_done``: the engine executes it all the same."""
 
     error: EngineError
-    done: bool = False
+    is_done: bool = False
 
 
 def a_container(container_id: str = "c1", **changes: Any) -> Container:  # noqa: ANN401 - any field
@@ -77,11 +77,11 @@ def a_container(container_id: str = "c1", **changes: Any) -> Container:  # noqa:
 
 
 class FakeEngine:
-    """An engine in memory, for one stack. Fault it through these:
+    """An engine in memory, for one stack. Faults:
 
     ``delays[call]``: seconds a call takes (for restart and start: until the
     container has stopped), ``delays["between"]`` what a restart takes from stop
-    to start. The engine goes on when its caller has left.
+    to start. The engine continues when its caller is cancelled.
     ``answer_late_s``: how much later than what it did its answer to an act comes.
     ``trouble(call, error)``: the next call fails. ``unreachable``: all do.
     ``acts``: (call, container id) of everything that changed something, and
@@ -104,7 +104,7 @@ class FakeEngine:
         self.exec_of: dict[str, ExecResult] = {}
         self.signals: list[str] = []
         self.on_signal: Callable[[str], None] = lambda _: None
-        """What a signal brings about."""
+        """Effect of a signal."""
         self._troubles: defaultdict[str, list[Fault]] = defaultdict(list)
         self._listeners: list[
             asyncio.Queue[EngineEvent | Connected | Disconnected]
@@ -115,11 +115,11 @@ class FakeEngine:
     # the port ---------------------------------------------------------------
 
     async def containers(self) -> tuple[Container, ...]:
-        await self._asked("containers", "")
+        await self._receive_call("containers", "")
         return tuple(self.held.values())
 
     async def inspect(self, container_id: str) -> Container:
-        await self._asked("inspect", container_id)
+        await self._receive_call("inspect", container_id)
         return self._get(container_id)
 
     async def start(self, container_id: str) -> None:
@@ -147,12 +147,12 @@ class FakeEngine:
         self.on_signal(signal)
 
     async def logs(self, container_id: str, lines: int) -> str:
-        await self._asked("logs", container_id)
+        await self._receive_call("logs", container_id)
         text = self.logs_of.get(self._get(container_id).id, "")
         return "\n".join(text.rstrip("\n").split("\n")[-lines:])
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
-        await self._asked("processes", container_id)
+        await self._receive_call("processes", container_id)
         container = self._get(container_id)
         if container.status not in (Status.RUNNING, Status.PAUSED):
             raise EngineRefused(f"409: container {container_id} is not running")
@@ -160,7 +160,7 @@ class FakeEngine:
         return self.processes_of.get(container_id, (main,))
 
     async def stats(self, container_id: str) -> dict[str, float]:
-        await self._asked("stats", container_id)
+        await self._receive_call("stats", container_id)
         return self.stats_of.get(self._get(container_id).id, {"memory_bytes": 1.0})
 
     async def execute(
@@ -168,7 +168,7 @@ class FakeEngine:
     ) -> ExecResult:
         try:
             async with asyncio.timeout(timeout_s):
-                await self._asked("execute", container_id)
+                await self._receive_call("execute", container_id)
         except TimeoutError:
             raise CommandTimeout("the command did not end") from None
         self._get(container_id)
@@ -188,17 +188,17 @@ class FakeEngine:
     # faults of the engine -----------------------------------------------------
 
     def trouble(
-        self, call: str, error: EngineError, *, done: bool = False, times: int = 1
+        self, call: str, error: EngineError, *, is_done: bool = False, times: int = 1
     ) -> None:
-        """Let the next ``times`` calls fail; ``done``: and be done all the same."""
-        self._troubles[call] += [Fault(error, done)] * times
+        """Let the next ``times`` calls fail; ``is_done``: executed all the same."""
+        self._troubles[call] += [Fault(error, is_done)] * times
 
     def go_away(self, reason: str = "connection refused") -> None:
         self.unreachable = reason
         self._emit(Disconnected(reason))
 
     def go_deaf(self, reason: str, *, refused: bool = True) -> None:
-        """The event stream ends; the rest goes on."""
+        """End the event stream; all other calls continue to work."""
         self._emit(Disconnected(reason, refused))
 
     def come_back(self) -> None:
@@ -211,11 +211,11 @@ class FakeEngine:
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
-        """What the engine is doing by itself."""
+        """Background tasks of the engine."""
         return set(self._tasks)
 
     async def close(self) -> None:
-        """End what the engine is still doing by itself."""
+        """Cancel the engine's background tasks."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -223,11 +223,11 @@ class FakeEngine:
     # what happens to containers -----------------------------------------------
 
     def write(self, container_id: str, words: str) -> None:
-        """It logs a line, which the engine stamps by its own clock."""
+        """Add a line to the container's log, with the engine's timestamp."""
         at = datetime.fromtimestamp(self._clock.now().wall, UTC)
-        known = self.logs_of.get(container_id, "")
+        log = self.logs_of.get(container_id, "")
         line = f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z {words}\n"
-        self.logs_of[container_id] = known + line
+        self.logs_of[container_id] = log + line
 
     def add(self, container: Container) -> None:
         self.held[container.id] = container
@@ -241,7 +241,7 @@ class FakeEngine:
     def crash(
         self, container_id: str, exit_code: int = 1, *, oom: bool = False
     ) -> None:
-        """It exits by itself; the engine's own policy may start it again."""
+        """Let the container exit; the engine's restart policy may start it again."""
         if oom:
             self._notice(EngineEventKind.OOM, container_id)
         self._exit(container_id, 137 if oom else exit_code, oom=oom)
@@ -282,7 +282,7 @@ class FakeEngine:
         self._notice(EngineEventKind.DESTROY, container_id)
 
     def recreate(self, container_id: str, new_id: str | None = None) -> Container:
-        """What ``compose up --force-recreate`` does: same name, another container."""
+        """Replace a container as ``compose up --force-recreate`` does; same name."""
         old = self.held[container_id]
         self.remove(container_id)
         fresh = replace(old, id=new_id or f"{container_id}'", restart_count=0)
@@ -292,7 +292,7 @@ class FakeEngine:
 
     # inside -------------------------------------------------------------------
 
-    async def _asked(self, call: str, container_id: str) -> None:
+    async def _receive_call(self, call: str, container_id: str) -> None:
         self.calls.append((call, container_id))
         if call in self.delays:
             await asyncio.sleep(self.delays[call])
@@ -306,10 +306,10 @@ class FakeEngine:
         self.calls.append((call, container_id))
         self._raise_if_unreachable()
         trouble = self._troubles[call].pop(0) if self._troubles[call] else None
-        if trouble is None or trouble.done:
+        if trouble is None or trouble.is_done:
             self._get(container_id)
             self.acts.append((call, container_id))
-            task = self._spawn(_awaited(work))
+            task = self._spawn(_await_call(work))
             if trouble is None:
                 await asyncio.shield(task)
                 await asyncio.sleep(self.answer_late_s)
@@ -390,5 +390,5 @@ class FakeEngine:
         return task
 
 
-async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
+async def _await_call(work: Callable[[], Awaitable[None]]) -> None:
     await work()

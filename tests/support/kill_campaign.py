@@ -1,4 +1,4 @@
-"""A night of kills: one world, one sidecar after the other, and what must hold."""
+"""A campaign of kills: one simulated stack, successive sidecars, and invariants."""
 
 import asyncio
 import random
@@ -27,51 +27,51 @@ from sidecar.core.reporting.journal_records import (
     record_of_decision,
     record_of_transition,
 )
-from sidecar.storage.codec import encode, without_surrogates
+from sidecar.storage.codec import encode, replace_surrogates
 from tests.support.killable_sidecar import KillableSidecar, KillPoint, Step
 from tests.support.simulated_stack import CHANNELS, IDS, SimulatedStack
-from tests.support.stored_world import look
+from tests.support.stored_world import query_database
 from tests.support.virtual_time import run_virtual
 
 STREAK_HOLDS_S = 60.0
 NEAR_S = 1e-3
 LEFT_STOPPED_S = 60.0
-"""Longer than it may take a sidecar to bring back what we have stopped."""
-CALM_S = 3600.0
-LOOK_S = 2.0
+"""More seconds than a sidecar may need to restart a container that it stopped."""
+RECOVERY_LIMIT_S = 3600.0
+POLL_S = 2.0
 LONGEST_S = 400.0
 
 Facts = dict[str, object]
 
 
-# --- what must be remembered, in wall clock times ----------------------------------
+# --- facts that a restart must preserve, in wall clock times -----------------------
 
 
-def remembered(state: State, clock: Moment) -> Facts:
-    """All that a successor must know, whatever its monotonic clock shows."""
+def durable_facts(state: State, clock: Moment) -> Facts:
+    """Facts that a successor must know, independent of its monotonic clock."""
     ahead = clock.wall - clock.mono
-    instances = {**state.left, **state.instances}
+    instances = {**state.restored_instances, **state.instances}
     return {
-        **{f"instance {i.name}": _of(i, ahead) for i in instances.values()},
-        **{f"incident {i.id}": _incident(i) for i in state.incidents.values()},
+        **{f"instance {i.name}": _instance_facts(i, ahead) for i in instances.values()},
+        **{f"incident {i.id}": _without_mono(i) for i in state.incidents.values()},
         "ledger": dict(state.ledger),
         "paused": dict(state.paused),
         "restarts": _walls(state.restarts, ahead),
-        "plan": _plan(state.plan, ahead),
+        "plan": _plan_facts(state.plan, ahead),
     }
 
 
-def _plan(plan: PlannedRestart | None, ahead: float) -> tuple[object, ...] | None:
+def _plan_facts(plan: PlannedRestart | None, ahead: float) -> tuple[object, ...] | None:
     if plan is None:
         return None
-    return (plan.target, plan.left, _wall(plan.deadline_mono, ahead))
+    return (plan.target, plan.remaining_ids, _wall(plan.deadline_mono, ahead))
 
 
-def _of(instance: Instance, ahead: float) -> Facts:
+def _instance_facts(instance: Instance, ahead: float) -> Facts:
     remedy = instance.remedy
     return {
-        "lane": _lane(instance.lane, ahead),
-        "load lane": _lane(instance.load_lane, ahead),
+        "lane": _lane_facts(instance.lane, ahead),
+        "load lane": _lane_facts(instance.load_lane, ahead),
         "exits": _walls(instance.exits, ahead),
         "short runs": (instance.short_runs, instance.looping),
         "stop": (instance.stop, instance.kills, instance.treated),
@@ -83,11 +83,11 @@ def _of(instance: Instance, ahead: float) -> Facts:
         "runs": instance.runs,
         "settling": instance.settling
         and (instance.settling.root, _wall(instance.settling.until_mono, ahead)),
-        "decision": _decided(instance.last_decision),
-        "loading": _decided(instance.loading),
+        "decision": _decision_facts(instance.last_decision),
+        "loading": _decision_facts(instance.loading),
         "remedy": remedy
         and (
-            _decided(remedy.decision),
+            _decision_facts(remedy.decision),
             remedy.phase,
             Wall(remedy.began.wall),
             _wall(remedy.deadline_mono, ahead),
@@ -96,13 +96,13 @@ def _of(instance: Instance, ahead: float) -> Facts:
     }
 
 
-def _lane(lane: Lane, ahead: float) -> tuple[object, ...]:
-    spent, wait = _walls(lane.spent, ahead), lane.not_before
-    return (lane.name, spent, lane.slow_tries, _wall(wait, ahead), lane.unsent)
+def _lane_facts(lane: Lane, ahead: float) -> tuple[object, ...]:
+    spent_walls, wait = _walls(lane.spent, ahead), lane.not_before
+    return (lane.name, spent_walls, lane.slow_tries, _wall(wait, ahead), lane.unsent)
 
 
 class Wall(float):
-    """A wall clock time; moved from clock to clock it loses some of its digits."""
+    """A wall clock time; conversions between clocks cost some digits."""
 
     def __eq__(self, other: object) -> bool:  # type: ignore[explicit-override]
         return isinstance(other, float) and abs(self - other) < NEAR_S
@@ -118,14 +118,14 @@ def _walls(monos: Iterable[float], ahead: float) -> tuple[float, ...]:
     return tuple(_wall(mono, ahead) for mono in monos)
 
 
-def _decided(decision: Decision | None) -> tuple[object, ...] | None:
+def _decision_facts(decision: Decision | None) -> tuple[object, ...] | None:
     if decision is None:
         return None
     return (decision.name, decision.action, Wall(decision.at.wall))
 
 
-def _incident(incident: Incident) -> Incident:
-    """Its moments have wall clock times of their own."""
+def _without_mono(incident: Incident) -> Incident:
+    """The incident, its moments without monotonic times."""
     plain = {
         name: moment and Moment(0.0, moment.wall)
         for name in ("opened_at", "acked_at", "resolved_at")
@@ -134,273 +134,298 @@ def _incident(incident: Incident) -> Incident:
     return replace(incident, **plain)  # type: ignore[arg-type]  # moments
 
 
-def streaks(state: State) -> dict[InstanceId, tuple[bool | None, int]]:
-    """Failures in a row; once a target is down, how many they are is nobody's."""
-    instances = {**state.left, **state.instances}
+def failure_streaks(state: State) -> dict[InstanceId, tuple[bool | None, int]]:
+    """Consecutive failures by instance; 0 for a target that is down already."""
+    instances = {**state.restored_instances, **state.instances}
     return {
-        who: (i.health.up, i.health.failures if i.health.up is not False else 0)
-        for who, i in instances.items()
+        instance_id: (i.health.up, i.health.failures if i.health.up is not False else 0)
+        for instance_id, i in instances.items()
     }
 
 
-# --- the night -----------------------------------------------------------------------
+# --- the campaign --------------------------------------------------------------------
 
 
 @dataclass
 class KillCampaign:
-    """What happened, and what is known to be on disk."""
+    """Results of a campaign, and the records that must be on disk."""
 
-    world: SimulatedStack
+    stack: SimulatedStack
     folder: Path
-    died: Counter[Step] = field(default_factory=Counter)
-    lines: list[str] = field(default_factory=list)
-    """The journal as it must be."""
-    ended: list[tuple[float, str]] = field(default_factory=list)
-    """Remedies that ended: when, whose."""
-    messages: dict[str, str] = field(default_factory=dict)
-    """All that were stored: the id and the channel."""
-    allowed: Counter[str] = field(default_factory=Counter)
-    """How often a message may arrive once more."""
-    known: list[Facts] = field(default_factory=list)
-    """What must be remembered; two of them where a turn that changed nothing but
-    values was being stored.
+    kills_by_step: Counter[Step] = field(default_factory=Counter)
+    journal_lines: list[str] = field(default_factory=list)
+    """The expected journal."""
+    ended_remedies: list[tuple[float, str]] = field(default_factory=list)
+    """Remedies that ended: wall clock time, target."""
+    message_channels: dict[str, str] = field(default_factory=dict)
+    """Channels of all stored messages, by message id."""
+    allowed_repeats: Counter[str] = field(default_factory=Counter)
+    """Permitted additional arrivals, by message id."""
+    accepted_facts: list[Facts] = field(default_factory=list)
+    """Facts that the next sidecar may load: two alternatives where a kill interrupted
+    the write of a turn that changed only values.
     """
     number: int = 0
-    living: KillableSidecar | None = None
+    current: KillableSidecar | None = None
 
     @property
     def state_dir(self) -> Path:
-        return self.folder / f"life-{self.number}"
+        return self.folder / f"sidecar-{self.number}"
 
-    async def spend(self, deaths: Sequence[KillPoint]) -> None:
-        """One life for each death, and a long calm one at the end."""
-        nature = asyncio.create_task(self.world.misbehave())
-        watch = asyncio.create_task(watch_stopped(self))
-        here = asyncio.current_task()
-        assert here is not None
-        others = {nature, watch, here}
+    async def run(self, kill_points: Sequence[KillPoint]) -> None:
+        """Run one sidecar for each kill point, and one without faults at the end."""
+        fault_task = asyncio.create_task(self.stack.inject_faults())
+        watch_task = asyncio.create_task(watch_stopped(self))
+        current_task = asyncio.current_task()
+        assert current_task is not None
+        other_tasks = {fault_task, watch_task, current_task}
         try:
-            for death in deaths:
-                life = await self._life(death)
-                await life.end()
-                await self._killed(life, others)
-                away = self.world.chance.choice((0.0, 0.5, 3.0, 20.0, 90.0, 300.0))
-                await asyncio.sleep(away)
-            nature.cancel()
-            self.world.calm_down()
-            life = await self._life(None)
-            await calm(self, life)
-            self._keep(life, life.kept)
-            await life.bury(others)
+            for kill_point in kill_points:
+                sidecar = await self._start_sidecar(kill_point)
+                await sidecar.wait_until_killed()
+                await self._dispose_killed(sidecar, other_tasks)
+                downtime_s = self.stack.rng.choice((0.0, 0.5, 3.0, 20.0, 90.0, 300.0))
+                await asyncio.sleep(downtime_s)
+            fault_task.cancel()
+            self.stack.clear_faults()
+            sidecar = await self._start_sidecar(None)
+            await wait_until_recovered(self, sidecar)
+            self._record_stored(sidecar, sidecar.stored_turns)
+            await sidecar.dispose(other_tasks)
             self.check_all()
         finally:
-            watch.cancel()
-            nature.cancel()
-            await asyncio.gather(nature, watch, return_exceptions=True)
-            await self.world.engine.close()
+            watch_task.cancel()
+            fault_task.cancel()
+            await asyncio.gather(fault_task, watch_task, return_exceptions=True)
+            await self.stack.engine.close()
 
-    async def _life(self, death: KillPoint | None) -> KillableSidecar:
-        life = KillableSidecar(self.world, self.number, death)
-        self.living = life
-        await life.begin(self.state_dir)
-        self._check_start(life)
-        return life
+    async def _start_sidecar(self, kill_point: KillPoint | None) -> KillableSidecar:
+        sidecar = KillableSidecar(self.stack, self.number, kill_point)
+        self.current = sidecar
+        await sidecar.start_up(self.state_dir)
+        self._check_start(sidecar)
+        return sidecar
 
-    async def _killed(
-        self, life: KillableSidecar, others: set[asyncio.Task[None]]
+    async def _dispose_killed(
+        self, sidecar: KillableSidecar, other_tasks: set[asyncio.Task[None]]
     ) -> None:
-        assert life.died_at is not None
-        self.died[life.died_at] += 1
-        left = self.state_dir
+        assert sidecar.killed_at is not None
+        self.kills_by_step[sidecar.killed_at] += 1
+        old_dir = self.state_dir
         self.number += 1
-        shutil.copytree(left, self.state_dir)
-        await life.bury(others)
-        shutil.rmtree(left)
-        self._check_disk(life)
+        shutil.copytree(old_dir, self.state_dir)
+        await sidecar.dispose(other_tasks)
+        shutil.rmtree(old_dir)
+        self._check_disk(sidecar)
 
     # --- what must hold
 
-    def _keep(self, life: KillableSidecar, turns: Sequence[StepResult]) -> None:
-        """These turns are on disk."""
-        for turned in turns:
-            self.lines += _lines(turned)
-            self.messages.update((m.id, m.channel) for m in turned.messages)
-            self.ended += [
+    def _record_stored(
+        self, sidecar: KillableSidecar, turns: Sequence[StepResult]
+    ) -> None:
+        """Add turns that are on disk to the expectation."""
+        for turn in turns:
+            self.journal_lines += _journal_lines(turn)
+            self.message_channels.update((m.id, m.channel) for m in turn.messages)
+            self.ended_remedies += [
                 (t.at.wall, t.name)
-                for t in turned.transitions
+                for t in turn.transitions
                 if isinstance(t, RemedyEnded)
             ]
         if turns:
-            self.known = [remembered(turns[-1].state, life.clock.now())]
+            self.accepted_facts = [durable_facts(turns[-1].state, sidecar.clock.now())]
 
-    def _check_disk(self, life: KillableSidecar) -> None:
-        """Every turn that was said to be stored is there, once, in order; of the
-        one that was being stored all or nothing.
+    def _check_disk(self, sidecar: KillableSidecar) -> None:
+        """Every turn reported as stored is on disk, once, in order; the turn whose
+        write was interrupted is there entirely or not at all.
         """
-        self._keep(life, life.kept)
-        found, rows = self._look()
-        flight = life.in_flight
-        hoped = _lines(flight) if flight is not None else []
-        assert found[: len(self.lines)] == self.lines
-        assert found[len(self.lines) :] in ([], hoped)
-        if flight is not None:
-            if hoped or flight.messages:
-                told = {m.id for m in flight.messages} & {i for i, _, _ in rows}
-                assert len(told) in {0, len(flight.messages)}
-                if told or found != self.lines:
-                    self._keep(life, [flight])
+        self._record_stored(sidecar, sidecar.stored_turns)
+        stored_lines, rows = self._read_copy()
+        turn = sidecar.pending_turn
+        turn_lines = _journal_lines(turn) if turn is not None else []
+        assert stored_lines[: len(self.journal_lines)] == self.journal_lines
+        assert stored_lines[len(self.journal_lines) :] in ([], turn_lines)
+        if turn is not None:
+            if turn_lines or turn.messages:
+                stored_ids = {m.id for m in turn.messages} & {i for i, _, _ in rows}
+                assert len(stored_ids) in {0, len(turn.messages)}
+                if stored_ids or stored_lines != self.journal_lines:
+                    self._record_stored(sidecar, [turn])
             else:
-                self.known.append(remembered(flight.state, life.clock.now()))
-        self._check_outbox(life, rows)
+                self.accepted_facts.append(
+                    durable_facts(turn.state, sidecar.clock.now())
+                )
+        self._check_outbox(sidecar, rows)
 
-    def _look(self) -> tuple[list[object], list[tuple[object, ...]]]:
-        """Journal and outbox, in a copy: to open a file may change it."""
-        copy = self.folder / "seen"
+    def _read_copy(self) -> tuple[list[object], list[tuple[object, ...]]]:
+        """Journal and outbox of a copy, because opening a database may change it."""
+        copy = self.folder / "copy"
         shutil.copytree(self.state_dir, copy)
-        journal = look(copy, "SELECT data FROM journal ORDER BY id")
-        rows = look(copy, "SELECT id, arrived, ended_wall FROM outbox")
+        journal = query_database(copy, "SELECT data FROM journal ORDER BY id")
+        rows = query_database(copy, "SELECT id, arrived, ended_wall FROM outbox")
         shutil.rmtree(copy)
         return [data for (data,) in journal], rows
 
     def _check_outbox(
-        self, life: KillableSidecar, rows: list[tuple[object, ...]]
+        self, sidecar: KillableSidecar, rows: list[tuple[object, ...]]
     ) -> None:
-        """Each message is there; at most one of a channel arrived unbeknown."""
-        assert {i for i, _, _ in rows} == self.messages.keys()
-        sent = {a.message.id for a in self.world.arrivals}
-        recorded = {i for i, arrived, _ in rows if arrived}
-        assert recorded <= sent
-        mine = {a.message.id for a in self.world.arrivals if a.life == life.number}
-        again = [str(i) for i, _, ended in rows if ended is None and i in mine]
-        each = Counter(self.messages[which] for which in again)
-        assert all(count == 1 for count in each.values()), again
-        self.allowed.update(again)
+        """Each message is there; at most one per channel arrived without a record."""
+        assert {i for i, _, _ in rows} == self.message_channels.keys()
+        arrived_ids = {a.message.id for a in self.stack.arrivals}
+        recorded_ids = {i for i, arrived, _ in rows if arrived}
+        assert recorded_ids <= arrived_ids
+        own_ids = {
+            a.message.id
+            for a in self.stack.arrivals
+            if a.sidecar_number == sidecar.number
+        }
+        unrecorded_ids = [
+            str(i) for i, _, ended in rows if ended is None and i in own_ids
+        ]
+        counts = Counter(
+            self.message_channels[message_id] for message_id in unrecorded_ids
+        )
+        assert all(count == 1 for count in counts.values()), unrecorded_ids
+        self.allowed_repeats.update(unrecorded_ids)
 
-    def _check_start(self, life: KillableSidecar) -> None:
-        """What it remembers is what its predecessor knew."""
-        saved_at = life.store.saved_at
-        if life.found is None or saved_at is None:
-            assert not self.lines
+    def _check_start(self, sidecar: KillableSidecar) -> None:
+        """The sidecar has loaded the facts that its predecessor stored."""
+        saved_at = sidecar.store.saved_at
+        if sidecar.loaded_state is None or saved_at is None:
+            assert not self.journal_lines
             return
-        found = remembered(life.found, saved_at)
-        assert found in self.known, _differences(self.known[0], found)
-        now = life.clock.now()
-        moved = remembered(life.state, now)
-        assert moved == found, _differences(found, moved)
-        held = now.wall - saved_at.wall <= STREAK_HOLDS_S
-        before = streaks(life.found)
-        kept = {w: (up, n if held else 0) for w, (up, n) in before.items()}
-        assert streaks(life.state) == kept
+        loaded_facts = durable_facts(sidecar.loaded_state, saved_at)
+        assert loaded_facts in self.accepted_facts, _differences(
+            self.accepted_facts[0], loaded_facts
+        )
+        now = sidecar.clock.now()
+        restored_facts = durable_facts(sidecar.initial_state, now)
+        assert restored_facts == loaded_facts, _differences(
+            loaded_facts, restored_facts
+        )
+        is_recent = now.wall - saved_at.wall <= STREAK_HOLDS_S
+        before = failure_streaks(sidecar.loaded_state)
+        expected = {w: (up, n if is_recent else 0) for w, (up, n) in before.items()}
+        assert failure_streaks(sidecar.initial_state) == expected
 
     def check_all(self) -> None:
-        """The night as a whole."""
-        world = self.world
-        assert not world.wrong, world.wrong[0]
-        check_acts(self)
+        """Check the invariants of the whole campaign."""
+        stack = self.stack
+        assert not stack.violations, stack.violations[0]
+        check_engine_calls(self)
         check_messages(self)
 
 
-def _lines(turned: StepResult) -> list[str]:
-    """What a turn adds to the journal."""
+def _journal_lines(turn: StepResult) -> list[str]:
+    """Lines that a turn adds to the journal."""
     records = [
         record_of_balance(t)
         if isinstance(t, BalanceCompared)
         else record_of_transition(t)
-        for t in turned.transitions
+        for t in turn.transitions
     ]
-    records += [record_of_decision(d) for d in turned.decisions]
-    return [str(without_surrogates(encode(record))) for record in records]
+    records += [record_of_decision(d) for d in turn.decisions]
+    return [str(replace_surrogates(encode(record))) for record in records]
 
 
 def _differences(old: Facts, new: Facts) -> str:
-    """For the reader of a failed test."""
+    """Readable differences, for the message of a failed assertion."""
     names = [n for n in {**old, **new} if old.get(n) != new.get(n)]
     return "\n".join(f"{n}: {old.get(n)}\n  became {new.get(n)}" for n in names)
 
 
-def check_acts(night: KillCampaign) -> None:
-    """One call for one intent; no restart before the one before it had its end."""
-    acts = night.world.acts
-    calls = Counter((a.decision.at.wall, a.name) for a in acts)
-    stops = Counter((d.at.wall, d.name) for _, d in night.world.stops)
+def check_engine_calls(campaign: KillCampaign) -> None:
+    """One engine call per decision; no restart before the previous remedy ended."""
+    calls_made = campaign.stack.engine_calls
+    calls = Counter((a.decision.at.wall, a.name) for a in calls_made)
+    stops = Counter((d.at.wall, d.name) for _, d in campaign.stack.rpc_stops)
     for counts in (calls, stops):
         doubled = [intent for intent, count in counts.items() if count > 1]
         assert not doubled, doubled
     for name in IDS:
-        mine = [act for act in acts if act.name == name]
-        for before, after in pairwise(mine):
-            if after.found.status is not Status.RUNNING:
+        own_calls = [call for call in calls_made if call.name == name]
+        for before, after in pairwise(own_calls):
+            if after.container.status is not Status.RUNNING:
                 continue
-            ended = [at for at, who in night.ended if who == name]
-            assert any(before.at <= at <= after.at for at in ended), (before, after)
+            ended = [at for at, target in campaign.ended_remedies if target == name]
+            assert any(before.at_wall <= at <= after.at_wall for at in ended), (
+                before,
+                after,
+            )
 
 
-def check_messages(night: KillCampaign) -> None:
-    """Each arrived: once, and once more for each kill between send and record. Left
-    out, or not sent again, is only what the end of its incident told.
+def check_messages(campaign: KillCampaign) -> None:
+    """Each message arrived once, and once more per kill between send and record. Only
+    messages that the end of their incident made obsolete may be missing.
     """
-    arrived = Counter(a.message.id for a in night.world.arrivals)
-    assert arrived.keys() <= night.messages.keys()
-    ends = {
+    arrived = Counter(a.message.id for a in campaign.stack.arrivals)
+    assert arrived.keys() <= campaign.message_channels.keys()
+    resolved = {
         (a.message.incident, a.message.channel)
-        for a in night.world.arrivals
+        for a in campaign.stack.arrivals
         if a.message.kind is MessageKind.RESOLVED
     }
-    for which, channel in night.messages.items():
-        most = 1 + night.allowed[which]
-        assert arrived[which] <= most, which
-        is_over = (which.partition("-")[0], channel) in ends
-        assert arrived[which] == most or is_over, which
-    told = {a.message.id: a.message for a in night.world.arrivals}
+    for message_id, channel in campaign.message_channels.items():
+        expected = 1 + campaign.allowed_repeats[message_id]
+        assert arrived[message_id] <= expected, message_id
+        is_over = (message_id.partition("-")[0], channel) in resolved
+        assert arrived[message_id] == expected or is_over, message_id
+    messages = {a.message.id: a.message for a in campaign.stack.arrivals}
     for kind in (MessageKind.OPENED, MessageKind.RESOLVED):
-        about = [(m.incident, m.channel) for m in told.values() if m.kind is kind]
-        assert len(about) == len(set(about)), f"{kind} was told in two messages"
+        incidents = [
+            (m.incident, m.channel) for m in messages.values() if m.kind is kind
+        ]
+        assert len(incidents) == len(set(incidents)), f"{kind} was told in two messages"
     for channel in CHANNELS:
         numbers: dict[str, int] = {}
-        for arrival in night.world.arrivals:
+        for arrival in campaign.stack.arrivals:
             message = arrival.message
             if message.channel == channel:
                 assert message.sequence >= numbers.get(message.incident, 0)
                 numbers[message.incident] = message.sequence
 
 
-async def watch_stopped(night: KillCampaign) -> None:
-    """Note a container that we stopped and that no living sidecar brings back."""
-    world = night.world
-    since: dict[str, float] = {}
+async def watch_stopped(campaign: KillCampaign) -> None:
+    """Report a container that we stopped and that no running sidecar restarts."""
+    stack = campaign.stack
+    since_wall: dict[str, float] = {}
     while True:
         await asyncio.sleep(1.0)
-        for name, which in IDS.items():
-            life = night.living
-            waits = world.stopped_by_us(name) and not world.engine.unreachable
-            if not waits or life is None or life.dead.is_set():
-                since.pop(name, None)
+        for name, container_id in IDS.items():
+            sidecar = campaign.current
+            is_waiting = stack.is_stopped_by_us(name) and not stack.engine.unreachable
+            if not is_waiting or sidecar is None or sidecar.killed.is_set():
+                since_wall.pop(name, None)
                 continue
-            began = since.setdefault(name, world.now)
-            if world.now - began > LEFT_STOPPED_S:
-                world.wrong.append(f"{name} was left stopped, {which} {world.now}")
+            began_wall = since_wall.setdefault(name, stack.now)
+            if stack.now - began_wall > LEFT_STOPPED_S:
+                stack.violations.append(
+                    f"{name} was left stopped, {container_id} {stack.now}"
+                )
 
 
-async def calm(night: KillCampaign, life: KillableSidecar) -> None:
-    """Wait until all is well and told."""
-    world = night.world
-    for _ in range(int(CALM_S / LOOK_S)):
-        await asyncio.sleep(LOOK_S)
-        state = life.watchdog.state
+async def wait_until_recovered(
+    campaign: KillCampaign, sidecar: KillableSidecar
+) -> None:
+    """Wait until all targets work and all messages are delivered."""
+    stack = campaign.stack
+    for _ in range(int(RECOVERY_LIMIT_S / POLL_S)):
+        await asyncio.sleep(POLL_S)
+        state = sidecar.watchdog.state
         for instance in state.instances.values():
             if instance.state is TargetState.DEAD_LETTER:
-                world.post(RecoverRequested(world.clock.now(), instance.name))
-        if not _wrong_with(life) and not await life.waiting():
+                stack.post(RecoverRequested(stack.clock.now(), instance.name))
+        if not _find_unrecovered(sidecar) and not await sidecar.pending_messages():
             return
-    raise AssertionError(f"it never became calm: {_wrong_with(life)}")
+    raise AssertionError(f"no recovery: {_find_unrecovered(sidecar)}")
 
 
-def _wrong_with(life: KillableSidecar) -> list[object]:
-    """What a calm world has none of."""
-    state = life.watchdog.state
-    held = life.world.engine.held.values()
+def _find_unrecovered(sidecar: KillableSidecar) -> list[object]:
+    """Containers, instances and incidents that have not recovered."""
+    state = sidecar.watchdog.state
+    containers = sidecar.stack.engine.held.values()
     return [
-        *(c for c in held if c.status is not Status.RUNNING),
+        *(c for c in containers if c.status is not Status.RUNNING),
         *(i for i in state.instances.values() if i.state not in WORKING_STATES),
         *(i for i in state.incidents.values() if i.open),
     ]
@@ -409,23 +434,23 @@ def _wrong_with(life: KillableSidecar) -> list[object]:
 def run_campaign(
     seed: str, kills: int, folder: Path, only: Step | None = None
 ) -> KillCampaign:
-    """The same seed is the same night."""
-    chance = random.Random(seed)
-    deaths = [_death(chance, only) for _ in range(kills)]
+    """Run a campaign; the same seed gives the same events."""
+    rng = random.Random(seed)
+    kill_points = [_kill_point(rng, only) for _ in range(kills)]
 
     async def main() -> KillCampaign:
-        night = KillCampaign(SimulatedStack(chance), folder)
-        await night.spend(deaths)
-        return night
+        campaign = KillCampaign(SimulatedStack(rng), folder)
+        await campaign.run(kill_points)
+        return campaign
 
     return run_virtual(main())
 
 
-def _death(chance: random.Random, only: Step | None) -> KillPoint:
-    step = only or chance.choice(tuple(Step))
+def _kill_point(rng: random.Random, only: Step | None) -> KillPoint:
+    step = only or rng.choice(tuple(Step))
     if step is Step.MOMENT:
-        return KillPoint(step, 0, chance.expovariate(1 / 40.0), chance.randrange(12))
-    often = step in {Step.APPEND, Step.APPENDED, Step.WRITE, Step.WRITTEN}
-    most = 60 if often else 1 if only else 3
-    count = chance.randint(1, most)
-    return KillPoint(step, count, LONGEST_S, chance.randrange(12))
+        return KillPoint(step, 0, rng.expovariate(1 / 40.0), rng.randrange(12))
+    is_frequent = step in {Step.APPEND, Step.APPENDED, Step.WRITE, Step.WRITTEN}
+    highest = 60 if is_frequent else 1 if only else 3
+    count = rng.randint(1, highest)
+    return KillPoint(step, count, LONGEST_S, rng.randrange(12))

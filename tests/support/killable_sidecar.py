@@ -1,10 +1,10 @@
-"""A sidecar that dies as by kill -9: from one step to the next it reaches nobody.
+"""A sidecar that can be killed at a chosen step, as by kill -9.
 
-It is wired as the application wires it, with the real store, but meets the world
-through doors. Each door knows the steps at which one can die. Once it is dead no
-door lets anything through and no write begins; only then is the state directory
-copied for the successor, so that whatever its tasks do while they are put away, in
-their finally clauses say, is seen by nobody.
+It is wired as the application wires it, with the real store, but reaches the
+simulated stack through Killable* adapters, which mark the steps at which a kill can
+happen. After the kill no adapter passes anything on and no write begins. The state
+directory is copied for the successor before the tasks are cancelled, so that their
+clean-up, in finally clauses for example, has no effect on the successor.
 """
 
 import asyncio
@@ -51,13 +51,13 @@ ALIVE_EVERY_S = 10.0
 
 
 class Step(StrEnum):
-    """Where a sidecar can die."""
+    """Steps at which a sidecar can be killed."""
 
-    MOMENT = "at a moment of no importance"
+    MOMENT = "at an arbitrary moment"
     APPEND = "before a turn is stored"
     WRITE = "before a transaction"
-    WRITTEN = "after a transaction, before anybody knows"
-    APPENDED = "after a turn was stored, before it is told and acted on"
+    WRITTEN = "after a transaction, before it is reported"
+    APPENDED = "after a turn was stored, before messages and remedies"
     EVIDENCE = "while evidence is gathered"
     STOP = "before the daemon is told to stop"
     STOPPED = "after the daemon obeyed, before it answered"
@@ -73,106 +73,112 @@ class Step(StrEnum):
 
 @dataclass
 class KillPoint:
-    """At the ``count``-th passing of a step, or, where that does not come or is a
-    mere MOMENT, after so many seconds and turns of the loop.
+    """When to kill: at the ``count``-th passing of ``step``; for MOMENT, or when the
+    step is not reached, after ``after_s`` seconds and ``loop_turns`` of the loop.
     """
 
     step: Step
     count: int
     after_s: float
-    turns: int = 0
+    loop_turns: int = 0
 
 
 class KillableClock:
-    """The world's wall clock; the monotonic one of a host that was booted anew."""
+    """The stack's wall clock, and the monotonic clock of a freshly booted host."""
 
-    def __init__(self, booted: float) -> None:
-        self._booted = booted
+    def __init__(self, boot_offset_s: float) -> None:
+        self._boot_offset_s = boot_offset_s
 
     def now(self) -> Moment:
         now = asyncio.get_running_loop().time()
-        return Moment(now + self._booted, EPOCH + now)
+        return Moment(now + self._boot_offset_s, EPOCH + now)
 
 
-async def _never() -> None:
+async def _wait_forever() -> None:
     await asyncio.get_running_loop().create_future()
 
 
 class KillableSidecar:
-    """One sidecar, from its start to its death."""
+    """One sidecar, from its start until it is killed."""
 
     def __init__(
-        self, world: SimulatedStack, number: int, death: KillPoint | None
+        self, stack: SimulatedStack, number: int, kill_point: KillPoint | None
     ) -> None:
-        self.world = world
+        self.stack = stack
         self.number = number
-        self.death = death
-        self.clock = KillableClock(world.chance.uniform(1.0, 1e6))
-        self.dead = asyncio.Event()
-        self.died_at: Step | None = None
-        self.kept: list[StepResult] = []
-        """Turns of which the store said that they are on disk."""
-        self.in_flight: StepResult | None = None
-        self.decided: set[Decision] = set()
-        self.intents: dict[str, Decision] = {}
-        """By container: the decision that is being carried out."""
-        self._left = Counter({death.step: death.count} if death else {})
+        self.kill_point = kill_point
+        self.clock = KillableClock(stack.rng.uniform(1.0, 1e6))
+        self.killed = asyncio.Event()
+        self.killed_at: Step | None = None
+        self.stored_turns: list[StepResult] = []
+        """Turns that the store reported as on disk."""
+        self.pending_turn: StepResult | None = None
+        self.stored_decisions: set[Decision] = set()
+        self.decisions_by_container: dict[str, Decision] = {}
+        """Decisions in execution, by container id."""
+        self._remaining_passes = Counter(
+            {kill_point.step: kill_point.count} if kill_point else {}
+        )
 
-    # --- dying
+    # --- kill
 
-    def passes(self, step: Step) -> None:
-        """It is at that step; its last one perhaps."""
-        if self.dead.is_set() or self.death is None or step is not self.death.step:
+    def reach_step(self, step: Step) -> None:
+        """Register that the step is reached, and kill at the kill point."""
+        if (
+            self.killed.is_set()
+            or self.kill_point is None
+            or step is not self.kill_point.step
+        ):
             return
-        self._left[step] -= 1
-        if self._left[step] == 0:
-            self.die(step)
+        self._remaining_passes[step] -= 1
+        if self._remaining_passes[step] == 0:
+            self.kill(step)
 
-    async def passing(self, step: Step) -> None:
-        """The same; does not return where it was the last one."""
-        self.passes(step)
-        await self.lives()
+    async def pass_step(self, step: Step) -> None:
+        """Register the step; do not return once the sidecar is killed."""
+        self.reach_step(step)
+        await self.block_if_killed()
 
-    async def lives(self) -> None:
-        """Return only to the living."""
-        if self.dead.is_set():
-            await _never()
+    async def block_if_killed(self) -> None:
+        """Return only while the sidecar is not killed."""
+        if self.killed.is_set():
+            await _wait_forever()
 
-    def die(self, step: Step) -> None:
-        self.died_at = step
-        self.world.post = lambda _: None
-        self.dead.set()
+    def kill(self, step: Step) -> None:
+        self.killed_at = step
+        self.stack.post = lambda _: None
+        self.killed.set()
 
-    async def end(self) -> None:
-        """Wait for the end that it was given."""
-        assert self.death is not None
+    async def wait_until_killed(self) -> None:
+        """Wait for the kill point, and kill at the latest then."""
+        assert self.kill_point is not None
         try:
-            async with asyncio.timeout(self.death.after_s):
-                await self.dead.wait()
+            async with asyncio.timeout(self.kill_point.after_s):
+                await self.killed.wait()
         except TimeoutError:
-            for _ in range(self.death.turns):
+            for _ in range(self.kill_point.loop_turns):
                 await asyncio.sleep(0)
-        if not self.dead.is_set():
-            self.die(Step.MOMENT)
+        if not self.killed.is_set():
+            self.kill(Step.MOMENT)
 
-    # --- living
+    # --- run
 
-    async def begin(self, state_dir: Path) -> None:
-        """As ``sidecar run`` does."""
+    async def start_up(self, state_dir: Path) -> None:
+        """Start all components, as ``sidecar run`` does."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self.store = await open_store(state_dir, self.clock)
-        self.found = await self.store.load()
-        self.state = self._as_left()
-        loop.goes_on = self._writes
+        self.loaded_state = await self.store.load()
+        self.initial_state = self._restored_state()
+        loop.allows_work = self._allow_write
         engine = KillableEngine(self)
-        self.pacer = IntervalProbeScheduler(
+        self.scheduler = IntervalProbeScheduler(
             KillableProbe(self), self.post, self.clock, lambda _: None
         )
         executor = Executor(
             engine, KillableWallet(self), self.post, self.clock, mask=str
         )
-        self.runner = Dispatcher(
+        self.dispatcher = Dispatcher(
             self.store.outbox,
             [KillableChannel(self, name) for name in CHANNELS],
             self.clock,
@@ -180,59 +186,68 @@ class KillableSidecar:
             CurrentIncidents(lambda: self.watchdog.state, self.clock),
         )
         self.watchdog = Watchdog(
-            state=self.state,
+            state=self.initial_state,
             clock=self.clock,
             store=KillableStore(self),
-            listeners=(Waker(self.runner),),
-            probing=self.pacer,
+            listeners=(Waker(self.dispatcher),),
+            probing=self.scheduler,
             remedies=KillableRemedy(self, executor),
         )
-        self.world.post = lambda event: self.watchdog.post(
+        self.stack.post = lambda event: self.watchdog.post(
             replace(event, at=self.clock.now())
         )
-        pump = EngineWatcher(engine, self.clock, self.post, _targets)
-        work = (self.watchdog.run(), pump.run(), self.runner.run(), self._note_alive())
-        self._tasks = [asyncio.create_task(one) for one in work]
+        engine_watcher = EngineWatcher(engine, self.clock, self.post, _targets)
+        coroutines = (
+            self.watchdog.run(),
+            engine_watcher.run(),
+            self.dispatcher.run(),
+            self._note_alive(),
+        )
+        self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
 
-    def _as_left(self) -> State:
+    def _restored_state(self) -> State:
         now, saved_at = self.clock.now(), self.store.saved_at
-        if self.found is None or saved_at is None:
+        if self.loaded_state is None or saved_at is None:
             return State(started=now, notify=NOTIFY)
-        return replace(restore_state(self.found, saved_at, now), notify=NOTIFY)
+        return replace(restore_state(self.loaded_state, saved_at, now), notify=NOTIFY)
 
     def post(self, event: object) -> None:
         self.watchdog.post(event)  # type: ignore[arg-type]  # an event
 
-    def _writes(self, which: str) -> bool:
-        """Does the store's thread go on?"""
-        self.passes(Step.WRITE if which == "begin" else Step.WRITTEN)
-        return not self.dead.is_set()
+    def _allow_write(self, phase: str) -> bool:
+        """Whether the store's thread may begin or report a write."""
+        self.reach_step(Step.WRITE if phase == "begin" else Step.WRITTEN)
+        return not self.killed.is_set()
 
     async def _note_alive(self) -> None:
         while True:
             await self.store.note_alive(self.clock.now().wall)
             await asyncio.sleep(ALIVE_EVERY_S)
 
-    async def bury(self, others: set[asyncio.Task[None]]) -> None:
-        """Put its tasks away, all but those of ``others``: nobody hears of them."""
+    async def dispose(self, other_tasks: set[asyncio.Task[None]]) -> None:
+        """Cancel all tasks except ``other_tasks``, and close the store."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        await self.pacer.close()
-        mine = asyncio.all_tasks() - others - self.world.engine.tasks
-        for task in mine:
+        await self.scheduler.close()
+        own_tasks = asyncio.all_tasks() - other_tasks - self.stack.engine.tasks
+        for task in own_tasks:
             task.cancel()
-        await asyncio.gather(*mine, return_exceptions=True)
-        loop.goes_on = lambda _: True
+        await asyncio.gather(*own_tasks, return_exceptions=True)
+        loop.allows_work = lambda _: True
         await self.store.close()
 
-    async def waiting(self) -> dict[str, int]:
+    async def pending_messages(self) -> dict[str, int]:
         """Messages that are not delivered yet, by channel."""
-        return await self.store.outbox.pending()
+        return await self.store.outbox.count_pending()
 
-    def phase_of(self, container_id: str) -> RemedyPhase | None:
+    def remedy_phase_of(self, container_id: str) -> RemedyPhase | None:
         for instance in self.watchdog.state.instances.values():
-            held = instance.container
-            if held is not None and held.id == container_id and instance.remedy:
+            container = instance.container
+            if (
+                container is not None
+                and container.id == container_id
+                and instance.remedy
+            ):
                 return instance.remedy.phase
         return None
 
@@ -242,54 +257,56 @@ async def _targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
 
 
 class Waker:
-    """As the application nudges its senders."""
+    """Wakes the dispatcher, as the application does."""
 
-    def __init__(self, runner: Dispatcher) -> None:
-        self._runner = runner
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
 
     def on_step(self, result: StepResult) -> None:
         if result.transitions or result.decisions:
-            self._runner.nudge()
+            self._dispatcher.nudge()
 
 
 class KillableStore:
-    """The store, with a death before and after each turn."""
+    """The store, with kill steps before and after each turn."""
 
-    def __init__(self, life: KillableSidecar) -> None:
-        self._life = life
+    def __init__(self, sidecar: KillableSidecar) -> None:
+        self._sidecar = sidecar
 
     async def load(self) -> State | None:
         raise NotImplementedError
 
-    async def append(self, turned: StepResult) -> None:
-        life = self._life
-        await life.passing(Step.APPEND)
-        life.in_flight = turned
-        await life.store.append(turned)
-        await life.lives()
-        life.kept.append(turned)
-        life.in_flight = None
-        life.decided.update(turned.decisions)
-        await life.passing(Step.APPENDED)
+    async def append(self, result: StepResult) -> None:
+        sidecar = self._sidecar
+        await sidecar.pass_step(Step.APPEND)
+        sidecar.pending_turn = result
+        await sidecar.store.append(result)
+        await sidecar.block_if_killed()
+        sidecar.stored_turns.append(result)
+        sidecar.pending_turn = None
+        sidecar.stored_decisions.update(result.decisions)
+        await sidecar.pass_step(Step.APPENDED)
 
     def component(self) -> Component:
-        return self._life.store.component()
+        return self._sidecar.store.component()
 
 
 class KillableRemedy:
-    """Notes which decision is behind what is done to a container."""
+    """Records which decision causes each action on a container."""
 
-    def __init__(self, life: KillableSidecar, executor: Executor) -> None:
-        self._life = life
+    def __init__(self, sidecar: KillableSidecar, executor: Executor) -> None:
+        self._sidecar = sidecar
         self._executor = executor
 
     def carry_out(
         self, decision: Decision, target: Target, container: Container
     ) -> None:
-        if decision not in self._life.decided:
-            self._life.world.wrong.append(f"done before it was stored: {decision}")
+        if decision not in self._sidecar.stored_decisions:
+            self._sidecar.stack.violations.append(
+                f"done before it was stored: {decision}"
+            )
         if decision.action.changes_something:
-            self._life.intents[container.id] = decision
+            self._sidecar.decisions_by_container[container.id] = decision
         self._executor.carry_out(decision, target, container)
 
     def evidence_of(self, instance: InstanceId) -> Mapping[str, object] | None:
@@ -297,30 +314,30 @@ class KillableRemedy:
 
 
 class KillableEngine:
-    """The engine: it goes on with what it was sent, whoever has died."""
+    """The engine; it completes a received request even if the sidecar is killed."""
 
-    def __init__(self, life: KillableSidecar) -> None:
-        self._life = life
-        self._engine = life.world.engine
+    def __init__(self, sidecar: KillableSidecar) -> None:
+        self._sidecar = sidecar
+        self._engine = sidecar.stack.engine
 
     async def containers(self) -> tuple[Container, ...]:
-        found = await self._engine.containers()
-        await self._life.lives()
-        return found
+        containers = await self._engine.containers()
+        await self._sidecar.block_if_killed()
+        return containers
 
     async def inspect(self, container_id: str) -> Container:
-        found = await self._engine.inspect(container_id)
-        await self._life.lives()
-        return found
+        container = await self._engine.inspect(container_id)
+        await self._sidecar.block_if_killed()
+        return container
 
     async def logs(self, container_id: str, lines: int) -> str:
-        await self._life.passing(Step.EVIDENCE)
+        await self._sidecar.pass_step(Step.EVIDENCE)
         return await self._engine.logs(container_id, lines)
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
-        found = await self._engine.processes(container_id)
-        await self._life.lives()
-        return found
+        processes = await self._engine.processes(container_id)
+        await self._sidecar.block_if_killed()
+        return processes
 
     async def stats(self, container_id: str) -> dict[str, float]:
         return await self._engine.stats(container_id)
@@ -338,11 +355,13 @@ class KillableEngine:
 
     async def start(self, container_id: str) -> None:
         engine = self._engine
-        await self._sent("start", container_id, lambda: engine.start(container_id))
+        await self._call_engine(
+            "start", container_id, lambda: engine.start(container_id)
+        )
 
     async def restart(self, container_id: str, stop_timeout_s: float) -> None:
         engine = self._engine
-        await self._sent(
+        await self._call_engine(
             "restart",
             container_id,
             lambda: engine.restart(container_id, stop_timeout_s),
@@ -350,70 +369,72 @@ class KillableEngine:
 
     async def stop(self, container_id: str, stop_timeout_s: float) -> None:
         engine = self._engine
-        await self._sent(
+        await self._call_engine(
             "stop", container_id, lambda: engine.stop(container_id, stop_timeout_s)
         )
 
-    async def _sent(
+    async def _call_engine(
         self,
         call: str,
         container_id: str,
         send: Callable[[], Coroutine[None, None, None]],
     ) -> None:
-        await self._life.passing(Step.CALL)
-        found = self._engine.held[container_id]
+        await self._sidecar.pass_step(Step.CALL)
+        container = self._engine.held[container_id]
         received = len(self._engine.acts)
         answer = asyncio.create_task(send())
-        # Of one who dies meanwhile nobody asks how it went.
+        # After a kill nobody reads the result: mark its exception as retrieved.
         answer.add_done_callback(lambda a: a.cancelled() or a.exception())
         await asyncio.sleep(0)
         if len(self._engine.acts) > received:
-            self._note(call, container_id, found)
-            await self._life.passing(Step.CALLED)
+            self._record_call(call, container_id, container)
+            await self._sidecar.pass_step(Step.CALLED)
         await asyncio.wait({answer})
         if answer.exception() is not None:
-            # What the engine did not do, or not say, has rules of its own.
-            self._life.world.ours.discard(found.run)
-        await self._life.passing(Step.ANSWERED)
+            # The watch for stopped containers does not cover failed engine calls.
+            self._sidecar.stack.runs_ended_by_us.discard(container.run)
+        await self._sidecar.pass_step(Step.ANSWERED)
         await answer
 
-    def _note(self, call: str, container_id: str, found: Container) -> None:
-        life = self._life
-        name = life.world.name_of(container_id)
-        decision = life.intents[container_id]
-        now = life.world.now
-        life.world.acts.append(
-            EngineCall(now, life.number, call, name, found, decision)
+    def _record_call(self, call: str, container_id: str, container: Container) -> None:
+        sidecar = self._sidecar
+        name = sidecar.stack.service_name_of(container_id)
+        decision = sidecar.decisions_by_container[container_id]
+        now = sidecar.stack.now
+        sidecar.stack.engine_calls.append(
+            EngineCall(now, sidecar.number, call, name, container, decision)
         )
-        life.world.ours.add(found.run)
+        sidecar.stack.runs_ended_by_us.add(container.run)
 
 
 class KillableWallet:
-    """The wallet daemon's own calls."""
+    """The wallet daemon's RPC, with kill steps."""
 
-    def __init__(self, life: KillableSidecar) -> None:
-        self._life = life
+    def __init__(self, sidecar: KillableSidecar) -> None:
+        self._sidecar = sidecar
 
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> None:
-        life = self._life
-        await life.passing(Step.STOP)
-        life.world.stops.append((life.world.now, life.intents[container.id]))
-        life.world.ours.add(container.run)
-        life.world.obey_stop(container)
-        await life.passing(Step.STOPPED)
+        sidecar = self._sidecar
+        await sidecar.pass_step(Step.STOP)
+        sidecar.stack.rpc_stops.append(
+            (sidecar.stack.now, sidecar.decisions_by_container[container.id])
+        )
+        sidecar.stack.runs_ended_by_us.add(container.run)
+        sidecar.stack.stop_daemon(container)
+        await sidecar.pass_step(Step.STOPPED)
         await asyncio.sleep(0.2)
-        await life.lives()
+        await sidecar.block_if_killed()
 
     async def answers(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> bool:
-        """As a probe would find it: the silent stay silent."""
-        outcome = self._life.world.patients[container.service].answer(container)
+        """Whether the daemon answers, by the simulated service's probe outcome."""
+        outcome = self._sidecar.stack.services[container.service].answer(container)
         silent = outcome.cause in {Cause.HUNG, Cause.REFUSED}
         await asyncio.sleep(timeout_s if outcome.cause is Cause.HUNG else 0.01)
-        await self._life.lives()
+        await self._sidecar.block_if_killed()
         return not silent
 
     async def load_wallets(
@@ -423,47 +444,47 @@ class KillableWallet:
         paths: Sequence[str],
         timeout_s: float,
     ) -> tuple[NotLoaded, ...]:
-        life = self._life
-        await life.passing(Step.LOAD)
-        life.world.patients[container.service].loaded.add(container.run)
-        await life.passing(Step.LOADED)
+        sidecar = self._sidecar
+        await sidecar.pass_step(Step.LOAD)
+        sidecar.stack.services[container.service].loaded.add(container.run)
+        await sidecar.pass_step(Step.LOADED)
         await asyncio.sleep(0.5)
-        await life.lives()
+        await sidecar.block_if_killed()
         return ()
 
 
 class KillableProbe:
-    """Answers as the patient does, at the pace of life."""
+    """Probes the simulated service, with realistic durations."""
 
-    def __init__(self, life: KillableSidecar) -> None:
-        self._life = life
+    def __init__(self, sidecar: KillableSidecar) -> None:
+        self._sidecar = sidecar
 
     async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
-        life = self._life
-        outcome = life.world.patients[container.service].answer(container)
+        sidecar = self._sidecar
+        outcome = sidecar.stack.services[container.service].answer(container)
         silent = outcome.cause is Cause.HUNG
         await asyncio.sleep(settings.timeout_s if silent else 0.01)
-        if life.phase_of(container.id) is RemedyPhase.VERIFYING:
-            await life.passing(Step.VERIFYING)
+        if sidecar.remedy_phase_of(container.id) is RemedyPhase.VERIFYING:
+            await sidecar.pass_step(Step.VERIFYING)
         return outcome
 
 
 class KillableChannel:
-    """A channel whose receiver may be deaf for a while."""
+    """A channel whose receiver may refuse messages for a while."""
 
     knows_repeats = False
 
-    def __init__(self, life: KillableSidecar, name: str) -> None:
-        self._life = life
+    def __init__(self, sidecar: KillableSidecar, name: str) -> None:
+        self._sidecar = sidecar
         self.name = name
 
     async def send(self, message: Message) -> DeliveryResult:
-        life, world = self._life, self._life.world
-        await life.passing(Step.SEND)
+        sidecar, stack = self._sidecar, self._sidecar.stack
+        await sidecar.pass_step(Step.SEND)
         await asyncio.sleep(0.3)
-        await life.lives()
-        if world.deaf.get(self.name, 0.0) > world.now:
+        await sidecar.block_if_killed()
+        if stack.blocked_until_wall.get(self.name, 0.0) > stack.now:
             return temporary_failure("nobody listens")
-        world.arrivals.append(Arrival(world.now, life.number, message))
-        await life.passing(Step.SENT)
+        stack.arrivals.append(Arrival(stack.now, sidecar.number, message))
+        await sidecar.pass_step(Step.SENT)
         return DELIVERED

@@ -39,13 +39,13 @@ Script = Callable[[Container], ProbeResult]
 HANGS = probe_failure(Cause.HUNG, text_reason("no answer for 10.0 s"))
 
 
-def works(_: Container) -> ProbeResult:
+def always_succeed(_: Container) -> ProbeResult:
     return probe_success()
 
 
 @dataclass
 class StepRecorder:
-    """Everything the loop told."""
+    """Events, transitions and decisions of all steps."""
 
     decisions: list[Decision] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
@@ -58,16 +58,16 @@ class StepRecorder:
 
 
 class ScriptedProber:
-    """Answers as the script of the container's service says, at the pace of life."""
+    """Answers by the script of the container's service, with realistic durations."""
 
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
         self.scripts: dict[str, Script] = {}
-        self.begun: list[tuple[float, str]] = []
+        self.probe_starts: list[tuple[float, str]] = []
 
     async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
         now = asyncio.get_running_loop().time()
-        self.begun.append((now, container.service))
+        self.probe_starts.append((now, container.service))
         running = self._engine.held.get(container.id)
         if running is None or running.status is not Status.RUNNING:
             return probe_failure(
@@ -75,37 +75,37 @@ class ScriptedProber:
                 text_reason("the name does not resolve"),
                 path_fault=True,
             )
-        outcome = self.scripts.get(container.service, works)(running)
+        outcome = self.scripts.get(container.service, always_succeed)(running)
         silent = outcome.cause is Cause.HUNG
         await asyncio.sleep(settings.timeout_s if silent else 0.01)
         return outcome
 
 
 class FakeWallets:
-    """Notes what is asked of the wallet daemons; ``stop`` ends the process."""
+    """Records calls to the wallet daemons; ``stop`` ends the process."""
 
     def __init__(self, engine: FakeEngine, scripts: dict[str, Script]) -> None:
         self._engine = engine
         self._scripts = scripts
         self.loaded: set[tuple[str, float]] = set()
         self.calls: list[str] = []
-        self.wrapper = False
+        self.has_wrapper = False
         self.answer_s: float | None = None
-        """After how long a silent daemon answers; None: never."""
+        """Seconds after which a silent daemon answers; None: never."""
 
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> None:
         self.calls.append("stop")
-        if not self.wrapper:
+        if not self.has_wrapper:
             self._engine.crash(container.id, 0)
 
     async def answers(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> bool:
-        found = self._scripts.get(container.service, works)(container)
-        if found.cause is not Cause.HUNG:
-            return found.rpc_answers
+        outcome = self._scripts.get(container.service, always_succeed)(container)
+        if outcome.cause is not Cause.HUNG:
+            return outcome.rpc_answers
         answers = self.answer_s is not None and self.answer_s <= timeout_s
         await asyncio.sleep(self.answer_s if answers and self.answer_s else timeout_s)
         return answers
@@ -123,7 +123,7 @@ class FakeWallets:
 
 
 class EvidenceRecordingStore(MemoryStore):
-    """Remembers the messages, and the evidence with the event that it came with."""
+    """Keeps all messages, and each evidence with its event."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,15 +131,15 @@ class EvidenceRecordingStore(MemoryStore):
         self.messages: list[Message] = []
 
     @override
-    async def append(self, turned: StepResult) -> None:
-        await super().append(turned)
-        self.messages.extend(turned.messages)
-        if turned.evidence is not None:
-            self.evidence.append((turned.event, turned.evidence))
+    async def append(self, result: StepResult) -> None:
+        await super().append(result)
+        self.messages.extend(result.messages)
+        if result.evidence is not None:
+            self.evidence.append((result.event, result.evidence))
 
 
 class LoopHarness:
-    """Watchdog, pump, pacer and executor, wired as the application wires them."""
+    """Watchdog, engine watcher, scheduler and executor, wired as in the application."""
 
     def __init__(
         self,
@@ -156,16 +156,16 @@ class LoopHarness:
         )
         self.prober = ScriptedProber(self.engine)
         self.wallets = FakeWallets(self.engine, self.prober.scripts)
-        self.notes = StepRecorder()
+        self.recorder = StepRecorder()
         self.targets = targets
         self.store = EvidenceRecordingStore()
-        self.onlooker = ProcessWatcher(self.engine, self.clock, self.post, str)
-        self.pacer = IntervalProbeScheduler(
+        self.process_watcher = ProcessWatcher(self.engine, self.clock, self.post, str)
+        self.scheduler = IntervalProbeScheduler(
             self.prober,
             self.post,
             self.clock,
             lambda _: None,
-            self.onlooker.look_at_silent,
+            self.process_watcher.look_at_silent,
         )
         self.executor = Executor(
             self.engine, self.wallets, self.post, self.clock, mask=str
@@ -174,11 +174,13 @@ class LoopHarness:
             state=State(started=self.clock.now(), mode=mode),
             clock=self.clock,
             store=self.store,
-            listeners=(*listeners, self.notes, self.onlooker),
-            probing=self.pacer,
+            listeners=(*listeners, self.recorder, self.process_watcher),
+            probing=self.scheduler,
             remedies=self.executor,
         )
-        self.pump = EngineWatcher(self.engine, self.clock, self.post, self._targets_of)
+        self.engine_watcher = EngineWatcher(
+            self.engine, self.clock, self.post, self._targets_of
+        )
 
     async def _targets_of(self, _: tuple[Container, ...]) -> tuple[Target, ...]:
         return self.targets
@@ -191,63 +193,65 @@ class LoopHarness:
         return next(i for i in state.instances.values() if i.name == name)
 
     def acts(self) -> list[tuple[str, str]]:
-        """What was done to containers: (engine call, container id)."""
+        """Changing calls to containers: (engine call, container id)."""
         return self.engine.acts
 
-    def decided(self, action: Action) -> list[Decision]:
-        return [d for d in self.notes.decisions if d.action is action]
+    def decisions_of(self, action: Action) -> list[Decision]:
+        return [d for d in self.recorder.decisions if d.action is action]
 
-    def ended(self) -> list[RemedyEnded]:
-        return [t for t in self.notes.transitions if isinstance(t, RemedyEnded)]
+    def ended_remedies(self) -> list[RemedyEnded]:
+        return [t for t in self.recorder.transitions if isinstance(t, RemedyEnded)]
 
-    async def until(self, reached: Callable[[], bool]) -> None:
-        """In steps of a tenth of a (virtual) second, for at most an hour."""
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait in steps of 0.1 s of virtual time, for at most an hour."""
         for _ in range(36_000):
-            if reached():
+            if condition():
                 return
             await asyncio.sleep(0.1)
-        raise AssertionError("it never came to that")
+        raise AssertionError("the condition was not met within an hour")
 
-    def script(self, service: str, script: Script) -> None:
+    def set_script(self, service: str, script: Script) -> None:
         self.prober.scripts[service] = script
 
-    def breaks(self, service: str, outcome: ProbeResult) -> None:
-        """Until its container is restarted."""
+    def fail_until_restart(self, service: str, outcome: ProbeResult) -> None:
+        """Let the service's probes fail until its container is restarted."""
         broken = {c.run for c in self.engine.held.values() if c.service == service}
-        self.script(service, lambda c: outcome if c.run in broken else probe_success())
+        self.set_script(
+            service, lambda c: outcome if c.run in broken else probe_success()
+        )
 
     async def close(self) -> None:
-        await self.pacer.close()
-        await self.onlooker.close()
+        await self.scheduler.close()
+        await self.process_watcher.close()
         await self.engine.close()
 
 
 def run_scenario(
-    story: Callable[[LoopHarness], Awaitable[None]],
+    scenario: Callable[[LoopHarness], Awaitable[None]],
     targets: tuple[Target, ...] = (WALLET, SERVICE),
     mode: Mode = Mode.ACT,
     listeners: tuple[StepListener, ...] = (),
 ) -> LoopHarness:
-    """Tell the story in virtual time; the stage is left as it ended."""
+    """Run the scenario in virtual time; return the harness in its final state."""
 
     async def main() -> LoopHarness:
-        stage = LoopHarness(targets, mode, listeners)
+        harness = LoopHarness(targets, mode, listeners)
         loops = [
-            asyncio.create_task(stage.watchdog.run()),
-            asyncio.create_task(stage.pump.run()),
+            asyncio.create_task(harness.watchdog.run()),
+            asyncio.create_task(harness.engine_watcher.run()),
         ]
         try:
-            await story(stage)
+            await scenario(harness)
         finally:
             for loop in loops:
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
-            await stage.close()
-        return stage
+            await harness.close()
+        return harness
 
     return run_virtual(main())
 
 
-def quick(target: Target, **cadence: float) -> Target:
+def with_cadence(target: Target, **cadence: float) -> Target:
     """The same target with other timings."""
     return replace(target, cadence=replace(target.cadence, **cadence))  # type: ignore[arg-type]  # its fields

@@ -31,17 +31,17 @@ from tests.support.message_world import MessageWorld
 from tests.support.rule_world import EPOCH
 
 
-def entry_of(what: Transition | Decision) -> JournalEntry:
-    """As the journal keeps it."""
-    if isinstance(what, Decision):
-        data = record_of_decision(what)
+def entry_of(item: Transition | Decision) -> JournalEntry:
+    """The journal entry of a transition or a decision."""
+    if isinstance(item, Decision):
+        data = record_of_decision(item)
         return JournalEntry(
-            what.at.wall, EntryKind.DECISION, what.name, what.incident, dict(data)
+            item.at.wall, EntryKind.DECISION, item.name, item.incident, dict(data)
         )
-    if isinstance(what, BalanceCompared):
-        data = record_of_balance(what)
+    if isinstance(item, BalanceCompared):
+        data = record_of_balance(item)
     else:
-        data = record_of_transition(what)
+        data = record_of_transition(item)
     kinds = {
         BalanceCompared: EntryKind.BALANCE,
         StateChanged: EntryKind.STATE,
@@ -49,29 +49,29 @@ def entry_of(what: Transition | Decision) -> JournalEntry:
         IncidentChanged: EntryKind.INCIDENT,
     }
     return JournalEntry(
-        what.at.wall, kinds[type(what)], str(data["target"]), what.incident, dict(data)
+        item.at.wall, kinds[type(item)], str(data["target"]), item.incident, dict(data)
     )
 
 
 def steps_of(entries: Iterable[JournalEntry]) -> list[tuple[str, TargetSteps]]:
-    """What a report counts of them, by target."""
-    found: dict[str, list[tuple[float, JournalStep]]] = {}
+    """Steps that a report counts, by target."""
+    steps_by_target: dict[str, list[tuple[float, JournalStep]]] = {}
     for entry in entries:
-        of_target = found.setdefault(entry.target, [])
+        of_target = steps_by_target.setdefault(entry.target, [])
         data = entry.data
         if entry.kind is EntryKind.STATE:
             cause = data.get("cause")
-            told = None if cause is None else str(cause)
-            change = StateChange(str(data["from"]), str(data["to"]), told)
+            cause_text = None if cause is None else str(cause)
+            change = StateChange(str(data["from"]), str(data["to"]), cause_text)
             of_target.append((entry.at_wall, change))
         if entry.kind is EntryKind.REMEDY:
             words = (str(data[name]) for name in ("action", "trigger", "outcome"))
             of_target.append((entry.at_wall, RemedySummary(*words)))
-    return [(target, as_steps(pairs)) for target, pairs in found.items()]
+    return [(target, as_steps(pairs)) for target, pairs in steps_by_target.items()]
 
 
 def as_steps(pairs: Iterable[tuple[float, JournalStep]]) -> TargetSteps:
-    """In two columns."""
+    """The pairs as two columns: times and steps."""
     at_walls, steps = [], []
     for at_wall, step in pairs:
         at_walls.append(at_wall)
@@ -81,17 +81,17 @@ def as_steps(pairs: Iterable[tuple[float, JournalStep]]) -> TargetSteps:
 
 @dataclass
 class MemoryJournal:
-    """Told of every turn; ``stretches`` is set by the test."""
+    """A listener that keeps each turn's entries; the test sets ``intervals``."""
 
-    kept: list[JournalEntry] = field(default_factory=list)
-    stretches: list[MonitoredInterval] = field(default_factory=list)
+    stored_entries: list[JournalEntry] = field(default_factory=list)
+    intervals: list[MonitoredInterval] = field(default_factory=list)
     bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
-    known: dict[str, Incident] = field(default_factory=dict)
+    incidents_by_id: dict[str, Incident] = field(default_factory=dict)
 
     def on_step(self, result: StepResult) -> None:
-        self.kept.extend(entry_of(t) for t in result.transitions)
-        self.kept.extend(entry_of(d) for d in result.decisions)
-        self.known.update(result.state.incidents)
+        self.stored_entries.extend(entry_of(t) for t in result.transitions)
+        self.stored_entries.extend(entry_of(d) for d in result.decisions)
+        self.incidents_by_id.update(result.state.incidents)
 
     async def entries(
         self,
@@ -104,7 +104,7 @@ class MemoryJournal:
     ) -> tuple[JournalEntry, ...]:
         return tuple(
             entry
-            for entry in self.kept
+            for entry in self.stored_entries
             if since_wall <= entry.at_wall < until_wall
             and target in {None, entry.target}
             and incident in {None, entry.incident}
@@ -114,7 +114,9 @@ class MemoryJournal:
     async def steps(
         self, since_wall: float, until_wall: float
     ) -> AsyncIterator[Sequence[tuple[str, TargetSteps]]]:
-        within = [e for e in self.kept if since_wall <= e.at_wall < until_wall]
+        within = [
+            e for e in self.stored_entries if since_wall <= e.at_wall < until_wall
+        ]
         for target, (at_walls, steps) in steps_of(within):
             half = len(steps) // 2
             yield [(target, TargetSteps(at_walls[:half], steps[:half]))]
@@ -123,30 +125,30 @@ class MemoryJournal:
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100
     ) -> tuple[Incident, ...]:
-        newest = sorted(self.known.values(), key=lambda i: i.id, reverse=True)
+        newest = sorted(self.incidents_by_id.values(), key=lambda i: i.id, reverse=True)
         return tuple(i for i in newest if i.open or not open_only)[:limit]
 
-    async def incident(self, which: str) -> Incident | None:
-        return self.known.get(which)
+    async def incident(self, incident_id: str) -> Incident | None:
+        return self.incidents_by_id.get(incident_id)
 
     async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
         return tuple(self.bundles.get(incident, ()))
 
-    async def watched(
+    async def monitored_intervals(
         self, since_wall: float, until_wall: float
     ) -> tuple[MonitoredInterval, ...]:
         clipped = (
             MonitoredInterval(max(a, since_wall), min(b, until_wall))
-            for a, b in self.stretches
+            for a, b in self.intervals
         )
         return tuple(w for w in clipped if w.until_wall > w.from_wall)
 
 
-def remembered(
-    stretches: Iterable[MonitoredInterval] = (),
+def world_with_journal(
+    intervals: Iterable[MonitoredInterval] = (),
 ) -> tuple[MessageWorld, MemoryJournal]:
-    """A world that writes a journal, watched from its beginning on by default."""
+    """A world that writes a journal; by default monitored since its start."""
     journal = MemoryJournal(
-        stretches=list(stretches) or [MonitoredInterval(EPOCH, EPOCH + 1e9)]
+        intervals=list(intervals) or [MonitoredInterval(EPOCH, EPOCH + 1e9)]
     )
     return MessageWorld(listeners=(journal,)), journal

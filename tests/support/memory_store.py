@@ -6,18 +6,18 @@ from sidecar.core.ports.loop import Component
 
 
 class MemoryStore:
-    """Keeps the state as it was left; a new process begins without one."""
+    """Keeps the last state; a new process begins without one."""
 
     def __init__(self) -> None:
         self._state: State | None = None
 
     async def load(self) -> State | None:
-        """The state as it was left, None where there is none."""
+        """The last state; None where there is none."""
         return self._state
 
-    async def append(self, turned: StepResult) -> None:
+    async def append(self, result: StepResult) -> None:
         """Remember one turn of the loop."""
-        self._state = turned.state
+        self._state = result.state
 
     def component(self) -> Component:
         """Memory can always be written."""

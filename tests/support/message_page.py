@@ -1,6 +1,6 @@
 """``python -m tests.support.message_page`` prints the page ``docs/messages.md``.
 
-Each message is one that the rules made in a small world, told in both languages.
+The rules create each message in a small world; it is rendered in both languages.
 """
 
 import sys
@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 from sidecar.core.incidents.remedy_facts import WORKING_DIR
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.container import Container, Status
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
     AckRequested,
-    EngineEventKind,
     EngineReachabilityChanged,
     EvidenceGathered,
     PlannedRestartDue,
@@ -73,7 +73,7 @@ RENDERERS = {
     for language in LANGUAGES
 }
 PLACE = f"{WALLET}:7777"
-FOUND = {
+REASONS = {
     Cause.REFUSED: Reason.of(R.CONNECTION_REFUSED, place=PLACE),
     Cause.RESET: Reason.of(R.CLOSED_EARLY, place=PLACE),
     Cause.BAD_BODY: Reason.of(R.NOT_JSON, method="getinfo", kind="text/html"),
@@ -91,7 +91,7 @@ FOUND = {
     Cause.KILLED_BY_PROBE: Reason.of(R.KILLED_BY_CALL, method="getbalance"),
     Cause.THREAD_HELD: Reason.of(R.THREAD_HELD, method="getbalance", seconds=10.0),
 }
-"""What a probe says of each cause, more or less."""
+"""A typical reason of a probe for each cause."""
 ASLEEP = Reason.of(R.HOST_ASLEEP)
 LOG = "\n".join(
     [
@@ -100,44 +100,44 @@ LOG = "\n".join(
         "2023-11-14T22:30:09Z daemon: giving up",
     ]
 )
-WHOLE = WalletFacts(loaded=True, paths=(PATH,), addresses=40)
+LOADED_WALLET = WalletFacts(loaded=True, paths=(PATH,), addresses=40)
 
 
-def a_world() -> RuleWorld:
-    """All is well, and has been for a while."""
+def healthy_world() -> RuleWorld:
+    """A world whose targets have been healthy for a while."""
     world = RuleWorld(targets=TARGETS, notify=SETTINGS, containers=dict(_containers()))
-    _works(world)
+    _report_success(world)
     return world
 
 
 def _containers() -> Iterator[tuple[InstanceId, Container]]:
     for name in (WALLET, SERVICE):
-        seen = container(
+        item = container(
             name,
             name=f"shop-{name}-1",
             labels=MappingProxyType({WORKING_DIR: "/srv/shop"}),
             networks=frozenset({"shop_default"}),
         )
-        yield InstanceId(name, 1), seen
+        yield InstanceId(name, 1), item
 
 
-def _works(world: RuleWorld) -> None:
+def _report_success(world: RuleWorld) -> None:
     for _ in range(3):
-        world.probe(WALLET, probe_success(wallet=WHOLE))
+        world.probe(WALLET, probe_success(wallet=LOADED_WALLET))
         world.probe(SERVICE, probe_success())
         world.now_s += 1.0
         world.wait(0.5)
 
 
-def _fails(
+def _fail_wallet(
     world: RuleWorld, cause: Cause, times: int = 3, every_s: float = 2.0
 ) -> None:
     for _ in range(times):
-        world.probe(WALLET, probe_failure(cause, FOUND[cause]))
+        world.probe(WALLET, probe_failure(cause, REASONS[cause]))
         world.wait(every_s)
 
 
-def _service_fails(world: RuleWorld, times: int = 3) -> None:
+def _fail_service(world: RuleWorld, times: int = 3) -> None:
     for _ in range(times):
         world.probe(
             SERVICE,
@@ -146,63 +146,65 @@ def _service_fails(world: RuleWorld, times: int = 3) -> None:
         world.wait(2.0)
 
 
-# --- one night
+# --- sequences of messages
 
 
-def a_night() -> list[Message]:
-    """The daemon dies again after each restart, until a person repairs it."""
-    world = a_world()
-    _fails(world, Cause.REFUSED)
-    _service_fails(world)
+def repeated_deaths() -> list[Message]:
+    """The daemon dies after each restart until an operator repairs it."""
+    world = healthy_world()
+    _fail_wallet(world, Cause.REFUSED)
+    _fail_service(world)
     for _ in range(2200):
         if world.is_acting(WALLET):
             world.wait(5.0)
-            world.acted(WALLET)
-            world.probe(WALLET, probe_success(wallet=WHOLE))
-            _fails(world, Cause.REFUSED)
-        world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
-        quick = world.now_s < 2000.0
-        world.wait(5.0 if quick else 120.0, step=5.0 if quick else 60.0)
+            world.complete_remedy(WALLET)
+            world.probe(WALLET, probe_success(wallet=LOADED_WALLET))
+            _fail_wallet(world, Cause.REFUSED)
+        world.probe(WALLET, probe_failure(Cause.REFUSED, REASONS[Cause.REFUSED]))
+        is_early = world.now_s < 2000.0
+        world.wait(5.0 if is_early else 120.0, step=5.0 if is_early else 60.0)
         if MessageKind.DEAD_LETTER in {m.kind for m in world.messages}:
             break
-    _works(world)
+    _report_success(world)
     return world.messages
 
 
-def a_wrong_password() -> list[Message]:
-    """Restarted for refused connections, it answers, and rejects the password."""
-    world = a_world()
-    _fails(world, Cause.REFUSED)
-    world.acted(WALLET)
-    _fails(world, Cause.AUTH, times=62)
-    _service_fails(world)
+def wrong_password_after_restart() -> list[Message]:
+    """The daemon is restarted for refused connections and then rejects the password."""
+    world = healthy_world()
+    _fail_wallet(world, Cause.REFUSED)
+    world.complete_remedy(WALLET)
+    _fail_wallet(world, Cause.AUTH, times=62)
+    _fail_service(world)
     (incident,) = world.state.incidents.values()
     world.send(AckRequested(world.now, incident.id, "link sent to ops"))
     world.wait(14_500.0, step=50.0)
-    _works(world)
+    _report_success(world)
     return world.messages
 
 
-def an_outage_upstream() -> list[Message]:
-    """The wallet's server is away; the service gives up meanwhile."""
-    world = a_world()
-    _fails(world, Cause.UPSTREAM_LOST, times=50, every_s=13.0)
-    _service_fails(world)
-    _fails(world, Cause.REFUSED, times=8)
+def upstream_outage() -> list[Message]:
+    """The wallet's upstream server is unreachable, and the service fails meanwhile."""
+    world = healthy_world()
+    _fail_wallet(world, Cause.UPSTREAM_LOST, times=50, every_s=13.0)
+    _fail_service(world)
+    _fail_wallet(world, Cause.REFUSED, times=8)
     return world.messages
 
 
 # --- one cause each
 
 
-def _of(cause: Cause, times: int = 3, every_s: float = 2.0) -> list[Message]:
-    world = a_world()
-    _fails(world, cause, times, every_s)
+def _messages_of_cause(
+    cause: Cause, times: int = 3, every_s: float = 2.0
+) -> list[Message]:
+    world = healthy_world()
+    _fail_wallet(world, cause, times, every_s)
     return world.messages
 
 
-def _hung() -> list[Message]:
-    world = a_world()
+def _messages_of_hang() -> list[Message]:
+    world = healthy_world()
     for waited in (10.0, 20.0, 30.0, 40.0, 50.0):
         silence = Reason.of(R.NO_ANSWER, place=PLACE, seconds=waited)
         world.probe(
@@ -210,36 +212,36 @@ def _hung() -> list[Message]:
             replace(probe_failure(Cause.HUNG, silence), waited_s=waited),
             10.0,
         )
-        world.looked(WALLET)
+        world.inspect_processes(WALLET)
     return world.messages
 
 
-def _service() -> list[Message]:
-    world = a_world()
-    world.probe(WALLET, probe_success(wallet=WHOLE))
+def _messages_of_failing_service() -> list[Message]:
+    world = healthy_world()
+    world.probe(WALLET, probe_success(wallet=LOADED_WALLET))
     for _ in range(6):
-        _service_fails(world, 1)
-        world.probe(WALLET, probe_success(wallet=WHOLE))
+        _fail_service(world, 1)
+        world.probe(WALLET, probe_success(wallet=LOADED_WALLET))
     return world.messages
 
 
-def _exited() -> list[Message]:
-    world = a_world()
+def _messages_of_exit() -> list[Message]:
+    world = healthy_world()
     world.exits(WALLET, exit_code=137, oom_killed=True)
     world.wait(1.0)
     return world.messages
 
 
-def _missing() -> list[Message]:
-    world = a_world()
+def _messages_of_missing_container() -> list[Message]:
+    world = healthy_world()
     del world.containers[InstanceId(WALLET, 1)]
     world.relist()
     world.wait(62.0)
     return world.messages
 
 
-def _stopped() -> list[Message]:
-    world = a_world()
+def _messages_of_stop() -> list[Message]:
+    world = healthy_world()
     world.notice(WALLET, EngineEventKind.KILL)
     world.exits(WALLET, exit_code=143)
     world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
@@ -247,23 +249,23 @@ def _stopped() -> list[Message]:
     return world.messages
 
 
-def _paused() -> list[Message]:
-    world = a_world()
+def _messages_of_pause() -> list[Message]:
+    world = healthy_world()
     world.notice(WALLET, EngineEventKind.PAUSE, status=Status.PAUSED)
     world.wait(2.0)
     return world.messages
 
 
-def _blind(outcome: ProbeResult) -> list[Message]:
-    world = a_world()
+def _messages_of_unknown_state(outcome: ProbeResult) -> list[Message]:
+    world = healthy_world()
     for _ in range(45):
         world.probe(WALLET, outcome)
         world.wait(15.0, step=5.0)
     return world.messages
 
 
-def _loop() -> list[Message]:
-    world = a_world()
+def _messages_of_crash_loop() -> list[Message]:
+    world = healthy_world()
     for _ in range(3):
         world.exits(WALLET, restart_policy="always")
         world.wait(1.0)
@@ -275,26 +277,26 @@ def _loop() -> list[Message]:
         world.containers[InstanceId(WALLET, 1)] = fresh
         world.relist()
         world.wait(1.0)
-    who = InstanceId(WALLET, 1)
-    world.send(EvidenceGathered(world.now, who, LOG))
+    wallet_id = InstanceId(WALLET, 1)
+    world.send(EvidenceGathered(world.now, wallet_id, LOG))
     world.wait(1.0)
     return world.messages
 
 
-def _never_up() -> list[Message]:
-    world = a_world()
-    _fails(world, Cause.REFUSED)
+def _messages_of_failed_starts() -> list[Message]:
+    world = healthy_world()
+    _fail_wallet(world, Cause.REFUSED)
     for _ in range(2):
-        world.acted(WALLET)
+        world.complete_remedy(WALLET)
         for _ in range(90):
-            world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+            world.probe(WALLET, probe_failure(Cause.REFUSED, REASONS[Cause.REFUSED]))
             world.wait(2.0)
     return [m for m in world.messages if m.facts.get("cause") == Cause.NEVER_UP][:1]
 
 
-def _addresses() -> list[Message]:
-    world = a_world()
-    world.probe(WALLET, probe_success(wallet=replace(WHOLE, addresses=37)))
+def _messages_of_lost_addresses() -> list[Message]:
+    world = healthy_world()
+    world.probe(WALLET, probe_success(wallet=replace(LOADED_WALLET, addresses=37)))
     world.wait(1.0)
     incident = next(i for i in world.state.incidents.values() if i.is_fact)
     world.send(AckRequested(world.now, incident.id, "link sent to ops"))
@@ -302,67 +304,71 @@ def _addresses() -> list[Message]:
     return world.messages
 
 
-def _load_failed() -> list[Message]:
-    world = a_world()
-    _fails(world, Cause.WALLET_NOT_LOADED)
+def _messages_of_failed_load() -> list[Message]:
+    world = healthy_world()
+    _fail_wallet(world, Cause.WALLET_NOT_LOADED)
     for _ in range(70):
         if world.instance(WALLET).loading is not None:
-            _load_fails(world)
-        _fails(world, Cause.WALLET_NOT_LOADED, times=1, every_s=15.0)
+            _fail_load(world)
+        _fail_wallet(world, Cause.WALLET_NOT_LOADED, times=1, every_s=15.0)
     return world.messages
 
 
-def _load_fails(world: RuleWorld) -> None:
-    why = Reason.of(R.NO_FILE_OR_PASSWORD)
-    who = world.instance(WALLET)
+def _fail_load(world: RuleWorld) -> None:
+    reason = Reason.of(R.NO_FILE_OR_PASSWORD)
+    instance = world.instance(WALLET)
     world.send(
-        RemedyExecuted(world.now, who.id, RemedyCallResult.FAILED, why, who.container)
+        RemedyExecuted(
+            world.now, instance.id, RemedyCallResult.FAILED, reason, instance.container
+        )
     )
 
 
-# --- what is no incident
+# --- messages without an incident
 
 
-def _balance() -> list[Message]:
-    world = a_world()
-    held = replace(WHOLE, balance=Balance(Decimal("1.5"), Decimal(0), Decimal(0)))
+def _messages_of_balance() -> list[Message]:
+    world = healthy_world()
+    wallet = replace(
+        LOADED_WALLET, balance=Balance(Decimal("1.5"), Decimal(0), Decimal(0))
+    )
     for _ in range(2):
-        world.probe(WALLET, probe_success(wallet=held))
-    _fails(world, Cause.REFUSED)
-    world.acted(WALLET)
-    after = replace(held, balance=Balance(Decimal("1.75"), Decimal(0), Decimal(0)))
+        world.probe(WALLET, probe_success(wallet=wallet))
+    _fail_wallet(world, Cause.REFUSED)
+    world.complete_remedy(WALLET)
+    after = replace(wallet, balance=Balance(Decimal("1.75"), Decimal(0), Decimal(0)))
     for _ in range(2):
         world.probe(WALLET, probe_success(wallet=after))
         world.wait(1.0)
     return [m for m in world.messages if m.kind is MessageKind.BALANCE]
 
 
-def _engine() -> list[Message]:
-    world = a_world()
-    no = "the engine does not answer: connection refused"
-    world.send(EngineReachabilityChanged(world.now, reachable=False, reason=no))
+def _messages_of_lost_engine() -> list[Message]:
+    world = healthy_world()
+    reason = "the engine does not answer: connection refused"
+    world.send(EngineReachabilityChanged(world.now, reachable=False, reason=reason))
     world.wait(61.0)
     world.send(EngineReachabilityChanged(world.now, reachable=True))
     world.wait(1.0)
     return world.messages
 
 
-def _own_network() -> list[Message]:
-    world = a_world()
-    lost = probe_unknown(
+def _messages_of_own_network() -> list[Message]:
+    world = healthy_world()
+    outcome = probe_unknown(
         Cause.OWN_NETWORK,
-        FOUND[Cause.DETACHED],
+        REASONS[Cause.DETACHED],
     )
     for _ in range(16):
-        world.probe(WALLET, lost)
-        world.probe(SERVICE, lost)
+        world.probe(WALLET, outcome)
+        world.probe(SERVICE, outcome)
         world.wait(5.0)
-    _works(world)
+    _report_success(world)
     return world.messages
 
 
-def _settings() -> list[Message]:
-    world = a_world()
+def _messages_of_faulty_settings() -> list[Message]:
+    world = healthy_world()
     faults = (
         "targets.electron-cash.probe.url: found nothing; "
         "allowed: an address - it is needed"
@@ -374,72 +380,75 @@ def _settings() -> list[Message]:
     return world.messages
 
 
-def _plan() -> list[Message]:
-    world = a_world()
-    world.probe(WALLET, probe_failure(Cause.REFUSED, FOUND[Cause.REFUSED]))
+def _messages_of_skipped_plan() -> list[Message]:
+    world = healthy_world()
+    world.probe(WALLET, probe_failure(Cause.REFUSED, REASONS[Cause.REFUSED]))
     world.send(PlannedRestartDue(world.now, WALLET))
     world.wait(61.0)
     return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
 
 
-def _memory() -> list[Message]:
-    world = a_world()
+def _messages_of_unknown_history() -> list[Message]:
+    world = healthy_world()
     doubt = "the store could not be written: disk full"
     world.state = replace(world.state, doubt=doubt)
     world.wait(1.0)
     return world.messages
 
 
-def _test() -> list[Message]:
+def _test_message() -> list[Message]:
     now = RuleWorld().now.wall
     number = f"test-{int(now * 1000)}-ops"
     kind, severity = MessageKind.TEST, Severity.P3
     return [Message(number, number, 1, "ops", kind, severity, created_wall=now)]
 
 
-STORIES: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
-    ("A night: the daemon dies again after each restart", a_night),
-    ("A wrong password comes to light after a restart", a_wrong_password),
-    ("An outage upstream, and a daemon that dies of it", an_outage_upstream),
-    ("`hung`", _hung),
-    ("`reset`", lambda: _of(Cause.RESET)),
-    ("`bad_body`", lambda: _of(Cause.BAD_BODY)),
-    ("`http_5xx`", _service),
-    ("`command_failed`", lambda: _of(Cause.COMMAND_FAILED)),
-    ("`engine_unhealthy`", lambda: _of(Cause.ENGINE_UNHEALTHY)),
-    ("`not_running`", _exited),
-    ("`wallet_not_loaded`, and it cannot be loaded", _load_failed),
-    ("`wallet_syncing`", lambda: _of(Cause.WALLET_SYNCING, 130, 15.0)),
-    ("`upstream_stale`", lambda: _of(Cause.UPSTREAM_STALE, 50, 13.0)),
-    ("`thread_held`", lambda: _of(Cause.THREAD_HELD, 50, 13.0)),
-    ("`killed_by_probe`", lambda: _of(Cause.KILLED_BY_PROBE)),
-    ("`never_up`", _never_up),
-    ("`auth`", lambda: _of(Cause.AUTH)),
-    ("`misconfigured`", lambda: _of(Cause.MISCONFIGURED)),
-    ("`detached`", lambda: _of(Cause.DETACHED)),
-    ("`crash_loop`", _loop),
-    ("`addresses_lost`", _addresses),
-    ("`stopped`", _stopped),
-    ("`paused`", _paused),
-    ("`missing`", _missing),
+SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
+    ("A night: the daemon dies again after each restart", repeated_deaths),
+    ("A wrong password comes to light after a restart", wrong_password_after_restart),
+    ("An outage upstream, and a daemon that dies of it", upstream_outage),
+    ("`hung`", _messages_of_hang),
+    ("`reset`", lambda: _messages_of_cause(Cause.RESET)),
+    ("`bad_body`", lambda: _messages_of_cause(Cause.BAD_BODY)),
+    ("`http_5xx`", _messages_of_failing_service),
+    ("`command_failed`", lambda: _messages_of_cause(Cause.COMMAND_FAILED)),
+    ("`engine_unhealthy`", lambda: _messages_of_cause(Cause.ENGINE_UNHEALTHY)),
+    ("`not_running`", _messages_of_exit),
+    ("`wallet_not_loaded`, and it cannot be loaded", _messages_of_failed_load),
+    ("`wallet_syncing`", lambda: _messages_of_cause(Cause.WALLET_SYNCING, 130, 15.0)),
+    ("`upstream_stale`", lambda: _messages_of_cause(Cause.UPSTREAM_STALE, 50, 13.0)),
+    ("`thread_held`", lambda: _messages_of_cause(Cause.THREAD_HELD, 50, 13.0)),
+    ("`killed_by_probe`", lambda: _messages_of_cause(Cause.KILLED_BY_PROBE)),
+    ("`never_up`", _messages_of_failed_starts),
+    ("`auth`", lambda: _messages_of_cause(Cause.AUTH)),
+    ("`misconfigured`", lambda: _messages_of_cause(Cause.MISCONFIGURED)),
+    ("`detached`", lambda: _messages_of_cause(Cause.DETACHED)),
+    ("`crash_loop`", _messages_of_crash_loop),
+    ("`addresses_lost`", _messages_of_lost_addresses),
+    ("`stopped`", _messages_of_stop),
+    ("`paused`", _messages_of_pause),
+    ("`missing`", _messages_of_missing_container),
     (
         "`prober_failed`",
-        lambda: _blind(
+        lambda: _messages_of_unknown_state(
             probe_unknown(Cause.PROBER_FAILED, text_reason("too many files"))
         ),
     ),
     (
         "`suspended`",
-        lambda: _blind(probe_unknown(Cause.SUSPENDED, ASLEEP)),
+        lambda: _messages_of_unknown_state(probe_unknown(Cause.SUSPENDED, ASLEEP)),
     ),
-    ("The balance after a remedy", _balance),
-    ("The engine is lost, and back", _engine),
-    ("Sidecar's own network is lost, and back", _own_network),
+    ("The balance after a remedy", _messages_of_balance),
+    ("The engine is lost, and back", _messages_of_lost_engine),
+    ("Sidecar's own network is lost, and back", _messages_of_own_network),
     ("`own_network`", list),
-    ("The configuration file has faults, and none any more", _settings),
-    ("A planned restart is left out", _plan),
-    ("What was done before is not known", _memory),
-    ("A test message", _test),
+    (
+        "The configuration file has faults, and none any more",
+        _messages_of_faulty_settings,
+    ),
+    ("A planned restart is left out", _messages_of_skipped_plan),
+    ("What was done before is not known", _messages_of_unknown_history),
+    ("A test message", _test_message),
 )
 
 HEAD = """# Messages
@@ -455,32 +464,35 @@ FENCE = "```"
 
 
 def page() -> str:
-    """All of it."""
+    """The whole page."""
     parts = [HEAD]
-    for title, story in STORIES:
+    for title, messages_of_section in SECTIONS:
         parts.append(f"## {title}\n")
-        parts += [_shown(message) for message in _different(story())]
+        parts += [
+            _format_message(message)
+            for message in _select_distinct(messages_of_section())
+        ]
     return "\n".join(parts)
 
 
-def _different(messages: list[Message]) -> Iterator[Message]:
-    """One of each kind, as the cause and what is done about it differ."""
-    known: set[tuple[str, ...]] = set()
+def _select_distinct(messages: list[Message]) -> Iterator[Message]:
+    """Messages that differ in kind, cause, action or the other facts of ``names``."""
+    known_keys: set[tuple[str, ...]] = set()
     for message in messages:
-        said = message.facts
+        facts = message.facts
         names = ("cause", "lane", "doing", "severity", "about", "load_failure")
-        about = (message.kind.value, *(said.get(name, "") for name in names))
-        if about not in known:
-            known.add(about)
+        key = (message.kind.value, *(facts.get(name, "") for name in names))
+        if key not in known_keys:
+            known_keys.add(key)
             yield message
 
 
-def _shown(message: Message) -> str:
+def _format_message(message: Message) -> str:
     texts = (RENDERERS[language](message) for language in LANGUAGES)
-    return f"### {message.kind}\n\n" + "\n".join(map(_block, texts))
+    return f"### {message.kind}\n\n" + "\n".join(map(_format_text, texts))
 
 
-def _block(text: Text) -> str:
+def _format_text(text: Text) -> str:
     body = text.body.rpartition("\n\n[")[0]
     return f"{FENCE}text\n{text.title}\n\n{body}\n{FENCE}\n"
 

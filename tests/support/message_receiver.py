@@ -17,17 +17,17 @@ class MessageReceiver(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, host: str) -> None:
-        super().__init__((host, 0), _Taker)
+        super().__init__((host, 0), _MessageHandler)
         self.messages: list[Json] = []
 
     @property
     def url(self) -> str:
-        """As a channel has it."""
+        """The address for a channel's settings."""
         host, port = self.server_address[:2]
         return f"json://{host!s}:{port}/"
 
 
-class _Taker(BaseHTTPRequestHandler):
+class _MessageHandler(BaseHTTPRequestHandler):
     server: MessageReceiver
     timeout = 5
 
@@ -40,12 +40,12 @@ class _Taker(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Silent: the messages are what matters."""
+        """Write no access log."""
 
 
 @contextmanager
-def receiving(stack: Stack) -> Iterator[MessageReceiver]:
-    """An inbox on the address of the stack's network that is ours."""
+def run_message_receiver(stack: Stack) -> Iterator[MessageReceiver]:
+    """Run a receiver on this host's address in the stack's network."""
     network = stack.client.networks.get(stack.network.name)
     (ours,) = network.attrs["IPAM"]["Config"]
     server = MessageReceiver(ours["Gateway"])

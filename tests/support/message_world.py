@@ -1,4 +1,4 @@
-"""A small world whose every turn is told, as the loop does."""
+"""A small world that reports each turn to listeners, as the loop does."""
 
 from dataclasses import dataclass
 

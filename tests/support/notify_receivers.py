@@ -1,4 +1,4 @@
-"""Parts for tests of telling people: an outbox in memory or in a file, receivers."""
+"""Helpers of the notification tests: an outbox in memory, channels, receivers."""
 
 import asyncio
 import base64
@@ -66,7 +66,7 @@ FACTS = {
 
 
 def _with_plain_reasons(facts: Mapping[str, str]) -> dict[str, str]:
-    """A reason that is given as a plain text is no data of FACTS."""
+    """The facts, without FACTS' structured data for reasons given as plain text."""
     plain = {f"{name}_data": "" for name in facts if f"{name}_data" in FACTS}
     return {**plain, **facts}
 
@@ -99,8 +99,8 @@ class LoopClock:
         return Moment(mono, WALL + mono)
 
 
-def old_news() -> CurrentIncidents:
-    """Nothing is known of any incident: all is sent as it was stored."""
+def no_current_incidents() -> CurrentIncidents:
+    """Current incidents without any incident: messages are sent as stored."""
     clock = SystemClock()
     return CurrentIncidents(lambda: State(started=clock.now()), clock)
 
@@ -110,61 +110,61 @@ class MemoryOutbox:
     """The contract of core.ports.Outbox, in memory."""
 
     messages: dict[str, Message] = field(default_factory=dict)
-    sent: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
+    delivered_ids: list[str] = field(default_factory=list)
+    given_up_ids: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    put_offs: list[float] = field(default_factory=list)
-    begins: list[tuple[str, float]] = field(default_factory=list)
+    put_off_walls: list[float] = field(default_factory=list)
+    sending_marks: list[tuple[str, float]] = field(default_factory=list)
 
     def add(self, *messages: Message) -> None:
         self.messages.update({m.id: m for m in messages})
 
     async def due(self, channel: str, now_wall: float) -> Message | None:
-        seen: set[str] = set()
+        incidents: set[str] = set()
         waiting = [m for m in self.messages.values() if m.channel == channel]
-        for found in sorted(waiting, key=lambda m: (m.created_wall, m.sequence)):
-            if found.incident in seen:
+        for message in sorted(waiting, key=lambda m: (m.created_wall, m.sequence)):
+            if message.incident in incidents:
                 continue
-            seen.add(found.incident)
-            if found.not_before_wall <= now_wall:
-                return found
+            incidents.add(message.incident)
+            if message.not_before_wall <= now_wall:
+                return message
         return None
 
-    async def waiting(self, channel: str) -> tuple[Message, ...]:
+    async def list_waiting(self, channel: str) -> tuple[Message, ...]:
         return tuple(m for m in self.messages.values() if m.channel == channel)
 
-    async def begun(self, message_id: str, not_before_wall: float) -> None:
-        known = self.messages.get(message_id)
-        if known is not None:
-            self.begins.append((message_id, not_before_wall))
-            held = replace(known, not_before_wall=not_before_wall)
-            self.messages[message_id] = held
+    async def mark_sending(self, message_id: str, not_before_wall: float) -> None:
+        message = self.messages.get(message_id)
+        if message is not None:
+            self.sending_marks.append((message_id, not_before_wall))
+            updated = replace(message, not_before_wall=not_before_wall)
+            self.messages[message_id] = updated
 
-    async def delivered(self, message_id: str, now_wall: float) -> None:
-        self.sent.append(message_id)
+    async def mark_delivered(self, message_id: str, now_wall: float) -> None:
+        self.delivered_ids.append(message_id)
         self.messages.pop(message_id, None)
 
     async def put_off(
         self, message_id: str, not_before_wall: float, error: str
     ) -> None:
-        known = self.messages[message_id]
+        message = self.messages[message_id]
         self.errors.append(error)
-        self.put_offs.append(not_before_wall)
+        self.put_off_walls.append(not_before_wall)
         self.messages[message_id] = replace(
-            known, attempts=known.attempts + 1, not_before_wall=not_before_wall
+            message, attempts=message.attempts + 1, not_before_wall=not_before_wall
         )
 
-    async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
-        self.lost.append(message_id)
+    async def give_up(self, message_id: str, now_wall: float, error: str) -> None:
+        self.given_up_ids.append(message_id)
         self.errors.append(error)
         self.messages.pop(message_id, None)
 
     async def abandon(self, channel: str, now_wall: float) -> None:
         for waiting in tuple(self.messages.values()):
             if waiting.channel == channel:
-                await self.given_up(waiting.id, now_wall, "not configured")
+                await self.give_up(waiting.id, now_wall, "not configured")
 
-    async def pending(self) -> dict[str, int]:
+    async def count_pending(self) -> dict[str, int]:
         counts: dict[str, int] = {}
         for waiting in self.messages.values():
             counts[waiting.channel] = counts.get(waiting.channel, 0) + 1
@@ -172,7 +172,7 @@ class MemoryOutbox:
 
 
 async def until(condition: Callable[[], bool], within_s: float = 25.0) -> None:
-    """Wait for something that only looking shows."""
+    """Wait until the condition is true."""
     end = asyncio.get_running_loop().time() + within_s
     for _ in iter(int, 1):
         if condition():
@@ -184,8 +184,8 @@ async def until(condition: Callable[[], bool], within_s: float = 25.0) -> None:
 Answer = Callable[[int], Awaitable[DeliveryResult]]
 
 
-class Scripted:
-    """A channel whose N-th try ends as told; ``tries`` are ids with their times."""
+class ScriptedChannel:
+    """A channel whose N-th try ends as ``answer`` says; ``tries``: ids and times."""
 
     def __init__(
         self, name: str, answer: Answer, *, knows_repeats: bool = False
@@ -196,18 +196,18 @@ class Scripted:
         self.facts: list[Mapping[str, str]] = []
         self._answer = answer
 
-    async def send(self, told: Message) -> DeliveryResult:
-        self.tries.append((told.id, asyncio.get_running_loop().time()))
-        self.facts.append(told.facts)
+    async def send(self, message: Message) -> DeliveryResult:
+        self.tries.append((message.id, asyncio.get_running_loop().time()))
+        self.facts.append(message.facts)
         return await self._answer(len(self.tries))
 
 
-async def delivers(_: int) -> DeliveryResult:
+async def deliver(_: int) -> DeliveryResult:
     return DELIVERED
 
 
 @dataclass
-class Received:
+class ReceivedRequest:
     path: str
     headers: dict[str, str]
     body: bytes
@@ -224,17 +224,17 @@ Responder = Callable[[int], Awaitable[web.Response]]
 
 @dataclass
 class Receiver:
-    """An HTTP server that keeps what it gets; ``respond`` takes the count so far."""
+    """An HTTP server that keeps its requests; ``respond`` takes the count so far."""
 
     respond: Responder
-    got: list[Received] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     port: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
-        self.got.append(
-            Received(
+        self.requests.append(
+            ReceivedRequest(
                 request.path_qs,
                 dict(request.headers),
                 body,
@@ -243,7 +243,7 @@ class Receiver:
             )
         )
         self.arrived.set()
-        return await self.respond(len(self.got))
+        return await self.respond(len(self.requests))
 
 
 async def ok(_: int) -> web.Response:
@@ -254,16 +254,16 @@ async def ok(_: int) -> web.Response:
 async def receiver(
     respond: Responder = ok, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Receiver]:
-    kept = Receiver(respond)
+    server = Receiver(respond)
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", kept.handle)
+    app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    kept.port = runner.addresses[0][1]
+    server.port = runner.addresses[0][1]
     try:
-        yield kept
+        yield server
     finally:
         await runner.cleanup()
 
@@ -272,20 +272,20 @@ async def receiver(
 async def tls_receiver(
     folder: Path, *hosts: str, respond: Responder = ok
 ) -> AsyncIterator[tuple[Receiver, dict[str, str]]]:
-    """Stands for ``hosts`` behind a proxy; also the environment that leads there."""
+    """A receiver for ``hosts`` behind a proxy, and the environment to reach it."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(*hosts).configure_cert(context)
     bundle = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
-    async with receiver(respond, context) as kept:
+    async with receiver(respond, context) as server:
         proxy = await asyncio.start_server(
-            lambda r, w: _tunnel(r, w, kept.port), "127.0.0.1", 0
+            lambda r, w: _tunnel(r, w, server.port), "127.0.0.1", 0
         )
         async with proxy:
             port = proxy.sockets[0].getsockname()[1]
             yield (
-                kept,
+                server,
                 {
                     "HTTPS_PROXY": f"http://127.0.0.1:{port}",
                     "REQUESTS_CA_BUNDLE": str(bundle),
@@ -296,7 +296,7 @@ async def tls_receiver(
 async def _tunnel(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
 ) -> None:
-    """CONNECT, whatever the host: the receiver stands for all of them."""
+    """Accept CONNECT for any host and connect it to the receiver."""
     await reader.readuntil(b"\r\n\r\n")
     onward_reader, onward = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -357,13 +357,13 @@ class Mailbox:
 async def mailbox(
     refuse: str = "", *, breaks_off: bool = False
 ) -> AsyncIterator[Mailbox]:
-    kept = Mailbox(refuse, breaks_off)
-    server = await asyncio.start_server(kept.serve, "127.0.0.1", 0)
+    box = Mailbox(refuse, breaks_off)
+    server = await asyncio.start_server(box.serve, "127.0.0.1", 0)
     async with server:
-        kept.port = server.sockets[0].getsockname()[1]
-        yield kept
+        box.port = server.sockets[0].getsockname()[1]
+        yield box
 
 
-def decoded(part: str) -> str:
+def decode_base64(part: str) -> str:
     """A base64 body of a mail as text."""
     return base64.b64decode(part).decode()

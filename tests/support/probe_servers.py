@@ -1,4 +1,4 @@
-"""Servers on real sockets that misbehave in every way a probe has to tell apart."""
+"""Servers on real sockets with every fault that a probe has to distinguish."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.server.opened(self)
+        self.server.register(self)
 
     def data_received(self, data: bytes) -> None:  # type: ignore[explicit-override]
         self.chunks.append(data)
@@ -77,12 +77,12 @@ class Connection(asyncio.Protocol):
 
     @property
     def complete(self) -> bool:
-        head, found, body = self.request.partition(b"\r\n\r\n")
+        head, separator, body = self.request.partition(b"\r\n\r\n")
         length = 0
         for line in head.split(b"\r\n"):
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
-        return bool(found) and len(body) >= length
+        return bool(separator) and len(body) >= length
 
     @property
     def method(self) -> str:
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
 
 
 class Server:
-    """Counts what clients do; ``reply`` says how a request is answered."""
+    """Counts clients' connections and requests; ``reply`` answers a request."""
 
     def __init__(self, reply: Callable[[Connection], None]) -> None:
         self.reply = reply
@@ -125,7 +125,7 @@ class Server:
     def methods(self) -> list[str]:
         return [connection.method for connection in self.all if connection.complete]
 
-    def opened(self, connection: Connection) -> None:
+    def register(self, connection: Connection) -> None:
         self.all.append(connection)
         self.touched.set()
         self.open.add(connection)
@@ -137,7 +137,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(
+async def run_server(
     reply: Callable[[Connection], None], host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[Server]:
     server = Server(reply)
@@ -153,28 +153,28 @@ async def serving(
         await listener.wait_closed()
 
 
-def says(data: bytes) -> Callable[[Connection], None]:
+def reply_with(data: bytes) -> Callable[[Connection], None]:
     return lambda connection: connection.send(data)
 
 
-def scripted(answers: dict[str, Any]) -> Callable[[Connection], None]:
-    """Each method's result; bytes are sent as they are."""
+def reply_by_method(answers: dict[str, Any]) -> Callable[[Connection], None]:
+    """A reply with each method's result; bytes are sent unchanged."""
 
     def reply(connection: Connection) -> None:
-        found = answers.get(connection.method)
+        answer = answers.get(connection.method)
         if connection.method not in answers:
-            found = rpc_error(-32601, f"Method {connection.method} not supported.")
-        connection.send(found if isinstance(found, bytes) else result(found))
+            answer = rpc_error(-32601, f"Method {connection.method} not supported.")
+        connection.send(answer if isinstance(answer, bytes) else result(answer))
 
     return reply
 
 
-class Held:
+class BlockedDaemon:
     """A daemon whose thread is held until ``release``, from the call ``method`` on."""
 
     def __init__(self, method: str, answers: dict[str, Any] = HEALTHY) -> None:
         self._method = method
-        self._reply = scripted(answers)
+        self._reply = reply_by_method(answers)
         self._waiting: list[Connection] = []
         self._is_held = True
 
@@ -185,14 +185,14 @@ class Held:
             self._reply(connection)
 
     def release(self) -> None:
-        """Answer what has queued, in one burst."""
+        """Answer all queued requests at once."""
         self._is_held = False
         for connection in self._waiting:
             self._reply(connection)
         self._waiting.clear()
 
 
-def silent(connection: Connection) -> None:
+def never_reply(connection: Connection) -> None:
     """Accepts a request and never answers."""
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
     ContainerEventSeen,
     ContainersListed,
-    EngineEventKind,
     EngineReachabilityChanged,
     Event,
     ProbeCompleted,
@@ -62,11 +62,11 @@ def container(service: str, number: int = 1, **changes: object) -> Container:
 
 @dataclass
 class RuleWorld:
-    """Targets, their containers and the time; everything that was decided.
+    """Targets, their containers, the time, and all decisions.
 
     ``lists``: the containers are listed every 30 s, as the loop does.
-    ``wall_ahead_s``: how much later than by ``now_s`` the wall clock is.
-    ``witness``: sees the world after each event, with what was decided.
+    ``wall_ahead_s``: seconds by which the wall clock is ahead of ``now_s``.
+    ``witness``: called after each event, with the decisions.
     """
 
     targets: tuple[Target, ...] = (WALLET, SERVICE)
@@ -76,7 +76,7 @@ class RuleWorld:
     wall_ahead_s: float = 0.0
     containers: dict[InstanceId, Container] = field(default_factory=dict)
     beside: tuple[Container, ...] = ()
-    """Containers that are no target's own, listed with the others."""
+    """Containers that belong to no target, listed with the others."""
     notify: NotifySettings = NotifySettings()
     witness: "Callable[[RuleWorld, tuple[Decision, ...]], None]" = lambda *_: None
     messages: list[Message] = field(default_factory=list)
@@ -88,8 +88,10 @@ class RuleWorld:
     def __post_init__(self) -> None:
         self.state = State(started=self.now, mode=self.mode, notify=self.notify)
         for target in self.targets:
-            who = InstanceId(target.name, 1)
-            self.containers.setdefault(who, container(target.service or target.name))
+            instance_id = InstanceId(target.name, 1)
+            self.containers.setdefault(
+                instance_id, container(target.service or target.name)
+            )
         self._listed_s = self.now_s
         self.send(EngineReachabilityChanged(self.now, reachable=True))
         self.relist()
@@ -101,23 +103,25 @@ class RuleWorld:
     def send(self, event: Event) -> tuple[Decision, ...]:
         if self.lists and self.now_s - self._listed_s >= 30.0:
             self.relist()
-        done = run_step(self.state, event)
-        self.state = done.state
-        self.decisions.extend(done.decisions)
-        self.transitions.extend(done.transitions)
-        self.messages.extend(done.messages)
-        self.witness(self, done.decisions)
-        return done.decisions
+        result = run_step(self.state, event)
+        self.state = result.state
+        self.decisions.extend(result.decisions)
+        self.transitions.extend(result.transitions)
+        self.messages.extend(result.messages)
+        self.witness(self, result.decisions)
+        return result.decisions
 
     def relist(self) -> tuple[Decision, ...]:
         self._listed_s = self.now_s
-        there = (*self.containers.values(), *self.beside)
-        roster = assign(self.targets, there)
-        made = never_started(roster, there)
-        return self.send(ContainersListed(self.now, self.targets, roster, made))
+        containers = (*self.containers.values(), *self.beside)
+        roster = assign(self.targets, containers)
+        never_started_names = never_started(roster, containers)
+        return self.send(
+            ContainersListed(self.now, self.targets, roster, never_started_names)
+        )
 
     def wait(self, seconds: float, step: float = 0.5) -> None:
-        """Let time pass as the loop would, in ticks."""
+        """Advance the time in ticks, as the loop does."""
         end = self.now_s + seconds
         while self.now_s < end:
             self.now_s = min(end, self.now_s + step)
@@ -154,13 +158,13 @@ class RuleWorld:
         path_fault: bool = False,
     ) -> None:
         for _ in range(times):
-            found = probe_failure(
+            outcome = probe_failure(
                 cause, text_reason(f"it is {cause}"), path_fault=path_fault
             )
-            self.probe(name, found, took_s)
+            self.probe(name, outcome, took_s)
             self.now_s += 2.0
 
-    def acted(
+    def complete_remedy(
         self,
         name: str,
         result: RemedyCallResult = RemedyCallResult.DONE,
@@ -169,7 +173,7 @@ class RuleWorld:
         engine_stops: int = 0,
         reason: str = "as asked",
     ) -> tuple[Decision, ...]:
-        """The executor reports; a restart that was done makes a new run."""
+        """Report the executor's result; a successful restart makes a new run."""
         instance = self.instance(name)
         fresh = instance.container
         if restart and fresh is not None and result is RemedyCallResult.DONE:
@@ -194,16 +198,16 @@ class RuleWorld:
         signal: int = 0,
         **changes: object,
     ) -> tuple[Decision, ...]:
-        """An engine event; ``changes`` is how the container looks right after."""
+        """Send an engine event; ``changes`` apply to the container right after it."""
         instance = self.instance(name)
-        known = self.containers[instance.id]
-        self.containers[instance.id] = replace(known, **changes)  # type: ignore[arg-type]  # any field of it
+        before = self.containers[instance.id]
+        self.containers[instance.id] = replace(before, **changes)  # type: ignore[arg-type]  # any field of it
         return self.send(
             ContainerEventSeen(
                 self.now,
                 instance.id,
                 kind,
-                known.id,
+                before.id,
                 self.now.wall - ago_s,
                 self.containers[instance.id],
                 signal,
@@ -220,7 +224,7 @@ class RuleWorld:
             **changes,  # type: ignore[arg-type]  # any field of it
         )
 
-    def looked(self, name: str, *stopped: str) -> None:
+    def inspect_processes(self, name: str, *stopped: str) -> None:
         instance = self.instance(name)
         assert instance.container is not None
         self.send(
@@ -236,7 +240,7 @@ class RuleWorld:
     def last(self, name: str) -> Decision:
         return [d for d in self.decisions if d.name == name][-1]
 
-    def said(self, name: str) -> list[tuple[Action, Guard]]:
+    def decision_guards(self, name: str) -> list[tuple[Action, Guard]]:
         return [(d.action, d.guard) for d in self.decisions if d.name == name]
 
     def open_remedies(self) -> Iterable[Instance]:

@@ -1,4 +1,4 @@
-"""How tools write a secret: every form that a test looks for."""
+"""Forms in which tools write a secret, for tests that search for it."""
 
 import base64
 import html
@@ -10,35 +10,35 @@ from urllib.parse import quote, quote_plus
 Form = Callable[[str], str]
 
 
-def _lowered(quoted: str) -> str:
-    """Percent codes in small letters, everything else as it is."""
+def _lower_percent_codes(quoted: str) -> str:
+    """Percent codes in small letters, everything else unchanged."""
     head, *codes = quoted.split("%")
     return head + "".join(f"%{code[:2].lower()}{code[2:]}" for code in codes)
 
 
-def _numbered(secret: str) -> str:
+def _to_decimal_entities(secret: str) -> str:
     return "".join(c if c.isalnum() and c.isascii() else f"&#{ord(c)};" for c in secret)
 
 
-def _hex_numbered(secret: str) -> str:
+def _to_hex_entities(secret: str) -> str:
     return "".join(
         c if c.isalnum() and c.isascii() else f"&#x{ord(c):x};" for c in secret
     )
 
 
-def _backslashed(secret: str) -> str:
-    """As ``printf %q`` writes what is printable."""
+def _escape_with_backslashes(secret: str) -> str:
+    """Backslashes as ``printf %q`` writes them before printable characters."""
     return "".join(c if c.isalnum() else f"\\{c}" for c in secret)
 
 
-def _octal(secret: str) -> str:
+def _to_octal_escapes(secret: str) -> str:
     return "".join(
         chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}"
         for byte in secret.encode()
     )
 
 
-def _bytes_base64(raw: bytes) -> str:
+def _to_base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
@@ -47,13 +47,13 @@ FORMS: Mapping[str, Form] = {
     "percent": lambda s: quote(s, safe=""),
     "percent, / safe": quote,
     "percent, many safe": lambda s: quote(s, safe="/:@!$'()*,;~-._"),
-    "percent, small": lambda s: _lowered(quote(s, safe="")),
+    "percent, small": lambda s: _lower_percent_codes(quote(s, safe="")),
     "percent, twice": lambda s: quote(quote(s, safe=""), safe=""),
     "plus": quote_plus,
     "html": html.escape,
     "html, quotes left": lambda s: html.escape(s, quote=False),
-    "html, numbers": _numbered,
-    "html, hex numbers": _hex_numbered,
+    "html, numbers": _to_decimal_entities,
+    "html, hex numbers": _to_hex_entities,
     "json": lambda s: json.dumps(s)[1:-1],
     "json, unicode left": lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
     "json, / escaped": lambda s: json.dumps(s)[1:-1].replace("/", "\\/"),
@@ -62,13 +62,13 @@ FORMS: Mapping[str, Form] = {
     "ascii": lambda s: ascii(s)[1:-1],
     "repr of bytes": lambda s: repr(s.encode())[2:-1],
     "shell": lambda s: shlex.quote(s).removeprefix("'").removesuffix("'"),
-    "shell, backslashes": _backslashed,
-    "octal": _octal,
-    "base64": lambda s: _bytes_base64(s.encode()),
+    "shell, backslashes": _escape_with_backslashes,
+    "octal": _to_octal_escapes,
+    "base64": lambda s: _to_base64(s.encode()),
     "base64 for addresses": lambda s: base64.urlsafe_b64encode(s.encode()).decode(),
-    "base64 of user and password": lambda s: _bytes_base64(f"bob:{s}".encode()),
-    "base64 of a longer user": lambda s: _bytes_base64(f"alice:{s}".encode()),
-    "base64 of more around": lambda s: _bytes_base64(f"{{'u':'{s}'}}".encode()),
+    "base64 of user and password": lambda s: _to_base64(f"bob:{s}".encode()),
+    "base64 of a longer user": lambda s: _to_base64(f"alice:{s}".encode()),
+    "base64 of more around": lambda s: _to_base64(f"{{'u':'{s}'}}".encode()),
     "base64 in lines": lambda s: base64.encodebytes(f"rpcuser:{s}".encode()).decode(),
     "hex": lambda s: s.encode().hex(),
     "hex, capitals": lambda s: s.encode().hex().upper(),

@@ -1,4 +1,4 @@
-"""The world that outlives every sidecar: an engine, its containers, people, faults."""
+"""A simulated stack that outlives each sidecar: engine, services, operator, faults."""
 
 import asyncio
 import random
@@ -60,7 +60,7 @@ TARGETS = (
     ),
     replace(SERVICE, cadence=_CADENCE, restart=_RESTART, settle_s=6.0),
 )
-"""The usual pair, in a hurry."""
+"""The usual pair of targets, with short times."""
 
 NOTIFY = NotifySettings(
     routes=Routes(
@@ -79,7 +79,7 @@ NOTIFY = NotifySettings(
     ),
 )
 
-_ILLNESSES = (
+_FAILURES = (
     probe_failure(Cause.REFUSED, text_reason("connection refused")),
     probe_failure(Cause.HTTP_5XX, text_reason("503"), rpc_answers=True),
     probe_failure(Cause.HUNG, text_reason("no answer for 3 s")),
@@ -92,61 +92,61 @@ _REFUSED = probe_failure(Cause.REFUSED, text_reason("connection refused"))
 
 
 class EngineCall(NamedTuple):
-    """A changing call that the engine received, and what it found."""
+    """A changing call that the engine received, and the container before it."""
 
-    at: float
-    life: int
+    at_wall: float
+    sidecar_number: int
     call: str
     name: str
-    found: Container
+    container: Container
     decision: Decision
 
 
 class Arrival(NamedTuple):
     """A message that a channel's receiver got."""
 
-    at: float
-    life: int
+    at_wall: float
+    sidecar_number: int
     message: Message
 
 
 @dataclass
 class SimulatedService:
-    """How a service answers; ``runs``: so many runs of it are still ill."""
+    """A service's answers; it fails for the first ``failing_run_limit`` runs."""
 
     service: str
-    illness: ProbeResult | None = None
-    runs: set[RunId] = field(default_factory=set)
-    cured_after: int = 1
+    failure: ProbeResult | None = None
+    failing_runs: set[RunId] = field(default_factory=set)
+    failing_run_limit: int = 1
     stopped: set[RunId] = field(default_factory=set)
-    """Runs whose daemon was told to stop, in a container that goes on."""
+    """Runs whose daemon was stopped by RPC while its container continues."""
     loaded: set[RunId] = field(default_factory=set)
 
-    def falls_ill(self, illness: ProbeResult, runs: int) -> None:
-        self.illness, self.cured_after, self.runs = illness, runs, set()
+    def start_failing(self, failure: ProbeResult, runs: int) -> None:
+        self.failure, self.failing_run_limit, self.failing_runs = failure, runs, set()
 
-    def recovers(self) -> None:
-        self.illness = None
+    def stop_failing(self) -> None:
+        self.failure = None
 
     def answer(self, container: Container) -> ProbeResult:
         if container.run in self.stopped:
             return _REFUSED
-        if self.illness is not None:
-            self.runs.add(container.run)
-            if len(self.runs) <= self.cured_after:
-                return self.illness
-            self.illness = None
+        if self.failure is not None:
+            self.failing_runs.add(container.run)
+            if len(self.failing_runs) <= self.failing_run_limit:
+                return self.failure
+            self.failure = None
         if self.service == ROOT and container.run not in self.loaded:
             return _NO_WALLET
         return probe_success()
 
 
 class SimulatedStack:
-    """All of it. ``wrong`` collects what must never have happened."""
+    """The simulated stack; ``violations`` collects broken invariants."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, rng: random.Random) -> None:
         self.clock = LoopClock()
-        self.chance = chance
+        self.rng = rng
         old = self.clock.now().wall - 86_400.0
         self.engine = FakeEngine(
             self.clock,
@@ -155,125 +155,125 @@ class SimulatedStack:
                 for n in (ROOT, LEAF)
             ),
         )
-        self.wrapper = chance.random() < 0.4
-        """Does the daemon's container outlive the daemon?"""
-        self.patients = {name: SimulatedService(name) for name in IDS}
-        self.patients[ROOT].loaded.add(self.engine.held[ROOT_ID].run)
-        self.acts: list[EngineCall] = []
-        self.stops: list[tuple[float, Decision]] = []
-        """RPC stops that the daemon obeyed, with their decisions."""
-        self.ours: set[RunId] = set()
-        """Runs that we ended, or were about to end."""
+        self.has_wrapper = rng.random() < 0.4
+        """Whether the daemon's container outlives the daemon."""
+        self.services = {name: SimulatedService(name) for name in IDS}
+        self.services[ROOT].loaded.add(self.engine.held[ROOT_ID].run)
+        self.engine_calls: list[EngineCall] = []
+        self.rpc_stops: list[tuple[float, Decision]] = []
+        """RPC stops that the daemon executed: wall clock time, decision."""
+        self.runs_ended_by_us: set[RunId] = set()
+        """Runs that a sidecar ended or was about to end."""
         self.arrivals: list[Arrival] = []
-        self.deaf: dict[str, float] = {}
-        """Channels that take nothing, and until when."""
-        self.wrong: list[str] = []
+        self.blocked_until_wall: dict[str, float] = {}
+        """Channels that refuse messages, and until which wall clock time."""
+        self.violations: list[str] = []
         self.post: Callable[[Event], None] = lambda _: None
-        """To the sidecar that lives just now, if any."""
+        """Posts an event to the running sidecar, if there is one."""
 
     @property
     def now(self) -> float:
         return self.clock.now().wall
 
-    def name_of(self, container_id: str) -> str:
+    def service_name_of(self, container_id: str) -> str:
         return self.engine.held[container_id].service
 
-    def obey_stop(self, container: Container) -> None:
-        """The daemon ends as RPC ``stop`` told it."""
-        if self.wrapper:
-            self.patients[container.service].stopped.add(container.run)
+    def stop_daemon(self, container: Container) -> None:
+        """End the daemon, as RPC ``stop`` does."""
+        if self.has_wrapper:
+            self.services[container.service].stopped.add(container.run)
         else:
             self.engine.crash(container.id, 0)
 
-    def stopped_by_us(self, name: str) -> bool:
-        """Does it not serve because of us, the engine having refused nothing?"""
+    def is_stopped_by_us(self, name: str) -> bool:
+        """Whether the service is stopped because of a sidecar's successful call."""
         container = self.engine.held[IDS[name]]
-        over = container.run in self.patients[name].stopped
-        ended = container.status is Status.EXITED
-        return container.run in self.ours and (over or ended)
+        is_daemon_stopped = container.run in self.services[name].stopped
+        has_exited = container.status is Status.EXITED
+        return container.run in self.runs_ended_by_us and (
+            is_daemon_stopped or has_exited
+        )
 
-    async def misbehave(self) -> None:
-        """One trouble after the other, until cancelled."""
+    async def inject_faults(self) -> None:
+        """Inject random faults until cancelled."""
         while True:
-            await asyncio.sleep(self.chance.expovariate(1 / 25.0))
-            self.chance.choice(_TROUBLES)(self)
+            await asyncio.sleep(self.rng.expovariate(1 / 25.0))
+            self.rng.choice(_FAULTS)(self)
 
-    def calm_down(self) -> None:
-        """From now on everything can be cured."""
-        self.deaf.clear()
-        for patient in self.patients.values():
-            patient.recovers()
+    def clear_faults(self) -> None:
+        """Remove all faults that a restart does not remove."""
+        self.blocked_until_wall.clear()
+        for service in self.services.values():
+            service.stop_failing()
         if self.engine.unreachable:
             self.engine.come_back()
         self.engine.forget_troubles()
 
 
-def _ill(world: SimulatedStack) -> None:
-    name = world.chance.choice((ROOT, ROOT, LEAF))
-    runs = world.chance.choice((1, 1, 1, 2, 3, 6))
-    world.patients[name].falls_ill(world.chance.choice(_ILLNESSES), runs)
+def _start_failure(stack: SimulatedStack) -> None:
+    name = stack.rng.choice((ROOT, ROOT, LEAF))
+    runs = stack.rng.choice((1, 1, 1, 2, 3, 6))
+    stack.services[name].start_failing(stack.rng.choice(_FAILURES), runs)
 
 
-def _mended_by_hand(world: SimulatedStack) -> None:
-    """A person mends a daemon, and says so."""
-    for name, patient in world.patients.items():
-        patient.recovers()
-        world.post(RecoverRequested(world.clock.now(), name))
+def _recover_by_operator(stack: SimulatedStack) -> None:
+    """An operator repairs the daemons and requests recovery."""
+    for name, service in stack.services.items():
+        service.stop_failing()
+        stack.post(RecoverRequested(stack.clock.now(), name))
 
 
-def _crash(world: SimulatedStack) -> None:
-    name = world.chance.choice((ROOT, LEAF))
-    if world.engine.held[IDS[name]].status is Status.RUNNING:
-        world.engine.crash(IDS[name], 1)
+def _crash_container(stack: SimulatedStack) -> None:
+    name = stack.rng.choice((ROOT, LEAF))
+    if stack.engine.held[IDS[name]].status is Status.RUNNING:
+        stack.engine.crash(IDS[name], 1)
 
 
-def _slow_engine(world: SimulatedStack) -> None:
-    chance = world.chance
-    world.engine.delays["restart"] = chance.uniform(0.0, STOPPING_S)
-    world.engine.delays["between"] = chance.choice((0.0, 0.3, 2.0))
-    world.engine.delays["start"] = chance.choice((0.0, 0.5))
+def _slow_down_engine(stack: SimulatedStack) -> None:
+    rng = stack.rng
+    stack.engine.delays["restart"] = rng.uniform(0.0, STOPPING_S)
+    stack.engine.delays["between"] = rng.choice((0.0, 0.3, 2.0))
+    stack.engine.delays["start"] = rng.choice((0.0, 0.5))
 
 
-def _no_engine(world: SimulatedStack) -> None:
-    world.engine.go_away()
+def _disconnect_engine(stack: SimulatedStack) -> None:
+    stack.engine.go_away()
     loop = asyncio.get_running_loop()
-    loop.call_later(world.chance.uniform(1.0, 30.0), world.engine.come_back)
+    loop.call_later(stack.rng.uniform(1.0, 30.0), stack.engine.come_back)
 
 
-def _no_answer(world: SimulatedStack) -> None:
-    done = world.chance.random() < 0.7
-    call = world.chance.choice(("restart", "start"))
-    world.engine.trouble(call, EngineTimeout("no answer"), done=done)
+def _drop_engine_answer(stack: SimulatedStack) -> None:
+    is_done = stack.rng.random() < 0.7
+    call = stack.rng.choice(("restart", "start"))
+    stack.engine.trouble(call, EngineTimeout("no answer"), is_done=is_done)
 
 
-def _deaf_channel(world: SimulatedStack) -> None:
-    name = world.chance.choice(CHANNELS)
-    world.deaf[name] = world.now + world.chance.uniform(5.0, 60.0)
+def _block_channel(stack: SimulatedStack) -> None:
+    name = stack.rng.choice(CHANNELS)
+    stack.blocked_until_wall[name] = stack.now + stack.rng.uniform(5.0, 60.0)
 
 
-def _wish(world: SimulatedStack) -> None:
-    name = world.chance.choice((ROOT, LEAF))
-    world.post(
-        RestartRequested(world.clock.now(), name, now=world.chance.random() < 0.5)
-    )
+def _request_restart(stack: SimulatedStack) -> None:
+    name = stack.rng.choice((ROOT, LEAF))
+    stack.post(RestartRequested(stack.clock.now(), name, now=stack.rng.random() < 0.5))
 
 
-def _plan(world: SimulatedStack) -> None:
-    world.post(PlannedRestartDue(world.clock.now(), ROOT))
+def _request_planned_restart(stack: SimulatedStack) -> None:
+    stack.post(PlannedRestartDue(stack.clock.now(), ROOT))
 
 
-_TROUBLES = (
-    *(_ill,) * 8,
-    *(_crash,) * 3,
-    *(_mended_by_hand,) * 2,
-    *(_slow_engine,) * 2,
-    _no_engine,
-    _no_answer,
-    _deaf_channel,
-    _wish,
-    _plan,
+_FAULTS = (
+    *(_start_failure,) * 8,
+    *(_crash_container,) * 3,
+    *(_recover_by_operator,) * 2,
+    *(_slow_down_engine,) * 2,
+    _disconnect_engine,
+    _drop_engine_answer,
+    _block_channel,
+    _request_restart,
+    _request_planned_restart,
 )
 
 
-def settings_of(name: str) -> Target:
+def target_of(name: str) -> Target:
     return next(t for t in TARGETS if t.name == name)

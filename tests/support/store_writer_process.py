@@ -1,4 +1,4 @@
-"""A process that writes known records for ever, and says which are on disk.
+"""A process that writes known records for ever, and prints which are on disk.
 
 Each line on its standard output is the number of an append that has returned, or
 ``d`` and the number of a message whose delivery was recorded.
@@ -24,35 +24,37 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.storage.store import open_store
 from tests.support.stored_world import message
 
-WHO = InstanceId("t", 1)
+INSTANCE_ID = InstanceId("t", 1)
 
 
-def turned(number: int, clock: SystemClock) -> StepResult:
+def make_turn(number: int, clock: SystemClock) -> StepResult:
     """One turn that writes to every table."""
     at = clock.now()
-    instance = Instance(WHO, "t", restarts_total=number, since=at)
-    which = f"i{number:08d}"
-    incident = Incident(which, "t", Cause.HUNG, Severity.P1, at, resolved_at=at)
+    instance = Instance(INSTANCE_ID, "t", restarts_total=number, since=at)
+    incident_id = f"i{number:08d}"
+    incident = Incident(incident_id, "t", Cause.HUNG, Severity.P1, at, resolved_at=at)
     state = replace(
         State(started=at),
-        instances=MappingProxyType({WHO: instance}),
-        incidents=MappingProxyType({which: incident}),
+        instances=MappingProxyType({INSTANCE_ID: instance}),
+        incidents=MappingProxyType({incident_id: incident}),
     )
     changed = StateChanged(
         at,
-        WHO,
+        INSTANCE_ID,
         "t",
         TargetState.HEALTHY,
         TargetState.DOWN,
         None,
         text_reason(str(number)),
-        which,
+        incident_id,
     )
-    told = message(number, incident=which)
-    return StepResult(Tick(at), (changed,), (), (WHO,), state, (told,))
+    stored_message = message(number, incident=incident_id)
+    return StepResult(
+        Tick(at), (changed,), (), (INSTANCE_ID,), state, (stored_message,)
+    )
 
 
-def say(word: str) -> None:
+def print_line(word: str) -> None:
     sys.stdout.write(f"{word}\n")
     sys.stdout.flush()
 
@@ -60,14 +62,14 @@ def say(word: str) -> None:
 async def main(state_dir: Path) -> None:
     clock = SystemClock()
     store = await open_store(state_dir, clock)
-    left = await store.load()
-    number = 0 if left is None else left.instances[WHO].restarts_total + 1
+    state = await store.load()
+    number = 0 if state is None else state.instances[INSTANCE_ID].restarts_total + 1
     while True:
-        await store.append(turned(number, clock))
-        say(str(number))
+        await store.append(make_turn(number, clock))
+        print_line(str(number))
         if number % 3 == 0:
-            await store.outbox.delivered(f"m{number}", clock.now().wall)
-            say(f"d{number}")
+            await store.outbox.mark_delivered(f"m{number}", clock.now().wall)
+            print_line(f"d{number}")
         if number % 7 == 0:
             await store.note_alive(clock.now().wall)
         number += 1

@@ -1,4 +1,4 @@
-"""What the tests of the store share: turns of a small world, and a look inside."""
+"""Helpers of the store's tests: turns of a small world, and database access."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -24,18 +24,18 @@ LEAF = "bitcoincash-service"
 
 @dataclass
 class StoredWorld(RuleWorld):
-    """Keeps its turns as the loop hands them to a store."""
+    """Keeps its turns in the form that the loop passes to a store."""
 
     lists: bool = False
     turns: list[StepResult] = field(default_factory=list)
 
     def send(self, event: Event) -> tuple[Decision, ...]:  # type: ignore[explicit-override]
-        done = run_step(self.state, event)
-        self.state = done.state
-        self.decisions.extend(done.decisions)
-        self.transitions.extend(done.transitions)
-        self.turns.append(done._replace(messages=()))
-        return done.decisions
+        result = run_step(self.state, event)
+        self.state = result.state
+        self.decisions.extend(result.decisions)
+        self.transitions.extend(result.transitions)
+        self.turns.append(result._replace(messages=()))
+        return result.decisions
 
     def take(self) -> list[StepResult]:
         """The turns since the last call."""
@@ -46,17 +46,17 @@ class StoredWorld(RuleWorld):
         """The root refuses, is restarted, and works again."""
         self.works(ROOT, LEAF)
         self.fails(ROOT, Cause.REFUSED)
-        self.acted(ROOT)
+        self.complete_remedy(ROOT)
         self.works(ROOT, LEAF, times=3)
 
 
-async def keep(store: SqliteStore, *turns: StepResult) -> None:
-    for turned in turns:
-        await store.append(turned)
+async def append_all(store: SqliteStore, *turns: StepResult) -> None:
+    for turn in turns:
+        await store.append(turn)
 
 
 @asynccontextmanager
-async def opened(
+async def open_test_store(
     state_dir: Path, clock: Clock | None = None
 ) -> AsyncIterator[SqliteStore]:
     store = await open_store(state_dir, clock or FakeClock())
@@ -66,8 +66,10 @@ async def opened(
         await store.close()
 
 
-def look(state_dir: Path, query: str, *values: object) -> list[tuple[object, ...]]:
-    """What is on disk, seen by another connection."""
+def query_database(
+    state_dir: Path, query: str, *values: object
+) -> list[tuple[object, ...]]:
+    """Rows of a query over a separate connection."""
     connection = sqlite3.connect(state_dir / DATABASE)
     try:
         return connection.execute(query, values).fetchall()
@@ -75,8 +77,8 @@ def look(state_dir: Path, query: str, *values: object) -> list[tuple[object, ...
         connection.close()
 
 
-def change(state_dir: Path, query: str, *values: object) -> None:
-    """As a person with the sqlite3 command would."""
+def change_database(state_dir: Path, query: str, *values: object) -> None:
+    """Change the database over a separate connection."""
     connection = sqlite3.connect(state_dir / DATABASE)
     with connection:
         connection.execute(query, values)

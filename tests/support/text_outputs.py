@@ -1,4 +1,4 @@
-"""Every place to which the words of others go, and what stands there in the end."""
+"""All outputs of foreign texts, and the final text at each of them."""
 
 import asyncio
 import io
@@ -47,7 +47,7 @@ LANGUAGES = tuple(
 
 
 class TextOutputs:
-    """A small sidecar to which everything says ``said``. Not for a running loop."""
+    """A small sidecar whose every input is ``said``. Not for a running loop."""
 
     def __init__(self, said: str, mask: Mask, log_format: LogFormat) -> None:
         self._said = said
@@ -66,7 +66,7 @@ class TextOutputs:
         self._world = MessageWorld(listeners=listeners)
 
     def texts(self) -> dict[str, str]:
-        """By place, after a story in which all of it was said."""
+        """Final texts by output, after a sequence that produces all of them."""
         return asyncio.run(self._texts())
 
     async def _texts(self) -> dict[str, str]:
@@ -75,10 +75,12 @@ class TextOutputs:
         self._engine_is_lost()
         logger.bind(target=NAME, said=self._said).error("said {}", self._said)
         state, now = self._world.state, self._world.now
-        shown = views.status(state, now, version="1", stack="s", ready=True, planned=())
+        status = views.status(
+            state, now, version="1", stack="s", ready=True, planned=()
+        )
         pieces, _ = await self._metrics.scrape("text/plain")
         encoded = {
-            "status": msgspec.json.encode(shown),
+            "status": msgspec.json.encode(status),
             "history": msgspec.json.encode(self._feed.recent(1000)),
             "evidence": msgspec.json.encode(evidence),
             "metrics": b"".join(pieces),
@@ -94,8 +96,8 @@ class TextOutputs:
             for _ in range(2):
                 self._world.probe(NAME, await prober.probe(run, self._container))
             self._engine.change("c1", **self._unhealthy())
-            found = await prober.probe(DockerProbe(), self._container)
-            self._world.probe(NAME, found)
+            outcome = await prober.probe(DockerProbe(), self._container)
+            self._world.probe(NAME, outcome)
         finally:
             await prober.close()
 
@@ -119,11 +121,11 @@ class TextOutputs:
             recent_probes=self._probed.of,
         )
         decision = bench.decide(Action.RESTART)
-        room = executor._room
-        bundle, _ = await room.gather(decision, self._container)
+        evidence_collector = executor._evidence
+        bundle, _ = await evidence_collector.gather(decision, self._container)
         self._log = last_lines(bundle.log or "")
-        at, who = self._world.now, decision.instance
-        self._world.send(EvidenceGathered(at, who, self._log))
+        at, instance_id = self._world.now, decision.instance
+        self._world.send(EvidenceGathered(at, instance_id, self._log))
         return msgspec.to_builtins(bundle)
 
     def _engine_is_lost(self) -> None:
@@ -142,8 +144,8 @@ class TextOutputs:
         for name in ("reason", "last_reason", "load_failure"):
             facts |= reason_facts(name, reason)
         for kind in MessageKind:
-            sent = message(kind=kind, facts={**facts, "log": self._log})
+            sent_message = message(kind=kind, facts={**facts, "log": self._log})
             for number, render in enumerate(LANGUAGES):
-                text = render(sent)
+                text = render(sent_message)
                 yield f"message {kind} {number}", f"{text.title}\n{text.body}"
-            yield f"hook {kind}", hook_body(sent).decode()
+            yield f"hook {kind}", hook_body(sent_message).decode()

@@ -14,7 +14,7 @@ WORK_S = 20.0
 
 
 class _NoWait(selectors.DefaultSelector):
-    """Instead of waiting, moves the loop's clock on."""
+    """A selector that advances the loop's clock instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,11 +33,11 @@ class _NoWait(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """For code that does no I/O but in threads of its own.
+    """For code that does I/O only in threads of its own.
 
-    A thread's work takes no time: the loop waits for it, so that the order of
-    things is the same each time. ``goes_on`` is asked before such work and after
-    it; after a no the work is not begun, or nobody hears of its end.
+    A thread's work takes no virtual time: the loop waits for it, so that the order
+    is the same in each run. ``allows_work`` is called before such work ("begin") and
+    after it ("end"): on False the work does not begin, or its result is dropped.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(self._virtual)
         # Far from zero a float's steps are coarser than asyncio expects.
         self._clock_resolution = 1e-6
-        self.goes_on: Callable[[str], bool] = lambda _: True
+        self.allows_work: Callable[[str], bool] = lambda _: True
 
     def run_in_executor(  # type: ignore[override,explicit-override]
         self,
@@ -54,23 +54,26 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         func: Callable[..., T],
         *args: Any,  # noqa: ANN401 - those of func
     ) -> asyncio.Future[T]:
-        done: asyncio.Future[T] = self.create_future()
-        self.call_soon(self._work, done, executor, partial(func, *args))
-        return done
+        result: asyncio.Future[T] = self.create_future()
+        self.call_soon(self._work, result, executor, partial(func, *args))
+        return result
 
     def _work(
-        self, done: asyncio.Future[T], executor: Executor | None, work: Callable[[], T]
+        self,
+        result: asyncio.Future[T],
+        executor: Executor | None,
+        work: Callable[[], T],
     ) -> None:
-        if done.cancelled() or not self.goes_on("begin"):
+        if result.cancelled() or not self.allows_work("begin"):
             return
         worked = (executor or self._own).submit(work)
         error = worked.exception(WORK_S)
-        if done.cancelled() or not self.goes_on("end"):
+        if result.cancelled() or not self.allows_work("end"):
             return
         if error is not None:
-            done.set_exception(error)
+            result.set_exception(error)
         else:
-            done.set_result(worked.result())
+            result.set_result(worked.result())
 
     def close(self) -> None:  # type: ignore[explicit-override]
         self._own.shutdown()

@@ -1,4 +1,4 @@
-"""The rules of the house: who may import whom, and what the core may not do."""
+"""Architecture rules: allowed imports, and operations forbidden in the core."""
 
 import ast
 import contextlib
@@ -17,7 +17,7 @@ ROOT = REPOSITORY
 PACKAGE = ROOT / "sidecar"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 CORE = sorted((PACKAGE / "core").rglob("*.py"))
-SEES_EVERYTHING = {*(PACKAGE / "app").glob("*.py"), PACKAGE / "__main__.py"}
+COMPOSITION_ROOT = {*(PACKAGE / "app").glob("*.py"), PACKAGE / "__main__.py"}
 HEAVY_FOR_RUN = {"click", "rich", "jsonschema"}
 
 NO_PLACE_IN_CORE = {
@@ -115,7 +115,7 @@ ROOMS_BELOW = {
     "policy": {"recovery", "status", "model", "reason", "text"},
     "step": {"policy", "recovery", "incidents", "status", "model", "reason", "text"},
 }
-"""What each room of the core may import beside itself."""
+"""Rooms that each room of the core may import, beside itself."""
 
 
 def room(module: str) -> str:
@@ -151,7 +151,7 @@ def test_a_module_has_at_most_300_lines(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_the_core_has_no_clock_chance_log_or_threads(path: Path) -> None:
+def test_core_has_no_clock_randomness_logging_or_threads(path: Path) -> None:
     assert {top(m) for m in imports(path)} & NO_PLACE_IN_CORE == set()
     called = {
         node.func.attr
@@ -162,8 +162,8 @@ def test_the_core_has_no_clock_chance_log_or_threads(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)
-def test_the_core_waits_for_nothing(path: Path) -> None:
-    """A protocol may promise an ``async def``; that is a shape, not a wait."""
+def test_core_has_no_await_and_no_async_function(path: Path) -> None:
+    """A protocol may declare an ``async def``, which does not wait itself."""
     tree = tree_of(path)
     promised = {
         method
@@ -183,7 +183,7 @@ def test_the_core_waits_for_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in SOURCES if p.parent != PACKAGE and p not in {*CORE, *SEES_EVERYTHING}],
+    [p for p in SOURCES if p.parent != PACKAGE and p not in {*CORE, *COMPOSITION_ROOT}],
     ids=name_of,
 )
 def test_the_folders_beside_the_core_never_import_each_other(path: Path) -> None:
@@ -193,10 +193,10 @@ def test_the_folders_beside_the_core_never_import_each_other(path: Path) -> None
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in SOURCES if p.parent == PACKAGE and p not in SEES_EVERYTHING],
+    [p for p in SOURCES if p.parent == PACKAGE and p not in COMPOSITION_ROOT],
     ids=name_of,
 )
-def test_files_beside_the_composition_root_see_the_core_alone(path: Path) -> None:
+def test_files_beside_the_composition_root_import_only_the_core(path: Path) -> None:
     assert ours(path) <= {"sidecar.core"}
     assert third_parties(path) <= {"loguru"}
 
@@ -206,11 +206,11 @@ def test_files_beside_the_composition_root_see_the_core_alone(path: Path) -> Non
     [p for p in SOURCES if not p.is_relative_to(PACKAGE / "engine")],
     ids=name_of,
 )
-def test_only_the_engine_speaks_to_docker(path: Path) -> None:
+def test_only_the_engine_package_imports_docker(path: Path) -> None:
     assert "docker" not in third_parties(path)
 
 
-def test_the_health_check_stands_alone() -> None:
+def test_healthcheck_imports_only_the_standard_library() -> None:
     assert third_parties(ROOT / "healthcheck.py") == set()
     assert ours(ROOT / "healthcheck.py") == set()
 
@@ -220,14 +220,14 @@ def test_the_health_check_stands_alone() -> None:
     [*SOURCES, ROOT / "healthcheck.py", *sorted((ROOT / "compose").rglob("*.py"))],
     ids=name_of,
 )
-def test_nothing_is_left_unfinished(path: Path) -> None:
+def test_source_has_no_marker_of_unfinished_work(path: Path) -> None:
     assert UNFINISHED.findall(path.read_text()) == []
 
 
-def test_what_run_loads_leaves_out_the_command_lines_libraries() -> None:
-    """They would cost more memory than all the watching."""
+def test_run_command_imports_no_libraries_of_the_command_line() -> None:
+    """They would need more memory than all the monitoring."""
     code = "import sys, sidecar.__main__, sidecar.app.main; print(*sys.modules)"
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -235,8 +235,8 @@ def test_what_run_loads_leaves_out_the_command_lines_libraries() -> None:
         timeout=20,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
-    assert {top(m) for m in ran.stdout.split()} & HEAVY_FOR_RUN == set()
+    assert process.returncode == 0, process.stderr
+    assert {top(m) for m in process.stdout.split()} & HEAVY_FOR_RUN == set()
 
 
 async def test_a_blocked_loop_is_noticed_though_the_error_is_swallowed(

@@ -1,4 +1,4 @@
-"""Everything of a kind has each of its places: a new one that lacks one fails here."""
+"""Each cause, guard and probe type has all its entries; a missing entry fails here."""
 
 import re
 from typing import get_args
@@ -47,7 +47,7 @@ def test_every_cause_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("cause", Cause)
-def test_cause_rule_says_what_it_must(cause: Cause) -> None:
+def test_cause_rule_has_its_required_texts(cause: Cause) -> None:
     rule = CAUSES[cause]
     assert rule.advice
     assert rule.was

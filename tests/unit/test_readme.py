@@ -1,4 +1,4 @@
-"""The README's steps, by copy and paste."""
+"""Steps of the README, run as they are written."""
 
 import os
 import re
@@ -17,13 +17,13 @@ SECTION = README.partition("## Guard your own stack")[2].partition("\n## ")[0]
 
 def code_of(step: int) -> str:
     """The shell code of one step, without the list's indentation."""
-    found = re.search(rf"^{step}\. .*?```sh\n(.*?)```", SECTION, re.DOTALL | re.M)
-    assert found is not None
-    return re.sub(r"^   ", "", found[1], flags=re.M)
+    match = re.search(rf"^{step}\. .*?```sh\n(.*?)```", SECTION, re.DOTALL | re.M)
+    assert match is not None
+    return re.sub(r"^   ", "", match[1], flags=re.M)
 
 
-def carried_out(code: str, folder: Path) -> None:
-    """As root, who needs no sudo."""
+def run_as_root(code: str, folder: Path) -> None:
+    """Run the code as root, with a ``sudo`` that only runs its command."""
     tools = folder / "tools"
     tools.mkdir(exist_ok=True)
     (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
@@ -45,7 +45,7 @@ def test_the_password_for_sidecar_leaves_the_file_of_the_others_alone(
     shared.write_text("the rpcpassword")
     shared.chmod(0o640)
     os.chown(shared, 1000, 1000)
-    carried_out(code_of(2), tmp_path)
+    run_as_root(code_of(2), tmp_path)
     theirs = shared.stat()
     assert (theirs.st_uid, theirs.st_gid) == (1000, 1000)
     assert stat.S_IMODE(theirs.st_mode) == 0o640

@@ -40,7 +40,7 @@ class WalletError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the environment says."""
+    """Settings from the environment."""
 
     wallet_url: str
     wallet_user: str
@@ -76,7 +76,7 @@ class Wallet:
         self._turn = asyncio.Lock()
 
     async def call(self, method: str) -> Answer:
-        """Never repeated: a timed-out call may still be carried out."""
+        """Result of one call; never repeated, as a timed-out call may be executed."""
         async with self._turn:
             try:
                 return await self._post(method)
@@ -88,7 +88,7 @@ class Wallet:
                 raise WalletError(f"{method}: {broken}") from broken
 
     async def balance(self) -> Balance:
-        """Raises WalletError when there is none to tell."""
+        """The wallet's balance; raises WalletError if it is unknown."""
         # A wallet call before a wallet is loaded can end the daemon, so ask first.
         if not (await self.call("getinfo"))["result"].get("wallets"):
             raise WalletError("no wallet is loaded")
@@ -118,7 +118,7 @@ class Wallet:
 
 @dataclass
 class Health:
-    """The wallet's state, asked at most once a second however often we are asked."""
+    """The wallet's state, requested at most once a second."""
 
     wallet: Wallet
     sticky: bool
@@ -149,7 +149,7 @@ class Health:
 
 
 class Service:
-    """The HTTP face."""
+    """The HTTP server of the service."""
 
     def __init__(self, settings: Settings) -> None:
         self._wallet = Wallet(settings)
@@ -172,14 +172,14 @@ class Service:
         return application
 
     async def health(self, _: web.Request) -> web.Response:
-        """For probes."""
+        """Health for probes."""
         balance, reason = await self._health.check()
         if reason:
             return web.json_response({"status": "bad", "reason": reason}, status=503)
         return web.json_response({"status": "ok", "balance": balance})
 
     async def payments(self, _: web.Request) -> web.Response:
-        """Hands out an address."""
+        """Create an address."""
         _balance, reason = await self._health.check()
         if reason:
             return web.json_response({"error": reason}, status=503)
@@ -190,7 +190,7 @@ class Service:
         return web.json_response({"address": answer["result"]}, status=201)
 
     async def busy(self, _: web.Request) -> web.Response:
-        """For whoever wants to restart us or the wallet."""
+        """Whether a payment is in flight, for programs that restart containers."""
         return web.json_response(
             {"busy": self._busy}, status=423 if self._busy else 200
         )

@@ -1,14 +1,14 @@
-"""Tells the story of `scripts/demo story`, act by act, and checks each act.
+"""Narrates `scripts/demo story`, act by act, and checks each act.
 
-calm         everything is healthy
+calm         all targets are healthy
 restarts     three restarts do not help, and the slow lane begins
-escalation   nobody answers, and a second channel hears of it
-acknowledge  somebody presses the button behind the link in the message
-recovery     everything works again, and both channels hear so
-incident     nothing happens; prints the incident's id
+escalation   nobody acknowledges, and a second channel gets a message
+acknowledge  a person presses the button behind the link in the message
+recovery     all targets work again, and both channels are informed
+incident     prints the incident's id
 
-Exit status 0: it went so; 1: it did not. Runs beside the webhook, which sees the
-sidecar as people on the network do.
+Exit status 0: as expected; 1: not. Runs in the webhook's container, which reaches the
+sidecar over the network as people do.
 """
 
 import json
@@ -30,19 +30,19 @@ BUDGET = 3
 DECIDED = {"hold": "waits", "page": "a person is needed"}
 POLL_S = 0.3
 REQUEST_DEADLINE_S = 5.0
-# Where an act leaves off telling, the next goes on.
+# The next act continues printing at this position.
 POSITION = Path("/tmp/position")  # noqa: S108 - the container's own
 
 Json = dict[str, Any]
 
 
-class NotSo(Exception):
-    """The story took another course."""
+class UnexpectedCourse(Exception):
+    """The demo did not take the expected course."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What there is to see now: the sidecar's history and status, what people got."""
+class Snapshot:
+    """The sidecar's history and status, and all messages, at one moment."""
 
     history: list[Json]
     status: Json
@@ -50,7 +50,7 @@ class Scene:
 
     @property
     def restarts(self) -> int:
-        """How often the sidecar has decided to restart the wallet daemon."""
+        """Number of decisions to restart the wallet daemon."""
         return sum(1 for entry in self.history if is_restart(entry))
 
     @property
@@ -60,107 +60,115 @@ class Scene:
 
     @property
     def healthy(self) -> bool:
-        """All targets?"""
+        """Whether all targets are healthy."""
         return all(t["state"] == "healthy" for t in self.status["targets"])
 
-    def told(self, channel: str) -> Counter[str]:
-        """How many messages of each kind a channel got about the last incident.
+    def message_counts(self, channel: str) -> Counter[str]:
+        """Number of messages of each kind that a channel got about the last incident.
 
-        A slow start may have brought one of its own; ids are in order of time.
+        A slow start may have an incident of its own; ids are in order of time.
         """
         last = max((m["id"].partition("-")[0] for m in self.messages), default="")
-        heard = [m["id"] for m in self.messages if m["channel"] == channel]
-        return Counter(one.split("-")[2] for one in heard if one.startswith(last))
+        message_ids = [m["id"] for m in self.messages if m["channel"] == channel]
+        return Counter(
+            message_id.split("-")[2]
+            for message_id in message_ids
+            if message_id.startswith(last)
+        )
 
 
 # --- acts
 
 
 def calm() -> None:
-    """As it should be."""
+    """All targets are healthy."""
     watch("everything healthy", lambda s: s.healthy, 60.0)
 
 
 def restarts() -> None:
-    """Three, ever further apart, and no more."""
+    """Three restarts at growing intervals, and no more."""
     failed = Counter(opened=1, action_failed=BUDGET)
-    scene = watch(
+    snapshot = watch(
         "three restarts that do not help, each told, then the slow lane",
-        lambda s: s.wallet["lane"] == "slow" and s.told("ops") == failed,
+        lambda s: s.wallet["lane"] == "slow" and s.message_counts("ops") == failed,
         90.0,
     )
-    expect(f"{BUDGET} restarts", BUDGET, scene.restarts)
-    expect("messages to phone", Counter(), scene.told("phone"))
+    expect(f"{BUDGET} restarts", BUDGET, snapshot.restarts)
+    expect("messages to phone", Counter(), snapshot.message_counts("phone"))
 
 
 def escalation() -> None:
-    """The second channel hears of it once, and there was no further restart."""
-    scene = watch("an escalation", lambda s: bool(s.told("phone")), 90.0)
-    expect("messages to phone", Counter(escalated=1), scene.told("phone"))
-    expect(f"{BUDGET} restarts", BUDGET, scene.restarts)
+    """The second channel gets one message, and there is no further restart."""
+    snapshot = watch("an escalation", lambda s: bool(s.message_counts("phone")), 90.0)
+    expect("messages to phone", Counter(escalated=1), snapshot.message_counts("phone"))
+    expect(f"{BUDGET} restarts", BUDGET, snapshot.restarts)
 
 
 def acknowledge() -> None:
-    """Looking at the page does nothing, its button does."""
-    link = link_in(look().messages[-1]["message"])
+    """Only the page's button acknowledges, not the page itself."""
+    link = link_of_message(take_snapshot().messages[-1]["message"])
     say("you", f"open {link}")
-    page = ask(link)
+    page = fetch_text(link)
     expect("buttons on the page", 1, page.count("<button>"))
-    expect("acknowledged by looking", None, open_incident(look())["acked_at"])
+    expect("acknowledged by looking", None, open_incident(take_snapshot())["acked_at"])
     say("you", "press the button")
-    ask(link, b"")
-    scene = look()
-    tell(scene)
-    if open_incident(scene)["acked_at"] is None:
-        raise NotSo("the button did not acknowledge the incident")
+    fetch_text(link, b"")
+    snapshot = take_snapshot()
+    print_news(snapshot)
+    if open_incident(snapshot)["acked_at"] is None:
+        raise UnexpectedCourse("the button did not acknowledge the incident")
 
 
 def recovery() -> None:
-    """Everybody who heard of it hears that it is over, once."""
-    scene = watch("everything healthy, and both channels told so", is_over, 60.0)
+    """Each channel with a message gets one message about the end."""
+    snapshot = watch("everything healthy, and both channels told so", is_over, 60.0)
     ops = Counter(opened=1, action_failed=BUDGET, resolved=1)
-    expect("messages to ops", ops, scene.told("ops"))
+    expect("messages to ops", ops, snapshot.message_counts("ops"))
     phone = Counter(escalated=1, resolved=1)
-    expect("messages to phone", phone, scene.told("phone"))
+    expect("messages to phone", phone, snapshot.message_counts("phone"))
 
 
-def is_over(scene: Scene) -> bool:
-    """Healthy, and said so."""
-    told = all(scene.told(channel)["resolved"] for channel in ("ops", "phone"))
-    return scene.healthy and told
+def is_over(snapshot: Snapshot) -> bool:
+    """Whether all targets are healthy and both channels are informed."""
+    is_reported = all(
+        snapshot.message_counts(channel)["resolved"] for channel in ("ops", "phone")
+    )
+    return snapshot.healthy and is_reported
 
 
 def incident() -> None:
-    """For whoever asks for its post-mortem."""
-    last, *_ = json.loads(ask(f"{SIDECAR}/api/v1/incidents"))["incidents"]
+    """Print the incident's id, for its post-mortem."""
+    last, *_ = json.loads(fetch_text(f"{SIDECAR}/api/v1/incidents"))["incidents"]
     print(last["id"])
 
 
-# --- looking
+# --- watching
 
 
-def watch(what: str, until: Callable[[Scene], object], deadline_s: float) -> Scene:
-    """Tell what is new until it is so; raises NotSo when it is not in time."""
+def watch(
+    what: str, until: Callable[[Snapshot], object], deadline_s: float
+) -> Snapshot:
+    """Print news until the condition holds; raises UnexpectedCourse at the deadline."""
     end = time.monotonic() + deadline_s
     while True:
-        scene = look()
-        tell(scene)
-        if until(scene):
-            return scene
+        snapshot = take_snapshot()
+        print_news(snapshot)
+        if until(snapshot):
+            return snapshot
         if time.monotonic() > end:
-            raise NotSo(f"not within {deadline_s:.0f} s: {what}")
+            raise UnexpectedCourse(f"not within {deadline_s:.0f} s: {what}")
         time.sleep(POLL_S)
 
 
-def look() -> Scene:
-    """The messages last: they tell of what is in the history already."""
-    history = json.loads(ask(f"{SIDECAR}/api/v1/history?since=1h"))["entries"]
-    status = json.loads(ask(f"{SIDECAR}/api/v1/status"))
-    return Scene(history, status, json.loads(ask(f"{WEBHOOK}/messages")))
+def take_snapshot() -> Snapshot:
+    """Read history and status first, then the messages, which refer to them."""
+    history = json.loads(fetch_text(f"{SIDECAR}/api/v1/history?since=1h"))["entries"]
+    status = json.loads(fetch_text(f"{SIDECAR}/api/v1/status"))
+    return Snapshot(history, status, json.loads(fetch_text(f"{WEBHOOK}/messages")))
 
 
-def ask(url: str, body: bytes | None = None) -> str:
-    """The text at an address; a link for people is asked of the sidecar itself."""
+def fetch_text(url: str, body: bytes | None = None) -> str:
+    """Text at an address; public links are requested from the sidecar directly."""
     parts = urlsplit(url)
     if parts.path.startswith("/ack/"):
         url = f"{SIDECAR}{parts.path}?{parts.query}"
@@ -170,66 +178,74 @@ def ask(url: str, body: bytes | None = None) -> str:
         return str(response.read().decode())
 
 
-def link_in(message: str) -> str:
-    """The link that acknowledges."""
+def link_of_message(message: str) -> str:
+    """The message's link to acknowledge."""
     words = [word for word in message.split() if "/ack/" in word]
     if not words:
-        raise NotSo("the message has no link to acknowledge")
+        raise UnexpectedCourse("the message has no link to acknowledge")
     return words[-1]
 
 
-def open_incident(scene: Scene) -> Json:
-    """The only one."""
-    (only,) = [one for one in scene.status["incidents"] if one["resolved_at"] is None]
+def open_incident(snapshot: Snapshot) -> Json:
+    """The only open incident."""
+    (only,) = [
+        incident
+        for incident in snapshot.status["incidents"]
+        if incident["resolved_at"] is None
+    ]
     return dict(only)
 
 
 def is_restart(entry: Json) -> bool:
-    """A restart of the wallet daemon that was decided, not refused."""
+    """Whether the entry is a decision to restart the wallet daemon."""
     decided = (entry["type"], entry.get("action")) == ("decision", "restart")
     return decided and entry["target"] == WALLET
 
 
 def expect(what: str, wanted: object, found: object) -> None:
-    """Raises NotSo where it is otherwise."""
+    """Compare values; raises UnexpectedCourse if they differ."""
     if found != wanted:
-        raise NotSo(f"{what}: expected {wanted}, found {found}")
+        raise UnexpectedCourse(f"{what}: expected {wanted}, found {found}")
 
 
-# --- telling
+# --- printing
 
 
-def tell(scene: Scene) -> None:
-    """What was not told yet."""
-    entries, messages = position()
-    for number, entry in enumerate(scene.history[entries:], entries):
-        nth = sum(map(is_restart, scene.history[: number + 1]))
-        if is_worth_telling(entry):
-            say("sidecar", f"{entry['target']}: {in_words(entry, nth)}", entry["at"])
-    for message in scene.messages[messages:]:
+def print_news(snapshot: Snapshot) -> None:
+    """Print entries and messages that were not printed yet."""
+    entries, messages = read_position()
+    for number, entry in enumerate(snapshot.history[entries:], entries):
+        nth = sum(map(is_restart, snapshot.history[: number + 1]))
+        if is_printed(entry):
+            say(
+                "sidecar",
+                f"{entry['target']}: {describe_entry(entry, nth)}",
+                entry["at"],
+            )
+    for message in snapshot.messages[messages:]:
         say(message["channel"], message["title"])
         for line in message["message"].splitlines():
             print(f"{'':21}| {line}", flush=True)
-    POSITION.write_text(json.dumps([len(scene.history), len(scene.messages)]))
+    POSITION.write_text(json.dumps([len(snapshot.history), len(snapshot.messages)]))
 
 
-def is_worth_telling(entry: Json) -> bool:
-    """A remedy's beginning is told by its decision; refusals, of the root alone."""
+def is_printed(entry: Json) -> bool:
+    """Whether an entry is printed: no begin of a remedy; decisions of the root only."""
     if entry["type"] == "transition":
         return bool(entry["to"] != "recovering")
     return bool(entry["type"] != "decision" or entry["target"] == WALLET)
 
 
-def position() -> tuple[int, int]:
-    """How much of the history and of the messages was told."""
+def read_position() -> tuple[int, int]:
+    """Numbers of history entries and of messages that were printed."""
     if not POSITION.exists():
         return 0, 0
     entries, messages = json.loads(POSITION.read_text())
     return int(entries), int(messages)
 
 
-def in_words(entry: Json, nth: int) -> str:
-    """One line of the history."""
+def describe_entry(entry: Json, nth: int) -> str:
+    """Text of one history entry."""
     reason = f": {entry['reason']}" if entry["reason"] else ""
     match entry["type"]:
         case "transition":
@@ -247,10 +263,10 @@ def in_words(entry: Json, nth: int) -> str:
             return f"incident {entry['step']}{reason}"
 
 
-def say(who: str, what: str, at: str = "") -> None:
-    """One line; ``at`` is the time of the sidecar's records."""
+def say(speaker: str, what: str, at: str = "") -> None:
+    """Print one line; ``at`` is the time of the sidecar's record."""
     clock = at[11:19] or time.strftime("%H:%M:%S", time.gmtime())
-    print(f"{clock}  {who:9}  {what}", flush=True)
+    print(f"{clock}  {speaker:9}  {what}", flush=True)
 
 
 ACTS = {
@@ -264,7 +280,7 @@ def main(arguments: list[str]) -> int:
     (name,) = arguments
     try:
         ACTS[name]()
-    except (NotSo, urllib.error.URLError, OSError) as error:
+    except (UnexpectedCourse, urllib.error.URLError, OSError) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
     return 0

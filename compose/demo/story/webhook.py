@@ -1,4 +1,4 @@
-"""A webhook that keeps what it is sent, and prints it: for demo and tests.
+"""A webhook that keeps and prints its messages, for demo and tests.
 
 POST /CHANNEL   a message as json:// of Apprise sends it
 GET  /messages  all of them, oldest first: [{"channel", "id", "title", "message"}]
@@ -16,7 +16,7 @@ Message = dict[str, str]
 
 
 class Webhook(ThreadingHTTPServer):
-    """Keeps the last MAX_MESSAGES."""
+    """A server that keeps the last MAX_MESSAGES."""
 
     daemon_threads = True
 
@@ -26,13 +26,13 @@ class Webhook(ThreadingHTTPServer):
         super().__init__(("0.0.0.0", port), Handler)
 
     def keep(self, message: Message) -> None:
-        """One more."""
+        """Keep and print one message."""
         with self._lock:
             self._messages = [*self._messages, message][-MAX_MESSAGES:]
             print(f"{message['channel']}: {message['title']}", flush=True)
 
     def messages(self) -> list[Message]:
-        """Oldest first."""
+        """All kept messages, oldest first."""
         with self._lock:
             return list(self._messages)
 

@@ -81,12 +81,12 @@ def list_faults(configured: Settings) -> int:
 
 def switch(configured: Settings, name: str, *, on: bool, number: float | None) -> int:
     """A daemon that does not run reads its lasting faults at its next start."""
-    wanted = {"on": on, "seconds": number}
+    body = {"on": on, "seconds": number}
     try:
-        done = ask_control(configured, "PUT", f"/faults/{name}", wanted)
+        answer = ask_control(configured, "PUT", f"/faults/{name}", body)
     except ConnectionRefusedError:
         return switch_for_next_start(configured, name, on=on, number=number)
-    if done is None:
+    if answer is None:
         return 1
     print(f"{name} is {'on' if on else 'off'}")
     return 0
@@ -111,7 +111,10 @@ def switch_for_next_start(
 def ask_control(
     configured: Settings, method: str, path: str, body: object = None
 ) -> dict[str, Any] | None:
-    """None: no, and why is said. ConnectionRefusedError without a daemon."""
+    """Answer of the control port; None after printing an error.
+
+    ConnectionRefusedError without a daemon.
+    """
     control = http.client.HTTPConnection(
         "127.0.0.1", configured.control_port, timeout=CONTROL_DEADLINE
     )

@@ -1,4 +1,4 @@
-"""A probe's ``ca_file``: is it one that TLS can be checked by?"""
+"""Check of a probe's ``ca_file``: is it a usable certificate authority?"""
 
 import stat
 from pathlib import Path
@@ -10,7 +10,7 @@ _ALLOWED = "a file in PEM with the authority's certificate, readable for Sidecar
 
 
 def ca_fault(path: str, file: str | None, url: str) -> ConfigProblem | None:
-    """Why it cannot be used; None: it can, or none is named. Reads it."""
+    """The fault of a file that cannot be used; None if it can. Reads the file."""
     if file is None:
         return None
     if not url.lower().startswith("https:"):
@@ -18,13 +18,15 @@ def ca_fault(path: str, file: str | None, url: str) -> ConfigProblem | None:
             path, "an address without TLS", "ca_file beside an https address"
         )
     try:
-        found = Path(file).stat()
-        if not stat.S_ISREG(found.st_mode):
+        file_stat = Path(file).stat()
+        if not stat.S_ISREG(file_stat.st_mode):
             return ConfigProblem(path, f"{file!r} (no regular file)", _ALLOWED)
-        if found.st_size > _MAX_BYTES:
-            return ConfigProblem(path, f"{file!r} ({found.st_size} bytes)", _ALLOWED)
+        if file_stat.st_size > _MAX_BYTES:
+            return ConfigProblem(
+                path, f"{file!r} ({file_stat.st_size} bytes)", _ALLOWED
+            )
         _load(file)
-    except OSError as error:  # of ssl's errors, too
+    except OSError as error:  # ssl.SSLError is an OSError, too
         why = "no certificate in PEM" if _is_tls(error) else error.strerror
         return ConfigProblem(path, f"{file!r} ({why})", _ALLOWED)
     return None

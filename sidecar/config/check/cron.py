@@ -1,4 +1,4 @@
-"""Cron lines and their time zones."""
+"""Checks of cron lines and their time zones."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.problem import ConfigProblem, quote_value
 
 _CRON = "a cron line such as '0 3 * * *'"
 
@@ -16,20 +16,20 @@ _SAMPLE = 60
 
 
 def cron_faults(path: str, cron: str, timezone: str) -> Iterator[ConfigProblem]:
-    """Whether a cron line and its time zone can be followed."""
+    """Faults of a cron line and of its time zone."""
     if _zone(timezone) is None:
         hint = "is it spelt as in the tz database?"
         allowed = "a time zone such as Asia/Seoul"
-        yield ConfigProblem(f"{path}.timezone", quoted(timezone), allowed, hint)
+        yield ConfigProblem(f"{path}.timezone", quote_value(timezone), allowed, hint)
     why = _cron_objection(cron)
     if why:
         hint = f"{why}: minute hour day month weekday (a sixth field first: seconds)"
-        yield ConfigProblem(f"{path}.cron", quoted(cron), _CRON, hint)
+        yield ConfigProblem(f"{path}.cron", quote_value(cron), _CRON, hint)
 
 
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo | None:
-    """A time zone, kept: whoever asks for it on the loop must not read a file."""
+    """A time zone; cached, so that a lookup on the event loop reads no file."""
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, LookupError):
@@ -42,7 +42,7 @@ def _cron_objection(cron: str) -> str:
         CronSim(cron, datetime.fromtimestamp(0, UTC))
     except CronSimError as error:
         return str(error)
-    except (ValueError, AssertionError):  # what its parser lets through
+    except (ValueError, AssertionError):  # cronsim's parser raises these, too
         return "Not a cron line"
     return ""
 

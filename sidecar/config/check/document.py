@@ -1,4 +1,4 @@
-"""The sections beside the targets: their faults, secrets and what waits for later."""
+"""Checks of the sections besides the targets: faults, secrets, unsupported keys."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,12 +14,14 @@ _LATER = "accepted, not acted on yet"
 
 
 def document_faults(
-    document: Document, known: frozenset[str]
+    document: Document, known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
-    """Addresses, cron lines and names; ``known``: the names of all targets."""
+    """Faults of addresses, cron lines and names. ``known_names``: of all targets."""
     for name, target in value_or(document.targets, {}).items():
         yield from _target_faults(target, f"targets.{name}")
-    yield from _window_faults(value_or(document.maintenance, Maintenance()), known)
+    yield from _window_faults(
+        value_or(document.maintenance, Maintenance()), known_names
+    )
     yield from notify_faults(document)
 
 
@@ -38,20 +40,24 @@ def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
 
 
 def _window_faults(
-    maintenance: Maintenance, known: frozenset[str]
+    maintenance: Maintenance, known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
     for index, window in enumerate(value_or(maintenance.windows, [])):
         path = f"maintenance.windows[{index}]"
         yield from cron_faults(path, window.cron, value_or(window.timezone, "UTC"))
-        yield from _unknown(f"{path}.targets", value_or(window.targets, []), known)
+        yield from _unknown_name_faults(
+            f"{path}.targets", value_or(window.targets, []), known_names
+        )
 
 
-def _unknown(
-    path: str, names: Iterable[str], known: frozenset[str]
+def _unknown_name_faults(
+    path: str, names: Iterable[str], known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
-    allowed = ", ".join(sorted(known)) or "none: there are none"
+    allowed = ", ".join(sorted(known_names)) or "none: there are none"
     yield from (
-        ConfigProblem(path, repr(name), allowed) for name in names if name not in known
+        ConfigProblem(path, repr(name), allowed)
+        for name in names
+        if name not in known_names
     )
 
 
@@ -61,24 +67,24 @@ def _url_faults(path: str, url: str) -> Iterator[ConfigProblem]:
         yield fault
 
 
-def read_secrets(document: Document, vault: SecretReader) -> None:
-    """Read the cluster's secret, so that it is masked everywhere."""
+def read_secrets(document: Document, reader: SecretReader) -> None:
+    """Read the secret of the section ``cluster``, so that it is masked everywhere."""
     cluster = value_or(document.cluster, None)
     if cluster:
         path = "cluster.redis_url"
-        redis = vault.take(cluster.redis_url, cluster.redis_url_file, path)
-        _read_needed(vault, redis, path)
+        redis = reader.take(cluster.redis_url, cluster.redis_url_file, path)
+        _require_secret(reader, redis, path)
 
 
-def _read_needed(vault: SecretReader, secret: str | None, path: str) -> None:
-    refused = any(f.path in {path, f"{path}_file"} for f in vault.faults)
+def _require_secret(reader: SecretReader, secret: str | None, path: str) -> None:
+    refused = any(f.path in {path, f"{path}_file"} for f in reader.faults)
     if secret is None and not refused:
         allowed = f"an address, or {path.rpartition('.')[2]}_file"
-        vault.faults.append(ConfigProblem(path, "nothing", allowed, "it is needed"))
+        reader.faults.append(ConfigProblem(path, "nothing", allowed, "it is needed"))
 
 
 def later_problems(document: Document) -> Iterator[str]:
-    """A line for everything that this version accepts and does not act on."""
+    """A line for each setting that this version accepts but does not support yet."""
     for name, target in value_or(document.targets, {}).items():
         path = f"targets.{name}"
         for key in ("busy", "backup"):

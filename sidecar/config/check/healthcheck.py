@@ -1,4 +1,4 @@
-"""Targets that rely on a HEALTHCHECK which their containers do not have."""
+"""Check for targets with a ``docker`` probe whose container has no HEALTHCHECK."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -10,29 +10,33 @@ from sidecar.core.model.target import Target
 from sidecar.core.status.assignment import assign
 
 
-def without_healthcheck(
+def replace_missing_healthchecks(
     targets: tuple[Target, ...], containers: Iterable[Container]
 ) -> tuple[tuple[Target, ...], tuple[ConfigProblem, ...]]:
-    """The targets, those without a HEALTHCHECK watched for running; and their faults.
+    """The targets, and faults of those whose container has no HEALTHCHECK.
 
-    What cannot be asked is refused at once. The rest of the target goes on, its
-    planned restart too.
+    For such a target a ``running`` probe replaces the ``docker`` probe; the rest of
+    the target, with its planned restart, stays in force.
     """
-    lacking: dict[str, Container] = {}
-    for who, container in assign(targets, containers):
+    containers_without: dict[str, Container] = {}
+    for instance, container in assign(targets, containers):
         if container.health is NativeHealth.NONE and container.status is Status.RUNNING:
-            lacking.setdefault(who.target, container)
-    relying = {t.name for t in targets if any(map(_asks_for_health, t.probes))}
-    wrong = {name: one for name, one in lacking.items() if name in relying}
-    fitting = tuple(_without(t) if t.name in wrong else t for t in targets)
-    return fitting, tuple(_faults(targets, wrong))
+            containers_without.setdefault(instance.target, container)
+    docker_targets = {t.name for t in targets if any(map(_is_docker_probe, t.probes))}
+    faulty = {
+        name: box for name, box in containers_without.items() if name in docker_targets
+    }
+    adjusted_targets = tuple(
+        _without_docker_probes(t) if t.name in faulty else t for t in targets
+    )
+    return adjusted_targets, tuple(_faults(targets, faulty))
 
 
-def _asks_for_health(probe: object) -> bool:
+def _is_docker_probe(probe: object) -> bool:
     return isinstance(probe, DockerProbe)
 
 
-def _without(target: Target) -> Target:
+def _without_docker_probes(target: Target) -> Target:
     instead = tuple(
         RunningProbe(timeout_s=probe.timeout_s)
         if isinstance(probe, DockerProbe)
@@ -43,10 +47,10 @@ def _without(target: Target) -> Target:
 
 
 def _faults(
-    targets: Iterable[Target], wrong: dict[str, Container]
+    targets: Iterable[Target], faulty: dict[str, Container]
 ) -> Iterator[ConfigProblem]:
     for target in targets:
-        container = wrong.get(target.name)
+        container = faulty.get(target.name)
         if container is not None:
             hint = (
                 "use type http, tcp or exec for what it serves, type running for what "

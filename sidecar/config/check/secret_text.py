@@ -1,4 +1,4 @@
-"""Objections to a secret or a user name: never its content, only what is around it."""
+"""Objections to a secret or a user name; they never show its content."""
 
 SHORT = 8
 """A secret below this length can be a part of ordinary words."""
@@ -8,7 +8,7 @@ _QUOTES = "\"'`“”‘’"
 
 
 def objection(value: str) -> str:
-    """The first thing in it that cannot be meant; '': there is none."""
+    """The first reason to refuse the value; '' if there is none."""
     if value.startswith(_MARK):
         return "a byte-order mark at its start"
     if value != value.strip():
@@ -21,7 +21,7 @@ def objection(value: str) -> str:
 
 
 def username_objection(name: str) -> str:
-    """The same of a user name, in which basic authentication allows no colon."""
+    """As ``objection``, for a user name: basic authentication allows no colon in it."""
     return objection(name) or ("a ':' in it" if ":" in name else "")
 
 

@@ -1,6 +1,7 @@
-"""What the types cannot say: names that lead nowhere, timings that cannot work.
+"""Checks of targets beyond their types: unknown names, timings that cannot work.
 
-Pure functions on settings; each says all that it finds.
+Pure functions on settings; each reports all its faults. Exception: ``ca_file`` is
+read.
 """
 
 import re
@@ -45,7 +46,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 def target_faults(
     target: Target, probe_paths: tuple[str, ...]
 ) -> Iterator[ConfigProblem]:
-    """Everything wrong with one target taken alone."""
+    """All faults of one target by itself."""
     path = f"targets.{target.name}"
     if not target.probes:
         hint = (
@@ -79,7 +80,7 @@ def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:
     if isinstance(probe, HttpProbe):
         yield from _header_faults(probe.headers, f"{path}.headers")
     if 0.0 < probe.hang_after_s < probe.timeout_s:
-        yield _too_short(
+        yield _too_short_fault(
             f"{path}.hang_after",
             probe.hang_after_s,
             probe.timeout_s,
@@ -88,14 +89,17 @@ def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:
 
 
 def _header_faults(headers: Mapping[str, str], path: str) -> Iterator[ConfigProblem]:
-    """Names and values go over the wire as they are; values are never shown."""
+    """Faults of header names and values, which are sent as they are.
+
+    No fault shows a value.
+    """
     for name, value in headers.items():
         if _HEADER_NAME.fullmatch(name) is None:
             allowed = "letters, digits and '-', as in X-Probe"
             yield ConfigProblem(path, f"the name {name[:40]!r}", allowed)
         elif not value.replace("\t", " ").isprintable():
-            found = "a value with a line break or another control character"
-            yield ConfigProblem(f"{path}.{name}", found, "one line of text")
+            actual = "a value with a line break or another control character"
+            yield ConfigProblem(f"{path}.{name}", actual, "one line of text")
 
 
 def _cadence_faults(cadence: ProbeSchedule, path: str) -> Iterator[ConfigProblem]:
@@ -108,7 +112,7 @@ def _cadence_faults(cadence: ProbeSchedule, path: str) -> Iterator[ConfigProblem
             "a streak would be looked at more slowly than health",
         )
     if fast < _MIN_FAST_INTERVAL_S:
-        yield _too_short(
+        yield _too_short_fault(
             f"{path}.fast_interval", fast, _MIN_FAST_INTERVAL_S, "spare the target"
         )
 
@@ -136,19 +140,19 @@ def _restart_faults(
 def _recovery_faults(
     restart: RestartSettings, cadence: ProbeSchedule, path: str
 ) -> Iterator[ConfigProblem]:
-    found = restart.recovery_timeout_s
+    timeout_s = restart.recovery_timeout_s
     verdict = cadence.success_threshold * cadence.fast_interval_s
-    if found < cadence.start_period_s:
-        yield _too_short(
+    if timeout_s < cadence.start_period_s:
+        yield _too_short_fault(
             f"{path}.recovery_timeout",
-            found,
+            timeout_s,
             cadence.start_period_s,
             "a target still in its start_period would be called not recovered",
         )
-    elif found < verdict:
-        yield _too_short(
+    elif timeout_s < verdict:
+        yield _too_short_fault(
             f"{path}.recovery_timeout",
-            found,
+            timeout_s,
             verdict,
             "success_threshold probes at fast_interval do not fit into it",
         )
@@ -157,7 +161,7 @@ def _recovery_faults(
 def _lane_faults(restart: RestartSettings, path: str) -> Iterator[ConfigProblem]:
     longest = _longest_fast_lane_s(restart)
     if restart.window_s < longest:
-        yield _too_short(
+        yield _too_short_fault(
             f"{path}.window",
             restart.window_s,
             longest,
@@ -165,14 +169,14 @@ def _lane_faults(restart: RestartSettings, path: str) -> Iterator[ConfigProblem]
             "the first is forgotten before the last, and the restarts never end",
         )
     if any(later < earlier for earlier, later in pairwise(restart.slow_lane_s)):
-        found = ", ".join(map(format_seconds, restart.slow_lane_s))
+        actual = ", ".join(map(format_seconds, restart.slow_lane_s))
         yield ConfigProblem(
-            f"{path}.slow_lane", found, "waits that do not become shorter"
+            f"{path}.slow_lane", actual, "waits that do not become shorter"
         )
 
 
 def _longest_fast_lane_s(restart: RestartSettings) -> float:
-    """How long the whole budget takes when no restart helps."""
+    """The longest time in seconds that the whole budget takes if no restart helps."""
     tries = restart.budget * (restart.stop_timeout_s + restart.recovery_timeout_s)
     waits = (
         min(restart.backoff_s * 2.0 ** min(n, 30), restart.backoff_max_s)
@@ -186,7 +190,7 @@ def _settle_faults(target: Target, path: str) -> Iterator[ConfigProblem]:
     verdict = cadence.success_threshold * cadence.fast_interval_s
     waits = target.depends_on and target.after_dependency is AfterDependency.IF_FAILING
     if waits and target.settle_s < verdict:
-        yield _too_short(
+        yield _too_short_fault(
             f"{path}.settle",
             target.settle_s,
             verdict,
@@ -195,7 +199,9 @@ def _settle_faults(target: Target, path: str) -> Iterator[ConfigProblem]:
         )
 
 
-def _too_short(path: str, found_s: float, least_s: float, why: str) -> ConfigProblem:
+def _too_short_fault(
+    path: str, found_s: float, least_s: float, why: str
+) -> ConfigProblem:
     return ConfigProblem(
         path,
         format_seconds(found_s),
@@ -219,37 +225,39 @@ def _preventive_faults(
 
 
 def stack_faults(
-    targets: Iterable[Target], known: frozenset[str]
+    targets: Iterable[Target], known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
-    """What is wrong between the targets. ``known`` names them all, sound or not."""
+    """Faults between targets. ``known_names`` includes targets that have faults."""
     targets = tuple(targets)
-    yield from _find_doubles(targets)
+    yield from _duplicate_faults(targets)
     needs = dependencies_of(targets)
     for name, missing in unknown_names(needs):
-        if missing not in known:
+        if missing not in known_names:
             path = f"targets.{name}.depends_on"
-            allowed = ", ".join(sorted(known - {name})) or "nothing: no other target"
+            allowed = (
+                ", ".join(sorted(known_names - {name})) or "nothing: no other target"
+            )
             yield ConfigProblem(path, repr(missing), allowed, "it must name a target")
-    circle = find_cycle(needs)
-    if circle:
-        found = " needs ".join(circle)
-        path = f"targets.{circle[0]}.depends_on"
-        yield ConfigProblem(path, found, "no circle", "take out one of these")
+    cycle = find_cycle(needs)
+    if cycle:
+        actual = " needs ".join(cycle)
+        path = f"targets.{cycle[0]}.depends_on"
+        yield ConfigProblem(path, actual, "no circle", "take out one of these")
 
 
-def _find_doubles(targets: tuple[Target, ...]) -> Iterator[ConfigProblem]:
+def _duplicate_faults(targets: tuple[Target, ...]) -> Iterator[ConfigProblem]:
     owners: dict[tuple[str | None, str | None], str] = {}
     for target in targets:
         owner = owners.setdefault((target.service, target.container), target.name)
         if owner != target.name:
             key = "container" if target.container else "service"
-            found = repr(target.container or target.service)
+            actual = repr(target.container or target.service)
             allowed = f"one that is not the {key} of {owner!r} already"
-            yield ConfigProblem(f"targets.{target.name}.{key}", found, allowed)
+            yield ConfigProblem(f"targets.{target.name}.{key}", actual, allowed)
 
 
 def warnings(target: Target) -> Iterator[str]:
-    """What is allowed and likely not meant."""
+    """Warnings about settings that are allowed but probably a mistake."""
     path = f"targets.{target.name}"
     wallet = target.wallet
     if wallet and wallet.hang_after_s <= _LONGEST_NETWORK_CALL_S:

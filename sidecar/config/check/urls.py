@@ -1,10 +1,10 @@
-"""Addresses: what makes an http URL or a listen address usable."""
+"""Checks of http URLs and listen addresses."""
 
 import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.config.secrets import masked_url
 
 _URL = "an address such as http://host:7777/"
@@ -16,23 +16,23 @@ _MOST_SHOWN = 100
 
 
 def url_fault(path: str, url: str) -> ConfigProblem | None:
-    """Why an http or https address cannot be used; None: it can."""
+    """The reason why an http or https address cannot be used; None if it can."""
     parts = certain_parts(url)
     if parts is None or "@" in parts.netloc:
-        return _doubtful(path, url)
+        return _ambiguous_url_fault(path, url)
     if parts.scheme not in {"http", "https"}:
-        found = quoted(masked_url(url), _MOST_SHOWN)
+        actual = quote_value(masked_url(url), _MOST_SHOWN)
         return ConfigProblem(
-            path, found, _URL, "it must begin with http:// or https://"
+            path, actual, _URL, "it must begin with http:// or https://"
         )
-    return None if parts.hostname else _doubtful(path, url)
+    return None if parts.hostname else _ambiguous_url_fault(path, url)
 
 
 def certain_parts(url: str) -> SplitResult | None:
-    """The parts of an address, None where it could be read in two ways.
+    """The parts of an address; None if it is ambiguous.
 
-    A password with a ``/``, ``?`` or ``#`` in it ends the host's part too early, and
-    an ``@`` is then left further on.
+    A ``/``, ``?`` or ``#`` in a password ends the host part too early; an ``@`` then
+    appears in a later part.
     """
     try:
         parts = urlsplit(url)
@@ -45,24 +45,24 @@ def certain_parts(url: str) -> SplitResult | None:
     return parts
 
 
-def _doubtful(path: str, url: str) -> ConfigProblem:
-    """The fault of an address that may hold a secret: its scheme alone is shown."""
+def _ambiguous_url_fault(path: str, url: str) -> ConfigProblem:
+    """The fault of an address that may hold a secret: it shows only the scheme."""
     if "@" in url:
         hint = "use username and password_file; an @ of the path is written %40"
         return ConfigProblem(path, "an @, so credentials inside an address", _URL, hint)
     scheme = _SCHEME.match(url)
-    found = f"{scheme[0]}***" if scheme else "something that is no address"
-    return ConfigProblem(path, found, _URL)
+    actual = f"{scheme[0]}***" if scheme else "something that is no address"
+    return ConfigProblem(path, actual, _URL)
 
 
 def host_of(url: str) -> str:
-    """The host of an address, '' where it has none that is certain."""
+    """The host of an address; '' if it has none or is ambiguous."""
     parts = certain_parts(url)
     return (parts.hostname or "") if parts is not None else ""
 
 
 def is_service_name(host: str) -> bool:
-    """Can this host be the name of a service, rather than an IP or ourselves?"""
+    """Can this host be a service's name, and not an IP address or this machine?"""
     if host in {"", "localhost", "host.docker.internal"}:
         return False
     try:

@@ -1,6 +1,6 @@
-"""The text of the last file without fault, kept in the state directory.
+"""The last configuration file without faults, kept in the state directory.
 
-It is the user's own text: a secret that it names by a file is not in it.
+It is the text as the user wrote it: secrets in files of their own are not in it.
 """
 
 import os
@@ -18,16 +18,19 @@ NAME = "last-good.yaml"
 
 
 class LoadedSettings(NamedTuple):
-    """The settings to start with; ``faults`` of the file where they are older ones."""
+    """The settings to start with.
+
+    ``faults``: those of the present file, if the settings are from the last good one.
+    """
 
     settings: Settings
     faults: tuple[ConfigProblem, ...]
 
 
 def load_or_last_good(environ: Mapping[str, str], path: Path | None) -> LoadedSettings:
-    """As ``load``; a file with faults gives way to the last good one, if there is one.
+    """As ``load``; if the file has faults, load the last good one, if there is one.
 
-    ConfigFaults: there is none, or the fault is not the file's alone. Reads files.
+    Raises ConfigError if there is none, or if faults remain with it. Reads files.
     """
     try:
         return LoadedSettings(load(environ, path), ())
@@ -43,9 +46,9 @@ def load_or_last_good(environ: Mapping[str, str], path: Path | None) -> LoadedSe
 
 
 def keep_settings(settings: Settings) -> None:
-    """Store the text of the file that these settings are from. OSError.
+    """Save the text of the file that these settings are from. Raises OSError.
 
-    Nothing where there is no file. Whole or not at all, for our user's eyes alone.
+    Without a file it does nothing. The write is atomic; only Sidecar's user may read.
     """
     if settings.text is None:
         return

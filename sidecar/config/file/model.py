@@ -1,4 +1,4 @@
-"""The file as the user writes it. UNSET: not said, the default is in force."""
+"""The sections of the file as the user writes them. UNSET: the default applies."""
 
 from typing import Annotated, Literal
 
@@ -24,7 +24,7 @@ from sidecar.config.file.setting_types import (
 
 
 class Defaults(Section):
-    """What holds for every target that does not say otherwise."""
+    """Defaults for every target that does not set a value itself."""
 
     interval: Duration | UnsetType = UNSET
     fast_interval: Duration | UnsetType = UNSET
@@ -35,7 +35,7 @@ class Defaults(Section):
 
 
 class ProbeSection(Section):
-    """What all kinds of probe have."""
+    """Keys that all kinds of probe have."""
 
     timeout: Duration | UnsetType = UNSET
     hang_after: DurationOrZero | UnsetType = UNSET
@@ -77,7 +77,7 @@ class JsonRpcSection(ProbeSection, tag_field="type", tag="jsonrpc", kw_only=True
 
 
 class HttpSection(ProbeSection, tag_field="type", tag="http", kw_only=True):
-    """A health address."""
+    """An HTTP health address."""
 
     url: Text
     ca_file: Text | UnsetType = UNSET
@@ -113,7 +113,7 @@ class DockerSection(ProbeSection, tag_field="type", tag="docker", kw_only=True):
 
 
 class RunningSection(ProbeSection, tag_field="type", tag="running", kw_only=True):
-    """That the container runs, and no more."""
+    """A check that the container runs, and nothing else."""
 
 
 Probe = (
@@ -128,7 +128,7 @@ Probe = (
 
 
 class RestartSection(Section):
-    """Bounds of the remedy."""
+    """Settings and limits of restarts."""
 
     enabled: bool | UnsetType = UNSET
     budget: Count | UnsetType = UNSET
@@ -155,14 +155,14 @@ class PreventiveSection(Section, kw_only=True):
 
 
 class BusySection(Section, kw_only=True):
-    """Who is asked whether a planned restart may happen now."""
+    """The address that answers whether a planned restart may happen now."""
 
     url: Text
     max_wait: DurationOrZero | UnsetType = UNSET
 
 
 class BackupSection(Section, kw_only=True):
-    """What of a target is saved, when, and how many are kept."""
+    """Backups of a target: the path, the times, and how many are kept."""
 
     path: Text
     cron: Text
@@ -192,7 +192,7 @@ class TargetSection(Section):
 
 
 class Window(Section, kw_only=True):
-    """A time in which the targets are left alone; no targets: all of them."""
+    """A maintenance window in which Sidecar does not act; no ``targets``: all."""
 
     cron: Text
     duration: Duration
@@ -201,14 +201,14 @@ class Window(Section, kw_only=True):
 
 
 class Maintenance(Section):
-    """Quiet windows, and how long records are kept."""
+    """Maintenance windows, and the retention of records."""
 
     windows: list[Window] | UnsetType = UNSET
     retention: Duration | UnsetType = UNSET
 
 
 class Cluster(Section):
-    """Several sidecars that see the same targets."""
+    """Several sidecars that watch the same targets."""
 
     redis_url: Text | UnsetType = UNSET
     redis_url_file: Text | UnsetType = UNSET

@@ -14,14 +14,14 @@ from sidecar.config.file.setting_types import (
 
 
 class Channel(Section):
-    """Where messages go: an Apprise URL, plain or in a file."""
+    """A channel for messages: an Apprise URL, plain or in a file."""
 
     url: Text | UnsetType = UNSET
     url_file: Text | UnsetType = UNSET
 
 
 class Heartbeat(Section):
-    """An address that hears from us as long as we live."""
+    """An address that Sidecar calls at intervals as long as it runs."""
 
     url: Text | UnsetType = UNSET
     url_file: Text | UnsetType = UNSET
@@ -29,7 +29,7 @@ class Heartbeat(Section):
 
 
 class Routes(Section):
-    """Which channels hear of which severity."""
+    """The channels for each severity."""
 
     P0: list[Name] | UnsetType = UNSET
     P1: list[Name] | UnsetType = UNSET
@@ -38,7 +38,7 @@ class Routes(Section):
 
 
 class EscalateAfter(Section):
-    """How long each severity waits for an acknowledgement."""
+    """The wait for an acknowledgement before escalation, by severity."""
 
     P0: Duration | UnsetType = UNSET
     P1: Duration | UnsetType = UNSET
@@ -47,7 +47,7 @@ class EscalateAfter(Section):
 
 
 class Notify(Section):
-    """Who is told what, and when again."""
+    """Channels, routes, escalation and reminders of notifications."""
 
     channels: dict[Name, Channel] | UnsetType = UNSET
     routes: Routes | UnsetType = UNSET
@@ -69,7 +69,7 @@ class HookCommand(Section, kw_only=True):
 
 
 class Hook(Section, kw_only=True):
-    """What is done when an incident opens or is resolved: one of post and exec."""
+    """An action when an incident opens or is resolved: either ``post`` or ``exec``."""
 
     on: Literal["opened", "resolved"]
     severity: SeverityName | UnsetType = UNSET

@@ -1,6 +1,6 @@
-"""A configuration before it has types: what YAML, variables and labels say.
+"""Untyped trees of a configuration, from YAML, environment variables and labels.
 
-Trees live inside this package alone; what leaves it has types.
+Trees are used only inside this package; its results have types.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,31 +16,31 @@ MAX_DEPTH = 20
 MAX_NODES = 200_000
 
 
-def dotted(path: Sequence[str | int]) -> str:
-    """``targets.wallet.probe[0].url``; the whole tree is ``(the whole file)``."""
-    said = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:100]}" for p in path)
-    return said.removeprefix(".") or "(the whole file)"
+def dotted_path(path: Sequence[str | int]) -> str:
+    """A path as text: ``targets.wallet.probe[0].url``, or ``(the whole file)``."""
+    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p[:100]}" for p in path)
+    return text.removeprefix(".") or "(the whole file)"
 
 
 @dataclass(slots=True)
 class _Walk:
-    left: int = MAX_NODES
+    remaining_nodes: int = MAX_NODES
 
     def faults(self, node: object, path: Path) -> Iterator[ConfigProblem]:
-        self.left -= 1
-        if len(path) > MAX_DEPTH or self.left < 0:
+        self.remaining_nodes -= 1
+        if len(path) > MAX_DEPTH or self.remaining_nodes < 0:
             raise _TooLarge
         if isinstance(node, dict):
-            yield from self._mapping(node, path)
+            yield from self._mapping_faults(node, path)
         elif isinstance(node, list):
             for index, item in enumerate(node):
                 yield from self.faults(item, (*path, index))
         elif not isinstance(node, Scalar):
             yield ConfigProblem(
-                dotted(path), type(node).__name__, "text, numbers and the like"
+                dotted_path(path), type(node).__name__, "text, numbers and the like"
             )
 
-    def _mapping(
+    def _mapping_faults(
         self, node: dict[object, object], path: Path
     ) -> Iterator[ConfigProblem]:
         for key, value in node.items():
@@ -48,7 +48,7 @@ class _Walk:
                 yield from self.faults(value, (*path, key))
             else:
                 yield ConfigProblem(
-                    dotted((*path, str(key))),
+                    dotted_path((*path, str(key))),
                     "a key that is no text",
                     "text",
                     "put quotes around it",
@@ -60,19 +60,19 @@ class _TooLarge(Exception):
 
 
 def structure_faults(node: object) -> list[ConfigProblem]:
-    """Why ``node`` is no Tree; none: it is one, and small enough to be walked.
+    """The reasons why ``node`` is no Tree, or too large to process; [] if it is fine.
 
-    Anchors can make a short text unfold into a huge or endless tree.
+    Anchors can expand a short text into a huge or endless tree.
     """
     try:
         return list(_Walk().faults(node, ()))
     except _TooLarge:
         allowed = f"at most {MAX_DEPTH} levels and {MAX_NODES} entries"
-        return [ConfigProblem(dotted(()), "a tree too deep or too large", allowed)]
+        return [ConfigProblem(dotted_path(()), "a tree too deep or too large", allowed)]
 
 
 def merge_trees(over: Tree, under: Tree) -> Tree:
-    """Both trees, key by key; where both speak ``over`` wins."""
+    """Both trees, key by key; where both have a value, ``over`` wins."""
     if not isinstance(over, dict) or not isinstance(under, dict):
         return over
     shared = over.keys() & under.keys()
@@ -84,7 +84,7 @@ def merge_trees(over: Tree, under: Tree) -> Tree:
 
 
 def leaves(node: Tree, path: Path = ()) -> Iterator[Path]:
-    """The paths of everything that is no mapping."""
+    """The paths of all values that are no mappings."""
     if not isinstance(node, dict):
         yield path
         return
@@ -93,7 +93,7 @@ def leaves(node: Tree, path: Path = ()) -> Iterator[Path]:
 
 
 def without_path(node: Tree, path: Path) -> Tree:
-    """The tree less what is at ``path``; the same where there is nothing."""
+    """The tree without the value at ``path``; unchanged if there is none."""
     if not path:
         return {}
     head, rest = path[0], path[1:]

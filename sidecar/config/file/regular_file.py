@@ -1,4 +1,4 @@
-"""Reading the files that settings name: whatever such a name leads to."""
+"""Safe reading of the files that settings name, which may be no regular files."""
 
 import contextlib
 import errno
@@ -9,17 +9,17 @@ import threading
 from pathlib import Path
 
 DEADLINE_S = 5.0
-"""A share of a network may keep its reader waiting for ever."""
+"""A network file system may block its reader for ever."""
 
 
 def read_regular_file(
     path: Path, most_bytes: int, *, deadline_s: float = DEADLINE_S
 ) -> bytes:
-    """All of a regular file. OSError, with the reason, for anything else; ValueError
-    where the path has a zero byte.
+    """The content of a regular file.
 
-    Opened without waiting: a pipe, or a device, could be read for ever. A file system
-    that does not answer keeps a thread, and not the caller, waiting.
+    Raises OSError, with the reason, for anything else; ValueError if the path has a
+    zero byte. The file is opened without blocking: reading a pipe or a device may
+    never end. A file system that does not answer blocks a thread, not the caller.
     """
     answers: queue.SimpleQueue[bytes | OSError | ValueError] = queue.SimpleQueue()
 
@@ -31,10 +31,10 @@ def read_regular_file(
 
     threading.Thread(target=answer, name="read a file", daemon=True).start()
     with contextlib.suppress(queue.Empty):
-        found = answers.get(timeout=deadline_s)
-        if isinstance(found, bytes):
-            return found
-        raise found
+        result = answers.get(timeout=deadline_s)
+        if isinstance(result, bytes):
+            return result
+        raise result
     raise OSError(errno.ETIMEDOUT, f"not read within {deadline_s:g} s")
 
 

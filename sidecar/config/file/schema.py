@@ -1,4 +1,4 @@
-"""The JSON Schema of the file, and what it allows in words."""
+"""The JSON Schema of the file, and descriptions of what it allows."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -11,7 +11,7 @@ from sidecar.config.file.model import Document
 Schema = Mapping[str, Any]
 
 RENAMED_KEYS = {"after_root": "after_dependency"}
-"""Keys of earlier versions, and their names of today."""
+"""Keys of earlier versions, and their present names."""
 
 _TYPES = {
     "object": "a mapping",
@@ -36,17 +36,17 @@ def schema() -> dict[str, object]:
 
 
 def dereference(part: Schema) -> Schema:
-    """The part of the schema that a reference means."""
+    """The part of the schema that a reference points to."""
     reference = part.get("$ref")
     if reference is None:
         return part
     definitions: Any = schema()["$defs"]
-    found: Schema = definitions[reference.rpartition("/")[2]]
-    return found
+    definition: Schema = definitions[reference.rpartition("/")[2]]
+    return definition
 
 
 def describe_allowed(part: Schema) -> str:
-    """What a part of the schema allows, in words."""
+    """A description of the values that a part of the schema allows."""
     part = dereference(part)
     if "anyOf" in part:
         words = dict.fromkeys(describe_allowed(branch) for branch in part["anyOf"])
@@ -72,9 +72,9 @@ def _has_keys(part: Schema) -> bool:
 
 
 def keys(part: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every dotted key below a part of the schema, with what it allows.
+    """Every dotted key below a part of the schema, with its own part.
 
-    A list's items are not entered; a mapping of free keys ends in ``.*``.
+    Items of lists are left out; a mapping with free keys ends in ``.*``.
     """
     part = dereference(part)
     for branch in part.get("anyOf", ()):

@@ -1,6 +1,6 @@
-"""What the JSON Schema finds wrong, all of it, said in our words.
+"""All violations of the JSON Schema as faults in Sidecar's own words.
 
-Imported only once a configuration is known to be wrong: jsonschema weighs 6 MB.
+Imported only for a configuration with faults: jsonschema takes 6 MB of memory.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from sidecar.config.file.raw_tree import Path, Tree, dotted, without_path
+from sidecar.config.file.raw_tree import Path, Tree, dotted_path, without_path
 from sidecar.config.file.schema import (
     RENAMED_KEYS,
     Schema,
@@ -34,41 +34,45 @@ _ROUNDS = 20
 
 
 class SchemaProblem(NamedTuple):
-    """One fault and what to take out so that the rest can still be judged."""
+    """One fault, and the path to remove so that the rest can still be checked."""
 
     fault: ConfigProblem
     remove: Path
 
 
 def find_schema_problems(tree: Tree) -> list[SchemaProblem]:
-    """Everything in the tree that the schema does not allow."""
+    """All parts of the tree that the schema does not allow."""
     errors = Draft202012Validator(schema()).iter_errors(tree)
-    return [misfit for error in errors for misfit in _problems_of(error)]
+    return [problem for error in errors for problem in _problems_of(error)]
 
 
-def well_formed(tree: Tree, found: Iterable[SchemaProblem]) -> tuple[Tree, list[Path]]:
-    """The tree less all that does not fit, and the paths that were taken out."""
-    gone: list[Path] = []
-    left = list(found)
+def remove_problems(
+    tree: Tree, problems: Iterable[SchemaProblem]
+) -> tuple[Tree, list[Path]]:
+    """The tree without the parts that do not fit, and the paths of those parts."""
+    all_removed: list[Path] = []
+    remaining = list(problems)
     for _ in range(_ROUNDS):
-        gone += (removed := [_whole_list(misfit.remove) for misfit in left])
+        all_removed += (
+            removed := [_list_path(problem.remove) for problem in remaining]
+        )
         for path in removed:
             tree = without_path(tree, path)
-        left = find_schema_problems(tree)
-        if not left:
-            return tree, gone
+        remaining = find_schema_problems(tree)
+        if not remaining:
+            return tree, all_removed
     return {}, [()]
 
 
-def _whole_list(path: Path) -> Path:
-    """Without one item the others would be at other places than the file says."""
+def _list_path(path: Path) -> Path:
+    """The path of the list around an item: removing one item would move the others."""
     while path and isinstance(path[-1], int):
         path = path[:-1]
     return path
 
 
 class _Error(NamedTuple):
-    """What of jsonschema's error is of use here."""
+    """The parts of a jsonschema error that are used here."""
 
     rule: object
     path: Path
@@ -94,7 +98,7 @@ def _problems_of(raw: ValidationError) -> Iterator[SchemaProblem]:
     error = _read_error(raw)
     path, part = error.path, error.part
     if error.rule == "anyOf":
-        yield from _of_branches(error)
+        yield from _branch_problems(error)
     elif error.rule == "additionalProperties":
         yield from _unknown_keys(error)
     elif error.rule == "required":
@@ -102,17 +106,22 @@ def _problems_of(raw: ValidationError) -> Iterator[SchemaProblem]:
     elif error.of_a_name:
         key = (*path, str(error.instance))
         yield SchemaProblem(
-            ConfigProblem(dotted(key), "this name", describe_allowed(part)), key
+            ConfigProblem(dotted_path(key), "this name", describe_allowed(part)), key
         )
     else:
         yield SchemaProblem(
-            ConfigProblem(dotted(path), _describe_value(error), describe_allowed(part)),
+            ConfigProblem(
+                dotted_path(path), _describe_value(error), describe_allowed(part)
+            ),
             path,
         )
 
 
 def _describe_value(error: _Error) -> str:
-    """A text where a mapping or a list is due may hold a secret."""
+    """The value as a fault shows it.
+
+    A text in the place of a mapping or a list may hold a secret: it is not shown.
+    """
     misplaced = error.part.get("type") in {"object", "array", None}
     if misplaced and "enum" not in error.part and isinstance(error.instance, str):
         return "a text"
@@ -120,18 +129,18 @@ def _describe_value(error: _Error) -> str:
 
 
 def _unknown_keys(error: _Error) -> Iterator[SchemaProblem]:
-    known = list(error.part["properties"])
+    known_keys = list(error.part["properties"])
     for key in error.instance:
-        if key not in known:
+        if key not in known_keys:
             path = (*error.path, key)
-            near = get_close_matches(key, known, 1)
+            near = get_close_matches(key, known_keys, 1)
             hint = f"did you mean {near[0]}?" if near else ""
             hint = _ELSEWHERE.get(key, hint)
             if key in RENAMED_KEYS:
                 hint = f"it is called {RENAMED_KEYS[key]} now"
-            words = ", ".join(known)
+            words = ", ".join(known_keys)
             yield SchemaProblem(
-                ConfigProblem(dotted(path), "an unknown key", words, hint), path
+                ConfigProblem(dotted_path(path), "an unknown key", words, hint), path
             )
 
 
@@ -139,30 +148,32 @@ def _missing_keys(error: _Error) -> Iterator[SchemaProblem]:
     for key in error.part["required"]:
         if key not in error.instance:
             words = describe_allowed(error.part["properties"][key])
-            path = dotted((*error.path, key))
+            path = dotted_path((*error.path, key))
             yield SchemaProblem(
                 ConfigProblem(path, "nothing", words, "it is needed"), error.path
             )
 
 
-def _of_branches(error: _Error) -> Iterator[SchemaProblem]:
-    """A choice: only what the branch that was meant objects to is of interest."""
-    meant = _closest_branch(error.part, error.instance)
-    if meant is not None:
+def _branch_problems(error: _Error) -> Iterator[SchemaProblem]:
+    """The problems of a choice: only those of the branch that was probably meant."""
+    branch_index = _closest_branch(error.part, error.instance)
+    if branch_index is not None:
         for branch, inner in error.context:
-            if branch == meant:
+            if branch == branch_index:
                 yield from _problems_of(inner)
     elif "discriminator" in error.part and isinstance(error.instance, dict):
         yield _unknown_kind(error)
     else:
         fault = ConfigProblem(
-            dotted(error.path), _describe_value(error), describe_allowed(error.part)
+            dotted_path(error.path),
+            _describe_value(error),
+            describe_allowed(error.part),
         )
         yield SchemaProblem(fault, error.path)
 
 
 def _closest_branch(choice: Schema, instance: object) -> int | None:
-    """Which branch of a choice the instance tries to be; None: none of them."""
+    """The branch of a choice that the instance resembles; None if there is none."""
     kinds = list(choice.get("discriminator", {}).get("mapping", {}))
     if kinds:
         kind = instance.get("type") if isinstance(instance, dict) else None
@@ -182,5 +193,7 @@ def _unknown_kind(error: _Error) -> SchemaProblem:
     hint = f"did you mean {near[0]}?" if near else ""
     if kind in _LATER:
         hint = "this type is not available in this version"
-    fault = ConfigProblem(dotted(path), show_masked(kind, path), ", ".join(kinds), hint)
+    fault = ConfigProblem(
+        dotted_path(path), show_masked(kind, path), ", ".join(kinds), hint
+    )
     return SchemaProblem(fault, error.path)

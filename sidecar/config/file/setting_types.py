@@ -1,4 +1,4 @@
-"""Types of single settings, and what every section of the file is."""
+"""Types of single settings, and the base class of all sections of the file."""
 
 import re
 from typing import Annotated, Literal, TypeVar
@@ -12,7 +12,7 @@ D = TypeVar("D")
 
 
 def value_or(value: T | UnsetType, default: D) -> T | D:
-    """What was written, or the default where nothing was."""
+    """The value, or the default if it is not set."""
     return default if isinstance(value, UnsetType) else value
 
 
@@ -46,9 +46,9 @@ SeverityName = Literal["P0", "P1", "P2", "P3"]
 
 
 def is_name(text: str) -> bool:
-    """Does a text follow the rule for the names of targets?"""
+    """Does the text follow the rule for names of targets?"""
     return re.fullmatch(_NAME, text) is not None
 
 
 class Section(Struct, forbid_unknown_fields=True):
-    """A mapping of the file; a key that it does not know is a fault."""
+    """A mapping of the file; an unknown key is a fault."""

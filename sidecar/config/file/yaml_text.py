@@ -1,4 +1,4 @@
-"""YAML text to a tree: no surprises of YAML 1.1, no duplicate keys, no code."""
+"""YAML text to a tree: YAML 1.2 scalars, no duplicate keys, no code."""
 
 import re
 from typing import Any
@@ -27,20 +27,20 @@ class _Loader(_Base):  # type: ignore[misc]
     def __init__(self, stream: Any) -> None:  # noqa: ANN401
         super().__init__(stream)
         self._unfolded: dict[Any, int] = {}
-        """By mapping: how many entries it has with all that it merges."""
+        """The number of entries of each mapping, with all that it merges."""
 
     def flatten_mapping(self, node: Any) -> None:  # noqa: ANN401
-        """Put in what is merged; first see that no key was written twice.
+        """Insert merged entries, after a check that no key was written twice.
 
-        Afterwards a merged key beside one of the mapping's own looks the same. What is
-        merged is counted: merges of merges make a short text unfold without end.
+        The check comes first because a merged key then looks like one of the mapping's
+        own. Merged entries are counted: nested merges expand a short text without end.
         """
         if node not in self._unfolded:
-            _refuse_double(node)
+            _refuse_duplicate_key(node)
             self._unfolded[node] = len(node.value)
             self._unfolded[node] = len(node.value) + self._count_merged(node)
         super().flatten_mapping(node)
-        # Of each key the last counts: the others would double with each merge.
+        # Only the last entry of a key counts: the others would double with each merge.
         node.value = list({_identity(key): (key, v) for key, v in node.value}.values())
 
     def _count_merged(self, node: Any) -> int:  # noqa: ANN401
@@ -62,14 +62,14 @@ def _identity(key: Any) -> object:  # noqa: ANN401
     return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else key
 
 
-def _refuse_double(node: Any) -> None:  # noqa: ANN401
-    seen = set()
+def _refuse_duplicate_key(node: Any) -> None:  # noqa: ANN401
+    known_keys = set()
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode) and key.tag != _CORE + "merge":
-            if key.value in seen:
+            if key.value in known_keys:
                 problem = f"the key '{key.value}' is there twice"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            seen.add(key.value)
+            known_keys.add(key.value)
 
 
 for _tag, _pattern, _first in (
@@ -83,7 +83,7 @@ for _tag, _pattern, _first in (
 
 
 def parse_yaml(text: str, name: str) -> tuple[Tree, list[ConfigProblem]]:
-    """The tree that ``text`` says, or why it says none. ``name``: the file's."""
+    """The tree of a YAML text, or its faults. ``name`` is that of the file."""
     try:
         _refuse_depth(text)
         node = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, made stricter
@@ -92,16 +92,16 @@ def parse_yaml(text: str, name: str) -> tuple[Tree, list[ConfigProblem]]:
     except (yaml.YAMLError, ValueError, KeyError, TypeError, RecursionError):
         return {}, [ConfigProblem(name, "a text that is no YAML", "YAML")]
     if not isinstance(node, dict | None):
-        found = "a list" if isinstance(node, list) else "a single value"
+        actual = "a list" if isinstance(node, list) else "a single value"
         return {}, [
-            ConfigProblem(name, found, "keys with values, as in `targets: {...}`")
+            ConfigProblem(name, actual, "keys with values, as in `targets: {...}`")
         ]
     faults = structure_faults(node)
     return ({} if faults or node is None else node), faults
 
 
 def _refuse_depth(text: str) -> None:
-    """The C parser recurses on its stack: a text of brackets alone would crash us."""
+    """Refuse deep nesting: the C parser recurses, and brackets alone would crash it."""
     depth = 0
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -118,7 +118,7 @@ def _refuse_depth(text: str) -> None:
 def _syntax(name: str, error: yaml.MarkedYAMLError) -> ConfigProblem:
     mark = error.problem_mark or error.context_mark
     where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-    found = error.problem or error.context or "a text that is no YAML"
+    actual = error.problem or error.context or "a text that is no YAML"
     return ConfigProblem(
-        where, found, "YAML", "look at that line and the one before it"
+        where, actual, "YAML", "look at that line and the one before it"
     )

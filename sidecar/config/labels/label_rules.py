@@ -1,11 +1,11 @@
-"""What labels may not say. An image brings labels along, and strangers make images."""
+"""Restrictions on labels: an image brings labels along, and may be untrusted."""
 
 from collections.abc import Iterator, Mapping
 
 from sidecar.config import duration
 from sidecar.config.check.urls import host_of
 from sidecar.config.file.raw_tree import Tree
-from sidecar.config.problem import ConfigProblem, quoted
+from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.config.secrets import is_secret
 from sidecar.core.model.probe_settings import JsonRpcProbe, ProbeSettings, TcpProbe
 
@@ -32,7 +32,7 @@ READING_METHODS = frozenset(
         *("net_version", "net_listening", "net_peerCount", "web3_clientVersion"),
     }
 )
-"""JSON-RPC methods that change nothing, whatever server answers to them."""
+"""JSON-RPC methods that change nothing on any server."""
 
 _COUNTS = {
     "restart.budget": (1, 5),
@@ -64,26 +64,26 @@ _DURATIONS = {
     "preventive.skip_if_restarted_within": ("1h", "90d"),
     "busy.max_wait": ("0s", "24h"),
 }
-"""While a label's restart is under way the stack waits: it may not take long."""
+"""Bounds of durations. The whole stack waits for a restart: it must not take long."""
 
 BOUNDS: Mapping[str, tuple[int | str, int | str]] = {**_COUNTS, **_DURATIONS}
-"""By key, the least and the most that a label may set."""
+"""The minimum and the maximum that a label may set, by key."""
 
 
 def text_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[ConfigProblem]:
-    """Too many, too long, or not printable."""
+    """Faults of labels that are too many, too long, or not printable."""
     if len(labels) > MOST_LABELS:
-        found = f"{len(labels)} labels"
-        yield ConfigProblem(f"{PREFIX}*", found, f"at most {MOST_LABELS}")
+        actual = f"{len(labels)} labels"
+        yield ConfigProblem(f"{PREFIX}*", actual, f"at most {MOST_LABELS}")
         return
     for label, value in labels:
         name = label[:LONGEST_KEY]
         if len(label) > LONGEST_KEY:
-            found = f"a name of {len(label)} characters"
-            yield ConfigProblem(name, found, f"at most {LONGEST_KEY}")
+            actual = f"a name of {len(label)} characters"
+            yield ConfigProblem(name, actual, f"at most {LONGEST_KEY}")
         elif len(value) > LONGEST_VALUE:
-            found = f"{len(value)} characters"
-            yield ConfigProblem(name, found, f"at most {LONGEST_VALUE}")
+            actual = f"{len(value)} characters"
+            yield ConfigProblem(name, actual, f"at most {LONGEST_VALUE}")
         elif not (label + value).isprintable():
             yield ConfigProblem(
                 name, "characters that are not printable", "printable text"
@@ -91,7 +91,7 @@ def text_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[ConfigProblem]:
 
 
 def refusal(key: str) -> ConfigProblem | None:
-    """Why a key of ``targets.NAME`` is not for labels at all; None: it is."""
+    """The fault of a key of ``targets.NAME`` that no label may set; None if one may."""
     what = _kind(key)
     return ConfigProblem(f"{PREFIX}{key}", what, _BY_FILE, _HINT) if what else None
 
@@ -107,7 +107,7 @@ def _kind(key: str) -> str:
 
 
 def bound_faults(labels: tuple[tuple[str, str], ...]) -> Iterator[ConfigProblem]:
-    """Values, each of the right type, that are out of a label's bounds."""
+    """Faults of values, each of the right type, outside a label's bounds."""
     for label, value in labels:
         key = label.removeprefix(PREFIX)
         if key in _COUNTS and not _is_within(int(value), _COUNTS[key]):
@@ -132,7 +132,7 @@ def _out_of_bounds(
 ) -> ConfigProblem:
     allowed = f"from {least} to {most}"
     hint = "a label has these bounds; the configuration file has not"
-    return ConfigProblem(label, quoted(value), allowed, hint)
+    return ConfigProblem(label, quote_value(value), allowed, hint)
 
 
 def longest_stop_s() -> float:
@@ -141,15 +141,15 @@ def longest_stop_s() -> float:
 
 
 def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[ConfigProblem]:
-    """Why a probe that labels describe is not carried out.
+    """Reasons to refuse a probe that labels describe.
 
-    ``own``: the names of the container that carries the labels.
+    ``own``: the names of the container that has the labels.
     """
     if isinstance(probe, JsonRpcProbe) and probe.method not in READING_METHODS:
         allowed = "a method that is known to read only, such as ping or getinfo"
         hint = "any other one is said in the configuration file"
         yield ConfigProblem(
-            f"{PREFIX}probe.method", quoted(probe.method), allowed, hint
+            f"{PREFIX}probe.method", quote_value(probe.method), allowed, hint
         )
     if isinstance(probe, TcpProbe):
         yield from host_faults("probe.host", probe.host, own)
@@ -159,27 +159,27 @@ def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[ConfigP
 
 
 def host_faults(key: str, host: str, own: tuple[str, ...]) -> Iterator[ConfigProblem]:
-    """Why a label's address is not that of its own container."""
+    """The fault of a label whose address is not that of its own container."""
     if host.lower() in {name.lower() for name in own}:
         return
     allowed = f"the container itself: {' or '.join(own)}"
-    found = f"the host {host[:100]!r}"
+    actual = f"the host {host[:100]!r}"
     yield ConfigProblem(
-        f"{PREFIX}{key}", found, allowed, "another host is said in the file"
+        f"{PREFIX}{key}", actual, allowed, "another host is said in the file"
     )
 
 
 def gap_faults(gap_s: float | None) -> Iterator[ConfigProblem]:
-    """Why planned restarts of a label come too often."""
+    """The fault of a label whose planned restarts are too frequent."""
     if gap_s is None or gap_s >= _SHORTEST_GAP_S:
         return
-    found = f"restarts every {duration.format_seconds(gap_s)}"
+    actual = f"restarts every {duration.format_seconds(gap_s)}"
     allowed = f"{duration.format_seconds(_SHORTEST_GAP_S)} or more between two"
-    yield ConfigProblem(f"{PREFIX}preventive.cron", found, allowed)
+    yield ConfigProblem(f"{PREFIX}preventive.cron", actual, allowed)
 
 
 def is_set(tree: Tree, key: str) -> bool:
-    """Does a tree of settings speak of a dotted key, or of all that is below it?"""
+    """Does the tree of settings set a dotted key, or a parent of it as a whole?"""
     node = tree
     for part in key.split("."):
         if not isinstance(node, dict):

@@ -25,7 +25,7 @@ from sidecar.config.file.schema import (
 )
 from sidecar.config.file.setting_types import value_or
 from sidecar.config.labels import label_rules
-from sidecar.config.problem import ConfigError, ConfigProblem, quoted
+from sidecar.config.problem import ConfigError, ConfigProblem, quote_value
 from sidecar.config.secrets import SecretReader, show_masked
 from sidecar.config.settings import Settings
 from sidecar.core.model.target import RestartSettings, Target
@@ -49,39 +49,39 @@ def resolve_labels(
     own: tuple[str, ...],
     base: Labels = (),
 ) -> Target:
-    """The target that ``labels`` describe below what the settings say of it.
+    """The target of ``labels`` and of the settings; the settings take precedence.
 
-    ``own`` are the names of the container that carries them: the only hosts that
-    they may name. ``base`` are labels that are in force where nobody else speaks.
-    ConfigFaults has the full labels as paths; such a result is not remembered.
+    ``own``: the names of the labelled container, the only hosts that its labels may
+    name. ``base``: labels with the lowest precedence. Raises ConfigError, with full
+    label names as paths; an error is not cached.
     """
-    _refuse(label_rules.text_faults(labels))
-    _refuse(_label_faults(labels))
+    _raise_if_any(label_rules.text_faults(labels))
+    _raise_if_any(_label_faults(labels))
     of_file = value_or(settings.document.targets, {})
     section = of_file.get(name, TargetSection())
     declared: Tree = msgspec.to_builtins(section)
-    spoken = merge_trees(_tree(labels), _tree(base))
+    label_tree = merge_trees(_tree(labels), _tree(base))
     try:
         both = msgspec.convert(
-            _merge_over(declared, spoken), TargetSection, strict=False
+            _merge_over(declared, label_tree), TargetSection, strict=False
         )
     except msgspec.ValidationError as error:
-        raise ConfigError([_fault_of(error, dict(labels))]) from None
-    _refuse(_unsafe_labels(labels, declared, own))
-    vault = SecretReader()
-    made = build_target(
-        name, both, value_or(settings.document.defaults, Defaults()), vault
+        raise ConfigError([_label_problem(error, dict(labels))]) from None
+    _raise_if_any(_unsafe_labels(labels, declared, own))
+    reader = SecretReader()
+    target = build_target(
+        name, both, value_or(settings.document.defaults, Defaults()), reader
     )
-    unfit = target_faults(made, probe_paths(name, both))
-    _refuse(_as_label(fault, name) for fault in (*vault.faults, *unfit))
-    _refuse(_unsafe_target(made, declared, own))
-    return made if name in of_file else replace(made, declared=False)
+    unfit = target_faults(target, probe_paths(name, both))
+    _raise_if_any(_as_label(fault, name) for fault in (*reader.faults, *unfit))
+    _raise_if_any(_unsafe_target(target, declared, own))
+    return target if name in of_file else replace(target, declared=False)
 
 
 def _unsafe_labels(
     labels: Labels, declared: Tree, own: tuple[str, ...]
 ) -> Iterator[ConfigProblem]:
-    """Values that would be in force and are beyond what a label may set."""
+    """Faults of label values that would be in force and exceed a label's bounds."""
     free = tuple(
         (label, value)
         for label, value in labels
@@ -94,32 +94,35 @@ def _unsafe_labels(
 
 
 def _unsafe_target(
-    made: Target, declared: Tree, own: tuple[str, ...]
+    target: Target, declared: Tree, own: tuple[str, ...]
 ) -> Iterator[ConfigProblem]:
-    """What labels, and not the settings, say of a target and may not."""
+    """Faults of a target's values that come from labels and not from the settings."""
     if not label_rules.is_set(declared, "probe"):
-        for probe in made.probes:
+        for probe in target.probes:
             yield from label_rules.probe_faults(probe, own)
-    if made.preventive and not label_rules.is_set(declared, "preventive.cron"):
-        yield from label_rules.gap_faults(shortest_gap_s(made.preventive.cron))
+    if target.preventive and not label_rules.is_set(declared, "preventive.cron"):
+        yield from label_rules.gap_faults(shortest_gap_s(target.preventive.cron))
 
 
-def watched_target(stop_timeout: str | None, engines_own_s: float) -> Labels:
-    """What is in force for a container watched for its native health alone.
+def watched_labels(stop_timeout: str | None, engines_own_s: float) -> Labels:
+    """The labels in force for a container that only the watch label selects.
 
-    ``engines_own_s``: what the engine gives it to stop where no label says how long.
+    ``stop_timeout`` is the label's value; None: the engine's own stop timeout,
+    ``engines_own_s``, is used. Raises ConfigError.
     """
     most_s = round(label_rules.longest_stop_s())
     if stop_timeout is None:
-        return _resolve_watched(math.ceil(min(engines_own_s, most_s)))
+        return _stop_labels(math.ceil(min(engines_own_s, most_s)))
     if not _STOP_SECONDS.fullmatch(stop_timeout):
-        raise ConfigError([_odd_stop(stop_timeout, "whole seconds such as 10")])
+        raise ConfigError(
+            [_stop_timeout_problem(stop_timeout, "whole seconds such as 10")]
+        )
     if int(stop_timeout) > most_s:
-        raise ConfigError([_odd_stop(stop_timeout, f"at most {most_s}")])
-    return _resolve_watched(int(stop_timeout))
+        raise ConfigError([_stop_timeout_problem(stop_timeout, f"at most {most_s}")])
+    return _stop_labels(int(stop_timeout))
 
 
-def _resolve_watched(stop_s: int) -> Labels:
+def _stop_labels(stop_s: int) -> Labels:
     dead_s = min(stop_s, round(RestartSettings().dead_stop_timeout_s))
     return (
         (f"{PREFIX}probe.type", "docker"),
@@ -128,19 +131,19 @@ def _resolve_watched(stop_s: int) -> Labels:
     )
 
 
-def _odd_stop(found: str, allowed_s: str) -> ConfigProblem:
-    return ConfigProblem("autoheal.stop.timeout", quoted(found), allowed_s)
+def _stop_timeout_problem(value: str, allowed_s: str) -> ConfigProblem:
+    return ConfigProblem("autoheal.stop.timeout", quote_value(value), allowed_s)
 
 
-def _refuse(faults: Iterator[ConfigProblem]) -> None:
-    found = tuple(faults)
-    if found:
-        raise ConfigError(found)
+def _raise_if_any(faults: Iterator[ConfigProblem]) -> None:
+    problems = tuple(faults)
+    if problems:
+        raise ConfigError(problems)
 
 
 @cache
 def _known_keys() -> dict[str, str]:
-    """Every label, without the prefix, and what it allows in words."""
+    """Every label without its prefix, and a description of its allowed values."""
     definitions: Any = schema()["$defs"]
     words: dict[str, dict[str, None]] = {}
     for key, part in keys(definitions[TargetSection.__name__]):
@@ -163,13 +166,13 @@ def _label_faults(labels: Labels) -> Iterator[ConfigProblem]:
             yield ConfigProblem(
                 label, "an unknown label", "see docs/configuration.md", hint
             )
-        elif key == _COMMAND and _words(value) is None:
+        elif key == _COMMAND and _split_command(value) is None:
             yield ConfigProblem(
                 label, "quotes that do not close", "a command and its words"
             )
 
 
-def _words(command: str) -> list[str] | None:
+def _split_command(command: str) -> list[str] | None:
     try:
         return shlex.split(command)
     except ValueError:
@@ -190,26 +193,28 @@ def _tree(labels: Labels) -> Tree:
 
 def _value(key: str, value: str) -> Tree:
     if key == _COMMAND:
-        return [*(_words(value) or ())]
+        return [*(_split_command(value) or ())]
     if key in _LISTS:
         return [item.strip() for item in value.split(",") if item.strip()]
     return value
 
 
-def _merge_over(declared: Tree, spoken: Tree) -> Tree:
-    """The settings over the labels; a probe of another type is not mixed in."""
+def _merge_over(declared: Tree, label_tree: Tree) -> Tree:
+    """Merge settings over labels; two probes of different types are not merged."""
     assert isinstance(declared, dict)
-    assert isinstance(spoken, dict)
-    ours, theirs = declared.get("probe"), spoken.get("probe")
+    assert isinstance(label_tree, dict)
+    ours, theirs = declared.get("probe"), label_tree.get("probe")
     if ours is None or theirs is None:
-        return merge_trees(declared, spoken)
+        return merge_trees(declared, label_tree)
     assert isinstance(theirs, dict)
     mixes = isinstance(ours, dict) and theirs.get("type") in {None, ours["type"]}
-    return merge_trees(declared, spoken if mixes else {**spoken, "probe": ours})
+    return merge_trees(declared, label_tree if mixes else {**label_tree, "probe": ours})
 
 
-def _fault_of(error: msgspec.ValidationError, labels: dict[str, str]) -> ConfigProblem:
-    """Msgspec's complaint as a fault of one label."""
+def _label_problem(
+    error: msgspec.ValidationError, labels: dict[str, str]
+) -> ConfigProblem:
+    """A validation error of msgspec as the fault of one label."""
     parts = _ERROR.fullmatch(str(error))
     why, path = (parts["why"], parts["path"] or "") if parts else (str(error), "")
     field = _FIELD.match(why)
@@ -229,4 +234,4 @@ def _fault_of(error: msgspec.ValidationError, labels: dict[str, str]) -> ConfigP
 
 def _as_label(fault: ConfigProblem, name: str) -> ConfigProblem:
     key = fault.path.removeprefix(f"targets.{name}.")
-    return ConfigProblem(f"{PREFIX}{key}", fault.found, fault.allowed, fault.hint)
+    return ConfigProblem(f"{PREFIX}{key}", fault.actual, fault.allowed, fault.hint)

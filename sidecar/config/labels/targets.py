@@ -1,4 +1,4 @@
-"""Which targets are in force once the labels of containers have had their say."""
+"""The targets in force: those of the settings, completed and extended by labels."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -11,9 +11,9 @@ from sidecar.config.labels.label_target import (
     PREFIX,
     Labels,
     resolve_labels,
-    watched_target,
+    watched_labels,
 )
-from sidecar.config.problem import ConfigError, ConfigProblem, quoted
+from sidecar.config.problem import ConfigError, ConfigProblem, quote_value
 from sidecar.config.settings import Settings
 from sidecar.core.model.container import Container, NativeHealth
 from sidecar.core.model.dependency_graph import (
@@ -27,7 +27,7 @@ _ENABLE = f"{PREFIX}enable"
 _STOP_TIMEOUT = "autoheal.stop.timeout"
 _MOST_FAULTS = 8
 MOST_TARGETS = 1000
-"""Labels add no more than that: each target is asked, paced and remembered."""
+"""Maximum number of targets from labels: each one costs probes, timers and memory."""
 
 _TOO_MANY = ConfigProblem(
     _ENABLE,
@@ -39,7 +39,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class _Owner(NamedTuple):
-    """What a target owns: a compose service, or a container by its name."""
+    """The owner of a target's containers: a compose service, or a container name."""
 
     service: str | None
     container: str | None
@@ -48,53 +48,61 @@ class _Owner(NamedTuple):
 def targets_in_force(
     settings: Settings, containers: Iterable[Container]
 ) -> tuple[tuple[Target, ...], tuple[ConfigProblem, ...]]:
-    """The targets of the settings with what the labels add, and the bad labels.
+    """The targets of the settings and of labels, and the faults of labels.
 
-    A bad label leaves its target as the settings say it, or out. The first
-    sight of a label may read a file (``password_file``, a time zone), so call
-    this in a thread. Leave the sidecar's own container out of ``containers``.
+    A bad label leaves its target as the settings define it, or without one leaves
+    the target out. A new label may cause a file to be read (``password_file``, a
+    time zone): call this in a thread. ``containers`` must not include the sidecar's
+    own.
     """
     newest_last = sorted(containers, key=lambda c: c.started_at)
-    named = {c.name: c for c in newest_last}
-    declared = [_locate_urls(settings, t, newest_last, named) for t in settings.targets]
-    taken = {t.container for t in declared}
-    owned = {_find_owner(c): c for c in newest_last if c.name not in taken}
+    containers_by_name = {c.name: c for c in newest_last}
+    declared = [
+        _with_container_name(settings, t, newest_last, containers_by_name)
+        for t in settings.targets
+    ]
+    container_names = {t.container for t in declared}
+    containers_by_owner = {
+        _find_owner(c): c for c in newest_last if c.name not in container_names
+    }
     faults: list[ConfigProblem] = []
-    found: dict[str, Target] = {}
+    targets: dict[str, Target] = {}
     for target in declared:
         owner = _Owner(target.service, target.container)
-        container = named.get(target.container or "") or owned.pop(owner, None)
-        found[target.name] = _fill_in(settings, target, container, faults)
-    for container in sorted(owned.values(), key=_name):
-        added = _add_target(settings, container, found, faults)
-        if added is None:
+        container = containers_by_name.get(
+            target.container or ""
+        ) or containers_by_owner.pop(owner, None)
+        targets[target.name] = _fill_in(settings, target, container, faults)
+    for container in sorted(containers_by_owner.values(), key=_own_name):
+        new_target = _add_target(settings, container, targets, faults)
+        if new_target is None:
             continue
-        if len(found) - len(declared) >= MOST_TARGETS:
-            faults += _find_by_name([_TOO_MANY], container)
+        if len(targets) - len(declared) >= MOST_TARGETS:
+            faults += _with_container_path([_TOO_MANY], container)
             break
-        found[added.name] = added
-    faults += _drop_unknown_dependencies(settings, found)
-    return tuple(found.values()), tuple(faults)
+        targets[new_target.name] = new_target
+    faults += _drop_unknown_dependencies(settings, targets)
+    return tuple(targets.values()), tuple(faults)
 
 
-def _name(container: Container) -> str:
+def _own_name(container: Container) -> str:
     return container.service or container.name
 
 
-def _names(container: Container) -> tuple[str, ...]:
-    """The hosts that are the container itself."""
+def _host_names(container: Container) -> tuple[str, ...]:
+    """The host names of the container itself."""
     return tuple(name for name in (container.service, container.name) if name)
 
 
-def _target_name(container: Container, taken: Collection[str]) -> str:
-    """The name of the target that its labels make; ConfigFaults: it can have none."""
-    name = _name(container)
+def _target_name(container: Container, used_names: Collection[str]) -> str:
+    """The name of a target made by labels. ConfigError if it is invalid or in use."""
+    name = _own_name(container)
     if not is_name(name):
-        found = f"the name {name[:60]!r}"
+        actual = f"the name {name[:60]!r}"
         raise ConfigError(
-            [ConfigProblem(_ENABLE, found, f"a container with {NAME_WORDS}")]
+            [ConfigProblem(_ENABLE, actual, f"a container with {NAME_WORDS}")]
         )
-    if name in taken:
+    if name in used_names:
         allowed = f"a name other than that of the target {name!r}"
         raise ConfigError([ConfigProblem(_ENABLE, f"the service {name!r}", allowed)])
     return name
@@ -106,16 +114,19 @@ def _find_owner(container: Container) -> _Owner:
     return _Owner(None, container.name)
 
 
-def _locate_urls(
+def _with_container_name(
     settings: Settings,
     target: Target,
     containers: Iterable[Container],
-    named: Mapping[str, Container],
+    containers_by_name: Mapping[str, Container],
 ) -> Target:
-    """A target of which only the name was said can be a container's name as well."""
+    """The target with its name as the container's name, where no service has it.
+
+    Only where the settings name neither a service nor a container.
+    """
     section = value_or(settings.document.targets, {}).get(target.name, TargetSection())
-    told = value_or(section.service, None) or value_or(section.container, None)
-    if told or target.name not in named:
+    explicit_name = value_or(section.service, None) or value_or(section.container, None)
+    if explicit_name or target.name not in containers_by_name:
         return target
     if any(c.service == target.name for c in containers):
         return target
@@ -131,50 +142,54 @@ def _fill_in(
     labels = _own_labels(container)
     if container is None or not labels:
         return target
-    enabled, rest, wrong = _split(labels)
-    faults += _find_by_name(wrong, container)
+    enabled, rest, wrong = _split_enable_label(labels)
+    faults += _with_container_path(wrong, container)
     try:
-        own = _names(container)
-        made = resolve_labels(settings, target.name, rest, own) if rest else target
+        own = _host_names(container)
+        labelled_target = (
+            resolve_labels(settings, target.name, rest, own) if rest else target
+        )
     except ConfigError as error:
-        faults += _find_by_name(error.faults, container)
-        made = target
-    located = _problem_at(made, _Owner(target.service, target.container))
-    return _has_opted_out(located) if enabled is False else located
+        faults += _with_container_path(error.faults, container)
+        labelled_target = target
+    owned_target = _with_owner(
+        labelled_target, _Owner(target.service, target.container)
+    )
+    return _without_restarts(owned_target) if enabled is False else owned_target
 
 
 def _add_target(
     settings: Settings,
     container: Container,
-    taken: Collection[str],
+    used_names: Collection[str],
     faults: list[ConfigProblem],
 ) -> Target | None:
-    """The target that a container's labels make, where they make one."""
-    enabled, rest, wrong = _split(_own_labels(container))
-    faults += _find_by_name(wrong, container)
-    watch = _watched_target(settings, container)
+    """The target that a container's labels define; None if they define none."""
+    enabled, rest, wrong = _split_enable_label(_own_labels(container))
+    faults += _with_container_path(wrong, container)
+    watch = _is_watched_by_label(settings, container)
     if not enabled and not watch:
         if rest and enabled is None:
             hint = "add sidecar.enable=true to have it watched"
             fault = ConfigProblem(_ENABLE, "nothing", "true or false", hint)
-            faults += _find_by_name([fault], container)
+            faults += _with_container_path([fault], container)
         return None
     stop_timeout = container.labels.get(_STOP_TIMEOUT) if watch else None
     try:
-        name = _target_name(container, taken)
+        name = _target_name(container, used_names)
         engines_own_s = container.stop_timeout_s
-        base = watched_target(stop_timeout, engines_own_s) if watch else ()
-        made = resolve_labels(settings, name, rest, _names(container), base)
+        base = watched_labels(stop_timeout, engines_own_s) if watch else ()
+        target = resolve_labels(settings, name, rest, _host_names(container), base)
     except ConfigError as error:
-        faults += _find_by_name(error.faults, container)
+        faults += _with_container_path(error.faults, container)
         return None
-    located = _problem_at(made, _find_owner(container))
+    owned_target = _with_owner(target, _find_owner(container))
     if enabled is None:
-        return replace(located, may_finish=True)
-    return _has_opted_out(located) if enabled is False else located
+        return replace(owned_target, may_finish=True)
+    return _without_restarts(owned_target) if enabled is False else owned_target
 
 
-def _watched_target(settings: Settings, container: Container) -> bool:
+def _is_watched_by_label(settings: Settings, container: Container) -> bool:
     label = settings.watch_label
     if label is None or container.health is NativeHealth.NONE:
         return False
@@ -186,32 +201,34 @@ def _own_labels(container: Container | None) -> Labels:
     return tuple(sorted(item for item in labels if item[0].startswith(PREFIX)))
 
 
-def _split(labels: Labels) -> tuple[bool | None, Labels, list[ConfigProblem]]:
-    """What ``sidecar.enable`` says (None: nothing), the rest, and faults."""
+def _split_enable_label(
+    labels: Labels,
+) -> tuple[bool | None, Labels, list[ConfigProblem]]:
+    """The value of ``sidecar.enable`` (None: not set), the other labels, and faults."""
     rest = tuple(item for item in labels if item[0] != _ENABLE)
-    said_of = dict(labels).get(_ENABLE)
-    if said_of is None:
+    value = dict(labels).get(_ENABLE)
+    if value is None:
         return None, rest, []
-    enabled = _BOOLEANS.get(said_of.strip().lower())
+    enabled = _BOOLEANS.get(value.strip().lower())
     if enabled is None:
-        return None, rest, [ConfigProblem(_ENABLE, quoted(said_of), "true or false")]
+        return None, rest, [ConfigProblem(_ENABLE, quote_value(value), "true or false")]
     return enabled, rest, []
 
 
-def _problem_at(target: Target, owner: _Owner) -> Target:
+def _with_owner(target: Target, owner: _Owner) -> Target:
     if (target.service, target.container) == owner:
         return target
     return replace(target, service=owner.service, container=owner.container)
 
 
-def _has_opted_out(target: Target) -> Target:
+def _without_restarts(target: Target) -> Target:
     return replace(target, restart=replace(target.restart, enabled=False))
 
 
-def _find_by_name(
+def _with_container_path(
     faults: Collection[ConfigProblem], container: Container
 ) -> Iterator[ConfigProblem]:
-    """The first of them with the container's name; of the others their number."""
+    """The first faults, with the container in their path; the rest as a count."""
     whose = f"container {container.name}"
     for fault in islice(faults, _MOST_FAULTS):
         yield replace(fault, path=f"{whose}, label {fault.path}")
@@ -221,19 +238,19 @@ def _find_by_name(
 
 
 def _drop_unknown_dependencies(
-    settings: Settings, found: dict[str, Target]
+    settings: Settings, targets: dict[str, Target]
 ) -> Iterator[ConfigProblem]:
-    """Take out dependencies named by labels that lead nowhere or in a circle."""
-    for name, missing in unknown_names(dependencies_of(found.values())):
-        yield _drop_dependency(found, name, missing, "the name of a target")
-    while circle := find_cycle(dependencies_of(found.values())):
+    """Remove dependencies from labels that name no target or form a cycle."""
+    for name, missing in unknown_names(dependencies_of(targets.values())):
+        yield _drop_dependency(targets, name, missing, "the name of a target")
+    while circle := find_cycle(dependencies_of(targets.values())):
         by_label = (
             (name, upstream)
             for name, upstream in pairwise(circle)
             if not _declares_needs(settings, name)
         )
         name, upstream = next(by_label)
-        yield _drop_dependency(found, name, upstream, "no circle of dependencies")
+        yield _drop_dependency(targets, name, upstream, "no circle of dependencies")
 
 
 def _declares_needs(settings: Settings, name: str) -> bool:
@@ -242,10 +259,10 @@ def _declares_needs(settings: Settings, name: str) -> bool:
 
 
 def _drop_dependency(
-    found: dict[str, Target], name: str, upstream: str, allowed: str
+    targets: dict[str, Target], name: str, upstream: str, allowed: str
 ) -> ConfigProblem:
-    target = found[name]
+    target = targets[name]
     rest = tuple(other for other in target.depends_on if other != upstream)
-    found[name] = replace(target, depends_on=rest)
+    targets[name] = replace(target, depends_on=rest)
     path = f"target {name}, label {PREFIX}depends_on"
     return ConfigProblem(path, repr(upstream), allowed, "this dependency is ignored")

@@ -1,7 +1,7 @@
-"""What time brings to an open incident: told, raised, escalated, reminded, re-opened.
+"""Changes of an open incident over time: opening, escalation, reminder, re-opening.
 
-Times are wall clock seconds: they must outlive us. Nothing is caught up: after a
-downtime each thing happens once.
+Times are wall clock seconds, because they must stay valid in the next process. Missed
+messages are not sent later: after a downtime each message is sent once.
 """
 
 from dataclasses import replace
@@ -14,18 +14,19 @@ from sidecar.core.model.message import MessageKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import EscalationSettings, Routes
 
-MOST_CHANGES = 3
-"""So often people are told of another cause: one that alternates is one trouble."""
+MAX_CHANGES = 3
+"""Limit of messages about a changed cause: causes that alternate are one problem."""
 
 _ORDER = (Severity.P0, Severity.P1, Severity.P2, Severity.P3)
 
 
 class IncidentUrgency(NamedTuple):
-    """What of an incident's root makes it more urgent.
+    """Facts of an incident's root that decide how urgent the incident is.
 
     ``down_since_wall``: None while the root works and only others still suffer.
-    ``hopeless``: it is in dead letter, or held by the storm brake. ``cause``: why it
-    does not work now, ``severity`` how urgent that is; None: it is not certain.
+    ``hopeless``: it is in dead letter, or held by the restart limit of the stack.
+    ``cause``: why it does not work now, ``severity`` how urgent that is; None: it is
+    not certain.
     """
 
     down_since_wall: float | None
@@ -34,7 +35,7 @@ class IncidentUrgency(NamedTuple):
     severity: Severity | None = None
 
 
-def at_least(severity: Severity, least: Severity) -> bool:
+def is_at_least(severity: Severity, least: Severity) -> bool:
     """Is ``severity`` as urgent as ``least``, or more?"""
     return _ORDER.index(severity) <= _ORDER.index(least)
 
@@ -42,19 +43,19 @@ def at_least(severity: Severity, least: Severity) -> bool:
 def next_escalation(
     incident: Incident, root: IncidentUrgency, settings: EscalationSettings, at: Moment
 ) -> tuple[Incident, MessageKind | None]:
-    """The open incident at ``at``, and what is to be told of it now, if anything.
+    """Return the open incident as of ``at``, and the kind of message that is due now.
 
-    One thing at a time: what else is due comes at the next call. Not to be called
-    while its root is paused or in maintenance: then nobody is told, and the first
-    call afterwards tells.
+    Each call returns one message at most; the next call returns the next one. Do not
+    call it while the root is paused or in maintenance: then nobody is notified, and
+    the first call afterwards returns the message.
     """
     if incident.told_wall is None:
         return _note_notified(incident, at), MessageKind.OPENED
     if _is_more_urgent(incident, root, settings, at.wall):
         return raise_to_p0(incident, at), MessageKind.RAISED
-    if _has_risen(incident):
+    if _has_severity_risen(incident):
         return _note_notified(replace(incident, level=0), at), MessageKind.RAISED
-    if root.cause is not None and _is_another(incident, root.cause):
+    if root.cause is not None and _is_another_cause(incident, root.cause):
         return _note_change(incident, root, at), MessageKind.CHANGED
     return _escalate_by_time(incident, settings, at)
 
@@ -74,46 +75,50 @@ def _escalate_by_time(
 
 
 def raise_to_p0(incident: Incident, at: Moment) -> Incident:
-    """A P0 from now on, people being told so; escalation begins anew."""
+    """Make the incident a P0 of which people are notified; restart its escalation."""
     return _note_notified(replace(incident, severity=Severity.P0, level=0), at)
 
 
 def acknowledge(incident: Incident, at: Moment, by: str) -> Incident:
-    """Somebody takes care of it: no escalation and no reminder, for a while."""
+    """Note who handles the incident: escalation and reminders stop for a while."""
     if not incident.open:
         return incident
     return replace(incident, acked_at=at, acked_by=by)
 
 
 def channels_at_level(incident: Incident, routes: Routes) -> tuple[str, ...]:
-    """The channels that hear of its last escalation.
+    """Channels that receive the message about the incident's last escalation.
 
-    Those of the next higher severity that were not told yet, above P0 all
-    channels; where nobody is left, everybody who was told before.
+    They are the channels of the next higher severity that were not notified yet, above
+    P0 all channels; where no such channel is left, all that were notified before.
     """
-    above = _ORDER.index(incident.severity) - incident.level
-    for index in range(above, -1, -1):
-        new = _before_opening(incident, routes.of(_ORDER[index]))
-        if new:
-            return new
-    return _before_opening(incident, routes.channels) or _informed_channels(
+    top_index = _ORDER.index(incident.severity) - incident.level
+    for index in range(top_index, -1, -1):
+        new_channels = _uninformed_channels(incident, routes.of(_ORDER[index]))
+        if new_channels:
+            return new_channels
+    return _uninformed_channels(incident, routes.channels) or _informed_channels(
         incident, routes
     )
 
 
-def levels_reached(incident: Incident, routes: Routes) -> tuple[str, ...]:
-    """The channels that an open incident has been told to, by these routes.
+def reached_channels(incident: Incident, routes: Routes) -> tuple[str, ...]:
+    """Channels that an open incident has reached, by these routes.
 
-    Those of its severity and of each level that it was escalated to.
+    They are the channels of its severity and of each level that it was escalated to.
     """
-    own = _ORDER.index(incident.severity)
-    if incident.level > own:
+    own_index = _ORDER.index(incident.severity)
+    if incident.level > own_index:
         return routes.channels
-    levels = (routes.of(_ORDER[own - level]) for level in range(incident.level + 1))
+    levels = (
+        routes.of(_ORDER[own_index - level]) for level in range(incident.level + 1)
+    )
     return tuple(dict.fromkeys(name for names in levels for name in names))
 
 
-def _before_opening(incident: Incident, channels: tuple[str, ...]) -> tuple[str, ...]:
+def _uninformed_channels(
+    incident: Incident, channels: tuple[str, ...]
+) -> tuple[str, ...]:
     return tuple(name for name in channels if name not in incident.told)
 
 
@@ -128,72 +133,80 @@ def _note_notified(incident: Incident, at: Moment) -> Incident:
 def next_message_wall(
     incident: Incident, root: IncidentUrgency, settings: EscalationSettings, at: Moment
 ) -> float | None:
-    """When who has heard of it hears again, at the latest; None: nothing is to come.
+    """Latest time of the next message to people who know of the incident; None: none.
 
-    An escalation goes to others first, and puts the next reminder off.
+    An escalation goes to other people first, and delays the next reminder.
     """
-    times = [_next_reminder_wall(incident, settings)]
-    acked, since = incident.acked_at, root.down_since_wall
-    if acked is not None:
-        times = [acked.wall + settings.ack_lasts_s]
-    if since is not None and incident.severity is Severity.P1:
-        times.append(since + settings.urgent_after_s)
-    coming = [time for time in times if time is not None and time > at.wall]
-    return min(coming, default=None) if incident.open else None
+    walls = [_next_reminder_wall(incident, settings)]
+    acked_at, since_wall = incident.acked_at, root.down_since_wall
+    if acked_at is not None:
+        walls = [acked_at.wall + settings.ack_lasts_s]
+    if since_wall is not None and incident.severity is Severity.P1:
+        walls.append(since_wall + settings.urgent_after_s)
+    future_walls = [wall for wall in walls if wall is not None and wall > at.wall]
+    return min(future_walls, default=None) if incident.open else None
 
 
 def _next_reminder_wall(
     incident: Incident, settings: EscalationSettings
 ) -> float | None:
-    told, waiting = incident.told_wall, incident.waiting_wall
+    told_wall, waiting_wall = incident.told_wall, incident.waiting_wall
     after_s = settings.after_s.get(incident.severity)
-    if told is None:
+    if told_wall is None:
         return None
-    reminder = told + settings.repeat_s
-    left = _ORDER.index(incident.severity) + 1 - incident.level
-    if after_s is None or waiting is None:
-        return reminder
-    for number in range(1, left + 1):
-        escalated = waiting + number * after_s
-        if escalated > reminder:
+    reminder_wall = told_wall + settings.repeat_s
+    levels_left = _ORDER.index(incident.severity) + 1 - incident.level
+    if after_s is None or waiting_wall is None:
+        return reminder_wall
+    for number in range(1, levels_left + 1):
+        escalation_wall = waiting_wall + number * after_s
+        if escalation_wall > reminder_wall:
             break
-        reminder = escalated + settings.repeat_s
-    return reminder
+        reminder_wall = escalation_wall + settings.repeat_s
+    return reminder_wall
 
 
-def _has_risen(incident: Incident) -> bool:
-    """Did what it affected make it more urgent than people know?"""
-    told = incident.told_severity
-    return told is not None and _ORDER.index(incident.severity) < _ORDER.index(told)
+def _has_severity_risen(incident: Incident) -> bool:
+    """Is the incident more urgent now than people were told?"""
+    told_severity = incident.told_severity
+    return told_severity is not None and _ORDER.index(incident.severity) < _ORDER.index(
+        told_severity
+    )
 
 
-def _is_another(incident: Incident, cause: Cause) -> bool:
-    """Does the present cause call for something else than what people know of?"""
-    known = incident.told_cause or incident.cause
-    return incident.changes < MOST_CHANGES and not _means_the_same(known, cause)
+def _is_another_cause(incident: Incident, cause: Cause) -> bool:
+    """Does the present cause need another action than the cause that people know?"""
+    told_cause = incident.told_cause or incident.cause
+    return incident.changes < MAX_CHANGES and not _have_same_remedy_and_advice(
+        told_cause, cause
+    )
 
 
-def _means_the_same(one: Cause, other: Cause) -> bool:
-    """To people: who starts it again, and what they can do. A start is a restart."""
-    rules = CAUSES[one], CAUSES[other]
-    restarted = {
+def _have_same_remedy_and_advice(cause: Cause, other: Cause) -> bool:
+    """Do both causes have the same remedy and advice? A start counts as a restart."""
+    rules = CAUSES[cause], CAUSES[other]
+    is_restart = {
         rule.remedy in {RemedyKind.START, RemedyKind.RESTART} for rule in rules
     }
-    cures = {rule.remedy for rule in rules}
-    same_cure = len(cures) == 1 or restarted == {True}
-    return same_cure and rules[0].advice == rules[1].advice
+    remedies = {rule.remedy for rule in rules}
+    same_remedy = len(remedies) == 1 or is_restart == {True}
+    return same_remedy and rules[0].advice == rules[1].advice
 
 
 def _note_change(incident: Incident, root: IncidentUrgency, at: Moment) -> Incident:
     severity = min(incident.severity, root.severity or incident.severity)
-    more = severity != incident.severity
+    is_raised = severity != incident.severity
     changed = replace(
         incident,
         severity=severity,
-        level=0 if more else incident.level,
+        level=0 if is_raised else incident.level,
         changes=incident.changes + 1,
     )
-    return _note_notified(changed, at) if more else replace(changed, told_wall=at.wall)
+    return (
+        _note_notified(changed, at)
+        if is_raised
+        else replace(changed, told_wall=at.wall)
+    )
 
 
 def _is_more_urgent(
@@ -206,16 +219,16 @@ def _is_more_urgent(
         return False
     if root.hopeless:
         return True
-    since = root.down_since_wall
-    if since is None or incident.severity is not Severity.P1:
+    down_since_wall = root.down_since_wall
+    if down_since_wall is None or incident.severity is not Severity.P1:
         return False
-    return now_wall - since >= settings.urgent_after_s
+    return now_wall - down_since_wall >= settings.urgent_after_s
 
 
 def _is_unanswered(
     incident: Incident, settings: EscalationSettings, now_wall: float
 ) -> bool:
-    """Has nobody answered, and is there a level left? P0 has one, P1 two, P2 three."""
+    """Did nobody answer, with a level left? P0 has one level, P1 two, P2 three."""
     after_s = settings.after_s.get(incident.severity)
     if after_s is None or incident.waiting_wall is None:
         return False
@@ -228,5 +241,5 @@ def _reopen(
 ) -> tuple[Incident, MessageKind | None]:
     if at.wall - acked_at.wall < settings.ack_lasts_s:
         return incident, None
-    forgotten = replace(incident, acked_at=None, acked_by="", level=0)
-    return _note_notified(forgotten, at), MessageKind.REOPENED
+    reopened = replace(incident, acked_at=None, acked_by="", level=0)
+    return _note_notified(reopened, at), MessageKind.REOPENED

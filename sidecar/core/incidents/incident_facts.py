@@ -1,4 +1,4 @@
-"""The facts of an incident, as text, of which its messages are made."""
+"""Facts of an incident, as text, from which its messages are written."""
 
 from sidecar.core.incidents.escalation import (
     next_message_wall,
@@ -27,22 +27,22 @@ from sidecar.core.reason.reason_text import reason_facts
 
 
 def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
-    """What is known of an incident now, as text; ``reason`` is as it was measured.
+    """Present facts of an incident, as text; ``reason`` is as it was measured.
 
-    Wall clock times are seconds: ``since_wall`` is the first failure, ``seconds`` how
-    long it has lasted since; ``next_wall`` is when those who were told hear of it
-    again, at the latest. ``cause`` is the present one, ``first_cause`` that of the
-    opening, ``known_cause`` what people heard of last. ``about`` is who does not work
-    now. ``last_action`` and ``last_reason`` are of the last decision about it,
-    ``load_failure`` is why its wallet could not be loaded, ``deeds`` what was done
-    (``deed.from_text``), ``acked_at_wall`` when ``acked_by`` took care of it: all empty
-    where there is none.
+    Wall clock times are seconds: ``since_wall`` is the first failure, ``seconds`` the
+    duration since then; ``next_wall`` is the latest time of the next message to those
+    who know of it. ``cause`` is the present one, ``first_cause`` that of the opening,
+    ``known_cause`` the last one that people were told. ``about`` is the instance that
+    does not work now. ``last_action`` and ``last_reason`` are of the last decision
+    about it, ``load_failure`` is why its wallet could not be loaded, ``deeds`` are the
+    completed remedies (``read_completed_remedies``), ``acked_at_wall`` is when
+    ``acked_by`` took care of it. A fact that does not exist is empty.
     """
-    ended, acked = incident.resolved_at or at, incident.acked_at
+    ended_at, acked_at = incident.resolved_at or at, incident.acked_at
     subject = find_subject(state, incident)
-    effect = payment_impact(state, incident)
-    root = assess_urgency(state, incident, at)
-    again = next_message_wall(incident, root, state.notify.escalation, at)
+    impact = payment_impact(state, incident)
+    urgency = assess_urgency(state, incident, at)
+    next_wall = next_message_wall(incident, urgency, state.notify.escalation, at)
     facts = {
         "incident": incident.id,
         "target": incident.target,
@@ -54,14 +54,14 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
         "opened_at_wall": f"{incident.opened_at.wall:.3f}",
         "since_wall": f"{incident.since_wall:.3f}",
         "as_of_wall": f"{at.wall:.3f}",
-        "next_wall": "" if again is None else f"{again:.3f}",
-        "seconds": str(whole_seconds(incident.since_wall, ended.wall)),
+        "next_wall": "" if next_wall is None else f"{next_wall:.3f}",
+        "seconds": str(whole_seconds(incident.since_wall, ended_at.wall)),
         "affected": ", ".join(incident.affected),
         "followers": ", ".join(incident.followers),
-        "payments": effect.payments.value,
-        "payments_of": ", ".join(effect.names),
+        "payments": impact.payments.value,
+        "payments_of": ", ".join(impact.names),
         "acked_by": incident.acked_by,
-        "acked_at_wall": f"{acked.wall:.3f}" if acked is not None else "",
+        "acked_at_wall": f"{acked_at.wall:.3f}" if acked_at is not None else "",
         "mode": state.mode_in_force.value,
         "reason": "",
         "remedies": str(incident.remedies),
@@ -92,10 +92,10 @@ def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:
 def facts_of_balance(
     compared: BalanceCompared, incident: Incident | None
 ) -> dict[str, str]:
-    """``confirmed_before``, ``confirmed_after``, ... as text, in whole coins.
+    """Facts of a balance in whole coins: ``confirmed_before``, ``_after``, ...
 
     Only where both are known. ``incident`` is empty where there was none; ``deeds`` has
-    the last remedy of it, where one is known.
+    the incident's last remedy, where one is known.
     """
     facts = {
         "incident": compared.incident or "",
@@ -105,14 +105,14 @@ def facts_of_balance(
         if incident is not None
         else "",
     }
-    for when, seen in (("before", compared.before), ("after", compared.after)):
-        parts = seen.texts() if seen is not None else {}
+    for when, balance in (("before", compared.before), ("after", compared.after)):
+        parts = balance.texts() if balance is not None else {}
         facts.update({f"{part}_{when}": amount for part, amount in parts.items()})
     return facts
 
 
 def facts_of_subject(state: State, subject: Instance, at: Moment) -> dict[str, str]:
-    """What is known of it now: those of ``facts_of`` that are about one instance."""
+    """Present facts of one instance: the part of ``facts_of`` that is about it."""
     decision = subject.last_decision
     return {
         **facts_of_work(state, subject, at),

@@ -1,6 +1,6 @@
-"""Whom an incident is about now, and why that does not work now.
+"""The instance that an incident is about now, and why it does not work now.
 
-An incident keeps the cause that it was opened for. What people are told is the present.
+An incident keeps the cause that it was opened for. Messages tell the present cause.
 """
 
 from sidecar.core.incidents.escalation import IncidentUrgency
@@ -19,51 +19,51 @@ from sidecar.core.status import own_network
 from sidecar.core.status.streaks import is_certain
 from sidecar.core.status.target_status import describe_exit, may_report
 
-_BY_ITS_STATE = frozenset(
+_UNPROBED_STATES = frozenset(
     {TargetState.STOPPED, TargetState.MISSING, TargetState.CRASH_LOOP}
 )
-"""No probe tells of these."""
+"""Probes do not detect these states."""
 
-_TOLD_OTHERWISE = frozenset({Cause.CRASH_LOOP, Cause.STOPPED, Cause.PAUSED})
-"""A loop has a message of its own; who stops something during an incident knows."""
+_CAUSES_REPORTED_ELSEWHERE = frozenset({Cause.CRASH_LOOP, Cause.STOPPED, Cause.PAUSED})
+"""A crash loop has its own message; who stops or pauses a target knows of it."""
 
 
 def root_instance(state: State, incident: Incident) -> Instance | None:
-    """The instance that an incident was opened for; None where it is gone."""
+    """The instance that an incident was opened for; None where it no longer exists."""
     return instance_named(state, incident.target)
 
 
 def find_subject(state: State, incident: Incident) -> Instance | None:
-    """Whom people are told of: the root, and once it works who does not yet."""
+    """The instance that messages are about: the root, then one that is still broken."""
     root = root_instance(state, incident)
     if root is None or root.state not in WORKING_STATES or not incident.open:
         return root
     others = (instance_named(state, name) for name in incident.affected)
-    left = (
+    broken_instances = (
         one for one in others if one is not None and one.state not in WORKING_STATES
     )
-    return next(left, root)
+    return next(broken_instances, root)
 
 
 def present_cause(incident: Incident, subject: Instance | None) -> Cause:
-    """Why it does not work now, as far as that was seen."""
-    known = incident.told_cause or incident.cause
+    """Cause for which the subject does not work now; otherwise the last known cause."""
+    told_cause = incident.told_cause or incident.cause
     if incident.is_fact or not incident.open:
         return incident.cause
     if subject is None or subject.state in WORKING_STATES or subject.cause is None:
-        return known
+        return told_cause
     return subject.cause
 
 
 def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | None:
-    """The present cause, where it is certain and has lasted long enough to be told."""
+    """The present cause, where it is certain and has lasted long enough to report."""
     cause = root.cause if root is not None else None
-    if root is None or cause is None or cause in _TOLD_OTHERWISE:
+    if root is None or cause is None or cause in _CAUSES_REPORTED_ELSEWHERE:
         return None
     target = state.target_of(root)
     if root.state not in BROKEN_STATES or not may_report(root, target, cause, at):
         return None
-    if root.state in _BY_ITS_STATE or cause is Cause.NOT_RUNNING:
+    if root.state in _UNPROBED_STATES or cause is Cause.NOT_RUNNING:
         return cause
     if own_network.is_unconfirmed(state, root, at):
         return None
@@ -73,11 +73,11 @@ def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | No
 
 
 def describe_measurement(subject: Instance) -> Reason:
-    """What was seen of the present cause, in the words of the probe where one tells.
+    """Reason of the present cause, from the last probe where that failed.
 
-    Of a container that does not run a probe says what its end looks like from afar.
+    Where the container does not run, the reason is its exit: a probe cannot know that.
     """
-    if subject.state in _BY_ITS_STATE:
+    if subject.state in _UNPROBED_STATES:
         return subject.reason
     if subject.cause is Cause.NOT_RUNNING:
         return describe_exit(subject)
@@ -87,21 +87,21 @@ def describe_measurement(subject: Instance) -> Reason:
 
 
 def assess_urgency(state: State, incident: Incident, at: Moment) -> IncidentUrgency:
-    """What of its root makes an incident more urgent, or another one."""
+    """Facts of the root that make an incident more urgent, or change its cause."""
     root = root_instance(state, incident)
     down = root is not None and root.state in BROKEN_STATES
-    who = (instance_named(state, name) for name in reported_names(root, incident))
-    hopeless = any(_needs_person(one) for one in who if one is not None)
-    since = incident.since_wall if down else None
+    instances = (instance_named(state, name) for name in reported_names(root, incident))
+    hopeless = any(_needs_person(one) for one in instances if one is not None)
+    since_wall = incident.since_wall if down else None
     cause = None if incident.is_fact else certain_cause(state, root, at)
     if root is None or cause is None:
-        return IncidentUrgency(since, hopeless)
+        return IncidentUrgency(since_wall, hopeless)
     severity = state.target_of(root).severity or CAUSES[cause].severity
-    return IncidentUrgency(since, hopeless, cause, severity)
+    return IncidentUrgency(since_wall, hopeless, cause, severity)
 
 
 def reported_names(root: Instance | None, incident: Incident) -> tuple[str, ...]:
-    """Whose trouble is told: the root's, and once it works the others'."""
+    """Names that messages report on: the root, and once it works the affected."""
     if root is not None and root.state not in WORKING_STATES:
         return (incident.target,)
     return (incident.target, *incident.affected)
@@ -111,13 +111,14 @@ def _needs_person(instance: Instance) -> bool:
     if instance.state in WORKING_STATES:
         return False
     decision = instance.last_decision
-    braked = decision is not None and decision.guard is Guard.RATE_LIMIT
-    return braked or instance.state is TargetState.DEAD_LETTER
+    is_rate_limited = decision is not None and decision.guard is Guard.RATE_LIMIT
+    return is_rate_limited or instance.state is TargetState.DEAD_LETTER
 
 
 def instance_named(state: State, name: str) -> Instance | None:
-    """The instance with this public name: its target's, or with its number. Asked for
-    every open incident at every turn, so not all are looked through.
+    """Find the instance with this public name: its target's, or that with a number.
+
+    It is called for every open incident in every step, so it does not search them all.
     """
     for target in (name, name.rpartition("-")[0]):
         for number in state.numbers.get(target, ()):

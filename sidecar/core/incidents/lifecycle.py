@@ -1,14 +1,14 @@
-"""Incidents: opened, spread and resolved as the states of targets ask."""
+"""Opening, joining and resolving incidents, as the states of targets require."""
 
 from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.incidents.first_failure import first_failure_wall
-from sidecar.core.incidents.payment_impact import are_stopped
+from sidecar.core.incidents.payment_impact import are_payments_stopped
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action
-from sidecar.core.model.incident import Incident, affect, new_id
+from sidecar.core.model.incident import Incident, add_affected, new_id
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -30,28 +30,28 @@ from sidecar.core.status.dependencies import (
 )
 from sidecar.core.status.target_status import is_done, may_report
 
-KEPT_INCIDENTS = 200
+MAX_INCIDENTS = 200
 
 
 def update_incidents(
     state: State, touched: tuple[InstanceId, ...], at: Moment
 ) -> tuple[State, tuple[Transition, ...]]:
-    """Open, spread and resolve incidents as the touched instances' states ask."""
-    found: list[Transition] = []
-    for who in touched:
-        instance = state.instances[who]
+    """Open, join and resolve incidents, as the touched instances' states require."""
+    transitions: list[Transition] = []
+    for instance_id in touched:
+        instance = state.instances[instance_id]
         if instance.incident is None:
-            state = _open_or_join(state, instance, at, found)
+            state = _open_or_join(state, instance, at, transitions)
         elif instance.state in WORKING_STATES or is_done(instance):
-            state = _resolve(state, instance.incident, at, found)
+            state = _resolve(state, instance.incident, at, transitions)
         else:
-            state = _join_by_name(state, instance, instance.incident, at, found)
+            state = _join_follower(state, instance, instance.incident, at, transitions)
             state = _raise_for_payments(state, instance, instance.incident)
-    return state, tuple(found)
+    return state, tuple(transitions)
 
 
 def _open_or_join(
-    state: State, instance: Instance, at: Moment, found: list[Transition]
+    state: State, instance: Instance, at: Moment, transitions: list[Transition]
 ) -> State:
     cause = instance.cause
     target = state.target_of(instance)
@@ -59,16 +59,16 @@ def _open_or_join(
         return state
     root, waiting = _find_root_problem(state, instance, at)
     if root is not None and root.incident is not None:
-        return _join(state, instance, state.incidents[root.incident], at, found)
+        return _join(state, instance, state.incidents[root.incident], at, transitions)
     if waiting or own_network.is_unconfirmed(state, instance, at):
         return state
-    return _open(state, instance, cause, at, found)
+    return _open(state, instance, cause, at, transitions)
 
 
 def _deserves_incident(
     instance: Instance, target: Target, cause: Cause, at: Moment
 ) -> bool:
-    """Worth an incident? What an operator did himself is not."""
+    """Is it worth an incident? What an operator did on purpose is not."""
     if instance.state is TargetState.STOPPED or instance.state not in BROKEN_STATES:
         return False
     if _is_first_load(instance) or stop_origin.is_told_to_stop(instance, at.mono):
@@ -79,7 +79,7 @@ def _deserves_incident(
 
 
 def _is_first_load(instance: Instance) -> bool:
-    """Loading needs no threshold: where it helps at once, nobody need hear of it."""
+    """Is it a first load? It needs no message where it helps at once."""
     remedy = instance.remedy
     if remedy is None or instance.looping:
         return False
@@ -90,7 +90,7 @@ def _is_first_load(instance: Instance) -> bool:
 def _find_root_problem(
     state: State, instance: Instance, at: Moment
 ) -> tuple[Instance | None, bool]:
-    """The topmost upstream that does not work; and whether any may yet be blamed."""
+    """Topmost upstream that does not work; and whether one may still prove broken."""
     unproven = False
     for root in blocking_dependencies(state, instance.id.target):
         if is_blocking(state, root, at):
@@ -101,20 +101,20 @@ def _find_root_problem(
     return None, unproven or follows
 
 
-def _join_by_name(
+def _join_follower(
     state: State,
     instance: Instance,
-    which: str,
+    incident_id: str,
     at: Moment,
-    found: list[Transition],
+    transitions: list[Transition],
 ) -> State:
-    """Who came to it for its restart alone is affected once it fails, too."""
-    incident, cause = state.incidents[which], instance.cause
+    """Add a follower, which was only restarted so far, once it fails as well."""
+    incident, cause = state.incidents[incident_id], instance.cause
     if cause is None or instance.name in {incident.target, *incident.affected}:
         return state
     is_trouble = _deserves_incident(instance, state.target_of(instance), cause, at)
     if is_trouble or settling.is_following(instance):
-        return _join(state, instance, incident, at, found)
+        return _join(state, instance, incident, at, transitions)
     return state
 
 
@@ -123,14 +123,14 @@ def _join(
     instance: Instance,
     incident: Incident,
     at: Moment,
-    found: list[Transition],
+    transitions: list[Transition],
 ) -> State:
     severity = min(incident.severity, _severity(state, instance))
-    began = min(incident.since_wall, first_failure_wall(instance, at))
-    more = replace(incident, severity=severity, began_wall=began)
-    joined = affect(more, instance.name)
+    began_wall = min(incident.since_wall, first_failure_wall(instance, at))
+    updated = replace(incident, severity=severity, began_wall=began_wall)
+    joined = add_affected(updated, instance.name)
     reason = Reason.of(R.INCIDENT_AFFECTS, root=instance.name, reason=instance.reason)
-    found.append(
+    transitions.append(
         IncidentChanged(at, joined.id, IncidentStep.AFFECTED, instance.name, reason)
     )
     after = _link_instance(state, instance, joined)
@@ -138,7 +138,11 @@ def _join(
 
 
 def _open(
-    state: State, instance: Instance, cause: Cause, at: Moment, found: list[Transition]
+    state: State,
+    instance: Instance,
+    cause: Cause,
+    at: Moment,
+    transitions: list[Transition],
 ) -> State:
     incident = Incident(
         new_id(instance.name, at),
@@ -154,7 +158,7 @@ def _open(
         state=instance.state,
         reason=instance.reason,
     )
-    found.append(
+    transitions.append(
         IncidentChanged(at, incident.id, IncidentStep.OPENED, instance.name, reason)
     )
     return _link_instance(state, instance, incident)
@@ -165,16 +169,18 @@ def _severity(state: State, instance: Instance) -> Severity:
     return own or CAUSES[instance.cause or Cause.PROBER_FAILED].severity
 
 
-def _raise_for_payments(state: State, instance: Instance, which: str) -> State:
-    """Where payments need a dependent and it does not work, a P2 of its root is a P1:
-    a wrong password alone stops nobody. What the operator says of it counts.
+def _raise_for_payments(state: State, instance: Instance, incident_id: str) -> State:
+    """Raise a P2 to P1 where payments need the dependent and it does not work.
+
+    A cause such as a wrong password alone stops no payments. A severity that the
+    operator has declared for the dependent takes precedence.
     """
-    incident = state.incidents[which]
-    said = state.target_of(instance).severity
-    if said is not None or instance.name == incident.target:
+    incident = state.incidents[incident_id]
+    own_severity = state.target_of(instance).severity
+    if own_severity is not None or instance.name == incident.target:
         return state
     severity = min(incident.severity, Severity.P1)
-    if severity == incident.severity or not are_stopped(state, instance):
+    if severity == incident.severity or not are_payments_stopped(state, instance):
         return state
     return replace_incident(state, replace(incident, severity=severity))
 
@@ -182,7 +188,7 @@ def _raise_for_payments(state: State, instance: Instance, which: str) -> State:
 def _link_instance(state: State, instance: Instance, incident: Incident) -> State:
     marked = {**state.instances, instance.id: replace(instance, incident=incident.id)}
     incidents = {**state.incidents, incident.id: incident}
-    while len(incidents) > KEPT_INCIDENTS:
+    while len(incidents) > MAX_INCIDENTS:
         oldest = next((k for k, v in incidents.items() if not v.open), None)
         if oldest is None:
             break
@@ -194,17 +200,20 @@ def _link_instance(state: State, instance: Instance, incident: Incident) -> Stat
     )
 
 
-def _resolve(state: State, which: str, at: Moment, found: list[Transition]) -> State:
-    """Resolved when the root and everything affected work again.
+def _resolve(
+    state: State, incident_id: str, at: Moment, transitions: list[Transition]
+) -> State:
+    """Resolve an incident once the root and all that it affected work again.
 
-    What an operator has stopped since is his: it is not waited for, but the root.
+    An instance that an operator has stopped since is not waited for, unless it is the
+    root.
     """
-    part = [i for i in state.instances.values() if i.incident == which]
-    incident = state.incidents[which]
-    if any(_keeps_open(i, incident) for i in part):
+    members = [i for i in state.instances.values() if i.incident == incident_id]
+    incident = state.incidents[incident_id]
+    if any(_keeps_open(i, incident) for i in members):
         return state
-    why = R.INCIDENT_ENDED_FOR_ALL if incident.affected else R.INCIDENT_ENDED
-    return _close(state, incident, why, at, found)
+    code = R.INCIDENT_ENDED_FOR_ALL if incident.affected else R.INCIDENT_ENDED
+    return _close(state, incident, code, at, transitions)
 
 
 def _keeps_open(instance: Instance, incident: Incident) -> bool:
@@ -214,46 +223,46 @@ def _keeps_open(instance: Instance, incident: Incident) -> bool:
 
 
 def reattach_incidents(state: State) -> State:
-    """Those of an open incident whose rows were unreadable are in it again.
+    """Attach instances whose rows were unreadable to their open incident again.
 
-    Else nobody would ever resolve it, and the same trouble would open another.
+    Otherwise it would never be resolved, and the same failure would open another.
     """
-    known = state.instances
-    part_of = {
+    instances = state.instances
+    incident_ids = {
         name: incident.id
         for incident in state.incidents.values()
         if incident.open and not incident.is_fact
         for name in (incident.target, *incident.affected)
     }
-    found = {
-        i.id: replace(i, incident=part_of[i.name])
-        for i in known.values()
-        if i.incident is None and i.name in part_of
+    reattached = {
+        i.id: replace(i, incident=incident_ids[i.name])
+        for i in instances.values()
+        if i.incident is None and i.name in incident_ids
     }
-    return replace(state, instances=MappingProxyType({**known, **found}))
+    return replace(state, instances=MappingProxyType({**instances, **reattached}))
 
 
 def close_unwatched(state: State, at: Moment) -> tuple[State, tuple[Transition, ...]]:
-    """Close the incidents of which nobody is watched any more."""
-    found: list[Transition] = []
-    alive = {instance.incident for instance in state.instances.values()}
+    """Close the incidents whose instances are all no longer watched."""
+    transitions: list[Transition] = []
+    watched_ids = {instance.incident for instance in state.instances.values()}
     for incident in state.incidents.values():
-        if incident.open and incident.id not in alive and not incident.is_fact:
-            state = _close(state, incident, R.INCIDENT_UNWATCHED, at, found)
-    return state, tuple(found)
+        if incident.open and incident.id not in watched_ids and not incident.is_fact:
+            state = _close(state, incident, R.INCIDENT_UNWATCHED, at, transitions)
+    return state, tuple(transitions)
 
 
 def _close(
     state: State,
     incident: Incident,
-    why: R,
+    code: R,
     at: Moment,
-    found: list[Transition],
+    transitions: list[Transition],
 ) -> State:
     opened = incident.opened_at
-    lasted = at.mono - opened.mono + opened.wall - incident.since_wall
-    reason = Reason.of(why, root=incident.target, seconds=lasted)
-    found.append(
+    lasted_s = at.mono - opened.mono + opened.wall - incident.since_wall
+    reason = Reason.of(code, root=incident.target, seconds=lasted_s)
+    transitions.append(
         IncidentChanged(at, incident.id, IncidentStep.RESOLVED, incident.target, reason)
     )
     freed = {

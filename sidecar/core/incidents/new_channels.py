@@ -1,6 +1,6 @@
-"""Channels and hooks that came into the settings while an incident is open."""
+"""Channels and hooks that are added to the settings while an incident is open."""
 
-from sidecar.core.incidents.escalation import levels_reached
+from sidecar.core.incidents.escalation import reached_channels
 from sidecar.core.incidents.incident_facts import facts_of
 from sidecar.core.incidents.incident_subject import root_instance
 from sidecar.core.incidents.routing import hooks_for, messages_to
@@ -15,23 +15,25 @@ from sidecar.core.model.update import replace_incident
 def new_channel_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell them once how each open incident stands; from then on they hear of it all.
+    """Tell each new channel once of each open incident; then it receives all messages.
 
-    Call it after ``tell_time``. Others are not told again, and who is waited for is
-    not waited for longer. Nobody is told before the containers have been listed: how
-    it stands is not known yet.
+    Call it after ``due_messages``. Other channels are not told again, and escalation
+    is not delayed. No message is made before the first list of containers: the status
+    is not known yet.
     """
-    if state.left:
+    if state.restored_instances:
         return state, ()
-    made: list[Message] = []
+    messages: list[Message] = []
     for incident in state.incidents.values():
-        new = _new_names(state, incident, settings)
-        if new:
+        new_names = _new_names(state, incident, settings)
+        if new_names:
             facts = facts_of(state, incident, at)
-            told, to_them = messages_to(incident, new, MessageKind.OPENED, facts, at)
-            made.extend(to_them)
-            state = replace_incident(state, told)
-    return state, tuple(made)
+            updated, new_messages = messages_to(
+                incident, new_names, MessageKind.OPENED, facts, at
+            )
+            messages.extend(new_messages)
+            state = replace_incident(state, updated)
+    return state, tuple(messages)
 
 
 def _new_names(
@@ -43,6 +45,6 @@ def _new_names(
     if root is not None and root.id.target in state.paused:
         return ()
     channels = (
-        n for n in levels_reached(incident, settings.routes) if n not in incident.told
+        n for n in reached_channels(incident, settings.routes) if n not in incident.told
     )
     return (*channels, *hooks_for(incident, MessageKind.OPENED, settings))

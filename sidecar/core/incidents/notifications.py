@@ -40,6 +40,7 @@ from sidecar.core.model.transition import (
     Transition,
 )
 from sidecar.core.model.update import replace_incident, replace_instances
+from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.status import crash_loop, own_network
 
 
@@ -49,13 +50,13 @@ def transition_messages(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell what failed, was given up or was resolved.
+    """Messages about what failed, was given up or was resolved.
 
-    Call it before ``tell_time``. A dependent's trouble is told only once its root
-    works. Before the opening was told, and while the root is paused, nothing is
-    told but the resolve.
+    Call it before ``due_messages``. A dependent's failure is told only once its root
+    works. Before the opening was told, and while the root is paused, only the resolve
+    is told.
     """
-    made: list[Message] = []
+    messages: list[Message] = []
     for transition in transitions:
         incident = state.incidents.get(transition.incident or "")
         if incident is None:
@@ -72,36 +73,40 @@ def transition_messages(
         if kind is not None and _is_reported(state, incident, transition, kind):
             if kind is MessageKind.DEAD_LETTER:
                 incident = raise_to_p0(incident, at)
-            incident, new = _messages_about(state, incident, kind, settings, at)
-            made.extend(new)
+            incident, new_messages = _messages_about(
+                state, incident, kind, settings, at
+            )
+            messages.extend(new_messages)
         state = replace_incident(state, incident)
-    return state, tuple(made)
+    return state, tuple(messages)
 
 
 def due_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...], tuple[tuple[str, MessageKind], ...]]:
-    """Tell what is due of every open incident, the opening among it.
+    """Messages that are due for open incidents, the opening included.
 
-    Also which incident came to what, for whoever notes it.
+    The last value has the id of each such incident and the kind of its message.
     """
-    made: list[Message] = []
+    messages: list[Message] = []
     steps: list[tuple[str, MessageKind]] = []
-    still = [incident for incident in state.incidents.values() if incident.open]
-    for known in still:
-        if _is_paused(state, root_instance(state, known)):
+    open_incidents = [
+        incident for incident in state.incidents.values() if incident.open
+    ]
+    for before in open_incidents:
+        if _is_paused(state, root_instance(state, before)):
             continue
-        root = assess_urgency(state, known, at)
-        incident, kind = next_escalation(known, root, settings.escalation, at)
+        urgency = assess_urgency(state, before, at)
+        incident, kind = next_escalation(before, urgency, settings.escalation, at)
         if kind is None:
             continue
         steps.append((incident.id, kind))
-        incident, new = _messages_about(
-            state, incident, kind, settings, at, known.acked_at
+        incident, new_messages = _messages_about(
+            state, incident, kind, settings, at, before.acked_at
         )
         state = replace_incident(state, incident)
-        made.extend(new)
-    return state, tuple(made), tuple(steps)
+        messages.extend(new_messages)
+    return state, tuple(messages), tuple(steps)
 
 
 def crash_loop_messages(
@@ -110,28 +115,31 @@ def crash_loop_messages(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell of crash loops, once their last words are known or are not to be had.
+    """Messages about crash loops, once their log is known or cannot be read.
 
-    Call it after ``tell_time``: an incident's opening is told first.
+    Call it after ``due_messages``: an incident's opening is told first.
     """
-    made: list[Message] = []
-    for who in touched:
-        instance = state.instances.get(who)
+    messages: list[Message] = []
+    for instance_id in touched:
+        instance = state.instances.get(instance_id)
         if instance is None or not crash_loop.should_notify(instance, at):
             continue
         incident = state.incidents.get(instance.incident or "")
         if incident is None or not _is_target_reported(state, incident, instance.name):
             continue
-        known = facts_of(state, incident, at)
-        known |= facts_of_subject(state, instance, at)
-        facts, kind = crash_loop.add_log_facts(instance, known), MessageKind.CRASH_LOOP
+        base_facts = facts_of(state, incident, at)
+        base_facts |= facts_of_subject(state, instance, at)
+        facts, kind = (
+            crash_loop.add_log_facts(instance, base_facts),
+            MessageKind.CRASH_LOOP,
+        )
         if instance.name == incident.target:
             incident = replace(incident, told_cause=Cause.CRASH_LOOP)
-        incident, new = messages_about(incident, kind, facts, settings, at)
-        made.extend(new)
+        incident, new_messages = messages_about(incident, kind, facts, settings, at)
+        messages.extend(new_messages)
         state = replace_incident(state, incident)
         state = replace_instances(state, crash_loop.mark_notified(instance))
-    return state, tuple(made)
+    return state, tuple(messages)
 
 
 def _messages_about(
@@ -142,23 +150,29 @@ def _messages_about(
     at: Moment,
     acked_at: Moment | None = None,
 ) -> tuple[Incident, tuple[Message, ...]]:
-    """``acked_at``: of an acknowledgement that may count no more."""
+    """``acked_at``: time of an acknowledgement that may no longer be valid."""
     facts = facts_of(state, incident, at)
     if acked_at is not None:
         facts["acked_at_wall"] = f"{acked_at.wall:.3f}"
-    heard = replace(
+    updated = replace(
         incident,
         told_cause=present_cause(incident, find_subject(state, incident)),
         told_severity=incident.severity,
     )
-    return messages_about(heard, kind, facts, settings, at)
+    return messages_about(updated, kind, facts, settings, at)
+
+
+_ENDED_BY_OPERATOR = frozenset({R.ENDED_BY_RECOVER, R.ENDED_BY_RELEASE})
+"""The remedy did not fail: an operator ended its verification."""
 
 
 def _kind_of(state: State, transition: Transition) -> MessageKind | None:
     if isinstance(transition, RemedyEnded):
         helped = transition.outcome is RemedyOutcome.RECOVERED
-        told_otherwise = _is_reported_elsewhere(state, transition)
-        return None if helped or told_otherwise else MessageKind.ACTION_FAILED
+        is_ended_by_operator = transition.reason.code in _ENDED_BY_OPERATOR
+        if helped or is_ended_by_operator or _is_reported_elsewhere(state, transition):
+            return None
+        return MessageKind.ACTION_FAILED
     if isinstance(transition, StateChanged):
         gave_up = transition.new is TargetState.DEAD_LETTER
         return MessageKind.DEAD_LETTER if gave_up else None
@@ -171,7 +185,7 @@ def _kind_of(state: State, transition: Transition) -> MessageKind | None:
 def _is_reported_elsewhere(state: State, ended: RemedyEnded) -> bool:
     """Was it the last try, told with the dead letter, or a load in a crash loop?
 
-    What could not be verified for our own network's sake did not fail.
+    A remedy that could not be verified because our own network is lost did not fail.
     """
     instance = state.instances.get(ended.instance)
     if instance is None:

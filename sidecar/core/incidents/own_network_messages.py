@@ -17,67 +17,67 @@ from sidecar.core.status.container_run import is_running
 from sidecar.core.status.own_network import is_blind
 
 GRACE_S = 60.0
-"""A network that is made anew is back before; it is that of a lost engine, too."""
+"""A network that is created again is back before; the engine has the same grace."""
 
 REPEAT_S = 3600.0
-"""Nothing is known of what is not reached: a person must not forget it."""
+"""Targets that are not reached are not monitored: people must not forget that."""
 
 
 def own_network_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell each hour that it is lost, and once that it is back.
+    """Tell each hour that our own network is lost, and once that it is back.
 
-    It names what is not reached. P2, as for a lost engine: nothing is
-    known to be broken but ourselves.
+    The message names the targets that are not reached. It is a P2, as for a lost
+    engine: only Sidecar itself is known to be broken.
     """
     unreached = [i for i in state.instances.values() if _is_unreached(i)]
     view = state.own_network
     if unreached:
-        return _lost_instances(state, unreached, settings, at)
-    if view.since is None and not view.told:
+        return _network_lost_messages(state, unreached, settings, at)
+    if view.since is None and not view.is_reported:
         return state, ()
-    over = replace(state, own_network=OwnNetworkStatus())
-    if not view.told:
-        return over, ()
+    cleared = replace(state, own_network=OwnNetworkStatus())
+    if not view.is_reported:
+        return cleared, ()
     if not any(map(_is_reached, state.instances.values())):
         return state, ()
-    return over, _messages(MessageKind.OWN_NETWORK_BACK, view, {}, settings, at)
+    return cleared, _messages(MessageKind.OWN_NETWORK_BACK, view, {}, settings, at)
 
 
-def _lost_instances(
+def _network_lost_messages(
     state: State, unreached: list[Instance], settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
     view = state.own_network
     if view.since is None:
         view = replace(view, since=min(i.since for i in unreached))
-    if view.told and view.told_mono is None:
-        view = replace(view, told_mono=at.mono)
+    if view.is_reported and view.reported_mono is None:
+        view = replace(view, reported_mono=at.mono)
     if not _is_due(view, at):
         return replace(state, own_network=view), ()
-    view = replace(view, told=True, told_mono=at.mono)
+    view = replace(view, is_reported=True, reported_mono=at.mono)
     names = ", ".join(sorted(i.name for i in unreached))
     reason = unreached[0].reason
     compose = facts_of_commands(state, unreached[0])["compose"]
-    of_what = {
+    extra_facts = {
         "affected": names,
         "compose": compose,
         **reason_facts("reason", reason),
     }
-    made = _messages(MessageKind.OWN_NETWORK_LOST, view, of_what, settings, at)
-    return replace(state, own_network=view), made
+    messages = _messages(MessageKind.OWN_NETWORK_LOST, view, extra_facts, settings, at)
+    return replace(state, own_network=view), messages
 
 
 def _is_due(view: OwnNetworkStatus, at: Moment) -> bool:
-    if view.told_mono is not None:
-        return at.mono - view.told_mono >= REPEAT_S
+    if view.reported_mono is not None:
+        return at.mono - view.reported_mono >= REPEAT_S
     return view.since is not None and at.mono - view.since.mono >= GRACE_S
 
 
 def _messages(
     kind: MessageKind,
     view: OwnNetworkStatus,
-    of_what: Mapping[str, str],
+    extra_facts: Mapping[str, str],
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
@@ -86,7 +86,7 @@ def _messages(
         "opened_at_wall": f"{since.wall:.3f}",
         "from_wall": f"{since.wall:.3f}",
         "seconds": str(whole_seconds(since.wall, at.wall)),
-        **of_what,
+        **extra_facts,
     }
     return informational_messages(
         new_id(kind, at), Severity.P2, kind, facts, settings, at

@@ -1,4 +1,4 @@
-"""What an incident means for payments, as far as it is known."""
+"""The impact of an incident on payments, as far as it is known."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,12 +12,13 @@ from sidecar.core.model.target_state import WORKING_STATES
 
 
 class Payments(StrEnum):
-    """From bad to good.
+    """State of payments, from worst to best.
 
-    STOPPED: a wallet daemon, or what needs one, does not work. DOUBTED: addresses
-    may go to two customers. BLIND: the wallet works and does not see new payments.
-    SLOW: it answers late. UNKNOWN: it cannot be told. UNSEEN: nor can it, but what
-    needs it works. APART: no wallet is concerned. FINE: all that is concerned works.
+    STOPPED: a wallet daemon, or a service that needs one, does not work. DOUBTED: two
+    customers may get the same address. BLIND: the wallet works and does not see new
+    payments. SLOW: it answers late. UNKNOWN: not known. UNSEEN: not known either, but
+    the services that need it work. APART: no wallet is concerned. FINE: all that is
+    concerned works.
     """
 
     STOPPED = "stopped"
@@ -31,7 +32,7 @@ class Payments(StrEnum):
 
 
 class PaymentImpact(NamedTuple):
-    """``names``: what does not work, or not as it should."""
+    """State of payments; ``names``: instances that do not work as they should."""
 
     payments: Payments
     names: tuple[str, ...] = ()
@@ -48,41 +49,44 @@ _NOT_MEASURED = frozenset(
         Cause.SUSPENDED,
     }
 )
-"""Sidecar cannot ask it. That says nothing of those who can."""
+"""Sidecar cannot probe it; the services that need it may still reach it."""
 
 _BLIND = UPSTREAM_CAUSES | {Cause.WALLET_SYNCING}
 
 
 def payment_impact(state: State, incident: Incident) -> PaymentImpact:
-    """What is known now of the payments that the incident concerns."""
+    """Assess the payments that the incident concerns, by the present states."""
     if incident.is_fact and incident.open:
         return PaymentImpact(Payments.DOUBTED, (incident.target,))
     names = (incident.target, *incident.affected)
-    known = (instance_named(state, name) for name in names)
-    concerned = [one for one in known if one is not None]
+    instances = (instance_named(state, name) for name in names)
+    concerned = [one for one in instances if one is not None]
     paying = [i for i in concerned if _serves_payments(state, i)]
     if not paying:
         watched = any(target.wallet for target in state.targets.values())
         apart = watched and bool(concerned)
         return PaymentImpact(Payments.APART if apart else Payments.UNKNOWN)
-    found: dict[Payments, list[str]] = {}
+    names_by_impact: dict[Payments, list[str]] = {}
     for instance in paying:
-        found.setdefault(_impact_at(state, instance), []).append(instance.name)
-    worst = next(one for one in Payments if one in found)
-    if worst is Payments.UNKNOWN and _work_all_that_need(state, incident.target):
-        return PaymentImpact(Payments.UNSEEN, tuple(found[worst]))
-    return PaymentImpact(worst, tuple(found[worst]))
+        names_by_impact.setdefault(_impact_at(state, instance), []).append(
+            instance.name
+        )
+    worst = next(one for one in Payments if one in names_by_impact)
+    if worst is Payments.UNKNOWN and _do_all_dependents_work(state, incident.target):
+        return PaymentImpact(Payments.UNSEEN, tuple(names_by_impact[worst]))
+    return PaymentImpact(worst, tuple(names_by_impact[worst]))
 
 
-def are_stopped(state: State, instance: Instance) -> bool:
-    """Does it not work, and do payments need it?"""
+def are_payments_stopped(state: State, instance: Instance) -> bool:
+    """Are payments stopped by this instance: do they need it, and does it not work?"""
     stopped = _impact_at(state, instance) is Payments.STOPPED
     return stopped and _serves_payments(state, instance)
 
 
-def _work_all_that_need(state: State, name: str) -> bool:
-    """Those who need it can tell, where Sidecar cannot: is there one, and does each
-    work?
+def _do_all_dependents_work(state: State, name: str) -> bool:
+    """Does the target have dependents, and do all of them work?
+
+    Then it works for them, although Sidecar cannot probe it.
     """
     root = instance_named(state, name)
     targets = state.topology.dependents.get(root.id.target, ()) if root else ()
@@ -106,6 +110,6 @@ def _impact_at(state: State, instance: Instance) -> Payments:
         return Payments.SLOW
     if cause is None or cause in _NOT_MEASURED:
         return Payments.UNKNOWN
-    sisters = state.replicas(instance.id.target)
-    works = any(sister.state in WORKING_STATES for sister in sisters)
+    replicas = state.replicas(instance.id.target)
+    works = any(replica.state in WORKING_STATES for replica in replicas)
     return Payments.FINE if works else Payments.STOPPED

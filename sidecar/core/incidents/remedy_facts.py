@@ -1,4 +1,4 @@
-"""What messages tell beside the trouble itself: what is done, and what can be done."""
+"""Facts for messages about remedies: those under way, and commands for people."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,8 @@ from sidecar.core.text.printable import on_one_line
 WORKING_DIR = "com.docker.compose.project.working_dir"
 CONFIG_FILES = "com.docker.compose.project.config_files"
 VERIFY = "verify_"
-MOST_CHARACTERS = 300
-"""Of a command; a longer one is left to people to find."""
+MAX_CHARACTERS = 300
+"""Length limit of a command; a longer one is left out."""
 
 _DEFAULT_FILES = frozenset(
     {"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"}
@@ -25,43 +25,43 @@ _DEFAULT_FILES = frozenset(
 
 
 def facts_of_work(state: State, subject: Instance, at: Moment) -> dict[str, str]:
-    """What is being done to an instance, and what comes next.
+    """Facts about the remedy of an instance that is under way, and about the next one.
 
-    ``doing`` is an action, or one after VERIFY: what was done at ``doing_wall`` is
-    judged until ``until_wall``. ``attempt``: the last one's number, of at most
-    ``attempts``; ``next_try_wall``: when the next one may begin; ``guard``: who held
-    it back. Empty where there is none.
+    ``doing`` is an action, or VERIFY and an action: the action of ``doing_wall`` is
+    verified until ``until_wall``. ``attempt``: number of the last try, of at most
+    ``attempts``; ``next_try_wall``: when the next one may begin; ``guard``: the guard
+    that held it back. Empty where there is none.
     """
-    loads = is_about_load(subject)
-    lane = subject.load_lane if loads else subject.lane
+    is_load = is_about_load(subject)
+    lane = subject.load_lane if is_load else subject.lane
     settings = state.target_of(subject).restart
-    most = max(lane.tries, settings.budget + len(settings.slow_lane_s))
+    max_tries = max(lane.tries, settings.budget + len(settings.slow_lane_s))
     waits = lane.name is not LaneName.DEAD_LETTER and lane.not_before > at.mono
     # A loop that goes on by itself is left alone.
     waits = waits and not (subject.looping and needs_no_start(subject))
     next_wall = at.wall + lane.not_before - at.mono
     decision = subject.last_decision
     return {
-        **_under_way(subject, at),
+        **_facts_under_way(subject, at),
         "attempt": str(lane.tries),
-        "attempts": str(most),
+        "attempts": str(max_tries),
         "next_try_wall": f"{next_wall:.3f}" if waits else "",
         "lane": subject.lane.name.value,
-        "load_lane": subject.load_lane.name.value if loads else "",
+        "load_lane": subject.load_lane.name.value if is_load else "",
         "guard": decision.guard.value if decision is not None else "",
     }
 
 
 def loads_of(subject: Instance, at: Moment) -> tuple[float, ...]:
-    """When loads of its wallet were begun that have ended, by the wall clock."""
-    under_way = subject.loading
-    begun = under_way.at.mono if under_way is not None else at.mono + 1.0
-    ended = (mono for mono in subject.load_lane.spent if mono < begun)
-    return tuple(at.wall - at.mono + mono for mono in ended)
+    """Wall clock times at which the finished loads of its wallet began."""
+    loading = subject.loading
+    latest_mono = loading.at.mono if loading is not None else at.mono + 1.0
+    loads_mono = (mono for mono in subject.load_lane.spent if mono < latest_mono)
+    return tuple(at.wall - at.mono + mono for mono in loads_mono)
 
 
 def is_about_load(subject: Instance) -> bool:
-    """Is its wallet what it lacks, and a load what is tried?"""
+    """Is its wallet not loaded, and is a load the remedy for it?"""
     if subject.loading is not None:
         return True
     remedy = subject.remedy
@@ -69,31 +69,33 @@ def is_about_load(subject: Instance) -> bool:
     return subject.cause is Cause.WALLET_NOT_LOADED and not restarts
 
 
-def _under_way(subject: Instance, at: Moment) -> dict[str, str]:
+def _facts_under_way(subject: Instance, at: Moment) -> dict[str, str]:
     remedy, loading = subject.remedy, subject.loading
     if loading is not None:
         return _action_facts(Action.LOAD_WALLET, loading.at.wall, None)
     if remedy is None:
         return _action_facts("", None, None)
-    began = remedy.began.wall
+    began_wall = remedy.began.wall
     if remedy.phase is RemedyPhase.VERIFYING:
-        until = at.wall + max(0.0, remedy.deadline_mono - at.mono)
-        return _action_facts(f"{VERIFY}{remedy.decision.action}", began, until)
-    return _action_facts(remedy.decision.action, began, None)
+        until_wall = at.wall + max(0.0, remedy.deadline_mono - at.mono)
+        return _action_facts(
+            f"{VERIFY}{remedy.decision.action}", began_wall, until_wall
+        )
+    return _action_facts(remedy.decision.action, began_wall, None)
 
 
 def _action_facts(
-    what: str, since: float | None, until: float | None
+    doing: str, since_wall: float | None, until_wall: float | None
 ) -> dict[str, str]:
     return {
-        "doing": str(what),
-        "doing_wall": "" if since is None else f"{since:.3f}",
-        "until_wall": "" if until is None else f"{until:.3f}",
+        "doing": str(doing),
+        "doing_wall": "" if since_wall is None else f"{since_wall:.3f}",
+        "until_wall": "" if until_wall is None else f"{until_wall:.3f}",
     }
 
 
 def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
-    """How an instance is named on the command line of its host.
+    """Facts for commands that a person runs on the host of an instance.
 
     ``compose`` is the command that finds its project, ``network`` one that it is on,
     ``wallet`` the path of its first wallet; empty where it is not known. All are
@@ -115,7 +117,7 @@ def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
 
 
 def _compose(state: State, subject: Instance) -> str:
-    """By its own labels, or by those of another of the stack where it is missing."""
+    """Compose command by its own labels, or by another container's if it is missing."""
     others = (one.container for one in state.instances.values())
     for container in (subject.container, *others):
         if container is not None and container.labels.get(WORKING_DIR):
@@ -126,7 +128,7 @@ def _compose(state: State, subject: Instance) -> str:
 def compose_command(container: Container) -> str:
     """``cd FOLDER && docker compose``, with the files where they are not the default.
 
-    Labels are words of others: they are quoted for a shell, on one line and bounded.
+    Labels are text from others: they are quoted for a shell, on one line and bounded.
     """
     folder = on_one_line(container.labels.get(WORKING_DIR, ""))
     if not folder.startswith("/"):
@@ -135,18 +137,18 @@ def compose_command(container: Container) -> str:
         f" -f {shlex.quote(f)}" for f in _named_files(container.labels, folder)
     )
     command = f"cd {shlex.quote(folder)} && docker compose{named}"
-    return command if len(command) <= MOST_CHARACTERS else ""
+    return command if len(command) <= MAX_CHARACTERS else ""
 
 
 def _named_files(labels: Mapping[str, str], folder: str) -> Iterator[str]:
-    """The files that compose would not find by itself, as seen from the folder."""
-    said = on_one_line(labels.get(CONFIG_FILES, ""))
-    files = [file.removeprefix(f"{folder}/") for file in said.split(",") if file]
+    """Files that compose would not find by itself, relative to the folder."""
+    label = on_one_line(labels.get(CONFIG_FILES, ""))
+    files = [file.removeprefix(f"{folder}/") for file in label.split(",") if file]
     if len(files) == 1 and files[0] in _DEFAULT_FILES:
         return
     yield from files
 
 
-def _shell_word(said: str) -> str:
-    word = shlex.quote(on_one_line(said))
-    return word if len(word) <= MOST_CHARACTERS else ""
+def _shell_word(text: str) -> str:
+    word = shlex.quote(on_one_line(text))
+    return word if len(word) <= MAX_CHARACTERS else ""

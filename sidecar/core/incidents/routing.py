@@ -1,13 +1,10 @@
-"""Which channels and hooks hear of an incident, and the messages to them."""
+"""Recipients of messages, which are channels and hooks, and the messages to them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from sidecar.core.incidents.escalation import (
-    at_least,
-    channels_at_level,
-)
+from sidecar.core.incidents.escalation import channels_at_level, is_at_least
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.message import Message, MessageKind
@@ -22,117 +19,119 @@ def messages_about(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Incident, tuple[Message, ...]]:
-    """The messages that tell of ``incident``, which remembers whom they are for."""
-    hearing = (
+    """Messages about ``incident``, and the incident that remembers their recipients."""
+    recipients = (
         *_channels_for(incident, kind, settings),
         *hooks_for(incident, kind, settings),
     )
-    return messages_to(incident, hearing, kind, facts, at)
+    return messages_to(incident, recipients, kind, facts, at)
 
 
 def messages_to(
     incident: Incident,
-    hearing: tuple[str, ...],
+    recipients: tuple[str, ...],
     kind: MessageKind,
     facts: Mapping[str, str],
     at: Moment,
 ) -> tuple[Incident, tuple[Message, ...]]:
-    """The messages to these channels and hooks, whom ``incident`` remembers.
+    """Messages to these channels and hooks, and the incident that remembers them.
 
-    A message's id says what it is about, so the same turn makes the same one.
+    A message's id is made of its subject, so that a repeated step makes the same id.
     """
-    if not hearing:
+    if not recipients:
         return incident, ()
     number = incident.sequence + 1
-    told = dict.fromkeys((*incident.told, *hearing))
-    about = replace(incident, told=tuple(told), sequence=number)
-    thread = _MessageGroup(incident.id, number, incident.severity)
-    return about, _address(thread, hearing, kind, facts, at)
+    told_names = dict.fromkeys((*incident.told, *recipients))
+    updated = replace(incident, told=tuple(told_names), sequence=number)
+    group = _MessageGroup(incident.id, number, incident.severity)
+    return updated, _write_messages(group, recipients, kind, facts, at)
 
 
 def informational_messages(
-    which: str,
+    group_id: str,
     severity: Severity,
     kind: MessageKind,
     facts: Mapping[str, str],
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
-    """The messages that tell of something that is no incident; ``which`` is new.
+    """Messages about something that is no incident; ``group_id`` is new.
 
-    Hooks do not hear of it.
+    Hooks do not receive them.
     """
-    hearing = settings.routes.of(severity)
-    return _address(_MessageGroup(which, 1, severity), hearing, kind, facts, at)
+    recipients = settings.routes.of(severity)
+    return _write_messages(
+        _MessageGroup(group_id, 1, severity), recipients, kind, facts, at
+    )
 
 
 def all_clear_messages(
-    of: Severity,
+    severity: Severity,
     kind: MessageKind,
     facts: Mapping[str, str],
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
-    """The messages that something is over, for information, to all who heard of it.
+    """Messages that something has ended, to all channels that were told of it.
 
-    ``of``: how urgent it was.
+    They are for information. ``severity`` is that of the problem that has ended.
     """
-    hearing = settings.routes.of(of)
-    return _address(
-        _MessageGroup(new_id(kind, at), 1, Severity.P3), hearing, kind, facts, at
+    recipients = settings.routes.of(severity)
+    return _write_messages(
+        _MessageGroup(new_id(kind, at), 1, Severity.P3), recipients, kind, facts, at
     )
 
 
 class _MessageGroup(NamedTuple):
-    """What messages belong together, and the place of these among them."""
+    """Group of messages that belong together, and the number of these within it."""
 
-    which: str
+    id: str
     number: int
     severity: Severity
 
 
-def _address(
-    thread: _MessageGroup,
-    hearing: Iterable[str],
+def _write_messages(
+    group: _MessageGroup,
+    recipients: Iterable[str],
     kind: MessageKind,
     facts: Mapping[str, str],
     at: Moment,
 ) -> tuple[Message, ...]:
     return tuple(
         Message(
-            id=f"{thread.which}-{thread.number}-{kind}-{name}",
-            incident=thread.which,
-            sequence=thread.number,
+            id=f"{group.id}-{group.number}-{kind}-{name}",
+            incident=group.id,
+            sequence=group.number,
             channel=name,
             kind=kind,
-            severity=thread.severity,
+            severity=group.severity,
             created_wall=at.wall,
             facts=facts,
         )
-        for name in hearing
+        for name in recipients
     )
 
 
 def _channels_for(
     incident: Incident, kind: MessageKind, settings: NotifySettings
 ) -> tuple[str, ...]:
-    """A channel that has left the settings is not written to any more."""
+    """Channels for a message; one that the settings no longer have is left out."""
     routes = settings.routes
     if kind is MessageKind.RESOLVED:
         return tuple(n for n in incident.told if n in routes.channels)
     if kind is MessageKind.ESCALATED:
         return channels_at_level(incident, routes)
-    # Who was drawn in by an escalation goes on hearing of it.
-    told = (n for n in incident.told if n in routes.channels)
-    return tuple(dict.fromkeys((*routes.of(incident.severity), *told)))
+    # Channels that an escalation has reached receive the later messages, too.
+    told_channels = (n for n in incident.told if n in routes.channels)
+    return tuple(dict.fromkeys((*routes.of(incident.severity), *told_channels)))
 
 
 def hooks_for(
     incident: Incident, kind: MessageKind, settings: NotifySettings
 ) -> tuple[str, ...]:
-    """The hooks to be called now that were not called yet.
+    """Hooks to be called now that were not called yet.
 
-    An incident that becomes urgent later opens for the hooks of that severity.
+    For an incident that is raised later, hooks of that severity are called then.
     """
     is_end = kind is MessageKind.RESOLVED
     on = MessageKind.RESOLVED if is_end else MessageKind.OPENED
@@ -140,7 +139,7 @@ def hooks_for(
     for number, hook in enumerate(settings.hooks):
         name = f"{HOOK_PREFIX}{number}"
         least = hook.severity
-        counts = least is None or at_least(incident.severity, least)
-        if hook.on is on and counts and name not in incident.told:
+        is_severe_enough = least is None or is_at_least(incident.severity, least)
+        if hook.on is on and is_severe_enough and name not in incident.told:
             names.append(name)
     return tuple(names)

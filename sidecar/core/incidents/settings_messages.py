@@ -14,19 +14,19 @@ from sidecar.core.model.state import State
 def settings_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell once that older settings are in force, and then that they are not."""
+    """Tell once that older settings are in force, and once that they no longer are."""
     view = state.settings
-    if view.faults == view.told:
+    if view.faults == view.reported_faults:
         return state, ()
     facts = {"opened_at_wall": f"{view.since.wall:.3f}", "faults": view.faults}
     if view.faulty_since is not None:
         facts["from_wall"] = f"{view.faulty_since.wall:.3f}"
     if view.faults:
         kind = MessageKind.SETTINGS_REFUSED
-        made = informational_messages(
+        messages = informational_messages(
             new_id(kind, at), Severity.P1, kind, facts, settings, at
         )
     else:
-        taken = MessageKind.SETTINGS_TAKEN
-        made = all_clear_messages(Severity.P1, taken, facts, settings, at)
-    return replace(state, settings=replace(view, told=view.faults)), made
+        kind_of_end = MessageKind.SETTINGS_TAKEN
+        messages = all_clear_messages(Severity.P1, kind_of_end, facts, settings, at)
+    return replace(state, settings=replace(view, reported_faults=view.faults)), messages

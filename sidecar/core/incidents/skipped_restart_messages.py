@@ -1,4 +1,4 @@
-"""Messages about planned restarts that were left out."""
+"""Messages about planned restarts that were skipped."""
 
 from collections.abc import Iterable
 
@@ -12,26 +12,27 @@ from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
 from sidecar.core.reason.reason_text import reason_facts
 
-"""The settings say so: worth knowing, and no more."""
-
 
 def skipped_restart_messages(
     state: State, decisions: Iterable[Decision], settings: NotifySettings, at: Moment
 ) -> tuple[Message, ...]:
-    """One for each; of a target that is paused nothing is told."""
-    made: list[Message] = []
+    """One message for each skipped restart; none for a target that is paused."""
+    messages: list[Message] = []
     for decision in decisions:
         if decision.action is not Action.SKIP:
             continue
         if decision.instance.target in state.paused:
             continue
         intended = decision.guard.rule.is_intended
+        # P3: the settings ask for it, so it is only for information.
         severity = Severity.P3 if intended else Severity.P2
         facts = {
             "target": decision.name,
             "opened_at_wall": f"{at.wall:.3f}",
             **reason_facts("last_reason", decision.reason),
         }
-        which, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED
-        made.extend(informational_messages(which, severity, kind, facts, settings, at))
-    return tuple(made)
+        group_id, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED
+        messages.extend(
+            informational_messages(group_id, severity, kind, facts, settings, at)
+        )
+    return tuple(messages)

@@ -1,4 +1,4 @@
-"""Messages about what is no incident: engine, store, balances, operators' stops."""
+"""Messages that are about no incident: engine, store, balances, operators' stops."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,19 +27,19 @@ from sidecar.core.model.transition import (
 from sidecar.core.status.target_status import unknown_since_wall
 
 ENGINE_GRACE_S = 60.0
-"""An engine that is being upgraded is back before."""
+"""Grace for an engine that is upgraded: it is back before."""
 
 
 def engine_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell once that the engine is lost, and then that it is back.
+    """Tell once that the engine is lost, and once that it is back.
 
-    One that restarts is given its time.
+    An engine that restarts is given ENGINE_GRACE_S.
     """
     view = state.engine
     since = max(view.since, state.started)
-    if view.reachable != view.told:
+    if view.reachable != view.is_reported:
         return state, ()
     if not view.reachable and at.mono - since.mono < ENGINE_GRACE_S:
         return state, ()
@@ -48,26 +48,28 @@ def engine_messages(
     if view.reachable:
         if view.lost_at is not None:
             facts["from_wall"] = f"{view.lost_at.wall:.3f}"
-        made = all_clear_messages(Severity.P2, kind, facts, settings, at)
+        messages = all_clear_messages(Severity.P2, kind, facts, settings, at)
     else:
-        made = informational_messages(
+        messages = informational_messages(
             new_id(kind, at), Severity.P2, kind, facts, settings, at
         )
-    return replace(state, engine=replace(view, told=not view.told)), made
+    return replace(
+        state, engine=replace(view, is_reported=not view.is_reported)
+    ), messages
 
 
 def store_lost_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
-    """Tell once that what was done before this start is not known."""
+    """Tell once that the history before this start is lost."""
     if not state.doubt or state.doubt_told:
         return state, ()
     kind = MessageKind.STORE_LOST
     facts = {"opened_at_wall": f"{state.started.wall:.3f}", "reason": state.doubt}
-    made = informational_messages(
+    messages = informational_messages(
         new_id(kind, at), Severity.P1, kind, facts, settings, at
     )
-    return replace(state, doubt_told=True), made
+    return replace(state, doubt_told=True), messages
 
 
 def page_messages(
@@ -76,8 +78,8 @@ def page_messages(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
-    """Messages of what is no incident: a page about an operator's own stop."""
-    made: list[Message] = []
+    """Messages about pages without an incident, as for an operator's own stop."""
+    messages: list[Message] = []
     for decision in decisions:
         cause = decision.cause
         instance = state.instances.get(decision.instance)
@@ -85,16 +87,18 @@ def page_messages(
             continue
         if instance.incident is not None:
             continue
-        # For information: nobody is called for it.
+        # P2 at most: it is for information.
         severity = max(CAUSES[cause].severity, Severity.P2)
-        which = new_id(decision.name, at)
+        group_id = new_id(decision.name, at)
         began_wall = unknown_since_wall(instance.health, cause, at)
-        about = Incident(
-            which, decision.name, cause, severity, at, began_wall=began_wall
+        incident = Incident(
+            group_id, decision.name, cause, severity, at, began_wall=began_wall
         )
-        facts, kind = facts_of(state, about, at), MessageKind.NOTICE
-        made.extend(informational_messages(which, severity, kind, facts, settings, at))
-    return tuple(made)
+        facts, kind = facts_of(state, incident, at), MessageKind.NOTICE
+        messages.extend(
+            informational_messages(group_id, severity, kind, facts, settings, at)
+        )
+    return tuple(messages)
 
 
 def balance_messages(
@@ -103,21 +107,24 @@ def balance_messages(
     settings: NotifySettings,
     at: Moment,
 ) -> tuple[Message, ...]:
-    """Messages of wallets that do not hold what they held before a remedy.
+    """Messages about wallets whose balance differs from that before a remedy.
 
-    They are facts, no incidents: nobody is asked to answer. Of a target that is
-    paused nothing is told.
+    They are for information and need no answer. There are none for a target that is
+    paused.
     """
-    made: list[Message] = []
-    for seen in transitions:
-        if not isinstance(seen, BalanceCompared):
+    messages: list[Message] = []
+    for transition in transitions:
+        if not isinstance(transition, BalanceCompared):
             continue
-        differs = seen.comparison is Comparison.DIFFERENT
-        if differs and seen.instance.target not in state.paused:
-            incident = state.incidents.get(seen.incident or "")
-            which, facts = new_id(seen.name, at), facts_of_balance(seen, incident)
-            kind = MessageKind.BALANCE
-            made.extend(
-                informational_messages(which, Severity.P2, kind, facts, settings, at)
+        differs = transition.comparison is Comparison.DIFFERENT
+        if differs and transition.instance.target not in state.paused:
+            incident = state.incidents.get(transition.incident or "")
+            group_id, facts = (
+                new_id(transition.name, at),
+                facts_of_balance(transition, incident),
             )
-    return tuple(made)
+            kind = MessageKind.BALANCE
+            messages.extend(
+                informational_messages(group_id, Severity.P2, kind, facts, settings, at)
+            )
+    return tuple(messages)

@@ -1,4 +1,4 @@
 """Values: targets, probe results, causes, events, decisions, incidents, the state.
 
-Imports nothing of ours but its own modules.
+Imports only its own modules and ``reason``.
 """

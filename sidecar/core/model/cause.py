@@ -1,10 +1,10 @@
-"""Why a target does not work, and what each cause means for a remedy."""
+"""Causes of failures, severities, and kinds of remedies."""
 
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How urgently a person is needed; P0 is the most urgent."""
+    """Urgency of an incident for people; P0 is the most urgent."""
 
     P0 = "P0"
     P1 = "P1"
@@ -13,14 +13,14 @@ class Severity(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a target is not serving. Public names: metrics and scripts use them."""
+    """Cause of a failing target. Public names: metrics and scripts use them."""
 
     REFUSED = "refused"
     HUNG = "hung"
     THREAD_HELD = "thread_held"
     """It answers, but other calls hold its only thread."""
     KILLED_BY_PROBE = "killed_by_probe"
-    """It died of one of our calls, twice."""
+    """One of our calls ended the daemon, twice."""
     NEVER_UP = "never_up"
     """It refused connections through two whole starts in a row."""
     RESET = "reset"
@@ -38,27 +38,27 @@ class Cause(StrEnum):
     DETACHED = "detached"
     CRASH_LOOP = "crash_loop"
     ADDRESSES_LOST = "addresses_lost"
-    """Of an incident alone: a wallet has fewer addresses than it had."""
+    """Only for incidents: a wallet has fewer addresses than before."""
     STOPPED = "stopped"
     PAUSED = "paused"
     MISSING = "missing"
     PROBER_FAILED = "prober_failed"
     """Only with UNKNOWN: the probe could not be carried out."""
     OWN_NETWORK = "own_network"
-    """Only with UNKNOWN: Sidecar's own network is lost, so it was not reached."""
+    """Only with UNKNOWN: not reached, because Sidecar lost its own network."""
     SUSPENDED = "suspended"
     """Only with UNKNOWN: the host slept or this process stalled during the probe."""
 
 
 UPSTREAM_CAUSES = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
-"""Trouble of the server that a wallet daemon follows, not of the daemon."""
+"""Faults of the upstream server of a wallet daemon, not of the daemon."""
 
 BEYOND_REMEDIES = UPSTREAM_CAUSES | {Cause.WALLET_SYNCING}
-"""What a daemon says that works itself: it runs, answers and has its wallets."""
+"""Causes reported by a working daemon: it runs, answers and has its wallets."""
 
 
 class RemedyKind(StrEnum):
-    """What is tried against a cause, where anything is."""
+    """Remedy for a cause."""
 
     RESTART = "restart"
     START = "start"
@@ -66,7 +66,7 @@ class RemedyKind(StrEnum):
 
 
 class CauseSource(StrEnum):
-    """Which probe results can carry a cause: failures, UNKNOWN ones, or none."""
+    """Probe results that can carry a cause: failures, UNKNOWN results, or none."""
 
     PROBE = "probe"
     UNKNOWN_PROBE = "unknown_probe"

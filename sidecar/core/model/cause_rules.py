@@ -1,4 +1,4 @@
-"""Causes, a row each with all that is known of it."""
+"""Table of causes: the properties of each cause."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,14 +10,15 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 
 
 class CauseRule(NamedTuple):
-    """All that follows from a cause once it is certain.
+    """Properties of a cause, used once the cause is certain.
 
     ``remedy`` is None where no remedy of ours can help; ``why_not`` then says so
     in words that fit after "because". ``grace_s`` is how long the cause may
     last before a person is told; ``advice`` is what the person should do.
     ``was`` fits after a target's name in a post-mortem, ``next_steps`` are its action
     items. ``source``: which probes can yield the cause; ``wallets_only``: those of
-    wallet daemons alone.
+    wallet daemons alone. ``serves_nobody``: its dependents cannot use it meanwhile.
+    ``proves_answer``: the target did answer, although not well.
     """
 
     severity: Severity
@@ -29,6 +30,8 @@ class CauseRule(NamedTuple):
     grace_s: float = 0.0
     source: CauseSource = CauseSource.PROBE
     wallets_only: bool = False
+    serves_nobody: bool = False
+    proves_answer: bool = False
 
 
 _READ_THE_LOG = (
@@ -36,29 +39,38 @@ _READ_THE_LOG = (
 )
 
 
-def _curable(
+def _curable_rule(
     was: str,
     next_steps: tuple[str, ...],
     *,
     remedy: RemedyKind = RemedyKind.RESTART,
     source: CauseSource = CauseSource.PROBE,
+    proves_answer: bool = False,
 ) -> CauseRule:
     advice = Reason.of(R.READ_LOG_IF_NEEDED)
     return CauseRule(
-        Severity.P1, NO_REASON, advice, was, next_steps, remedy, 0.0, source
+        severity=Severity.P1,
+        why_not=NO_REASON,
+        advice=advice,
+        was=was,
+        next_steps=next_steps,
+        remedy=remedy,
+        source=source,
+        serves_nobody=True,
+        proves_answer=proves_answer,
     )
 
 
 CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
     {
-        Cause.REFUSED: _curable(
+        Cause.REFUSED: _curable_rule(
             "did not accept connections",
             (
                 "Find out why the program ended while its container went on running.",
                 "Make the container end when the program in it does.",
             ),
         ),
-        Cause.HUNG: _curable(
+        Cause.HUNG: _curable_rule(
             "accepted requests but did not answer them",
             (
                 "Find out what the program was busy with when it fell silent.",
@@ -84,6 +96,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="ended when it was asked for its state",
             next_steps=("Find out why the daemon ends of a call that only reads.",),
             wallets_only=True,
+            serves_nobody=True,
         ),
         Cause.NEVER_UP: CauseRule(
             severity=Severity.P1,
@@ -98,12 +111,17 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 ),
             ),
             source=CauseSource.NO_PROBE,
+            serves_nobody=True,
         ),
-        Cause.RESET: _curable("broke off connections", _READ_THE_LOG),
-        Cause.BAD_BODY: _curable("gave answers that could not be used", _READ_THE_LOG),
-        Cause.HTTP_5XX: _curable("answered requests with errors", _READ_THE_LOG),
-        Cause.COMMAND_FAILED: _curable("failed its health check", _READ_THE_LOG),
-        Cause.NOT_RUNNING: _curable(
+        Cause.RESET: _curable_rule("broke off connections", _READ_THE_LOG),
+        Cause.BAD_BODY: _curable_rule(
+            "gave answers that could not be used", _READ_THE_LOG, proves_answer=True
+        ),
+        Cause.HTTP_5XX: _curable_rule(
+            "answered requests with errors", _READ_THE_LOG, proves_answer=True
+        ),
+        Cause.COMMAND_FAILED: _curable_rule("failed its health check", _READ_THE_LOG),
+        Cause.NOT_RUNNING: _curable_rule(
             "had stopped running",
             (
                 "Find out why it ended: its exit code and the end of its log.",
@@ -112,7 +130,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             remedy=RemedyKind.START,
             source=CauseSource.NO_PROBE,
         ),
-        Cause.ENGINE_UNHEALTHY: _curable("failed its health check", _READ_THE_LOG),
+        Cause.ENGINE_UNHEALTHY: _curable_rule("failed its health check", _READ_THE_LOG),
         Cause.WALLET_NOT_LOADED: CauseRule(
             remedy=RemedyKind.LOAD_WALLET,
             severity=Severity.P1,
@@ -165,6 +183,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             next_steps=(
                 "Change passwords on both sides in one step, and test them at once.",
             ),
+            proves_answer=True,
         ),
         Cause.MISCONFIGURED: CauseRule(
             severity=Severity.P2,
@@ -174,6 +193,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             next_steps=(
                 "Check address, path and method after every change of a version.",
             ),
+            proves_answer=True,
         ),
         Cause.DETACHED: CauseRule(
             severity=Severity.P1,

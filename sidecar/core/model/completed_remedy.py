@@ -1,4 +1,4 @@
-"""What was done about an incident, as it is told: what, when, and whether it helped."""
+"""Completed remedies of an incident, as messages list them: time, action, outcome."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from sidecar.core.model.decision import Action
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 
 KEPT_REMEDIES = 8
-"""Of one incident; a message has the last ones."""
+"""Maximum per incident; the last ones are kept for messages."""
 
 
 class CompletedRemedy(NamedTuple):
-    """A remedy that has ended; ``began_wall`` is when it was decided on."""
+    """A remedy that has ended; ``began_wall`` is the time of its decision."""
 
     began_wall: float
     name: str
@@ -19,48 +19,50 @@ class CompletedRemedy(NamedTuple):
     outcome: RemedyOutcome
 
 
-def summarize_remedy(ended: RemedyEnded) -> CompletedRemedy:
-    """A remedy as something that people are told of."""
-    began_wall = ended.at.wall - ended.seconds
-    return CompletedRemedy(began_wall, ended.name, ended.action, ended.outcome)
+def summarize_remedy(remedy: RemedyEnded) -> CompletedRemedy:
+    """Summary of an ended remedy for messages."""
+    began_wall = remedy.at.wall - remedy.seconds
+    return CompletedRemedy(began_wall, remedy.name, remedy.action, remedy.outcome)
 
 
 def add_loads(
-    deeds: tuple[CompletedRemedy, ...], name: str, loads_wall: Iterable[float]
+    remedies: tuple[CompletedRemedy, ...], name: str, loads_wall: Iterable[float]
 ) -> tuple[CompletedRemedy, ...]:
-    """With the loads of a wallet that were begun then and are no deed for themselves.
+    """Add the attempts to load a wallet that are not in ``remedies`` yet.
 
-    A load that the daemon refuses, or does not answer, is no remedy that has ended. One
-    that it answers is: its deed begins with the answer.
+    A load that the daemon refuses, or does not answer, is not recorded as an ended
+    remedy. A load that it answers is: that remedy begins with the answer.
     """
     action, outcome = Action.LOAD_WALLET, RemedyOutcome.NOT_RECOVERED
-    tried = sorted(loads_wall)
-    for deed in deeds:
-        if deed.action is action and deed.name == name:
-            before = [wall for wall in tried if wall <= deed.began_wall]
-            tried = [wall for wall in tried if wall != max(before, default=None)]
-    in_vain = (CompletedRemedy(wall, name, action, outcome) for wall in tried)
-    return tuple(sorted((*deeds, *in_vain)))
+    load_times = sorted(loads_wall)
+    for remedy in remedies:
+        if remedy.action is action and remedy.name == name:
+            before = [wall for wall in load_times if wall <= remedy.began_wall]
+            load_times = [
+                wall for wall in load_times if wall != max(before, default=None)
+            ]
+    failed_loads = (CompletedRemedy(wall, name, action, outcome) for wall in load_times)
+    return tuple(sorted((*remedies, *failed_loads)))
 
 
 def add_completed_remedy(
-    deeds: tuple[CompletedRemedy, ...], deed: CompletedRemedy
+    remedies: tuple[CompletedRemedy, ...], remedy: CompletedRemedy
 ) -> tuple[CompletedRemedy, ...]:
-    """With one more; the oldest are forgotten."""
-    return (*deeds, deed)[-KEPT_REMEDIES:]
+    """Add a remedy; the oldest are dropped."""
+    return (*remedies, remedy)[-KEPT_REMEDIES:]
 
 
-def write_completed_remedies(deeds: tuple[CompletedRemedy, ...]) -> str:
-    """As a fact of a message: a line each, the name last."""
+def write_completed_remedies(remedies: tuple[CompletedRemedy, ...]) -> str:
+    """Encode as a fact of a message: one line per remedy, the name last."""
     return "\n".join(
-        f"{d.began_wall:.3f} {d.action} {d.outcome} {d.name}" for d in deeds
+        f"{d.began_wall:.3f} {d.action} {d.outcome} {d.name}" for d in remedies
     )
 
 
 def read_completed_remedies(text: str) -> tuple[CompletedRemedy, ...]:
-    """The same back; what is no deed is left out."""
-    found = (_read_line(line) for line in text.splitlines())
-    return tuple(deed for deed in found if deed is not None)
+    """Decode the fact of a message; malformed lines are skipped."""
+    remedies = (_read_line(line) for line in text.splitlines())
+    return tuple(remedy for remedy in remedies if remedy is not None)
 
 
 def _read_line(line: str) -> CompletedRemedy | None:

@@ -1,4 +1,4 @@
-"""What the engine says about a container, in our own words."""
+"""Containers as the engine reports them, in types of our own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class RunId(NamedTuple):
-    """Identity of a running thing: a restart keeps the id but not ``started_at``."""
+    """Identity of a run: a restart keeps the id but not ``started_at``."""
 
     container_id: str
     started_at: float
@@ -15,9 +15,9 @@ class RunId(NamedTuple):
 
 
 class Status(StrEnum):
-    """The engine's own words for what a container is doing.
+    """Container status, with the engine's values.
 
-    UNKNOWN is ours: the engine's answer about it could not be used.
+    UNKNOWN is our own value: the engine's answer could not be used.
     """
 
     CREATED = "created"
@@ -42,8 +42,8 @@ class NativeHealth(StrEnum):
 class Endpoint(NamedTuple):
     """A container on one network.
 
-    ``names`` are those by which others there find it, in lower case. ``gateway`` is
-    the engine's host as it is seen from there.
+    ``names`` resolve to the container on that network, in lower case. ``gateway`` is
+    the address of the engine's host on that network.
     """
 
     network: str
@@ -54,15 +54,15 @@ class Endpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container at one instant, translated at the border of the engine.
+    """Snapshot of a container, converted from the engine's answer.
 
     Times are seconds since the epoch on the engine's clock; 0.0: never.
     ``pid`` is the main process on the engine's host; 0 when not running.
     ``restart_policy`` is the engine's name for it: no, always, unless-stopped
     or on-failure; ``restart_limit`` is on-failure's maximum, 0: none.
-    ``fault`` says why the engine's answer about it could not be used; empty: it
-    could. Its status is UNKNOWN then, and what is not in the list is not known.
-    ``error`` is why the engine could not start it when that was last tried.
+    ``fault`` says why the engine's answer could not be used; empty: it could be
+    used. With a fault, the status is UNKNOWN, and values not in the list are unknown.
+    ``error`` says why the engine's last attempt to start the container failed.
     ``network_mode``: host, none, container:ID, or the name of a network.
     ``stop_signal`` and ``stop_timeout_s``: how the engine stops it.
     ``check_start_s``: how long failures of its HEALTHCHECK do not count for the engine.
@@ -96,20 +96,20 @@ class Container:
 
     @property
     def run(self) -> RunId:
-        """Which run of the container this is."""
+        """Identity of the current run."""
         return RunId(self.id, self.started_at)
 
     @property
     def could_not_start(self) -> bool:
-        """Was it made, and did its first start fail?"""
+        """Was the container created, and did its first start fail?"""
         failed = bool(self.error) or self.exit_code != 0
         return self.status is Status.CREATED and failed
 
     @property
     def engine_restarts_it(self) -> bool:
-        """Will the engine's own policy start it again after this exit?
+        """Will the engine's own policy start the container again after this exit?
 
-        Its policy is for what ran: what it could not start is not tried again.
+        The policy applies to containers that ran; a failed start is not retried.
         """
         if self.error or self.status is Status.CREATED:
             return False

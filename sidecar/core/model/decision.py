@@ -14,8 +14,10 @@ from sidecar.core.reason.reason import Reason
 
 
 class Action(StrEnum):
-    """STOP only undoes what a restart of ours did to a person's stop. LOOK looks
-    into a silent container; it changes nothing.
+    """Action of a decision.
+
+    STOP only restores a person's stop that our restart had undone. LOOK inspects the
+    processes of a silent container; it changes nothing.
     """
 
     START = "start"
@@ -29,7 +31,7 @@ class Action(StrEnum):
 
     @property
     def changes_something(self) -> bool:
-        """Is this a remedy, rather than a look, a word or a refusal?"""
+        """Is this action a remedy, and not an inspection, a page or a refusal?"""
         return self in {
             Action.START,
             Action.RESTART,
@@ -39,7 +41,7 @@ class Action(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Who or what asked for the remedy."""
+    """Origin of the request for a remedy."""
 
     FAILURE = "failure"
     PLANNED = "planned"
@@ -48,22 +50,22 @@ class Trigger(StrEnum):
 
     @property
     def is_automatic(self) -> bool:
-        """Did nobody ask for it, nor plan it? Only such tries are counted."""
+        """Was the remedy neither requested nor planned? Only such tries are counted."""
         return self in {Trigger.FAILURE, Trigger.DEPENDENCY}
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One sentence of the watchdog.
+    """Decision of the watchdog about one instance.
 
     ``reason`` is complete, without secrets, and says what happens next.
-    ``cause`` is what is being treated; None for planned and operator's restarts.
+    ``cause`` is the treated cause; None for planned and operator's restarts.
     ``run`` is the run that was judged: a remedy for an older run is not sent.
-    ``stop_timeout_s`` and ``polite_stop_s`` say how the restart is to be done: the
-    latter is how long a daemon is given to answer, before a signal is sent; 0: it is
-    sent at once. A load is given up after it. ``wallets`` are the paths to load; none:
-    the default wallet. ``process_gone``: the reason is that the process that served
-    has gone; where another has taken its place it is not carried out.
+    ``stop_timeout_s`` and ``polite_stop_s`` are options of the restart: the latter is
+    the time for a daemon to answer, before a signal is sent; 0: the signal is sent at
+    once. It is also the timeout of a load. ``wallets`` are the paths to load; none:
+    the default wallet. ``process_gone``: the reason is that the serving process has
+    gone; if another process has replaced it, the restart is not carried out.
     """
 
     at: Moment
@@ -81,4 +83,4 @@ class Decision:
     incident: str | None = None
     process_gone: bool = False
     begun: tuple[float, ...] = ()
-    """When the runs began whose log is its evidence, by the engine's clock."""
+    """Start times of the runs whose log is evidence, by the engine's clock."""

@@ -1,4 +1,4 @@
-"""Roots and dependents: who needs whom. Names are target names."""
+"""Dependency graph of the targets: roots and dependents. Names are target names."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,37 +15,39 @@ def dependencies_of(targets: Iterable[Target]) -> Dependencies:
 
 
 def all_dependencies(needs: Dependencies, name: str) -> tuple[str, ...]:
-    """Everything that ``name`` needs, directly or not, roots first."""
-    found: dict[str, None] = {}
-    _collect(needs, name, found)
-    found.pop(name, None)
-    return tuple(found)
+    """All dependencies of ``name``, direct and indirect, roots first."""
+    ordered_names: dict[str, None] = {}
+    _collect(needs, name, ordered_names)
+    ordered_names.pop(name, None)
+    return tuple(ordered_names)
 
 
-def _collect(needs: Dependencies, name: str, found: dict[str, None]) -> None:
-    """Each once, after what it needs; however long the chains are."""
-    if name in found:
+def _collect(needs: Dependencies, name: str, ordered_names: dict[str, None]) -> None:
+    """Add each name once, after its dependencies; without recursion."""
+    if name in ordered_names:
         return
-    ways = [(name, iter(needs.get(name, ())))]
+    stack = [(name, iter(needs.get(name, ())))]
     path = {name}
-    while ways:
-        here, rest = ways[-1]
-        upstream = next((n for n in rest if n not in path and n not in found), None)
+    while stack:
+        current, rest = stack[-1]
+        upstream = next(
+            (n for n in rest if n not in path and n not in ordered_names), None
+        )
         if upstream is not None:
             path.add(upstream)
-            ways.append((upstream, iter(needs.get(upstream, ()))))
+            stack.append((upstream, iter(needs.get(upstream, ()))))
             continue
-        ways.pop()
-        path.discard(here)
-        found.setdefault(here)
+        stack.pop()
+        path.discard(current)
+        ordered_names.setdefault(current)
 
 
 def sort_by_dependency(needs: Dependencies) -> tuple[str, ...]:
-    """All names, each after what it needs; otherwise as given."""
-    found: dict[str, None] = {}
+    """All names, each after its dependencies; otherwise in the given order."""
+    ordered_names: dict[str, None] = {}
     for name in needs:
-        _collect(needs, name, found)
-    return tuple(found)
+        _collect(needs, name, ordered_names)
+    return tuple(ordered_names)
 
 
 def unknown_names(needs: Dependencies) -> tuple[tuple[str, str], ...]:
@@ -59,23 +61,25 @@ def unknown_names(needs: Dependencies) -> tuple[tuple[str, str], ...]:
 
 
 def find_cycle(needs: Dependencies) -> tuple[str, ...]:
-    """One circle of dependencies, first name repeated at its end; () if none."""
-    done: set[str] = set()
+    """One dependency cycle, its first name repeated at the end; () if none."""
+    checked_names: set[str] = set()
     for name in needs:
-        found = _cycle_from(needs, name, done)
-        if found:
-            return found
+        cycle = _cycle_from(needs, name, checked_names)
+        if cycle:
+            return cycle
     return ()
 
 
-def _cycle_from(needs: Dependencies, name: str, done: set[str]) -> tuple[str, ...]:
+def _cycle_from(
+    needs: Dependencies, name: str, checked_names: set[str]
+) -> tuple[str, ...]:
     path = {name: iter(needs.get(name, ()))}
     while path:
-        here = next(reversed(path))
-        upstream = next((n for n in path[here] if n not in done), None)
+        current = next(reversed(path))
+        upstream = next((n for n in path[current] if n not in checked_names), None)
         if upstream is None:
-            done.add(here)
-            del path[here]
+            checked_names.add(current)
+            del path[current]
         elif upstream in path:
             names = tuple(path)
             return (*names[names.index(upstream) :], upstream)
@@ -86,35 +90,39 @@ def _cycle_from(needs: Dependencies, name: str, done: set[str]) -> tuple[str, ..
 
 @dataclass(frozen=True, slots=True)
 class DependencyGraph:
-    """The graph worked out once per list of targets, for the hot path."""
+    """The graph, computed once per list of targets."""
 
     upstreams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     presumed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The wallet daemons that a target may need of which the graph says nothing at all.
+    """Wallet daemons that a target may need, for targets with no edge in the graph.
 
-    A wallet that labels alone made is none of a target that the settings name.
+    A wallet target from labels alone is not presumed for a target from the settings.
     """
 
 
 def build_graph(targets: Iterable[Target]) -> DependencyGraph:
-    """Everything needed of the graph; a name that is no target needs nothing."""
+    """Compute the graph; a name that is no target has no dependencies."""
     targets = tuple(targets)
     needs = dependencies_of(targets)
-    above = {name: all_dependencies(needs, name) for name in needs}
-    below: dict[str, tuple[str, ...]] = dict.fromkeys(needs, ())
+    upstreams = {name: all_dependencies(needs, name) for name in needs}
+    dependents: dict[str, tuple[str, ...]] = dict.fromkeys(needs, ())
     for name in sort_by_dependency(needs):
-        for upstream in above.get(name, ()):
-            below[upstream] = (*below.get(upstream, ()), name)
-    alone = (t for t in targets if not (t.depends_on or below[t.name] or t.wallet))
+        for upstream in upstreams.get(name, ()):
+            dependents[upstream] = (*dependents.get(upstream, ()), name)
+    unrelated = (
+        t for t in targets if not (t.depends_on or dependents[t.name] or t.wallet)
+    )
     presumed = {
-        target.name: _presumed_dependencies(target, targets) for target in alone
+        target.name: _presumed_dependencies(target, targets) for target in unrelated
     }
-    return DependencyGraph(above, below, {name: w for name, w in presumed.items() if w})
+    return DependencyGraph(
+        upstreams, dependents, {name: w for name, w in presumed.items() if w}
+    )
 
 
 def _presumed_dependencies(
     target: Target, targets: Iterable[Target]
 ) -> tuple[str, ...]:
-    wallets = (one for one in targets if one.wallet is not None)
+    wallets = (other for other in targets if other.wallet is not None)
     return tuple(w.name for w in wallets if w.declared or not target.declared)

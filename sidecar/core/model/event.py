@@ -1,10 +1,13 @@
-"""Everything the loop can receive. All that happens, happens as one of these."""
+"""Events: all inputs of the loop."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.engine_event_kind import (
+    EngineEventKind,
+)
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult
@@ -25,10 +28,10 @@ class ProbeCompleted:
 
 @dataclass(frozen=True, slots=True)
 class ContainersListed:
-    """The truth: every container of the stack that belongs to a target.
+    """Complete listing: every container of the stack that belongs to a target.
 
     ``targets`` is the list in force (labels can add to it and take from it).
-    ``never_started`` names containers that were to replace one that still runs.
+    ``never_started`` names created containers whose predecessor still runs.
     """
 
     at: Moment
@@ -37,29 +40,13 @@ class ContainersListed:
     never_started: tuple[tuple[InstanceId, str], ...] = ()
 
 
-class EngineEventKind(StrEnum):
-    """The engine events that matter."""
-
-    KILL = "kill"
-    DIE = "die"
-    STOP = "stop"
-    START = "start"
-    PAUSE = "pause"
-    UNPAUSE = "unpause"
-    DESTROY = "destroy"
-    OOM = "oom"
-    HEALTH = "health_status"
-    RESTART = "restart"
-    OTHER = "other"
-
-
 @dataclass(frozen=True, slots=True)
 class ContainerEventSeen:
-    """The engine reported something about one container: a hint.
+    """The engine reported an event of one container; the listing is authoritative.
 
-    ``engine_time`` is the engine's clock in seconds. ``container`` is how it
-    looked when inspected right after, None when it was gone by then. ``signal``
-    comes with KILL (0: not said), ``exit_code`` with DIE.
+    ``engine_time`` is the engine's clock in seconds. ``container`` is the result of
+    the inspection right after the event; None: the container was gone. ``signal``
+    comes with KILL (0: not reported), ``exit_code`` with DIE.
     """
 
     at: Moment
@@ -76,9 +63,9 @@ class ContainerEventSeen:
 class EngineReachabilityChanged:
     """The engine became reachable or unreachable, with the reason.
 
-    ``deaf``: why its events are not heard and will not be; empty: they are, or
+    ``deaf``: why its events are not received for good; empty: they are received, or
     soon will be again.
-    ``other``: the name of one that is not Docker's, and so is not acted on.
+    ``other``: the name of an engine other than Docker, which is only observed.
     """
 
     at: Moment
@@ -89,11 +76,11 @@ class EngineReachabilityChanged:
 
 
 class RemedyCallResult(StrEnum):
-    """How the acting part of a remedy ended; health is judged afterwards.
+    """Result of the acting part of a remedy; health is judged afterwards.
 
     NOT_SENT: nothing was done (the engine could not be asked, the container had
     changed, or the daemon answered after all), so nothing is counted. REFUSED: the
-    same, and the engine does not let us do it at all.
+    same, and the engine does not permit the action at all.
     """
 
     DONE = "done"
@@ -107,8 +94,8 @@ class RemedyCallResult(StrEnum):
 class RemedyExecuted:
     """The executor carried out a decision, as far as the engine is concerned.
 
-    ``answered``: it did not, for the daemon answered right before.
-    ``engine_stops``: so many stops of the engine were part of it.
+    ``answered``: nothing was sent, because the daemon answered right before.
+    ``engine_stops``: the number of engine stops that were part of it.
     """
 
     at: Moment
@@ -122,7 +109,7 @@ class RemedyExecuted:
 
 @dataclass(frozen=True, slots=True)
 class RemedyProgressed:
-    """What the executor is waiting for now, as part of a sentence."""
+    """The executor reports its current step; ``doing`` is part of a sentence."""
 
     at: Moment
     instance: InstanceId
@@ -131,11 +118,11 @@ class RemedyProgressed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessesInspected:
-    """A look into a container, asked for at ``asked_mono``.
+    """The processes of a container were inspected, as asked at ``asked_mono``.
 
     ``stopped``: names of its processes in state T. ``is_idle``, ``serves`` and
-    ``waits_s``: as in ``core.processes.Seen``. ``silent_since_mono``: it was looked
-    because a probe that was sent then had no answer yet.
+    ``waits_s``: as in ``ProcessFindings``. ``silent_since_mono``: the inspection was
+    made because a probe that was sent then had no answer yet.
     """
 
     at: Moment
@@ -151,9 +138,9 @@ class ProcessesInspected:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceGathered:
-    """What belongs to a page was gathered; ``log`` is the end of its container's log.
+    """Evidence for a page was gathered; ``log`` is the end of the container's log.
 
-    Masked, and short enough for a message. Empty: it wrote nothing; None: it could
+    Masked, and short enough for a message. Empty: the log is empty; None: it could
     not be read.
     """
 
@@ -172,7 +159,7 @@ class PlannedRestartDue:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRestartCancelled:
-    """An operator called off what is left of a planned restart."""
+    """An operator cancelled the remaining steps of a planned restart."""
 
     at: Moment
     target: str
@@ -180,7 +167,7 @@ class PlannedRestartCancelled:
 
 @dataclass(frozen=True, slots=True)
 class RestartRequested:
-    """An operator wants a restart; ``now`` waives backoff, budget and settling."""
+    """An operator requests a restart; ``now`` waives backoff, budget and settling."""
 
     at: Moment
     target: str
@@ -206,7 +193,7 @@ class ResumeRequested:
 
 @dataclass(frozen=True, slots=True)
 class RecoverRequested:
-    """A person mended it: forget spent budgets and lanes."""
+    """A person repaired the target: reset its budgets and lanes."""
 
     at: Moment
     target: str
@@ -214,7 +201,7 @@ class RecoverRequested:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequested:
-    """A person gives up the remedy that is under way; nothing is undone."""
+    """A person ends the current remedy; nothing is undone."""
 
     at: Moment
     target: str
@@ -222,7 +209,7 @@ class ReleaseRequested:
 
 @dataclass(frozen=True, slots=True)
 class AckRequested:
-    """A person takes care of an incident; ``by`` says how we heard of it."""
+    """A person acknowledges an incident; ``by`` is the way of acknowledgement."""
 
     at: Moment
     incident: str
@@ -231,7 +218,7 @@ class AckRequested:
 
 @dataclass(frozen=True, slots=True)
 class SettingsApplied:
-    """A changed file is in force; its targets come with the next listing."""
+    """A changed settings file is in force; its targets come with the next listing."""
 
     at: Moment
     mode: Mode
@@ -240,7 +227,7 @@ class SettingsApplied:
 
 @dataclass(frozen=True, slots=True)
 class SettingsRefused:
-    """A changed file has faults, a line each: what is in force stays."""
+    """A changed settings file has faults, a line each; the old settings stay."""
 
     at: Moment
     faults: str
@@ -248,7 +235,7 @@ class SettingsRefused:
 
 @dataclass(frozen=True, slots=True)
 class DecisionMade:
-    """A decision of the policy, on its way back into the state."""
+    """The policy made a decision, which the state records."""
 
     at: Moment
     decision: Decision
@@ -256,7 +243,7 @@ class DecisionMade:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passed; deadlines and quiet periods are looked at."""
+    """Time passed; deadlines and quiet periods are checked."""
 
     at: Moment
 

@@ -1,22 +1,22 @@
-"""Guards by name, each with all that follows from its objection."""
+"""Names of the guards, each with the consequences of its objection."""
 
 from enum import StrEnum
 from typing import NamedTuple, Self
 
 
 class GuardRule(NamedTuple):
-    """All that follows when a guard objects.
+    """Consequences of a guard's objection.
 
     ``is_asked``: it is asked about every remedy (policy/guards/table.py); the others
-    are named where a proposal holds by itself.
+    are named by proposals that hold without a guard.
     ``makes_plans_wait``: a planned restart waits for it; others skip the restart.
-    ``pages``: time alone hardly lifts it, so a person is told.
+    ``pages``: time alone hardly lifts it, so a person is paged.
     ``needs_person``: only a person lifts it, and messages say how.
     ``is_lasting``: an incident does not wait for a dependent's restart that it holds.
-    ``is_permanent``: the settings want it so; a dependent's restart is given up.
-    ``is_intended``: a planned restart that it skips is as the settings want it.
-    ``waits_for_others``: the timeline of an incident leaves it out.
-    ``holds_takeover``: what a dead predecessor began must still pass it.
+    ``is_permanent``: the settings say so; a dependent's restart is given up.
+    ``is_intended``: a planned restart that it skips is skipped as configured.
+    ``waits_for_others``: the timeline of an incident omits it.
+    ``holds_takeover``: a remedy of a dead predecessor must still pass it.
     ``holds_takeover_restart``: the same, but for starting what does not run.
     """
 

@@ -1,4 +1,4 @@
-"""The sum of the probes of one run of a target."""
+"""Health: the accumulated probe results of one run of a target."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from sidecar.core.model.probe_result import ProbeResult
 
 
 class ReachLoss(NamedTuple):
-    """That it cannot be reached: since when, and what the last probe said of it.
+    """Loss of the network path to a target: its begin and the last probe's findings.
 
     ``is_proven``: the engine says that our own container has left the network.
     """
@@ -22,26 +22,26 @@ class ReachLoss(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the probes of the present run add up to.
+    """Accumulated probe results of the current run.
 
     ``up`` changes only at a threshold; None: not decided yet in this run.
     ``*_mono`` are the moments at which the probe in question was sent.
-    ``alike``: so many of the failures, up to the last, call for the same cure;
-    ``cause_mono``: since when they have had the last one's cause. ``beyond``: so many
-    of them, up to the last, are silence or call for no cure of ours.
-    ``hung``: the present silence is certain.
+    ``alike``: number of last failures in a row that need the same remedy;
+    ``cause_mono``: since when failures have had the last one's cause. ``beyond``:
+    number of last failures in a row that are silence or have no remedy of ours.
+    ``hung``: the current silence is a certain hang.
     ``frozen``: a process of the target was seen stopped (state T).
-    ``gone_mono``: when the last look was asked for, if it found the process that served
-    gone and nothing in its place. ``may_return_until_mono``: so long what was left of
-    it, or took its place, has to answer; None: it was not seen gone in this streak.
-    ``is_calm``: when it last answered, it did so soon and had its upstream server, so
-    that no call of others can hold it for long. ``held_mono``: when a probe last found
-    that it had to wait, and ``busy_mono`` since when each of them has found that.
-    ``has_answered``: anything at all, in this run.
-    ``serves``: so many answers say that all works that a remedy can mend, with nothing
-    but silence between them.
-    ``blind``: the last UNKNOWN, and ``blind_mono`` when they began, while
-    nothing has been learnt since. ``loss``: the last one; it may be over.
+    ``gone_mono``: when the last inspection was asked for, if it found the serving
+    process gone and not replaced. ``may_return_until_mono``: deadline for a supervisor
+    or a successor to answer; None: the process was not seen gone in this streak.
+    ``is_calm``: the last answer came soon, with a connected upstream server, so that
+    no call of others can hold the daemon for long. ``held_mono``: when a probe last had
+    to wait; ``busy_mono``: since when every probe had to wait.
+    ``has_answered``: the target gave any answer in this run.
+    ``serves``: number of answers in a row, with only silence between them, that show no
+    fault with a remedy.
+    ``blind``: the last UNKNOWN result, and ``blind_mono`` the begin of the UNKNOWN
+    streak; None after any other result. ``loss``: the last loss; it may be over.
     """
 
     up: bool | None = None
@@ -71,7 +71,7 @@ class Health:
 
     @property
     def cause(self) -> Cause | None:
-        """Why the present streak of failures is one."""
+        """Cause of the current failure streak."""
         if self.failures and self.last is not None:
             return self.last.cause
         return None

@@ -1,4 +1,4 @@
-"""One incident per root cause, with a sortable id that correlates everything."""
+"""Incidents: one per root cause, with a sortable id that correlates records."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -13,19 +13,19 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Opened at the root; dependents are ``affected``, they get none of their own.
+    """An incident of a root; dependents are ``affected`` and get none of their own.
 
-    ``told_wall``: when people last heard of it; None: nobody was told yet.
-    ``waiting_wall``: since when somebody's acknowledgement is waited for.
-    ``level``: how often it was escalated at its present severity. ``told``: the
-    channels and hooks that heard of it. ``sequence``: the last telling's number.
-    ``remedies``: how many ended while it was open, ``loads`` of them loads of a
-    wallet. ``detail``: what was measured, where no probe tells it again.
+    ``told_wall``: time of the last message; None: no message yet.
+    ``waiting_wall``: since when an acknowledgement is awaited.
+    ``level``: number of escalations at the current severity. ``told``: channels and
+    hooks that were notified. ``sequence``: number of the last message.
+    ``remedies``: number of remedies that ended while it was open; ``loads``: how many
+    of them loaded a wallet. ``detail``: a measured value that no probe repeats.
     ``followers``: dependents that were restarted after the root.
-    ``cause`` is that of the opening. ``told_cause`` and ``told_severity``: what people
-    heard of last; None: as it was opened. ``changes``: how often they were told of
-    another cause. ``deeds``: the last remedies that ended. ``began_wall``: the first
-    failure, by the wall clock; None: it is not known apart from the opening.
+    ``cause`` is the cause at the opening. ``told_cause`` and ``told_severity``: those
+    of the last message; None: as at the opening. ``changes``: number of messages about
+    another cause. ``deeds``: the last completed remedies. ``began_wall``: wall time of
+    the first failure; None: only the opening is known.
     """
 
     id: str
@@ -54,22 +54,22 @@ class Incident:
 
     @property
     def since_wall(self) -> float:
-        """The beginning that people are told of: the first failure."""
+        """Begin of the incident in messages: the first failure."""
         return self.opened_at.wall if self.began_wall is None else self.began_wall
 
     @property
     def is_fact(self) -> bool:
-        """Has it happened, once, so that only a person can close it?"""
+        """Is the incident a single event, which only a person can close?"""
         return self.cause is Cause.ADDRESSES_LOST
 
     @property
     def open(self) -> bool:
-        """Is it still going on?"""
+        """Is the incident not resolved yet?"""
         return self.resolved_at is None
 
 
 def new_id(target: str, at: Moment) -> str:
-    """A ULID whose lower 80 bits come from what it is about: no randomness here."""
+    """A ULID whose lower 80 bits are a hash of target and time: no randomness."""
     digest = hashlib.blake2b(
         f"{target}@{at.wall!r}@{at.mono!r}".encode(), digest_size=10
     )
@@ -77,8 +77,8 @@ def new_id(target: str, at: Moment) -> str:
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
 
 
-def affect(incident: Incident, name: str) -> Incident:
-    """Attach a dependent, once."""
+def add_affected(incident: Incident, name: str) -> Incident:
+    """Add an affected dependent, once."""
     if name in incident.affected or name == incident.target:
         return incident
     return replace(incident, affected=(*incident.affected, name))

@@ -19,8 +19,10 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 
 
 class RemedyPhase(StrEnum):
-    """ACTING: the executor is at it. VERIFYING: the probes judge. TAKEN_OVER: a
-    sidecar that has died was at it, and how far it came is not known yet.
+    """Phase of a remedy.
+
+    ACTING: the executor carries it out. VERIFYING: probes judge the result.
+    TAKEN_OVER: a sidecar that has died began it, and its progress is not known yet.
     """
 
     ACTING = "acting"
@@ -29,9 +31,9 @@ class RemedyPhase(StrEnum):
 
 
 class AddressCount(NamedTuple):
-    """How many addresses a daemon's current wallet had when last counted.
+    """Number of addresses of a daemon's current wallet at the last count.
 
-    ``paths``: the wallets that were loaded; another list, another current wallet.
+    ``paths``: the loaded wallets; another list means another current wallet.
     """
 
     paths: tuple[str, ...]
@@ -48,7 +50,7 @@ class RunInterval(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """A remedy under way; it ends by observed health or at its deadline."""
+    """A current remedy; it ends by observed health or at its deadline."""
 
     decision: Decision
     phase: RemedyPhase
@@ -57,21 +59,21 @@ class Remedy:
     first_failure_mono: float | None
     note: Reason = NO_REASON
     uncertain: bool = False
-    """The engine did not say whether it did as asked."""
+    """The engine did not report whether it did the action."""
     balance: Balance | None = None
-    """What the wallet held before it; None: not known, or there is no wallet."""
+    """Balance of the wallet before it; None: not known, or there is no wallet."""
     addresses: AddressCount | None = None
-    """How many addresses the wallet had before it."""
+    """Number of addresses of the wallet before it."""
     extended_s: float = 0.0
-    """So much later its verification ends, for it gave way to other remedies."""
+    """Extension of its verification, which gave way to other remedies."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrashLoopLog:
-    """What a container in a crash loop wrote last, for the message about the loop.
+    """End of the log of a container in a crash loop, for the message about the loop.
 
-    ``log`` None: it is being gathered; from ``until_mono`` on nothing is waited for.
-    ``told``: once is enough for one loop.
+    ``log`` None: it is being gathered, or was sent; the message waits until
+    ``until_mono`` at most. ``told``: the message was sent; one per loop.
     """
 
     until_mono: float
@@ -81,7 +83,7 @@ class CrashLoopLog:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The engine did not let us carry out an action on this instance, and why."""
+    """The engine refused an action on this instance; ``reason`` is its answer."""
 
     action: Action
     at_mono: float
@@ -89,7 +91,7 @@ class Refusal:
 
 
 class StopOrigin(StrEnum):
-    """Did a person stop it? ASSUMED: it was found stopped and nothing is known."""
+    """Did a person stop the container? ASSUMED: found stopped, origin unknown."""
 
     NONE = "none"
     ASSUMED = "assumed"
@@ -98,7 +100,7 @@ class StopOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """A root recovered: its dependent gets until ``until_mono`` to follow."""
+    """A root recovered: its dependent has time until ``until_mono`` to follow."""
 
     root: str
     until_mono: float
@@ -106,7 +108,7 @@ class Settling:
 
 @dataclass(frozen=True, slots=True)
 class Redeploy:
-    """A container that is to replace one, made and not started yet."""
+    """A replacement container that was created and not started yet."""
 
     name: str
     since: Moment
@@ -116,11 +118,11 @@ class Redeploy:
 class Instance:
     """One replica of a target.
 
-    ``name`` is the public one: the target's, with the replica's number only
-    where there are several. ``run_mono`` is when the present run began.
-    ``kills`` are the last signals that someone else sent to it. ``exits`` are the
-    moments of its last exits by itself; ``short_runs`` counts runs in a row that
-    died within 60 s; ``looping``: hands off for that.
+    ``name`` is the public name: the target's, with the replica's number only
+    where there are several. ``run_mono`` is the begin of the current run.
+    ``kills`` are the last signals from others. ``exits`` are the times of its last
+    exits by itself; ``short_runs`` counts runs in a row that ended within 60 s;
+    ``looping``: it is in a crash loop, so it is not restarted.
     """
 
     id: InstanceId
@@ -130,18 +132,18 @@ class Instance:
     missing_since: Moment | None = None
     kills: tuple[ForeignSignal, ...] = ()
     overlap: RestartOverlap = RestartOverlap()
-    """What others had the engine do during our last restart."""
+    """Actions that others requested of the engine during our last restart."""
     redeploy: Redeploy | None = None
-    """Of it, as long as that does not come to its end."""
+    """Its redeploy, while that is not finished."""
     seen_mono: float | None = None
-    """When a container of it was last looked at."""
+    """When its container was last observed."""
     stop: StopOrigin = StopOrigin.NONE
     exited_mono: float | None = None
     exits: tuple[float, ...] = ()
     short_runs: int = 0
     looping: bool = False
     runs: tuple[RunInterval, ...] = ()
-    """Its last runs that have ended, oldest first."""
+    """Its last ended runs, oldest first."""
     last_words: CrashLoopLog | None = None
     health: Health = Health()
     state: TargetState = TargetState.UNKNOWN
@@ -152,48 +154,48 @@ class Instance:
     load_lane: Lane = Lane()
     remedy: Remedy | None = None
     loading: Decision | None = None
-    """A ``load_wallet`` call under way, possibly within a restart's verification."""
+    """The current ``load_wallet`` call, possibly within a restart's verification."""
     called_mono: float = 0.0
     """When the last ``load_wallet`` call ended."""
     load_failure: Reason = NO_REASON
-    """Why this run's wallet could not be loaded when that was last tried."""
+    """Why the last load of this run's wallet failed."""
     settling: Settling | None = None
     must_restart: bool = False
     """A dependent with ``after_dependency: always`` whose root has just recovered."""
     was_away: bool = False
-    """Since it last worked it was away for those who need it, or started anew."""
+    """Since it last worked, it was unavailable to its dependents, or restarted."""
     asked: bool = False
     asked_now: bool = False
     looked: RunId | None = None
-    """The run whose processes were last asked for."""
+    """The run whose processes were last inspected."""
     looked_mono: float | None = None
-    """When they were last asked for after a refused connection."""
+    """When they were last inspected after a refused connection."""
     served: RunId | None = None
-    """The run in which a process was seen that served: should it go, that is proof."""
+    """The run in which a serving process was seen; its loss then proves a failure."""
     incident: str | None = None
     last_decision: Decision | None = None
     treated: RunId | None = None
-    """The run that our last start or restart was meant to end."""
+    """The run that our last start or restart was to replace."""
     restarted: Moment | None = None
     restarts_total: int = 0
     counted_mono: tuple[float, ...] = ()
-    """Its restarts of the last hour that nobody asked for."""
+    """Its automatic restarts of the last hour."""
     refusal: Refusal | None = None
     balance: Balance | None = None
-    """What its wallet held when that was last seen."""
+    """Last known balance of its wallet."""
     unmatched: Balance | None = None
-    """What it held before remedies after which none was seen yet."""
+    """Balance before remedies after which no balance was seen yet."""
     wallets: tuple[str, ...] = ()
-    """The wallets that were last seen loaded: those to load after a start."""
+    """The wallets that were last loaded: they are loaded after a start."""
     wallets_run: RunId | None = None
-    """The run in which all of them were seen loaded."""
+    """The run in which all of them were loaded."""
     addresses: AddressCount | None = None
-    """The last count."""
+    """The last address count."""
     counts: tuple[AddressCount, ...] = ()
     """The last count for each list of wallets, the newest list last."""
     boot_s: float = 0.0
-    """What its boots took lately, from the start to the first good answer."""
+    """Learned boot time, from the start to the first good answer."""
     idle: RunId | None = None
-    """The run in which nothing but a waiting main process was seen."""
+    """The run in which only a waiting main process was seen."""
     refused_starts: int = 0
-    """So many runs in a row, before this one, refused connections to their end."""
+    """Number of runs in a row, before this one, that always refused connections."""

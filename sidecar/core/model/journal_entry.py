@@ -1,4 +1,4 @@
-"""Entries of the journal, what a report counts of them, and monitored time."""
+"""Journal entries, the steps that reports count, and monitored time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class EntryKind(StrEnum):
-    """What a line of the journal is about."""
+    """Subject of a journal entry."""
 
     STATE = "state"
     DECISION = "decision"
@@ -18,7 +18,7 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One line of the journal. ``data`` is JSON-ready, its shape that of the feed."""
+    """One journal entry. ``data`` is JSON-ready, in the shape of the feed."""
 
     at_wall: float
     kind: EntryKind
@@ -28,7 +28,7 @@ class JournalEntry:
 
 
 class StateChange(NamedTuple):
-    """From one state to another, in the words of the records."""
+    """Change of state, with the values of the journal."""
 
     old: str
     new: str
@@ -36,7 +36,7 @@ class StateChange(NamedTuple):
 
 
 class RemedySummary(NamedTuple):
-    """What was done, why, and how it ended; the words of the records."""
+    """Action, trigger and outcome of a remedy, with the values of the journal."""
 
     action: str
     trigger: str
@@ -44,11 +44,11 @@ class RemedySummary(NamedTuple):
 
 
 JournalStep = StateChange | RemedySummary
-"""All that a report counts."""
+"""A step that reports count."""
 
 
 class TargetSteps(NamedTuple):
-    """A target's, in order of time: when each was (wall clock), and what it was.
+    """Steps of a target in order of time, with their wall clock times.
 
     Two columns: half a million pairs would be half a million objects.
     """
@@ -58,7 +58,7 @@ class TargetSteps(NamedTuple):
 
 
 class MonitoredInterval(NamedTuple):
-    """A stretch of time (wall clock, seconds) in which we were measuring."""
+    """Interval (wall clock, seconds) in which Sidecar monitored."""
 
     from_wall: float
     until_wall: float

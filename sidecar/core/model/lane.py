@@ -1,11 +1,11 @@
-"""Tries of a remedy, and how often it helped, as they are remembered."""
+"""Tries of a remedy in the current outage, and its success statistics."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class LaneName(StrEnum):
-    """Where a target stands; public names."""
+    """Retry stage of a target; public names."""
 
     FAST = "fast"
     SLOW = "slow"
@@ -16,8 +16,8 @@ class LaneName(StrEnum):
 class Lane:
     """The tries since the target was last seen healthy.
 
-    ``spent`` holds the times of the fast lane's tries; ``not_before`` is when
-    the next try may begin. ``unsent``: so many in a row could not be sent.
+    ``spent`` holds the times of the fast lane's tries; ``not_before`` is the earliest
+    time of the next try. ``unsent``: number of tries in a row that were not sent.
     """
 
     name: LaneName = LaneName.FAST
@@ -34,13 +34,13 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class RemedyStats:
-    """How often one remedy was tried against one cause, and helped.
+    """Statistics of one remedy for one cause.
 
-    ``outages`` are those that began with it: one bad night is a single one.
+    ``outages`` counts outages whose first try was this remedy for this cause.
     """
 
     tries: int = 0
     outages: int = 0
     recovered: int = 0
     seconds: tuple[float, ...] = ()
-    """How long the last recoveries took."""
+    """Durations of the last recoveries."""

@@ -8,7 +8,7 @@ from sidecar.core.model.cause import Severity
 
 
 class MessageKind(StrEnum):
-    """Why somebody is told."""
+    """Occasion of a message."""
 
     OPENED = "opened"
     RAISED = "raised"
@@ -19,39 +19,39 @@ class MessageKind(StrEnum):
     CRASH_LOOP = "crash_loop"
     """A container ends soon after every start; with its last log lines."""
     CHANGED = "changed"
-    """Its cause is another now, which calls for something else."""
+    """Its cause has changed to one that needs another response."""
     REOPENED = "reopened"
     RESOLVED = "resolved"
     BALANCE = "balance"
-    """A wallet does not hold after a remedy what it held before."""
+    """A wallet's balance after a remedy differs from the balance before."""
     ENGINE_LOST = "engine_lost"
     """Nothing can be restarted until the engine is back."""
     ENGINE_BACK = "engine_back"
     OWN_NETWORK_LOST = "own_network_lost"
-    """Targets are not reached, and that is likely our own fault."""
+    """Targets are not reached, and Sidecar's own network is the likely cause."""
     OWN_NETWORK_BACK = "own_network_back"
     SETTINGS_REFUSED = "settings_refused"
-    """The file has faults: the last good settings are in force."""
+    """The settings file has faults: the last good settings are in force."""
     SETTINGS_TAKEN = "settings_taken"
     PLAN_SKIPPED = "plan_skipped"
-    """A planned restart was left out."""
+    """A planned restart was skipped."""
     STORE_LOST = "store_lost"
-    """What was done before a start is not known: budgets begin nearly spent."""
+    """Remedies before this start are not known: budgets begin nearly spent."""
     NOTICE = "notice"
-    """About something that is no incident, such as an operator's own stop."""
+    """Information without an incident, such as an operator's own stop."""
     TEST = "test"
-    """Somebody wants to see whether a channel works."""
+    """Test of a channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to tell one channel. Its ``id`` stays the same at every try.
+    """Message to one channel. Its ``id`` stays the same at every try.
 
     ``channel`` is a notification channel's name, or ``hook:N`` for the N-th hook.
-    ``facts`` are what the text is made of, in the receiver's language, when it is
-    sent: target, cause, reason, opened_at_wall, severity, restarts, affected,
-    last_action, seconds... all as text. Messages of one incident to one channel
-    go out in the order of ``sequence``.
+    ``facts`` are the data of the text, which is written in the receiver's language
+    when it is sent: target, cause, reason, opened_at_wall, severity, restarts,
+    affected, last_action, seconds... all as text. Messages of one incident to one
+    channel are sent in the order of ``sequence``.
     """
 
     id: str

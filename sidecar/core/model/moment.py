@@ -1,4 +1,4 @@
-"""Time as an argument: every rule is told what time it is."""
+"""Time as an argument: rules never read a clock."""
 
 import math
 from typing import NamedTuple
@@ -16,5 +16,5 @@ class Moment(NamedTuple):
 
 
 def whole_seconds(from_wall: float, until_wall: float) -> int:
-    """How long it is between two instants as people see them: without fractions."""
+    """Seconds between two instants, each truncated to a whole second."""
     return max(0, math.floor(until_wall) - math.floor(from_wall))

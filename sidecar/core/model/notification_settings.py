@@ -1,4 +1,4 @@
-"""Who is told what, as settings. Durations are seconds; addresses are secrets."""
+"""Notification settings. Durations are seconds; addresses are secrets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ HOOK_PREFIX = "hook:"
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
-    """Where messages go; ``url`` is an Apprise URL."""
+    """A notification channel; ``url`` is an Apprise URL."""
 
     name: str
     url: str = field(repr=False)
@@ -21,7 +21,7 @@ class ChannelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Which channels hear of which severity; ``channels`` are all there are."""
+    """Routes of each severity to channels; ``channels`` are all channels."""
 
     channels: tuple[str, ...] = ()
     by_severity: Mapping[Severity, tuple[str, ...]] = field(
@@ -35,12 +35,12 @@ class Routes:
 
 @dataclass(frozen=True, slots=True)
 class EscalationSettings:
-    """When more people are told.
+    """Times of escalation.
 
-    ``after_s``: how long a severity waits for an acknowledgement; a severity that
-    is not in it waits for ever. ``repeat_s``: between reminders. ``ack_lasts_s``:
-    after that an incident that is still open counts as forgotten.
-    ``urgent_after_s``: a root that is down for so long makes a P1 a P0.
+    ``after_s``: wait for an acknowledgement, by severity; a severity that is not in it
+    waits for ever. ``repeat_s``: time between reminders. ``ack_lasts_s``: after that
+    time an acknowledged incident that is still open is treated as forgotten.
+    ``urgent_after_s``: a root that is down for that time raises a P1 to P0.
     """
 
     after_s: Mapping[Severity, float] = field(
@@ -70,9 +70,9 @@ class HookExec:
 
 @dataclass(frozen=True, slots=True)
 class HookSettings:
-    """What is done when an incident opens or is resolved.
+    """A hook for the opening or the resolution of an incident.
 
-    ``on`` is OPENED or RESOLVED. ``severity``: the least urgent that counts; a
+    ``on`` is OPENED or RESOLVED. ``severity``: the least urgent severity of the hook; a
     hook for P1 is called for P0 as well. None: every incident.
     """
 
@@ -83,7 +83,7 @@ class HookSettings:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatSettings:
-    """An address that hears from us as long as we live."""
+    """An address that gets a request per interval while Sidecar runs."""
 
     url: str = field(repr=False)
     interval_s: float = 60.0
@@ -91,10 +91,10 @@ class HeartbeatSettings:
 
 @dataclass(frozen=True, slots=True)
 class NotifySettings:
-    """All of it.
+    """All notification settings.
 
-    ``public_url`` is where people reach this sidecar, without a slash at the end;
-    None: messages carry no links. ``timezone`` is that of times in texts.
+    ``public_url`` is the public address of this sidecar, without a slash at the end;
+    None: messages carry no links. ``timezone`` is the time zone of texts.
     """
 
     channels: tuple[ChannelSettings, ...] = ()

@@ -1,4 +1,4 @@
-"""What one probe has found."""
+"""Result of one probe."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 
 
 class ProbeVerdict(StrEnum):
-    """UNKNOWN means that the prober itself failed: it changes no streak."""
+    """Verdict of a probe; UNKNOWN: the probe itself failed, which changes no streak."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -18,27 +18,27 @@ class ProbeVerdict(StrEnum):
 
 
 class ProbeWarning(StrEnum):
-    """A success can carry these: the target is degraded, never restarted for it."""
+    """Warning of a success: the target is degraded, and not restarted for it."""
 
     SLOW = "slow"
     LAGGING = "lagging"
 
 
 class Balance(NamedTuple):
-    """What is in a wallet, in whole coins."""
+    """Balance of a wallet, in whole coins."""
 
     confirmed: Decimal = Decimal(0)
     unconfirmed: Decimal = Decimal(0)
     unmatured: Decimal = Decimal(0)
 
     def texts(self) -> dict[str, str]:
-        """Each part by its name, to the last digit and without an exponent."""
+        """Each part by its name, with all digits and without an exponent."""
         return {part: f"{amount:f}" for part, amount in self._asdict().items()}
 
 
 @dataclass(frozen=True, slots=True)
 class WalletFacts:
-    """What a wallet daemon said of itself. None: it was not asked or did not say."""
+    """Facts from a wallet daemon's answers. None: not asked or not in the answer."""
 
     connected: bool | None = None
     loaded: bool | None = None
@@ -47,14 +47,14 @@ class WalletFacts:
     server_height: int | None = None
     balance: Balance | None = None
     paths: tuple[str, ...] | None = None
-    """Of the wallets that are loaded, in the daemon's order."""
+    """Paths of the loaded wallets, in the daemon's order."""
     addresses: int | None = None
-    """How many the current wallet has; not asked at every probe."""
+    """Number of addresses of the current wallet; not asked at every probe."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The answer of one probe.
+    """Result of one probe.
 
     ``reason`` is a short phrase. What a Prober returns is without secrets, printable
     and of at most REASON_LIMIT characters: masked first, cut afterwards.
@@ -62,9 +62,9 @@ class ProbeResult:
     fault may lie between us and the target. ``shares_network``: the engine says that
     Sidecar is on a network of the target. ``rpc_answers``: the last
     observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
-    ``waited_s``: how long the request that was waited for longest has been out; with
-    HUNG it is still not answered. ``broke_on``: the call during which the connection
-    broke, where one did.
+    ``waited_s``: age of the oldest request that was waited for; with HUNG it is still
+    not answered. ``broke_on``: the call during which the connection broke; empty: none
+    broke.
     """
 
     verdict: ProbeVerdict
@@ -88,7 +88,7 @@ def probe_success(
     reason: Reason = NO_REASON,
     wallet: WalletFacts | None = None,
 ) -> ProbeResult:
-    """The target works; warnings say what is not quite right."""
+    """The target works; warnings name its degradations."""
     return ProbeResult(
         ProbeVerdict.SUCCESS,
         reason=reason,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Basic auth. Its repr keeps the password to itself."""
+    """Basic authentication; the repr omits the password."""
 
     username: str
     password: str = field(repr=False)
@@ -23,7 +23,7 @@ class ElectronCashProbe:
     credentials: Credentials | None = None
     load_wallet: bool = True
     wallet_path: tuple[str, ...] = ()
-    """The wallets to load; none named: those that were loaded before."""
+    """Paths of the wallets to load; empty: those that were loaded before."""
     wallet_password: str | None = field(default=None, repr=False)
     hang_after_s: float = 45.0
     hang_after_outage_s: float = 300.0
@@ -101,7 +101,7 @@ class DockerProbe:
 
 @dataclass(frozen=True, slots=True)
 class RunningProbe:
-    """The container runs: for what serves nothing."""
+    """The container runs: for containers without a service."""
 
     TYPE: ClassVar[str] = "running"
     timeout_s: float = 10.0

@@ -1,30 +1,30 @@
-"""Stops by others that a restart of ours undid.
+"""Stops by others that our own restart undid.
 
-An engine starts what it restarts, though somebody has it stopped meanwhile. It tells of
-each stop and of each restart that it carried out: those beyond our own are others'.
+An engine starts a container that it restarts, even if somebody stopped it meanwhile. It
+reports each stop and each restart: those beyond our own are from others.
 """
 
 from dataclasses import dataclass, replace
 
 from sidecar.core.model.container import RunId
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.moment import Moment
 
-HEARD_S = 2.0
-"""By then the engine has told of what ended with our own call."""
+EVENT_DELAY_S = 2.0
+"""Delay within which the engine has reported the events of our own call."""
 
-CLOCKS_S = 0.5
-"""So much the engine's clock may be behind ours."""
+CLOCK_SKEW_S = 0.5
+"""Maximum lag of the engine's clock behind ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestartOverlap:
-    """What the engine told of while a remedy of ours was under way.
+    """Engine events during one of our remedies.
 
-    ``since_mono``: when the remedy began; None: none of this process's. What the engine
-    tells of from before, as it does after our own restart, is not of this remedy.
-    ``own``: so many stops, each part of a restart, were ours. ``run`` is the one that
-    the remedy led to, and ``acted_mono`` when; None: it is still at it.
+    ``since_mono``: begin of the remedy; None: no remedy of this process. Events from
+    before it, which the engine repeats after our own restart, are not counted.
+    ``own``: number of our own stops, each part of a restart. ``run`` is the resulting
+    run, and ``acted_mono`` its time; None: the remedy is still acting.
     """
 
     since_mono: float | None = None
@@ -36,7 +36,7 @@ class RestartOverlap:
 
     @property
     def has_others_stop(self) -> bool:
-        """Did somebody else have it stopped, and not restarted?"""
+        """Did somebody else stop the container, without a restart?"""
         others_restarts = max(0, self.restarts - self.own)
         return self.run is not None and self.stops - self.own > others_restarts
 
@@ -44,8 +44,8 @@ class RestartOverlap:
 def count_engine_event(
     overlap: RestartOverlap, kind: EngineEventKind, when_mono: float
 ) -> RestartOverlap:
-    """The engine tells what was done to the run that is being treated."""
-    if overlap.since_mono is None or when_mono < overlap.since_mono - CLOCKS_S:
+    """Count an engine event of the treated run."""
+    if overlap.since_mono is None or when_mono < overlap.since_mono - CLOCK_SKEW_S:
         return overlap
     if kind is EngineEventKind.STOP:
         return replace(overlap, stops=overlap.stops + 1)
@@ -57,12 +57,12 @@ def count_engine_event(
 def end_own_part(
     overlap: RestartOverlap, own: int, run: RunId | None, at: Moment
 ) -> RestartOverlap:
-    """Our own part is over."""
+    """Record the end of our own action."""
     return replace(overlap, own=own, run=run, acted_mono=at.mono)
 
 
 def has_undone_stop(overlap: RestartOverlap, run: RunId, now_mono: float) -> bool:
-    """Does it run although somebody else stopped it during our restart?"""
+    """Does the container run although somebody else stopped it in our restart?"""
     if overlap.run != run or overlap.acted_mono is None:
         return False
-    return overlap.has_others_stop and now_mono - overlap.acted_mono >= HEARD_S
+    return overlap.has_others_stop and now_mono - overlap.acted_mono >= EVENT_DELAY_S

@@ -1,4 +1,4 @@
-"""Everything the watchdog knows at one instant. Frozen: each step makes a new one."""
+"""State of the watchdog at one instant. Frozen: each step makes a new one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,63 +18,64 @@ from sidecar.core.model.target import InstanceId, Mode, Target
 
 
 class PlannedRestart(NamedTuple):
-    """A planned restart under way: the root, then its dependents, one by one.
+    """A current planned restart: the root, then its dependents, one by one.
 
-    The next one of ``left`` must have begun before ``deadline_mono``.
+    The next instance of ``remaining_ids`` must begin before ``deadline_mono``.
     """
 
     target: str
-    left: tuple[InstanceId, ...]
+    remaining_ids: tuple[InstanceId, ...]
     deadline_mono: float
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """How fresh our knowledge of the engine is."""
+    """Connection to the engine, and the age of our knowledge."""
 
     reachable: bool = False
     reason: str = "not asked yet"
     since: Moment = Moment(0.0, 0.0)
     listed_mono: float | None = None
-    told: bool = False
-    """Have people heard that it is lost?"""
+    is_reported: bool = False
+    """Was its loss reported to people?"""
     deaf: str = ""
-    """Why its events are not heard; empty: they are."""
+    """Why its events are not received; empty: they are."""
     lost_at: Moment | None = None
-    """Since when it could not be reached before; None: that is not known."""
+    """Begin of the last loss; None: not known."""
     other: str = ""
-    """The name of an engine that is not Docker's: it is watched and not acted on."""
+    """The name of an engine other than Docker: it is only observed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsStatus:
     """Are the settings in force those of the file?
 
-    ``faults`` of the file, a line each, while older settings are in force; ``told``
-    are those that people have heard of. ``faulty_since``: once they are mended, when
-    the file was first found faulty; None: that is not known.
+    ``faults`` of the file, a line each, while older settings are in force;
+    ``reported_faults`` are those that were reported to people. ``faulty_since``: after
+    the faults are corrected, when the file was first found faulty; None: not known.
     """
 
     faults: str = ""
     since: Moment = Moment(0.0, 0.0)
-    told: str = ""
+    reported_faults: str = ""
     faulty_since: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OwnNetworkStatus:
-    """Is our own network lost, as the probes show? ``since`` None: it is not.
+    """Is our own network lost, according to the probes? ``since`` None: it is not.
 
-    ``told``: have people heard of it? ``told_mono``: when last; None: not by this run.
+    ``is_reported``: the loss was reported to people. ``reported_mono``: the last time;
+    None: not by this process.
     """
 
     since: Moment | None = None
-    told: bool = False
-    told_mono: float | None = None
+    is_reported: bool = False
+    reported_mono: float | None = None
 
 
 class EfficacyKey(NamedTuple):
-    """A line of the efficacy ledger."""
+    """Key of the efficacy ledger."""
 
     target: str
     cause: Cause
@@ -83,7 +84,7 @@ class EfficacyKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All of it. ``paused`` maps a target to when it resumes (wall; inf: never)."""
+    """The state. ``paused`` maps a target to its resume time (wall; inf: never)."""
 
     started: Moment
     mode: Mode = Mode.ACT
@@ -91,16 +92,16 @@ class State:
     instances: Mapping[InstanceId, Instance] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    left: Mapping[InstanceId, Instance] = field(
+    restored_instances: Mapping[InstanceId, Instance] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    """Instances as a dead process left them, until the first listing shows them."""
+    """Instances as stored by the dead predecessor, until the first listing."""
     engine: EngineStatus = EngineStatus()
     paused: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     restarts: tuple[float, ...] = ()
-    """Moments (mono) within the last hour of restarts that nobody asked for."""
+    """Times (mono) of automatic restarts within the last hour."""
     due: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Planned restarts that wait to begin, and until when (mono) they may."""
+    """Planned restarts that wait to begin, with their deadlines (mono)."""
     plan: PlannedRestart | None = None
     incidents: Mapping[str, Incident] = field(
         default_factory=lambda: MappingProxyType({})
@@ -110,7 +111,7 @@ class State:
     )
 
     doubt: str = ""
-    """Why what was done before this start is not known, or not all of it."""
+    """Why earlier remedies are not, or not all, known since this start."""
     doubt_told: bool = False
 
     notify: NotifySettings = NotifySettings()
@@ -124,7 +125,7 @@ class State:
 
     @property
     def mode_in_force(self) -> Mode:
-        """That of the settings; on an engine that is not supported, ``observe``."""
+        """The mode of the settings; ``observe`` on an unsupported engine."""
         return Mode.OBSERVE if self.engine.other else self.mode
 
     def replicas(self, target: str) -> Iterator[Instance]:

@@ -1,4 +1,4 @@
-"""The result of one step of the loop: stored first, then told, then carried out."""
+"""Result of one step of the loop: first stored, then reported, then executed."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from sidecar.core.model.transition import Transition
 
 
 class StepResult(NamedTuple):
-    """One turn of the loop, to be remembered.
+    """Result of one step of the loop, to be stored.
 
     ``touched`` are the instances that may have changed; ``evidence`` comes with a
     remedy that has acted and after a page, JSON-ready and masked; ``messages`` are
-    to be told.
+    to be sent.
     """
 
     event: Event

@@ -1,4 +1,4 @@
-"""What is watched, with the settings in force. Durations are seconds."""
+"""Monitored targets with their settings in force. Durations are seconds."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +15,7 @@ from sidecar.core.model.probe_settings import (
 
 
 class AfterDependency(StrEnum):
-    """What happens to a dependent once its root works again."""
+    """Restart of a dependent once its root works again."""
 
     IF_FAILING = "if_failing"
     ALWAYS = "always"
@@ -23,7 +23,7 @@ class AfterDependency(StrEnum):
 
 
 class Mode(StrEnum):
-    """``observe`` does everything but the acting."""
+    """Mode of operation; ``observe`` carries out no remedy."""
 
     ACT = "act"
     OBSERVE = "observe"
@@ -31,7 +31,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeSchedule:
-    """How often a target is asked, and how many answers make a verdict."""
+    """Probe intervals and thresholds of a target."""
 
     interval_s: float = 5.0
     fast_interval_s: float = 2.0
@@ -42,7 +42,7 @@ class ProbeSchedule:
 
 @dataclass(frozen=True, slots=True)
 class RestartSettings:
-    """Bounds of the remedy; see docs/behaviour.md for what follows."""
+    """Settings of restarts; docs/behaviour.md describes their effect."""
 
     enabled: bool = True
     budget: int = 3
@@ -70,10 +70,10 @@ class PlannedRestartSettings:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One watched service (or named container) and everything decided about it.
+    """One monitored service (or named container) and all its settings.
 
-    ``service`` names a compose service of the stack; ``container`` a container
-    by name, and then wins. ``probes`` must all succeed.
+    ``service`` names a compose service of the stack; ``container`` names a container
+    and takes precedence. ``probes`` must all succeed.
     """
 
     name: str
@@ -88,29 +88,29 @@ class Target:
     preventive: PlannedRestartSettings | None = None
     severity: Severity | None = None
     may_finish: bool = False
-    """Known by a watch label alone: it may be a job, which ends when it is done."""
+    """It comes from a watch label alone: it may be a job, which may end."""
     declared: bool = field(default=True, compare=False)
-    """The operator's settings name it; False: labels of a container alone made it."""
+    """It is in the operator's settings; False: it comes from labels alone."""
 
     @property
     def wallet(self) -> ElectronCashProbe | None:
-        """The wallet daemon's settings, where this target is one."""
+        """The wallet daemon's probe settings; None: it is no wallet daemon."""
         return next((p for p in self.probes if isinstance(p, ElectronCashProbe)), None)
 
     @property
     def is_asked_over_network(self) -> bool:
-        """Does a probe of it connect to it, and not the engine alone?"""
+        """Does any of its probes connect to the target, not only to the engine?"""
         through_engine = (ExecProbe, DockerProbe, RunningProbe)
         return any(not isinstance(probe, through_engine) for probe in self.probes)
 
     @property
     def is_checked_natively(self) -> bool:
-        """Does the container's own HEALTHCHECK have a say?"""
+        """Is the container's own HEALTHCHECK one of its probes?"""
         return any(isinstance(probe, DockerProbe) for probe in self.probes)
 
     @property
     def hang_after_s(self) -> float:
-        """How long silence must last before it is called a hang."""
+        """Minimum silence that is called a hang."""
         return max((p.hang_after_s for p in self.probes), default=0.0)
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class TargetState(StrEnum):
-    """Public names of what a target can be."""
+    """State of a target; public names."""
 
     UNKNOWN = "unknown"
     STARTING = "starting"

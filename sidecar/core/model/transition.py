@@ -30,7 +30,7 @@ class StateChanged:
 
 
 class RemedyOutcome(StrEnum):
-    """How a remedy ended, health included."""
+    """Outcome of a remedy, verification included."""
 
     RECOVERED = "recovered"
     NOT_RECOVERED = "not_recovered"
@@ -40,7 +40,7 @@ class RemedyOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemedyEnded:
-    """A remedy came to its end; ``seconds`` counts from the decision.
+    """A remedy ended; ``seconds`` counts from the decision.
 
     ``recovery_s``: from the first failure to healthy, None unless recovered.
     """
@@ -59,7 +59,7 @@ class RemedyEnded:
 
 
 class Comparison(StrEnum):
-    """What a wallet's balance was after a remedy, compared with before."""
+    """Comparison of a wallet's balance after a remedy with the balance before."""
 
     SAME = "same"
     DIFFERENT = "different"
@@ -70,8 +70,8 @@ class Comparison(StrEnum):
 class BalanceCompared:
     """A wallet's last balance before a remedy and the first seen after it.
 
-    None: it is not known. Amounts are private: ``reason`` has none. The numbers of
-    addresses are compared with it: the balance is the same where some are lost.
+    None: not known. Amounts are private: ``reason`` has none. The numbers of addresses
+    are compared as well: lost addresses do not change the balance.
     """
 
     at: Moment
@@ -85,7 +85,7 @@ class BalanceCompared:
 
     @property
     def comparison(self) -> Comparison:
-        """What can be said of it."""
+        """Result of the comparison."""
         if self.before is None or self.after is None:
             return Comparison.NOT_KNOWN
         same = self.before == self.after
@@ -93,13 +93,13 @@ class BalanceCompared:
 
     @property
     def addresses_lost(self) -> int:
-        """How many addresses fewer it has; 0 where that is not known."""
+        """Number of lost addresses; 0 where that is not known."""
         before, after = self.addresses_before, self.addresses_after
         return max(0, before - after) if before is not None and after is not None else 0
 
     @property
     def reason(self) -> Reason:
-        """The same as a sentence."""
+        """The comparison as a reason."""
         if self.addresses_lost:
             return Reason.of(
                 R.ADDRESSES_FEWER,
@@ -119,7 +119,7 @@ class BalanceCompared:
 
 
 class IncidentStep(StrEnum):
-    """What happened to an incident."""
+    """Kind of change of an incident."""
 
     OPENED = "opened"
     AFFECTED = "affected"
@@ -133,7 +133,7 @@ class IncidentStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IncidentChanged:
-    """An incident was opened, spread to a dependent, or was resolved."""
+    """An incident changed; ``step`` says how."""
 
     at: Moment
     incident: str

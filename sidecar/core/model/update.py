@@ -1,4 +1,4 @@
-"""What working in an event comes to, and the small steps that all of it is made of."""
+"""Result of an event on the state, and helpers that replace parts of the state."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from sidecar.core.model.transition import Transition
 
 
 class Update(NamedTuple):
-    """A new state, what changed, and whom it may concern."""
+    """A new state, its transitions, and the instances that may have changed."""
 
     state: State
     transitions: tuple[Transition, ...]
@@ -20,24 +20,24 @@ class Update(NamedTuple):
 
 
 def replace_instances(state: State, *instances: Instance) -> State:
-    """The state with these instances as they are now."""
+    """The state with these instances replaced."""
     merged = {**state.instances, **{i.id: i for i in instances}}
     return replace(state, instances=MappingProxyType(merged))
 
 
 def replace_incident(state: State, incident: Incident) -> State:
-    """The state with this incident as it is now."""
+    """The state with this incident replaced."""
     incidents = {**state.incidents, incident.id: incident}
     return replace(state, incidents=MappingProxyType(incidents))
 
 
-def unchanged(state: State) -> Update:
-    """Nothing happened."""
+def no_update(state: State) -> Update:
+    """The update of an event that changes nothing."""
     return Update(state, (), ())
 
 
 def update_instance(
     state: State, instance: Instance, *transitions: Transition
 ) -> Update:
-    """One instance changed."""
+    """The update of one changed instance."""
     return Update(replace_instances(state, instance), transitions, (instance.id,))

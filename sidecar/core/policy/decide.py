@@ -34,33 +34,35 @@ from sidecar.core.status import (
 from sidecar.core.status.streaks import is_gone
 
 
-def decide(state: State, who: InstanceId, at: Moment) -> Decision | None:
+def decide(state: State, instance_id: InstanceId, at: Moment) -> Decision | None:
     """The decision about one instance; None when there is nothing new to say."""
-    instance = state.instances[who]
+    instance = state.instances[instance_id]
     decision = _current_decision(state, instance, at)
     if decision is None or not _is_new(instance, decision):
         return None
     return replace(decision, begun=run_log.run_starts(instance, decision.cause))
 
 
-def decision_in_force(state: State, who: InstanceId, at: Moment) -> Decision | None:
-    """What is being done about one instance, or holds a remedy back, in words of now.
+def decision_in_force(
+    state: State, instance_id: InstanceId, at: Moment
+) -> Decision | None:
+    """The decision in force about one instance, with its current reason.
 
-    Its time is that of the decision. None: there is nothing to do.
+    Its time is that of the recorded decision. None: there is nothing to do.
     """
-    instance = state.instances[who]
+    instance = state.instances[instance_id]
     if instance.remedy is not None:
         return instance.remedy.decision
     if instance.loading is not None:
         return instance.loading
-    standing, last = _current_decision(state, instance, at), instance.last_decision
-    if standing is None or last is None or _is_new(instance, standing):
-        return standing
-    return replace(standing, at=last.at)
+    current, last = _current_decision(state, instance, at), instance.last_decision
+    if current is None or last is None or _is_new(instance, current):
+        return current
+    return replace(current, at=last.at)
 
 
 def _current_decision(state: State, instance: Instance, at: Moment) -> Decision | None:
-    """The decision as it is now, be it news or not."""
+    """The current decision, new or not."""
     target = state.target_of(instance)
     proposal = propose(state, instance, target, at)
     return (
@@ -86,16 +88,16 @@ def _is_new(instance: Instance, decision: Decision) -> bool:
         decision.trigger,
     )
     same = same and _needs_same_remedy(last.cause, decision.cause)
-    # A loop is many runs, and one thing to tell.
+    # A crash loop has many runs and is reported once.
     same = same and (last.run == decision.run or decision.cause is Cause.CRASH_LOOP)
     counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
     return not same or counting
 
 
-def _needs_same_remedy(one: Cause | None, other: Cause | None) -> bool:
-    if one is None or other is None or CAUSES[one].remedy is None:
-        return one is other
-    return CAUSES[one].remedy is CAUSES[other].remedy
+def _needs_same_remedy(last_cause: Cause | None, cause: Cause | None) -> bool:
+    if last_cause is None or cause is None or CAUSES[last_cause].remedy is None:
+        return last_cause is cause
+    return CAUSES[last_cause].remedy is CAUSES[cause].remedy
 
 
 def _apply_guards(
@@ -115,13 +117,13 @@ def _apply_guards(
         proposal.forced,
         proposal.finishes,
     )
-    found = first_objection(case)
+    objection = first_objection(case)
     restarts = proposal.action is Action.RESTART and target.wallet is not None
-    if found is None and proposal.forced and restarts:
-        return _without_polite_stop(decision, target)
-    if found is None:
-        return _with_stop_options(decision, instance, target)
-    guard, reason = found
+    if objection is None and proposal.forced and restarts:
+        return _skip_polite_stop(decision, target)
+    if objection is None:
+        return _add_stop_options(decision, instance, target)
+    guard, reason = objection
     action = Action.HOLD
     if proposal.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:
         action = Action.SKIP
@@ -156,12 +158,12 @@ def _decision_from(instance: Instance, proposal: Proposal, at: Moment) -> Decisi
     )
 
 
-def _with_stop_options(
+def _add_stop_options(
     decision: Decision, instance: Instance, target: Target
 ) -> Decision:
-    """How to restart: gently while there is something to save, quickly when not.
+    """Add the stop options: a polite stop while there is state to save.
 
-    Where the engine may not let us start it again, we do not stop it ourselves.
+    Where the engine may refuse to start it again, it is not stopped politely.
     """
     settings = target.restart
     if decision.action is Action.LOAD_WALLET:
@@ -177,7 +179,7 @@ def _with_stop_options(
         polite_s = 0.0
     reason = decision.reason
     if polite_s and not is_free(instance, decision.at.mono):
-        reason = _with_waiting(decision, instance, polite_s)
+        reason = _add_wait(decision, instance, polite_s)
     return replace(
         decision,
         stop_timeout_s=stop_s,
@@ -188,17 +190,18 @@ def _with_stop_options(
 
 
 def _may_be_refused(decision: Decision, instance: Instance) -> bool:
-    """Might it stay stopped, for the engine did not let us act when last asked?
+    """Might it stay stopped, because the engine refused the last action?
 
-    An operator who asks again is there to see; one that is silent is not stopped.
+    Not for an operator, who sees the result, and not for a hung daemon, which a polite
+    stop does not stop.
     """
     if instance.refusal is None or decision.trigger is Trigger.OPERATOR:
         return False
     return decision.cause is not Cause.HUNG
 
 
-def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> Reason:
-    """The reason, and what is waited for before a signal comes."""
+def _add_wait(decision: Decision, instance: Instance, polite_s: float) -> Reason:
+    """The reason, with the wait before a signal is sent."""
     why = decision.reason
     if instance.health.frozen:
         return Reason.of(R.ONCE_CONTINUED, why=why, wait_s=polite_s)
@@ -207,8 +210,8 @@ def _with_waiting(decision: Decision, instance: Instance, polite_s: float) -> Re
     return Reason.of(R.ONCE_IT_STOPPED, why=why, wait_s=polite_s)
 
 
-def _without_polite_stop(decision: Decision, target: Target) -> Decision:
-    """An operator does not want to wait, and must know what that can cost."""
+def _skip_polite_stop(decision: Decision, target: Target) -> Decision:
+    """Skip the polite stop for an operator; the reason warns of its cost."""
     reason = Reason.of(R.WITHOUT_WAITING, why=decision.reason)
     stop_s = target.restart.stop_timeout_s
     return replace(decision, stop_timeout_s=stop_s, reason=reason)

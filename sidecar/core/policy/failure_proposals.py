@@ -8,7 +8,7 @@ from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, Settling
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import AfterDependency, Target
-from sidecar.core.policy.guards.dependencies import grace_remaining
+from sidecar.core.policy.guards.dependencies import grace_reason
 from sidecar.core.policy.proposal import (
     Proposal,
     describe_failure,
@@ -52,17 +52,17 @@ def propose_for_failure(
 
 
 def _inspection_reason(instance: Instance, target: Target, at: Moment) -> Reason | None:
-    """Its processes can prove at once what else takes patience."""
-    seen = describe_failure(instance)
+    """Reason to inspect the processes, which can prove a failure at once."""
+    failures = describe_failure(instance)
     if instance.health.cause is Cause.HUNG and is_uninspected(instance):
-        return Reason.of(R.LOOKS_FOR_STOPPED, why=seen)
+        return Reason.of(R.LOOKS_FOR_STOPPED, why=failures)
     if should_inspect(instance, target, at.mono):
-        return Reason.of(R.LOOKS_FOR_GONE, why=seen)
+        return Reason.of(R.LOOKS_FOR_GONE, why=failures)
     return None
 
 
 def _describe_busy(why: Reason, health: Health, at: Moment) -> Reason:
-    """That it keeps callers waiting, and since when, by the wall clock."""
+    """Describe that it keeps callers waiting, and since when (wall clock)."""
     if health.busy_mono is None:
         return Reason.of(R.IS_BUSY, why=why)
     began_wall = at.wall - (at.mono - health.busy_mono)
@@ -101,31 +101,31 @@ def _certain_proposal(
     if rule.remedy is None or cause is Cause.WALLET_NOT_LOADED:
         if may_report(instance, target, cause, at):
             return propose_page(cause, describe_failure(instance))
-        seen = describe_failure(instance)
+        failures = describe_failure(instance)
         if cause is Cause.THREAD_HELD:
-            seen = _describe_busy(seen, instance.health, at)
-        why = Reason.of(R.NO_RESTART, why=seen, because=rule.why_not)
+            failures = _describe_busy(failures, instance.health, at)
+        why = Reason.of(R.NO_RESTART, why=failures, because=rule.why_not)
         return Proposal(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
     if instance.settling is None:
         return Proposal(
             Action.RESTART, Trigger.FAILURE, cause, describe_failure(instance)
         )
     if target.after_dependency is AfterDependency.NEVER:
-        return _left_to_people_proposal(instance, instance.settling, cause, at)
+        return _never_after_dependency_proposal(instance, instance.settling, cause, at)
     return Proposal(
         Action.RESTART, Trigger.DEPENDENCY, cause, describe_failure(instance)
     )
 
 
-def _left_to_people_proposal(
+def _never_after_dependency_proposal(
     instance: Instance, settling: Settling, cause: Cause, at: Moment
 ) -> Proposal:
-    seen, waits = describe_failure(instance), grace_remaining(settling, at)
-    if waits is not None:
+    failures, grace = describe_failure(instance), grace_reason(settling, at)
+    if grace is not None:
         wait_s = settling.until_mono - at.mono
-        why = Reason.of(R.GRACE_LEFT, why=seen, root=settling.root, wait_s=wait_s)
+        why = Reason.of(R.GRACE_LEFT, why=failures, root=settling.root, wait_s=wait_s)
         return Proposal(Action.HOLD, Trigger.DEPENDENCY, cause, why, Guard.DEPENDENCY)
-    why = Reason.of(R.NEVER_AFTER_DEPENDENCY, why=seen, root=settling.root)
+    why = Reason.of(R.NEVER_AFTER_DEPENDENCY, why=failures, root=settling.root)
     return Proposal(Action.PAGE, Trigger.DEPENDENCY, cause, why, Guard.OPTED_OUT)
 
 
@@ -133,9 +133,9 @@ def _upstream_proposal(
     instance: Instance, cause: Cause, grace_s: float, at: Moment
 ) -> Proposal:
     since = instance.health.cause_mono
-    lasted = at.mono - since if since is not None else 0.0
-    seen = describe_failure(instance)
-    if lasted < grace_s:
-        why = Reason.of(R.RESTART_FOLLOWS, why=seen, seconds=grace_s)
+    lasted_s = at.mono - since if since is not None else 0.0
+    failures = describe_failure(instance)
+    if lasted_s < grace_s:
+        why = Reason.of(R.RESTART_FOLLOWS, why=failures, seconds=grace_s)
         return Proposal(Action.HOLD, Trigger.FAILURE, cause, why, Guard.NOT_CURABLE)
-    return Proposal(Action.RESTART, Trigger.FAILURE, cause, seen)
+    return Proposal(Action.RESTART, Trigger.FAILURE, cause, failures)

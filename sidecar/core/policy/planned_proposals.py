@@ -20,16 +20,16 @@ from sidecar.core.status import (
 def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | None:
     """The proposal of a planned restart; None: none is due or under way."""
     step = _next_step_proposal(state, instance, at)
-    until = state.due.get(instance.id.target)
-    if step is not None or until is None:
+    until_mono = state.due.get(instance.id.target)
+    if step is not None or until_mono is None:
         return step
-    wanted = instances_to_restart(state, instance.id.target)
-    if instance.id != wanted[0]:
+    instance_ids = instances_to_restart(state, instance.id.target)
+    if instance.id != instance_ids[0]:
         return None
-    concerned = [state.instances[w] for w in wanted]
-    running = [i for i in concerned if i is instance or not _is_stopped_by_operator(i)]
+    instances = [state.instances[w] for w in instance_ids]
+    running = [i for i in instances if i is instance or not _is_stopped_by_operator(i)]
     trouble = next(filter(None, map(_find_instability, running)), None)
-    if trouble is None and at.mono >= until:
+    if trouble is None and at.mono >= until_mono:
         trouble = Reason.of(R.PLAN_TOO_LATE)
     if trouble is not None:
         why = Reason.of(R.PLAN_SKIPPED, reason=trouble)
@@ -38,7 +38,7 @@ def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | 
 
 
 def _is_stopped_by_operator(instance: Instance) -> bool:
-    """Has an operator stopped it? Then it is no trouble, and left out at its turn."""
+    """Did an operator stop it? Then it is not unstable, and is skipped later."""
     return instance.state is TargetState.STOPPED
 
 
@@ -46,7 +46,7 @@ def _next_step_proposal(
     state: State, instance: Instance, at: Moment
 ) -> Proposal | None:
     plan = state.plan
-    if plan is None or not plan.left or plan.left[0] != instance.id:
+    if plan is None or not plan.remaining_ids or plan.remaining_ids[0] != instance.id:
         return None
     if not container_run.is_running(instance):
         why = Reason.of(R.PLAN_NOT_RUNNING, root=plan.target)

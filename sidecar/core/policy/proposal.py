@@ -16,7 +16,7 @@ from sidecar.core.status.streaks import is_gone
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The action that should follow if no guard objects; ``why`` begins its reason."""
+    """The action to take if no guard objects; ``why`` begins its reason."""
 
     action: Action
     trigger: Trigger
@@ -25,11 +25,11 @@ class Proposal:
     guard: Guard = Guard.NONE
     forced: bool = False
     finishes: bool = False
-    """It is the rest of a remedy that a dead predecessor began."""
+    """It finishes a remedy that a dead predecessor began."""
 
 
 def propose_page(cause: Cause, what: Reason) -> Proposal:
-    """A call for a person, with the reason why no restart would help."""
+    """Propose a page, with the reason why no restart would help."""
     rule = CAUSES[cause]
     why = Reason.of(
         R.NO_RESTART_BUT, why=what, because=rule.why_not, advice=rule.advice
@@ -38,13 +38,13 @@ def propose_page(cause: Cause, what: Reason) -> Proposal:
 
 
 def is_uninspected(instance: Instance) -> bool:
-    """Were the processes of the present run not inspected yet?"""
+    """Were the processes of the current run not inspected yet?"""
     run_id: RunId | None = instance.container.run if instance.container else None
     return instance.looked != run_id
 
 
 def describe_failure(instance: Instance) -> Reason:
-    """How many probes have failed, the last one's reason, and what proves it."""
+    """Number of failed probes, the last reason, and the proof, if any."""
     health = instance.health
     count, last = health.failures, last_reason(instance)
     failures = Reason.of(R.FAILURES, count=count, reason=last)

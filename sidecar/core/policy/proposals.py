@@ -37,10 +37,10 @@ from sidecar.core.status.target_status import (
     unknown_too_long,
 )
 
-_FINISH_AGAIN_S = 5.0
-"""After a start that could not be sent."""
+_RETRY_S = 5.0
+"""Wait after an action of a takeover that could not be sent."""
 
-_UNDID_A_STOP = Reason.of(R.STOP_WAS_UNDONE)
+_STOP_WAS_UNDONE = Reason.of(R.STOP_WAS_UNDONE)
 
 
 def propose(
@@ -54,7 +54,7 @@ def propose(
     if instance.asked:
         return _operator_proposal(instance)
     if container_run.has_undone_stop(instance, at.mono) and instance.remedy is None:
-        return Proposal(Action.STOP, Trigger.OPERATOR, None, _UNDID_A_STOP)
+        return Proposal(Action.STOP, Trigger.OPERATOR, None, _STOP_WAS_UNDONE)
     if container_run.engine_fault(instance):
         return propose_planned(state, instance, at) or _unreadable_proposal(
             instance, at
@@ -96,22 +96,24 @@ def _operator_proposal(instance: Instance) -> Proposal:
 def _takeover_proposal(
     instance: Instance, target: Target, at: Moment
 ) -> Proposal | None:
-    """Never leave anything stopped: what a predecessor began is finished."""
+    """Finish the remedy of a dead predecessor, so that nothing stays stopped."""
     remedy, last = instance.remedy, instance.last_decision
     if remedy is None or remedy.phase is not RemedyPhase.TAKEN_OVER or last is None:
         return None
-    if last.action.changes_something and at.mono - last.at.mono < _FINISH_AGAIN_S:
+    if last.action.changes_something and at.mono - last.at.mono < _RETRY_S:
         return None
-    begun = remedy.decision
-    why = Reason.of(R.LEFT_UNFINISHED, action=begun.action)
+    decision = remedy.decision
+    why = Reason.of(R.LEFT_UNFINISHED, action=decision.action)
     if container_run.has_stopped(instance):
-        return Proposal(Action.START, begun.trigger, begun.cause, why, finishes=True)
+        return Proposal(
+            Action.START, decision.trigger, decision.cause, why, finishes=True
+        )
     if at.mono < remedy.deadline_mono or not container_run.is_running(instance):
         return None
-    if begun.trigger.is_automatic and not _is_curable(instance, target, at):
+    if decision.trigger.is_automatic and not _is_curable(instance, target, at):
         return None
     cause = instance.health.cause
-    return Proposal(Action.RESTART, begun.trigger, cause, why, finishes=True)
+    return Proposal(Action.RESTART, decision.trigger, cause, why, finishes=True)
 
 
 def _is_curable(instance: Instance, target: Target, at: Moment) -> bool:
@@ -135,7 +137,7 @@ def _absent_proposal(instance: Instance, target: Target, at: Moment) -> Proposal
 
 
 def _unreadable_proposal(instance: Instance, at: Moment) -> Proposal | None:
-    """What the engine does not tell of is left alone, and after a while told."""
+    """Page about a container that the engine cannot report on, after a while."""
     cause = Cause.PROBER_FAILED
     lasted_s = at.mono - instance.since.mono
     if instance.remedy is not None or lasted_s < CAUSES[cause].grace_s:
@@ -144,7 +146,7 @@ def _unreadable_proposal(instance: Instance, at: Moment) -> Proposal | None:
 
 
 def _redeploy_proposal(instance: Instance, at: Moment) -> Proposal | None:
-    """A redeploy that was cut off leaves the old container, and nobody knows it."""
+    """Page about an interrupted redeploy, which leaves the old container running."""
     if unfinished_redeploy(instance, at) is None:
         return None
     why = Reason.of(R.COMPOSE_UP_ENDS_IT, why=instance.reason)
@@ -170,8 +172,8 @@ def _own_network_proposal(
     elif cause is None or not own_network.is_unconfirmed(state, instance, at):
         return None
     elif CAUSES[cause].remedy is None and is_certain(instance.health, target, at.mono):
-        seen = describe_failure(instance)
-        why = Reason.of(R.OWN_NETWORK_UNCONFIRMED, reason=seen)
+        failures = describe_failure(instance)
+        why = Reason.of(R.OWN_NETWORK_UNCONFIRMED, reason=failures)
     else:
         return None
     trigger, guard = Trigger.FAILURE, Guard.OWN_NETWORK
@@ -179,7 +181,7 @@ def _own_network_proposal(
 
 
 def _crash_loop_proposal(instance: Instance, at: Moment) -> Proposal | None:
-    """Hands off; where the engine does not try either, once per slow-lane step."""
+    """Page; where the engine does not restart it, also start it once per slow step."""
     remedy = instance.remedy
     if not instance.looping or instance.container is None:
         return None
@@ -189,9 +191,9 @@ def _crash_loop_proposal(instance: Instance, at: Moment) -> Proposal | None:
         return propose_page(Cause.CRASH_LOOP, instance.reason)
     if remedy is not None:
         return None
-    wait = instance.lane.not_before - at.mono
-    if wait > 0:
-        why = Reason.of(R.STARTED_ONCE_MORE, why=instance.reason, wait_s=wait)
+    wait_s = instance.lane.not_before - at.mono
+    if wait_s > 0:
+        why = Reason.of(R.STARTED_ONCE_MORE, why=instance.reason, wait_s=wait_s)
         return propose_page(Cause.CRASH_LOOP, why)
     return Proposal(Action.START, Trigger.FAILURE, Cause.CRASH_LOOP, instance.reason)
 
@@ -215,7 +217,7 @@ def _after_dependency_proposal(instance: Instance) -> Proposal | None:
 def _late_boot_proposal(
     instance: Instance, target: Target, at: Moment
 ) -> Proposal | None:
-    """Past its time a start is looked at: is there a process that boots?"""
+    """Inspect the processes of a late start: does one still boot?"""
     if not container_run.is_running(instance) or not is_uninspected(instance):
         return None
     if not is_late(instance, target, at.mono) or current_cause(instance) is None:
@@ -225,14 +227,14 @@ def _late_boot_proposal(
 
 
 def _wallet_in_loop_proposal(instance: Instance, target: Target) -> Proposal | None:
-    """A crash loop holds no load back: its next run may be the one that lasts."""
+    """Load the wallet in a crash loop as well: the next run may last."""
     if not instance.looping or not container_run.is_running(instance):
         return None
     return _wallet_proposal(instance, target)
 
 
 def _wallet_proposal(instance: Instance, target: Target) -> Proposal | None:
-    """Loading is asked for at once: it is harmless, and no start is whole without."""
+    """Load the wallet at once: that is harmless, and part of every start."""
     wallet = target.wallet
     if wallet is None or not wallet.load_wallet or instance.loading is not None:
         return None

@@ -1,4 +1,4 @@
-"""Protocols of the engine, the storage and the other parts that the loop needs.
+"""Protocols of the engine, the storage and other components that the loop needs.
 
-Imports ``model``.
+Imports ``model`` and ``reason``.
 """

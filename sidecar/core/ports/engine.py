@@ -1,14 +1,14 @@
-"""The container engine as the loop needs it, and the errors that it may raise."""
+"""Protocol of the container engine, with its errors."""
 
 from collections.abc import AsyncIterator
 from typing import NamedTuple, Protocol
 
 from sidecar.core.model.container import Container, Process
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 
 
 class EngineError(Exception):
-    """The engine did not do what was asked. The text is fit for a log line."""
+    """The engine did not carry out a request. The text is fit for a log line."""
 
 
 class EngineUnreachable(EngineError):
@@ -16,7 +16,7 @@ class EngineUnreachable(EngineError):
 
 
 class EngineTimeout(EngineError):
-    """It was sent and no answer came in time: whether it was done is unknown."""
+    """The request was sent and not answered in time: its effect is unknown."""
 
 
 class CommandTimeout(EngineTimeout):
@@ -24,14 +24,14 @@ class CommandTimeout(EngineTimeout):
 
 
 class EngineRefused(EngineError):
-    """The engine answered no (any 4xx or 5xx but not found), or we refused
-    ourselves because the container is not of our stack.
+    """The engine refused (any 4xx or 5xx but not found), or Sidecar did, because the
+    container is not of its stack.
     """
 
 
 class EngineForbidden(EngineRefused):
-    """The engine, or the filter in front of it, does not let us do that: nothing was
-    done, and it will say the same again.
+    """The engine, or the filter in front of it, forbids the request: nothing was done,
+    and the answer will stay the same.
     """
 
 
@@ -42,8 +42,8 @@ class ContainerGone(EngineError):
 class EngineEvent(NamedTuple):
     """One event of the engine about a container of our stack.
 
-    ``signal`` comes with KILL, 0 where the engine does not say which; ``exit_code``
-    with DIE.
+    ``signal`` comes with KILL, 0 where the engine does not report it; ``exit_code``
+    comes with DIE.
     """
 
     kind: EngineEventKind
@@ -54,13 +54,13 @@ class EngineEvent(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """The event stream was (re)established: what came before may be lost."""
+    """The event stream was (re)established: earlier events may be lost."""
 
 
 class Disconnected(NamedTuple):
-    """The event stream ended; reconnecting goes on by itself.
+    """The event stream ended; the adapter reconnects by itself.
 
-    ``refused``: somebody answered no, which will last.
+    ``refused``: the request was refused, which will last.
     """
 
     reason: str
@@ -68,7 +68,7 @@ class Disconnected(NamedTuple):
 
 
 class ExecResult(NamedTuple):
-    """How a command in a container ended; ``output`` is its last part."""
+    """Result of a command in a container; ``output`` is the end of its output."""
 
     exit_code: int
     output: str
@@ -77,13 +77,13 @@ class ExecResult(NamedTuple):
 class Engine(Protocol):
     """The container engine, limited to one stack. Every call has a deadline.
 
-    All raise EngineError's children and nothing else.
+    Calls raise only subclasses of EngineError.
     """
 
     async def containers(self) -> tuple[Container, ...]:
         """All containers of the stack, running or not.
 
-        One of which the engine gives no usable answer has a ``fault``.
+        A container without a usable answer of the engine has a ``fault``.
         """
 
     async def inspect(self, container_id: str) -> Container:
@@ -96,7 +96,7 @@ class Engine(Protocol):
         """Stop (SIGKILL after ``stop_timeout_s``) and start."""
 
     async def stop(self, container_id: str, stop_timeout_s: float) -> None:
-        """Stop (SIGKILL after ``stop_timeout_s``); one that is stopped stays so."""
+        """Stop (SIGKILL after ``stop_timeout_s``); no effect on a stopped container."""
 
     async def signal(self, container_id: str, signal: str) -> None:
         """Send a signal, such as SIGCONT, to the container's main process."""
@@ -105,10 +105,10 @@ class Engine(Protocol):
         """The last lines of the container's log, with time stamps."""
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:
-        """What runs in the container."""
+        """The processes of the container."""
 
     async def stats(self, container_id: str) -> dict[str, float]:
-        """memory_bytes, memory_limit_bytes, pids, cpu_seconds; what is known."""
+        """memory_bytes, memory_limit_bytes, pids, cpu_seconds, as far as known."""
 
     async def execute(
         self, container_id: str, command: tuple[str, ...], timeout_s: float
@@ -120,7 +120,7 @@ class Engine(Protocol):
 
 
 class HostProcesses(Protocol):
-    """The host's own processes, where we are let see them."""
+    """The host's own processes, where Sidecar may see them."""
 
     async def processes(self, container: Container) -> tuple[Process, ...] | None:
-        """What runs in the container; None: that cannot be seen from here."""
+        """The processes of the container; None: not visible from here."""

@@ -1,4 +1,4 @@
-"""The other parts that the loop needs: clock, probes, remedies, listeners."""
+"""Protocols of the other components of the loop: clock, probes, remedies, feed."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -15,7 +15,7 @@ from sidecar.core.reason.reason import Reason
 
 
 class Clock(Protocol):
-    """Both clocks at once."""
+    """Source of the time, on both clocks."""
 
     def now(self) -> Moment:
         """The present moment."""
@@ -25,13 +25,13 @@ class Prober(Protocol):
     """Carries out one probe of one container."""
 
     async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
-        """Never raises (but for cancellation): trouble of our own is UNKNOWN."""
+        """Probe; raises only on cancellation: errors of our own give UNKNOWN."""
 
 
 class RpcFailed(Exception):
-    """A wallet daemon did not do what it was asked; the text fits a log line.
+    """A wallet daemon did not carry out a call; the text fits a log line.
 
-    ``was_answered``: it answered, but an error.
+    ``was_answered``: it answered, with an error.
     """
 
     def __init__(self, reason: Reason, *, was_answered: bool = False) -> None:
@@ -48,17 +48,17 @@ class NotLoaded(NamedTuple):
 
 
 class WalletControl(Protocol):
-    """The orders to a wallet daemon. Never repeated by themselves."""
+    """Commands to a wallet daemon, without automatic retries."""
 
     async def answers(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> bool:
-        """Does it answer anything within ``timeout_s``? Never raises."""
+        """Does the daemon answer anything within ``timeout_s``? Never raises."""
 
     async def stop(
         self, settings: ElectronCashProbe, container: Container, timeout_s: float
     ) -> None:
-        """RPC ``stop``: saves handed-out addresses, then exits. RpcFailed."""
+        """Call RPC ``stop``: saves issued addresses, then exits. Raises RpcFailed."""
 
     async def load_wallets(
         self,
@@ -67,25 +67,26 @@ class WalletControl(Protocol):
         paths: Sequence[str],
         timeout_s: float,
     ) -> tuple[NotLoaded, ...]:
-        """Load these wallets; none named: the default one. What is not loaded then.
-        RpcFailed where the daemon cannot be asked.
+        """Load these wallets (empty: the default wallet); return those not loaded.
+
+        Raises RpcFailed where the daemon cannot be asked.
         """
 
 
 class RemedyExecutor(Protocol):
-    """Carries out decisions that act or look; the end comes back as an event."""
+    """Carries out remedies and inspections; their results come back as events."""
 
     def carry_out(
         self, decision: Decision, target: Target, container: Container
     ) -> None:
-        """Begin; return at once."""
+        """Begin the action; return at once."""
 
     def evidence_of(self, instance: InstanceId) -> Mapping[str, object] | None:
-        """What was last gathered about an instance, JSON-ready and masked."""
+        """The last evidence about an instance, JSON-ready and masked; None: none."""
 
 
 class ProbeScheduler(Protocol):
-    """When each instance is asked next."""
+    """Schedules the next probe of each instance."""
 
     def pace(
         self, instance: InstanceId, target: Target, container: Container, every_s: float
@@ -97,9 +98,9 @@ class ProbeScheduler(Protocol):
 
 
 class Component(NamedTuple):
-    """The health of one part of ourselves; ``reason`` is empty when it is fine.
+    """Health of one component of Sidecar; ``reason`` is empty when it is healthy.
 
-    ``ok`` with a reason: it does its work, and less well than it could.
+    ``ok`` with a reason: the component works, but is degraded.
     """
 
     name: str
@@ -109,14 +110,14 @@ class Component(NamedTuple):
 
 
 class StepListener(Protocol):
-    """Told of each turn after it was stored: log, metrics, listeners."""
+    """Receives each step after it was stored: log, metrics, feed."""
 
     def on_step(self, result: StepResult) -> None:
-        """Pass on what happened; must not raise or wait."""
+        """Process a result; must not raise or wait."""
 
 
 class PlannedTime(NamedTuple):
-    """When a target is next restarted on purpose; ``skipped``: not this time."""
+    """Time of a planned restart of a target; ``skipped``: it will be left out."""
 
     target: str
     at_wall: float
@@ -128,31 +129,31 @@ class PlannedTime(NamedTuple):
 class Schedule(Protocol):
     """The planned restarts."""
 
-    def upcoming(self, count: int) -> tuple[PlannedTime, ...]:
-        """The next ``count`` times of every target that has a schedule, in order."""
+    def upcoming_times(self, count: int) -> tuple[PlannedTime, ...]:
+        """The next ``count`` times of each target with a schedule, in order."""
 
     def skip_next(self, target: str) -> PlannedTime | None:
-        """Leave out the next one; None where the target has no schedule."""
+        """Skip the next planned restart; None: the target has no schedule."""
 
 
 class Feed(Protocol):
-    """Everything that happens, as JSON-ready records, for listeners."""
+    """Feed of all changes, as JSON-ready records."""
 
     def listen(self) -> AsyncIterator[dict[str, object]]:
-        """Records from now on; a listener too slow is cut off, never waited for."""
+        """Records from now on; a listener that is too slow is disconnected."""
 
     def recent(self, count: int) -> tuple[dict[str, object], ...]:
         """The last records, oldest first."""
 
 
 class QueueFull(Exception):
-    """The loop's queue is full; the wish was not taken."""
+    """The loop's queue is full; the request was not accepted."""
 
 
 Ask = Callable[[Event], Awaitable[Decision | None]]
-"""Put an operator's wish in the loop's queue and wait for what was decided on it.
+"""Put an operator's request in the loop's queue and wait for the decision on it.
 
-Overloaded.
+Raises QueueFull.
 """
 
 Post = Callable[[Event], None]

@@ -1,4 +1,4 @@
-"""Storage as the loop needs it: state, outbox, journal."""
+"""Protocols of the storage: state, outbox, journal."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
@@ -21,28 +21,32 @@ from sidecar.core.ports.loop import (
 
 
 class Store(Protocol):
-    """What must survive us. Facts are stored first and told second."""
+    """Persistent state and steps. A step is stored before it is reported."""
 
     async def load(self) -> State | None:
-        """The state as it was left, its monotonic times as the dead process knew
-        them (``core.restore`` moves them); None where there is none.
+        """The stored state; None: there is none.
+
+        Its monotonic times are of the dead process's clock; ``restore_state`` converts
+        them.
         """
 
     async def append(self, turned: StepResult) -> None:
-        """Return once it is on disk. Nothing is raised where that fails: the
-        store says so by its component and goes on from memory.
+        """Store a step; return once it is on disk.
+
+        Does not raise on failure: the store's component reports it, and the store
+        continues in memory.
         """
 
     def component(self) -> Component:
-        """Is it writable?"""
+        """Health of the store: is it writable?"""
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be used; the text says why and what to do."""
+    """The store cannot be used; the text gives the reason and the solution."""
 
 
 class StoreUnusable(StoreUnavailable):
-    """The disk does not let anything be kept, now: full, read-only, gone, silent."""
+    """The disk cannot be written now: it is full, read-only, gone or silent."""
 
 
 class StoreInUse(StoreUnavailable):
@@ -50,37 +54,37 @@ class StoreInUse(StoreUnavailable):
 
 
 class Outbox(Protocol):
-    """Messages that were stored and not yet delivered. Survives us."""
+    """Persistent queue of messages that are not delivered yet."""
 
     async def due(self, channel: str, now_wall: float) -> Message | None:
-        """The next message to try: the first undelivered of some incident."""
+        """The next message to send: the first undelivered message of an incident."""
 
-    async def waiting(self, channel: str) -> tuple[Message, ...]:
-        """All that are undelivered, in no order."""
+    async def list_waiting(self, channel: str) -> tuple[Message, ...]:
+        """All undelivered messages, in no order."""
 
-    async def begun(self, message_id: str, not_before_wall: float) -> None:
-        """It is being sent: should we die of it, it is not due before then."""
+    async def mark_sending(self, message_id: str, not_before_wall: float) -> None:
+        """Mark a message as being sent: after a crash it is due at that time."""
 
-    async def delivered(self, message_id: str, now_wall: float) -> None:
-        """It has arrived: never again."""
+    async def mark_delivered(self, message_id: str, now_wall: float) -> None:
+        """Mark a message as delivered: it is never sent again."""
 
     async def put_off(
         self, message_id: str, not_before_wall: float, error: str
     ) -> None:
-        """It failed for now; counts the attempt."""
+        """Postpone a message after a temporary error; counts the attempt."""
 
-    async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
-        """It can never be delivered (a permanent error): the next ones may go."""
+    async def give_up(self, message_id: str, now_wall: float, error: str) -> None:
+        """Give a message up after a permanent error: later messages may be sent."""
 
     async def abandon(self, channel: str, now_wall: float) -> None:
-        """There is no such channel any more: its messages are given up."""
+        """Give up all messages of a channel that no longer exists."""
 
-    async def pending(self) -> dict[str, int]:
-        """How many wait, by channel."""
+    async def count_pending(self) -> dict[str, int]:
+        """Number of undelivered messages, by channel."""
 
 
 class Journal(Protocol):
-    """What happened, for reports. Times are wall clock seconds."""
+    """Stored history, for reports. Times are wall clock seconds."""
 
     async def entries(
         self,
@@ -91,27 +95,28 @@ class Journal(Protocol):
         incident: str | None = None,
         kinds: frozenset[EntryKind] = frozenset(),
     ) -> tuple[JournalEntry, ...]:
-        """In order of time, ``until_wall`` excluded; no ``kinds`` means all."""
+        """Entries in order of time, ``until_wall`` excluded; no ``kinds`` means all."""
 
     def steps(
         self, since_wall: float, until_wall: float
     ) -> AsyncIterator[Sequence[tuple[str, TargetSteps]]]:
-        """What a report counts, of each target in order of time; in pieces of bounded
-        size, of which two may be about the same target.
+        """Steps for a report, of each target in order of time.
+
+        They come in pieces of bounded size; several may be of the same target.
         """
 
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100
     ) -> tuple[Incident, ...]:
-        """The last ones, newest first."""
+        """The last incidents, newest first."""
 
-    async def incident(self, which: str) -> Incident | None:
-        """One by its id."""
+    async def incident(self, incident_id: str) -> Incident | None:
+        """The incident of an id; None: there is none."""
 
     async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
-        """The bundles that were gathered for an incident, oldest first."""
+        """The evidence bundles of an incident, oldest first."""
 
-    async def watched(
+    async def monitored_intervals(
         self, since_wall: float, until_wall: float
     ) -> tuple[MonitoredInterval, ...]:
-        """The stretches in which we measured, clipped to what was asked."""
+        """The monitored intervals, clipped to the given times."""

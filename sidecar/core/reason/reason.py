@@ -1,4 +1,4 @@
-"""A reason: its code, its parameters, and the sentence that they make."""
+"""Reasons: a code with parameters, and the sentence from both."""
 
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +12,10 @@ Parameter = Union[str, int, float, "Reason"]
 
 
 class Reason(NamedTuple):
-    """Why something is as it is, or is done. ``str()`` writes it in English.
+    """Reason of a state or an action. ``str()`` writes it in English.
 
-    Parameters are in order of their names' first use; one may be a reason itself.
-    False where there is none.
+    Parameters are in the order of their first use; a parameter may be a reason itself.
+    ``bool()`` is False for NO_REASON.
     """
 
     code: ReasonCode
@@ -23,7 +23,7 @@ class Reason(NamedTuple):
 
     @classmethod
     def of(cls, code: ReasonCode, /, **parameters: Parameter) -> "Reason":
-        """A reason with its parameters by name."""
+        """Create a reason with its parameters by name."""
         return cls(code, tuple(parameters.items()))
 
     def __str__(self) -> str:  # type: ignore[explicit-override]
@@ -31,7 +31,7 @@ class Reason(NamedTuple):
         return _ENGLISH.write(self)
 
     def __bool__(self) -> bool:
-        """Is there a reason at all?"""
+        """Is it a reason other than NO_REASON?"""
         return self.code is not ReasonCode.NONE
 
     @property
@@ -44,27 +44,27 @@ class Reason(NamedTuple):
         return True
 
     def get(self, name: str) -> Parameter | None:
-        """One of its parameters; None: it has none of that name."""
+        """A parameter by its name; None: there is none of that name."""
         return next((value for key, value in self.parameters if key == name), None)
 
     def map_text(self, change: Callable[[str], str]) -> "Reason":
-        """The same with every text in it changed: masked, or cut."""
+        """The same reason with ``change`` applied to every text, to mask or cut it."""
         return self._replace(
             parameters=tuple(
-                (name, _changed(value, change)) for name, value in self.parameters
+                (name, _change_text(value, change)) for name, value in self.parameters
             )
         )
 
     @property
     def text_length(self) -> int:
-        """How many characters of others' words it holds."""
+        """Number of characters in the texts of its parameters."""
         return sum(
             value.text_length if isinstance(value, Reason) else len(str(value))
             for _, value in self.parameters
         )
 
     def bound(self, limit: int) -> "Reason":
-        """The same in at most ``limit`` characters: its long texts are cut."""
+        """The same reason, its long texts cut for at most ``limit`` characters."""
         excess = len(str(self)) - limit
         if excess <= 0:
             return self
@@ -77,22 +77,22 @@ _SHORTEST = 20
 NO_REASON = Reason(ReasonCode.NONE)
 
 
-def text_reason(said: str) -> Reason:
-    """Words of others, or of an earlier version, as they are."""
-    return Reason.of(ReasonCode.TEXT, said=said) if said else NO_REASON
+def text_reason(text: str) -> Reason:
+    """A reason from free text: of other programs, or of an earlier version."""
+    return Reason.of(ReasonCode.TEXT, said=text) if text else NO_REASON
 
 
 def join_reasons(reasons: Sequence[Reason]) -> Reason:
-    """Several of them as one; none: no reason."""
+    """Join reasons into one; NO_REASON where there are none."""
     if not reasons:
         return NO_REASON
-    first, *others = reasons
+    joined, *others = reasons
     for other in others:
-        first = Reason.of(ReasonCode.BOTH, note=first, reason=other)
-    return first
+        joined = Reason.of(ReasonCode.BOTH, note=joined, reason=other)
+    return joined
 
 
-def _changed(value: Parameter, change: Callable[[str], str]) -> Parameter:
+def _change_text(value: Parameter, change: Callable[[str], str]) -> Parameter:
     if isinstance(value, Reason):
         return value.map_text(change)
     return change(value) if isinstance(value, str) else value
@@ -104,8 +104,8 @@ _NOT_FITTING = (LookupError, TypeError, ValueError, ArithmeticError)
 class ReasonWriter:
     """Writes reasons by the texts of one language.
 
-    Beside Python's own there are the formats ``wait`` (of seconds) and ``instant`` (of
-    a wall clock time). A language may write parameters of its own otherwise.
+    Beside Python's own formats there are ``wait`` (for seconds) and ``instant`` (for a
+    wall clock time). A subclass for a language may override how parameters are written.
     """
 
     def __init__(self, texts: Mapping[Any, str]) -> None:
@@ -113,9 +113,9 @@ class ReasonWriter:
         self._formatter = _Formatter(self)
 
     def write(self, reason: Reason) -> str:
-        """The whole sentence; where its parameters do not fit it, they follow the code.
+        """The whole sentence; if the parameters do not fit, the code and parameters.
 
-        Only a damaged store holds such a reason.
+        Only a damaged store contains such a reason.
         """
         try:
             return self.write_exactly(reason)
@@ -123,22 +123,22 @@ class ReasonWriter:
             return f"{reason.code}: {dict(reason.parameters)}"
 
     def write_exactly(self, reason: Reason) -> str:
-        """The whole sentence; an error of Python's own: the parameters do not fit."""
+        """The whole sentence; an error of _NOT_FITTING if the parameters do not."""
         values = {
             name: self.write_value(name, value) for name, value in reason.parameters
         }
         return self._formatter.vformat(self._texts[reason.code], (), values)
 
     def write_value(self, name: str, value: Parameter) -> Parameter:  # noqa: ARG002
-        """A parameter as it goes into the sentence; ``name`` says what it is."""
+        """A parameter as text of the sentence; ``name`` says what it is."""
         return self.write(value) if isinstance(value, Reason) else value
 
     def write_wait(self, seconds: float) -> str:
-        """A time to wait, in words."""
+        """A waiting time as text."""
         return format_wait(seconds)
 
     def write_instant(self, wall: float) -> str:
-        """A time of the wall clock."""
+        """A wall clock time as text."""
         return rfc3339(wall)
 
 

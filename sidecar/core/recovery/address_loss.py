@@ -1,7 +1,7 @@
-"""Are all addresses still there that a wallet had handed out?
+"""Detection of lost addresses: a wallet that has fewer addresses than before.
 
-An address lives in memory until the daemon saves it. One that is lost is handed out
-again, to somebody else, and the balance does not tell: so addresses are counted.
+An address lives in memory until the daemon saves it. A lost address is handed out
+again, to somebody else, and the balance does not show that: so addresses are counted.
 """
 
 from dataclasses import replace
@@ -18,8 +18,8 @@ from sidecar.core.model.update import Update, replace_incident
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 
-MOST_COUNTS = 8
-"""So many lists of wallets are remembered for one daemon."""
+MAX_COUNTS = 8
+"""Limit of the lists of wallets that are remembered for one daemon."""
 
 
 class AddressLoss(NamedTuple):
@@ -32,24 +32,24 @@ class AddressLoss(NamedTuple):
 def compare_count(
     instance: Instance, outcome: ProbeResult
 ) -> tuple[Instance, AddressLoss | None]:
-    """The instance that knows the last count, and the loss where it is lower."""
+    """Note the last count of addresses; return the loss where the count is lower."""
     facts, container = outcome.wallet, instance.container
     if facts is None or facts.addresses is None or not facts.paths or not container:
         return instance, None
-    seen = AddressCount(facts.paths, facts.addresses, container.run)
-    known = next((c for c in instance.counts if c.paths == seen.paths), None)
+    count = AddressCount(facts.paths, facts.addresses, container.run)
+    previous = next((c for c in instance.counts if c.paths == count.paths), None)
     loss = None
-    if known is not None and seen.total < known.total:
-        loss = AddressLoss(known.total, seen.total)
-    others = tuple(c for c in instance.counts if c.paths != seen.paths)
-    counts = (*others[1 - MOST_COUNTS :], seen)
-    return replace(instance, addresses=seen, counts=counts), loss
+    if previous is not None and count.total < previous.total:
+        loss = AddressLoss(previous.total, count.total)
+    others = tuple(c for c in instance.counts if c.paths != count.paths)
+    counts = (*others[1 - MAX_COUNTS :], count)
+    return replace(instance, addresses=count, counts=counts), loss
 
 
 def open_incident(
-    folded: Update, instance: Instance, loss: AddressLoss, at: Moment
+    update: Update, instance: Instance, loss: AddressLoss, at: Moment
 ) -> Update:
-    """A loss is an incident of its own: it stays open until a person answers it."""
+    """Open an incident for a loss; it stays open until a person acknowledges it."""
     rule = CAUSES[Cause.ADDRESSES_LOST]
     incident = Incident(
         new_id(f"{instance.name}/addresses", at),
@@ -67,9 +67,9 @@ def open_incident(
         Reason.of(R.INCIDENT_OF_ADDRESSES, root=instance.name, reason=incident.detail),
     )
     return Update(
-        replace_incident(folded.state, incident),
-        (*folded.transitions, opened),
-        folded.touched,
+        replace_incident(update.state, incident),
+        (*update.transitions, opened),
+        update.touched,
     )
 
 
@@ -78,9 +78,9 @@ def _sentence(loss: AddressLoss) -> Reason:
     return Reason.of(R.ADDRESSES_LOST, left=loss.after, had=loss.before, lost=fewer)
 
 
-def count_known_in_run(instance: Instance) -> int | None:
-    """How many addresses its wallet has in the present run, where that is known."""
-    known, container = instance.addresses, instance.container
-    if known is None or container is None or known.run != container.run:
+def address_count_in_run(instance: Instance) -> int | None:
+    """Number of addresses of its wallet in the present run; None: not known."""
+    count, container = instance.addresses, instance.container
+    if count is None or container is None or count.run != container.run:
         return None
-    return known.total
+    return count.total

@@ -1,7 +1,7 @@
-"""What a wallet held before and after a remedy: compared, never judged.
+"""Comparison of a wallet's balance before and after a remedy; it is never judged.
 
-A difference may be a payment that has just come in. That it is one is for people
-to find out; that there is one must not go unnoticed.
+A difference may be a payment that has just come in. People find out whether it is
+one; Sidecar must report that there is a difference.
 """
 
 from dataclasses import replace
@@ -16,9 +16,9 @@ from sidecar.core.recovery import address_loss
 
 
 def balance_before_remedy(instance: Instance) -> Balance | None:
-    """What a remedy that begins now has to compare with.
+    """Balance with which the end of a remedy that begins now is compared.
 
-    After remedies that showed none it is still what was known before the first.
+    After remedies that showed no balance, it is the one from before the first of them.
     """
     return instance.unmatched or instance.balance
 
@@ -26,51 +26,53 @@ def balance_before_remedy(instance: Instance) -> Balance | None:
 def note_balance(
     instance: Instance, target: Target, outcome: ProbeResult, at: Moment
 ) -> tuple[Instance, tuple[BalanceCompared, ...]]:
-    """The instance with what a probe saw in its wallet.
+    """Note the balance that a probe found in the wallet.
 
-    Compared where earlier remedies wait for it and none is under way: one that is
-    compares at its own end.
+    It is compared where earlier remedies wait for that and no remedy is under way: such
+    a remedy compares the balance at its own end.
     """
-    seen = _balance_of(outcome)
-    if target.wallet is None or seen is None:
+    balance = _balance_of(outcome)
+    if target.wallet is None or balance is None:
         return instance, ()
     if instance.unmatched is None or instance.remedy is not None:
-        return replace(instance, balance=seen), ()
+        return replace(instance, balance=balance), ()
     compared = BalanceCompared(
-        at, instance.id, instance.name, instance.unmatched, seen, instance.incident
+        at, instance.id, instance.name, instance.unmatched, balance, instance.incident
     )
-    return replace(instance, balance=seen, unmatched=None), (compared,)
+    return replace(instance, balance=balance, unmatched=None), (compared,)
 
 
 def compare_after_remedy(
     instance: Instance, target: Target, ended: RemedyEnded
 ) -> tuple[Instance, tuple[BalanceCompared, ...]]:
-    """The instance whose remedy has just ended, and what the comparison showed.
+    """Compare the balance after a remedy that has just ended with that before it.
 
-    What answers before the remedy has recovered it may be the run of before. To
-    load a wallet that was never seen is a start's last step: nothing to compare.
+    Before the remedy has recovered it, the old run may still answer. A load of a wallet
+    without a known balance is a start's last step: there is nothing to compare.
     """
     if target.wallet is None or instance.remedy is None:
         return instance, ()
-    known, last = instance.remedy.balance, instance.health.last
-    if known is None and ended.action is Action.LOAD_WALLET:
+    balance_before, last = instance.remedy.balance, instance.health.last
+    if balance_before is None and ended.action is Action.LOAD_WALLET:
         return instance, ()
     recovered = ended.outcome is RemedyOutcome.RECOVERED
-    seen = _balance_of(last) if recovered and last is not None else None
-    counted = instance.remedy.addresses
+    balance_after = _balance_of(last) if recovered and last is not None else None
+    count_before = instance.remedy.addresses
     compared = BalanceCompared(
         ended.at,
         ended.instance,
         ended.name,
-        known,
-        seen,
+        balance_before,
+        balance_after,
         ended.incident,
-        addresses_before=counted.total if counted is not None else None,
-        addresses_after=address_loss.count_known_in_run(instance)
+        addresses_before=count_before.total if count_before is not None else None,
+        addresses_after=address_loss.address_count_in_run(instance)
         if recovered
         else None,
     )
-    return replace(instance, unmatched=known if seen is None else None), (compared,)
+    return replace(
+        instance, unmatched=balance_before if balance_after is None else None
+    ), (compared,)
 
 
 def _balance_of(outcome: ProbeResult) -> Balance | None:

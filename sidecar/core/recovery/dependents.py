@@ -1,11 +1,12 @@
-"""Dependents after their root: their time to follow, and which are always restarted.
+"""Dependents after their root: their time to recover, and their restarts.
 
-What is done to them belongs to the root's incident: it ends when that has ended.
+Their restarts belong to the root's incident, which ends after them.
 """
 
 from dataclasses import replace
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Decision, Trigger
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance, Settling
@@ -21,25 +22,14 @@ from sidecar.core.status.settling import (
 from sidecar.core.status.streaks import is_certain
 
 _ABSENT = frozenset({TargetState.STOPPED, TargetState.MISSING, TargetState.CRASH_LOOP})
-_AWAY = frozenset(
-    {
-        Cause.REFUSED,
-        Cause.RESET,
-        Cause.HUNG,
-        Cause.BAD_BODY,
-        Cause.HTTP_5XX,
-        Cause.COMMAND_FAILED,
-        Cause.ENGINE_UNHEALTHY,
-        Cause.NEVER_UP,
-        Cause.KILLED_BY_PROBE,
-        Cause.NOT_RUNNING,
-    }
-)
-"""With any other cause it ran and answered, but not as it should, or not us."""
+
+
+def _serves_nobody(instance: Instance) -> bool:
+    return instance.cause is not None and CAUSES[instance.cause].serves_nobody
 
 
 def note_absence(instance: Instance, target: Target, at: Moment) -> Instance:
-    """Remember until it works again that others could not reach it meanwhile."""
+    """Note that dependents could not reach it, until it works again."""
     if instance.was_away or not _is_away(instance, target, at):
         return instance
     return replace(instance, was_away=True)
@@ -48,12 +38,12 @@ def note_absence(instance: Instance, target: Target, at: Moment) -> Instance:
 def _is_away(instance: Instance, target: Target, at: Moment) -> bool:
     if instance.state in _ABSENT:
         return True
-    if instance.state is not TargetState.DOWN or instance.cause not in _AWAY:
+    if instance.state is not TargetState.DOWN or not _serves_nobody(instance):
         return False
     if instance.cause is Cause.NOT_RUNNING:
         return True
     last = instance.health.last
-    # What cannot be reached by us alone is not away.
+    # A target that only Sidecar cannot reach is not away.
     reached = last is None or not last.path_fault
     return reached and is_certain(instance.health, target, at.mono)
 
@@ -61,23 +51,23 @@ def _is_away(instance: Instance, target: Target, at: Moment) -> bool:
 def on_dependency_recovered(
     state: State, root: Instance, before: Instance, at: Moment
 ) -> tuple[State, tuple[InstanceId, ...]]:
-    """Give the dependents of a root that works again their time to follow."""
+    """Give the dependents of a root that works again their time to recover."""
     if before.state is TargetState.UNKNOWN:
         return state, ()
     was_down = before.state in BROKEN_STATES or root.incident is not None
     planned = state.plan is not None and state.plan.target == root.id.target
-    found = []
+    followers = []
     for name in state.topology.dependents.get(root.id.target, ()):
         target = state.targets[name]
         always = target.after_dependency is AfterDependency.ALWAYS
         must = always and was_down and before.was_away and not planned
         for instance in state.replicas(name):
-            # A root that only blinks does not give more time each time.
+            # A root that fails for a moment again and again gives no more time.
             anew = was_down or instance.settling is None
             if must or (anew and instance.state not in WORKING_STATES):
                 settling = Settling(root.name, at.mono + target.settle_s)
                 follower = replace(instance, settling=settling)
-                found.append(
+                followers.append(
                     _join_incident(
                         _with_owed_restart(follower) if must else follower, root
                     )
@@ -86,19 +76,19 @@ def on_dependency_recovered(
         if was_down and instance.health.failures:
             settle_s = state.target_of(instance).settle_s
             settling = Settling(root.name, at.mono + settle_s)
-            found.append(replace(instance, settling=settling))
-    return (replace_instances(state, *found) if found else state), tuple(
-        i.id for i in found
+            followers.append(replace(instance, settling=settling))
+    return (replace_instances(state, *followers) if followers else state), tuple(
+        i.id for i in followers
     )
 
 
 def _with_owed_restart(instance: Instance) -> Instance:
-    """What was decided on it before says nothing of this."""
+    """Mark it for a restart; the last decision on it was not about that restart."""
     return replace(instance, must_restart=True, last_decision=None)
 
 
 def _join_incident(follower: Instance, root: Instance) -> Instance:
-    """It is part of its root's incident, where it is restarted or fails with it."""
+    """Add it to the root's incident, where it is restarted or fails with the root."""
     if follower.incident is not None or root.incident is None:
         return follower
     if not (follower.must_restart or is_following(follower)):
@@ -107,7 +97,7 @@ def _join_incident(follower: Instance, root: Instance) -> Instance:
 
 
 def drop_hopeless_restart(instance: Instance, decision: Decision) -> Instance:
-    """What nobody will do is not owed any longer than it takes to say so."""
+    """Drop an owed restart once a decision says that it is held back for good."""
     is_ours = decision.trigger is Trigger.DEPENDENCY and instance.must_restart
     if not is_ours or not decision.guard.rule.is_permanent:
         return instance
@@ -115,7 +105,7 @@ def drop_hopeless_restart(instance: Instance, decision: Decision) -> Instance:
 
 
 def add_follower(incident: Incident, decision: Decision) -> Incident:
-    """Remember who was restarted after the root, each once."""
+    """Add an instance that was restarted after the root to the incident, once."""
     by_root = decision.trigger is Trigger.DEPENDENCY
     if not by_root or not decision.action.changes_something:
         return incident

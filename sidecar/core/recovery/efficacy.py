@@ -1,4 +1,4 @@
-"""How often each remedy helped against each cause, and when it is hopeless."""
+"""Record of how often each remedy helped against each cause."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -17,12 +17,12 @@ INEFFECTIVE_OUTAGES = 4
 
 
 def is_ineffective(record: RemedyStats, *, tried_now: bool) -> bool:
-    """Did it never help, over earlier outages? The lanes judge the present one."""
+    """Did it never help in enough earlier outages? The lanes limit the present one."""
     earlier = record.outages - tried_now
     return record.recovered == 0 and earlier >= INEFFECTIVE_OUTAGES
 
 
-KEPT_SECONDS = 20
+MAX_DURATIONS = 20
 
 
 def record_remedy_result(state: State, ended: RemedyEnded) -> State:
@@ -31,16 +31,16 @@ def record_remedy_result(state: State, ended: RemedyEnded) -> State:
         return state
     cure = RemedyKind(ended.action.value)
     key = EfficacyKey(ended.instance.target, ended.cause, cure)
-    known = state.ledger.get(key, RemedyStats())
+    stats = state.ledger.get(key, RemedyStats())
     helped = ended.outcome is RemedyOutcome.RECOVERED
     seconds = (
-        (*known.seconds, ended.seconds)[-KEPT_SECONDS:] if helped else known.seconds
+        (*stats.seconds, ended.seconds)[-MAX_DURATIONS:] if helped else stats.seconds
     )
-    began_it = state.instances[ended.instance].lane.tries <= 1
+    began_outage = state.instances[ended.instance].lane.tries <= 1
     record = RemedyStats(
-        known.tries + 1,
-        known.outages + began_it,
-        known.recovered + helped,
+        stats.tries + 1,
+        stats.outages + began_outage,
+        stats.recovered + helped,
         seconds,
     )
     return replace(state, ledger=MappingProxyType({**state.ledger, key: record}))

@@ -1,4 +1,4 @@
-"""What the engine, or the filter in front of it, does not let us do."""
+"""Actions that the engine, or the filter in front of it, refuses."""
 
 from dataclasses import replace
 
@@ -8,14 +8,14 @@ from sidecar.core.model.instance import Instance, Refusal, Remedy
 from sidecar.core.model.moment import Moment
 from sidecar.core.status.container_run import has_stopped
 
-AGAIN_S = 3600.0
-"""How long an engine's refusal is believed: to be told no again helps nobody."""
+REFUSAL_LASTS_S = 3600.0
+"""Time for which an engine's refusal holds before the action is requested again."""
 
 
 def remember_refusal(
     instance: Instance, remedy: Remedy, event: RemedyExecuted
 ) -> Instance:
-    """A refusal is remembered; what was sent was allowed."""
+    """Remember a refusal; forget it once the engine has allowed an action."""
     if event.result is RemedyCallResult.NOT_SENT:
         return instance
     refusal = None
@@ -27,5 +27,5 @@ def remember_refusal(
 
 
 def refusal_wait_s(refusal: Refusal, at: Moment) -> float:
-    """How long it is not asked again."""
-    return refusal.at_mono + AGAIN_S - at.mono
+    """Seconds until the engine may be asked again."""
+    return refusal.at_mono + REFUSAL_LASTS_S - at.mono

@@ -1,4 +1,4 @@
-"""A planned restart under way: the root, then its dependents, one after the other."""
+"""Planned restarts: the root first, then its dependents one after the other."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -9,11 +9,11 @@ from sidecar.core.model.state import PlannedRestart, State
 from sidecar.core.model.target import AfterDependency, InstanceId
 
 PLAN_STEP_S = 600.0
-"""How long a planned restart may wait for its next step before that is left out."""
+"""Time that a planned restart may wait for its next step before that is skipped."""
 
 
 def instances_to_restart(state: State, target: str) -> tuple[InstanceId, ...]:
-    """Whom a planned restart of ``target`` restarts, in order."""
+    """Instances that a planned restart of ``target`` restarts, in order."""
     following = (
         name
         for name in state.topology.dependents.get(target, ())
@@ -24,54 +24,59 @@ def instances_to_restart(state: State, target: str) -> tuple[InstanceId, ...]:
 
 
 def mark_due(state: State, target: str, at: Moment) -> State:
-    """The planned restart of ``target`` waits to begin from now on."""
+    """Make the planned restart of ``target`` due: it waits to begin."""
     waiting = {**state.due, target: at.mono + PLAN_STEP_S}
     return replace(state, due=MappingProxyType(waiting))
 
 
 def cancel_plan(state: State, target: str) -> State:
-    """Nothing more of the planned restart of ``target``."""
-    mine = state.plan is not None and state.plan.target == target
+    """Cancel the planned restart of ``target``, due or under way."""
+    is_under_way = state.plan is not None and state.plan.target == target
     return replace(
-        state, due=_without(state, target), plan=None if mine else state.plan
+        state,
+        due=_due_without(state, target),
+        plan=None if is_under_way else state.plan,
     )
 
 
 def advance_plan(state: State, decision: Decision, at: Moment) -> State:
-    """A planned restart was begun or skipped, or its next step was."""
+    """Note that a planned restart, or its next step, was begun or skipped."""
     if decision.action is Action.HOLD:
         return state
-    deadline = at.mono + PLAN_STEP_S
+    deadline_mono = at.mono + PLAN_STEP_S
     plan = state.plan
-    if plan is not None and decision.instance in plan.left:
-        left = tuple(i for i in plan.left if i != decision.instance)
+    if plan is not None and decision.instance in plan.remaining_ids:
+        remaining = tuple(i for i in plan.remaining_ids if i != decision.instance)
         return replace(
-            state, plan=_unless_over(PlannedRestart(plan.target, left, deadline))
+            state,
+            plan=_unless_over(PlannedRestart(plan.target, remaining, deadline_mono)),
         )
     target = decision.instance.target
-    begun = replace(state, due=_without(state, target))
+    updated = replace(state, due=_due_without(state, target))
     if decision.action is Action.SKIP:
-        return begun
-    left = tuple(
+        return updated
+    remaining = tuple(
         i for i in instances_to_restart(state, target) if i != decision.instance
     )
-    return replace(begun, plan=_unless_over(PlannedRestart(target, left, deadline)))
+    return replace(
+        updated, plan=_unless_over(PlannedRestart(target, remaining, deadline_mono))
+    )
 
 
 def drop_unwatched(state: State) -> State:
-    """Without those who are watched no more."""
+    """Drop targets and instances that are no longer watched from the plans."""
     waiting = {k: v for k, v in state.due.items() if k in state.targets}
     plan = state.plan
     if plan is not None:
-        left = tuple(i for i in plan.left if i in state.instances)
+        remaining = tuple(i for i in plan.remaining_ids if i in state.instances)
         over = plan.target not in state.targets
-        plan = None if over else _unless_over(plan._replace(left=left))
+        plan = None if over else _unless_over(plan._replace(remaining_ids=remaining))
     return replace(state, due=MappingProxyType(waiting), plan=plan)
 
 
 def _unless_over(plan: PlannedRestart) -> PlannedRestart | None:
-    return plan if plan.left else None
+    return plan if plan.remaining_ids else None
 
 
-def _without(state: State, target: str) -> MappingProxyType[str, float]:
+def _due_without(state: State, target: str) -> MappingProxyType[str, float]:
     return MappingProxyType({k: v for k, v in state.due.items() if k != target})

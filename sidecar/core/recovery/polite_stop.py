@@ -1,6 +1,6 @@
-"""How gently a wallet daemon is restarted: what it is given before a signal comes.
+"""Time limits of a polite stop, and of loads, for a wallet daemon.
 
-Its own stop saves the addresses that it has handed out; a signal forgets them.
+The daemon's own stop saves the addresses that it has handed out; a signal loses them.
 """
 
 from sidecar.core.model.cause import Cause
@@ -10,19 +10,19 @@ from sidecar.core.model.target import Target
 from sidecar.core.status.streaks import is_certain
 
 LOADING_S = 30.0
-"""What one wallet's load may take in a daemon that is free."""
+"""Time that one wallet's load may take in a daemon that is free."""
 
 _NO_ANSWER = frozenset({Cause.HUNG, Cause.REFUSED, Cause.RESET})
 
 BUSY_LASTS_S = 120.0
-"""So long ago it was kept waiting by calls of others, and may be again."""
+"""Time for which a daemon that was busy with other calls is still taken for busy."""
 
 
 def polite_stop_s(instance: Instance, target: Target) -> float:
-    """How long it may take to answer, or to obey its stop; 0: it cannot do either.
+    """Seconds that it may take to answer, or to obey its stop; 0: it can do neither.
 
-    One that is free obeys at once. That it answered a moment ago does not tell that it
-    is: calls that take minutes may have come since.
+    A daemon that is free obeys at once. A recent answer does not prove that it is free:
+    calls that take minutes may have come since.
     """
     settings = target.restart
     if target.wallet is None or not settings.graceful_rpc_stop:
@@ -35,7 +35,7 @@ def polite_stop_s(instance: Instance, target: Target) -> float:
 def loading_s(
     instance: Instance, target: Target, wallets: int, now_mono: float
 ) -> float:
-    """How long a load may take: in an outage each of its calls queues."""
+    """Seconds that a load may take: in an outage each of its calls waits in a queue."""
     free_s = LOADING_S * max(1, wallets)
     if target.wallet is None or is_free(instance, now_mono):
         return free_s
@@ -43,7 +43,7 @@ def loading_s(
 
 
 def is_kept_waiting(instance: Instance, target: Target, now_mono: float) -> bool:
-    """Do calls of others make it answer late, and with it all that is asked of it?"""
+    """Is it busy with calls of others, so that it answers every call late?"""
     health = instance.health
     if target.wallet is None or not health.has_answered:
         return False
@@ -63,7 +63,7 @@ def is_called_off_by_answer(decision: Decision) -> bool:
 
 
 def is_free(instance: Instance, now_mono: float) -> bool:
-    """Did it just answer at once, without an outage, and was not busy lately?"""
+    """Did its last probe answer, with its upstream connected, and was it not busy?"""
     held_mono, last = instance.health.held_mono, instance.health.last
     if last is None or not last.rpc_answers:
         return False

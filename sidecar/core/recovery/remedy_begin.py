@@ -1,4 +1,4 @@
-"""The begin of a remedy: a decision is noted, and what it begins is counted."""
+"""Begin of a remedy: the decision is noted, and the remedy is counted as a try."""
 
 from dataclasses import replace
 
@@ -11,9 +11,9 @@ from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State
 from sidecar.core.model.update import (
     Update,
+    no_update,
     replace_incident,
     replace_instances,
-    unchanged,
 )
 from sidecar.core.recovery import (
     balance_check,
@@ -25,19 +25,20 @@ from sidecar.core.recovery import (
 from sidecar.core.status import crash_loop
 
 ACT_MARGIN_S = 150.0
-"""Beyond the stop timeout; more than the executor takes, who ends everything that
-he begins. What goes on longer was never begun, or its end was lost.
+"""Time beyond the stop timeout after which a remedy has no result any more.
+
+The executor ends all that it begins in less; otherwise its begin or its end was lost.
 """
 
 STARTING_ACTIONS = frozenset({Action.START, Action.RESTART})
 
 
 def on_decision_made(state: State, event: DecisionMade) -> Update:
-    """A decision is noted; a remedy that it begins is counted."""
+    """Note a decision; begin its remedy, and count that as a try."""
     decision = event.decision
     instance = state.instances.get(decision.instance)
     if instance is None:
-        return unchanged(state)
+        return no_update(state)
     after = replace_instances(state, _apply_decision(instance, event))
     if _completes_takeover(instance, decision):
         return Update(after, (), (instance.id,))
@@ -54,8 +55,8 @@ def _add_follower(state: State, instance: Instance, decision: Decision) -> State
     incident = state.incidents.get(instance.incident or "")
     if incident is None:
         return state
-    told = dependents.add_follower(incident, decision)
-    return state if told is incident else replace_incident(state, told)
+    updated = dependents.add_follower(incident, decision)
+    return state if updated is incident else replace_incident(state, updated)
 
 
 def _apply_decision(instance: Instance, event: DecisionMade) -> Instance:
@@ -80,12 +81,12 @@ def _apply_decision(instance: Instance, event: DecisionMade) -> Instance:
 
 
 def _completes_takeover(instance: Instance, decision: Decision) -> bool:
-    """Is it the end of what a dead predecessor began?"""
+    """Does it complete a remedy that an earlier, dead process began?"""
     return decision.action in STARTING_ACTIONS and instance.remedy is not None
 
 
 def _resume_remedy(instance: Instance, event: DecisionMade) -> Instance:
-    """The remedy is the one that was begun: no further try is counted."""
+    """Resume the remedy that was begun: no further try is counted."""
     remedy = instance.remedy
     if remedy is None:
         return instance
@@ -101,7 +102,7 @@ def _resume_remedy(instance: Instance, event: DecisionMade) -> Instance:
 
 
 def _counts_towards_rate(decision: Decision) -> bool:
-    """Does it bring the storm brake nearer? What people want is no storm."""
+    """Does it count towards the restart limit of the stack? Operators' own do not."""
     return decision.action in STARTING_ACTIONS and decision.trigger.is_automatic
 
 

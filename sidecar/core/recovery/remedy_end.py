@@ -1,4 +1,4 @@
-"""The end of a remedy: noted, counted, compared with what the wallet held."""
+"""End of a remedy: it is noted and counted, and the wallet's balance is compared."""
 
 from dataclasses import replace
 
@@ -8,11 +8,7 @@ from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
-from sidecar.core.model.update import (
-    Update,
-    replace_instances,
-    unchanged,
-)
+from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
     balance_check,
@@ -28,13 +24,13 @@ from sidecar.core.recovery.remedy_begin import (
 def end_remedy(
     state: State, instance: Instance, outcome: RemedyOutcome, reason: Reason, at: Moment
 ) -> Update:
-    """It is over: noted, with what the wallet held, and counted."""
+    """End the remedy: note and count it, and compare the wallet's balance."""
     remedy = instance.remedy
     if remedy is None:
-        return unchanged(state)
+        return no_update(state)
     decision = remedy.decision
     recovered = outcome is RemedyOutcome.RECOVERED
-    first = remedy.first_failure_mono
+    first_mono = remedy.first_failure_mono
     ended = RemedyEnded(
         at,
         instance.id,
@@ -45,29 +41,29 @@ def end_remedy(
         outcome,
         reason,
         at.mono - remedy.began.mono,
-        at.mono - first if recovered and first is not None else None,
+        at.mono - first_mono if recovered and first_mono is not None else None,
         instance.incident or decision.incident,
     )
     instance, compared = balance_check.compare_after_remedy(
         instance, state.target_of(instance), ended
     )
-    without = record_remedy_result(
+    updated = record_remedy_result(
         replace_instances(state, replace(instance, remedy=None)), ended
     )
-    after = _update_lanes(without, without.instances[instance.id], ended)
-    without = replace_instances(without, after)
+    after = _update_lanes(updated, updated.instances[instance.id], ended)
+    updated = replace_instances(updated, after)
     if decision.trigger is Trigger.PLANNED and not recovered:
-        without = replace(without, plan=None)
-    without = replace_instances(
-        without, *verification_pause.extend_paused(without, after, remedy, at)
+        updated = replace(updated, plan=None)
+    updated = replace_instances(
+        updated, *verification_pause.extend_paused(updated, after, remedy, at)
     )
-    return Update(without, (ended, *compared), (instance.id,))
+    return Update(updated, (ended, *compared), (instance.id,))
 
 
 def _update_lanes(state: State, instance: Instance, ended: RemedyEnded) -> Instance:
-    """Tries are given back by what was observed, and counted where it did not help.
+    """Reset the lanes where the remedy helped; count a failed try where it did not.
 
-    In a crash loop to have answered is not to have recovered.
+    In a crash loop, an answer is no recovery.
     """
     helped = ended.outcome is RemedyOutcome.RECOVERED and not instance.looping
     if helped:

@@ -1,4 +1,4 @@
-"""The execution of a remedy: what the executor tells of it, and what is taken back."""
+"""Execution of a remedy: results from the executor, and remedies that are reverted."""
 
 from dataclasses import replace
 
@@ -20,8 +20,8 @@ from sidecar.core.model.target import Target
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.model.update import (
     Update,
+    no_update,
     replace_instances,
-    unchanged,
     update_instance,
 )
 from sidecar.core.reason.code import ReasonCode as R
@@ -38,19 +38,19 @@ from sidecar.core.recovery.remedy_end import (
 )
 from sidecar.core.status import container_run
 from sidecar.core.status.start_period import check_start_s
-from sidecar.core.status.streaks import HELD_S, SLOW_CALL_S, add_result
+from sidecar.core.status.streaks import KEPT_WAITING_S, SLOW_CALL_S, add_result
 
 
 def on_remedy_executed(state: State, event: RemedyExecuted) -> Update:
-    """The executor tells what became of what it was to do."""
+    """Work in the result that the executor reports."""
     instance = state.instances.get(event.instance)
     if instance is None:
-        return unchanged(state)
+        return no_update(state)
     if instance.loading is not None:
         return end_wallet_load(state, instance, event.result, event.at, event.reason)
     remedy = instance.remedy
     if remedy is None or remedy.phase is not RemedyPhase.ACTING:
-        return unchanged(state)
+        return no_update(state)
     if remedy.decision.action is Action.STOP:
         return _on_stopped_again(state, instance, event)
     instance = engine_permission.remember_refusal(instance, remedy, event)
@@ -62,11 +62,13 @@ def on_remedy_executed(state: State, event: RemedyExecuted) -> Update:
 def _on_sent(
     state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
 ) -> Update:
-    """The engine was asked; where it did not refuse, the probes judge."""
-    sent = replace(instance, restarts_total=instance.restarts_total + 1)
+    """Begin the verification by probes, unless the engine reported a failure."""
+    counted = replace(instance, restarts_total=instance.restarts_total + 1)
     if event.result is RemedyCallResult.FAILED:
-        seen = _attach_seen(replace(sent, restarted=event.at), event)
-        return end_remedy(state, seen, RemedyOutcome.FAILED, event.reason, event.at)
+        attached = _attach_reported_container(
+            replace(counted, restarted=event.at), event
+        )
+        return end_remedy(state, attached, RemedyOutcome.FAILED, event.reason, event.at)
     target = state.target_of(instance)
     recovery_s = target.restart.recovery_timeout_s + check_start_s(instance, target)
     verifying = replace(
@@ -76,60 +78,64 @@ def _on_sent(
         note=event.reason,
         uncertain=event.result is RemedyCallResult.UNKNOWN,
     )
-    seen = _attach_seen(replace(sent, remedy=verifying, restarted=event.at), event)
-    if seen.container is None or seen.redeploy is not None:
-        return update_instance(state, replace(seen, overlap=RestartOverlap()))
-    run_id = seen.container.run
-    part = restart_overlap.end_own_part(
-        seen.overlap, event.engine_stops, run_id, event.at
+    attached = _attach_reported_container(
+        replace(counted, remedy=verifying, restarted=event.at), event
     )
-    return update_instance(state, replace(seen, overlap=part))
+    if attached.container is None or attached.redeploy is not None:
+        return update_instance(state, replace(attached, overlap=RestartOverlap()))
+    run_id = attached.container.run
+    part = restart_overlap.end_own_part(
+        attached.overlap, event.engine_stops, run_id, event.at
+    )
+    return update_instance(state, replace(attached, overlap=part))
 
 
 def _on_stopped_again(
     state: State, instance: Instance, event: RemedyExecuted
 ) -> Update:
-    """What an operator had stopped is stopped; or it is said why not."""
+    """End the repeated stop of a target that an operator had stopped."""
     if event.result in {RemedyCallResult.FAILED, RemedyCallResult.REFUSED}:
         failed = RemedyOutcome.FAILED
         return end_remedy(state, instance, failed, event.reason, event.at)
-    over = _attach_seen(replace(instance, remedy=None), event)
-    if container_run.has_stopped(over):
-        over = replace(over, stop=StopOrigin.SEEN)
-    return update_instance(state, over)
+    updated = _attach_reported_container(replace(instance, remedy=None), event)
+    if container_run.has_stopped(updated):
+        updated = replace(updated, stop=StopOrigin.SEEN)
+    return update_instance(state, updated)
 
 
 def on_remedy_progressed(state: State, event: RemedyProgressed) -> Update:
-    """The executor tells what is being waited for."""
+    """Note for what the executor waits now."""
     instance = state.instances.get(event.instance)
     remedy = instance.remedy if instance is not None else None
     if instance is None or remedy is None or remedy.phase is not RemedyPhase.ACTING:
-        return unchanged(state)
-    told = replace(remedy, note=event.doing)
-    return update_instance(state, replace(instance, remedy=told))
+        return no_update(state)
+    noted = replace(remedy, note=event.doing)
+    return update_instance(state, replace(instance, remedy=noted))
 
 
-def _attach_seen(instance: Instance, event: RemedyExecuted) -> Instance:
-    known, seen = instance.container, event.container
-    if seen is None or (known is not None and known.id != seen.id):
+def _attach_reported_container(instance: Instance, event: RemedyExecuted) -> Instance:
+    present, reported = instance.container, event.container
+    if reported is None or (present is not None and present.id != reported.id):
         return instance
-    return container_run.attach_container(instance, seen, event.at)
+    return container_run.attach_container(instance, reported, event.at)
 
 
 def _on_not_sent(state: State, instance: Instance, event: RemedyExecuted) -> Update:
-    """Nothing happened: nothing is counted, but do not spin."""
+    """Revert a remedy that was not sent: it is no try, but the next one waits."""
     remedy = instance.remedy
     if remedy is not None and remedy.uncertain:
         return _on_takeover_not_sent(state, instance, remedy, event)
     uncounted = event.answered or event.result is RemedyCallResult.REFUSED
     if retry_budget.is_unsent_too_often(instance.lane) and not uncounted:
-        return _give_up_sending(state, _attach_seen(instance, event), event)
+        return _give_up_sending(
+            state, _attach_reported_container(instance, event), event
+        )
     after = revert_remedy(state, instance, event.at)
-    back = after.instances[instance.id]
+    reverted = after.instances[instance.id]
     if event.result is RemedyCallResult.REFUSED and _has_stopped(event):
-        # When asked by us: the engine's word came after the daemon's own end.
-        back = replace(back, treated=instance.treated)
-    attached = _attach_seen(back, event)
+        # Sidecar's stop request ended the daemon before the engine's refusal came.
+        reverted = replace(reverted, treated=instance.treated)
+    attached = _attach_reported_container(reverted, event)
     if event.answered:
         attached = _on_late_answer(attached, state.target_of(instance), event)
     return update_instance(after, attached)
@@ -138,25 +144,30 @@ def _on_not_sent(state: State, instance: Instance, event: RemedyExecuted) -> Upd
 def _on_takeover_not_sent(
     state: State, instance: Instance, remedy: Remedy, event: RemedyExecuted
 ) -> Update:
-    """A predecessor's: what it sent itself may have come to its end just now.
+    """Keep a remedy of a dead process, whose own call may have ended just now.
 
-    Others wait meanwhile, so it is not tried for ever.
+    Other remedies wait meanwhile, so the number of tries is limited.
     """
-    attached = _attach_seen(instance, event)
+    attached = _attach_reported_container(instance, event)
     if event.result is RemedyCallResult.REFUSED:
         failed = RemedyOutcome.FAILED
         return end_remedy(state, attached, failed, event.reason, event.at)
     if retry_budget.is_unsent_too_often(instance.lane) and not event.answered:
         return _give_up_sending(state, attached, event)
     lane = replace(instance.lane, unsent=instance.lane.unsent + 1)
-    taken = replace(remedy, phase=RemedyPhase.TAKEN_OVER, deadline_mono=event.at.mono)
+    taken_over = replace(
+        remedy, phase=RemedyPhase.TAKEN_OVER, deadline_mono=event.at.mono
+    )
     return update_instance(
-        state, _attach_seen(replace(instance, remedy=taken, lane=lane), event)
+        state,
+        _attach_reported_container(
+            replace(instance, remedy=taken_over, lane=lane), event
+        ),
     )
 
 
 def _give_up_sending(state: State, instance: Instance, event: RemedyExecuted) -> Update:
-    """It counts as a try, and so does the next that cannot be sent either."""
+    """Count it as a failed try, and the next one that cannot be sent as well."""
     reason = Reason.of(R.NEVER_SENT, reason=event.reason)
     ended = end_remedy(state, instance, RemedyOutcome.FAILED, reason, event.at)
     after = ended.state.instances[instance.id]
@@ -173,7 +184,7 @@ def _has_stopped(event: RemedyExecuted) -> bool:
 def _on_late_answer(
     instance: Instance, target: Target, event: RemedyExecuted
 ) -> Instance:
-    """Its answer, however late, ends the suspicion: it was busy."""
+    """Note the daemon's late answer, which shows that it was only busy."""
     busy = probe_failure(Cause.THREAD_HELD, event.reason, rpc_answers=True)
     late = replace(busy, waited_s=SLOW_CALL_S)
     now = event.at.mono
@@ -182,17 +193,17 @@ def _on_late_answer(
 
 
 def revert_remedy(state: State, instance: Instance, at: Moment) -> State:
-    """As if the remedy had not been decided on."""
+    """Undo the decision for the remedy, with all that was counted for it."""
     remedy = instance.remedy
     decision = remedy.decision if remedy is not None else None
     untouched = replace(instance, remedy=None, treated=None)
     if decision is not None and decision.trigger.is_automatic:
-        began = remedy.began.mono if remedy is not None else at.mono
+        began_mono = remedy.began.mono if remedy is not None else at.mono
         lane = retry_budget.revert_try(instance.lane, at.mono)
-        counted = restart_rate.without_restart(instance.counted_mono, began)
+        counted = restart_rate.without_restart(instance.counted_mono, began_mono)
         untouched = replace(untouched, lane=lane, counted_mono=counted)
         state = replace(
-            state, restarts=restart_rate.without_restart(state.restarts, began)
+            state, restarts=restart_rate.without_restart(state.restarts, began_mono)
         )
     elif decision is not None and decision.trigger is Trigger.PLANNED:
         state = replace(state, plan=None)
@@ -206,12 +217,12 @@ def end_wallet_load(
     at: Moment,
     reason: Reason = NO_REASON,
 ) -> Update:
-    """``load_wallet`` came to an end, or to none in time: the probes judge."""
+    """End a load, by its result or its deadline, and begin its verification."""
     decision = instance.loading
     settings = state.target_of(instance).restart
     lane = wallet_load.lane_after_load(instance, settings, result, at, reason)
     health = instance.health
-    if decision is not None and at.mono - decision.at.mono >= HELD_S:
+    if decision is not None and at.mono - decision.at.mono >= KEPT_WAITING_S:
         # No probe could tell meanwhile that the daemon keeps its callers waiting.
         health = replace(health, held_mono=at.mono)
     called = replace(

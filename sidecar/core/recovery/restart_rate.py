@@ -1,4 +1,4 @@
-"""How many restarts an hour a stack, and each target of it, may have."""
+"""Limits of restarts per hour, for a stack and for each target of it."""
 
 from typing import NamedTuple
 
@@ -6,27 +6,27 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.status.dependencies import is_declared_dependency
 
-SHARE = 6
-"""Of STORM_LIMIT, what one target may use up: more than its default lanes need."""
+TARGET_SHARE = 6
+"""Part of RESTART_LIMIT that one target may use: more than its lanes need."""
 ROOT_RESERVE = 3
-"""Of STORM_LIMIT, what is kept for the roots that the settings declare."""
+"""Part of RESTART_LIMIT that is reserved for roots declared in the settings."""
 
 
 class Limits(NamedTuple):
-    """How many restarts of a target, and of its stack, stop the next one."""
+    """Numbers of restarts of a target, and of its stack, that stop the next one."""
 
     of_target: int
     of_stack: int
 
 
 def find_limits(state: State, target: Target) -> Limits:
-    """A root that is alone may use up all; several leave each other the reserve."""
+    """Limits for a target: roots share a reserve, which a single root may use up."""
     others = (t for t in state.targets.values() if t.name != target.name)
     is_reserved = any(is_declared_dependency(state, other) for other in others)
     unreserved = RESTART_LIMIT - ROOT_RESERVE if is_reserved else RESTART_LIMIT
     if is_declared_dependency(state, target):
         return Limits(unreserved, RESTART_LIMIT)
-    return Limits(SHARE, unreserved)
+    return Limits(TARGET_SHARE, unreserved)
 
 
 def stack_restarts(state: State, now: float) -> int:
@@ -41,12 +41,12 @@ def target_restarts(state: State, target: Target, now: float) -> int:
 
 
 def within_hour(restarts: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """The moments that still count."""
+    """Restarts within the last hour."""
     return tuple(at for at in restarts if now - at < RESTART_WINDOW_S)
 
 
 def without_restart(restarts: tuple[float, ...], at: float) -> tuple[float, ...]:
-    """The moments less one restart of ``at``, which was never sent."""
+    """The restarts without the one at ``at``, which was never sent."""
     if at not in restarts:
         return restarts
     index = restarts.index(at)

@@ -1,7 +1,7 @@
-"""Taking over from a dead process: its clock, its streaks, its open remedies.
+"""Takeover from a dead process: its clock, its streaks, its open remedies.
 
-A monotonic clock means nothing to another process, let alone after a reboot. So
-what was stored is moved by the wall clock: an hour stays an hour.
+A monotonic clock is not valid in another process, nor after a reboot. So stored
+monotonic times are shifted by the wall clock: an hour stays an hour.
 """
 
 from dataclasses import fields, is_dataclass, replace
@@ -24,56 +24,57 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 from sidecar.core.status.container_run import is_running
 
-STREAK_HOLDS_S = 60.0
+STREAK_GAP_S = 60.0
 """Failures on both sides of a longer gap are not consecutive."""
 
-ENGINE_S = 30.0
-"""What an engine may take for a restart, beyond the stop timeout."""
+ENGINE_RESTART_S = 30.0
+"""Time that an engine may take for a restart, beyond the stop timeout."""
 
-HEARD_S = 30.0
-"""Enough for a few probes of a target that works, or does not."""
+RESUMED_VERIFICATION_S = 30.0
+"""Least time of a resumed verification: enough for a few probes."""
 
-_MONOTONIC = frozenset({"spent", "exits", "not_before"})
+_MONOTONIC_FIELDS = frozenset({"spent", "exits", "not_before"})
 
 
 def restore_state(saved: State, saved_at: Moment, now: Moment) -> State:
     """The stored state as of ``now``; its instances wait for the first listing."""
     away_s = now.wall - saved_at.wall
-    # A wall clock that was set back puts nothing of the past into the future.
+    # Where the wall clock was set back, past times must not become future times.
     shift_s = now.mono - saved_at.mono - max(0.0, away_s)
     instances = {
-        who: _reset_old_streaks(_shift_clock(instance, shift_s), away_s)
-        for who, instance in saved.instances.items()
+        instance_id: _reset_old_streaks(_shift_clock(instance, shift_s), away_s)
+        for instance_id, instance in saved.instances.items()
     }
     plan = saved.plan
     if plan is not None:
         plan = plan._replace(deadline_mono=plan.deadline_mono + shift_s)
     return State(
         started=now,
-        left=MappingProxyType(instances),
+        restored_instances=MappingProxyType(instances),
         incidents=MappingProxyType(
             {k: _shift_clock(v, shift_s) for k, v in saved.incidents.items()}
         ),
         ledger=saved.ledger,
-        engine=EngineStatus(told=saved.engine.told),
-        own_network=OwnNetworkStatus(told=saved.own_network.told),
-        settings=SettingsStatus(told=saved.settings.told),
+        engine=EngineStatus(is_reported=saved.engine.is_reported),
+        own_network=OwnNetworkStatus(is_reported=saved.own_network.is_reported),
+        settings=SettingsStatus(reported_faults=saved.settings.reported_faults),
         paused=saved.paused,
         restarts=tuple(t + shift_s for t in saved.restarts),
         plan=plan,
     )
 
 
-def presume_restarts(state: State, why: str) -> State:
-    """What is not remembered could have been done: half of the hour's restarts count
-    as made, and each target's tries are presumed spent but one when it is listed.
+def presume_restarts(state: State, reason: str) -> State:
+    """Presume half of the hour's restarts, because earlier restarts are not known.
+
+    Each target's tries but one are presumed, too, when it is listed.
     """
     presumed = (state.started.mono,) * (RESTART_LIMIT // 2)
-    return replace(state, restarts=(*state.restarts, *presumed), doubt=why)
+    return replace(state, restarts=(*state.restarts, *presumed), doubt=reason)
 
 
 def _shift_clock(value: Any, shift_s: float) -> Any:  # noqa: ANN401 - any part of the state
-    """A copy with every monotonic time in it moved."""
+    """A copy in which every monotonic time is shifted."""
     if isinstance(value, Moment | ForeignSignal):
         return value._replace(mono=value.mono + shift_s)
     if type(value) is tuple:
@@ -90,7 +91,7 @@ def _shift_clock(value: Any, shift_s: float) -> Any:  # noqa: ANN401 - any part 
 
 
 def _shift_field(name: str, value: Any, shift_s: float) -> Any:  # noqa: ANN401
-    if name.endswith("_mono") or name in _MONOTONIC:
+    if name.endswith("_mono") or name in _MONOTONIC_FIELDS:
         if isinstance(value, tuple):
             return tuple(t + shift_s for t in value)
         return value + shift_s if isinstance(value, float) else value
@@ -98,18 +99,18 @@ def _shift_field(name: str, value: Any, shift_s: float) -> Any:  # noqa: ANN401
 
 
 def _reset_old_streaks(instance: Instance, away_s: float) -> Instance:
-    if 0.0 <= away_s <= STREAK_HOLDS_S:
+    if 0.0 <= away_s <= STREAK_GAP_S:
         return instance
     return replace(instance, health=Health(up=instance.health.up))
 
 
 def resume_instance(instance: Instance, at: Moment) -> Instance:
-    """An instance that was just listed, after a dead process of ours.
+    """Resume a listed instance that a dead process of Sidecar had watched.
 
-    Of a remedy that it was verifying the probes are heard first, however long we
-    were away. Of one that it was at, ``clarified`` finds out what it came to.
+    A remedy in verification gets time for a few probes, however long Sidecar was away.
+    For one under way, ``detect_completed_restart`` finds out whether it was done.
     """
-    # The engine tells a new process again of what the one before has counted.
+    # The engine reports events again to a new process that the old one has counted.
     loaded = replace(instance, loading=None, overlap=RestartOverlap())
     remedy = loaded.remedy
     if remedy is None:
@@ -117,24 +118,24 @@ def resume_instance(instance: Instance, at: Moment) -> Instance:
     container = loaded.container
     unclear = container is not None and container.run == remedy.decision.run
     if remedy.phase is RemedyPhase.VERIFYING and not (remedy.uncertain and unclear):
-        deadline = max(remedy.deadline_mono, at.mono + HEARD_S)
-        return replace(loaded, remedy=replace(remedy, deadline_mono=deadline))
-    taken = replace(
+        deadline_mono = max(remedy.deadline_mono, at.mono + RESUMED_VERIFICATION_S)
+        return replace(loaded, remedy=replace(remedy, deadline_mono=deadline_mono))
+    taken_over = replace(
         remedy,
         phase=RemedyPhase.TAKEN_OVER,
-        deadline_mono=at.mono + remedy.decision.stop_timeout_s + ENGINE_S,
+        deadline_mono=at.mono + remedy.decision.stop_timeout_s + ENGINE_RESTART_S,
         note=Reason.of(R.TAKEN_OVER),
         uncertain=True,
     )
-    return replace(loaded, remedy=taken)
+    return replace(loaded, remedy=taken_over)
 
 
 def detect_completed_restart(
     instance: Instance, recovery_s: float, at: Moment
 ) -> Instance:
-    """A new run: what was begun happened, and the probes judge for ``recovery_s``.
+    """Detect by a new run that a restart was done; verify it for ``recovery_s``.
 
-    Until then the engine may yet be at it: nothing is repeated.
+    Until then the engine may still be restarting it: nothing is repeated.
     """
     remedy, container = instance.remedy, instance.container
     if (
@@ -145,8 +146,10 @@ def detect_completed_restart(
         return instance
     if not is_running(instance) or container.run == remedy.decision.run:
         return instance
-    deadline = at.mono + recovery_s
-    verifying = replace(remedy, phase=RemedyPhase.VERIFYING, deadline_mono=deadline)
+    deadline_mono = at.mono + recovery_s
+    verifying = replace(
+        remedy, phase=RemedyPhase.VERIFYING, deadline_mono=deadline_mono
+    )
     return replace(
         instance,
         remedy=verifying,

@@ -15,11 +15,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyOutcome
-from sidecar.core.model.update import (
-    Update,
-    replace_instances,
-    unchanged,
-)
+from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
@@ -45,7 +41,7 @@ from sidecar.core.status.streaks import is_certain
 
 
 class VerificationResult(NamedTuple):
-    """How a remedy ends, and why."""
+    """Outcome of a remedy, and the reason for it."""
 
     outcome: RemedyOutcome
     reason: Reason
@@ -57,9 +53,9 @@ STOPPED_MEANWHILE = VerificationResult(
 
 
 def has_recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
-    """Does what was treated work again, as often as it takes, since the remedy began?
+    """Has the target answered well often enough since the remedy began?
 
-    A daemon that was started runs, answers and has its wallets, also where its
+    A started daemon that answers and has its wallets has recovered, even where its
     upstream server is lost meanwhile.
     """
     health = instance.health
@@ -69,14 +65,14 @@ def has_recovered(instance: Instance, target: Target, remedy: Remedy) -> bool:
     if remedy.decision.cause in BEYOND_REMEDIES or health.last_at is None:
         return False
     since_mono = health.last_at.mono - health.last_seconds
-    often = health.serves >= target.cadence.success_threshold
-    return often and since_mono >= remedy.began.mono
+    has_enough_successes = health.serves >= target.cadence.success_threshold
+    return has_enough_successes and since_mono >= remedy.began.mono
 
 
 def end_early(
     state: State, instance: Instance, remedy: Remedy, at: Moment
 ) -> VerificationResult | None:
-    """What makes more waiting useless; others wait for their turn meanwhile."""
+    """Result that makes more waiting useless, since other remedies wait; None: none."""
     if container_run.is_stopped_by_person(instance):
         return STOPPED_MEANWHILE
     if _has_new_run_ended(instance):
@@ -97,7 +93,7 @@ def end_early(
 
 
 def _has_new_run_ended(instance: Instance) -> bool:
-    """Is the new run over? The one that was treated may be seen once more, late."""
+    """Has the new run ended? The treated run may be reported once more, late."""
     container = instance.container
     return (
         container is not None
@@ -120,51 +116,51 @@ def _is_in_crash_loop(instance: Instance, remedy: Remedy) -> bool:
 def _has_daemon_died(instance: Instance, target: Target, at: Moment) -> bool:
     """Has the daemon of the new run died in a container that goes on?
 
-    A busy one keeps its port open: the engine's host refuses for nobody but a process
-    that is gone. As many refusals are asked for as make any failure certain, since
-    something in the container may start it again.
+    A busy daemon keeps its port open: a connection is refused only where the process
+    is gone. As many refusals are needed as make any failure certain, since something
+    in the container may start it again.
     """
     container, health = instance.container, instance.health
     if container is None or container.run == instance.treated:
         return False
-    gone = health.has_answered and health.cause is Cause.REFUSED
-    return gone and is_certain(health, target, at.mono)
+    is_port_closed = health.has_answered and health.cause is Cause.REFUSED
+    return is_port_closed and is_certain(health, target, at.mono)
 
 
 BUSY_TIMES = 2
-"""So many silences may a busy daemon's verification take longer."""
+"""Number of silence limits by which a busy daemon's verification is extended."""
 
 
-def verify_remedy(state: State, who: InstanceId, at: Moment) -> Update:
-    """Does what is open end here: by health, in vain, or at its deadline?"""
-    known = state.instances[who]
-    recovery_s = state.target_of(known).restart.recovery_timeout_s
-    instance = detect_completed_restart(known, recovery_s, at)
-    if instance is not known:
+def verify_remedy(state: State, instance_id: InstanceId, at: Moment) -> Update:
+    """End an open load or remedy that recovered, failed or reached its deadline."""
+    before = state.instances[instance_id]
+    recovery_s = state.target_of(before).restart.recovery_timeout_s
+    instance = detect_completed_restart(before, recovery_s, at)
+    if instance is not before:
         state = replace_instances(state, instance)
     loading, remedy = instance.loading, instance.remedy
     if loading is not None and at.mono >= _load_deadline_mono(loading):
         return end_wallet_load(state, instance, RemedyCallResult.UNKNOWN, at)
     if remedy is None:
-        return unchanged(state)
+        return no_update(state)
     if _is_no_longer_needed(instance, state.target_of(instance), remedy, at):
-        return unchanged(revert_remedy(state, instance, at))
-    found = _find_result(state, instance, remedy, at)
-    over_mono = _deadline_mono(instance, state.target_of(instance), remedy, at)
-    is_late = at.mono >= over_mono and not verification_pause.is_paused(
+        return no_update(revert_remedy(state, instance, at))
+    result = _find_result(state, instance, remedy, at)
+    deadline_mono = _deadline_mono(instance, state.target_of(instance), remedy, at)
+    is_late = at.mono >= deadline_mono and not verification_pause.is_paused(
         state, instance, at
     )
-    if found is None and is_late:
-        found = _result_at_deadline(instance, remedy)
+    if result is None and is_late:
+        result = _result_at_deadline(instance, remedy)
     return (
-        unchanged(state) if found is None else end_remedy(state, instance, *found, at)
+        no_update(state) if result is None else end_remedy(state, instance, *result, at)
     )
 
 
 def _is_no_longer_needed(
     instance: Instance, target: Target, remedy: Remedy, at: Moment
 ) -> bool:
-    """Did a dead predecessor not come to send what has become needless since?"""
+    """Is it a remedy that a dead process did not send, and that is not needed now?"""
     if remedy.phase is not RemedyPhase.TAKEN_OVER or at.mono < remedy.deadline_mono:
         return False
     if not remedy.decision.trigger.is_automatic or not container_run.is_running(
@@ -181,9 +177,11 @@ def _load_deadline_mono(loading: Decision) -> float:
 def _deadline_mono(
     instance: Instance, target: Target, remedy: Remedy, at: Moment
 ) -> float:
-    """When it is given up. What a dead predecessor began gets time to be finished;
-    a container that it left stopped is started, however long that takes. A daemon that
-    others keep busy answers each call late, and a load has several.
+    """Monotonic time at which the remedy is given up.
+
+    A remedy of a dead process gets time to end; a container that it left stopped is
+    started, however long that takes. A daemon that others keep busy answers each call
+    late, and a load has several calls.
     """
     if remedy.phase is RemedyPhase.ACTING:
         return remedy.deadline_mono

@@ -1,7 +1,7 @@
-"""How long the clock of a verification stands for the remedies that it gave way to.
+"""Pause of a verification's clock during the remedies that it gave way to.
 
-What others do meanwhile may be all it needs; but for what goes on for ever, it would
-never end, and would hold a third one.
+Those remedies may be all that it needs; but the pause is limited, as otherwise the
+verification might never end, and would block further remedies.
 """
 
 from dataclasses import replace
@@ -12,12 +12,12 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.status.presumed_dependencies import may_give_way
 
-MOST_TIMES = 2
-"""So many times its ``recovery_timeout`` a verification may end later, in all."""
+MAX_TIMES = 2
+"""Limit of a verification's extension, as a multiple of its ``recovery_timeout``."""
 
 
 def is_paused(state: State, instance: Instance, at: Moment) -> bool:
-    """Does its clock stand, for it gave way to a remedy that is under way?"""
+    """Is its clock paused, because it gave way to a remedy that is under way?"""
     remedy = instance.remedy
     if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
         return False
@@ -31,23 +31,26 @@ def is_paused(state: State, instance: Instance, at: Moment) -> bool:
 
 
 def extend_paused(
-    state: State, treated: Instance, ended: Remedy, at: Moment
+    state: State, treated: Instance, ended_remedy: Remedy, at: Moment
 ) -> tuple[Instance, ...]:
-    """Those that gave way to a remedy, with their whole time to recover, or what is
-    left of it.
+    """Extend the verifications that gave way to a remedy by their time to recover.
+
+    The limit of the extension may leave less.
     """
-    found = []
+    extended = []
     for other in state.instances.values():
         remedy = other.remedy
         if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
             continue
-        if not _has_overtaken(state, treated, ended, other):
+        if not _has_overtaken(state, treated, ended_remedy, other):
             continue
-        until = at.mono + state.target_of(other).restart.recovery_timeout_s
-        later_s = min(until, _latest_mono(state, other, remedy)) - remedy.deadline_mono
+        until_mono = at.mono + state.target_of(other).restart.recovery_timeout_s
+        later_s = (
+            min(until_mono, _latest_mono(state, other, remedy)) - remedy.deadline_mono
+        )
         if later_s > 0.0:
-            found.append(replace(other, remedy=_extend(remedy, later_s)))
-    return tuple(found)
+            extended.append(replace(other, remedy=_extend(remedy, later_s)))
+    return tuple(extended)
 
 
 def _extend(remedy: Remedy, by_s: float) -> Remedy:
@@ -59,8 +62,8 @@ def _extend(remedy: Remedy, by_s: float) -> Remedy:
 
 
 def _latest_mono(state: State, instance: Instance, remedy: Remedy) -> float:
-    """When its verification ends, whatever others do."""
-    most_s = MOST_TIMES * state.target_of(instance).restart.recovery_timeout_s
+    """Latest end of its verification, with all extensions."""
+    most_s = MAX_TIMES * state.target_of(instance).restart.recovery_timeout_s
     return remedy.deadline_mono + most_s - remedy.extended_s
 
 

@@ -1,8 +1,8 @@
-"""When a load that failed is tried again: often at first, and soon after a change.
+"""Retries of a load that failed: frequent at first, and soon after a change.
 
-The wallet's file is not seen from here. What is seen is a new run of the daemon, other
-settings, another list of loaded wallets than the one that our last load left, and
-another reason why a load fails: each may mean that somebody has put it right.
+Sidecar cannot see the wallet's file. It sees a new run of the daemon, other settings,
+another list of loaded wallets than after its last load, and another reason why a load
+fails: each may mean that somebody has repaired it.
 """
 
 from dataclasses import replace
@@ -26,7 +26,7 @@ def lane_after_load(
     at: Moment,
     reason: Reason,
 ) -> Lane:
-    """The lane of its loads once one has ended, as far as the daemon is concerned."""
+    """Lane of the instance's loads, after the result of one load."""
     lane, now = instance.load_lane, at.mono
     if result is RemedyCallResult.NOT_SENT and not retry_budget.is_unsent_too_often(
         lane
@@ -41,12 +41,16 @@ def lane_after_load(
 def _has_other_failure(
     instance: Instance, result: RemedyCallResult, reason: Reason
 ) -> bool:
-    known = instance.load_failure
-    return result is RemedyCallResult.FAILED and bool(known) and known != reason
+    last_failure = instance.load_failure
+    return (
+        result is RemedyCallResult.FAILED
+        and bool(last_failure)
+        and last_failure != reason
+    )
 
 
 def _cost_s(instance: Instance, now: float) -> float:
-    """What it took beyond a probe, which has as many calls; of a busy one: no idea."""
+    """Seconds that the load took beyond a probe; 0: not known of a busy daemon."""
     decision = instance.loading
     if decision is None or not is_free(instance, decision.at.mono):
         return 0.0
@@ -62,9 +66,9 @@ def is_probed_since_load(instance: Instance) -> bool:
 
 
 def note_file_change(instance: Instance, outcome: ProbeResult) -> Instance:
-    """Has somebody else loaded or closed a wallet? Then it is worth a try at once.
+    """Allow a load at once where somebody else has loaded or closed a wallet.
 
-    ``instance`` is as it was before ``outcome``, which shows that one is missing.
+    ``instance`` is as it was before ``outcome``, which shows that a wallet is missing.
     """
     last = instance.health.last
     before = last.wallet if last is not None else None
@@ -77,9 +81,9 @@ def note_file_change(instance: Instance, outcome: ProbeResult) -> Instance:
 
 
 def note_settings_change(
-    instance: Instance, known: Target | None, target: Target
+    instance: Instance, old_target: Target | None, target: Target
 ) -> Instance:
-    """Are its wallets, or their password, said otherwise now?"""
-    if known is None or known.wallet == target.wallet:
+    """Allow a load at once where the settings of its wallets have changed."""
+    if old_target is None or old_target.wallet == target.wallet:
         return instance
     return replace(instance, load_lane=Lane())

@@ -1,4 +1,4 @@
-"""Past times in figures and texts: outages, availability, post-mortem.
+"""Reports on past periods: outages, availability, post-mortem.
 
 Imports ``model`` and ``text``. The loop does not import it.
 """

@@ -1,6 +1,6 @@
-"""Availability, outages and restarts over a period, beside the period before.
+"""Availability, outages and restarts of a period, compared with the one before.
 
-Only time that was monitored, and in which the target's state was known, counts; the
+Only time that was monitored and in which the target's state was known counts; the
 rest is a gap. Times are wall clock seconds, durations seconds.
 """
 
@@ -34,19 +34,19 @@ from sidecar.core.reporting.totals import (
 
 
 class Period(NamedTuple):
-    """From (inclusive) one instant to (exclusive) another."""
+    """Time range, ``from_wall`` inclusive, ``until_wall`` exclusive."""
 
     from_wall: float
     until_wall: float
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Length of the period."""
         return self.until_wall - self.from_wall
 
 
 class CurrentStatus(NamedTuple):
-    """How a target is at the end, and since when."""
+    """State of a target at the end of the period, and its begin."""
 
     state: str
     cause: str | None
@@ -55,7 +55,7 @@ class CurrentStatus(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``gaps`` are the stretches of ``period`` in which nobody watched."""
+    """Report of a period; ``gaps`` are its intervals without monitoring."""
 
     period: Period
     before: Period
@@ -66,158 +66,164 @@ class Report:
     def total(self) -> PeriodComparison:
         """All targets together."""
         total = PeriodComparison(Totals(), Totals())
-        for account in self.targets.values():
-            total.now.add(account.now)
-            total.before.add(account.before)
+        for comparison in self.targets.values():
+            total.now.add(comparison.now)
+            total.before.add(comparison.before)
         return total
 
 
 class ReportBuilder:
-    """Sums up what happened, from the beginning of ``before`` to ``period``'s end.
+    """Sums up the journal's steps, from the begin of ``before`` to ``period``'s end.
 
-    Nothing of it is kept, so that a long period need never be in memory.
+    The steps are not stored, so that a long period need never be in memory.
     """
 
     def __init__(self, period: Period, watched: Iterable[MonitoredInterval]) -> None:
         self.period = period
         self.before = Period(period.from_wall - period.seconds, period.from_wall)
         self._coverage = MonitoredTime(watched)
-        self._spells = OutageTracker(self.before.from_wall, self._coverage)
-        self._accounts: dict[str, PeriodComparison] = {}
+        self._tracker = OutageTracker(self.before.from_wall, self._coverage)
+        self._comparisons: dict[str, PeriodComparison] = {}
 
-    def add(self, piece: Iterable[tuple[str, TargetSteps]]) -> None:
-        """Work in what happened to some targets, to each in order of time."""
-        for target, steps in piece:
-            self._follow(target, steps)
+    def add(self, steps_by_target: Iterable[tuple[str, TargetSteps]]) -> None:
+        """Add the steps of some targets, for each target in order of time."""
+        for target, steps in steps_by_target:
+            self._add_steps(target, steps)
 
-    def _follow(self, target: str, steps: TargetSteps) -> None:
-        course: TargetHistory | None = None
+    def _add_steps(self, target: str, steps: TargetSteps) -> None:
+        history: TargetHistory | None = None
         ordered = sorted(steps.at_walls) == list(steps.at_walls)
         nth = 0
         while nth < len(steps.at_walls):
-            at, what = steps.at_walls[nth], steps.steps[nth]
+            at_wall, step = steps.at_walls[nth], steps.steps[nth]
             nth += 1
-            if not isinstance(what, StateChange):
-                self._remedy(target, at, what)
+            if not isinstance(step, StateChange):
+                self._add_remedy(target, at_wall, step)
                 continue
-            if course is None:
-                course = self._spells.course(target, what.old)
-            facts = course.change(at, what)
+            if history is None:
+                history = self._tracker.history_of(target, step.old)
+            facts = history.apply_change(at_wall, step)
             if facts:
-                self._book(facts)
-            if ordered and course.works:
-                nth = self._pass_troubles(course, steps, nth)
+                self._add_facts(facts)
+            if ordered and history.is_working:
+                nth = self._add_patterns(history, steps, nth)
 
-    def _pass_troubles(
-        self, course: TargetHistory, steps: TargetSteps, nth: int
+    def _add_patterns(
+        self, history: TargetHistory, steps: TargetSteps, nth: int
     ) -> int:
-        """Book the troubles that follow, one after the other, and tell where they end.
+        """Add the next outages of a known pattern; return the index of the next step.
 
-        The short way, by which most that is on record goes: ``Course.change`` of
-        each of their steps comes to the same sums.
+        This is a fast path, which most outages take: ``TargetHistory.apply_change`` of
+        each of their steps gives the same sums.
         """
-        ats, known = steps
-        now, before = self._account(course.target)
+        at_walls, journal_steps = steps
+        now, before = self._comparison_of(history.target)
         covers, seconds = self._coverage.covers, self._coverage.seconds
-        middle, end = self.period
-        way, trouble = known[:0], None
+        middle_wall, end_wall = self.period
+        pattern_steps, pattern = journal_steps[:0], None
         while True:
-            after = nth + len(way)
-            if not way or known[nth:after] != way:
-                after = end_of_pattern(known, nth)
-                way = known[nth:after]
-                trouble = find_pattern(*way) if after else None
-            if trouble is None or trouble.old != course.state:
+            after = nth + len(pattern_steps)
+            if not pattern_steps or journal_steps[nth:after] != pattern_steps:
+                after = end_of_pattern(journal_steps, nth)
+                pattern_steps = journal_steps[nth:after]
+                pattern = find_pattern(*pattern_steps) if after else None
+            if pattern is None or pattern.old != history.state:
                 break
-            since, failed_at, until = course.since_wall, ats[nth], ats[after - 1]
-            tally, ends = (now, end) if since >= middle else (before, middle)
-            if since > failed_at or until >= ends:
+            since_wall, failed_wall = history.since_wall, at_walls[nth]
+            until_wall = at_walls[after - 1]
+            totals, limit_wall = (
+                (now, end_wall) if since_wall >= middle_wall else (before, middle_wall)
+            )
+            if since_wall > failed_wall or until_wall >= limit_wall:
                 break
-            if covers(since, until):
-                up_s, down_s = failed_at - since, until - failed_at
+            if covers(since_wall, until_wall):
+                up_s, down_s = failed_wall - since_wall, until_wall - failed_wall
             else:
-                up_s, down_s = seconds(since, failed_at), seconds(failed_at, until)
-            tally.up_s += up_s
-            tally.trouble(trouble, down_s)
-            course.state, course.since_wall = trouble.new, until
+                up_s = seconds(since_wall, failed_wall)
+                down_s = seconds(failed_wall, until_wall)
+            totals.up_s += up_s
+            totals.add_pattern(pattern, down_s)
+            history.state, history.since_wall = pattern.new, until_wall
             nth = after
         return nth
 
-    def close(self, standing: Mapping[str, CurrentStatus]) -> Report:
-        """Nothing more comes; ``standing`` is how everyone is at the end."""
-        for target, how in standing.items():
-            self._account(target)
-            if target not in self._spells:
-                self._spells.begin(target, how.state, how.cause, how.since_wall)
-        self._book(self._spells.close(self.period.until_wall, standing))
+    def close(self, statuses: Mapping[str, CurrentStatus]) -> Report:
+        """Finish the report; ``statuses`` are the states of all targets at the end."""
+        for target, status in statuses.items():
+            self._comparison_of(target)
+            if target not in self._tracker:
+                self._tracker.begin(
+                    target, status.state, status.cause, status.since_wall
+                )
+        self._add_facts(self._tracker.close(self.period.until_wall, statuses))
         return Report(
             self.period,
             self.before,
             self._coverage.gaps(*self.period),
-            dict(sorted(self._accounts.items())),
+            dict(sorted(self._comparisons.items())),
         )
 
-    def _account(self, target: str) -> PeriodComparison:
-        known = self._accounts.get(target)
-        if known is None:
-            known = PeriodComparison(
+    def _comparison_of(self, target: str) -> PeriodComparison:
+        comparison = self._comparisons.get(target)
+        if comparison is None:
+            comparison = PeriodComparison(
                 Totals(self.period.seconds), Totals(self.before.seconds)
             )
-            self._accounts[target] = known
-        return known
+            self._comparisons[target] = comparison
+        return comparison
 
-    def _book(self, facts: Iterable[IntervalOrOutage]) -> None:
-        """One that spans both periods is booked in either."""
+    def _add_facts(self, facts: Iterable[IntervalOrOutage]) -> None:
+        """Add facts to their periods; a fact that spans both is added to both."""
         begins, ends = self.period
         for fact in facts:
-            now, before = self._account(fact.target)
+            now, before = self._comparison_of(fact.target)
             if fact.ended_wall >= begins and fact.began_wall < ends:
-                self._enter(now, self.period, fact)
+                self._add_fact(now, self.period, fact)
             if fact.began_wall < begins and fact.ended_wall >= self.before.from_wall:
-                self._enter(before, self.before, fact)
+                self._add_fact(before, self.before, fact)
 
-    def _enter(self, tally: Totals, period: Period, fact: IntervalOrOutage) -> None:
+    def _add_fact(self, totals: Totals, period: Period, fact: IntervalOrOutage) -> None:
         if isinstance(fact, Interval):
-            self._spell(tally, period, fact)
+            self._add_interval(totals, period, fact)
         else:
-            self._outage(tally, period, fact)
+            self._add_outage(totals, period, fact)
 
-    def _spell(self, tally: Totals, period: Period, spell: Interval) -> None:
-        seconds = self._seconds(period, spell.began_wall, spell.ended_wall)
-        if spell.kind is IntervalKind.UP:
-            tally.up_s += seconds
-        elif spell.kind is IntervalKind.PLANNED:
-            tally.planned_s += seconds
+    def _add_interval(self, totals: Totals, period: Period, interval: Interval) -> None:
+        seconds = self._measured_s(period, interval.began_wall, interval.ended_wall)
+        if interval.kind is IntervalKind.UP:
+            totals.up_s += seconds
+        elif interval.kind is IntervalKind.PLANNED:
+            totals.planned_s += seconds
         else:
-            tally.stopped_s += seconds
+            totals.stopped_s += seconds
 
-    def _outage(self, tally: Totals, period: Period, outage: Outage) -> None:
-        down_s = sum(self._seconds(period, *span) for span in outage.spans)
+    def _add_outage(self, totals: Totals, period: Period, outage: Outage) -> None:
+        down_s = sum(self._measured_s(period, *span) for span in outage.spans)
         certain = outage.certain_wall
         began = certain is not None and _is_within(certain, period)
         ended = outage.repaired and _is_within(outage.ended_wall, period)
         if not (down_s or began or ended):
-            return  # the cause has no place in this period
-        tally.down_s += down_s
-        tally.outages += began
-        tally.blips += ended and certain is None
+            return  # the outage is not in this period
+        totals.down_s += down_s
+        totals.outages += began
+        totals.blips += ended and certain is None
         if ended and certain is not None:
-            tally.repaired += 1
-            tally.repair_s += sum(self._coverage.seconds(*s) for s in outage.spans)
-        by_cause = tally.cause(outage.cause)
+            totals.repaired += 1
+            totals.repair_s += sum(self._coverage.seconds(*s) for s in outage.spans)
+        by_cause = totals.totals_of(outage.cause)
         by_cause.outages += began
         by_cause.down_s += down_s
 
-    def _seconds(self, period: Period, from_wall: float, until_wall: float) -> float:
+    def _measured_s(self, period: Period, from_wall: float, until_wall: float) -> float:
         begin, end = period
         return self._coverage.seconds(max(from_wall, begin), min(until_wall, end))
 
-    def _remedy(self, target: str, at: float, kind: RemedySummary) -> None:
-        account = self._account(target)
+    def _add_remedy(self, target: str, at: float, kind: RemedySummary) -> None:
+        comparison = self._comparison_of(target)
         if _is_within(at, self.period):
-            account.now.remedies[kind] += 1
+            comparison.now.remedies[kind] += 1
         elif _is_within(at, self.before):
-            account.before.remedies[kind] += 1
+            comparison.before.remedies[kind] += 1
 
 
 def _is_within(wall: float, period: Period) -> bool:

@@ -1,4 +1,4 @@
-"""What an incident came to, in figures: who was away for how long, what was done."""
+"""Review of an incident in figures: outages of its targets, remedies, balances."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,20 +12,20 @@ from sidecar.core.reporting.monitored_time import MonitoredTime, extend_to_now
 from sidecar.core.reporting.outages import Interval, IntervalKind, Outage, OutageTracker
 
 LOOK_BACK_S = 6 * 3600.0
-"""How long before an incident was opened its first failure is looked for."""
+"""Time before the opening of an incident in which its first failure is searched."""
 
-_AMOUNTS = frozenset({"before", "after"})
+_AMOUNT_KEYS = frozenset({"before", "after"})
 
 SETTLING_S = 1.0
-"""What belongs to an incident's end may be noted a moment after it."""
+"""Time after an incident's end in which entries about it may still be written."""
 
 
 class Impact(NamedTuple):
-    """How long a target was away, from its first failure until it worked for good.
+    """Outage of a target, from its first failure until it worked for good.
 
-    ``until_wall`` is None while it still is away. ``down_s`` counts the time in
-    which it was stopped or started on purpose, too: it was to those who needed it.
-    ``unmeasured_s``: in between, nobody watched for so long.
+    ``until_wall`` is None while it is still away. ``down_s`` includes the time in which
+    it was stopped or started on purpose: its users could not reach it then, either.
+    ``unmeasured_s``: time in between without monitoring.
     """
 
     target: str
@@ -36,7 +36,7 @@ class Impact(NamedTuple):
 
 
 class RemedyEntry(NamedTuple):
-    """A remedy that ended, in the words of the records."""
+    """A remedy that ended, as the journal has it."""
 
     at_wall: float
     target: str
@@ -49,7 +49,7 @@ class RemedyEntry(NamedTuple):
 
 
 class BalanceEntry(NamedTuple):
-    """A wallet's balance around a remedy, in the words of the records.
+    """A wallet's balance before and after a remedy, as the journal has it.
 
     Amounts are texts by their parts; None: not known, or not to be shown.
     """
@@ -66,9 +66,8 @@ class BalanceEntry(NamedTuple):
 class IncidentReview:
     """All that is known of an incident.
 
-    ``entries`` begin with its first failure. ``efficacy``: the ledger's lines about
-    its root. ``evidence``: bundles, oldest first. ``now_wall``: when this was
-    looked up.
+    ``entries`` begin with its first failure. ``efficacy``: the ledger's records about
+    its root. ``evidence``: bundles, oldest first. ``now_wall``: time of this review.
     """
 
     incident: Incident
@@ -77,35 +76,37 @@ class IncidentReview:
     ended_wall: float | None
     entries: tuple[JournalEntry, ...]
     impacts: tuple[Impact, ...]
-    done: tuple[RemedyEntry, ...]
+    remedies: tuple[RemedyEntry, ...]
     balances: tuple[BalanceEntry, ...]
     efficacy: tuple[tuple[EfficacyKey, RemedyStats], ...]
     evidence: tuple[Mapping[str, object], ...]
 
     @property
     def seconds(self) -> float:
-        """From the first failure to the end, or until now."""
-        ended = self.ended_wall
-        return (self.now_wall if ended is None else ended) - self.began_wall
+        """Duration from the first failure to the end, or until now."""
+        ended_wall = self.ended_wall
+        return (self.now_wall if ended_wall is None else ended_wall) - self.began_wall
 
 
 def involved_targets(incident: Incident) -> tuple[str, ...]:
-    """The root, whom it affected, and who was restarted after it."""
+    """The root, the targets that it affected, and those restarted after it."""
     names = (incident.target, *incident.affected, *incident.followers)
     return tuple(dict.fromkeys(names))
 
 
 def journal_range(incident: Incident, now_wall: float) -> tuple[float, float]:
-    """From when to when the journal has something about an incident."""
+    """Time range in which the journal has entries about an incident."""
     resolved = incident.resolved_at
-    until = now_wall if resolved is None else resolved.wall
-    return incident.opened_at.wall - LOOK_BACK_S, until + SETTLING_S
+    until_wall = now_wall if resolved is None else resolved.wall
+    return incident.opened_at.wall - LOOK_BACK_S, until_wall + SETTLING_S
 
 
 def without_amounts(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
-    """For whoever may not see what is in a wallet."""
+    """The entries without amounts, for readers who may not see a wallet's balance."""
     return tuple(
-        replace(entry, data={k: v for k, v in entry.data.items() if k not in _AMOUNTS})
+        replace(
+            entry, data={k: v for k, v in entry.data.items() if k not in _AMOUNT_KEYS}
+        )
         if entry.kind is EntryKind.BALANCE
         else entry
         for entry in entries
@@ -121,20 +122,20 @@ def build_incident_review(
     efficacy: Sequence[tuple[EfficacyKey, RemedyStats]] = (),
     evidence: Sequence[Mapping[str, object]] = (),
 ) -> IncidentReview:
-    """Work out an incident from the entries of ``span_of`` about ``concerned``."""
-    told = tuple(entries)
-    _, until = journal_range(incident, now_wall)
-    coverage = MonitoredTime(extend_to_now(tuple(watched), until))
-    impacts = _from_first_failure(
-        tuple(_impacts(incident, told, coverage, now_wall)), incident, coverage
+    """Review an incident by the entries of ``journal_range`` on its targets."""
+    all_entries = tuple(entries)
+    _, until_wall = journal_range(incident, now_wall)
+    coverage = MonitoredTime(extend_to_now(tuple(watched), until_wall))
+    impacts = _extend_to_first_failure(
+        tuple(_impacts(incident, all_entries, coverage, now_wall)), incident, coverage
     )
-    began = min([incident.since_wall, *(one.from_wall for one in impacts)])
-    since_then = tuple(entry for entry in told if entry.at_wall >= began)
+    began_wall = min([incident.since_wall, *(impact.from_wall for impact in impacts)])
+    since_then = tuple(entry for entry in all_entries if entry.at_wall >= began_wall)
     resolved = incident.resolved_at
     return IncidentReview(
         incident,
         now_wall,
-        began,
+        began_wall,
         resolved.wall if resolved is not None else None,
         since_then,
         impacts,
@@ -151,11 +152,11 @@ def _impacts(
     coverage: MonitoredTime,
     now_wall: float,
 ) -> Iterable[Impact]:
-    since, until = journal_range(incident, now_wall)
-    until = min(until, now_wall)
-    course = OutageTracker(since, coverage)
-    facts = [fact for entry in entries for fact in course.add(entry)]
-    facts += course.close(until, involved_targets(incident))
+    since_wall, until_wall = journal_range(incident, now_wall)
+    until_wall = min(until_wall, now_wall)
+    tracker = OutageTracker(since_wall, coverage)
+    facts = [fact for entry in entries for fact in tracker.add(entry)]
+    facts += tracker.close(until_wall, involved_targets(incident))
     for target in involved_targets(incident):
         outages = [
             fact
@@ -165,61 +166,77 @@ def _impacts(
             and fact.spans
             and fact.ended_wall >= incident.opened_at.wall
         ]
-        spells = [f for f in facts if isinstance(f, Interval) and f.target == target]
+        intervals = [f for f in facts if isinstance(f, Interval) and f.target == target]
         if outages:
-            yield _impact(outages, spells, coverage, until)
+            yield _impact(outages, intervals, coverage, until_wall)
 
 
-def _from_first_failure(
+def _extend_to_first_failure(
     impacts: tuple[Impact, ...], incident: Incident, coverage: MonitoredTime
 ) -> tuple[Impact, ...]:
-    """A state changes when a probe has ended; who failed first failed when it was
-    sent, which is the incident's beginning everywhere.
+    """Extend the first outage back to the incident's first failure.
+
+    A state changes when a probe has ended; the failure began when the probe was sent.
     """
-    first = min(impacts, key=lambda one: one.from_wall, default=None)
-    began = incident.since_wall
-    if first is None or first.from_wall <= began:
+    first = min(impacts, key=lambda impact: impact.from_wall, default=None)
+    began_wall = incident.since_wall
+    if first is None or first.from_wall <= began_wall:
         return impacts
-    more_s = coverage.seconds(began, first.from_wall)
-    whole = first._replace(from_wall=began, down_s=first.down_s + more_s)
-    return tuple(whole if one is first else one for one in impacts)
+    more_s = coverage.seconds(began_wall, first.from_wall)
+    extended = first._replace(from_wall=began_wall, down_s=first.down_s + more_s)
+    return tuple(extended if impact is first else impact for impact in impacts)
 
 
 def _impact(
     outages: Sequence[Outage],
-    spells: Sequence[Interval],
+    intervals: Sequence[Interval],
     coverage: MonitoredTime,
-    until: float,
+    until_wall: float,
 ) -> Impact:
-    begin, end, is_back = _stretch(outages, spells)
+    begin, end, is_back = _outage_range(outages, intervals)
 
-    def within(spell: Interval) -> float:
-        since, till = max(spell.began_wall, begin), min(spell.ended_wall, end)
-        return coverage.seconds(since, till)
+    def measured_s(interval: Interval) -> float:
+        start_wall = max(interval.began_wall, begin)
+        end_wall = min(interval.ended_wall, end)
+        return coverage.seconds(start_wall, end_wall)
 
-    up_s = sum(within(spell) for spell in spells if spell.kind is IntervalKind.UP)
-    down_s = sum(within(spell) for spell in spells if spell.kind is not IntervalKind.UP)
-    down_s += sum(coverage.seconds(*span) for one in outages for span in one.spans)
+    up_s = sum(
+        measured_s(interval)
+        for interval in intervals
+        if interval.kind is IntervalKind.UP
+    )
+    down_s = sum(
+        measured_s(interval)
+        for interval in intervals
+        if interval.kind is not IntervalKind.UP
+    )
+    down_s += sum(
+        coverage.seconds(*span) for outage in outages for span in outage.spans
+    )
     return Impact(
         outages[0].target,
         begin,
-        end if is_back or end < until else None,
+        end if is_back or end < until_wall else None,
         down_s,
         max(0.0, end - begin - up_s - down_s),
     )
 
 
-def _stretch(
-    outages: Sequence[Outage], spells: Sequence[Interval]
+def _outage_range(
+    outages: Sequence[Outage], intervals: Sequence[Interval]
 ) -> tuple[float, float, bool]:
-    """From the first failure until it worked again, or the last that is known."""
+    """Begin and end of the outages, and whether the target worked again at the end."""
     begin, last = outages[0].began_wall, outages[-1]
     if last.repaired:
         return begin, last.ended_wall, True
-    later = [spell for spell in spells if spell.ended_wall > last.ended_wall]
-    back = [spell.began_wall for spell in later if spell.kind is IntervalKind.UP]
-    if back:
-        return begin, min(back), True
+    later = [
+        interval for interval in intervals if interval.ended_wall > last.ended_wall
+    ]
+    up_again_walls = [
+        interval.began_wall for interval in later if interval.kind is IntervalKind.UP
+    ]
+    if up_again_walls:
+        return begin, min(up_again_walls), True
     return begin, max([last.ended_wall, *(s.ended_wall for s in later)]), False
 
 
@@ -246,12 +263,12 @@ def _balance_entry(entry: JournalEntry) -> BalanceEntry:
         entry.target,
         str(data["comparison"]),
         str(data["reason"]),
-        _amounts(data.get("before")),
-        _amounts(data.get("after")),
+        _parse_amounts(data.get("before")),
+        _parse_amounts(data.get("after")),
     )
 
 
-def _amounts(said: object) -> Mapping[str, str] | None:
-    if not isinstance(said, Mapping):
+def _parse_amounts(amounts: object) -> Mapping[str, str] | None:
+    if not isinstance(amounts, Mapping):
         return None
-    return {str(part): str(amount) for part, amount in said.items()}
+    return {str(part): str(amount) for part, amount in amounts.items()}

@@ -13,72 +13,72 @@ from sidecar.core.text.formatting import rfc3339
 JsonRecord = dict[str, object]
 
 
-def record_of_transition(what: Transition) -> JsonRecord:
-    """A state change, a remedy's outcome, a balance or an incident's step.
+def record_of_transition(transition: Transition) -> JsonRecord:
+    """Record of a state change, a remedy's outcome, a balance or an incident's step.
 
-    Everyone may listen, so a balance's amounts are not in it.
+    Listeners need no permission, so it has no amounts of a balance.
     """
-    match what:
+    match transition:
         case StateChanged():
             return {
                 "type": "transition",
-                "at": rfc3339(what.at.wall),
-                "target": what.name,
-                "from": what.old,
-                "to": what.new,
-                "cause": what.cause,
-                "reason": str(what.reason),
-                "reason_code": what.reason.code,
-                "incident": what.incident,
+                "at": rfc3339(transition.at.wall),
+                "target": transition.name,
+                "from": transition.old,
+                "to": transition.new,
+                "cause": transition.cause,
+                "reason": str(transition.reason),
+                "reason_code": transition.reason.code,
+                "incident": transition.incident,
             }
         case RemedyEnded():
             return {
                 "type": "outcome",
-                "at": rfc3339(what.at.wall),
-                "target": what.name,
-                "action": what.action,
-                "trigger": what.trigger,
-                "cause": what.cause,
-                "outcome": what.outcome,
-                "reason": str(what.reason),
-                "reason_code": what.reason.code,
-                "seconds": what.seconds,
-                "recovery_seconds": what.recovery_s,
-                "incident": what.incident,
+                "at": rfc3339(transition.at.wall),
+                "target": transition.name,
+                "action": transition.action,
+                "trigger": transition.trigger,
+                "cause": transition.cause,
+                "outcome": transition.outcome,
+                "reason": str(transition.reason),
+                "reason_code": transition.reason.code,
+                "seconds": transition.seconds,
+                "recovery_seconds": transition.recovery_s,
+                "incident": transition.incident,
             }
         case BalanceCompared():
             return {
                 "type": "balance",
-                "at": rfc3339(what.at.wall),
-                "target": what.name,
-                "comparison": what.comparison,
-                "reason": str(what.reason),
-                "reason_code": what.reason.code,
-                "incident": what.incident,
+                "at": rfc3339(transition.at.wall),
+                "target": transition.name,
+                "comparison": transition.comparison,
+                "reason": str(transition.reason),
+                "reason_code": transition.reason.code,
+                "incident": transition.incident,
             }
         case IncidentChanged():
             return {
                 "type": "incident",
-                "at": rfc3339(what.at.wall),
-                "target": what.target,
-                "step": what.step,
-                "reason": str(what.reason),
-                "reason_code": what.reason.code,
-                "incident": what.incident,
+                "at": rfc3339(transition.at.wall),
+                "target": transition.target,
+                "step": transition.step,
+                "reason": str(transition.reason),
+                "reason_code": transition.reason.code,
+                "incident": transition.incident,
             }
 
 
-def record_of_balance(what: BalanceCompared) -> JsonRecord:
-    """With the amounts, as texts by their parts; null: not known."""
+def record_of_balance(compared: BalanceCompared) -> JsonRecord:
+    """Record of a balance with its amounts, as texts by parts; null: not known."""
     return {
-        **record_of_transition(what),
-        "before": what.before.texts() if what.before is not None else None,
-        "after": what.after.texts() if what.after is not None else None,
+        **record_of_transition(compared),
+        "before": compared.before.texts() if compared.before is not None else None,
+        "after": compared.after.texts() if compared.after is not None else None,
     }
 
 
 def record_of_decision(decision: Decision) -> JsonRecord:
-    """What was decided, and why."""
+    """Record of a decision and its reason."""
     return {
         "type": "decision",
         "at": rfc3339(decision.at.wall),

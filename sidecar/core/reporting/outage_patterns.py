@@ -1,6 +1,6 @@
-"""From working to working again: what an outage comes to, by its steps alone.
+"""Patterns of outages: the sums of an outage by its steps alone.
 
-Most that is on record went one of a few ways.
+Most outages follow one of a few patterns.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,14 @@ from sidecar.core.reporting.outages import (
     TimeRange,
 )
 
-MOST_STEPS = 16
-"""Longer ones are rare, and hardly two alike."""
+MAX_STEPS = 16
+"""Limit of steps in a pattern: longer outages are rare, and seldom alike."""
 
 
 class OutagePattern(NamedTuple):
-    """From state ``old`` to ``new``, and all the time between was one outage that
-    was repaired; not ``certain``: a blip.
+    """One repaired outage that lasted all the time between states ``old`` and ``new``.
+
+    Not ``certain``: it was a blip.
     """
 
     old: str
@@ -34,8 +35,8 @@ class OutagePattern(NamedTuple):
 
 
 def end_of_pattern(steps: Sequence[JournalStep], nth: int) -> int:
-    """The place after the step by which it works again; 0: there is none nearby."""
-    for after in range(nth + 2, min(nth + MOST_STEPS, len(steps)) + 1):
+    """Index after the step by which it works again; 0: none in the next MAX_STEPS."""
+    for after in range(nth + 2, min(nth + MAX_STEPS, len(steps)) + 1):
         if steps[after - 1][1] in WORKING_STATES:  # a remedy has its trigger there
             return after
     return 0
@@ -43,23 +44,23 @@ def end_of_pattern(steps: Sequence[JournalStep], nth: int) -> int:
 
 @lru_cache(maxsize=1024)
 def find_pattern(*steps: JournalStep) -> OutagePattern | None:
-    """Of what ends with a step to what works; None: it was something else, or how
-    long it took would tell.
+    """Pattern of steps that end in a working state; None: they are no single outage.
 
-    They are followed a second apart, which is a redeploy's for what is missing.
+    None, too, where the durations decide. The steps are replayed a second apart, so
+    that a missing container counts as redeployed.
     """
     if not isinstance(steps[0], StateChange):
         return None
     old = steps[0].old
-    course = TargetHistory("", old, None, -1.0, MonitoredTime(()))
+    history = TargetHistory("", old, None, -1.0, MonitoredTime(()))
     facts: list[IntervalOrOutage] = []
     for n, step in enumerate(steps):
         if isinstance(step, StateChange):
-            facts += course.change(float(n), step)
+            facts += history.apply_change(float(n), step)
     outage = facts[-1]
-    whole = (TimeRange(0.0, len(steps) - 1.0),)
-    if not isinstance(outage, Outage) or outage.spans != whole:
+    whole_time = (TimeRange(0.0, len(steps) - 1.0),)
+    if not isinstance(outage, Outage) or outage.spans != whole_time:
         return None
     remedies = tuple(step for step in steps if isinstance(step, RemedySummary))
     certain = outage.certain_wall is not None
-    return OutagePattern(old, course.state, outage.cause, certain, remedies)
+    return OutagePattern(old, history.state, outage.cause, certain, remedies)

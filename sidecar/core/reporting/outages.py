@@ -1,7 +1,7 @@
-"""From the journal's state changes to what each target's time was spent on.
+"""Intervals and outages of each target, from the journal's state changes.
 
-An outage is one stretch in which a target was neither healthy nor degraded, nor
-taken down on purpose; its cause is the one that was known when it was certain.
+An outage is a time in which a target was neither healthy nor degraded, nor taken down
+on purpose; its cause is the one that was known when it became certain.
 """
 
 from collections.abc import Container, Mapping
@@ -21,7 +21,10 @@ _REDEPLOY_S = CAUSES[Cause.MISSING].grace_s
 
 
 class IntervalKind(StrEnum):
-    """PLANNED: restarted or withdrawn on purpose. STOPPED: by an operator."""
+    """Kind of an interval.
+
+    PLANNED: restarted or withdrawn on purpose. STOPPED: by an operator.
+    """
 
     UP = "up"
     DOWN = "down"
@@ -31,7 +34,7 @@ class IntervalKind(StrEnum):
 
 
 class Interval(NamedTuple):
-    """A stretch of one kind; not DOWN, which outages tell of, and not UNKNOWN."""
+    """Time of one kind; never DOWN, which outages cover, nor UNKNOWN."""
 
     target: str
     began_wall: float
@@ -40,19 +43,18 @@ class Interval(NamedTuple):
 
 
 class TimeRange(NamedTuple):
-    """From one instant to another."""
+    """Time range between two instants."""
 
     from_wall: float
     until_wall: float
 
 
 class Outage(NamedTuple):
-    """An outage that ended, or lasts until what was asked for ended.
+    """An outage that ended, or lasts until the end of the period.
 
-    ``spans`` are the stretches from ``began_wall`` to ``ended_wall`` in which it was
-    seen to last. ``certain_wall`` is when the
-    failures were many enough to be believed; None: they never were.
-    ``repaired``: it ended because the target worked again.
+    ``spans`` are the time ranges from ``began_wall`` to ``ended_wall`` in which it was
+    observed. ``certain_wall`` is when there were enough failures to be certain; None:
+    there never were. ``repaired``: it ended because the target worked again.
     """
 
     target: str
@@ -92,64 +94,66 @@ _CERTAIN = frozenset(
 
 
 class OutageTracker:
-    """Follows every target through state changes that come in order of time."""
+    """Tracks every target through state changes that come in order of time."""
 
     def __init__(self, start_wall: float, coverage: MonitoredTime) -> None:
         self._start_wall = start_wall
         self._coverage = coverage
-        self._followed: dict[str, TargetHistory] = {}
+        self._histories: dict[str, TargetHistory] = {}
 
     def __contains__(self, target: object) -> bool:
-        """Was anything said of this target?"""
-        return target in self._followed
+        """Is this target tracked?"""
+        return target in self._histories
 
     def begin(
         self, target: str, state: str, cause: str | None, since_wall: float
     ) -> None:
-        """A target of which no change tells: how it is, and since when."""
+        """Begin the history of a target, with its state and since when."""
         since = max(self._start_wall, since_wall)
-        self._followed[target] = TargetHistory(
+        self._histories[target] = TargetHistory(
             target, state, cause, since, self._coverage
         )
 
     def add(self, entry: JournalEntry) -> tuple[IntervalOrOutage, ...]:
-        """What one state change brought to its end; other entries bring nothing."""
+        """Intervals and outages that a state change ends; none for other entries."""
         if entry.kind is not EntryKind.STATE:
             return ()
         data = entry.data
         change = StateChange(
             str(data["from"]), str(data["to"]), _text_or_none(data.get("cause"))
         )
-        return self.course(entry.target, change.old).change(entry.at_wall, change)
+        return self.history_of(entry.target, change.old).apply_change(
+            entry.at_wall, change
+        )
 
-    def course(self, target: str, state: str) -> "TargetHistory":
-        """That of a target. ``state``: how it is, where nothing was said of it yet."""
-        if target not in self._followed:
+    def history_of(self, target: str, state: str) -> "TargetHistory":
+        """History of a target; ``state`` is its first state where it has none yet."""
+        if target not in self._histories:
             self.begin(target, state, UNKNOWN_CAUSE, self._start_wall)
-        return self._followed[target]
+        return self._histories[target]
 
     def close(
         self, until_wall: float, present: Container[str]
     ) -> list[IntervalOrOutage]:
-        """What is left, up to ``until_wall``.
+        """Intervals and outages that are still open, up to ``until_wall``.
 
-        Nothing is claimed of a target that is not ``present`` any more after the
-        last that was seen of it.
+        Those of a target that is not ``present`` any more end with its last
+        observation.
         """
-        found: list[IntervalOrOutage] = []
-        for target, course in self._followed.items():
+        facts: list[IntervalOrOutage] = []
+        for target, history in self._histories.items():
             if target in present:
-                found += course.last_until(until_wall)
+                facts += history.close_interval(until_wall)
             else:
-                found += course.lose_sight(until_wall)
-            outage = course.end_outage(max(until_wall, course.since_wall))
+                facts += history.close_lost_target(until_wall)
+            outage = history.end_outage(max(until_wall, history.since_wall))
             if outage is not None:
-                found.append(outage)
-        return found
+                facts.append(outage)
+        return facts
 
 
 class TargetHistory:
-    """One target: what it is doing since when, and the outage it is in."""
+    """One target: its present state, since when, and its open outage."""
 
     __slots__ = (
         "_began_wall",
@@ -186,22 +190,24 @@ class TargetHistory:
         self._spans: list[TimeRange] = []
 
     @property
-    def works(self) -> bool:
+    def is_working(self) -> bool:
         """Is it healthy, or degraded?"""
         return self._kind is IntervalKind.UP
 
-    def change(
+    def apply_change(
         self, at_wall: float, change: StateChange
     ) -> tuple[IntervalOrOutage, ...]:
-        """What a change of state brought to its end."""
+        """Intervals and outages that a change of state ends."""
         at = max(at_wall, self.since_wall)
-        known = change.old == self.state
-        ended = self.last_until(at) if known else self.lose_sight(at)
+        is_consecutive = change.old == self.state
+        facts = (
+            self.close_interval(at) if is_consecutive else self.close_lost_target(at)
+        )
         outage = self.enter(at, change.new, change.cause)
-        return ended if outage is None else (*ended, outage)
+        return facts if outage is None else (*facts, outage)
 
     def enter(self, at: float, state: str, cause: str | None) -> Outage | None:
-        """It is in another state from now on: the outage which that ends."""
+        """Enter another state; return the outage that this ends."""
         before, self.state, self.since_wall = self.state, state, at
         kind = _KINDS.get(state, IntervalKind.UNKNOWN)
         if kind is IntervalKind.PLANNED and self._is_trouble(before, state, cause):
@@ -209,10 +215,10 @@ class TargetHistory:
         self._kind = kind
         if kind is IntervalKind.DOWN:
             if state != TargetState.MISSING:
-                self._fail(at, state, cause)
+                self._note_failure(at, state, cause)
             return None
         if kind is IntervalKind.UNKNOWN and cause == Cause.OWN_NETWORK:
-            self._excuse()
+            self._drop_excused_outage()
         if kind is IntervalKind.UNKNOWN or not self._open:
             return None
         return self.end_outage(at, repaired=kind is IntervalKind.UP)
@@ -227,7 +233,7 @@ class TargetHistory:
         last_step = before == TargetState.STARTING and cause == Cause.WALLET_NOT_LOADED
         return state == TargetState.RECOVERING and cause is not None and not last_step
 
-    def _fail(self, at: float, state: str, cause: str | None) -> None:
+    def _note_failure(self, at: float, state: str, cause: str | None) -> None:
         if not self._open:
             self._open, self._began_wall = True, at
         if self._certain_wall is not None:
@@ -236,13 +242,13 @@ class TargetHistory:
         if state in _CERTAIN:
             self._certain_wall = at
 
-    def _excuse(self) -> None:
-        """What looked like an outage was our own, unless it was one before."""
+    def _drop_excused_outage(self) -> None:
+        """Drop an outage of Sidecar's own network, unless it was certain before."""
         if self._certain_wall is None or self._cause == Cause.DETACHED:
             self._reset()
 
-    def last_until(self, until: float) -> tuple[IntervalOrOutage, ...]:
-        """The present state lasted until now."""
+    def close_interval(self, until: float) -> tuple[IntervalOrOutage, ...]:
+        """Close the time in the present state; an outage stays open."""
         since = self.since_wall
         if until <= since or self._kind is IntervalKind.UNKNOWN:
             return ()
@@ -251,7 +257,7 @@ class TargetHistory:
         if self.state == TargetState.MISSING and not self._open:
             if until - since < _REDEPLOY_S:
                 return (Interval(self.target, since, until, IntervalKind.PLANNED),)
-            self._fail(since, self.state, Cause.MISSING)
+            self._note_failure(since, self.state, Cause.MISSING)
             self._certain_wall = since + _REDEPLOY_S
         self._extend(since, until)
         return ()
@@ -261,20 +267,20 @@ class TargetHistory:
             since = self._spans.pop().from_wall
         self._spans.append(TimeRange(since, until))
 
-    def lose_sight(self, at: float) -> tuple[IntervalOrOutage, ...]:
-        """It left, or is followed anew, at some time before ``at``.
+    def close_lost_target(self, at: float) -> tuple[IntervalOrOutage, ...]:
+        """Close what is open of a target that was lost at some time before ``at``.
 
-        Where we stopped watching in between, that was when; else nobody knows.
+        It was lost when monitoring stopped in between; otherwise the time is not known.
         """
         end = self._coverage.end_of_stretch(self.since_wall)
         if end >= at:
             end = self.since_wall
-        ended = self.last_until(end)
+        facts = self.close_interval(end)
         outage = self.end_outage(end)
-        return ended if outage is None else (*ended, outage)
+        return facts if outage is None else (*facts, outage)
 
     def end_outage(self, at: float, *, repaired: bool = False) -> Outage | None:
-        """Tell of the outage it is in, where it is in one."""
+        """End the open outage, and return it; None: there is none."""
         if not self._open:
             return None
         outage = Outage(

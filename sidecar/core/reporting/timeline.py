@@ -1,4 +1,4 @@
-"""The course of an incident, as lines that a person reads."""
+"""Timeline of an incident, as lines for people."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from sidecar.core.model.target_state import TargetState
 MAX_LINES = 300
 
 _OTHERS_FIRST = "others first"
-"""While its root is repaired again and again, a dependent's reason alternates."""
+"""Common key of guards that alternate while a root is repaired again and again."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing that happened; ``count`` times, until ``until_wall``, if again."""
+    """One line of the timeline; repeated ``count`` times until ``until_wall``."""
 
     at_wall: float
     until_wall: float
@@ -29,48 +29,48 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """At most MAX_LINES lines; ``left_out`` is how many the middle lacks."""
+    """At most MAX_LINES lines; ``left_out`` is the number cut out of the middle."""
 
     lines: tuple[TimelineEntry, ...]
     left_out: int
 
     @property
     def first_half(self) -> int:
-        """After how many lines those that are left out would stand."""
+        """Number of lines before those that are left out."""
         return len(self.lines) // 2
 
 
 def build_timeline(entries: Iterable[JournalEntry]) -> Timeline:
-    """Entries in order of time, told; a refusal that is repeated is told once."""
+    """Lines for entries in order of time; repeated objections make one line."""
     lines: list[TimelineEntry] = []
-    held: dict[str, tuple[str, int]] = {}
+    objections: dict[str, tuple[str, int]] = {}
     for entry in entries:
         if _is_shown_elsewhere(entry):
             continue
-        line = _line(entry)
-        guard = _objection_of(entry)
-        known = held.get(entry.target)
-        if guard is not None and known is not None and known[0] == guard:
-            nth = known[1]
+        line = _to_line(entry)
+        objection = _objection_of(entry)
+        previous = objections.get(entry.target)
+        if objection is not None and previous is not None and previous[0] == objection:
+            nth = previous[1]
             first = lines[nth]
             lines[nth] = replace(first, until_wall=line.at_wall, count=first.count + 1)
             continue
-        if guard is not None:
-            held[entry.target] = (guard, len(lines))
+        if objection is not None:
+            objections[entry.target] = (objection, len(lines))
         elif entry.kind is not EntryKind.STATE:
-            held.pop(entry.target, None)
+            objections.pop(entry.target, None)
         lines.append(line)
     return _cut_middle(lines)
 
 
 def _is_shown_elsewhere(entry: JournalEntry) -> bool:
-    """The decision for a remedy says that it began, and why."""
+    """Is it a remedy's begin, which the line of its decision tells already?"""
     doing = entry.data.get("to") == TargetState.RECOVERING
     return doing and entry.kind is EntryKind.STATE
 
 
 def _objection_of(entry: JournalEntry) -> str | None:
-    """Who held a remedy back; None: this is something else."""
+    """Guard that held a remedy back; None: the entry is something else."""
     if entry.kind is not EntryKind.DECISION or entry.data.get("action") != Action.HOLD:
         return None
     guard = str(entry.data.get("guard"))
@@ -86,34 +86,36 @@ def _cut_middle(lines: list[TimelineEntry]) -> Timeline:
     return Timeline((*lines[:half], *lines[-half:]), too_many)
 
 
-def _line(entry: JournalEntry) -> TimelineEntry:
+def _to_line(entry: JournalEntry) -> TimelineEntry:
     text = _TEXTS[entry.kind](entry.data)
     return TimelineEntry(entry.at_wall, entry.at_wall, entry.kind, entry.target, text)
 
 
-def _state(data: Mapping[str, object]) -> str:
+def _state_text(data: Mapping[str, object]) -> str:
     cause = data.get("cause")
-    name = _plain(data["to"])
-    known = cause is None or cause == data["to"]
-    return _sentence(name if known else f"{name} ({cause})", data)
+    name = _with_spaces(data["to"])
+    is_cause_clear = cause is None or cause == data["to"]
+    return _sentence(name if is_cause_clear else f"{name} ({cause})", data)
 
 
-def _decision(data: Mapping[str, object]) -> str:
+def _decision_text(data: Mapping[str, object]) -> str:
     action = str(data["action"])
-    return _sentence(_DECIDED.get(action, f"decided: {_plain(action)}"), data)
+    return _sentence(
+        _DECISION_TEXTS.get(action, f"decided: {_with_spaces(action)}"), data
+    )
 
 
-def _remedy(data: Mapping[str, object]) -> str:
-    action, outcome = _plain(data["action"]), _plain(data["outcome"])
+def _remedy_text(data: Mapping[str, object]) -> str:
+    action, outcome = _with_spaces(data["action"]), _with_spaces(data["outcome"])
     return _sentence(f"{action}: {outcome}, {_number(data['seconds']):.0f} s", data)
 
 
-def _balance(data: Mapping[str, object]) -> str:
+def _balance_text(data: Mapping[str, object]) -> str:
     return str(data["reason"])
 
 
-def _incident(data: Mapping[str, object]) -> str:
-    return _sentence(f"incident {_plain(data['step'])}", data)
+def _incident_text(data: Mapping[str, object]) -> str:
+    return _sentence(f"incident {_with_spaces(data['step'])}", data)
 
 
 def _sentence(head: str, data: Mapping[str, object]) -> str:
@@ -121,7 +123,7 @@ def _sentence(head: str, data: Mapping[str, object]) -> str:
     return f"{head}: {reason}" if reason else head
 
 
-def _plain(word: object) -> str:
+def _with_spaces(word: object) -> str:
     return str(word).replace("_", " ")
 
 
@@ -129,7 +131,7 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-_DECIDED: Mapping[str, str] = MappingProxyType(
+_DECISION_TEXTS: Mapping[str, str] = MappingProxyType(
     {
         Action.HOLD: "held back",
         Action.PAGE: "a person is needed",
@@ -139,10 +141,10 @@ _DECIDED: Mapping[str, str] = MappingProxyType(
 )
 _TEXTS: Mapping[EntryKind, Callable[[Mapping[str, object]], str]] = MappingProxyType(
     {
-        EntryKind.STATE: _state,
-        EntryKind.DECISION: _decision,
-        EntryKind.REMEDY: _remedy,
-        EntryKind.BALANCE: _balance,
-        EntryKind.INCIDENT: _incident,
+        EntryKind.STATE: _state_text,
+        EntryKind.DECISION: _decision_text,
+        EntryKind.REMEDY: _remedy_text,
+        EntryKind.BALANCE: _balance_text,
+        EntryKind.INCIDENT: _incident_text,
     }
 )

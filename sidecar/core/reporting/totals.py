@@ -14,7 +14,7 @@ from sidecar.core.reporting.outage_patterns import (
 
 @dataclass(slots=True)
 class CauseTotals:
-    """Outages of one cause that became certain, and all that it took of the time."""
+    """Number of certain outages of one cause, and all its time, uncertain included."""
 
     outages: int = 0
     down_s: float = 0.0
@@ -22,11 +22,11 @@ class CauseTotals:
 
 @dataclass(slots=True)
 class Totals:
-    """Sums, which add up when a period is cut in two.
+    """Sums of a period, which add up when a period is cut in two.
 
-    ``outages`` are counted when they became certain; ``blips`` are failures that
-    passed before that. ``repaired`` and ``repair_s`` count outages at their end,
-    from the first failure. ``down_s`` holds all of them.
+    ``outages`` are counted when they become certain; ``blips`` are failures that end
+    before that. ``repaired`` and ``repair_s`` count outages at their end, from the
+    first failure. ``down_s`` includes all of them.
     """
 
     window_s: float = 0.0
@@ -43,44 +43,44 @@ class Totals:
 
     @property
     def gap_s(self) -> float:
-        """Not watched, or its state was not known."""
-        seen = self.up_s + self.down_s + self.planned_s + self.stopped_s
-        return max(0.0, self.window_s - seen)
+        """Time that was not monitored, or in which the state was not known."""
+        known_s = self.up_s + self.down_s + self.planned_s + self.stopped_s
+        return max(0.0, self.window_s - known_s)
 
     @property
     def availability(self) -> float | None:
         """The share of the measured time in which it worked; None: no data.
 
-        What was stopped or restarted on purpose counts neither way.
+        Time of a stop or restart on purpose counts neither way.
         """
         measured_s = self.up_s + self.down_s
         return self.up_s / measured_s if measured_s > 0 else None
 
     @property
     def mttr_s(self) -> float | None:
-        """Mean time to repair, from the first failure; None: nothing was repaired."""
+        """Mean time to repair, from the first failure; None: no outage was repaired."""
         return self.repair_s / self.repaired if self.repaired else None
 
     @property
     def mtbf_s(self) -> float | None:
-        """Mean time that it worked between outages; None: there was none."""
+        """Mean time between outages in which it worked; None: there was no outage."""
         return self.up_s / self.outages if self.outages else None
 
-    def cause(self, name: str) -> CauseTotals:
+    def totals_of(self, name: str) -> CauseTotals:
         """The sums of one cause."""
-        known = self.causes.get(name)
-        if known is None:
-            known = self.causes[name] = CauseTotals()
-        return known
+        totals = self.causes.get(name)
+        if totals is None:
+            totals = self.causes[name] = CauseTotals()
+        return totals
 
-    def trouble(self, trouble: OutagePattern, down_s: float) -> None:
-        """Take in one that began and ended in the period."""
+    def add_pattern(self, pattern: OutagePattern, down_s: float) -> None:
+        """Add an outage of this pattern that began and ended in the period."""
         self.down_s += down_s
-        cause = self.cause(trouble.cause)
+        cause = self.totals_of(pattern.cause)
         cause.down_s += down_s
-        for kind in trouble.remedies:
+        for kind in pattern.remedies:
             self.remedies[kind] += 1
-        if not trouble.certain:
+        if not pattern.certain:
             self.blips += 1
             return
         self.outages += 1
@@ -89,7 +89,7 @@ class Totals:
         self.repair_s += down_s
 
     def add(self, other: "Totals") -> None:
-        """Take in another's sums."""
+        """Add the sums of another period or target."""
         self.window_s += other.window_s
         self.up_s += other.up_s
         self.down_s += other.down_s
@@ -101,13 +101,13 @@ class Totals:
         self.repair_s += other.repair_s
         self.remedies.update(other.remedies)
         for name, theirs in other.causes.items():
-            ours = self.cause(name)
+            ours = self.totals_of(name)
             ours.outages += theirs.outages
             ours.down_s += theirs.down_s
 
 
 class PeriodComparison(NamedTuple):
-    """One target in the period and in the one before."""
+    """Sums of one target in the period and in the one before."""
 
     now: Totals
     before: Totals

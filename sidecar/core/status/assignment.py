@@ -1,4 +1,4 @@
-"""Which container is which instance of which target."""
+"""Assignment of containers to the instances of targets."""
 
 from collections.abc import Iterable
 
@@ -11,42 +11,47 @@ Assignment = tuple[tuple[InstanceId, Container], ...]
 
 
 def assign(targets: Iterable[Target], containers: Iterable[Container]) -> Assignment:
-    """Pair the stack's containers with the targets that want them.
+    """Assign the stack's containers to the targets that name them.
 
-    A container left by ``docker compose run`` is nobody's. While compose
-    recreates a container there are two with one number: the running one counts.
+    A container from ``docker compose run`` is not assigned. While compose recreates a
+    container there are two with one number: the running one is assigned.
     """
     permanent = [c for c in containers if c.labels.get(ONE_OFF_LABEL) != "True"]
     by_service: dict[str, list[Container]] = {}
     for container in permanent:
         by_service.setdefault(container.service, []).append(container)
     by_name = {container.name: container for container in permanent}
-    found: dict[InstanceId, Container] = {}
+    assigned: dict[InstanceId, Container] = {}
     for target in targets:
-        for number, container in _is_candidate(target, by_service, by_name):
-            instance = InstanceId(target.name, number)
-            found[instance] = _is_better(found.get(instance), container)
-    return tuple(found.items())
+        for number, container in _find_candidates(target, by_service, by_name):
+            instance_id = InstanceId(target.name, number)
+            assigned[instance_id] = _choose_better(assigned.get(instance_id), container)
+    return tuple(assigned.items())
 
 
 def never_started(
     roster: Assignment, containers: Iterable[Container]
 ) -> tuple[tuple[InstanceId, str], ...]:
-    """Names of containers that compose made to replace another, and did not start."""
-    made = {
+    """Names of replacement containers that compose created and did not start."""
+    created = {
         (c.service, c.number): c
         for c in containers
         if c.status is Status.CREATED
         and c.service
         and c.labels.get(ONE_OFF_LABEL) != "True"
     }
-    found = ((who, held, made.get((held.service, held.number))) for who, held in roster)
+    replacements = (
+        (instance_id, current, created.get((current.service, current.number)))
+        for instance_id, current in roster
+    )
     return tuple(
-        (who, new.name) for who, held, new in found if new is not None and new != held
+        (instance_id, new.name)
+        for instance_id, current, new in replacements
+        if new is not None and new != current
     )
 
 
-def _is_candidate(
+def _find_candidates(
     target: Target,
     by_service: dict[str, list[Container]],
     by_name: dict[str, Container],
@@ -60,7 +65,7 @@ def _is_candidate(
     return [(c.number, c) for c in by_service.get(service, ())]
 
 
-def _is_better(held: Container | None, other: Container) -> Container:
-    if held is None:
+def _choose_better(current: Container | None, other: Container) -> Container:
+    if current is None:
         return other
-    return max(held, other, key=lambda c: (c.status is Status.RUNNING, c.started_at))
+    return max(current, other, key=lambda c: (c.status is Status.RUNNING, c.started_at))

@@ -1,4 +1,4 @@
-"""Signs that other containers were meant than those that are watched."""
+"""Signs that the settings select other containers than intended."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from sidecar.core.model.container import Container
 from sidecar.core.model.target import Target
 
 _EVERYTHING = "all"
-"""What another restarter calls every container; here it is a label's name."""
+"""The label value of another restarter for all containers; here a label name."""
 
 
 def assignment_doubts(
@@ -16,9 +16,9 @@ def assignment_doubts(
     containers: Iterable[Container],
     watched: Iterable[object],
 ) -> Iterator[str]:
-    """Doubts, a sentence each, with the setting to look at.
+    """Doubts, one sentence each, with the setting to check.
 
-    ``containers`` are the stack's but for our own; ``watched`` those of targets.
+    ``containers`` are the stack's without our own; ``watched`` are those of targets.
     """
     labelled = any(c.labels.get(_EVERYTHING) == "true" for c in containers)
     if watch_label == _EVERYTHING and not labelled:

@@ -1,4 +1,4 @@
-"""One instance and its container: runs that begin, end, and end too often."""
+"""Runs of an instance's container: begins, exits and crash loops."""
 
 import math
 from dataclasses import replace
@@ -6,7 +6,8 @@ from dataclasses import replace
 from sidecar.core.model import foreign_signal, restart_overlap
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
-from sidecar.core.model.event import ContainerEventSeen, EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.event import ContainerEventSeen
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, StopOrigin
@@ -26,18 +27,18 @@ _NOT_RUNNING = frozenset({Status.EXITED, Status.DEAD, Status.CREATED, Status.REM
 def attach_container(
     instance: Instance, container: Container, at: Moment, *, deaf: bool = False
 ) -> Instance:
-    """Take note of how the container looks now; a new run starts from nothing.
+    """Update the instance's container; a new run resets the instance's health.
 
-    ``deaf``: no event of the engine tells how it came to look so.
+    ``deaf``: the engine's events are not received.
     """
-    known = instance.container
+    previous = instance.container
     if container.fault:
         return _attach_unreadable(instance, container)
-    if known is None or known.run != container.run:
+    if previous is None or previous.run != container.run:
         instance = _begin_run(instance, container, at)
-    ran = known is not None and known.run == container.run
-    exited_mono, stop = _exit_and_stop(instance, container, at, unheard=deaf and ran)
-    # All at once: each replacement costs as much as everything else together.
+    unheard = deaf and previous is not None and previous.run == container.run
+    exited_mono, stop = _exit_and_stop(instance, container, at, unheard=unheard)
+    # One replacement for all: each costs as much as the rest of the function.
     return replace(
         instance,
         container=container,
@@ -51,41 +52,38 @@ def attach_container(
 def _exit_and_stop(
     instance: Instance, container: Container, at: Moment, *, unheard: bool
 ) -> tuple[float | None, StopOrigin]:
-    """Since when it does not run, and who ended it; None: it runs."""
+    """The exit time, None while it runs, and the origin of the stop."""
     exited_mono, stop = instance.exited_mono, instance.stop
     if container.status not in _NOT_RUNNING:
         return None, StopOrigin.NONE
     if exited_mono is None:
-        judge = (
+        find_origin = (
             stop_origin.find_unheard_stop_origin
             if unheard
             else stop_origin.find_stop_origin
         )
-        return at.mono, judge(instance, container, at)
-    if (
-        unheard
-        and stop is StopOrigin.NONE
-        and not stop_origin.is_remedy_acting(instance)
-    ):
+        return at.mono, find_origin(instance, container, at)
+    is_acting = stop_origin.is_remedy_acting(instance)
+    if unheard and stop is StopOrigin.NONE and not is_acting:
         stop = stop_origin.origin_of_lasting_stop(container, at.mono - exited_mono)
     return exited_mono, stop
 
 
 def _attach_unreadable(instance: Instance, container: Container) -> Instance:
-    """Nothing new is known of it, so the run is the one that was known."""
-    known = instance.container
-    if known is not None and known.id == container.id:
-        container = replace(known, status=Status.UNKNOWN, fault=container.fault)
+    """Keep the previous run, because the engine's answer is unusable."""
+    previous = instance.container
+    if previous is not None and previous.id == container.id:
+        container = replace(previous, status=Status.UNKNOWN, fault=container.fault)
     return replace(instance, container=container, missing_since=None)
 
 
 def _begin_run(instance: Instance, container: Container, at: Moment) -> Instance:
-    # The engine's clock may be another than ours: what was watched began since.
+    # The engine's clock may differ from ours: an observed run is younger than that.
     watched_s = at.mono - (instance.seen_mono or -math.inf)
-    age = min(max(0.0, at.wall - container.started_at), watched_s)
+    age_s = min(max(0.0, at.wall - container.started_at), watched_s)
     return replace(
         instance,
-        run_mono=at.mono - age,
+        run_mono=at.mono - age_s,
         refused_starts=_count_refused_starts(instance),
         exited_mono=None,
         stop=StopOrigin.NONE,
@@ -99,9 +97,9 @@ def _begin_run(instance: Instance, container: Container, at: Moment) -> Instance
 
 
 def _count_refused_starts(instance: Instance) -> int:
-    """Starts in a row in which the port stayed refused until that was certain.
+    """Number of starts in a row in which the port stayed closed, for certain.
 
-    Not those in which the daemon had died: they end a row.
+    A start in which the daemon died ends the row.
     """
     health = instance.health
     if health.has_answered:
@@ -114,22 +112,22 @@ def _count_refused_starts(instance: Instance) -> int:
 
 
 def remove_container(instance: Instance, at: Moment) -> Instance:
-    """There is no container any more (or yet)."""
+    """Record that there is no container any more (or yet)."""
     since = instance.missing_since or at
     return replace(instance, container=None, missing_since=since)
 
 
 def apply_engine_event(instance: Instance, event: ContainerEventSeen) -> Instance:
-    """Work in one engine event about the instance's container."""
-    known = instance.container
-    if known is not None and known.id != event.container_id:
+    """Apply one engine event about the instance's container."""
+    container = instance.container
+    if container is not None and container.id != event.container_id:
         return instance
-    noted = _apply_event(instance, event) if known is not None else instance
+    updated = _apply_event(instance, event) if container is not None else instance
     if event.kind is EngineEventKind.DESTROY:
-        return remove_container(noted, event.at)
+        return remove_container(updated, event.at)
     if event.container is None:
-        return noted
-    return attach_container(noted, event.container, event.at)
+        return updated
+    return attach_container(updated, event.container, event.at)
 
 
 def _apply_event(instance: Instance, event: ContainerEventSeen) -> Instance:
@@ -137,23 +135,22 @@ def _apply_event(instance: Instance, event: ContainerEventSeen) -> Instance:
         event.engine_time >= instance.container.started_at
     )
     if event.kind is EngineEventKind.DIE:
-        at = event.engine_time
-        instance = run_log.add_run_end(instance, at, current=current)
+        instance = run_log.add_run_end(instance, event.engine_time, current=current)
     if (
         stop_origin.is_remedy_acting(instance)
         or not current
         or event.kind is EngineEventKind.RESTART
     ):
-        heard = restart_overlap.count_engine_event(
+        overlap = restart_overlap.count_engine_event(
             instance.overlap, event.kind, _event_mono(event)
         )
-        instance = replace(instance, overlap=heard)
+        instance = replace(instance, overlap=overlap)
     if stop_origin.is_remedy_acting(instance):
         return instance
     if event.kind is EngineEventKind.KILL:
         return _add_signal(instance, event, event.signal)
     if event.kind is EngineEventKind.STOP and current:
-        # An engine tells of it before or after the exit.
+        # The engine reports the stop before or after the exit.
         stopped = _add_signal(instance, event, foreign_signal.STOPPED)
         return replace(stopped, stop=StopOrigin.SEEN)
     if event.kind is EngineEventKind.DIE:
@@ -162,15 +159,17 @@ def _apply_event(instance: Instance, event: ContainerEventSeen) -> Instance:
 
 
 def _add_signal(instance: Instance, event: ContainerEventSeen, signal: int) -> Instance:
-    sent = ForeignSignal(signal, event.engine_time, _event_mono(event))
-    noted = replace(instance, kills=(*instance.kills, sent)[-foreign_signal.KEPT :])
-    container = noted.container
-    if container is None or noted.exited_mono is None:
-        return noted
-    # The engine may tell of an exit before it tells of the signal that caused it.
-    ended = container.finished_at or event.at.wall
-    seen = stop_origin.is_explained(noted, container, container.exit_code, ended)
-    return replace(noted, stop=StopOrigin.SEEN) if seen else noted
+    kill = ForeignSignal(signal, event.engine_time, _event_mono(event))
+    kills = (*instance.kills, kill)[-foreign_signal.MAX_SIGNALS :]
+    updated = replace(instance, kills=kills)
+    container = updated.container
+    if container is None or updated.exited_mono is None:
+        return updated
+    # The engine may report an exit before the signal that caused it.
+    ended_at = container.finished_at or event.at.wall
+    code = container.exit_code
+    is_explained = stop_origin.is_explained(updated, container, code, ended_at)
+    return replace(updated, stop=StopOrigin.SEEN) if is_explained else updated
 
 
 def _add_exit(
@@ -178,37 +177,39 @@ def _add_exit(
 ) -> Instance:
     if _is_explained_by_signal(instance, event, current=current):
         return replace(instance, stop=StopOrigin.SEEN) if current else instance
-    when = _event_mono(event)
-    if _is_own_restart(instance, when) if not current else _is_stopped_again(instance):
+    died_mono = _event_mono(event)
+    if current and _is_own_stop(instance):
         return instance
-    recent = tuple(t for t in instance.exits if when - t < LOOP_WINDOW_S)
-    short = instance.short_runs
+    if not current and _is_own_restart(instance, died_mono):
+        return instance
+    recent = tuple(t for t in instance.exits if died_mono - t < LOOP_WINDOW_S)
+    short_runs = instance.short_runs
     if current and instance.container is not None:
-        lived = event.engine_time - instance.container.started_at
-        short = short + 1 if lived < SHORT_RUN_S else 0
-    died = replace(instance, exits=(*recent, when), short_runs=short)
+        lifetime_s = event.engine_time - instance.container.started_at
+        short_runs = short_runs + 1 if lifetime_s < SHORT_RUN_S else 0
+    updated = replace(instance, exits=(*recent, died_mono), short_runs=short_runs)
     if current:
-        # It died by itself, whatever was assumed when it was found stopped.
-        died = replace(died, stop=StopOrigin.NONE, exited_mono=when)
-    return replace(died, looping=died.looping or is_looping(died))
+        # It ended by itself, whatever was assumed when it was found stopped.
+        updated = replace(updated, stop=StopOrigin.NONE, exited_mono=died_mono)
+    return replace(updated, looping=updated.looping or is_looping(updated))
 
 
-def _is_stopped_again(instance: Instance) -> bool:
-    """Is this the death that our own stop brought, reported late?"""
+def _is_own_stop(instance: Instance) -> bool:
+    """Is this the late report of the exit that our own stop caused?"""
     container = instance.container
     ours = container is not None and container.run == instance.treated
     return ours and instance.stop is StopOrigin.SEEN
 
 
 def _event_mono(event: ContainerEventSeen) -> float:
-    """On our own clock; what the engine repeats was some time ago."""
+    """Time of the event on our own clock; repeated events are in the past."""
     return event.at.mono - max(0.0, event.at.wall - event.engine_time)
 
 
 def _is_explained_by_signal(
     instance: Instance, event: ContainerEventSeen, *, current: bool
 ) -> bool:
-    """Is this death that of somebody else's signal, and not one to an earlier run?"""
+    """Did a signal from somebody else cause the exit of that run?"""
     container = instance.container
     if container is None:
         return False
@@ -218,18 +219,18 @@ def _is_explained_by_signal(
     if current:
         return stop_origin.is_explained(instance, container, code, event.engine_time)
     return any(
-        foreign_signal.explains(sent, container, code, event.engine_time)
-        for sent in instance.kills
+        foreign_signal.explains_exit(kill, container, code, event.engine_time)
+        for kill in instance.kills
     )
 
 
 def is_looping(instance: Instance) -> bool:
-    """Does it die after every start, whoever starts it?"""
+    """Does the container end after every start, whoever starts it?"""
     return len(instance.exits) >= LOOP_EXITS or instance.short_runs >= LOOP_EXITS
 
 
 def end_loop_if_outlived(instance: Instance, now_mono: float) -> Instance:
-    """A run that outlives the short-run mark ends a crash loop, whatever else fails."""
+    """End a crash loop once a run is longer than a short run."""
     if not is_running(instance):
         return instance
     if now_mono - instance.run_mono < SHORT_RUN_S:
@@ -238,31 +239,31 @@ def end_loop_if_outlived(instance: Instance, now_mono: float) -> Instance:
 
 
 def engine_fault(instance: Instance) -> str:
-    """Why the engine does not say what it is doing; empty: it says."""
+    """Why the engine's answer about the container is unusable; empty: it is usable."""
     return instance.container.fault if instance.container is not None else ""
 
 
 def is_running(instance: Instance) -> bool:
-    """Can it be probed?"""
+    """Does its container run, so that it can be probed?"""
     container = instance.container
     return container is not None and container.status is Status.RUNNING
 
 
 def needs_no_start(instance: Instance) -> bool:
-    """Does it run, or will the engine's own policy start it again?"""
+    """Does the container run, or will the engine's own policy start it?"""
     container = instance.container
     restarts = container is not None and container.engine_restarts_it
     return is_running(instance) or restarts
 
 
 def has_stopped(instance: Instance) -> bool:
-    """Would it have to be started, to run?"""
+    """Is the container stopped, so that only a start makes it run?"""
     container = instance.container
     return container is not None and container.status in _TO_BE_STARTED
 
 
 def has_finished(instance: Instance, target: Target) -> bool:
-    """Has a job come to its good end? Nobody, the engine included, starts it again."""
+    """Has a job ended well? Nobody, the engine included, starts it again."""
     container = instance.container
     if container is None or not target.may_finish or instance.remedy is not None:
         return False
@@ -273,7 +274,7 @@ def has_finished(instance: Instance, target: Target) -> bool:
 
 
 def is_stopped_by_person(instance: Instance) -> bool:
-    """Is it not running because somebody wanted that?"""
+    """Is the container stopped or paused because a person wanted that?"""
     container = instance.container
     if container is None or container.status is Status.RUNNING:
         return False
@@ -285,7 +286,7 @@ def is_stopped_by_person(instance: Instance) -> bool:
 
 
 def has_undone_stop(instance: Instance, now_mono: float) -> bool:
-    """Does it run although somebody else stopped it while we had it restarted?"""
+    """Does the container run although somebody else stopped it in our restart?"""
     container = instance.container
     if container is None or not is_running(instance):
         return False
@@ -293,6 +294,6 @@ def has_undone_stop(instance: Instance, now_mono: float) -> bool:
 
 
 def _is_own_restart(instance: Instance, when_mono: float) -> bool:
-    """Is this the death that our own restart brought, reported late?"""
+    """Is this the late report of the exit that our own restart caused?"""
     restarted = instance.restarted
     return restarted is not None and abs(when_mono - restarted.mono) < SHORT_RUN_S

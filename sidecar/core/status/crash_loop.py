@@ -1,7 +1,8 @@
-"""What people are told of a crash loop: once, with its container's last words.
+"""Message about a crash loop: one per loop, with the end of the container's log.
 
 The page is decided at once; the log takes a moment to be read. The message waits for
-it, for a bounded time and in the stored state, so that our own death loses neither.
+the log, for a bounded time and in the stored state, so that a crash of Sidecar loses
+neither.
 """
 
 from collections.abc import Mapping
@@ -15,19 +16,19 @@ from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.text.formatting import fold_repeated_lines
 
 LOG_WAIT_S = 5.0
-"""More than gathering evidence may take."""
+"""Longer than the deadline for gathering evidence."""
 
 
 def start_log_wait(instance: Instance, decision: Decision) -> Instance:
-    """With a page about a crash loop people are to be told, once for each loop."""
+    """Start the wait for the log on the first page about a crash loop."""
     if not _is_page(decision) or instance.last_words is not None:
         return instance
-    waiting = CrashLoopLog(decision.at.mono + LOG_WAIT_S)
-    return replace(instance, last_words=waiting)
+    crash_loop_log = CrashLoopLog(decision.at.mono + LOG_WAIT_S)
+    return replace(instance, last_words=crash_loop_log)
 
 
 def is_notified(instance: Instance, decision: Decision) -> bool:
-    """Is this one more page about a loop that people were to be told of before?"""
+    """Is this a repeated page about a loop with a message, sent or waiting?"""
     return _is_page(decision) and instance.last_words is not None
 
 
@@ -36,49 +37,54 @@ def _is_page(decision: Decision) -> bool:
 
 
 def add_log(instance: Instance, log: str | None) -> Instance:
-    """The end of its log has been read, or could not be."""
-    words = instance.last_words
-    if words is None or words.told:
+    """Add the end of the log; None: it could not be read."""
+    crash_loop_log = instance.last_words
+    if crash_loop_log is None or crash_loop_log.told:
         return instance
-    return replace(instance, last_words=replace(words, log=log))
+    return replace(instance, last_words=replace(crash_loop_log, log=log))
 
 
 def should_notify(instance: Instance, at: Moment) -> bool:
-    """Is it time for the message?"""
-    words = instance.last_words
-    if words is None or words.told or not instance.looping:
+    """Is the message due?"""
+    crash_loop_log = instance.last_words
+    if crash_loop_log is None or crash_loop_log.told or not instance.looping:
         return False
-    return words.log is not None or at.mono >= words.until_mono
+    return crash_loop_log.log is not None or at.mono >= crash_loop_log.until_mono
 
 
-def add_log_facts(instance: Instance, known: Mapping[str, str]) -> dict[str, str]:
-    """The facts of its incident and of itself, with those of the loop.
+def add_log_facts(instance: Instance, facts: Mapping[str, str]) -> dict[str, str]:
+    """Add the facts of the crash loop to those of its incident.
 
-    ``log`` is empty where it is not known, or nothing was written: ``is_silent`` then.
+    ``log`` is empty where it is not known, or where nothing was written; in the latter
+    case ``is_silent`` is ``yes``.
     """
-    words = instance.last_words
-    is_root = known["target"] == instance.name
+    crash_loop_log = instance.last_words
+    is_root = facts["target"] == instance.name
     return {
-        **known,
+        **facts,
         "target": instance.name,
         "about": instance.name,
-        "affected": known["affected"] if is_root else "",
+        "affected": facts["affected"] if is_root else "",
         "followers": "",
         "cause": Cause.CRASH_LOOP.value,
         **reason_facts("reason", instance.reason),
-        "log": fold_repeated_lines((words.log if words is not None else None) or ""),
-        "is_silent": "yes" if words is not None and words.log == "" else "",
+        "log": fold_repeated_lines(
+            (crash_loop_log.log if crash_loop_log is not None else None) or ""
+        ),
+        "is_silent": "yes"
+        if crash_loop_log is not None and crash_loop_log.log == ""
+        else "",
     }
 
 
 def mark_notified(instance: Instance) -> Instance:
-    """It was told; what it wrote is not needed any more."""
-    words = instance.last_words
-    if words is None:
+    """Mark the message as sent and drop the log."""
+    crash_loop_log = instance.last_words
+    if crash_loop_log is None:
         return instance
-    return replace(instance, last_words=replace(words, log=None, told=True))
+    return replace(instance, last_words=replace(crash_loop_log, log=None, told=True))
 
 
 def end_crash_loop(instance: Instance) -> Instance:
-    """The loop has ended: the next one is news."""
+    """End the loop: the next loop is reported again."""
     return replace(instance, looping=False, short_runs=0, exits=(), last_words=None)

@@ -1,4 +1,4 @@
-"""What the last probe and the container say is wrong."""
+"""Current cause of a target's failure, by its last probe and its container."""
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
@@ -9,7 +9,7 @@ from sidecar.core.status.start_period import is_idle
 
 
 def current_cause(instance: Instance) -> Cause | None:
-    """The cause that the last look at the target showed, counted or not."""
+    """The cause by the last probe or the container, counted or not."""
     if has_exited(instance):
         return Cause.NOT_RUNNING
     last = instance.health.last
@@ -21,7 +21,7 @@ def current_cause(instance: Instance) -> Cause | None:
 
 
 def _is_busy(instance: Instance) -> bool:
-    """Is it down for what no restart cures, and silent for not long enough to hang?"""
+    """Is the target down and busy, and not silent for long enough to be hung?"""
     health = instance.health
     if health.busy_mono is None or health.hung:
         return False
@@ -29,10 +29,10 @@ def _is_busy(instance: Instance) -> bool:
 
 
 def _never_came_up(instance: Instance) -> bool:
-    """Is the port refused to the end of this start, as it was in the one before?
+    """Did the port stay closed through this start and the one before?
 
-    A daemon that has died, in a container that goes on, refuses as well: that is
-    another trouble.
+    If the daemon has died in a container that goes on, the port is closed as well: that
+    is another failure.
     """
     health = instance.health
     if is_idle(instance):
@@ -43,13 +43,13 @@ def _never_came_up(instance: Instance) -> bool:
 
 
 def last_reason(instance: Instance) -> Reason:
-    """What the last probe said."""
+    """Reason of the last probe."""
     last = instance.health.last
     return last.reason if last is not None else NO_REASON
 
 
 def has_exited(instance: Instance) -> bool:
-    """Does its container not run, although it was to?"""
+    """Has its container ended, or could it not start?"""
     container = instance.container
     if container is None:
         return False

@@ -1,4 +1,4 @@
-"""Roots as a dependent sees them: which of them count, and which may be to blame."""
+"""Roots of a dependent: which of them may cause its failure."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ from sidecar.core.status.current_cause import current_cause
 from sidecar.core.status.target_status import is_done
 
 PROOF_MARGIN_S = 30.0
-"""Beyond its interval and timeouts, what a root's next answer may take."""
+"""Additional time of a root's next answer, beyond its interval and timeouts."""
 
 HELD_LASTS_S = 60.0
-"""Two calls that wait for an upstream server in vain."""
+"""Time of two calls that wait for an upstream server in vain."""
 
 _LEFT_ALONE = frozenset(
     {
@@ -27,10 +27,10 @@ _LEFT_ALONE = frozenset(
 
 
 def blocking_dependencies(state: State, name: str) -> Iterator[Instance]:
-    """Every replica of everything that ``name`` needs, roots first.
+    """Every replica of all dependencies of ``name``, roots first.
 
-    One that nothing of ours will bring back does not count while a sister of
-    it works: its dependents would wait for ever. A job that is done is no trouble.
+    A replica that Sidecar will not restart is omitted while another replica works: its
+    dependents would wait for ever. A job that is done is omitted as well.
     """
     for upstream in state.topology.upstreams.get(name, ()):
         replicas = tuple(state.replicas(upstream))
@@ -43,7 +43,7 @@ def blocking_dependencies(state: State, name: str) -> Iterator[Instance]:
 
 
 def is_declared_dependency(state: State, target: Target) -> bool:
-    """Do the settings declare it, and nothing declared that it needs?"""
+    """Is the target declared in the settings, with no declared dependency?"""
     if not target.declared:
         return False
     needs = (state.targets.get(name) for name in target.depends_on)
@@ -51,7 +51,7 @@ def is_declared_dependency(state: State, target: Target) -> bool:
 
 
 def is_blocking(state: State, root: Instance, at: Moment) -> bool:
-    """Does it not work, fail to answer just now, or answer between others' calls?"""
+    """Is the root broken, failing, or held by other calls?"""
     if root.state in BROKEN_STATES or is_failing(root):
         return True
     return is_held(state, root, at)
@@ -63,9 +63,9 @@ def is_failing(root: Instance) -> bool:
 
 
 def is_held(state: State, root: Instance, at: Moment) -> bool:
-    """Do calls of others hold a wallet daemon, now or a moment ago?
+    """Do other calls hold a wallet daemon, now or shortly before?
 
-    Between two calls of 30 s it answers at once, and a probe may just have hit that.
+    Between two calls of 30 s it answers at once, and the last probe may have come then.
     """
     held_mono = root.health.held_mono
     if held_mono is None or state.target_of(root).wallet is None:
@@ -77,26 +77,32 @@ def is_held(state: State, root: Instance, at: Moment) -> bool:
 def is_unconfirmed(
     state: State, root: Instance, dependent: Instance, at: Moment
 ) -> bool:
-    """Has it still to answer since it started, or since the dependent began to fail?
+    """Has the root not answered since its start or the dependent's first failure?
 
-    One that cannot be asked (its probes end in nothing but unknown) is waited
-    for no longer than an answer could take.
+    A root that cannot be probed (all results are UNKNOWN) is awaited no longer than an
+    answer could take.
     """
-    first = dependent.health.first_failure_mono
-    answered = root.health.last_success_mono
-    if first is not None and answered is not None and answered >= first:
+    first_mono = dependent.health.first_failure_mono
+    answered_mono = root.health.last_success_mono
+    if (
+        first_mono is not None
+        and answered_mono is not None
+        and answered_mono >= first_mono
+    ):
         return False
     if root.state is TargetState.STARTING or _fails_at_start(root):
         return True
-    return first is not None and at.mono - first < confirmation_s(state.target_of(root))
+    return first_mono is not None and at.mono - first_mono < confirmation_s(
+        state.target_of(root)
+    )
 
 
 def _fails_at_start(root: Instance) -> bool:
-    """Was its last answer a failure that did not count, with the next one due?"""
+    """Was its last result a failure that did not count, with no UNKNOWN since?"""
     return root.health.blind is None and current_cause(root) is not None
 
 
 def confirmation_s(root: Target) -> float:
-    """What its next answer may take: its interval, its time-outs, and some more."""
-    longest = sum(2.0 * probe.timeout_s for probe in root.probes)
-    return root.cadence.interval_s + longest + PROOF_MARGIN_S
+    """Maximum time to its next answer: its interval, timeouts and a margin."""
+    longest_s = sum(2.0 * probe.timeout_s for probe in root.probes)
+    return root.cadence.interval_s + longest_s + PROOF_MARGIN_S

@@ -1,7 +1,7 @@
-"""Which wallets a daemon is to have loaded, and whether it has them.
+"""Wallets that a daemon must have loaded, and those that are absent.
 
-A daemon comes back from a restart with no wallet, or with its default one alone. The
-wallets that were loaded before are the ones that payments are made with.
+After a restart a daemon has no wallet, or only its default wallet. Payments use the
+wallets that were loaded before.
 """
 
 from dataclasses import replace
@@ -14,13 +14,13 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.text.printable import printable
 
-SHOWN_CHARACTERS = 120
-MOST_WALLETS = 50
-"""More are not remembered: what a daemon says is bounded."""
+MAX_PATH_CHARACTERS = 120
+MAX_WALLETS = 50
+"""Maximum number of remembered wallets: a daemon's answer is not trusted."""
 
 
 def find_expected(instance: Instance, target: Target) -> tuple[str, ...]:
-    """The wallets that must be loaded; () where any will do."""
+    """The wallets that must be loaded; (): any wallet."""
     wallet = target.wallet
     if wallet is None:
         return ()
@@ -28,7 +28,7 @@ def find_expected(instance: Instance, target: Target) -> tuple[str, ...]:
 
 
 def find_absent(instance: Instance, target: Target) -> tuple[str, ...]:
-    """Those of them that the last answer did not name, in the order to load them."""
+    """The expected wallets that the last answer did not name, in loading order."""
     loaded = _find_loaded(instance)
     return tuple(path for path in find_expected(instance, target) if path not in loaded)
 
@@ -47,33 +47,35 @@ def _find_loaded(instance: Instance) -> tuple[str, ...]:
 def judge_wallets(
     instance: Instance, target: Target, outcome: ProbeResult
 ) -> tuple[Instance, ProbeResult]:
-    """The instance that remembers its wallets, and the outcome as judged by them.
+    """Remember the loaded wallets; turn the outcome into a failure if one is absent.
 
-    What is loaded and closed within one run is somebody's wish, and is followed. After
-    a start it is not: there all must be loaded again.
+    A wallet that is closed within a run was closed on purpose, and is no longer
+    expected. After a start all expected wallets must be loaded again.
     """
     facts, container = outcome.wallet, instance.container
     if target.wallet is None or facts is None or facts.paths is None:
         return instance, outcome
-    wanted = find_expected(instance, target)
-    gone = tuple(path for path in wanted if path not in facts.paths)
+    expected = find_expected(instance, target)
+    absent = tuple(path for path in expected if path not in facts.paths)
     run = container.run if container is not None else None
     follows = not target.wallet.wallet_path and instance.wallets_run == run
-    if not facts.paths or (gone and not follows):
-        return instance, _without(outcome, gone) if facts.paths else outcome
-    paths = facts.paths[:MOST_WALLETS]
+    if not facts.paths or (absent and not follows):
+        return instance, _with_wallets_absent(
+            outcome, absent
+        ) if facts.paths else outcome
+    paths = facts.paths[:MAX_WALLETS]
     if (instance.wallets, instance.wallets_run) == (paths, run):
         return instance, outcome
     return replace(instance, wallets=paths, wallets_run=run), outcome
 
 
-def _without(outcome: ProbeResult, gone: tuple[str, ...]) -> ProbeResult:
+def _with_wallets_absent(outcome: ProbeResult, absent: tuple[str, ...]) -> ProbeResult:
     facts = replace(outcome.wallet, loaded=False) if outcome.wallet else None
     return replace(
         outcome,
         verdict=ProbeVerdict.FAILURE,
         cause=Cause.WALLET_NOT_LOADED,
-        reason=Reason.of(R.WALLET_ABSENT, paths=name_paths(gone)),
+        reason=Reason.of(R.WALLET_ABSENT, paths=name_paths(absent)),
         warnings=(),
         rpc_answers=True,
         wallet=facts,
@@ -81,7 +83,7 @@ def _without(outcome: ProbeResult, gone: tuple[str, ...]) -> ProbeResult:
 
 
 def name_paths(paths: tuple[str, ...]) -> str:
-    """Paths for people: what a daemon says is made printable and cut."""
-    shown = [printable(path)[:SHOWN_CHARACTERS] for path in paths[:3]]
+    """Paths as text for people: made printable and cut."""
+    names = [printable(path)[:MAX_PATH_CHARACTERS] for path in paths[:3]]
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""  # noqa: PLR2004
-    return ", ".join(shown) + more
+    return ", ".join(names) + more

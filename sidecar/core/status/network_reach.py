@@ -1,7 +1,7 @@
-"""Where a container is reached: its own addresses on networks that Sidecar is on.
+"""Addresses of a container on the networks that it shares with Sidecar.
 
-A name is not enough: on a shared network a container of another project may have it,
-too, and would get the request and its password.
+A name is not enough: on a shared network a container of another project may have the
+same name, and would receive the request and its password.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,14 +14,15 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 
 LOOPBACK = ("127.0.0.1",)
 HOST, NONE = "host", "none"
-_OF_ANOTHER = "container:"
+_CONTAINER_PREFIX = "container:"
 
 
 class Reach(NamedTuple):
     """The addresses of a container of the stack, or why there are none.
 
-    ``container_id`` is whose they are; empty: of several. ``is_judged``: that there
-    are none is a fault of the container's; otherwise it is only not known.
+    ``container_id`` is the container of the addresses; empty: there are several.
+    ``is_judged``: missing addresses are the container's fault; otherwise their reason
+    is not known.
     """
 
     addresses: tuple[str, ...]
@@ -32,10 +33,10 @@ class Reach(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The stack's containers as Sidecar is placed among them.
+    """The stack's containers, with Sidecar's own.
 
-    ``own`` is Sidecar's own container; None: it runs outside any, or that is not
-    known, and every address is worth a try.
+    ``own`` is Sidecar's own container; None: Sidecar runs in none, or that is not
+    known, and every address is tried.
     """
 
     own: Container | None = None
@@ -46,12 +47,12 @@ class Surroundings:
 def find_surroundings(
     own: Container | None, containers: Iterable[Container]
 ) -> Surroundings:
-    """Worked out once for each list of containers."""
+    """Index the containers; computed once per list."""
     by_id: dict[str, Container] = {}
     by_name: dict[str, list[Container]] = {}
     for container in containers:
         by_id[container.id] = container
-        for name in _names_of(container):
+        for name in _find_names(container):
             by_name.setdefault(name, []).append(container)
     return Surroundings(
         own, by_id, {name: tuple(all_) for name, all_ in by_name.items()}
@@ -59,7 +60,7 @@ def find_surroundings(
 
 
 def has_name(name: str, container: Container) -> bool:
-    """Does ``name``, in lower case, mean it? A network's name may follow a dot."""
+    """Is ``name``, in lower case, a name of the container (or ``NAME.NETWORK``)?"""
     if name in {container.service.casefold(), container.name.casefold()}:
         return bool(name)
     return any(_has_name_on(name, container, e) for e in container.endpoints)
@@ -73,8 +74,8 @@ def _has_name_on(name: str, container: Container, endpoint: Endpoint) -> bool:
     return plain != name and bool(plain) and (plain in endpoint.names or plain in own)
 
 
-def _names_of(container: Container) -> frozenset[str]:
-    """All names by which a URL may mean it, in one case: names have none."""
+def _find_names(container: Container) -> frozenset[str]:
+    """All names of the container in URLs, in lower case: names ignore case."""
     own = {container.service.casefold(), container.name.casefold()} - {""}
     names = set(own)
     for endpoint in container.endpoints:
@@ -85,59 +86,63 @@ def _names_of(container: Container) -> frozenset[str]:
 
 
 def find_reach(host: str, container: Container, around: Surroundings) -> Reach | None:
-    """Where ``host`` is, for a probe of ``container``.
+    """Addresses of ``host`` for a probe of ``container``.
 
-    Its own name is its own address, whoever else is called so. None: no container
-    of the stack is called so, and the name is resolved as any other.
+    The container's own name means its own addresses, even if others have that name.
+    None: no container of the stack has that name, which is then resolved as usual.
     """
     name = host.rstrip(".").casefold()
     if has_name(name, container):
-        return _reach_of(container, around)
+        return _find_own_reach(container, around)
     peers = around.by_name.get(name, ())
     if not peers:
         return None
-    each = [_reach_of(peer, around) for peer in peers]
-    found = tuple(a for reached in each for a in reached.addresses)
-    if not found or len(each) == 1:
-        return each[0]
-    return Reach(found)
+    reaches = [_find_own_reach(peer, around) for peer in peers]
+    addresses = tuple(a for reach in reaches for a in reach.addresses)
+    if not addresses or len(reaches) == 1:
+        return reaches[0]
+    return Reach(addresses)
 
 
-def _reach_of(container: Container, around: Surroundings) -> Reach:
-    space = _space(container, around)
+def _find_own_reach(container: Container, around: Surroundings) -> Reach:
+    owner = _network_owner(container, around)
     own = around.own
-    if own is not None and _space_id(own) == _space_id(container):
+    if own is not None and _network_owner_id(own) == _network_owner_id(container):
         return Reach(LOOPBACK, container.id)
-    if space is None:
+    if owner is None:
         reason = Reason.of(R.ON_FOREIGN_NETWORK)
         return Reach((), container.id, reason, is_judged=False)
-    if space.network_mode == NONE:
+    if owner.network_mode == NONE:
         reason = Reason.of(R.ON_NO_NETWORK)
         return Reach((), container.id, reason, is_judged=False)
-    if space.network_mode == HOST:
-        return _at_host(container, around)
-    return _on_networks(container, space, around)
+    if owner.network_mode == HOST:
+        return _find_host_reach(container, around)
+    return _find_network_reach(container, owner, around)
 
 
-def _space(container: Container, around: Surroundings) -> Container | None:
-    """Whose network it is on: its own, or another container's."""
-    if not container.network_mode.startswith(_OF_ANOTHER):
+def _network_owner(container: Container, around: Surroundings) -> Container | None:
+    """The container whose network it uses: itself, or another; None: not known."""
+    if not container.network_mode.startswith(_CONTAINER_PREFIX):
         return container
-    return around.by_id.get(_space_id(container))
+    return around.by_id.get(_network_owner_id(container))
 
 
-def _space_id(container: Container) -> str:
+def _network_owner_id(container: Container) -> str:
     mode = container.network_mode
-    return mode.removeprefix(_OF_ANOTHER) if _OF_ANOTHER in mode else container.id
+    return (
+        mode.removeprefix(_CONTAINER_PREFIX)
+        if _CONTAINER_PREFIX in mode
+        else container.id
+    )
 
 
-def _at_host(container: Container, around: Surroundings) -> Reach:
-    """The engine's host, as it is seen from where Sidecar is."""
+def _find_host_reach(container: Container, around: Surroundings) -> Reach:
+    """Addresses of the engine's host on Sidecar's networks."""
     own = around.own
     if own is None or own.network_mode == HOST:
         return Reach(LOOPBACK, container.id)
-    space = _space(own, around) or own
-    gateways = tuple(dict.fromkeys(e.gateway for e in space.endpoints if e.gateway))
+    owner = _network_owner(own, around) or own
+    gateways = tuple(dict.fromkeys(e.gateway for e in owner.endpoints if e.gateway))
     if gateways:
         return Reach(gateways[:1], container.id)
     reason = Reason.of(R.ON_HOST_NETWORK)
@@ -145,45 +150,49 @@ def _at_host(container: Container, around: Surroundings) -> Reach:
 
 
 def own_networks(around: Surroundings) -> frozenset[str] | None:
-    """The networks that Sidecar is on; None: its host's, or it is not known."""
-    space = _own_space(around)
-    return space.networks if space is not None else None
+    """The networks of Sidecar; None: the host's network, or not known."""
+    owner = _own_network_owner(around)
+    return owner.networks if owner is not None else None
 
 
 def own_addresses(around: Surroundings) -> frozenset[tuple[str, str]] | None:
-    """Sidecar's own addresses, each with its network, and each network with none.
+    """Pairs of Sidecar's networks and addresses, and of each network and "".
 
-    None: it is on its host's network, or that is not known.
+    None: the host's network, or not known.
     """
-    space = _own_space(around)
-    if space is None:
+    owner = _own_network_owner(around)
+    if owner is None:
         return None
-    found = {(e.network, address) for e in space.endpoints for address in e.addresses}
-    return frozenset(found | {(network, "") for network in space.networks})
+    addresses = {
+        (e.network, address) for e in owner.endpoints for address in e.addresses
+    }
+    return frozenset(addresses | {(network, "") for network in owner.networks})
 
 
-def _own_space(around: Surroundings) -> Container | None:
-    space = _space(around.own, around) if around.own is not None else None
-    return None if space is None or space.network_mode == HOST else space
+def _own_network_owner(around: Surroundings) -> Container | None:
+    owner = _network_owner(around.own, around) if around.own is not None else None
+    return None if owner is None or owner.network_mode == HOST else owner
 
 
 def networks_of(container: Container, around: Surroundings) -> frozenset[str]:
-    """The networks over which a container is reached; () where that is not known."""
-    space = _space(container, around)
-    return space.networks if space is not None else frozenset()
+    """The networks that reach a container; empty where that is not known."""
+    owner = _network_owner(container, around)
+    return owner.networks if owner is not None else frozenset()
 
 
-def _on_networks(container: Container, space: Container, around: Surroundings) -> Reach:
+def _find_network_reach(
+    container: Container, owner: Container, around: Surroundings
+) -> Reach:
     ours = own_networks(around)
     shared = tuple(
         endpoint
-        for endpoint in space.endpoints
+        for endpoint in owner.endpoints
         if ours is None or endpoint.network in ours
     )
-    found = tuple(dict.fromkeys(a for e in shared for a in e.addresses))
-    if found:
-        return Reach(found, container.id)
-    theirs = ",".join(sorted(e.network for e in space.endpoints)) or "none"
+    addresses = tuple(dict.fromkeys(a for e in shared for a in e.addresses))
+    if addresses:
+        return Reach(addresses, container.id)
+    theirs = ",".join(sorted(e.network for e in owner.endpoints)) or "none"
     if shared:
         reason = Reason.of(R.NO_ADDRESS, theirs=theirs)
         return Reach((), container.id, reason)

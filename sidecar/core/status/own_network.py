@@ -1,9 +1,9 @@
-"""Is it our own network that is lost, and not what is probed over it?
+"""Loss of our own network, as distinct from failures of targets.
 
-The engine may say that our container has left a network: the probe tells so itself.
-Otherwise number tells: two or more targets that are lost at once, although they run,
-none for the other's sake, and while no other target answers.
-What cannot be reached for that is not measured; nothing is known of it.
+The engine may report that our container has left a network: the probe result says so.
+Otherwise the number of targets decides: two or more that are lost at once, although
+they run, independent of each other, and while no other target answers.
+The result of a target that is not reached for that reason is UNKNOWN.
 """
 
 from collections.abc import Iterator
@@ -20,23 +20,23 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status import container_run
 
-AT_ONCE_S = 60.0
-"""Targets that were lost within it, and an interval, were lost at once."""
+SIMULTANEOUS_S = 60.0
+"""Losses within this time, plus an interval, are simultaneous."""
 
 BELIEVED_S = 300.0
-"""How long number alone is believed where the engine says that we are on the network.
+"""Limit of evidence by number alone, where the engine says we are on the network.
 
-And how long targets that labels alone made can make it suspect for one of the file.
+It also limits evidence from targets of labels alone for a declared target.
 """
 
 
 def is_blind(health: Health) -> bool:
-    """Was it not reached when last tried, for our own network's sake?"""
+    """Was the last probe result UNKNOWN because of our own network?"""
     return health.blind is not None and health.blind.cause is Cause.OWN_NETWORK
 
 
-def loss_of(instance: Instance) -> ReachLoss | None:
-    """That it cannot be reached though it runs; a stopped process explains it."""
+def find_loss(instance: Instance) -> ReachLoss | None:
+    """Network loss of a running target; None: no loss, or a stopped process."""
     health = instance.health
     if health.frozen or not container_run.is_running(instance):
         return None
@@ -45,18 +45,20 @@ def loss_of(instance: Instance) -> ReachLoss | None:
     return health.loss if is_failing or is_blind(health) else None
 
 
-def note_loss(instance: Instance, outcome: ProbeResult, began_mono: float) -> Instance:
-    """Note that a probe, begun then, did not reach it, before it is excused.
+def record_loss(
+    instance: Instance, outcome: ProbeResult, began_mono: float
+) -> Instance:
+    """Record that a probe, begun at ``began_mono``, did not reach the target.
 
-    What the engine proved of our own network says nothing of what is lost after that.
+    A loss that the engine proved does not continue as an unproven one.
     """
     is_proven = outcome.cause is Cause.OWN_NETWORK
     if not (is_proven or outcome.path_fault):
         return instance
-    known = loss_of(instance)
-    goes_on = known is not None and (is_proven or not known.is_proven)
+    previous = find_loss(instance)
+    goes_on = previous is not None and (is_proven or not previous.is_proven)
     loss = ReachLoss(
-        known.since_mono if known is not None and goes_on else began_mono,
+        previous.since_mono if previous is not None and goes_on else began_mono,
         outcome.cause is Cause.HUNG,
         outcome.shares_network,
         is_proven,
@@ -67,9 +69,10 @@ def note_loss(instance: Instance, outcome: ProbeResult, began_mono: float) -> In
 def targets_lost_with(
     state: State, instance: Instance, loss: ReachLoss, at: Moment
 ) -> Iterator[str]:
-    """The targets that were lost with it, as far as they are to be believed.
+    """The targets that were lost together with it, as evidence of our own loss.
 
-    None where another answers, and none for ever where we are on its network.
+    None where another target answers; only for BELIEVED_S where the engine says that
+    we are on its network.
     """
     target = state.target_of(instance)
     is_old = at.mono - loss.since_mono >= BELIEVED_S
@@ -79,8 +82,8 @@ def targets_lost_with(
     if any(_answers_since(state, other, loss.since_mono) for other in others):
         return
     for other in others:
-        theirs = state.target_of(other)
-        is_believed = not (is_old and target.declared) or theirs.declared
+        other_target = state.target_of(other)
+        is_believed = not (is_old and target.declared) or other_target.declared
         if is_believed and _is_lost_too(state, loss, target, other):
             yield other.id.target
 
@@ -88,23 +91,23 @@ def targets_lost_with(
 def _is_lost_too(
     state: State, loss: ReachLoss, target: Target, other: Instance
 ) -> bool:
-    """Was it lost at once with the target, and not for the same root's sake?"""
-    theirs, its = state.target_of(other), loss_of(other)
-    if its is None or not _began_together(loss, its, theirs):
+    """Was it lost at once with the target, and not because of a shared root?"""
+    other_target, other_loss = state.target_of(other), find_loss(other)
+    if other_loss is None or not _began_together(loss, other_loss, other_target):
         return False
     shared = _with_dependencies(state, target.name) & _with_dependencies(
-        state, theirs.name
+        state, other_target.name
     )
-    # A daemon that hangs fills up who waits for it; it takes nobody's route away.
+    # A hung daemon makes its dependents silent; it does not break their routes.
     explained = (
-        has.is_silent or name in shared
-        for name, has in ((target.name, loss), (theirs.name, its))
+        target_loss.is_silent or name in shared
+        for name, target_loss in ((target.name, loss), (other_target.name, other_loss))
     )
     return not (shared and all(explained))
 
 
 def _with_dependencies(state: State, name: str) -> frozenset[str]:
-    """The target and everything that it needs, by the settings or presumably."""
+    """The target and all its dependencies, declared or presumed."""
     needs, presumed = state.topology.upstreams, state.topology.presumed
     return frozenset((name, *needs.get(name, ()), *presumed.get(name, ())))
 
@@ -114,15 +117,15 @@ def _other_instances(state: State, target: Target) -> Iterator[Instance]:
 
 
 def _began_together(loss: ReachLoss, other: ReachLoss, target: Target) -> bool:
-    """Were both lost at once? ``target`` is the other's."""
+    """Were both lost at once? ``target`` is that of the other loss."""
     apart_s = abs(other.since_mono - loss.since_mono)
-    return apart_s < AT_ONCE_S + target.cadence.interval_s
+    return apart_s < SIMULTANEOUS_S + target.cadence.interval_s
 
 
 def excuse_result(
     state: State, instance: Instance, outcome: ProbeResult, at: Moment
 ) -> ProbeResult:
-    """The outcome; where others were lost at once with it, that nothing is known."""
+    """The outcome; UNKNOWN where other targets were lost at once with it."""
     health = instance.health
     if outcome.verdict is not ProbeVerdict.FAILURE or not outcome.path_fault:
         return outcome
@@ -136,19 +139,19 @@ def excuse_result(
 
 
 def _needs_inspection(instance: Instance, outcome: ProbeResult) -> bool:
-    """A stopped process would explain silence; a first failure lets it be looked at."""
+    """Is an inspection pending? A stopped process would explain the silence."""
     container = instance.container
     run_id = container.run if container is not None else None
     return outcome.cause is Cause.HUNG and instance.looked != run_id
 
 
 def is_unconfirmed(state: State, instance: Instance, at: Moment) -> bool:
-    """Is it out of reach, and no other target that could tell why was asked since?"""
-    loss = loss_of(instance)
+    """Is it lost, and has no other probed target answered since?"""
+    loss = find_loss(instance)
     if loss is None or is_blind(instance.health):
         return False
     target = state.target_of(instance)
-    if at.mono - loss.since_mono >= AT_ONCE_S + target.cadence.interval_s:
+    if at.mono - loss.since_mono >= SIMULTANEOUS_S + target.cadence.interval_s:
         return False
     asked = [
         i for i in _other_instances(state, target) if _is_asked_over_network(state, i)
@@ -157,8 +160,8 @@ def is_unconfirmed(state: State, instance: Instance, at: Moment) -> bool:
 
 
 def _answers_since(state: State, other: Instance, since_mono: float) -> bool:
-    """Did it answer over a network since, and was not lost after that?"""
-    if loss_of(other) is not None or not _is_asked_over_network(state, other):
+    """Did it answer over a network since then, without a later loss?"""
+    if find_loss(other) is not None or not _is_asked_over_network(state, other):
         return False
     return _has_answered(other, since_mono)
 
@@ -170,7 +173,7 @@ def _is_asked_over_network(state: State, other: Instance) -> bool:
 
 
 def _has_answered(other: Instance, since_mono: float) -> bool:
-    """Silence is no answer: its connection may be older than the loss."""
+    """Was it reached since then? Not by silence: its connection may be older."""
     health = other.health
     if health.last is None or health.last_at is None or health.last.path_fault:
         return False

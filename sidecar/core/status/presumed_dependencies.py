@@ -1,7 +1,7 @@
-"""Whose turn it is where the settings do not say who needs whom.
+"""Order of remedies between targets without a declared dependency.
 
-A wallet daemon comes first: whatever fails with it may well need it. Otherwise who
-failed first does.
+A wallet daemon comes first, because targets that fail with it may need it. Otherwise
+the target that failed first comes first.
 """
 
 import math
@@ -23,14 +23,14 @@ HEALTH_CHECK_S = 30.0
 
 
 def failing_since_mono(instance: Instance) -> float:
-    """Since when it fails, or does not run; infinite: it does neither."""
-    since = instance.health.first_failure_mono
-    since = instance.exited_mono if since is None else since
-    return math.inf if since is None else since
+    """Begin of its failure or exit; infinite: neither."""
+    since_mono = instance.health.first_failure_mono
+    since_mono = instance.exited_mono if since_mono is None else since_mono
+    return math.inf if since_mono is None else since_mono
 
 
 def is_only_verified(instance: Instance) -> bool:
-    """Is it only awaited whether it works, with nothing done to it?"""
+    """Is its remedy only being verified, with no action in progress?"""
     remedy = instance.remedy
     if instance.loading is not None:
         return False
@@ -38,15 +38,16 @@ def is_only_verified(instance: Instance) -> bool:
 
 
 def gives_way(state: State, instance: Instance, other: Instance) -> bool:
-    """Does the verification of ``other`` not hold a remedy of ``instance``?
+    """Does the verification of ``other`` permit a remedy of ``instance``?
 
-    What labels alone made holds nothing that the settings name. A crash loop may go on
-    for ever. And it cannot succeed where ``other`` fails because ``instance`` does.
+    It does if ``other`` is from labels alone and ``instance`` is declared, if ``other``
+    is in a crash loop, which may last for ever, or if ``other`` likely fails because of
+    ``instance``, so that its verification cannot succeed.
     """
     if other.remedy is None or not is_only_verified(other):
         return False
-    theirs = state.target_of(other)
-    if state.target_of(instance).declared and not theirs.declared:
+    other_target = state.target_of(other)
+    if state.target_of(instance).declared and not other_target.declared:
         return True
     return other.looping or _likely_fails_because_of(
         state, instance, other, other.remedy
@@ -56,96 +57,96 @@ def gives_way(state: State, instance: Instance, other: Instance) -> bool:
 def _likely_fails_because_of(
     state: State, instance: Instance, other: Instance, remedy: Remedy
 ) -> bool:
-    """Is it likely that ``other``, treated in vain so far, fails for ``instance``?"""
-    mine, theirs = state.target_of(instance), state.target_of(other)
-    if not may_give_way(state, mine, theirs) or current_cause(other) is None:
+    """Does ``other`` likely still fail because of ``instance``?"""
+    target, other_target = state.target_of(instance), state.target_of(other)
+    if not may_give_way(state, target, other_target) or current_cause(other) is None:
         return False
-    if mine.wallet is not None and theirs.wallet is None:
-        return _fails(instance)
-    began = remedy.first_failure_mono
-    began = remedy.began.mono if began is None else began
-    return failing_since_mono(instance) < began + _noticed_within_s(mine)
+    if target.wallet is not None and other_target.wallet is None:
+        return _has_failure(instance)
+    began_mono = remedy.first_failure_mono
+    began_mono = remedy.began.mono if began_mono is None else began_mono
+    return failing_since_mono(instance) < began_mono + _detection_delay_s(target)
 
 
-def may_give_way(state: State, mine: Target, theirs: Target) -> bool:
-    """Is ``theirs`` of a kind that gives way to ``mine``, when it is verified?"""
-    if mine.declared is not theirs.declared:
-        return mine.declared
-    if is_related(state, mine, theirs):
+def may_give_way(state: State, target: Target, other_target: Target) -> bool:
+    """May a verification of ``other_target`` give way to a remedy of ``target``?"""
+    if target.declared is not other_target.declared:
+        return target.declared
+    if is_related(state, target, other_target):
         return False
-    return theirs.wallet is None or mine.wallet is not None
+    return other_target.wallet is None or target.wallet is not None
 
 
-def _noticed_within_s(target: Target) -> float:
-    """How much later than it began a failure may be noticed."""
+def _detection_delay_s(target: Target) -> float:
+    """Maximum delay between the begin and the detection of a failure."""
     check_s = HEALTH_CHECK_S if target.is_checked_natively else 0.0
     return target.cadence.interval_s + check_s
 
 
-def _fails(instance: Instance) -> bool:
+def _has_failure(instance: Instance) -> bool:
     return (
         failing_since_mono(instance) < math.inf or current_cause(instance) is not None
     )
 
 
-def is_related(state: State, one: Target, other: Target) -> bool:
-    """Do the settings say that one needs the other? Replicas of one are related."""
-    if one.name == other.name:
+def is_related(state: State, target: Target, other: Target) -> bool:
+    """Is either a declared dependency of the other, or are both replicas of one?"""
+    if target.name == other.name:
         return True
     needs = state.topology.upstreams
-    return other.name in needs.get(one.name, ()) or one.name in needs.get(
+    return other.name in needs.get(target.name, ()) or target.name in needs.get(
         other.name, ()
     )
 
 
 def presumed_dependencies(state: State, name: str) -> Iterator[Instance]:
-    """The wallet daemons that a target may need of which the settings say nothing."""
+    """Instances of the wallet daemons that are presumed dependencies of a target."""
     for wallet in state.topology.presumed.get(name, ()):
         yield from state.replicas(wallet)
 
 
 def presumed_dependents(state: State, name: str) -> Iterator[Instance]:
-    """Whose presumed root the target is, if it is a wallet daemon."""
+    """Instances of the targets with ``name`` as a presumed dependency."""
     for other, wallets in state.topology.presumed.items():
         if name in wallets:
             yield from state.replicas(other)
 
 
 def wait_for_wallet(state: State, instance: Instance, at: Moment) -> Reason | None:
-    """Why a failing target waits for its presumed roots; None: it does not.
+    """Reason of a failing target to wait for its presumed roots; None: no wait.
 
-    No longer than the answer of one may take.
+    It waits no longer than the answer of a root may take.
     """
-    first = instance.health.first_failure_mono
-    if first is None:
+    first_mono = instance.health.first_failure_mono
+    if first_mono is None:
         return None
     for root in presumed_dependencies(state, instance.id.target):
         wallet = state.target_of(root)
-        if at.mono - first >= confirmation_s(wallet) or not container_run.is_running(
-            root
-        ):
+        if at.mono - first_mono >= confirmation_s(
+            wallet
+        ) or not container_run.is_running(root):
             continue
-        if _is_undecided(root, first, wallet.cadence.interval_s):
+        if _is_undecided(root, first_mono, wallet.cadence.interval_s):
             return Reason.of(
                 R.WALLET_FAILING, root=root.name, cause=str(root.health.cause)
             )
-        if _has_still_to_answer(root, first):
+        if _has_still_to_answer(root, first_mono):
             return Reason.of(R.WALLET_UNCONFIRMED, root=root.name)
     return None
 
 
-def _is_undecided(root: Instance, first: float, interval_s: float) -> bool:
-    """Does it fail since about the same time or before, and for what is not certain?"""
+def _is_undecided(root: Instance, first_mono: float, interval_s: float) -> bool:
+    """Does the root fail since the same time or earlier, and not for certain yet?"""
     if not is_failing(root) or root.health.up is False:
         return False
-    return failing_since_mono(root) < first + interval_s
+    return failing_since_mono(root) < first_mono + interval_s
 
 
-def _has_still_to_answer(root: Instance, first: float) -> bool:
-    """Does it start, or did it work before this began and was not asked since?"""
+def _has_still_to_answer(root: Instance, first_mono: float) -> bool:
+    """Does the root start, or has it not been probed since ``first_mono``?"""
     if root.state is TargetState.STARTING:
         return True
-    answered = root.health.last_success_mono
-    if root.state not in WORKING_STATES or is_failing(root) or answered is None:
+    answered_mono = root.health.last_success_mono
+    if root.state not in WORKING_STATES or is_failing(root) or answered_mono is None:
         return False
-    return answered < first and root.health.blind is None
+    return answered_mono < first_mono and root.health.blind is None

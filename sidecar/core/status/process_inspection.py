@@ -1,8 +1,8 @@
-"""What the processes of a container tell: which work, which only wait, which stopped.
+"""Classification of a container's processes: working, waiting or stopped.
 
-A container may live on when its daemon has died: its main process is a wrapper script
-or a supervisor, which serves nobody. What is not known to wait is taken to work, so
-that a daemon that lives is never called gone.
+A container may go on when its daemon has died: its main process is a wrapper script or
+a supervisor, which serves nobody. A process that is not known to wait is taken to work,
+so that a living daemon is never called gone.
 """
 
 import math
@@ -13,7 +13,7 @@ from sidecar.core.model.container import Container, Process
 
 _SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 _WAITING = frozenset({"sleep", "tail", "cat"})
-"""What a wrapper script waits with."""
+"""Programs that a wrapper script uses to wait."""
 
 _INITS = frozenset(
     {
@@ -28,7 +28,7 @@ _INITS = frozenset(
         "tini",
     }
 )
-"""They look after other processes and serve nobody."""
+"""Programs that supervise other processes and serve nobody."""
 
 _INTERPRETERS = ("python", "perl", "ruby")
 _FOLLOWS = frozenset({"-f", "-F", "--follow"})
@@ -36,13 +36,13 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class ProcessFindings(NamedTuple):
-    """What one look at a container's processes showed.
+    """Findings of one inspection of a container's processes.
 
     ``stopped``: names of the container's own processes in state T. ``is_idle``: none
-    of its own works, or could boot. ``serves``: one of its own works, and nobody else
-    there can be the one that answers. ``working``: the process ids of those.
-    ``waits_s``: all that lives in the container only waits, at least for so long;
-    None: something works in it, or that is not known.
+    of its own processes works, or could boot. ``serves``: one of them works, and no
+    shell could be the server instead. ``working``: their process ids.
+    ``waits_s``: all living processes only wait, at least for that time; None: a process
+    works, or that is not known.
     """
 
     stopped: tuple[str, ...] = ()
@@ -55,17 +55,17 @@ class ProcessFindings(NamedTuple):
 def judge_processes(
     processes: tuple[Process, ...], container: Container
 ) -> ProcessFindings:
-    """What they tell. Nothing where the container's main process is not among them."""
+    """Classify the processes; no findings if the main process is not among them."""
     living = [process for process in processes if not _is_dead(process)]
     if all(process.pid != container.pid for process in living):
         return ProcessFindings()
-    mine = processes_of_container(processes, container)
+    own = processes_of_container(processes, container)
     working = find_working(processes, container)
-    is_deserted = not any(map(_works, living))
+    is_deserted = not any(map(_is_working, living))
     return ProcessFindings(
         find_stopped(processes, container),
         is_idle=not working,
-        serves=bool(working) and not _has_bare_shell(mine),
+        serves=bool(working) and not _has_bare_shell(own),
         waits_s=_waits_s(living) if is_deserted else None,
         working=working,
     )
@@ -76,8 +76,8 @@ def find_stopped(
 ) -> tuple[str, ...]:
     """Names of the container's own processes that are stopped (state T).
 
-    A traced process (state t) is not, and what an operator runs with exec is not
-    the container's own.
+    A traced process (state t) is not stopped, and a process of an operator's exec is
+    not the container's own.
     """
     return tuple(
         program_name(process.command)
@@ -91,61 +91,63 @@ def find_working(
 ) -> tuple[int, ...]:
     """The ids of the container's own processes that work, or could boot."""
     return tuple(
-        p.pid for p in processes_of_container(processes, container) if _works(p)
+        p.pid for p in processes_of_container(processes, container) if _is_working(p)
     )
 
 
 def processes_of_container(
     processes: tuple[Process, ...], container: Container
 ) -> tuple[Process, ...]:
-    """The main process and what came of it; not what was run with exec."""
+    """The main process and its descendants; not processes of exec."""
     pids = _descendants(processes, container.pid)
     return tuple(process for process in processes if process.pid in pids)
 
 
 def program_name(command: str) -> str:
-    """The program alone: its arguments may hold secrets."""
-    return _base(command.split(maxsplit=1)[0]) if command.strip() else "?"
+    """The program without its arguments, which may contain secrets."""
+    return _base_name(command.split(maxsplit=1)[0]) if command.strip() else "?"
 
 
 def _descendants(processes: tuple[Process, ...], root: int) -> set[int]:
-    found = {root}
+    pids = {root}
     grew = True
     while grew:
-        children = {p.pid for p in processes if p.ppid in found} - found
-        found |= children
+        children = {p.pid for p in processes if p.ppid in pids} - pids
+        pids |= children
         grew = bool(children)
-    return found
+    return pids
 
 
 def _is_dead(process: Process) -> bool:
-    """One whose first thread has ended lives on in the others (state Zl)."""
+    """Is it a zombie? With state Zl only its first thread has ended."""
     return process.stat.startswith("Z") and "l" not in process.stat
 
 
-def _works(process: Process) -> bool:
+def _is_working(process: Process) -> bool:
     if _is_dead(process):
         return False
-    return _role(process.command) not in _SHELLS | _WAITING | _INITS
+    return _program_role(process.command) not in _SHELLS | _WAITING | _INITS
 
 
-def _role(command: str) -> str:
-    """The program; of a supervisor that is a script, the script."""
+def _program_role(command: str) -> str:
+    """The program name; for a supervisor that is a script, the script's name."""
     name = program_name(command)
     if not name.startswith(_INTERPRETERS):
         return name
     arguments = command.split()[1:]
     script = next((a for a in arguments if not a.startswith("-")), "")
-    return _base(script) if _base(script) in _INITS else name
+    return _base_name(script) if _base_name(script) in _INITS else name
 
 
-def _base(path: str) -> str:
+def _base_name(path: str) -> str:
     return path.rsplit("/", 1)[-1].removeprefix("-") or "?"
 
 
 def _has_bare_shell(processes: Iterable[Process]) -> bool:
-    """A shell without a child does not wait for one: it may serve by itself."""
-    return any(_role(process.command) in _SHELLS for process in _leaves(processes))
+    """Is there a shell without a child? It waits for none, and may serve by itself."""
+    return any(
+        _program_role(process.command) in _SHELLS for process in _leaves(processes)
+    )
 
 
 def _leaves(processes: Iterable[Process]) -> list[Process]:
@@ -159,11 +161,11 @@ def _waits_s(living: list[Process]) -> float:
 
 
 def _wait_s(command: str) -> float:
-    """How long it waits, by its arguments; 0: they do not tell."""
-    name, *arguments = command.split()
-    if _base(name) == "tail":
+    """Waiting time of a command by its arguments; 0: not known."""
+    program, *arguments = command.split()
+    if _base_name(program) == "tail":
         return math.inf if _FOLLOWS & set(arguments) else 0.0
-    if _base(name) == "sleep" and arguments:
+    if _base_name(program) == "sleep" and arguments:
         return sum(map(_duration_s, arguments))
     return 0.0
 

@@ -1,8 +1,8 @@
-"""Has the process that served gone? That is proof, as a stopped one is.
+"""Loss of the serving process, which proves a failure as a stopped process does.
 
-In a run that answered a process was seen that works. Once connections are refused it
-is looked whether anything works there yet. What is left of it may start it again by
-itself: a supervisor, or a script's loop. So it has a while for that.
+In a run that answered, a working process was seen. Once connections are refused, an
+inspection shows whether any process still works. A supervisor or a script's loop may
+start the process again by itself, and is given time for that.
 """
 
 import math
@@ -15,14 +15,14 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.target import Target
 from sidecar.core.status.streaks import is_certain, may_return
 
-AT_MOST = 2
-"""Times the grace, from the first failure on: what dies again and again has no more."""
+MAX_GRACES = 2
+"""Maximum total time, in graces from the first failure, for repeated losses."""
 
 
 def should_inspect(instance: Instance, target: Target, now_mono: float) -> bool:
-    """Was a connection refused since the last look, in a run in which one served?
+    """Was a connection refused since the last inspection, in a run that served?
 
-    And once more, when the time is over in which it may return.
+    A second inspection follows at the end of the time in which it may return.
     """
     health, container = instance.health, instance.container
     if container is None or instance.served != container.run:
@@ -41,9 +41,9 @@ def should_inspect(instance: Instance, target: Target, now_mono: float) -> bool:
 def apply_inspection(
     instance: Instance, target: Target, event: ProcessesInspected
 ) -> Instance:
-    """What a look says of the process that serves.
+    """Apply the findings of an inspection about the serving process.
 
-    One that was asked for before the last answer, or before the streak, says nothing.
+    An inspection that was asked for before the failure streak is ignored.
     """
     health, container = instance.health, instance.container
     asked_mono = event.at.mono if event.asked_mono is None else event.asked_mono
@@ -55,8 +55,8 @@ def apply_inspection(
         return instance
     if asked_mono < health.first_failure_mono:
         return instance
-    found = _apply_finding(health, target, event.waits_s, asked_mono)
-    return replace(instance, health=found)
+    updated_health = _apply_finding(health, target, event.waits_s, asked_mono)
+    return replace(instance, health=updated_health)
 
 
 def _apply_finding(
@@ -69,7 +69,7 @@ def _apply_finding(
         waits_longer = waits_s > grace_s
         until_mono = first_mono if waits_longer else asked_mono + grace_s
     elif waits_s is None and health.gone_mono is not None:
-        # Something took its place: it boots.
-        until_mono = min(asked_mono + grace_s, first_mono + AT_MOST * grace_s)
+        # Another process has replaced it: it boots.
+        until_mono = min(asked_mono + grace_s, first_mono + MAX_GRACES * grace_s)
     gone_mono = None if waits_s is None else asked_mono
     return replace(health, gone_mono=gone_mono, may_return_until_mono=until_mono)

@@ -1,4 +1,4 @@
-"""The time of a dependent to follow its root, and the restart that it is owed."""
+"""Settling of dependents after the recovery of their root."""
 
 from sidecar.core.model.cause import RemedyKind
 from sidecar.core.model.cause_rules import CAUSES
@@ -6,7 +6,7 @@ from sidecar.core.model.instance import Instance
 
 
 def is_following(instance: Instance) -> bool:
-    """Did it begin to fail before its root worked, and would a restart be a cure?"""
+    """Is the dependent settling, and failing with a cause that a restart cures?"""
     cause = instance.health.cause
     if instance.settling is None or not instance.health.failures or cause is None:
         return False
@@ -14,7 +14,7 @@ def is_following(instance: Instance) -> bool:
 
 
 def is_awaited(instance: Instance) -> bool:
-    """Is a restart after its root still to come, and nothing lasting in its way?"""
+    """Is a restart after its root due, and not held back by a lasting guard?"""
     if not instance.must_restart:
         return False
     last = instance.last_decision

@@ -1,8 +1,8 @@
-"""How long a start may take: by the settings, by what earlier boots took, by proof.
+"""Start period of a run: from the settings, earlier boots, and a living process.
 
-A daemon that boots slowly is no dead one. While its process lives and it has not
-answered yet, it is given twice the time, and once it has booted, its next boots are
-given what that one took.
+A daemon that boots slowly is not dead. While its process lives and it has not answered
+yet, its start period is doubled; after the boot, the time that it took is learned for
+the next boots.
 """
 
 from sidecar.core.model.cause import Cause
@@ -11,17 +11,17 @@ from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.target import Target
 
 LEARNED_MARGIN = 1.5
-LEARNED_AT_MOST = 10.0
-"""Times the start period: what took longer was no boot."""
+LEARNED_LIMIT = 10.0
+"""Maximum learned boot time, in start periods: longer times were no boot."""
 
-FORGOTTEN = 0.7
-"""A quick boot shortens what a slow one taught by that much at a time."""
+DECAY = 0.7
+"""Factor by which a quick boot shortens the learned time."""
 
 GROWTH = 2.0
 
 
 def start_period_s(instance: Instance, target: Target) -> float:
-    """How long after its start this run's failures do not count."""
+    """Time after a run's start in which its failures do not count."""
     configured_s = target.cadence.start_period_s
     period_s = max(configured_s, instance.boot_s * LEARNED_MARGIN)
     grows = _may_grow(instance, target) and not is_idle(instance)
@@ -29,9 +29,9 @@ def start_period_s(instance: Instance, target: Target) -> float:
 
 
 def check_start_s(instance: Instance, target: Target) -> float:
-    """The start period of its own HEALTHCHECK, where that has a say.
+    """The start period of its own HEALTHCHECK, if a probe uses that; otherwise 0.
 
-    The engine does not count failures in it, so nothing of ours is added to it.
+    The engine does not count failures in it, so it is not extended.
     """
     container = instance.container
     if container is None or not target.is_checked_natively:
@@ -40,13 +40,13 @@ def check_start_s(instance: Instance, target: Target) -> float:
 
 
 def is_starting_natively(instance: Instance, target: Target) -> bool:
-    """Was the last word of its own HEALTHCHECK that it is still starting?"""
+    """Does its own HEALTHCHECK report that it is still starting?"""
     blind = instance.health.blind
     return target.is_checked_natively and blind is not None and blind.cause is None
 
 
 def is_in_start_period(instance: Instance, target: Target, now_mono: float) -> bool:
-    """Do failures not count yet?"""
+    """Is the run in its start period, so that failures do not count?"""
     health = instance.health
     if health.ever_answered_well:
         return False
@@ -56,10 +56,10 @@ def is_in_start_period(instance: Instance, target: Target, now_mono: float) -> b
 
 
 def is_boot_over(instance: Instance, target: Target, outcome: ProbeResult) -> bool:
-    """Does a refusal show that the daemon's boot is over, and the daemon with it?
+    """Does a refused connection show that the daemon died after its boot?
 
-    It opens its port once, at the end of its boot. Another service may show a page
-    of its own while it boots, and close that port in between.
+    A wallet daemon opens its port once, at the end of its boot. Another service may
+    show a page while it boots, and close that port in between.
     """
     if target.wallet is None or not instance.health.has_answered:
         return False
@@ -67,7 +67,7 @@ def is_boot_over(instance: Instance, target: Target, outcome: ProbeResult) -> bo
 
 
 def is_late(instance: Instance, target: Target, now_mono: float) -> bool:
-    """Is only its growth left of the start period? Then it is looked at."""
+    """Is the run in the extension of its start period? Then it is inspected."""
     if not _may_grow(instance, target) or is_idle(instance):
         return False
     after_s = now_mono - instance.run_mono
@@ -76,12 +76,12 @@ def is_late(instance: Instance, target: Target, now_mono: float) -> bool:
 
 
 def _may_grow(instance: Instance, target: Target) -> bool:
-    """An answer of any kind ends a boot."""
+    """May the start period be extended? An answer of any kind ends a boot."""
     return target.wallet is not None and not instance.health.has_answered
 
 
 def is_idle(instance: Instance) -> bool:
-    """Was nothing but a waiting main process seen in this run?"""
+    """Was only a waiting main process seen in this run?"""
     container = instance.container
     return container is not None and instance.idle == container.run
 
@@ -89,14 +89,14 @@ def is_idle(instance: Instance) -> bool:
 def learn_boot_s(
     instance: Instance, target: Target, outcome: ProbeResult, began_mono: float
 ) -> float:
-    """What boots take, with this probe: the first good answer after failures tells.
+    """The learned boot time, updated at the first success after failures.
 
-    Where the first probe of a run succeeds, nobody watched the boot.
+    Where the first probe of a run succeeds, the boot was not observed.
     """
     health = instance.health
     if health.ever_answered_well or outcome.verdict is not ProbeVerdict.SUCCESS:
         return instance.boot_s
     took_s = began_mono - instance.run_mono
-    if health.last is None or took_s > target.cadence.start_period_s * LEARNED_AT_MOST:
+    if health.last is None or took_s > target.cadence.start_period_s * LEARNED_LIMIT:
         return instance.boot_s
-    return max(took_s, instance.boot_s * FORGOTTEN)
+    return max(took_s, instance.boot_s * DECAY)

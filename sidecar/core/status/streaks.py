@@ -1,4 +1,4 @@
-"""Streaks, thresholds and the start period of one run of a target."""
+"""Streaks and thresholds of the probe results of one run."""
 
 from dataclasses import replace
 
@@ -11,10 +11,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict
 from sidecar.core.model.target import Target
 
-HELD_S = 3.0
-"""An answer that takes longer was kept waiting: a free daemon takes milliseconds."""
-
-_ANSWERS = frozenset({Cause.AUTH, Cause.MISCONFIGURED, Cause.BAD_BODY, Cause.HTTP_5XX})
+KEPT_WAITING_S = 3.0
+"""An answer that takes longer had to wait: a free daemon takes milliseconds."""
 
 SLOW_CALL_S = 20.0
 """A call that waits for a lost or slow upstream server takes 25 to 30 s."""
@@ -33,13 +31,13 @@ def add_result(
 
     One success clears a failure streak; a failure while ``starting`` does not
     count until the run's first success (kubelet and Docker count alike); an
-    UNKNOWN changes no streak. A silence begins anew after time of which nothing is
-    known.
+    UNKNOWN changes no streak. A silence begins anew after an interval of UNKNOWN
+    results.
     """
     if outcome.verdict is ProbeVerdict.UNKNOWN:
-        since = began_mono if health.blind_mono is None else health.blind_mono
-        return replace(health, blind=outcome, blind_mono=since)
-    seen = replace(
+        blind_mono = began_mono if health.blind_mono is None else health.blind_mono
+        return replace(health, blind=outcome, blind_mono=blind_mono)
+    updated = replace(
         health,
         last=outcome,
         last_at=at,
@@ -48,16 +46,16 @@ def add_result(
         blind_mono=None,
         has_answered=health.has_answered or is_answer(outcome),
         is_calm=_is_calm(health, outcome),
-        held_mono=at.mono if outcome.waited_s >= HELD_S else health.held_mono,
+        held_mono=at.mono if outcome.waited_s >= KEPT_WAITING_S else health.held_mono,
         busy_mono=_busy_mono(health, outcome, at),
         serves=_count_serving(health, outcome),
         gone_mono=health.gone_mono if outcome.cause is Cause.REFUSED else None,
         hung=health.hung and _is_silence(outcome),
     )
     if outcome.verdict is ProbeVerdict.SUCCESS:
-        return _add_success(seen, target, began_mono)
+        return _add_success(updated, target, began_mono)
     if starting:
-        return seen
+        return updated
     before, since_mono = health.cause, began_mono
     if _is_silence(outcome):
         silent_mono = min(began_mono, at.mono - outcome.waited_s)
@@ -65,16 +63,17 @@ def add_result(
             since_mono = silent_mono
         else:
             before = None
-    return apply_threshold(_add_failure(seen, before, since_mono), target, at.mono)
+    return apply_threshold(_add_failure(updated, before, since_mono), target, at.mono)
 
 
 def is_answer(outcome: ProbeResult) -> bool:
-    """Did it answer, be it that it did not understand?"""
-    return outcome.rpc_answers or outcome.cause in _ANSWERS
+    """Did the target give any answer, even an error?"""
+    cause = outcome.cause
+    return outcome.rpc_answers or (cause is not None and CAUSES[cause].proves_answer)
 
 
 def _busy_mono(health: Health, outcome: ProbeResult, at: Moment) -> float | None:
-    if outcome.waited_s < HELD_S:
+    if outcome.waited_s < KEPT_WAITING_S:
         return None
     began_mono = at.mono - outcome.waited_s
     if health.busy_mono is not None and _was_silent_meanwhile(health, began_mono):
@@ -87,10 +86,10 @@ def _is_silence(outcome: ProbeResult) -> bool:
 
 
 def _was_silent_meanwhile(health: Health, silent_mono: float) -> bool:
-    """Is it known that it was silent while nothing was learnt, if that was so?
+    """Was the target silent during the UNKNOWN results, if there were any?
 
-    A request that was open all the time shows it where a probe merely failed; it
-    shows nothing where our network was lost or this host slept.
+    A request that was open all the time proves it where the prober merely failed; it
+    proves nothing where our network was lost or this host slept.
     """
     if health.blind is None or health.blind_mono is None:
         return True
@@ -100,7 +99,7 @@ def _was_silent_meanwhile(health: Health, silent_mono: float) -> bool:
 
 
 def _count_serving(health: Health, outcome: ProbeResult) -> int:
-    """Silence leaves what was answered: the daemon is likely busy."""
+    """Count serving answers in a row; silence keeps the count, as for a busy daemon."""
     if is_serving(outcome):
         return health.serves + 1
     waits = outcome.cause in {Cause.HUNG, Cause.THREAD_HELD}
@@ -108,7 +107,7 @@ def _count_serving(health: Health, outcome: ProbeResult) -> int:
 
 
 def is_serving(outcome: ProbeResult) -> bool:
-    """Does all work that a start or restart could mend?
+    """Does the result show no fault that a start or restart could cure?
 
     A wallet daemon whose upstream server is lost answers, with its wallet loaded.
     """
@@ -119,7 +118,7 @@ def is_serving(outcome: ProbeResult) -> bool:
 
 
 def _is_calm(health: Health, outcome: ProbeResult) -> bool:
-    """Silence and refusals leave what the last answer said."""
+    """Was the last answer quick, with a connected upstream server?"""
     if not outcome.rpc_answers:
         return health.is_calm
     if outcome.waited_s >= SLOW_CALL_S:
@@ -150,20 +149,20 @@ def _add_success(health: Health, target: Target, began_mono: float) -> Health:
 
 
 def _add_failure(health: Health, before: Cause | None, began_mono: float) -> Health:
-    """One more failure; ``before`` is the cause of the one before it."""
-    failed = replace(health, failures=health.failures + 1, successes=0)
-    first, since = health.first_failure_mono, health.cause_mono
+    """Add a failure; ``before`` is the cause of the previous one."""
+    updated = replace(health, failures=health.failures + 1, successes=0)
+    first_mono, since_mono = health.first_failure_mono, health.cause_mono
     return replace(
-        failed,
-        alike=health.alike + 1 if _needs_same_remedy(before, failed.cause) else 1,
-        beyond=health.beyond + 1 if _is_beyond_remedies(failed.cause) else 0,
-        first_failure_mono=began_mono if first is None else first,
-        cause_mono=began_mono if before is not failed.cause else since,
+        updated,
+        alike=health.alike + 1 if _needs_same_remedy(before, updated.cause) else 1,
+        beyond=health.beyond + 1 if _is_beyond_remedies(updated.cause) else 0,
+        first_failure_mono=began_mono if first_mono is None else first_mono,
+        cause_mono=began_mono if before is not updated.cause else since_mono,
     )
 
 
 def _needs_same_remedy(before: Cause | None, cause: Cause | None) -> bool:
-    """Silence is counted apart: a connection that breaks in a jam ends no waiting."""
+    """Do both need the same remedy? Silence is counted apart from other causes."""
     if before is None or cause is None:
         return False
     if (before is Cause.HUNG) is not (cause is Cause.HUNG):
@@ -176,7 +175,7 @@ def _is_beyond_remedies(cause: Cause | None) -> bool:
 
 
 def apply_threshold(health: Health, target: Target, now_mono: float) -> Health:
-    """Call the target down once its failure streak is certain."""
+    """Set the target down once its failure streak is certain."""
     if not is_certain(health, target, now_mono):
         return health
     return replace(health, up=False, hung=health.cause is Cause.HUNG)
@@ -185,12 +184,11 @@ def apply_threshold(health: Health, target: Target, now_mono: float) -> Health:
 def is_certain(health: Health, target: Target, now_mono: float) -> bool:
     """Is the failure streak long enough to be believed?
 
-    The failures must be of one kind: a daemon that long had no upstream and is
+    The failures must be of one kind: a daemon without an upstream server that is
     silent for the first time is not yet hung. Silence must also last, and be
-    seen to last: a wallet
-    daemon's only thread is legitimately held by a network call for up to 30 s, and
-    in an outage such calls queue. A stopped process is certain at once, and one that
-    has gone as soon as nothing can be about to start it again.
+    observed to last: a wallet daemon's only thread may be held by a network call for
+    up to 30 s, and in an outage such calls queue. A stopped process is certain at
+    once; a lost process is certain once nothing can start it again by itself.
     """
     if health.failures == 0 or health.cause_mono is None:
         return False
@@ -204,27 +202,27 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
             return False
     threshold = target.cadence.failure_threshold
     if _is_beyond_remedies(health.cause) and health.cause is not Cause.HUNG:
-        # A busy daemon is silent, busy, or without its server by turns.
+        # A busy daemon alternates between silent, busy, and without its server.
         return max(health.alike, health.beyond) >= threshold
     return health.alike >= threshold
 
 
 def is_gone(health: Health) -> bool:
-    """Is it proven that the process that served has gone, and will not return?"""
-    seen_mono, until_mono = health.gone_mono, health.may_return_until_mono
-    if seen_mono is None or until_mono is None:
+    """Is it proven that the serving process has gone, and will not return?"""
+    gone_mono, until_mono = health.gone_mono, health.may_return_until_mono
+    if gone_mono is None or until_mono is None:
         return False
-    return seen_mono >= until_mono
+    return gone_mono >= until_mono
 
 
 def may_return(health: Health, now_mono: float) -> bool:
-    """Is what was seen gone given time to be started again, by what is left of it?"""
+    """May the lost process still be started again by its supervisor?"""
     until_mono = health.may_return_until_mono
     return until_mono is not None and now_mono < until_mono
 
 
 def silence_allowed_s(health: Health, target: Target) -> float:
-    """How long a silence must last to be called a hang, by what is known."""
+    """Minimum silence that is called a hang; longer unless the daemon was calm."""
     wallet = target.wallet
     if wallet is None or health.is_calm:
         return target.hang_after_s

@@ -1,4 +1,4 @@
-"""The state of a target in one word, with its cause and a reason."""
+"""Status of a target: its state with a cause and a reason."""
 
 from typing import NamedTuple
 
@@ -31,11 +31,11 @@ from sidecar.core.status.start_period import (
 )
 
 REDEPLOY_S = 60.0
-"""From the making of a new container to its start."""
+"""Maximum time from the creation of a new container to its start."""
 
 
 class TargetStatus(NamedTuple):
-    """A state and why."""
+    """A state with its cause and reason."""
 
     state: TargetState
     cause: Cause | None
@@ -43,7 +43,7 @@ class TargetStatus(NamedTuple):
 
 
 def evaluate_status(instance: Instance, target: Target, at: Moment) -> TargetStatus:
-    """The one place that names a target's state."""
+    """Evaluate the status of an instance; the only source of its state."""
     if has_finished(instance, target):
         return TargetStatus(TargetState.STOPPED, None, Reason.of(R.WORK_DONE))
     absent = _status_without_container(instance)
@@ -69,7 +69,7 @@ def evaluate_status(instance: Instance, target: Target, at: Moment) -> TargetSta
 
 
 def is_done(instance: Instance) -> bool:
-    """Has it ended well, with nothing left to do?"""
+    """Is it a job that has ended well?"""
     return instance.state is TargetState.STOPPED and instance.cause is None
 
 
@@ -112,7 +112,7 @@ def _status_when_stopped(instance: Instance, container: Container) -> TargetStat
 
 
 def _status_under_remedy(instance: Instance, remedy: Remedy) -> TargetStatus:
-    """While it is verified, the cause is what the new run shows, once that is known."""
+    """Status during a remedy; in verification the cause is that of the new run."""
     action, cause = remedy.decision.action, remedy.decision.cause
     if remedy.phase is not RemedyPhase.VERIFYING or not _has_own_problem(instance):
         return TargetStatus(TargetState.RECOVERING, cause, _describe_phase(remedy))
@@ -136,7 +136,7 @@ def _describe_phase(remedy: Remedy) -> Reason:
 
 
 def _has_own_problem(instance: Instance) -> bool:
-    """Does the new run answer, and say what it lacks? A wallet is loaded first."""
+    """Does the new run answer with a problem, other than a wallet not loaded yet?"""
     cause = current_cause(instance)
     if cause is None or not instance.health.has_answered:
         return False
@@ -181,7 +181,7 @@ def _status_by_health(instance: Instance, target: Target, at: Moment) -> TargetS
 
 
 def _status_undecided(instance: Instance, target: Target, at: Moment) -> TargetStatus:
-    """Since its run began there was neither a success nor a failure that counted."""
+    """Status of a run without a success or a failure that counted."""
     blind, cause = instance.health.blind, current_cause(instance)
     undecided = _why_undecided(instance, target)
     if blind is not None:
@@ -189,21 +189,21 @@ def _status_undecided(instance: Instance, target: Target, at: Moment) -> TargetS
     in_time = at.mono - instance.run_mono < start_period_s(instance, target)
     if in_time or is_starting_natively(instance, target):
         return TargetStatus(TargetState.STARTING, cause, undecided)
-    # A failure that did not count, right before the start period ended, is one.
+    # After the start period, an uncounted last failure counts as failing.
     failing = cause is not None and blind is None
     state = TargetState.FAILING if failing else TargetState.UNKNOWN
     return TargetStatus(state, cause, undecided)
 
 
 def _may_still_start(instance: Instance, target: Target, at: Moment) -> bool:
-    """Does the engine call it starting, within the time that it was given for that?"""
+    """Does its HEALTHCHECK report starting, within its own start period?"""
     if not is_starting_natively(instance, target):
         return False
     return at.mono - instance.run_mono < check_start_s(instance, target)
 
 
 def _why_undecided(instance: Instance, target: Target) -> Reason:
-    """Why it is not known yet how this run does; never empty."""
+    """Reason why the health of this run is not decided yet; never empty."""
     health = instance.health
     if health.blind is not None and health.blind.reason:
         return health.blind.reason
@@ -221,7 +221,7 @@ def _status_working(instance: Instance) -> TargetStatus:
 
 
 def unfinished_redeploy(instance: Instance, at: Moment) -> TargetStatus | None:
-    """Was a container made to replace it, and not started within a minute?"""
+    """Degraded status if its replacement was not started in time; None: no such."""
     redeploy = instance.redeploy
     if redeploy is None or at.mono - redeploy.since.mono < REDEPLOY_S:
         return None
@@ -230,19 +230,19 @@ def unfinished_redeploy(instance: Instance, at: Moment) -> TargetStatus | None:
 
 
 def unknown_too_long(health: Health, at: Moment) -> TargetStatus | None:
-    """Nothing was learnt for so long that what was known is worth nothing."""
+    """UNKNOWN status after UNKNOWN results for the cause's grace; None: not yet."""
     if health.blind is None or health.blind_mono is None:
         return None
     cause = health.blind.cause or Cause.PROBER_FAILED
-    lasted = at.mono - health.blind_mono
-    if lasted < CAUSES[cause].grace_s:
+    lasted_s = at.mono - health.blind_mono
+    if lasted_s < CAUSES[cause].grace_s:
         return None
-    reason = Reason.of(R.UNKNOWN_FOR, seconds=lasted, reason=health.blind.reason)
+    reason = Reason.of(R.UNKNOWN_FOR, seconds=lasted_s, reason=health.blind.reason)
     return TargetStatus(TargetState.UNKNOWN, cause, reason)
 
 
 def unknown_since_wall(health: Health, cause: Cause, at: Moment) -> float | None:
-    """Since when nothing is learnt, if ``cause`` says that; None: it says another."""
+    """Begin of the UNKNOWN results, if ``cause`` is theirs; otherwise None."""
     if health.blind is None or health.blind_mono is None:
         return None
     is_it = cause is (health.blind.cause or Cause.PROBER_FAILED)
@@ -250,7 +250,7 @@ def unknown_since_wall(health: Health, cause: Cause, at: Moment) -> float | None
 
 
 def may_report(instance: Instance, target: Target, cause: Cause, at: Moment) -> bool:
-    """Has the cause lasted long enough for a person to hear of it?"""
+    """Has the cause lasted long enough for a page?"""
     grace_s = CAUSES[cause].grace_s
     if target.wallet is not None and cause in UPSTREAM_CAUSES:
         grace_s = target.wallet.upstream_grace_s

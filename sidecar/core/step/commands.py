@@ -1,4 +1,4 @@
-"""What people and schedules ask for."""
+"""Requests of people and schedules, worked into the state."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -28,9 +28,9 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.model.update import (
     Update,
+    no_update,
     replace_incident,
     replace_instances,
-    unchanged,
     update_instance,
 )
 from sidecar.core.reason.code import ReasonCode as R
@@ -41,9 +41,9 @@ from sidecar.core.status import crash_loop, expected_wallets
 
 
 def on_planned_restart_due(state: State, event: PlannedRestartDue) -> Update:
-    """A planned restart waits for its turn from now on."""
+    """Make a planned restart wait for its turn."""
     if event.target not in state.targets or event.target in state.due:
-        return unchanged(state)
+        return no_update(state)
     touched = tuple(i.id for i in state.replicas(event.target))
     return Update(planned_restart.mark_due(state, event.target, event.at), (), touched)
 
@@ -51,29 +51,29 @@ def on_planned_restart_due(state: State, event: PlannedRestartDue) -> Update:
 def on_planned_restart_cancelled(
     state: State, event: PlannedRestartCancelled
 ) -> Update:
-    """Nothing more of a planned restart."""
+    """Cancel a planned restart."""
     return Update(planned_restart.cancel_plan(state, event.target), (), ())
 
 
 def on_restart_requested(state: State, event: RestartRequested) -> Update:
-    """Somebody wants an instance, or the first of a target, restarted."""
+    """Note the request to restart an instance, given by its public name."""
     for instance in state.instances.values():
         if instance.name == event.target:
             return update_instance(
                 state, replace(instance, asked=True, asked_now=event.now)
             )
-    return unchanged(state)
+    return no_update(state)
 
 
 def on_pause_requested(state: State, event: PauseRequested) -> Update:
-    """No acting and telling for some targets, until a time or for good."""
+    """Pause remedies and messages for some targets, until a time or for good."""
     until = float("inf") if event.until_wall is None else event.until_wall
     paused = {**state.paused, **dict.fromkeys(event.targets, until)}
     return _replace_pauses(state, paused)
 
 
 def on_resume_requested(state: State, event: ResumeRequested) -> Update:
-    """The pause of some targets is over."""
+    """End the pause of some targets."""
     paused = {k: v for k, v in state.paused.items() if k not in event.targets}
     return _replace_pauses(state, paused)
 
@@ -84,74 +84,75 @@ def _replace_pauses(state: State, paused: dict[str, float]) -> Update:
 
 
 def on_settings_applied(state: State, event: SettingsApplied) -> Update:
-    """The file's settings of the whole stack are in force from now on."""
-    known = state.settings
-    faulty_since = known.since if known.faults else None
-    view = replace(known, faults="", since=event.at, faulty_since=faulty_since)
+    """Put the stack settings of the configuration file in force."""
+    before = state.settings
+    faulty_since = before.since if before.faults else None
+    view = replace(before, faults="", since=event.at, faulty_since=faulty_since)
     after = replace(state, mode=event.mode, notify=event.notify, settings=view)
     return Update(after, (), tuple(state.instances))
 
 
 def on_settings_refused(state: State, event: SettingsRefused) -> Update:
-    """While older settings are in force, the file's faults are the present ones.
+    """Note the file's present faults, while older settings are in force.
 
-    Whoever reloads is told of them already.
+    The person who reloads has been told of them already.
     """
     view = state.settings
     if not view.faults:
-        return unchanged(state)
-    told = event.faults if view.told else ""
-    changed = replace(view, faults=event.faults, told=told)
+        return no_update(state)
+    told_faults = event.faults if view.reported_faults else ""
+    changed = replace(view, faults=event.faults, reported_faults=told_faults)
     return Update(replace(state, settings=changed), (), ())
 
 
 def on_recover_requested(state: State, event: RecoverRequested) -> Update:
-    """A person says that it was mended: budgets, lanes and ledger begin anew.
+    """Reset budgets, lanes and ledger of targets that a person has repaired.
 
-    So does the memory of its wallets: those that are loaded now are the right ones,
-    where any is.
-    What is verified is over: what still fails is treated at once.
+    Its known wallets are reset, too: where any are loaded now, they are the right ones.
+    A verification ends: an instance that still fails is treated at once.
     """
-    meant = [
+    instances = [
         i for i in state.instances.values() if event.target in {i.name, i.id.target}
     ]
     ended: list[Transition] = []
-    for instance in meant:
-        over = _end_verification(state, instance, event.at)
-        state = over.state
-        ended.extend(over.transitions)
-    found = [_with_fresh_memory(state.instances[i.id]) for i in meant]
-    mended = {i.id.target for i in found}
-    ledger = {k: v for k, v in state.ledger.items() if k.target not in mended}
-    after = replace(replace_instances(state, *found), ledger=MappingProxyType(ledger))
-    return Update(after, tuple(ended), tuple(i.id for i in found))
+    for instance in instances:
+        update = _end_verification(state, instance, event.at)
+        state = update.state
+        ended.extend(update.transitions)
+    refreshed = [_with_fresh_memory(state.instances[i.id]) for i in instances]
+    targets = {i.id.target for i in refreshed}
+    ledger = {k: v for k, v in state.ledger.items() if k.target not in targets}
+    after = replace(
+        replace_instances(state, *refreshed), ledger=MappingProxyType(ledger)
+    )
+    return Update(after, tuple(ended), tuple(i.id for i in refreshed))
 
 
 def _end_verification(state: State, instance: Instance, at: Moment) -> Update:
     remedy = instance.remedy
     if remedy is None or remedy.phase is not RemedyPhase.VERIFYING:
-        return unchanged(state)
+        return no_update(state)
     reason = Reason.of(R.ENDED_BY_RECOVER)
     return end_remedy(state, instance, RemedyOutcome.UNKNOWN, reason, at)
 
 
 def _with_fresh_memory(instance: Instance) -> Instance:
-    anew = replace(
+    refreshed = replace(
         crash_loop.end_crash_loop(instance),
         lane=Lane(),
         load_lane=Lane(),
         refused_starts=0,
     )
     if not expected_wallets.has_loaded(instance):
-        return anew
-    return replace(anew, wallets=(), wallets_run=None)
+        return refreshed
+    return replace(refreshed, wallets=(), wallets_run=None)
 
 
 def on_ack_requested(state: State, event: AckRequested) -> Update:
-    """Somebody takes care of an incident."""
+    """Note that a person has acknowledged an incident."""
     incident = state.incidents.get(event.incident)
     if incident is None or not incident.open:
-        return unchanged(state)
+        return no_update(state)
     acked = acknowledge(incident, event.at, event.by)
     step = IncidentChanged(
         event.at,
@@ -171,18 +172,20 @@ def on_ack_requested(state: State, event: AckRequested) -> Update:
 
 
 def on_release_requested(state: State, event: ReleaseRequested) -> Update:
-    """A person gives up on a remedy that is under way, and on a load within it."""
+    """End a remedy under way, and a load within it, on a person's request."""
     for instance in state.instances.values():
         if event.target not in {instance.name, instance.id.target}:
             continue
         if instance.remedy is None and instance.loading is None:
             continue
-        # Whether the load came to something is for a probe to say that begins now.
-        called = event.at.mono if instance.loading is not None else instance.called_mono
-        left = replace(instance, loading=None, called_mono=called)
-        if left.remedy is None:
-            return update_instance(state, left)
+        # A probe that begins from now on shows whether the load helped.
+        called_mono = (
+            event.at.mono if instance.loading is not None else instance.called_mono
+        )
+        released = replace(instance, loading=None, called_mono=called_mono)
+        if released.remedy is None:
+            return update_instance(state, released)
         reason = Reason.of(R.ENDED_BY_RELEASE)
         unknown = RemedyOutcome.UNKNOWN
-        return end_remedy(state, left, unknown, reason, event.at)
-    return unchanged(state)
+        return end_remedy(state, released, unknown, reason, event.at)
+    return no_update(state)

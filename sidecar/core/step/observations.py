@@ -1,4 +1,4 @@
-"""What the world shows: containers, probes, processes, the engine."""
+"""Observations worked into the state: containers, probes, processes, the engine."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -24,8 +24,8 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.update import (
     Update,
+    no_update,
     replace_instances,
-    unchanged,
     update_instance,
 )
 from sidecar.core.reason.code import ReasonCode as R
@@ -54,19 +54,23 @@ from sidecar.core.status.streaks import add_result, apply_threshold
 
 
 def on_containers_listed(state: State, event: ContainersListed) -> Update:
-    """The list of containers is the truth: who is there, who left, who is missing."""
+    """Take over a list of containers: present, removed and missing instances."""
     targets = {target.name: target for target in event.targets}
-    present, made = dict(event.containers), dict(event.never_started)
+    present, never_started = dict(event.containers), dict(event.never_started)
     instances = {
-        i: _find_redeploys(
-            _apply_listing(state, i, present.get(i), event.at), made.get(i), event.at
+        i: _note_redeploy(
+            _apply_listing(state, i, present.get(i), event.at),
+            never_started.get(i),
+            event.at,
         )
         for i in _expected_instances(state, targets, present)
     }
-    numbers = _numbers(instances)
+    numbers = _numbers_by_target(instances)
     named = {
         i: wallet_load.note_settings_change(
-            _public_name(inst, numbers), state.targets.get(i.target), targets[i.target]
+            _with_public_name(inst, numbers),
+            state.targets.get(i.target),
+            targets[i.target],
         )
         for i, inst in instances.items()
     }
@@ -85,44 +89,48 @@ def on_containers_listed(state: State, event: ContainersListed) -> Update:
         topology=build_graph(event.targets)
         if dict(state.targets) != targets
         else state.topology,
-        left=MappingProxyType({}),
+        restored_instances=MappingProxyType({}),
     )
     if is_first:
         listed = reattach_incidents(listed)
     if not is_first and state.instances.keys() <= instances.keys():
         return Update(listed, (), tuple(named))
-    left, closed = close_unwatched(planned_restart.drop_unwatched(listed), event.at)
-    return Update(left, closed, tuple(named))
+    after, closed = close_unwatched(planned_restart.drop_unwatched(listed), event.at)
+    return Update(after, closed, tuple(named))
 
 
 def _expected_instances(
     state: State, targets: Mapping[str, Target], present: Iterable[InstanceId]
 ) -> list[InstanceId]:
-    """Who is there, and who should be: a target without any container is missed."""
+    """Ids of the present instances, and one for each target without a container."""
     expected = [i for i in present if i.target in targets]
-    there = {i.target for i in expected}
-    numbers = state.numbers or _numbers(sorted(state.left))
+    present_targets = {i.target for i in expected}
+    numbers = state.numbers or _numbers_by_target(sorted(state.restored_instances))
     for name in targets:
-        if name not in there:
-            known = numbers.get(name, (1,))
-            expected.append(InstanceId(name, known[0]))
+        if name not in present_targets:
+            known_numbers = numbers.get(name, (1,))
+            expected.append(InstanceId(name, known_numbers[0]))
     return sorted(expected)
 
 
 def _apply_listing(
-    state: State, who: InstanceId, container: Container | None, at: Moment
+    state: State, instance_id: InstanceId, container: Container | None, at: Moment
 ) -> Instance:
-    left = state.left.get(who)
-    instance = state.instances.get(who) or left or Instance(who, who.target, since=at)
+    restored = state.restored_instances.get(instance_id)
+    instance = (
+        state.instances.get(instance_id)
+        or restored
+        or Instance(instance_id, instance_id.target, since=at)
+    )
     if container is None:
         return container_run.remove_container(instance, at)
-    deaf = bool(state.engine.deaf)
-    attached = container_run.attach_container(instance, container, at, deaf=deaf)
-    return attached if left is None else resume_instance(attached, at)
+    is_deaf = bool(state.engine.deaf)
+    attached = container_run.attach_container(instance, container, at, deaf=is_deaf)
+    return attached if restored is None else resume_instance(attached, at)
 
 
 def _presume_lost_tries(state: State, instance: Instance, target: Target) -> Instance:
-    """What is not remembered could have been done: of each lane one try is left."""
+    """Presume all tries but one of each lane, because earlier tries are not known."""
     settings, now = target.restart, state.started.mono
     return replace(
         instance,
@@ -131,17 +139,17 @@ def _presume_lost_tries(state: State, instance: Instance, target: Target) -> Ins
     )
 
 
-def _find_redeploys(instance: Instance, name: str | None, at: Moment) -> Instance:
-    known = instance.redeploy
-    if name == (known.name if known is not None else None):
+def _note_redeploy(instance: Instance, name: str | None, at: Moment) -> Instance:
+    redeploy = instance.redeploy
+    if name == (redeploy.name if redeploy is not None else None):
         return instance
     if name is None:
         return replace(instance, redeploy=None)
-    # A redeploy begins with a stop, too: that is not one to be done again.
+    # A redeploy begins with a stop, too, which must not be repeated.
     return replace(instance, redeploy=Redeploy(name, at), overlap=RestartOverlap())
 
 
-def _public_name(
+def _with_public_name(
     instance: Instance, numbers: Mapping[str, tuple[int, ...]]
 ) -> Instance:
     target, number = instance.id
@@ -149,7 +157,7 @@ def _public_name(
     return instance if instance.name == name else replace(instance, name=name)
 
 
-def _numbers(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
+def _numbers_by_target(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
     numbers: dict[str, tuple[int, ...]] = {}
     for target, number in instances:
         numbers[target] = (*numbers.get(target, ()), number)
@@ -157,10 +165,10 @@ def _numbers(instances: Iterable[InstanceId]) -> dict[str, tuple[int, ...]]:
 
 
 def on_container_event(state: State, event: ContainerEventSeen) -> Update:
-    """The engine told of a container; the next list will tell whether it holds."""
+    """Work in an engine event of a container; the next list confirms or corrects it."""
     instance = state.instances.get(event.instance)
     if instance is None:
-        return unchanged(state)
+        return no_update(state)
     noticed = container_run.apply_engine_event(instance, event)
     if noticed.looping and not instance.looping:
         settings = state.target_of(instance).restart
@@ -172,20 +180,20 @@ def on_container_event(state: State, event: ContainerEventSeen) -> Update:
 
 
 def on_engine_reachability(state: State, event: EngineReachabilityChanged) -> Update:
-    """The engine is reachable, or is not."""
+    """Note whether the engine is reachable."""
     if (
         state.engine.reachable == event.reachable
         and state.engine.reason == event.reason
         and state.engine.deaf == event.deaf
         and event.other in {state.engine.other, ""}
     ):
-        return unchanged(state)
-    known = state.engine
-    since = known.since if known.reachable == event.reachable else event.at
-    # What was told before this start began at a time that is not known.
-    lost_at = known.since if event.reachable and known.since.wall else None
-    if known.reachable == event.reachable:
-        lost_at = known.lost_at
+        return no_update(state)
+    before = state.engine
+    since = before.since if before.reachable == event.reachable else event.at
+    # A loss that was told before this start began at an unknown time.
+    lost_at = before.since if event.reachable and before.since.wall else None
+    if before.reachable == event.reachable:
+        lost_at = before.lost_at
     view = replace(
         state.engine,
         reachable=event.reachable,
@@ -195,25 +203,25 @@ def on_engine_reachability(state: State, event: EngineReachabilityChanged) -> Up
         deaf=event.deaf,
         other=event.other if event.reachable else state.engine.other,
     )
-    # What is connected to next may let us do more.
+    # Another engine may allow what the last one refused.
     refused = (i for i in state.instances.values() if i.refusal is not None)
     asked_anew = replace_instances(
-        state, *(replace(one, refusal=None) for one in refused)
+        state, *(replace(instance, refusal=None) for instance in refused)
     )
     return Update(replace(asked_anew, engine=view), (), tuple(state.instances))
 
 
 def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
-    """A probe ended. One of a run that is over, or during a remedy, says nothing."""
+    """Work in a probe's result; not one of an ended run, or during a remedy."""
     instance = state.instances.get(event.instance)
     if instance is None or instance.container is None:
-        return unchanged(state)
+        return no_update(state)
     if instance.container.run != event.run or _is_acting(instance):
-        return unchanged(state)
+        return no_update(state)
     target = state.target_of(instance)
-    instance = own_network.note_loss(instance, event.outcome, event.began_mono)
-    found = own_network.excuse_result(state, instance, event.outcome, event.at)
-    instance, outcome = expected_wallets.judge_wallets(instance, target, found)
+    instance = own_network.record_loss(instance, event.outcome, event.began_mono)
+    result = own_network.excuse_result(state, instance, event.outcome, event.at)
+    instance, outcome = expected_wallets.judge_wallets(instance, target, result)
     starting = is_in_start_period(instance, target, event.at.mono)
     starting = starting and not is_boot_over(instance, target, outcome)
     health = add_result(
@@ -227,13 +235,13 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     instance = wallet_load.note_file_change(instance, outcome)
     looked = instance.looked if health.failures or starting else None
     boot_s = learn_boot_s(instance, target, outcome, event.began_mono)
-    seen = replace(instance, health=health, looked=looked, boot_s=boot_s)
-    seen, compared = balance_check.note_balance(seen, target, outcome, event.at)
-    seen, loss = address_loss.compare_count(seen, outcome)
-    folded = update_instance(state, seen, *compared)
+    updated = replace(instance, health=health, looked=looked, boot_s=boot_s)
+    updated, compared = balance_check.note_balance(updated, target, outcome, event.at)
+    updated, loss = address_loss.compare_count(updated, outcome)
+    update = update_instance(state, updated, *compared)
     if loss is None:
-        return folded
-    return address_loss.open_incident(folded, seen, loss, event.at)
+        return update
+    return address_loss.open_incident(update, updated, loss, event.at)
 
 
 def _is_acting(instance: Instance) -> bool:
@@ -241,12 +249,12 @@ def _is_acting(instance: Instance) -> bool:
 
 
 def on_processes_inspected(state: State, event: ProcessesInspected) -> Update:
-    """It was looked which of a container's processes work, and which are stopped."""
+    """Work in the states of a container's processes: running or stopped."""
     instance = state.instances.get(event.instance)
     if instance is None or instance.container is None:
-        return unchanged(state)
+        return no_update(state)
     if instance.container.run != event.run:
-        return unchanged(state)
+        return no_update(state)
     if event.is_idle:
         instance = replace(instance, idle=event.run)
     target = state.target_of(instance)
@@ -262,19 +270,19 @@ def on_processes_inspected(state: State, event: ProcessesInspected) -> Update:
 def _note_silence(
     instance: Instance, target: Target, event: ProcessesInspected
 ) -> Instance:
-    """A probe that is still silent has failed where a process is seen to be stopped."""
+    """Take a probe without an answer for failed where a process is stopped."""
     since_mono, last_at = event.silent_since_mono, instance.health.last_at
     if since_mono is None or not event.stopped or _is_acting(instance):
         return instance
     if last_at is not None and last_at.mono > since_mono:
         return instance
     silent_s = event.at.mono - since_mono
-    found = probe_failure(Cause.HUNG, Reason.of(R.NO_ANSWER_SO_FAR, seconds=silent_s))
+    failure = probe_failure(Cause.HUNG, Reason.of(R.NO_ANSWER_SO_FAR, seconds=silent_s))
     starting = is_in_start_period(instance, target, event.at.mono)
     health = add_result(
         instance.health,
         target,
-        replace(found, waited_s=silent_s),
+        replace(failure, waited_s=silent_s),
         since_mono,
         event.at,
         starting=starting,
@@ -283,8 +291,8 @@ def _note_silence(
 
 
 def on_evidence_gathered(state: State, event: EvidenceGathered) -> Update:
-    """Evidence for a page is there."""
+    """Add the log from gathered evidence to a crash loop."""
     instance = state.instances.get(event.instance)
     if instance is None:
-        return unchanged(state)
+        return no_update(state)
     return update_instance(state, crash_loop.add_log(instance, event.log))

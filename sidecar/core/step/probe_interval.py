@@ -1,4 +1,4 @@
-"""How soon an instance is probed again."""
+"""Interval between the probes of an instance."""
 
 from itertools import chain
 
@@ -12,16 +12,16 @@ from sidecar.core.status.presumed_dependencies import (
     presumed_dependents,
 )
 
-UNHURRIED = 3.0
-"""Times the interval, while a person is waited for."""
+SLOW_FACTOR = 3.0
+"""Multiple of the interval while a target waits for a person."""
 
 
 def probe_interval_s(state: State, instance: Instance) -> float | None:
     """Seconds between probes; None while there is nothing to probe.
 
-    Fast while a verdict is pending, and while a dependent's trouble waits for a
-    fresh answer of this one; unhurried once a cause is known that only a person
-    can cure: every probe costs the daemon something, and a wrong password 50 ms.
+    Fast while a verdict is pending, and while a failing dependent waits for a new
+    answer of this one; slow once only a person can remove the cause: every probe costs
+    the daemon something, and one with a wrong password 50 ms.
     """
     from_settings = state.target_of(instance).cadence
     if not _is_probed(instance):
@@ -30,7 +30,7 @@ def probe_interval_s(state: State, instance: Instance) -> float | None:
         return from_settings.fast_interval_s
     if instance.state in WORKING_STATES:
         return from_settings.interval_s
-    return from_settings.interval_s * UNHURRIED
+    return from_settings.interval_s * SLOW_FACTOR
 
 
 def _is_probed(instance: Instance) -> bool:
@@ -45,20 +45,20 @@ def _is_decided(instance: Instance) -> bool:
     last = instance.last_decision
     if last is None or instance.remedy is not None or instance.health.successes:
         return False
-    # What was decided on an earlier state says nothing of this one.
+    # A decision on an earlier state is not about this one.
     beyond_us = last.action is Action.PAGE or last.guard is Guard.NOT_CURABLE
     return beyond_us and last.at.mono >= instance.since.mono
 
 
 def _is_awaited(state: State, instance: Instance) -> bool:
-    """Does a dependent fail since before the last good answer, and is one likely?"""
-    answered = instance.health.last_success_mono
-    if instance.health.failures or answered is None:
+    """Did a dependent begin to fail after this instance's last good answer?"""
+    answered_mono = instance.health.last_success_mono
+    if instance.health.failures or answered_mono is None:
         return False
     names = state.topology.dependents.get(instance.id.target, ())
-    known = (i for name in names for i in state.replicas(name))
-    for dependent in chain(known, presumed_dependents(state, instance.id.target)):
-        first = dependent.health.first_failure_mono
-        if first is not None and answered < first:
+    dependents = (i for name in names for i in state.replicas(name))
+    for dependent in chain(dependents, presumed_dependents(state, instance.id.target)):
+        first_mono = dependent.health.first_failure_mono
+        if first_mono is not None and answered_mono < first_mono:
             return True
     return False

@@ -1,4 +1,4 @@
-"""state + event -> state, transitions. An event that does not fit changes nothing."""
+"""Reducer: state + event -> state, transitions. Events that do not fit are ignored."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -35,7 +35,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.model.transition import StateChanged, Transition
-from sidecar.core.model.update import Update, replace_instances, unchanged
+from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.recovery import (
     dependents,
@@ -94,33 +94,33 @@ def _finish_reduction(
     transitions: tuple[Transition, ...],
     at: Moment,
 ) -> Update:
-    found = list(transitions)
+    all_transitions = list(transitions)
     concerned = dict.fromkeys(touched)
-    for who in touched:
-        verified = verification.verify_remedy(state, who, at)
+    for instance_id in touched:
+        verified = verification.verify_remedy(state, instance_id, at)
         state = verified.state
-        found.extend(verified.transitions)
-    for who in touched:
-        named = _update_status(state, who, at)
-        state = named.state
-        found.extend(named.transitions)
-        concerned.update(dict.fromkeys(named.touched))
+        all_transitions.extend(verified.transitions)
+    for instance_id in touched:
+        updated = _update_status(state, instance_id, at)
+        state = updated.state
+        all_transitions.extend(updated.transitions)
+        concerned.update(dict.fromkeys(updated.touched))
     state, noted = update_incidents(state, tuple(concerned), at)
-    found.extend(noted)
-    return Update(state, tuple(found), tuple(concerned))
+    all_transitions.extend(noted)
+    return Update(state, tuple(all_transitions), tuple(concerned))
 
 
-def _update_status(state: State, who: InstanceId, at: Moment) -> Update:
-    instance = state.instances[who]
+def _update_status(state: State, instance_id: InstanceId, at: Moment) -> Update:
+    instance = state.instances[instance_id]
     target = state.target_of(instance)
     new = evaluate_status(instance, target, at)
     if new.state is instance.state and new.cause in {instance.cause, None}:
         noted = instance
         if new.reason != instance.reason or new.cause is not instance.cause:
             noted = replace(instance, cause=new.cause, reason=new.reason)
-        # That it is certain, or its path in order, shows in no name.
+        # The state and the cause do not show whether it is certain, or its path intact.
         noted = dependents.note_absence(noted, target, at)
-        return unchanged(
+        return no_update(
             state if noted is instance else replace_instances(state, noted)
         )
     changed = replace(
@@ -141,7 +141,7 @@ def _update_status(state: State, who: InstanceId, at: Moment) -> Update:
         )
     note = StateChanged(
         at,
-        who,
+        instance_id,
         instance.name,
         instance.state,
         new.state,
@@ -149,11 +149,11 @@ def _update_status(state: State, who: InstanceId, at: Moment) -> Update:
         new.reason,
         changed.incident,
     )
-    return Update(after, (note,), (who, *touched))
+    return Update(after, (note,), (instance_id, *touched))
 
 
 def _with_fresh_budget(instance: Instance) -> Instance:
-    """Seen healthy: budgets, lanes and settling begin anew."""
+    """Reset budgets, lanes and settling of an instance that works."""
     return replace(
         instance,
         lane=Lane(),

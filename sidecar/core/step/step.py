@@ -1,7 +1,7 @@
 """One step of the loop, pure: reduce the event, then decide and reduce each decision.
 
-Deciding one instance at a time on the state that the last decision left is what
-keeps two remedies from ever beginning together.
+Instances are decided on one at a time, each on the state after the last decision: so
+two remedies never begin together.
 """
 
 from collections.abc import Mapping
@@ -46,15 +46,15 @@ from sidecar.core.step.reducer import is_idle, reduce_event
 
 
 def run_step(state: State, event: Event) -> StepResult:
-    """Work in an event and decide about everyone whom it may concern."""
+    """Work in an event, and decide on every instance that it may concern."""
     before = state
     folded = reduce_event(state, event)
     state = folded.state
     transitions = list(folded.transitions)
     touched = dict.fromkeys((*folded.touched, *_dependencies_to_probe(state, event)))
     decisions: list[Decision] = []
-    for who in _instances_to_decide(event, folded):
-        decision = decide(state, who, event.at)
+    for instance_id in _instances_to_decide(event, folded):
+        decision = decide(state, instance_id, event.at)
         if decision is None:
             continue
         noted = reduce_event(state, DecisionMade(event.at, decision))
@@ -70,38 +70,40 @@ def run_step(state: State, event: Event) -> StepResult:
 
 
 def _changed_instances(before: State, after: State) -> tuple[InstanceId, ...]:
-    """Whom a transition changed beside those that the event was about."""
+    """Ids of the instances that the step has changed."""
     return tuple(
-        who
-        for who, instance in after.instances.items()
-        if before.instances.get(who) is not instance
+        instance_id
+        for instance_id, instance in after.instances.items()
+        if before.instances.get(instance_id) is not instance
     )
 
 
-def _with_messages(done: StepResult) -> StepResult:
-    """Add the messages to people that the step and the time give rise to."""
-    if not (done.transitions or done.decisions or isinstance(done.event, Tick)):
-        return done
-    at = done.event.at
-    settings = done.state.notify
-    state, of_turn = transition_messages(done.state, done.transitions, settings, at)
-    state, of_time, came_to = due_messages(state, settings, at)
+def _with_messages(result: StepResult) -> StepResult:
+    """Add the messages that are due by the step and by time."""
+    if not (result.transitions or result.decisions or isinstance(result.event, Tick)):
+        return result
+    at = result.event.at
+    settings = result.state.notify
+    state, of_transitions = transition_messages(
+        result.state, result.transitions, settings, at
+    )
+    state, of_time, incident_kinds = due_messages(state, settings, at)
     state, of_newcomers = new_channel_messages(state, settings, at)
-    state, of_loops = crash_loop_messages(state, done.touched, settings, at)
+    state, of_loops = crash_loop_messages(state, result.touched, settings, at)
     state, of_engine = engine_messages(state, settings, at)
     state, of_network = own_network_messages(state, settings, at)
     state, of_settings = settings_messages(state, settings, at)
     state, of_doubt = store_lost_messages(state, settings, at)
     steps = tuple(
         _incident_change(state, incident, kind, at)
-        for incident, kind in came_to
+        for incident, kind in incident_kinds
         if kind in _INCIDENT_STEPS
     )
-    return done._replace(
+    return result._replace(
         state=state,
-        transitions=(*done.transitions, *steps),
+        transitions=(*result.transitions, *steps),
         messages=(
-            *of_turn,
+            *of_transitions,
             *of_time,
             *of_newcomers,
             *of_loops,
@@ -109,9 +111,9 @@ def _with_messages(done: StepResult) -> StepResult:
             *of_network,
             *of_settings,
             *of_doubt,
-            *page_messages(state, done.decisions, settings, at),
-            *skipped_restart_messages(state, done.decisions, settings, at),
-            *balance_messages(state, done.transitions, settings, at),
+            *page_messages(state, result.decisions, settings, at),
+            *skipped_restart_messages(state, result.decisions, settings, at),
+            *balance_messages(state, result.transitions, settings, at),
         ),
     )
 
@@ -136,7 +138,7 @@ def _incident_change(
 
 
 def _dependencies_to_probe(state: State, event: Event) -> tuple[InstanceId, ...]:
-    """Roots whose answer a failing dependent needs: they are asked sooner now."""
+    """Roots whose answer a failing dependent needs: they are probed sooner."""
     if not isinstance(event, ProbeCompleted):
         return ()
     instance = state.instances.get(event.instance)
@@ -144,15 +146,15 @@ def _dependencies_to_probe(state: State, event: Event) -> tuple[InstanceId, ...]
         return ()
     name = event.instance.target
     roots = state.topology.upstreams.get(name, ())
-    known = (i.id for root in roots for i in state.replicas(root))
-    return (*known, *(i.id for i in presumed_dependencies(state, name)))
+    root_ids = (i.id for root in roots for i in state.replicas(root))
+    return (*root_ids, *(i.id for i in presumed_dependencies(state, name)))
 
 
 def _instances_to_decide(event: Event, folded: Update) -> list[InstanceId]:
-    """Roots before dependents, so that a root is always decided on first.
+    """Ids of the instances to decide on, roots before their dependents.
 
-    A probe concerns its neighbours alone, unless it ended a remedy for which
-    others were waiting.
+    A probe concerns its own target and the dependents only, unless it ended a remedy
+    for which others were waiting.
     """
     state = folded.state
     ended = any(isinstance(t, RemedyEnded) for t in folded.transitions)
@@ -160,39 +162,38 @@ def _instances_to_decide(event: Event, folded: Update) -> list[InstanceId]:
         candidates = _neighbours(state, event.instance)
     else:
         candidates = list(state.instances)
-    restless = [who for who in candidates if _needs_decision(state, who)]
-    return sorted(restless, key=lambda w: _decision_order(state, w))
+    ids = [
+        instance_id for instance_id in candidates if _needs_decision(state, instance_id)
+    ]
+    return sorted(ids, key=lambda w: _decision_order(state, w))
 
 
 def _decision_order(
-    state: State, who: InstanceId
+    state: State, instance_id: InstanceId
 ) -> tuple[int, bool, bool, float, InstanceId]:
-    """Among equals what the settings declare comes before what labels made.
-
-    Then a wallet daemon comes before others, and then who failed first.
-    """
-    target = state.targets[who.target]
-    depth = len(state.topology.upstreams.get(who.target, ()))
-    since = failing_since_mono(state.instances[who])
-    return depth, not target.declared, target.wallet is None, since, who
+    """Sort key: depth, declared in settings, wallet daemon, time of first failure."""
+    target = state.targets[instance_id.target]
+    depth = len(state.topology.upstreams.get(instance_id.target, ()))
+    since = failing_since_mono(state.instances[instance_id])
+    return depth, not target.declared, target.wallet is None, since, instance_id
 
 
-def _neighbours(state: State, who: InstanceId) -> list[InstanceId]:
-    names = (who.target, *state.topology.dependents.get(who.target, ()))
+def _neighbours(state: State, instance_id: InstanceId) -> list[InstanceId]:
+    names = (instance_id.target, *state.topology.dependents.get(instance_id.target, ()))
     return [i.id for name in names for i in state.replicas(name)]
 
 
-def _needs_decision(state: State, who: InstanceId) -> bool:
-    instance = state.instances.get(who)
+def _needs_decision(state: State, instance_id: InstanceId) -> bool:
+    instance = state.instances.get(instance_id)
     if instance is None:
         return False
-    planned = who.target in state.due or (
-        state.plan is not None and who in state.plan.left
+    planned = instance_id.target in state.due or (
+        state.plan is not None and instance_id in state.plan.remaining_ids
     )
     return planned or not is_idle(instance)
 
 
 def operator_decision(decisions: tuple[Decision, ...]) -> Decision | None:
-    """The decision about an operator's wish, where one was made."""
-    asked = (d for d in decisions if d.trigger is Trigger.OPERATOR)
-    return next(asked, None)
+    """The decision about an operator's request, where one was made."""
+    operator_decisions = (d for d in decisions if d.trigger is Trigger.OPERATOR)
+    return next(operator_decisions, None)

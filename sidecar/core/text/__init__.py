@@ -1,4 +1,4 @@
-"""Words and numbers as people read them, and untrusted text made safe for them.
+"""Formatting of times and numbers for people, and escaping of untrusted text.
 
-Imports nothing of ours but its own modules.
+Imports only its own modules.
 """

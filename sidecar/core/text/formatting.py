@@ -1,11 +1,11 @@
-"""Times and durations as people read them."""
+"""Times and durations as text for people."""
 
 import re
 from datetime import UTC, datetime
 from itertools import groupby
 
 ZONE_HEADER = "X-Sidecar-Timezone"
-"""Of an answer of the API: the zone in which people are shown its times."""
+"""Header of API answers: the time zone for times shown to people."""
 
 _FRACTION = re.compile(r"(\d\d:\d\d:\d\d)[.,]\d+")
 _STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*")
@@ -19,10 +19,10 @@ def format_clock(wall: float) -> str:
 
 def format_duration(seconds: float) -> str:
     """A duration in its two largest units, as ``2 min 5 s``."""
-    left = max(0, round(seconds))
+    remaining_s = max(0, round(seconds))
     parts: list[str] = []
     for size, unit in _UNITS:
-        count, left = divmod(left, size)
+        count, remaining_s = divmod(remaining_s, size)
         if count:
             parts.append(f"{count} {unit}")
         elif parts:
@@ -31,7 +31,7 @@ def format_duration(seconds: float) -> str:
 
 
 def median(values: tuple[float, ...]) -> float | None:
-    """The middle one; None where there is none."""
+    """The median; None: there are no values."""
     if not values:
         return None
     ordered = sorted(values)
@@ -42,8 +42,9 @@ def median(values: tuple[float, ...]) -> float | None:
 
 
 def fold_repeated_lines(log: str) -> str:
-    """Lines of a log for people: times to the second, and what comes again as
-    ``(x5)`` at its first line, whatever its time.
+    """Shorten a log for people: times to the second, and repeated lines as one.
+
+    Lines repeat that differ in their times alone; ``(x5)`` follows the first of them.
     """
     lines = _FRACTION.sub(r"\1", log).splitlines()
     runs = (list(run) for _, run in groupby(lines, lambda s: _STAMP.sub("", s)))
@@ -57,12 +58,12 @@ _HOUR = 3600
 
 
 def format_wait(seconds: float) -> str:
-    """A time to wait, in words."""
+    """A waiting time as text."""
     return " ".join(split_wait(seconds))
 
 
 def split_wait(seconds: float) -> tuple[str, str]:
-    """The number of a time to wait and its unit: ``s``, ``min`` or ``h``."""
+    """The number of a waiting time and its unit: ``s``, ``min`` or ``h``."""
     whole = max(0, round(seconds))
     if whole < 2 * _MINUTE:
         return str(whole), "s"

@@ -1,4 +1,4 @@
-"""Text of others, fit for a terminal, a log line and a message."""
+"""Untrusted text made safe for a terminal, a log line and a message."""
 
 import re
 
@@ -21,8 +21,10 @@ _SURROGATES = re.compile("[\\ud800-\\udfff]")
 
 
 def printable(text: str) -> str:
-    """Without terminal escapes, control characters but tab and newline, characters
-    that turn the order of writing or cannot be seen, and halves of characters.
+    """Remove terminal escapes and characters that are unsafe to print.
+
+    These are control characters but tab and newline, and characters that are invisible
+    or change the direction of text. A half surrogate becomes U+FFFD.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -31,10 +33,10 @@ def printable(text: str) -> str:
 
 
 def mark_unprintable(text: str) -> str:
-    """With ``?`` for each character that cannot be printed, line ends and tabs too."""
+    """Replace each unprintable character by ``?``, line ends and tabs too."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def on_one_line(text: str) -> str:
-    """Printable, and every run of white space one space."""
+    """Printable text on one line: each run of white space becomes one space."""
     return " ".join(printable(text).split())

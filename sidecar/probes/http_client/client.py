@@ -1,8 +1,8 @@
-"""One HTTP request on one short connection of its own, and its answer.
+"""An HTTP client with one short connection per request.
 
-Written for what a probe needs and nothing else: a general client took twice the CPU
-of the whole probe, most of it to prepare what a probe forbids (kept connections,
-cookies, redirects, proxies).
+It supports only what a probe needs: a general client took twice the CPU of the whole
+probe, mostly for features that a probe must not use (kept connections, cookies,
+redirects, proxies).
 """
 
 import asyncio
@@ -40,51 +40,54 @@ _READ_BYTES = 16384
 
 
 class _Connection(Protocol):
-    """A connection, in the clear or not."""
+    """A connection, with TLS or without."""
 
     async def send(self, data: bytes) -> None:
-        """All of it."""
+        """Send all of the data."""
 
     async def receive(self) -> bytes:
-        """What has come; b"" at the end."""
+        """The next bytes received; b"" at the end."""
 
     def close(self) -> None:
-        """At once."""
+        """Close the connection at once."""
 
 
 class HttpClient:
-    """A connection per request: closed after the answer, nothing remembered.
+    """One connection per request, closed after the answer; nothing is kept.
 
-    No cookies, no redirects, no proxies, no kept name or address.
+    No cookies, no redirects, no proxies, no cached name or address.
     """
 
     def __init__(self, resolver: ThreadResolver) -> None:
         self._resolver = resolver
-        self._trust = TlsContexts()
+        self._tls_contexts = TlsContexts()
 
     async def find(self, url: str, deadline: float) -> Sequence[ResolveResult]:
-        """Where the host of ``url`` is, for requests that follow at once. Trouble."""
+        """The addresses of the host of ``url``, for requests that follow at once.
+
+        Raises ProbeFailed.
+        """
         address = parse_endpoint(url)
         resolving = self._resolver.resolve(address.host, address.port)
         return await _run_until(deadline, address, RequestProgress(), resolving)
 
     async def exchange(self, request: Request, deadline: float) -> HttpResponse:
-        """Ask, and read the answer, until ``deadline`` (the loop's time).
+        """Send a request and read the answer, until ``deadline`` (the loop's time).
 
-        Raises Trouble where there was no whole answer.
+        Raises ProbeFailed if there is no complete answer.
         """
         address, progress = parse_endpoint(request.url), RequestProgress()
-        asking = self._ask(request, address, progress, deadline)
-        return await _run_until(deadline, address, progress, asking)
+        answer = self._ask(request, address, progress, deadline)
+        return await _run_until(deadline, address, progress, answer)
 
     def send(self, request: Request, deadline: float) -> "PendingAnswer":
-        """Begin to ask, and return at once: the answer may take its time.
+        """Start to send a request, and return at once without waiting for the answer.
 
-        Until ``deadline`` (the loop's time) there is to be a connection.
+        The connection must be made until ``deadline`` (the loop's time).
         """
         address, progress = parse_endpoint(request.url), RequestProgress()
-        asking = self._ask(request, address, progress, deadline)
-        return PendingAnswer(asking, address, progress)
+        answer = self._ask(request, address, progress, deadline)
+        return PendingAnswer(answer, address, progress)
 
     async def _ask(
         self,
@@ -93,11 +96,11 @@ class HttpClient:
         progress: RequestProgress,
         deadline: float,
     ) -> HttpResponse:
-        found = request.found or await self._resolver.resolve(
+        addresses = request.addresses or await self._resolver.resolve(
             address.host, address.port
         )
         progress.step = RequestStage.CONNECTING
-        connection = await connect_socket(found, deadline, progress.attempts)
+        connection = await connect_socket(addresses, deadline, progress.attempts)
         wire = await self._wire(connection, address, request.ca_file)
         progress.step = RequestStage.WAITING
         try:
@@ -112,7 +115,7 @@ class HttpClient:
         if not address.tls:
             return _PlainConnection(connection)
         try:
-            context = await self._trust.context(ca_file)
+            context = await self._tls_contexts.context(ca_file)
             return _TlsConnection(
                 *await asyncio.open_connection(
                     sock=connection, ssl=context, server_hostname=address.host
@@ -124,15 +127,15 @@ class HttpClient:
 
 
 class PendingAnswer:
-    """A request that was sent, or is being sent, and whose answer is waited for.
+    """A request in progress, and its answer.
 
-    It stays open after ``wait_until`` gave up: a server with one thread serves
-    what its client has left all the same. ``abandon`` closes it.
+    It stays open after ``wait_until`` timed out: a server with one thread serves a
+    request even if its client has left. ``abandon`` closes it.
     """
 
     def __init__(
         self,
-        asking: Coroutine[object, object, HttpResponse],
+        exchange: Coroutine[object, object, HttpResponse],
         address: Endpoint,
         progress: RequestProgress,
     ) -> None:
@@ -140,9 +143,9 @@ class PendingAnswer:
         self._progress = progress
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
-        self._asking = self._loop.create_task(asking)
-        # A connection that breaks when nobody waits is told to whoever asks next.
-        self._asking.add_done_callback(_mark_retrieved)
+        self._exchange = self._loop.create_task(exchange)
+        # An error while nobody waits is raised by the next ``wait_until``.
+        self._exchange.add_done_callback(_mark_retrieved)
 
     @property
     def is_sent(self) -> bool:
@@ -152,40 +155,40 @@ class PendingAnswer:
     @property
     def is_over(self) -> bool:
         """Was it answered, or did it break?"""
-        return self._asking.done()
+        return self._exchange.done()
 
     @property
     def waited_s(self) -> float:
-        """For how long the answer has been waited for."""
+        """Seconds since the request began."""
         return self._loop.time() - self._began_s
 
     async def wait_until(self, deadline: float) -> HttpResponse:
-        """The answer, until ``deadline`` (the loop's time). Trouble.
+        """The answer, until ``deadline`` (the loop's time). Raises ProbeFailed.
 
-        Silence is Trouble too, and leaves the request open.
+        It raises after silence, too; the request then stays open.
         """
         timeout_s = max(0.0, deadline - self._loop.time())
-        await asyncio.wait({self._asking}, timeout=timeout_s)
-        if not self._asking.done():
+        await asyncio.wait({self._exchange}, timeout=timeout_s)
+        if not self._exchange.done():
             raise_silence(self._progress, self._address, self.waited_s)
         try:
-            return self._asking.result()
+            return self._exchange.result()
         except (OSError, NotHttp, ConnectionClosedEarly) as error:
             place = self._progress.attempts.of(self._address.place)
             raise translate_error(error, place) or error from error
 
     def abandon(self) -> None:
-        """Close the connection. What was sent is served all the same."""
-        self._asking.cancel()
+        """Close the connection; the server may still serve the request."""
+        self._exchange.cancel()
 
 
-def _mark_retrieved(asking: "asyncio.Task[HttpResponse]") -> None:
-    if not asking.cancelled():
-        asking.exception()
+def _mark_retrieved(exchange: "asyncio.Task[HttpResponse]") -> None:
+    if not exchange.cancelled():
+        exchange.exception()
 
 
 class _PlainConnection:
-    """A bare socket: asyncio's streams would double what a small answer costs."""
+    """A plain socket: asyncio's streams would double the cost of a small answer."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -222,7 +225,7 @@ class _TlsConnection:
 async def _run_until(
     deadline: float, address: Endpoint, progress: RequestProgress, work: Awaitable[T]
 ) -> T:
-    """Do it in time, or say what went wrong. Trouble."""
+    """Run ``work`` until ``deadline``. Raises ProbeFailed on a timeout or an error."""
     began = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout_at(deadline):
@@ -241,7 +244,7 @@ async def _read_answer(wire: _Connection, body_limit_bytes: int) -> HttpResponse
         answer = reader.feed(data)
         if answer is not None:
             return answer
-        # A server that sends without end has something to read at any time: others,
-        # and the deadline, have their turn all the same.
+        # A server that sends without end always has data to read: give other tasks
+        # and the deadline a turn.
         await asyncio.sleep(0)
     return reader.end()

@@ -1,4 +1,4 @@
-"""A TCP connection to the first address that grants one."""
+"""TCP connection to the first of several addresses that accepts it."""
 
 import asyncio
 import socket
@@ -10,14 +10,14 @@ from aiohttp.abc import ResolveResult
 
 @dataclass(slots=True)
 class Attempts:
-    """Which of several addresses is being tried, and which were silent."""
+    """The address that is being tried, and those that were silent."""
 
     several: bool = False
     trying: str = ""
     silent: list[str] = field(default_factory=list)
 
     def of(self, place: str) -> str:
-        """``place`` with the address that is meant, where there are several."""
+        """``place`` with the address being tried, if there are several."""
         if not self.several or not self.trying:
             return place
         silent = f";silent:{','.join(self.silent)}" if self.silent else ""
@@ -27,23 +27,23 @@ class Attempts:
 async def connect_socket(
     addresses: Sequence[ResolveResult], deadline: float, attempts: Attempts
 ) -> socket.socket:
-    """A connected socket that does not block; else the last address's OSError.
+    """A connected non-blocking socket. Raises the OSError of the last address.
 
-    Each address has an equal share of what is left until ``deadline`` (the loop's
-    time), the last one all of it: whoever calls ends it then.
+    Each address gets an equal share of the time until ``deadline`` (the loop's time).
+    The last one has no limit here: the caller's timeout ends it.
     """
     refusal = OSError("no address")
     attempts.several = len(addresses) > 1
     for nth, address in enumerate(addresses):
         attempts.trying = address["host"]
-        left = len(addresses) - nth
+        remaining = len(addresses) - nth
         now = asyncio.get_running_loop().time()
-        share = now + max(0.0, deadline - now) / left if left > 1 else None
+        share = now + max(0.0, deadline - now) / remaining if remaining > 1 else None
         try:
             async with asyncio.timeout_at(share):
                 return await _connection(address)
         except TimeoutError as error:
-            # The system's own is an OSError of this class, too.
+            # The system's ETIMEDOUT is a TimeoutError, too.
             attempts.silent.append(address["host"])
             refusal = error
         except OSError as error:

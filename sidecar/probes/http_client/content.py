@@ -1,31 +1,31 @@
-"""The text of an answer's body: decompressed within bounds, in its own charset."""
+"""The text of an answer's body: decompressed up to a limit, in its own charset."""
 
 import codecs
 import re
 import zlib
 
 from sidecar.probes.http_client.response import HttpResponse
-from sidecar.probes.text import brief
+from sidecar.probes.text import one_line
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.IGNORECASE)
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""How zlib is told of a format."""
+"""zlib's ``wbits`` for each content coding."""
 
 _RAW_DEFLATE = -15
 _WIDER = {"euc_kr": "cp949", "iso8859-1": "cp1252", "ascii": "utf-8"}
-"""As browsers read them: what is sent under the narrower name is often the wider."""
+"""Charsets read as a wider one, as browsers do: servers often name the narrower one."""
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
 class ContentUnreadable(Exception):
-    """It may be as expected or not; the text says why, and what to do."""
+    """The body cannot be judged; the text gives the reason and the remedy."""
 
 
 def has_text(answer: HttpResponse, text: str, limit_bytes: int) -> bool:
-    """Is ``text`` in the body? Of what is compressed, ``limit_bytes`` are looked at.
+    """Is ``text`` in the body? Of a compressed one ``limit_bytes`` are searched.
 
-    CannotBeJudged. May take milliseconds for a long body.
+    Raises ContentUnreadable. May take milliseconds for a long body.
     """
     answer = unpack(answer, limit_bytes)
     charset = _charset_of(answer)
@@ -36,22 +36,25 @@ def has_text(answer: HttpResponse, text: str, limit_bytes: int) -> bool:
             f"it is longer than {limit_bytes} bytes; see max_body_bytes"
         )
     if text.isascii() and b"\0" not in answer.body:
-        return False  # whatever ASCII-like charset it is in, the text is not there
-    if not _fits(answer.body, charset or "utf-8"):
-        named = f"{charset}, which it is called" if charset else "UTF-8"
-        raise ContentUnreadable(f"it is not {named}")
+        return False  # the text is missing in every charset that includes ASCII
+    if not _is_decodable(answer.body, charset or "utf-8"):
+        charset_text = f"{charset}, which it is called" if charset else "UTF-8"
+        raise ContentUnreadable(f"it is not {charset_text}")
     return False
 
 
 def unpack(answer: HttpResponse, limit_bytes: int) -> HttpResponse:
-    """The answer with its body decompressed, up to ``limit_bytes``. CannotBeJudged."""
+    """The answer with its body decompressed, up to ``limit_bytes``.
+
+    Raises ContentUnreadable.
+    """
     coding = answer.headers.get(b"content-encoding", b"").decode("latin-1")
     coding = coding.strip().lower()
     if coding in {"", "identity"}:
         return answer
     if coding not in _WINDOWS:
         raise ContentUnreadable(
-            f"it is compressed ({brief(coding)}) though not asked to"
+            f"it is compressed ({one_line(coding)}) though not asked to"
         )
     body, whole = _inflate(answer.body, _WINDOWS[coding], limit_bytes)
     cut = len(body) > limit_bytes or (answer.cut and not whole)
@@ -61,7 +64,7 @@ def unpack(answer: HttpResponse, limit_bytes: int) -> HttpResponse:
 
 
 def _inflate(packed: bytes, window: int, limit_bytes: int) -> tuple[bytes, bool]:
-    """At most one byte above the limit; was it the whole?"""
+    """The decompressed body, at most one byte above the limit; is it complete?"""
     for bits in (window, _RAW_DEFLATE):
         machine = zlib.decompressobj(bits)
         try:
@@ -73,21 +76,21 @@ def _inflate(packed: bytes, window: int, limit_bytes: int) -> tuple[bytes, bool]
 
 
 def _charset_of(answer: HttpResponse) -> str:
-    """Python's name of what the answer names, or begins with; '' for nothing."""
-    named = _CHARSET.search(answer.headers.get(b"content-type", b""))
-    if named is None:
-        found = (name for mark, name in _MARKS if answer.body.startswith(mark))
-        return next(found, "")
-    name = named[1].decode("latin-1")
+    """Python's name of the charset in the header, else of a byte-order mark, or ''."""
+    match = _CHARSET.search(answer.headers.get(b"content-type", b""))
+    if match is None:
+        charsets = (name for mark, name in _MARKS if answer.body.startswith(mark))
+        return next(charsets, "")
+    name = match[1].decode("latin-1")
     try:
-        known = codecs.lookup(name).name
-        b"x".decode(known, "replace")  # LookupError of what is no text's encoding
+        codec_name = codecs.lookup(name).name
+        b"x".decode(codec_name, "replace")  # LookupError of what is no text's encoding
     except (LookupError, UnicodeError):
         raise ContentUnreadable(f"its charset {name} is not known") from None
-    return _WIDER.get(known, known)
+    return _WIDER.get(codec_name, codec_name)
 
 
-def _fits(body: bytes, charset: str) -> bool:
+def _is_decodable(body: bytes, charset: str) -> bool:
     try:
         body.decode(charset)
     except UnicodeDecodeError:

@@ -26,7 +26,7 @@ _NO_WAY = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOW
 
 
 class RequestStage(StrEnum):
-    """How far a request has come."""
+    """The stages of a request."""
 
     RESOLVING = "resolving"
     CONNECTING = "connecting"
@@ -35,7 +35,7 @@ class RequestStage(StrEnum):
 
 @dataclass(slots=True)
 class RequestProgress:
-    """How far a request has come: which step a timeout cut short tells causes apart."""
+    """The stage that a request has reached: it determines the cause of a timeout."""
 
     step: RequestStage = RequestStage.RESOLVING
     attempts: Attempts = field(default_factory=Attempts)
@@ -66,10 +66,10 @@ def raise_silence(
 
 
 def translate_error(error: Exception, place: str) -> ProbeFailed | None:
-    """What an error says about the target.
+    """The failure of the target that an error means.
 
-    None where it says nothing about it (too many open files, no memory): the probe
-    then answers UNKNOWN.
+    None if the error says nothing about the target (too many open files, no memory):
+    the probe's verdict is then UNKNOWN.
     """
     match error:
         case NotHttp():
@@ -91,7 +91,7 @@ def translate_error(error: Exception, place: str) -> ProbeFailed | None:
 
 
 def socket_failure(error: OSError, place: str) -> ProbeFailed | None:
-    """What a socket's error says about the target; None: nothing."""
+    """The failure of the target that a socket's error means; None if unrelated."""
     number = error.errno
     if number in _RESETS:
         return probe_failed(Cause.RESET, Reason.of(R.CLOSED_EARLY, place=place))

@@ -1,4 +1,4 @@
-"""An HTTP request as it is sent."""
+"""An HTTP request and its encoding."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,10 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Request(NamedTuple):
-    """What to ask. ``credentials`` are sent at once, without a challenge.
+    """One request. ``credentials`` are sent at once, without a challenge.
 
-    ``found``: where the URL's host is, if that was asked for already.
-    ``body_limit_bytes``: how much of the answer's body is kept.
+    ``addresses``: of the URL's host, if already resolved.
+    ``body_limit_bytes``: the part of the answer's body that is kept.
     ``ca_file``: the authority to trust instead of the system's.
     """
 
@@ -30,13 +30,13 @@ class Request(NamedTuple):
     credentials: Credentials | None = None
     headers: Mapping[str, str] | None = None
     body: bytes | None = None
-    found: Sequence[ResolveResult] | None = None
+    addresses: Sequence[ResolveResult] | None = None
     body_limit_bytes: int = BODY_LIMIT_BYTES
     ca_file: str | None = None
 
 
 class Endpoint(NamedTuple):
-    """A URL taken apart; ``place`` is its host and port, for people."""
+    """A parsed URL; ``place`` is its host and port for display."""
 
     host: str
     port: int
@@ -48,25 +48,28 @@ class Endpoint(NamedTuple):
 
 @lru_cache(_ADDRESSES_KEPT)
 def parse_endpoint(url: str) -> Endpoint:
-    """The parts of a URL. ValueError: it names no host."""
+    """The parts of a URL. ValueError if it names no host."""
     parts = URL(url)
     host, port = parts.raw_host, parts.port
     if host is None or port is None:
         raise ValueError(f"{url} names no host")
-    shown = f"[{host}]" if ":" in host else host
+    host_text = f"[{host}]" if ":" in host else host
     usual = port == _DEFAULT_PORTS[parts.scheme]
     return Endpoint(
         host,
         port,
         parts.scheme == "https",
-        shown if usual else f"{shown}:{port}",
+        host_text if usual else f"{host_text}:{port}",
         parts.raw_path_qs,
         f"{parts.host}:{port}",
     )
 
 
 def write_request(request: Request, address: Endpoint) -> bytes:
-    """In one piece: servers with one thread wait for the rest of a divided one."""
+    """The bytes of a request, to be sent in one piece.
+
+    A server with one thread would wait for the rest of a divided request.
+    """
     headers = {
         "host": f"Host: {address.host_header}",
         "accept-encoding": "Accept-Encoding: identity",

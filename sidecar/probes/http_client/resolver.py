@@ -1,4 +1,4 @@
-"""Names into addresses, anew at every probe: a restart can change the address."""
+"""Name resolution, repeated at every probe: a restart can change the address."""
 
 import asyncio
 import socket
@@ -13,10 +13,10 @@ REMEMBERED = 4096
 
 
 class ThreadResolver(AbstractResolver):
-    """The system's resolver in threads of our own.
+    """The system's resolver in threads of its own.
 
-    A name server that does not answer holds a thread for many seconds; in the
-    loop's own few threads that would delay the names of healthy targets.
+    A silent name server blocks a thread for many seconds; in the loop's few default
+    threads that would delay the names of healthy targets.
     """
 
     def __init__(self) -> None:
@@ -28,11 +28,11 @@ class ThreadResolver(AbstractResolver):
         port: int = 0,
         family: socket.AddressFamily = socket.AF_UNSPEC,
     ) -> list[ResolveResult]:
-        """All stream addresses of ``host``; OSError where there are none."""
-        numeric = _numeric(host)
-        if numeric is not None:
-            return [_result(host, host, port, numeric, 0)]
-        found = await asyncio.get_running_loop().run_in_executor(
+        """All stream addresses of ``host``. OSError if there are none."""
+        numeric_family = _numeric_family(host)
+        if numeric_family is not None:
+            return [_result(host, host, port, numeric_family, 0)]
+        address_infos = await asyncio.get_running_loop().run_in_executor(
             self._threads,
             partial(
                 socket.getaddrinfo,
@@ -45,17 +45,17 @@ class ThreadResolver(AbstractResolver):
         )
         return [
             _result(host, str(sockaddr[0]), port, found_family, proto)
-            for found_family, _, proto, _, sockaddr in found
+            for found_family, _, proto, _, sockaddr in address_infos
         ]
 
     async def close(self) -> None:  # type: ignore[explicit-override]
-        """Let the threads go; those still asking end by themselves."""
+        """Shut the threads down; those in progress end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 @lru_cache(REMEMBERED)
-def _numeric(host: str) -> socket.AddressFamily | None:
-    """The family of an address in figures; None: it is a name."""
+def _numeric_family(host: str) -> socket.AddressFamily | None:
+    """The family of a numeric address; None: ``host`` is a name."""
     try:
         version = ip_address(host).version
     except ValueError:
@@ -63,9 +63,9 @@ def _numeric(host: str) -> socket.AddressFamily | None:
     return socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004
 
 
-def numeric(name: str, address: str, port: int) -> ResolveResult:
-    """A known address of ``name``. ValueError."""
-    family = _numeric(address)
+def numeric_result(name: str, address: str, port: int) -> ResolveResult:
+    """The result for a known address of ``name``. ValueError if it is not numeric."""
+    family = _numeric_family(address)
     if family is None:
         raise ValueError(f"{address!r} is no address")
     return _result(name, address, port, family, 0)

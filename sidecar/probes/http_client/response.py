@@ -1,8 +1,8 @@
-"""What comes back over a connection, into one HTTP answer.
+"""Received bytes of a connection into one HTTP answer.
 
-A probe asks once and has the connection closed: an answer ends by its length, by its
-last chunk, or with the connection. aiohttp's parser reads it; what may come is bounded
-here, in bytes of the answer's body and in bytes of everything.
+A probe sends one request per connection: an answer ends by its length, by its last
+chunk, or with the connection. aiohttp's parser reads it; this module limits the bytes
+of the body and the bytes in total.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from aiohttp.streams import StreamReader
 BODY_LIMIT_BYTES = 65536
 HEAD_LIMIT_BYTES = 32768
 OVERHEAD = 8
-"""So many times its body an answer may be, all told: chunks of a byte are six."""
+"""The maximum ratio of all bytes to the body limit: chunks of one byte take six."""
 
 _LINE_BYTES = 8190
 _READ_BYTES = 65536
@@ -29,9 +29,9 @@ _NO_TYPE = "application/octet-stream"
 
 
 class HttpResponse(NamedTuple):
-    """What the server said; ``body`` are its first bytes, ``cut``: there are more.
+    """The answer; ``body`` is the first part of its body, ``cut``: there was more.
 
-    ``headers`` have small names.
+    Names in ``headers`` are in lower case.
     """
 
     status: int
@@ -42,7 +42,7 @@ class HttpResponse(NamedTuple):
 
 
 class NotHttp(Exception):
-    """What came is no answer in HTTP, or does not end."""
+    """The received bytes are no HTTP answer, or do not end."""
 
 
 class ConnectionClosedEarly(Exception):
@@ -50,22 +50,22 @@ class ConnectionClosedEarly(Exception):
 
 
 class _NoPause(BaseProtocol):
-    """What the parser may ask to wait: everything is taken out at once, and bounded."""
+    """A protocol that the parser cannot pause: data is read at once, and limited."""
 
     def pause_reading(self) -> None:  # type: ignore[explicit-override]
-        """There is no need."""
+        """Do nothing."""
 
     def resume_reading(  # type: ignore[explicit-override]
         self,
         resume_parser: bool = True,  # noqa: FBT001, FBT002
     ) -> None:
-        """It never paused."""
+        """Do nothing."""
 
 
 class ResponseReader:
-    """Takes the bytes as they come, until there is an answer.
+    """Parses bytes as they arrive, until there is an answer.
 
-    ``body_limit_bytes``: how much of its body is kept.
+    ``body_limit_bytes``: the part of its body that is kept.
     """
 
     def __init__(self, body_limit_bytes: int = BODY_LIMIT_BYTES) -> None:
@@ -88,20 +88,23 @@ class ResponseReader:
         self._body = bytearray()
 
     def feed(self, data: bytes) -> HttpResponse | None:
-        """More of it; the answer once it is whole, or over the limit. NotHttp."""
+        """Add bytes; returns the answer once complete or over the limit. NotHttp."""
         self._count(data)
         try:
             messages, _, _ = self._parser.feed_data(data)
         except HttpProcessingError as error:
             raise NotHttp from error
         for message, payload in messages:
-            # A head below 200 merely asks for patience.
+            # A status below 200 is provisional.
             if self._head is None and message.code >= HTTPStatus.OK:
                 self._head, self._payload = message, payload
         return self._answer() if self._is_whole() else None
 
     def end(self) -> HttpResponse:
-        """The connection ended: the answer, where that is its end too. BrokenOff."""
+        """The answer, if the end of the connection completes it.
+
+        Raises ConnectionClosedEarly.
+        """
         try:
             self._parser.feed_eof()
             whole = self._is_whole()
@@ -134,8 +137,8 @@ class ResponseReader:
 
     def _answer(self) -> HttpResponse:
         assert self._head is not None
-        said = self._head.headers.get("Content-Type", _NO_TYPE)
-        media_type = said.partition(";")[0].strip().lower()
+        type_header = self._head.headers.get("Content-Type", _NO_TYPE)
+        media_type = type_header.partition(";")[0].strip().lower()
         cut = len(self._body) > self._limit
         body = bytes(self._body[: self._limit])
         headers = {name.lower(): value for name, value in self._head.raw_headers}

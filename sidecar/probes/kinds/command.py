@@ -1,4 +1,4 @@
-"""Does a command in the container succeed?"""
+"""Probe ``exec``: does a command in the container succeed?"""
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
@@ -11,7 +11,7 @@ from sidecar.probes.context import ProbeContext
 from sidecar.probes.failure import probe_failed
 from sidecar.probes.text import last_line
 
-# The shell's words for "cannot be run" and "not found", which Docker uses too.
+# The shell's exit codes for "cannot be run" and "not found"; Docker uses them, too.
 _NOT_RUNNABLE = frozenset({126, 127})
 
 
@@ -29,13 +29,13 @@ async def probe(
         ) from error
     if result.exit_code == 0:
         return probe_success()
-    said, exit_code = last_line(result.output), result.exit_code
+    output, exit_code = last_line(result.output), result.exit_code
     if exit_code in _NOT_RUNNABLE:
         reason = Reason.of(R.COMMAND_NOT_RUNNABLE_SILENTLY)
-        if said:
-            reason = Reason.of(R.COMMAND_NOT_RUNNABLE, said=said)
+        if output:
+            reason = Reason.of(R.COMMAND_NOT_RUNNABLE, said=output)
         raise probe_failed(Cause.MISCONFIGURED, reason)
     reason = Reason.of(R.COMMAND_FAILED_SILENTLY, exit_code=exit_code)
-    if said:
-        reason = Reason.of(R.COMMAND_FAILED, exit_code=exit_code, said=said)
+    if output:
+        reason = Reason.of(R.COMMAND_FAILED, exit_code=exit_code, said=output)
     raise probe_failed(Cause.COMMAND_FAILED, reason)

@@ -1,4 +1,4 @@
-"""What does the container's own HEALTHCHECK say?"""
+"""Probe ``docker``: the result of the container's own HEALTHCHECK."""
 
 import asyncio
 
@@ -16,17 +16,17 @@ from sidecar.probes.text import last_line
 async def probe(
     settings: DockerProbe, container: Container, tools: ProbeContext
 ) -> ProbeResult:
-    """Ask the engine for the result of the last check that it made."""
+    """Ask the engine for the result of its last health check."""
     async with asyncio.timeout(settings.timeout_s):
         fresh = await tools.engine.inspect(container.id)
     match fresh.health:
         case NativeHealth.HEALTHY:
             return probe_success()
         case NativeHealth.UNHEALTHY:
-            said = last_line(fresh.health_log)
+            output = last_line(fresh.health_log)
             reason = Reason.of(R.HEALTH_CHECK_FAILS_SILENTLY)
-            if said:
-                reason = Reason.of(R.HEALTH_CHECK_FAILS, said=said)
+            if output:
+                reason = Reason.of(R.HEALTH_CHECK_FAILS, said=output)
             raise probe_failed(Cause.ENGINE_UNHEALTHY, reason)
         case NativeHealth.NONE:
             raise probe_failed(Cause.MISCONFIGURED, Reason.of(R.NO_HEALTH_CHECK))

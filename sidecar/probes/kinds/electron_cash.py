@@ -1,7 +1,7 @@
-"""Is a wallet daemon alive, its wallet loaded and in step with the chain?
+"""Probe ``electron_cash``: does a wallet daemon live, with a synchronised wallet?
 
-The order is what keeps it alive: one thread serves all callers, and on some
-builds a wallet call kills a daemon that has no wallet loaded.
+The order of the calls protects the daemon: one thread serves all callers, and on
+some builds a wallet call kills a daemon that has no wallet loaded.
 """
 
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ from sidecar.probes.wallet_conversation import WalletConversation
 LAG_BLOCKS = 3
 MOST_DIGITS = 40
 
-# Started with no network: Electron Cash says the one, Electrum the other.
+# Started offline: Electron Cash answers the first text, Electrum the second.
 _OFFLINE_TEXTS = ("daemon offline", "'get_parameters'")
 _NOT_LOADED_TEXT = "wallet not loaded"
 
 
 Height = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**53)]
-"""Every one of them is a number to whoever reads metrics, and short in texts."""
+"""A block height; exact as a float in metrics, and short in texts."""
 
 
 class _Info(msgspec.Struct):
@@ -56,7 +56,7 @@ class _Wallet(msgspec.Struct):
 
 
 class _Balance(msgspec.Struct):
-    """Whole coins; parts that are zero are left out."""
+    """The answer to ``getbalance`` in whole coins; parts that are zero are missing."""
 
     confirmed: Decimal = Decimal(0)
     unconfirmed: Decimal = Decimal(0)
@@ -64,9 +64,9 @@ class _Balance(msgspec.Struct):
 
 
 class _Loaded(NamedTuple):
-    """The wallets that are loaded: by path, is each in step with the chain?
+    """The loaded wallets by path: is each one synchronised with the chain?
 
-    ``selector``: the parameters that make a wallet call about one of them.
+    ``selector``: the parameters that select one of them in a wallet call.
     """
 
     wallets: Mapping[str, bool]
@@ -79,29 +79,33 @@ async def probe(
     """Ask ``ping``, ``getinfo`` and, only when a wallet is loaded, ``getbalance``."""
     daemon = locate_daemon(settings, container, tools.addresses)
     async with tools.rpc.turn(daemon.place, settings.timeout_s):
-        talk = WalletConversation(tools, daemon, deadline_in(settings.timeout_s))
-        outcome = await _outcome(talk, settings)
+        conversation = WalletConversation(
+            tools, daemon, deadline_in(settings.timeout_s)
+        )
+        outcome = await _outcome(conversation, settings)
     tools.fatal_calls.note(daemon.place, daemon.run, outcome)
-    return replace(outcome, waited_s=max(outcome.waited_s, talk.waited_s))
+    return replace(outcome, waited_s=max(outcome.waited_s, conversation.waited_s))
 
 
 async def _outcome(
-    talk: WalletConversation, settings: ElectronCashProbe
+    conversation: WalletConversation, settings: ElectronCashProbe
 ) -> ProbeResult:
     try:
-        return await _ask(talk, settings)
+        return await _ask(conversation, settings)
     except RpcErrorAnswered as error:
-        return _explained(error).outcome
+        return _translate_error(error).outcome
     except ProbeFailed as trouble:
         return trouble.outcome
 
 
-async def _ask(talk: WalletConversation, settings: ElectronCashProbe) -> ProbeResult:
-    await talk.begin()
-    if not talk.has_answered:
-        await talk.result("ping", bool)
-    info = await talk.result("getinfo", _Info)
-    loaded = await _loaded_wallets(talk, info)
+async def _ask(
+    conversation: WalletConversation, settings: ElectronCashProbe
+) -> ProbeResult:
+    await conversation.begin()
+    if not conversation.has_answered:
+        await conversation.result("ping", bool)
+    info = await conversation.result("getinfo", _Info)
+    loaded = await _loaded_wallets(conversation, info)
     facts = WalletFacts(
         connected=info.connected,
         loaded=bool(loaded.wallets),
@@ -110,32 +114,34 @@ async def _ask(talk: WalletConversation, settings: ElectronCashProbe) -> ProbeRe
         server_height=info.server_height,
         paths=tuple(loaded.wallets),
     )
-    objection = _objection(facts) or _stale(facts, talk, settings)
+    objection = _objection(facts) or _stale_failure(facts, conversation, settings)
     if objection is None:
-        balance = await talk.result("getbalance", _Balance, loaded.selector)
-        facts = replace(facts, balance=_parts(balance))
+        balance = await conversation.result("getbalance", _Balance, loaded.selector)
+        facts = replace(facts, balance=_parse_balance(balance))
     if loaded.wallets:
-        facts = replace(facts, addresses=await talk.count_addresses(loaded.selector))
-    return _well(facts) if objection is None else replace(objection, wallet=facts)
+        facts = replace(
+            facts, addresses=await conversation.count_addresses(loaded.selector)
+        )
+    return _success(facts) if objection is None else replace(objection, wallet=facts)
 
 
-async def _loaded_wallets(talk: WalletConversation, info: _Info) -> _Loaded:
-    """Electron Cash has them in its information; Electrum is asked for them.
+async def _loaded_wallets(conversation: WalletConversation, info: _Info) -> _Loaded:
+    """The loaded wallets: from Electron Cash's ``getinfo``, or Electrum's list.
 
     Electrum's wallet calls are about its default wallet, loaded or not, unless
     another one is named.
     """
     if info.wallets is not msgspec.UNSET:
         return _Loaded(info.wallets, None)
-    listed = await talk.result("list_wallets", list[_Wallet])
+    listed = await conversation.result("list_wallets", list[_Wallet])
     wallets = {wallet.path: wallet.synchronized for wallet in listed}
     if not wallets or not info.default_wallet or info.default_wallet in wallets:
         return _Loaded(wallets, None)
     return _Loaded(wallets, {"wallet": next(iter(wallets))})
 
 
-def _parts(said: _Balance) -> Balance:
-    balance = Balance(said.confirmed, said.unconfirmed, said.unmatured)
+def _parse_balance(answer: _Balance) -> Balance:
+    balance = Balance(answer.confirmed, answer.unconfirmed, answer.unmatured)
     if not all(map(_is_amount, balance)):
         raise probe_failed(
             Cause.BAD_BODY, Reason.of(R.BALANCE_NO_NUMBER), rpc_answers=True
@@ -144,42 +150,44 @@ def _parts(said: _Balance) -> Balance:
 
 
 def _is_amount(part: Decimal) -> bool:
-    """A number that can be written out: 1e999999 is a million digits."""
+    """Is it a number that can be written out? 1e999999 has a million digits."""
     if not part.is_finite() or abs(part.adjusted()) >= MOST_DIGITS:
         return False
     return len(part.as_tuple().digits) <= MOST_DIGITS
 
 
-def _explained(error: RpcErrorAnswered) -> ProbeFailed:
-    """The daemon's own error in the watchdog's words, where it is a known one."""
-    said = error.error.message.casefold()
-    if _NOT_LOADED_TEXT in said:
+def _translate_error(error: RpcErrorAnswered) -> ProbeFailed:
+    """The failure for a known error of the daemon; else the error itself."""
+    message = error.error.message.casefold()
+    if _NOT_LOADED_TEXT in message:
         return probe_failed(
             Cause.WALLET_NOT_LOADED, Reason.of(R.NO_WALLET_LOADED), rpc_answers=True
         )
-    if any(text in said for text in _OFFLINE_TEXTS):
+    if any(text in message for text in _OFFLINE_TEXTS):
         return probe_failed(Cause.MISCONFIGURED, Reason.of(R.DAEMON_OFFLINE))
     return error
 
 
 def _objection(facts: WalletFacts) -> ProbeResult | None:
-    """The first of the daemon's own words that says that it is not of use.
+    """The failure for the first fact that makes the daemon unusable; else None.
 
-    Without a wallet nothing else can be judged. The synchronised flag is only
-    of worth with an upstream server: it is kept when the server is lost.
+    Without a wallet nothing else can be judged. The synchronised flag is valid only
+    with an upstream server: the daemon keeps the flag when it loses the server.
     """
     if not facts.loaded:
-        return _answers(Cause.WALLET_NOT_LOADED, Reason.of(R.NO_WALLET_LOADED), facts)
+        return _wallet_failure(
+            Cause.WALLET_NOT_LOADED, Reason.of(R.NO_WALLET_LOADED), facts
+        )
     if not facts.connected:
-        return _answers(Cause.UPSTREAM_LOST, Reason.of(R.NO_UPSTREAM), facts)
+        return _wallet_failure(Cause.UPSTREAM_LOST, Reason.of(R.NO_UPSTREAM), facts)
     if not facts.server_height or facts.server_height < 0:
-        return _answers(
+        return _wallet_failure(
             Cause.UPSTREAM_LOST,
             Reason.of(R.UPSTREAM_SILENT),
             facts,
         )
     if not facts.synchronised:
-        return _answers(
+        return _wallet_failure(
             Cause.WALLET_SYNCING,
             Reason.of(
                 R.SYNCHRONISING, height=facts.height or 0, top=facts.server_height
@@ -189,21 +197,21 @@ def _objection(facts: WalletFacts) -> ProbeResult | None:
     return None
 
 
-def _stale(
-    facts: WalletFacts, talk: WalletConversation, settings: ElectronCashProbe
+def _stale_failure(
+    facts: WalletFacts, conversation: WalletConversation, settings: ElectronCashProbe
 ) -> ProbeResult | None:
     assert facts.height is not None
     assert facts.server_height is not None
-    still_s = talk.tools.heights.unchanged_s(
-        talk.daemon.place,
-        talk.daemon.run,
+    still_s = conversation.tools.heights.unchanged_s(
+        conversation.daemon.place,
+        conversation.daemon.run,
         facts.height,
         facts.server_height,
-        talk.tools.clock.now().mono,
+        conversation.tools.clock.now().mono,
     )
     if still_s < settings.stale_after_s:
         return None
-    return _answers(
+    return _wallet_failure(
         Cause.UPSTREAM_STALE,
         Reason.of(
             R.CHAIN_STALE,
@@ -215,7 +223,7 @@ def _stale(
     )
 
 
-def _well(facts: WalletFacts) -> ProbeResult:
+def _success(facts: WalletFacts) -> ProbeResult:
     lag = (facts.server_height or 0) - (facts.height or 0)
     if lag <= LAG_BLOCKS:
         return probe_success(wallet=facts)
@@ -226,5 +234,5 @@ def _well(facts: WalletFacts) -> ProbeResult:
     )
 
 
-def _answers(cause: Cause, reason: Reason, facts: WalletFacts) -> ProbeResult:
+def _wallet_failure(cause: Cause, reason: Reason, facts: WalletFacts) -> ProbeResult:
     return probe_failure(cause, reason, rpc_answers=True, wallet=facts)

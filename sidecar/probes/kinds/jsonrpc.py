@@ -1,4 +1,4 @@
-"""Does a JSON-RPC server answer one method with a result?"""
+"""Probe ``jsonrpc``: does a JSON-RPC server answer one method with a result?"""
 
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from sidecar.probes.jsonrpc_client import locate_daemon
 async def probe(
     settings: JsonRpcProbe, container: Container, tools: ProbeContext
 ) -> ProbeResult:
-    """Call the method without parameters; any result will do.
+    """Call the method without parameters; any result is a success.
 
-    A call that is still open is waited for instead: its answer says as much.
+    An open call of this method is waited for instead: its answer is equivalent.
     """
     daemon = locate_daemon(settings, container, tools.addresses)
     async with tools.rpc.turn(daemon.place, settings.timeout_s):

@@ -1,4 +1,4 @@
-"""Does the container run? For what serves nothing and has no HEALTHCHECK."""
+"""Probe ``running``: does the container run? For containers without a service."""
 
 import asyncio
 
@@ -13,8 +13,9 @@ from sidecar.probes.context import ProbeContext
 async def probe(
     settings: RunningProbe, container: Container, tools: ProbeContext
 ) -> ProbeResult:
-    """Ask the engine. That it has ended is for the engine's list and events to say:
-    they know how.
+    """Ask the engine whether the container runs; UNKNOWN if it does not.
+
+    The engine's list and events report its end, with the details.
     """
     async with asyncio.timeout(settings.timeout_s):
         fresh = await tools.engine.inspect(container.id)

@@ -1,7 +1,7 @@
-"""Does a port accept a connection?
+"""Probe ``tcp``: does a port accept a connection?
 
-Harmful to a server with one thread: it serves our empty connection before its
-next caller. docs/probes.md names what to use instead.
+Harmful to a server with one thread: it serves the probe's empty connection before
+its next caller. docs/probes.md names alternatives.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ async def probe(
     """Connect, and close at once."""
     host, port, attempts = settings.host, settings.port, Attempts()
     place, deadline = f"{host}:{port}", deadline_in(settings.timeout_s)
-    known = tools.addresses.host(host, port, container).found
+    known_addresses = tools.addresses.locate_host(host, port, container).addresses
     try:
         async with asyncio.timeout_at(deadline):
-            found = known or await tools.resolver.resolve(host, port)
-            (await connect_socket(found, deadline, attempts)).close()
+            addresses = known_addresses or await tools.resolver.resolve(host, port)
+            (await connect_socket(addresses, deadline, attempts)).close()
     except TimeoutError:
         place = attempts.of(place)
         raise probe_failed(

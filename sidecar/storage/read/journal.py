@@ -1,4 +1,4 @@
-"""What happened, read back for reports."""
+"""The journal, read back for reports."""
 
 import asyncio
 import sqlite3
@@ -36,15 +36,15 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 MOST_ENTRIES = 50_000
-"""An answer of that many is some 60 MB: more than all the watching."""
+"""That many entries take some 60 MB: more than the rest of Sidecar."""
 
 
 class SqliteJournal:
-    """core.ports.Journal. Knows what is on disk; StoreBroken where it cannot say."""
+    """core.ports.Journal. Reads what is on disk; StoreUnavailable where it cannot."""
 
-    def __init__(self, reader: Reader, readers_of_steps: Sequence[Reader]) -> None:
+    def __init__(self, reader: Reader, step_readers: Sequence[Reader]) -> None:
         self._reader = reader
-        self._readers_of_steps = readers_of_steps
+        self._step_readers = step_readers
 
     async def entries(
         self,
@@ -57,7 +57,7 @@ class SqliteJournal:
     ) -> tuple[JournalEntry, ...]:
         """In order of time; no ``kinds`` means all.
 
-        StoreBroken also where they are more than MOST_ENTRIES.
+        StoreUnavailable also where there are more than MOST_ENTRIES.
         """
         conditions: dict[str, list[object]] = {
             "at_wall >= ?": [since_wall],
@@ -74,14 +74,14 @@ class SqliteJournal:
     async def steps(
         self, since_wall: float, until_wall: float
     ) -> AsyncIterator[Sequence[tuple[str, TargetSteps]]]:
-        """What a report counts, of each target in order of time; in pieces of bounded
-        size, of which two may be about the same target.
+        """Steps for a report, of each target in order of time, in pieces of bounded
+        size; two pieces may be about the same target.
 
-        While one of them is worked with, every reader reads its next.
+        While the caller handles one piece, every reader reads its next.
         """
         names = await self._reader.ask(target_names)
         span = ReadRange(ReadCursor(0, since_wall, 0), since_wall, until_wall)
-        readers = self._readers_of_steps
+        readers = self._step_readers
         reading = deque(
             _ReaderShare(reader, names[nth :: len(readers)], span)
             for nth, reader in enumerate(readers)
@@ -89,12 +89,12 @@ class SqliteJournal:
         try:
             while reading:
                 share = reading.popleft()
-                found = await share.piece
-                if found.rest is not None:
-                    rest = span._replace(place=found.rest)
+                steps_piece = await share.piece
+                if steps_piece.rest is not None:
+                    rest = span._replace(place=steps_piece.rest)
                     reading.append(_ReaderShare(share.reader, share.names, rest))
-                if found.steps:
-                    yield found.steps
+                if steps_piece.steps:
+                    yield steps_piece.steps
         finally:
             for share in reading:
                 share.piece.cancel()
@@ -103,26 +103,28 @@ class SqliteJournal:
     async def incidents(
         self, *, open_only: bool = False, limit: int = 100
     ) -> tuple[Incident, ...]:
-        """The last ones, newest first."""
+        """The last incidents, newest first."""
         where = "resolved_wall IS NULL" if open_only else "1"
         return await self._reader.ask(
             lambda c: _incidents(c, f"{where} ORDER BY id DESC LIMIT ?", limit)
         )
 
-    async def incident(self, which: str) -> Incident | None:
-        """One by its id."""
-        found = await self._reader.ask(lambda c: _incidents(c, "id = ?", which))
-        return next(iter(found), None)
+    async def incident(self, incident_id: str) -> Incident | None:
+        """One incident; None: there is none of this id."""
+        incidents = await self._reader.ask(
+            lambda c: _incidents(c, "id = ?", incident_id)
+        )
+        return next(iter(incidents), None)
 
     async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
         """The bundles that were gathered for an incident, oldest first."""
         return await self._reader.ask(lambda c: _evidence(c, incident))
 
-    async def watched(
+    async def monitored_intervals(
         self, since_wall: float, until_wall: float
     ) -> tuple[MonitoredInterval, ...]:
-        """The stretches in which we measured, clipped to what was asked."""
-        found = await self._reader.ask(
+        """Intervals in which Sidecar measured, clipped to the asked span."""
+        rows = await self._reader.ask(
             lambda c: c.execute(
                 "SELECT from_wall, until_wall FROM watched"
                 " WHERE until_wall > ? AND from_wall < ? ORDER BY from_wall",
@@ -131,9 +133,9 @@ class SqliteJournal:
         )
         clipped = (
             MonitoredInterval(max(begin, since_wall), min(end, until_wall))
-            for begin, end in found
+            for begin, end in rows
         )
-        return tuple(_join_conditions(clipped))
+        return tuple(_join_intervals(clipped))
 
 
 class _ReaderShare:
@@ -150,18 +152,18 @@ class _ReaderShare:
 def _entries(
     connection: sqlite3.Connection, conditions: Mapping[str, list[object]]
 ) -> tuple[JournalEntry, ...]:
-    """The conditions are words of ours, their values are bound."""
-    found = connection.execute(
+    """The conditions are our own constants, their values are bound."""
+    rows = connection.execute(
         "SELECT at_wall, kind, target, incident, data FROM journal"  # noqa: S608
         f" WHERE {' AND '.join(conditions)} ORDER BY at_wall, id LIMIT ?",
         [*(v for values in conditions.values() for v in values), MOST_ENTRIES + 1],
     ).fetchall()
-    if len(found) > MOST_ENTRIES:
+    if len(rows) > MOST_ENTRIES:
         raise StoreUnavailable(
             f"there are more than {MOST_ENTRIES} entries: ask for one target, "
             "or for a shorter time"
         )
-    return tuple(_readable(found, _entry))
+    return tuple(_readable(rows, _entry))
 
 
 def _entry(row: tuple[float, str, str, str | None, str]) -> JournalEntry:
@@ -171,7 +173,7 @@ def _entry(row: tuple[float, str, str, str | None, str]) -> JournalEntry:
 
 
 def _readable(rows: Iterable[R], read: Callable[[R], T]) -> Iterator[T]:
-    """One bad record must not keep the others from a report."""
+    """Skip an unreadable record: the others must still reach the report."""
     for row in rows:
         try:
             yield read(row)
@@ -182,29 +184,29 @@ def _readable(rows: Iterable[R], read: Callable[[R], T]) -> Iterator[T]:
 def _incidents(
     connection: sqlite3.Connection, where: str, value: object
 ) -> tuple[Incident, ...]:
-    found = connection.execute(
+    rows = connection.execute(
         f"SELECT value FROM incidents WHERE {where}",  # noqa: S608 - words of ours
         (value,),
     )
-    return tuple(_readable(found, lambda row: decode(row[0], Incident)))
+    return tuple(_readable(rows, lambda row: decode(row[0], Incident)))
 
 
 def _evidence(
     connection: sqlite3.Connection, incident: str
 ) -> tuple[Mapping[str, object], ...]:
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT value FROM evidence WHERE incident = ? ORDER BY id", (incident,)
     )
-    return tuple(_readable(found, lambda row: decode(row[0], dict[str, object])))
+    return tuple(_readable(rows, lambda row: decode(row[0], dict[str, object])))
 
 
-def _join_conditions(stretches: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
-    """Stretches may overlap where the wall clock was set back."""
+def _join_intervals(intervals: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:
+    """Join intervals that overlap, as where the wall clock was set back."""
     joined: list[MonitoredInterval] = []
-    for stretch in stretches:
-        if joined and stretch.from_wall <= joined[-1].until_wall:
-            end = max(joined[-1].until_wall, stretch.until_wall)
+    for interval in intervals:
+        if joined and interval.from_wall <= joined[-1].until_wall:
+            end = max(joined[-1].until_wall, interval.until_wall)
             joined[-1] = joined[-1]._replace(until_wall=end)
         else:
-            joined.append(stretch)
+            joined.append(interval)
     return joined

@@ -1,4 +1,4 @@
-"""The state as a dead process left it. A row that cannot be read is set aside."""
+"""Load the state of the previous process; an unreadable row is set aside."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from loguru import logger
 
-from sidecar.core.incidents.lifecycle import KEPT_INCIDENTS
+from sidecar.core.incidents.lifecycle import MAX_INCIDENTS
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
@@ -28,11 +28,11 @@ from sidecar.storage.database import transaction
 
 T = TypeVar("T")
 
-_NEWEST = f"1 ORDER BY id DESC LIMIT {KEPT_INCIDENTS}"
+_NEWEST = f"1 ORDER BY id DESC LIMIT {MAX_INCIDENTS}"
 
 
 class StoredRow(NamedTuple):
-    """A text and the row that holds it: the key's columns with their values."""
+    """A stored text and its row: the key's columns with their values."""
 
     table: str
     key: Mapping[str, object]
@@ -45,59 +45,61 @@ class StoredRow(NamedTuple):
 
 
 class _Rows:
-    """Reads rows; notes those that it cannot."""
+    """Reads rows, and notes the unreadable ones."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.bad: list[tuple[StoredRow, str]] = []
+        self.unreadable: list[tuple[StoredRow, str]] = []
 
-    def of(self, table: str, *key: str, where: str = "1") -> list[StoredRow]:
-        """Table, columns and condition are words of ours, never input."""
+    def select(self, table: str, *key: str, where: str = "1") -> list[StoredRow]:
+        """Rows of a table; table, columns and condition are constants, never input."""
         query = f"SELECT value, {', '.join(key)} FROM {table} WHERE {where}"  # noqa: S608
-        found = self._connection.execute(query)
-        return [StoredRow(table, dict(zip(key, k, strict=True)), v) for v, *k in found]
+        rows = self._connection.execute(query)
+        return [StoredRow(table, dict(zip(key, k, strict=True)), v) for v, *k in rows]
 
     def read(self, row: StoredRow | None, parse: Callable[[StoredRow], T]) -> T | None:
-        """None: there is none, or it is unreadable and noted."""
+        """The parsed row; None: there is no row, or it is unreadable and noted."""
         try:
             return None if row is None else parse(row)
         except ValueError as error:
             assert row is not None
-            self.bad.append((row, str(error)))
+            self.unreadable.append((row, str(error)))
             return None
 
     def read_all(
         self, rows: Iterable[StoredRow], parse: Callable[[StoredRow], T]
     ) -> list[T]:
-        """Those that could be read."""
-        found = (self.read(row, parse) for row in rows)
-        return [one for one in found if one is not None]
+        """The parsed rows, without the unreadable ones."""
+        values = (self.read(row, parse) for row in rows)
+        return [value for value in values if value is not None]
 
 
 def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
-    """None where nothing was ever stored. ``started`` is when it was last saved.
+    """The stored state; None: nothing was ever stored. ``started`` is the last save.
 
     sqlite3.Error.
     """
     rows = _Rows(connection)
-    values = {row.name: row for row in rows.of("memory", "name")}
+    values = {row.name: row for row in rows.select("memory", "name")}
     if not values:
         return None
     saved = rows.read(values.get("clock"), lambda r: decode(r.text, Moment))
     paused = rows.read(values.get("paused"), lambda r: decode_paused(r.text))
     restarts = rows.read(values.get("restarts"), _load_restarts)
-    told = rows.read(values.get("engine_told"), lambda r: decode(r.text, bool))
-    unreached = rows.read(
+    engine_told = rows.read(values.get("engine_told"), lambda r: decode(r.text, bool))
+    own_network_told = rows.read(
         values.get("own_network_told"), lambda r: decode(r.text, bool)
     )
-    heard = rows.read(values.get("settings_told"), lambda r: decode(r.text, str))
+    settings_told = rows.read(
+        values.get("settings_told"), lambda r: decode(r.text, str)
+    )
     plans = rows.read(values.get("plan"), _load_plans)
     incidents = _load_incidents(rows)
     instances = _load_instances(rows, incidents)
     ledger = dict(
-        rows.read_all(rows.of("ledger", "target", "cause", "remedy"), _efficacy_row)
+        rows.read_all(rows.select("ledger", "target", "cause", "remedy"), _efficacy_row)
     )
-    _quarantine_row(connection, rows.bad, now_wall)
+    _quarantine_rows(connection, rows.unreadable, now_wall)
     return State(
         started=saved or Moment(0.0, 0.0),
         instances=MappingProxyType(instances),
@@ -106,9 +108,9 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
         ledger=MappingProxyType(ledger),
         paused=MappingProxyType(paused or {}),
         restarts=restarts or (),
-        engine=EngineStatus(told=told or False),
-        own_network=OwnNetworkStatus(told=unreached or False),
-        settings=SettingsStatus(told=heard or ""),
+        engine=EngineStatus(is_reported=engine_told or False),
+        own_network=OwnNetworkStatus(is_reported=own_network_told or False),
+        settings=SettingsStatus(reported_faults=settings_told or ""),
         plan=plans[0] if plans else None,
     )
 
@@ -122,23 +124,24 @@ def _load_plans(row: StoredRow) -> tuple[PlannedRestart, ...]:
 
 
 def _load_incidents(rows: _Rows) -> dict[str, Incident]:
-    """All open ones and the newest of the others, oldest first."""
-    still_open = rows.of("incidents", "id", where="resolved_wall IS NULL")
-    newest = rows.of("incidents", "id", where=_NEWEST)
-    found = {row.name: row for row in (*still_open, *newest)}
-    ordered = (found[which] for which in sorted(found))
-    read = rows.read_all(ordered, lambda row: decode(row.text, Incident))
-    return {incident.id: incident for incident in read}
+    """All open incidents and the newest of the others, oldest first."""
+    open_rows = rows.select("incidents", "id", where="resolved_wall IS NULL")
+    newest_rows = rows.select("incidents", "id", where=_NEWEST)
+    rows_by_id = {row.name: row for row in (*open_rows, *newest_rows)}
+    ordered = (rows_by_id[incident_id] for incident_id in sorted(rows_by_id))
+    loaded = rows.read_all(ordered, lambda row: decode(row.text, Incident))
+    return {incident.id: incident for incident in loaded}
 
 
 def _load_instances(
     rows: _Rows, incidents: Mapping[str, Incident]
 ) -> dict[InstanceId, Instance]:
-    """One whose incident could not be read has none."""
-    found = rows.of("instances", "target", "number")
-    read = rows.read_all(found, lambda row: decode(row.text, Instance))
+    """Instances; one whose incident is unreadable has no incident."""
+    instance_rows = rows.select("instances", "target", "number")
+    loaded = rows.read_all(instance_rows, lambda row: decode(row.text, Instance))
     return {
-        i.id: i if i.incident in incidents else replace(i, incident=None) for i in read
+        i.id: i if i.incident in incidents else replace(i, incident=None)
+        for i in loaded
     }
 
 
@@ -155,26 +158,28 @@ def _efficacy_row(row: StoredRow) -> tuple[EfficacyKey, RemedyStats]:
     return key, decode(row.text, RemedyStats)
 
 
-def _quarantine_row(
-    connection: sqlite3.Connection, bad: list[tuple[StoredRow, str]], now_wall: float
+def _quarantine_rows(
+    connection: sqlite3.Connection,
+    unreadable: list[tuple[StoredRow, str]],
+    now_wall: float,
 ) -> None:
-    """Keep the text of what could not be read, out of the way, and say so."""
-    if not bad:
+    """Move unreadable rows to the table ``set_aside``, and log each."""
+    if not unreadable:
         return
     with transaction(connection):
-        for row, why in bad:
+        for row, reason in unreadable:
             logger.error(
                 "what was stored of {} {} is unreadable and set aside: {}",
                 row.table,
                 row.name,
-                why,
+                reason,
             )
             connection.execute(
                 "INSERT INTO set_aside VALUES (?, ?, ?, ?, ?)",
-                (now_wall, row.table, row.name, row.text, why),
+                (now_wall, row.table, row.name, row.text, reason),
             )
-            same = " AND ".join(f"{column} = ?" for column in row.key)
+            condition = " AND ".join(f"{column} = ?" for column in row.key)
             connection.execute(
-                f"DELETE FROM {row.table} WHERE {same}",  # noqa: S608 - words of ours
+                f"DELETE FROM {row.table} WHERE {condition}",  # noqa: S608 - words of ours
                 tuple(row.key.values()),
             )

@@ -1,4 +1,4 @@
-"""Questions to the store: a connection that cannot write, in its own thread."""
+"""Queries of the store: a read-only connection in a thread of its own."""
 
 import asyncio
 import sqlite3
@@ -14,14 +14,14 @@ from sidecar.storage.database import open_for_reading
 READ_DEADLINE_S = 10.0
 WAITING_QUESTIONS = 32
 _STEPS_BETWEEN_LOOKS = 10_000
-"""Of SQLite's machine: well under a millisecond."""
+"""Instructions of SQLite's virtual machine: well under a millisecond."""
 
 T = TypeVar("T")
 Query = Callable[[sqlite3.Connection], T]
 
 
 class Reader:
-    """One question at a time; the connection is opened by the first."""
+    """Runs one query at a time; the first query opens the connection."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,7 +30,7 @@ class Reader:
         self._waiting = 0
 
     async def ask(self, query: Query[T]) -> T:
-        """StoreBroken: there is no answer, or none within READ_DEADLINE_S."""
+        """Run a query. StoreUnavailable: no answer, or none within READ_DEADLINE_S."""
         if self._waiting >= WAITING_QUESTIONS:
             raise StoreUnavailable(
                 "too many questions wait for the store: ask again later"
@@ -61,7 +61,7 @@ class Reader:
         return query(self._connection)
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection and end the thread."""
         loop = asyncio.get_running_loop()
         closing = loop.run_in_executor(self._thread, self._close)
         await asyncio.wait({closing}, timeout=READ_DEADLINE_S + 1.0)

@@ -1,4 +1,4 @@
-"""What a report counts, read from the journal's index alone."""
+"""Steps that a report counts, read from the journal's index alone."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sidecar.storage.codec import decode
 from sidecar.storage.step_code import read_step_code
 
 PIECE_STEPS = 12_500
-"""Some 1 MB, and ten milliseconds' work for those who count."""
+"""Some 1 MB, and ten milliseconds of work for the report."""
 
 _NAMES = """
 WITH RECURSIVE names (name) AS (
@@ -24,7 +24,7 @@ SELECT count(*), group_concat(at_wall), group_concat(brief, char(10)) FROM (
     WHERE target = ? AND (at_wall, id) > (?, ?) AND at_wall < ? AND brief IS NOT NULL
     ORDER BY at_wall, id LIMIT ?)
 """
-"""In one row: between two rows the thread would have to wait for the loop's."""
+"""One row for all: between two rows this thread would wait for the loop's thread."""
 _LAST = """
 SELECT at_wall, id FROM journal
 WHERE target = ? AND (at_wall, id) > (?, ?) AND at_wall < ? AND brief IS NOT NULL
@@ -33,7 +33,7 @@ ORDER BY at_wall, id LIMIT 1 OFFSET ? - 1
 
 
 class ReadCursor(NamedTuple):
-    """Where the reading goes on: at the ``nth`` target, after that line."""
+    """Position to continue from: the ``nth`` target, after that journal entry."""
 
     nth: int
     at_wall: float
@@ -41,7 +41,7 @@ class ReadCursor(NamedTuple):
 
 
 class ReadRange(NamedTuple):
-    """What of the time is asked for, and from where on."""
+    """Asked time span, and the position to read from."""
 
     place: ReadCursor
     since_wall: float
@@ -49,35 +49,35 @@ class ReadRange(NamedTuple):
 
 
 class StepPiece(NamedTuple):
-    """Some targets' steps; ``rest`` None: there are no more."""
+    """Steps of some targets; ``rest``: the next position, None at the end."""
 
     steps: Sequence[tuple[str, TargetSteps]]
     rest: ReadCursor | None
 
 
 def target_names(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """All that the journal tells of."""
+    """Names of all targets in the journal."""
     return tuple(name for (name,) in connection.execute(_NAMES))
 
 
 def read_piece(
     connection: sqlite3.Connection, names: Sequence[str], span: ReadRange
 ) -> StepPiece:
-    """At most PIECE_STEPS."""
-    found: list[tuple[str, TargetSteps]] = []
-    left = PIECE_STEPS
+    """Read at most PIECE_STEPS steps."""
+    steps: list[tuple[str, TargetSteps]] = []
+    remaining = PIECE_STEPS
     (nth, *after), since_wall, until_wall = span
     while nth < len(names):
-        asked = (names[nth], *after, until_wall, left)
-        count, *told = connection.execute(_STEPS, asked).fetchone()
+        parameters = (names[nth], *after, until_wall, remaining)
+        count, *columns = connection.execute(_STEPS, parameters).fetchone()
         if count:
-            found.append((names[nth], _read_steps(*told)))
-        left -= count
-        if not left:
-            last = connection.execute(_LAST, asked).fetchone()
-            return StepPiece(found, ReadCursor(nth, *last))
+            steps.append((names[nth], _read_steps(*columns)))
+        remaining -= count
+        if not remaining:
+            last = connection.execute(_LAST, parameters).fetchone()
+            return StepPiece(steps, ReadCursor(nth, *last))
         nth, after = nth + 1, [since_wall, 0]
-    return StepPiece(found, None)
+    return StepPiece(steps, None)
 
 
 def _read_steps(ats: str, briefs: str) -> TargetSteps:

@@ -1,4 +1,4 @@
-"""What waits to be written. Later batches are worked into earlier ones."""
+"""Changes that wait to be written. A later batch is merged into the earlier one."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class EvidenceRow(NamedTuple):
 
 
 class DeliveryUpdate(NamedTuple):
-    """What became of a message; ``ended_wall`` None: it still waits."""
+    """A message's delivery status; ``ended_wall`` None: it still waits."""
 
     attempts: int
     not_before_wall: float
@@ -41,29 +41,29 @@ class DeliveryUpdate(NamedTuple):
 
 @dataclass(slots=True)
 class WriteBatch:
-    """Written whole or not at all; durable state by its key, the newest alone.
+    """Changes of one transaction; of each key only the newest value.
 
-    Only the journal's lines and the evidence are bounded by dropping the oldest:
-    the rest is bounded by what is watched.
+    The journal and the evidence are bounded by dropping the oldest entries: the
+    rest is bounded by the number of watched instances.
     """
 
     instances: dict[InstanceId, Instance | None] = field(default_factory=dict)
-    """None: it is gone."""
+    """None: the instance no longer exists."""
     incidents: dict[str, Incident] = field(default_factory=dict)
     ledger: dict[EfficacyKey, RemedyStats | None] = field(default_factory=dict)
-    """None: a person said that it was mended."""
+    """None: an operator declared it repaired."""
     memory: dict[str, str] = field(default_factory=dict)
     """Single values by their names, as JSON."""
     messages: dict[str, Message] = field(default_factory=dict)
     marks: dict[str, DeliveryUpdate] = field(default_factory=dict)
     stretches: dict[float, float] = field(default_factory=dict)
-    """Watched time: from, until."""
+    """Monitored intervals: from, until."""
     entries: deque[JournalItem] = field(default_factory=deque)
     evidence: deque[EvidenceRow] = field(default_factory=deque)
     clock: Moment | None = None
-    """By which the monotonic times in it are to be understood."""
+    """Reference for the monotonic times in the batch."""
     dropped: int = 0
-    """Journal lines that were too many to wait."""
+    """Number of journal entries dropped because too many waited."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -79,7 +79,7 @@ class WriteBatch:
         )
 
     def add(self, newer: "WriteBatch") -> None:
-        """Work in what came after."""
+        """Merge a newer batch."""
         self.instances.update(newer.instances)
         self.incidents.update(newer.incidents)
         self.ledger.update(newer.ledger)

@@ -1,4 +1,4 @@
-"""What of a turn must be written: nothing, for an ordinary probe."""
+"""Changes of a step that must be written: none, for an ordinary probe."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -38,28 +38,28 @@ _health_fields = attrgetter(
 )
 
 StoredFields = tuple[object, ...]
-"""Of an instance, what is written anew as soon as it differs."""
+"""Fields of an instance; it is written again as soon as one differs."""
 
 
 def stored_fields(instance: Instance) -> StoredFields:
-    """Not the last answer's time, words and balance: they differ at every probe.
+    """Without the last answer's time, text and balance: they differ at every probe.
 
-    What was last seen in a wallet goes along when something else is written, as
-    at the first failure: so it is on disk before a remedy begins.
+    The wallet's last observation is written with other changes, as at the first
+    failure: so it is on disk before a remedy begins.
 
-    A failure streak is counted on disk until it is certain; how long it is then
-    changes nothing that follows.
+    A failure streak is counted on disk until the failure is certain; its length
+    then changes no decision.
     """
     container, health = instance.container, instance.health
     return (
         _steady_fields(instance),
         None if container is None else _container_fields(container),
         _health_fields(health),
-        _count_changes(health),
+        _streak_to_store(health),
     )
 
 
-def _count_changes(health: Health) -> int:
+def _streak_to_store(health: Health) -> int:
     return health.failures if health.up is not False else 0
 
 
@@ -70,85 +70,93 @@ def _changed_keys(old: Mapping[K, V], new: Mapping[K, V]) -> dict[K, V]:
 
 
 class ChangeTracker:
-    """Compares each turn with what was last given out to be written.
+    """Compares each step with the last collected changes.
 
-    The first turn gives out everything: the store has one pair of clocks, and what
-    a former process wrote has monotonic times that are not ours.
+    The first step collects everything: the store has one pair of clocks, and the
+    monotonic times that a former process wrote are not ours.
     """
 
     def __init__(self) -> None:
-        self._worths: dict[InstanceId, StoredFields] = {}
-        self._known: State | None = None
+        self._stored_fields: dict[InstanceId, StoredFields] = {}
+        self._last_state: State | None = None
 
     @property
-    def begun(self) -> bool:
-        """Was everything given out?"""
-        return self._known is not None
+    def has_baseline(self) -> bool:
+        """Was everything collected once?"""
+        return self._last_state is not None
 
-    def loaded(self, state: State) -> None:
-        """This is what the store holds."""
-        self._worths = dict.fromkeys(state.instances, ())
+    def note_loaded(self, state: State) -> None:
+        """Note the store's content."""
+        self._stored_fields = dict.fromkeys(state.instances, ())
 
-    def of(self, turned: StepResult) -> WriteBatch:
-        """What this turn adds; nothing of it is found twice."""
+    def collect(self, result: StepResult) -> WriteBatch:
+        """Changes of this step; each is collected once."""
         batch = WriteBatch()
-        self._note_instances(batch, turned)
-        if turned.state is not self._known:
-            self._note_stack(batch, turned.state)
-        batch.entries.extend(turned.transitions)
-        batch.entries.extend(turned.decisions)
-        self._note_evidence(batch, turned)
+        self._note_instances(batch, result)
+        if result.state is not self._last_state:
+            self._note_stack(batch, result.state)
+        batch.entries.extend(result.transitions)
+        batch.entries.extend(result.decisions)
+        self._note_evidence(batch, result)
         return batch
 
-    def _note_instances(self, batch: WriteBatch, turned: StepResult) -> None:
-        there, left = turned.state.instances, turned.state.left
-        for who in turned.touched if self.begun else (*left, *there):
-            instance = there.get(who) or left.get(who)
+    def _note_instances(self, batch: WriteBatch, result: StepResult) -> None:
+        present, former = result.state.instances, result.state.restored_instances
+        for instance_id in result.touched if self.has_baseline else (*former, *present):
+            instance = present.get(instance_id) or former.get(instance_id)
             if instance is None:
                 continue
             new = stored_fields(instance)
-            if self._worths.get(who) != new:
-                self._worths[who] = new
-                batch.instances[who] = instance
-        if isinstance(turned.event, ContainersListed):
-            for gone in self._worths.keys() - there.keys() - left.keys():
-                del self._worths[gone]
-                batch.instances[gone] = None
+            if self._stored_fields.get(instance_id) != new:
+                self._stored_fields[instance_id] = new
+                batch.instances[instance_id] = instance
+        if isinstance(result.event, ContainersListed):
+            for removed_id in (
+                self._stored_fields.keys() - present.keys() - former.keys()
+            ):
+                del self._stored_fields[removed_id]
+                batch.instances[removed_id] = None
 
     def _note_stack(self, batch: WriteBatch, state: State) -> None:
-        """Maps that no turn has changed are still the same objects."""
-        known, self._known = self._known, state
-        old = known or State(started=state.started)
+        """Compare maps by identity first: an unchanged map is the same object."""
+        previous, self._last_state = self._last_state, state
+        old = previous or State(started=state.started)
         batch.incidents.update(_changed_keys(old.incidents, state.incidents))
         batch.ledger.update(_changed_keys(old.ledger, state.ledger))
         batch.ledger.update(dict.fromkeys(old.ledger.keys() - state.ledger.keys()))
-        if known is None or state.paused != old.paused:
+        if previous is None or state.paused != old.paused:
             batch.memory["paused"] = encode_paused(state.paused)
-        if known is None or state.restarts != old.restarts:
+        if previous is None or state.restarts != old.restarts:
             batch.memory["restarts"] = encode(state.restarts)
-        if known is None or state.engine.told != old.engine.told:
-            batch.memory["engine_told"] = encode(state.engine.told)
-        if known is None or state.own_network.told != old.own_network.told:
-            batch.memory["own_network_told"] = encode(state.own_network.told)
-        if known is None or state.settings.told != old.settings.told:
-            batch.memory["settings_told"] = encode(state.settings.told)
-        if known is None or state.plan != old.plan:
+        if previous is None or state.engine.is_reported != old.engine.is_reported:
+            batch.memory["engine_told"] = encode(state.engine.is_reported)
+        if (
+            previous is None
+            or state.own_network.is_reported != old.own_network.is_reported
+        ):
+            batch.memory["own_network_told"] = encode(state.own_network.is_reported)
+        if (
+            previous is None
+            or state.settings.reported_faults != old.settings.reported_faults
+        ):
+            batch.memory["settings_told"] = encode(state.settings.reported_faults)
+        if previous is None or state.plan != old.plan:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)
 
-    def _note_evidence(self, batch: WriteBatch, turned: StepResult) -> None:
-        """Evidence is an incident's; a planned restart's has none to go to."""
-        event = turned.event
-        if turned.evidence is None:
+    def _note_evidence(self, batch: WriteBatch, result: StepResult) -> None:
+        """Evidence belongs to an incident; a planned restart has none."""
+        event = result.event
+        if result.evidence is None:
             return
         if not isinstance(event, RemedyExecuted | EvidenceGathered):
             return
-        instance = turned.state.instances.get(event.instance)
+        instance = result.state.instances.get(event.instance)
         if instance is None:
             return
         remedy = instance.remedy
         treated = remedy.decision.incident if remedy is not None else None
         incident = treated or instance.incident
         if incident is not None:
-            bundle = EvidenceRow(incident, event.at.wall, turned.evidence)
+            bundle = EvidenceRow(incident, event.at.wall, result.evidence)
             batch.evidence.append(bundle)

@@ -1,4 +1,4 @@
-"""Batches into the database."""
+"""Write batches to the database."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,7 @@ from sidecar.storage.codec import (
     encode,
     encode_evidence,
     persistent_part,
-    without_surrogates,
+    replace_surrogates,
 )
 from sidecar.storage.database import transaction
 from sidecar.storage.step_code import step_code
@@ -43,7 +43,7 @@ _KINDS = {
 
 
 def insert_batch(connection: sqlite3.Connection, batch: WriteBatch) -> None:
-    """In one transaction. sqlite3.Error: nothing was written."""
+    """Write a batch in one transaction. sqlite3.Error: nothing was written."""
     with transaction(connection):
         _save_instances(connection, batch)
         _save_stack(connection, batch)
@@ -59,24 +59,30 @@ def insert_batch(connection: sqlite3.Connection, batch: WriteBatch) -> None:
         )
 
 
-def _write_rows(things: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[Row]:
-    """One that cannot be put into words must not keep the others from the disk."""
-    for thing in things:
+def _write_rows(items: Iterable[T], row_of: Callable[[T], Row]) -> Iterator[Row]:
+    """Skip an item that cannot be encoded: the others must still be written."""
+    for item in items:
         try:
-            yield tuple(map(without_surrogates, row_of(thing)))
+            yield tuple(map(replace_surrogates, row_of(item)))
         except (TypeError, ValueError) as error:
             logger.error("a record is left out of the store: {}", error)
 
 
 def _save_instances(connection: sqlite3.Connection, batch: WriteBatch) -> None:
-    there = [(who, i) for who, i in batch.instances.items() if i is not None]
+    present = [
+        (instance_id, i) for instance_id, i in batch.instances.items() if i is not None
+    ]
     connection.executemany(
         "INSERT OR REPLACE INTO instances VALUES (?, ?, ?)",
-        _write_rows(there, lambda pair: (*pair[0], encode(persistent_part(pair[1])))),
+        _write_rows(present, lambda pair: (*pair[0], encode(persistent_part(pair[1])))),
     )
     connection.executemany(
         "DELETE FROM instances WHERE target = ? AND number = ?",
-        [who for who, instance in batch.instances.items() if instance is None],
+        [
+            instance_id
+            for instance_id, instance in batch.instances.items()
+            if instance is None
+        ],
     )
 
 
@@ -103,10 +109,10 @@ def _save_stack(connection: sqlite3.Connection, batch: WriteBatch) -> None:
 
 
 def _save_ledger(connection: sqlite3.Connection, batch: WriteBatch) -> None:
-    there = [(key, line) for key, line in batch.ledger.items() if line is not None]
+    present = [(key, line) for key, line in batch.ledger.items() if line is not None]
     connection.executemany(
         "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?)",
-        _write_rows(there, lambda pair: (*pair[0], encode(pair[1]))),
+        _write_rows(present, lambda pair: (*pair[0], encode(pair[1]))),
     )
     connection.executemany(
         "DELETE FROM ledger WHERE target = ? AND cause = ? AND remedy = ?",
@@ -115,7 +121,7 @@ def _save_ledger(connection: sqlite3.Connection, batch: WriteBatch) -> None:
 
 
 def _save_messages(connection: sqlite3.Connection, batch: WriteBatch) -> None:
-    """A message that is already known stays as it is."""
+    """Insert new messages; an existing message stays as it is."""
     connection.executemany(
         "INSERT OR IGNORE INTO outbox (id, incident, sequence, channel, kind,"
         " severity, created_wall, facts, attempts, not_before_wall, arrived, error)"
@@ -144,20 +150,20 @@ def _message_row(message: Message) -> Row:
     )
 
 
-def _entry_row(what: JournalItem) -> Row:
-    """The data has the shape that the feed gives it; balances with their amounts."""
-    if isinstance(what, Decision):
-        kind, data = EntryKind.DECISION, record_of_decision(what)
-    elif isinstance(what, BalanceCompared):
-        kind, data = EntryKind.BALANCE, record_of_balance(what)
+def _entry_row(item: JournalItem) -> Row:
+    """Data in the feed's shape; balances with their amounts."""
+    if isinstance(item, Decision):
+        kind, data = EntryKind.DECISION, record_of_decision(item)
+    elif isinstance(item, BalanceCompared):
+        kind, data = EntryKind.BALANCE, record_of_balance(item)
     else:
-        kind, data = _KINDS[type(what)], record_of_transition(what)
+        kind, data = _KINDS[type(item)], record_of_transition(item)
     name, incident = data["target"], data["incident"]
-    return (what.at.wall, kind, name, incident, encode(data), step_code(what))
+    return (item.at.wall, kind, name, incident, encode(data), step_code(item))
 
 
 def _save_evidence(connection: sqlite3.Connection, batch: WriteBatch) -> None:
-    """The first bundle of an incident stays, of the others the newest."""
+    """Keep an incident's first bundle, and the newest of the others."""
     connection.executemany(
         "INSERT INTO evidence (incident, at_wall, value) VALUES (?, ?, ?)",
         _write_rows(batch.evidence, _evidence_row),

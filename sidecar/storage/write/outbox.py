@@ -1,4 +1,4 @@
-"""Messages that wait: kept in memory, every change written through."""
+"""Waiting messages, in memory; every change is written through."""
 
 import sqlite3
 from collections import OrderedDict
@@ -14,15 +14,14 @@ from sidecar.storage.write.batch import DeliveryUpdate, WriteBatch
 from sidecar.storage.write.writer import Writer
 
 MOST_WAITING = 1_000
-"""For one channel; then its oldest is given up: nobody reads a thousand old messages.
-"""
+"""Limit of one channel; beyond it the oldest message is given up."""
 
 KNOWN_ENDED = 10_000
 ERROR_CHARACTERS = 300
 
 
 class SqliteOutbox:
-    """core.ports.Outbox. With a disk that cannot be written it goes on from memory."""
+    """core.ports.Outbox. If the disk cannot be written, it works from memory."""
 
     def __init__(
         self, writer: Writer, waiting: Iterable[Message], ended: Iterable[str]
@@ -32,21 +31,21 @@ class SqliteOutbox:
         self._ended = OrderedDict.fromkeys(ended)
 
     def new(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """Those that were never taken."""
+        """Messages that were never taken."""
         return tuple(
             m for m in messages if m.id not in self._waiting and m.id not in self._ended
         )
 
     async def take(self, messages: Iterable[Message], now_wall: float) -> None:
-        """They are stored: from now on they are due. Where too many wait for one
-        channel, its oldest are given up.
+        """Take stored messages: they are due from now on. Where too many wait for
+        one channel, its oldest are given up.
         """
-        taken = tuple(messages)
-        self._waiting.update((message.id, message) for message in taken)
-        for channel in {message.channel for message in taken}:
-            for oldest in self._of(channel)[:-MOST_WAITING]:
-                logger.error("message {} is given up: too many wait", oldest)
-                await self.given_up(oldest, now_wall, "too many messages wait")
+        new_messages = tuple(messages)
+        self._waiting.update((message.id, message) for message in new_messages)
+        for channel in {message.channel for message in new_messages}:
+            for message_id in self._waiting_ids(channel)[:-MOST_WAITING]:
+                logger.error("message {} is given up: too many wait", message_id)
+                await self.give_up(message_id, now_wall, "too many messages wait")
 
     async def due(self, channel: str, now_wall: float) -> Message | None:
         """The next message to try: the first undelivered of some incident.
@@ -56,24 +55,24 @@ class SqliteOutbox:
         first: dict[str, Message] = {}
         for message in self._waiting.values():
             if message.channel == channel:
-                held = first.get(message.incident)
-                if held is None or _order(message) < _order(held):
+                earliest = first.get(message.incident)
+                if earliest is None or _order(message) < _order(earliest):
                     first[message.incident] = message
         ready = [m for m in first.values() if m.not_before_wall <= now_wall]
         return min(ready, key=lambda m: (m.severity, *_order(m)), default=None)
 
-    async def waiting(self, channel: str) -> tuple[Message, ...]:
-        """All that are undelivered, in no order."""
+    async def list_waiting(self, channel: str) -> tuple[Message, ...]:
+        """All undelivered messages, in no order."""
         return tuple(m for m in self._waiting.values() if m.channel == channel)
 
-    async def begun(self, message_id: str, not_before_wall: float) -> None:
-        """It is being sent: should we die of it, it is not due before then."""
+    async def mark_sending(self, message_id: str, not_before_wall: float) -> None:
+        """Note that it is being sent: after a crash it is not due before then."""
         message = self._waiting.get(message_id)
         if message is not None:
             await self._put_off(message, message.attempts, not_before_wall, "")
 
-    async def delivered(self, message_id: str, now_wall: float) -> None:
-        """It has arrived: never again."""
+    async def mark_delivered(self, message_id: str, now_wall: float) -> None:
+        """Note its arrival: it is not sent again."""
         message = self._waiting.get(message_id)
         if message is not None:
             await self._mark(message_id, self._end(message, now_wall))
@@ -81,7 +80,7 @@ class SqliteOutbox:
     async def put_off(
         self, message_id: str, not_before_wall: float, error: str
     ) -> None:
-        """It failed for now; counts the attempt."""
+        """Count a failed attempt, and try again later."""
         message = self._waiting.get(message_id)
         if message is not None:
             tries = message.attempts + 1
@@ -99,32 +98,32 @@ class SqliteOutbox:
         )
         await self._mark(message.id, mark)
 
-    async def given_up(self, message_id: str, now_wall: float, error: str) -> None:
-        """It can never be delivered (a permanent error): the next ones may go."""
+    async def give_up(self, message_id: str, now_wall: float, error: str) -> None:
+        """End it after a permanent error: the next messages may be sent."""
         message = self._waiting.get(message_id)
         if message is not None:
             await self._mark(message_id, self._end(message, now_wall, error))
 
     async def abandon(self, channel: str, now_wall: float) -> None:
-        """There is no such channel any more: its messages are given up."""
-        for waiting in self._of(channel):
-            await self.given_up(waiting, now_wall, "the channel is not configured")
+        """Give up all messages of a channel that no longer exists."""
+        for message_id in self._waiting_ids(channel):
+            await self.give_up(message_id, now_wall, "the channel is not configured")
 
-    async def pending(self) -> dict[str, int]:
-        """How many wait, by channel."""
+    async def count_pending(self) -> dict[str, int]:
+        """Number of waiting messages, by channel."""
         counts: dict[str, int] = {}
         for message in self._waiting.values():
             counts[message.channel] = counts.get(message.channel, 0) + 1
         return counts
 
-    def _of(self, channel: str) -> list[str]:
-        """What waits for it, oldest first."""
+    def _waiting_ids(self, channel: str) -> list[str]:
+        """Ids of the messages that wait for a channel, oldest first."""
         return [m.id for m in self._waiting.values() if m.channel == channel]
 
     def _end(
         self, message: Message, now_wall: float, error: str = ""
     ) -> DeliveryUpdate:
-        """Without an error it has arrived."""
+        """End a message; without an error it has arrived."""
         del self._waiting[message.id]
         self._ended[message.id] = None
         if len(self._ended) > KNOWN_ENDED:
@@ -148,14 +147,14 @@ def _order(message: Message) -> tuple[int, float, str]:
 def waiting_messages(
     connection: sqlite3.Connection, now_wall: float
 ) -> tuple[Message, ...]:
-    """All that were not delivered, oldest first; an unreadable one is given up."""
-    found = connection.execute(
+    """All undelivered messages, oldest first; an unreadable one is given up."""
+    rows = connection.execute(
         "SELECT id, incident, sequence, channel, kind, severity, created_wall, facts,"
         " attempts, not_before_wall FROM outbox WHERE ended_wall IS NULL"
         " ORDER BY created_wall, rowid"
     ).fetchall()
     messages = []
-    for row in found:
+    for row in rows:
         try:
             messages.append(_message(row))
         except ValueError as error:
@@ -170,9 +169,9 @@ def waiting_messages(
 def _message(
     row: tuple[str, str, int, str, str, str, float, str, int, float],
 ) -> Message:
-    which, incident, sequence, channel, kind, severity, created, facts = row[:8]
+    message_id, incident, sequence, channel, kind, severity, created, facts = row[:8]
     return Message(
-        which,
+        message_id,
         incident,
         sequence,
         channel,
@@ -186,10 +185,10 @@ def _message(
 
 
 def ended_messages(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """The ids of the last that arrived or were given up, oldest first."""
-    found = connection.execute(
+    """Ids of the last messages that arrived or were given up, oldest first."""
+    rows = connection.execute(
         "SELECT id FROM outbox WHERE ended_wall IS NOT NULL"
         " ORDER BY ended_wall DESC LIMIT ?",
         (KNOWN_ENDED,),
     )
-    return tuple(which for (which,) in found)[::-1]
+    return tuple(message_id for (message_id,) in rows)[::-1]

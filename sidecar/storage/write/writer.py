@@ -1,7 +1,7 @@
-"""The only one who writes: one connection in a thread of its own.
+"""The only writer: one connection in a thread of its own.
 
-What waits is one batch, bounded by what it is (see batch.py). At most one
-transaction is under way; what comes meanwhile goes into the next.
+Waiting changes form one bounded batch (see batch.py). At most one transaction runs
+at a time; changes that come meanwhile go into the next.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from sidecar.storage.write_status import WriteStatus
 
 WRITE_DEADLINE_S = 5.0
 RETRY_S = 1.0
-"""After a failure the loop is not held up again before that."""
+"""Time after a failure before the loop waits for a write again."""
 
 T = TypeVar("T")
 
 
 class Writer:
-    """Made with the connection's own thread.
+    """Writes batches in ``thread``, the connection's own thread.
 
-    ``connection`` None: ``reopen`` is to be tried for one, there, with every write.
+    ``connection`` None: every write first calls ``reopen`` there.
     """
 
     def __init__(
@@ -45,57 +45,59 @@ class Writer:
         self._clock = clock
         self._condition = condition
         self._waiting = WriteBatch()
-        self._flight: asyncio.Task[None] | None = None
+        self._write_task: asyncio.Task[None] | None = None
         self._overdue = False
         self._retry_mono = 0.0
 
     @property
-    def owes(self) -> bool:
-        """Is there something that could not be written yet?"""
+    def has_unwritten(self) -> bool:
+        """Does a batch wait to be written?"""
         return bool(self._waiting)
 
     async def write(self, batch: WriteBatch) -> None:
-        """Return once it is on disk, or is known not to get there for now."""
+        """Return once the batch is on disk, or cannot be written for now."""
         self._waiting.add(batch)
-        if self._flight is None:
+        if self._write_task is None:
             if self._clock.now().mono < self._retry_mono:
                 return
-            self._flight = asyncio.create_task(self._fly())
+            self._write_task = asyncio.create_task(self._write_all())
         elif self._overdue:
             return
-        await self._landed(self._flight)
+        await self._wait_for_write(self._write_task)
 
-    async def _landed(self, flight: asyncio.Task[None]) -> None:
-        done, _ = await asyncio.wait({flight}, timeout=WRITE_DEADLINE_S)
-        if not done:
+    async def _wait_for_write(self, task: asyncio.Task[None]) -> None:
+        finished, _ = await asyncio.wait({task}, timeout=WRITE_DEADLINE_S)
+        if not finished:
             self._overdue = True
-            self._condition.failed(f"the disk did not answer in {WRITE_DEADLINE_S} s")
+            self._condition.note_failure(
+                f"the disk did not answer in {WRITE_DEADLINE_S} s"
+            )
 
-    async def _fly(self) -> None:
-        """Write until nothing waits or the disk refuses."""
+    async def _write_all(self) -> None:
+        """Write batches until none waits or a write fails."""
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, WriteBatch()
-                if not await self._written(batch):
+                if not await self._write_batch(batch):
                     return
         finally:
-            self._flight = None
+            self._write_task = None
             self._overdue = False
 
-    async def _written(self, batch: WriteBatch) -> bool:
+    async def _write_batch(self, batch: WriteBatch) -> bool:
         try:
             await self._in_thread(lambda: insert_batch(self._open(), batch))
         except Exception as error:  # noqa: BLE001  whatever it is, nothing may be lost
             self._retry_mono = self._clock.now().mono + RETRY_S
-            self._condition.failed(str(error) or type(error).__name__)
+            self._condition.note_failure(str(error) or type(error).__name__)
             batch.add(self._waiting)
             self._waiting = batch
             return False
-        self._condition.worked(batch.dropped)
+        self._condition.note_success(batch.dropped)
         return True
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Other work of the writing connection, between two batches. StoreBroken."""
+        """Do other work with the connection, between two batches. StoreUnavailable."""
         try:
             async with asyncio.timeout(WRITE_DEADLINE_S):
                 return await self._in_thread(lambda: work(self._open()))
@@ -107,7 +109,7 @@ class Writer:
             ) from error
 
     def _open(self) -> sqlite3.Connection:
-        """In the thread. StoreBroken."""
+        """The connection; call it in the thread. StoreUnavailable."""
         self._connection = self._connection or self._reopen()
         return self._connection
 
@@ -115,9 +117,9 @@ class Writer:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def close(self) -> None:
-        """Write what waits, for at most WRITE_DEADLINE_S, and let go of the file."""
+        """Write what waits, for at most WRITE_DEADLINE_S, and close the connection."""
         self._retry_mono = 0.0
-        if self._waiting or self._flight is not None:
+        if self._waiting or self._write_task is not None:
             await self.write(WriteBatch())
         if self._waiting:
             logger.error("what could not be written to the store is lost now")

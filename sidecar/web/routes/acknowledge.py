@@ -1,4 +1,4 @@
-"""Acknowledging: by a signed link for people, by the API for programs."""
+"""Acknowledge an incident: by a signed link for people, by the API for programs."""
 
 import html
 from collections.abc import Awaitable, Callable
@@ -45,12 +45,12 @@ _HEADERS = {
 
 @dataclass(slots=True)
 class NotificationServices:
-    """What these pages need beside the desk; the language may change.
+    """Services of these pages beside ApiServices; the language may change.
 
-    ``channel_of`` takes an incident and a link's token and says whom the link was
-    sent to, None where it is not valid. ``words`` gives a page's text by key.
-    ``test`` sends a test message to a channel and says what went wrong, or
-    nothing; LookupError where there is no such channel.
+    ``channel_of`` takes an incident and a link's token, and returns the channel that
+    the link was sent to; None: it is not valid. ``words`` gives a page's text by key.
+    ``test`` sends a test message to a channel and returns its error, or nothing;
+    LookupError where there is no such channel.
     """
 
     channel_of: Callable[[str, str], str | None]
@@ -60,28 +60,28 @@ class NotificationServices:
 
 
 class NotificationRoutes:
-    """/ack/..., and what the API has for incidents' acks and channels' tests."""
+    """/ack/..., and the API's endpoints for acks and for tests of channels."""
 
-    def __init__(self, desk: ApiServices, notify: NotificationServices) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices, notify: NotificationServices) -> None:
+        self._services = services
         self._notify = notify
 
     def routes(self) -> list[web.RouteDef]:
-        """Where each is found."""
+        """The routes of these endpoints."""
         return [
             web.get("/ack/{incident}", self._ask),
             web.post("/ack/{incident}", self._confirm),
-            web.post("/api/v1/incidents/{incident}/ack", self._guarded(self._ack)),
-            web.post("/api/v1/notify/{channel}/test", self._guarded(self._test)),
+            web.post("/api/v1/incidents/{incident}/ack", self._with_token(self._ack)),
+            web.post("/api/v1/notify/{channel}/test", self._with_token(self._test)),
         ]
 
-    def _guarded(self, handler: Handler) -> Handler:
-        return require_token(self._desk.token, handler)
+    def _with_token(self, handler: Handler) -> Handler:
+        return require_token(self._services.token, handler)
 
-    # --- for people: a link is looked at by previews too, so only a POST counts
+    # --- for people: previews open a link too, so only a POST counts
 
     async def _ask(self, request: web.Request) -> web.Response:
-        incident, _ = self._linked(request)
+        incident, _ = self._find_by_link(request)
         if incident is None:
             return self._page("", "ack.invalid", status=404)
         needless = _why_needless(incident)
@@ -90,7 +90,7 @@ class NotificationRoutes:
         return self._page(incident.id, "ack.ask", incident, button=True)
 
     async def _confirm(self, request: web.Request) -> web.Response:
-        incident, channel = self._linked(request)
+        incident, channel = self._find_by_link(request)
         if incident is None:
             return self._page("", "ack.invalid", status=404)
         needless = _why_needless(incident)
@@ -99,12 +99,12 @@ class NotificationRoutes:
         await self._acknowledge(incident, f"link sent to {channel}")
         return self._page(incident.id, "ack.done", incident)
 
-    def _linked(self, request: web.Request) -> tuple[Incident | None, str]:
-        which = request.match_info["incident"]
-        channel = self._notify.channel_of(which, request.query.get("t", ""))
+    def _find_by_link(self, request: web.Request) -> tuple[Incident | None, str]:
+        incident_id = request.match_info["incident"]
+        channel = self._notify.channel_of(incident_id, request.query.get("t", ""))
         if channel is None:
             return None, ""
-        return self._desk.state().incidents.get(which), channel
+        return self._services.state().incidents.get(incident_id), channel
 
     def _page(
         self,
@@ -119,7 +119,7 @@ class NotificationRoutes:
         target = incident.target if incident else ""
         severity = incident.severity.value if incident else ""
         label = html.escape(words("ack.button"))
-        # No action: it posts to its own address, the token with it.
+        # Without an action it posts to its own address, with the token.
         form = f'<form method="post"><button>{label}</button></form>' if button else ""
         page = _PAGE.format(
             language=self._notify.language,
@@ -134,22 +134,26 @@ class NotificationRoutes:
     # --- for programs
 
     async def _ack(self, request: web.Request) -> web.Response:
-        which = request.match_info["incident"].upper()
-        incident = self._desk.state().incidents.get(which)
+        incident_id = request.match_info["incident"].upper()
+        incident = self._services.state().incidents.get(incident_id)
         if incident is None:
             raise RequestRefused(
-                404, f"there is no incident {which}; see /api/v1/incidents"
+                404, f"there is no incident {incident_id}; see /api/v1/incidents"
             )
         if not incident.open:
-            raise RequestRefused(409, f"incident {which} is resolved")
+            raise RequestRefused(409, f"incident {incident_id} is resolved")
         await self._acknowledge(incident, "api")
-        return json_response({"incident": which, "acked_at": self._acked_at(which)})
+        return json_response(
+            {"incident": incident_id, "acked_at": self._acked_at(incident_id)}
+        )
 
     async def _acknowledge(self, incident: Incident, by: str) -> None:
-        await self._desk.ask(AckRequested(self._desk.clock.now(), incident.id, by))
+        await self._services.ask(
+            AckRequested(self._services.clock.now(), incident.id, by)
+        )
 
-    def _acked_at(self, which: str) -> str | None:
-        incident = self._desk.state().incidents.get(which)
+    def _acked_at(self, incident_id: str) -> str | None:
+        incident = self._services.state().incidents.get(incident_id)
         if incident is None or incident.acked_at is None:
             return None
         return rfc3339(incident.acked_at.wall)
@@ -166,7 +170,7 @@ class NotificationRoutes:
 
 
 def _why_needless(incident: Incident) -> str | None:
-    """What is said to who comes too late; two people must not both think it theirs."""
+    """Text key for a late acknowledgement: two people must not take one incident."""
     if not incident.open:
         return "ack.resolved"
     return "ack.taken" if incident.acked_at is not None else None

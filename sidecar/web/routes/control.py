@@ -1,4 +1,4 @@
-"""The API's acting half: everything here needs the token."""
+"""The API's endpoints that change something: all need the token."""
 
 from typing import Annotated, TypeVar
 
@@ -45,78 +45,80 @@ _Body = TypeVar("_Body", bound=msgspec.Struct)
 class ControlRoutes:
     """POST /api/v1/..., and the evidence, which shows a target's log."""
 
-    def __init__(self, desk: ApiServices) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
 
     def routes(self) -> list[web.RouteDef]:
-        """Where each is found."""
-        one = "/api/v1/targets/{target}"
+        """The routes of these endpoints."""
+        target_path = "/api/v1/targets/{target}"
         return [
-            web.post(f"{one}/restart", self._guarded(self._restart)),
-            web.post(f"{one}/pause", self._guarded(self._pause)),
-            web.post(f"{one}/resume", self._guarded(self._resume)),
-            web.post(f"{one}/recover", self._guarded(self._recover)),
-            web.post(f"{one}/release", self._guarded(self._release)),
-            web.post(f"{one}/schedule/skip", self._guarded(self._skip)),
-            web.post(f"{one}/schedule/cancel", self._guarded(self._cancel)),
-            web.get(f"{one}/evidence", self._guarded(self._evidence)),
-            web.post("/api/v1/pause", self._guarded(self._pause)),
-            web.post("/api/v1/resume", self._guarded(self._resume)),
-            web.post("/api/v1/reload", self._guarded(self._reload)),
+            web.post(f"{target_path}/restart", self._with_token(self._restart)),
+            web.post(f"{target_path}/pause", self._with_token(self._pause)),
+            web.post(f"{target_path}/resume", self._with_token(self._resume)),
+            web.post(f"{target_path}/recover", self._with_token(self._recover)),
+            web.post(f"{target_path}/release", self._with_token(self._release)),
+            web.post(f"{target_path}/schedule/skip", self._with_token(self._skip)),
+            web.post(f"{target_path}/schedule/cancel", self._with_token(self._cancel)),
+            web.get(f"{target_path}/evidence", self._with_token(self._evidence)),
+            web.post("/api/v1/pause", self._with_token(self._pause)),
+            web.post("/api/v1/resume", self._with_token(self._resume)),
+            web.post("/api/v1/reload", self._with_token(self._reload)),
         ]
 
-    def _guarded(self, handler: Handler) -> Handler:
-        return require_token(self._desk.token, handler)
+    def _with_token(self, handler: Handler) -> Handler:
+        return require_token(self._services.token, handler)
 
     # --- remedies
 
     async def _restart(self, request: web.Request) -> web.Response:
         body = await _read_body(request, _Restart)
         name = self._instance(request)
-        event = RestartRequested(self._desk.clock.now(), name, body.now)
-        made = await self._desk.ask(event)
-        if made is None:
+        event = RestartRequested(self._services.clock.now(), name, body.now)
+        decision = await self._services.ask(event)
+        if decision is None:
             raise RequestRefused(
                 503, "nothing was decided; look at the status and try again"
             )
-        return _answer_decision(made)
+        return _answer_decision(decision)
 
     async def _recover(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
         target = self._target(request)
-        return await self._asked(RecoverRequested(self._desk.clock.now(), target))
+        return await self._submit(RecoverRequested(self._services.clock.now(), target))
 
     async def _release(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
         name = self._instance(request)
-        instance = health.instance_named(self._desk.state(), name)
+        instance = health.instance_named(self._services.state(), name)
         if instance is None or not (instance.remedy or instance.loading):
             raise RequestRefused(409, f"no remedy of {name} is under way")
-        return await self._asked(ReleaseRequested(self._desk.clock.now(), name))
+        return await self._submit(ReleaseRequested(self._services.clock.now(), name))
 
     # --- pauses
 
     async def _pause(self, request: web.Request) -> web.Response:
         body = await _read_body(request, _Pause)
-        now = self._desk.clock.now()
+        now = self._services.clock.now()
         until = None
         if body.duration is not None:
-            until = now.wall + parse_duration_param(self._desk, "for", body.duration)
-        return await self._asked(PauseRequested(now, self._targets(request), until))
+            until = now.wall + parse_duration_param(
+                self._services, "for", body.duration
+            )
+        return await self._submit(PauseRequested(now, self._targets(request), until))
 
     async def _resume(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        now = self._desk.clock.now()
-        return await self._asked(ResumeRequested(now, self._targets(request)))
+        now = self._services.clock.now()
+        return await self._submit(ResumeRequested(now, self._targets(request)))
 
     # --- settings
 
     async def _reload(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        faults = await self._desk.reload()
+        faults = await self._services.reload()
         if faults:
-            said = "\n".join(("what is in force stays, the file has faults:", *faults))
-            return json_response({"error": said, "faults": faults}, 409)
+            text = "\n".join(("what is in force stays, the file has faults:", *faults))
+            return json_response({"error": text, "faults": faults}, 409)
         return json_response({"reloaded": True})
 
     # --- planned restarts
@@ -124,7 +126,7 @@ class ControlRoutes:
     async def _skip(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
         target = self._target(request)
-        skipped = self._desk.schedule.skip_next(target)
+        skipped = self._services.schedule.skip_next(target)
         if skipped is None:
             raise RequestRefused(409, f"{target} has no planned restarts")
         return json_response({"skipped": status.planned_restart(skipped)})
@@ -132,41 +134,41 @@ class ControlRoutes:
     async def _cancel(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
         target = self._target(request)
-        state = self._desk.state()
-        begun = state.plan is not None and state.plan.target == target
-        if not begun and target not in state.due:
+        state = self._services.state()
+        is_begun = state.plan is not None and state.plan.target == target
+        if not is_begun and target not in state.due:
             raise RequestRefused(
                 409,
                 f"no planned restart of {target} is under way; "
                 "skip leaves out the next one",
             )
-        return await self._asked(
-            PlannedRestartCancelled(self._desk.clock.now(), target)
+        return await self._submit(
+            PlannedRestartCancelled(self._services.clock.now(), target)
         )
 
     # --- evidence
 
     async def _evidence(self, request: web.Request) -> web.Response:
         name = self._instance(request)
-        bundle = self._desk.evidence(name)
+        bundle = self._services.evidence(name)
         if bundle is None:
             raise RequestRefused(404, f"nothing was gathered about {name} yet")
         return json_response(bundle)
 
-    # --- what the path names
+    # --- targets and instances of the path
 
-    async def _asked(self, event: Event) -> web.Response:
-        return json_response(status.decision(await self._desk.ask(event)))
+    async def _submit(self, event: Event) -> web.Response:
+        return json_response(status.decision(await self._services.ask(event)))
 
     def _targets(self, request: web.Request) -> tuple[str, ...]:
         if "target" not in request.match_info:
-            return tuple(self._desk.state().targets)
+            return tuple(self._services.state().targets)
         return (self._target(request),)
 
     def _target(self, request: web.Request) -> str:
         """A target's name, given by its own or an instance's name."""
         name = request.match_info["target"]
-        state = self._desk.state()
+        state = self._services.state()
         if name in state.targets:
             return name
         instance = health.instance_named(state, name)
@@ -175,9 +177,9 @@ class ControlRoutes:
         return instance.id.target
 
     def _instance(self, request: web.Request) -> str:
-        """An instance's name; a target's own will do where it has one replica."""
+        """An instance's name; with one replica it is the target's own name."""
         name = request.match_info["target"]
-        state = self._desk.state()
+        state = self._services.state()
         if health.instance_named(state, name) is not None:
             return name
         if name not in state.targets:
@@ -188,9 +190,9 @@ class ControlRoutes:
         )
 
     def _unknown(self, name: str) -> RequestRefused:
-        known = list(self._desk.state().targets)
-        names = ", ".join(known[:_NAMES_SHOWN]) or "none"
-        more = ", ..." if len(known) > _NAMES_SHOWN else ""
+        target_names = list(self._services.state().targets)
+        names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
+        more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
         return RequestRefused(
             404, f"there is no target {name}; there are: {names}{more}"
         )
@@ -204,8 +206,12 @@ async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
         raise RequestRefused(400, f"the body cannot be used: {fault}") from fault
 
 
-def _answer_decision(made: Decision) -> web.Response:
-    if made.action in _OBJECTIONS:
-        view = {"error": str(made.reason), "guard": made.guard, **status.decision(made)}
+def _answer_decision(decision: Decision) -> web.Response:
+    if decision.action in _OBJECTIONS:
+        view = {
+            "error": str(decision.reason),
+            "guard": decision.guard,
+            **status.decision(decision),
+        }
         return json_response(view, 409)
-    return json_response(status.decision(made), 202)
+    return json_response(status.decision(decision), 202)

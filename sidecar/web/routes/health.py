@@ -29,11 +29,11 @@ sidecar {version}
 class HealthRoutes:
     """GET / /livez /readyz /healthz... /metrics."""
 
-    def __init__(self, desk: ApiServices) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
 
     def routes(self) -> list[web.RouteDef]:
-        """Where each is found."""
+        """The routes of these endpoints."""
         return [
             web.get("/", self._index),
             web.get("/livez", self._livez),
@@ -45,36 +45,36 @@ class HealthRoutes:
         ]
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text=_INDEX.format(version=self._desk.version))
+        return web.Response(text=_INDEX.format(version=self._services.version))
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return _answer_health(*health.components([self._desk.liveness()]))
+        return _answer_health(*health.components([self._services.liveness()]))
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _answer_health(*health.components(self._desk.components()))
+        return _answer_health(*health.components(self._services.components()))
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        return _answer_health(*health.health_of_all(self._desk.state()))
+        return _answer_health(*health.health_of_all(self._services.state()))
 
     async def _healthz_target(self, request: web.Request) -> web.Response:
         name = request.match_info["target"]
-        found = health.health_of(self._desk.state(), name)
-        if found is None:
+        answer = health.health_of(self._services.state(), name)
+        if answer is None:
             raise RequestRefused(404, f"there is no target {name}")
-        return _answer_health(*found)
+        return _answer_health(*answer)
 
     async def _healthz_replica(self, request: web.Request) -> web.Response:
         name, replica = request.match_info["target"], request.match_info["replica"]
-        found = health.health_of_replica(self._desk.state(), name, replica)
-        if found is None:
+        answer = health.health_of_replica(self._services.state(), name, replica)
+        if answer is None:
             raise RequestRefused(
                 404, f"there is no replica {replica} of a target {name}"
             )
-        return _answer_health(*found)
+        return _answer_health(*answer)
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))
-        pieces, content_type = await self._desk.metrics(accept)
+        pieces, content_type = await self._services.metrics(accept)
         return await stream_response(request, content_type, pieces)
 
 

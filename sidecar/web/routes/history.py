@@ -1,4 +1,4 @@
-"""The API's memory: what happened, what helped, and how available everyone was."""
+"""The API's history: journal entries, success of remedies, availability report."""
 
 import asyncio
 from collections.abc import Iterable
@@ -33,99 +33,108 @@ class _Review(NamedTuple):
 class HistoryRoutes:
     """GET /api/v1/history, /api/v1/remedies, /api/v1/report."""
 
-    def __init__(self, desk: ApiServices) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
         self._one_report = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Where each is found."""
+        """The routes of these endpoints."""
         return [
             web.get("/api/v1/history", self._history),
             web.get("/api/v1/remedies", self._remedies),
-            web.get("/api/v1/history/cures", self._moved),
+            web.get("/api/v1/history/cures", self._refuse_moved),
             web.get("/api/v1/report", self._report),
         ]
 
-    # --- what happened
+    # --- journal and remedies
 
     async def _history(self, request: web.Request) -> web.Response:
-        said = parse_query(request, since="7d", target="")
-        span_s = parse_duration_param(self._desk, "since", said["since"])
-        until = self._desk.clock.now().wall
-        names = self._names(said["target"])
-        found = await self._last_entries(names, until - span_s, until)
-        if names and not found.entries and not self._is_known(names[0]):
+        query = parse_query(request, since="7d", target="")
+        span_s = parse_duration_param(self._services, "since", query["since"])
+        until = self._services.clock.now().wall
+        names = self._names(query["target"])
+        review = await self._last_entries(names, until - span_s, until)
+        if names and not review.entries and not self._is_known(names[0]):
             raise RequestRefused(
                 404, f"there is no target {names[0]}, and nothing is on record of it"
             )
-        may_see = has_token(request, self._desk.token)
-        entries = found.entries if may_see else without_amounts(found.entries)
-        return json_response(history.history(entries, complete=found.complete))
+        may_see = has_token(request, self._services.token)
+        entries = review.entries if may_see else without_amounts(review.entries)
+        return json_response(history.history(entries, complete=review.complete))
 
     def _names(self, name: str) -> tuple[str, ...]:
-        """A target's own name and its replicas'; empty: all there are."""
+        """A target's own name and its replicas' names; empty: no restriction."""
         if not name:
             return ()
-        state = self._desk.state()
+        state = self._services.state()
         return tuple(dict.fromkeys((name, *status.replica_names(state, name))))
 
     def _is_known(self, name: str) -> bool:
-        state = self._desk.state()
+        state = self._services.state()
         return name in state.targets or health.instance_named(state, name) is not None
 
     async def _last_entries(
         self, names: tuple[str, ...], since: float, until: float
     ) -> _Review:
-        """From the end backwards, a day at a time, until there are enough."""
-        found: list[JournalEntry] = []
+        """Read backwards from the end, one day at a time, until MAX_ENTRIES."""
+        entries: list[JournalEntry] = []
         end = until
-        while end > since and len(found) < MAX_ENTRIES:
+        while end > since and len(entries) < MAX_ENTRIES:
             begin = max(since, end - DAY_S)
-            found[:0] = await self._entries(names, begin, end)
+            entries[:0] = await self._entries(names, begin, end)
             end = begin
-        kept = found[-MAX_ENTRIES:]
-        return _Review(kept, end <= since and len(kept) == len(found))
+        newest = entries[-MAX_ENTRIES:]
+        return _Review(newest, end <= since and len(newest) == len(entries))
 
     async def _entries(
         self, names: tuple[str, ...], since: float, until: float
     ) -> Iterable[JournalEntry]:
-        journal = self._desk.journal
+        journal = self._services.journal
         if not names:
             return await journal.entries(since, until)
-        told = [await journal.entries(since, until, target=name) for name in names]
-        return sorted((e for one in told for e in one), key=lambda e: e.at_wall)
+        entries_by_name = [
+            await journal.entries(since, until, target=name) for name in names
+        ]
+        return sorted(
+            (entry for entries in entries_by_name for entry in entries),
+            key=lambda entry: entry.at_wall,
+        )
 
     async def _remedies(self, _: web.Request) -> web.Response:
-        return json_response(history.remedy_stats(self._desk.state().ledger))
+        return json_response(history.remedy_stats(self._services.state().ledger))
 
-    async def _moved(self, _: web.Request) -> web.Response:
+    async def _refuse_moved(self, _: web.Request) -> web.Response:
         raise RequestRefused(410, "this is at /api/v1/remedies now")
 
-    # --- how available everyone was
+    # --- availability
 
     async def _report(self, request: web.Request) -> web.Response:
-        said = parse_query(request, window="30d")
-        span_s = parse_duration_param(self._desk, "window", said["window"])
+        query = parse_query(request, window="30d")
+        span_s = parse_duration_param(self._services, "window", query["window"])
         async with self._one_report:
-            made = await self._made(span_s)
-            view = await asyncio.to_thread(history.report, made)
+            report = await self._build_report(span_s)
+            view = await asyncio.to_thread(history.report, report)
         return json_response(view)
 
-    async def _made(self, span_s: float) -> Report:
-        """In a thread, piece by piece: the loop must go on turning meanwhile."""
-        until = self._desk.clock.now().wall
-        standing = self._standing()
+    async def _build_report(self, span_s: float) -> Report:
+        """Build it in a thread, piece by piece: the loop must not block."""
+        until = self._services.clock.now().wall
+        statuses = self._current_statuses()
         period = Period(until - span_s, until)
         since = period.from_wall - span_s
-        journal = self._desk.journal
-        watched = extend_to_now(await journal.watched(since, until), until)
-        books = ReportBuilder(period, watched)
+        journal = self._services.journal
+        intervals = extend_to_now(
+            await journal.monitored_intervals(since, until), until
+        )
+        builder = ReportBuilder(period, intervals)
         async for piece in journal.steps(since, until):
-            await asyncio.to_thread(books.add, piece)
-        return await asyncio.to_thread(books.close, standing)
+            await asyncio.to_thread(builder.add, piece)
+        return await asyncio.to_thread(builder.close, statuses)
 
-    def _standing(self) -> dict[str, CurrentStatus]:
+    def _current_statuses(self) -> dict[str, CurrentStatus]:
         return {
-            one.name: CurrentStatus(one.state, one.cause, one.since.wall)
-            for one in self._desk.state().instances.values()
+            instance.name: CurrentStatus(
+                instance.state, instance.cause, instance.since.wall
+            )
+            for instance in self._services.state().instances.values()
         }

@@ -1,4 +1,4 @@
-"""The API's incidents: the list, one with its course, and its post-mortem."""
+"""The API's incidents: the list, one with its timeline, and its post-mortem."""
 
 import re
 from collections.abc import Mapping
@@ -30,87 +30,91 @@ _YES_OR_NO = {"1": True, "0": False}
 class IncidentRoutes:
     """GET /api/v1/incidents..."""
 
-    def __init__(self, desk: ApiServices) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
 
     def routes(self) -> list[web.RouteDef]:
-        """Where each is found."""
-        one = "/api/v1/incidents/{id}"
+        """The routes of these endpoints."""
+        incident_path = "/api/v1/incidents/{id}"
         return [
             web.get("/api/v1/incidents", self._list),
-            web.get(one, self._one),
-            web.get(f"{one}/postmortem", self._postmortem),
+            web.get(incident_path, self._one),
+            web.get(f"{incident_path}/postmortem", self._postmortem),
         ]
 
     async def _list(self, request: web.Request) -> web.Response:
-        said = parse_query(request, open="0")["open"]
-        if said not in _YES_OR_NO:
+        open_flag = parse_query(request, open="0")["open"]
+        if open_flag not in _YES_OR_NO:
             raise RequestRefused(
-                400, f"open={said[:20]}: give 1 for open incidents alone"
+                400, f"open={open_flag[:20]}: give 1 for open incidents alone"
             )
-        found = await self._desk.journal.incidents(open_only=_YES_OR_NO[said])
-        return json_response({"incidents": [status.incident(one) for one in found]})
+        incidents = await self._services.journal.incidents(
+            open_only=_YES_OR_NO[open_flag]
+        )
+        return json_response(
+            {"incidents": [status.incident(incident) for incident in incidents]}
+        )
 
     async def _one(self, request: web.Request) -> web.Response:
-        return json_response(history.incident_review(await self._aftermath(request)))
+        return json_response(history.incident_review(await self._review(request)))
 
     async def _postmortem(self, request: web.Request) -> web.Response:
-        found = await self._aftermath(request)
+        review = await self._review(request)
         return web.Response(
-            text=write_postmortem(found),
+            text=write_postmortem(review),
             content_type="text/markdown",
             charset="utf-8",
             headers={"Cache-Control": "no-store"},
         )
 
-    async def _aftermath(self, request: web.Request) -> IncidentReview:
-        """Evidence shows a target's log, and amounts are private: they take the
-        token.
+    async def _review(self, request: web.Request) -> IncidentReview:
+        """The incident's review. Evidence and amounts need the token: evidence shows
+        a target's log, and amounts are private.
         """
-        journal = self._desk.journal
+        journal = self._services.journal
         incident = await self._incident(request)
-        now_wall = self._desk.clock.now().wall
+        now_wall = self._services.clock.now().wall
         since, until = journal_range(incident, now_wall)
-        may_see = has_token(request, self._desk.token)
+        may_see = has_token(request, self._services.token)
         entries = await self._entries(incident, since, until)
         return build_incident_review(
             incident,
             entries if may_see else without_amounts(entries),
-            await journal.watched(since, until),
+            await journal.monitored_intervals(since, until),
             now_wall,
             efficacy=self._efficacy(incident),
             evidence=await journal.evidence(incident.id) if may_see else (),
         )
 
     async def _incident(self, request: web.Request) -> Incident:
-        which = request.match_info["id"]
-        if _ID.fullmatch(which) is None:
+        incident_id = request.match_info["id"]
+        if _ID.fullmatch(incident_id) is None:
             raise RequestRefused(
                 400, "an incident's id has 26 letters and digits; see /api/v1/incidents"
             )
-        incident = await self._desk.journal.incident(which.upper())
+        incident = await self._services.journal.incident(incident_id.upper())
         if incident is None:
             raise RequestRefused(
-                404, f"there is no incident {which}; it may be too old"
+                404, f"there is no incident {incident_id}; it may be too old"
             )
         return incident
 
     async def _entries(
         self, incident: Incident, since: float, until: float
     ) -> tuple[JournalEntry, ...]:
-        """All about the targets concerned: the first failures bear no id yet."""
+        """All entries of the targets involved: the first failures have no id yet."""
         names = involved_targets(incident)
-        found = [
+        entries = [
             entry
             for name in names
-            for entry in await self._desk.journal.entries(since, until, target=name)
+            for entry in await self._services.journal.entries(since, until, target=name)
         ]
-        return tuple(sorted(found, key=lambda entry: entry.at_wall))
+        return tuple(sorted(entries, key=lambda entry: entry.at_wall))
 
     def _efficacy(
         self, incident: Incident
     ) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
-        state = self._desk.state()
+        state = self._services.state()
         instance = health.instance_named(state, incident.target)
         target = instance.id.target if instance is not None else incident.target
         ledger: Mapping[EfficacyKey, RemedyStats] = state.ledger

@@ -1,4 +1,4 @@
-"""The API's reading half."""
+"""The API's status, schedule and event stream."""
 
 import asyncio
 import re
@@ -23,13 +23,13 @@ _STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
 class StatusRoutes:
     """GET /api/v1/status /api/v1/schedule /api/v1/events."""
 
-    def __init__(self, desk: ApiServices, heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._desk = desk
+    def __init__(self, services: ApiServices, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._services = services
         self._heartbeat_s = heartbeat_s
         self._listeners = 0
 
     def routes(self) -> list[web.RouteDef]:
-        """Where each is found."""
+        """The routes of these endpoints."""
         return [
             web.get("/api/v1/status", self._status),
             web.get("/api/v1/schedule", self._schedule),
@@ -37,26 +37,28 @@ class StatusRoutes:
         ]
 
     async def _status(self, _: web.Request) -> web.Response:
-        desk = self._desk
-        ready, _parts = health.components(desk.components())
+        services = self._services
+        ready, _parts = health.components(services.components())
         return json_response(
             status.status(
-                desk.state(),
-                desk.clock.now(),
-                version=desk.version,
-                stack=desk.stack,
+                services.state(),
+                services.clock.now(),
+                version=services.version,
+                stack=services.stack,
                 ready=ready,
-                planned=desk.schedule.upcoming(DEFAULT_PLANNED),
+                planned=services.schedule.upcoming_times(DEFAULT_PLANNED),
             )
         )
 
     async def _schedule(self, request: web.Request) -> web.Response:
-        said = parse_query(request, count=str(DEFAULT_PLANNED))["count"]
-        if _COUNT.fullmatch(said) is None or not 0 < int(said) <= MAX_PLANNED:
+        count = parse_query(request, count=str(DEFAULT_PLANNED))["count"]
+        if _COUNT.fullmatch(count) is None or not 0 < int(count) <= MAX_PLANNED:
             raise RequestRefused(
-                400, f"count={said[:20]}: give a number from 1 to {MAX_PLANNED}"
+                400, f"count={count[:20]}: give a number from 1 to {MAX_PLANNED}"
             )
-        return json_response(status.schedule(self._desk.schedule.upcoming(int(said))))
+        return json_response(
+            status.schedule(self._services.schedule.upcoming_times(int(count)))
+        )
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:
@@ -72,7 +74,7 @@ class StatusRoutes:
             self._listeners -= 1
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        records = self._desk.feed.listen()
+        records = self._services.feed.listen()
         response = web.StreamResponse(headers=_STREAM)
         await response.prepare(request)
         chunk: bytes | None = b": connected\n\n"
@@ -83,7 +85,7 @@ class StatusRoutes:
     async def _next_chunk(
         self, records: AsyncIterator[dict[str, object]]
     ) -> bytes | None:
-        """A record, a sign of life when there is none, None at the end."""
+        """A record, a comment as sign of life when there is none; None at the end."""
         try:
             async with asyncio.timeout(self._heartbeat_s):
                 record = await anext(records)

@@ -63,7 +63,7 @@ def _health_of_target(state: State, target: str) -> tuple[bool, Json]:
             "cause": None,
             "reason": "the engine has not been asked for it yet",
         }
-    worst = next(iter(ill or _degraded(replicas)), replicas[0])
+    worst = next(iter(ill or _degraded_replicas(replicas)), replicas[0])
     well, view = _health(worst)
     view["name"] = target
     if ill and len(ill) < len(replicas):
@@ -72,14 +72,14 @@ def _health_of_target(state: State, target: str) -> tuple[bool, Json]:
     return well, view
 
 
-def _degraded(replicas: Iterable[Instance]) -> list[Instance]:
+def _degraded_replicas(replicas: Iterable[Instance]) -> list[Instance]:
     return [i for i in replicas if i.state is TargetState.DEGRADED]
 
 
 def components(parts: Iterable[Component]) -> tuple[bool, Json]:
-    """Is every part of ourselves well?"""
-    told = tuple(parts)
-    well = all(part.ok for part in told)
+    """Does every component of Sidecar work?"""
+    all_parts = tuple(parts)
+    well = all(part.ok for part in all_parts)
     return well, {
         "ok": well,
         "components": [
@@ -89,6 +89,6 @@ def components(parts: Iterable[Component]) -> tuple[bool, Json]:
                 "reason": part.reason,
                 "since": rfc3339(part.since_wall),
             }
-            for part in told
+            for part in all_parts
         ],
     }

@@ -1,4 +1,4 @@
-"""What the HTTP API shows of the past: pure functions to JSON-ready values."""
+"""History as the HTTP API shows it: pure functions to JSON-ready values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,31 +24,31 @@ _STARTS = frozenset({"start", "restart"})
 # --- one incident
 
 
-def incident_review(found: IncidentReview) -> Json:
-    """An incident, its course, and what it came to."""
-    course = build_timeline(found.entries)
+def incident_review(review: IncidentReview) -> Json:
+    """An incident with its impact, timeline, remedies and evidence."""
+    course = build_timeline(review.entries)
     return {
-        **incident(found.incident),
-        "began_at": rfc3339(found.began_wall),
-        "seconds": _round(found.seconds),
-        "impact": [_impact(one) for one in found.impacts],
+        **incident(review.incident),
+        "began_at": rfc3339(review.began_wall),
+        "seconds": _round(review.seconds),
+        "impact": [_impact(entry) for entry in review.impacts],
         "timeline": [_timeline_entry(line) for line in course.lines],
         "timeline_left_out": course.left_out,
-        "remedies": [_remedy_entry(one) for one in found.done],
-        "balances": [_balance_entry(one) for one in found.balances],
-        "efficacy": [_remedy_stat(key, record) for key, record in found.efficacy],
-        "evidence": list(found.evidence),
+        "remedies": [_remedy_entry(entry) for entry in review.remedies],
+        "balances": [_balance_entry(entry) for entry in review.balances],
+        "efficacy": [_remedy_stat(key, record) for key, record in review.efficacy],
+        "evidence": list(review.evidence),
     }
 
 
-def _impact(one: Impact) -> Json:
-    until = one.until_wall
+def _impact(impact: Impact) -> Json:
+    until = impact.until_wall
     return {
-        "target": one.target,
-        "from": rfc3339(one.from_wall),
+        "target": impact.target,
+        "from": rfc3339(impact.from_wall),
         "until": rfc3339(until) if until is not None else None,
-        "down_seconds": _round(one.down_s),
-        "unmeasured_seconds": _round(one.unmeasured_s),
+        "down_seconds": _round(impact.down_s),
+        "unmeasured_seconds": _round(impact.unmeasured_s),
     }
 
 
@@ -63,27 +63,27 @@ def _timeline_entry(line: TimelineEntry) -> Json:
     }
 
 
-def _remedy_entry(one: RemedyEntry) -> Json:
+def _remedy_entry(remedy: RemedyEntry) -> Json:
     return {
-        "at": rfc3339(one.at_wall),
-        "target": one.target,
-        "action": one.action,
-        "trigger": one.trigger,
-        "cause": one.cause,
-        "outcome": one.outcome,
-        "reason": one.reason,
-        "seconds": _round(one.seconds),
+        "at": rfc3339(remedy.at_wall),
+        "target": remedy.target,
+        "action": remedy.action,
+        "trigger": remedy.trigger,
+        "cause": remedy.cause,
+        "outcome": remedy.outcome,
+        "reason": remedy.reason,
+        "seconds": _round(remedy.seconds),
     }
 
 
-def _balance_entry(one: BalanceEntry) -> Json:
+def _balance_entry(balance: BalanceEntry) -> Json:
     return {
-        "at": rfc3339(one.at_wall),
-        "target": one.target,
-        "comparison": one.comparison,
-        "reason": one.reason,
-        "before": one.before,
-        "after": one.after,
+        "at": rfc3339(balance.at_wall),
+        "target": balance.target,
+        "comparison": balance.comparison,
+        "reason": balance.reason,
+        "before": balance.before,
+        "after": balance.after,
     }
 
 
@@ -91,8 +91,8 @@ def _balance_entry(one: BalanceEntry) -> Json:
 
 
 def history(entries: Sequence[JournalEntry], *, complete: bool) -> Json:
-    """Records as the stream of events has them; not ``complete``: older ones lack."""
-    return {"complete": complete, "entries": [_entry(one) for one in entries]}
+    """Records as in the event stream; not ``complete``: older ones are missing."""
+    return {"complete": complete, "entries": [_entry(entry) for entry in entries]}
 
 
 def _entry(entry: JournalEntry) -> Json:
@@ -105,7 +105,7 @@ def _entry(entry: JournalEntry) -> Json:
 
 
 def remedy_stats(ledger: Mapping[EfficacyKey, RemedyStats]) -> Json:
-    """Per target, cause and remedy: how often it was tried, and helped."""
+    """Tries and successes per target, cause and remedy."""
     return {"remedies": [_remedy_stat(key, ledger[key]) for key in sorted(ledger)]}
 
 
@@ -123,18 +123,18 @@ def _remedy_stat(key: EfficacyKey, record: RemedyStats) -> Json:
 # --- report
 
 
-def report(made: Report) -> Json:
-    """Everyone in the period and in the one before; null: no data."""
-    gap_s = sum(gap.until_wall - gap.from_wall for gap in made.gaps)
+def report(result: Report) -> Json:
+    """Totals of every target in the period and in the one before; null: no data."""
+    gap_s = sum(gap.until_wall - gap.from_wall for gap in result.gaps)
     return {
-        "period": _period(made.period),
-        "before": _period(made.before),
+        "period": _period(result.period),
+        "before": _period(result.before),
         "unwatched_seconds": _round(gap_s),
-        "gaps": [_gap(gap) for gap in _longest_gaps(made.gaps)],
-        "total": _comparison(made.total),
+        "gaps": [_gap(gap) for gap in _longest_gaps(result.gaps)],
+        "total": _comparison(result.total),
         "targets": [
             {"target": name, **_comparison(account)}
-            for name, account in made.targets.items()
+            for name, account in result.targets.items()
         ],
     }
 
@@ -154,8 +154,8 @@ def _gap(gap: MonitoredInterval) -> Json:
 
 def _comparison(account: PeriodComparison) -> Json:
     before = account.before
-    known = before.availability is not None
-    return {**_totals(account.now), "before": _totals(before) if known else None}
+    is_known = before.availability is not None
+    return {**_totals(account.now), "before": _totals(before) if is_known else None}
 
 
 def _totals(tally: Totals) -> Json:
@@ -174,10 +174,10 @@ def _totals(tally: Totals) -> Json:
         "causes": [
             {
                 "cause": name,
-                "outages": one.outages,
-                "down_seconds": _round(one.down_s),
+                "outages": totals.outages,
+                "down_seconds": _round(totals.down_s),
             }
-            for name, one in sorted(tally.causes.items())
+            for name, totals in sorted(tally.causes.items())
         ],
         "restarts": sum(restarts.values()),
         "remedies": [

@@ -27,7 +27,7 @@ def status(
     ready: bool,
     planned: Sequence[PlannedTime],
 ) -> Json:
-    """Everything at a glance."""
+    """The whole status, for one page."""
     return {
         "version": version,
         "mode": state.mode_in_force,
@@ -93,7 +93,7 @@ def _container(container: Container | None) -> Json | None:
 
 
 def _held_by(state: State, instance: Instance, now: Moment) -> str | None:
-    """The upstream that is waited for, while this one does not work itself."""
+    """The upstream that a failed instance waits for; None: it waits for none."""
     if instance.state in WORKING_STATES:
         return None
     settling = instance.settling
@@ -142,21 +142,21 @@ def _next_planned(planned: Sequence[PlannedTime], target: str) -> str | None:
     return rfc3339(min(times)) if times else None
 
 
-def incident(one: Incident) -> Json:
-    """One incident, without its course."""
-    acked, resolved = one.acked_at, one.resolved_at
+def incident(record: Incident) -> Json:
+    """One incident, without its timeline."""
+    acked, resolved = record.acked_at, record.resolved_at
     return {
-        "id": one.id,
-        "target": one.target,
-        "affected": list(one.affected),
-        "followers": list(one.followers),
-        "severity": one.severity,
-        "state": "open" if one.open else "resolved",
-        "cause": one.cause,
-        "began_at": rfc3339(one.since_wall),
-        "opened_at": rfc3339(one.opened_at.wall),
+        "id": record.id,
+        "target": record.target,
+        "affected": list(record.affected),
+        "followers": list(record.followers),
+        "severity": record.severity,
+        "state": "open" if record.open else "resolved",
+        "cause": record.cause,
+        "began_at": rfc3339(record.since_wall),
+        "opened_at": rfc3339(record.opened_at.wall),
         "acked_at": rfc3339(acked.wall) if acked is not None else None,
-        "acked_by": one.acked_by or None,
+        "acked_by": record.acked_by or None,
         "resolved_at": rfc3339(resolved.wall) if resolved is not None else None,
     }
 
@@ -182,6 +182,9 @@ def planned_restart(time: PlannedTime) -> Json:
     }
 
 
-def decision(made: Decision | None) -> Json:
-    """The answer to an operator's wish."""
-    return {"decision": _decision(made), "incident": made.incident if made else None}
+def decision(result: Decision | None) -> Json:
+    """The answer to an operator's request."""
+    return {
+        "decision": _decision(result),
+        "incident": result.incident if result else None,
+    }

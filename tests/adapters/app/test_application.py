@@ -1,4 +1,4 @@
-"""The process as a whole, beside an engine of our own making."""
+"""The process as a whole, beside a fake engine."""
 
 import asyncio
 import json
@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.support.engine_server import EngineServer, framed, raw_container
+from tests.support.engine_server import EngineServer, frame_output, raw_container
 from tests.support.notify_receivers import Receiver, receiver
-from tests.support.stored_world import StoredWorld, keep, opened
+from tests.support.stored_world import StoredWorld, append_all, open_test_store
 
 OWN_ID = "0123456789ab"
 WALLET_ID = "aaaaaaaaaaaa"
@@ -33,11 +33,11 @@ class Answer(NamedTuple):
     text: str
 
     @property
-    def told(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:  # noqa: ANN401
         return json.loads(self.text)
 
 
-class House:
+class SidecarHost:
     """An engine with the sidecar's own container in it, and sidecars beside it."""
 
     def __init__(self, folder: Path, processes: ExitStack) -> None:
@@ -52,7 +52,7 @@ class House:
             "SIDECAR_LISTEN": self.url.removeprefix("http://"),
             "SIDECAR_STATE_DIR": str(folder / "state"),
         }
-        self.said: list[str] = []
+        self.log_lines: list[str] = []
         self._processes = processes
 
     def config(self, **settings: object) -> str:
@@ -73,12 +73,12 @@ class House:
         self._processes.callback(process.kill)
         return process
 
-    def serves(self, **environ: str) -> subprocess.Popen[str]:
-        """One that answers; what it says is kept."""
+    def start_serving(self, **environ: str) -> subprocess.Popen[str]:
+        """Start a process, wait until it answers, and keep its log."""
         process = self.start(**environ)
         listener = threading.Thread(target=self._listen, args=(process,), daemon=True)
         listener.start()
-        # In the end it is killed, then listened to, then closed.
+        # At the end the process is killed, its log is read, then it is closed.
         self._processes.callback(listener.join, DEADLINE_S)
         self._processes.callback(process.kill)
         self.until("it answers", lambda: self.get("/livez").status == 200)
@@ -86,7 +86,7 @@ class House:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stderr is not None
-        self.said.extend(process.stderr)
+        self.log_lines.extend(process.stderr)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self._ask(urllib.request.Request(self.url + path, headers=headers))
@@ -106,99 +106,105 @@ class House:
         except OSError:
             return Answer(0, "")
 
-    def until(self, what: str, holds: Callable[[], bool]) -> None:
+    def until(self, description: str, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + DEADLINE_S
-        while not holds():
-            assert time.monotonic() < end, f"not within {DEADLINE_S} s: {what}"
+        while not condition():
+            assert time.monotonic() < end, f"not within {DEADLINE_S} s: {description}"
             time.sleep(0.05)
 
-    def ready(self) -> None:
+    def wait_until_ready(self) -> None:
         self.until("it is ready", lambda: self.get("/readyz").status == 200)
 
     def target(self, name: str) -> dict[str, Any]:
-        told = self.get("/api/v1/status").told["targets"]
-        return next((one for one in told if one["name"] == name), {})
+        targets = self.get("/api/v1/status").json["targets"]
+        return next((one for one in targets if one["name"] == name), {})
 
 
 def own_host() -> str:
-    """An address of this machine that nobody else has: each port of it is free."""
+    """A loopback address that no other process uses: each port of it is free."""
     return ".".join(["127", *(str(1 + secrets.randbelow(254)) for _ in range(3))])
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def sidecar_host(tmp_path: Path) -> Iterator[SidecarHost]:
     with ExitStack() as processes:
-        made = House(tmp_path, processes)
-        made.engine.start()
-        processes.callback(made.engine.stop)
-        yield made
+        host = SidecarHost(tmp_path, processes)
+        host.engine.start()
+        processes.callback(host.engine.stop)
+        yield host
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, said = process.communicate(timeout=DEADLINE_S)
-    return process.returncode, said
+def wait_for_exit(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, output = process.communicate(timeout=DEADLINE_S)
+    return process.returncode, output
 
 
-def stopped(process: subprocess.Popen[str]) -> int:
+def stop_process(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGTERM)
     return process.wait(DEADLINE_S)
 
 
-# --- how it ends
+# --- exit status
 
 
-def test_a_second_sidecar_on_the_same_state_ends_with_status_3(house: House) -> None:
-    first = house.serves()
-    second = house.start(SIDECAR_LISTEN="127.0.0.1:0")
-    status, said = ended(second)
+def test_a_second_sidecar_on_the_same_state_ends_with_status_3(
+    sidecar_host: SidecarHost,
+) -> None:
+    first = sidecar_host.start_serving()
+    second = sidecar_host.start(SIDECAR_LISTEN="127.0.0.1:0")
+    status, output = wait_for_exit(second)
     assert status == 3
-    assert str(house.folder / "state") in said
-    assert house.get("/livez").status == 200
-    assert stopped(first) == 0
+    assert str(sidecar_host.folder / "state") in output
+    assert sidecar_host.get("/livez").status == 200
+    assert stop_process(first) == 0
 
 
-def test_with_a_state_directory_that_cannot_be_used_it_watches_and_says_so(
-    house: House,
+def test_sidecar_watches_and_reports_an_unusable_state_directory(
+    sidecar_host: SidecarHost,
 ) -> None:
-    (house.folder / "file").write_text("in the way")
-    process = house.serves(SIDECAR_STATE_DIR=str(house.folder / "file"))
-    house.until("it watches", lambda: bool(house.target("electron-cash")))
-    ready = house.get("/readyz")
+    (sidecar_host.folder / "file").write_text("in the way")
+    process = sidecar_host.start_serving(
+        SIDECAR_STATE_DIR=str(sidecar_host.folder / "file")
+    )
+    sidecar_host.until("it watches", lambda: bool(sidecar_host.target("electron-cash")))
+    ready = sidecar_host.get("/readyz")
     assert ready.status == 503
-    (store,) = [c for c in ready.told["components"] if c["name"] == "store"]
+    (store,) = [c for c in ready.json["components"] if c["name"] == "store"]
     assert not store["ok"]
-    assert str(house.folder / "file") in store["reason"]
-    assert house.target("electron-cash")["restarts"]["in_window"] == 2
-    assert house.get("/livez").status == 200
-    assert stopped(process) == 0
-    said = "".join(house.said)
-    assert "the store cannot be written, watching goes on from memory" in said
-    assert "the key of the links in messages cannot be kept" in said
+    assert str(sidecar_host.folder / "file") in store["reason"]
+    assert sidecar_host.target("electron-cash")["restarts"]["in_window"] == 2
+    assert sidecar_host.get("/livez").status == 200
+    assert stop_process(process) == 0
+    log = "".join(sidecar_host.log_lines)
+    assert "the store cannot be written, watching goes on from memory" in log
+    assert "the key of the links in messages cannot be kept" in log
 
 
-def test_no_stack_to_act_in_ends_with_status_2_and_says_what_to_do(
-    house: House,
+def test_start_without_a_stack_exits_2_and_names_the_setting(
+    sidecar_host: SidecarHost,
 ) -> None:
-    house.engine.containers.clear()
-    status, said = ended(house.start())
+    sidecar_host.engine.containers.clear()
+    status, output = wait_for_exit(sidecar_host.start())
     assert status == 2
-    assert "SIDECAR_STACK" in said
-    assert house.engine.acts() == []
+    assert "SIDECAR_STACK" in output
+    assert sidecar_host.engine.acts() == []
 
 
-def test_an_engine_address_that_is_none_ends_with_status_2(house: House) -> None:
-    status, said = ended(house.start(DOCKER_HOST="ftp://engine"))
+def test_malformed_engine_address_exits_2(sidecar_host: SidecarHost) -> None:
+    status, output = wait_for_exit(sidecar_host.start(DOCKER_HOST="ftp://engine"))
     assert status == 2
-    assert "DOCKER_HOST" in said
+    assert "DOCKER_HOST" in output
 
 
-# --- one look, without a sidecar that runs
+# --- the command check, without a running sidecar
 
 
-def checked(house: House, *arguments: str, **environ: str) -> tuple[int, str]:
+def run_check_command(
+    sidecar_host: SidecarHost, *arguments: str, **environ: str
+) -> tuple[int, str]:
     ran = subprocess.run(
         [sys.executable, "-m", "sidecar", "check", "--json", *arguments],
-        env=house.environ | environ,
+        env=sidecar_host.environ | environ,
         capture_output=True,
         text=True,
         timeout=DEADLINE_S,
@@ -207,18 +213,20 @@ def checked(house: House, *arguments: str, **environ: str) -> tuple[int, str]:
     return ran.returncode, ran.stdout or ran.stderr
 
 
-def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
+def test_check_reports_each_target_once_and_acts_on_none(
+    sidecar_host: SidecarHost,
+) -> None:
     for number, name in (("a" * 12, "good"), ("b" * 12, "gone"), ("c" * 12, "talker")):
-        house.engine.add(old_container(number, name))
-    house.engine.containers["b" * 12]["State"]["Status"] = "exited"
-    house.engine.containers["a" * 12]["State"]["Health"] = {
+        sidecar_host.engine.add(old_container(number, name))
+    sidecar_host.engine.containers["b" * 12]["State"]["Status"] = "exited"
+    sidecar_host.engine.containers["a" * 12]["State"]["Health"] = {
         "Status": "healthy",
         "Log": [],
         "FailingStreak": 0,
     }
-    house.engine.exec_code = 1
-    house.engine.exec_output = framed(b"password=hush sesame")
-    password = house.folder / "password"
+    sidecar_host.engine.exec_code = 1
+    sidecar_host.engine.exec_output = frame_output(b"password=hush sesame")
+    password = sidecar_host.folder / "password"
     password.write_text("sesame")
     locked = {
         "type": "jsonrpc",
@@ -227,18 +235,20 @@ def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
         "username": "u",
         "password_file": str(password),
     }
-    house.engine.add(old_container("d" * 12, "locked"))
-    said_by_label = {"enable": "true", "probe.type": "exec", "probe.command": "look"}
-    house.engine.add(old_container("e" * 12, "labelled", **said_by_label))
+    sidecar_host.engine.add(old_container("d" * 12, "locked"))
+    labels = {"enable": "true", "probe.type": "exec", "probe.command": "look"}
+    sidecar_host.engine.add(old_container("e" * 12, "labelled", **labels))
     docker = {"probe": {"type": "docker"}}
     talker = {"probe": {"type": "exec", "command": ["look"]}}
     targets = {"good": docker, "gone": docker, "absent": docker, "talker": talker}
     targets["locked"] = {"probe": locked}
-    file = house.config(targets=targets)
-    status, told = checked(house, SIDECAR_CONFIG=file)
+    file = sidecar_host.config(targets=targets)
+    status, output = run_check_command(sidecar_host, SIDECAR_CONFIG=file)
     assert status == 1
-    said = {one["target"]: (one["outcome"], one["cause"]) for one in json.loads(told)}
-    assert said == {
+    outcomes = {
+        one["target"]: (one["outcome"], one["cause"]) for one in json.loads(output)
+    }
+    assert outcomes == {
         "good": ("success", None),
         "gone": ("failure", "not_running"),
         "absent": ("failure", "missing"),
@@ -246,27 +256,29 @@ def test_check_tells_of_each_target_once_and_acts_on_none(house: House) -> None:
         "locked": ("failure", "refused"),
         "labelled": ("failure", "command_failed"),
     }
-    assert "password=*** ***" in told
-    assert checked(house, "good", SIDECAR_CONFIG=file)[0] == 0
-    assert checked(house, "nobody", SIDECAR_CONFIG=file)[0] == 2
-    assert not [act for act in house.engine.acts() if "exec" not in act]
-    house.engine.stop()
-    assert checked(house, SIDECAR_CONFIG=file)[0] == 2
+    assert "password=*** ***" in output
+    assert run_check_command(sidecar_host, "good", SIDECAR_CONFIG=file)[0] == 0
+    assert run_check_command(sidecar_host, "nobody", SIDECAR_CONFIG=file)[0] == 2
+    assert not [act for act in sidecar_host.engine.acts() if "exec" not in act]
+    sidecar_host.engine.stop()
+    assert run_check_command(sidecar_host, SIDECAR_CONFIG=file)[0] == 2
 
 
 # --- what it says of itself
 
 
-def test_every_part_has_a_state_of_its_own(house: House) -> None:
+def test_readyz_lists_each_component_with_its_own_state(
+    sidecar_host: SidecarHost,
+) -> None:
     url = f"json://{own_host()}:1/"
-    file = house.config(
+    file = sidecar_host.config(
         notify={"channels": {"ops": {"url": url}}},
         hooks=[{"on": "opened", "post": "http://127.0.0.1:1/"}],
     )
-    house.serves(SIDECAR_CONFIG=file)
-    house.ready()
-    told = house.get("/readyz").told
-    assert [one["name"] for one in told["components"]] == [
+    sidecar_host.start_serving(SIDECAR_CONFIG=file)
+    sidecar_host.wait_until_ready()
+    readiness = sidecar_host.get("/readyz").json
+    assert [component["name"] for component in readiness["components"]] == [
         "engine",
         "event_stream",
         "listing",
@@ -280,123 +292,151 @@ def test_every_part_has_a_state_of_its_own(house: House) -> None:
         "settings",
         "acting",
     ]
-    assert all(one["ok"] and not one["reason"] for one in told["components"])
-    assert [one["name"] for one in house.get("/livez").told["components"]] == ["loop"]
-    house.engine.stop()
-    house.until("the engine is missed", lambda: house.get("/readyz").status == 503)
-    told = house.get("/readyz").told
-    sick = {one["name"] for one in told["components"] if not one["ok"]}
+    assert all(
+        component["ok"] and not component["reason"]
+        for component in readiness["components"]
+    )
+    assert [
+        component["name"] for component in sidecar_host.get("/livez").json["components"]
+    ] == ["loop"]
+    sidecar_host.engine.stop()
+    sidecar_host.until(
+        "the engine is missed", lambda: sidecar_host.get("/readyz").status == 503
+    )
+    readiness = sidecar_host.get("/readyz").json
+    sick = {
+        component["name"]
+        for component in readiness["components"]
+        if not component["ok"]
+    }
     assert sick <= {"engine", "event_stream"}
-    assert house.get("/livez").status == 200
+    assert sidecar_host.get("/livez").status == 200
 
 
-def test_a_strangers_bad_labels_are_shown_and_do_not_make_us_unready(
-    house: House,
+def test_bad_labels_of_other_containers_are_shown_and_sidecar_stays_ready(
+    sidecar_host: SidecarHost,
 ) -> None:
     for n in range(20):
         bad = {"enable": "true", "probe.password_file": "/run/secrets/api_token"}
-        house.engine.add(old_container(f"{n:012d}", f"s{n}", **bad))
-    house.serves(SIDECAR_CONFIG=house.config(targets={"web": DOCKER}))
-    house.ready()
-    components = house.get("/readyz").told["components"]
-    (labels,) = (one for one in components if one["name"] == "labels")
+        sidecar_host.engine.add(old_container(f"{n:012d}", f"s{n}", **bad))
+    sidecar_host.start_serving(
+        SIDECAR_CONFIG=sidecar_host.config(targets={"web": DOCKER})
+    )
+    sidecar_host.wait_until_ready()
+    components = sidecar_host.get("/readyz").json["components"]
+    (labels,) = (component for component in components if component["name"] == "labels")
     assert labels["ok"]
     assert "sidecar.probe.password_file" in labels["reason"]
     assert labels["reason"].endswith("and 10 more")
 
 
-def test_its_own_metrics(house: House) -> None:
+def test_metrics_report_notifications_engine_and_configuration(
+    sidecar_host: SidecarHost,
+) -> None:
     url = f"json://{own_host()}:1/"
     began = time.time()
-    house.serves(
-        SIDECAR_CONFIG=house.config(notify={"channels": {"ops": {"url": url}}})
+    sidecar_host.start_serving(
+        SIDECAR_CONFIG=sidecar_host.config(notify={"channels": {"ops": {"url": url}}})
     )
-    house.ready()
-    text = house.get("/metrics").text
-    told = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
+    sidecar_host.wait_until_ready()
+    text = sidecar_host.get("/metrics").text
+    samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")
     assert (
-        told['sidecar_notifications_total{channel="ops",outcome="delivered"}'] == "0.0"
+        samples['sidecar_notifications_total{channel="ops",outcome="delivered"}']
+        == "0.0"
     )
-    assert told['sidecar_notifications_total{channel="ops",outcome="failed"}'] == "0.0"
-    assert told['sidecar_outbox_pending{channel="ops"}'] == "0.0"
-    assert told["sidecar_engine_up"] == "1.0"
-    assert told["sidecar_event_stream_connected"] == "1.0"
-    loaded = told["sidecar_config_last_load_success_timestamp_seconds"]
-    assert began - 1.0 < float(loaded) < time.time() + 1.0
-    listed = 'sidecar_engine_requests_total{operation="list",outcome="ok"}'
-    assert float(told[listed]) >= 1.0
+    assert (
+        samples['sidecar_notifications_total{channel="ops",outcome="failed"}'] == "0.0"
+    )
+    assert samples['sidecar_outbox_pending{channel="ops"}'] == "0.0"
+    assert samples["sidecar_engine_up"] == "1.0"
+    assert samples["sidecar_event_stream_connected"] == "1.0"
+    loaded_at = samples["sidecar_config_last_load_success_timestamp_seconds"]
+    assert began - 1.0 < float(loaded_at) < time.time() + 1.0
+    listings = 'sidecar_engine_requests_total{operation="list",outcome="ok"}'
+    assert float(samples[listings]) >= 1.0
     restarts = 'sidecar_engine_requests_total{operation="restart",outcome="timeout"}'
-    assert told[restarts] == "0.0"
-    took = 'sidecar_engine_request_duration_seconds_count{operation="restart"}'
-    assert told[took] == "0.0"
+    assert samples[restarts] == "0.0"
+    durations = 'sidecar_engine_request_duration_seconds_count{operation="restart"}'
+    assert samples[durations] == "0.0"
 
 
 # --- what it remembers
 
 
-async def test_it_notes_that_it_watches_and_forgets_what_is_old(house: House) -> None:
-    state_dir = house.folder / "state"
+async def test_sidecar_records_its_watch_periods_and_deletes_old_incidents(
+    sidecar_host: SidecarHost,
+) -> None:
+    state_dir = sidecar_host.folder / "state"
     world = StoredWorld()
     world.outage()
-    async with opened(state_dir) as store:
-        await keep(store, *world.take())
+    async with open_test_store(state_dir) as store:
+        await append_all(store, *world.take())
         assert len(await store.journal.incidents()) == 1
     began = time.time()
-    file = house.config(maintenance={"retention": "30d"})
-    process = await asyncio.to_thread(house.serves, SIDECAR_CONFIG=file)
+    file = sidecar_host.config(maintenance={"retention": "30d"})
+    process = await asyncio.to_thread(sidecar_host.start_serving, SIDECAR_CONFIG=file)
     await asyncio.to_thread(
-        house.until,
+        sidecar_host.until,
         "the old incident is forgotten",
-        lambda: house.get("/api/v1/incidents").told == {"incidents": []},
+        lambda: sidecar_host.get("/api/v1/incidents").json == {"incidents": []},
     )
-    assert await asyncio.to_thread(stopped, process) == 0
-    async with opened(state_dir) as store:
-        (watched,) = await store.journal.watched(began - 1.0, time.time())
-    assert began - 1.0 < watched.from_wall <= watched.until_wall < time.time()
+    assert await asyncio.to_thread(stop_process, process) == 0
+    async with open_test_store(state_dir) as store:
+        (period,) = await store.journal.monitored_intervals(began - 1.0, time.time())
+    assert began - 1.0 < period.from_wall <= period.until_wall < time.time()
 
 
 # --- what the environment says
 
 
-def test_the_log_is_json_in_a_pipe_and_text_where_asked_for(house: House) -> None:
-    said = {}
+def test_the_log_is_json_in_a_pipe_and_text_where_asked_for(
+    sidecar_host: SidecarHost,
+) -> None:
+    lines_by_format = {}
     for form in ("", "text"):
-        house.said.clear()
-        stopped(house.serves(SIDECAR_LOG_FORMAT=form))
-        said[form] = list(house.said)
-    assert all(json.loads(line)["level"] for line in said[""])
-    assert any("watches the stack shop" in line for line in said["text"])
-    assert not any(line.startswith("{") for line in said["text"])
+        sidecar_host.log_lines.clear()
+        stop_process(sidecar_host.start_serving(SIDECAR_LOG_FORMAT=form))
+        lines_by_format[form] = list(sidecar_host.log_lines)
+    assert all(json.loads(line)["level"] for line in lines_by_format[""])
+    assert any("watches the stack shop" in line for line in lines_by_format["text"])
+    assert not any(line.startswith("{") for line in lines_by_format["text"])
 
 
-def test_a_level_leaves_out_what_is_below(house: House) -> None:
-    stopped(house.serves(SIDECAR_LOG_LEVEL="error"))
-    assert house.said == []
+def test_log_level_suppresses_lower_levels(sidecar_host: SidecarHost) -> None:
+    stop_process(sidecar_host.start_serving(SIDECAR_LOG_LEVEL="error"))
+    assert sidecar_host.log_lines == []
 
 
-def test_pages_speak_the_language_that_was_chosen(house: House) -> None:
-    house.serves(SIDECAR_LANGUAGE="ko")
-    page = house.get("/ack/01JARZ3NDEKTSV4RRFFQ69G5FA?t=forged")
+def test_pages_speak_the_language_that_was_chosen(sidecar_host: SidecarHost) -> None:
+    sidecar_host.start_serving(SIDECAR_LANGUAGE="ko")
+    page = sidecar_host.get("/ack/01JARZ3NDEKTSV4RRFFQ69G5FA?t=forged")
     assert page.status == 404
     assert '<html lang="ko">' in page.text
     assert any("가" <= letter <= "힣" for letter in page.text)
 
 
-def test_orders_need_the_token_of_the_file(house: House) -> None:
-    secret = house.folder / "token"
+def test_orders_need_the_token_of_the_file(sidecar_host: SidecarHost) -> None:
+    secret = sidecar_host.folder / "token"
     secret.write_text(f"{TOKEN}\n")
-    house.serves(SIDECAR_API_TOKEN_FILE=str(secret))
-    assert house.post("/api/v1/pause").status == 401
-    assert house.post("/api/v1/pause", Authorization="Bearer nonsense").status == 401
-    assert house.post("/api/v1/pause", Authorization=f"Bearer {TOKEN}").status == 200
+    sidecar_host.start_serving(SIDECAR_API_TOKEN_FILE=str(secret))
+    assert sidecar_host.post("/api/v1/pause").status == 401
+    assert (
+        sidecar_host.post("/api/v1/pause", Authorization="Bearer nonsense").status
+        == 401
+    )
+    assert (
+        sidecar_host.post("/api/v1/pause", Authorization=f"Bearer {TOKEN}").status
+        == 200
+    )
 
 
-def test_without_a_token_orders_are_disabled(house: House) -> None:
-    house.serves()
-    assert house.post("/api/v1/pause", Authorization="Bearer x").status == 403
+def test_without_a_token_orders_are_disabled(sidecar_host: SidecarHost) -> None:
+    sidecar_host.start_serving()
+    assert sidecar_host.post("/api/v1/pause", Authorization="Bearer x").status == 403
 
 
-def unhealthy(**labels: str) -> dict[str, Any]:
+def unhealthy_container(**labels: str) -> dict[str, Any]:
     raw = raw_container(
         WALLET_ID,
         stack="shop",
@@ -412,44 +452,56 @@ DOCKER = {"probe": {"type": "docker"}}
 QUICK = {"interval": "1s", "fast_interval": "500ms", "start_period": "0s"}
 
 
-def watched(house: House, mode: str) -> subprocess.Popen[str]:
-    """It watches a container that says of itself that it is not well."""
-    house.engine.add(unhealthy(autoheal="true"))
-    return house.serves(
-        SIDECAR_CONFIG=house.config(defaults=QUICK),
+def watch_unhealthy_container(
+    sidecar_host: SidecarHost, mode: str
+) -> subprocess.Popen[str]:
+    """Start a sidecar that watches an unhealthy container."""
+    sidecar_host.engine.add(unhealthy_container(autoheal="true"))
+    return sidecar_host.start_serving(
+        SIDECAR_CONFIG=sidecar_host.config(defaults=QUICK),
         SIDECAR_WATCH_LABEL="autoheal",
         SIDECAR_MODE=mode,
     )
 
 
-def test_the_watch_label_is_acted_on(house: House) -> None:
-    watched(house, "act")
+def test_unhealthy_container_with_the_watch_label_is_restarted(
+    sidecar_host: SidecarHost,
+) -> None:
+    watch_unhealthy_container(sidecar_host, "act")
     restart = f"POST /containers/{WALLET_ID}/restart"
-    house.until(
+    sidecar_host.until(
         "it is restarted",
-        lambda: any(act.startswith(restart) for act in house.engine.acts()),
+        lambda: any(act.startswith(restart) for act in sidecar_host.engine.acts()),
     )
 
 
-def test_observing_tells_what_it_would_do_and_does_nothing(house: House) -> None:
-    watched(house, "observe")
-    house.until("it is down", lambda: house.target("web").get("state") == "down")
-    house.until("it decided", lambda: bool(house.target("web")["last_decision"]))
-    assert house.target("web")["last_decision"]["guard"] == "observe"
-    assert house.engine.acts() == []
+def test_observe_mode_reports_the_decision_and_sends_nothing(
+    sidecar_host: SidecarHost,
+) -> None:
+    watch_unhealthy_container(sidecar_host, "observe")
+    sidecar_host.until(
+        "it is down", lambda: sidecar_host.target("web").get("state") == "down"
+    )
+    sidecar_host.until(
+        "it decided", lambda: bool(sidecar_host.target("web")["last_decision"])
+    )
+    assert sidecar_host.target("web")["last_decision"]["guard"] == "observe"
+    assert sidecar_host.engine.acts() == []
 
 
-def test_what_was_done_is_remembered_the_mode_is_todays(house: House) -> None:
-    process = watched(house, "act")
-    house.until("it is counted", lambda: restarts_of(house) == 1)
-    assert stopped(process) == 0
-    watched(house, "observe")
-    assert house.get("/api/v1/status").told["mode"] == "observe"
-    house.until("it is seen again", lambda: restarts_of(house) == 1)
+def test_restart_count_survives_a_new_process_in_another_mode(
+    sidecar_host: SidecarHost,
+) -> None:
+    process = watch_unhealthy_container(sidecar_host, "act")
+    sidecar_host.until("it is counted", lambda: count_restarts(sidecar_host) == 1)
+    assert stop_process(process) == 0
+    watch_unhealthy_container(sidecar_host, "observe")
+    assert sidecar_host.get("/api/v1/status").json["mode"] == "observe"
+    sidecar_host.until("it is seen again", lambda: count_restarts(sidecar_host) == 1)
 
 
-def restarts_of(house: House) -> int:
-    return int(house.target("web").get("restarts", {"total": 0})["total"])
+def count_restarts(sidecar_host: SidecarHost) -> int:
+    return int(sidecar_host.target("web").get("restarts", {"total": 0})["total"])
 
 
 # --- secrets
@@ -463,17 +515,17 @@ def old_container(number: str, service: str, **labels: str) -> dict[str, Any]:
     return raw
 
 
-class Hushed:
-    """Eight secrets, each given in another way to a stack that says what it knows."""
+class StackWithSecrets:
+    """Eight secrets, each given in another way to a stack whose output has them."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, sidecar_host: SidecarHost) -> None:
         self.all = [f"hush-{n}-{'x' * 8}" for n in range(8)]
-        self._house = house
+        self._sidecar_host = sidecar_host
         self._closed = f"{own_host()}:1"
-        engine = house.engine
-        engine.log = self._said()
+        engine = sidecar_host.engine
+        engine.log = self._secret_output()
         engine.exec_code = 1
-        engine.exec_output = framed(self._said())
+        engine.exec_output = frame_output(self._secret_output())
         engine.add(old_container(WALLET_ID, "web", depends_on="talker"))
         engine.add(
             old_container(
@@ -496,13 +548,13 @@ class Hushed:
         )
 
     def _file(self, number: int) -> str:
-        file = self._house.folder / f"secret-{number}"
+        file = self._sidecar_host.folder / f"secret-{number}"
         file.write_text(self.all[number])
         return str(file)
 
-    def _said(self) -> bytes:
-        known = " ".join(self.all[n] for n in (0, 1, 2, 6, 7))
-        return f"no: postgres://u:hush-url@db/ password=hush-word {known}\n".encode()
+    def _secret_output(self) -> bytes:
+        secrets = " ".join(self.all[n] for n in (0, 1, 2, 6, 7))
+        return f"no: postgres://u:hush-url@db/ password=hush-word {secrets}\n".encode()
 
     def config(self) -> str:
         of_web = [
@@ -520,7 +572,7 @@ class Hushed:
             },
         ]
         ops = f"json://u:{self.all[3]}@{self._closed}/"
-        return self._house.config(
+        return self._sidecar_host.config(
             defaults=QUICK,
             targets={"web": {"probe": of_web}},
             notify={
@@ -544,70 +596,78 @@ PAGES = (
 )
 
 
-def test_no_secret_gets_out_by_any_way(house: House) -> None:
-    hushed = Hushed(house)
-    right = {"Authorization": f"Bearer {hushed.all[6]}"}
-    process = house.serves(
-        SIDECAR_CONFIG=hushed.config(),
-        SIDECAR_API_TOKEN=hushed.all[6],
+def test_no_secret_is_in_any_page_log_or_stored_file(sidecar_host: SidecarHost) -> None:
+    secret_stack = StackWithSecrets(sidecar_host)
+    right = {"Authorization": f"Bearer {secret_stack.all[6]}"}
+    process = sidecar_host.start_serving(
+        SIDECAR_CONFIG=secret_stack.config(),
+        SIDECAR_API_TOKEN=secret_stack.all[6],
         SIDECAR_LOG_LEVEL="debug",
     )
-    house.until("evidence", lambda: house.get(EVIDENCE, **right).status == 200)
-    house.until("the hook failed", lambda: "hook:0" in "".join(house.said))
-    incident = house.target("talker")["incident"]
+    sidecar_host.until(
+        "evidence", lambda: sidecar_host.get(EVIDENCE, **right).status == 200
+    )
+    sidecar_host.until(
+        "the hook failed", lambda: "hook:0" in "".join(sidecar_host.log_lines)
+    )
+    incident = sidecar_host.target("talker")["incident"]
     of_incident = f"/api/v1/incidents/{incident}"
     paths = (*PAGES, of_incident, f"{of_incident}/postmortem")
-    told = {path: house.get(path, **right).text for path in paths}
-    assert stopped(process) == 0
-    told["the log"] = "".join(house.said)
-    for file in (house.folder / "state").glob("sidecar.db*"):
-        told[file.name] = file.read_bytes().decode("utf-8", "replace")
+    texts = {path: sidecar_host.get(path, **right).text for path in paths}
+    assert stop_process(process) == 0
+    texts["the log"] = "".join(sidecar_host.log_lines)
+    for file in (sidecar_host.folder / "state").glob("sidecar.db*"):
+        texts[file.name] = file.read_bytes().decode("utf-8", "replace")
     masked = "postgres://u:***@db/ password=*** *** *** *** *** ***"
-    assert masked in told[EVIDENCE]
-    assert masked in told["/api/v1/status"]
-    assert masked in told["the log"]
-    for where, text in told.items():
+    assert masked in texts[EVIDENCE]
+    assert masked in texts["/api/v1/status"]
+    assert masked in texts["the log"]
+    for where, text in texts.items():
         assert "hush-" not in text, where
 
 
-# --- those outside
+# --- receivers outside
 
 
 async def test_the_heartbeat_goes_outside_and_fails_with_the_engine(
-    house: House,
+    sidecar_host: SidecarHost,
 ) -> None:
-    async with receiver() as heard:
+    async with receiver() as http_receiver:
         url = "http://dead-man.invalid/ping"
-        file = house.config(notify={"heartbeat": {"url": url, "interval": "1s"}})
+        file = sidecar_host.config(notify={"heartbeat": {"url": url, "interval": "1s"}})
         process = await asyncio.to_thread(
-            house.serves,
+            sidecar_host.start_serving,
             SIDECAR_CONFIG=file,
-            http_proxy=f"http://127.0.0.1:{heard.port}",
+            http_proxy=f"http://127.0.0.1:{http_receiver.port}",
         )
-        await heard_of(heard, "/ping/start")
-        await heard_of(heard, "/ping")
-        house.engine.stop()
-        await heard_of(heard, "/ping/fail")
-        assert await asyncio.to_thread(stopped, process) == 0
-    assert {request.host for request in heard.got} == {"dead-man.invalid"}
+        await wait_for_request(http_receiver, "/ping/start")
+        await wait_for_request(http_receiver, "/ping")
+        sidecar_host.engine.stop()
+        await wait_for_request(http_receiver, "/ping/fail")
+        assert await asyncio.to_thread(stop_process, process) == 0
+    assert {request.host for request in http_receiver.requests} == {"dead-man.invalid"}
 
 
-async def heard_of(heard: Receiver, path: str) -> None:
+async def wait_for_request(http_receiver: Receiver, path: str) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while path not in [request.path for request in heard.got]:
-            heard.arrived.clear()
-            await heard.arrived.wait()
+        while path not in [request.path for request in http_receiver.requests]:
+            http_receiver.arrived.clear()
+            await http_receiver.arrived.wait()
 
 
-async def test_a_hooks_command_runs_in_the_container_of_that_name(house: House) -> None:
-    house.engine.add(old_container(WALLET_ID, "web"))
-    file = house.config(
+async def test_a_hooks_command_runs_in_the_container_of_that_name(
+    sidecar_host: SidecarHost,
+) -> None:
+    sidecar_host.engine.add(old_container(WALLET_ID, "web"))
+    file = sidecar_host.config(
         defaults=QUICK,
         targets={"web": {"probe": {"type": "tcp", "host": own_host(), "port": 1}}},
         hooks=[{"on": "opened", "exec": {"container": "web", "command": ["stop-it"]}}],
     )
-    await asyncio.to_thread(house.serves, SIDECAR_CONFIG=file)
+    await asyncio.to_thread(sidecar_host.start_serving, SIDECAR_CONFIG=file)
     run = f"POST /containers/{WALLET_ID}/exec"
     await asyncio.to_thread(
-        house.until, "the command is run", lambda: run in house.engine.acts()
+        sidecar_host.until,
+        "the command is run",
+        lambda: run in sidecar_host.engine.acts(),
     )

@@ -16,7 +16,7 @@ from aiohttp import web
 from sidecar.core.model.event import Tick
 from sidecar.core.model.step_result import StepResult
 from tests.support.notify_receivers import message, receiver
-from tests.support.stored_world import StoredWorld, opened
+from tests.support.stored_world import StoredWorld, open_test_store
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -26,14 +26,14 @@ def sidecar(tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as started:
 
         def start(**environ: str) -> subprocess.Popen[str]:
-            process = started.enter_context(_begun(tmp_path, environ))
+            process = started.enter_context(_start_process(tmp_path, environ))
             started.callback(process.kill)
             return process
 
         yield start
 
 
-def _begun(tmp_path: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+def _start_process(tmp_path: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "sidecar", "run"],
         env={
@@ -58,33 +58,37 @@ def line_with(process: subprocess.Popen[str], words: str) -> str:
     raise AssertionError(f"it ended without saying {words!r}")
 
 
-def ends(process: subprocess.Popen[str], how: signal.Signals) -> int:
-    process.send_signal(how)
+def stop_with_signal(
+    process: subprocess.Popen[str], signal_number: signal.Signals
+) -> int:
+    process.send_signal(signal_number)
     process.communicate(timeout=10.0)
     return process.returncode
 
 
-def test_it_can_be_stopped_while_it_waits_for_the_engine(sidecar: Start) -> None:
+def test_sidecar_stops_on_sigterm_while_it_waits_for_the_engine(sidecar: Start) -> None:
     process = sidecar()
     line_with(process, "the engine does not say who we are yet")
-    assert ends(process, signal.SIGTERM) == 0
+    assert stop_with_signal(process, signal.SIGTERM) == 0
 
 
-def test_with_a_stack_named_it_watches_without_the_engine(sidecar: Start) -> None:
+def test_sidecar_with_a_configured_stack_watches_without_the_engine(
+    sidecar: Start,
+) -> None:
     process = sidecar(SIDECAR_STACK="shop")
     line_with(process, "watches the stack shop")
     line_with(process, "the engine is lost")
-    assert ends(process, signal.SIGINT) == 0
+    assert stop_with_signal(process, signal.SIGINT) == 0
 
 
-async def test_a_message_that_is_being_sent_is_let_end_and_recorded(
+async def test_message_in_delivery_at_sigterm_completes_and_is_recorded(
     sidecar: Start, tmp_path: Path
 ) -> None:
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world = StoredWorld()
         fresh = message(1, created_wall=time.time())
-        told = StepResult(Tick(world.now), (), (), (), world.state, (fresh,))
-        await store.append(told)
+        step = StepResult(Tick(world.now), (), (), (), world.state, (fresh,))
+        await store.append(step)
     stopped = asyncio.Event()
 
     async def slowly(_: int) -> web.Response:
@@ -93,30 +97,30 @@ async def test_a_message_that_is_being_sent_is_let_end_and_recorded(
         stopped.set()
         return web.Response()
 
-    async with receiver(slowly) as heard:
-        url = f"json://127.0.0.1:{heard.port}/"
+    async with receiver(slowly) as http_receiver:
+        url = f"json://127.0.0.1:{http_receiver.port}/"
         file = tmp_path / "sidecar.yaml"
         file.write_text(f"notify: {{channels: {{ops: {{url: '{url}'}}}}}}")
         process = sidecar(SIDECAR_STACK="shop", SIDECAR_CONFIG=str(file))
         await asyncio.wait_for(stopped.wait(), 30.0)
         status = await asyncio.to_thread(process.wait, 15.0)
     assert status == 0
-    async with opened(tmp_path) as store:
-        assert await store.outbox.pending() == {}
+    async with open_test_store(tmp_path) as store:
+        assert await store.outbox.count_pending() == {}
 
 
 def test_a_bad_configuration_ends_with_every_fault_and_status_2(
     sidecar: Start,
 ) -> None:
     process = sidecar(SIDECAR_MODE="atc", SIDECAR_LOG_LEVEL="loud")
-    _, said = process.communicate(timeout=20.0)
+    _, output = process.communicate(timeout=20.0)
     assert process.returncode == 2
-    assert "SIDECAR_MODE" in said
-    assert "SIDECAR_LOG_LEVEL" in said
+    assert "SIDECAR_MODE" in output
+    assert "SIDECAR_LOG_LEVEL" in output
 
 
 def test_an_address_that_is_taken_ends_with_status_1(sidecar: Start) -> None:
     process = sidecar(SIDECAR_STACK="shop", SIDECAR_LISTEN="192.0.2.1:9787")
-    _, said = process.communicate(timeout=20.0)
+    _, output = process.communicate(timeout=20.0)
     assert process.returncode == 1
-    assert "cannot listen on 192.0.2.1:9787" in said
+    assert "cannot listen on 192.0.2.1:9787" in output

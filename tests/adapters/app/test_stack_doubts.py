@@ -1,4 +1,4 @@
-"""Doubts about the stack, and about the engine, that is watched."""
+"""Warnings about the stack, and about the engine, that is watched."""
 
 import json
 import subprocess
@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.app.test_application import QUICK, WALLET_ID, House, house
+from tests.adapters.app.test_application import (
+    QUICK,
+    WALLET_ID,
+    SidecarHost,
+    sidecar_host,
+)
 from tests.support.engine_server import raw_container
 
-__all__ = ["house"]
+__all__ = ["sidecar_host"]
 
 
 def neighbour(container_id: str, stack: str, **labels: str) -> dict[str, Any]:
@@ -19,59 +24,69 @@ def neighbour(container_id: str, stack: str, **labels: str) -> dict[str, Any]:
     return raw
 
 
-def line_with(house: House, words: str) -> str:
-    house.until(words, lambda: any(words in line for line in house.said))
-    return next(line for line in house.said if words in line)
+def line_with(sidecar_host: SidecarHost, words: str) -> str:
+    sidecar_host.until(
+        words, lambda: any(words in line for line in sidecar_host.log_lines)
+    )
+    return next(line for line in sidecar_host.log_lines if words in line)
 
 
-def test_a_project_of_its_own_is_doubted_with_those_that_were_seen(
-    house: House,
+def test_sidecar_alone_in_its_project_warns_and_lists_the_projects_seen(
+    sidecar_host: SidecarHost,
 ) -> None:
-    house.engine.add(neighbour("b" * 12, "oratio"))
-    house.engine.add(neighbour("c" * 12, "blog"))
-    house.serves()
-    line = line_with(house, "SIDECAR_STACK names the compose project to watch")
+    sidecar_host.engine.add(neighbour("b" * 12, "oratio"))
+    sidecar_host.engine.add(neighbour("c" * 12, "blog"))
+    sidecar_host.start_serving()
+    line = line_with(sidecar_host, "SIDECAR_STACK names the compose project to watch")
     assert "Compose projects seen: blog, oratio, shop" in line
     assert '"level": "warning"' in line
 
 
-def test_a_stack_that_is_misspelt_is_doubted(house: House) -> None:
-    house.engine.add(neighbour("b" * 12, "oratio"))
-    house.serves(SIDECAR_STACK="oration")
-    assert "the stack oration has no container" in line_with(house, "projects seen")
+def test_misspelt_stack_name_is_warned_about(sidecar_host: SidecarHost) -> None:
+    sidecar_host.engine.add(neighbour("b" * 12, "oratio"))
+    sidecar_host.start_serving(SIDECAR_STACK="oration")
+    assert "the stack oration has no container" in line_with(
+        sidecar_host, "projects seen"
+    )
 
 
-def test_the_label_all_is_doubted_unless_it_is_one(house: House) -> None:
-    house.engine.add(neighbour(WALLET_ID, "shop"))
-    house.serves(SIDECAR_WATCH_LABEL="all")
-    line = line_with(house, "SIDECAR_WATCH_LABEL=all watches containers with")
+def test_watch_label_all_is_warned_about_when_no_container_has_it(
+    sidecar_host: SidecarHost,
+) -> None:
+    sidecar_host.engine.add(neighbour(WALLET_ID, "shop"))
+    sidecar_host.start_serving(SIDECAR_WATCH_LABEL="all")
+    line = line_with(sidecar_host, "SIDECAR_WATCH_LABEL=all watches containers with")
     assert "Compose projects seen: shop" in line
 
 
 @pytest.mark.parametrize("label", ["all", "autoheal"])
-def test_a_place_with_a_target_in_it_is_not_doubted(house: House, label: str) -> None:
+def test_stack_with_a_target_is_not_warned_about(
+    sidecar_host: SidecarHost, label: str
+) -> None:
     healthy = {"Status": "healthy", "Log": [], "FailingStreak": 0}
     raw = neighbour(WALLET_ID, "shop", **{label: "true"})
     raw["State"]["Health"] = healthy
-    house.engine.add(raw)
-    house.serves(SIDECAR_WATCH_LABEL=label)
-    house.ready()
-    house.until("it lists", lambda: bool(house.target("electron-cash")))
-    assert not any("projects seen" in line for line in house.said)
+    sidecar_host.engine.add(raw)
+    sidecar_host.start_serving(SIDECAR_WATCH_LABEL=label)
+    sidecar_host.wait_until_ready()
+    sidecar_host.until("it lists", lambda: bool(sidecar_host.target("electron-cash")))
+    assert not any("projects seen" in line for line in sidecar_host.log_lines)
 
 
-def unhealthy() -> dict[str, Any]:
+def unhealthy_container() -> dict[str, Any]:
     raw = neighbour(WALLET_ID, "shop", autoheal="true")
     raw["State"]["StartedAt"] = "2020-01-01T00:00:00Z"
     raw["State"]["Health"] = {"Status": "unhealthy", "Log": [], "FailingStreak": 9}
     return raw
 
 
-def watches(house: House, version: dict[str, Any], mode: str = "act") -> None:
-    house.engine.say["/version"] = (200, json.dumps(version).encode())
-    house.engine.add(unhealthy())
-    house.serves(
-        SIDECAR_CONFIG=house.config(defaults=QUICK),
+def start_beside_engine(
+    sidecar_host: SidecarHost, version: dict[str, Any], mode: str = "act"
+) -> None:
+    sidecar_host.engine.say["/version"] = (200, json.dumps(version).encode())
+    sidecar_host.engine.add(unhealthy_container())
+    sidecar_host.start_serving(
+        SIDECAR_CONFIG=sidecar_host.config(defaults=QUICK),
         SIDECAR_WATCH_LABEL="autoheal",
         SIDECAR_MODE=mode,
     )
@@ -84,102 +99,118 @@ PODMAN = {
 }
 
 
-def acting_part(house: House) -> dict[str, Any]:
-    parts: list[dict[str, Any]] = house.get("/readyz").told["components"]
+def acting_part(sidecar_host: SidecarHost) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = sidecar_host.get("/readyz").json["components"]
     return next(part for part in parts if part["name"] == "acting")
 
 
-def test_another_engine_is_observed_and_that_is_said(house: House) -> None:
-    watches(house, PODMAN)
-    house.until(
-        "it is down", lambda: house.target("electron-cash").get("state") == "down"
+def test_unsupported_engine_is_only_observed_and_named(
+    sidecar_host: SidecarHost,
+) -> None:
+    start_beside_engine(sidecar_host, PODMAN)
+    sidecar_host.until(
+        "it is down",
+        lambda: sidecar_host.target("electron-cash").get("state") == "down",
     )
-    house.until(
+    sidecar_host.until(
         "it decided",
         lambda: (
-            (house.target("electron-cash")["last_decision"] or {}).get("guard")
+            (sidecar_host.target("electron-cash")["last_decision"] or {}).get("guard")
             == "observe"
         ),
     )
-    line_with(house, "the engine calls itself Podman Engine, which is not supported")
-    assert not acting_part(house)["ok"]
-    assert "Podman Engine" in acting_part(house)["reason"]
-    assert house.get("/api/v1/status").told["mode"] == "observe"
-    assert house.engine.acts() == []
+    line_with(
+        sidecar_host, "the engine calls itself Podman Engine, which is not supported"
+    )
+    assert not acting_part(sidecar_host)["ok"]
+    assert "Podman Engine" in acting_part(sidecar_host)["reason"]
+    assert sidecar_host.get("/api/v1/status").json["mode"] == "observe"
+    assert sidecar_host.engine.acts() == []
 
 
-def test_who_observes_another_engine_on_purpose_is_ready(house: House) -> None:
-    watches(house, PODMAN, mode="observe")
-    line_with(house, "the engine calls itself Podman Engine")
-    house.ready()
+def test_observe_mode_beside_an_unsupported_engine_is_ready(
+    sidecar_host: SidecarHost,
+) -> None:
+    start_beside_engine(sidecar_host, PODMAN, mode="observe")
+    line_with(sidecar_host, "the engine calls itself Podman Engine")
+    sidecar_host.wait_until_ready()
 
 
-def test_an_engine_newer_than_tested_is_spoken_to_as_tested(house: House) -> None:
+def test_newer_engine_is_used_as_the_tested_one(sidecar_host: SidecarHost) -> None:
     newer = {
         "ApiVersion": "1.52",
         "MinAPIVersion": "1.44",
         "Components": [{"Name": "Engine", "Version": "29.0.0"}],
     }
-    watches(house, newer)
+    start_beside_engine(sidecar_host, newer)
     restart = f"POST /containers/{WALLET_ID}/restart"
-    house.until(
+    sidecar_host.until(
         "it is restarted",
-        lambda: any(act.startswith(restart) for act in house.engine.acts()),
+        lambda: any(act.startswith(restart) for act in sidecar_host.engine.acts()),
     )
-    assert acting_part(house)["ok"]
+    assert acting_part(sidecar_host)["ok"]
 
 
-def test_a_docker_probe_without_a_healthcheck_is_refused_at_once(house: House) -> None:
-    house.engine.add(neighbour(WALLET_ID, "shop"))
+def test_a_docker_probe_without_a_healthcheck_is_refused_at_once(
+    sidecar_host: SidecarHost,
+) -> None:
+    sidecar_host.engine.add(neighbour(WALLET_ID, "shop"))
     probe = {"probe": {"type": "docker"}}
-    file = house.config(defaults=QUICK, targets={"electron-cash": probe})
-    house.serves(SIDECAR_CONFIG=file)
-    house.until(
-        "it runs", lambda: house.target("electron-cash").get("state") == "healthy"
+    file = sidecar_host.config(defaults=QUICK, targets={"electron-cash": probe})
+    sidecar_host.start_serving(SIDECAR_CONFIG=file)
+    sidecar_host.until(
+        "it runs",
+        lambda: sidecar_host.target("electron-cash").get("state") == "healthy",
     )
-    line = line_with(house, "no HEALTHCHECK in the container")
+    line = line_with(sidecar_host, "no HEALTHCHECK in the container")
     assert "type running for what serves nothing" in line
-    labels = house.get("/readyz").told["components"]
+    labels = sidecar_host.get("/readyz").json["components"]
     assert not next(part for part in labels if part["name"] == "labels")["ok"]
 
 
-def test_a_worker_that_serves_nothing_is_watched_for_running(house: House) -> None:
+def test_a_worker_that_serves_nothing_is_watched_for_running(
+    sidecar_host: SidecarHost,
+) -> None:
     worker = neighbour(WALLET_ID, "shop", **{"sidecar.enable": "true"})
     worker["Config"]["Labels"]["sidecar.probe.type"] = "running"
-    house.engine.add(worker)
-    house.serves(SIDECAR_CONFIG=house.config(defaults=QUICK))
-    house.until(
-        "it runs", lambda: house.target("electron-cash").get("state") == "healthy"
+    sidecar_host.engine.add(worker)
+    sidecar_host.start_serving(SIDECAR_CONFIG=sidecar_host.config(defaults=QUICK))
+    sidecar_host.until(
+        "it runs",
+        lambda: sidecar_host.target("electron-cash").get("state") == "healthy",
     )
-    house.ready()
+    sidecar_host.wait_until_ready()
 
 
 def test_a_detached_target_says_which_networks_and_the_line_to_add(
-    house: House,
+    sidecar_host: SidecarHost,
 ) -> None:
     raw = neighbour(WALLET_ID, "shop")
     raw["NetworkSettings"]["Networks"] = {"shop_backend": {}}
-    house.engine.add(raw)
+    sidecar_host.engine.add(raw)
     probe = {"type": "http", "url": "http://electron-cash.invalid/"}
     target = {"electron-cash": {"probe": probe}}
-    house.serves(SIDECAR_CONFIG=house.config(defaults=QUICK, targets=target))
-    house.until(
-        "it is detached",
-        lambda: house.target("electron-cash").get("cause") == "detached",
+    sidecar_host.start_serving(
+        SIDECAR_CONFIG=sidecar_host.config(defaults=QUICK, targets=target)
     )
-    said = (
+    sidecar_host.until(
+        "it is detached",
+        lambda: sidecar_host.target("electron-cash").get("cause") == "detached",
+    )
+    expected = (
         "its container is on shop_backend, Sidecar on shop_default: add to the service "
         "sidecar: networks: [default, backend]"
     )
-    assert said in house.target("electron-cash")["last_probe"]["reason"]
+    assert expected in sidecar_host.target("electron-cash")["last_probe"]["reason"]
 
 
-def test_check_says_what_is_refused_before_it_is_run(house: House) -> None:
-    house.engine.add(neighbour(WALLET_ID, "shop"))
+def test_check_says_what_is_refused_before_it_is_run(sidecar_host: SidecarHost) -> None:
+    sidecar_host.engine.add(neighbour(WALLET_ID, "shop"))
     target = {"electron-cash": {"probe": {"type": "docker"}}}
     ran = subprocess.run(
         [sys.executable, "-m", "sidecar", "check"],
-        env=house.environ | {"SIDECAR_CONFIG": house.config(targets=target)},
+        env=sidecar_host.environ
+        | {"SIDECAR_CONFIG": sidecar_host.config(targets=target)},
         capture_output=True,
         text=True,
         timeout=20.0,

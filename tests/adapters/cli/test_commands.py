@@ -28,7 +28,7 @@ from sidecar.core.model.event import (
 )
 from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
-from tests.support.api_services import TOKEN, ApiServiceFakes, planned_restart_is_due
+from tests.support.api_services import TOKEN, ApiServiceFakes, trigger_planned_restart
 from tests.support.repository import REPOSITORY
 
 ROOT = REPOSITORY
@@ -36,7 +36,7 @@ COMMAND = (sys.executable, "-m", "tests.support.cli_process")
 DEADLINE_S = 20.0
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     status: int
     out: str
     err: str
@@ -46,8 +46,8 @@ def environment(**more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **more}
 
 
-async def sidecar(*arguments: str, **environ: str) -> Ran:
-    """Run a command to its end."""
+async def sidecar(*arguments: str, **environ: str) -> CommandResult:
+    """Run a command until it ends."""
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         *arguments,
@@ -59,43 +59,43 @@ async def sidecar(*arguments: str, **environ: str) -> Ran:
     async with asyncio.timeout(DEADLINE_S):
         out, err = await process.communicate()
     assert "Traceback" not in err.decode()
-    return Ran(process.returncode or 0, out.decode(), err.decode())
+    return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
 
-class Served:
-    """A sidecar's API, and commands that ask it."""
+class CommandRunner:
+    """Runner of commands against the API of a sidecar."""
 
-    def __init__(self, office: ApiServiceFakes, server: WebServer) -> None:
-        self.office = office
+    def __init__(self, fakes: ApiServiceFakes, server: WebServer) -> None:
+        self.fakes = fakes
         self.url = f"http://127.0.0.1:{server.port}"
 
-    async def __call__(self, *arguments: str, token: str = TOKEN) -> Ran:
+    async def __call__(self, *arguments: str, token: str = TOKEN) -> CommandResult:
         return await sidecar(*arguments, SIDECAR_URL=self.url, SIDECAR_API_TOKEN=token)
 
 
-async def serve(office: ApiServiceFakes) -> AsyncIterator[Served]:
-    server = WebServer(office.desk, "127.0.0.1", 0)
+async def serve(fakes: ApiServiceFakes) -> AsyncIterator[CommandRunner]:
+    server = WebServer(fakes.desk, "127.0.0.1", 0)
     await server.start()
-    yield Served(office, server)
+    yield CommandRunner(fakes, server)
     await server.stop()
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    async for one in serve(ApiServiceFakes()):
-        yield one
+async def run_command() -> AsyncIterator[CommandRunner]:
+    async for runner in serve(ApiServiceFakes()):
+        yield runner
 
 
 @pytest.fixture
-async def without_token() -> AsyncIterator[Served]:
-    async for one in serve(ApiServiceFakes(token=None)):
-        yield one
+async def run_without_token() -> AsyncIterator[CommandRunner]:
+    async for runner in serve(ApiServiceFakes(token=None)):
+        yield runner
 
 
 # --- without a sidecar
 
 
-async def test_version() -> None:
+async def test_version_prints_the_version() -> None:
     assert await sidecar("version") == (0, f"sidecar {__version__}\n", "")
     assert json.loads((await sidecar("version", "--json")).out) == {
         "version": __version__
@@ -115,7 +115,7 @@ def every_command(
 COMMANDS = dict(every_command(command_line))
 
 
-def test_every_promised_command_is_there() -> None:
+def test_every_documented_command_exists() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "run",
         "check",
@@ -146,19 +146,19 @@ def test_every_promised_command_is_there() -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-async def test_every_command_teaches_by_example(path: tuple[str, ...]) -> None:
-    ran = await sidecar(*path, "--help")
-    assert ran.status == 0
-    assert f"  sidecar {' '.join(path)}" in ran.out.partition("Example:\n")[2]
+async def test_help_of_every_command_has_an_example(path: tuple[str, ...]) -> None:
+    result = await sidecar(*path, "--help")
+    assert result.status == 0
+    assert f"  sidecar {' '.join(path)}" in result.out.partition("Example:\n")[2]
     # run has no answer; the other two have a format of their own.
     own = path in {("run",), ("postmortem",), ("config", "schema")}
-    assert ("--json" in ran.out) is not own
+    assert ("--json" in result.out) is not own
 
 
-async def test_the_command_line_itself_teaches_by_example() -> None:
-    ran = await sidecar("--help")
-    assert ran.status == 0
-    assert "  sidecar status --watch" in ran.out.partition("Example:\n")[2]
+async def test_help_of_the_command_line_has_an_example() -> None:
+    result = await sidecar("--help")
+    assert result.status == 0
+    assert "  sidecar status --watch" in result.out.partition("Example:\n")[2]
 
 
 @pytest.mark.parametrize(
@@ -172,21 +172,22 @@ async def test_the_command_line_itself_teaches_by_example() -> None:
         ("schedule", "--count", "0"),
     ],
 )
-async def test_wrong_usage_is_2(arguments: tuple[str, ...]) -> None:
-    ran = await sidecar(*arguments)
-    assert (ran.status, ran.out) == (2, "")
-    assert "Error" in ran.err
+async def test_wrong_usage_exits_2(arguments: tuple[str, ...]) -> None:
+    result = await sidecar(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert "Error" in result.err
 
 
-async def test_where_no_sidecar_answers_it_says_what_to_do() -> None:
+async def test_unreachable_sidecar_exits_2_and_says_what_to_do() -> None:
     for command in (("status",), ("restart", "a"), ("schedule",)):
-        ran = await sidecar(*command, "--url", "http://127.0.0.1:1")
-        assert ran.status == 2
+        result = await sidecar(*command, "--url", "http://127.0.0.1:1")
+        assert result.status == 2
         assert (
-            "no sidecar answers at http://127.0.0.1:1 (Connection refused)" in ran.err
+            "no sidecar answers at http://127.0.0.1:1 (Connection refused)"
+            in result.err
         )
-        assert "--url" in ran.err
-        assert "what does its log say" in ran.err
+        assert "--url" in result.err
+        assert "what does its log say" in result.err
 
 
 @pytest.mark.parametrize(
@@ -201,11 +202,11 @@ async def test_where_no_sidecar_answers_it_says_what_to_do() -> None:
         "http://operator:opensesame@127.0.0.1:9787",
     ],
 )
-async def test_what_is_no_address_is_told_without_its_password(url: str) -> None:
-    ran = await sidecar("status", "--url", url)
-    assert (ran.status, ran.out) == (2, "")
-    assert "is no address: write http://host:port" in ran.err
-    assert "opensesame" not in ran.err
+async def test_malformed_url_is_reported_without_its_password(url: str) -> None:
+    result = await sidecar("status", "--url", url)
+    assert (result.status, result.out) == (2, "")
+    assert "is no address: write http://host:port" in result.err
+    assert "opensesame" not in result.err
 
 
 async def test_a_server_that_is_no_sidecar_is_named() -> None:
@@ -218,46 +219,48 @@ async def test_a_server_that_is_no_sidecar_is_named() -> None:
     server = await asyncio.start_server(other, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        ran = await sidecar("status", "--url", f"http://127.0.0.1:{port}")
-    assert ran.status == 2
-    assert "is not a sidecar" in ran.err
+        result = await sidecar("status", "--url", f"http://127.0.0.1:{port}")
+    assert result.status == 2
+    assert "is not a sidecar" in result.err
 
 
 @pytest.mark.parametrize("path", ["status", "refusal", "text"])
-async def test_what_a_server_says_is_printable(path: str) -> None:
+async def test_text_of_a_server_is_printed_without_control_characters(
+    path: str,
+) -> None:
     odd = "a\x1b[2J\u202eb\x9b1m\ud800"
 
-    async def says(_: web.Request) -> web.Response:
+    async def answer(_: web.Request) -> web.Response:
         if path == "text":
             return web.Response(text="a\x1b[2J\u202eb\x9b1m\ufffd")
-        told = {"error": odd, "targets": [], "planned": [{odd: odd}]}
-        return web.json_response(told, status=409 if path == "refusal" else 200)
+        body = {"error": odd, "targets": [], "planned": [{odd: odd}]}
+        return web.json_response(body, status=409 if path == "refusal" else 200)
 
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", says)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     command = ("postmortem", "X") if path == "text" else ("schedule", "--json")
-    ran = await sidecar(*command, "--url", url)
+    result = await sidecar(*command, "--url", url)
     await runner.cleanup()
-    said = ran.out + ran.err
-    assert "ab\ufffd" in said
-    assert printable(said) == said
+    output = result.out + result.err
+    assert "ab\ufffd" in output
+    assert printable(output) == output
 
 
 @pytest.mark.parametrize(
     ("file", "status"), [("good", 0), ("bad", 1), ("unsure", 2), ("empty", 2), ("x", 2)]
 )
-async def test_check_says_it_by_its_exit_status(file: str, status: int) -> None:
+async def test_check_exit_status_tells_the_outcome(file: str, status: int) -> None:
     assert (await sidecar("check", "--config", file)).status == status
 
 
-async def test_check_of_one_target_and_in_json() -> None:
-    ran = await sidecar("check", "electron-cash", "--config", "bad", "--json")
-    assert ran.status == 0
-    assert json.loads(ran.out) == [
+async def test_check_of_one_target_prints_json() -> None:
+    result = await sidecar("check", "electron-cash", "--config", "bad", "--json")
+    assert result.status == 0
+    assert json.loads(result.out) == [
         {
             "target": "electron-cash",
             "outcome": "success",
@@ -269,8 +272,8 @@ async def test_check_of_one_target_and_in_json() -> None:
 
 
 async def test_a_table_in_a_pipe_is_plain_columns() -> None:
-    ran = await sidecar("check", "--config", "bad")
-    lines = ran.out.splitlines()
+    result = await sidecar("check", "--config", "bad")
+    lines = result.out.splitlines()
     assert lines[0].split() == ["TARGET", "OUTCOME", "CAUSE", "SECONDS", "REASON"]
     assert lines[2].split(maxsplit=4) == [
         "bitcoincash-service",
@@ -280,25 +283,25 @@ async def test_a_table_in_a_pipe_is_plain_columns() -> None:
         "connection refused",
     ]
     assert len({line.index("0.") for line in lines[1:]}) == 1
-    assert "\x1b" not in ran.out
+    assert "\x1b" not in result.out
 
 
-async def test_config_and_run_are_passed_on() -> None:
-    ran = await sidecar("config", "check", "file.yaml")
-    assert (ran.status, ran.out) == (0, "the configuration is good\n")
-    assert ran.err == "warning: targets.x: tcp probes hold a single thread\n"
-    ran = await sidecar("config", "check", "faulty")
-    assert (ran.status, ran.out) == (2, "")
-    assert ran.err == "mode: found dance\nlanguage: found fr\n"
-    ran = await sidecar("config", "check", "file.yaml", "--json")
-    assert json.loads(ran.out) == {
+async def test_config_and_run_commands_pass_their_file_on() -> None:
+    result = await sidecar("config", "check", "file.yaml")
+    assert (result.status, result.out) == (0, "the configuration is good\n")
+    assert result.err == "warning: targets.x: tcp probes hold a single thread\n"
+    result = await sidecar("config", "check", "faulty")
+    assert (result.status, result.out) == (2, "")
+    assert result.err == "mode: found dance\nlanguage: found fr\n"
+    result = await sidecar("config", "check", "file.yaml", "--json")
+    assert json.loads(result.out) == {
         "good": True,
         "warnings": ["targets.x: tcp probes hold a single thread"],
     }
-    assert ran.err == ""
+    assert result.err == ""
     assert (await sidecar("config", "show", "f")).out == "stack: f\n"
-    shown = await sidecar("config", "show", "f", "--json")
-    assert json.loads(shown.out) == {"stack": "f"}
+    json_result = await sidecar("config", "show", "f", "--json")
+    assert json.loads(json_result.out) == {"stack": "f"}
     assert json.loads((await sidecar("config", "schema")).out)
     assert (await sidecar("run", "--config", "f"))[:2] == (3, "runs with f\n")
 
@@ -306,47 +309,52 @@ async def test_config_and_run_are_passed_on() -> None:
 # --- looking
 
 
-async def test_status_is_a_table_with_reasons(served: Served) -> None:
-    served.office.world.fails("electron-cash", Cause.REFUSED)
-    ran = await served("status")
-    assert ran.status == 0
-    assert "stack oratio, mode act, ready" in ran.out
-    (line,) = (x for x in ran.out.splitlines() if x.startswith("electron-cash"))
+async def test_status_is_a_table_with_reasons(run_command: CommandRunner) -> None:
+    run_command.fakes.world.fails("electron-cash", Cause.REFUSED)
+    result = await run_command("status")
+    assert result.status == 0
+    assert "stack oratio, mode act, ready" in result.out
+    (line,) = (x for x in result.out.splitlines() if x.startswith("electron-cash"))
     assert "recovering" in line
     assert "refused: " in line
     assert "restart: " in line
-    incident = served.office.world.instance("electron-cash").incident
-    assert f"incident {incident} P1 electron-cash: refused" in ran.out
+    incident = run_command.fakes.world.instance("electron-cash").incident
+    assert f"incident {incident} P1 electron-cash: refused" in result.out
 
 
-async def test_status_in_json_is_the_apis(served: Served) -> None:
-    told = json.loads((await served("status", "--json")).out)
-    assert {t["name"] for t in told["targets"]} == {
+async def test_status_json_is_that_of_the_api(run_command: CommandRunner) -> None:
+    status = json.loads((await run_command("status", "--json")).out)
+    assert {t["name"] for t in status["targets"]} == {
         "electron-cash",
         "bitcoincash-service",
     }
 
 
-async def test_targets(served: Served) -> None:
-    ran = await served("targets")
-    assert "electron-cash        healthy  demo-electron-cash-1" in ran.out
-    assert json.loads((await served("targets", "--json")).out)[0]["state"] == "healthy"
+async def test_targets_prints_state_and_container(run_command: CommandRunner) -> None:
+    result = await run_command("targets")
+    assert "electron-cash        healthy  demo-electron-cash-1" in result.out
+    assert (
+        json.loads((await run_command("targets", "--json")).out)[0]["state"]
+        == "healthy"
+    )
 
 
-async def test_watching_in_a_pipe_prints_each_change_once(served: Served) -> None:
+async def test_watching_in_a_pipe_prints_each_change_once(
+    run_command: CommandRunner,
+) -> None:
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         "status",
         "--watch",
         cwd=ROOT,
-        env=environment(SIDECAR_URL=served.url),
+        env=environment(SIDECAR_URL=run_command.url),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     async with asyncio.timeout(DEADLINE_S):
         first = [(await process.stdout.readline()).decode() for _ in range(2)]
-        served.office.world.fails("electron-cash", Cause.REFUSED)
+        run_command.fakes.world.fails("electron-cash", Cause.REFUSED)
         change = (await process.stdout.readline()).decode()
         process.send_signal(signal.SIGINT)
         rest, err = await process.communicate()
@@ -357,64 +365,68 @@ async def test_watching_in_a_pipe_prints_each_change_once(served: Served) -> Non
     assert process.returncode == 130
 
 
-async def test_a_terminal_gets_a_table_and_colours(served: Served) -> None:
-    coloured = await on_terminal(served, TERM="xterm")
+async def test_a_terminal_gets_a_table_and_colours(run_command: CommandRunner) -> None:
+    coloured = await on_terminal(run_command, TERM="xterm")
     assert "\x1b[32mhealthy" in coloured
-    plain = await on_terminal(served, TERM="xterm", NO_COLOR="1")
+    plain = await on_terminal(run_command, TERM="xterm", NO_COLOR="1")
     assert "healthy" in plain
     assert "\x1b[32m" not in plain
 
 
 async def test_a_narrow_terminal_has_the_reasons_below_the_table(
-    served: Served,
+    run_command: CommandRunner,
 ) -> None:
-    served.office.world.fails("electron-cash", Cause.AUTH)
-    narrow = await on_terminal(served, "status", TERM="xterm", COLUMNS="80")
+    run_command.fakes.world.fails("electron-cash", Cause.AUTH)
+    narrow = await on_terminal(run_command, "status", TERM="xterm", COLUMNS="80")
     assert "electron-cash: auth: it is auth; page: failure 3: it is auth; " in narrow
-    wide = await on_terminal(served, "status", TERM="xterm", COLUMNS="200")
+    wide = await on_terminal(run_command, "status", TERM="xterm", COLUMNS="200")
     assert "electron-cash: auth: it is auth; page" not in wide
     assert "auth: it is auth; " in wide
 
 
-async def on_terminal(served: Served, command: str = "targets", **environ: str) -> str:
-    ours, theirs = pty.openpty()
+async def on_terminal(
+    run_command: CommandRunner, command: str = "targets", **environ: str
+) -> str:
+    controller, terminal = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         command,
         cwd=ROOT,
-        env=environment(SIDECAR_URL=served.url, **environ),
-        stdout=theirs,
+        env=environment(SIDECAR_URL=run_command.url, **environ),
+        stdout=terminal,
     )
     async with asyncio.timeout(DEADLINE_S):
         assert await process.wait() == 0
-    os.close(theirs)
+    os.close(terminal)
     try:
-        return os.read(ours, 65536).decode()
+        return os.read(controller, 65536).decode()
     finally:
-        os.close(ours)
+        os.close(controller)
 
 
-async def test_watching_on_a_terminal_redraws_until_ctrl_c(served: Served) -> None:
-    ours, theirs = pty.openpty()
+async def test_watching_on_a_terminal_redraws_until_ctrl_c(
+    run_command: CommandRunner,
+) -> None:
+    controller, terminal = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         "status",
         "--watch",
         cwd=ROOT,
-        env=environment(SIDECAR_URL=served.url, TERM="xterm"),
-        stdout=theirs,
+        env=environment(SIDECAR_URL=run_command.url, TERM="xterm"),
+        stdout=terminal,
     )
-    os.close(theirs)
-    shown = b""
+    os.close(terminal)
+    screen = b""
     async with asyncio.timeout(DEADLINE_S):
-        while b"healthy" not in shown:
-            shown += await asyncio.to_thread(os.read, ours, 65536)
+        while b"healthy" not in screen:
+            screen += await asyncio.to_thread(os.read, controller, 65536)
         process.send_signal(signal.SIGINT)
-        drain = asyncio.create_task(asyncio.to_thread(read_to_end, ours))
+        drain = asyncio.create_task(asyncio.to_thread(read_to_end, controller))
         assert await process.wait() == 130
         await drain
-    os.close(ours)
-    assert b"stack oratio" in shown
+    os.close(controller)
+    assert b"stack oratio" in screen
 
 
 def read_to_end(terminal: int) -> None:
@@ -423,131 +435,152 @@ def read_to_end(terminal: int) -> None:
             pass
 
 
-async def test_the_schedule(served: Served) -> None:
-    ran = await served("schedule", "--count", "2")
-    assert ran.status == 0
-    assert len(ran.out.splitlines()) == 3
-    assert "0 3 * * * Asia/Seoul" in ran.out
-    told = json.loads((await served("schedule", "--json", "--count", "4")).out)
-    assert len(told["planned"]) == 4
+async def test_schedule_prints_the_requested_count(run_command: CommandRunner) -> None:
+    result = await run_command("schedule", "--count", "2")
+    assert result.status == 0
+    assert len(result.out.splitlines()) == 3
+    assert "0 3 * * * Asia/Seoul" in result.out
+    schedule = json.loads((await run_command("schedule", "--json", "--count", "4")).out)
+    assert len(schedule["planned"]) == 4
 
 
 # --- acting
 
 
-async def test_a_restart(served: Served) -> None:
-    ran = await served("restart", "electron-cash", "--now")
-    assert ran.status == 0
-    assert ran.out.startswith("electron-cash: restart: ")
-    (event,) = served.office.asked
+async def test_restart_prints_the_decision_and_sends_the_event(
+    run_command: CommandRunner,
+) -> None:
+    result = await run_command("restart", "electron-cash", "--now")
+    assert result.status == 0
+    assert result.out.startswith("electron-cash: restart: ")
+    (event,) = run_command.fakes.events
     assert isinstance(event, RestartRequested)
     assert event.now
 
 
-async def test_a_program_gets_the_apis_answer_to_an_order(served: Served) -> None:
-    ran = await served("restart", "electron-cash", "--now", "--json")
-    assert json.loads(ran.out)["decision"]["action"] == "restart"
+async def test_a_program_gets_the_apis_answer_to_an_order(
+    run_command: CommandRunner,
+) -> None:
+    result = await run_command("restart", "electron-cash", "--now", "--json")
+    assert json.loads(result.out)["decision"]["action"] == "restart"
     for order in (
         ("release", "electron-cash"),
         ("recover", "electron-cash"),
         ("pause", "electron-cash", "--for", "2h"),
         ("resume", "--all"),
     ):
-        ran = await served(*order, "--json")
-        assert ran.status == 0
-        assert "decision" in json.loads(ran.out)
-    assert [type(event) for event in served.office.asked] == [
+        result = await run_command(*order, "--json")
+        assert result.status == 0
+        assert "decision" in json.loads(result.out)
+    assert [type(event) for event in run_command.fakes.events] == [
         RestartRequested,
         ReleaseRequested,
         RecoverRequested,
         PauseRequested,
         ResumeRequested,
     ]
-    ran = await served("schedule", "skip", "electron-cash", "--json")
-    assert json.loads(ran.out)["skipped"]["target"] == "electron-cash"
+    result = await run_command("schedule", "skip", "electron-cash", "--json")
+    assert json.loads(result.out)["skipped"]["target"] == "electron-cash"
 
 
-async def test_a_release_and_a_resume_say_what_they_did(served: Served) -> None:
-    assert (await served("restart", "electron-cash", "--now")).status == 0
-    assert (await served("release", "electron-cash")).out == "electron-cash: released\n"
-    assert (await served("resume", "electron-cash")).out == "electron-cash: resumed\n"
-    assert (await served("resume", "--all")).out == "all targets: resumed\n"
+async def test_a_release_and_a_resume_say_what_they_did(
+    run_command: CommandRunner,
+) -> None:
+    assert (await run_command("restart", "electron-cash", "--now")).status == 0
+    assert (
+        await run_command("release", "electron-cash")
+    ).out == "electron-cash: released\n"
+    assert (
+        await run_command("resume", "electron-cash")
+    ).out == "electron-cash: resumed\n"
+    assert (await run_command("resume", "--all")).out == "all targets: resumed\n"
 
 
-async def test_a_refusal_is_3_with_its_reason(served: Served) -> None:
-    assert (await served("pause", "electron-cash")).status == 0
-    ran = await served("restart", "electron-cash")
-    assert (ran.status, ran.out) == (3, "")
-    assert ran.err.startswith("refused (paused): ")
+async def test_refused_order_exits_3_with_its_reason(
+    run_command: CommandRunner,
+) -> None:
+    assert (await run_command("pause", "electron-cash")).status == 0
+    result = await run_command("restart", "electron-cash")
+    assert (result.status, result.out) == (3, "")
+    assert result.err.startswith("refused (paused): ")
 
 
-async def test_a_token_missing_wrong_or_not_set_is_3(
-    served: Served, without_token: Served
+async def test_missing_wrong_or_unset_token_exits_3(
+    run_command: CommandRunner, run_without_token: CommandRunner
 ) -> None:
     for token in ("", "wrong"):
-        ran = await served("restart", "electron-cash", token=token)
-        assert ran.status == 3
-        assert "--token-file" in ran.err
-    ran = await without_token("restart", "electron-cash")
-    assert ran.status == 3
-    assert "SIDECAR_API_TOKEN" in ran.err
+        result = await run_command("restart", "electron-cash", token=token)
+        assert result.status == 3
+        assert "--token-file" in result.err
+    result = await run_without_token("restart", "electron-cash")
+    assert result.status == 3
+    assert "SIDECAR_API_TOKEN" in result.err
 
 
-async def test_the_token_may_be_in_a_file(served: Served, tmp_path: Path) -> None:
+async def test_the_token_may_be_in_a_file(
+    run_command: CommandRunner, tmp_path: Path
+) -> None:
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
-    ran = await served("resume", "--all", "--token-file", str(file), token="")
-    assert ran.status == 0
-    ran = await sidecar(
-        "resume", "--all", SIDECAR_URL=served.url, SIDECAR_API_TOKEN_FILE=str(file)
+    result = await run_command("resume", "--all", "--token-file", str(file), token="")
+    assert result.status == 0
+    result = await sidecar(
+        "resume", "--all", SIDECAR_URL=run_command.url, SIDECAR_API_TOKEN_FILE=str(file)
     )
-    assert ran.status == 0
-    ran = await served("resume", "--all", "--token-file", str(tmp_path / "none"))
-    assert ran.status == 2
-    assert "cannot be read" in ran.err
+    assert result.status == 0
+    result = await run_command(
+        "resume", "--all", "--token-file", str(tmp_path / "none")
+    )
+    assert result.status == 2
+    assert "cannot be read" in result.err
 
 
 async def test_a_token_of_any_letters_is_sent_and_one_of_two_lines_is_not() -> None:
-    async for served in serve(ApiServiceFakes(token="열쇠-é")):
-        assert (await served("resume", "--all", token="열쇠-é")).status == 0
+    async for run_command in serve(ApiServiceFakes(token="열쇠-é")):
+        assert (await run_command("resume", "--all", token="열쇠-é")).status == 0
         for token in ("é-열쇠", "열쇠-é\nx"):
-            ran = await served("resume", "--all", token=token)
-            assert ran.status == (3 if "\n" not in token else 2)
-            assert "token" in ran.err
+            result = await run_command("resume", "--all", token=token)
+            assert result.status == (3 if "\n" not in token else 2)
+            assert "token" in result.err
 
 
-async def test_an_unknown_target_is_2(served: Served) -> None:
-    ran = await served("restart", "no/body")
-    assert ran.status == 2
-    assert "there is no target no/body; there are: " in ran.err
+async def test_unknown_target_exits_2(run_command: CommandRunner) -> None:
+    result = await run_command("restart", "no/body")
+    assert result.status == 2
+    assert "there is no target no/body; there are: " in result.err
 
 
-async def test_pause_recover_and_the_planned(served: Served) -> None:
-    planned_restart_is_due(served.office)
-    assert (await served("schedule", "cancel", "electron-cash")).status == 0
-    assert (await served("schedule", "cancel", "electron-cash")).status == 3
-    assert (await served("pause", "electron-cash", "--for", "2h")).out == (
+async def test_pause_recover_release_and_schedule_orders_are_sent(
+    run_command: CommandRunner,
+) -> None:
+    trigger_planned_restart(run_command.fakes)
+    assert (await run_command("schedule", "cancel", "electron-cash")).status == 0
+    assert (await run_command("schedule", "cancel", "electron-cash")).status == 3
+    assert (await run_command("pause", "electron-cash", "--for", "2h")).out == (
         "electron-cash: paused for 2h\n"
     )
-    assert (await served("pause", "--all", "--for", "soon")).status == 2
-    assert (await served("recover", "electron-cash")).status == 0
-    assert (await served("release", "electron-cash")).status == 0
-    ran = await served("release", "electron-cash")
-    assert (ran.status, ran.err) == (3, "no remedy of electron-cash is under way\n")
-    assert [type(e) for e in served.office.asked] == [
+    assert (await run_command("pause", "--all", "--for", "soon")).status == 2
+    assert (await run_command("recover", "electron-cash")).status == 0
+    assert (await run_command("release", "electron-cash")).status == 0
+    result = await run_command("release", "electron-cash")
+    assert (result.status, result.err) == (
+        3,
+        "no remedy of electron-cash is under way\n",
+    )
+    assert [type(e) for e in run_command.fakes.events] == [
         PlannedRestartCancelled,
         PauseRequested,
         RecoverRequested,
         ReleaseRequested,
     ]
-    ran = await served("schedule", "skip", "electron-cash")
-    assert ran.status == 0
-    assert ran.out.startswith("electron-cash: no restart at ")
-    assert (await served("schedule", "skip", "bitcoincash-service")).status == 3
+    result = await run_command("schedule", "skip", "electron-cash")
+    assert result.status == 0
+    assert result.out.startswith("electron-cash: no restart at ")
+    assert (await run_command("schedule", "skip", "bitcoincash-service")).status == 3
 
 
-async def test_every_order_answers_in_json(served: Served) -> None:
-    planned_restart_is_due(served.office)
+async def test_every_order_answers_in_json(run_command: CommandRunner) -> None:
+    trigger_planned_restart(run_command.fakes)
     for order, key in (
         ("schedule cancel electron-cash", "decision"),
         ("release electron-cash", "decision"),
@@ -557,48 +590,52 @@ async def test_every_order_answers_in_json(served: Served) -> None:
         ("recover electron-cash", "decision"),
         ("schedule skip electron-cash", "skipped"),
     ):
-        ran = await served(*order.split(), "--json")
-        assert (ran.status, ran.err) == (0, ""), order
-        assert key in json.loads(ran.out), order
+        result = await run_command(*order.split(), "--json")
+        assert (result.status, result.err) == (0, ""), order
+        assert key in json.loads(result.out), order
 
 
-async def test_what_asks_nobody_answers_in_json() -> None:
+async def test_commands_without_a_server_answer_in_json() -> None:
     assert json.loads((await sidecar("version", "--json")).out) == {
         "version": __version__
     }
-    ran = await sidecar("config", "check", "--json", "good.yaml")
+    result = await sidecar("config", "check", "--json", "good.yaml")
     warning = "targets.x: tcp probes hold a single thread"
-    told = {"good": True, "warnings": [warning]}
-    assert (json.loads(ran.out), ran.err) == (told, "")
+    expected = {"good": True, "warnings": [warning]}
+    assert (json.loads(result.out), result.err) == (expected, "")
 
 
-async def test_the_address_may_come_from_sidecar_listen(served: Served) -> None:
-    port = served.url.rpartition(":")[2]
+async def test_the_address_may_come_from_sidecar_listen(
+    run_command: CommandRunner,
+) -> None:
+    port = run_command.url.rpartition(":")[2]
     assert (await sidecar("status", SIDECAR_LISTEN=f"0.0.0.0:{port}")).status == 0
 
 
-async def test_a_proxy_of_the_environment_is_not_asked(served: Served) -> None:
-    ran = await sidecar(
-        "status", SIDECAR_URL=served.url, http_proxy="http://127.0.0.1:1"
-    )
-    assert ran.status == 0
-
-
-async def test_reload_takes_the_file(served: Served) -> None:
-    ran = await served("reload")
-    assert ran == Ran(0, "the configuration file is in force\n", "")
-    assert served.office.reloads == 1
-
-
-async def test_reload_of_a_file_with_faults_is_3_and_names_them_all(
-    served: Served,
+async def test_a_proxy_of_the_environment_is_not_asked(
+    run_command: CommandRunner,
 ) -> None:
-    served.office.faults = ("mode: found 'atc'", "targets.a: found nothing")
-    ran = await served("reload")
-    assert (ran.status, ran.out) == (3, "")
-    assert all(fault in ran.err.splitlines() for fault in served.office.faults)
+    result = await sidecar(
+        "status", SIDECAR_URL=run_command.url, http_proxy="http://127.0.0.1:1"
+    )
+    assert result.status == 0
 
 
-async def test_reload_needs_the_token(served: Served) -> None:
-    assert (await served("reload", token="nonsense")).status == 3
-    assert served.office.reloads == 0
+async def test_reload_applies_the_file(run_command: CommandRunner) -> None:
+    result = await run_command("reload")
+    assert result == CommandResult(0, "the configuration file is in force\n", "")
+    assert run_command.fakes.reloads == 1
+
+
+async def test_reload_of_a_faulty_file_exits_3_and_names_every_fault(
+    run_command: CommandRunner,
+) -> None:
+    run_command.fakes.faults = ("mode: found 'atc'", "targets.a: found nothing")
+    result = await run_command("reload")
+    assert (result.status, result.out) == (3, "")
+    assert all(fault in result.err.splitlines() for fault in run_command.fakes.faults)
+
+
+async def test_reload_needs_the_token(run_command: CommandRunner) -> None:
+    assert (await run_command("reload", token="nonsense")).status == 3
+    assert run_command.fakes.reloads == 0

@@ -1,4 +1,4 @@
-"""Answers of another shape, outputs that take nothing: one line, and an exit status."""
+"""Malformed answers and closed outputs: one line of error, and an exit status."""
 
 import asyncio
 import io
@@ -19,7 +19,7 @@ from tests.adapters.cli.test_commands import (
     COMMAND,
     DEADLINE_S,
     ROOT,
-    Ran,
+    CommandResult,
     environment,
     read_to_end,
     serve,
@@ -28,7 +28,7 @@ from tests.adapters.cli.test_commands import (
 from tests.support.api_services import ApiServiceFakes
 from tests.support.rule_world import SERVICE, container
 
-ASKING = (
+COMMANDS_WITH_SERVER = (
     ("status",),
     ("targets",),
     ("schedule",),
@@ -59,14 +59,16 @@ SHAPES = (
 
 
 @asynccontextmanager
-async def answering(body: bytes) -> AsyncIterator[str]:
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve_body(body: bytes) -> AsyncIterator[str]:
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + body)
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
@@ -74,23 +76,26 @@ async def answering(body: bytes) -> AsyncIterator[str]:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda s: s[:13].decode())
 async def test_an_answer_of_another_shape_is_one_line(shape: bytes) -> None:
-    async with answering(shape) as url:
-        for command in ASKING:
-            ran = await sidecar(*command, "--url", url)
-            assert ran.err.count("\n") <= 1, (command, ran.err)
-            if ran.status != 0:
-                assert (ran.status, ran.err.count("\n")) == (2, 1), (command, ran)
-                assert url in ran.err
+    async with serve_body(shape) as url:
+        for command in COMMANDS_WITH_SERVER:
+            result = await sidecar(*command, "--url", url)
+            assert result.err.count("\n") <= 1, (command, result.err)
+            if result.status != 0:
+                assert (result.status, result.err.count("\n")) == (2, 1), (
+                    command,
+                    result,
+                )
+                assert url in result.err
 
 
-async def test_what_is_asked_for_as_json_is_given_as_it_is() -> None:
-    async with answering(b'{"targets": "other"}') as url:
-        ran = await sidecar("status", "--json", "--url", url)
-    assert (ran.status, json.loads(ran.out)) == (0, {"targets": "other"})
+async def test_json_output_is_the_answer_unchanged() -> None:
+    async with serve_body(b'{"targets": "other"}') as url:
+        result = await sidecar("status", "--json", "--url", url)
+    assert (result.status, json.loads(result.out)) == (0, {"targets": "other"})
 
 
-async def through_shell(line: str, **environ: str) -> Ran:
-    """``line`` with "sidecar" in it, as a person types it."""
+async def run_in_shell(line: str, **environ: str) -> CommandResult:
+    """Run the shell line, in which "sidecar" stands for the command."""
     process = await asyncio.create_subprocess_shell(
         line.replace("sidecar", " ".join(COMMAND)),
         cwd=ROOT,
@@ -100,76 +105,76 @@ async def through_shell(line: str, **environ: str) -> Ran:
     )
     async with asyncio.timeout(DEADLINE_S):
         out, err = await process.communicate()
-    return Ran(process.returncode or 0, out.decode(), err.decode())
+    return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
 
 @pytest.mark.parametrize("command", ["version", "config schema", "--help", "check bad"])
-async def test_a_full_output_is_said_with_status_2(command: str) -> None:
+async def test_full_output_device_exits_2_with_its_reason(command: str) -> None:
     file = " --config good" if command.startswith("check") else ""
-    ran = await through_shell(f"sidecar {command}{file} > /dev/full")
-    assert ran.status == 2
-    assert ran.err == "the output cannot be written: No space left on device\n"
+    result = await run_in_shell(f"sidecar {command}{file} > /dev/full")
+    assert result.status == 2
+    assert result.err == "the output cannot be written: No space left on device\n"
 
 
 async def test_a_closed_pipe_is_no_failure() -> None:
     line = "sidecar config schema | true; echo ${PIPESTATUS[0]}"
-    ran = await through_shell(f"bash -c '{line}'")
-    assert (ran.out, ran.err) == ("0\n", "")
+    result = await run_in_shell(f"bash -c '{line}'")
+    assert (result.out, result.err) == ("0\n", "")
 
 
 @pytest.mark.parametrize("away", [">&-", "2>&-", ">&- 2>&-", "2>/dev/full"])
-async def test_outputs_that_are_not_there_leave_no_traceback(away: str) -> None:
-    ran = await through_shell(f"sidecar version {away}")
-    assert (ran.status, ran.err) == (0, "")
-    ran = await through_shell(f"sidecar status --url nonsense {away}")
-    assert ran.status == 2
-    assert "Traceback" not in ran.err
+async def test_closed_outputs_leave_no_traceback(away: str) -> None:
+    result = await run_in_shell(f"sidecar version {away}")
+    assert (result.status, result.err) == (0, "")
+    result = await run_in_shell(f"sidecar status --url nonsense {away}")
+    assert result.status == 2
+    assert "Traceback" not in result.err
 
 
-async def test_letters_that_the_output_does_not_know_are_shown_by_number() -> None:
+async def test_characters_outside_the_output_encoding_are_escaped() -> None:
     target = b'{"name": "\\ufffd\\ud55c", "state": "x", "container": null}'
-    async with answering(b'{"targets": [%s]}' % target) as url:
-        ran = await through_shell(
+    async with serve_body(b'{"targets": [%s]}' % target) as url:
+        result = await run_in_shell(
             f"sidecar targets --url {url}", PYTHONIOENCODING="ascii"
         )
-    assert (ran.status, ran.err) == (0, "")
-    assert "\\ufffd\\ud55c" in ran.out
+    assert (result.status, result.err) == (0, "")
+    assert "\\ufffd\\ud55c" in result.out
 
 
 ODD = "[/x][red]odd[/"
 
 
 async def test_text_in_brackets_is_shown_as_it_is_on_a_terminal() -> None:
-    office = ApiServiceFakes()
-    office.desk = replace(office.desk, stack=ODD)
-    world = office.world
+    fakes = ApiServiceFakes()
+    fakes.desk = replace(fakes.desk, stack=ODD)
+    world = fakes.world
     world.targets = (*world.targets, replace(SERVICE, name="other", depends_on=()))
     world.containers[InstanceId("other", 1)] = container("other")
     world.relist()
-    async for served in serve(office):
-        ours, theirs = pty.openpty()
+    async for run_command in serve(fakes):
+        controller, terminal = pty.openpty()
         process = await asyncio.create_subprocess_exec(
             *COMMAND,
             "status",
             "--watch",
             cwd=ROOT,
-            env=environment(SIDECAR_URL=served.url, TERM="xterm"),
-            stdout=theirs,
+            env=environment(SIDECAR_URL=run_command.url, TERM="xterm"),
+            stdout=terminal,
             stderr=asyncio.subprocess.PIPE,
         )
-        os.close(theirs)
-        shown = b""
+        os.close(terminal)
+        screen = b""
         async with asyncio.timeout(DEADLINE_S):
-            while ODD.encode() not in shown:
-                shown += await asyncio.to_thread(os.read, ours, 65536)
+            while ODD.encode() not in screen:
+                screen += await asyncio.to_thread(os.read, controller, 65536)
             process.send_signal(signal.SIGINT)
-            drain = asyncio.create_task(asyncio.to_thread(read_to_end, ours))
+            drain = asyncio.create_task(asyncio.to_thread(read_to_end, controller))
             assert await process.wait() == 130
             await drain
-        os.close(ours)
+        os.close(controller)
 
 
 def test_a_cell_in_brackets_is_shown_as_it_is() -> None:
-    shown = io.StringIO()
-    Console(file=shown, width=80).print(rich_table(("why",), [(ODD,)]))
-    assert ODD in shown.getvalue()
+    output = io.StringIO()
+    Console(file=output, width=80).print(rich_table(("why",), [(ODD,)]))
+    assert ODD in output.getvalue()

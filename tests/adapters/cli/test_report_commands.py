@@ -19,9 +19,9 @@ from tests.adapters.web.test_reports import (
     SERVICE,
     WALLET,
     Archive,
-    holds,
-    refused,
-    refused_and_healed,
+    balance_probe,
+    record_healed_incident,
+    record_open_incident,
 )
 from tests.support.api_services import TOKEN
 from tests.support.repository import REPOSITORY
@@ -31,18 +31,18 @@ COMMAND = (sys.executable, "-m", "tests.support.cli_process")
 DEADLINE_S = 20.0
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     status: int
     out: str
     err: str
 
 
-class Served:
-    def __init__(self, office: Archive, url: str) -> None:
-        self.office = office
+class CommandRunner:
+    def __init__(self, archive: Archive, url: str) -> None:
+        self.archive = archive
         self.url = url
 
-    async def __call__(self, *arguments: str, token: str = "") -> Ran:
+    async def __call__(self, *arguments: str, token: str = "") -> CommandResult:
         process = await create_subprocess_exec(
             *COMMAND,
             *arguments,
@@ -59,22 +59,24 @@ class Served:
         async with timeout(DEADLINE_S):
             out, err = await process.communicate()
         assert "Traceback" not in err.decode()
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[Served]:
-    office = Archive()
-    server = WebServer(office.desk, "127.0.0.1", 0)
+async def run_command() -> AsyncIterator[CommandRunner]:
+    archive = Archive()
+    server = WebServer(archive.desk, "127.0.0.1", 0)
     await server.start()
-    yield Served(office, f"http://127.0.0.1:{server.port}")
+    yield CommandRunner(archive, f"http://127.0.0.1:{server.port}")
     await server.stop()
 
 
-async def test_incidents(served: Served) -> None:
-    assert (await served("incidents")).out == "no incident is on record\n"
-    which = refused_and_healed(served.office)
-    head, line = (await served("incidents")).out.splitlines()
+async def test_incidents_prints_one_line_per_incident(
+    run_command: CommandRunner,
+) -> None:
+    assert (await run_command("incidents")).out == "no incident is on record\n"
+    incident_id = record_healed_incident(run_command.archive)
+    head, line = (await run_command("incidents")).out.splitlines()
     assert head.split() == [
         "ID",
         "SEVERITY",
@@ -84,147 +86,175 @@ async def test_incidents(served: Served) -> None:
         "STATE",
         "AFFECTED",
     ]
-    for part in (which, "P1", WALLET, "refused", "ago)", "resolved", SERVICE):
+    for part in (incident_id, "P1", WALLET, "refused", "ago)", "resolved", SERVICE):
         assert part in line
-    assert (await served("incidents", "--open")).out == "no incident is open\n"
-    told = json.loads((await served("incidents", "--json")).out)
-    assert told["incidents"][0]["id"] == which
+    assert (await run_command("incidents", "--open")).out == "no incident is open\n"
+    body = json.loads((await run_command("incidents", "--json")).out)
+    assert body["incidents"][0]["id"] == incident_id
 
 
-async def test_times_are_told_in_the_zone_of_the_messages(served: Served) -> None:
-    world = served.office.world
+async def test_times_are_printed_in_the_zone_of_the_messages(
+    run_command: CommandRunner,
+) -> None:
+    world = run_command.archive.world
     seoul = replace(world.state.notify, timezone="Asia/Seoul")
     world.state = replace(world.state, notify=seoul)
-    which = refused_and_healed(served.office)
-    began = world.state.incidents[which].since_wall
+    incident_id = record_healed_incident(run_command.archive)
+    began = world.state.incidents[incident_id].since_wall
     here = datetime.fromtimestamp(began, ZoneInfo("Asia/Seoul"))
     expected = here.isoformat(timespec="seconds")
     assert expected.endswith("+09:00")
-    for command in (("incidents",), ("incident", which)):
-        assert expected in (await served(*command)).out
+    for command in (("incidents",), ("incident", incident_id)):
+        assert expected in (await run_command(*command)).out
     for name in ("status", "history", "schedule"):
-        said = (await served(name)).out
-        assert "+09:00" in said or name == "status"
-        assert not re.search(r"\d{2}:\d{2}:\d{2}(?:\.\d+)?Z", said), said
-    told = json.loads((await served("incidents", "--json")).out)
-    assert told["incidents"][0]["began_at"].endswith("Z")
+        output = (await run_command(name)).out
+        assert "+09:00" in output or name == "status"
+        assert not re.search(r"\d{2}:\d{2}:\d{2}(?:\.\d+)?Z", output), output
+    body = json.loads((await run_command("incidents", "--json")).out)
+    assert body["incidents"][0]["began_at"].endswith("Z")
 
 
-async def test_one_incident(served: Served) -> None:
-    which = refused_and_healed(served.office)
-    ran = await served("incident", which)
-    assert ran.status == 0
-    assert f"incident {which} P1 electron-cash: refused, resolved after " in ran.out
-    assert "electron-cash: away for " in ran.out
-    assert "restart helped 1 of 1 times against refused" in ran.out
-    assert "restart: recovered" in ran.out
-    assert json.loads((await served("incident", which, "--json")).out)["id"] == which
+async def test_incident_prints_its_course_and_its_remedy(
+    run_command: CommandRunner,
+) -> None:
+    incident_id = record_healed_incident(run_command.archive)
+    result = await run_command("incident", incident_id)
+    assert result.status == 0
+    assert (
+        f"incident {incident_id} P1 electron-cash: refused, resolved after "
+        in result.out
+    )
+    assert "electron-cash: away for " in result.out
+    assert "restart helped 1 of 1 times against refused" in result.out
+    assert "restart: recovered" in result.out
+    assert (
+        json.loads((await run_command("incident", incident_id, "--json")).out)["id"]
+        == incident_id
+    )
 
 
-async def test_who_took_care_of_an_incident_is_told(served: Served) -> None:
-    which = refused(served.office)
-    assert "acknowledged" not in (await served("incident", which)).out
-    world = served.office.world
-    world.send(AckRequested(world.now, which, "link sent to ops"))
-    (told,) = json.loads((await served("incidents", "--json")).out)["incidents"]
-    assert told["acked_by"] == "link sent to ops"
-    (status,) = json.loads((await served("status", "--json")).out)["incidents"]
+async def test_incident_shows_who_acknowledged_it(run_command: CommandRunner) -> None:
+    incident_id = record_open_incident(run_command.archive)
+    assert "acknowledged" not in (await run_command("incident", incident_id)).out
+    world = run_command.archive.world
+    world.send(AckRequested(world.now, incident_id, "link sent to ops"))
+    (incident,) = json.loads((await run_command("incidents", "--json")).out)[
+        "incidents"
+    ]
+    assert incident["acked_by"] == "link sent to ops"
+    (status,) = json.loads((await run_command("status", "--json")).out)["incidents"]
     assert status["acked_by"] == "link sent to ops"
-    shown = (await served("incident", which)).out
-    assert f"acknowledged at {told['acked_at'][:19]}Z (link sent to ops)\n" in shown
+    output = (await run_command("incident", incident_id)).out
+    assert (
+        f"acknowledged at {incident['acked_at'][:19]}Z (link sent to ops)\n" in output
+    )
 
 
-async def test_one_incident_with_what_was_in_the_wallet(served: Served) -> None:
-    world = served.office.world
-    world.probe(WALLET, holds("9917.25"))
-    which = refused(served.office)
-    world.acted(WALLET)
+async def test_incident_shows_the_balance_only_with_the_token(
+    run_command: CommandRunner,
+) -> None:
+    world = run_command.archive.world
+    world.probe(WALLET, balance_probe("9917.25"))
+    incident_id = record_open_incident(run_command.archive)
+    world.complete_remedy(WALLET)
     world.works(WALLET)
-    said = "the wallet's balance afterwards is not known yet"
-    without = await served("incident", which)
-    assert f": {said}\n" in without.out
-    told = await served("incident", which, token=TOKEN)
+    balance_text = "the wallet's balance afterwards is not known yet"
+    without_token = await run_command("incident", incident_id)
+    assert f": {balance_text}\n" in without_token.out
+    with_token = await run_command("incident", incident_id, token=TOKEN)
     amounts = "confirmed 9917.25, unconfirmed 0, unmatured 0"
-    assert f": {said}; before: {amounts}\n" in told.out
-    past = await served("history", token=TOKEN)
+    assert f": {balance_text}; before: {amounts}\n" in with_token.out
+    past = await run_command("history", token=TOKEN)
     assert "balance: not known" in past.out
 
 
-async def test_one_incident_with_the_end_of_its_evidence(served: Served) -> None:
-    which = refused_and_healed(served.office)
+async def test_incident_shows_the_end_of_its_evidence_only_with_the_token(
+    run_command: CommandRunner,
+) -> None:
+    incident_id = record_healed_incident(run_command.archive)
     log = "\n".join(f"line {n}\x1b[31m" for n in range(20))
-    served.office.journal.bundles[which] = [
+    run_command.archive.journal.bundles[incident_id] = [
         {"name": WALLET, "decision": "a person is needed", "log": "of old"},
         {"name": WALLET, "log": "older"},
         {"name": WALLET, "log": log, "processes": [[7, 1, "T", "wallet.py daemon"]]},
     ]
-    assert "line 19" not in (await served("incident", which)).out
-    told = (await served("incident", which, token=TOKEN)).out
-    assert "  process: 7 1 T wallet.py daemon\n" in told
-    assert told.endswith("  log: line 18\n  log: line 19\n")
-    assert "line 9\n" not in told
-    assert "of old" not in told
+    assert "line 19" not in (await run_command("incident", incident_id)).out
+    output = (await run_command("incident", incident_id, token=TOKEN)).out
+    assert "  process: 7 1 T wallet.py daemon\n" in output
+    assert output.endswith("  log: line 18\n  log: line 19\n")
+    assert "line 9\n" not in output
+    assert "of old" not in output
 
 
-async def test_a_postmortem_with_and_without_the_token(served: Served) -> None:
-    which = refused_and_healed(served.office)
-    served.office.journal.bundles[which] = [{"name": WALLET, "log": "last words"}]
-    ran = await served("postmortem", which)
-    assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith("# Post-mortem: ")
-    assert "last words" not in ran.out
-    assert "last words" in (await served("postmortem", which, token=TOKEN)).out
+async def test_a_postmortem_with_and_without_the_token(
+    run_command: CommandRunner,
+) -> None:
+    incident_id = record_healed_incident(run_command.archive)
+    run_command.archive.journal.bundles[incident_id] = [
+        {"name": WALLET, "log": "last words"}
+    ]
+    result = await run_command("postmortem", incident_id)
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith("# Post-mortem: ")
+    assert "last words" not in result.out
+    assert (
+        "last words" in (await run_command("postmortem", incident_id, token=TOKEN)).out
+    )
 
 
-async def test_history(served: Served) -> None:
-    refused_and_healed(served.office)
-    lines = (await served("history", "--since", "1h")).out.splitlines()
+async def test_history_prints_transitions_decisions_and_remedies(
+    run_command: CommandRunner,
+) -> None:
+    record_healed_incident(run_command.archive)
+    lines = (await run_command("history", "--since", "1h")).out.splitlines()
     assert lines[0].split() == ["AT", "TARGET", "WHAT", "WHY"]
-    shown = "\n".join(lines)
+    text = "\n".join(lines)
     for part in (
         "healthy -> failing (refused)",
         "hold (threshold)",
         "restart: recovered, ",
         "incident resolved",
     ):
-        assert part in shown
-    assert "restart  " in shown
-    assert "(none)" not in shown
-    one = (await served("history", "--target", SERVICE)).out
-    assert WALLET not in "".join(line[:45] for line in one.splitlines())
-    told = json.loads((await served("history", "--json")).out)
-    assert len(told["entries"]) == len(lines) - 1
+        assert part in text
+    assert "restart  " in text
+    assert "(none)" not in text
+    service_output = (await run_command("history", "--target", SERVICE)).out
+    assert WALLET not in "".join(line[:45] for line in service_output.splitlines())
+    body = json.loads((await run_command("history", "--json")).out)
+    assert len(body["entries"]) == len(lines) - 1
 
 
-async def test_remedies_tell_tries_and_helps(served: Served) -> None:
-    refused_and_healed(served.office)
-    head, line = (await served("remedies")).out.splitlines()
+async def test_remedies_prints_tries_and_successes(run_command: CommandRunner) -> None:
+    record_healed_incident(run_command.archive)
+    head, line = (await run_command("remedies")).out.splitlines()
     assert head.split() == ["TARGET", "CAUSE", "REMEDY", "TRIES", "HELPED", "MEDIAN"]
     assert line.split()[:5] == [WALLET, "refused", "restart", "1", "1"]
-    other = await served("remedies", "--target", SERVICE, "--json")
+    other = await run_command("remedies", "--target", SERVICE, "--json")
     assert json.loads(other.out) == {"remedies": []}
 
 
 async def test_option_of_an_earlier_version_names_the_command_of_today(
-    served: Served,
+    run_command: CommandRunner,
 ) -> None:
-    ran = await served("history", "--cures")
-    assert ran.status == 2
-    assert "sidecar remedies" in ran.err
+    result = await run_command("history", "--cures")
+    assert result.status == 2
+    assert "sidecar remedies" in result.err
 
 
-async def test_report(served: Served) -> None:
-    refused_and_healed(served.office)
-    served.office.world.wait(3600.0, step=60.0)
-    out = (await served("report", "--window", "2h")).out
+async def test_report_prints_availability_causes_and_gaps(
+    run_command: CommandRunner,
+) -> None:
+    record_healed_incident(run_command.archive)
+    run_command.archive.world.wait(3600.0, step=60.0)
+    out = (await run_command("report", "--window", "2h")).out
     wallet = next(x for x in out.splitlines() if x.startswith(WALLET))
     assert "99." in wallet
     assert "no data" in wallet
     assert "refused" in out
     assert "nobody watched for 43m" in out
     assert "\nall " in out
-    told = json.loads((await served("report", "--window", "2h", "--json")).out)
-    assert {t["target"] for t in told["targets"]} == {WALLET, SERVICE}
+    body = json.loads((await run_command("report", "--window", "2h", "--json")).out)
+    assert {t["target"] for t in body["targets"]} == {WALLET, SERVICE}
 
 
 @pytest.mark.parametrize(
@@ -238,9 +268,9 @@ async def test_report(served: Served) -> None:
         (("incident",), "Missing argument"),
     ],
 )
-async def test_what_cannot_be_told_is_2_and_says_why(
-    served: Served, arguments: tuple[str, ...], says: str
+async def test_unanswerable_request_exits_2_and_says_why(
+    run_command: CommandRunner, arguments: tuple[str, ...], says: str
 ) -> None:
-    ran = await served(*arguments)
-    assert (ran.status, ran.out) == (2, "")
-    assert says in ran.err
+    result = await run_command(*arguments)
+    assert (result.status, result.out) == (2, "")
+    assert says in result.err

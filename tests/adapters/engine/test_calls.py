@@ -19,11 +19,11 @@ from tests.support.engine_connection import (
     FOREIGN,
     OWN,
     Requests,
-    a_server,
-    an_engine,
     link_to,
+    open_engine,
+    run_engine_server,
 )
-from tests.support.engine_server import EngineServer, framed, raw_container
+from tests.support.engine_server import EngineServer, frame_output, raw_container
 
 Call = Callable[[Engine, str], Awaitable[object]]
 
@@ -41,7 +41,7 @@ every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 @pytest.fixture
 def server() -> Iterator[EngineServer]:
-    with a_server() as server:
+    with run_engine_server() as server:
         server.add(raw_container(OWN))
         server.add(raw_container(FOREIGN, stack="neighbour"))
         yield server
@@ -51,9 +51,9 @@ async def test_the_list_has_our_stack_and_asks_for_no_other(
     server: EngineServer, requests: Requests
 ) -> None:
     """Even where a server does not filter."""
-    async with an_engine(link_to(server, requests)) as engine:
-        assert [seen.id for seen in await engine.containers()] == [OWN]
-    listing = next(r for r in server.seen if "/containers/json" in r)
+    async with open_engine(link_to(server, requests)) as engine:
+        assert [container.id for container in await engine.containers()] == [OWN]
+    listing = next(r for r in server.requests if "/containers/json" in r)
     assert "com.docker.compose.project%3Ddemo" in listing
     assert "all=1" in listing
 
@@ -61,25 +61,25 @@ async def test_the_list_has_our_stack_and_asks_for_no_other(
 async def test_a_container_that_goes_while_it_is_listed_is_left_out(
     server: EngineServer, requests: Requests
 ) -> None:
-    gone = server.add(raw_container("c" * 64))
-    server.say[f"{gone}/json"] = (
+    vanished_id = server.add(raw_container("c" * 64))
+    server.say[f"{vanished_id}/json"] = (
         404,
-        b'{"message": "No such container: %s"}' % gone.encode(),
+        b'{"message": "No such container: %s"}' % vanished_id.encode(),
     )
-    async with an_engine(link_to(server, requests)) as engine:
-        assert [seen.id for seen in await engine.containers()] == [OWN]
+    async with open_engine(link_to(server, requests)) as engine:
+        assert [container.id for container in await engine.containers()] == [OWN]
 
 
 @every_call
 async def test_a_container_of_another_stack_is_refused_and_nothing_is_sent(
     server: EngineServer, requests: Requests, call: Call
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         for name in (FOREIGN, "neighbour-wallet-1"):
             with pytest.raises(EngineRefused, match=r"'neighbour', not to 'demo'"):
                 await call(engine, name)
     assert server.acts() == []
-    assert {r.rpartition("/")[2] for r in server.seen} == {"version", "json"}
+    assert {r.rpartition("/")[2] for r in server.requests} == {"version", "json"}
 
 
 @every_call
@@ -89,7 +89,7 @@ async def test_a_container_of_no_stack_is_refused(
     raw = raw_container("d" * 64)
     raw["Config"]["Labels"] = None
     alone = server.add(raw)
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineRefused, match="belongs to no stack"):
             await call(engine, alone)
     assert server.acts() == []
@@ -102,14 +102,14 @@ def test_an_engine_without_a_stack_is_not_made(
         DockerEngine(link_to(server, requests), "")
 
 
-async def test_whose_a_container_is_is_asked_once(
+async def test_membership_of_a_container_is_checked_once(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         await engine.restart(OWN, 4.2)
         await engine.stats(OWN)
-    assert server.asked(f"{OWN}/json") == 1
+    assert server.count_requests(f"{OWN}/json") == 1
     assert server.acts() == [
         f"POST /containers/{OWN}/start",
         f"POST /containers/{OWN}/restart?t=5",
@@ -120,7 +120,7 @@ async def test_a_name_is_asked_about_each_time_and_acted_on_by_id(
     server: EngineServer, requests: Requests
 ) -> None:
     """A name can pass to another container, of another stack."""
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start("demo-wallet-1")
         await engine.restart("demo-wallet-1", 1.0)
         server.containers[OWN]["Name"] = "/demo-wallet-old"
@@ -133,8 +133,10 @@ async def test_a_name_is_asked_about_each_time_and_acted_on_by_id(
     ]
 
 
-async def test_processes_and_stats(server: EngineServer, requests: Requests) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+async def test_processes_and_stats_are_parsed(
+    server: EngineServer, requests: Requests
+) -> None:
+    async with open_engine(link_to(server, requests)) as engine:
         assert await engine.processes(OWN) == (
             Process(100, 1, "Tsl", "python3 daemon"),
         )
@@ -149,14 +151,14 @@ async def test_the_log_is_unframed_and_its_end_kept(
     server: EngineServer, requests: Requests
 ) -> None:
     line = b"2026-01-02T03:04:05Z line %05d\n"
-    server.log = b"".join(framed(line % number) for number in range(10_000))
-    async with an_engine(link_to(server, requests)) as engine:
+    server.log = b"".join(frame_output(line % number) for number in range(10_000))
+    async with open_engine(link_to(server, requests)) as engine:
         log = await engine.logs(OWN, 10_000)
     lines = log.splitlines()
     assert len(log) <= 64 * 1024
     assert lines[-1].endswith("line 09999")
     assert {len(one) for one in lines} == {len(line % 0) - 1}
-    assert any(r.endswith("timestamps=1&tail=10000") for r in server.seen)
+    assert any(r.endswith("timestamps=1&tail=10000") for r in server.requests)
 
 
 async def test_the_log_of_a_terminal_has_no_frames(
@@ -164,25 +166,27 @@ async def test_the_log_of_a_terminal_has_no_frames(
 ) -> None:
     server.containers[OWN]["Config"]["Tty"] = True
     server.log = b"plain\r\n"
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         assert await engine.logs(OWN, 10) == "plain\r\n"
 
 
-async def test_a_command_says_how_it_ended_and_the_end_of_what_it_said(
+async def test_execute_returns_exit_code_and_end_of_output(
     server: EngineServer, requests: Requests
 ) -> None:
     server.exec_code = 3
-    server.exec_output = framed(b"x" * 99 + b"\n") * 100 + framed(b"end\n", stream=2)
-    async with an_engine(link_to(server, requests)) as engine:
+    server.exec_output = frame_output(b"x" * 99 + b"\n") * 100 + frame_output(
+        b"end\n", stream=2
+    )
+    async with open_engine(link_to(server, requests)) as engine:
         result = await engine.execute(OWN, ("sh", "-c", "exit 3"), 5.0)
     assert result == ExecResult(3, ("x" * 99 + "\n") * 40 + "end\n")
 
 
-async def test_a_command_that_does_not_end_is_told_from_a_silent_engine(
+async def test_command_without_end_is_distinguished_from_a_silent_engine(
     server: EngineServer, requests: Requests
 ) -> None:
     server.exec_code = None
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         async with asyncio.timeout(3.0):
             with pytest.raises(CommandTimeout):
                 await engine.execute(OWN, ("sleep", "60"), 0.3)
@@ -194,46 +198,46 @@ async def test_a_command_that_still_runs_is_not_started_again(
 ) -> None:
     """A probe that hangs must not fill the container with processes."""
     server.exec_code = None
-    async with an_engine(link_to(server, requests)) as engine:
-        for said in ("did not end in time", "from an earlier time still runs"):
-            with pytest.raises(CommandTimeout, match=said):
+    async with open_engine(link_to(server, requests)) as engine:
+        for message in ("did not end in time", "from an earlier time still runs"):
+            with pytest.raises(CommandTimeout, match=message):
                 await engine.execute(OWN, ("sleep", "60"), 0.3)
-        assert server.asked(f"{OWN}/exec") == 1
+        assert server.count_requests(f"{OWN}/exec") == 1
         with pytest.raises(CommandTimeout, match="did not end"):
             await engine.execute(OWN, ("another",), 0.3)
         server.exec_code = 0
         assert (await engine.execute(OWN, ("sleep", "60"), 5.0)).exit_code == 0
         assert (await engine.execute(OWN, ("sleep", "60"), 5.0)).exit_code == 0
-        assert server.asked(f"{OWN}/exec") == 4
+        assert server.count_requests(f"{OWN}/exec") == 4
 
 
 async def test_a_command_of_an_earlier_run_of_the_container_is_forgotten(
     server: EngineServer, requests: Requests
 ) -> None:
     server.exec_code = None
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(CommandTimeout):
             await engine.execute(OWN, ("sleep", "60"), 0.3)
         server.say["/exec/e1/json"] = (404, b'{"message": "No such exec instance"}')
         with pytest.raises(CommandTimeout, match="did not end"):
             await engine.execute(OWN, ("sleep", "60"), 0.3)
-    assert server.asked(f"{OWN}/exec") == 2
+    assert server.count_requests(f"{OWN}/exec") == 2
 
 
 @every_call
-async def test_a_container_that_is_no_more_is_gone(
+async def test_removed_container_raises_container_gone(
     server: EngineServer, requests: Requests, call: Call
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(ContainerGone, match="No such container"):
             await call(engine, "e" * 64)
     assert requests == [("inspect", "gone")]
 
 
-async def test_gone_between_the_question_and_the_act(
+async def test_container_gone_between_check_and_restart_is_reported(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         del server.containers[OWN]
         with pytest.raises(ContainerGone):
@@ -242,7 +246,7 @@ async def test_gone_between_the_question_and_the_act(
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "message"),
     [
         (409, b'{"message": "container is paused"}', "409: container is paused"),
         (500, b'{"message": "driver failed\\n twice"}', "500: driver failed twice"),
@@ -255,12 +259,12 @@ async def test_gone_between_the_question_and_the_act(
         (500, b"\x1b[31mred\x07", r"500: \?\[31mred\?"),
     ],
 )
-async def test_an_engine_that_answers_no_is_quoted(
-    server: EngineServer, requests: Requests, status: int, body: bytes, said: str
+async def test_error_answer_of_the_engine_is_quoted(
+    server: EngineServer, requests: Requests, status: int, body: bytes, message: str
 ) -> None:
     server.say["/restart"] = (status, body)
-    async with an_engine(link_to(server, requests)) as engine:
-        with pytest.raises(EngineRefused, match=said):
+    async with open_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineRefused, match=message):
             await engine.restart(OWN, 1.0)
     assert len(server.acts()) == 1
     assert requests[-1] == ("restart", "refused")
@@ -272,10 +276,10 @@ async def test_a_gateway_that_gives_up_leaves_unknown_what_the_engine_does(
     server: EngineServer, requests: Requests, status: int, body: bytes
 ) -> None:
     server.say["/restart"] = (status, body)
-    async with an_engine(link_to(server, requests)) as engine:
-        with pytest.raises(EngineTimeout, match=f"proxy .* answered {status}") as told:
+    async with open_engine(link_to(server, requests)) as engine:
+        with pytest.raises(EngineTimeout, match=f"proxy .* answered {status}") as error:
             await engine.restart(OWN, 1.0)
-    assert "<" not in str(told.value)
+    assert "<" not in str(error.value)
     assert len(server.acts()) == 1
     assert requests[-1] == ("restart", "timeout")
 
@@ -288,7 +292,7 @@ async def test_a_malformed_answer_is_refused(
     server: EngineServer, requests: Requests, call: Call, body: bytes
 ) -> None:
     server.say["/json"] = (200, body)
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineRefused, match="not understood"):
             await call(engine, OWN)
     assert server.acts() == []
@@ -298,15 +302,15 @@ async def test_a_malformed_list_is_refused(
     server: EngineServer, requests: Requests
 ) -> None:
     server.say["/containers/json"] = (200, b'{"message": "odd"}')
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineRefused, match="not understood"):
             await engine.containers()
 
 
-async def test_requests_are_counted_by_what_they_came_to(
+async def test_requests_are_counted_by_their_result(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.containers()
         await engine.start(OWN)
         await engine.logs(OWN, 1)
@@ -322,6 +326,6 @@ async def test_an_engine_too_old_is_refused(
     server: EngineServer, requests: Requests
 ) -> None:
     server.say["/version"] = (200, b'{"ApiVersion": "1.40"}')
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineRefused, match=r"API 1\.40; 1\.41 .* is needed"):
             await engine.containers()

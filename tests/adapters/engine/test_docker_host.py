@@ -1,4 +1,4 @@
-"""Where the engine is: local socket, TCP, TLS; and who we are there."""
+"""Address of the engine: local socket, TCP, TLS; and Sidecar's own container."""
 
 import asyncio
 import ssl
@@ -12,7 +12,13 @@ from sidecar.core.ports.engine import Connected, EngineUnreachable
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker_host import BadEngineAddress, address_from
 from sidecar.engine.own_container import OwnContainer, find_own_container
-from tests.support.engine_connection import OWN, Requests, a_server, an_engine, link_to
+from tests.support.engine_connection import (
+    OWN,
+    Requests,
+    link_to,
+    open_engine,
+    run_engine_server,
+)
 from tests.support.engine_server import EngineServer, raw_container
 
 
@@ -23,20 +29,20 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def tls_server(authority: trustme.CA) -> Iterator[EngineServer]:
-    """As dockerd --tlsverify: whoever has no certificate of the CA is turned away."""
+    """As dockerd --tlsverify: a client without a certificate of the CA is refused."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     authority.configure_trust(tls)
     tls.verify_mode = ssl.CERT_REQUIRED
-    yield from serving(EngineServer(tls=tls))
+    yield from run_server(EngineServer(tls=tls))
 
 
 @pytest.fixture
 def tcp_server() -> Iterator[EngineServer]:
-    yield from serving(EngineServer())
+    yield from run_server(EngineServer())
 
 
-def serving(server: EngineServer) -> Iterator[EngineServer]:
+def run_server(server: EngineServer) -> Iterator[EngineServer]:
     server.add(raw_container(OWN))
     server.start()
     try:
@@ -66,13 +72,13 @@ def tls_environ(server: EngineServer, certs: Path) -> dict[str, str]:
     }
 
 
-async def test_an_engine_on_tcp(
+async def test_engine_on_tcp_is_used_without_a_proxy(
     tcp_server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy for the way out must not come between us and the engine."""
+    """A proxy for outgoing requests must not be used for the engine."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     environ = {"DOCKER_HOST": f"tcp://127.0.0.1:{tcp_server.port}"}
-    async with an_engine(link_from(environ)) as engine:
+    async with open_engine(link_from(environ)) as engine:
         assert (await engine.inspect(OWN)).id == OWN
         items = engine.events()
         assert await anext(items) == Connected()
@@ -84,22 +90,22 @@ async def test_an_engine_on_tcp(
 
 async def test_an_engine_name_that_does_not_resolve_is_unreachable() -> None:
     link = link_from({"DOCKER_HOST": "tcp://engine.invalid:2375"})
-    async with an_engine(link) as engine:
+    async with open_engine(link) as engine:
         with pytest.raises(EngineUnreachable):
             await engine.containers()
 
 
-async def test_an_engine_with_tls(
+async def test_engine_with_tls_is_trusted_by_its_own_authority(
     tls_server: EngineServer,
     authority: trustme.CA,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its own CA counts, whatever bundle is set for the way out."""
+    """Its own CA is used, also where another bundle is set for outgoing requests."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     certs = certificates(tmp_path / "certs", authority, authority)
     link = await asyncio.to_thread(link_from, tls_environ(tls_server, certs))
-    async with an_engine(link) as engine:
+    async with open_engine(link) as engine:
         assert (await engine.inspect(OWN)).id == OWN
         assert await engine.logs(OWN, 1) == ""
         items = engine.events()
@@ -115,14 +121,14 @@ async def test_a_certificate_of_another_authority_is_unreachable(
     client, trusted = (other, authority) if wrong == "client" else (authority, other)
     certs = certificates(tmp_path / "certs", client, trusted)
     link = await asyncio.to_thread(link_from, tls_environ(tls_server, certs))
-    async with an_engine(link) as engine:
+    async with open_engine(link) as engine:
         with pytest.raises(EngineUnreachable, match=r"no connection|broke"):
             await engine.containers()
-    assert tls_server.seen == []
+    assert tls_server.requests == []
 
 
 def test_the_local_socket_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the process's own environment says is not asked behind our back."""
+    """Variables of the process's own environment are not read."""
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     assert address_from({}).tls is None
     assert address_from({}).url == "unix:///var/run/docker.sock"
@@ -133,11 +139,11 @@ def test_the_local_socket_is_the_default(monkeypatch: pytest.MonkeyPatch) -> Non
     "host",
     ["ssh://host", "npipe:////./pipe/x", "host:2375", "tcp://", "tcp://x:y"],
 )
-def test_a_host_that_cannot_be_spoken_to_is_named(host: str) -> None:
-    with pytest.raises(BadEngineAddress) as said:
+def test_unsupported_docker_host_is_named_in_the_error(host: str) -> None:
+    with pytest.raises(BadEngineAddress) as error:
         address_from({"DOCKER_HOST": host})
-    assert str(said.value).startswith(f"DOCKER_HOST: found {host!r}")
-    assert "allowed: unix:///path, tcp://host:port" in str(said.value)
+    assert str(error.value).startswith(f"DOCKER_HOST: found {host!r}")
+    assert "allowed: unix:///path, tcp://host:port" in str(error.value)
 
 
 def test_missing_certificates_are_named(tmp_path: Path) -> None:
@@ -153,41 +159,45 @@ def mounts(folder: Path, container_id: str) -> Path:
     return path
 
 
-async def test_we_find_ourselves_by_our_mounts(tmp_path: Path) -> None:
+async def test_own_container_is_found_by_its_mounts(tmp_path: Path) -> None:
     requests: Requests = []
-    with a_server() as server:
+    with run_engine_server() as server:
         server.add(raw_container(OWN))
         link = link_to(server, requests)
-        found = await find_own_container(link, {}, mounts(tmp_path, OWN))
+        own_container = await find_own_container(link, {}, mounts(tmp_path, OWN))
         await link.close()
-    assert found == OwnContainer(OWN, "demo", found.name if found else "")
+    assert own_container == OwnContainer(
+        OWN, "demo", own_container.name if own_container else ""
+    )
 
 
-async def test_a_container_of_another_engine_is_not_ours(tmp_path: Path) -> None:
+async def test_container_of_another_engine_is_not_the_own_one(tmp_path: Path) -> None:
     requests: Requests = []
-    with a_server() as server:
+    with run_engine_server() as server:
         link = link_to(server, requests)
         assert await find_own_container(link, {}, mounts(tmp_path, OWN)) is None
         await link.close()
     assert requests == [("inspect", "gone")]
 
 
-async def test_outside_a_container_nobody_is_asked(tmp_path: Path) -> None:
+async def test_search_for_the_own_container_outside_one_sends_no_request(
+    tmp_path: Path,
+) -> None:
     requests: Requests = []
-    with a_server() as server:
+    with run_engine_server() as server:
         server.add(raw_container(OWN))
         link = link_to(server, requests)
         environ = {"HOSTNAME": "demo-wallet-1"}
         assert await find_own_container(link, environ, tmp_path / "none") is None
         await link.close()
-    assert server.seen == []
+    assert server.requests == []
 
 
-async def test_a_container_that_is_named_like_our_host_is_not_us(
+async def test_container_named_like_the_host_is_not_the_own_one(
     tmp_path: Path,
 ) -> None:
     raw = raw_container(OWN) | {"Name": "/cafecafecafe"}
-    with a_server() as server:
+    with run_engine_server() as server:
         server.add(raw)
         link = link_to(server, [])
         environ = {"HOSTNAME": "cafecafecafe"}

@@ -1,4 +1,4 @@
-"""An engine that is gone, silent or slow: what is known, and what was sent."""
+"""An engine that is gone, silent or slow: the error, and the requests sent."""
 
 import asyncio
 import errno
@@ -20,8 +20,8 @@ from sidecar.engine.requests import log_tail
 from tests.support.engine_connection import (
     OWN,
     Requests,
-    an_engine,
     link_to,
+    open_engine,
     threads_of_the_adapter,
     until,
 )
@@ -32,31 +32,31 @@ async def test_no_socket_is_unreachable(
     server: EngineServer, requests: Requests
 ) -> None:
     server.stop()
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineUnreachable, match=r"No such file.*mounted\?"):
             await engine.containers()
     assert requests == [("list", "unreachable")]
 
 
-def test_a_socket_of_another_group_is_told_with_what_to_set() -> None:
+def test_permission_error_of_the_socket_names_the_setting() -> None:
     # The SDK wraps it so; root, as whom tests may run, is let in everywhere.
     denied = PermissionError(errno.EACCES, "Permission denied")
     wrapped = ConnectionError(ProtocolError("Connection aborted.", denied))
     wrapped.__cause__ = denied
-    told = engine_error(wrapped)
-    assert isinstance(told, EngineUnreachable)
-    assert "Permission denied" in str(told)
-    assert "DOCKER_GID" in str(told)
+    error = engine_error(wrapped)
+    assert isinstance(error, EngineUnreachable)
+    assert "Permission denied" in str(error)
+    assert "DOCKER_GID" in str(error)
 
 
-async def test_a_socket_that_was_left_behind_is_unreachable(
+async def test_stale_socket_is_unreachable(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         server.stop()
-        with socket.socket(socket.AF_UNIX) as left:
-            left.bind(str(server._where))
+        with socket.socket(socket.AF_UNIX) as stale_socket:
+            stale_socket.bind(str(server._where))
         with pytest.raises(EngineUnreachable, match="refused"):
             await engine.restart(OWN, 1.0)
 
@@ -64,19 +64,19 @@ async def test_a_socket_that_was_left_behind_is_unreachable(
 async def test_an_act_that_finds_no_engine_was_not_sent(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         server.stop()
         with pytest.raises(EngineUnreachable):
             await engine.restart(OWN, 1.0)
-    assert server.asked("/restart") == 0
+    assert server.count_requests("/restart") == 0
 
 
 async def test_an_engine_that_is_silent_from_the_start_was_sent_no_act(
     server: EngineServer, requests: Requests
 ) -> None:
-    """It hangs while the version is agreed on: the restart itself never went out."""
-    async with an_engine(link_to(server, requests), margin_s=0.3) as engine:
+    """It hangs during the negotiation of the version: the restart was never sent."""
+    async with open_engine(link_to(server, requests), margin_s=0.3) as engine:
         await engine.start(OWN)
         server.stop()
         with pytest.raises(EngineUnreachable):
@@ -85,19 +85,19 @@ async def test_an_engine_that_is_silent_from_the_start_was_sent_no_act(
         server.start()
         with pytest.raises(EngineUnreachable):
             await engine.restart(OWN, 0.0)
-    assert server.asked("/restart") == 0
+    assert server.count_requests("/restart") == 0
 
 
 async def test_a_restart_without_an_answer_is_unknown_and_sent_once(
     server: EngineServer, requests: Requests
 ) -> None:
     server.hang.add("/restart")
-    async with an_engine(link_to(server, requests), margin_s=0.3) as engine:
+    async with open_engine(link_to(server, requests), margin_s=0.3) as engine:
         began = time.monotonic()
         with pytest.raises(EngineTimeout, match="no answer in time"):
             await engine.restart(OWN, 0.2)
         assert 0.5 <= time.monotonic() - began < 3.0
-    assert server.asked("/restart") == 1
+    assert server.count_requests("/restart") == 1
     assert requests[-1] == ("restart", "timeout")
 
 
@@ -105,51 +105,51 @@ async def test_a_restart_whose_connection_breaks_is_unknown_and_sent_once(
     server: EngineServer, requests: Requests
 ) -> None:
     server.drop["/restart"] = 3
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineTimeout, match="broke"):
             await engine.restart(OWN, 1.0)
-    assert server.asked("/restart") == 1
+    assert server.count_requests("/restart") == 1
 
 
-async def test_a_question_whose_connection_breaks_is_asked_again(
+async def test_read_request_is_retried_when_its_connection_breaks(
     server: EngineServer, requests: Requests
 ) -> None:
     server.drop["/containers/json"] = 2
-    async with an_engine(link_to(server, requests)) as engine:
-        assert [seen.id for seen in await engine.containers()] == [OWN]
-    assert server.asked("/containers/json") == 3
+    async with open_engine(link_to(server, requests)) as engine:
+        assert [container.id for container in await engine.containers()] == [OWN]
+    assert server.count_requests("/containers/json") == 3
     assert requests == [("list", "ok")]
 
 
-async def test_a_question_is_not_asked_for_ever(
+async def test_read_request_is_retried_a_limited_number_of_times(
     server: EngineServer, requests: Requests
 ) -> None:
     server.drop["/containers/json"] = 100
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineTimeout):
             await engine.containers()
-    assert server.asked("/containers/json") == 3
+    assert server.count_requests("/containers/json") == 3
 
 
 @pytest.mark.parametrize("trouble", ["hang", "drip"])
-async def test_a_question_ends_at_its_deadline(
+async def test_read_request_ends_at_its_deadline(
     server: EngineServer, requests: Requests, trouble: str
 ) -> None:
-    """Silence, and an answer that comes in crumbs without end."""
+    """Silence, and an endless answer in small pieces."""
     getattr(server, trouble).add("/info")
     link = link_to(server, requests)
-    async with an_engine(link), asyncio.timeout(3.0):
+    async with open_engine(link), asyncio.timeout(3.0):
         with pytest.raises(EngineTimeout):
             await link.ask("list", lambda client: client.info(), 0.4)
         assert requests == [("list", "timeout")]
 
 
-async def test_a_log_that_comes_in_crumbs_holds_no_thread(
+async def test_dripping_log_holds_no_thread(
     server: EngineServer, requests: Requests
 ) -> None:
     server.drip.add("/logs")
     link = link_to(server, requests)
-    async with an_engine(link), asyncio.timeout(3.0):
+    async with open_engine(link), asyncio.timeout(3.0):
         own = ContainerOwner(OWN, "demo", tty=True)
         with pytest.raises(EngineTimeout):
             await link.ask("logs", lambda client: log_tail(client, own, 9), 0.4)
@@ -159,17 +159,17 @@ async def test_a_log_that_comes_in_crumbs_holds_no_thread(
 async def test_an_act_that_finds_no_free_thread_was_not_sent(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests), margin_s=0.3) as engine:
+    async with open_engine(link_to(server, requests), margin_s=0.3) as engine:
         await engine.start(OWN)
         server.hang.add("/stats")
         async with asyncio.TaskGroup() as tasks:
             waiting = [
                 tasks.create_task(engine.stats(OWN)) for _ in range(CALLS_AT_ONCE)
             ]
-            await until(lambda: server.asked("/stats") == CALLS_AT_ONCE)
+            await until(lambda: server.count_requests("/stats") == CALLS_AT_ONCE)
             with pytest.raises(EngineUnreachable, match="still under way"):
                 await engine.restart(OWN, 0.0)
-            assert server.asked("/restart") == 0
+            assert server.count_requests("/restart") == 0
             for call in waiting:
                 call.cancel()
 
@@ -177,7 +177,7 @@ async def test_an_act_that_finds_no_free_thread_was_not_sent(
 async def test_calls_at_once_keep_their_connections(
     server: EngineServer, requests: Requests, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         server.meet["/stats"] = threading.Barrier(CALLS_AT_ONCE)
         for _ in range(2):
@@ -188,7 +188,7 @@ async def test_calls_at_once_keep_their_connections(
 async def test_five_failures_open_the_breaker_and_then_nothing_is_tried(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         server.stop()
         for _ in range(5):
@@ -197,10 +197,10 @@ async def test_five_failures_open_the_breaker_and_then_nothing_is_tried(
                 await engine.restart(OWN, 1.0)
         assert engine.breaker_state is BreakerState.OPEN
         server.start()
-        server.seen.clear()
+        server.requests.clear()
         with pytest.raises(EngineUnreachable, match=r"not sent: 5 calls .* in 1\d\d s"):
             await engine.restart(OWN, 1.0)
-    assert server.seen == []
+    assert server.requests == []
     assert requests[-1] == ("restart", "unreachable")
 
 
@@ -209,20 +209,20 @@ async def test_a_silent_engine_opens_the_breaker(
 ) -> None:
     server.hang.add("/info")
     link = link_to(server, requests, CircuitBreaker(threshold=2))
-    async with an_engine(link) as engine:
+    async with open_engine(link) as engine:
         for _ in range(2):
             with pytest.raises(EngineTimeout):
                 await link.ask("list", lambda client: client.info(), 0.2)
         assert engine.breaker_state is BreakerState.OPEN
 
 
-async def test_a_container_slow_to_stop_and_a_refusal_do_not_open_it(
+async def test_slow_stop_and_refusal_do_not_open_the_breaker(
     server: EngineServer, requests: Requests
 ) -> None:
     server.hang.add("/restart")
     server.say["/stats"] = (500, b'{"message": "no"}')
     link = link_to(server, requests, CircuitBreaker(threshold=1))
-    async with an_engine(link, margin_s=0.2) as engine:
+    async with open_engine(link, margin_s=0.2) as engine:
         with pytest.raises(EngineTimeout):
             await engine.restart(OWN, 0.0)
         with pytest.raises(EngineRefused):
@@ -234,17 +234,17 @@ async def test_half_open_sends_one_trial_and_its_success_closes(
     server: EngineServer, requests: Requests
 ) -> None:
     link = link_to(server, requests, CircuitBreaker(threshold=1, retry_after_s=0.3))
-    async with an_engine(link) as engine:
+    async with open_engine(link) as engine:
         await engine.start(OWN)
         server.stop()
         with pytest.raises(EngineUnreachable):
             await engine.stats(OWN)
         server.start()
-        server.seen.clear()
+        server.requests.clear()
         await until(lambda: engine.breaker_state is BreakerState.HALF_OPEN)
         server.hang.add("/stats")
         trial = asyncio.create_task(engine.stats(OWN))
-        await until(lambda: server.asked("/stats") == 1)
+        await until(lambda: server.count_requests("/stats") == 1)
         with pytest.raises(EngineUnreachable, match="not sent"):
             await engine.restart(OWN, 1.0)
         assert server.acts() == []
@@ -254,25 +254,25 @@ async def test_half_open_sends_one_trial_and_its_success_closes(
         assert engine.breaker_state is BreakerState.CLOSED
 
 
-async def test_a_restarted_engine_is_spoken_to_again(
+async def test_restart_reaches_a_restarted_engine(
     server: EngineServer, requests: Requests
 ) -> None:
-    """The kept connection is dead by then, which must not make the act unknown."""
-    async with an_engine(link_to(server, requests)) as engine:
+    """The pooled connection is dead by then; the restart must not become unknown."""
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.start(OWN)
         server.stop()
         server.start()
         await engine.restart(OWN, 1.0)
-    assert server.asked("/restart") == 1
+    assert server.count_requests("/restart") == 1
 
 
 async def test_closing_does_not_wait_for_a_silent_engine(
     server: EngineServer, requests: Requests
 ) -> None:
     server.hang.add("/stats")
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         call = asyncio.create_task(engine.stats(OWN))
-        await until(lambda: server.asked("/stats") == 1)
+        await until(lambda: server.count_requests("/stats") == 1)
         began = time.monotonic()
         await engine.close()
         assert time.monotonic() - began < 2.0
@@ -307,4 +307,4 @@ async def test_a_restart_under_way_does_not_hold_up_our_exit(
     )
     async with asyncio.timeout(10.0):
         assert await process.wait() == 0
-    assert server.asked("/restart") == 1
+    assert server.count_requests("/restart") == 1

@@ -1,4 +1,4 @@
-"""The event stream: hints that come once, over as many connections as it takes."""
+"""The event stream: each event comes once, over any number of connections."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sidecar.core.circuit_breaker import BreakerState
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.ports.engine import (
     Connected,
     Disconnected,
@@ -22,8 +22,8 @@ from tests.support.engine_connection import (
     OWN,
     WITHIN_S,
     Requests,
-    an_engine,
     link_to,
+    open_engine,
     threads_of_the_adapter,
     until,
 )
@@ -34,7 +34,7 @@ S = 10**9
 
 
 class Listener:
-    """Takes what an event stream says, each item within a deadline."""
+    """Reader of an event stream: each item within a deadline."""
 
     def __init__(self, items: AsyncIterator[Item]) -> None:
         self._items = items
@@ -48,20 +48,20 @@ class Listener:
         assert isinstance(item, EngineEvent)
         return item
 
-    async def connected(self) -> None:
+    async def expect_connected(self) -> None:
         assert await self.next() == Connected()
 
-    async def disconnected(self) -> str:
+    async def expect_disconnected(self) -> str:
         item = await self.next()
         assert isinstance(item, Disconnected)
         return item.reason
 
 
 @asynccontextmanager
-async def listening(
+async def open_listener(
     link: EngineConnection,
 ) -> AsyncIterator[tuple[DockerEngine, Listener]]:
-    async with an_engine(link) as engine:
+    async with open_engine(link) as engine:
         items = engine.events()
         try:
             yield engine, Listener(items)
@@ -69,16 +69,16 @@ async def listening(
             await items.aclose()
 
 
-async def listen(engine: DockerEngine, heard: list[Item]) -> None:
+async def listen(engine: DockerEngine, items: list[Item]) -> None:
     async for item in engine.events():
-        heard.append(item)  # noqa: PERF401 - as it comes
+        items.append(item)  # noqa: PERF401 - as it comes
 
 
-async def test_it_asks_for_our_stack_and_for_what_matters(
+async def test_event_query_names_the_stack_and_the_needed_events(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
     [query] = server.event_queries()
     assert '"label": ["com.docker.compose.project=demo"]' in query["filters"][0]
     assert '"type": ["container"]' in query["filters"][0]
@@ -89,18 +89,18 @@ async def test_it_asks_for_our_stack_and_for_what_matters(
 async def test_notices_come_as_they_happen_and_noise_does_not(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
         server.publish(
             raw_event("exec_start: sh", OWN, NOW),
             raw_event("kill", OWN, NOW + 1, signal="15"),
             raw_event("top", OWN, NOW + 2),
             raw_event("health_status: healthy", OWN, NOW + 3),
         )
-        assert await heard.notice() == EngineEvent(
+        assert await listener.notice() == EngineEvent(
             EngineEventKind.KILL, OWN, (NOW + 1) / 1e9, 15
         )
-        assert (await heard.notice()).kind is EngineEventKind.HEALTH
+        assert (await listener.notice()).kind is EngineEventKind.HEALTH
 
 
 async def test_the_first_connection_looks_ten_minutes_back(
@@ -111,13 +111,13 @@ async def test_the_first_connection_looks_ten_minutes_back(
         raw_event("stop", OWN, now - 700 * S),
         raw_event("stop", OWN, now - 500 * S),
     ]
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
-        assert (await heard.notice()).engine_time == (now - 500 * S) / 1e9
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
+        assert (await listener.notice()).engine_time == (now - 500 * S) / 1e9
     assert abs(float(server.event_queries()[0]["since"][0]) + 600 - now / S) < 5.0
 
 
-async def test_a_gap_is_replayed_and_nothing_is_told_twice(
+async def test_gap_is_replayed_and_no_event_comes_twice(
     server: EngineServer, requests: Requests
 ) -> None:
     die, start, later = (
@@ -125,17 +125,17 @@ async def test_a_gap_is_replayed_and_nothing_is_told_twice(
         raw_event("start", OWN, NOW + 2),
         raw_event("pause", OWN, NOW + 3),
     )
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
         server.publish(die)
-        assert (await heard.notice()).kind is EngineEventKind.DIE
+        assert (await listener.notice()).kind is EngineEventKind.DIE
         server.past_events = [die, start]
         server.break_streams()
-        assert "ended" in await heard.disconnected()
-        await heard.connected()
-        assert (await heard.notice()).kind is EngineEventKind.START
+        assert "ended" in await listener.expect_disconnected()
+        await listener.expect_connected()
+        assert (await listener.notice()).kind is EngineEventKind.START
         server.publish(later)
-        assert (await heard.notice()).kind is EngineEventKind.PAUSE
+        assert (await listener.notice()).kind is EngineEventKind.PAUSE
     since = server.event_queries()[1]["since"]
     assert since == [f"{(NOW + 1) // S}.{(NOW + 1) % S:09d}"]
 
@@ -143,49 +143,49 @@ async def test_a_gap_is_replayed_and_nothing_is_told_twice(
 async def test_a_late_event_of_the_live_stream_is_not_taken_for_a_replay(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
         server.publish(raw_event("die", OWN, NOW + 2), raw_event("oom", OWN, NOW + 1))
-        assert (await heard.notice()).kind is EngineEventKind.DIE
-        assert (await heard.notice()).kind is EngineEventKind.OOM
+        assert (await listener.notice()).kind is EngineEventKind.DIE
+        assert (await listener.notice()).kind is EngineEventKind.OOM
 
 
-async def test_an_engine_gone_is_said_once_and_found_again(
+async def test_lost_engine_is_reported_once_and_found_again(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
         server.stop()
-        await heard.disconnected()
-        found = asyncio.create_task(heard.connected())
+        await listener.expect_disconnected()
+        reconnection = asyncio.create_task(listener.expect_connected())
         await until(lambda: requests.count(("events", "unreachable")) >= 2)
         server.start()
-        await found
+        await reconnection
     assert requests[-1] == ("events", "ok")
 
 
-async def test_an_engine_that_is_not_there_at_first_is_said_too(
+async def test_engine_absent_at_first_is_reported(
     server: EngineServer, requests: Requests
 ) -> None:
     server.stop()
-    async with listening(link_to(server, requests)) as (_, heard):
-        assert "No such file" in await heard.disconnected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        assert "No such file" in await listener.expect_disconnected()
         server.start()
-        await heard.connected()
+        await listener.expect_connected()
 
 
-async def test_finding_the_engine_again_closes_the_breaker(
+async def test_reconnection_to_the_engine_closes_the_breaker(
     server: EngineServer, requests: Requests
 ) -> None:
     server.stop()
-    async with listening(link_to(server, requests)) as (engine, heard):
+    async with open_listener(link_to(server, requests)) as (engine, listener):
         for _ in range(5):
             with pytest.raises(EngineUnreachable):
                 await engine.inspect(OWN)
         states = [engine.breaker_state]
-        await heard.disconnected()
+        await listener.expect_disconnected()
         server.start()
-        await heard.connected()
+        await listener.expect_connected()
         states.append(engine.breaker_state)
         assert states == [BreakerState.OPEN, BreakerState.CLOSED]
         await engine.restart(OWN, 1.0)
@@ -194,10 +194,10 @@ async def test_finding_the_engine_again_closes_the_breaker(
 async def test_an_event_not_understood_is_counted_and_the_next_one_comes(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
         server.publish({"Action": "die"}, "odd", raw_event("start", OWN, NOW))
-        assert (await heard.notice()).kind is EngineEventKind.START
+        assert (await listener.notice()).kind is EngineEventKind.START
     assert requests == [("events", "ok"), *[("events", "refused")] * 2]
 
 
@@ -205,42 +205,42 @@ async def test_an_engine_that_refuses_the_stream_is_asked_again(
     server: EngineServer, requests: Requests
 ) -> None:
     server.say["/events"] = (403, b"events are forbidden by the proxy")
-    async with listening(link_to(server, requests)) as (_, heard):
-        lost = await heard.next()
-        assert isinstance(lost, Disconnected)
-        assert "403: events are forbidden" in str(lost.reason)
-        assert lost.refused
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        disconnection = await listener.next()
+        assert isinstance(disconnection, Disconnected)
+        assert "403: events are forbidden" in str(disconnection.reason)
+        assert disconnection.refused
         server.say.clear()
-        await heard.connected()
+        await listener.expect_connected()
 
 
-async def test_an_engine_that_goes_and_then_refuses_the_stream_is_told_twice(
+async def test_engine_lost_and_then_refusing_the_stream_is_reported_twice(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with listening(link_to(server, requests)) as (_, heard):
-        await heard.connected()
+    async with open_listener(link_to(server, requests)) as (_, listener):
+        await listener.expect_connected()
         server.stop()
-        lost = await heard.next()
-        assert isinstance(lost, Disconnected)
-        assert not lost.refused
+        disconnection = await listener.next()
+        assert isinstance(disconnection, Disconnected)
+        assert not disconnection.refused
         server.say["/events"] = (403, b"events are forbidden by the proxy")
         server.start()
-        refused = await heard.next()
+        refused = await listener.next()
         assert isinstance(refused, Disconnected)
         assert refused.refused
 
 
-async def test_a_quiet_stream_is_renewed_without_a_word(
+async def test_quiet_stream_is_renewed_without_a_report(
     server: EngineServer, requests: Requests
 ) -> None:
-    """It may be dead without a sign: a firewall forgot it, the engine hangs."""
+    """The stream may be dead without an error: a firewall dropped it, or a hang."""
     link = link_to(server, requests)
     stream = EventStream(link, "demo", replay_s=600.0, quiet_s=0.3)
     items = stream.items()
-    heard = Listener(items)
+    listener = Listener(items)
     try:
-        await heard.connected()
-        coming = asyncio.create_task(heard.notice())
+        await listener.expect_connected()
+        coming = asyncio.create_task(listener.notice())
         await until(lambda: server.streams_opened >= 3)
         server.publish(raw_event("die", OWN, NOW))
         assert (await coming).kind is EngineEventKind.DIE
@@ -254,18 +254,18 @@ async def test_a_quiet_stream_whose_engine_hangs_is_lost(
 ) -> None:
     link = link_to(server, requests)
     items = EventStream(link, "demo", replay_s=600.0, quiet_s=0.3).items()
-    heard = Listener(items)
+    listener = Listener(items)
     try:
-        await heard.connected()
+        await listener.expect_connected()
         server.hang.add("/events")
-        assert "no answer in time" in await heard.disconnected()
+        assert "no answer in time" in await listener.expect_disconnected()
     finally:
         await items.aclose()
         server.stop()
         await link.close()
 
 
-async def test_a_listener_too_slow_loses_the_oldest_and_is_told_to_list_again() -> None:
+async def test_slow_listener_loses_the_oldest_events_and_must_list_again() -> None:
     handover = EventQueue()
     notices = [
         EngineEvent(EngineEventKind.DIE, OWN, float(number))
@@ -274,26 +274,26 @@ async def test_a_listener_too_slow_loses_the_oldest_and_is_told_to_list_again() 
 
     def write() -> None:
         for notice in notices:
-            handover.put(notice)
+            handover.add(notice)
 
     await asyncio.to_thread(write)
-    taken = await handover.take()
-    assert taken == (Connected(), *notices[3:])
+    delivered = await handover.take()
+    assert delivered == (Connected(), *notices[3:])
 
 
 async def test_closing_ends_the_stream_and_its_thread_at_once(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
-        heard: list[Item] = []
-        task = asyncio.create_task(listen(engine, heard))
-        await until(lambda: heard == [Connected()])
+    async with open_engine(link_to(server, requests)) as engine:
+        items: list[Item] = []
+        task = asyncio.create_task(listen(engine, items))
+        await until(lambda: items == [Connected()])
         began = time.monotonic()
         await engine.close()
         async with asyncio.timeout(1.0):
             await task
         assert time.monotonic() - began < 1.0
-    assert heard == [Connected()]
+    assert items == [Connected()]
     await until(lambda: threads_of_the_adapter() == [])
 
 
@@ -301,7 +301,7 @@ async def test_closing_ends_the_wait_for_an_engine_that_is_gone(
     server: EngineServer, requests: Requests
 ) -> None:
     server.stop()
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         task = asyncio.create_task(listen(engine, []))
         await until(lambda: requests.count(("events", "unreachable")) >= 4)
         await engine.close()
@@ -312,10 +312,10 @@ async def test_closing_ends_the_wait_for_an_engine_that_is_gone(
 async def test_a_listener_that_is_cancelled_leaves_no_thread(
     server: EngineServer, requests: Requests
 ) -> None:
-    async with an_engine(link_to(server, requests)) as engine:
-        heard: list[Item] = []
-        task = asyncio.create_task(listen(engine, heard))
-        await until(lambda: heard == [Connected()])
+    async with open_engine(link_to(server, requests)) as engine:
+        items: list[Item] = []
+        task = asyncio.create_task(listen(engine, items))
+        await until(lambda: items == [Connected()])
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

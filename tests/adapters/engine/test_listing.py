@@ -1,4 +1,4 @@
-"""One bad container blinds nobody: lists against a small server."""
+"""One unreadable container does not hide others: lists against a small server."""
 
 import json
 import time
@@ -10,7 +10,13 @@ import pytest
 from sidecar.core.model.container import Container, Status
 from sidecar.core.ports.engine import EngineTimeout, EngineUnreachable
 from sidecar.engine import listing
-from tests.support.engine_connection import OWN, Requests, a_server, an_engine, link_to
+from tests.support.engine_connection import (
+    OWN,
+    Requests,
+    link_to,
+    open_engine,
+    run_engine_server,
+)
 from tests.support.engine_server import EngineServer, raw_container
 
 BAD = "c" * 64
@@ -18,18 +24,18 @@ BAD = "c" * 64
 
 @pytest.fixture
 def server() -> Iterator[EngineServer]:
-    with a_server() as server:
+    with run_engine_server() as server:
         server.add(raw_container(BAD, service="bad"))
         server.add(raw_container(OWN))
         yield server
 
 
-async def listed(server: EngineServer) -> dict[str, Container]:
+async def list_by_service(server: EngineServer) -> dict[str, Container]:
     requests: Requests = []
-    async with an_engine(link_to(server, requests)) as engine:
-        seen = await engine.containers()
+    async with open_engine(link_to(server, requests)) as engine:
+        containers = await engine.containers()
     assert requests == [("list", "ok")]
-    return {container.service: container for container in seen}
+    return {container.service: container for container in containers}
 
 
 def with_part(**parts: object) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def with_part(**parts: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "fragment"),
     [
         pytest.param(with_part(State=None), "State", id="null state"),
         pytest.param(with_part(HostConfig=None), "HostConfig", id="null host config"),
@@ -63,20 +69,20 @@ def with_part(**parts: object) -> dict[str, Any]:
         ),
     ],
 )
-async def test_an_inspect_that_is_not_understood_is_that_containers_fault(
-    server: EngineServer, raw: dict[str, Any], said: str
+async def test_malformed_inspect_is_a_fault_of_that_container(
+    server: EngineServer, raw: dict[str, Any], fragment: str
 ) -> None:
     server.say[f"{BAD}/json"] = (200, json.dumps(raw).encode())
-    seen = await listed(server)
-    assert seen["wallet"].fault == ""
-    bad = seen["bad"]
+    containers = await list_by_service(server)
+    assert containers["wallet"].fault == ""
+    bad = containers["bad"]
     assert (bad.id, bad.name, bad.status) == (BAD, "demo-bad-1", Status.UNKNOWN)
     assert "not understood" in bad.fault
-    assert said in bad.fault
+    assert fragment in bad.fault
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "fragment"),
     [
         (500, b'{"message": "layer is broken"}', "500: layer is broken"),
         (502, b"<html><h1>Bad Gateway</h1></html>", "502"),
@@ -87,27 +93,27 @@ async def test_an_inspect_that_is_not_understood_is_that_containers_fault(
         (200, b"\xff", "not understood"),
     ],
 )
-async def test_an_inspect_that_is_refused_is_that_containers_fault(
-    server: EngineServer, status: int, body: bytes, said: str
+async def test_refused_inspect_is_a_fault_of_that_container(
+    server: EngineServer, status: int, body: bytes, fragment: str
 ) -> None:
     server.say[f"{BAD}/json"] = (status, body)
-    seen = await listed(server)
-    assert seen["wallet"].fault == ""
-    assert said in seen["bad"].fault
-    assert "<" not in seen["bad"].fault
+    containers = await list_by_service(server)
+    assert containers["wallet"].fault == ""
+    assert fragment in containers["bad"].fault
+    assert "<" not in containers["bad"].fault
 
 
 @pytest.mark.parametrize("trouble", ["hang", "drip"])
-async def test_an_inspect_without_end_is_bounded_by_itself(
+async def test_inspect_without_end_has_its_own_time_limit(
     server: EngineServer, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     monkeypatch.setattr(listing, "FIRST_SILENCE_S", 0.5)
     getattr(server, trouble).add(f"{BAD}/json")
     began = time.monotonic()
-    seen = await listed(server)
+    containers = await list_by_service(server)
     assert time.monotonic() - began < 5.0
-    assert seen["wallet"].fault == ""
-    assert "in time" in seen["bad"].fault
+    assert containers["wallet"].fault == ""
+    assert "in time" in containers["bad"].fault
 
 
 async def test_many_silent_inspects_leave_time_for_the_others(
@@ -119,9 +125,9 @@ async def test_many_silent_inspects_leave_time_for_the_others(
         silent = str(number) * 64
         server.add(raw_container(silent, service=f"silent{number}"))
         server.hang.add(f"{silent}/json")
-    seen = await listed(server)
-    assert seen["wallet"].fault == seen["bad"].fault == ""
-    faults = sorted(seen[f"silent{number}"].fault for number in range(3))
+    containers = await list_by_service(server)
+    assert containers["wallet"].fault == containers["bad"].fault == ""
+    faults = sorted(containers[f"silent{number}"].fault for number in range(3))
     waited = [fault.rpartition("(")[2] for fault in faults]
     assert waited == ["within 0 s)", "within 0 s)", "within 1 s)"]
 
@@ -130,19 +136,19 @@ async def test_an_inspect_whose_connection_breaks_is_asked_once_more(
     server: EngineServer,
 ) -> None:
     server.drop[f"{BAD}/json"] = 1
-    assert (await listed(server))["bad"].fault == ""
+    assert (await list_by_service(server))["bad"].fault == ""
     server.drop[f"{BAD}/json"] = 2
-    seen = await listed(server)
-    assert "broke" in seen["bad"].fault
-    assert seen["wallet"].fault == ""
+    containers = await list_by_service(server)
+    assert "broke" in containers["bad"].fault
+    assert containers["wallet"].fault == ""
 
 
-async def test_a_number_of_a_replica_that_is_out_of_range_is_one(
+async def test_out_of_range_replica_number_is_read_as_1(
     server: EngineServer,
 ) -> None:
     labels = server.containers[BAD]["Config"]["Labels"]
     labels["com.docker.compose.container-number"] = "9" * 5000
-    assert (await listed(server))["bad"].number == 1
+    assert (await list_by_service(server))["bad"].number == 1
 
 
 async def test_an_entry_that_names_no_container_is_passed_over(
@@ -151,16 +157,16 @@ async def test_an_entry_that_names_no_container_is_passed_over(
     labels = raw_container(OWN)["Config"]["Labels"]
     entries = [None, 7, {"Names": ["/x"]}, {"Id": OWN, "Names": 3, "Labels": labels}]
     server.say["/containers/json"] = (200, json.dumps(entries).encode())
-    assert list(await listed(server)) == ["wallet"]
+    assert list(await list_by_service(server)) == ["wallet"]
 
 
-async def test_silence_about_all_containers_is_the_engines(
+async def test_silence_about_all_containers_is_an_engine_timeout(
     server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "FIRST_SILENCE_S", 0.3)
     monkeypatch.setattr(listing, "NEXT_SILENCE_S", 0.3)
     server.hang |= {f"{BAD}/json", f"{OWN}/json"}
-    async with an_engine(link_to(server, [])) as engine:
+    async with open_engine(link_to(server, [])) as engine:
         with pytest.raises(EngineTimeout, match="about no container"):
             await engine.containers()
 
@@ -168,7 +174,7 @@ async def test_silence_about_all_containers_is_the_engines(
 async def test_an_engine_that_goes_while_it_lists_is_unreachable(
     server: EngineServer,
 ) -> None:
-    async with an_engine(link_to(server, [])) as engine:
+    async with open_engine(link_to(server, [])) as engine:
         await engine.containers()
         server.stop()
         with pytest.raises(EngineUnreachable):

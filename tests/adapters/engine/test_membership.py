@@ -1,13 +1,19 @@
-"""Whose a container is: what its image says of it proves nothing."""
+"""Membership of a container in a stack: labels of its image prove nothing."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.ports.engine import Connected, EngineEvent, EngineRefused
-from tests.support.engine_connection import OWN, Requests, a_server, an_engine, link_to
+from tests.support.engine_connection import (
+    OWN,
+    Requests,
+    link_to,
+    open_engine,
+    run_engine_server,
+)
 from tests.support.engine_server import EngineServer, raw_container, raw_event
 
 IMAGE, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
@@ -22,13 +28,13 @@ IDENTITY = {PROJECT: "demo", SERVICE: "wallet", NUMBER: "1"}
 
 @pytest.fixture
 def server() -> Iterator[EngineServer]:
-    with a_server() as server:
+    with run_engine_server() as server:
         yield server
 
 
-def made(container_id: str, labels: dict[str, str], image: str = IMAGE) -> Any:  # noqa: ANN401
+def make_raw(container_id: str, labels: dict[str, str], image_id: str = IMAGE) -> Any:  # noqa: ANN401
     raw = raw_container(container_id)
-    raw["Image"] = image
+    raw["Image"] = image_id
     raw["Config"]["Labels"] = labels
     return raw
 
@@ -37,8 +43,8 @@ def image(labels: dict[str, str] | None) -> dict[str, Any]:
     return {"Id": IMAGE, "Config": {"Labels": labels}}
 
 
-def of_compose(container_id: str) -> Any:  # noqa: ANN401
-    return made(container_id, {**IDENTITY, DIGEST: IMAGE})
+def make_compose_raw(container_id: str) -> Any:  # noqa: ANN401
+    return make_raw(container_id, {**IDENTITY, DIGEST: IMAGE})
 
 
 # Labels of the container, of its image (None: none), and: is it a member?
@@ -97,11 +103,11 @@ async def test_a_container_is_a_member_by_what_no_image_can_contain(
     server: EngineServer,
     requests: Requests,
 ) -> None:
-    server.add(made(EVIL, labels))
+    server.add(make_raw(EVIL, labels))
     server.images[IMAGE] = image(baked)
-    async with an_engine(link_to(server, requests)) as engine:
-        found = [seen.id for seen in await engine.containers()]
-        assert found == ([EVIL] if is_member else [])
+    async with open_engine(link_to(server, requests)) as engine:
+        ids = [container.id for container in await engine.containers()]
+        assert ids == ([EVIL] if is_member else [])
         if is_member:
             assert (await engine.inspect(EVIL)).id == EVIL
             await engine.restart(EVIL, 1.0)
@@ -122,27 +128,27 @@ CALLS: dict[str, Callable[..., Any]] = {
 async def test_nothing_is_sent_about_a_container_whose_labels_are_its_images(
     call: Callable[..., Any], server: EngineServer, requests: Requests
 ) -> None:
-    server.add(made(EVIL, IDENTITY))
+    server.add(make_raw(EVIL, IDENTITY))
     server.images[IMAGE] = image(IDENTITY)
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         with pytest.raises(EngineRefused, match="that of its image"):
             await call(engine)
     assert server.acts() == []
-    assert not any("logs" in r or "top" in r or "stats" in r for r in server.seen)
+    assert not any("logs" in r or "top" in r or "stats" in r for r in server.requests)
 
 
-async def test_a_container_that_is_no_member_is_told_of_once(
-    server: EngineServer, requests: Requests, said: list[str]
+async def test_container_that_is_no_member_is_logged_once(
+    server: EngineServer, requests: Requests, log_lines: list[str]
 ) -> None:
-    server.add(of_compose(OWN))
-    evil = made(EVIL, IDENTITY)
+    server.add(make_compose_raw(OWN))
+    evil = make_raw(EVIL, IDENTITY)
     evil["Name"] = "/evil\x1b[2J"
     server.add(evil)
     server.images[IMAGE] = image(IDENTITY)
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         for _ in range(3):
-            assert [seen.id for seen in await engine.containers()] == [OWN]
-    (line,) = said
+            assert [container.id for container in await engine.containers()] == [OWN]
+    (line,) = log_lines
     assert "evil" in line
     assert line.strip().isprintable()
 
@@ -150,34 +156,34 @@ async def test_a_container_that_is_no_member_is_told_of_once(
 async def test_the_engine_is_asked_about_each_image_once_and_of_compose_never(
     server: EngineServer, requests: Requests
 ) -> None:
-    server.add(of_compose(OWN))
+    server.add(make_compose_raw(OWN))
     for n in range(5):
-        server.add(made(f"{n}" * 64, IDENTITY))
+        server.add(make_raw(f"{n}" * 64, IDENTITY))
     server.images[IMAGE] = image(None)
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         for _ in range(3):
             assert len(await engine.containers()) == 6
             await engine.inspect("0" * 64)
-    assert server.asked(f"/images/{IMAGE}/json") == 1
-    bare = made(EVIL, {**IDENTITY, DIGEST: IMAGE.removeprefix("sha256:")})
-    server.containers = {OWN: of_compose(OWN), EVIL: bare}
-    server.seen.clear()
-    async with an_engine(link_to(server, requests)) as engine:
+    assert server.count_requests(f"/images/{IMAGE}/json") == 1
+    bare = make_raw(EVIL, {**IDENTITY, DIGEST: IMAGE.removeprefix("sha256:")})
+    server.containers = {OWN: make_compose_raw(OWN), EVIL: bare}
+    server.requests.clear()
+    async with open_engine(link_to(server, requests)) as engine:
         await engine.containers()
-    assert not any("/images/" in request for request in server.seen)
+    assert not any("/images/" in request for request in server.requests)
 
 
 @pytest.mark.parametrize("status", [403, 404, 405, 500])
 async def test_an_image_that_the_engine_does_not_show_proves_nothing(
-    status: int, server: EngineServer, requests: Requests, said: list[str]
+    status: int, server: EngineServer, requests: Requests, log_lines: list[str]
 ) -> None:
-    server.add(of_compose(OWN))
-    server.add(made(EVIL, IDENTITY))
+    server.add(make_compose_raw(OWN))
+    server.add(make_raw(EVIL, IDENTITY))
     server.say[f"/images/{IMAGE}/json"] = (status, b'{"message": "not for you"}')
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         for _ in range(2):
-            assert [seen.id for seen in await engine.containers()] == [OWN]
-        (line,) = said
+            assert [container.id for container in await engine.containers()] == [OWN]
+        (line,) = log_lines
         assert "allow GET /images/{id}/json" in line
         # The filter is put right: no restart of ours is needed.
         server.say.clear()
@@ -185,25 +191,25 @@ async def test_an_image_that_the_engine_does_not_show_proves_nothing(
         assert len(await engine.containers()) == 2
 
 
-async def test_what_was_proven_is_not_doubted_when_the_image_is_gone(
+async def test_proven_membership_lasts_when_the_image_is_gone(
     server: EngineServer, requests: Requests
 ) -> None:
-    server.add(made(EVIL, IDENTITY))
+    server.add(make_raw(EVIL, IDENTITY))
     server.images[IMAGE] = image(None)
-    async with an_engine(link_to(server, requests)) as engine:
+    async with open_engine(link_to(server, requests)) as engine:
         assert len(await engine.containers()) == 1
         server.say[f"/images/{IMAGE}/json"] = (500, b"{}")
         engine._members._baked.clear()
         assert len(await engine.containers()) == 1
 
 
-async def test_the_events_of_a_container_that_is_no_member_are_not_heard(
+async def test_events_of_a_container_that_is_no_member_are_ignored(
     server: EngineServer, requests: Requests
 ) -> None:
-    server.add(of_compose(OWN))
-    server.add(made(EVIL, IDENTITY))
+    server.add(make_compose_raw(OWN))
+    server.add(make_raw(EVIL, IDENTITY))
     server.images[IMAGE] = image(IDENTITY)
-    async with an_engine(link_to(server, requests), replay_s=0.0) as engine:
+    async with open_engine(link_to(server, requests), replay_s=0.0) as engine:
         await engine.containers()
         events = engine.events()
         assert await anext(events) == Connected()
@@ -212,16 +218,16 @@ async def test_the_events_of_a_container_that_is_no_member_are_not_heard(
             *(raw_event("die", EVIL, now + n) for n in range(5)),
             raw_event("die", OWN, now + 9),
         )
-        heard = await anext(events)
-        assert isinstance(heard, EngineEvent)
-        assert (heard.kind, heard.container_id) == (EngineEventKind.DIE, OWN)
+        event = await anext(events)
+        assert isinstance(event, EngineEvent)
+        assert (event.kind, event.container_id) == (EngineEventKind.DIE, OWN)
         await events.aclose()
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-1", "1e3", "\u0661", ""])
-async def test_an_odd_number_of_a_replica_does_not_cost_the_listing(
+async def test_malformed_replica_number_does_not_fail_the_listing(
     number: str, server: EngineServer, requests: Requests
 ) -> None:
-    server.add(made(OWN, {**IDENTITY, NUMBER: number, DIGEST: IMAGE}))
-    async with an_engine(link_to(server, requests)) as engine:
-        assert [seen.number for seen in await engine.containers()] == [1]
+    server.add(make_raw(OWN, {**IDENTITY, NUMBER: number, DIGEST: IMAGE}))
+    async with open_engine(link_to(server, requests)) as engine:
+        assert [container.number for container in await engine.containers()] == [1]

@@ -1,4 +1,4 @@
-"""The engine's JSON in our own words, case by case."""
+"""Translation of the engine's JSON to our own types, case by case."""
 
 import json
 from datetime import UTC, datetime
@@ -14,18 +14,18 @@ from sidecar.core.model.container import (
     Process,
     Status,
 )
-from sidecar.core.model.event import EngineEventKind
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.ports.engine import EngineEvent
 from sidecar.engine import answers, containers
 from sidecar.engine.own_container import own_id_from
 from sidecar.engine.stream import StreamPosition, backoff_s
-from tests.support.engine_server import framed, raw_container, raw_event
+from tests.support.engine_server import frame_output, raw_container, raw_event
 
 ID = "c" * 64
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC).timestamp()
 
 
-def expected(**changes: Any) -> Container:  # noqa: ANN401 - any field
+def make_container(**changes: Any) -> Container:  # noqa: ANN401 - any field
     labels = raw_container(ID)["Config"]["Labels"]
     fields: dict[str, Any] = {
         "id": ID,
@@ -67,7 +67,7 @@ NUMBER = "com.docker.compose.container-number"
 @pytest.mark.parametrize(
     ("raw", "container"),
     [
-        pytest.param(raw_container(ID), expected(), id="running"),
+        pytest.param(raw_container(ID), make_container(), id="running"),
         pytest.param(
             raw_container(
                 ID,
@@ -77,7 +77,7 @@ NUMBER = "com.docker.compose.container-number"
                 OOMKilled=True,
                 FinishedAt="2026-01-02T03:04:06Z",
             ),
-            expected(
+            make_container(
                 status=Status.EXITED,
                 pid=0,
                 exit_code=137,
@@ -88,7 +88,7 @@ NUMBER = "com.docker.compose.container-number"
         ),
         pytest.param(
             raw_container(ID, Status="created", StartedAt="0001-01-01T00:00:00Z"),
-            expected(status=Status.CREATED, started_at=0.0),
+            make_container(status=Status.CREATED, started_at=0.0),
             id="never started",
         ),
         pytest.param(
@@ -99,7 +99,7 @@ NUMBER = "com.docker.compose.container-number"
                     "Log": [{"Output": "old"}, {"Output": " refused\n"}],
                 },
             ),
-            expected(health=NativeHealth.UNHEALTHY, health_log="refused"),
+            make_container(health=NativeHealth.UNHEALTHY, health_log="refused"),
             id="unhealthy",
         ),
         pytest.param(
@@ -111,7 +111,7 @@ NUMBER = "com.docker.compose.container-number"
                     "Log": [{"Start": "2026-01-02T04:04:05.4+01:00", "Output": "no"}],
                 },
             ),
-            expected(health=NativeHealth.STARTING, started_at=1767323045.5),
+            make_container(health=NativeHealth.STARTING, started_at=1767323045.5),
             id="a health check of an earlier run",
         ),
         pytest.param(
@@ -123,7 +123,7 @@ NUMBER = "com.docker.compose.container-number"
                     "Log": [{"Start": "2026-01-02T04:04:05.6+01:00", "Output": "no"}],
                 },
             ),
-            expected(
+            make_container(
                 health=NativeHealth.UNHEALTHY,
                 started_at=1767323045.5,
                 health_log="no",
@@ -132,16 +132,16 @@ NUMBER = "com.docker.compose.container-number"
         ),
         pytest.param(
             raw_container(ID, Health={"Status": "starting", "Log": None}),
-            expected(health=NativeHealth.STARTING),
+            make_container(health=NativeHealth.STARTING),
             id="no health result yet",
         ),
         *(
             pytest.param(
-                with_config(Healthcheck=said),
-                expected(check_start_s=start_s),
-                id=f"health check {said}",
+                with_config(Healthcheck=healthcheck),
+                make_container(check_start_s=start_s),
+                id=f"health check {healthcheck}",
             )
-            for said, start_s in (
+            for healthcheck, start_s in (
                 (None, 0.0),
                 ({"Test": ["NONE"]}, 0.0),
                 ({"Test": ["CMD", "true"], "StartPeriod": 90_000_000_000}, 90.0),
@@ -152,25 +152,27 @@ NUMBER = "com.docker.compose.container-number"
             with_host_config(
                 RestartPolicy={"Name": "on-failure", "MaximumRetryCount": 3}
             ),
-            expected(restart_policy="on-failure", restart_limit=3),
+            make_container(restart_policy="on-failure", restart_limit=3),
             id="restart policy",
         ),
         pytest.param(
-            with_host_config(RestartPolicy={"Name": ""}), expected(), id="no policy"
+            with_host_config(RestartPolicy={"Name": ""}),
+            make_container(),
+            id="no policy",
         ),
         pytest.param(
             with_labels(None),
-            expected(stack="", service="", labels={}),
+            make_container(stack="", service="", labels={}),
             id="no labels at all",
         ),
         pytest.param(
             with_labels({NUMBER: "12"}),
-            expected(stack="", service="", number=12, labels={NUMBER: "12"}),
+            make_container(stack="", service="", number=12, labels={NUMBER: "12"}),
             id="replica",
         ),
         pytest.param(
             with_labels({NUMBER: "many"}),
-            expected(stack="", service="", labels={NUMBER: "many"}),
+            make_container(stack="", service="", labels={NUMBER: "many"}),
             id="odd number",
         ),
     ],
@@ -291,7 +293,7 @@ def test_a_malformed_top_is_refused(raw: object) -> None:
         ),
     ],
 )
-def test_stats_are_what_is_known(raw: object, stats: dict[str, float]) -> None:
+def test_stats_have_the_known_values_only(raw: object, stats: dict[str, float]) -> None:
     assert answers.read_stats(raw) == stats
 
 
@@ -330,11 +332,11 @@ def test_an_event_becomes_a_notice(
     )
     signal = int(attributes.get("signal", "0"))
     code = int(attributes["exitCode"]) if "exitCode" in attributes else None
-    said = None if kind is None else EngineEvent(kind, ID, 1.5, signal, code)
-    assert answers.read_engine_event(event) == said
+    notice = None if kind is None else EngineEvent(kind, ID, 1.5, signal, code)
+    assert answers.read_engine_event(event) == notice
 
 
-def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
+def test_endpoints_have_the_addresses_and_names_on_each_network() -> None:
     raw = raw_container(ID)
     raw["HostConfig"]["NetworkMode"] = "demo_default"
     raw["NetworkSettings"]["Networks"] = {
@@ -348,8 +350,8 @@ def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
         "old": {"IPAddress": "", "GlobalIPv6Address": "", "Aliases": None},
         "null": None,
     }
-    seen = containers.read_container(raw)
-    assert seen.endpoints == (
+    container = containers.read_container(raw)
+    assert container.endpoints == (
         Endpoint(
             "demo_default",
             ("172.20.0.3", "fd00::3"),
@@ -359,12 +361,12 @@ def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
         Endpoint("old"),
         Endpoint("null"),
     )
-    assert seen.networks == {"demo_default", "old", "null"}
-    assert seen.network_mode == "demo_default"
+    assert container.networks == {"demo_default", "old", "null"}
+    assert container.network_mode == "demo_default"
 
 
 @pytest.mark.parametrize(
-    ("said", "number"),
+    ("signal_name", "number"),
     [
         (None, 15),
         ("", 15),
@@ -377,27 +379,25 @@ def test_the_addresses_and_names_of_a_container_on_each_network() -> None:
         ("9" * 5000, 15),
     ],
 )
-def test_the_signal_that_stops_a_container(said: str | None, number: int) -> None:
+def test_stop_signal_is_a_number(signal_name: str | None, number: int) -> None:
     raw = raw_container(ID)
-    raw["Config"]["StopSignal"] = said
+    raw["Config"]["StopSignal"] = signal_name
     assert containers.read_container(raw).stop_signal == number
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"), [(None, 10.0), (90, 90.0), (0, 0.0), (-1, float("inf"))]
+    ("setting", "seconds"), [(None, 10.0), (90, 90.0), (0, 0.0), (-1, float("inf"))]
 )
-def test_the_time_that_a_container_has_to_stop(
-    said: int | None, seconds: float
-) -> None:
+def test_stop_timeout_is_in_seconds(setting: int | None, seconds: float) -> None:
     raw = raw_container(ID)
-    raw["Config"]["StopTimeout"] = said
+    raw["Config"]["StopTimeout"] = setting
     assert containers.read_container(raw).stop_timeout_s == seconds
 
 
-def test_why_a_container_could_not_be_started_is_kept_in_one_printable_line() -> None:
+def test_start_error_is_one_printable_line() -> None:
     raw = raw_container(ID, Status="created", ExitCode=128, Error="port\n taken\x1b")
-    seen = containers.read_container(raw)
-    assert (seen.error, seen.could_not_start) == ("port taken?", True)
+    container = containers.read_container(raw)
+    assert (container.error, container.could_not_start) == ("port taken?", True)
     assert not containers.read_container(
         raw_container(ID, Status="created")
     ).could_not_start
@@ -405,7 +405,9 @@ def test_why_a_container_could_not_be_started_is_kept_in_one_printable_line() ->
 
 @pytest.mark.parametrize("size", [1, 3, 8, 1000])
 def test_frames_may_be_cut_anywhere(size: int) -> None:
-    whole = framed(b"out\n") + framed(b"") + framed(b"err\n", stream=2)
+    whole = (
+        frame_output(b"out\n") + frame_output(b"") + frame_output(b"err\n", stream=2)
+    )
     chunks = [whole[at : at + size] for at in range(0, len(whole), size)]
     assert b"".join(answers.remove_frames(chunks)) == b"out\nerr\n"
 
@@ -481,7 +483,7 @@ ON_HOST = (
         ("", "", None),
     ],
 )
-def test_our_own_id_is_that_of_our_own_mounts(
+def test_own_container_id_comes_from_its_mounts(
     mountinfo: str, hostname: str, own_id: str | None
 ) -> None:
     assert own_id_from(mountinfo, hostname) == own_id

@@ -24,7 +24,7 @@ from tests.support.virtual_time import run_virtual
 
 CALM_S = 10.0
 
-Told = list[tuple[float, Event]]
+PostedEvents = list[tuple[float, Event]]
 
 
 async def no_targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
@@ -32,18 +32,18 @@ async def no_targets(_: tuple[Container, ...]) -> tuple[Target, ...]:
 
 
 @pytest.mark.parametrize("steps", range(10))
-async def test_it_ends_when_cancelled_just_as_the_engine_has_news(steps: int) -> None:
+async def test_watcher_ends_when_cancelled_while_an_event_arrives(steps: int) -> None:
     clock = LoopClock()
     engine = FakeEngine(clock, a_container("c1"))
-    listed = asyncio.Event()
+    first_list = asyncio.Event()
 
     def post(event: Event) -> None:
         if isinstance(event, ContainersListed):
-            listed.set()
+            first_list.set()
 
     running = asyncio.create_task(EngineWatcher(engine, clock, post, no_targets).run())
     async with asyncio.timeout(5):
-        await listed.wait()
+        await first_list.wait()
 
     engine.start_by_operator("c1")
     for _ in range(steps):
@@ -54,76 +54,78 @@ async def test_it_ends_when_cancelled_just_as_the_engine_has_news(steps: int) ->
     assert ended
 
 
-def told_after(happens: Callable[[FakeEngine], None], seconds: float) -> Told:
-    """After a calm beginning something happens: what is posted then, and when."""
+def events_after(happens: Callable[[FakeEngine], None], seconds: float) -> PostedEvents:
+    """Events posted after ``happens``, which follows a calm beginning, with times."""
 
-    async def story() -> Told:
+    async def story() -> PostedEvents:
         clock = LoopClock()
         engine = FakeEngine(clock, a_container("c1"))
-        told: Told = []
+        posted: PostedEvents = []
 
         def post(event: Event) -> None:
-            told.append((clock.now().mono - CALM_S, event))
+            posted.append((clock.now().mono - CALM_S, event))
 
         running = asyncio.create_task(
             EngineWatcher(engine, clock, post, no_targets).run()
         )
         await asyncio.sleep(CALM_S)
-        told.clear()
+        posted.clear()
         happens(engine)
         await asyncio.sleep(seconds)
         running.cancel()
         await asyncio.wait({running})
-        return told
+        return posted
 
     return run_virtual(story())
 
 
-def listed(told: Told) -> list[float]:
-    return [at for at, event in told if isinstance(event, ContainersListed)]
+def listing_times(posted: PostedEvents) -> list[float]:
+    return [at for at, event in posted if isinstance(event, ContainersListed)]
 
 
 def test_a_new_container_is_listed_at_once() -> None:
-    told = told_after(lambda engine: engine.add(a_container("c2", number=2)), 1.0)
-    assert len(listed(told)) == 1
+    posted = events_after(lambda engine: engine.add(a_container("c2", number=2)), 1.0)
+    assert len(listing_times(posted)) == 1
 
 
 def test_a_list_that_failed_is_asked_for_again_soon() -> None:
     def fails(engine: FakeEngine) -> None:
         engine.trouble("containers", EngineUnreachable("for once"))
 
-    told = told_after(fails, LIST_EVERY_S)
+    posted = events_after(fails, LIST_EVERY_S)
     (failed,) = (
         at
-        for at, e in told
+        for at, e in posted
         if isinstance(e, EngineReachabilityChanged) and not e.reachable
     )
-    (again,) = listed(told)
+    (again,) = listing_times(posted)
     assert again - failed == pytest.approx(RETRY_S)
 
 
-def test_an_engine_that_is_lost_is_missed_at_once() -> None:
-    told = told_after(lambda engine: engine.go_away("gone"), 1.0)
-    assert [e.reason for _, e in told if isinstance(e, EngineReachabilityChanged)] == [
-        "gone"
-    ]
+def test_lost_engine_is_reported_at_once() -> None:
+    posted = events_after(lambda engine: engine.go_away("gone"), 1.0)
+    assert [
+        e.reason for _, e in posted if isinstance(e, EngineReachabilityChanged)
+    ] == ["gone"]
 
 
-def deafened(engine: FakeEngine) -> None:
+def refuse_events(engine: FakeEngine) -> None:
     engine.go_deaf("403: events are forbidden")
 
 
 def test_an_engine_whose_events_are_refused_is_listed_more_often() -> None:
-    told = told_after(deafened, 60.0)
-    assert len(listed(told)) >= 60.0 // DEAF_LIST_EVERY_S
-    seen = [event for _, event in told if isinstance(event, EngineReachabilityChanged)]
-    assert all(event.reachable for event in seen)
-    assert {event.deaf for event in seen} == {
+    posted = events_after(refuse_events, 60.0)
+    assert len(listing_times(posted)) >= 60.0 // DEAF_LIST_EVERY_S
+    changes = [
+        event for _, event in posted if isinstance(event, EngineReachabilityChanged)
+    ]
+    assert all(event.reachable for event in changes)
+    assert {event.deaf for event in changes} == {
         "no events of the engine are heard: 403: events are forbidden"
     }
 
 
-def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
+def test_event_stream_that_is_refused_is_ok_with_its_reason() -> None:
     async def story() -> tuple[Component, ...]:
         clock = LoopClock()
         engine = FakeEngine(clock, a_container("c1"))
@@ -143,21 +145,23 @@ def test_a_view_without_events_is_well_and_says_what_it_lacks() -> None:
     assert "by the list alone" in stream.reason
 
 
-def test_events_that_are_late_for_long_never_come() -> None:
-    told = told_after(lambda engine: engine.go_deaf("slow", refused=False), 120.0)
-    seen = [(at, e.deaf) for at, e in told if isinstance(e, EngineReachabilityChanged)]
-    assert all(bool(deaf) is (at >= DEAF_AFTER_S) for at, deaf in seen)
-    assert seen[-1][1]
+def test_events_delayed_beyond_the_limit_are_reported_missing() -> None:
+    posted = events_after(lambda engine: engine.go_deaf("slow", refused=False), 120.0)
+    states = [
+        (at, e.deaf) for at, e in posted if isinstance(e, EngineReachabilityChanged)
+    ]
+    assert all(bool(deaf) is (at >= DEAF_AFTER_S) for at, deaf in states)
+    assert states[-1][1]
 
 
-def test_our_own_container_is_nobodys_target() -> None:
+def test_own_container_is_no_target() -> None:
     async def story() -> list[tuple[str, ...]]:
         clock = LoopClock()
         engine = FakeEngine(clock, a_container("c1"), a_container("ours", number=2))
         offered: list[tuple[str, ...]] = []
 
-        async def targets_of(seen: tuple[Container, ...]) -> tuple[Target, ...]:
-            offered.append(tuple(container.id for container in seen))
+        async def targets_of(containers: tuple[Container, ...]) -> tuple[Target, ...]:
+            offered.append(tuple(container.id for container in containers))
             return ()
 
         pump = EngineWatcher(engine, clock, lambda _: None, targets_of, "ours")
@@ -175,7 +179,7 @@ def freshness(pump: EngineWatcher) -> tuple[bool, str]:
     return part.ok, part.reason
 
 
-def test_a_list_that_is_old_is_told() -> None:
+def test_old_list_of_containers_is_reported() -> None:
     """Also where the engine answers and the list does not come."""
 
     async def story() -> list[tuple[bool, str]]:
@@ -191,16 +195,16 @@ def test_a_list_that_is_old_is_told() -> None:
         pump = EngineWatcher(engine, clock, lambda _: None, slow_targets)
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(LIST_EVERY_S - 1.0)
-        seen = [freshness(pump)]
+        states = [freshness(pump)]
         answers.clear()
         await asyncio.sleep(STALE_VIEW_S + LIST_EVERY_S)
-        seen.append(freshness(pump))
+        states.append(freshness(pump))
         answers.set()
         await asyncio.sleep(1.0)
-        seen.append(freshness(pump))
+        states.append(freshness(pump))
         running.cancel()
         await asyncio.wait({running})
-        return seen
+        return states
 
     fresh, stale, again = run_virtual(story())
     assert fresh == again == (True, "")
@@ -208,7 +212,7 @@ def test_a_list_that_is_old_is_told() -> None:
     assert stale[1].startswith("the last list of containers is ")
 
 
-def test_labels_that_take_too_long_are_told_and_read_again() -> None:
+def test_slow_labels_are_reported_and_read_again() -> None:
     async def story() -> list[tuple[bool, str]]:
         clock = LoopClock()
         engine = FakeEngine(clock, a_container("c1"))
@@ -222,13 +226,13 @@ def test_labels_that_take_too_long_are_told_and_read_again() -> None:
         pump = EngineWatcher(engine, clock, lambda _: None, targets)
         running = asyncio.create_task(pump.run())
         await asyncio.sleep(LABELS_S + 1.0)
-        seen = [pump.components()[0][1:3]]
+        states = [pump.components()[0][1:3]]
         hangs[0] = False
         await asyncio.sleep(LABELS_S + RETRY_S)
-        seen.append(pump.components()[0][1:3])
+        states.append(pump.components()[0][1:3])
         running.cancel()
         await asyncio.wait({running})
-        return seen
+        return states
 
     assert run_virtual(story()) == [
         (False, "the labels were not worked out within 20 s"),

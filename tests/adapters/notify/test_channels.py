@@ -25,10 +25,10 @@ from tests.support.notify_receivers import (
     PLACE,
     LoopClock,
     MemoryOutbox,
-    decoded,
+    decode_base64,
     mailbox,
     message,
-    old_news,
+    no_current_incidents,
     receiver,
     tls_receiver,
     until,
@@ -51,38 +51,40 @@ def channel(url: str, environ: Mapping[str, str] | None = None) -> AppriseChanne
     )
 
 
-async def sent(url: str, environ: Mapping[str, str] | None = None) -> DeliveryResult:
+async def send_message(
+    url: str, environ: Mapping[str, str] | None = None
+) -> DeliveryResult:
     async with asyncio.timeout(DEADLINE_S):
         return await channel(url, environ).send(message())
 
 
 async def test_generic_json_carries_the_text_and_the_id() -> None:
     async with receiver() as hook:
-        attempt = await sent(f"json://127.0.0.1:{hook.port}/in")
+        attempt = await send_message(f"json://127.0.0.1:{hook.port}/in")
     assert attempt.delivery is DeliveryStatus.DELIVERED
-    (got,) = hook.got
-    assert got.path == "/in"
+    (request,) = hook.requests
+    assert request.path == "/in"
     assert (
-        got.json["title"]
+        request.json["title"]
         == "[P1] electron-cash (shop, 호스트 pay-1): 요청에 응답하지 않습니다"
     )
     assert (
         "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)"
-        in got.json["message"]
+        in request.json["message"]
     )
-    assert got.json["message"].endswith(f"[{message().id}]")
-    assert got.headers[ID] == message().id
+    assert request.json["message"].endswith(f"[{message().id}]")
+    assert request.headers[ID] == message().id
 
 
 @pytest.mark.parametrize("scheme", ["xml", "form"])
-async def test_other_generic_webhooks(scheme: str) -> None:
+async def test_xml_and_form_webhooks_carry_the_id(scheme: str) -> None:
     async with receiver() as hook:
-        attempt = await sent(f"{scheme}://127.0.0.1:{hook.port}/")
+        attempt = await send_message(f"{scheme}://127.0.0.1:{hook.port}/")
     assert attempt.delivery is DeliveryStatus.DELIVERED
-    assert hook.got[0].headers[ID] == message().id
+    assert hook.requests[0].headers[ID] == message().id
 
 
-async def test_slack_gets_its_own_shape(tmp_path: Path) -> None:
+async def test_slack_gets_its_own_format(tmp_path: Path) -> None:
     async def as_slack(_: int) -> web.Response:
         return web.Response(text="ok")
 
@@ -91,31 +93,31 @@ async def test_slack_gets_its_own_shape(tmp_path: Path) -> None:
         slack,
         environ,
     ):
-        attempt = await sent(url, environ)
+        attempt = await send_message(url, environ)
     assert attempt.delivery is DeliveryStatus.DELIVERED
-    (got,) = slack.got
-    assert got.host == "hooks.slack.com"
-    assert got.path == "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
-    assert got.json["channel"] == "#ops"
-    text = json.dumps(got.json, ensure_ascii=False)
+    (request,) = slack.requests
+    assert request.host == "hooks.slack.com"
+    assert request.path == "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    assert request.json["channel"] == "#ops"
+    text = json.dumps(request.json, ensure_ascii=False)
     assert "요청에 응답하지 않습니다" in text
     assert message().id in text
 
 
-async def test_telegram_gets_its_own_shape(tmp_path: Path) -> None:
+async def test_telegram_gets_its_own_format(tmp_path: Path) -> None:
     url = f"tgram://{TELEGRAM_TOKEN}/4321"
     async with tls_receiver(tmp_path, "api.telegram.org") as (telegram, environ):
-        attempt = await sent(url, environ)
+        attempt = await send_message(url, environ)
     assert attempt.delivery is DeliveryStatus.DELIVERED
-    (got,) = telegram.got
-    assert got.host == "api.telegram.org"
-    assert got.path == f"/bot{TELEGRAM_TOKEN}/sendMessage"
-    assert str(got.json["chat_id"]) == "4321"
-    assert "요청에 응답하지 않습니다" in got.json["text"]
-    assert message().id in got.json["text"]
+    (request,) = telegram.requests
+    assert request.host == "api.telegram.org"
+    assert request.path == f"/bot{TELEGRAM_TOKEN}/sendMessage"
+    assert str(request.json["chat_id"]) == "4321"
+    assert "요청에 응답하지 않습니다" in request.json["text"]
+    assert message().id in request.json["text"]
 
 
-async def test_telegram_that_asks_for_patience(tmp_path: Path) -> None:
+async def test_telegram_rate_limit_gives_the_retry_time(tmp_path: Path) -> None:
     async def busy(_: int) -> web.Response:
         return web.json_response(
             {"ok": False, "error_code": 429}, status=429, headers={"Retry-After": "33"}
@@ -123,21 +125,21 @@ async def test_telegram_that_asks_for_patience(tmp_path: Path) -> None:
 
     url = f"tgram://{TELEGRAM_TOKEN}/4321"
     async with tls_receiver(tmp_path, "api.telegram.org", respond=busy) as (_, environ):
-        attempt = await sent(url, environ)
+        attempt = await send_message(url, environ)
     assert attempt == DeliveryResult(
         DeliveryStatus.FAILED, "the receiver answered HTTP 429", 33.0
     )
 
 
-async def test_mail() -> None:
+async def test_mail_carries_the_id() -> None:
     async with mailbox() as box:
         url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
-        attempt = await sent(url)
+        attempt = await send_message(url)
     assert attempt.delivery is DeliveryStatus.DELIVERED, attempt
     (mail,) = box.mails
     assert f"X-Sidecar-Message-Id: {message().id}" in mail.replace("\r\n ", " ")
     body = mail.split("\r\n\r\n", 1)[1]
-    assert message().id in body or message().id in decoded(
+    assert message().id in body or message().id in decode_base64(
         body.removesuffix("\r\n.\r\n")
     )
 
@@ -145,35 +147,35 @@ async def test_mail() -> None:
 PLANTED = "import pathlib; pathlib.Path(__file__).with_suffix('.ran').touch()\n"
 
 
-def plant(folder: Path) -> None:
+def plant_modules(folder: Path) -> None:
     for module in ("apprise", "json", "requests", "sitecustomize", "sidecar"):
         (folder / f"{module}.py").write_text(PLANTED)
     (folder / ".netrc").write_text("machine 127.0.0.1 login u password p\n")
     (folder / ".netrc").chmod(0o600)
 
 
-def ran(folder: Path) -> list[Path]:
+def list_executed(folder: Path) -> list[Path]:
     return list(folder.glob("*.ran"))
 
 
-async def test_what_lies_in_the_state_directory_is_no_part_of_the_sender(
+async def test_sender_loads_no_module_or_netrc_of_the_state_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(tmp_path)
+    plant_modules(tmp_path)
     monkeypatch.chdir(tmp_path)
     home = str(tmp_path)
     environ = {"PYTHONPATH": home, "HOME": home, "PYTHONSTARTUP": "json.py"}
     async with receiver() as hook:
-        attempt = await sent(f"json://127.0.0.1:{hook.port}/in", environ)
+        attempt = await send_message(f"json://127.0.0.1:{hook.port}/in", environ)
     assert attempt.delivery is DeliveryStatus.DELIVERED
-    assert ran(tmp_path) == []
-    assert "Authorization" not in hook.got[0].headers
+    assert list_executed(tmp_path) == []
+    assert "Authorization" not in hook.requests[0].headers
 
 
 async def test_a_mail_server_that_refuses_is_asked_again() -> None:
     async with mailbox("451 try later") as box:
         url = f"mailto://127.0.0.1:{box.port}?from=watch@example.com&to=ops@example.com"
-        attempt = await sent(url)
+        attempt = await send_message(url)
     assert attempt.delivery is DeliveryStatus.FAILED
     assert "failed" in attempt.error
 
@@ -186,26 +188,26 @@ async def test_a_mail_server_that_refuses_is_asked_again() -> None:
         (401, DeliveryStatus.GIVEN_UP),
     ],
 )
-async def test_a_status_decides_whether_it_is_tried_again(
+async def test_http_status_decides_between_retry_and_giving_up(
     status: int, delivery: DeliveryStatus
 ) -> None:
     async def refuses(_: int) -> web.Response:
         return web.Response(status=status, headers={"Retry-After": "7"})
 
     async with receiver(refuses) as hook:
-        attempt = await sent(f"json://127.0.0.1:{hook.port}/")
+        attempt = await send_message(f"json://127.0.0.1:{hook.port}/")
     assert attempt.delivery is delivery
     assert attempt.error == f"the receiver answered HTTP {status}"
     assert attempt.retry_after_s == (7.0 if delivery is DeliveryStatus.FAILED else None)
 
 
-async def test_nobody_listening_is_worth_another_try() -> None:
-    attempt = await sent("json://127.0.0.1:9/")
+async def test_refused_connection_is_tried_again() -> None:
+    attempt = await send_message("json://127.0.0.1:9/")
     assert attempt == DeliveryResult(DeliveryStatus.FAILED, "ConnectionError")
 
 
-async def test_an_address_that_apprise_does_not_know_never_works() -> None:
-    attempt = await sent("pigeon://coop/secret-hatch")
+async def test_unknown_apprise_scheme_is_given_up() -> None:
+    attempt = await send_message("pigeon://coop/secret-hatch")
     assert attempt.delivery is DeliveryStatus.GIVEN_UP
     assert "secret-hatch" not in attempt.error
 
@@ -214,38 +216,38 @@ async def test_an_address_that_apprise_does_not_know_never_works() -> None:
 async def test_errors_and_reprs_show_no_secret(secret: str) -> None:
     login = f"bot:{quote(secret, safe='')}"
     url = f"mailto://{login}@127.0.0.1:9?from=a@example.com&to=b@example.com"
-    attempt = await sent(url)
+    attempt = await send_message(url)
     assert attempt.delivery is DeliveryStatus.FAILED
     assert secret not in attempt.error
     assert secret not in repr(ChannelSettings("ops", url))
 
 
 async def test_a_url_is_on_no_command_line_and_our_secrets_reach_no_plugin() -> None:
-    seen: list[bytes] = []
+    contents: list[bytes] = []
     folders: list[Path] = []
 
-    async def looks(_: int) -> web.Response:
+    async def inspect_senders(_: int) -> web.Response:
         for process in _senders():
             folders.append((process / "cwd").readlink())
-            seen.append((process / "cmdline").read_bytes())
-            seen.append((process / "environ").read_bytes())
+            contents.append((process / "cmdline").read_bytes())
+            contents.append((process / "environ").read_bytes())
         return web.Response()
 
-    async with receiver(looks) as hook:
-        await sent(
+    async with receiver(inspect_senders) as hook:
+        await send_message(
             f"json://127.0.0.1:{hook.port}/secret-path",
             {"SIDECAR_API_TOKEN": "our-token", "ELECTRON_CASH_PASSWORD": "our-coins"},
         )
-    told = b" ".join(seen)
-    assert b"sidecar/notify/apprise_process.py" in told
-    assert b"\0-I\0" in told  # isolated: nothing beside the script, or of the user
+    content = b" ".join(contents)
+    assert b"sidecar/notify/apprise_process.py" in content
+    assert b"\0-I\0" in content  # isolated: nothing beside the script, or of the user
     assert folders == [Path("/")]
     for secret in (b"secret-path", b"our-token", b"our-coins"):
-        assert secret not in told
+        assert secret not in content
 
 
 def _senders() -> list[Path]:
-    """The sending processes that this one has started."""
+    """Sender processes that are children of this process."""
     running = (p for p in Path("/proc").iterdir() if p.name.isdigit())
     return [process for process in running if _is_our_sender(process)]
 
@@ -261,7 +263,9 @@ def _is_our_sender(process: Path) -> bool:
     )
 
 
-async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -> None:
+async def test_hanging_receiver_fails_at_the_deadline_and_its_process_is_killed() -> (
+    None
+):
     async def hangs(_: int) -> web.Response:
         await asyncio.sleep(110)
         return web.Response()
@@ -271,7 +275,12 @@ async def test_a_receiver_that_hangs_costs_its_deadline_and_its_process_dies() -
         outbox.add(message())
         ops = channel(f"json://127.0.0.1:{deaf.port}/")
         runner = Dispatcher(
-            outbox, [ops], LoopClock(), lambda *_: None, old_news(), deadline_s=8.0
+            outbox,
+            [ops],
+            LoopClock(),
+            lambda *_: None,
+            no_current_incidents(),
+            deadline_s=8.0,
         )
         running = asyncio.create_task(runner.run())
         await until(lambda: bool(_senders()))
@@ -287,9 +296,9 @@ async def test_a_slow_receiver_is_waited_for() -> None:
         return web.Response()
 
     async with receiver(slow) as hook:
-        attempt = await sent(f"json://127.0.0.1:{hook.port}/")
+        attempt = await send_message(f"json://127.0.0.1:{hook.port}/")
     assert attempt.delivery is DeliveryStatus.DELIVERED
-    assert len(hook.got) == 1
+    assert len(hook.requests) == 1
 
 
 async def test_killed_between_send_and_record_one_message_comes_twice_with_one_id(
@@ -307,31 +316,31 @@ async def test_killed_between_send_and_record_one_message_comes_twice_with_one_i
         await until((tmp_path / RECORDING).exists, 50.0)
         first.kill()
         await first.wait()
-        assert [got.json["dedup"] for got in hook.got] == [message(1).id]
+        assert [request.json["dedup"] for request in hook.requests] == [message(1).id]
         for _ in range(2):
             later = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
             async with asyncio.timeout(DEADLINE_S):
                 assert await later.wait() == 0
-    ids = [got.json["dedup"] for got in hook.got]
+    ids = [request.json["dedup"] for request in hook.requests]
     assert ids == [message(1).id, message(1).id, message(2).id]
 
 
-async def test_the_kind_gives_the_colour() -> None:
+async def test_message_kind_gives_the_notification_type() -> None:
     async with receiver() as hook:
         ops = channel(f"json://127.0.0.1:{hook.port}/")
         async with asyncio.timeout(DEADLINE_S):
             for kind in (MessageKind.OPENED, MessageKind.RESOLVED):
                 await ops.send(message(kind=kind))
-    assert [got.json["type"] for got in hook.got] == ["failure", "success"]
+    assert [request.json["type"] for request in hook.requests] == ["failure", "success"]
 
 
-def test_what_runs_all_day_never_loads_apprise() -> None:
+def test_long_running_process_never_loads_apprise() -> None:
     code = (
         "import sys, sidecar.notify.dispatcher, sidecar.notify.apprise_channel, "
         "sidecar.notify.hooks, sidecar.notify.heartbeat, sidecar.notify.render;"
         "print('apprise' in sys.modules, 'requests' in sys.modules)"
     )
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -339,4 +348,4 @@ def test_what_runs_all_day_never_loads_apprise() -> None:
         timeout=20,
         check=True,
     )
-    assert ran.stdout.split() == ["False", "False"]
+    assert result.stdout.split() == ["False", "False"]

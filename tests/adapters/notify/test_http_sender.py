@@ -1,4 +1,4 @@
-"""Hooks and the heartbeat: real requests, and an engine of our own."""
+"""Hooks and the heartbeat: real requests, and a fake engine."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -79,13 +79,13 @@ async def test_a_hook_gets_the_incident_as_json() -> None:
         assert (
             await post(url, MessageKind.RESOLVED)
         ).delivery is DeliveryStatus.DELIVERED
-    opened, resolved = withdrawals.got
+    opened, resolved = withdrawals.requests
     assert opened.path == "/withdrawals/pause"
     assert opened.headers["Content-Type"] == "application/json"
-    sent = message(channel="hook:0")
-    assert opened.headers["X-Sidecar-Message-Id"] == sent.id
+    expected = message(channel="hook:0")
+    assert opened.headers["X-Sidecar-Message-Id"] == expected.id
     assert opened.json == {
-        "message_id": sent.id,
+        "message_id": expected.id,
         "event": "opened",
         "incident": {
             "id": "01JARZ3NDEKTSV4RRFFQ69G5FA",
@@ -105,13 +105,13 @@ async def test_a_hook_gets_the_incident_as_json() -> None:
     assert resolved.json["incident"]["resolved_at"] == "2026-01-02T03:05:06.500Z"
 
 
-async def test_a_raise_opens_for_the_hook() -> None:
+async def test_hook_gets_a_raised_incident_as_opened() -> None:
     async with receiver() as hook:
         await post(f"http://127.0.0.1:{hook.port}/", MessageKind.RAISED)
-    assert hook.got[0].json["event"] == "opened"
+    assert hook.requests[0].json["event"] == "opened"
 
 
-async def test_a_hook_that_cannot_is_asked_again_and_one_that_must_not_is_not() -> None:
+async def test_hook_retries_on_transient_error_only() -> None:
     async def busy(_: int) -> web.Response:
         return web.Response(status=503, headers={"Retry-After": "9"})
 
@@ -123,12 +123,12 @@ async def test_a_hook_that_cannot_is_asked_again_and_one_that_must_not_is_not() 
         never = await post(f"http://127.0.0.1:{other.port}/secret")
     assert (again.delivery, again.retry_after_s) == (DeliveryStatus.FAILED, 9.0)
     assert never.delivery is DeliveryStatus.GIVEN_UP
-    nobody = await post("http://127.0.0.1:9/secret")
-    assert nobody.delivery is DeliveryStatus.FAILED
-    assert "secret" not in nobody.error + again.error + never.error
+    refused = await post("http://127.0.0.1:9/secret")
+    assert refused.delivery is DeliveryStatus.FAILED
+    assert "secret" not in refused.error + again.error + never.error
 
 
-async def test_a_command_in_a_container() -> None:
+async def test_exec_hook_runs_its_command_in_the_container() -> None:
     engine = Commands(ExecResult(0, "done"))
     assert (await execute(engine)).delivery is DeliveryStatus.DELIVERED
     assert engine.ran == [("id-1", ("maintenance", "on"))]
@@ -139,8 +139,8 @@ async def test_a_command_that_fails_or_has_no_container_is_tried_again() -> None
     assert ended == DeliveryResult(
         DeliveryStatus.FAILED, "the command ended with 3: no such ***", None
     )
-    gone = await execute(Commands(ContainerGone("there is no container id-1")))
-    assert gone.delivery is DeliveryStatus.FAILED
+    vanished = await execute(Commands(ContainerGone("there is no container id-1")))
+    assert vanished.delivery is DeliveryStatus.FAILED
     absent = await execute(Commands(ExecResult(0, "")), container=None)
     assert absent.error == "there is no container gateway"
 
@@ -152,104 +152,111 @@ async def test_a_command_that_the_engine_does_not_allow_is_given_up() -> None:
     )
 
 
-async def beats(url: str, trouble: str, count: int, **more: float) -> None:
-    """Let it beat until ``count`` requests were made."""
+async def run_heartbeat(url: str, trouble: str, count: int, **more: float) -> None:
+    """Run the heartbeat until ``count`` requests were made."""
     poster = HttpSender(through_proxy=True)
     settings = HeartbeatSettings(url, interval_s=0.05)
     heart = Heartbeat(settings, lambda: trouble, poster, **more)
     running = asyncio.create_task(heart.run())
     try:
-        await until(lambda: running.done() or _count() >= count)
+        await until(lambda: running.done() or count_arrivals() >= count)
         assert not running.done()
     finally:
         running.cancel()
         await poster.close()
 
 
-_counted: list[int] = []
+_arrivals: list[int] = []
 
 
-def _count() -> int:
-    return len(_counted)
+def count_arrivals() -> int:
+    return len(_arrivals)
 
 
-async def counted(_: int) -> web.Response:
-    _counted.append(1)
+async def count_request(_: int) -> web.Response:
+    _arrivals.append(1)
     return web.Response()
 
 
-async def test_the_heartbeat_says_start_then_beats() -> None:
-    _counted.clear()
-    async with receiver(counted) as outside:
-        await beats(f"http://127.0.0.1:{outside.port}/ping/uuid?x=1", "", 3)
-    seen = [(got.method, got.path) for got in outside.got[:3]]
-    assert seen == [
+async def test_heartbeat_sends_start_then_beats() -> None:
+    _arrivals.clear()
+    async with receiver(count_request) as outside:
+        await run_heartbeat(f"http://127.0.0.1:{outside.port}/ping/uuid?x=1", "", 3)
+    requests = [(request.method, request.path) for request in outside.requests[:3]]
+    assert requests == [
         ("GET", "/ping/uuid/start?x=1"),
         ("GET", "/ping/uuid?x=1"),
         ("GET", "/ping/uuid?x=1"),
     ]
 
 
-async def test_it_says_fail_with_the_reason_when_we_are_not_well() -> None:
-    _counted.clear()
-    async with receiver(counted) as outside:
-        await beats(f"http://127.0.0.1:{outside.port}/uuid", "no turn for 12 s", 2)
-    got = outside.got[1]
-    assert (got.method, got.path, got.body) == (
+async def test_heartbeat_reports_fail_with_the_reason_when_unhealthy() -> None:
+    _arrivals.clear()
+    async with receiver(count_request) as outside:
+        await run_heartbeat(
+            f"http://127.0.0.1:{outside.port}/uuid", "no turn for 12 s", 2
+        )
+    request = outside.requests[1]
+    assert (request.method, request.path, request.body) == (
         "POST",
         "/uuid/fail",
         b"no turn for 12 s",
     )
 
 
-class Diary(HttpSender):
-    """An outside that is there, or not; it notes when it was told what."""
+class RecordingSender(HttpSender):
+    """A sender that succeeds or fails, and records the time and URL of each request."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.there = True
-        self.told: list[tuple[float, str]] = []
+        self.reachable = True
+        self.requests: list[tuple[float, str]] = []
 
     @override
     async def send(
         self, method: str, url: str, body: bytes, headers: dict[str, str]
     ) -> DeliveryResult:
-        self.told.append((asyncio.get_running_loop().time(), url))
-        return DELIVERED if self.there else temporary_failure("ClientError")
+        self.requests.append((asyncio.get_running_loop().time(), url))
+        return DELIVERED if self.reachable else temporary_failure("ClientError")
 
 
-def test_it_beats_at_its_interval_and_says_once_that_nobody_hears_it() -> None:
+def test_heartbeat_keeps_its_interval_and_logs_a_failure_once() -> None:
     lines: list[str] = []
     number = logger.add(lambda line: lines.append(str(line)), format="{message}")
 
     async def story() -> None:
-        diary = Diary()
+        sender = RecordingSender()
         settings = HeartbeatSettings("http://outside/", interval_s=60.0)
-        beating = asyncio.create_task(Heartbeat(settings, lambda: "", diary).run())
+        beating = asyncio.create_task(Heartbeat(settings, lambda: "", sender).run())
         await asyncio.sleep(90.0)
-        assert diary.told == [(0.0, "http://outside/start"), (60.0, "http://outside/")]
+        assert sender.requests == [
+            (0.0, "http://outside/start"),
+            (60.0, "http://outside/"),
+        ]
         assert lines == []
-        diary.there = False
+        sender.reachable = False
         await asyncio.sleep(180.0)
         assert lines == ["the heartbeat did not arrive: ClientError\n"]
-        diary.there = True
+        sender.reachable = True
         await asyncio.sleep(180.0)
         assert lines[1:] == ["the heartbeat arrives again\n"]
-        assert [at for at, _ in diary.told] == [60.0 * n for n in range(8)]
+        assert [at for at, _ in sender.requests] == [60.0 * n for n in range(8)]
         beating.cancel()
 
     run_virtual(story())
     logger.remove(number)
 
 
-async def test_an_outside_that_hangs_stops_no_beat() -> None:
-    _counted.clear()
+async def test_hanging_receiver_stops_no_heartbeat() -> None:
+    _arrivals.clear()
 
     async def hangs(_: int) -> web.Response:
-        _counted.append(1)
+        _arrivals.append(1)
         await asyncio.sleep(60)
         return web.Response()
 
     async with receiver(hangs) as outside:
-        await beats(f"http://127.0.0.1:{outside.port}/uuid", "", 3, deadline_s=0.2)
-    assert len(outside.got) >= 3
+        await run_heartbeat(
+            f"http://127.0.0.1:{outside.port}/uuid", "", 3, deadline_s=0.2
+        )
+    assert len(outside.requests) >= 3

@@ -1,4 +1,4 @@
-"""What others say is no markup, whatever the channel: no mentions, no links."""
+"""Foreign text is no markup in any channel: no mentions, no links."""
 
 import email
 import email.message
@@ -50,7 +50,7 @@ MARKUP = re.compile(
     r"|```|\|\||\*\*|~~|^\s*#|<a\b",
     re.IGNORECASE | re.MULTILINE,
 )
-"""In none of these forms is it in a text that a chat shows."""
+"""Forms of markup, none of which may be in a text that a chat shows."""
 
 FACTS = {
     **dict.fromkeys(("reason", "last_reason", "load_failure"), HOSTILE),
@@ -75,42 +75,46 @@ async def send(
     assert attempt.delivery is DeliveryStatus.DELIVERED, attempt
 
 
-def check(text: str) -> None:
-    """Nothing of others is markup, and the link that is ours still is one."""
+def assert_no_foreign_markup(text: str) -> None:
+    """Foreign text is no markup, and our own link still is a link."""
     assert MARKUP.findall(text) == []
     assert OURS in text
     assert "한국어" in text
 
 
-async def test_a_rendered_text_has_no_markup_of_others(
+async def test_rendered_text_has_no_foreign_markup(
     language: str, kind: MessageKind
 ) -> None:
     text = RENDERERS[language](message(kind=kind, facts=FACTS))
-    check(f"{text.title}\n{text.body}")
+    assert_no_foreign_markup(f"{text.title}\n{text.body}")
     assert "\n" not in text.title
 
 
-async def test_what_an_older_store_holds_is_printable_too(
+async def test_text_of_an_older_store_is_printable(
     language: str, kind: MessageKind
 ) -> None:
     odd = "a\x1b[31m\u202eb\ud800\nc"
     facts = dict.fromkeys(("reason", "last_reason", "log", "target"), odd)
     text = RENDERERS[language](message(kind=kind, facts=facts))
-    said = f"{text.title}\n{text.body}"
-    assert printable(said) == said
+    rendered = f"{text.title}\n{text.body}"
+    assert printable(rendered) == rendered
     assert "\n" not in text.title
 
 
-async def test_discord(tmp_path: Path, language: str, kind: MessageKind) -> None:
+async def test_discord_message_has_no_foreign_markup(
+    tmp_path: Path, language: str, kind: MessageKind
+) -> None:
     url = f"discord://4000000001/{'t' * 64}"
     async with tls_receiver(tmp_path, "discord.com") as (discord, environ):
         await send(url, language, kind, environ)
-    (got,) = discord.got
-    check(got.json["content"])
-    assert not got.json.get("allow_mentions")
+    (request,) = discord.requests
+    assert_no_foreign_markup(request.json["content"])
+    assert not request.json.get("allow_mentions")
 
 
-async def test_slack(tmp_path: Path, language: str, kind: MessageKind) -> None:
+async def test_slack_message_has_no_foreign_markup(
+    tmp_path: Path, language: str, kind: MessageKind
+) -> None:
     async def as_slack(_: int) -> web.Response:
         return web.Response(text="ok")
 
@@ -120,36 +124,44 @@ async def test_slack(tmp_path: Path, language: str, kind: MessageKind) -> None:
         environ,
     ):
         await send(url, language, kind, environ)
-    text = json.dumps(slack.got[0].json, ensure_ascii=False).replace("\\n", "\n")
-    check(text)
+    text = json.dumps(slack.requests[0].json, ensure_ascii=False).replace("\\n", "\n")
+    assert_no_foreign_markup(text)
 
 
-async def test_telegram(tmp_path: Path, language: str, kind: MessageKind) -> None:
+async def test_telegram_message_has_no_foreign_markup(
+    tmp_path: Path, language: str, kind: MessageKind
+) -> None:
     url = f"tgram://{TELEGRAM_TOKEN}/4321"
     async with tls_receiver(tmp_path, "api.telegram.org") as (telegram, environ):
         await send(url, language, kind, environ)
-    check(telegram.got[0].json["text"].replace("<b>", "").replace("</b>", ""))
+    assert_no_foreign_markup(
+        telegram.requests[0].json["text"].replace("<b>", "").replace("</b>", "")
+    )
 
 
-async def test_teams(tmp_path: Path, language: str, kind: MessageKind) -> None:
+async def test_teams_message_has_no_foreign_markup(
+    tmp_path: Path, language: str, kind: MessageKind
+) -> None:
     url = "workflows://prod.logic.azure.com:443/643e69f83c8944/e75a4c1d8f/"
     async with tls_receiver(tmp_path, "prod.logic.azure.com") as (teams, environ):
         await send(url, language, kind, environ)
-    card = teams.got[0].json["attachments"][0]["content"]["body"]
-    shown = "\n".join(block["text"] for block in card if "text" in block)
+    card = teams.requests[0].json["attachments"][0]["content"]["body"]
+    card_text = "\n".join(block["text"] for block in card if "text" in block)
     # Its markup has escapes, and the sender writes them.
-    check(re.sub(r"\\(.)", r"\1", shown))
+    assert_no_foreign_markup(re.sub(r"\\(.)", r"\1", card_text))
 
 
-async def test_ntfy(language: str, kind: MessageKind) -> None:
+async def test_ntfy_message_has_no_foreign_markup(
+    language: str, kind: MessageKind
+) -> None:
     async with receiver() as ntfy:
         await send(f"ntfy://127.0.0.1:{ntfy.port}/ops", language, kind)
-    (got,) = ntfy.got
-    check(got.json["message"])
-    assert "X-Markdown" not in got.headers
+    (request,) = ntfy.requests
+    assert_no_foreign_markup(request.json["message"])
+    assert "X-Markdown" not in request.headers
 
 
-async def test_mail(language: str, kind: MessageKind) -> None:
+async def test_mail_has_no_foreign_markup(language: str, kind: MessageKind) -> None:
     async with mailbox() as box:
         to = "from=watch@example.com&to=ops@example.com"
         await send(f"mailto://127.0.0.1:{box.port}?{to}", language, kind)
@@ -157,5 +169,5 @@ async def test_mail(language: str, kind: MessageKind) -> None:
     assert isinstance(mail, email.message.EmailMessage)
     body = mail.get_body(("plain", "html"))
     assert body is not None
-    check(body.get_content())
+    assert_no_foreign_markup(body.get_content())
     assert "evil" not in str(mail["Subject"])

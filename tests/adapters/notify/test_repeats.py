@@ -1,4 +1,4 @@
-"""Messages that may have arrived, and how receivers know a repeat: real processes."""
+"""Messages that may have arrived, and keys of repeats: real processes."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from tests.support.notify_receivers import (
     MemoryOutbox,
     mailbox,
     message,
-    old_news,
+    no_current_incidents,
     receiver,
     tls_receiver,
     until,
@@ -43,16 +43,14 @@ def channel(url: str, environ: Mapping[str, str] | None = None) -> AppriseChanne
     return AppriseChannel(settings, ENGLISH, {**os.environ, **(environ or {})})
 
 
-async def sent(
-    url: str, environ: Mapping[str, str] | None = None, told: Message = OPENED
+async def send_message(
+    url: str, environ: Mapping[str, str] | None = None, outgoing: Message = OPENED
 ) -> DeliveryResult:
     async with asyncio.timeout(50.0):
-        return await channel(url, environ).send(told)
+        return await channel(url, environ).send(outgoing)
 
 
-async def test_a_receiver_that_hangs_gets_a_message_once_while_it_may_be_at_it() -> (
-    None
-):
+async def test_hanging_receiver_gets_a_message_once_while_it_may_process_it() -> None:
     async def hangs(_: int) -> web.Response:
         await asyncio.sleep(110)
         return web.Response()
@@ -63,23 +61,30 @@ async def test_a_receiver_that_hangs_gets_a_message_once_while_it_may_be_at_it()
         ops = channel(f"json://127.0.0.1:{deaf.port}/")
         begun_wall = LoopClock().now().wall
         runner = Dispatcher(
-            outbox, [ops], LoopClock(), lambda *_: None, old_news(), deadline_s=8.0
+            outbox,
+            [ops],
+            LoopClock(),
+            lambda *_: None,
+            no_current_incidents(),
+            deadline_s=8.0,
         )
         running = asyncio.create_task(runner.run())
         await until(lambda: bool(outbox.errors))
-        (again_wall,) = outbox.put_offs
+        (again_wall,) = outbox.put_off_walls
         running.cancel()
-        assert [got.headers["X-Sidecar-Message-Id"] for got in deaf.got] == [OPENED.id]
+        assert [
+            request.headers["X-Sidecar-Message-Id"] for request in deaf.requests
+        ] == [OPENED.id]
     assert again_wall - begun_wall >= 8.0 + DOUBT_WAIT_S
 
 
-async def raw(said: bytes) -> tuple[asyncio.Server, int]:
-    """A server that reads a request, says this much and breaks off."""
+async def serve_raw(answer: bytes) -> tuple[asyncio.Server, int]:
+    """Start a server that reads a request, sends this answer and disconnects."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(said)
+            writer.write(answer)
             await writer.drain()
         writer.close()
 
@@ -88,24 +93,24 @@ async def raw(said: bytes) -> tuple[asyncio.Server, int]:
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"]
+    "answer", [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf"]
 )
-async def test_an_answer_that_breaks_off_leaves_doubt(said: bytes) -> None:
-    server, port = await raw(said)
+async def test_an_answer_that_breaks_off_leaves_doubt(answer: bytes) -> None:
+    server, port = await serve_raw(answer)
     async with server:
-        attempt = await sent(f"json://127.0.0.1:{port}/")
+        attempt = await send_message(f"json://127.0.0.1:{port}/")
         poster = HttpSender()
         hook = PostHook("hook:0", HookPost(f"http://127.0.0.1:{port}/"), poster)
         of_hook = await hook.send(OPENED)
         await poster.close()
     assert (attempt.delivery, attempt.is_doubtful) == (DeliveryStatus.FAILED, True)
-    if b"\r\n\r\n" not in said:
+    if b"\r\n\r\n" not in answer:
         assert (of_hook.delivery, of_hook.is_doubtful) == (DeliveryStatus.FAILED, True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "nobody.invalid"])
-async def test_what_found_no_receiver_has_not_arrived(host: str) -> None:
-    attempt = await sent(f"json://{host}/")
+async def test_unreachable_receiver_leaves_no_doubt(host: str) -> None:
+    attempt = await send_message(f"json://{host}/")
     poster = HttpSender()
     of_hook = await PostHook("hook:0", HookPost(f"http://{host}/"), poster).send(OPENED)
     await poster.close()
@@ -116,14 +121,14 @@ async def test_what_found_no_receiver_has_not_arrived(host: str) -> None:
 async def test_a_mail_that_was_handed_over_without_a_receipt_leaves_doubt() -> None:
     url = "mailto://127.0.0.1:{}?from=watch@example.com&to=ops@example.com"
     async with mailbox(breaks_off=True) as box:
-        attempt = await sent(url.format(box.port))
-        again = await sent(url.format(box.port))
+        attempt = await send_message(url.format(box.port))
+        again = await send_message(url.format(box.port))
     assert (attempt.delivery, attempt.is_doubtful) == (DeliveryStatus.FAILED, True)
     assert again.is_doubtful
     ids = [_header(mail, "Message-ID") for mail in box.mails]
     assert ids == [f"<{OPENED.id}@127.0.0.1>"] * 2
     async with mailbox("451 try later") as box:
-        refused = await sent(url.format(box.port))
+        refused = await send_message(url.format(box.port))
     assert (refused.delivery, refused.is_doubtful) == (DeliveryStatus.FAILED, False)
 
 
@@ -161,22 +166,22 @@ async def test_a_system_that_knows_repeats_gets_a_key(
         return web.json_response({"requestId": "r1"}, status=202)
 
     async with tls_receiver(tmp_path, host, respond=accepts) as (system, environ):
-        await sent(url, environ)
-    assert [got.json[field] for got in system.got] == [key]
+        await send_message(url, environ)
+    assert [request.json[field] for request in system.requests] == [key]
     assert channel(url).knows_repeats
 
 
-async def test_where_resolved_ends_an_alert_the_key_is_that_of_the_incident() -> None:
+async def test_key_is_the_incident_where_resolved_ends_the_alert() -> None:
     async with receiver() as system:
         url = f"goalert://127.0.0.1:{system.port}/9d5f2c1a-7b3e-4f6a-8c2d-1e0f9a8b7c6d"
-        for told in (OPENED, RESOLVED):
-            attempt = await sent(url, told=told)
+        for outgoing in (OPENED, RESOLVED):
+            attempt = await send_message(url, outgoing=outgoing)
             assert attempt.delivery is DeliveryStatus.DELIVERED, attempt
-    got: list[dict[str, Any]] = [one.json for one in system.got]
-    assert [one["dedup"] for one in got] == [OPENED.incident] * 2
-    assert [one.get("action") for one in got] == [None, "close"]
+    bodies: list[dict[str, Any]] = [one.json for one in system.requests]
+    assert [one["dedup"] for one in bodies] == [OPENED.incident] * 2
+    assert [one.get("action") for one in bodies] == [None, "close"]
 
 
 @pytest.mark.parametrize("url", ["json://h/", "mailto://h/", "tgram://t/c", "nonsense"])
-def test_others_are_not_taken_for_such(url: str) -> None:
+def test_other_systems_do_not_know_repeats(url: str) -> None:
     assert not channel(url).knows_repeats

@@ -1,4 +1,4 @@
-"""Who is addressed is who was judged: containers at addresses of their own.
+"""Probes and orders go to a container's own addresses, not to its neighbour's.
 
 Each address of 127.0.0.0/8 stands for a container here.
 """
@@ -28,10 +28,10 @@ from tests.support.probe_servers import (
     HEALTHY,
     Connection,
     full_backlog,
+    never_reply,
+    reply_by_method,
     response,
-    scripted,
-    serving,
-    silent,
+    run_server,
 )
 
 NET = "p_default"
@@ -41,14 +41,14 @@ STEP = 0.6
 
 
 def healthy(connection: Connection) -> None:
-    """Answers whatever kind of probe it is asked by."""
+    """Answer every kind of probe."""
     if connection.request.startswith(b"GET"):
         connection.send(response(b"ok"))
     else:
-        scripted(HEALTHY)(connection)
+        reply_by_method(HEALTHY)(connection)
 
 
-def at(*addresses: str, number: int = 1) -> Container:
+def replica_at(*addresses: str, number: int = 1) -> Container:
     """A replica of the wallet at these addresses."""
     endpoint = Endpoint(NET, addresses, frozenset({"localhost"}))
     return a_container(
@@ -69,12 +69,12 @@ def engine() -> FakeEngine:
 @pytest.fixture
 async def prober(engine: FakeEngine) -> AsyncIterator[ProbeRunner]:
     probes = ProbeRunner(engine, LoopClock())
-    probes.set_surroundings(find_surroundings(at("127.0.0.9", number=9), ()))
+    probes.set_surroundings(find_surroundings(replica_at("127.0.0.9", number=9), ()))
     yield probes
     await probes.close()
 
 
-def kinds(port: int) -> list[ProbeSettings]:
+def probe_settings(port: int) -> list[ProbeSettings]:
     """``localhost`` leads to the neighbour, as a name on a shared network may."""
     url = f"http://localhost:{port}/"
     return [
@@ -89,11 +89,11 @@ async def test_no_kind_of_probe_asks_a_neighbour_of_the_same_name(
     prober: ProbeRunner,
 ) -> None:
     async with (
-        serving(healthy, OURS) as ours,
-        serving(healthy, NEIGHBOUR, ours.port) as neighbour,
+        run_server(healthy, OURS) as ours,
+        run_server(healthy, NEIGHBOUR, ours.port) as neighbour,
     ):
-        for settings in kinds(ours.port):
-            outcome = await prober.probe(settings, at(OURS))
+        for settings in probe_settings(ours.port):
+            outcome = await prober.probe(settings, replica_at(OURS))
             assert outcome.verdict is ProbeVerdict.SUCCESS, settings
         assert neighbour.all == []
 
@@ -101,22 +101,22 @@ async def test_no_kind_of_probe_asks_a_neighbour_of_the_same_name(
 async def test_a_dead_daemon_is_refused_though_a_neighbour_of_its_name_answers(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(healthy, NEIGHBOUR) as neighbour:
-        for settings in kinds(neighbour.port):
-            outcome = await prober.probe(settings, at(OURS))
+    async with run_server(healthy, NEIGHBOUR) as neighbour:
+        for settings in probe_settings(neighbour.port):
+            outcome = await prober.probe(settings, replica_at(OURS))
             assert outcome.cause is Cause.REFUSED, settings
         assert neighbour.all == []
 
 
 async def test_orders_go_to_no_neighbour_of_the_same_name(prober: ProbeRunner) -> None:
     control = prober.wallet_control
-    async with serving(healthy, NEIGHBOUR) as neighbour:
+    async with run_server(healthy, NEIGHBOUR) as neighbour:
         settings = ElectronCashProbe(f"http://localhost:{neighbour.port}/")
         with pytest.raises(RpcFailed, match="refused"):
-            await control.stop(settings, at(OURS), STEP)
+            await control.stop(settings, replica_at(OURS), STEP)
         with pytest.raises(RpcFailed, match="refused"):
-            await control.load_wallets(settings, at(OURS), (), STEP)
-        assert not await control.answers(settings, at(OURS), STEP)
+            await control.load_wallets(settings, replica_at(OURS), (), STEP)
+        assert not await control.answers(settings, replica_at(OURS), STEP)
         assert neighbour.all == []
 
 
@@ -124,32 +124,34 @@ async def test_the_host_header_is_as_configured_for_each_replica(
     prober: ProbeRunner,
 ) -> None:
     async with (
-        serving(healthy, OURS) as first,
-        serving(healthy, SISTER, first.port) as second,
+        run_server(healthy, OURS) as first,
+        run_server(healthy, SISTER, first.port) as second,
     ):
         url = f"http://Electron-Cash:{first.port}/health"
         for number, address in ((1, OURS), (2, SISTER)):
-            outcome = await prober.probe(HttpProbe(url), at(address, number=number))
+            outcome = await prober.probe(
+                HttpProbe(url), replica_at(address, number=number)
+            )
             assert outcome.verdict is ProbeVerdict.SUCCESS
         for server in (first, second):
             (connection,) = server.all
-            sent = b"".join(connection.chunks).lower()
-            assert f"host: electron-cash:{first.port}".encode() in sent
+            request_bytes = b"".join(connection.chunks).lower()
+            assert f"host: electron-cash:{first.port}".encode() in request_bytes
 
 
 async def test_replicas_behind_one_url_do_not_wait_for_each_other(
     prober: ProbeRunner,
 ) -> None:
     async with (
-        serving(silent, OURS) as first,
-        serving(healthy, SISTER, first.port),
+        run_server(never_reply, OURS) as first,
+        run_server(healthy, SISTER, first.port),
     ):
         url = f"http://electron-cash:{first.port}/"
         settings = ElectronCashProbe(url, timeout_s=STEP)
         began = asyncio.get_running_loop().time()
         slow, quick = await asyncio.gather(
-            prober.probe(settings, at(OURS)),
-            prober.probe(settings, at(SISTER, number=2)),
+            prober.probe(settings, replica_at(OURS)),
+            prober.probe(settings, replica_at(SISTER, number=2)),
         )
         assert asyncio.get_running_loop().time() - began < 2 * STEP
     assert slow.cause is Cause.HUNG
@@ -161,26 +163,28 @@ async def test_replicas_behind_one_url_do_not_wait_for_each_other(
 
 async def test_a_silent_address_leaves_time_for_the_next(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port:
-        async with serving(healthy, SISTER, port):
-            for settings in kinds(port):
-                outcome = await prober.probe(settings, at(OURS, SISTER))
+        async with run_server(healthy, SISTER, port):
+            for settings in probe_settings(port):
+                outcome = await prober.probe(settings, replica_at(OURS, SISTER))
                 assert outcome.verdict is ProbeVerdict.SUCCESS, settings
 
 
-async def test_the_address_that_was_silent_is_named(prober: ProbeRunner) -> None:
+async def test_silent_address_is_named_in_the_reason(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port:
-        for settings in kinds(port):
-            refused = await prober.probe(settings, at(OURS, SISTER))
+        for settings in probe_settings(port):
+            refused = await prober.probe(settings, replica_at(OURS, SISTER))
             assert refused.cause is Cause.REFUSED
             place = f"localhost:{port}({SISTER};silent:{OURS})"
             assert str(refused.reason) == f"connection refused by {place}"
 
 
-async def test_when_all_addresses_are_silent_all_are_named(prober: ProbeRunner) -> None:
+async def test_all_silent_addresses_are_named_in_the_reason(
+    prober: ProbeRunner,
+) -> None:
     with full_backlog(OURS) as port, full_backlog(SISTER, port):
-        for settings in kinds(port):
+        for settings in probe_settings(port):
             began = asyncio.get_running_loop().time()
-            outcome = await prober.probe(settings, at(OURS, SISTER))
+            outcome = await prober.probe(settings, replica_at(OURS, SISTER))
             assert asyncio.get_running_loop().time() - began < STEP + 0.5
             assert outcome.cause is Cause.HUNG
             assert outcome.path_fault
@@ -189,7 +193,7 @@ async def test_when_all_addresses_are_silent_all_are_named(prober: ProbeRunner) 
 
 async def test_a_single_address_is_not_named(prober: ProbeRunner) -> None:
     with full_backlog(OURS) as port:
-        outcome = await prober.probe(kinds(port)[2], at(OURS))
+        outcome = await prober.probe(probe_settings(port)[2], replica_at(OURS))
     assert str(outcome.reason).startswith(
         f"localhost:{port} accepted no connection for"
     )
@@ -198,23 +202,27 @@ async def test_a_single_address_is_not_named(prober: ProbeRunner) -> None:
 # containers without an address
 
 
-async def of_each_kind(prober: ProbeRunner, container: Container) -> list[ProbeResult]:
-    return [await prober.probe(settings, container) for settings in kinds(1)]
+async def probe_each_kind(
+    prober: ProbeRunner, container: Container
+) -> list[ProbeResult]:
+    return [await prober.probe(settings, container) for settings in probe_settings(1)]
 
 
-async def test_without_a_shared_network_it_is_detached(prober: ProbeRunner) -> None:
+async def test_container_without_a_shared_network_is_detached(
+    prober: ProbeRunner,
+) -> None:
     container = a_container(
         endpoints=(Endpoint("other", ("127.0.0.2",), frozenset({"localhost"})),),
         network_mode="other",
     )
-    for outcome in await of_each_kind(prober, container):
+    for outcome in await probe_each_kind(prober, container):
         assert (outcome.cause, outcome.path_fault) == (Cause.DETACHED, True)
         assert "it is on other, Sidecar on p_default" in str(outcome.reason)
 
 
-async def test_on_no_network_it_cannot_be_judged(prober: ProbeRunner) -> None:
+async def test_container_on_no_network_is_unknown(prober: ProbeRunner) -> None:
     container = a_container(service="localhost", network_mode="none")
-    for outcome in await of_each_kind(prober, container):
+    for outcome in await probe_each_kind(prober, container):
         assert outcome.verdict is ProbeVerdict.UNKNOWN
         assert "it is on no network" in str(outcome.reason)
     settings = ElectronCashProbe("http://localhost:1/")
@@ -228,12 +236,12 @@ async def test_on_no_network_it_cannot_be_judged(prober: ProbeRunner) -> None:
 async def test_a_container_that_was_taken_off_its_network_is_detached(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
-    apart = replace(at(), endpoints=(Endpoint("other", ("127.0.0.8",)),))
+    apart = replace(replica_at(), endpoints=(Endpoint("other", ("127.0.0.8",)),))
     apart = replace(apart, service="localhost")
     engine.held["c1"] = apart
     with full_backlog(OURS) as port:
-        for settings in kinds(port):
-            outcome = await prober.probe(settings, at(OURS))
+        for settings in probe_settings(port):
+            outcome = await prober.probe(settings, replica_at(OURS))
             assert outcome.cause is Cause.DETACHED
             assert "it is on other, Sidecar on p_default" in str(outcome.reason)
 
@@ -241,18 +249,18 @@ async def test_a_container_that_was_taken_off_its_network_is_detached(
 async def test_a_container_whose_address_has_changed_is_asked_at_the_new_one(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
-    engine.held["c1"] = at(SISTER)
-    async with serving(healthy, SISTER) as server:
-        for settings in kinds(server.port):
-            outcome = await prober.probe(settings, at(OURS))
+    engine.held["c1"] = replica_at(SISTER)
+    async with run_server(healthy, SISTER) as server:
+        for settings in probe_settings(server.port):
+            outcome = await prober.probe(settings, replica_at(OURS))
             assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
-async def test_a_failure_at_the_right_address_is_one(
+async def test_failure_at_the_current_address_is_a_failure(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
-    engine.held["c1"] = at(OURS)
+    engine.held["c1"] = replica_at(OURS)
     with full_backlog(OURS) as port:
-        outcome = await prober.probe(kinds(port)[2], at(OURS))
+        outcome = await prober.probe(probe_settings(port)[2], replica_at(OURS))
     assert outcome.cause is Cause.HUNG
     assert engine.calls == [("inspect", "c1")]

@@ -1,4 +1,4 @@
-"""Answers that can be judged, and those that cannot: they are no failures."""
+"""Answers that can be judged, and others, which are unknown and no failures."""
 
 import gzip
 import tracemalloc
@@ -16,7 +16,7 @@ from sidecar.probes.http_client.content import unpack
 from sidecar.probes.http_client.response import BODY_LIMIT_BYTES, HttpResponse
 from sidecar.probes.prober import ProbeRunner
 from tests.support.fakes import FakeClock, FakeEngine, a_container
-from tests.support.probe_servers import response, says, serving
+from tests.support.probe_servers import reply_with, response, run_server
 
 CONTAINER = a_container()
 KOREAN = "결제 서비스가 정상입니다"
@@ -24,9 +24,9 @@ KOREAN = "결제 서비스가 정상입니다"
 
 @pytest.fixture
 async def prober() -> AsyncIterator[ProbeRunner]:
-    made = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
-    yield made
-    await made.close()
+    probes = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
+    yield probes
+    await probes.close()
 
 
 def compress(body: bytes) -> bytes:
@@ -43,7 +43,7 @@ async def probe_page(
     answer: bytes,
     settings: HttpProbe | JsonRpcProbe | ElectronCashProbe,
 ) -> ProbeResult:
-    async with serving(says(answer)) as server:
+    async with run_server(reply_with(answer)) as server:
         return await prober.probe(replace(settings, url=server.url), CONTAINER)
 
 
@@ -54,7 +54,7 @@ def http(**settings: object) -> HttpProbe:
 RPC = JsonRpcProbe("", "ping")
 
 
-# --- JSON-RPC by another name
+# --- JSON-RPC under another content type
 
 
 @pytest.mark.parametrize(
@@ -149,31 +149,34 @@ async def test_json_rpc_that_cannot_be_judged_is_unknown(
         page(compress(b" " * 500_000 + KOREAN.encode()), "Content-Encoding: gzip"),
     ],
 )
-async def test_the_expected_text_is_found(prober: ProbeRunner, answer: bytes) -> None:
+async def test_expected_text_is_found_in_every_encoding(
+    prober: ProbeRunner, answer: bytes
+) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
 @pytest.mark.parametrize(
-    ("said", "meant", "text"), [("euc-kr", "cp949", "뷁"), ("latin-1", "cp1252", "€")]
+    ("declared", "actual", "text"),
+    [("euc-kr", "cp949", "뷁"), ("latin-1", "cp1252", "€")],
 )
 async def test_a_text_of_the_wider_charset_is_found(
-    prober: ProbeRunner, said: str, meant: str, text: str
+    prober: ProbeRunner, declared: str, actual: str, text: str
 ) -> None:
-    answer = page(text.encode(meant), f"Content-Type: text/html; charset={said}")
+    answer = page(text.encode(actual), f"Content-Type: text/html; charset={declared}")
     outcome = await probe_page(prober, answer, http(expect_body=text))
     assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
-def test_no_more_of_a_bomb_is_unfolded_than_the_limit() -> None:
+def test_decompression_stops_at_the_limit() -> None:
     bomb = HttpResponse(
         200, "", compress(bytes(20_000_000)), False, {b"content-encoding": b"gzip"}
     )
     tracemalloc.start()
-    unfolded = unpack(bomb, BODY_LIMIT_BYTES)
+    unpacked = unpack(bomb, BODY_LIMIT_BYTES)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (len(unfolded.body), unfolded.cut) == (BODY_LIMIT_BYTES, True)
+    assert (len(unpacked.body), unpacked.cut) == (BODY_LIMIT_BYTES, True)
     assert peak < 10 * BODY_LIMIT_BYTES
 
 
@@ -186,9 +189,7 @@ def test_no_more_of_a_bomb_is_unfolded_than_the_limit() -> None:
         page(b" " * 70_000),
     ],
 )
-async def test_a_text_that_is_not_there_is_a_failure(
-    prober: ProbeRunner, answer: bytes
-) -> None:
+async def test_missing_text_is_a_failure(prober: ProbeRunner, answer: bytes) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
     assert outcome.cause is Cause.BAD_BODY, outcome
 
@@ -213,7 +214,7 @@ async def test_a_text_that_is_not_there_is_a_failure(
         ),
     ],
 )
-async def test_what_cannot_be_judged_is_unknown_with_the_reason(
+async def test_unreadable_body_is_unknown_with_the_reason(
     prober: ProbeRunner, answer: bytes, why: str
 ) -> None:
     outcome = await probe_page(prober, answer, http(expect_body="정상"))
@@ -260,7 +261,7 @@ async def test_the_settings_limit_what_is_read(prober: ProbeRunner) -> None:
         ),
     ],
 )
-async def test_another_status_of_success_or_redirection_is_no_restarts_matter(
+async def test_other_success_or_redirect_status_is_misconfigured_without_remedy(
     prober: ProbeRunner, status: str, headers: tuple[str, ...], reason: str
 ) -> None:
     outcome = await probe_page(prober, page(b"", *headers, status=status), http())

@@ -1,4 +1,4 @@
-"""Servers that send without end: the probe ends in time, and so does all else."""
+"""Servers that send without end: the probe ends in time, the loop is not held."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ TIMEOUT_S = 2.0
 LATE_S = 0.2
 PIECE_BYTES = 16384
 BESIDE_BYTES = 65536 + PIECE_BYTES
-"""What may come beside a head, or a body with all that stands between its parts."""
+"""Bytes that may come besides a head, or besides a body with its framing."""
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -49,8 +49,8 @@ ENDLESS = {
 
 
 @contextmanager
-def flooding(first: bytes, again: bytes) -> Iterator[str]:
-    """A server, in a thread, that sends as fast as it can until hung up on."""
+def run_flooding_server(first: bytes, again: bytes) -> Iterator[str]:
+    """A server, in a thread, that sends at full speed until the client disconnects."""
 
     def serve() -> None:
         while True:
@@ -78,13 +78,13 @@ def flooding(first: bytes, again: bytes) -> Iterator[str]:
 @pytest.fixture
 async def prober() -> AsyncIterator[ProbeRunner]:
     clock = FakeClock()
-    one = ProbeRunner(FakeEngine(clock), clock)
-    yield one
-    await one.close()
+    probes = ProbeRunner(FakeEngine(clock), clock)
+    yield probes
+    await probes.close()
 
 
-async def latest() -> float:
-    """How late the loop woke up at worst, until cancelled."""
+async def measure_longest_delay() -> float:
+    """Longest delay of the loop's wake-up, in seconds, until cancelled."""
     loop, worst = asyncio.get_running_loop(), 0.0
     try:
         while True:
@@ -95,11 +95,11 @@ async def latest() -> float:
         return worst
 
 
-@pytest.mark.parametrize("what", sorted(ENDLESS))
-async def test_what_does_not_end_is_ended(prober: ProbeRunner, what: str) -> None:
+@pytest.mark.parametrize("case", sorted(ENDLESS))
+async def test_endless_answer_is_ended_in_time(prober: ProbeRunner, case: str) -> None:
     loop = asyncio.get_running_loop()
-    watching = asyncio.create_task(latest())
-    with flooding(*ENDLESS[what]) as url:
+    watching = asyncio.create_task(measure_longest_delay())
+    with run_flooding_server(*ENDLESS[case]) as url:
         began = loop.time()
         settings = HttpProbe(url, timeout_s=TIMEOUT_S, expect_body="never")
         outcome = await prober.probe(settings, a_container("c1"))
@@ -113,32 +113,34 @@ async def test_what_does_not_end_is_ended(prober: ProbeRunner, what: str) -> Non
     assert await watching < LATE_S
 
 
-@pytest.mark.parametrize("what", sorted(ENDLESS))
-async def test_no_more_of_it_is_read_than_a_bound(what: str) -> None:
-    first, again = ENDLESS[what]
+@pytest.mark.parametrize("case", sorted(ENDLESS))
+async def test_endless_answer_is_read_up_to_a_bound(case: str) -> None:
+    first, again = ENDLESS[case]
     has_head = b"\r\n\r\n" in first
     most = BODY_LIMIT_BYTES * OVERHEAD if has_head else HEAD_LIMIT_BYTES
     raw = first + again * (2 + 2 * (most + BESIDE_BYTES) // len(again))
     reader = ResponseReader()
     for start in range(0, len(raw), PIECE_BYTES):
         try:
-            found = reader.feed(raw[start : start + PIECE_BYTES])
+            response = reader.feed(raw[start : start + PIECE_BYTES])
         except NotHttp:
             break
-        if found is not None:
+        if response is not None:
             break
     else:
         pytest.fail(f"{len(raw)} bytes were read, and more would be")
     assert start <= most + BESIDE_BYTES
 
 
-async def answer(raw: bytes, size: int, limit: int = BODY_LIMIT_BYTES) -> HttpResponse:
-    """Of an answer that comes in pieces of ``size``, and then the end."""
+async def read_response(
+    raw: bytes, size: int, limit: int = BODY_LIMIT_BYTES
+) -> HttpResponse:
+    """Response of ``raw``, fed in pieces of ``size`` bytes, then the end."""
     reader = ResponseReader(limit)
     for start in range(0, len(raw), size):
-        found = reader.feed(raw[start : start + size])
-        if found is not None:
-            return found
+        response = reader.feed(raw[start : start + size])
+        if response is not None:
+            return response
     return reader.end()
 
 
@@ -152,32 +154,32 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 10_000])
-@pytest.mark.parametrize("which", sorted(WHOLE))
-async def test_an_answer_is_the_same_in_whatever_pieces_it_comes(
-    which: str, size: int
+@pytest.mark.parametrize("framing", sorted(WHOLE))
+async def test_response_is_the_same_for_every_piece_size(
+    framing: str, size: int
 ) -> None:
-    found = await answer(WHOLE[which], size)
-    assert (found.status, found.body, found.cut) == (200, b"hi", False)
+    response = await read_response(WHOLE[framing], size)
+    assert (response.status, response.body, response.cut) == (200, b"hi", False)
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 async def test_an_answer_without_a_body_ends_with_its_head(status: bytes) -> None:
     raw = b"HTTP/1.1 " + status + b"\r\nContent-Length: 5\r\n\r\n"
-    assert (await answer(raw, 10_000)).body == b""
+    assert (await read_response(raw, 10_000)).body == b""
 
 
 @pytest.mark.parametrize("limit", [10, 1000])
 async def test_a_body_over_its_limit_is_cut(limit: int) -> None:
-    found = await answer(OK + b"\r\n" + b"x" * 5000, 10_000, limit)
-    assert (len(found.body), found.cut) == (limit, True)
+    response = await read_response(OK + b"\r\n" + b"x" * 5000, 10_000, limit)
+    assert (len(response.body), response.cut) == (limit, True)
 
 
-@pytest.mark.parametrize("which", ["length", "chunks", "after 1xx"])
-async def test_an_answer_that_is_cut_short_is_broken_off(which: str) -> None:
-    raw = WHOLE[which]
+@pytest.mark.parametrize("framing", ["length", "chunks", "after 1xx"])
+async def test_truncated_response_is_closed_early(framing: str) -> None:
+    raw = WHOLE[framing]
     for end in range(8, len(raw) - 2):
         with pytest.raises(ConnectionClosedEarly):
-            await answer(raw[:end], 10_000)
+            await read_response(raw[:end], 10_000)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +196,6 @@ async def test_an_answer_that_is_cut_short_is_broken_off(which: str) -> None:
         CHUNKED + b"zz\r\n",
     ],
 )
-async def test_what_is_no_http_is_said_at_once(raw: bytes) -> None:
+async def test_answer_other_than_http_is_refused_at_once(raw: bytes) -> None:
     with pytest.raises(NotHttp):
-        await answer(raw, 10_000)
+        await read_response(raw, 10_000)

@@ -1,4 +1,4 @@
-"""The other kinds of probes, and what holds for all of them."""
+"""The other kinds of probes, and the rules common to all kinds."""
 
 import asyncio
 import time
@@ -42,11 +42,11 @@ from sidecar.probes.stall_detector import StallDetector
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.probe_servers import (
     Connection,
+    never_reply,
     refused_port,
+    reply_with,
     response,
-    says,
-    serving,
-    silent,
+    run_server,
 )
 
 CONTAINER = a_container()
@@ -72,8 +72,8 @@ def test_there_is_a_probe_for_every_kind_of_settings() -> None:
 
 
 async def test_http_with_the_expected_status_and_body(prober: ProbeRunner) -> None:
-    page = says(response(b"all is well", "418 Teapot"))
-    async with serving(page) as server:
+    page = reply_with(response(b"all is well", "418 Teapot"))
+    async with run_server(page) as server:
         settings = HttpProbe(
             server.url, expect_status=(200, 418), expect_body="is well"
         )
@@ -85,7 +85,7 @@ async def test_http_with_the_expected_status_and_body(prober: ProbeRunner) -> No
 
 
 async def test_http_sends_headers_and_asks_for_the_path(prober: ProbeRunner) -> None:
-    async with serving(says(response(b""))) as server:
+    async with run_server(reply_with(response(b""))) as server:
         settings = HttpProbe(server.url + "health?deep=1", headers={"X-Probe": "me"})
         outcome = await prober.probe(settings, CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
@@ -99,7 +99,7 @@ async def test_http_reads_no_more_than_its_limit(prober: ProbeRunner) -> None:
         connection.send(b"HTTP/1.0 200 OK\r\n\r\n", close=False)
         connection.send(b"x" * (BODY_LIMIT_BYTES + 1), close=False)
 
-    async with serving(endless) as server:
+    async with run_server(endless) as server:
         outcome = await prober.probe(HttpProbe(server.url, 5.0), CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
 
@@ -108,7 +108,7 @@ async def test_http_reads_no_more_than_its_limit(prober: ProbeRunner) -> None:
 
 
 async def test_tcp_connects_and_closes_at_once(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         settings = TcpProbe("localhost", server.port)
         outcome = await prober.probe(settings, CONTAINER)
         assert outcome.verdict is ProbeVerdict.SUCCESS
@@ -117,7 +117,7 @@ async def test_tcp_connects_and_closes_at_once(prober: ProbeRunner) -> None:
             await server.all[0].closed_by_peer.wait()
 
 
-async def test_tcp_refused(prober: ProbeRunner) -> None:
+async def test_tcp_refused_connection_is_refused(prober: ProbeRunner) -> None:
     with refused_port() as port:
         outcome = await prober.probe(TcpProbe("127.0.0.1", port), CONTAINER)
     assert outcome.cause is Cause.REFUSED
@@ -152,7 +152,7 @@ async def test_tcp_refused(prober: ProbeRunner) -> None:
         ),
     ],
 )
-async def test_exec(
+async def test_exec_outcome_follows_the_exit_code(
     prober: ProbeRunner,
     engine: FakeEngine,
     result: ExecResult,
@@ -164,7 +164,7 @@ async def test_exec(
     assert (outcome.cause, str(outcome.reason)) == (cause, reason)
 
 
-async def test_a_command_that_does_not_end(
+async def test_exec_command_without_end_is_hung(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     engine.delays["execute"] = 60.0
@@ -184,7 +184,7 @@ async def test_a_command_that_does_not_end(
         (NativeHealth.NONE, ProbeVerdict.FAILURE, Cause.MISCONFIGURED),
     ],
 )
-async def test_docker(
+async def test_docker_outcome_follows_the_native_health(
     prober: ProbeRunner,
     engine: FakeEngine,
     health: NativeHealth,
@@ -207,7 +207,7 @@ async def test_docker(
         ContainerGone("no such container"),
     ],
 )
-async def test_the_engine_s_trouble_is_not_the_target_s(
+async def test_engine_error_is_unknown_and_no_failure(
     prober: ProbeRunner,
     engine: FakeEngine,
     settings: DockerProbe | ExecProbe,
@@ -223,7 +223,7 @@ async def test_the_engine_s_trouble_is_not_the_target_s(
     assert str(outcome.reason) == str(error)
 
 
-async def test_an_engine_that_does_not_answer(
+async def test_silent_engine_is_unknown(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     engine.delays["inspect"] = 60.0
@@ -234,7 +234,7 @@ async def test_an_engine_that_does_not_answer(
 # all kinds
 
 
-async def test_our_own_fault_is_unknown(prober: ProbeRunner) -> None:
+async def test_internal_error_is_unknown(prober: ProbeRunner) -> None:
     settings = HttpProbe("http://[:::/", 1.0)
     outcome = await prober.probe(settings, CONTAINER)
     assert (outcome.verdict, outcome.cause) == (
@@ -248,7 +248,7 @@ async def test_a_slow_success_is_a_warning(prober: ProbeRunner) -> None:
         loop = asyncio.get_running_loop()
         loop.call_later(0.3, connection.send, response(b""))
 
-    async with serving(slowly) as server:
+    async with run_server(slowly) as server:
         settings = HttpProbe(server.url, slow_after_s=0.2)
         outcome = await prober.probe(settings, CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
@@ -256,10 +256,10 @@ async def test_a_slow_success_is_a_warning(prober: ProbeRunner) -> None:
     assert str(outcome.reason) == "answered in 0.3 s"
 
 
-async def test_silence_while_this_process_stood_still_is_unknown(
+async def test_silence_while_this_process_was_stalled_is_unknown(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         loop = asyncio.get_running_loop()
         loop.call_later(0.1, time.sleep, 1.5)
         outcome = await prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
@@ -267,8 +267,8 @@ async def test_silence_while_this_process_stood_still_is_unknown(
     assert str(outcome.reason) == "this process stood still during the probe"
 
 
-async def test_a_stall_that_is_over_is_not_held_against_us(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+async def test_ended_stall_does_not_excuse_a_later_probe(prober: ProbeRunner) -> None:
+    async with run_server(never_reply) as server:
         first = asyncio.ensure_future(
             prober.probe(HttpProbe(server.url, 1.0), CONTAINER)
         )
@@ -285,7 +285,7 @@ async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
     probes = ProbeRunner(
         FakeEngine(FakeClock()), FakeClock(), StallDetector(lambda: asleep[0])
     )
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         probing = asyncio.ensure_future(
             probes.probe(HttpProbe(server.url, 0.5), CONTAINER)
         )
@@ -299,8 +299,8 @@ async def test_silence_while_the_host_slept_is_unknown(seconds: float) -> None:
 
 async def test_an_answer_counts_though_the_host_slept() -> None:
     asleep = iter([0.0, 100.0])
-    vigil = StallDetector(lambda: next(asleep))
-    probes = ProbeRunner(FakeEngine(FakeClock()), FakeClock(), vigil)
+    detector = StallDetector(lambda: next(asleep))
+    probes = ProbeRunner(FakeEngine(FakeClock()), FakeClock(), detector)
     with refused_port() as port:
         url = f"http://127.0.0.1:{port}/"
         outcome = await probes.probe(HttpProbe(url), CONTAINER)
@@ -309,7 +309,7 @@ async def test_an_answer_counts_though_the_host_slept() -> None:
 
 
 async def test_cancelling_closes_the_connection(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         probing = asyncio.ensure_future(prober.probe(HttpProbe(server.url), CONTAINER))
         await asyncio.wait_for(server.touched.wait(), 5)
         probing.cancel()
@@ -322,7 +322,7 @@ async def test_cancelling_closes_the_connection(prober: ProbeRunner) -> None:
 
 
 class Scripted:
-    """Gives its outcomes in order and counts how often it was asked."""
+    """A prober that returns its outcomes in order."""
 
     def __init__(self, *outcomes: ProbeResult) -> None:
         self.outcomes = list(outcomes)
@@ -335,7 +335,7 @@ FACTS = WalletFacts(connected=True, balance=Balance(Decimal(1)))
 TWO = (ElectronCashProbe("http://w:1/"), HttpProbe("http://w:2/"))
 
 
-async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
+async def test_several_probes_must_all_succeed_and_their_warnings_are_merged() -> None:
     slow = probe_success(warnings=(ProbeWarning.SLOW,), reason=text_reason("slow"))
     both = probe_success(
         warnings=(ProbeWarning.SLOW, ProbeWarning.LAGGING),
@@ -349,14 +349,14 @@ async def test_all_must_succeed_and_their_warnings_are_merged() -> None:
     assert outcome.wallet == FACTS
 
 
-async def test_the_first_failure_is_the_answer() -> None:
+async def test_first_failure_of_several_probes_is_the_outcome() -> None:
     prober = Scripted(probe_failure(Cause.REFUSED, text_reason("no")), probe_success())
     outcome = await probe_target(prober, TWO, CONTAINER)
     assert outcome == probe_failure(Cause.REFUSED, text_reason("no"))
     assert len(prober.outcomes) == 1
 
 
-async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
+async def test_later_failure_keeps_the_wallet_facts() -> None:
     prober = Scripted(
         probe_success(wallet=FACTS), probe_failure(Cause.HTTP_5XX, text_reason("500"))
     )
@@ -366,7 +366,7 @@ async def test_a_later_failure_keeps_what_the_wallet_said() -> None:
     assert outcome.wallet == FACTS
 
 
-async def test_running_is_success_for_as_long_as_it_runs(
+async def test_running_probe_succeeds_while_the_container_runs(
     prober: ProbeRunner, engine: FakeEngine
 ) -> None:
     assert (

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401
-"""What goes wrong between us and a target, told apart on real sockets."""
+"""Network errors between Sidecar and a target, distinguished on real sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -28,14 +28,14 @@ from tests.support.probe_servers import (
     Connection,
     Server,
     full_backlog,
+    never_reply,
     refused_port,
+    reply_by_method,
+    reply_with,
     response,
     result,
     rpc_error,
-    says,
-    scripted,
-    serving,
-    silent,
+    run_server,
 )
 
 CONTAINER = a_container()
@@ -55,7 +55,7 @@ def wallet(url: str, **changes: Any) -> ElectronCashProbe:
 
 
 def over_http(url: str) -> list[ProbeSettings]:
-    """The kinds that go over HTTP: the wire's causes are the same for all."""
+    """Kinds of probes over HTTP: network causes are the same for all of them."""
     return [
         wallet(url),
         JsonRpcProbe(url, "ping", TIMEOUT_S),
@@ -63,15 +63,17 @@ def over_http(url: str) -> list[ProbeSettings]:
     ]
 
 
-async def found(
+async def probe_reply(
     prober: ProbeRunner, reply: Callable[[Connection], None], **changes: Any
 ) -> ProbeResult:
-    async with serving(reply) as server:
+    async with run_server(reply) as server:
         return await prober.probe(wallet(server.url, **changes), CONTAINER)
 
 
 @pytest.mark.parametrize("kind", range(3))
-async def test_a_refused_connection(prober: ProbeRunner, kind: int) -> None:
+async def test_refused_connection_is_refused_without_path_fault(
+    prober: ProbeRunner, kind: int
+) -> None:
     with refused_port() as port:
         settings = over_http(f"http://127.0.0.1:{port}/")[kind]
         outcome = await prober.probe(settings, CONTAINER)
@@ -91,7 +93,7 @@ async def test_refused_by_every_address_of_a_name(prober: ProbeRunner) -> None:
 async def test_silence_is_a_hang_behind_a_working_path(
     prober: ProbeRunner, kind: int
 ) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         outcome = await prober.probe(over_http(server.url)[kind], CONTAINER)
     assert outcome.cause is Cause.HUNG
     assert str(outcome.reason) == f"no answer from 127.0.0.1:{server.port} for 0.4 s"
@@ -106,13 +108,13 @@ async def test_silence_is_a_hang_behind_a_working_path(
 async def test_half_an_answer_and_then_silence_is_a_hang(
     prober: ProbeRunner, half: bytes
 ) -> None:
-    outcome = await found(prober, lambda c: c.send(half, close=False))
+    outcome = await probe_reply(prober, lambda c: c.send(half, close=False))
     assert outcome.cause is Cause.HUNG
     assert not outcome.path_fault
 
 
 @pytest.mark.parametrize("kind", range(3))
-async def test_a_full_queue_is_a_hang_that_may_be_the_path_s(
+async def test_full_backlog_is_hung_with_path_fault(
     prober: ProbeRunner, kind: int
 ) -> None:
     with full_backlog() as port:
@@ -123,7 +125,7 @@ async def test_a_full_queue_is_a_hang_that_may_be_the_path_s(
     assert "accepted no connection for 0.4 s" in str(outcome.reason)
 
 
-async def test_a_full_queue_for_tcp(prober: ProbeRunner) -> None:
+async def test_full_backlog_for_tcp_is_a_path_fault(prober: ProbeRunner) -> None:
     with full_backlog() as port:
         outcome = await prober.probe(TcpProbe("127.0.0.1", port, TIMEOUT_S), CONTAINER)
     assert (outcome.cause, outcome.path_fault) == (Cause.HUNG, True)
@@ -134,15 +136,15 @@ async def test_a_full_queue_for_tcp(prober: ProbeRunner) -> None:
     [
         lambda connection: connection.reset(),
         lambda connection: connection.send(b""),
-        says(b"HTTP/1.0 200 OK\r\nConte"),
-        says(response(b"x" * 20)[:-10]),
+        reply_with(b"HTTP/1.0 200 OK\r\nConte"),
+        reply_with(response(b"x" * 20)[:-10]),
     ],
     ids=["reset", "closed", "closed in the head", "closed in the body"],
 )
-async def test_broken_off(
+async def test_broken_connection_is_reset(
     prober: ProbeRunner, reply: Callable[[Connection], None]
 ) -> None:
-    async with serving(reply) as server:
+    async with run_server(reply) as server:
         for settings in over_http(server.url):
             outcome = await prober.probe(settings, CONTAINER)
             assert outcome.cause is Cause.RESET, outcome
@@ -150,13 +152,13 @@ async def test_broken_off(
 
 
 async def test_reset_before_the_request_was_read(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         server.on_open = Connection.reset
         outcome = await prober.probe(wallet(server.url), CONTAINER)
     assert outcome.cause is Cause.RESET
 
 
-async def test_a_name_that_does_not_resolve(prober: ProbeRunner) -> None:
+async def test_unresolvable_name_is_detached(prober: ProbeRunner) -> None:
     settings: list[ProbeSettings] = [
         wallet(f"http://{UNRESOLVABLE}:7777/", timeout_s=20.0),
         TcpProbe(UNRESOLVABLE, 7777, 20.0),
@@ -177,7 +179,7 @@ class MuteNameServer(ThreadResolver):
         await asyncio.sleep(60)
 
 
-async def test_a_name_server_that_does_not_answer() -> None:
+async def test_silent_name_server_is_detached() -> None:
     client = HttpClient(MuteNameServer())
     deadline = asyncio.get_running_loop().time() + TIMEOUT_S
     with pytest.raises(ProbeFailed) as caught:
@@ -197,7 +199,7 @@ async def test_every_probe_asks_for_the_name_again() -> None:
             return await super().resolve(host, *rest, **more)
 
     client = HttpClient(Counting())
-    async with serving(says(response(b"{}"))) as server:
+    async with run_server(reply_with(response(b"{}"))) as server:
         for _ in range(3):
             deadline = asyncio.get_running_loop().time() + 5
             url = f"http://localhost:{server.port}/"
@@ -222,9 +224,11 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "cause"), STATUSES)
-async def test_statuses(prober: ProbeRunner, status: str, cause: Cause) -> None:
+async def test_http_status_decides_the_cause(
+    prober: ProbeRunner, status: str, cause: Cause
+) -> None:
     page = response(b"<html>no</html>", status, "text/html")
-    async with serving(says(page)) as server:
+    async with run_server(reply_with(page)) as server:
         for settings in over_http(server.url):
             outcome = await prober.probe(settings, CONTAINER)
             assert outcome.cause is cause, outcome
@@ -233,25 +237,29 @@ async def test_statuses(prober: ProbeRunner, status: str, cause: Cause) -> None:
 
 
 async def test_redirects_are_not_followed(prober: ProbeRunner) -> None:
-    async with serving(says(response(b"there"))) as elsewhere:
+    async with run_server(reply_with(response(b"there"))) as elsewhere:
         moved = f"HTTP/1.0 302 Found\r\nLocation: {elsewhere.url}\r\n\r\n".encode()
-        async with serving(says(moved)) as server:
+        async with run_server(reply_with(moved)) as server:
             outcome = await prober.probe(HttpProbe(server.url), CONTAINER)
     assert outcome.cause is Cause.MISCONFIGURED
     assert elsewhere.all == []
 
 
-async def test_electrum_s_words_for_an_unknown_method(prober: ProbeRunner) -> None:
+async def test_electrum_answer_to_an_unknown_method_is_misconfigured(
+    prober: ProbeRunner,
+) -> None:
     page = response(b"Invalid Request", "500 Internal Server Error", "text/plain")
-    outcome = await found(prober, says(page))
+    outcome = await probe_reply(prober, reply_with(page))
     assert outcome.cause is Cause.MISCONFIGURED
 
 
-async def test_an_error_with_a_status_keeps_the_server_s_words(
+async def test_error_with_a_status_keeps_the_text_of_the_server(
     prober: ProbeRunner,
 ) -> None:
-    reply = says(rpc_error(-28, "Loading block index", "500 Internal Server Error"))
-    outcome = await found(prober, reply)
+    reply = reply_with(
+        rpc_error(-28, "Loading block index", "500 Internal Server Error")
+    )
+    outcome = await probe_reply(prober, reply)
     assert (outcome.cause, str(outcome.reason)) == (
         Cause.HTTP_5XX,
         "500: Loading block index",
@@ -286,38 +294,38 @@ DEEP = b"[" * 50_000 + b"]" * 10_000
         "another type",
     ],
 )
-async def test_a_body_that_is_no_answer(prober: ProbeRunner, answer: bytes) -> None:
-    outcome = await found(prober, says(answer), timeout_s=5.0)
+async def test_malformed_body_is_bad_body(prober: ProbeRunner, answer: bytes) -> None:
+    outcome = await probe_reply(prober, reply_with(answer), timeout_s=5.0)
     assert outcome.cause is Cause.BAD_BODY, outcome
     assert outcome.rpc_answers
     assert str(outcome.reason).startswith("ping answered ")
     assert len(str(outcome.reason)) <= 300
 
 
-async def test_any_result_will_do_for_jsonrpc_but_one_there_must_be(
+async def test_jsonrpc_accepts_any_result_but_needs_one(
     prober: ProbeRunner,
 ) -> None:
     for body, cause in (
         (b'{"result": null, "error": null, "id": 1}', None),
         (b'{"id": 1, "jsonrpc": "2.0"}', Cause.BAD_BODY),
     ):
-        async with serving(says(response(body))) as server:
+        async with run_server(reply_with(response(body))) as server:
             settings = JsonRpcProbe(server.url, "uptime", 5.0)
             assert (await prober.probe(settings, CONTAINER)).cause is cause
 
 
-async def test_something_else_than_http(prober: ProbeRunner) -> None:
-    async with serving(says(b"220 mail ready\r\n\r\n")) as server:
+async def test_answer_other_than_http_is_bad_body(prober: ProbeRunner) -> None:
+    async with run_server(reply_with(b"220 mail ready\r\n\r\n")) as server:
         for settings in over_http(server.url):
             outcome = await prober.probe(settings, CONTAINER)
             assert outcome.cause is Cause.BAD_BODY, outcome
 
 
-async def test_tls_where_there_is_none(prober: ProbeRunner) -> None:
+async def test_tls_to_a_plain_server_is_misconfigured(prober: ProbeRunner) -> None:
     def talks_plainly(connection: Connection) -> None:
         connection.send(b"HTTP/1.0 400 Bad request\r\n\r\n")
 
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         server.on_open = talks_plainly
         url = f"https://127.0.0.1:{server.port}/"
         outcome = await prober.probe(HttpProbe(url), CONTAINER)
@@ -325,7 +333,7 @@ async def test_tls_where_there_is_none(prober: ProbeRunner) -> None:
 
 
 async def test_credentials_come_with_the_first_request(prober: ProbeRunner) -> None:
-    async with serving(scripted(HEALTHY)) as server:
+    async with run_server(reply_by_method(HEALTHY)) as server:
         settings = wallet(server.url, credentials=Credentials("bchrpc", "pässwort:1"))
         outcome = await prober.probe(settings, CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
@@ -335,19 +343,25 @@ async def test_credentials_come_with_the_first_request(prober: ProbeRunner) -> N
     )
 
 
-async def test_no_secret_in_a_reason(prober: ProbeRunner) -> None:
+async def test_reason_has_no_secret(prober: ProbeRunner) -> None:
     secret = "hunter2"
-    for reply in (says(response(b"", "401 No")), silent, says(b"x\r\n\r\n")):
-        outcome = await found(prober, reply, credentials=Credentials("bchrpc", secret))
+    for reply in (
+        reply_with(response(b"", "401 No")),
+        never_reply,
+        reply_with(b"x\r\n\r\n"),
+    ):
+        outcome = await probe_reply(
+            prober, reply, credentials=Credentials("bchrpc", secret)
+        )
         assert outcome.verdict is ProbeVerdict.FAILURE
         assert secret not in repr(outcome)
 
 
-async def test_the_request_is_one_piece_and_remembers_nothing(
+async def test_request_is_one_piece_without_cookies(
     prober: ProbeRunner,
 ) -> None:
     cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n" + result(True)[17:]
-    async with serving(says(cookie)) as server:
+    async with run_server(reply_with(cookie)) as server:
         # A cookie jar keeps none for bare addresses.
         url = server.url.replace("127.0.0.1", "localhost")
         for _ in range(10):
@@ -364,7 +378,10 @@ async def test_the_request_is_one_piece_and_remembers_nothing(
 async def test_no_proxy_from_the_environment(
     prober: ProbeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with serving(scripted(HEALTHY)) as server, serving(silent) as proxy:
+    async with (
+        run_server(reply_by_method(HEALTHY)) as server,
+        run_server(never_reply) as proxy,
+    ):
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         monkeypatch.setenv("http_proxy", proxy.url)
         outcome = await prober.probe(wallet(server.url), CONTAINER)
@@ -375,19 +392,21 @@ async def test_no_proxy_from_the_environment(
 async def test_the_connection_is_closed_though_the_server_keeps_it(
     prober: ProbeRunner,
 ) -> None:
-    kept = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n" + result(True)[17:]
-    async with serving(lambda c: c.send(kept, close=False)) as server:
+    keep_alive_answer = (
+        b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n" + result(True)[17:]
+    )
+    async with run_server(lambda c: c.send(keep_alive_answer, close=False)) as server:
         await prober.probe(JsonRpcProbe(server.url, "ping", 5.0), CONTAINER)
-        await closed(server)
+        await wait_until_closed(server)
 
 
-async def test_the_connection_is_closed_when_we_give_up(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+async def test_connection_is_closed_after_the_timeout(prober: ProbeRunner) -> None:
+    async with run_server(never_reply) as server:
         await prober.probe(HttpProbe(server.url, 0.3), CONTAINER)
-        await closed(server)
+        await wait_until_closed(server)
 
 
-async def closed(server: Server) -> None:
+async def wait_until_closed(server: Server) -> None:
     async with asyncio.timeout(1.0):
         for connection in server.all:
             await connection.closed_by_peer.wait()

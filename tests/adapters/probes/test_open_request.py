@@ -1,4 +1,4 @@
-"""The request that is kept open: whose answer is waited for, and what is one."""
+"""The request that is kept open: its container, and the answers that count."""
 
 import asyncio
 import json
@@ -39,14 +39,14 @@ RESULTS = {
 
 
 class Daemon:
-    """Answers what ``answers`` says, in this order, each after ``LATE_S``; then
-    nothing. None: each call well and at once.
+    """Gives the ``answers``, the last first, each after ``LATE_S``; then is
+    silent. None: answers each call with success and at once.
     """
 
     def __init__(self, answers: list[bytes] | None) -> None:
         self._answers = answers
-        self.left = asyncio.Event()
-        """A client has gone that was not answered."""
+        self.abandoned = asyncio.Event()
+        """Set when a client leaves without an answer."""
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -61,15 +61,15 @@ class Daemon:
         head = await reader.readuntil(b"\r\n\r\n")
         if self._answers is None:
             size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            asked = json.loads(await reader.readexactly(size))
-            result = {"id": 1, "result": RESULTS[asked["method"]]}
+            request = json.loads(await reader.readexactly(size))
+            result = {"id": 1, "result": RESULTS[request["method"]]}
             return answer(200, "application/json", json.dumps(result).encode())
         if self._answers:
-            found = self._answers.pop()
+            reply = self._answers.pop()
             await asyncio.sleep(LATE_S)
-            return found
+            return reply
         await reader.read()
-        self.left.set()
+        self.abandoned.set()
         return b""
 
 
@@ -79,7 +79,7 @@ def answer(status: int, kind: str, body: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def served(daemon: Daemon, host: str, port: int = 0) -> AsyncIterator[int]:
+async def serve_daemon(daemon: Daemon, host: str, port: int = 0) -> AsyncIterator[int]:
     server = await asyncio.start_server(daemon.serve, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -87,17 +87,17 @@ async def served(daemon: Daemon, host: str, port: int = 0) -> AsyncIterator[int]
         server.close()
 
 
-class Inspecting:
+class OneContainerEngine:
     """An engine that knows one container."""
 
-    def __init__(self, seen: Container) -> None:
-        self.seen = seen
+    def __init__(self, container: Container) -> None:
+        self.container = container
 
     async def inspect(self, _: str) -> Container:
-        return self.seen
+        return self.container
 
 
-def at(address: str) -> Container:
+def container_at(address: str) -> Container:
     endpoint = Endpoint("demo_default", addresses=(address,))
     return container(
         "electron-cash", endpoints=(endpoint,), network_mode="demo_default"
@@ -105,9 +105,9 @@ def at(address: str) -> Container:
 
 
 @asynccontextmanager
-async def probing(engine: Inspecting) -> AsyncIterator[ProbeRunner]:
+async def open_prober(engine: OneContainerEngine) -> AsyncIterator[ProbeRunner]:
     probes = ProbeRunner(cast("Engine", engine), SystemClock())
-    probes.set_surroundings(find_surroundings(None, (engine.seen,)))
+    probes.set_surroundings(find_surroundings(None, (engine.container,)))
     try:
         yield probes
     finally:
@@ -118,23 +118,21 @@ def settings_for(port: int) -> ElectronCashProbe:
     return ElectronCashProbe(f"http://electron-cash:{port}/", timeout_s=TIMEOUT_S)
 
 
-async def test_a_request_to_an_address_that_the_container_left_is_not_waited_for() -> (
-    None
-):
-    engine = Inspecting(at("127.0.0.1"))
+async def test_request_to_a_former_address_is_not_waited_for() -> None:
+    engine = OneContainerEngine(container_at("127.0.0.1"))
     async with (
-        served(Daemon([]), "127.0.0.1") as port,
-        served(Daemon(None), "127.0.0.2", port),
-        probing(engine) as probes,
+        serve_daemon(Daemon([]), "127.0.0.1") as port,
+        serve_daemon(Daemon(None), "127.0.0.2", port),
+        open_prober(engine) as probes,
     ):
-        silent = await probes.probe(settings_for(port), engine.seen)
+        silent = await probes.probe(settings_for(port), engine.container)
         assert silent.cause is Cause.HUNG
-        engine.seen = at("127.0.0.2")
-        probes.set_surroundings(find_surroundings(None, (engine.seen,)))
-        well = await probes.probe(settings_for(port), engine.seen)
+        engine.container = container_at("127.0.0.2")
+        probes.set_surroundings(find_surroundings(None, (engine.container,)))
+        well = await probes.probe(settings_for(port), engine.container)
         assert well.verdict is ProbeVerdict.SUCCESS
         control = probes.wallet_control
-        assert await control.answers(settings_for(port), engine.seen, TIMEOUT_S)
+        assert await control.answers(settings_for(port), engine.container, TIMEOUT_S)
 
 
 @pytest.mark.parametrize("method", ["late", "ping"])
@@ -147,25 +145,23 @@ async def test_a_request_to_an_address_that_the_container_left_is_not_waited_for
     ],
     ids=["500", "401", "html"],
 )
-async def test_any_answer_however_late_calls_a_restart_off(
-    odd: bytes, method: str
-) -> None:
-    engine = Inspecting(at("127.0.0.1"))
+async def test_any_late_answer_is_a_sign_of_life(odd: bytes, method: str) -> None:
+    engine = OneContainerEngine(container_at("127.0.0.1"))
     async with (
-        served(Daemon([odd]), "127.0.0.1") as port,
-        probing(engine) as probes,
+        serve_daemon(Daemon([odd]), "127.0.0.1") as port,
+        open_prober(engine) as probes,
     ):
         if method == "late":
-            silent = await probes.probe(settings_for(port), engine.seen)
+            silent = await probes.probe(settings_for(port), engine.container)
             assert silent.cause is Cause.HUNG
         control = probes.wallet_control
-        assert await control.answers(settings_for(port), engine.seen, 2.0)
+        assert await control.answers(settings_for(port), engine.container, 2.0)
 
 
-async def test_the_request_to_a_container_that_is_no_more_is_left() -> None:
+async def test_request_to_a_removed_container_is_dropped() -> None:
     silent, resolver = Daemon([]), ThreadResolver()
     rpc = RpcClient(HttpClient(resolver), longest_open_s=0.1)
-    async with served(silent, "127.0.0.1") as port:
+    async with serve_daemon(silent, "127.0.0.1") as port:
         url = f"http://127.0.0.1:{port}/"
         for container_id in ("replaced", "successor"):
             called = Called(url, None, RunId(container_id, 1.0), container_id)
@@ -173,7 +169,7 @@ async def test_the_request_to_a_container_that_is_no_more_is_left() -> None:
                 await rpc.call(called, "ping", soon(0.05))
             await asyncio.sleep(0.3)
         async with asyncio.timeout(5.0):
-            await silent.left.wait()
+            await silent.abandoned.wait()
         rpc.close()
     await resolver.close()
 

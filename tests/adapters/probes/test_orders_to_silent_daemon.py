@@ -12,19 +12,19 @@ from tests.adapters.probes.test_silent_daemon import (
     CONTAINER,
     LONG_S,
     TIMEOUT_S,
-    probed,
+    run_probes,
     settings,
 )
 from tests.support.fakes import FakeClock, FakeEngine
 from tests.support.probe_servers import (
     HEALTHY,
+    BlockedDaemon,
     Connection,
-    Held,
+    never_reply,
     refused_port,
+    reply_by_method,
     result,
-    scripted,
-    serving,
-    silent,
+    run_server,
 )
 
 
@@ -36,12 +36,12 @@ async def prober() -> AsyncIterator[ProbeRunner]:
     await probes.close()
 
 
-async def test_stop_leaves_the_request_that_is_open(prober: ProbeRunner) -> None:
+async def test_stop_closes_the_open_request(prober: ProbeRunner) -> None:
     answers = HEALTHY | {"stop": "Daemon stopped"}
-    held = Held("ping", answers)
-    async with serving(held) as server:
-        await probed(prober, server)
-        server.reply = scripted(answers)
+    held_reply = BlockedDaemon("ping", answers)
+    async with run_server(held_reply) as server:
+        await run_probes(prober, server)
+        server.reply = reply_by_method(answers)
         await prober.wallet_control.stop(settings(server), CONTAINER, LONG_S)
         await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)
     assert server.methods == ["ping", "stop"]
@@ -50,14 +50,14 @@ async def test_stop_leaves_the_request_that_is_open(prober: ProbeRunner) -> None
 async def test_the_answer_to_the_open_request_is_a_sign_of_life(
     prober: ProbeRunner,
 ) -> None:
-    held = Held("ping")
-    async with serving(held) as server:
-        await probed(prober, server)
+    held_reply = BlockedDaemon("ping")
+    async with run_server(held_reply) as server:
+        await run_probes(prober, server)
         asked = asyncio.ensure_future(
             prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
         )
         await asyncio.sleep(0)
-        held.release()
+        held_reply.release()
         assert await asked
     assert server.methods == ["ping"]
 
@@ -65,19 +65,19 @@ async def test_the_answer_to_the_open_request_is_a_sign_of_life(
 @pytest.mark.parametrize(
     ("reply", "alive"),
     [
-        (scripted(HEALTHY), True),
-        (scripted({}), True),
-        (silent, False),
+        (reply_by_method(HEALTHY), True),
+        (reply_by_method({}), True),
+        (never_reply, False),
         (Connection.reset, False),
     ],
     ids=["answers", "answers an error", "silent", "breaks"],
 )
-async def test_where_nothing_is_open_a_ping_is_sent(
+async def test_check_without_an_open_request_sends_a_ping(
     prober: ProbeRunner, reply: Callable[[Connection], None], alive: bool
 ) -> None:
-    async with serving(reply) as server:
-        found = await prober.wallet_control.answers(settings(server), CONTAINER, 0.3)
-    assert found is alive
+    async with run_server(reply) as server:
+        answered = await prober.wallet_control.answers(settings(server), CONTAINER, 0.3)
+    assert answered is alive
     assert server.methods == ["ping"]
 
 
@@ -87,12 +87,12 @@ async def test_a_closed_port_is_no_sign_of_life(prober: ProbeRunner) -> None:
         assert not await prober.wallet_control.answers(probe, CONTAINER, LONG_S)
 
 
-async def test_a_connection_that_leads_nowhere_does_not_speak_for_the_daemon(
+async def test_dead_connection_does_not_make_the_daemon_silent(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
-        server.reply = scripted(HEALTHY)
+    async with run_server(never_reply) as server:
+        await run_probes(prober, server)
+        server.reply = reply_by_method(HEALTHY)
         assert await prober.wallet_control.answers(settings(server), CONTAINER, 0.6)
         assert server.most_open == 1
     assert server.methods == ["ping", "ping"]
@@ -101,44 +101,44 @@ async def test_a_connection_that_leads_nowhere_does_not_speak_for_the_daemon(
 async def test_a_daemon_that_was_silent_for_the_order_keeps_its_last_request(
     prober: ProbeRunner,
 ) -> None:
-    held = Held("ping")
-    async with serving(held) as server:
-        await probed(prober, server)
+    held_reply = BlockedDaemon("ping")
+    async with run_server(held_reply) as server:
+        await run_probes(prober, server)
         assert not await prober.wallet_control.answers(
             settings(server), CONTAINER, TIMEOUT_S
         )
         assert server.methods == ["ping", "ping"]
         assert (len(server.open), server.most_open) == (1, 1)
-        held.release()
-        (outcome,) = await probed(prober, server)
+        held_reply.release()
+        (outcome,) = await run_probes(prober, server)
     assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
-async def test_an_answer_that_is_no_result_is_an_answer(prober: ProbeRunner) -> None:
+async def test_answer_without_a_result_is_a_sign_of_life(prober: ProbeRunner) -> None:
     answers = HEALTHY | {"ping": result(None)}
-    async with serving(scripted(answers)) as server:
+    async with run_server(reply_by_method(answers)) as server:
         assert await prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
 
 
 async def test_a_request_that_breaks_is_followed_by_a_ping(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
+    async with run_server(never_reply) as server:
+        await run_probes(prober, server)
         asked = asyncio.ensure_future(
             prober.wallet_control.answers(settings(server), CONTAINER, LONG_S)
         )
         await asyncio.sleep(0.05)
-        server.reply = scripted(HEALTHY)
+        server.reply = reply_by_method(HEALTHY)
         server.all[0].reset()
-        assert await asked, "what broke tells of a connection, not of the daemon"
+        assert await asked, "a broken connection is no evidence about the daemon"
     assert server.methods == ["ping", "ping"]
 
 
 async def test_a_load_goes_on_where_the_request_before_it_broke(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
-        server.reply = scripted(HEALTHY)
+    async with run_server(never_reply) as server:
+        await run_probes(prober, server)
+        server.reply = reply_by_method(HEALTHY)
         server.all[0].reset()
         control = prober.wallet_control
         path = "/data/wallets/default_wallet"

@@ -1,4 +1,4 @@
-"""Sidecar itself leaves a network, and comes back to it, between two probes."""
+"""Sidecar itself leaves a network, and returns to it, between two probes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,35 +13,41 @@ from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.own_networks import LOOK_EVERY_S
 from sidecar.probes.prober import ProbeRunner
-from tests.adapters.probes.test_addresses import NET, OURS, at, healthy
+from tests.adapters.probes.test_addresses import NET, OURS, healthy, replica_at
 from tests.support.fakes import FakeClock, FakeEngine
-from tests.support.probe_servers import HEALTHY, Server, scripted, serving, silent
+from tests.support.probe_servers import (
+    HEALTHY,
+    Server,
+    never_reply,
+    reply_by_method,
+    run_server,
+)
 
-OWN = replace(at("127.0.0.9", number=9), name="demo-sidecar-1")
+OWN = replace(replica_at("127.0.0.9", number=9), name="demo-sidecar-1")
 OTHER = "p_other"
 
 
-def on(*networks: str) -> Container:
+def own_container_on(*networks: str) -> Container:
     """Sidecar's own container, on these networks."""
     endpoints = tuple(e._replace(network=n) for n in networks for e in OWN.endpoints)
     return replace(OWN, networks=frozenset(networks), endpoints=endpoints)
 
 
-class House:
-    """A prober whose own container can be moved; ``looks`` counts who asked for it."""
+class OwnNetworkBench:
+    """A prober whose own container can be moved; ``looks`` counts its inspections."""
 
     def __init__(self, own: Container) -> None:
         self.clock = FakeClock()
         self.own: Container | None = own
         self.looks = 0
-        self.prober = ProbeRunner(FakeEngine(self.clock), self.clock, own=self.look)
-        self.lists()
+        self.prober = ProbeRunner(FakeEngine(self.clock), self.clock, own=self.get_own)
+        self.update_surroundings()
 
-    async def look(self) -> Container | None:
+    async def get_own(self) -> Container | None:
         self.looks += 1
         return self.own
 
-    def lists(self) -> None:
+    def update_surroundings(self) -> None:
         self.prober.set_surroundings(find_surroundings(self.own, ()))
 
     async def probe(self, port: int, container: Container) -> ProbeResult:
@@ -51,49 +57,56 @@ class House:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
-    made = House(on(NET))
-    yield made
-    await made.prober.close()
+async def bench() -> AsyncIterator[OwnNetworkBench]:
+    bench = OwnNetworkBench(own_container_on(NET))
+    yield bench
+    await bench.prober.close()
 
 
-async def test_a_network_that_we_left_is_no_fault_of_the_target(house: House) -> None:
-    async with serving(healthy, OURS) as server:
+async def test_network_that_sidecar_left_is_no_fault_of_the_target(
+    bench: OwnNetworkBench,
+) -> None:
+    async with run_server(healthy, OURS) as server:
         assert (
-            await house.probe(server.port, at(OURS))
+            await bench.probe(server.port, replica_at(OURS))
         ).verdict is ProbeVerdict.SUCCESS
-        assert house.looks == 0
-        house.own = on()
-        house.lists()
-        lost = await house.probe(server.port, at(OURS))
-    assert (lost.verdict, lost.cause) == (ProbeVerdict.UNKNOWN, Cause.OWN_NETWORK)
-    assert str(lost.reason) == (
+        assert bench.looks == 0
+        bench.own = own_container_on()
+        bench.update_surroundings()
+        outcome_without_network = await bench.probe(server.port, replica_at(OURS))
+    assert (outcome_without_network.verdict, outcome_without_network.cause) == (
+        ProbeVerdict.UNKNOWN,
+        Cause.OWN_NETWORK,
+    )
+    assert str(outcome_without_network.reason) == (
         f"Sidecar is not on the network {NET} any more: "
         f"docker network connect {NET} demo-sidecar-1"
     )
 
 
-async def test_that_we_are_back_is_seen_without_waiting_for_the_next_list(
-    house: House,
+async def test_regained_network_is_noticed_before_the_next_list(
+    bench: OwnNetworkBench,
 ) -> None:
-    house.own = on()
-    house.lists()
-    async with serving(healthy, OURS) as server:
-        assert (await house.probe(server.port, at(OURS))).cause is Cause.OWN_NETWORK
-        house.own = on(NET)
+    bench.own = own_container_on()
+    bench.update_surroundings()
+    async with run_server(healthy, OURS) as server:
         assert (
-            await house.probe(server.port, at(OURS))
+            await bench.probe(server.port, replica_at(OURS))
+        ).cause is Cause.OWN_NETWORK
+        bench.own = own_container_on(NET)
+        assert (
+            await bench.probe(server.port, replica_at(OURS))
         ).verdict is ProbeVerdict.SUCCESS
 
 
-async def test_one_look_serves_many_probes(house: House) -> None:
-    house.own = on()
-    house.lists()
+async def test_one_inspection_serves_many_probes(bench: OwnNetworkBench) -> None:
+    bench.own = own_container_on()
+    bench.update_surroundings()
     settings = HttpProbe("http://localhost:1/", timeout_s=0.6)
     for _ in range(5):
-        found = await house.prober.probe(settings, at(OURS))
-        assert found.cause is Cause.OWN_NETWORK
-    assert house.looks == 1
+        outcome = await bench.prober.probe(settings, replica_at(OURS))
+        assert outcome.cause is Cause.OWN_NETWORK
+    assert bench.looks == 1
 
 
 @pytest.mark.parametrize(
@@ -105,100 +118,110 @@ async def test_one_look_serves_many_probes(house: House) -> None:
     ],
     ids=["one of two left", "on none at all", "never shared one"],
 )
-async def test_only_what_we_left_is_our_own_fault(
+async def test_only_a_network_that_sidecar_left_is_its_own_fault(
     was: tuple[str, ...], now: tuple[str, ...], cause: Cause
 ) -> None:
-    house = House(on(*was))
-    house.own = on(*now)
-    house.lists()
-    found = await house.probe(1, at(OURS))
-    await house.prober.close()
-    assert found.cause is cause
+    bench = OwnNetworkBench(own_container_on(*was))
+    bench.own = own_container_on(*now)
+    bench.update_surroundings()
+    outcome = await bench.probe(1, replica_at(OURS))
+    await bench.prober.close()
+    assert outcome.cause is cause
 
 
-async def test_a_target_that_left_our_network_is_detached_itself(house: House) -> None:
-    away = replace(at(OURS), networks=frozenset({OTHER}))
-    moved = tuple(e._replace(network=OTHER) for e in away.endpoints)
-    found = await house.probe(1, replace(away, endpoints=moved))
-    assert (found.verdict, found.cause) == (ProbeVerdict.FAILURE, Cause.DETACHED)
-
-
-async def test_where_we_are_in_no_container_nothing_is_blamed(house: House) -> None:
-    house.own = None
-    house.lists()
-    found = await house.probe(1, at())
-    assert found.cause is Cause.DETACHED
-    assert not found.shares_network
-
-
-async def test_what_is_not_reached_on_a_network_of_ours_is_lost_itself(
-    house: House,
+async def test_target_that_left_the_shared_network_is_detached(
+    bench: OwnNetworkBench,
 ) -> None:
-    found = await house.probe(1, at())
-    assert found.cause is Cause.DETACHED
-    assert found.shares_network
+    away = replace(replica_at(OURS), networks=frozenset({OTHER}))
+    moved = tuple(e._replace(network=OTHER) for e in away.endpoints)
+    outcome = await bench.probe(1, replace(away, endpoints=moved))
+    assert (outcome.verdict, outcome.cause) == (ProbeVerdict.FAILURE, Cause.DETACHED)
+
+
+async def test_sidecar_outside_a_container_blames_no_own_network(
+    bench: OwnNetworkBench,
+) -> None:
+    bench.own = None
+    bench.update_surroundings()
+    outcome = await bench.probe(1, replica_at())
+    assert outcome.cause is Cause.DETACHED
+    assert not outcome.shares_network
+
+
+async def test_unreachable_target_on_a_shared_network_is_detached(
+    bench: OwnNetworkBench,
+) -> None:
+    outcome = await bench.probe(1, replica_at())
+    assert outcome.cause is Cause.DETACHED
+    assert outcome.shares_network
 
 
 # a request that was open when our own network was lost
 
 
-def elsewhere(*networks: str) -> Container:
+def own_container_elsewhere(*networks: str) -> Container:
     """Sidecar's own container, back at another address."""
-    own = on(*networks)
+    own = own_container_on(*networks)
     moved = tuple(e._replace(addresses=("127.0.0.77",)) for e in own.endpoints)
     return replace(own, endpoints=moved)
 
 
-async def wallet(house: House, server: Server) -> ProbeResult:
-    house.clock.advance(LOOK_EVERY_S)
+async def wallet(bench: OwnNetworkBench, server: Server) -> ProbeResult:
+    bench.clock.advance(LOOK_EVERY_S)
     settings = ElectronCashProbe(f"http://localhost:{server.port}/", timeout_s=0.2)
-    return await house.prober.probe(settings, at(OURS))
+    return await bench.prober.probe(settings, replica_at(OURS))
 
 
-async def test_a_request_that_our_network_took_along_is_left(house: House) -> None:
-    async with serving(silent, OURS) as server:
-        assert (await wallet(house, server)).cause is Cause.HUNG
-        house.own = on()
-        assert (await wallet(house, server)).cause is Cause.OWN_NETWORK
-        server.reply = scripted(HEALTHY)
-        house.own = on(NET)
-        house.lists()
-        assert (await wallet(house, server)).verdict is ProbeVerdict.SUCCESS
+async def test_request_on_a_lost_network_is_dropped(bench: OwnNetworkBench) -> None:
+    async with run_server(never_reply, OURS) as server:
+        assert (await wallet(bench, server)).cause is Cause.HUNG
+        bench.own = own_container_on()
+        assert (await wallet(bench, server)).cause is Cause.OWN_NETWORK
+        server.reply = reply_by_method(HEALTHY)
+        bench.own = own_container_on(NET)
+        bench.update_surroundings()
+        assert (await wallet(bench, server)).verdict is ProbeVerdict.SUCCESS
         assert server.most_open == 1
 
 
-async def test_a_request_from_an_address_that_is_ours_no_more_is_left(
-    house: House,
+async def test_request_from_a_former_own_address_is_dropped(
+    bench: OwnNetworkBench,
 ) -> None:
-    """We left and came back between two looks."""
-    async with serving(silent, OURS) as server:
-        assert (await wallet(house, server)).cause is Cause.HUNG
-        server.reply = scripted(HEALTHY)
-        house.own = elsewhere(NET)
-        assert (await wallet(house, server)).verdict is ProbeVerdict.SUCCESS
+    """Sidecar left the network and returned between two inspections."""
+    async with run_server(never_reply, OURS) as server:
+        assert (await wallet(bench, server)).cause is Cause.HUNG
+        server.reply = reply_by_method(HEALTHY)
+        bench.own = own_container_elsewhere(NET)
+        assert (await wallet(bench, server)).verdict is ProbeVerdict.SUCCESS
         assert server.most_open == 1
 
 
-async def test_an_order_leaves_such_a_request_as_well(house: House) -> None:
-    async with serving(silent, OURS) as server:
-        await wallet(house, server)
-        server.reply = scripted(HEALTHY)
-        house.own = elsewhere(NET)
-        house.lists()
+async def test_order_drops_a_request_from_a_former_own_address(
+    bench: OwnNetworkBench,
+) -> None:
+    async with run_server(never_reply, OURS) as server:
+        await wallet(bench, server)
+        server.reply = reply_by_method(HEALTHY)
+        bench.own = own_container_elsewhere(NET)
+        bench.update_surroundings()
         settings = ElectronCashProbe(f"http://localhost:{server.port}/")
         began = asyncio.get_running_loop().time()
-        assert await house.prober.wallet_control.answers(settings, at(OURS), 30.0)
+        assert await bench.prober.wallet_control.answers(
+            settings, replica_at(OURS), 30.0
+        )
         assert asyncio.get_running_loop().time() - began < 5.0
 
 
-@pytest.mark.parametrize("now", [on(NET), on(NET, OTHER), None])
-async def test_a_request_of_which_nothing_was_lost_is_waited_for(
-    house: House, now: Container | None
+@pytest.mark.parametrize(
+    "now", [own_container_on(NET), own_container_on(NET, OTHER), None]
+)
+async def test_request_on_a_kept_network_is_waited_for(
+    bench: OwnNetworkBench, now: Container | None
 ) -> None:
-    """A busy daemon is not to have a second one."""
-    async with serving(silent, OURS) as server:
-        await wallet(house, server)
-        house.own = now
-        house.lists()
-        assert (await wallet(house, server)).cause is Cause.HUNG
+    """A busy daemon must not get a second request."""
+    async with run_server(never_reply, OURS) as server:
+        await wallet(bench, server)
+        bench.own = now
+        bench.update_surroundings()
+        assert (await wallet(bench, server)).cause is Cause.HUNG
     assert server.methods == ["ping"]

@@ -1,4 +1,4 @@
-"""When probes begin, in virtual time; and what a thousand of them cost."""
+"""Start times of probes, in virtual time; and the spread of a thousand probes."""
 
 import asyncio
 from collections import Counter
@@ -20,7 +20,7 @@ WEB = InstanceId("web", 1)
 
 @dataclass
 class Bench:
-    """A pacer whose probes take ``seconds``, and everything that it did."""
+    """A scheduler whose probes take ``seconds``, and a record of its calls."""
 
     seconds: float = 0.0
     events: list[ProbeCompleted] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.clock = LoopClock()
-        self.pacer = IntervalProbeScheduler(
+        self.scheduler = IntervalProbeScheduler(
             self, self.post, self.clock, self.lags.append, self.on_silence
         )
 
@@ -66,7 +66,7 @@ class Bench:
             self.pace(self.again_s, event.instance)
 
     def pace(self, every_s: float, instance: InstanceId = WEB) -> None:
-        self.pacer.pace(instance, self.target, CONTAINER, every_s)
+        self.scheduler.pace(instance, self.target, CONTAINER, every_s)
 
 
 def test_the_interval_counts_from_the_end_of_a_probe() -> None:
@@ -74,7 +74,7 @@ def test_the_interval_counts_from_the_end_of_a_probe() -> None:
         bench = Bench(seconds=1.0, again_s=10.0)
         bench.pace(10.0)
         await asyncio.sleep(33.5)
-        await bench.pacer.close()
+        await bench.scheduler.close()
         return bench
 
     bench = run_virtual(main())
@@ -85,7 +85,7 @@ def test_the_interval_counts_from_the_end_of_a_probe() -> None:
     assert max(bench.lags) < 1e-6
 
 
-def test_no_probe_follows_by_itself() -> None:
+def test_no_probe_follows_without_a_new_pace() -> None:
     async def main() -> Bench:
         bench = Bench()
         bench.pace(1.0)
@@ -162,7 +162,7 @@ def test_many_new_instances_are_spread_over_one_interval() -> None:
     assert max(began) < 1.0
 
 
-def test_many_keep_to_places_of_their_own() -> None:
+def test_many_instances_stay_spread_over_the_interval() -> None:
     async def main() -> Bench:
         bench = Bench(seconds=0.001, again_s=10.0)
         for number in range(1000):
@@ -176,7 +176,7 @@ def test_many_keep_to_places_of_their_own() -> None:
     assert all(80 <= count <= 120 for count in a_second.values()), a_second
 
 
-def test_two_keep_their_interval() -> None:
+def test_two_instances_keep_their_interval() -> None:
     async def main() -> list[float]:
         bench = Bench(seconds=1.0)
         for number in range(2):
@@ -197,9 +197,9 @@ def test_a_result_belongs_to_the_run_that_was_probed() -> None:
         bench = Bench(seconds=2.0)
         bench.pace(1.0)
         await asyncio.sleep(1.0)
-        bench.pacer.pace(WEB, TARGET, restarted, 1.0)
+        bench.scheduler.pace(WEB, TARGET, restarted, 1.0)
         await asyncio.sleep(1.5)
-        bench.pacer.pace(WEB, TARGET, restarted, 1.0)
+        bench.scheduler.pace(WEB, TARGET, restarted, 1.0)
         await asyncio.sleep(5.0)
         return bench
 
@@ -207,15 +207,15 @@ def test_a_result_belongs_to_the_run_that_was_probed() -> None:
     assert runs == [CONTAINER.run, restarted.run]
 
 
-def test_a_forgotten_instance_is_heard_of_no_more() -> None:
+def test_forgotten_instance_posts_no_result() -> None:
     async def main() -> Bench:
         bench = Bench(seconds=2.0)
         bench.pace(1.0)
         bench.pace(1.0, InstanceId("idle", 1))
         await asyncio.sleep(0.005)
-        bench.pacer.forget(WEB)
-        bench.pacer.forget(InstanceId("idle", 1))
-        bench.pacer.forget(InstanceId("never seen", 1))
+        bench.scheduler.forget(WEB)
+        bench.scheduler.forget(InstanceId("idle", 1))
+        bench.scheduler.forget(InstanceId("never seen", 1))
         await asyncio.sleep(10.0)
         return bench
 
@@ -228,35 +228,37 @@ def test_a_forgotten_instance_is_heard_of_no_more() -> None:
 def test_a_target_without_probes_is_not_probed() -> None:
     async def main() -> Bench:
         bench = Bench()
-        bench.pacer.pace(WEB, Target("web"), CONTAINER, 1.0)
+        bench.scheduler.pace(WEB, Target("web"), CONTAINER, 1.0)
         await asyncio.sleep(5.0)
         return bench
 
     assert run_virtual(main()).began == []
 
 
-def test_overdue() -> None:
+def test_overdue_counts_late_probes() -> None:
     async def main() -> None:
         bench = Bench(seconds=1.0)
         bench.pace(10.0)
-        assert bench.pacer.overdue(bench.now) == 0
-        assert bench.pacer.overdue(bench.now + 5.1) == 1, "it has not begun"
+        assert bench.scheduler.overdue(bench.now) == 0
+        assert bench.scheduler.overdue(bench.now + 5.1) == 1, "it has not begun"
         await asyncio.sleep(0.5)
-        assert bench.pacer.overdue(bench.now + 20.0) == 0, "it may take its timeout"
-        assert bench.pacer.overdue(bench.now + 30.0) == 1
+        assert bench.scheduler.overdue(bench.now + 20.0) == 0, "it may take its timeout"
+        assert bench.scheduler.overdue(bench.now + 30.0) == 1
         await asyncio.sleep(1.0)
-        assert bench.pacer.overdue(bench.now + 10.0) == 0
-        assert bench.pacer.overdue(bench.now + 20.0) == 1, "nobody asked for the next"
+        assert bench.scheduler.overdue(bench.now + 10.0) == 0
+        assert bench.scheduler.overdue(bench.now + 20.0) == 1, (
+            "nobody asked for the next"
+        )
 
     run_virtual(main())
 
 
-def test_close_gives_up_what_is_in_flight() -> None:
+def test_close_cancels_probes_in_flight() -> None:
     async def main() -> Bench:
         bench = Bench(seconds=60.0)
         bench.pace(1.0)
         await asyncio.sleep(1.0)
-        await bench.pacer.close()
+        await bench.scheduler.close()
         return bench
 
     bench = run_virtual(main())
@@ -264,7 +266,7 @@ def test_close_gives_up_what_is_in_flight() -> None:
     assert bench.events == []
 
 
-def test_an_answer_that_is_awaited_for_3_s_is_told_of_once() -> None:
+def test_silence_of_3_s_is_reported_once() -> None:
     async def main() -> None:
         bench = Bench(seconds=10.0)
         began = bench.now
@@ -272,7 +274,7 @@ def test_an_answer_that_is_awaited_for_3_s_is_told_of_once() -> None:
         await asyncio.sleep(11.0)
         assert bench.silences == [(WEB, CONTAINER, began, began + SILENCE_S)]
         assert len(bench.events) == 1
-        await bench.pacer.close()
+        await bench.scheduler.close()
 
     run_virtual(main())
 
@@ -285,7 +287,7 @@ def test_an_answer_in_time_and_a_probe_that_is_given_up_are_no_silence() -> None
         bench.seconds = 10.0
         bench.pace(1.0)
         await asyncio.sleep(1.0)
-        bench.pacer.forget(WEB)
+        bench.scheduler.forget(WEB)
         await asyncio.sleep(10.0)
         assert bench.silences == []
 
@@ -300,39 +302,39 @@ def test_a_command_that_takes_long_is_no_silence() -> None:
         await asyncio.sleep(10.5)
         assert len(bench.events) == 1
         assert bench.silences == []
-        await bench.pacer.close()
+        await bench.scheduler.close()
 
     run_virtual(main())
 
 
-def test_one_that_is_hurried_is_asked_at_once_and_once() -> None:
+def test_hurried_instance_is_probed_at_once_and_once() -> None:
     async def main() -> None:
         bench = Bench(again_s=60.0)
         bench.pace(60.0)
         await asyncio.sleep(10.0)
-        bench.pacer.hurry(WEB)
+        bench.scheduler.hurry(WEB)
         bench.pace(60.0)
         await asyncio.sleep(0.1)
         assert bench.began[1:] == [bench.began[0] + 10.0]
         await asyncio.sleep(50.0)
         assert len(bench.began) == 2
-        bench.pacer.forget(WEB)
-        bench.pacer.hurry(WEB)
+        bench.scheduler.forget(WEB)
+        bench.scheduler.hurry(WEB)
         await asyncio.sleep(100.0)
         assert len(bench.began) == 2
 
     run_virtual(main())
 
 
-def test_one_that_is_hurried_in_flight_is_asked_again_right_after() -> None:
+def test_instance_hurried_in_flight_is_probed_again_right_after() -> None:
     async def main() -> None:
         bench = Bench(seconds=2.0, again_s=60.0)
         bench.pace(60.0)
         await asyncio.sleep(1.0)
-        bench.pacer.hurry(WEB)
+        bench.scheduler.hurry(WEB)
         await asyncio.sleep(10.0)
         first, second = bench.began
         assert second == first + 2.0
-        await bench.pacer.close()
+        await bench.scheduler.close()
 
     run_virtual(main())

@@ -1,4 +1,4 @@
-"""One open request to a silent daemon, and what becomes of it, on scripted sockets."""
+"""One open request to a silent daemon, and its end, on scripted sockets."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ from sidecar.probes.prober import ProbeRunner
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.probe_servers import (
     HEALTHY,
-    Held,
+    BlockedDaemon,
     Server,
     full_backlog,
+    never_reply,
+    reply_by_method,
     rpc_error,
-    scripted,
-    serving,
-    silent,
+    run_server,
 )
 
 CONTAINER = a_container()
@@ -44,7 +44,7 @@ def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
     return ElectronCashProbe(server.url, timeout_s, slow_after_s=0.1)
 
 
-async def probed(
+async def run_probes(
     prober: ProbeRunner, server: Server, times: int = 1
 ) -> list[ProbeResult]:
     return [await prober.probe(settings(server), CONTAINER) for _ in range(times)]
@@ -56,8 +56,8 @@ async def probed(
 async def test_a_silent_daemon_has_one_request_of_ours_whatever_the_probes(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(silent) as server:
-        outcomes = await probed(prober, server, 3)
+    async with run_server(never_reply) as server:
+        outcomes = await run_probes(prober, server, 3)
         assert server.methods == ["ping"]
         assert len(server.all) == len(server.open) == 1
     assert [outcome.cause for outcome in outcomes] == [Cause.HUNG] * 3
@@ -68,10 +68,10 @@ async def test_a_silent_daemon_has_one_request_of_ours_whatever_the_probes(
 
 
 async def test_a_late_answer_is_a_success_that_was_slow(prober: ProbeRunner) -> None:
-    held = Held("ping")
-    async with serving(held) as server:
-        await probed(prober, server, 2)
-        held.release()
+    held_reply = BlockedDaemon("ping")
+    async with run_server(held_reply) as server:
+        await run_probes(prober, server, 2)
+        held_reply.release()
         outcome = await probe_target(prober, (settings(server, LONG_S),), CONTAINER)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.SLOW,)
@@ -82,31 +82,33 @@ async def test_a_late_answer_is_a_success_that_was_slow(prober: ProbeRunner) -> 
 async def test_a_late_answer_is_used_and_not_asked_for_again(
     prober: ProbeRunner,
 ) -> None:
-    held = Held("getinfo")
-    async with serving(held) as server:
-        await probed(prober, server, 2)
-        held.release()
-        (outcome,) = await probed(prober, server)
+    held_reply = BlockedDaemon("getinfo")
+    async with run_server(held_reply) as server:
+        await run_probes(prober, server, 2)
+        held_reply.release()
+        (outcome,) = await run_probes(prober, server)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
 
 
 async def test_a_late_error_is_an_answer_too(prober: ProbeRunner) -> None:
-    held = Held("ping", HEALTHY | {"ping": rpc_error(-32603, "Server error")})
-    async with serving(held) as server:
-        await probed(prober, server, 2)
-        held.release()
-        (outcome,) = await probed(prober, server)
+    held_reply = BlockedDaemon(
+        "ping", HEALTHY | {"ping": rpc_error(-32603, "Server error")}
+    )
+    async with run_server(held_reply) as server:
+        await run_probes(prober, server, 2)
+        held_reply.release()
+        (outcome,) = await run_probes(prober, server)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.waited_s > 1.9 * TIMEOUT_S
 
 
 @pytest.mark.parametrize("method", ["getinfo", "getbalance"])
-async def test_silence_after_an_answer_is_a_thread_that_others_hold(
+async def test_silence_after_an_answer_is_thread_held(
     prober: ProbeRunner, method: str
 ) -> None:
-    async with serving(Held(method)) as server:
-        (outcome,) = await probed(prober, server)
+    async with run_server(BlockedDaemon(method)) as server:
+        (outcome,) = await run_probes(prober, server)
     assert outcome.cause is Cause.THREAD_HELD
     assert outcome.rpc_answers
     assert f"it answers, but {method} has not been answered for 0 s" in str(
@@ -117,8 +119,8 @@ async def test_silence_after_an_answer_is_a_thread_that_others_hold(
 async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(Held("getbalance")) as server:
-        first, second = await probed(prober, server, 2)
+    async with run_server(BlockedDaemon("getbalance")) as server:
+        first, second = await run_probes(prober, server, 2)
         assert server.methods == ["ping", "getinfo", "getbalance"]
     assert [first.cause, second.cause] == [Cause.THREAD_HELD, Cause.HUNG]
     assert second.waited_s > 1.4 * TIMEOUT_S
@@ -127,15 +129,15 @@ async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
 async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
     prober: ProbeRunner,
 ) -> None:
-    held = Held("listaddresses")
-    async with serving(held) as server:
-        (outcome,) = await probed(prober, server)
+    held_reply = BlockedDaemon("listaddresses")
+    async with run_server(held_reply) as server:
+        (outcome,) = await run_probes(prober, server)
         assert outcome.verdict is ProbeVerdict.SUCCESS
         assert outcome.wallet is not None
         assert outcome.wallet.addresses is None
         assert len(server.open) == 1
-        held.release()
-        (outcome,) = await probed(prober, server)
+        held_reply.release()
+        (outcome,) = await run_probes(prober, server)
     assert outcome.wallet is not None
     assert outcome.wallet.addresses == 2
     assert server.methods.count("listaddresses") == 1
@@ -143,20 +145,20 @@ async def test_a_count_of_addresses_that_is_not_answered_fails_no_probe(
 
 
 async def test_a_connection_that_breaks_ends_the_waiting(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
+    async with run_server(never_reply) as server:
+        await run_probes(prober, server)
         server.all[0].reset()
-        (outcome,) = await probed(prober, server)
+        (outcome,) = await run_probes(prober, server)
         assert (outcome.cause, outcome.broke_on) == (Cause.RESET, "ping")
-        server.reply = scripted(HEALTHY)
-        (outcome,) = await probed(prober, server)
+        server.reply = reply_by_method(HEALTHY)
+        (outcome,) = await run_probes(prober, server)
     assert outcome.verdict is ProbeVerdict.SUCCESS
 
 
-async def test_a_new_run_is_asked_anew(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
-        server.reply = scripted(HEALTHY)
+async def test_new_run_gets_a_new_request(prober: ProbeRunner) -> None:
+    async with run_server(never_reply) as server:
+        await run_probes(prober, server)
+        server.reply = reply_by_method(HEALTHY)
         fresh = replace(CONTAINER, started_at=CONTAINER.started_at + 60.0)
         outcome = await prober.probe(settings(server), fresh)
         assert outcome.verdict is ProbeVerdict.SUCCESS
@@ -164,7 +166,7 @@ async def test_a_new_run_is_asked_anew(prober: ProbeRunner) -> None:
     assert server.methods[:2] == ["ping", "ping"]
 
 
-async def test_a_connection_that_is_not_granted_is_given_up(
+async def test_connection_not_accepted_is_given_up(
     prober: ProbeRunner,
 ) -> None:
     with full_backlog() as port:
@@ -179,7 +181,7 @@ async def test_a_connection_that_is_not_granted_is_given_up(
 async def test_the_connection_is_left_when_the_prober_closes(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(silent) as server:
-        await probed(prober, server)
+    async with run_server(never_reply) as server:
+        await run_probes(prober, server)
         await prober.close()
         await asyncio.wait_for(server.all[0].closed_by_peer.wait(), LONG_S)

@@ -15,7 +15,7 @@ from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, Json
 from sidecar.probes.prober import ProbeRunner
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.notify_receivers import Receiver, receiver
-from tests.support.probe_servers import HEALTHY, Connection, Server, scripted
+from tests.support.probe_servers import HEALTHY, Connection, Server, reply_by_method
 
 CONTAINER = a_container()
 ANSWERS = {**HEALTHY, "load_wallet": True}
@@ -24,9 +24,9 @@ Probe = HttpProbe | JsonRpcProbe | ElectronCashProbe
 
 @pytest.fixture
 async def prober() -> AsyncIterator[ProbeRunner]:
-    made = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
-    yield made
-    await made.close()
+    probes = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
+    yield probes
+    await probes.close()
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def server_context(authority: trustme.CA, name: str = "localhost") -> ssl.SSLCon
 async def page(
     authority: trustme.CA, name: str = "localhost"
 ) -> AsyncIterator[tuple[str, Receiver]]:
-    async with receiver(tls=server_context(authority, name)) as kept:
-        yield f"https://localhost:{kept.port}/", kept
+    async with receiver(tls=server_context(authority, name)) as https_server:
+        yield f"https://localhost:{https_server.port}/", https_server
 
 
-async def carry_out(prober: ProbeRunner, settings: Probe) -> ProbeResult:
+async def run_probe(prober: ProbeRunner, settings: Probe) -> ProbeResult:
     return await prober.probe(settings, CONTAINER)
 
 
@@ -62,7 +62,7 @@ async def test_a_private_authority_is_trusted_by_its_file(
 ) -> None:
     file = write_authority(authority, tmp_path / "ca.pem")
     async with page(authority) as (url, _):
-        assert (await carry_out(prober, HttpProbe(url, ca_file=file))).verdict is (
+        assert (await run_probe(prober, HttpProbe(url, ca_file=file))).verdict is (
             ProbeVerdict.SUCCESS
         )
 
@@ -71,7 +71,7 @@ async def test_without_the_file_the_reason_names_it_and_the_variable(
     prober: ProbeRunner, authority: trustme.CA
 ) -> None:
     async with page(authority) as (url, _):
-        outcome = await carry_out(prober, HttpProbe(url))
+        outcome = await run_probe(prober, HttpProbe(url))
     assert outcome.cause is Cause.MISCONFIGURED
     assert str(outcome.reason).endswith(
         "failed: its certificate's authority is not known here; name it by ca_file or "
@@ -85,35 +85,35 @@ async def test_a_private_authority_is_trusted_by_the_environments_variable(
     monkeypatch.setenv("SSL_CERT_FILE", write_authority(authority, tmp_path / "ca.pem"))
     fresh = ProbeRunner(FakeEngine(FakeClock(), CONTAINER), FakeClock())
     async with page(authority) as (url, _):
-        outcome = await carry_out(fresh, HttpProbe(url))
+        outcome = await run_probe(fresh, HttpProbe(url))
     await fresh.close()
     assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
 
 
-async def test_another_authority_or_name_is_no_success(
+async def test_other_authority_or_name_is_misconfigured(
     prober: ProbeRunner, authority: trustme.CA, tmp_path: Path
 ) -> None:
     file = write_authority(authority, tmp_path / "ca.pem")
     async with page(trustme.CA()) as (url, _):
-        outcome = await carry_out(prober, HttpProbe(url, ca_file=file))
+        outcome = await run_probe(prober, HttpProbe(url, ca_file=file))
     assert "authority is not known" in str(outcome.reason)
     async with page(authority, "other.example") as (url, _):
-        outcome = await carry_out(prober, HttpProbe(url, ca_file=file))
+        outcome = await run_probe(prober, HttpProbe(url, ca_file=file))
     assert outcome.cause is Cause.MISCONFIGURED
     assert "ca_file" not in str(outcome.reason)
 
 
-async def test_a_file_that_was_changed_counts_at_the_next_probe(
+async def test_changed_authority_file_is_used_at_the_next_probe(
     prober: ProbeRunner, authority: trustme.CA, tmp_path: Path
 ) -> None:
     file = write_authority(trustme.CA(), tmp_path / "ca.pem")
     async with page(authority) as (url, _):
         settings = HttpProbe(url, ca_file=file)
-        assert (await carry_out(prober, settings)).cause is Cause.MISCONFIGURED
+        assert (await run_probe(prober, settings)).cause is Cause.MISCONFIGURED
         write_authority(authority, tmp_path / "ca.pem")
-        assert (await carry_out(prober, settings)).verdict is ProbeVerdict.SUCCESS
+        assert (await run_probe(prober, settings)).verdict is ProbeVerdict.SUCCESS
         (tmp_path / "ca.pem").unlink()
-        outcome = await carry_out(prober, settings)
+        outcome = await run_probe(prober, settings)
     assert (outcome.verdict, outcome.cause) == (
         ProbeVerdict.UNKNOWN,
         Cause.PROBER_FAILED,
@@ -128,15 +128,15 @@ async def test_a_file_that_was_changed_counts_at_the_next_probe(
     ],
     ids=["jsonrpc", "electron_cash"],
 )
-async def test_json_rpc_under_a_private_authority(
+async def test_json_rpc_trusts_a_private_authority_by_its_file(
     prober: ProbeRunner,
     authority: trustme.CA,
     tmp_path: Path,
     probe: Callable[[str, str], Probe],
 ) -> None:
     file = write_authority(authority, tmp_path / "ca.pem")
-    async with tls_server(scripted(ANSWERS), server_context(authority)) as url:
-        outcome = await carry_out(prober, probe(url, file))
+    async with tls_server(reply_by_method(ANSWERS), server_context(authority)) as url:
+        outcome = await run_probe(prober, probe(url, file))
         assert outcome.verdict is ProbeVerdict.SUCCESS, outcome
         control = prober.wallet_control
         wallet = ElectronCashProbe(url, ca_file=file)
@@ -149,11 +149,11 @@ async def tls_server(
 ) -> AsyncIterator[str]:
     server = Server(reply)
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(
+    tls_listener = await loop.create_server(
         lambda: Connection(server), "127.0.0.1", 0, ssl=context
     )
-    port = listening.sockets[0].getsockname()[1]
+    port = tls_listener.sockets[0].getsockname()[1]
     try:
         yield f"https://localhost:{port}/"
     finally:
-        listening.close()
+        tls_listener.close()

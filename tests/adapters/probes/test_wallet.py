@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401
-"""The wallet daemon's own words, on scripted sockets and on the stand-in."""
+"""Answers of the wallet daemon, on scripted sockets and on the stand-in."""
 
 import asyncio
 import os
@@ -35,10 +35,10 @@ from tests.support.probe_servers import (
     HEALTHY_INFO,
     Connection,
     Server,
+    never_reply,
+    reply_by_method,
     rpc_error,
-    scripted,
-    serving,
-    silent,
+    run_server,
 )
 from tests.support.repository import REPOSITORY
 
@@ -71,19 +71,19 @@ def info(**changes: Any) -> dict[str, Any]:
 
 def electrum(**changes: Any) -> dict[str, Any]:
     listed = [{"path": "/data/default_wallet", "synchronized": True}]
-    said = {k: v for k, v in HEALTHY_INFO.items() if k != "wallets"}
-    return HEALTHY | {"getinfo": said | changes, "list_wallets": listed}
+    fields = {k: v for k, v in HEALTHY_INFO.items() if k != "wallets"}
+    return HEALTHY | {"getinfo": fields | changes, "list_wallets": listed}
 
 
-async def asked(
+async def probe_answers(
     prober: ProbeRunner, answers: dict[str, Any]
 ) -> tuple[ProbeResult, Server]:
-    async with serving(scripted(answers)) as server:
+    async with run_server(reply_by_method(answers)) as server:
         return await prober.probe(wallet(server.url), CONTAINER), server
 
 
-async def test_a_healthy_daemon(prober: ProbeRunner) -> None:
-    outcome, server = await asked(prober, HEALTHY)
+async def test_healthy_daemon_is_success_with_its_facts(prober: ProbeRunner) -> None:
+    outcome, server = await probe_answers(prober, HEALTHY)
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods == ["ping", "getinfo", "getbalance", "listaddresses"]
     assert outcome.wallet == WalletFacts(
@@ -99,8 +99,8 @@ async def test_a_healthy_daemon(prober: ProbeRunner) -> None:
 
 
 async def test_balances_are_decimals_to_the_last_digit(prober: ProbeRunner) -> None:
-    said = {"confirmed": "20999999.97690001", "unmatured": 0.00000001}
-    outcome, _ = await asked(prober, HEALTHY | {"getbalance": said})
+    balance = {"confirmed": "20999999.97690001", "unmatured": 0.00000001}
+    outcome, _ = await probe_answers(prober, HEALTHY | {"getbalance": balance})
     assert outcome.wallet is not None
     assert outcome.wallet.balance == Balance(
         confirmed=Decimal("20999999.97690001"), unmatured=Decimal("0.00000001")
@@ -113,21 +113,25 @@ async def test_balances_are_decimals_to_the_last_digit(prober: ProbeRunner) -> N
 
 
 @pytest.mark.parametrize(
-    "said",
+    "confirmed",
     ["NaN", "Infinity", "1e999999", "1e-999999", "much", None, [], f"1.{'9' * 4000}"],
 )
-async def test_a_balance_that_is_none(prober: ProbeRunner, said: Any) -> None:
-    outcome, _ = await asked(prober, HEALTHY | {"getbalance": {"confirmed": said}})
+async def test_malformed_balance_is_bad_body(
+    prober: ProbeRunner, confirmed: Any
+) -> None:
+    outcome, _ = await probe_answers(
+        prober, HEALTHY | {"getbalance": {"confirmed": confirmed}}
+    )
     assert outcome.cause is Cause.BAD_BODY
 
 
-@pytest.mark.parametrize("which", ["blockchain_height", "server_height"])
+@pytest.mark.parametrize("height_field", ["blockchain_height", "server_height"])
 @pytest.mark.parametrize("height", [2**53 + 1, 10**4000, -(10**4000)])
-async def test_a_height_that_is_none(
-    prober: ProbeRunner, which: str, height: int
+async def test_out_of_range_height_is_bad_body(
+    prober: ProbeRunner, height_field: str, height: int
 ) -> None:
     sys.set_int_max_str_digits(0)
-    outcome, _ = await asked(prober, info(**{which: height}))
+    outcome, _ = await probe_answers(prober, info(**{height_field: height}))
     sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
     assert outcome.cause is Cause.BAD_BODY
 
@@ -135,7 +139,7 @@ async def test_a_height_that_is_none(
 async def test_one_connection_at_a_time_each_closed_before_the_next(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(scripted(HEALTHY)) as server:
+    async with run_server(reply_by_method(HEALTHY)) as server:
         settings = wallet(server.url)
         probes = [prober.probe(settings, CONTAINER) for _ in range(5)]
         probes += [prober.probe(JsonRpcProbe(server.url, "ping"), CONTAINER)]
@@ -156,7 +160,7 @@ NO_WALLET = {
 async def test_no_wallet_call_when_none_is_loaded(
     prober: ProbeRunner, daemon: str
 ) -> None:
-    outcome, server = await asked(prober, NO_WALLET[daemon])
+    outcome, server = await probe_answers(prober, NO_WALLET[daemon])
     assert outcome.cause is Cause.WALLET_NOT_LOADED
     assert outcome.rpc_answers
     assert outcome.wallet is not None
@@ -167,24 +171,24 @@ async def test_no_wallet_call_when_none_is_loaded(
 @pytest.mark.parametrize(
     ("code", "message"), [(1, "wallet not loaded"), (-32603, EC_NOT_LOADED)]
 )
-async def test_an_error_that_says_no_wallet(
+async def test_wallet_not_loaded_error_is_recognised(
     prober: ProbeRunner, code: int, message: str
 ) -> None:
     answers = HEALTHY | {"getbalance": rpc_error(code, message)}
-    outcome, _ = await asked(prober, answers)
+    outcome, _ = await probe_answers(prober, answers)
     assert outcome.cause is Cause.WALLET_NOT_LOADED
     assert outcome.rpc_answers
 
 
 async def test_electrum_is_asked_for_its_wallets(prober: ProbeRunner) -> None:
-    outcome, server = await asked(prober, electrum())
+    outcome, server = await probe_answers(prober, electrum())
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert server.methods[:-1] == ["ping", "getinfo", "list_wallets", "getbalance"]
 
 
-async def test_electrum_s_wallet_that_is_behind(prober: ProbeRunner) -> None:
+async def test_electrum_wallet_behind_is_syncing(prober: ProbeRunner) -> None:
     listed = [{"path": "/data/default_wallet", "synchronized": False}]
-    outcome, _ = await asked(prober, electrum() | {"list_wallets": listed})
+    outcome, _ = await probe_answers(prober, electrum() | {"list_wallets": listed})
     assert outcome.cause is Cause.WALLET_SYNCING
 
 
@@ -198,15 +202,15 @@ CONDITIONS: list[tuple[dict[str, Any], Cause]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "cause"), CONDITIONS)
-async def test_conditions_in_order(
-    prober: ProbeRunner, said: dict[str, Any], cause: Cause
+@pytest.mark.parametrize(("changes", "cause"), CONDITIONS)
+async def test_first_condition_in_order_is_the_cause(
+    prober: ProbeRunner, changes: dict[str, Any], cause: Cause
 ) -> None:
-    outcome, server = await asked(prober, info(**said))
+    outcome, server = await probe_answers(prober, info(**changes))
     assert outcome.cause is cause
     assert outcome.rpc_answers
     assert outcome.wallet is not None
-    assert outcome.wallet.connected is (HEALTHY_INFO | said)["connected"]
+    assert outcome.wallet.connected is (HEALTHY_INFO | changes)["connected"]
     assert "getbalance" not in server.methods
 
 
@@ -217,25 +221,27 @@ async def test_conditions_in_order(
         ("'NoneType' object has no attribute 'get_parameters'", 1),
     ],
 )
-async def test_started_offline(prober: ProbeRunner, message: str, code: int) -> None:
+async def test_daemon_started_offline_is_misconfigured(
+    prober: ProbeRunner, message: str, code: int
+) -> None:
     answers = HEALTHY | {"getinfo": rpc_error(code, message)}
-    outcome, _ = await asked(prober, answers)
+    outcome, _ = await probe_answers(prober, answers)
     assert outcome.cause is Cause.MISCONFIGURED
     assert str(outcome.reason) == "the daemon was started offline"
     assert not outcome.rpc_answers
 
 
-async def test_another_program_on_the_port(prober: ProbeRunner) -> None:
-    outcome, _ = await asked(prober, {})
+async def test_other_program_on_the_port_is_misconfigured(prober: ProbeRunner) -> None:
+    outcome, _ = await probe_answers(prober, {})
     assert outcome.cause is Cause.MISCONFIGURED
     assert (
         str(outcome.reason) == "ping answered error -32601: Method ping not supported."
     )
 
 
-async def test_an_error_of_its_own(prober: ProbeRunner) -> None:
+async def test_other_rpc_error_is_bad_body(prober: ProbeRunner) -> None:
     reply = rpc_error(-32603, 'Server error: File "x.py" | OSError: [Errno 28] full')
-    outcome, _ = await asked(prober, HEALTHY | {"getbalance": reply})
+    outcome, _ = await probe_answers(prober, HEALTHY | {"getbalance": reply})
     assert outcome.cause is Cause.BAD_BODY
     assert (
         str(outcome.reason)
@@ -244,17 +250,19 @@ async def test_an_error_of_its_own(prober: ProbeRunner) -> None:
     assert outcome.rpc_answers
 
 
-async def test_info_that_says_too_little(prober: ProbeRunner) -> None:
-    outcome, _ = await asked(prober, HEALTHY | {"getinfo": {"version": "4.4.5"}})
+async def test_incomplete_info_is_bad_body(prober: ProbeRunner) -> None:
+    outcome, _ = await probe_answers(
+        prober, HEALTHY | {"getinfo": {"version": "4.4.5"}}
+    )
     assert outcome.cause is Cause.BAD_BODY
 
 
 async def test_a_lagging_chain_is_a_warning(prober: ProbeRunner) -> None:
-    outcome, _ = await asked(prober, info(server_height=121))
+    outcome, _ = await probe_answers(prober, info(server_height=121))
     assert outcome.verdict is ProbeVerdict.SUCCESS
     assert outcome.warnings == (ProbeWarning.LAGGING,)
     assert str(outcome.reason) == "4 blocks behind the upstream server"
-    outcome, _ = await asked(prober, info(server_height=120))
+    outcome, _ = await probe_answers(prober, info(server_height=120))
     assert outcome.warnings == ()
 
 
@@ -265,12 +273,14 @@ class Chain:
         self.answers = info()
 
     def reply(self, connection: Connection) -> None:
-        scripted(self.answers)(connection)
+        reply_by_method(self.answers)(connection)
 
 
-async def test_a_chain_that_stands_still(prober: ProbeRunner, clock: FakeClock) -> None:
+async def test_chain_without_new_blocks_is_stale(
+    prober: ProbeRunner, clock: FakeClock
+) -> None:
     chain = Chain()
-    async with serving(chain.reply) as server:
+    async with run_server(chain.reply) as server:
         settings = wallet(server.url, stale_after_s=100.0)
 
         async def cause() -> Cause | None:
@@ -296,9 +306,9 @@ async def test_a_chain_that_stands_still(prober: ProbeRunner, clock: FakeClock) 
 async def test_the_whole_probe_has_one_deadline(prober: ProbeRunner) -> None:
     def slowly(connection: Connection) -> None:
         loop = asyncio.get_running_loop()
-        loop.call_later(0.4, lambda: scripted(HEALTHY)(connection))
+        loop.call_later(0.4, lambda: reply_by_method(HEALTHY)(connection))
 
-    async with serving(slowly) as server:
+    async with run_server(slowly) as server:
         began = asyncio.get_running_loop().time()
         outcome = await prober.probe(wallet(server.url, timeout_s=1.0), CONTAINER)
         took = asyncio.get_running_loop().time() - began
@@ -311,7 +321,7 @@ async def test_the_whole_probe_has_one_deadline(prober: ProbeRunner) -> None:
 
 
 async def test_a_failed_call_is_not_repeated(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         settings = wallet(server.url)
         with pytest.raises(RpcFailed, match="getinfo: no answer"):
             await prober.wallet_control.load_wallets(settings, CONTAINER, (), 0.3)
@@ -320,10 +330,10 @@ async def test_a_failed_call_is_not_repeated(prober: ProbeRunner) -> None:
     assert len(server.all) == 2
 
 
-async def test_no_password_in_an_error(prober: ProbeRunner) -> None:
+async def test_error_has_no_password(prober: ProbeRunner) -> None:
     reply = rpc_error(-32700, "Parse error: {'password': 'hunter2'}" + "hunter2" * 40)
     answers = {"getinfo": HEALTHY_INFO | {"wallets": {}}, "daemon": reply}
-    async with serving(scripted(answers)) as server:
+    async with run_server(reply_by_method(answers)) as server:
         settings = wallet(server.url, wallet_password="hunter2")
         (missing,) = await prober.wallet_control.load_wallets(
             settings, CONTAINER, ("/w",), 5.0
@@ -333,7 +343,7 @@ async def test_no_password_in_an_error(prober: ProbeRunner) -> None:
 
 
 async def test_a_call_waits_for_the_probe_in_flight(prober: ProbeRunner) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         settings = wallet(server.url, timeout_s=0.5)
         probing = asyncio.ensure_future(prober.probe(settings, CONTAINER))
         await asyncio.wait_for(server.touched.wait(), 5)
@@ -344,10 +354,10 @@ async def test_a_call_waits_for_the_probe_in_flight(prober: ProbeRunner) -> None
         assert len(server.all) == 1
 
 
-async def test_a_probe_that_cannot_have_its_turn_learns_nothing(
+async def test_probe_that_gets_no_turn_is_unknown(
     prober: ProbeRunner,
 ) -> None:
-    async with serving(silent) as server:
+    async with run_server(never_reply) as server:
         loading = asyncio.ensure_future(
             prober.wallet_control.load_wallets(wallet(server.url), CONTAINER, (), 1.0)
         )
@@ -390,12 +400,12 @@ class StandIn:
         assert self.run("fault", *arguments).wait(10) == 0
 
     def settings(self, **changes: Any) -> ElectronCashProbe:
-        given: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "url": f"http://127.0.0.1:{self.rpc_port}/",
             "credentials": Credentials("bchrpc", PASSWORD),
             "timeout_s": 5.0,
         }
-        return ElectronCashProbe(**given | changes)
+        return ElectronCashProbe(**fields | changes)
 
 
 @pytest.fixture
@@ -433,14 +443,16 @@ def freeze(pid: int) -> None:
 
 
 def status_of(task: Path) -> str:
-    """As the kernel says; nothing of a thread that has just ended."""
+    """Status file of a thread; for a thread that has just ended, as if stopped."""
     try:
         return (task / "status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return "\nState:\tT"
 
 
-async def test_the_life_of_a_daemon(prober: ProbeRunner, stand_in: StandIn) -> None:
+async def test_stand_in_is_judged_from_its_start_to_its_stop(
+    prober: ProbeRunner, stand_in: StandIn
+) -> None:
     settings = stand_in.settings()
     await until(prober, settings, Cause.WALLET_NOT_LOADED)
     assert await prober.wallet_control.load_wallets(settings, CONTAINER, (), 5.0) == ()
@@ -486,7 +498,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_the_faults_of_a_daemon(
+async def test_each_fault_of_the_stand_in_has_its_cause(
     prober: ProbeRunner, stand_in: StandIn, fault: str
 ) -> None:
     settings = stand_in.settings(timeout_s=2.0)

@@ -14,10 +14,10 @@ from tests.support.probe_servers import (
     HEALTHY,
     HEALTHY_INFO,
     Connection,
+    reply_by_method,
     result,
     rpc_error,
-    scripted,
-    serving,
+    run_server,
 )
 
 CONTAINER = a_container()
@@ -27,7 +27,7 @@ TIMEOUT_S = 5.0
 
 
 class ElectronCash:
-    """Its loading, as it is: ``files`` are the wallets' passwords by path.
+    """Wallet loading of Electron Cash: ``files`` are the wallets' passwords by path.
 
     ``current`` None ends it at the next wallet call, as the newest build does.
     """
@@ -90,10 +90,10 @@ class ElectronCash:
         self.current = path
 
 
-def electrum(said: dict[str, Any]) -> dict[str, Any]:
+def electrum(answers: dict[str, Any]) -> dict[str, Any]:
     """Electrum's information has no wallets; they are listed."""
     info = {k: v for k, v in HEALTHY_INFO.items() if k != "wallets"}
-    return HEALTHY | {"getinfo": info | {"default_wallet": DEFAULT}} | said
+    return HEALTHY | {"getinfo": info | {"default_wallet": DEFAULT}} | answers
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ async def load(
     *paths: str,
     password: str | None = None,
 ) -> tuple[NotLoaded, ...]:
-    """What is not loaded; a probe after it finds the daemon alive."""
-    async with serving(daemon) as server:
+    """Wallets that are not loaded; a probe afterwards succeeds."""
+    async with run_server(daemon) as server:
         settings = ElectronCashProbe(server.url, TIMEOUT_S, wallet_password=password)
         control = prober.wallet_control
         missing = await control.load_wallets(settings, CONTAINER, paths, TIMEOUT_S)
@@ -147,7 +147,7 @@ async def test_another_path_goes_by_the_method_that_takes_one(
     assert [method for method, _ in daemon.orders] == ["daemon", "load_wallet"]
 
 
-async def test_what_is_loaded_is_not_loaded_again(prober: ProbeRunner) -> None:
+async def test_loaded_wallet_is_not_loaded_again(prober: ProbeRunner) -> None:
     daemon = ElectronCash({DEFAULT: None, OTHER: None})
     daemon.loaded, daemon.current = [OTHER], OTHER
     assert await load(prober, daemon, OTHER, DEFAULT) == ()
@@ -155,7 +155,7 @@ async def test_what_is_loaded_is_not_loaded_again(prober: ProbeRunner) -> None:
 
 
 @pytest.mark.parametrize("password", [None, PASSWORD])
-async def test_true_is_not_believed_where_nothing_was_loaded(
+async def test_load_answered_true_without_a_loaded_wallet_is_missing(
     prober: ProbeRunner, password: str | None
 ) -> None:
     daemon = ElectronCash({DEFAULT: None})
@@ -172,7 +172,7 @@ async def test_an_encrypted_wallet_without_a_password_is_not_loaded(
     assert "no wallet password is set" in str(missing.reason)
 
 
-async def test_a_wrong_password_is_said_and_stands_nowhere(prober: ProbeRunner) -> None:
+async def test_wrong_password_is_reported_and_masked(prober: ProbeRunner) -> None:
     daemon = ElectronCash({DEFAULT: PASSWORD})
     (missing,) = await load(prober, daemon, password=WRONG)
     assert "Incorrect password" in str(missing.reason)
@@ -190,7 +190,7 @@ async def test_after_a_load_that_failed_a_wallet_is_made_current_again(
     assert daemon.current == OTHER
 
 
-async def test_one_of_several_that_is_missing_holds_the_others_up_not(
+async def test_missing_wallet_does_not_keep_others_from_loading(
     prober: ProbeRunner,
 ) -> None:
     daemon = ElectronCash({DEFAULT: None, OTHER: None})
@@ -201,7 +201,7 @@ async def test_one_of_several_that_is_missing_holds_the_others_up_not(
 
 async def test_electrum_takes_path_and_password_itself(prober: ProbeRunner) -> None:
     listed: list[dict[str, Any]] = []
-    reply = scripted(electrum({"load_wallet": True, "list_wallets": listed}))
+    reply = reply_by_method(electrum({"load_wallet": True, "list_wallets": listed}))
     params: list[Any] = []
 
     def note(connection: Connection) -> None:
@@ -210,7 +210,7 @@ async def test_electrum_takes_path_and_password_itself(prober: ProbeRunner) -> N
             listed.append({"path": OTHER, "synchronized": True})
         reply(connection)
 
-    async with serving(note) as server:
+    async with run_server(note) as server:
         settings = ElectronCashProbe(server.url, wallet_password=PASSWORD)
         control = prober.wallet_control
         missing = await control.load_wallets(settings, CONTAINER, (OTHER,), TIMEOUT_S)
@@ -223,7 +223,7 @@ async def test_electrum_that_refuses_a_load_is_not_asked_for_the_daemon_method(
 ) -> None:
     refused = rpc_error(1, f"InvalidPassword {WRONG}")
     answers = electrum({"load_wallet": refused, "list_wallets": []})
-    async with serving(scripted(answers)) as server:
+    async with run_server(reply_by_method(answers)) as server:
         settings = ElectronCashProbe(server.url, wallet_password=WRONG)
         control = prober.wallet_control
         (missing,) = await control.load_wallets(settings, CONTAINER, (), TIMEOUT_S)
@@ -239,9 +239,11 @@ async def test_a_daemon_that_breaks_off_is_asked_nothing_more(
         if connection.method == "load_wallet":
             connection.transport.close()
         else:
-            scripted(HEALTHY | {"getinfo": HEALTHY_INFO | {"wallets": {}}})(connection)
+            reply_by_method(HEALTHY | {"getinfo": HEALTHY_INFO | {"wallets": {}}})(
+                connection
+            )
 
-    async with serving(reply) as server:
+    async with run_server(reply) as server:
         settings = ElectronCashProbe(server.url)
         control = prober.wallet_control
         with pytest.raises(RpcFailed, match=r"load_wallet: .* closed the connection"):

@@ -1,4 +1,4 @@
-"""Remedies against an engine in memory: what is sent, and what comes back."""
+"""Remedies against an engine in memory: calls that are sent, and their results."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -32,7 +32,7 @@ from sidecar.core.ports.engine import (
 )
 from sidecar.core.ports.loop import NotLoaded, RpcFailed
 from sidecar.core.reason.reason import text_reason
-from sidecar.core.status.run_log import AGAIN
+from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.remedies.evidence import PROCESSES as PROCESSES_KEPT
 from sidecar.remedies.executor import Executor
 from sidecar.remedies.stopped_processes import NAME_CHARACTERS
@@ -51,21 +51,21 @@ SECRET = "hunter2"
 
 @dataclass
 class Wallets:
-    """A wallet daemon's two calls; ``on_stop`` is what its stop brings about."""
+    """Calls of a wallet daemon; ``on_stop`` is the effect of its stop."""
 
     on_stop: Callable[[], Awaitable[None] | None] = lambda: None
     loads: bool = True
     error: RpcFailed | None = None
     delay_s: float = 0.0
     answer_s: float | None = None
-    """After how long a silent daemon answers; None: never."""
+    """Delay after which a silent daemon answers; None: never."""
     calls: list[str] = field(default_factory=list)
 
     async def stop(self, *_: object) -> None:
-        await self._called("stop")
-        brought_about = self.on_stop()
-        if brought_about is not None:
-            await brought_about
+        await self._record_call("stop")
+        pending_stop = self.on_stop()
+        if pending_stop is not None:
+            await pending_stop
 
     async def answers(self, _: object, __: object, timeout_s: float) -> bool:
         self.calls.append("answers")
@@ -78,14 +78,14 @@ class Wallets:
     async def load_wallets(
         self, _: object, __: object, paths: Sequence[str], ___: float
     ) -> tuple[NotLoaded, ...]:
-        await self._called("load_wallet")
+        await self._record_call("load_wallet")
         return (
             ()
             if self.loads
             else (NotLoaded("/data/w", text_reason("there is no such file")),)
         )
 
-    async def _called(self, method: str) -> None:
+    async def _record_call(self, method: str) -> None:
         self.calls.append(method)
         await asyncio.sleep(self.delay_s)
         if self.error is not None:
@@ -93,7 +93,7 @@ class Wallets:
 
 
 class Bench:
-    """An executor with all that it touches."""
+    """An executor with its fakes."""
 
     def __init__(
         self,
@@ -143,14 +143,14 @@ class Bench:
         self.executor.carry_out(decision, self.target, self.container)
 
     async def end(self, events: int = 1) -> Event:
-        """The last of so many events; and that no more follow."""
+        """Return the last of ``events`` events, and assert that no more follow."""
         async with asyncio.timeout(400.0):
             await self.posted[events - 1].wait()
         await asyncio.sleep(30.0)
         assert len(self.events) == events
         return self.events[-1]
 
-    async def acted(self, action: Action, **changes: Any) -> RemedyExecuted:  # noqa: ANN401
+    async def run_action(self, action: Action, **changes: Any) -> RemedyExecuted:  # noqa: ANN401
         self.begin(action, **changes)
         event = await self.end()
         assert isinstance(event, RemedyExecuted)
@@ -175,9 +175,9 @@ def virtual(
 
 
 @virtual
-async def test_a_restart() -> None:
+async def test_restart_is_done_by_one_engine_call() -> None:
     bench = Bench()
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [5.0]
@@ -187,10 +187,10 @@ async def test_a_restart() -> None:
 
 
 @virtual
-async def test_the_engine_refuses() -> None:
+async def test_refusal_of_the_engine_is_a_failure() -> None:
     bench = Bench()
     bench.engine.trouble("restart", EngineRefused(f"no {SECRET} here"))
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.FAILED
     assert str(event.reason) == "the engine refused: no *** here"
     assert bench.engine.acts == []
@@ -202,22 +202,22 @@ async def test_no_part_of_a_secret_ends_a_reason_or_a_name_that_is_cut() -> None
         bench = Bench()
         before = "x" * (REASON_LIMIT - len("the engine refused: ") - back)
         bench.engine.trouble("restart", EngineRefused(f"{before}{SECRET}"))
-        event = await bench.acted(Action.RESTART)
+        event = await bench.run_action(Action.RESTART)
         assert str(event.reason).rstrip("*").endswith("x")
         bench = Bench()
         name = f"{'x' * (NAME_CHARACTERS - back)}{SECRET}"
         bench.engine.processes_of["c1"] = (Process(100, 1, "T", name),)
         bench.begin(Action.LOOK)
-        seen = await bench.end()
-        assert isinstance(seen, ProcessesInspected)
-        assert seen.stopped[0].rstrip("*").endswith("x")
+        inspection = await bench.end()
+        assert isinstance(inspection, ProcessesInspected)
+        assert inspection.stopped[0].rstrip("*").endswith("x")
 
 
 @virtual
-async def test_the_engine_does_not_allow_it() -> None:
+async def test_forbidden_restart_is_refused() -> None:
     bench = Bench()
     bench.engine.trouble("restart", EngineForbidden(f"403: no {SECRET} here"))
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.REFUSED
     assert str(event.reason) == "403: no *** here"
     assert event.container == bench.container
@@ -225,21 +225,21 @@ async def test_the_engine_does_not_allow_it() -> None:
 
 
 @virtual
-async def test_the_engine_cannot_be_reached() -> None:
+async def test_unreachable_engine_is_not_sent_anything() -> None:
     for call in ("inspect", "restart"):
         bench = Bench()
         bench.engine.trouble(call, EngineUnreachable("gone"), times=2)
-        event = await bench.acted(Action.RESTART)
+        event = await bench.run_action(Action.RESTART)
         assert event.result is RemedyCallResult.NOT_SENT, call
         assert bench.engine.acts == []
 
 
 @virtual
-async def test_a_timeout_while_the_engine_restarts_it_is_done() -> None:
+async def test_timeout_with_a_newer_run_is_done() -> None:
     bench = Bench()
     bench.engine.delays["restart"] = 3.0
-    bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"), done=True)
-    event = await bench.acted(Action.RESTART)
+    bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"), is_done=True)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.DONE
     assert event.container is not None
     assert event.container.run != bench.container.run
@@ -250,19 +250,19 @@ async def test_a_timeout_while_the_engine_restarts_it_is_done() -> None:
 async def test_a_timeout_with_no_newer_run_is_unknown() -> None:
     bench = Bench()
     bench.engine.trouble("restart", EngineTimeout("no answer for 15 s"))
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.UNKNOWN
     assert event.container is not None
     assert event.container.run == bench.container.run
 
 
 @virtual
-async def test_a_deed_that_is_seen_is_not_waited_for_longer() -> None:
+async def test_observed_restart_does_not_wait_for_the_late_answer() -> None:
     bench = Bench()
     bench.engine.answer_late_s = 20.0
     bench.engine.delays["restart"] = 1.0
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.DONE
     assert str(event.reason) == "the engine restarted it; the engine's answer is late"
     assert event.at.mono - began < 3.0
@@ -270,20 +270,18 @@ async def test_a_deed_that_is_seen_is_not_waited_for_longer() -> None:
 
 
 @virtual
-async def test_an_answer_that_is_lost_is_looked_for_as_long_as_the_stop_may_take() -> (
-    None
-):
+async def test_lost_answer_is_looked_for_during_the_whole_stop() -> None:
     bench = Bench()
     bench.engine.delays["restart"] = 28.0
-    lost = EngineTimeout("a proxy before the engine answered 502: Bad Gateway")
-    bench.engine.trouble("restart", lost, done=True)
-    event = await bench.acted(Action.RESTART, stop_timeout_s=30.0)
+    proxy_error = EngineTimeout("a proxy before the engine answered 502: Bad Gateway")
+    bench.engine.trouble("restart", proxy_error, is_done=True)
+    event = await bench.run_action(Action.RESTART, stop_timeout_s=30.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
 
 
 @virtual
-async def test_what_could_not_be_sent_yet_is_not_sent_to_a_newer_run() -> None:
+async def test_delayed_restart_is_not_sent_to_a_newer_run() -> None:
     bench = Bench()
 
     def stop_and_lose_the_engine_once() -> None:
@@ -294,7 +292,7 @@ async def test_what_could_not_be_sent_yet_is_not_sent_to_a_newer_run() -> None:
         )
 
     bench.wallets.on_stop = stop_and_lose_the_engine_once
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == []
 
@@ -304,7 +302,7 @@ async def test_another_run_is_left_alone() -> None:
     for action in (Action.RESTART, Action.LOAD_WALLET):
         bench = Bench()
         bench.engine.change("c1", started_at=bench.container.started_at + 1)
-        event = await bench.acted(action)
+        event = await bench.run_action(action)
         assert event.result is RemedyCallResult.NOT_SENT
         assert str(event.reason) == "the container was restarted meanwhile"
         assert (bench.engine.acts, bench.wallets.calls) == ([], [])
@@ -314,14 +312,14 @@ async def test_another_run_is_left_alone() -> None:
 async def test_another_container_is_left_alone() -> None:
     bench = Bench()
     bench.engine.recreate("c1")
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.NOT_SENT
     assert str(event.reason) == "the container was replaced or removed meanwhile"
     assert bench.engine.acts == []
 
 
 @virtual
-async def test_what_an_operator_stopped_or_paused_meanwhile_is_left_alone() -> None:
+async def test_container_stopped_or_paused_by_an_operator_is_left_alone() -> None:
     for meddle, word in (
         (FakeEngine.pause, "paused"),
         (FakeEngine.stop_by_operator, "exited"),
@@ -329,22 +327,22 @@ async def test_what_an_operator_stopped_or_paused_meanwhile_is_left_alone() -> N
         for action in (Action.RESTART, Action.LOAD_WALLET):
             bench = Bench()
             meddle(bench.engine, "c1")
-            event = await bench.acted(action, polite_stop_s=10.0)
+            event = await bench.run_action(action, polite_stop_s=10.0)
             assert event.result is RemedyCallResult.NOT_SENT
             assert str(event.reason) == f"the container is {word} by now"
             assert (bench.engine.acts, bench.wallets.calls) == ([], [])
 
 
 @virtual
-async def test_it_is_removed_under_our_hands() -> None:
+async def test_container_removed_during_the_restart_is_not_sent() -> None:
     bench = Bench()
     bench.engine.trouble("restart", ContainerGone("no such container"))
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.NOT_SENT
 
 
 class Refusing(FakeEngine):
-    """Refuses a restart while somebody takes the container away."""
+    """Refuses a restart while the container is being removed."""
 
     meddle: Callable[["Refusing"], object]
 
@@ -355,7 +353,7 @@ class Refusing(FakeEngine):
 
 
 @virtual
-async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> None:
+async def test_refusal_for_a_container_in_removal_is_no_failure() -> None:
     for meddle in (
         lambda engine: engine.remove("c1"),
         lambda engine: engine.change("c1", status=Status.REMOVING),
@@ -363,7 +361,7 @@ async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> No
         bench = Bench(Refusing)
         assert isinstance(bench.engine, Refusing)
         bench.engine.meddle = meddle
-        event = await bench.acted(Action.RESTART)
+        event = await bench.run_action(Action.RESTART)
         assert event.result is RemedyCallResult.NOT_SENT
         assert str(event.reason) == "the container was replaced or removed meanwhile"
 
@@ -372,9 +370,9 @@ async def test_what_is_refused_because_it_is_being_removed_is_no_failure() -> No
 
 
 @virtual
-async def test_a_start() -> None:
+async def test_start_is_done_by_one_engine_call() -> None:
     bench = Bench(status=Status.EXITED, exit_code=1, pid=0)
-    event = await bench.acted(Action.START)
+    event = await bench.run_action(Action.START)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("start", "c1")]
     assert event.container is not None
@@ -382,18 +380,18 @@ async def test_a_start() -> None:
 
 
 @virtual
-async def test_no_start_where_the_engine_s_policy_is_at_it() -> None:
+async def test_no_start_while_the_restart_policy_restarts() -> None:
     bench = Bench(status=Status.RESTARTING, exit_code=1, pid=0)
-    event = await bench.acted(Action.START)
+    event = await bench.run_action(Action.START)
     assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.acts == []
 
 
 @virtual
-async def test_no_start_of_what_was_started_meanwhile() -> None:
+async def test_no_start_of_a_container_started_meanwhile() -> None:
     bench = Bench(status=Status.EXITED, exit_code=1, pid=0)
     bench.engine.start_by_operator("c1")
-    event = await bench.acted(Action.START)
+    event = await bench.run_action(Action.START)
     assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.acts == []
 
@@ -402,11 +400,13 @@ async def test_no_start_of_what_was_started_meanwhile() -> None:
 
 
 @virtual
-async def test_the_policy_s_restart_is_the_restart() -> None:
+async def test_restart_by_the_policy_counts_as_the_restart() -> None:
     bench = Bench(restart_policy="always")
     bench.engine.policy_delay_s = 4.0
     bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
+    event = await bench.run_action(
+        Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0
+    )
     assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert bench.engine.acts == []
@@ -425,40 +425,42 @@ async def test_a_policy_is_waited_for_though_the_container_looks_exited() -> Non
         loop.call_later(3.0, bench.engine.start_by_operator, "c1")
 
     bench.wallets.on_stop = exit_and_come_back
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == []
 
 
 @virtual
-async def test_a_policy_that_does_not_come_in_time_is_helped() -> None:
+async def test_late_restart_policy_is_replaced_by_a_start() -> None:
     bench = Bench(restart_policy="always")
     bench.engine.policy_delay_s = 3600.0
     bench.wallets.on_stop = lambda: bench.engine.crash("c1", 0)
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("start", "c1")]
     assert 20.0 <= event.at.mono - began < 21.0
 
 
 @virtual
-async def test_without_a_policy_it_is_started_at_once() -> None:
+async def test_container_without_a_policy_is_started_at_once() -> None:
     for policy in ("no", "on-failure"):
         bench = Bench(restart_policy=policy)
         bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
         began = bench.clock.now().mono
-        event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+        event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
         assert event.result is RemedyCallResult.DONE
         assert bench.engine.acts == [("start", "c1")]
         assert event.at.mono - began < 0.5
 
 
 @virtual
-async def test_a_container_that_goes_on_is_restarted_fast() -> None:
+async def test_container_still_running_after_the_polite_stop_is_restarted() -> None:
     bench = Bench()
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
+    event = await bench.run_action(
+        Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0
+    )
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert bench.engine.stop_timeouts == [5.0]
@@ -470,13 +472,13 @@ DAEMON = Process(101, 100, "S", "daemon")
 
 
 @virtual
-async def test_a_wrapper_left_alone_is_not_waited_for() -> None:
+async def test_wrapper_without_its_daemon_is_not_waited_for() -> None:
     for after in ((INIT,), (INIT, DAEMON._replace(stat="Z"))):
         bench = Bench()
         bench.engine.processes_of["c1"] = (INIT, DAEMON)
         bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
         began = bench.clock.now().mono
-        event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+        event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
         assert event.result is RemedyCallResult.DONE
         assert bench.engine.acts == [("restart", "c1")]
         assert bench.engine.stop_timeouts == [5.0]
@@ -491,19 +493,19 @@ async def test_a_wrapper_that_then_sleeps_is_not_waited_for() -> None:
     after = (INIT, Process(102, 100, "S", "sleep infinity"))
     bench.wallets.on_stop = partial(bench.engine.processes_of.update, c1=after)
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("restart", "c1")]
     assert 1.0 <= event.at.mono - began < 1.5
 
 
 @virtual
-async def test_what_has_taken_the_place_of_a_gone_process_is_let_be() -> None:
+async def test_restart_for_a_gone_process_is_not_sent_when_it_returned() -> None:
     nap = Process(102, 100, "S", "sleep 5")
     for living, acts in (((INIT, nap), ["restart"]), ((INIT, DAEMON), [])):
         bench = Bench()
         bench.engine.processes_of["c1"] = living
-        event = await bench.acted(Action.RESTART, process_gone=True)
+        event = await bench.run_action(Action.RESTART, process_gone=True)
         assert [verb for verb, _ in bench.engine.acts] == acts
         is_done = event.result is RemedyCallResult.DONE
         assert is_done is bool(acts)
@@ -514,17 +516,17 @@ CROWD = tuple(Process(200 + n, 100, "S", "sleep 60") for n in range(PROCESSES_KE
 
 
 @virtual
-async def test_what_has_come_back_is_seen_behind_many_others() -> None:
+async def test_returned_process_is_found_among_many_others() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = (INIT, *CROWD, DAEMON)
-    event = await bench.acted(Action.RESTART, process_gone=True)
+    event = await bench.run_action(Action.RESTART, process_gone=True)
     assert event.result is RemedyCallResult.NOT_SENT
     assert "has taken the place" in str(event.reason)
     assert bench.engine.acts == []
 
 
 @virtual
-async def test_a_stopped_daemon_is_seen_behind_many_others() -> None:
+async def test_stopped_daemon_is_found_among_many_others() -> None:
     bench = Bench()
     stopped = (INIT, *CROWD, DAEMON._replace(stat="T"))
     bench.engine.processes_of["c1"] = stopped
@@ -532,7 +534,7 @@ async def test_a_stopped_daemon_is_seen_behind_many_others() -> None:
         c1=(INIT, *CROWD, DAEMON)
     )
     bench.wallets.on_stop = partial(bench.engine.crash, "c1", 0)
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("signal", "c1"), ("start", "c1")]
 
@@ -542,7 +544,7 @@ async def test_a_failed_look_does_not_prove_that_a_process_is_gone() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = (INIT,)
     bench.engine.trouble("processes", EngineTimeout("slow"), times=2)
-    event = await bench.acted(Action.RESTART, process_gone=True)
+    event = await bench.run_action(Action.RESTART, process_gone=True)
     assert event.result is RemedyCallResult.NOT_SENT
     assert "could not be seen" in str(event.reason)
     assert bench.engine.acts == []
@@ -552,23 +554,23 @@ async def test_a_failed_look_does_not_prove_that_a_process_is_gone() -> None:
 async def test_a_look_without_the_main_process_proves_nothing() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = (Process(7, 1, "S", "sleep 60"),)
-    event = await bench.acted(Action.RESTART, process_gone=True)
+    event = await bench.run_action(Action.RESTART, process_gone=True)
     assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.acts == []
 
 
 @virtual
-async def test_where_the_list_was_not_had_it_is_asked_for_anew() -> None:
+async def test_failed_process_list_is_retried() -> None:
     for living, acts in (((INIT,), ["restart"]), ((INIT, DAEMON), [])):
         bench = Bench()
         bench.engine.processes_of["c1"] = living
         bench.engine.trouble("processes", EngineTimeout("slow"))
-        event = await bench.acted(Action.RESTART, process_gone=True)
+        event = await bench.run_action(Action.RESTART, process_gone=True)
         assert [verb for verb, _ in bench.engine.acts] == acts
         assert (event.result is RemedyCallResult.DONE) is bool(acts)
 
 
-class OneEye:
+class HostProcesses:
     """The host's processes, where the engine does not tell them."""
 
     async def processes(self, _: Container) -> tuple[Process, ...] | None:
@@ -576,11 +578,11 @@ class OneEye:
 
 
 @virtual
-async def test_where_the_host_s_processes_are_seen_they_prove_it() -> None:
+async def test_processes_of_the_host_prove_that_one_is_gone() -> None:
     bench = Bench()
-    bench.executor.sight = OneEye()
+    bench.executor.host = HostProcesses()
     bench.engine.trouble("processes", EngineForbidden("403"), times=9)
-    event = await bench.acted(Action.RESTART, process_gone=True)
+    event = await bench.run_action(Action.RESTART, process_gone=True)
     assert event.result is RemedyCallResult.DONE
 
 
@@ -594,7 +596,7 @@ async def test_an_init_that_ends_a_moment_after_its_daemon_is_waited_for() -> No
         asyncio.get_running_loop().call_later(0.5, bench.engine.crash, "c1", 0)
 
     bench.wallets.on_stop = daemon_ends_then_its_init
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.acts == [("start", "c1")]
 
@@ -607,16 +609,18 @@ async def test_a_daemon_that_goes_on_saving_is_given_its_time() -> None:
     after = (INIT, DAEMON, nap._replace(pid=104))
     bench.wallets.on_stop = lambda: bench.engine.processes_of.update(c1=after)
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert bench.engine.acts == [("restart", "c1")]
     assert 20.0 <= event.at.mono - began < 21.5
 
 
 @virtual
-async def test_a_daemon_that_does_not_obey_is_restarted_by_the_engine() -> None:
+async def test_daemon_that_fails_its_stop_is_restarted_by_the_engine() -> None:
     bench = Bench()
     bench.wallets.error = RpcFailed(text_reason("stop: no answer"))
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0)
+    event = await bench.run_action(
+        Action.RESTART, polite_stop_s=10.0, stop_timeout_s=30.0
+    )
     assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["stop"]
     assert bench.engine.acts == [("restart", "c1")]
@@ -632,7 +636,7 @@ async def test_a_stopped_daemon_is_started_though_the_engine_is_away_a_while() -
         bench.engine.trouble("start", EngineUnreachable("gone"), times=5)
 
     bench.wallets.on_stop = stop_and_lose_the_engine
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.DONE
     assert bench.engine.held["c1"].status is Status.RUNNING
 
@@ -646,14 +650,14 @@ async def test_a_stopped_daemon_and_an_engine_that_stays_away_is_a_failure() -> 
         bench.engine.go_away()
 
     bench.wallets.on_stop = stop_and_lose_the_engine
-    event = await bench.acted(Action.RESTART, polite_stop_s=10.0)
+    event = await bench.run_action(Action.RESTART, polite_stop_s=10.0)
     assert event.result is RemedyCallResult.FAILED
 
 
 @virtual
-async def test_no_rpc_stop_unless_decided_so() -> None:
+async def test_no_rpc_stop_without_a_polite_stop_time() -> None:
     bench = Bench()
-    await bench.acted(Action.RESTART, polite_stop_s=0.0)
+    await bench.run_action(Action.RESTART, polite_stop_s=0.0)
     assert bench.wallets.calls == []
 
 
@@ -661,19 +665,19 @@ async def test_no_rpc_stop_unless_decided_so() -> None:
 
 
 @virtual
-async def test_loading_the_wallet() -> None:
+async def test_load_wallet_is_done_by_one_call() -> None:
     bench = Bench()
-    event = await bench.acted(Action.LOAD_WALLET)
+    event = await bench.run_action(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.DONE
     assert bench.wallets.calls == ["load_wallet"]
     assert bench.engine.acts == []
 
 
 @virtual
-async def test_a_wallet_that_cannot_be_loaded() -> None:
+async def test_wallet_that_cannot_be_loaded_is_a_failure() -> None:
     bench = Bench()
     bench.wallets.loads = False
-    event = await bench.acted(Action.LOAD_WALLET)
+    event = await bench.run_action(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.FAILED
     assert (
         str(event.reason) == "the wallet /data/w was not loaded: there is no such file"
@@ -687,7 +691,7 @@ async def test_a_daemon_that_answers_an_error_is_not_asked_again() -> None:
     bench.wallets.error = RpcFailed(
         text_reason("load_wallet answered an error: Cannot read")
     )
-    event = await bench.acted(Action.LOAD_WALLET)
+    event = await bench.run_action(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.FAILED
     assert str(event.reason) == "load_wallet answered an error: Cannot read"
     assert bench.wallets.calls == ["load_wallet"]
@@ -719,7 +723,7 @@ async def test_a_look_counts_only_the_container_s_own_stopped_processes() -> Non
 
 
 @virtual
-async def test_a_look_tells_what_works_and_when_it_was_asked_for() -> None:
+async def test_look_reports_the_service_and_its_request_time() -> None:
     nap = Process(102, 100, "S", "sleep 600")
     for living, serves, waits_s in (
         ((INIT, DAEMON), True, None),
@@ -738,7 +742,7 @@ async def test_a_look_tells_what_works_and_when_it_was_asked_for() -> None:
 
 
 @virtual
-async def test_a_look_that_fails_saw_nothing() -> None:
+async def test_failed_look_reports_no_process() -> None:
     bench = Bench()
     bench.engine.processes_of["c1"] = PROCESSES
     bench.engine.trouble("processes", EngineTimeout("slow"))
@@ -767,7 +771,7 @@ async def test_evidence_is_gathered_first_and_masked() -> None:
     bench.engine.logs_of["c1"] = "\n".join(f"line {n} {SECRET}" for n in range(300))
     bench.engine.processes_of["c1"] = PROCESSES
     bench.engine.stats_of["c1"] = {"memory_bytes": 5.0}
-    await bench.acted(Action.RESTART)
+    await bench.run_action(Action.RESTART)
     asked = [call for call, _ in bench.engine.calls]
     assert asked.index("logs") < asked.index("restart")
     evidence = bench.executor.bundles()[-1]
@@ -793,13 +797,13 @@ async def test_a_page_brings_its_evidence_back_with_the_end_of_the_log_masked() 
     event = await bench.end()
     assert isinstance(event, EvidenceGathered)
     assert event.log is not None
-    said = event.log.splitlines()
-    assert said == [*(f"line {n} ***" for n in range(21, 30)), "x" * 200]
+    log_end = event.log.splitlines()
+    assert log_end == [*(f"line {n} ***" for n in range(21, 30)), "x" * 200]
     assert bench.engine.acts == []
-    kept = bench.executor.evidence_of(WALLET)
-    assert kept is not None
-    assert kept["processes"]
-    assert "line 0 ***" in str(kept["log"])
+    bundle = bench.executor.evidence_of(WALLET)
+    assert bundle is not None
+    assert bundle["processes"]
+    assert "line 0 ***" in str(bundle["log"])
 
 
 DENIED = "PermissionError: [Errno 13] wallets"
@@ -823,11 +827,11 @@ async def test_evidence_is_of_the_run_that_was_judged() -> None:
     assert event.log is not None
     assert event.log.endswith(" Traceback: of this run")
     assert DENIED not in event.log
-    assert AGAIN not in event.log
+    assert RUN_SEPARATOR not in event.log
 
 
 @virtual
-async def test_what_the_next_run_logs_is_no_evidence_of_this_one() -> None:
+async def test_log_of_the_next_run_is_no_evidence_of_this_one() -> None:
     bench = Bench()
     bench.engine.write("c1", "killed")
     await asyncio.sleep(1.0)
@@ -838,9 +842,9 @@ async def test_what_the_next_run_logs_is_no_evidence_of_this_one() -> None:
     assert isinstance(event, EvidenceGathered)
     assert event.log is not None
     assert event.log.endswith(" killed")
-    (kept,) = bench.executor.bundles()
-    assert (kept.processes, kept.stats) == ((), {})
-    assert kept.missing == ("processes, stats: it was started again meanwhile",)
+    (bundle,) = bench.executor.bundles()
+    assert (bundle.processes, bundle.stats) == ((), {})
+    assert bundle.missing == ("processes, stats: it was started again meanwhile",)
 
 
 @virtual
@@ -860,24 +864,24 @@ async def test_a_start_while_the_log_is_read_is_seen() -> None:
 
 
 @virtual
-async def test_of_a_crash_loop_the_lines_of_its_runs_are_told_apart() -> None:
+async def test_log_of_a_crash_loop_separates_its_runs() -> None:
     """No line can forge the boundary, and the run that begins meanwhile is one more."""
     bench = Bench()
     bench.engine.write("c1", "long ago")
-    begun = []
+    run_starts = []
     for nth in range(3):
         await asyncio.sleep(60.0)
         await bench.engine.restart("c1", 5.0)
         if nth < 2:
             bench.container = bench.engine.held["c1"]
-            begun.append(bench.container.started_at)
+            run_starts.append(bench.container.started_at)
         bench.engine.write("c1", f"locked {nth} {SECRET}")
-        bench.engine.write("c1", f"bye {nth}\r{AGAIN}\x85{AGAIN}\x0b")
-    bench.begin(Action.PAGE, cause=Cause.CRASH_LOOP, begun=tuple(begun))
+        bench.engine.write("c1", f"bye {nth}\r{RUN_SEPARATOR}\x85{RUN_SEPARATOR}\x0b")
+    bench.begin(Action.PAGE, cause=Cause.CRASH_LOOP, begun=tuple(run_starts))
     event = await bench.end()
     assert isinstance(event, EvidenceGathered)
     assert event.log is not None
-    first, second, third = event.log.split(f"\n{AGAIN}\n")
+    first, second, third = event.log.split(f"\n{RUN_SEPARATOR}\n")
     for nth, run in enumerate((first, second, third)):
         locked, bye = run.splitlines()
         assert locked.endswith(f" locked {nth} ***")
@@ -919,7 +923,7 @@ async def test_a_slow_engine_delays_a_remedy_by_three_seconds_at_most() -> None:
     for call in ("logs", "processes", "stats"):
         bench.engine.delays[call] = 3600.0
     began = bench.clock.now().mono
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.DONE
     assert event.at.mono - began < 3.5
     evidence = bench.executor.bundles()[-1]
@@ -930,10 +934,10 @@ async def test_a_slow_engine_delays_a_remedy_by_three_seconds_at_most() -> None:
 
 
 @virtual
-async def test_evidence_that_cannot_be_had_is_said_and_stops_nothing() -> None:
+async def test_missing_evidence_is_reported_and_stops_nothing() -> None:
     bench = Bench()
     bench.engine.trouble("logs", EngineRefused(f"{SECRET}: no log"))
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.DONE
     evidence = bench.executor.bundles()[-1]
     assert evidence is not None
@@ -941,11 +945,11 @@ async def test_evidence_that_cannot_be_had_is_said_and_stops_nothing() -> None:
     assert evidence.log is None
 
 
-# one at a time, always one end
+# one remedy at a time, always one end
 
 
 @virtual
-async def test_one_at_a_time_per_target() -> None:
+async def test_one_remedy_runs_at_a_time_per_target() -> None:
     bench = Bench()
     bench.engine.delays["restart"] = 5.0
     bench.begin(Action.RESTART)
@@ -962,34 +966,34 @@ async def test_one_at_a_time_per_target() -> None:
 async def test_an_engine_call_that_never_ends_is_given_up() -> None:
     bench = Bench()
     bench.engine.delays["restart"] = 1e6
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.UNKNOWN
     await bench.engine.close()
 
 
 @virtual
-async def test_a_fault_of_our_own_is_an_end_too() -> None:
+async def test_internal_error_ends_the_remedy_as_unknown() -> None:
     bench = Bench()
     bench.wallets.error = ZeroDivisionError(SECRET)  # type: ignore[assignment]
-    event = await bench.acted(Action.LOAD_WALLET)
+    event = await bench.run_action(Action.LOAD_WALLET)
     assert event.result is RemedyCallResult.UNKNOWN
     assert str(event.reason) == "given up: ZeroDivisionError: ***"
 
 
-# asked to go
+# drain
 
 
 @virtual
-async def test_draining_with_nothing_to_do() -> None:
+async def test_drained_executor_sends_nothing() -> None:
     bench = Bench()
     await bench.executor.drain(10.0)
-    event = await bench.acted(Action.RESTART)
+    event = await bench.run_action(Action.RESTART)
     assert event.result is RemedyCallResult.NOT_SENT
     assert bench.engine.calls == []
 
 
 @virtual
-async def test_what_has_done_nothing_yet_is_not_sent() -> None:
+async def test_remedy_not_sent_yet_is_dropped_by_drain() -> None:
     for before in (0, 1):
         bench = Bench()
         bench.engine.delays["logs"] = 2.0
@@ -1015,7 +1019,7 @@ async def test_a_restart_in_flight_is_waited_for() -> None:
 
 
 @virtual
-async def test_a_restart_longer_than_we_may_stay_is_left_to_the_engine() -> None:
+async def test_restart_longer_than_the_drain_is_left_to_the_engine() -> None:
     bench = Bench()
     bench.engine.delays["restart"] = 25.0
     bench.begin(Action.RESTART)
@@ -1032,14 +1036,14 @@ async def test_a_restart_longer_than_we_may_stay_is_left_to_the_engine() -> None
 
 
 @virtual
-async def test_a_daemon_that_we_stopped_is_never_left_stopped() -> None:
-    """Wherever we are asked to go during the polite stop."""
+async def test_daemon_stopped_by_sidecar_is_never_left_stopped() -> None:
+    """At every moment of a drain during the polite stop."""
     for policy in ("no", "on-failure", "always"):
         for moment in (0.0, 0.05, 0.1, 0.25, 0.35, 0.5, 1.0, 3.0):
-            await go_during_a_polite_stop(policy, moment)
+            await drain_during_a_polite_stop(policy, moment)
 
 
-async def go_during_a_polite_stop(policy: str, moment: float) -> None:
+async def drain_during_a_polite_stop(policy: str, moment: float) -> None:
     bench = Bench(restart_policy=policy)
     bench.engine.policy_delay_s = 2.0
     bench.wallets.delay_s = 0.2
@@ -1063,7 +1067,7 @@ async def go_during_a_polite_stop(policy: str, moment: float) -> None:
 
 
 @virtual
-async def test_an_engine_that_is_away_does_not_keep_us() -> None:
+async def test_unreachable_engine_does_not_prolong_the_drain() -> None:
     bench = Bench()
 
     def stop_and_lose_the_engine() -> None:

@@ -24,13 +24,13 @@ HELPER = Process(4300, 4242, "Sl", "tor -f torrc")
 SAVES_S = 2.5
 
 
-class House:
+class RestartFakes:
     """A container whose daemon obeys a stop, saves for a while and then ends."""
 
     def __init__(self, *processes: Process, breaks_off: bool = False) -> None:
         self.container = container("electron-cash")
         self.living = processes
-        self.called: list[str] = []
+        self.engine_calls: list[str] = []
         self.asked = asyncio.Event()
         self._breaks_off = breaks_off
 
@@ -41,11 +41,11 @@ class House:
         return self.living
 
     async def restart(self, *_: object) -> None:
-        self.called.append("restart")
+        self.engine_calls.append("restart")
         self._run_anew()
 
     async def start(self, *_: object) -> None:
-        self.called.append("start")
+        self.engine_calls.append("start")
         self._run_anew()
 
     async def stop(self, *_: object) -> None:
@@ -56,11 +56,11 @@ class House:
             )
 
     async def save(self) -> None:
-        """After the stop: its helper first, then itself."""
+        """After the stop, end the helper first, then the daemon."""
         await self.asked.wait()
         self.living = (DAEMON,)
         await asyncio.sleep(SAVES_S)
-        if not self.called:
+        if not self.engine_calls:
             self.container = replace(self.container, status=Status.EXITED, pid=0)
 
     def _run_anew(self) -> None:
@@ -71,61 +71,61 @@ class House:
         )
 
 
-def job_in(house: House, leaving: asyncio.Event) -> RemedyContext:
+def make_context(fakes: RestartFakes, leaving: asyncio.Event) -> RemedyContext:
     clock = SystemClock()
-    who, now = InstanceId("electron-cash", 1), clock.now()
+    instance, now = InstanceId("electron-cash", 1), clock.now()
     decision = Decision(
         now,
-        who,
+        instance,
         "electron-cash",
         Action.RESTART,
         Guard.NONE,
         text_reason("a body that is wrong"),
         Cause.BAD_BODY,
         Trigger.FAILURE,
-        house.container.run,
+        fakes.container.run,
         stop_timeout_s=30.0,
         polite_stop_s=90.0,
     )
-    engine, wallets = cast("Engine", house), cast("WalletControl", house)
+    engine, wallets = cast("Engine", fakes), cast("WalletControl", fakes)
     return RemedyContext(
         decision,
         WALLET,
-        house.container,
+        fakes.container,
         engine,
         wallets,
         clock,
         leaving,
         print,
-        house.living,
+        fakes.living,
     )
 
 
-async def carried_out(house: House, *, leaves: bool = False) -> list[str]:
-    """What the engine was asked for."""
+async def run_restart(fakes: RestartFakes, *, leaves: bool = False) -> list[str]:
+    """Calls that the engine received."""
     leaving = asyncio.Event()
-    saving = asyncio.create_task(house.save())
-    work = asyncio.create_task(restart.carry_out(job_in(house, leaving)))
-    await house.asked.wait()
+    saving = asyncio.create_task(fakes.save())
+    work = asyncio.create_task(restart.carry_out(make_context(fakes, leaving)))
+    await fakes.asked.wait()
     await asyncio.sleep(0.2)
     if leaves:
         leaving.set()
     await work
     await saving
-    return house.called
+    return fakes.engine_calls
 
 
-async def test_a_daemon_that_saves_gets_no_signal_when_sidecar_leaves() -> None:
-    assert await carried_out(House(DAEMON), leaves=True) == ["start"]
+async def test_saving_daemon_gets_no_signal_when_sidecar_stops() -> None:
+    assert await run_restart(RestartFakes(DAEMON), leaves=True) == ["start"]
 
 
 async def test_a_daemon_whose_helper_ends_first_gets_no_signal() -> None:
-    assert await carried_out(House(DAEMON, HELPER)) == ["start"]
+    assert await run_restart(RestartFakes(DAEMON, HELPER)) == ["start"]
 
 
 @pytest.mark.parametrize("helpers", [(), (HELPER,)])
 async def test_a_stop_whose_answer_breaks_off_may_have_been_obeyed(
     helpers: tuple[Process, ...],
 ) -> None:
-    house = House(DAEMON, *helpers, breaks_off=True)
-    assert await carried_out(house) == ["start"]
+    fakes = RestartFakes(DAEMON, *helpers, breaks_off=True)
+    assert await run_restart(fakes) == ["start"]

@@ -35,18 +35,18 @@ from tests.support.stored_world import (
     LEAF,
     ROOT,
     StoredWorld,
-    keep,
-    look,
+    append_all,
     message,
-    opened,
+    open_test_store,
+    query_database,
 )
 
 ALL = (0.0, 2e9)
 
 
 @pytest.fixture
-def said() -> Iterator[list[str]]:
-    """What the log was told."""
+def log_lines() -> Iterator[list[str]]:
+    """Messages of the log."""
     lines: list[str] = []
     number = logger.add(lambda line: lines.append(str(line)), format="{message}")
     yield lines
@@ -55,7 +55,7 @@ def said() -> Iterator[list[str]]:
 
 @contextmanager
 def no_more_space(state_dir: Path) -> Iterator[None]:
-    """No file may grow beyond the largest, the write-ahead log, which must."""
+    """No file may grow beyond the size of the largest, the write-ahead log."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     largest = max(path.stat().st_size for path in state_dir.iterdir())
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
@@ -66,8 +66,8 @@ def no_more_space(state_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(state_dir: Path) -> Iterator[None]:
-    """Somebody else writes, and does not end it."""
+def lock_database(state_dir: Path) -> Iterator[None]:
+    """Another connection holds a write transaction open."""
     other = sqlite3.connect(state_dir / DATABASE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
@@ -77,21 +77,21 @@ def locked(state_dir: Path) -> Iterator[None]:
         other.close()
 
 
-TROUBLES = {"full": no_more_space, "locked": locked}
+TROUBLES = {"full": no_more_space, "locked": lock_database}
 
 
 async def outage_while(
     trouble: str, state_dir: Path, store: SqliteStore, world: StoredWorld
 ) -> None:
-    """An outage of which nothing can be written, with two messages and evidence."""
-    before = look(state_dir, "SELECT * FROM journal")
+    """Run an outage during which all writes fail, with two messages and evidence."""
+    before = query_database(state_dir, "SELECT * FROM journal")
     with TROUBLES[trouble](state_dir):
         world.wait(4000.0, 500.0)
         world.works(ROOT, LEAF)
         world.fails(ROOT, Cause.REFUSED)
-        world.acted(ROOT)
+        world.complete_remedy(ROOT)
         *turns, last = world.take()
-        await keep(store, *turns)
+        await append_all(store, *turns)
         await store.append(
             last._replace(
                 messages=(message(1), message(2)), evidence={"log": "x" * 60_000}
@@ -99,25 +99,25 @@ async def outage_while(
         )
         assert not store.component().ok
         assert store.component().reason
-        assert look(state_dir, "SELECT * FROM journal") == before
+        assert query_database(state_dir, "SELECT * FROM journal") == before
         assert await deliver(store) == "m1"
 
 
 async def deliver(store: SqliteStore) -> str:
     due = await store.outbox.due("ops", 2e9)
     assert due is not None
-    await store.outbox.delivered(due.id, 2e9)
+    await store.outbox.mark_delivered(due.id, 2e9)
     return due.id
 
 
 @pytest.mark.parametrize("trouble", sorted(TROUBLES))
-async def test_what_cannot_be_written_waits_and_nothing_is_lost(
-    tmp_path: Path, trouble: str, said: list[str]
+async def test_failed_writes_wait_and_nothing_is_lost(
+    tmp_path: Path, trouble: str, log_lines: list[str]
 ) -> None:
     world, clock = StoredWorld(), FakeClock()
-    async with opened(tmp_path, clock) as store:
+    async with open_test_store(tmp_path, clock) as store:
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
         await outage_while(trouble, tmp_path, store, world)
         clock.advance(RETRY_S)
         await store.append(StepResult(Tick(world.now), (), (), (), world.state))
@@ -128,12 +128,12 @@ async def test_what_cannot_be_written_waits_and_nothing_is_lost(
         due = await store.outbox.due("ops", 2e9)
         assert due is not None
         assert due.id == "m2"
-    assert len([line for line in said if "cannot be written" in line]) == 1
-    assert len([line for line in said if "can be written again" in line]) == 1
-    rows = look(tmp_path, "SELECT id, arrived FROM outbox ORDER BY id")
+    assert len([line for line in log_lines if "cannot be written" in line]) == 1
+    assert len([line for line in log_lines if "can be written again" in line]) == 1
+    rows = query_database(tmp_path, "SELECT id, arrived FROM outbox ORDER BY id")
     assert rows == [("m1", 1), ("m2", 0)]
-    assert len(look(tmp_path, "SELECT * FROM evidence")) == 1
-    async with opened(tmp_path) as store:
+    assert len(query_database(tmp_path, "SELECT * FROM evidence")) == 1
+    async with open_test_store(tmp_path) as store:
         state = await store.load()
         assert state is not None
         assert state.incidents == world.state.incidents
@@ -142,14 +142,14 @@ async def test_what_cannot_be_written_waits_and_nothing_is_lost(
 async def test_a_failing_disk_does_not_hold_up_the_loop(tmp_path: Path) -> None:
     world, clock = StoredWorld(), FakeClock()
     loop = asyncio.get_running_loop()
-    async with opened(tmp_path, clock) as store:
-        await keep(store, *world.take())
-        with locked(tmp_path):
+    async with open_test_store(tmp_path, clock) as store:
+        await append_all(store, *world.take())
+        with lock_database(tmp_path):
             await store.note_alive(1.0)
             began = loop.time()
             world.works(ROOT, LEAF)
             world.fails(ROOT, Cause.REFUSED)
-            await keep(store, *world.take())
+            await append_all(store, *world.take())
             assert loop.time() - began < 1.0
         clock.advance(RETRY_S)
         await store.note_alive(2.0)
@@ -159,12 +159,12 @@ async def test_a_failing_disk_does_not_hold_up_the_loop(tmp_path: Path) -> None:
 async def test_a_disk_that_does_not_answer_holds_up_one_turn(tmp_path: Path) -> None:
     world, answers = StoredWorld(), threading.Event()
     loop = asyncio.get_running_loop()
-    async with opened(tmp_path) as store:
-        await keep(store, *world.take())
+    async with open_test_store(tmp_path) as store:
+        await append_all(store, *world.take())
         stuck = asyncio.create_task(store._writer.run(lambda _: answers.wait(20.0)))
         world.outage()
         began = loop.time()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
         assert WRITE_DEADLINE_S <= loop.time() - began < WRITE_DEADLINE_S + 1.0
         assert "did not answer" in str(store.component().reason)
         with pytest.raises(StoreUnavailable, match="did not answer"):
@@ -174,22 +174,22 @@ async def test_a_disk_that_does_not_answer_holds_up_one_turn(tmp_path: Path) -> 
         world.fails(ROOT, Cause.REFUSED)
         async with asyncio.timeout(10):
             while not store.component().ok:
-                await keep(store, *world.take())
+                await append_all(store, *world.take())
                 await asyncio.sleep(0.01)
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         count = len(await store.journal.entries(*ALL))
         assert count == len(world.transitions) + len(world.decisions)
 
 
-async def test_what_waits_is_written_at_the_end(tmp_path: Path) -> None:
+async def test_waiting_writes_are_written_at_close(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
-        await keep(store, *world.take())
-        with locked(tmp_path):
+    async with open_test_store(tmp_path) as store:
+        await append_all(store, *world.take())
+        with lock_database(tmp_path):
             world.outage()
-            await keep(store, *world.take())
+            await append_all(store, *world.take())
         assert not store.component().ok
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         state = await store.load()
     assert state is not None
     assert state.incidents == world.state.incidents
@@ -214,14 +214,14 @@ def test_only_the_journal_and_evidence_are_bounded_by_dropping() -> None:
 
 
 async def test_a_second_sidecar_is_refused(tmp_path: Path) -> None:
-    async with opened(tmp_path):
+    async with open_test_store(tmp_path):
         with pytest.raises(StoreInUse, match="another sidecar"):
             await open_store(tmp_path, FakeClock())
-    async with opened(tmp_path):
+    async with open_test_store(tmp_path):
         pass
 
 
-async def test_another_process_is_refused_and_the_dead_are_not(tmp_path: Path) -> None:
+async def test_lock_of_another_process_is_refused_until_it_ends(tmp_path: Path) -> None:
     code = (
         "import fcntl, sys, time; f = open(sys.argv[1], 'w');"
         "fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
@@ -241,7 +241,7 @@ async def test_another_process_is_refused_and_the_dead_are_not(tmp_path: Path) -
     process.kill()
     async with asyncio.timeout(10):
         await process.wait()
-    async with opened(tmp_path):
+    async with open_test_store(tmp_path):
         pass
 
 
@@ -292,58 +292,58 @@ def misname_the_schema(path: Path) -> None:
         misname_the_schema,
     ],
 )
-async def test_a_broken_file_is_set_aside_and_said(
-    tmp_path: Path, damage: Damage, said: list[str]
+async def test_broken_file_is_set_aside_and_reported(
+    tmp_path: Path, damage: Damage, log_lines: list[str]
 ) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
     damage(tmp_path / DATABASE)
     broken = tmp_path / DATABASE
     content = None if broken.is_dir() else broken.read_bytes()
     (tmp_path / f"{DATABASE}-shm").write_bytes(b"of the broken one")
     clock = FakeClock(wall=1_700_000_000.0)
-    async with opened(tmp_path, clock) as store:
+    async with open_test_store(tmp_path, clock) as store:
         assert await store.load() is None
         component = store.component()
         assert component.ok
         name = "sidecar.db.corrupt-20231114T221320Z"
         assert name in component.reason
-        assert any(name in line for line in said)
+        assert any(name in line for line in log_lines)
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
     aside = tmp_path / name
     if content is None:
         assert (tmp_path / f"{name}-shm").read_bytes() == b"of the broken one"
     assert aside.is_dir() if content is None else aside.read_bytes() == content
-    async with opened(tmp_path, clock) as store:
+    async with open_test_store(tmp_path, clock) as store:
         assert await store.load() is not None
         assert str(store.component().reason) == ""
     overwrite_header(tmp_path / DATABASE)
-    async with opened(tmp_path, clock):
+    async with open_test_store(tmp_path, clock):
         assert (tmp_path / f"{name}-1").exists()
         assert aside.exists()
 
 
 async def test_the_lock_is_of_the_file_itself(tmp_path: Path) -> None:
-    async with opened(tmp_path):
+    async with open_test_store(tmp_path):
         with (tmp_path / LOCK_FILE).open() as other, pytest.raises(BlockingIOError):
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize("damage", [overwrite_pages, cut_off])
-async def test_of_a_large_file_what_is_needed_is_checked(
+async def test_needed_parts_of_a_large_file_are_checked(
     tmp_path: Path, damage: Damage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
     monkeypatch.setattr(database, "WHOLE_CHECK_BYTES", 4096)
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         assert await store.load() is not None
     damage(tmp_path / DATABASE)
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         assert await store.load() is None
         assert "set aside" in str(store.component().reason)

@@ -1,4 +1,4 @@
-"""What happened can be read back, and goes when it is old."""
+"""Recorded events can be read back, and are deleted when old."""
 
 import asyncio
 from decimal import Decimal
@@ -22,59 +22,59 @@ from tests.support.stored_world import (
     LEAF,
     ROOT,
     StoredWorld,
-    change,
-    keep,
-    look,
+    append_all,
+    change_database,
     message,
-    opened,
+    open_test_store,
+    query_database,
 )
 
 DAY_S = 86_400.0
 ALL = (0.0, 2e9)
 
 
-async def acted(
+async def append_remedy(
     store: SqliteStore, world: StoredWorld, evidence: dict[str, object]
 ) -> None:
-    """A remedy acted, and this was gathered before."""
+    """Append an executed remedy with the evidence gathered before it."""
     event = next(
-        turned.event
-        for turned in reversed(world.turns)
-        if isinstance(turned.event, RemedyExecuted)
+        step.event
+        for step in reversed(world.turns)
+        if isinstance(step.event, RemedyExecuted)
     )
-    turned = StepResult(event, (), (), (), world.state, evidence=evidence)
-    await store.append(turned)
+    step = StepResult(event, (), (), (), world.state, evidence=evidence)
+    await store.append(step)
 
 
-async def outage(store: SqliteStore, world: StoredWorld) -> str:
-    """One that is still open, with evidence; its id."""
+async def record_outage(store: SqliteStore, world: StoredWorld) -> str:
+    """Record an open incident with evidence; return its id."""
     world.works(ROOT, LEAF)
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     world.turns, turns = world.turns[-1:], world.turns
-    await keep(store, *turns)
-    await acted(store, world, {"log": "last words", "processes": []})
+    await append_all(store, *turns)
+    await append_remedy(store, world, {"log": "last words", "processes": []})
     world.take()
-    which = world.instance(ROOT).incident
-    assert which is not None
-    return which
+    incident_id = world.instance(ROOT).incident
+    assert incident_id is not None
+    return incident_id
 
 
-async def test_the_store_keeps_its_promises(tmp_path: Path) -> None:
-    async with opened(tmp_path) as opened_store:
+async def test_store_satisfies_its_protocols(tmp_path: Path) -> None:
+    async with open_test_store(tmp_path) as opened_store:
         store: Store = opened_store
         journal: Journal = opened_store.journal
         box: Outbox = opened_store.outbox
         assert store.component().ok
         assert await journal.incident("none") is None
-        assert await box.pending() == {}
+        assert await box.count_pending() == {}
 
 
 async def test_every_kind_is_in_the_journal_in_order(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
         entries = await store.journal.entries(*ALL)
     assert [e.at_wall for e in entries] == sorted(e.at_wall for e in entries)
     assert {e.kind for e in entries} == set(EntryKind)
@@ -86,12 +86,12 @@ async def test_every_kind_is_in_the_journal_in_order(tmp_path: Path) -> None:
     assert remedy.data["at"] == rfc3339(remedy.at_wall)
 
 
-async def test_the_journal_is_asked_by_time_target_incident_and_kind(
+async def test_journal_is_filtered_by_time_target_incident_and_kind(
     tmp_path: Path,
 ) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
-        which = await outage(store, world)
+    async with open_test_store(tmp_path) as store:
+        incident_id = await record_outage(store, world)
         ask = store.journal.entries
         everything = await ask(*ALL)
         middle = everything[len(everything) // 2].at_wall
@@ -100,8 +100,8 @@ async def test_the_journal_is_asked_by_time_target_incident_and_kind(
         assert early
         leaf = await ask(*ALL, target=LEAF)
         assert leaf == tuple(e for e in everything if e.target == LEAF)
-        of_it = await ask(*ALL, incident=which)
-        assert of_it == tuple(e for e in everything if e.incident == which)
+        of_it = await ask(*ALL, incident=incident_id)
+        assert of_it == tuple(e for e in everything if e.incident == incident_id)
         kinds = frozenset({EntryKind.DECISION, EntryKind.INCIDENT})
         some = await ask(*ALL, kinds=kinds, target=ROOT)
         assert {e.kind for e in some} == kinds
@@ -112,25 +112,27 @@ async def test_a_balance_is_kept_with_its_amounts_when_it_is_compared(
     tmp_path: Path,
 ) -> None:
     world = StoredWorld()
-    held = probe_success(wallet=WalletFacts(balance=Balance(Decimal("17.25"))))
-    async with opened(tmp_path) as store:
+    balance_probe = probe_success(wallet=WalletFacts(balance=Balance(Decimal("17.25"))))
+    async with open_test_store(tmp_path) as store:
         world.works(ROOT, LEAF)
-        world.probe(ROOT, held)
-        await keep(store, *world.take())
-        written = world.instance(ROOT)
-        world.probe(ROOT, held)
-        await keep(store, *world.take())
-        assert "17.25" not in str(look(tmp_path, "SELECT value FROM instances"))
+        world.probe(ROOT, balance_probe)
+        await append_all(store, *world.take())
+        first_instance = world.instance(ROOT)
+        world.probe(ROOT, balance_probe)
+        await append_all(store, *world.take())
+        assert "17.25" not in str(
+            query_database(tmp_path, "SELECT value FROM instances")
+        )
         world.fails(ROOT, Cause.REFUSED)
-        await keep(store, *world.take())
-        assert "17.25" in str(look(tmp_path, "SELECT value FROM instances"))
-        world.acted(ROOT)
-        world.probe(ROOT, held)
-        world.probe(ROOT, held)
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
+        assert "17.25" in str(query_database(tmp_path, "SELECT value FROM instances"))
+        world.complete_remedy(ROOT)
+        world.probe(ROOT, balance_probe)
+        world.probe(ROOT, balance_probe)
+        await append_all(store, *world.take())
         kinds = frozenset({EntryKind.BALANCE})
         (entry,) = await store.journal.entries(*ALL, kinds=kinds)
-    assert written.balance == Balance(Decimal("17.25"))
+    assert first_instance.balance == Balance(Decimal("17.25"))
     assert entry.data["comparison"] == "same"
     amounts = {"confirmed": "17.25", "unconfirmed": "0", "unmatured": "0"}
     assert entry.data["before"] == entry.data["after"] == amounts
@@ -138,39 +140,39 @@ async def test_a_balance_is_kept_with_its_amounts_when_it_is_compared(
 
 async def test_incidents_are_listed_newest_first(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         for _ in range(3):
             world.outage()
             world.wait(4000.0, 500.0)
         world.works(ROOT, LEAF)
-        which = await outage(store, world)
-        found = await store.journal.incidents()
-        assert [i.id for i in found] == sorted(world.state.incidents, reverse=True)
-        assert found[0] == world.state.incidents[which]
-        assert await store.journal.incidents(limit=2) == found[:2]
-        assert await store.journal.incidents(open_only=True) == found[:1]
-        assert await store.journal.incident(which) == found[0]
+        incident_id = await record_outage(store, world)
+        incidents = await store.journal.incidents()
+        assert [i.id for i in incidents] == sorted(world.state.incidents, reverse=True)
+        assert incidents[0] == world.state.incidents[incident_id]
+        assert await store.journal.incidents(limit=2) == incidents[:2]
+        assert await store.journal.incidents(open_only=True) == incidents[:1]
+        assert await store.journal.incident(incident_id) == incidents[0]
 
 
 async def test_evidence_is_bounded_and_the_first_bundle_stays(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
-        which = await outage(store, world)
-        world.acted(ROOT)
+    async with open_test_store(tmp_path) as store:
+        incident_id = await record_outage(store, world)
+        world.complete_remedy(ROOT)
         for number in range(EVIDENCE_PER_INCIDENT + 5):
-            await acted(store, world, {"number": number, "log": "x" * 100_000})
-        bundles = await store.journal.evidence(which)
+            await append_remedy(store, world, {"number": number, "log": "x" * 100_000})
+        bundles = await store.journal.evidence(incident_id)
     assert len(bundles) == EVIDENCE_PER_INCIDENT
     assert bundles[0]["log"] == "last words"
     assert [b["number"] for b in bundles[1:]] == list(range(6, 25))
 
 
-async def test_the_evidence_of_a_page_is_its_incidents(tmp_path: Path) -> None:
+async def test_evidence_of_a_page_belongs_to_its_incident(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.works(ROOT, LEAF)
         world.fails(ROOT, Cause.AUTH)
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
         root = world.instance(ROOT)
         assert root.incident is not None
         gathered = EvidenceGathered(world.now, root.id, "the end")
@@ -181,47 +183,47 @@ async def test_the_evidence_of_a_page_is_its_incidents(tmp_path: Path) -> None:
         assert await store.journal.evidence(root.incident) == (bundle,)
 
 
-async def test_evidence_without_an_incident_has_no_place(tmp_path: Path) -> None:
+async def test_evidence_without_an_incident_is_not_stored(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.works(ROOT, LEAF)
-        world.acted(ROOT)
-        await acted(store, world, {"log": "all is well"})
-    assert look(tmp_path, "SELECT * FROM evidence") == []
+        world.complete_remedy(ROOT)
+        await append_remedy(store, world, {"log": "all is well"})
+    assert query_database(tmp_path, "SELECT * FROM evidence") == []
 
 
 async def test_watched_time_has_gaps(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         for at in (100.0, 110.0, 160.0, 221.0, 230.0):
             await store.note_alive(at)
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         await store.note_alive(240.0)
         await store.note_alive(1000.0)
-        assert await store.journal.watched(0.0, 2000.0) == (
+        assert await store.journal.monitored_intervals(0.0, 2000.0) == (
             MonitoredInterval(100.0, 160.0),
             MonitoredInterval(221.0, 240.0),
             MonitoredInterval(1000.0, 1000.0),
         )
-        assert await store.journal.watched(150.0, 230.0) == (
+        assert await store.journal.monitored_intervals(150.0, 230.0) == (
             MonitoredInterval(150.0, 160.0),
             MonitoredInterval(221.0, 230.0),
         )
 
 
 async def test_a_clock_set_back_counts_no_time_twice(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         for at in (1000.0, 1050.0, 1045.0, 500.0, 550.0, 600.0, 660.0):
             await store.note_alive(at)
         for at in range(700, 1101, 50):
             await store.note_alive(float(at))
-        assert await store.journal.watched(0.0, 2000.0) == (
+        assert await store.journal.monitored_intervals(0.0, 2000.0) == (
             MonitoredInterval(500.0, 1100.0),
         )
 
 
 async def test_an_answer_too_large_is_refused_with_advice(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
-        change(
+    async with open_test_store(tmp_path) as store:
+        change_database(
             tmp_path,
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
             " WHERE i < ?) INSERT INTO journal (at_wall, kind, target, data)"
@@ -236,20 +238,22 @@ async def test_an_answer_too_large_is_refused_with_advice(tmp_path: Path) -> Non
 
 async def test_a_bad_record_is_left_out(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
-        which = await outage(store, world)
+    async with open_test_store(tmp_path) as store:
+        incident_id = await record_outage(store, world)
         count = len(await store.journal.entries(*ALL))
-        change(tmp_path, "UPDATE journal SET kind = 'of the future' WHERE id = 1")
-        change(tmp_path, "UPDATE journal SET data = '[]' WHERE id = 2")
-        change(tmp_path, "UPDATE incidents SET value = '{}'")
-        change(tmp_path, "UPDATE evidence SET value = '{'")
+        change_database(
+            tmp_path, "UPDATE journal SET kind = 'of the future' WHERE id = 1"
+        )
+        change_database(tmp_path, "UPDATE journal SET data = '[]' WHERE id = 2")
+        change_database(tmp_path, "UPDATE incidents SET value = '{}'")
+        change_database(tmp_path, "UPDATE evidence SET value = '{'")
         assert len(await store.journal.entries(*ALL)) == count - 2
         assert await store.journal.incidents() == ()
-        assert await store.journal.evidence(which) == ()
+        assert await store.journal.evidence(incident_id) == ()
 
 
-async def test_too_many_questions_at_once_are_refused(tmp_path: Path) -> None:
-    async with opened(tmp_path) as store:
+async def test_too_many_queries_at_once_are_refused(tmp_path: Path) -> None:
+    async with open_test_store(tmp_path) as store:
         asked = [
             asyncio.create_task(store.journal.incidents())
             for _ in range(WAITING_QUESTIONS + 1)
@@ -260,46 +264,48 @@ async def test_too_many_questions_at_once_are_refused(tmp_path: Path) -> None:
     assert "too many questions" in str(refused[0])
 
 
-async def test_the_old_goes_and_the_open_stays(tmp_path: Path) -> None:
+async def test_prune_deletes_old_records_and_keeps_open_ones(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
-        await outage(store, world)
+    async with open_test_store(tmp_path) as store:
+        await record_outage(store, world)
         world.works(ROOT, LEAF, times=3)
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
         world.wait(4000.0, 500.0)
-        still_open = await outage(store, world)
+        still_open = await record_outage(store, world)
         world.take()
-        sent = (message(1), message(2))
+        messages = (message(1), message(2))
         tick = Tick(world.now)
-        await store.append(StepResult(tick, (), (), (), world.state, sent))
-        await store.outbox.delivered("m1", EPOCH + 5000.0)
+        await store.append(StepResult(tick, (), (), (), world.state, messages))
+        await store.outbox.mark_delivered("m1", EPOCH + 5000.0)
         await store.note_alive(EPOCH)
         end = world.now.wall
         assert await store.prune(end, DAY_S) == 0
         later = end + 100 * DAY_S
         await store.note_alive(later)
-        gone = await store.prune(later, 90 * DAY_S)
-        assert gone > 10
+        deleted_count = await store.prune(later, 90 * DAY_S)
+        assert deleted_count > 10
         assert [i.id for i in await store.journal.incidents()] == [still_open]
         assert await store.journal.evidence(still_open)
         entries = await store.journal.entries(*ALL)
         assert entries
         assert {e.incident for e in entries} == {still_open}
-        assert await store.outbox.pending() == {"ops": 1}
-        assert await store.journal.watched(0.0, 2e9) == (
+        assert await store.outbox.count_pending() == {"ops": 1}
+        assert await store.journal.monitored_intervals(0.0, 2e9) == (
             MonitoredInterval(later, later),
         )
         assert await store.prune(later, 90 * DAY_S) == 0
-    assert look(tmp_path, "SELECT id FROM outbox") == [("m2",)]
-    assert look(tmp_path, "SELECT DISTINCT incident FROM evidence") == [(still_open,)]
-    assert look(tmp_path, "SELECT count(*) FROM instances") == [(2,)]
+    assert query_database(tmp_path, "SELECT id FROM outbox") == [("m2",)]
+    assert query_database(tmp_path, "SELECT DISTINCT incident FROM evidence") == [
+        (still_open,)
+    ]
+    assert query_database(tmp_path, "SELECT count(*) FROM instances") == [(2,)]
 
 
 async def test_pruning_lets_appends_in_between(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
-        await keep(store, *world.take())
-        change(
+    async with open_test_store(tmp_path) as store:
+        await append_all(store, *world.take())
+        change_database(
             tmp_path,
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
             " WHERE i < 19999) INSERT INTO journal (at_wall, kind, target, data)"

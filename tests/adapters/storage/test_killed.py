@@ -1,4 +1,4 @@
-"""Killed at any moment, the store keeps all that it said it had kept."""
+"""A store killed at any moment keeps everything that it reported as stored."""
 
 import asyncio
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.repository import REPOSITORY
-from tests.support.store_writer_process import WHO
-from tests.support.stored_world import look, opened
+from tests.support.store_writer_process import INSTANCE_ID
+from tests.support.stored_world import open_test_store, query_database
 
 ROUNDS = int(os.environ.get("SIDECAR_TEST_KILLS", "60"))
 ROOT = REPOSITORY
 
 
-async def killed_after(state_dir: Path, seconds: float, *, early: bool) -> list[str]:
-    """Run the child and kill it that long after its first word, or, ``early``,
-    after its start; all that it said.
+async def run_and_kill(state_dir: Path, seconds: float, *, early: bool) -> list[str]:
+    """Run the child and kill it ``seconds`` after its first word, or, ``early``,
+    after its start; return the words of its output.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -42,36 +42,38 @@ async def killed_after(state_dir: Path, seconds: float, *, early: bool) -> list[
     return whole.split()
 
 
-def check_on_disk(state_dir: Path, known: int, delivered: set[int]) -> int:
-    """Every number is there once, in every table: the ``known`` ones, and at most
-    one whose end could not be said any more. How many they are.
+def check_on_disk(state_dir: Path, known_count: int, delivered: set[int]) -> int:
+    """Every number is there once, in every table: the ``known_count`` ones, and at most
+    one more, killed before it was reported. Return their count.
     """
-    (count,) = look(state_dir, "SELECT count(*) FROM journal")[0]
+    (count,) = query_database(state_dir, "SELECT count(*) FROM journal")[0]
     assert isinstance(count, int)
-    assert known <= count <= known + 1
+    assert known_count <= count <= known_count + 1
     numbers = [str(n) for n in range(count)]
     reasons = "SELECT json_extract(data, '$.reason') FROM journal ORDER BY id"
-    assert [reason for (reason,) in look(state_dir, reasons)] == numbers
-    ids = look(state_dir, "SELECT id FROM outbox ORDER BY sequence")
-    assert [which for (which,) in ids] == [f"m{n}" for n in numbers]
-    arrived = look(state_dir, "SELECT sequence FROM outbox WHERE arrived = 1")
+    assert [reason for (reason,) in query_database(state_dir, reasons)] == numbers
+    ids = query_database(state_dir, "SELECT id FROM outbox ORDER BY sequence")
+    assert [message_id for (message_id,) in ids] == [f"m{n}" for n in numbers]
+    arrived = query_database(state_dir, "SELECT sequence FROM outbox WHERE arrived = 1")
     assert delivered <= {number for (number,) in arrived}
     assert all(isinstance(n, int) and n % 3 == 0 for (n,) in arrived)
-    (incidents,) = look(state_dir, "SELECT count(*) FROM incidents")[0]
+    (incidents,) = query_database(state_dir, "SELECT count(*) FROM incidents")[0]
     assert incidents == count
-    assert look(state_dir, "PRAGMA integrity_check") == [("ok",)]
+    assert query_database(state_dir, "PRAGMA integrity_check") == [("ok",)]
     assert not list(state_dir.glob("*corrupt*"))
     return count
 
 
 async def check_reopened(state_dir: Path, count: int) -> None:
-    async with opened(state_dir) as store:
+    async with open_test_store(state_dir) as store:
         assert str(store.component().reason) == ""
         state = await store.load()
         assert state is not None
-        assert state.instances[WHO].restarts_total == count - 1
-        pending = (await store.outbox.pending()).get("ops", 0)
-    undelivered = look(state_dir, "SELECT id FROM outbox WHERE ended_wall IS NULL")
+        assert state.instances[INSTANCE_ID].restarts_total == count - 1
+        pending = (await store.outbox.count_pending()).get("ops", 0)
+    undelivered = query_database(
+        state_dir, "SELECT id FROM outbox WHERE ended_wall IS NULL"
+    )
     assert pending == len(undelivered)
 
 
@@ -83,7 +85,7 @@ async def test_no_kill_loses_or_doubles_anything(tmp_path: Path) -> None:
     for number in range(ROUNDS):
         early = number % 4 == 1
         seconds = chance.uniform(0.15, 0.5) if early else chance.uniform(0.0, 0.15)
-        words = await killed_after(tmp_path, seconds, early=early)
+        words = await run_and_kill(tmp_path, seconds, early=early)
         appended = [int(word) for word in words if not word.startswith("d")]
         assert appended == list(range(count, count + len(appended)))
         delivered |= {int(word[1:]) for word in words if word.startswith("d")}

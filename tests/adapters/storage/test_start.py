@@ -1,4 +1,4 @@
-"""A start on a disk that does not let a store be kept: it goes on from memory."""
+"""A start on a disk that cannot be written: the store works in memory."""
 
 import errno
 import os
@@ -19,11 +19,18 @@ from sidecar.storage.lock import LOCK_FILE
 from sidecar.storage.store import open_store
 from sidecar.storage.write.writer import RETRY_S
 from tests.support.fakes import FakeClock
-from tests.support.stored_world import LEAF, StoredWorld, keep, look, message, opened
+from tests.support.stored_world import (
+    LEAF,
+    StoredWorld,
+    append_all,
+    message,
+    open_test_store,
+    query_database,
+)
 
 
 @contextmanager
-def full(_: Path) -> Iterator[None]:
+def full_disk(_: Path) -> Iterator[None]:
     """No file can hold anything more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
@@ -34,8 +41,8 @@ def full(_: Path) -> Iterator[None]:
 
 
 @contextmanager
-def in_the_way(state_dir: Path) -> Iterator[None]:
-    """What should be a directory is a file."""
+def file_in_the_way(state_dir: Path) -> Iterator[None]:
+    """A file stands in place of the state directory."""
     state_dir.rmdir()
     state_dir.write_text("")
     try:
@@ -44,17 +51,17 @@ def in_the_way(state_dir: Path) -> Iterator[None]:
         state_dir.unlink()
 
 
-TROUBLES = {"full": full, "in the way": in_the_way}
+TROUBLES = {"full": full_disk, "in the way": file_in_the_way}
 
 
 @pytest.mark.parametrize("trouble", sorted(TROUBLES))
-async def test_it_begins_in_memory_and_is_written_as_soon_as_it_can_be(
+async def test_unwritable_store_works_in_memory_and_is_written_later(
     tmp_path: Path, trouble: str
 ) -> None:
     state_dir = tmp_path / "state"
     state_dir.mkdir()
-    world, clock, said = StoredWorld(), FakeClock(), list[str]()
-    number = logger.add(lambda line: said.append(str(line)), format="{message}")
+    world, clock, log_lines = StoredWorld(), FakeClock(), list[str]()
+    number = logger.add(lambda line: log_lines.append(str(line)), format="{message}")
     with TROUBLES[trouble](state_dir):
         store = await open_store(state_dir, clock)
         assert await store.load() is None
@@ -62,7 +69,7 @@ async def test_it_begins_in_memory_and_is_written_as_soon_as_it_can_be(
         assert store.component()[1:3] == (False, store.doubt)
         world.outage()
         *turns, last = world.take()
-        await keep(store, *turns, last._replace(messages=(message(1),)))
+        await append_all(store, *turns, last._replace(messages=(message(1),)))
         assert not store.component().ok
         assert await store.outbox.due("ops", 2e9) is not None
         with pytest.raises(StoreUnavailable):
@@ -75,23 +82,23 @@ async def test_it_begins_in_memory_and_is_written_as_soon_as_it_can_be(
     assert await store.journal.incidents()
     await store.close()
     logger.remove(number)
-    assert sum("cannot be written" in line for line in said) == 1
-    async with opened(state_dir) as store:
+    assert sum("cannot be written" in line for line in log_lines) == 1
+    async with open_test_store(state_dir) as store:
         state = await store.load()
         assert state is not None
         assert state.incidents == world.state.incidents
         assert store.doubt == ""
 
 
-async def test_what_can_be_read_of_a_store_that_cannot_be_written_is_known(
+async def test_read_only_store_loads_its_state(
     tmp_path: Path,
 ) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.outage()
         world.fails(LEAF, Cause.REFUSED)
-        await keep(store, *world.take())
-    with full(tmp_path):
+        await append_all(store, *world.take())
+    with full_disk(tmp_path):
         store = await open_store(tmp_path, FakeClock())
         state = await store.load()
         assert state is not None
@@ -100,40 +107,42 @@ async def test_what_can_be_read_of_a_store_that_cannot_be_written_is_known(
         await store.close()
 
 
-async def test_a_store_that_came_back_is_the_sidecars_own(tmp_path: Path) -> None:
-    with full(tmp_path):
+async def test_unwritable_store_is_locked_against_a_second_sidecar(
+    tmp_path: Path,
+) -> None:
+    with full_disk(tmp_path):
         store = await open_store(tmp_path, FakeClock())
         with pytest.raises(StoreInUse):
             await open_store(tmp_path, FakeClock())
     await store.close()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         assert store.doubt == ""
 
 
-async def test_where_another_sidecar_came_first_nothing_is_written(
+async def test_store_in_use_by_another_sidecar_is_not_written(
     tmp_path: Path,
 ) -> None:
     state_dir = tmp_path / "state"
     state_dir.mkdir()
     world, clock = StoredWorld(), FakeClock()
-    with in_the_way(state_dir):
+    with file_in_the_way(state_dir):
         store = await open_store(state_dir, clock)
-    async with opened(state_dir):
+    async with open_test_store(state_dir):
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
         assert "another sidecar" in str(store.component().reason)
-        assert look(state_dir, "SELECT * FROM journal") == []
+        assert query_database(state_dir, "SELECT * FROM journal") == []
     await store.close()
 
 
 async def test_an_empty_file_is_set_aside_as_a_corrupt_one_is(tmp_path: Path) -> None:
     world = StoredWorld()
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         world.outage()
-        await keep(store, *world.take())
+        await append_all(store, *world.take())
     os.truncate(tmp_path / DATABASE, 0)
     clock = FakeClock(wall=1_700_000_000.0)
-    async with opened(tmp_path, clock) as store:
+    async with open_test_store(tmp_path, clock) as store:
         assert await store.load() is None
         name = f"{DATABASE}.corrupt-20231114T221320Z"
         assert name in str(store.component().reason)
@@ -146,7 +155,7 @@ async def test_a_start_that_was_killed_leaves_no_empty_store(tmp_path: Path) -> 
         (tmp_path / f"{DATABASE}.new{suffix}").write_bytes(
             b"of a start that was killed"
         )
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         assert store.doubt == ""
         assert (tmp_path / DATABASE).stat().st_mode & 0o777 == 0o600
     assert set(os.listdir(tmp_path)) == {DATABASE, LOCK_FILE}  # noqa: PTH208

@@ -1,4 +1,4 @@
-"""Incidents, history and reports, asked over a real socket."""
+"""Incidents, history and reports, requested over a real socket."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -31,7 +31,7 @@ WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 
 class Archive(ApiServiceFakes):
-    """An office with durations in days and hours."""
+    """Fakes of the API, with durations in days and hours."""
 
     def __init__(self, journal: MemoryJournal | None = None) -> None:
         super().__init__()
@@ -48,8 +48,8 @@ def days(text: str) -> float:
 
 
 class Caller:
-    def __init__(self, office: Archive, port: int) -> None:
-        self.office = office
+    def __init__(self, archive: Archive, port: int) -> None:
+        self.archive = archive
         self.http = aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=DEADLINE)
 
     async def get(self, path: str, **headers: str) -> tuple[int, Any]:
@@ -57,10 +57,10 @@ class Caller:
             return response.status, await response.json()
 
 
-async def called(office: Archive) -> AsyncGenerator[Caller, None]:
-    server = WebServer(office.desk, "127.0.0.1", 0)
+async def serve_archive(archive: Archive) -> AsyncGenerator[Caller, None]:
+    server = WebServer(archive.desk, "127.0.0.1", 0)
     await server.start()
-    caller = Caller(office, server.port)
+    caller = Caller(archive, server.port)
     try:
         yield caller
     finally:
@@ -71,137 +71,145 @@ async def called(office: Archive) -> AsyncGenerator[Caller, None]:
 
 @pytest.fixture
 async def caller() -> AsyncIterator[Caller]:
-    async for one in called(Archive()):
+    async for one in serve_archive(Archive()):
         yield one
 
 
-def holds(confirmed: str) -> ProbeResult:
-    """A wallet daemon is well and says what it has."""
+def balance_probe(confirmed: str) -> ProbeResult:
+    """Success of a wallet daemon with this balance."""
     return probe_success(wallet=WalletFacts(balance=Balance(Decimal(confirmed))))
 
 
-def refused(office: ApiServiceFakes) -> str:
-    """The root is down; the incident's id."""
-    office.world.relist()
-    office.world.fails(WALLET, Cause.REFUSED)
-    which = office.world.instance(WALLET).incident
-    assert which is not None
-    return which
+def record_open_incident(fakes: ApiServiceFakes) -> str:
+    """Fail the root target; return the incident's id."""
+    fakes.world.relist()
+    fakes.world.fails(WALLET, Cause.REFUSED)
+    incident_id = fakes.world.instance(WALLET).incident
+    assert incident_id is not None
+    return incident_id
 
 
-def refused_and_healed(office: ApiServiceFakes) -> str:
-    """One incident from its beginning to its end; its id."""
-    world = office.world
-    which = refused(office)
+def record_healed_incident(fakes: ApiServiceFakes) -> str:
+    """Record one incident from its beginning to its end; return its id."""
+    world = fakes.world
+    incident_id = record_open_incident(fakes)
     world.fails(SERVICE, Cause.HTTP_5XX)
-    world.acted(WALLET, RemedyCallResult.DONE)
+    world.complete_remedy(WALLET, RemedyCallResult.DONE)
     world.works(WALLET)
     world.works(SERVICE)
-    return which
+    return incident_id
 
 
 # --- incidents
 
 
-async def test_incidents_newest_first_and_the_open_ones_alone(caller: Caller) -> None:
+async def test_incidents_are_listed_newest_first_and_filtered_by_open(
+    caller: Caller,
+) -> None:
     assert await caller.get("/incidents") == (200, {"incidents": []})
-    healed = refused_and_healed(caller.office)
-    caller.office.world.wait(60.0)
-    caller.office.world.relist()
-    caller.office.world.fails(WALLET, Cause.AUTH)
-    going_on = caller.office.world.instance(WALLET).incident
-    _, told = await caller.get("/incidents")
-    assert [i["id"] for i in told["incidents"]] == [going_on, healed]
-    assert [i["state"] for i in told["incidents"]] == ["open", "resolved"]
+    healed = record_healed_incident(caller.archive)
+    caller.archive.world.wait(60.0)
+    caller.archive.world.relist()
+    caller.archive.world.fails(WALLET, Cause.AUTH)
+    going_on = caller.archive.world.instance(WALLET).incident
+    _, body = await caller.get("/incidents")
+    assert [i["id"] for i in body["incidents"]] == [going_on, healed]
+    assert [i["state"] for i in body["incidents"]] == ["open", "resolved"]
     for query, count in (("open=1", 1), ("open=0", 2)):
-        _, told = await caller.get(f"/incidents?{query}")
-        assert len(told["incidents"]) == count
+        _, body = await caller.get(f"/incidents?{query}")
+        assert len(body["incidents"]) == count
 
 
-async def test_one_incident_with_its_course(caller: Caller) -> None:
-    which = refused_and_healed(caller.office)
-    caller.office.journal.bundles[which] = [{"name": WALLET, "log": "secret log"}]
-    status, told = await caller.get(f"/incidents/{which.lower()}")
-    assert (status, told["id"], told["affected"]) == (200, which, [SERVICE])
-    assert [i["target"] for i in told["impact"]] == [WALLET, SERVICE]
-    assert told["impact"][0]["down_seconds"] > 0
-    assert [(r["action"], r["outcome"]) for r in told["remedies"]] == [
+async def test_incident_has_its_impact_remedies_and_timeline(caller: Caller) -> None:
+    incident_id = record_healed_incident(caller.archive)
+    caller.archive.journal.bundles[incident_id] = [
+        {"name": WALLET, "log": "secret log"}
+    ]
+    status, body = await caller.get(f"/incidents/{incident_id.lower()}")
+    assert (status, body["id"], body["affected"]) == (200, incident_id, [SERVICE])
+    assert [i["target"] for i in body["impact"]] == [WALLET, SERVICE]
+    assert body["impact"][0]["down_seconds"] > 0
+    assert [(r["action"], r["outcome"]) for r in body["remedies"]] == [
         ("restart", "recovered")
     ]
-    assert told["efficacy"][0]["tries"] == 1
-    times = [line["at"] for line in told["timeline"]]
+    assert body["efficacy"][0]["tries"] == 1
+    times = [line["at"] for line in body["timeline"]]
     assert times == sorted(times)
-    assert any("incident resolved" in line["text"] for line in told["timeline"])
-    assert told["began_at"] < told["opened_at"]
+    assert any("incident resolved" in line["text"] for line in body["timeline"])
+    assert body["began_at"] < body["opened_at"]
 
 
-async def test_what_is_in_a_wallet_takes_the_token(caller: Caller) -> None:
-    world = caller.office.world
-    world.probe(WALLET, holds("9917.25"))
-    which = refused(caller.office)
-    world.acted(WALLET)
-    world.probe(WALLET, holds("9917.5"))
-    world.probe(WALLET, holds("9917.5"))
+async def test_wallet_balance_needs_the_token(caller: Caller) -> None:
+    world = caller.archive.world
+    world.probe(WALLET, balance_probe("9917.25"))
+    incident_id = record_open_incident(caller.archive)
+    world.complete_remedy(WALLET)
+    world.probe(WALLET, balance_probe("9917.5"))
+    world.probe(WALLET, balance_probe("9917.5"))
     world.wait(1.0)
-    for path in (f"/incidents/{which}", "/history"):
-        _, told = await caller.get(path)
-        assert "not the same as before" in str(told)
-        assert "9917" not in str(told)
-        _, told = await caller.get(path, **WITH_TOKEN)
-        assert "9917.25" in str(told)
-        assert "9917.5" in str(told)
+    for path in (f"/incidents/{incident_id}", "/history"):
+        _, body = await caller.get(path)
+        assert "not the same as before" in str(body)
+        assert "9917" not in str(body)
+        _, body = await caller.get(path, **WITH_TOKEN)
+        assert "9917.25" in str(body)
+        assert "9917.5" in str(body)
 
 
-async def test_evidence_shows_a_log_and_takes_the_token(caller: Caller) -> None:
-    which = refused_and_healed(caller.office)
-    caller.office.journal.bundles[which] = [{"name": WALLET, "log": "secret log"}]
-    _, told = await caller.get(f"/incidents/{which}")
-    assert told["evidence"] == []
-    _, told = await caller.get(f"/incidents/{which}", Authorization="Bearer wrong")
-    assert told["evidence"] == []
-    _, told = await caller.get(f"/incidents/{which}", **WITH_TOKEN)
-    assert told["evidence"] == [{"name": WALLET, "log": "secret log"}]
-    for headers, shown in (({}, False), (WITH_TOKEN, True)):
-        path = f"/api/v1/incidents/{which}/postmortem"
+async def test_evidence_with_its_log_needs_the_token(caller: Caller) -> None:
+    incident_id = record_healed_incident(caller.archive)
+    caller.archive.journal.bundles[incident_id] = [
+        {"name": WALLET, "log": "secret log"}
+    ]
+    _, body = await caller.get(f"/incidents/{incident_id}")
+    assert body["evidence"] == []
+    _, body = await caller.get(
+        f"/incidents/{incident_id}", Authorization="Bearer wrong"
+    )
+    assert body["evidence"] == []
+    _, body = await caller.get(f"/incidents/{incident_id}", **WITH_TOKEN)
+    assert body["evidence"] == [{"name": WALLET, "log": "secret log"}]
+    for headers, visible in (({}, False), (WITH_TOKEN, True)):
+        path = f"/api/v1/incidents/{incident_id}/postmortem"
         async with caller.http.get(path, headers=headers) as response:
             assert response.status == 200
             assert response.content_type == "text/markdown"
             document = await response.text()
         assert document.startswith("# Post-mortem: electron-cash did not accept")
-        assert ("secret log" in document) is shown
+        assert ("secret log" in document) is visible
 
 
 # --- history
 
 
 async def test_history_has_the_records_of_the_stream(caller: Caller) -> None:
-    which = refused_and_healed(caller.office)
-    status, told = await caller.get("/history")
+    incident_id = record_healed_incident(caller.archive)
+    status, body = await caller.get("/history")
     assert status == 200
-    assert told["complete"] is True
-    kinds = {e["type"] for e in told["entries"]}
+    assert body["complete"] is True
+    kinds = {e["type"] for e in body["entries"]}
     assert kinds == {"transition", "decision", "outcome", "balance", "incident"}
-    recent = caller.office.feed.recent(1000)
-    assert len(told["entries"]) == len(recent)
-    last, streamed = told["entries"][-1], dict(recent[-1])
+    recent = caller.archive.feed.recent(1000)
+    assert len(body["entries"]) == len(recent)
+    last, streamed = body["entries"][-1], dict(recent[-1])
     streamed.pop("number")
     assert last == streamed
     _, one = await caller.get(f"/history?target={SERVICE}&since=1h")
     assert {e["target"] for e in one["entries"]} == {SERVICE}
-    assert which in {e["incident"] for e in one["entries"]}
+    assert incident_id in {e["incident"] for e in one["entries"]}
 
 
-async def test_history_since_then(caller: Caller) -> None:
-    caller.office.world.wait(7200.0, step=600.0)
-    refused_and_healed(caller.office)
-    _, told = await caller.get("/history?since=1h")
+async def test_history_is_limited_by_since(caller: Caller) -> None:
+    caller.archive.world.wait(7200.0, step=600.0)
+    record_healed_incident(caller.archive)
+    _, body = await caller.get("/history?since=1h")
     _, everything = await caller.get("/history?since=3h")
-    assert 0 < len(told["entries"]) < len(everything["entries"])
+    assert 0 < len(body["entries"]) < len(everything["entries"])
 
 
 async def test_a_long_history_is_cut_and_says_so(caller: Caller) -> None:
-    now = caller.office.world.now.wall
-    caller.office.journal.kept[:0] = [
+    now = caller.archive.world.now.wall
+    caller.archive.journal.stored_entries[:0] = [
         JournalEntry(
             now - (MAX_ENTRIES - n) * 100.0,
             EntryKind.DECISION,
@@ -211,47 +219,47 @@ async def test_a_long_history_is_cut_and_says_so(caller: Caller) -> None:
         )
         for n in range(MAX_ENTRIES)
     ]
-    _, told = await caller.get("/history?since=30d")
-    assert len(told["entries"]) == MAX_ENTRIES
-    assert told["complete"] is False
-    assert told["entries"][-1]["type"] == "transition"
-    _, told = await caller.get("/history?since=1d")
-    assert told["complete"] is True
-    assert len(told["entries"]) < MAX_ENTRIES
+    _, body = await caller.get("/history?since=30d")
+    assert len(body["entries"]) == MAX_ENTRIES
+    assert body["complete"] is False
+    assert body["entries"][-1]["type"] == "transition"
+    _, body = await caller.get("/history?since=1d")
+    assert body["complete"] is True
+    assert len(body["entries"]) < MAX_ENTRIES
 
 
 async def test_a_target_that_left_is_still_on_record(caller: Caller) -> None:
     old = JournalEntry(
-        caller.office.world.now.wall - 5.0,
+        caller.archive.world.now.wall - 5.0,
         EntryKind.STATE,
         "gone",
         None,
         {"type": "transition", "from": "healthy", "to": "down"},
     )
-    caller.office.journal.kept.append(old)
-    status, told = await caller.get("/history?target=gone")
-    assert (status, len(told["entries"])) == (200, 1)
-    caller.office.journal.kept.clear()
+    caller.archive.journal.stored_entries.append(old)
+    status, body = await caller.get("/history?target=gone")
+    assert (status, len(body["entries"])) == (200, 1)
+    caller.archive.journal.stored_entries.clear()
     nothing = {"complete": True, "entries": []}
     assert await caller.get(f"/history?target={WALLET}") == (200, nothing)
-    status, told = await caller.get("/history?target=never-was")
+    status, body = await caller.get("/history?target=never-was")
     assert status == 404
-    assert "nothing is on record" in told["error"]
+    assert "nothing is on record" in body["error"]
 
 
 async def test_path_of_an_earlier_version_names_the_one_of_today(
     caller: Caller,
 ) -> None:
-    status, told = await caller.get("/history/cures")
+    status, body = await caller.get("/history/cures")
     assert status == 410
-    assert "/api/v1/remedies" in told["error"]
+    assert "/api/v1/remedies" in body["error"]
 
 
-async def test_the_ledger(caller: Caller) -> None:
+async def test_remedies_lists_the_ledger(caller: Caller) -> None:
     assert await caller.get("/remedies") == (200, {"remedies": []})
-    refused_and_healed(caller.office)
-    _, told = await caller.get("/remedies")
-    (line,) = told["remedies"]
+    record_healed_incident(caller.archive)
+    _, body = await caller.get("/remedies")
+    (line,) = body["remedies"]
     assert line.pop("median_seconds") > 0
     assert line == {
         "target": WALLET,
@@ -265,12 +273,12 @@ async def test_the_ledger(caller: Caller) -> None:
 # --- report
 
 
-async def test_a_report_of_what_was_measured(caller: Caller) -> None:
-    refused_and_healed(caller.office)
-    caller.office.world.wait(100.0)
-    status, told = await caller.get("/report?window=1h")
+async def test_report_has_availability_outages_and_remedies(caller: Caller) -> None:
+    record_healed_incident(caller.archive)
+    caller.archive.world.wait(100.0)
+    status, body = await caller.get("/report?window=1h")
     assert status == 200
-    wallet = next(t for t in told["targets"] if t["target"] == WALLET)
+    wallet = next(t for t in body["targets"] if t["target"] == WALLET)
     assert 0.5 < wallet["availability"] < 1.0
     assert wallet["outages"] == 1
     assert wallet["causes"][0]["cause"] == "refused"
@@ -286,21 +294,21 @@ async def test_a_report_of_what_was_measured(caller: Caller) -> None:
     assert wallet["before"] is None
     seconds = ("up", "down", "planned", "stopped", "gap")
     assert sum(wallet[f"{s}_seconds"] for s in seconds) == pytest.approx(3600, abs=0.1)
-    assert told["unwatched_seconds"] > 1000
-    assert told["gaps"][0]["from"] == told["period"]["from"]
-    assert told["total"]["outages"] == 2
+    assert body["unwatched_seconds"] > 1000
+    assert body["gaps"][0]["from"] == body["period"]["from"]
+    assert body["total"]["outages"] == 2
 
 
-async def test_the_seconds_since_we_noted_to_be_alive_are_no_gap(
+async def test_time_since_the_last_alive_note_is_no_gap(
     caller: Caller,
 ) -> None:
-    which = refused_and_healed(caller.office)
-    now_wall = caller.office.world.now.wall
-    caller.office.journal.stretches = [MonitoredInterval(EPOCH - 1e6, now_wall - 7.0)]
-    _, told = await caller.get(f"/incidents/{which}")
-    assert [one["unmeasured_seconds"] for one in told["impact"]] == [0.0, 0.0]
-    _, told = await caller.get("/report?window=1h")
-    assert (told["unwatched_seconds"], told["gaps"]) == (0.0, [])
+    incident_id = record_healed_incident(caller.archive)
+    now_wall = caller.archive.world.now.wall
+    caller.archive.journal.intervals = [MonitoredInterval(EPOCH - 1e6, now_wall - 7.0)]
+    _, body = await caller.get(f"/incidents/{incident_id}")
+    assert [one["unmeasured_seconds"] for one in body["impact"]] == [0.0, 0.0]
+    _, body = await caller.get("/report?window=1h")
+    assert (body["unwatched_seconds"], body["gaps"]) == (0.0, [])
 
 
 # --- what cannot be answered
@@ -328,27 +336,27 @@ async def test_the_seconds_since_we_noted_to_be_alive_are_no_gap(
     ],
 )
 async def test_a_bad_parameter_is_named(caller: Caller, path: str, says: str) -> None:
-    status, told = await caller.get(path)
+    status, body = await caller.get(path)
     assert status == 400
-    assert says in told["error"]
-    assert len(told["error"]) < 200
+    assert says in body["error"]
+    assert len(body["error"]) < 200
 
 
-async def test_an_incident_that_is_not_there(caller: Caller) -> None:
-    which = "0" * 26
-    for path in (f"/incidents/{which}", f"/incidents/{which}/postmortem"):
-        status, told = await caller.get(path)
-        assert (status, which in told["error"]) == (404, True)
+async def test_unknown_incident_is_404(caller: Caller) -> None:
+    incident_id = "0" * 26
+    for path in (f"/incidents/{incident_id}", f"/incidents/{incident_id}/postmortem"):
+        status, body = await caller.get(path)
+        assert (status, incident_id in body["error"]) == (404, True)
 
 
 class Broken(MemoryJournal):
-    async def watched(  # type: ignore[explicit-override]
+    async def monitored_intervals(  # type: ignore[explicit-override]
         self, since_wall: float, until_wall: float
     ) -> tuple[MonitoredInterval, ...]:
         raise StoreUnavailable("the disk is gone: look at it")
 
 
 async def test_a_broken_store_is_503_with_its_reason() -> None:
-    async for caller in called(Archive(Broken())):
-        status, told = await caller.get("/report")
-        assert (status, told) == (503, {"error": "the disk is gone: look at it"})
+    async for caller in serve_archive(Archive(Broken())):
+        status, body = await caller.get("/report")
+        assert (status, body) == (503, {"error": "the disk is gone: look at it"})

@@ -1,4 +1,4 @@
-"""The HTTP server, asked over a real socket."""
+"""The HTTP server, over a real socket."""
 
 import asyncio
 import json
@@ -32,8 +32,8 @@ from sidecar.web.services import ApiServices
 from tests.support.api_services import (
     TOKEN,
     ApiServiceFakes,
-    planned_restart_is_due,
-    replace_part,
+    make_component,
+    trigger_planned_restart,
 )
 from tests.support.rule_world import SERVICE, container
 
@@ -43,14 +43,14 @@ WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 
 ODD = "%1b%5b31m%e2%80%ae%ed%a0%80"
-"""An escape, a turn of the order of writing, and half a character, in an address."""
+"""An escape sequence, a right-to-left override and a lone surrogate in an address."""
 
 
 class Caller:
     """A client of one server."""
 
-    def __init__(self, office: ApiServiceFakes, server: WebServer) -> None:
-        self.office = office
+    def __init__(self, fakes: ApiServiceFakes, server: WebServer) -> None:
+        self.fakes = fakes
         self.server = server
         self.http = aiohttp.ClientSession(
             f"http://127.0.0.1:{server.port}", timeout=DEADLINE
@@ -73,14 +73,14 @@ class Caller:
         return status
 
 
-async def called(
-    office: ApiServiceFakes,
+async def run_server(
+    fakes: ApiServiceFakes,
     desk: ApiServices | None = None,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncIterator[Caller]:
-    server = WebServer(desk or office.desk, "127.0.0.1", 0, heartbeat_s=heartbeat_s)
+    server = WebServer(desk or fakes.desk, "127.0.0.1", 0, heartbeat_s=heartbeat_s)
     await server.start()
-    caller = Caller(office, server)
+    caller = Caller(fakes, server)
     yield caller
     await caller.http.close()
     async with asyncio.timeout(5):
@@ -89,13 +89,13 @@ async def called(
 
 @pytest.fixture
 async def caller() -> AsyncIterator[Caller]:
-    async for one in called(ApiServiceFakes()):
+    async for one in run_server(ApiServiceFakes()):
         yield one
 
 
 @pytest.fixture
 async def without_token() -> AsyncIterator[Caller]:
-    async for one in called(ApiServiceFakes(token=None)):
+    async for one in run_server(ApiServiceFakes(token=None)):
         yield one
 
 
@@ -103,39 +103,39 @@ async def without_token() -> AsyncIterator[Caller]:
 
 
 async def test_livez_is_about_the_loop_alone(caller: Caller) -> None:
-    caller.office.engine_part = replace_part("engine", "gone")
+    caller.fakes.engine_part = make_component("engine", "gone")
     assert (await caller.get("/livez"))[0] == 200
-    caller.office.loop_part = replace_part("loop", "no turn for 31 s")
-    status, told = await caller.get("/livez")
+    caller.fakes.loop_part = make_component("loop", "no turn for 31 s")
+    status, body = await caller.get("/livez")
     assert status == 503
-    assert told["components"][0]["reason"] == "no turn for 31 s"
+    assert body["components"][0]["reason"] == "no turn for 31 s"
 
 
 async def test_readyz_is_about_every_component(caller: Caller) -> None:
-    status, told = await caller.get("/readyz")
-    assert (status, told["ok"]) == (200, True)
-    assert [c["name"] for c in told["components"]] == ["loop", "engine"]
-    caller.office.engine_part = replace_part("engine", "connection refused")
+    status, body = await caller.get("/readyz")
+    assert (status, body["ok"]) == (200, True)
+    assert [c["name"] for c in body["components"]] == ["loop", "engine"]
+    caller.fakes.engine_part = make_component("engine", "connection refused")
     assert (await caller.get("/readyz"))[0] == 503
 
 
-async def test_neither_depends_on_a_targets_health(caller: Caller) -> None:
-    caller.office.world.fails("electron-cash", Cause.REFUSED)
+async def test_livez_and_readyz_ignore_the_health_of_targets(caller: Caller) -> None:
+    caller.fakes.world.fails("electron-cash", Cause.REFUSED)
     assert (await caller.get("/livez"))[0] == 200
     assert (await caller.get("/readyz"))[0] == 200
 
 
-async def test_healthz_of_all_and_of_one(caller: Caller) -> None:
+async def test_healthz_covers_all_targets_or_one(caller: Caller) -> None:
     assert (await caller.get("/healthz"))[0] == 200
-    caller.office.world.fails("electron-cash", Cause.REFUSED)
-    status, told = await caller.get("/healthz")
+    caller.fakes.world.fails("electron-cash", Cause.REFUSED)
+    status, body = await caller.get("/healthz")
     assert status == 503
-    assert [t["name"] for t in told["targets"]] == [
+    assert [t["name"] for t in body["targets"]] == [
         "electron-cash",
         "bitcoincash-service",
     ]
-    status, told = await caller.get("/healthz/electron-cash")
-    assert (status, told["cause"]) == (503, "refused")
+    status, body = await caller.get("/healthz/electron-cash")
+    assert (status, body["cause"]) == (503, "refused")
     assert (await caller.get("/healthz/bitcoincash-service"))[0] == 200
     assert (await caller.get("/healthz/bitcoincash-service/1"))[0] == 200
     assert (await caller.get("/healthz/bitcoincash-service/9"))[0] == 404
@@ -143,7 +143,7 @@ async def test_healthz_of_all_and_of_one(caller: Caller) -> None:
 
 
 async def test_metrics_are_sent_in_pieces_and_whole(caller: Caller) -> None:
-    world = caller.office.world
+    world = caller.fakes.world
     crowd = tuple(replace(SERVICE, name=f"s{n}", depends_on=()) for n in range(50))
     world.targets = (*world.targets, *crowd)
     world.relist()
@@ -156,7 +156,7 @@ async def test_metrics_are_sent_in_pieces_and_whole(caller: Caller) -> None:
     assert (await caller.get("/livez"))[0] == 200
 
 
-async def test_metrics_speak_both_dialects(caller: Caller) -> None:
+async def test_metrics_are_served_in_both_formats(caller: Caller) -> None:
     async with caller.http.get("/metrics") as response:
         assert response.content_type == "text/plain"
         assert 'sidecar_target_up{target="electron-cash"} 1.0' in await response.text()
@@ -194,12 +194,12 @@ async def test_an_accept_that_makes_no_sense_gets_the_default(
 
 @pytest.mark.parametrize("good", [0, 1, 3])
 async def test_a_scrape_is_whole_or_an_error(good: int) -> None:
-    office = ApiServiceFakes()
+    fakes = ApiServiceFakes()
 
     async def metrics(_: str) -> tuple[Iterator[bytes], str]:
-        return breaking(good), "text/plain"
+        return yield_then_raise(good), "text/plain"
 
-    async for caller in called(office, office.without(metrics=metrics)):
+    async for caller in run_server(fakes, fakes.without(metrics=metrics)):
         try:
             async with caller.http.get("/metrics") as response:
                 await response.read()
@@ -210,14 +210,14 @@ async def test_a_scrape_is_whole_or_an_error(good: int) -> None:
             assert good == 0
 
 
-def breaking(good: int) -> Iterator[bytes]:
-    """So many pieces, and then none can be made."""
+def yield_then_raise(good: int) -> Iterator[bytes]:
+    """Yield ``good`` pieces, then raise OverflowError."""
     for _ in range(good):
         yield b"sidecar_up 1\n" * 1000
     raise OverflowError("int too large to convert to float")
 
 
-async def test_the_index_says_where_things_are(caller: Caller) -> None:
+async def test_index_lists_the_paths(caller: Caller) -> None:
     async with caller.http.get("/") as response:
         assert response.status == 200
         assert "/api/v1/status" in await response.text()
@@ -226,27 +226,27 @@ async def test_the_index_says_where_things_are(caller: Caller) -> None:
 # --- reading
 
 
-async def test_the_status(caller: Caller) -> None:
-    status, told = await caller.get("/api/v1/status")
+async def test_status_has_stack_readiness_and_targets(caller: Caller) -> None:
+    status, body = await caller.get("/api/v1/status")
     assert status == 200
-    assert (told["stack"], told["ready"]) == ("oratio", True)
-    assert [t["name"] for t in told["targets"]] == [
+    assert (body["stack"], body["ready"]) == ("oratio", True)
+    assert [t["name"] for t in body["targets"]] == [
         "bitcoincash-service",
         "electron-cash",
     ]
-    caller.office.engine_part = replace_part("engine", "gone")
+    caller.fakes.engine_part = make_component("engine", "gone")
     assert (await caller.get("/api/v1/status"))[1]["ready"] is False
 
 
 async def test_the_schedule_and_its_count(caller: Caller) -> None:
-    status, told = await caller.get("/api/v1/schedule?count=3")
+    status, body = await caller.get("/api/v1/schedule?count=3")
     assert status == 200
-    assert len(told["planned"]) == 3
-    assert told["planned"][0]["timezone"] == "Asia/Seoul"
+    assert len(body["planned"]) == 3
+    assert body["planned"][0]["timezone"] == "Asia/Seoul"
     for bad in ("0", "-1", "x", "101"):
-        status, told = await caller.get(f"/api/v1/schedule?count={bad}")
+        status, body = await caller.get(f"/api/v1/schedule?count={bad}")
         assert status == 400
-        assert bad in told["error"]
+        assert bad in body["error"]
 
 
 # --- control
@@ -257,10 +257,10 @@ async def test_a_wrong_token_is_401_and_changes_nothing(
     caller: Caller, token: str | None
 ) -> None:
     path = "/api/v1/targets/electron-cash/restart"
-    status, told = await caller.post(path, token=token)
+    status, body = await caller.post(path, token=token)
     assert status == 401
-    assert TOKEN not in str(told)
-    assert caller.office.asked == []
+    assert TOKEN not in str(body)
+    assert caller.fakes.events == []
 
 
 async def test_another_scheme_is_401(caller: Caller) -> None:
@@ -272,18 +272,18 @@ async def test_another_scheme_is_401(caller: Caller) -> None:
 
 async def test_without_a_token_control_is_disabled(without_token: Caller) -> None:
     for token in (None, "", "anything"):
-        status, told = await without_token.post("/api/v1/pause", token=token)
+        status, body = await without_token.post("/api/v1/pause", token=token)
         assert status == 403
-        assert "SIDECAR_API_TOKEN" in told["error"]
+        assert "SIDECAR_API_TOKEN" in body["error"]
     path = "/api/v1/targets/electron-cash/evidence"
     assert (await without_token.get(path))[0] == 403
-    assert without_token.office.asked == []
+    assert without_token.fakes.events == []
 
 
-async def test_an_unknown_target_is_404_and_told_the_known(caller: Caller) -> None:
-    status, told = await caller.post("/api/v1/targets/nobody/restart")
+async def test_unknown_target_is_404_and_lists_the_known_ones(caller: Caller) -> None:
+    status, body = await caller.post("/api/v1/targets/nobody/restart")
     assert status == 404
-    assert "electron-cash" in told["error"]
+    assert "electron-cash" in body["error"]
     for action in ("pause", "resume", "recover", "schedule/skip", "schedule/cancel"):
         assert await caller.order("nobody", action) == 404
 
@@ -308,22 +308,22 @@ async def test_a_bad_body_is_400_and_changes_nothing(
     caller: Caller, action: str, body: object
 ) -> None:
     assert await caller.order("electron-cash", action, body) == 400
-    assert caller.office.asked == []
+    assert caller.fakes.events == []
 
 
 async def test_a_body_too_large_is_refused(caller: Caller) -> None:
     body = b'{"now": ' + b" " * 20_000 + b"true}"
-    status, told = await caller.post("/api/v1/targets/electron-cash/restart", body)
+    status, answer = await caller.post("/api/v1/targets/electron-cash/restart", body)
     assert status == 413
-    assert "at most 16384 bytes" in told["error"]
+    assert "at most 16384 bytes" in answer["error"]
 
 
-async def test_a_restart_is_asked_for_and_the_decision_told(caller: Caller) -> None:
+async def test_restart_sends_the_event_and_returns_the_decision(caller: Caller) -> None:
     path = "/api/v1/targets/electron-cash/restart"
-    status, told = await caller.post(path, {"now": True})
+    status, body = await caller.post(path, {"now": True})
     assert status == 202
-    assert told["decision"]["action"] == "restart"
-    (event,) = caller.office.asked
+    assert body["decision"]["action"] == "restart"
+    (event,) = caller.fakes.events
     assert isinstance(event, RestartRequested)
     assert (event.target, event.now) == ("electron-cash", True)
 
@@ -331,36 +331,36 @@ async def test_a_restart_is_asked_for_and_the_decision_told(caller: Caller) -> N
 async def test_a_refused_restart_is_409_with_the_guards_reason(
     caller: Caller,
 ) -> None:
-    world = caller.office.world
+    world = caller.fakes.world
     world.send(PauseRequested(world.now, ("electron-cash",)))
-    status, told = await caller.post("/api/v1/targets/electron-cash/restart")
+    status, body = await caller.post("/api/v1/targets/electron-cash/restart")
     assert status == 409
-    assert told["guard"] == "paused"
-    assert told["error"] == told["decision"]["reason"] != ""
+    assert body["guard"] == "paused"
+    assert body["error"] == body["decision"]["reason"] != ""
 
 
 async def test_a_target_of_several_replicas_wants_one_named(caller: Caller) -> None:
-    world = caller.office.world
+    world = caller.fakes.world
     second = InstanceId("bitcoincash-service", 2)
     world.containers[second] = container("bitcoincash-service", 2)
     world.relist()
     world.works("bitcoincash-service-1", "bitcoincash-service-2")
     path = "/api/v1/targets/bitcoincash-service/restart"
-    status, told = await caller.post(path)
+    status, body = await caller.post(path)
     assert status == 400
-    assert "bitcoincash-service-2" in told["error"]
+    assert "bitcoincash-service-2" in body["error"]
     assert await caller.order("bitcoincash-service-2", "restart") == 202
     assert await caller.order("bitcoincash-service-2", "pause") == 200
-    assert isinstance(caller.office.asked[-1], PauseRequested)
-    assert caller.office.asked[-1].targets == ("bitcoincash-service",)
+    assert isinstance(caller.fakes.events[-1], PauseRequested)
+    assert caller.fakes.events[-1].targets == ("bitcoincash-service",)
 
 
-async def test_pauses(caller: Caller) -> None:
+async def test_pause_and_resume_apply_to_one_or_all_targets(caller: Caller) -> None:
     assert await caller.order("electron-cash", "pause", {"for": "2h"}) == 200
     assert await caller.order("electron-cash", "pause") == 200
     assert (await caller.post("/api/v1/pause"))[0] == 200
     assert (await caller.post("/api/v1/resume"))[0] == 200
-    bounded, endless, everyone, resumed = caller.office.asked
+    bounded, endless, everyone, resumed = caller.fakes.events
     assert isinstance(bounded, PauseRequested)
     assert bounded.until_wall == bounded.at.wall + 7200
     assert isinstance(endless, PauseRequested)
@@ -371,28 +371,28 @@ async def test_pauses(caller: Caller) -> None:
     assert set(resumed.targets) == set(everyone.targets)
 
 
-async def test_recover_and_planned_restarts(caller: Caller) -> None:
+async def test_recover_cancel_and_skip_are_sent(caller: Caller) -> None:
     assert await caller.order("electron-cash", "recover") == 200
     assert await caller.order("electron-cash", "schedule/cancel") == 409
-    planned_restart_is_due(caller.office)
+    trigger_planned_restart(caller.fakes)
     assert await caller.order("bitcoincash-service", "schedule/cancel") == 409
     assert await caller.order("electron-cash", "schedule/cancel") == 200
-    assert [type(e) for e in caller.office.asked] == [
+    assert [type(e) for e in caller.fakes.events] == [
         RecoverRequested,
         PlannedRestartCancelled,
     ]
     path = "/api/v1/targets/electron-cash/schedule/skip"
-    status, told = await caller.post(path)
-    assert (status, told["skipped"]["skipped"]) == (200, True)
+    status, body = await caller.post(path)
+    assert (status, body["skipped"]["skipped"]) == (200, True)
     assert await caller.order("bitcoincash-service", "schedule/skip") == 409
 
 
 async def test_only_a_remedy_that_is_under_way_is_released(caller: Caller) -> None:
     path = "/api/v1/targets/electron-cash/release"
-    status, told = await caller.post(path)
-    assert (status, told["error"]) == (409, "no remedy of electron-cash is under way")
-    assert caller.office.asked == []
-    caller.office.world.fails("electron-cash", Cause.REFUSED)
+    status, body = await caller.post(path)
+    assert (status, body["error"]) == (409, "no remedy of electron-cash is under way")
+    assert caller.fakes.events == []
+    caller.fakes.world.fails("electron-cash", Cause.REFUSED)
     assert (await caller.post(path))[0] == 200
     assert (await caller.post(path))[0] == 409
 
@@ -403,7 +403,7 @@ async def test_evidence_needs_the_token_and_something_gathered(
     path = "/api/v1/targets/electron-cash/evidence"
     assert (await caller.get(path))[0] == 401
     assert (await caller.get(path, **WITH_TOKEN))[0] == 404
-    caller.office.bundles["electron-cash"] = {"logs": "last words"}
+    caller.fakes.bundles["electron-cash"] = {"logs": "last words"}
     assert await caller.get(path, **WITH_TOKEN) == (200, {"logs": "last words"})
 
 
@@ -426,14 +426,14 @@ async def test_events_come_as_they_happen(caller: Caller) -> None:
         assert response.content_type == "text/event-stream"
         stream = events(response)
         assert await anext(stream) == [": connected"]
-        caller.office.world.fails("electron-cash", Cause.REFUSED, times=1)
+        caller.fakes.world.fails("electron-cash", Cause.REFUSED, times=1)
         number, kind, data = await anext(stream)
         assert (number.partition(" ")[0], kind) == ("id:", "event: transition")
         record = json.loads(data.removeprefix("data: "))
         assert (record["from"], record["to"]) == ("healthy", "failing")
 
 
-async def test_a_quiet_stream_shows_that_it_lives(caller: Caller) -> None:
+async def test_quiet_stream_sends_heartbeats(caller: Caller) -> None:
     async with caller.http.get("/api/v1/events") as response:
         stream = events(response)
         await anext(stream)
@@ -447,11 +447,11 @@ async def test_a_stream_outlives_the_deadline_of_an_answer(
     monkeypatch.setattr("sidecar.web.server.ANSWER_DEADLINE_S", 0.1)
     async with caller.http.get("/api/v1/events") as response:
         stream = events(response)
-        told = [await anext(stream) for _ in range(4)]
-    assert told == [[": connected"], *[[": still here"]] * 3]
+        messages = [await anext(stream) for _ in range(4)]
+    assert messages == [[": connected"], *[[": still here"]] * 3]
 
 
-async def test_the_head_of_the_stream_is_no_stream(quiet: Caller) -> None:
+async def test_head_request_of_the_stream_opens_no_stream(quiet: Caller) -> None:
     for _ in range(2 * MAX_LISTENERS):
         async with quiet.http.head("/api/v1/events") as response:
             assert response.status == 200
@@ -468,7 +468,7 @@ async def test_the_head_of_the_stream_is_no_stream(quiet: Caller) -> None:
 @pytest.fixture
 async def quiet() -> AsyncIterator[Caller]:
     """A server whose streams give no sign of life by themselves."""
-    async for one in called(ApiServiceFakes(), heartbeat_s=60.0):
+    async for one in run_server(ApiServiceFakes(), heartbeat_s=60.0):
         yield one
 
 
@@ -491,8 +491,8 @@ async def test_listeners_are_bounded_and_a_place_becomes_free(quiet: Caller) -> 
 
 
 async def test_stopping_ends_open_streams_soon() -> None:
-    office = ApiServiceFakes()
-    server = WebServer(office.desk, "127.0.0.1", 0)
+    fakes = ApiServiceFakes()
+    server = WebServer(fakes.desk, "127.0.0.1", 0)
     await server.start()
     async with aiohttp.ClientSession(timeout=DEADLINE) as http:
         url = f"http://127.0.0.1:{server.port}/api/v1/events"
@@ -505,13 +505,13 @@ async def test_stopping_ends_open_streams_soon() -> None:
 # --- trouble
 
 
-async def test_what_is_not_there_is_told_in_json(caller: Caller) -> None:
-    status, told = await caller.get("/nothing")
-    assert (status, set(told)) == (404, {"error"})
-    assert "nothing at /nothing; GET / says" in told["error"]
-    status, told = await caller.get("/api/v1/targets/electron-cash/restart")
-    assert (status, set(told)) == (405, {"error"})
-    assert told["error"] == "GET is not possible here; possible is POST"
+async def test_unknown_path_or_method_is_answered_in_json(caller: Caller) -> None:
+    status, body = await caller.get("/nothing")
+    assert (status, set(body)) == (404, {"error"})
+    assert "nothing at /nothing; GET / says" in body["error"]
+    status, body = await caller.get("/api/v1/targets/electron-cash/restart")
+    assert (status, set(body)) == (405, {"error"})
+    assert body["error"] == "GET is not possible here; possible is POST"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -522,7 +522,7 @@ async def test_a_body_that_is_not_encoded_as_it_says_is_400(
     headers = {**WITH_TOKEN, "Content-Encoding": encoding}
     async with caller.http.post(path, data=b"plain", headers=headers) as response:
         assert response.status == 400
-    assert caller.office.asked == []
+    assert caller.fakes.events == []
     assert (await caller.get("/livez"))[0] == 200
     assert caplog.records == []
 
@@ -537,7 +537,7 @@ async def test_a_body_that_is_not_encoded_as_it_says_is_400(
         b"\x16\x03\x01\x02\x00\x01\x00\x01",
     ],
 )
-async def test_what_is_no_http_is_400_and_no_error_of_ours(
+async def test_malformed_http_is_400_and_logs_no_error(
     caller: Caller, caplog: pytest.LogCaptureFixture, request_line: bytes
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", caller.server.port)
@@ -549,15 +549,15 @@ async def test_what_is_no_http_is_400_and_no_error_of_ours(
     assert caplog.records == []
 
 
-async def test_a_fault_of_ours_shows_no_insides() -> None:
+async def test_internal_error_is_500_without_details() -> None:
     async def fails(event: Event) -> Decision | None:
         raise RuntimeError(f"opensesame {event}")
 
-    office = ApiServiceFakes()
-    async for one in called(office, office.without(ask=fails)):
-        status, told = await one.post("/api/v1/pause")
+    fakes = ApiServiceFakes()
+    async for one in run_server(fakes, fakes.without(ask=fails)):
+        status, body = await one.post("/api/v1/pause")
         assert status == 500
-        assert "opensesame" not in str(told)
+        assert "opensesame" not in str(body)
         assert (await one.get("/livez"))[0] == 200
 
 
@@ -569,36 +569,36 @@ async def test_a_loop_that_does_not_decide_is_503_in_time(
         return None
 
     monkeypatch.setattr("sidecar.web.server.ANSWER_DEADLINE_S", 0.2)
-    office = ApiServiceFakes()
-    async for one in called(office, office.without(ask=silent)):
+    fakes = ApiServiceFakes()
+    async for one in run_server(fakes, fakes.without(ask=silent)):
         assert (await one.post("/api/v1/pause"))[0] == 503
 
 
 async def test_a_restart_on_which_nothing_is_decided_is_503() -> None:
-    async def undecided(event: Event) -> Decision | None:
+    async def decide_nothing(event: Event) -> Decision | None:
         return None
 
-    office = ApiServiceFakes()
-    async for one in called(office, office.without(ask=undecided)):
-        status, told = await one.post("/api/v1/targets/electron-cash/restart")
+    fakes = ApiServiceFakes()
+    async for one in run_server(fakes, fakes.without(ask=decide_nothing)):
+        status, body = await one.post("/api/v1/targets/electron-cash/restart")
         assert status == 503
-        assert told["error"].startswith("nothing was decided")
+        assert body["error"].startswith("nothing was decided")
 
 
-async def test_a_release_is_asked_for(caller: Caller) -> None:
-    caller.office.world.fails("electron-cash", Cause.REFUSED)
+async def test_release_sends_the_event(caller: Caller) -> None:
+    caller.fakes.world.fails("electron-cash", Cause.REFUSED)
     assert await caller.order("electron-cash", "release") == 200
-    assert [type(event) for event in caller.office.asked] == [ReleaseRequested]
+    assert [type(event) for event in caller.fakes.events] == [ReleaseRequested]
 
 
-def test_where_no_token_is_configured_nobody_has_it() -> None:
+def test_no_request_has_an_unset_token() -> None:
     empty = make_mocked_request("GET", "/", {"Authorization": "Bearer "})
     assert not has_token(empty, "")
     assert not has_token(empty, None)
 
 
 async def test_a_taken_address_is_an_error(caller: Caller) -> None:
-    second = WebServer(caller.office.desk, "127.0.0.1", caller.server.port)
+    second = WebServer(caller.fakes.desk, "127.0.0.1", caller.server.port)
     with pytest.raises(OSError, match="in use"):
         await second.start()
 
@@ -614,11 +614,11 @@ async def test_a_taken_address_is_an_error(caller: Caller) -> None:
         (f"/api/v1/incidents/{ODD}", 400),
     ],
 )
-async def test_what_a_visitor_writes_is_told_back_printable(
+async def test_error_quotes_the_address_in_printable_form(
     caller: Caller, path: str, status: int
 ) -> None:
     url = URL(f"http://127.0.0.1:{caller.server.port}{path}", encoded=True)
     async with caller.http.get(url) as response:
-        told = await response.json()
+        body = await response.json()
         assert response.status == status
-    assert printable(told["error"]) == told["error"]
+    assert printable(body["error"]) == body["error"]

@@ -1,4 +1,4 @@
-"""Visitors who are slow, long-winded or many: the server holds little for them."""
+"""Slow, long or many requests: the server holds little memory for them."""
 
 import asyncio
 import contextlib
@@ -29,12 +29,12 @@ EVENTS = b"GET /api/v1/events HTTP/1.1\r\nHost: a\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class House:
+class ServerBench:
     """A server, and connections to it."""
 
-    def __init__(self, limits: Limits, office: ApiServiceFakes | None = None) -> None:
-        self.office = office or ApiServiceFakes()
-        self.server = WebServer(self.office.desk, "127.0.0.1", 0, limits=limits)
+    def __init__(self, limits: Limits, fakes: ApiServiceFakes | None = None) -> None:
+        self.fakes = fakes or ApiServiceFakes()
+        self.server = WebServer(self.fakes.desk, "127.0.0.1", 0, limits=limits)
         self._open: list[asyncio.StreamWriter] = []
 
     async def connect(self, say: bytes = b"") -> Streams:
@@ -57,38 +57,38 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def opened(
-    limits: Limits, office: ApiServiceFakes | None = None
-) -> AsyncIterator[House]:
-    house = House(limits, office)
-    await house.server.start()
+async def open_server(
+    limits: Limits, fakes: ApiServiceFakes | None = None
+) -> AsyncIterator[ServerBench]:
+    bench = ServerBench(limits, fakes)
+    await bench.server.start()
     try:
-        yield house
+        yield bench
     finally:
-        await house.leave()
-        await house.server.stop()
+        await bench.leave()
+        await bench.server.stop()
 
 
-async def ended(reader: asyncio.StreamReader) -> bytes:
-    """What came until the server hung up."""
-    came = b""
+async def read_to_end(reader: asyncio.StreamReader) -> bytes:
+    """Bytes received until the server closes the connection."""
+    received = b""
     async with asyncio.timeout(DEADLINE_S):
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
-                came += data
-    return came
+                received += data
+    return received
 
 
-async def until_connected(house: House, count: int) -> None:
+async def until_connected(bench: ServerBench, count: int) -> None:
     async with asyncio.timeout(DEADLINE_S):
-        while house.server.connections != count:  # noqa: ASYNC110 - no event of it
+        while bench.server.connections != count:  # noqa: ASYNC110 - no event of it
             await asyncio.sleep(0.01)
 
 
 async def test_a_head_that_does_not_end_is_given_up_after_its_time() -> None:
-    async with opened(SOON) as house:
+    async with open_server(SOON) as bench:
         began = time.monotonic()
-        reader, writer = await house.connect(b"GET / HTTP/1.1\r\n")
+        reader, writer = await bench.connect(b"GET / HTTP/1.1\r\n")
 
         async def drip() -> None:
             while True:
@@ -96,67 +96,67 @@ async def test_a_head_that_does_not_end_is_given_up_after_its_time() -> None:
                 await asyncio.sleep(0.05)
 
         dripping = asyncio.create_task(drip())
-        assert await ended(reader) == b""
+        assert await read_to_end(reader) == b""
         dripping.cancel()
         assert 0.2 <= time.monotonic() - began < 2.0
 
 
 @pytest.mark.parametrize("say", [b"", b"\r\n\r\n", LIVEZ])
 async def test_a_connection_without_a_request_is_closed(say: bytes) -> None:
-    async with opened(SOON) as house:
-        reader, _ = await house.connect(say)
-        came = await ended(reader)
-        assert came.startswith(b"HTTP/1.1 200") == (say == LIVEZ)
-        await until_connected(house, 0)
+    async with open_server(SOON) as bench:
+        reader, _ = await bench.connect(say)
+        received = await read_to_end(reader)
+        assert received.startswith(b"HTTP/1.1 200") == (say == LIVEZ)
+        await until_connected(bench, 0)
 
 
 async def test_the_second_head_of_a_connection_has_the_same_time() -> None:
-    async with opened(SOON._replace(idle_s=60.0)) as house:
-        reader, writer = await house.connect(LIVEZ)
+    async with open_server(SOON._replace(idle_s=60.0)) as bench:
+        reader, writer = await bench.connect(LIVEZ)
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"GET / HTTP/1.1\r\nX-A")
-        await ended(reader)
+        await read_to_end(reader)
 
 
 async def test_a_head_of_many_lines_is_refused_at_its_limit() -> None:
-    async with opened(Limits()) as house:
+    async with open_server(Limits()) as bench:
         head = b"GET /livez HTTP/1.1\r\nHost: a\r\n" + LINE * 33
-        reader, _ = await house.connect(head)
-        came = await ended(reader)
-        assert came.startswith(b"HTTP/1.1 431 ")
-        assert b"at most 32768 bytes" in came
+        reader, _ = await bench.connect(head)
+        received = await read_to_end(reader)
+        assert received.startswith(b"HTTP/1.1 431 ")
+        assert b"at most 32768 bytes" in received
 
 
 async def test_a_head_below_the_limit_is_answered() -> None:
-    async with opened(Limits()) as house:
+    async with open_server(Limits()) as bench:
         head = b"GET /livez HTTP/1.1\r\nHost: a\r\n" + LINE * 31 + b"\r\n"
         assert len(head) < HEAD_LIMIT_BYTES
-        reader, _ = await house.connect(head)
+        reader, _ = await bench.connect(head)
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_long_head_with_a_body_is_not_taken_for_a_longer_head() -> None:
-    async with opened(Limits()) as house:
+    async with open_server(Limits()) as bench:
         head = b"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n"
-        reader, _ = await house.connect(head + LINE * 28 + b"\r\n" + b"x" * 16000)
+        reader, _ = await bench.connect(head + LINE * 28 + b"\r\n" + b"x" * 16000)
         assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
 
 
-async def test_blank_lines_before_a_head_buy_neither_bytes_nor_time() -> None:
-    async with opened(Limits()) as house:
-        reader, _ = await house.connect(b"\r\n\r\n" + b"X-A: b\r\n" * 10_000)
-        assert b" 200 " not in await ended(reader)
+async def test_blank_lines_before_a_head_do_not_extend_its_limits() -> None:
+    async with open_server(Limits()) as bench:
+        reader, _ = await bench.connect(b"\r\n\r\n" + b"X-A: b\r\n" * 10_000)
+        assert b" 200 " not in await read_to_end(reader)
 
 
 async def test_a_reader_who_does_not_read_is_cut_off() -> None:
-    async with opened(SOON, crowded()) as house:
-        await house.connect(STATUS * 100)
-        await until_connected(house, 1)
-        await until_connected(house, 0)
+    async with open_server(SOON, make_large_fakes()) as bench:
+        await bench.connect(STATUS * 100)
+        await until_connected(bench, 1)
+        await until_connected(bench, 0)
 
 
 class Slow(ApiServiceFakes):
-    """The metrics are there when ``ready`` is set."""
+    """Fakes whose metrics are available when ``ready`` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,13 +171,13 @@ class Slow(ApiServiceFakes):
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 LONG = b"X-A: " + b"b" * 4000 + b"\r\n"
 SENT_BUFFERS_BYTES = 150_000
-"""What the kernel may hold of what was sent; 17 kB of it are the sender's."""
+"""Sent bytes that the kernel may hold; 17 kB of them are the sender's."""
 
 
 async def test_requests_in_advance_are_taken_up_to_a_bound_and_answered() -> None:
-    office = Slow()
-    async with opened(Limits(), office) as house:
-        reader, writer = await house.connect(METRICS)
+    fakes = Slow()
+    async with open_server(Limits(), fakes) as bench:
+        reader, writer = await bench.connect(METRICS)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         head = b"GET /livez HTTP/1.1\r\nHost: a\r\n" + LONG * 7 + b"\r\n"
@@ -185,18 +185,20 @@ async def test_requests_in_advance_are_taken_up_to_a_bound_and_answered() -> Non
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.5):
                 await writer.drain()
-        taken = len(head) * 30 - writer.transport.get_write_buffer_size()
-        assert taken < HEAD_LIMIT_BYTES + Limits().body_bytes + SENT_BUFFERS_BYTES
-        office.ready.set()
+        accepted_bytes = len(head) * 30 - writer.transport.get_write_buffer_size()
+        assert (
+            accepted_bytes < HEAD_LIMIT_BYTES + Limits().body_bytes + SENT_BUFFERS_BYTES
+        )
+        fakes.ready.set()
         for _ in range(30):
             async with asyncio.timeout(DEADLINE_S):
                 await reader.readuntil(b"}]}")
 
 
 async def test_a_body_far_too_large_is_refused_as_a_body() -> None:
-    async with opened(Limits()) as house:
+    async with open_server(Limits()) as bench:
         path = b"/api/v1/targets/electron-cash/restart"
-        reader, _ = await house.connect(
+        reader, _ = await bench.connect(
             b"POST %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n"
             b"Content-Length: 90000\r\n\r\n%s" % (path, TOKEN.encode(), b" " * 90_000)
         )
@@ -210,75 +212,78 @@ async def still_open(reader: asyncio.StreamReader) -> bool:
     return True
 
 
-async def test_a_newcomer_takes_the_place_of_the_oldest_head() -> None:
-    async with opened(Limits(waiting_of_a_peer=3)) as house:
-        inside, _ = await house.connect(LIVEZ)
+async def test_new_connection_replaces_the_oldest_waiting_head() -> None:
+    async with open_server(Limits(waiting_of_a_peer=3)) as bench:
+        inside, _ = await bench.connect(LIVEZ)
         await inside.readuntil(b"}]}")
-        first, _ = await house.connect(b"GET")
-        others = [(await house.connect(b"GET"))[0] for _ in range(2)]
-        await until_connected(house, 4)
-        assert (await house.livez()).startswith(b"HTTP/1.1 200")
-        assert await ended(first) == b""
+        first, _ = await bench.connect(b"GET")
+        others = [(await bench.connect(b"GET"))[0] for _ in range(2)]
+        await until_connected(bench, 4)
+        assert (await bench.livez()).startswith(b"HTTP/1.1 200")
+        assert await read_to_end(first) == b""
         for reader in (inside, *others):
             assert await still_open(reader)
 
 
 async def test_an_idle_connection_gives_way_before_one_that_is_served() -> None:
-    async with opened(Limits(inside_of_a_peer=2)) as house:
-        listening, _ = await house.connect(EVENTS)
+    async with open_server(Limits(inside_of_a_peer=2)) as bench:
+        listening, _ = await bench.connect(EVENTS)
         await listening.readuntil(b": connected\n\n")
-        idle, _ = await house.connect(LIVEZ)
+        idle, _ = await bench.connect(LIVEZ)
         await idle.readuntil(b"}]}")
-        assert (await house.livez()).startswith(b"HTTP/1.1 200")
-        assert await ended(idle) == b""
+        assert (await bench.livez()).startswith(b"HTTP/1.1 200")
+        assert await read_to_end(idle) == b""
         assert await still_open(listening)
 
 
 async def test_a_stalled_reader_gives_way_before_a_listener() -> None:
-    async with opened(Limits(inside_of_a_peer=2), crowded()) as house:
-        listening, _ = await house.connect(EVENTS)
+    async with open_server(Limits(inside_of_a_peer=2), make_large_fakes()) as bench:
+        listening, _ = await bench.connect(EVENTS)
         await listening.readuntil(b": connected\n\n")
-        stalled, _ = await house.connect(STATUS * 100)
+        stalled, _ = await bench.connect(STATUS * 100)
         await asyncio.sleep(0.1)  # long enough for its buffers to be full
-        assert (await house.livez()).startswith(b"HTTP/1.1 200")
-        await ended(stalled)
+        assert (await bench.livez()).startswith(b"HTTP/1.1 200")
+        await read_to_end(stalled)
         assert await still_open(listening)
 
 
 async def test_the_longest_head_gives_way_where_heads_hold_too_much() -> None:
-    async with opened(Limits(heads_bytes=40_000)) as house:
-        short, _ = await house.connect(b"GET / HTTP/1.1\r\n" + LINE * 5)
-        longest, _ = await house.connect(b"GET / HTTP/1.1\r\n" + LINE * 30)
-        await until_connected(house, 2)
-        await house.connect(b"GET / HTTP/1.1\r\n" + LINE * 10)
-        await ended(longest)
+    async with open_server(Limits(heads_bytes=40_000)) as bench:
+        short, _ = await bench.connect(b"GET / HTTP/1.1\r\n" + LINE * 5)
+        longest, _ = await bench.connect(b"GET / HTTP/1.1\r\n" + LINE * 30)
+        await until_connected(bench, 2)
+        await bench.connect(b"GET / HTTP/1.1\r\n" + LINE * 10)
+        await read_to_end(longest)
         assert await still_open(short)
-        assert (await house.livez()).startswith(b"HTTP/1.1 200")
+        assert (await bench.livez()).startswith(b"HTTP/1.1 200")
 
 
 async def test_all_peers_together_are_bounded_too() -> None:
-    async with opened(Limits(waiting=5)) as house:
+    async with open_server(Limits(waiting=5)) as bench:
         for _ in range(20):
-            await house.connect(b"GET")
-        assert (await house.livez()).startswith(b"HTTP/1.1 200")
-        assert house.server.connections == 5
+            await bench.connect(b"GET")
+        assert (await bench.livez()).startswith(b"HTTP/1.1 200")
+        assert bench.server.connections == 5
 
 
-def crowded() -> ApiServiceFakes:
-    """An office whose status is some hundred kilobytes."""
-    office = ApiServiceFakes()
-    world = office.world
+def make_large_fakes() -> ApiServiceFakes:
+    """Fakes of the API with a status of some hundred kilobytes."""
+    fakes = ApiServiceFakes()
+    world = fakes.world
     crowd = tuple(replace(SERVICE, name=f"s{n}", depends_on=()) for n in range(200))
     world.targets = (*world.targets, *crowd)
     for target in crowd:
         world.containers[InstanceId(target.name, 1)] = container(target.name)
     world.relist()
-    return office
+    return fakes
 
 
 async def test_a_large_answer_is_whole() -> None:
-    async with opened(Limits(), crowded()) as house, aiohttp.ClientSession() as http:
-        url = f"http://127.0.0.1:{house.server.port}/api/v1/status"
+    async with (
+        open_server(Limits(), make_large_fakes()) as bench,
+        aiohttp.ClientSession() as http,
+    ):
+        url = f"http://127.0.0.1:{bench.server.port}/api/v1/status"
         async with http.get(url) as response:
             body = await response.read()
             assert response.headers["Cache-Control"] == "no-store"
@@ -291,7 +296,7 @@ async def test_a_large_answer_is_whole() -> None:
             assert await response.read() == b""
 
 
-def test_a_crowd_that_came_at_once_is_not_shown_out_at_once() -> None:
+def test_time_limits_of_first_heads_are_spread() -> None:
     door = Door(Limits())
     waits = sorted(door.first_head_s() for _ in range(1000))
     assert waits[0] >= 7.0
@@ -301,33 +306,38 @@ def test_a_crowd_that_came_at_once_is_not_shown_out_at_once() -> None:
 
 def test_large_answers_share_a_bound() -> None:
     door = Door(Limits())
-    with door.holding(5_000_000) as first, door.holding(5_000_000) as second:
+    with (
+        door.reserve_bytes(5_000_000) as first,
+        door.reserve_bytes(5_000_000) as second,
+    ):
         assert (first, second) == (True, False)
-    with door.holding(50_000_000) as alone:
+    with door.reserve_bytes(50_000_000) as alone:
         assert alone
-    with door.holding(5_000_000) as again:
+    with door.reserve_bytes(5_000_000) as again:
         assert again
 
 
-async def test_livez_is_answered_while_a_crowd_is_at_the_door() -> None:
-    """benchmarks/door.py has the whole crowd."""
-    async with opened(
-        Limits(waiting_of_a_peer=30, inside_of_a_peer=10), crowded()
-    ) as house:
-        crowd = asyncio.create_task(Crowd(100, 20, 20).come(house.server.port))
+async def test_livez_is_answered_while_many_connections_wait() -> None:
+    """The benchmark benchmarks/door.py has more connections."""
+    async with open_server(
+        Limits(waiting_of_a_peer=30, inside_of_a_peer=10), make_large_fakes()
+    ) as bench:
+        crowd = asyncio.create_task(
+            Crowd(100, 20, 20).connect_until_cancelled(bench.server.port)
+        )
         async with asyncio.timeout(DEADLINE_S):
-            while house.server.connections < 30:  # noqa: ASYNC110 - no event of it
+            while bench.server.connections < 30:  # noqa: ASYNC110 - no event of it
                 await asyncio.sleep(0.01)
         for _ in range(20):
-            assert (await house.livez()).startswith(b"HTTP/1.1 200")
-            assert house.server.connections <= 40
+            assert (await bench.livez()).startswith(b"HTTP/1.1 200")
+            assert bench.server.connections <= 40
         crowd.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await crowd
 
 
-def test_the_limits_in_force_are_those_that_the_pages_promise() -> None:
-    """The tests have limits of their own, which are sooner reached."""
+def test_default_limits_are_those_of_the_documentation() -> None:
+    """The other tests use limits of their own, which are reached sooner."""
     docs = REPOSITORY / "docs"
     security, api = ((docs / f"{n}.md").read_text() for n in ("security", "http-api"))
     at, kb, mb = Limits(), 1024, 1024 * 1024

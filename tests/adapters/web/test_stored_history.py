@@ -1,4 +1,4 @@
-"""What the HTTP API tells of the past, from a real store on a real disk.
+"""Past events in the HTTP API, from a real store on a real disk.
 
 Everything is asked twice: of the store, and of a journal in memory.
 """
@@ -32,62 +32,62 @@ from tests.adapters.web.test_reports import (
     WITH_TOKEN,
     Archive,
     Caller,
-    called,
-    refused_and_healed,
+    record_healed_incident,
+    serve_archive,
 )
 from tests.support.memory_journal import as_steps, steps_of
-from tests.support.stored_world import change, keep, opened
+from tests.support.stored_world import append_all, change_database, open_test_store
 
 BUNDLE = {"name": WALLET, "decision": "restart", "log": "last words"}
 
 
 @dataclass
 class Turns:
-    """Told of every turn; keeps it as the loop hands it to a store."""
+    """Listener that keeps every step as the loop hands it to a store."""
 
-    kept: list[StepResult] = field(default_factory=list)
+    results: list[StepResult] = field(default_factory=list)
 
     def on_step(self, result: StepResult) -> None:
-        self.kept.append(result)
+        self.results.append(result)
 
 
 class Library:
-    """An office asked from memory, and the same one asked from its store."""
+    """The same API over a journal in memory and over a store on disk."""
 
     def __init__(self, store: SqliteStore, state_dir: Path) -> None:
         self.state_dir = state_dir
         self.store = store
-        self.office = Archive()
+        self.archive = Archive()
         self.turns = Turns()
-        world = self.office.world
+        world = self.archive.world
         world.listeners = (*world.listeners, self.turns)
         world.relist()
-        self.office.journal.kept.clear()
+        self.archive.journal.stored_entries.clear()
         self.began = world.now.wall
 
     async def write(self) -> None:
-        """To the disk, with the time that was watched."""
-        turns, self.turns.kept = self.turns.kept, []
-        await keep(self.store, *turns)
-        ended = self.office.world.now.wall
-        self.office.journal.stretches = [MonitoredInterval(self.began, ended)]
+        """Write the steps and the monitored time to the disk."""
+        turns, self.turns.results = self.turns.results, []
+        await append_all(self.store, *turns)
+        ended = self.archive.world.now.wall
+        self.archive.journal.intervals = [MonitoredInterval(self.began, ended)]
         wall = self.began
         while wall < ended:
             await self.store.note_alive(wall)
             wall += 30.0
         await self.store.note_alive(ended)
 
-    async def asked(self, path: str, **headers: str) -> object:
-        """What both answer to the same question; they must not differ."""
-        told = await self._told(self.office.journal, path, headers)
-        assert await self._told(self.store.journal, path, headers) == told
-        return told
+    async def get_from_both(self, path: str, **headers: str) -> object:
+        """Answer of both to the same request; the two must not differ."""
+        body = await self._get(self.archive.journal, path, headers)
+        assert await self._get(self.store.journal, path, headers) == body
+        return body
 
-    async def _told(
+    async def _get(
         self, journal: Journal, path: str, headers: dict[str, str]
     ) -> object:
-        self.office.desk = replace(self.office.desk, journal=journal)
-        async with aclosing(called(self.office)) as callers:
+        self.archive.desk = replace(self.archive.desk, journal=journal)
+        async with aclosing(serve_archive(self.archive)) as callers:
             return await read(await anext(callers), path, headers)
 
 
@@ -101,84 +101,88 @@ async def read(caller: Caller, path: str, headers: dict[str, str]) -> object:
 
 @pytest.fixture
 async def library(tmp_path: Path) -> AsyncIterator[Library]:
-    async with opened(tmp_path) as store:
+    async with open_test_store(tmp_path) as store:
         yield Library(store, tmp_path)
 
 
-async def test_incidents_and_their_course(library: Library) -> None:
-    healed = refused_and_healed(library.office)
-    library.office.world.wait(60.0)
-    library.office.world.relist()
-    library.office.world.fails(WALLET, Cause.AUTH)
+async def test_incidents_are_the_same_from_disk_and_from_memory(
+    library: Library,
+) -> None:
+    healed = record_healed_incident(library.archive)
+    library.archive.world.wait(60.0)
+    library.archive.world.relist()
+    library.archive.world.fails(WALLET, Cause.AUTH)
     await library.write()
-    told = await library.asked("/incidents")
-    assert isinstance(told, dict)
-    assert len(told["incidents"]) == 2
-    told = await library.asked("/incidents?open=1")
-    assert isinstance(told, dict)
-    assert len(told["incidents"]) == 1
-    one = await library.asked(f"/incidents/{healed}")
+    body = await library.get_from_both("/incidents")
+    assert isinstance(body, dict)
+    assert len(body["incidents"]) == 2
+    body = await library.get_from_both("/incidents?open=1")
+    assert isinstance(body, dict)
+    assert len(body["incidents"]) == 1
+    one = await library.get_from_both(f"/incidents/{healed}")
     assert isinstance(one, dict)
     assert one["impact"][0]["down_seconds"] > 0
     assert [line["outcome"] for line in one["remedies"]] == ["recovered"]
 
 
 async def test_a_postmortem_with_its_evidence(library: Library) -> None:
-    which = refused_and_healed(library.office)
+    incident_id = record_healed_incident(library.archive)
     await library.write()
-    library.office.journal.bundles[which] = [BUNDLE]
-    change(
+    library.archive.journal.bundles[incident_id] = [BUNDLE]
+    change_database(
         library.state_dir,
         "INSERT INTO evidence (incident, at_wall, value) VALUES (?, ?, ?)",
-        which,
+        incident_id,
         library.began,
         '{"name": "electron-cash", "decision": "restart", "log": "last words"}',
     )
-    document = await library.asked(f"/incidents/{which}/postmortem", **WITH_TOKEN)
+    document = await library.get_from_both(
+        f"/incidents/{incident_id}/postmortem", **WITH_TOKEN
+    )
     assert isinstance(document, str)
     assert document.startswith("# Post-mortem: electron-cash did not accept")
     assert "last words" in document
-    document = await library.asked(f"/incidents/{which}/postmortem")
+    document = await library.get_from_both(f"/incidents/{incident_id}/postmortem")
     assert isinstance(document, str)
     assert "last words" not in document
 
 
-async def test_history(library: Library) -> None:
-    refused_and_healed(library.office)
+async def test_history_is_the_same_from_disk_and_from_memory(library: Library) -> None:
+    record_healed_incident(library.archive)
     await library.write()
-    told = await library.asked("/history?since=1h")
-    assert isinstance(told, dict)
-    kinds = {entry["type"] for entry in told["entries"]}
+    body = await library.get_from_both("/history?since=1h")
+    assert isinstance(body, dict)
+    kinds = {entry["type"] for entry in body["entries"]}
     assert kinds == {"transition", "decision", "outcome", "balance", "incident"}
     for query in (f"target={SERVICE}", f"target={WALLET}&since=20s", "since=366d"):
-        await library.asked(f"/history?{query}")
+        await library.get_from_both(f"/history?{query}")
 
 
 async def test_a_history_too_long_is_cut_alike(library: Library) -> None:
     for _ in range(MAX_ENTRIES // 3 + 1):
-        library.office.world.fails(SERVICE, Cause.REFUSED, times=1)
-        library.office.world.works(SERVICE, times=1)
+        library.archive.world.fails(SERVICE, Cause.REFUSED, times=1)
+        library.archive.world.works(SERVICE, times=1)
     await library.write()
-    told = await library.asked("/history")
-    assert isinstance(told, dict)
-    assert (told["complete"], len(told["entries"])) == (False, MAX_ENTRIES)
+    body = await library.get_from_both("/history")
+    assert isinstance(body, dict)
+    assert (body["complete"], len(body["entries"])) == (False, MAX_ENTRIES)
 
 
-async def test_reports(library: Library) -> None:
-    refused_and_healed(library.office)
-    library.office.world.wait(300.0)
+async def test_reports_are_the_same_from_disk_and_from_memory(library: Library) -> None:
+    record_healed_incident(library.archive)
+    library.archive.world.wait(300.0)
     for _ in range(20):
-        library.office.world.fails(SERVICE, Cause.HTTP_5XX, times=1)
-        library.office.world.works(SERVICE, times=3)
+        library.archive.world.fails(SERVICE, Cause.HTTP_5XX, times=1)
+        library.archive.world.works(SERVICE, times=3)
     await library.write()
-    told = await library.asked("/report?window=1h")
-    assert isinstance(told, dict)
-    by_name = {one["target"]: one for one in told["targets"]}
+    body = await library.get_from_both("/report?window=1h")
+    assert isinstance(body, dict)
+    by_name = {one["target"]: one for one in body["targets"]}
     assert by_name[WALLET]["restarts"] == 1
     assert by_name[SERVICE]["blips"] == 20
     assert by_name[SERVICE]["availability"] < 1.0
     for window in ("60s", "200s", "7d", "366d"):
-        await library.asked(f"/report?window={window}")
+        await library.get_from_both(f"/report?window={window}")
 
 
 # --- what a report is made of
@@ -211,22 +215,26 @@ async def test_steps_come_in_bounded_pieces_and_in_order(library: Library) -> No
         )
     connection.close()
     since, until = began + 5.0, began + len(entries) // 7 - 5.0
-    found: dict[str, list[tuple[float, JournalStep]]] = {}
+    steps_by_target: dict[str, list[tuple[float, JournalStep]]] = {}
     pieces = 0
     async for piece in library.store.journal.steps(since, until):
         pieces += 1
         assert sum(len(steps) for _, (_, steps) in piece) <= PIECE_STEPS
         for target, steps in piece:
-            found.setdefault(target, []).extend(zip(*steps, strict=True))
-    asked = [e for e in entries if since <= e.at_wall < until]
+            steps_by_target.setdefault(target, []).extend(zip(*steps, strict=True))
+    expected = [e for e in entries if since <= e.at_wall < until]
     assert pieces == 2 * len(NAMES)
-    assert {t: as_steps(pairs) for t, pairs in found.items()} == dict(steps_of(asked))
+    assert {t: as_steps(pairs) for t, pairs in steps_by_target.items()} == dict(
+        steps_of(expected)
+    )
 
 
-async def test_of_readers_that_fail_together_one_is_told_of(library: Library) -> None:
-    refused_and_healed(library.office)
+async def test_readers_that_fail_together_raise_one_error(library: Library) -> None:
+    record_healed_incident(library.archive)
     await library.write()
-    change(library.state_dir, "ALTER TABLE journal RENAME COLUMN brief TO lost")
+    change_database(
+        library.state_dir, "ALTER TABLE journal RENAME COLUMN brief TO lost"
+    )
     unasked: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: unasked.append(context["message"]))
@@ -237,12 +245,12 @@ async def test_of_readers_that_fail_together_one_is_told_of(library: Library) ->
     assert not unasked
 
 
-async def test_a_line_says_briefly_what_it_says_at_length(library: Library) -> None:
-    refused_and_healed(library.office)
-    library.office.world.fails(WALLET, Cause.AUTH)
+async def test_brief_of_an_entry_matches_its_data(library: Library) -> None:
+    record_healed_incident(library.archive)
+    library.archive.world.fails(WALLET, Cause.AUTH)
     await library.write()
-    kept = library.office.journal.kept
-    found = [p async for p in library.store.journal.steps(0.0, 2e9)]
-    told = {target: steps.steps for piece in found for target, steps in piece}
-    assert told == {target: steps.steps for target, steps in steps_of(kept)}
-    assert len(told) == 2
+    entries = library.archive.journal.stored_entries
+    pieces = [p async for p in library.store.journal.steps(0.0, 2e9)]
+    brief_steps = {target: steps.steps for piece in pieces for target, steps in piece}
+    assert brief_steps == {target: steps.steps for target, steps in steps_of(entries)}
+    assert len(brief_steps) == 2

@@ -1,4 +1,4 @@
-"""Addresses that could be read in two ways: refused, and never shown."""
+"""Ambiguous addresses are refused and never shown."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from sidecar.engine.docker_host import BadEngineAddress, address_from
 from tests.support.config_files import faults_of
 
 PARTS = ("aa", "bb", "12", "34", "hunter2")
-DOUBTFUL = [
+AMBIGUOUS_URLS = [
     "http://u:aa/bb@h:1/",
     "http://u:12/34@h:1/",
     "http://u:12?34@h:1/",
@@ -34,7 +34,7 @@ DOUBTFUL = [
 ]
 
 
-def ran(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def run_sidecar(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "sidecar", *arguments],
         env={"PATH": os.environ["PATH"], **environ},
@@ -45,36 +45,38 @@ def ran(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def is_silent(said: str) -> bool:
-    return not any(part in said for part in PARTS)
+def hides_url_parts(text: str) -> bool:
+    return not any(part in text for part in PARTS)
 
 
-@pytest.mark.parametrize("url", DOUBTFUL)
-def test_what_could_be_read_in_two_ways_is_refused_unseen(url: str) -> None:
+@pytest.mark.parametrize("url", AMBIGUOUS_URLS)
+def test_ambiguous_url_is_refused_without_showing_it(url: str) -> None:
     fault = url_fault("x", url)
     assert fault is not None
-    assert is_silent(fault.line)
+    assert hides_url_parts(fault.line)
     assert host_of(url) in {"", "h"}
 
 
-@pytest.mark.parametrize("url", DOUBTFUL)
+@pytest.mark.parametrize("url", AMBIGUOUS_URLS)
 @pytest.mark.parametrize("name", ["ELECTRON_CASH_URL", "BCH_SERVICE_URL"])
-def test_the_environments_addresses_are_refused_unseen(name: str, url: str) -> None:
+def test_ambiguous_url_of_environment_is_refused_without_showing_it(
+    name: str, url: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load({name: url}, None)
     assert name in str(caught.value)
-    assert is_silent(str(caught.value))
+    assert hides_url_parts(str(caught.value))
 
 
 @pytest.mark.parametrize("url", ["http://u:aa/bb@h:1/", "http://u:12/34@h:1/"])
-def test_a_doubtful_address_ends_with_2_and_without_a_part_of_it(
+def test_command_with_ambiguous_url_exits_with_2_without_showing_it(
     url: str, tmp_path: Path
 ) -> None:
     state = str(tmp_path)
     for command in (("run",), ("config", "check"), ("config", "show"), ("check",)):
-        done = ran(*command, ELECTRON_CASH_URL=url, SIDECAR_STATE_DIR=state)
-        assert done.returncode == 2
-        assert is_silent(done.stdout + done.stderr), done.stderr
+        process = run_sidecar(*command, ELECTRON_CASH_URL=url, SIDECAR_STATE_DIR=state)
+        assert process.returncode == 2
+        assert hides_url_parts(process.stdout + process.stderr), process.stderr
 
 
 def settings_with(url: str) -> Mapping[str, dict[str, object]]:
@@ -95,54 +97,56 @@ def settings_with(url: str) -> Mapping[str, dict[str, object]]:
 
 @pytest.mark.parametrize("key", settings_with(""))
 @pytest.mark.parametrize("url", ["http://u:aa/bb@h:1/", "http://u:12/34@h:1/"])
-def test_every_address_of_the_file_is_refused_unseen(
+def test_ambiguous_url_of_file_is_refused_without_showing_it(
     key: str, url: str, tmp_path: Path
 ) -> None:
     faults = faults_of(json.dumps(settings_with(url)[key]), tmp_path)
     assert len(faults) == 1
-    assert all(is_silent(fault.line) for fault in faults.values())
+    assert all(hides_url_parts(fault.line) for fault in faults.values())
 
 
 @pytest.mark.parametrize(
     "url", ["http://u:aa/bb@h:1/", "http://u:12/34@h:1/", "http://[h", "http://h:x/"]
 )
-def test_a_doubtful_heartbeat_is_refused_unseen(url: str, tmp_path: Path) -> None:
+def test_ambiguous_heartbeat_url_is_refused_without_showing_it(
+    url: str, tmp_path: Path
+) -> None:
     faults = faults_of(json.dumps({"notify": {"heartbeat": {"url": url}}}), tmp_path)
     assert set(faults) == {"notify.heartbeat.url"}
-    assert all(is_silent(fault.line) for fault in faults.values())
+    assert all(hides_url_parts(fault.line) for fault in faults.values())
 
 
 @pytest.mark.parametrize("url", ["tcp://u:aa/bb@h:1", "http://u:12/34@h:1", "u:aa@h"])
-def test_a_doubtful_engine_is_refused_unseen(url: str) -> None:
+def test_ambiguous_engine_address_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(BadEngineAddress) as caught:
         address_from({"DOCKER_HOST": url})
-    assert is_silent(str(caught.value))
+    assert hides_url_parts(str(caught.value))
 
 
-def test_of_an_engine_over_ssh_the_scheme_is_shown() -> None:
+def test_engine_address_over_ssh_is_refused_showing_only_its_scheme() -> None:
     with pytest.raises(BadEngineAddress, match=r"DOCKER_HOST: found 'ssh://\*\*\*'"):
         address_from({"DOCKER_HOST": "ssh://root@host"})
 
 
-def test_an_engines_socket_may_have_an_at() -> None:
+def test_engine_socket_path_may_contain_an_at_sign() -> None:
     url = "unix:///run/user@1000/docker.sock"
     assert address_from({"DOCKER_HOST": url}).url == url
 
 
 @pytest.mark.parametrize("url", ["http://u:aa/bb@h:1/", "http://u:12/34@h:1/"])
-def test_a_doubtful_address_of_the_command_line_is_refused_unseen(url: str) -> None:
-    done = ran("status", "--url", url)
-    assert done.returncode == 2
-    assert is_silent(done.stdout + done.stderr)
+def test_ambiguous_url_of_command_line_is_refused_without_showing_it(url: str) -> None:
+    process = run_sidecar("status", "--url", url)
+    assert process.returncode == 2
+    assert hides_url_parts(process.stdout + process.stderr)
 
 
 @pytest.mark.parametrize(
     "url", ["http://electron-cash:7777/", "https://h/a?b=c", "http://[::1]:1/x%40y"]
 )
-def test_what_is_certain_is_accepted_and_shown(url: str) -> None:
+def test_unambiguous_url_is_accepted_and_shown(url: str) -> None:
     assert url_fault("x", url) is None
     assert masked_url(url) == url
 
 
-def test_of_an_address_with_an_at_the_scheme_is_shown() -> None:
+def test_masked_url_with_an_at_sign_shows_only_its_scheme() -> None:
     assert masked_url("http://u:aa/bb@h:1/") == "http://***"

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sidecar.config.check.healthcheck import without_healthcheck
+from sidecar.config.check.healthcheck import replace_missing_healthchecks
 from sidecar.core.model.container import Container, NativeHealth, Status
 from sidecar.core.model.probe_settings import DockerProbe, HttpProbe, RunningProbe
 from sidecar.core.model.target import PlannedRestartSettings, Target
@@ -13,8 +13,8 @@ WORKER = Target(
 )
 
 
-def box(number: int = 1, **changes: object) -> Container:
-    made = Container(
+def worker_container(number: int = 1, **changes: object) -> Container:
+    plain = Container(
         id=f"c{number}",
         name=f"shop-worker-{number}",
         stack="shop",
@@ -23,11 +23,11 @@ def box(number: int = 1, **changes: object) -> Container:
         status=Status.RUNNING,
         started_at=1.0,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]  # as its fields
+    return replace(plain, **changes)  # type: ignore[arg-type]  # as its fields
 
 
-def test_it_is_watched_for_running_and_its_planned_restart_goes_on() -> None:
-    targets, (fault,) = without_healthcheck((WORKER,), [box()])
+def test_docker_probe_without_healthcheck_becomes_a_running_probe() -> None:
+    targets, (fault,) = replace_missing_healthchecks((WORKER,), [worker_container()])
     assert targets == (replace(WORKER, probes=(RunningProbe(timeout_s=3.0),)),)
     assert fault.line.startswith(
         "target worker, probe type docker: found no HEALTHCHECK in the container "
@@ -38,30 +38,35 @@ def test_it_is_watched_for_running_and_its_planned_restart_goes_on() -> None:
 
 def test_the_other_probes_of_the_target_stay() -> None:
     both = replace(WORKER, probes=(HttpProbe("http://worker/"), DockerProbe()))
-    (made,), faults = without_healthcheck((both,), [box()])
-    assert made.probes == (HttpProbe("http://worker/"), RunningProbe())
+    (target,), faults = replace_missing_healthchecks((both,), [worker_container()])
+    assert target.probes == (HttpProbe("http://worker/"), RunningProbe())
     assert len(faults) == 1
 
 
-def test_one_replica_without_is_enough_and_is_said_once() -> None:
-    healthy = box(1, health=NativeHealth.HEALTHY)
-    targets, faults = without_healthcheck((WORKER,), [healthy, box(2), box(3)])
+def test_replicas_without_healthcheck_make_one_fault() -> None:
+    healthy = worker_container(1, health=NativeHealth.HEALTHY)
+    targets, faults = replace_missing_healthchecks(
+        (WORKER,), [healthy, worker_container(2), worker_container(3)]
+    )
     assert targets[0].probes == (RunningProbe(timeout_s=3.0),)
     assert len(faults) == 1
 
 
-def test_a_container_with_one_or_that_does_not_run_is_no_fault() -> None:
-    for one in (
-        box(health=NativeHealth.HEALTHY),
-        box(health=NativeHealth.STARTING),
-        box(health=NativeHealth.UNHEALTHY),
-        box(status=Status.CREATED),
-        box(status=Status.EXITED),
+def test_container_with_healthcheck_or_not_running_is_no_fault() -> None:
+    for container in (
+        worker_container(health=NativeHealth.HEALTHY),
+        worker_container(health=NativeHealth.STARTING),
+        worker_container(health=NativeHealth.UNHEALTHY),
+        worker_container(status=Status.CREATED),
+        worker_container(status=Status.EXITED),
     ):
-        assert without_healthcheck((WORKER,), [one]) == ((WORKER,), ())
-    assert without_healthcheck((WORKER,), []) == ((WORKER,), ())
+        assert replace_missing_healthchecks((WORKER,), [container]) == ((WORKER,), ())
+    assert replace_missing_healthchecks((WORKER,), []) == ((WORKER,), ())
 
 
-def test_other_kinds_of_probe_need_none() -> None:
+def test_other_probe_types_need_no_healthcheck() -> None:
     target = replace(WORKER, probes=(RunningProbe(),))
-    assert without_healthcheck((target,), [box()]) == ((target,), ())
+    assert replace_missing_healthchecks((target,), [worker_container()]) == (
+        (target,),
+        (),
+    )

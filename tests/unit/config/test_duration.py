@@ -1,4 +1,4 @@
-"""Durations: what is written is what is meant, and back."""
+"""Durations: parsing, formatting, and the patterns of the schema."""
 
 import re
 
@@ -15,38 +15,36 @@ from sidecar.config.duration import (
 
 
 @pytest.mark.parametrize(
-    ("written", "meant_s"),
+    ("text", "expected_s"),
     [("500ms", 0.5), ("15s", 15.0), ("2m", 120.0), ("6h", 21600.0), ("90d", 7776000.0)],
 )
-def test_every_unit_of_the_contract(written: str, meant_s: float) -> None:
-    assert parse_seconds(written) == meant_s
+def test_parse_seconds_accepts_every_unit(text: str, expected_s: float) -> None:
+    assert parse_seconds(text) == expected_s
 
 
-@pytest.mark.parametrize(
-    "written", ["", "15", "1.5s", "-1s", "1h30m", "s", "15 s", "٣s"]
-)
-def test_anything_else_is_refused(written: str) -> None:
+@pytest.mark.parametrize("text", ["", "15", "1.5s", "-1s", "1h30m", "s", "15 s", "٣s"])
+def test_parse_seconds_refuses_other_text(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
-        parse_seconds(written)
-    assert re.search(PATTERN, written) is None
+        parse_seconds(text)
+    assert re.search(PATTERN, text) is None
 
 
 @given(st.from_regex(PATTERN))
-def test_saying_a_duration_and_reading_it_gives_the_same(written: str) -> None:
-    assert parse_seconds(format_seconds(parse_seconds(written))) == parse_seconds(
-        written
-    )
+def test_format_seconds_and_parse_seconds_round_trip(text: str) -> None:
+    assert parse_seconds(format_seconds(parse_seconds(text))) == parse_seconds(text)
 
 
 @given(st.from_regex(PATTERN))
-def test_the_pattern_above_zero_leaves_out_zero_alone(written: str) -> None:
-    above = re.search(PATTERN_ABOVE_ZERO, written) is not None
-    assert above == (parse_seconds(written) > 0.0)
+def test_pattern_above_zero_excludes_only_zero(text: str) -> None:
+    above = re.search(PATTERN_ABOVE_ZERO, text) is not None
+    assert above == (parse_seconds(text) > 0.0)
 
 
 @pytest.mark.parametrize(
-    ("duration_s", "said"),
+    ("duration_s", "text"),
     [(0.0, "0s"), (900.0, "15m"), (90.0, "90s"), (0.25, "250ms")],
 )
-def test_the_largest_unit_that_divides_is_used(duration_s: float, said: str) -> None:
-    assert format_seconds(duration_s) == said
+def test_format_seconds_uses_the_largest_unit_that_divides(
+    duration_s: float, text: str
+) -> None:
+    assert format_seconds(duration_s) == text

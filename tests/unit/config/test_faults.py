@@ -1,10 +1,15 @@
-"""All faults at once, each with its path, what was found and what is allowed."""
+"""All faults at once, each with its path, the found and the allowed value."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.support.config_files import faults_of, load_text, target_faults_of, whole
+from tests.support.config_files import (
+    faults_of,
+    load_text,
+    target_faults_of,
+    write_whole_config,
+)
 
 MANY = """
 mode: actt
@@ -36,7 +41,7 @@ hooks: [{on: foo, post: http://x/}]
 """
 
 
-def test_everything_is_said_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     faults = faults_of(MANY, tmp_path)
     assert set(faults) == {
         "mode",
@@ -71,9 +76,9 @@ def test_everything_is_said_at_once(tmp_path: Path) -> None:
     assert not any("hunter2" in fault.line for fault in faults.values())
 
 
-def test_the_words_tell_what_to_do(tmp_path: Path) -> None:
+def test_fault_names_allowed_values_and_a_hint(tmp_path: Path) -> None:
     faults = faults_of(MANY, tmp_path)
-    assert faults["defaults.interval"].found == "15"
+    assert faults["defaults.interval"].actual == "15"
     assert "such as 500ms, 15s" in faults["defaults.interval"].allowed
     assert faults["defaults.timeoutt"].hint == "did you mean timeout?"
     assert faults["targets.b.probe.passwort"].hint == "did you mean password?"
@@ -86,7 +91,7 @@ def test_the_words_tell_what_to_do(tmp_path: Path) -> None:
     assert faults["mode"].line == "mode: found 'actt'; allowed: act, observe"
 
 
-def test_what_follows_from_a_fault_is_not_said_as_well(tmp_path: Path) -> None:
+def test_consequence_of_a_fault_is_no_second_fault(tmp_path: Path) -> None:
     """A probe of an unknown type is one fault, not a target without a probe too."""
     faults = faults_of("targets: {a: {probe: {type: x}}}", tmp_path)
     assert set(faults) == {"targets.a.probe.type"}
@@ -106,7 +111,7 @@ def test_a_target_with_faults_can_be_depended_on(tmp_path: Path) -> None:
 def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
     probe = "{type: http, url: 'http://x/', username: u, password: 1234567}"
     faults = faults_of(f"targets: {{t: {{probe: {probe}}}}}", tmp_path)
-    assert faults["targets.t.probe.password"].found == "***"
+    assert faults["targets.t.probe.password"].actual == "***"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +156,9 @@ def test_a_setting_that_cannot_work_is_refused(
     assert set(target_faults_of(settings, tmp_path)) == {f"targets.t.{path}"}
 
 
-def test_key_of_an_earlier_version_is_told_its_name_of_today(tmp_path: Path) -> None:
+def test_key_of_an_earlier_version_gets_a_hint_with_its_new_name(
+    tmp_path: Path,
+) -> None:
     faults = target_faults_of("after_root: never", tmp_path)
     hint = faults["targets.t.after_root"].hint
     assert hint == "it is called after_dependency now"
@@ -203,14 +210,14 @@ def test_two_targets_on_one_service_are_refused(tmp_path: Path) -> None:
     assert set(faults_of(text, tmp_path)) == {"targets.b.service"}
 
 
-def test_one_daemon_is_one_target(tmp_path: Path) -> None:
+def test_two_wallet_probes_in_one_target_are_refused(tmp_path: Path) -> None:
     probe = "{type: electron_cash, url: 'http://x/'}"
     text = f"targets: {{a: {{probe: [{probe}, {probe}]}}}}"
     assert set(faults_of(text, tmp_path)) == {"targets.a.probe"}
 
 
-def test_what_is_carried_for_later_is_checked_as_well(tmp_path: Path) -> None:
-    text = whole(tmp_path)
+def test_settings_without_effect_yet_are_checked_too(tmp_path: Path) -> None:
+    text = write_whole_config(tmp_path)
     text = text.replace("targets: [bitcoincash-service]}", "targets: [nobody]}")
     text = text.replace("post: http://bitcoincash-service:8080/pause", "post: nowhere")
     text = text.replace("ops: {url_file: ", "ops: {url: x, url_file: ")
@@ -224,7 +231,7 @@ def test_what_is_carried_for_later_is_checked_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("links", [60, 1500])
-def test_a_long_chain_of_dependencies_is_no_crash(links: int, tmp_path: Path) -> None:
+def test_long_chain_of_dependencies_is_accepted(links: int, tmp_path: Path) -> None:
     rows = [
         f"  t{n}: {{probe: {{type: docker}}, depends_on: [t{n + 1}]}}"
         for n in range(links)
@@ -234,7 +241,7 @@ def test_a_long_chain_of_dependencies_is_no_crash(links: int, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("target", "warned"),
+    ("target", "word"),
     [
         (
             "probe: {type: electron_cash, url: 'http://x/', hang_after: 20s}",
@@ -248,8 +255,8 @@ def test_a_long_chain_of_dependencies_is_no_crash(links: int, tmp_path: Path) ->
         ("probe: {type: docker}, preventive: {cron: '0 * * * *'}", "skipped"),
     ],
 )
-def test_what_is_likely_not_meant_is_a_warning(
-    target: str, warned: str, tmp_path: Path
+def test_setting_that_is_likely_a_mistake_is_a_warning(
+    target: str, word: str, tmp_path: Path
 ) -> None:
     settings = load_text(f"targets: {{t: {{{target}}}}}", tmp_path)
-    assert [warned in line for line in settings.warnings] == [True]
+    assert [word in line for line in settings.warnings] == [True]

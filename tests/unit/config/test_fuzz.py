@@ -1,4 +1,4 @@
-"""Whatever stands in the file, the answer is settings or a list of faults."""
+"""Any content of the file gives settings or a list of faults."""
 
 import copy
 import tempfile
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sidecar.config.load import load
 from sidecar.config.problem import ConfigError
-from tests.support.config_files import whole
+from tests.support.config_files import write_whole_config
 
 SCALARS = (
     st.none()
@@ -30,7 +30,7 @@ TREES = st.recursive(
 )
 
 
-def outcome(text: str) -> None:
+def assert_settings_or_faults(text: str) -> None:
     """Load the text; anything but settings and ConfigFaults is an error."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "sidecar.yaml")
@@ -42,18 +42,18 @@ def outcome(text: str) -> None:
         else:
             return
     assert faults
-    assert all(fault.path and fault.found for fault in faults)
+    assert all(fault.path and fault.actual for fault in faults)
     assert len(lines) == len(faults)
 
 
 @given(TREES)
-def test_any_tree(tree: object) -> None:
-    outcome(yaml.safe_dump(tree))
+def test_load_of_any_tree_gives_settings_or_faults(tree: object) -> None:
+    assert_settings_or_faults(yaml.safe_dump(tree))
 
 
 @given(st.text(max_size=200))
-def test_any_text(text: str) -> None:
-    outcome(text)
+def test_load_of_any_text_gives_settings_or_faults(text: str) -> None:
+    assert_settings_or_faults(text)
 
 
 def places(node: dict[Any, Any] | list[Any]) -> list[tuple[Any, Any]]:
@@ -65,11 +65,15 @@ def places(node: dict[Any, Any] | list[Any]) -> list[tuple[Any, Any]]:
 
 
 with tempfile.TemporaryDirectory() as _folder:
-    VALID: dict[str, Any] = yaml.load(whole(Path(_folder)), yaml.BaseLoader)
+    VALID: dict[str, Any] = yaml.load(
+        write_whole_config(Path(_folder)), yaml.BaseLoader
+    )
 
 
 @given(st.data())
-def test_a_valid_file_with_some_values_changed(data: st.DataObject) -> None:
+def test_load_of_changed_valid_file_gives_settings_or_faults(
+    data: st.DataObject,
+) -> None:
     tree = copy.deepcopy(VALID)
     for _ in range(data.draw(st.integers(1, 4))):
         node, key = data.draw(st.sampled_from(places(tree)))
@@ -81,4 +85,4 @@ def test_a_valid_file_with_some_values_changed(data: st.DataObject) -> None:
         elif isinstance(node, dict):
             name = data.draw(st.text(max_size=5))
             node[name] = node.pop(key) if change == "rename" else data.draw(TREES)
-    outcome(yaml.safe_dump(tree))
+    assert_settings_or_faults(yaml.safe_dump(tree))

@@ -1,4 +1,4 @@
-"""What labels may not say, whoever made the image that they came with."""
+"""Limits of labels, which may come from an image of anybody."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -47,8 +47,8 @@ def settings(tmp_path: Path, secret: Path) -> Settings:
     return load_text(FILE.format(secret=secret), tmp_path)
 
 
-def refused(settings: Settings, *containers: Container) -> list[str]:
-    """The faults' lines; the settings' own targets are as they were."""
+def collect_fault_lines(settings: Settings, *containers: Container) -> list[str]:
+    """Lines of the faults; the targets of the settings stay as they were."""
     targets, faults = targets_in_force(settings, containers)
     assert targets == settings.targets
     assert all(fault.line.isprintable() and len(fault.line) < 500 for fault in faults)
@@ -66,7 +66,7 @@ RPC = labels(
 
 
 @pytest.mark.parametrize(
-    ("base", "said", "word"),
+    ("base", "raw_labels", "word"),
     [
         (HTTP, {"probe.password_file": "{secret}"}, "a file"),
         (HTTP, {"probe.password_file": "/run/secrets/api_token"}, "a file"),
@@ -85,12 +85,12 @@ RPC = labels(
     ],
 )
 def test_labels_with_a_file_a_credential_or_a_header_make_no_target(
-    base: dict[str, str], said: dict[str, str], word: str, settings: Settings
+    base: dict[str, str], raw_labels: dict[str, str], word: str, settings: Settings
 ) -> None:
     path = str(settings.state_dir)
-    more = {f"sidecar.{k}": v.format(secret=path) for k, v in said.items()}
-    lines = refused(settings, container("evil", {**base, **more}))
-    assert len(lines) == len(said) - ("backup.cron" in said)
+    more = {f"sidecar.{k}": v.format(secret=path) for k, v in raw_labels.items()}
+    lines = collect_fault_lines(settings, container("evil", {**base, **more}))
+    assert len(lines) == len(raw_labels) - ("backup.cron" in raw_labels)
     assert any(word in line and "configuration file" in line for line in lines)
 
 
@@ -99,13 +99,23 @@ def test_labels_of_a_declared_target_add_no_credential_to_its_probe(
 ) -> None:
     text = 'targets: {gw: {probe: {type: http, url: "http://gw/"}}}'
     settings = load_text(text, tmp_path)
-    said = {"sidecar.probe.username": "u", "sidecar.probe.password_file": str(secret)}
-    assert len(refused(settings, container("gw", said))) == 2
+    raw_labels = {
+        "sidecar.probe.username": "u",
+        "sidecar.probe.password_file": str(secret),
+    }
+    assert len(collect_fault_lines(settings, container("gw", raw_labels))) == 2
 
 
-def test_no_fault_shows_what_a_label_called_a_secret(settings: Settings) -> None:
-    said = {**HTTP, "sidecar.probe.password": SECRET, "sidecar.probe.headers.X": SECRET}
-    assert not any(SECRET in line for line in refused(settings, container("e", said)))
+def test_fault_does_not_show_the_secret_of_a_label(settings: Settings) -> None:
+    raw_labels = {
+        **HTTP,
+        "sidecar.probe.password": SECRET,
+        "sidecar.probe.headers.X": SECRET,
+    }
+    assert not any(
+        SECRET in line
+        for line in collect_fault_lines(settings, container("e", raw_labels))
+    )
 
 
 # --- addresses
@@ -130,18 +140,18 @@ def test_a_label_names_no_host_but_its_own_container(
     url: str, settings: Settings
 ) -> None:
     for probe in (HTTP, WALLET, RPC):
-        said = {**probe, "sidecar.probe.url": url}
-        assert len(refused(settings, container("gw", said))) == 1
-    said = {"sidecar.busy.url": url, **labels(probe__type="docker")}
-    assert len(refused(settings, container("gw", said))) == 1
+        raw_labels = {**probe, "sidecar.probe.url": url}
+        assert len(collect_fault_lines(settings, container("gw", raw_labels))) == 1
+    raw_labels = {"sidecar.busy.url": url, **labels(probe__type="docker")}
+    assert len(collect_fault_lines(settings, container("gw", raw_labels))) == 1
 
 
 @pytest.mark.parametrize("host", ["electron-cash", "127.0.0.1", "evil.example"])
 def test_a_label_connects_to_no_host_but_its_own_container(
     host: str, settings: Settings
 ) -> None:
-    said = labels(probe__type="tcp", probe__host=host, probe__port="22")
-    (line,) = refused(settings, container("gw", said))
+    raw_labels = labels(probe__type="tcp", probe__host=host, probe__port="22")
+    (line,) = collect_fault_lines(settings, container("gw", raw_labels))
     assert "gw or oratio-gw-1" in line
 
 
@@ -149,8 +159,8 @@ def test_a_label_connects_to_no_host_but_its_own_container(
 def test_a_label_may_name_its_own_service_and_its_own_container(
     host: str, settings: Settings
 ) -> None:
-    said = labels(probe__type="http", probe__url=f"http://{host}:80/health")
-    targets, faults = targets_in_force(settings, [container("gw", said)])
+    raw_labels = labels(probe__type="http", probe__url=f"http://{host}:80/health")
+    targets, faults = targets_in_force(settings, [container("gw", raw_labels)])
     assert (len(targets), faults) == (2, ())
 
 
@@ -168,14 +178,14 @@ def test_a_label_may_name_its_own_service_and_its_own_container(
 def test_a_label_calls_no_method_that_may_change_something(
     method: str, settings: Settings
 ) -> None:
-    said = {**RPC, "sidecar.probe.method": method}
-    assert len(refused(settings, container("evil", said))) == 1
+    raw_labels = {**RPC, "sidecar.probe.method": method}
+    assert len(collect_fault_lines(settings, container("evil", raw_labels))) == 1
 
 
 @pytest.mark.parametrize("method", ["ping", "getinfo", "getblockcount", "net_version"])
 def test_a_label_calls_a_method_that_reads(method: str, settings: Settings) -> None:
-    said = {**RPC, "sidecar.probe.method": method}
-    targets, faults = targets_in_force(settings, [container("evil", said)])
+    raw_labels = {**RPC, "sidecar.probe.method": method}
+    targets, faults = targets_in_force(settings, [container("evil", raw_labels)])
     assert faults == ()
     assert targets[1].probes == (JsonRpcProbe("http://evil:7777/", method),)
 
@@ -186,8 +196,8 @@ def test_the_file_may_call_any_method_of_any_host(tmp_path: Path) -> None:
       gw: {probe: {type: jsonrpc, url: "http://elsewhere/", method: reload}}
     """
     settings = load_text(text, tmp_path)
-    said = {"sidecar.probe.timeout": "3s"}
-    targets, faults = targets_in_force(settings, [container("gw", said)])
+    raw_labels = {"sidecar.probe.timeout": "3s"}
+    targets, faults = targets_in_force(settings, [container("gw", raw_labels)])
     assert faults == ()
     assert targets[0].probes == (JsonRpcProbe("http://elsewhere/", "reload", 3.0),)
 
@@ -195,13 +205,17 @@ def test_the_file_may_call_any_method_of_any_host(tmp_path: Path) -> None:
 # --- the credentials of the settings
 
 
-def test_no_label_leads_the_files_credentials_elsewhere(settings: Settings) -> None:
-    said = {
+def test_label_url_does_not_redirect_credentials_of_the_file(
+    settings: Settings,
+) -> None:
+    raw_labels = {
         "sidecar.probe.url": "http://evil.example/",
         "sidecar.probe.timeout": "3s",
         "sidecar.interval": "30s",
     }
-    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+    targets, faults = targets_in_force(
+        settings, [container("electron-cash", raw_labels)]
+    )
     assert faults == ()
     assert targets[0].probes == (
         ElectronCashProbe(
@@ -214,8 +228,8 @@ def test_a_container_with_the_name_of_a_target_gets_none_of_its_settings(
     settings: Settings, secret: Path
 ) -> None:
     secret.unlink()
-    taken = container("wallet", labels(probe__type="docker"))
-    (line,) = refused(settings, taken)
+    same_name_container = container("wallet", labels(probe__type="docker"))
+    (line,) = collect_fault_lines(settings, same_name_container)
     assert "a name other than" in line
     assert str(secret) not in line
 
@@ -229,12 +243,14 @@ def test_a_container_with_the_name_of_a_target_gets_none_of_its_settings(
 def test_the_name_of_a_labelled_target_follows_the_rule_for_names(
     name: str, settings: Settings
 ) -> None:
-    (line,) = refused(settings, container(name, labels(probe__type="docker"), name="c"))
+    (line,) = collect_fault_lines(
+        settings, container(name, labels(probe__type="docker"), name="c")
+    )
     assert "a name of letters, digits" in line
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw_labels",
     [
         {"sidecar.probe.type": "docker\x1b]0;x\x07"},
         {"sidecar.severity": "P0\u202e"},
@@ -246,18 +262,18 @@ def test_the_name_of_a_labelled_target_follows_the_rule_for_names(
     ],
 )
 def test_labels_too_many_too_long_or_not_printable_are_one_fault(
-    said: dict[str, str], settings: Settings
+    raw_labels: dict[str, str], settings: Settings
 ) -> None:
-    said = {"sidecar.enable": "true", **said}
-    (line,) = refused(settings, container("gw", said))
+    raw_labels = {"sidecar.enable": "true", **raw_labels}
+    (line,) = collect_fault_lines(settings, container("gw", raw_labels))
     assert "not printable" in line or "allowed: at most " in line
 
 
-def test_of_many_faults_of_one_container_the_first_are_said_and_the_rest_counted(
+def test_first_faults_of_a_container_are_listed_and_the_rest_counted(
     settings: Settings,
 ) -> None:
-    said = {"sidecar.enable": "true"} | {f"sidecar.x{n}": "1" for n in range(60)}
-    lines = refused(settings, container("gw", said))
+    raw_labels = {"sidecar.enable": "true"} | {f"sidecar.x{n}": "1" for n in range(60)}
+    lines = collect_fault_lines(settings, container("gw", raw_labels))
     assert len(lines) == 9
     assert "52 further faults" in lines[-1]
 
@@ -291,48 +307,48 @@ def test_of_many_faults_of_one_container_the_first_are_said_and_the_rest_counted
 def test_a_label_sets_no_time_or_number_out_of_bounds(
     key: str, value: str, settings: Settings
 ) -> None:
-    said = {**HTTP, f"sidecar.{key}": value}
-    (line,) = refused(settings, container("evil", said))
+    raw_labels = {**HTTP, f"sidecar.{key}": value}
+    (line,) = collect_fault_lines(settings, container("evil", raw_labels))
     assert f"label sidecar.{key}: found '{value}'; allowed: from " in line
 
 
 UNBOUNDED_NUMBERS = {"probe.port", "backup.keep"}
 
 
-def test_every_time_and_number_that_a_label_may_say_has_bounds() -> None:
+def test_every_time_and_number_of_labels_has_bounds() -> None:
     definitions: Any = schema()["$defs"]
-    timed = {
+    timed_keys = {
         key
         for key, part in keys(definitions["TargetSection"])
         if "duration" in describe_allowed(part)
         or "whole number" in describe_allowed(part)
         if label_rules.refusal(key) is None
     }
-    timed -= {"probe.expect_status", *UNBOUNDED_NUMBERS}
-    assert timed == set(label_rules.BOUNDS)
+    timed_keys -= {"probe.expect_status", *UNBOUNDED_NUMBERS}
+    assert timed_keys == set(label_rules.BOUNDS)
 
 
 @pytest.mark.parametrize("cron", ["* * * * *", "*/5 * * * * *", "0,59 3 * * *"])
-def test_a_labels_planned_restarts_are_an_hour_apart(
+def test_label_cron_more_often_than_hourly_is_refused(
     cron: str, settings: Settings
 ) -> None:
-    said = {**HTTP, "sidecar.preventive.cron": cron}
-    (line,) = refused(settings, container("evil", said))
+    raw_labels = {**HTTP, "sidecar.preventive.cron": cron}
+    (line,) = collect_fault_lines(settings, container("evil", raw_labels))
     assert "1h or more between two" in line
 
 
-def test_a_labels_planned_restart_is_left_out_after_another_one(
+def test_label_cannot_disable_the_skip_after_another_restart(
     settings: Settings,
 ) -> None:
-    said = {
+    raw_labels = {
         **HTTP,
         "sidecar.preventive.cron": "0 3 * * *",
         "sidecar.preventive.skip_if_restarted_within": "0s",
     }
-    assert len(refused(settings, container("evil", said))) == 1
+    assert len(collect_fault_lines(settings, container("evil", raw_labels))) == 1
 
 
-def test_what_the_settings_say_has_no_bounds_and_hides_a_labels_value(
+def test_values_of_the_file_have_no_bounds_and_override_labels(
     tmp_path: Path,
 ) -> None:
     text = """
@@ -343,32 +359,32 @@ def test_what_the_settings_say_has_no_bounds_and_hides_a_labels_value(
         preventive: {cron: "*/10 * * * *", skip_if_restarted_within: 0s}
     """
     settings = load_text(text, tmp_path)
-    said = {"sidecar.restart.budget": "99", "sidecar.restart.backoff": "1ms"}
-    found = targets_in_force(settings, [container("gw", said)])
-    assert found == (settings.targets, ())
+    raw_labels = {"sidecar.restart.budget": "99", "sidecar.restart.backoff": "1ms"}
+    result = targets_in_force(settings, [container("gw", raw_labels)])
+    assert result == (settings.targets, ())
 
 
 def test_a_watched_containers_stop_timeout_has_the_labels_bound() -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
-    said = {"autoheal": "true", "autoheal.stop.timeout": "121"}
-    made = replace(container("a", said), health=NativeHealth.HEALTHY)
-    targets, faults = targets_in_force(settings, [made])
+    raw_labels = {"autoheal": "true", "autoheal.stop.timeout": "121"}
+    watched_container = replace(container("a", raw_labels), health=NativeHealth.HEALTHY)
+    targets, faults = targets_in_force(settings, [watched_container])
     assert targets == ()
     assert "autoheal.stop.timeout: found '121'; allowed: at most 120" in faults[0].line
 
 
-# --- who declared a target
+# --- the source of a target
 
 
-def test_a_target_knows_whether_the_settings_or_labels_alone_made_it(
+def test_target_is_declared_by_the_file_but_not_by_labels_alone(
     settings: Settings,
 ) -> None:
     plain = labels(probe__type="docker")
-    found, _ = targets_in_force(
+    targets, _ = targets_in_force(
         settings,
         [
             container("gw", plain),
             container("electron-cash", {"sidecar.interval": "9s"}),
         ],
     )
-    assert {t.name: t.declared for t in found} == {"wallet": True, "gw": False}
+    assert {t.name: t.declared for t in targets} == {"wallet": True, "gw": False}

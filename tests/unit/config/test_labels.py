@@ -57,14 +57,14 @@ def container(
     )
 
 
-def labels(**said: str) -> dict[str, str]:
-    """``probe__type`` is sidecar.probe.type; the target is enabled."""
-    named = {f"sidecar.{k.replace('__', '.')}": v for k, v in said.items()}
+def labels(**values: str) -> dict[str, str]:
+    """Labels of an enabled target; ``probe__type`` is sidecar.probe.type."""
+    named = {f"sidecar.{k.replace('__', '.')}": v for k, v in values.items()}
     return {"sidecar.enable": "true", **named}
 
 
-def only(settings: Settings, *containers: Container) -> Target:
-    """The one target that the labels added, without a fault."""
+def find_added_target(settings: Settings, *containers: Container) -> Target:
+    """Find the one target that the labels added; there is no fault."""
     targets, faults = targets_in_force(settings, containers)
     assert faults == ()
     (added,) = (t for t in targets if t.name != "wallet")
@@ -72,12 +72,12 @@ def only(settings: Settings, *containers: Container) -> Target:
 
 
 def test_without_labels_the_file_is_in_force(settings: Settings) -> None:
-    found = targets_in_force(settings, [container("electron-cash", {"other": "x"})])
-    assert found == (settings.targets, ())
+    result = targets_in_force(settings, [container("electron-cash", {"other": "x"})])
+    assert result == (settings.targets, ())
 
 
 def test_labels_make_a_target(settings: Settings) -> None:
-    said = labels(
+    raw_labels = labels(
         probe__type="http",
         probe__url="http://gw:80/",
         probe__expect_status="200, 204",
@@ -89,7 +89,7 @@ def test_labels_make_a_target(settings: Settings) -> None:
         preventive__cron="0 3 * * *",
         preventive__timezone="Asia/Seoul",
     )
-    assert only(settings, container("gw", said)) == Target(
+    assert find_added_target(settings, container("gw", raw_labels)) == Target(
         "gw",
         service="gw",
         probes=(HttpProbe("http://gw:80/", expect_status=(200, 204)),),
@@ -102,9 +102,11 @@ def test_labels_make_a_target(settings: Settings) -> None:
     )
 
 
-def test_a_container_without_a_service_goes_by_its_name(settings: Settings) -> None:
-    said = labels(probe__type="tcp", probe__host="db", probe__port="5432")
-    target = only(settings, container("", said, name="db"))
+def test_container_without_a_service_is_identified_by_its_name(
+    settings: Settings,
+) -> None:
+    raw_labels = labels(probe__type="tcp", probe__host="db", probe__port="5432")
+    target = find_added_target(settings, container("", raw_labels, name="db"))
     assert (target.name, target.service, target.container) == ("db", None, "db")
     assert target.probes == (TcpProbe("db", 5432),)
 
@@ -122,20 +124,22 @@ def test_a_container_that_the_file_names_is_no_second_target(tmp_path: Path) -> 
 
 
 def test_a_command_is_split_like_a_shell_does(settings: Settings) -> None:
-    said = labels(probe__type="exec", probe__command="sh -c 'test -e /ok'")
-    probes = only(settings, container("a", said)).probes
+    raw_labels = labels(probe__type="exec", probe__command="sh -c 'test -e /ok'")
+    probes = find_added_target(settings, container("a", raw_labels)).probes
     assert probes == (ExecProbe(("sh", "-c", "test -e /ok")),)
 
 
 def test_labels_fill_in_and_the_file_wins_key_by_key(settings: Settings) -> None:
-    said = {
+    raw_labels = {
         "sidecar.probe.url": "http://elsewhere/",
         "sidecar.probe.timeout": "3s",
         "sidecar.restart.budget": "9",
         "sidecar.restart.backoff": "5s",
         "sidecar.severity": "P2",
     }
-    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+    targets, faults = targets_in_force(
+        settings, [container("electron-cash", raw_labels)]
+    )
     (wallet,) = targets
     assert faults == ()
     assert wallet.probes == (HttpProbe("http://electron-cash:7777/", timeout_s=3.0),)
@@ -144,29 +148,36 @@ def test_labels_fill_in_and_the_file_wins_key_by_key(settings: Settings) -> None
     assert wallet.severity == "P2"
 
 
-def test_a_label_with_another_type_of_probe_gives_way(settings: Settings) -> None:
-    said = {"sidecar.probe.type": "tcp", "sidecar.probe.host": "x"}
-    found = targets_in_force(settings, [container("electron-cash", said)])
-    assert found == (settings.targets, ())
+def test_label_with_another_probe_type_is_ignored(settings: Settings) -> None:
+    raw_labels = {"sidecar.probe.type": "tcp", "sidecar.probe.host": "x"}
+    result = targets_in_force(settings, [container("electron-cash", raw_labels)])
+    assert result == (settings.targets, ())
 
 
-def test_opting_out_measures_and_does_not_act(settings: Settings) -> None:
-    said = {"sidecar.enable": "false"}
-    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+def test_label_enable_false_keeps_probes_and_disables_restarts(
+    settings: Settings,
+) -> None:
+    raw_labels = {"sidecar.enable": "false"}
+    targets, faults = targets_in_force(
+        settings, [container("electron-cash", raw_labels)]
+    )
     assert faults == ()
     assert [t.restart.enabled for t in targets] == [False]
     assert targets[0].probes == settings.targets[0].probes
-    assert targets_in_force(settings, [container("other", said)])[0] == settings.targets
+    assert (
+        targets_in_force(settings, [container("other", raw_labels)])[0]
+        == settings.targets
+    )
 
 
-def test_the_newest_container_of_a_service_speaks_for_it(settings: Settings) -> None:
+def test_labels_of_the_newest_container_of_a_service_apply(settings: Settings) -> None:
     old = container("a", labels(probe__type="docker", interval="20s"), at=1.0)
     new = container("a", labels(probe__type="docker", interval="30s"), at=2.0)
-    assert only(settings, new, old).cadence.interval_s == 30.0
+    assert find_added_target(settings, new, old).cadence.interval_s == 30.0
 
 
 @pytest.mark.parametrize(
-    ("said", "label", "words"),
+    ("raw_labels", "label", "words"),
     [
         (labels(probe__ulr="x"), "sidecar.probe.ulr", "did you mean sidecar.probe.url"),
         (
@@ -208,11 +219,11 @@ def test_the_newest_container_of_a_service_speaks_for_it(settings: Settings) -> 
         ({"sidecar.probe.type": "docker"}, "sidecar.enable", "sidecar.enable=true"),
     ],
 )
-def test_a_bad_label_costs_its_own_target_alone(
-    said: dict[str, str], label: str, words: str, settings: Settings
+def test_bad_label_drops_only_its_own_target(
+    raw_labels: dict[str, str], label: str, words: str, settings: Settings
 ) -> None:
     good = container("good", labels(probe__type="docker"))
-    targets, faults = targets_in_force(settings, [container("bad", said), good])
+    targets, faults = targets_in_force(settings, [container("bad", raw_labels), good])
     assert [t.name for t in targets] == ["wallet", "good"]
     (fault,) = faults
     assert fault.path == f"container oratio-bad-1, label {label}"
@@ -220,8 +231,10 @@ def test_a_bad_label_costs_its_own_target_alone(
 
 
 def test_a_bad_label_leaves_the_files_target_as_it_was(settings: Settings) -> None:
-    said = {"sidecar.restart.window": "1m"}
-    targets, faults = targets_in_force(settings, [container("electron-cash", said)])
+    raw_labels = {"sidecar.restart.window": "1m"}
+    targets, faults = targets_in_force(
+        settings, [container("electron-cash", raw_labels)]
+    )
     assert targets == settings.targets
     assert len(faults) == 1
 
@@ -238,7 +251,7 @@ def test_dependencies_by_label_that_lead_nowhere_are_ignored(
     assert all("label sidecar.depends_on" in fault.path for fault in faults)
 
 
-def test_the_files_dependencies_are_never_cut(tmp_path: Path) -> None:
+def test_dependency_of_the_file_wins_over_a_label_in_a_cycle(tmp_path: Path) -> None:
     settings = load_text(
         """
         targets:
@@ -247,47 +260,47 @@ def test_the_files_dependencies_are_never_cut(tmp_path: Path) -> None:
         """,
         tmp_path,
     )
-    said = {"sidecar.depends_on": "a"}
-    targets, faults = targets_in_force(settings, [container("b", said)])
+    raw_labels = {"sidecar.depends_on": "a"}
+    targets, faults = targets_in_force(settings, [container("b", raw_labels)])
     assert [t.depends_on for t in targets] == [("b",), ()]
     assert len(faults) == 1
 
 
 def test_a_label_cannot_take_the_name_of_another_target(settings: Settings) -> None:
-    taken = container("wallet", labels(probe__type="docker"))
-    targets, faults = targets_in_force(settings, [taken])
+    same_name_container = container("wallet", labels(probe__type="docker"))
+    targets, faults = targets_in_force(settings, [same_name_container])
     assert targets == settings.targets
     assert len(faults) == 1
 
 
-def healthy(service: str, said: Mapping[str, str]) -> Container:
-    return replace(container(service, said), health=NativeHealth.HEALTHY)
+def healthy_container(service: str, raw_labels: Mapping[str, str]) -> Container:
+    return replace(container(service, raw_labels), health=NativeHealth.HEALTHY)
 
 
-def test_only_what_a_watch_label_alone_watches_may_be_a_job_that_ends() -> None:
+def test_only_target_of_a_watch_label_alone_may_finish() -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
     labels = {"autoheal": "true"}
-    found, _ = targets_in_force(
+    targets, _ = targets_in_force(
         settings,
         [
-            healthy("job", labels),
-            healthy("service", {**labels, "sidecar.enable": "true"}),
+            healthy_container("job", labels),
+            healthy_container("service", {**labels, "sidecar.enable": "true"}),
         ],
     )
-    by_name = {target.name: target.may_finish for target in found}
+    by_name = {target.name: target.may_finish for target in targets}
     assert by_name == {"job": True, "service": False}
 
 
 def test_a_watch_label_watches_containers_with_a_health_check() -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
-    said = {"autoheal": "true"}
+    raw_labels = {"autoheal": "true"}
     targets, faults = targets_in_force(
         settings,
         [
-            healthy("a", said),
-            container("no-health-check", said),
-            healthy("not-asked", {}),
-            healthy("declined", {"autoheal": "false"}),
+            healthy_container("a", raw_labels),
+            container("no-health-check", raw_labels),
+            healthy_container("not-asked", {}),
+            healthy_container("declined", {"autoheal": "false"}),
         ],
     )
     assert faults == ()
@@ -295,7 +308,7 @@ def test_a_watch_label_watches_containers_with_a_health_check() -> None:
         "a",
         service="a",
         probes=(DockerProbe(),),
-        # The check has its own, and the engine's own time to stop is 10 s.
+        # The health check has a start period, and the engine stops within 10 s.
         cadence=ProbeSchedule(start_period_s=0.0),
         restart=RestartSettings(stop_timeout_s=10.0),
         may_finish=True,
@@ -303,51 +316,59 @@ def test_a_watch_label_watches_containers_with_a_health_check() -> None:
     assert targets == (watched,)
 
 
-def test_a_watched_container_says_how_long_it_may_take_to_stop() -> None:
+def test_stop_timeout_label_of_watched_container_is_used() -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
-    said = {"autoheal": "true", "autoheal.stop.timeout": "3"}
-    target = targets_in_force(settings, [healthy("a", said)])[0][0]
+    raw_labels = {"autoheal": "true", "autoheal.stop.timeout": "3"}
+    target = targets_in_force(settings, [healthy_container("a", raw_labels)])[0][0]
     assert target.restart == RestartSettings(
         stop_timeout_s=3.0, dead_stop_timeout_s=3.0
     )
-    more = {**said, "sidecar.restart.stop_timeout": "20s"}
-    target = targets_in_force(settings, [healthy("a", more)])[0][0]
+    more = {**raw_labels, "sidecar.restart.stop_timeout": "20s"}
+    target = targets_in_force(settings, [healthy_container("a", more)])[0][0]
     assert target.restart.stop_timeout_s == 20.0
-    bad = {**said, "autoheal.stop.timeout": "soon"}
-    targets, faults = targets_in_force(settings, [healthy("a", bad)])
+    bad = {**raw_labels, "autoheal.stop.timeout": "soon"}
+    targets, faults = targets_in_force(settings, [healthy_container("a", bad)])
     assert targets == ()
     assert "autoheal.stop.timeout" in faults[0].path
 
 
 @pytest.mark.parametrize(
-    ("engines_own_s", "stop_s", "dead_s"),
+    ("engine_stop_s", "stop_s", "dead_s"),
     [(10.0, 10.0, 5.0), (90.0, 90.0, 5.0), (1.0, 1.0, 1.0), (math.inf, 120.0, 5.0)],
     ids=["default", "stop_grace_period", "short", "endless"],
 )
-def test_a_watched_container_gets_what_the_engine_would_give_it_to_stop(
-    engines_own_s: float, stop_s: float, dead_s: float
+def test_watched_container_gets_the_stop_timeout_of_the_engine(
+    engine_stop_s: float, stop_s: float, dead_s: float
 ) -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
-    made = replace(healthy("a", {"autoheal": "true"}), stop_timeout_s=engines_own_s)
-    targets, faults = targets_in_force(settings, [made])
+    watched_container = replace(
+        healthy_container("a", {"autoheal": "true"}), stop_timeout_s=engine_stop_s
+    )
+    targets, faults = targets_in_force(settings, [watched_container])
     assert faults == ()
     assert targets[0].restart == RestartSettings(
         stop_timeout_s=stop_s, dead_stop_timeout_s=dead_s
     )
 
 
-def test_a_watched_container_can_say_more_and_opt_out() -> None:
+def test_watched_container_may_have_sidecar_labels_and_opt_out() -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal"}, None)
-    said = {"autoheal": "true", "sidecar.enable": "false", "sidecar.interval": "20s"}
-    (target,) = targets_in_force(settings, [healthy("a", said)])[0]
+    raw_labels = {
+        "autoheal": "true",
+        "sidecar.enable": "false",
+        "sidecar.interval": "20s",
+    }
+    (target,) = targets_in_force(settings, [healthy_container("a", raw_labels)])[0]
     assert not target.restart.enabled
     assert target.cadence.interval_s == 20.0
 
 
 def test_a_target_of_the_file_is_not_watched_twice(tmp_path: Path) -> None:
     settings = load_text(FILE, tmp_path, {"SIDECAR_WATCH_LABEL": "autoheal"})
-    found = targets_in_force(settings, [healthy("electron-cash", {"autoheal": "true"})])
-    assert found == (settings.targets, ())
+    result = targets_in_force(
+        settings, [healthy_container("electron-cash", {"autoheal": "true"})]
+    )
+    assert result == (settings.targets, ())
 
 
 def test_a_target_given_by_name_alone_may_be_a_container() -> None:
@@ -398,22 +419,23 @@ VALUE = st.sampled_from(
 
 
 @given(st.lists(st.dictionaries(LABEL, VALUE, max_size=6), max_size=3))
-def test_no_label_whatever_is_an_exception_or_costs_another_target(
+def test_arbitrary_labels_raise_nothing_and_drop_no_other_target(
     many: list[dict[str, str]],
 ) -> None:
     settings = load({"SIDECAR_WATCH_LABEL": "autoheal", "ELECTRON_CASH_USER": ""}, None)
     good = container("good", labels(probe__type="docker"))
     strange = [
-        healthy(
-            f"s{n}", {f"sidecar.{k}": v for k, v in said.items()} | {"autoheal": "true"}
+        healthy_container(
+            f"s{n}",
+            {f"sidecar.{k}": v for k, v in raw_labels.items()} | {"autoheal": "true"},
         )
-        for n, said in enumerate(many)
+        for n, raw_labels in enumerate(many)
     ]
     targets, _ = targets_in_force(settings, [*strange, good])
     assert "good" in {t.name for t in targets}
 
 
-def test_a_thousand_containers_seen_before_cost_little(settings: Settings) -> None:
+def test_thousand_containers_listed_before_take_little_time(settings: Settings) -> None:
     compose = {f"com.docker.compose.{n}": "x" for n in range(15)}
     many = [
         container(
@@ -438,11 +460,11 @@ def test_a_thousand_containers_seen_before_cost_little(settings: Settings) -> No
         {"sidecar.probe.headers.\ud800": "a"},
     ],
 )
-def test_half_a_character_in_a_label_is_a_fault(
+def test_lone_surrogate_in_a_label_is_a_fault(
     settings: Settings, label: dict[str, str]
 ) -> None:
-    said = container("electron-cash", {"sidecar.enable": "true", **label})
-    targets, (fault,) = targets_in_force(settings, [said])
+    labelled_container = container("electron-cash", {"sidecar.enable": "true", **label})
+    targets, (fault,) = targets_in_force(settings, [labelled_container])
     assert [target.name for target in targets] == ["wallet"]
     assert "not printable" in fault.line
     fault.line.encode()

@@ -1,4 +1,4 @@
-"""Where settings come from, and who wins."""
+"""Sources of the settings, and their precedence."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ from sidecar.core.model.target import (
     RestartSettings,
     Target,
 )
-from tests.support.config_files import faults_of, load_text, whole
+from tests.support.config_files import faults_of, load_text, write_whole_config
 from tests.support.repository import REPOSITORY
 
 ROOT = REPOSITORY
@@ -32,7 +32,7 @@ def env_faults(environ: dict[str, str]) -> dict[str, ConfigProblem]:
     return {fault.path: fault for fault in caught.value.faults}
 
 
-def test_the_environment_alone_runs_the_classic_pair() -> None:
+def test_environment_alone_configures_wallet_and_service() -> None:
     settings = load(
         {
             "ELECTRON_CASH_USER": "bchrpc",
@@ -83,7 +83,7 @@ EVERY_VARIABLE = {
 }
 
 
-def test_every_variable_says_what_the_contract_has_it_say() -> None:
+def test_every_variable_sets_its_setting() -> None:
     secrets = {"ELECTRON_CASH_PASSWORD", "ELECTRON_CASH_WALLET_PASSWORD"}
     files = {f"{name}_FILE" for name in secrets | {"SIDECAR_API_TOKEN"}}
     assert set(KNOWN) == EVERY_VARIABLE.keys() | files
@@ -109,7 +109,7 @@ def test_every_variable_says_what_the_contract_has_it_say() -> None:
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "WARNING"])
-def test_the_levels_of_the_log(level: str) -> None:
+def test_log_level_is_accepted_in_any_case(level: str) -> None:
     assert load({"SIDECAR_LOG_LEVEL": level}, None).log_level == level.lower()
 
 
@@ -131,11 +131,11 @@ def test_a_watch_label_alone_watches_no_wallet() -> None:
     assert settings.watch_label == "autoheal"
 
 
-def test_empty_variables_say_nothing() -> None:
+def test_empty_variables_are_ignored() -> None:
     assert load({"BCH_SERVICE_URL": "", "SIDECAR_MODE": ""}, None).mode is Mode.ACT
 
 
-def test_targets_can_be_named_apart_from_the_address() -> None:
+def test_target_name_may_differ_from_the_host_of_its_url() -> None:
     settings = load(
         {
             "ELECTRON_CASH_URL": "http://10.0.0.7:7777/",
@@ -152,7 +152,7 @@ def test_targets_can_be_named_apart_from_the_address() -> None:
     assert settings.targets[1].depends_on == ("wallet",)
 
 
-def test_an_address_of_an_ip_needs_the_targets_name() -> None:
+def test_url_with_an_ip_address_needs_the_name_of_the_target() -> None:
     faults = env_faults({"ELECTRON_CASH_URL": "http://10.0.0.7:7777/"})
     assert "ELECTRON_CASH_TARGET" in faults
 
@@ -194,11 +194,11 @@ def test_faults_of_the_environment_name_the_variable() -> None:
     assert not any("hunter2" in fault.line for fault in faults.values())
 
 
-def test_a_bad_address_of_the_service_is_said_of_its_variable() -> None:
+def test_fault_of_the_service_url_names_its_variable() -> None:
     assert set(env_faults({"BCH_SERVICE_URL": "ftp://gateway/"})) == {"BCH_SERVICE_URL"}
 
 
-def test_variables_that_resemble_none_of_ours_are_left_alone() -> None:
+def test_unrelated_variables_with_our_prefix_are_ignored() -> None:
     load({"SIDECAR_PORT_9787_TCP_ADDR": "10.0.0.1", "ELECTRON_CASH_VERSION": "4"}, None)
 
 
@@ -245,12 +245,12 @@ def test_bad_secret_files_are_faults(tmp_path: Path) -> None:
         "ELECTRON_CASH_WALLET_PASSWORD",
         "SIDECAR_API_TOKEN_FILE",
     }
-    assert "No such file" in faults["ELECTRON_CASH_PASSWORD_FILE"].found
+    assert "No such file" in faults["ELECTRON_CASH_PASSWORD_FILE"].actual
     assert "one of the two" in faults["ELECTRON_CASH_WALLET_PASSWORD"].allowed
 
 
-def test_the_whole_contract_is_accepted(tmp_path: Path) -> None:
-    settings = load_text(whole(tmp_path), tmp_path)
+def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
+    settings = load_text(write_whole_config(tmp_path), tmp_path)
     wallet, service = settings.targets
     assert settings.stack == "oratio"
     assert wallet.wallet == ElectronCashProbe(
@@ -280,7 +280,7 @@ def test_the_whole_contract_is_accepted(tmp_path: Path) -> None:
     }
 
 
-def test_defaults_hold_where_a_target_says_nothing(tmp_path: Path) -> None:
+def test_defaults_apply_where_a_target_sets_no_value(tmp_path: Path) -> None:
     settings = load_text(
         """
         defaults: {interval: 30s, timeout: 3s, failure_threshold: 5}
@@ -296,7 +296,7 @@ def test_defaults_hold_where_a_target_says_nothing(tmp_path: Path) -> None:
     assert b.cadence.failure_threshold == 5
 
 
-def test_the_host_is_named_by_who_knows_it(tmp_path: Path) -> None:
+def test_host_name_comes_from_file_or_environment(tmp_path: Path) -> None:
     assert load({}, None).host_name is None
     assert load_text("{host_name: pay-1.example}", tmp_path).host_name == (
         "pay-1.example"
@@ -315,13 +315,15 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert settings.sources["language"].startswith("file ")
 
 
-def test_a_file_takes_the_place_of_the_classic_pair_and_says_so(tmp_path: Path) -> None:
+def test_targets_of_file_replace_those_of_environment_with_warning(
+    tmp_path: Path,
+) -> None:
     text = "targets: {a: {probe: {type: docker}}}"
     environ = {"ELECTRON_CASH_USER": "u", "ELECTRON_CASH_URL": "http://x:1/"}
     settings = load_text(text, tmp_path, environ)
     assert [t.name for t in settings.targets] == ["a"]
-    (warned,) = (line for line in settings.warnings if "ELECTRON_CASH" in line)
-    assert warned.startswith("ELECTRON_CASH_URL, ELECTRON_CASH_USER: not used")
+    (warning,) = (line for line in settings.warnings if "ELECTRON_CASH" in line)
+    assert warning.startswith("ELECTRON_CASH_URL, ELECTRON_CASH_USER: not used")
 
 
 def test_the_file_can_be_named_by_a_variable(tmp_path: Path) -> None:
@@ -349,13 +351,13 @@ def test_a_file_that_has_no_keys_is_refused(
     tmp_path: Path, text: str, found: str
 ) -> None:
     (tmp_path / "sidecar.yaml").write_text(text)
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as caught:
         load({}, tmp_path / "sidecar.yaml")
-    (fault,) = refused.value.faults
-    assert (fault.path, fault.found) == (str(tmp_path / "sidecar.yaml"), found)
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.actual) == (str(tmp_path / "sidecar.yaml"), found)
 
 
-def test_an_empty_file_watches_nothing_and_says_so(tmp_path: Path) -> None:
+def test_empty_file_has_no_targets_and_a_warning(tmp_path: Path) -> None:
     settings = load_text("# nothing yet\n", tmp_path)
     assert settings.targets == ()
     assert any(line.startswith("targets:") for line in settings.warnings)
@@ -385,17 +387,17 @@ def test_anchors_that_unfold_without_end_are_refused(tmp_path: Path) -> None:
     faults_of("a: &a {b: *a}", tmp_path)
 
 
-def test_words_that_old_yaml_takes_for_something_else_stay_words(
+def test_words_that_yaml_1_1_would_convert_stay_text(
     tmp_path: Path,
 ) -> None:
     """``on`` is a key of hooks, and 12:30 is no number."""
     faults = faults_of("{mode: on, stack: 12:30, language: 2026-01-02}", tmp_path)
-    assert faults["mode"].found == "'on'"
-    assert faults["stack"].found == "'12:30'"
-    assert faults["language"].found == "'2026-01-02'"
+    assert faults["mode"].actual == "'on'"
+    assert faults["stack"].actual == "'12:30'"
+    assert faults["language"].actual == "'2026-01-02'"
 
 
-def test_merge_keys_are_understood(tmp_path: Path) -> None:
+def test_merge_keys_are_applied(tmp_path: Path) -> None:
     settings = load_text(
         """
         targets:
@@ -408,14 +410,14 @@ def test_merge_keys_are_understood(tmp_path: Path) -> None:
 
 
 def test_a_good_file_loads_without_the_heavy_validator(tmp_path: Path) -> None:
-    (tmp_path / "sidecar.yaml").write_text(whole(tmp_path))
+    (tmp_path / "sidecar.yaml").write_text(write_whole_config(tmp_path))
     code = (
         "import sys; from pathlib import Path; from sidecar.config import labels, show;"
         "from sidecar.config.load import load;"
         f"load({{}}, Path({str(tmp_path / 'sidecar.yaml')!r}));"
         "print('jsonschema' in sys.modules)"
     )
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -423,23 +425,23 @@ def test_a_good_file_loads_without_the_heavy_validator(tmp_path: Path) -> None:
         timeout=20,
         check=True,
     )
-    assert ran.stdout.strip() == "False"
+    assert process.stdout.strip() == "False"
 
 
 def test_one_status_may_be_written_without_a_list(tmp_path: Path) -> None:
     text = (
         "targets: {{a: {{probe: {{type: http, url: http://a/, expect_status: {}}}}}}}"
     )
-    one = load_text(text.format("204"), tmp_path).targets[0].probes[0]
-    two = load_text(text.format("[200, 204]"), tmp_path).targets[0].probes[0]
-    assert one == HttpProbe("http://a/", expect_status=(204,))
-    assert two == HttpProbe("http://a/", expect_status=(200, 204))
+    single_status = load_text(text.format("204"), tmp_path).targets[0].probes[0]
+    two_statuses = load_text(text.format("[200, 204]"), tmp_path).targets[0].probes[0]
+    assert single_status == HttpProbe("http://a/", expect_status=(204,))
+    assert two_statuses == HttpProbe("http://a/", expect_status=(200, 204))
     fault = faults_of(text.format("20"), tmp_path)["targets.a.probe.expect_status"]
     assert "from 100 to 599" in fault.allowed
     fault = faults_of(text.format("[204, 20]"), tmp_path)[
         "targets.a.probe.expect_status[1]"
     ]
-    assert fault.found == "20"
+    assert fault.actual == "20"
 
 
 CHAINED = """
@@ -464,7 +466,7 @@ targets:
 """
 
 
-def test_merge_keys_may_be_chained_and_what_is_written_wins(tmp_path: Path) -> None:
+def test_merge_keys_may_be_chained_and_own_keys_win(tmp_path: Path) -> None:
     cadences = {
         target.name: (target.cadence.interval_s, target.cadence.start_period_s)
         for target in load_text(CHAINED, tmp_path).targets
@@ -484,10 +486,10 @@ def test_a_key_that_was_written_twice_is_refused_beside_merges(
     text: str, tmp_path: Path
 ) -> None:
     (fault,) = faults_of(text, tmp_path).values()
-    assert "is there twice" in fault.found
+    assert "is there twice" in fault.actual
 
 
-def test_extensions_at_the_top_are_the_users_own(tmp_path: Path) -> None:
+def test_extension_keys_at_the_top_are_ignored(tmp_path: Path) -> None:
     text = "{x-note: [1, {a: null}], x-: 5, mode: observe}"
     settings = load_text(text, tmp_path)
     assert settings.mode is Mode.OBSERVE
@@ -503,7 +505,7 @@ def test_the_schema_allows_extensions_at_the_top() -> None:
     assert not valid({"y-note": 1})
 
 
-def test_merges_that_double_themselves_into_gigabytes_are_refused(
+def test_merges_that_grow_exponentially_are_refused(
     tmp_path: Path,
 ) -> None:
     rows = ["x-0: &a0 {interval: 20s}"]
@@ -513,7 +515,7 @@ def test_merges_that_double_themselves_into_gigabytes_are_refused(
         load_text("\n".join(rows), tmp_path)
 
 
-def test_of_the_pairs_variables_those_of_a_mounted_file_are_not_warned_of(
+def test_unused_variable_of_a_mounted_file_gives_no_warning(
     tmp_path: Path,
 ) -> None:
     file = "targets: {a: {probe: {type: docker}}}"

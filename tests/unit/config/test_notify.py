@@ -33,21 +33,21 @@ hooks:
 """
 
 
-def loaded(text: str, folder: Path) -> Settings:
+def load_settings(text: str, folder: Path) -> Settings:
     (folder / "telegram").write_text("tgram://123:hidden-token/4\n")
     file = folder / "sidecar.yaml"
     file.write_text(text)
     return load({}, file)
 
 
-def faults(text: str, folder: Path) -> list[str]:
+def fault_lines(text: str, folder: Path) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        loaded(text, folder)
+        load_settings(text, folder)
     return [fault.line for fault in caught.value.faults]
 
 
-def test_everything_that_can_be_said(tmp_path: Path) -> None:
-    settings = loaded(WHOLE.format(folder=tmp_path), tmp_path)
+def test_every_notify_setting_is_loaded(tmp_path: Path) -> None:
+    settings = load_settings(WHOLE.format(folder=tmp_path), tmp_path)
     notify = settings.notify
     assert [(c.name, c.url) for c in notify.channels] == [
         ("ops", "tgram://123:hidden-token/4"),
@@ -76,20 +76,20 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
 
 
 def test_urls_are_secrets(tmp_path: Path) -> None:
-    settings = loaded(WHOLE.format(folder=tmp_path), tmp_path)
+    settings = load_settings(WHOLE.format(folder=tmp_path), tmp_path)
     for secret in ("hidden-token", "sesame-token", "open-sesame"):
         assert secret not in repr(settings) + repr(settings.notify)
-        assert any(secret in known for known in settings.secrets)
+        assert any(secret in masked_text for masked_text in settings.secrets)
 
 
-def test_without_routes_all_channels_hear_all_but_notices(tmp_path: Path) -> None:
+def test_without_routes_every_channel_gets_all_but_notices(tmp_path: Path) -> None:
     text = "notify: {channels: {a: {url: 'json://a'}, b: {url: 'json://b'}}}"
-    routes = loaded(text, tmp_path).notify.routes
+    routes = load_settings(text, tmp_path).notify.routes
     assert [routes.of(s) for s in Severity] == [("a", "b")] * 3 + [()]
 
 
-def test_nothing_said_is_nobody_told(tmp_path: Path) -> None:
-    notify = loaded("mode: act", tmp_path).notify
+def test_file_without_notify_has_no_channels(tmp_path: Path) -> None:
+    notify = load_settings("mode: act", tmp_path).notify
     assert notify == NotifySettings(routes=notify.routes)
     assert notify.routes.channels == ()
 
@@ -141,9 +141,9 @@ def test_nothing_said_is_nobody_told(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_fault_names_its_path_and_the_problem(
     text: str, path: str, words: str, tmp_path: Path
 ) -> None:
-    found = faults(text, tmp_path)
-    assert any(line.startswith(f"{path}: ") and words in line for line in found), found
-    assert "hunter2000" not in " ".join(found)
+    lines = fault_lines(text, tmp_path)
+    assert any(line.startswith(f"{path}: ") and words in line for line in lines), lines
+    assert "hunter2000" not in " ".join(lines)

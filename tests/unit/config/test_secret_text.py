@@ -1,4 +1,4 @@
-"""Secrets and user names with something around them that was not meant."""
+"""Secrets and user names with unintended characters around them."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ JSONRPC = "targets: {{a: {{probe: {{type: jsonrpc, url: http://a/, method: m, {}
     ],
 )
 @pytest.mark.parametrize("key", ["password_file", "wallet_password_file", "url_file"])
-def test_a_secrets_file_with_more_than_the_secret_is_refused_unseen(
+def test_secret_file_with_extra_characters_is_refused_without_showing_it(
     key: str, content: bytes, found: str, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
@@ -40,7 +40,7 @@ def test_a_secrets_file_with_more_than_the_secret_is_refused_unseen(
     if key == "url_file":
         text = f"notify: {{channels: {{ops: {{url_file: {secret}}}}}}}"
     (fault,) = faults_of(text, tmp_path).values()
-    assert fault.found == f"{str(secret)!r} ({found})"
+    assert fault.actual == f"{str(secret)!r} ({found})"
     assert fault.path.endswith(key)
     assert "hunter2" not in fault.line
 
@@ -48,7 +48,7 @@ def test_a_secrets_file_with_more_than_the_secret_is_refused_unseen(
 @pytest.mark.parametrize(
     "content", [b"hunter2hunter2\r\n", b'hunter2"hunter2', b'hunter2hunter2"', b"'"]
 )
-def test_a_secrets_file_with_what_may_be_the_secrets_is_accepted(
+def test_secret_file_with_characters_of_a_secret_is_accepted(
     content: bytes, tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
@@ -71,15 +71,15 @@ def test_a_secrets_file_with_what_may_be_the_secrets_is_accepted(
         ("bch:rpc", "a ':' in it"),
     ],
 )
-def test_a_user_name_with_more_than_the_name_is_refused(name: str, found: str) -> None:
+def test_user_name_with_extra_characters_is_refused(name: str, found: str) -> None:
     environ = {"ELECTRON_CASH_USER": name, "ELECTRON_CASH_PASSWORD": "hunter2hunter2"}
     with pytest.raises(ConfigError) as caught:
         load(environ, None)
     (fault,) = caught.value.faults
-    assert (fault.path, fault.found) == ("ELECTRON_CASH_USER", found)
+    assert (fault.path, fault.actual) == ("ELECTRON_CASH_USER", found)
 
 
-def test_a_short_secret_is_warned_of_by_its_variable(tmp_path: Path) -> None:
+def test_short_secret_gives_a_warning_with_its_variable(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("test")
     environ = {
@@ -95,6 +95,6 @@ def test_a_short_secret_is_warned_of_by_its_variable(tmp_path: Path) -> None:
     assert not any("bitcoin" in w or "test" in w for w in warnings)
 
 
-def test_a_long_secret_is_not_warned_of() -> None:
+def test_long_secret_gives_no_warning() -> None:
     environ = {"ELECTRON_CASH_USER": "u", "ELECTRON_CASH_PASSWORD": "hunter22"}
     assert load(environ, None).warnings == ()

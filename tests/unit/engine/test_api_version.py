@@ -1,4 +1,4 @@
-"""The version of the API by engine, and engines that are observed only."""
+"""API version by engine, and engines that are only observed."""
 
 import msgspec
 import pytest
@@ -11,14 +11,14 @@ from sidecar.core.model.target import Mode
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import NEWEST_API, ApiAgreement, agree_on_version
 from tests.support.rule_world import WALLET, RuleWorld
-from tests.unit.core.incidents.test_recipients import Told
+from tests.unit.core.incidents.test_recipients import Notifier
 
 DOCKER = [{"Name": "Engine"}, {"Name": "containerd"}, {"Name": "runc"}]
 PODMAN = [{"Name": "Podman Engine"}, {"Name": "Conmon"}]
 
 
 @pytest.mark.parametrize(
-    ("own", "least", "spoken"),
+    ("own", "least", "expected"),
     [
         ("1.41", "1.12", "1.41"),
         ("1.45", "1.24", "1.45"),
@@ -28,10 +28,10 @@ PODMAN = [{"Name": "Podman Engine"}, {"Name": "Conmon"}]
     ],
 )
 def test_the_version_is_the_engines_up_to_the_newest_tested(
-    own: str, least: str, spoken: str
+    own: str, least: str, expected: str
 ) -> None:
-    said = {"ApiVersion": own, "MinAPIVersion": least, "Components": DOCKER}
-    assert agree_on_version(said) == ApiAgreement(spoken, "")
+    answer = {"ApiVersion": own, "MinAPIVersion": least, "Components": DOCKER}
+    assert agree_on_version(answer) == ApiAgreement(expected, "")
 
 
 def test_an_engine_too_old_is_refused() -> None:
@@ -39,10 +39,10 @@ def test_an_engine_too_old_is_refused() -> None:
         agree_on_version({"ApiVersion": "1.40"})
 
 
-@pytest.mark.parametrize("said", [{}, {"ApiVersion": 1}, [], None])
-def test_an_answer_that_is_none_is_malformed(said: object) -> None:
+@pytest.mark.parametrize("answer", [{}, {"ApiVersion": 1}, [], None])
+def test_malformed_version_answer_is_refused(answer: object) -> None:
     with pytest.raises(msgspec.ValidationError):
-        agree_on_version(said)
+        agree_on_version(answer)
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def test_an_answer_that_is_none_is_malformed(said: object) -> None:
         ([{"Name": "nerd\x1bctl"}], "nerd?ctl"),
     ],
 )
-def test_an_engine_that_is_not_dockers_is_named(components: object, other: str) -> None:
-    said = {"ApiVersion": "1.41", "Components": components}
-    assert agree_on_version(said).other == other
+def test_engine_other_than_docker_is_named(components: object, other: str) -> None:
+    answer = {"ApiVersion": "1.41", "Components": components}
+    assert agree_on_version(answer).other == other
 
 
-def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:
+def test_other_engine_is_only_observed_and_the_reason_names_it() -> None:
     world = RuleWorld()
     world.works("electron-cash", "bitcoincash-service")
     world.send(
@@ -77,7 +77,7 @@ def test_on_another_engine_nothing_is_done_and_the_reason_names_it() -> None:
     assert not acts & {decision.action for decision in world.decisions}
 
 
-def test_an_engine_that_is_lost_stays_what_it_was() -> None:
+def test_lost_engine_keeps_its_mode_until_it_returns() -> None:
     world = RuleWorld()
     world.send(
         EngineReachabilityChanged(world.now, reachable=True, other="Podman Engine")
@@ -91,10 +91,12 @@ def test_an_engine_that_is_lost_stays_what_it_was() -> None:
     assert modes == [Mode.OBSERVE, Mode.ACT]
 
 
-def test_people_hear_that_it_only_observes() -> None:
-    told = Told(("ops",))
-    told.world.send(
-        EngineReachabilityChanged(told.world.now, reachable=True, other="Podman Engine")
+def test_message_says_that_sidecar_only_observes() -> None:
+    notifier = Notifier(("ops",))
+    notifier.world.send(
+        EngineReachabilityChanged(
+            notifier.world.now, reachable=True, other="Podman Engine"
+        )
     )
-    told.world.fails(WALLET.name, Cause.REFUSED)
-    assert {message.facts["mode"] for message in told.turn()} == {"observe"}
+    notifier.world.fails(WALLET.name, Cause.REFUSED)
+    assert {message.facts["mode"] for message in notifier.new_messages()} == {"observe"}

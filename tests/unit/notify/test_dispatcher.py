@@ -1,4 +1,4 @@
-"""The outbox carried out, in virtual time."""
+"""Delivery of the outbox by the dispatcher, in virtual time."""
 
 import asyncio
 import contextlib
@@ -37,8 +37,8 @@ from sidecar.notify.dispatcher import (
 from tests.support.notify_receivers import (
     LoopClock,
     MemoryOutbox,
-    Scripted,
-    delivers,
+    ScriptedChannel,
+    deliver,
     message,
 )
 from tests.support.virtual_time import run_virtual
@@ -46,14 +46,14 @@ from tests.support.virtual_time import run_virtual
 OTHER = "01JBBBBBBBBBBBBBBBBBBBBBBB"
 
 
-class Desk:
-    """A runner over an outbox, for some virtual seconds."""
+class DispatcherHarness:
+    """A dispatcher with an outbox, run for some virtual seconds."""
 
-    def __init__(self, outbox: MemoryOutbox, *channels: Scripted) -> None:
+    def __init__(self, outbox: MemoryOutbox, *channels: ScriptedChannel) -> None:
         self.outbox = outbox
         self.attempts: list[tuple[str, DeliveryStatus]] = []
         self.state = State(started=LoopClock().now())
-        self.runner = Dispatcher(
+        self.dispatcher = Dispatcher(
             outbox,
             channels,
             LoopClock(),
@@ -61,10 +61,10 @@ class Desk:
             CurrentIncidents(lambda: self.state, LoopClock()),
         )
 
-    async def runs(
+    async def run_for(
         self, seconds: float, until: Callable[[], bool] | None = None
     ) -> None:
-        running = asyncio.create_task(self.runner.run())
+        running = asyncio.create_task(self.dispatcher.run())
         end = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.5)
@@ -90,47 +90,47 @@ async def hangs(_: int) -> DeliveryResult:
 
 def test_messages_of_an_incident_arrive_once_and_in_order() -> None:
     async def story() -> None:
-        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
         outbox.add(message(2), message(1), message(3))
-        desk = Desk(outbox, ops)
-        await desk.runs(5.0)
+        harness = DispatcherHarness(outbox, ops)
+        await harness.run_for(5.0)
         assert [i.split("-")[1] for i, _ in ops.tries] == ["1", "2", "3"]
         assert outbox.messages == {}
-        assert desk.attempts == [("ops", DeliveryStatus.DELIVERED)] * 3
+        assert harness.attempts == [("ops", DeliveryStatus.DELIVERED)] * 3
 
     run_virtual(story())
 
 
-def test_a_put_off_message_holds_its_own_incident_only() -> None:
+def test_postponed_message_delays_only_its_own_incident() -> None:
     async def story() -> None:
         async def first_fails(count: int) -> DeliveryResult:
             return temporary_failure("HTTP 503") if count == 1 else DELIVERED
 
-        ops, outbox = Scripted("ops", first_fails), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", first_fails), MemoryOutbox()
         outbox.add(message(1), message(2), message(1, OTHER, created_wall=2e9))
-        await Desk(outbox, ops).runs(30.0)
+        await DispatcherHarness(outbox, ops).run_for(30.0)
         order = [(i.startswith(OTHER), i.split("-")[1]) for i, _ in ops.tries]
         assert order == [(False, "1"), (True, "1"), (False, "1"), (False, "2")]
 
     run_virtual(story())
 
 
-def test_a_receiver_that_fails_for_minutes_is_asked_ever_more_rarely() -> None:
+def test_failing_receiver_is_retried_with_growing_backoff() -> None:
     async def story() -> None:
         async def comes_back(count: int) -> DeliveryResult:
             late = asyncio.get_running_loop().time() > 600.0
             return DELIVERED if late else temporary_failure("HTTP 502")
 
-        ops, outbox = Scripted("ops", comes_back), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", comes_back), MemoryOutbox()
         outbox.add(message())
-        desk = Desk(outbox, ops)
-        await desk.runs(3600.0, lambda: bool(outbox.sent))
+        harness = DispatcherHarness(outbox, ops)
+        await harness.run_for(3600.0, lambda: bool(outbox.delivered_ids))
         times = [at for _, at in ops.tries]
         gaps = [b - a for a, b in pairwise(times)]
-        assert outbox.sent == [message().id]
+        assert outbox.delivered_ids == [message().id]
         assert {i for i, _ in ops.tries} == {message().id}
         assert len(times) < 12
-        # Each wait is at least its backoff, and at most that, its jitter and a look.
+        # Each wait is at least its backoff, and at most that with jitter and a poll.
         for n, gap in enumerate(gaps):
             assert gap >= 5.0 * 2.0**n
         assert outbox.errors[0] == "HTTP 502"
@@ -140,53 +140,53 @@ def test_a_receiver_that_fails_for_minutes_is_asked_ever_more_rarely() -> None:
 
 def test_after_five_failures_the_channel_is_left_alone_for_two_minutes() -> None:
     async def story() -> None:
-        ops, outbox = Scripted("ops", fails), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", fails), MemoryOutbox()
         for number in range(8):
             outbox.add(message(1, f"01JINCIDENT{number:015}"))
-        desk = Desk(outbox, ops, Scripted("phone", delivers))
-        await desk.runs(100.0)
+        harness = DispatcherHarness(outbox, ops, ScriptedChannel("phone", deliver))
+        await harness.run_for(100.0)
         assert len(ops.tries) == 5
-        assert [c[:3] for c in desk.runner.components()] == [
+        assert [c[:3] for c in harness.dispatcher.components()] == [
             ("notify ops", False, "HTTP 503"),
             ("notify phone", True, ""),
         ]
-        await desk.runs(60.0)
+        await harness.run_for(60.0)
         assert len(ops.tries) == 6
 
     run_virtual(story())
 
 
-def test_retry_after_is_waited_for() -> None:
+def test_retry_after_header_is_obeyed() -> None:
     async def story() -> None:
         async def busy(count: int) -> DeliveryResult:
             return from_status(429, "90") if count == 1 else DELIVERED
 
-        ops, outbox = Scripted("ops", busy), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", busy), MemoryOutbox()
         outbox.add(message())
-        await Desk(outbox, ops).runs(200.0)
+        await DispatcherHarness(outbox, ops).run_for(200.0)
         first, second = (at for _, at in ops.tries)
         assert 90.0 <= second - first <= 96.0
 
     run_virtual(story())
 
 
-def test_what_can_never_arrive_is_given_up_and_the_next_ones_go() -> None:
+def test_permanently_failed_message_is_given_up_and_the_next_is_sent() -> None:
     async def story() -> None:
         async def first_refused(count: int) -> DeliveryResult:
             return permanent_failure("HTTP 404") if count == 1 else DELIVERED
 
-        ops, outbox = Scripted("ops", first_refused), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", first_refused), MemoryOutbox()
         outbox.add(message(1), message(2))
-        desk = Desk(outbox, ops)
-        await desk.runs(5.0)
-        assert outbox.lost == [message(1).id]
-        assert outbox.sent == [message(2).id]
-        assert all(component.ok for component in desk.runner.components())
+        harness = DispatcherHarness(outbox, ops)
+        await harness.run_for(5.0)
+        assert outbox.given_up_ids == [message(1).id]
+        assert outbox.delivered_ids == [message(2).id]
+        assert all(component.ok for component in harness.dispatcher.components())
 
     run_virtual(story())
 
 
-def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> None:
+def test_message_that_raises_delays_no_other_incident() -> None:
     async def story() -> None:
         outbox = MemoryOutbox()
         outbox.add(message(1), message(1, incident=OTHER))
@@ -196,14 +196,14 @@ def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> No
                 raise KeyError("mode")
             return DELIVERED
 
-        channel = Scripted("ops", stumbles)
-        desk = Desk(outbox, channel)
-        await desk.runs(5.0)
-        assert [sent for sent, _ in channel.tries] == [
+        channel = ScriptedChannel("ops", stumbles)
+        harness = DispatcherHarness(outbox, channel)
+        await harness.run_for(5.0)
+        assert [message_id for message_id, _ in channel.tries] == [
             message(1).id,
             message(1, incident=OTHER).id,
         ]
-        assert desk.attempts == [
+        assert harness.attempts == [
             ("ops", DeliveryStatus.FAILED),
             ("ops", DeliveryStatus.DELIVERED),
         ]
@@ -211,30 +211,30 @@ def test_a_message_that_cannot_be_sent_at_all_holds_up_no_other_incident() -> No
     run_virtual(story())
 
 
-def test_what_waits_for_a_channel_that_is_gone_is_given_up() -> None:
+def test_message_for_a_removed_channel_is_given_up() -> None:
     async def story() -> None:
         outbox = MemoryOutbox()
         outbox.add(message(1), message(1, channel="fax"))
-        await Desk(outbox, Scripted("ops", delivers)).runs(2.0)
-        assert outbox.lost == [message(1, channel="fax").id]
-        assert await outbox.pending() == {}
+        await DispatcherHarness(outbox, ScriptedChannel("ops", deliver)).run_for(2.0)
+        assert outbox.given_up_ids == [message(1, channel="fax").id]
+        assert await outbox.count_pending() == {}
 
     run_virtual(story())
 
 
-def test_old_news_is_given_up() -> None:
+def test_message_over_the_age_limit_is_given_up() -> None:
     async def story() -> None:
-        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
         outbox.add(message(created_wall=message().created_wall - MAX_AGE_S - 1))
-        await Desk(outbox, ops).runs(5.0)
-        assert (len(outbox.lost), ops.tries) == (1, [])
+        await DispatcherHarness(outbox, ops).run_for(5.0)
+        assert (len(outbox.given_up_ids), ops.tries) == (1, [])
 
     run_virtual(story())
 
 
-def knows(state: State, *, resolved_at: Moment | None = None) -> State:
-    """With the incident that ``message`` is about."""
-    about = Incident(
+def with_incident(state: State, *, resolved_at: Moment | None = None) -> State:
+    """The state with the incident that ``message`` is about."""
+    incident = Incident(
         message().incident,
         "electron-cash",
         Cause.HUNG,
@@ -242,63 +242,66 @@ def knows(state: State, *, resolved_at: Moment | None = None) -> State:
         Moment(0.0, message().created_wall),
         resolved_at=resolved_at,
     )
-    return replace(state, incidents=MappingProxyType({about.id: about}))
+    return replace(state, incidents=MappingProxyType({incident.id: incident}))
 
 
-def test_one_that_dies_while_a_message_waits_for_its_turn_holds_it_up_for_nobody() -> (
-    None
-):
+def test_death_while_a_message_waits_for_its_turn_delays_no_retry() -> None:
     async def story() -> None:
         names = [f"hung{n}" for n in range(AT_ONCE)]
         outbox = MemoryOutbox()
         outbox.add(*(message(channel=name) for name in (*names, "ops")))
-        hung = [Scripted(name, hangs) for name in names]
-        ops = Scripted("ops", delivers)
-        await Desk(outbox, *hung, ops).runs(10.0)
+        hung = [ScriptedChannel(name, hangs) for name in names]
+        ops = ScriptedChannel("ops", deliver)
+        await DispatcherHarness(outbox, *hung, ops).run_for(10.0)
         assert ops.tries == []
-        assert {which for which, _ in outbox.begins} == {
+        assert {message_id for message_id, _ in outbox.sending_marks} == {
             message(channel=name).id for name in names
         }
-        await Desk(outbox, *hung, ops).runs(5.0)
+        await DispatcherHarness(outbox, *hung, ops).run_for(5.0)
         assert len(ops.tries) == 1
 
     run_virtual(story())
 
 
-def test_what_is_over_before_it_arrives_is_left_out_and_its_end_told_at_once() -> None:
+def test_opened_message_is_dropped_once_its_incident_is_resolved() -> None:
     async def story() -> None:
         async def deaf_at_first(count: int) -> DeliveryResult:
             return doubtful_failure("ReadTimeout") if count == 1 else DELIVERED
 
-        ops, outbox = Scripted("ops", deaf_at_first), MemoryOutbox()
-        desk = Desk(outbox, ops)
-        desk.state = knows(desk.state)
+        ops, outbox = ScriptedChannel("ops", deaf_at_first), MemoryOutbox()
+        harness = DispatcherHarness(outbox, ops)
+        harness.state = with_incident(harness.state)
         outbox.add(message())
-        running = asyncio.create_task(desk.runs(300.0))
+        running = asyncio.create_task(harness.run_for(300.0))
         await asyncio.sleep(94.0)
-        assert [which for which, _ in ops.tries] == [message().id]
-        desk.state = knows(desk.state, resolved_at=LoopClock().now())
+        assert [message_id for message_id, _ in ops.tries] == [message().id]
+        harness.state = with_incident(harness.state, resolved_at=LoopClock().now())
         resolved = message(2, kind=MessageKind.RESOLVED)
         outbox.add(resolved)
-        desk.runner.nudge()
+        harness.dispatcher.nudge()
         await running
         assert ops.tries[1:] == [(resolved.id, 94.0)]
-        assert (outbox.lost, outbox.sent) == ([message().id], [resolved.id])
+        assert (outbox.given_up_ids, outbox.delivered_ids) == (
+            [message().id],
+            [resolved.id],
+        )
 
     run_virtual(story())
 
 
-def test_a_message_is_sent_with_the_facts_of_the_moment() -> None:
+def test_message_is_sent_with_current_facts() -> None:
     async def story() -> None:
-        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
-        desk = Desk(outbox, ops)
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
+        harness = DispatcherHarness(outbox, ops)
         outbox.add(message(2, kind=MessageKind.RESOLVED))
         now = LoopClock().now()
-        ended = knows(desk.state, resolved_at=now).incidents[message().incident]
+        ended = with_incident(harness.state, resolved_at=now).incidents[
+            message().incident
+        ]
         again = replace(ended, id=OTHER, opened_at=now, resolved_at=None)
-        known = MappingProxyType({ended.id: ended, again.id: again})
-        desk.state = replace(desk.state, incidents=known)
-        await desk.runs(5.0)
+        incidents = MappingProxyType({ended.id: ended, again.id: again})
+        harness.state = replace(harness.state, incidents=incidents)
+        await harness.run_for(5.0)
         assert ops.facts[0]["again_since_wall"] == f"{now.wall:.3f}"
 
     run_virtual(story())
@@ -306,24 +309,24 @@ def test_a_message_is_sent_with_the_facts_of_the_moment() -> None:
 
 def test_a_channel_that_hangs_delays_no_other() -> None:
     async def story() -> None:
-        hung, ops = Scripted("hung", hangs), Scripted("ops", delivers)
+        hung, ops = ScriptedChannel("hung", hangs), ScriptedChannel("ops", deliver)
         outbox = MemoryOutbox()
         outbox.add(message(channel="hung"), message(channel="ops"))
-        await Desk(outbox, hung, ops).runs(40.0)
+        await DispatcherHarness(outbox, hung, ops).run_for(40.0)
         assert [at for _, at in ops.tries] == [0.0]
         assert outbox.errors == ["no end within 30 s"]
 
     run_virtual(story())
 
 
-def test_a_nudge_wakes_at_once() -> None:
+def test_nudge_wakes_the_dispatcher_at_once() -> None:
     async def story() -> None:
-        ops, outbox = Scripted("ops", delivers), MemoryOutbox()
-        desk = Desk(outbox, ops)
-        running = asyncio.create_task(desk.runner.run())
+        ops, outbox = ScriptedChannel("ops", deliver), MemoryOutbox()
+        harness = DispatcherHarness(outbox, ops)
+        running = asyncio.create_task(harness.dispatcher.run())
         await asyncio.sleep(1.0)
         outbox.add(message())
-        desk.runner.nudge()
+        harness.dispatcher.nudge()
         await asyncio.sleep(0.1)
         assert [at for _, at in ops.tries] == [1.0]
         running.cancel()
@@ -333,22 +336,22 @@ def test_a_nudge_wakes_at_once() -> None:
 
 def test_a_store_that_cannot_record_causes_no_second_message() -> None:
     class Stuck(MemoryOutbox):
-        async def delivered(  # type: ignore[explicit-override]
+        async def mark_delivered(  # type: ignore[explicit-override]
             self, message_id: str, now_wall: float
         ) -> None:
-            self.sent.append(message_id)
+            self.delivered_ids.append(message_id)
 
     async def story() -> None:
-        ops, outbox = Scripted("ops", delivers), Stuck()
+        ops, outbox = ScriptedChannel("ops", deliver), Stuck()
         outbox.add(message())
-        await Desk(outbox, ops).runs(300.0)
+        await DispatcherHarness(outbox, ops).run_for(300.0)
         assert len(ops.tries) == 1
-        assert len(outbox.sent) > 2
+        assert len(outbox.delivered_ids) > 2
 
     run_virtual(story())
 
 
-def test_trouble_of_the_outbox_ends_no_worker() -> None:
+def test_error_of_the_outbox_ends_no_worker() -> None:
     class Broken(MemoryOutbox):
         broken = True
 
@@ -360,57 +363,57 @@ def test_trouble_of_the_outbox_ends_no_worker() -> None:
             return await super().due(channel, now_wall)
 
     async def story() -> None:
-        ops, outbox = Scripted("ops", delivers), Broken()
+        ops, outbox = ScriptedChannel("ops", deliver), Broken()
         outbox.add(message())
-        desk = Desk(outbox, ops)
-        running = asyncio.create_task(desk.runner.run())
+        harness = DispatcherHarness(outbox, ops)
+        running = asyncio.create_task(harness.dispatcher.run())
         await asyncio.sleep(10.0)
         outbox.broken = False
         await asyncio.sleep(30.0)
-        assert len(outbox.sent) == 1
+        assert len(outbox.delivered_ids) == 1
         running.cancel()
 
     run_virtual(story())
 
 
-def test_draining_begins_nothing_and_waits_for_what_is_under_way() -> None:
+def test_drain_starts_no_message_and_waits_for_the_current_one() -> None:
     async def story() -> None:
         async def slow(_: int) -> DeliveryResult:
             await asyncio.sleep(3.0)
             return DELIVERED
 
-        ops, outbox = Scripted("ops", slow), MemoryOutbox()
+        ops, outbox = ScriptedChannel("ops", slow), MemoryOutbox()
         outbox.add(message(1), message(2))
-        desk = Desk(outbox, ops)
-        running = asyncio.create_task(desk.runner.run())
+        harness = DispatcherHarness(outbox, ops)
+        running = asyncio.create_task(harness.dispatcher.run())
         await asyncio.sleep(1.0)
-        await desk.runner.drain(5.0)
+        await harness.dispatcher.drain(5.0)
         assert asyncio.get_running_loop().time() == 3.0
         await asyncio.sleep(20.0)
         running.cancel()
-        assert outbox.sent == [message(1).id]
+        assert outbox.delivered_ids == [message(1).id]
 
     run_virtual(story())
 
 
-def test_a_test_message_passes_the_outbox_by_and_never_calls_a_hook() -> None:
+def test_test_message_bypasses_the_outbox_and_calls_no_hook() -> None:
     async def story() -> None:
-        ops, hook = Scripted("ops", delivers), Scripted("hook:0", delivers)
-        bad, hung = Scripted("bad", refuses), Scripted("hung", hangs)
-        runner = Desk(MemoryOutbox(), ops, hook, bad, hung).runner
-        assert await runner.test("ops") == ""
-        assert await runner.test("bad") == "HTTP 404"
-        assert await runner.test("hung") == "no end within 12 s"
+        ops, hook = ScriptedChannel("ops", deliver), ScriptedChannel("hook:0", deliver)
+        bad, hung = ScriptedChannel("bad", refuses), ScriptedChannel("hung", hangs)
+        dispatcher = DispatcherHarness(MemoryOutbox(), ops, hook, bad, hung).dispatcher
+        assert await dispatcher.test("ops") == ""
+        assert await dispatcher.test("bad") == "HTTP 404"
+        assert await dispatcher.test("hung") == "no end within 12 s"
         for name in ("hook:0", "nobody"):
             with contextlib.suppress(UnknownChannel):
-                await runner.test(name)
+                await dispatcher.test(name)
                 raise AssertionError(name)
         assert hook.tries == []
 
     run_virtual(story())
 
 
-def test_what_statuses_mean() -> None:
+def test_from_status_maps_http_status_to_delivery_status() -> None:
     verdicts = {
         200: DeliveryStatus.DELIVERED,
         204: DeliveryStatus.DELIVERED,
@@ -428,7 +431,7 @@ def test_what_statuses_mean() -> None:
     assert [s for s in verdicts if from_status(s, "").is_doubtful] == [504]
 
 
-def test_waits_double_spread_and_end() -> None:
+def test_wait_s_doubles_with_jitter_up_to_its_limit() -> None:
     waits = [
         wait_s("id", n, temporary_failure(""), repeats=False) for n in range(1, 12)
     ]
@@ -459,7 +462,7 @@ def test_waits_double_spread_and_end() -> None:
         (doubtful_failure(""), False, [120, 240, 480, 900]),
     ],
 )
-def test_what_may_have_arrived_is_repeated_later_but_where_a_repeat_is_known(
+def test_doubtful_message_waits_longer_unless_repeats_are_known(
     last: DeliveryResult,
     repeats: bool,
     plain: list[int],
@@ -470,15 +473,15 @@ def test_what_may_have_arrived_is_repeated_later_but_where_a_repeat_is_known(
 
 
 @pytest.mark.parametrize(("repeats", "tries"), [(True, 7), (False, 3)])
-def test_a_receiver_that_hangs_gets_few_repeats_but_where_it_knows_them(
+def test_hanging_receiver_gets_few_repeats_unless_it_knows_repeats(
     repeats: bool,
     tries: int,
 ) -> None:
     async def story() -> None:
-        ops = Scripted("ops", hangs, knows_repeats=repeats)
+        ops = ScriptedChannel("ops", hangs, knows_repeats=repeats)
         outbox = MemoryOutbox()
         outbox.add(message())
-        await Desk(outbox, ops).runs(599.0)
+        await DispatcherHarness(outbox, ops).run_for(599.0)
         assert len(ops.tries) == tries
         waits = [b - a for (_, a), (_, b) in pairwise(ops.tries)]
         if not repeats:
@@ -487,15 +490,15 @@ def test_a_receiver_that_hangs_gets_few_repeats_but_where_it_knows_them(
     run_virtual(story())
 
 
-def test_one_that_dies_while_it_sends_leaves_its_successor_the_time_to_wait() -> None:
+def test_successor_waits_after_a_death_during_a_send() -> None:
     async def story() -> None:
-        ops, known = Scripted("ops", hangs), Scripted("pager", hangs)
-        known.knows_repeats = True
+        ops, pager = ScriptedChannel("ops", hangs), ScriptedChannel("pager", hangs)
+        pager.knows_repeats = True
         outbox = MemoryOutbox()
         outbox.add(message(), message(channel="pager"))
-        await Desk(outbox, ops, known).runs(10.0)
-        later = {n: Scripted(n, delivers) for n in ("ops", "pager")}
-        await Desk(outbox, *later.values()).runs(300.0)
+        await DispatcherHarness(outbox, ops, pager).run_for(10.0)
+        later = {n: ScriptedChannel(n, deliver) for n in ("ops", "pager")}
+        await DispatcherHarness(outbox, *later.values()).run_for(300.0)
         (second,) = (at for _, at in later["ops"].tries)
         (at_once,) = (at for _, at in later["pager"].tries)
         assert DEADLINE_S + DOUBT_WAIT_S <= second <= DEADLINE_S + DOUBT_WAIT_S + 5.0

@@ -1,5 +1,6 @@
-"""Each message answers five questions: what, since when, what is done, did it help,
-what to do. Without a reader only this can be checked: that each answer is there.
+"""Each message answers five questions: problem, start, action, outcome, and advice.
+
+These tests check only that each answer is present.
 """
 
 import itertools
@@ -22,13 +23,16 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
-from sidecar.notify.quoting import unmarked
+from sidecar.notify.quoting import plain_command
 from sidecar.notify.render import Renderer
 from tests.support.notify_receivers import PLACE, WALL, message
 from tests.unit.notify.test_texts import LINKS, SEOUL
 
 OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+09:00")
-DONE = {"en": ("What Sidecar ",), "ko": ("Sidecar의 조치: ", "Sidecar가 한 조치")}
+ACTION_LABELS = {
+    "en": ("What Sidecar ",),
+    "ko": ("Sidecar의 조치: ", "Sidecar가 한 조치"),
+}
 TO_DO = {"en": "What you should do:", "ko": "하실 일:"}
 PAYMENTS = {"en": "Payments: ", "ko": "결제: "}
 JARGON = (
@@ -66,27 +70,27 @@ def test_each_message_has_its_answers(language: str, kind: MessageKind) -> None:
     for cause, stage in itertools.product(Cause, STAGES):
         facts = {"cause": cause.value, **stage}
         text = RENDERERS[language](message(kind=kind, facts=facts))
-        said = f"{text.title}\n{text.body}"
+        full_text = f"{text.title}\n{text.body}"
         assert "shop" in text.title
         assert "pay-1" in text.title
-        assert OFFSET.search(text.body), said
-        assert any(how in text.body for how in DONE[language]), said
-        assert TO_DO[language] in text.body, said
+        assert OFFSET.search(text.body), full_text
+        assert any(label in text.body for label in ACTION_LABELS[language]), full_text
+        assert TO_DO[language] in text.body, full_text
         if kind not in WITHOUT_INCIDENT and "[closed]" not in text.title:
             closed = kind is MessageKind.RESOLVED and cause is Cause.ADDRESSES_LOST
-            assert closed or PAYMENTS[language] in text.body, said
-        low = said.rpartition("\n[")[0].lower()
+            assert closed or PAYMENTS[language] in text.body, full_text
+        low = full_text.rpartition("\n[")[0].lower()
         assert [word for word in JARGON if re.search(rf"\b{word}\b", low)] == []
 
 
 def advice(cause: Cause, language: str = "en", **facts: str) -> str:
-    known = {"doing": "", "attempt": "0", "cause": cause.value, **facts}
-    body = RENDERERS[language](message(facts=known)).body
-    return _from(body, TO_DO[language])
+    values = {"doing": "", "attempt": "0", "cause": cause.value, **facts}
+    body = RENDERERS[language](message(facts=values)).body
+    return part_from(body, TO_DO[language])
 
 
-def _from(body: str, label: str) -> str:
-    """What begins with a label, up to the links."""
+def part_from(body: str, label: str) -> str:
+    """Text from a label up to the links."""
     return body[body.index(label) :].partition("https://watch.example/")[0]
 
 
@@ -109,18 +113,20 @@ def _from(body: str, label: str) -> str:
         (Cause.MISCONFIGURED, "targets.electron-cash.probe.url"),
     ],
 )
-def test_advice_can_be_pasted(cause: Cause, expected: str) -> None:
+def test_advice_has_the_command_or_step_for_its_cause(
+    cause: Cause, expected: str
+) -> None:
     assert expected in advice(cause, network="shop_default")
 
 
 def test_a_wallet_that_cannot_be_loaded_has_steps_in_order() -> None:
-    said = advice(
+    english = advice(
         Cause.WALLET_NOT_LOADED, load_failure="no file", wallet="/w/default_wallet"
     )
-    steps = [int(n) for n in re.findall(r"(\d)\. ", said)]
+    steps = [int(n) for n in re.findall(r"(\d)\. ", english)]
     assert steps == [1, 2, 3, 4, 5]
-    assert "1. Do not delete the wallet file" in said
-    assert "docker cp shop-electron-cash-1:/w/default_wallet ./wallet-copy" in said
+    assert "1. Do not delete the wallet file" in english
+    assert "docker cp shop-electron-cash-1:/w/default_wallet ./wallet-copy" in english
     korean = advice(
         Cause.WALLET_NOT_LOADED,
         "ko",
@@ -130,19 +136,19 @@ def test_a_wallet_that_cannot_be_loaded_has_steps_in_order() -> None:
     assert "지갑 파일을 삭제하지 마십시오" in korean
 
 
-def test_without_a_token_no_command_is_named_that_would_be_refused() -> None:
+def test_message_without_api_token_names_no_command_that_needs_it() -> None:
     bare = Renderer(
         read_catalog("en"), SEOUL, Installation("shop", "", "shop-sidecar-1", False)
     )
 
-    def said(**facts: str) -> str:
+    def render_body(**facts: str) -> str:
         return bare(message(facts={"doing": "", **facts})).body
 
-    assert "docker exec shop-sidecar-1 kill -HUP 1" in said(cause="auth")
-    assert "run: docker restart shop-electron-cash-1" in said(cause="crash_loop")
+    assert "docker exec shop-sidecar-1 kill -HUP 1" in render_body(cause="auth")
+    assert "run: docker restart shop-electron-cash-1" in render_body(cause="crash_loop")
 
 
-def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
+def test_message_names_plain_sidecar_command_outside_a_container() -> None:
     bare = Renderer(read_catalog("en"), SEOUL, Installation("shop", "pay-1"))
     body = bare(message(facts={"cause": "auth", "doing": ""})).body
     assert "run: sidecar reload" in body
@@ -158,37 +164,37 @@ def test_where_sidecar_runs_in_no_container_it_is_called_by_its_name() -> None:
     ],
 )
 def test_a_command_with_markup_in_it_is_left_out(hostile: str) -> None:
-    assert unmarked(hostile) == ""
-    said = advice(Cause.MISSING, compose=hostile)
-    assert "bring it up: docker compose up -d electron-cash\n" in said
+    assert plain_command(hostile) == ""
+    text = advice(Cause.MISSING, compose=hostile)
+    assert "bring it up: docker compose up -d electron-cash\n" in text
 
 
 def test_a_compose_files_name_is_no_domain() -> None:
     command = "cd /srv/shop && docker compose -f prod.yml -f 'a b.yaml'"
-    assert unmarked(command) == command
+    assert plain_command(command) == command
     assert shlex.split(command)[-1] == "a b.yaml"
 
 
 @pytest.mark.parametrize("cause", [c for c in Cause if CAUSES[c].remedy is None])
-def test_nothing_that_was_done_is_denied(cause: Cause) -> None:
-    """A restart for another cause was tried: nobody says that nothing was done."""
-    deed = CompletedRemedy(
+def test_message_lists_a_remedy_of_an_earlier_cause(cause: Cause) -> None:
+    """A restart for another cause was tried, so the message lists it."""
+    remedy = CompletedRemedy(
         WALL, "electron-cash", Action.RESTART, RemedyOutcome.NOT_RECOVERED
     )
     facts = {
         "doing": "",
         "cause": cause.value,
-        "deeds": write_completed_remedies((deed,)),
+        "deeds": write_completed_remedies((remedy,)),
     }
     body = RENDERERS["en"](message(facts=facts)).body
     assert "restarted electron-cash: it did not work afterwards" in body
     assert "What Sidecar did: nothing" not in body
 
 
-def test_another_cause_says_the_one_before_and_the_one_now() -> None:
+def test_changed_message_names_previous_and_current_cause() -> None:
     facts = {"cause": "auth", "first_cause": "refused", "known_cause": "refused"}
-    told = message(kind=MessageKind.CHANGED, facts={**facts, "doing": ""})
-    text = RENDERERS["en"](told)
+    sample = message(kind=MessageKind.CHANGED, facts={**facts, "doing": ""})
+    text = RENDERERS["en"](sample)
     assert text.title == (
         "[P1] Another cause now - electron-cash (shop on pay-1): "
         "it rejects Sidecar's user or password"
@@ -201,7 +207,7 @@ def test_another_cause_says_the_one_before_and_the_one_now() -> None:
     assert "How it began: it accepts no connections" in body
 
 
-def test_a_repair_after_which_the_cause_is_another_is_told_as_such() -> None:
+def test_failed_repair_with_a_new_cause_says_another_cause() -> None:
     facts = {"cause": "auth", "first_cause": "refused", "doing": "", "remedies": "1"}
     failed = MessageKind.ACTION_FAILED
     text = RENDERERS["en"](message(kind=failed, facts=facts))
@@ -216,9 +222,9 @@ def test_a_repair_after_which_the_cause_is_another_is_told_as_such() -> None:
     assert "Repair 1 did not help" in RENDERERS["en"](of_another).title
 
 
-def test_the_end_tells_a_later_cause_apart_from_the_first() -> None:
-    deed = "1.0 restart not_recovered electron-cash"
-    facts = {"cause": "refused", "first_cause": "refused", "deeds": deed}
+def test_resolved_message_distinguishes_later_cause_from_the_first() -> None:
+    remedy = "1.0 restart not_recovered electron-cash"
+    facts = {"cause": "refused", "first_cause": "refused", "deeds": remedy}
     ended, end = {**facts, "known_cause": "auth"}, MessageKind.RESOLVED
     body = RENDERERS["en"](message(kind=end, facts=ended)).body
     assert "None of that helped" not in body
@@ -230,7 +236,7 @@ def test_the_end_tells_a_later_cause_apart_from_the_first() -> None:
     assert "None of that helped" in body
 
 
-def test_an_acknowledgement_is_told_with_its_time_and_way() -> None:
+def test_acknowledgement_is_shown_with_its_time_and_channel() -> None:
     facts = {"acked_by": "link sent to ops", "acked_at_wall": f"{WALL + 60.0:.3f}"}
     body = RENDERERS["en"](message(facts=facts)).body
     assert "acknowledged through the link sent to ops, at 12:05:05." in body
@@ -255,48 +261,50 @@ def test_link_of_lost_addresses_says_that_it_closes_the_incident() -> None:
 def test_lost_addresses_are_counted_in_the_title(language: str) -> None:
     facts = {"cause": "addresses_lost"}
     counted = Reason.of(R.ADDRESSES_LOST, left=37, had=40, lost=3)
-    told = message(facts={**facts, **reason_facts("reason", counted)})
-    title = RENDERERS[language](told).title
+    sample = message(facts={**facts, **reason_facts("reason", counted)})
+    title = RENDERERS[language](sample).title
     assert "37" in title
     assert "40" in title
     unknown = RENDERERS["en"](message(facts={**facts, "reason": "fewer"})).title
     assert unknown.endswith("its wallet has forgotten addresses")
 
 
-def test_the_path_of_a_fault_stays_exact_and_what_was_found_is_quoted() -> None:
+def test_path_of_a_fault_stays_exact_and_found_value_is_quoted() -> None:
     faults = (
         "targets.a.probe.url: found nothing; allowed: an address - it is needed\n"
         "mode: found '<!here>'; allowed: act or observe\n"
         "[x](https://evil.example)"
     )
-    told = message(kind=MessageKind.SETTINGS_REFUSED, facts={"faults": faults})
-    lines = RENDERERS["en"](told).body.splitlines()
+    sample = message(kind=MessageKind.SETTINGS_REFUSED, facts={"faults": faults})
+    lines = RENDERERS["en"](sample).body.splitlines()
     assert "targets.a.probe.url is empty; it must be an address" in lines
     assert "mode: found '‹!here›'; allowed: act or observe" in lines
     assert not any("evil.example" in line for line in lines)
     assert (
         "targets.a.probe.url: 값이 없습니다. 허용되는 값: 주소\n"
-        in RENDERERS["ko"](told).body
+        in RENDERERS["ko"](sample).body
     )
 
 
-def test_a_cause_is_told_in_words_and_a_long_time_as_people_count_it() -> None:
+def test_reason_shows_a_cause_in_words_and_a_long_time_in_hours() -> None:
     failing = Reason.of(R.IS_FAILING, root="electron-cash", cause="refused")
     skipped = reason_facts("last_reason", Reason.of(R.PLAN_SKIPPED, reason=failing))
-    told = message(kind=MessageKind.PLAN_SKIPPED, facts=skipped)
-    body = RENDERERS["en"](told).body
+    sample = message(kind=MessageKind.PLAN_SKIPPED, facts=skipped)
+    body = RENDERERS["en"](sample).body
     assert "electron-cash is failing (it accepts no connections)" in body
-    assert "refused" not in RENDERERS["ko"](told).body
+    assert "refused" not in RENDERERS["ko"](sample).body
     stale = Reason.of(R.CHAIN_STALE, height=870000, seconds=10800.0, limit_s=10800.0)
-    told = message(facts=reason_facts("reason", stale))
-    assert "height 870000 for 3 h 0 min (limit 3 h 0 min)" in RENDERERS["en"](told).body
-    assert "3시간 0분 동안" in RENDERERS["ko"](told).body
-    told = message(facts={"reason": "no answer from a:7777 for 47.0 s, 99 s"})
-    assert "for 47.0 s, 99 s" in RENDERERS["en"](told).body
+    sample = message(facts=reason_facts("reason", stale))
+    assert (
+        "height 870000 for 3 h 0 min (limit 3 h 0 min)" in RENDERERS["en"](sample).body
+    )
+    assert "3시간 0분 동안" in RENDERERS["ko"](sample).body
+    sample = message(facts={"reason": "no answer from a:7777 for 47.0 s, 99 s"})
+    assert "for 47.0 s, 99 s" in RENDERERS["en"](sample).body
 
 
 @pytest.mark.parametrize("kind", [MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN])
-def test_what_is_over_is_told_from_when_to_when(kind: MessageKind) -> None:
+def test_message_about_an_end_shows_the_period(kind: MessageKind) -> None:
     facts = {"from_wall": f"{WALL - 61.0:.3f}", "incident": ""}
     body = RENDERERS["en"](message(kind=kind, facts=facts)).body
     assert "from 2026-01-02 12:03:04 +09:00 to 12:04:05 (1 min 1 s)." in body
@@ -304,18 +312,18 @@ def test_what_is_over_is_told_from_when_to_when(kind: MessageKind) -> None:
     assert "It is over since 2026-01-02" in body
 
 
-def test_a_restart_after_all_says_why_it_is_now() -> None:
+def test_changed_message_explains_why_it_is_restarted_now() -> None:
     changed = MessageKind.CHANGED
     facts = {"cause": "refused", "known_cause": "upstream_lost"}
     body = RENDERERS["en"](message(kind=changed, facts=facts)).body
     assert "Why it is restarted now: " in body
-    assert "compare the addresses" in _from(body, TO_DO["en"])
+    assert "compare the addresses" in part_from(body, TO_DO["en"])
     for other in ({"known_cause": "auth"}, {"doing": ""}):
         body = RENDERERS["en"](message(kind=changed, facts={**facts, **other})).body
         assert "Why it is restarted now: " not in body
 
 
-def test_earlier_attempts_are_told_with_their_outcome_where_it_is_known() -> None:
+def test_earlier_attempts_are_shown_with_their_known_outcome() -> None:
     vain = CompletedRemedy(WALL, "a", Action.RESTART, RemedyOutcome.NOT_RECOVERED)
     facts = {"deeds": write_completed_remedies((vain,) * 5), "remedies": "5"}
     line = "- earlier attempts: 2, without success\n"
@@ -337,7 +345,7 @@ def test_times_within_a_reason_are_in_the_zone() -> None:
 
 
 def test_no_command_has_a_full_stop_after_it() -> None:
-    """What is copied with the stop is another name."""
+    """A command copied with its full stop would have another name in it."""
     values = {"container": "CONTAINER", "restart": "RESTART", "recover": "RECOVER"}
     values |= {"reload": "RELOAD", "compose": "COMPOSE", "sidecar": "SIDECAR"}
     values |= {"about": "a", "service": "SERVICE", "network": "N", "own": "OWN"}
@@ -345,5 +353,8 @@ def test_no_command_has_a_full_stop_after_it() -> None:
     for language in LANGUAGES:
         for key, text in read_catalog(language).texts.items():
             if key.startswith("advice."):
-                said = text.format_map(values)
-                assert not re.search(r"\b[A-Z]{3,}\.(?:\s|$)", said), (key, said)
+                advice_text = text.format_map(values)
+                assert not re.search(r"\b[A-Z]{3,}\.(?:\s|$)", advice_text), (
+                    key,
+                    advice_text,
+                )

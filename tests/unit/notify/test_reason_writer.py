@@ -1,4 +1,4 @@
-"""Reasons in Korean: every code has its text, and what is not ours is quoted."""
+"""Reasons in Korean: every code has its text, and foreign text is quoted."""
 
 import re
 import string
@@ -23,7 +23,7 @@ from tests.unit.notify.test_texts import LINKS, PARTICLE, SEOUL
 KOREAN = read_catalog("ko")
 QUOTED = re.compile(r"“[^”]*”")
 ENGLISH = re.compile(r"[A-Za-z][a-z']+ [a-z']+ [a-z']+")
-"""Three words in a row; names and settings are fewer."""
+"""Three words in a row; names and settings have fewer."""
 
 COMMANDS = (
     "docker exec shop-sidecar-1",
@@ -47,8 +47,8 @@ def placeholders(text: str) -> set[tuple[str, str]]:
     return {(name, form or "") for _, name, form, _ in parsed if name}
 
 
-def english_in(text: str) -> list[str]:
-    """What of a Korean text is English and ours."""
+def find_english(text: str) -> list[str]:
+    """English phrases of ours in a Korean text."""
     for command in COMMANDS:
         text = text.replace(command, "")
     return ENGLISH.findall(QUOTED.sub("", text))
@@ -94,13 +94,13 @@ def test_korean_text_of_a_code_is_korean_and_needs_no_particle(code: R) -> None:
 
 @pytest.mark.parametrize("code", R)
 def test_a_reason_of_each_code_has_no_english_sentence_in_korean(code: R) -> None:
-    said = KOREAN.write_reason(sample(code))
-    assert english_in(said) == []
-    assert "{" not in said
+    text = KOREAN.write_reason(sample(code))
+    assert find_english(text) == []
+    assert "{" not in text
 
 
 @given(steps=st.lists(STEPS, max_size=25))
-def test_whatever_happened_every_decision_can_be_said_in_korean(
+def test_every_decision_of_any_story_can_be_written_in_korean(
     steps: list[tuple[object, ...]],
 ) -> None:
     world = play(steps)
@@ -108,7 +108,7 @@ def test_whatever_happened_every_decision_can_be_said_in_korean(
     reasons += [instance.reason for instance in world.state.instances.values()]
     for reason in reasons:
         assert reason.is_complete
-        assert english_in(KOREAN.write_reason(reason)) == []
+        assert find_english(KOREAN.write_reason(reason)) == []
 
 
 @pytest.mark.parametrize("kind", list(MessageKind))
@@ -119,38 +119,38 @@ def test_a_korean_page_has_no_english_sentence_of_ours(
     render = Renderer(KOREAN, SEOUL, PLACE, LINKS)
     rule = CAUSES[cause]
     reason = rule.why_not or Reason.of(R.NO_WALLET_LOADED)
-    held = Reason.of(
+    hold_reason = Reason.of(
         R.HELD,
         why=Reason.of(R.FAILURES, count=3, reason=reason),
         action="restart",
         objection=Reason.of(R.STACK_LIMIT, count=10),
     )
     for facts in (
-        {"last_action": "hold", **reason_facts("last_reason", held)},
+        {"last_action": "hold", **reason_facts("last_reason", hold_reason)},
         {"lane": "dead_letter", "remedies": "3"},
         {"mode": "observe"},
     ):
-        shown = {**facts, "cause": cause.value, **reason_facts("reason", reason)}
-        text = render(message(kind=kind, facts=shown))
-        assert english_in(f"{text.title}\n{text.body}") == []
+        all_facts = {**facts, "cause": cause.value, **reason_facts("reason", reason)}
+        text = render(message(kind=kind, facts=all_facts))
+        assert find_english(f"{text.title}\n{text.body}") == []
 
 
-def test_a_sentence_of_several_is_said_in_parts() -> None:
+def test_reason_of_several_reasons_is_written_in_parts() -> None:
     why = Reason.of(R.CONNECTION_REFUSED, place="electron-cash:7777")
-    held = Reason.of(
+    hold_reason = Reason.of(
         R.HELD,
         why=Reason.of(R.FAILURES, count=3, reason=why),
         action="restart",
         objection=Reason.of(R.LAST_TRY_FAILED, wait_s=20.0),
     )
-    assert KOREAN.write_reason(held) == (
+    assert KOREAN.write_reason(hold_reason) == (
         "3회째 실패: 연결이 거부되었습니다 (electron-cash:7777). "
         "보류한 조치: 다시 시작. "
         "지난 시도로 복구되지 않았습니다(다음 시도까지 남은 시간: 20초)"
     )
 
 
-def test_what_is_not_ours_is_quoted() -> None:
+def test_foreign_text_is_quoted() -> None:
     says = Reason.of(R.STATUS_SAYS, status=500, said="disk full")
     assert KOREAN.write_reason(says) == "HTTP 500: “disk full”"
     failed = Reason.of(R.FAILURES, count=1, reason=text_reason("who knows"))
@@ -158,14 +158,14 @@ def test_what_is_not_ours_is_quoted() -> None:
     assert KOREAN.write_reason(NO_REASON) == ""
 
 
-def test_words_of_others_are_no_texts_of_ours() -> None:
-    said = "failure 1: no wallet is loaded {place} {0}"
-    assert KOREAN.write_reason(text_reason(said)) == f"“{said}”"
+def test_foreign_text_that_resembles_a_reason_is_quoted() -> None:
+    text = "failure 1: no wallet is loaded {place} {0}"
+    assert KOREAN.write_reason(text_reason(text)) == f"“{text}”"
 
 
 def test_a_reason_stored_by_an_earlier_version_is_shown_as_it_is() -> None:
     old = message(
         kind=MessageKind.OPENED, facts={"reason": "connection refused by wallet:7777"}
     )
-    shown = Renderer(KOREAN, SEOUL, PLACE, LINKS)(old)
-    assert "“connection refused by wallet:7777”" in shown.body
+    text = Renderer(KOREAN, SEOUL, PLACE, LINKS)(old)
+    assert "“connection refused by wallet:7777”" in text.body

@@ -1,4 +1,4 @@
-"""Texts: both languages complete, whole sentences, everything that people need."""
+"""Message texts: complete in both languages, with whole sentences."""
 
 import os
 import re
@@ -38,14 +38,14 @@ def renderer(language: str = "en", links: Links | None = LINKS) -> Renderer:
     return Renderer(read_catalog(language), SEOUL, PLACE, links)
 
 
-def test_both_languages_say_the_same_things() -> None:
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
     assert ENGLISH.texts.keys() == KOREAN.texts.keys()
     for key, text in ENGLISH.texts.items():
         theirs = KOREAN.texts[key]
         assert text
         assert theirs
         names = set(PLACEHOLDER.findall(text))
-        # A title may leave out what the page says elsewhere, never the other way.
+        # A title may omit facts that the body has, but not the reverse.
         assert set(PLACEHOLDER.findall(theirs)) == names, key
 
 
@@ -76,7 +76,7 @@ def test_korean_is_korean_and_polite() -> None:
             assert last.endswith(("다", "없음")), (key, text)
 
 
-def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
+def test_opened_message_has_all_its_lines_in_english() -> None:
     text = renderer()(message())
     assert text.title == "[P1] electron-cash (shop on pay-1): it does not answer"
     assert text.body.splitlines() == [
@@ -102,7 +102,7 @@ def test_an_opening_says_what_since_when_what_we_do_and_what_to_do() -> None:
     ]
 
 
-def test_the_same_in_korean() -> None:
+def test_opened_message_has_all_its_lines_in_korean() -> None:
     text = renderer("ko")(message())
     assert (
         text.title
@@ -127,7 +127,9 @@ def test_the_same_in_korean() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", list(MessageKind))
 @pytest.mark.parametrize("cause", list(Cause))
-def test_everything_can_be_said(language: str, kind: MessageKind, cause: Cause) -> None:
+def test_every_kind_and_cause_can_be_rendered(
+    language: str, kind: MessageKind, cause: Cause
+) -> None:
     for facts in ({}, {"lane": "dead_letter"}, {"mode": "observe"}, {"remedies": "2"}):
         text = renderer(language)(
             message(kind=kind, facts={"cause": cause.value, **facts})
@@ -155,7 +157,7 @@ LOADED = {
     "attempt": "3",
     "last_reason": "no wallet: load_wallet now",
 }
-"""A load has ended, and nobody knows how."""
+"""A load has ended with an unknown result."""
 
 
 @pytest.mark.parametrize(
@@ -187,7 +189,7 @@ LOADED = {
             "it waits. Why: It is paused.",
         ),
         ({**IDLE, "last_reason": ""}, "it goes on measuring"),
-        # To act was decided last: that is no reason to wait.
+        # The last decision was to act, which is no reason to wait.
         ({**IDLE, "guard": "none"}, "it goes on measuring"),
         (LOADED, "it tries again once the daemon has answered a check (attempt 4)."),
         ({**LOADED, "next_try_wall": LATER}, "tries again at 12:14:05 (attempt 4)."),
@@ -202,12 +204,14 @@ LOADED = {
         ),
     ],
 )
-def test_what_we_do(facts: dict[str, str], expected: str) -> None:
+def test_body_describes_the_current_action(
+    facts: dict[str, str], expected: str
+) -> None:
     assert expected in renderer()(message(facts=facts)).body
 
 
 @pytest.mark.parametrize(
-    ("after_s", "told"),
+    ("after_s", "expected"),
     [
         (0.0, "about 12:06"),
         (55.0, "about 12:06"),
@@ -215,11 +219,9 @@ def test_what_we_do(facts: dict[str, str], expected: str) -> None:
         (86_455.0, "about 2026-01-03 12:06 +09:00"),
     ],
 )
-def test_the_next_message_is_promised_for_a_minute_that_it_keeps(
-    after_s: float, told: str
-) -> None:
+def test_time_of_the_next_message_is_rounded_up(after_s: float, expected: str) -> None:
     facts = {"next_wall": f"{WALL + after_s:.3f}"}
-    assert f"Next message: {told}\n" in renderer()(message(facts=facts)).body
+    assert f"Next message: {expected}\n" in renderer()(message(facts=facts)).body
 
 
 DEEDS = (
@@ -233,7 +235,7 @@ DEEDS = (
 )
 
 
-def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
+def test_body_lists_remedies_with_time_and_outcome() -> None:
     for kind in (MessageKind.REMINDER, MessageKind.RESOLVED):
         facts = {"deeds": write_completed_remedies(DEEDS), "remedies": "5"}
         body = renderer()(message(kind=kind, facts=facts)).body
@@ -246,7 +248,7 @@ def test_what_was_done_is_told_with_its_time_and_whether_it_helped() -> None:
         ) in body
 
 
-def test_a_deed_can_be_read_back_and_what_is_none_is_left_out() -> None:
+def test_completed_remedies_round_trip_and_invalid_lines_are_skipped() -> None:
     assert read_completed_remedies(write_completed_remedies(DEEDS)) == DEEDS
     assert (
         read_completed_remedies("x restart recovered a\n1.0 dance recovered a\n\n1.0")
@@ -254,14 +256,14 @@ def test_a_deed_can_be_read_back_and_what_is_none_is_left_out() -> None:
     )
 
 
-def test_a_load_that_was_answered_is_told_once() -> None:
+def test_add_loads_lists_an_answered_load_once() -> None:
     name, load = "electron-cash", Action.LOAD_WALLET
     answered = CompletedRemedy(WALL + 20.0, name, load, RemedyOutcome.RECOVERED)
     others = (answered._replace(name="other"), DEEDS[0])
-    told = add_loads((answered, *others), name, (WALL + 10.0, WALL + 30.0))
+    remedies = add_loads((answered, *others), name, (WALL + 10.0, WALL + 30.0))
     in_vain = CompletedRemedy(WALL + 30.0, name, load, RemedyOutcome.NOT_RECOVERED)
-    assert set(told) == {answered, *others, in_vain}
-    assert told[-1] == in_vain
+    assert set(remedies) == {answered, *others, in_vain}
+    assert remedies[-1] == in_vain
 
 
 SLOW = {"lane": "slow", "remedies": "3"}
@@ -298,19 +300,19 @@ def test_the_title_counts_repairs_and_calls_for_a_person(
         ),
     ],
 )
-def test_once_quick_tries_are_used_up_nobody_is_told_to_wait(
+def test_advice_after_the_fast_tries_is_not_to_wait(
     kind: MessageKind, facts: dict[str, str], expected: str
 ) -> None:
     body = renderer()(message(kind=kind, facts=facts)).body
     assert expected in body[body.index("What you should do:") :]
 
 
-def test_a_log_is_asked_of_the_target_where_its_container_is_not_known() -> None:
+def test_log_command_names_the_target_without_a_known_container() -> None:
     text = renderer()(message(facts={"container": ""}))
     assert "docker logs --tail 100 electron-cash\n" in text.body
 
 
-def test_the_end_says_what_it_was_from_when_to_when_and_asks_nothing() -> None:
+def test_resolved_message_has_cause_and_period_and_asks_for_nothing() -> None:
     ended = {"seconds": "7384", "resolved_at_wall": f"{WALL - 47.0 + 7384.0:.3f}"}
     text = renderer()(
         message(
@@ -336,14 +338,14 @@ def test_the_end_says_what_it_was_from_when_to_when_and_asks_nothing() -> None:
     assert "/ack/" not in text.body
 
 
-def test_what_is_watched_no_more_is_not_said_to_work() -> None:
-    told = message(kind=MessageKind.RESOLVED, facts={"watched": ""})
-    text = renderer()(told)
+def test_resolved_message_of_a_removed_target_does_not_say_it_works() -> None:
+    resolved = message(kind=MessageKind.RESOLVED, facts={"watched": ""})
+    text = renderer()(resolved)
     assert "is watched no more" in text.title
     assert "works again" not in text.title + text.body
 
 
-def test_the_end_names_those_that_were_restarted_after_it() -> None:
+def test_resolved_message_names_the_restarted_dependents() -> None:
     for language, expected in (
         ("en", "Restarted after it: web"),
         ("ko", "뒤이어 재시작한 대상: web"),
@@ -355,19 +357,19 @@ def test_the_end_names_those_that_were_restarted_after_it() -> None:
     assert "Restarted after" not in renderer()(resolved).body
 
 
-def test_without_a_public_address_there_are_no_links() -> None:
+def test_message_without_a_public_url_has_no_links() -> None:
     assert "http" not in renderer(links=None)(message()).body
 
 
-def test_a_test_message_alarms_nobody() -> None:
-    told = message(kind=MessageKind.TEST)
-    text = renderer()(told)
+def test_test_message_has_no_link_and_no_reason() -> None:
+    test_message = message(kind=MessageKind.TEST)
+    text = renderer()(test_message)
     assert text.title == "Sidecar (shop on pay-1): test message"
     assert "/ack/" not in text.body
     assert FACTS["reason"] not in text.body
 
 
-def test_a_links_token_is_good_for_its_incident_and_channel_alone(
+def test_link_token_is_valid_only_for_its_incident_and_channel(
     tmp_path: Path,
 ) -> None:
     signer = Signer(own_key(tmp_path / "key"))
@@ -379,7 +381,7 @@ def test_a_links_token_is_good_for_its_incident_and_channel_alone(
         assert signer.channel_of("01J", forged) is None
 
 
-def test_the_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
+def test_own_key_is_private_and_stays_the_same(tmp_path: Path) -> None:
     file = tmp_path / "ack.key"
     key = own_key(file)
     assert own_key(file) == key
@@ -390,9 +392,7 @@ def test_the_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o666, 0o604])
-def test_others_lose_their_permission_to_read_the_key(
-    tmp_path: Path, mode: int
-) -> None:
+def test_own_key_removes_the_permissions_of_others(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "ack.key"
     key = own_key(file)
     file.chmod(mode)

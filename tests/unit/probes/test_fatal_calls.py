@@ -1,4 +1,4 @@
-"""What the prober remembers of a daemon: deadly calls, and when to count addresses."""
+"""Memory of the prober about a daemon: fatal calls, and when to count addresses."""
 
 from dataclasses import replace
 
@@ -17,37 +17,37 @@ RUNS = [RunId("c1", float(number)) for number in range(6)]
 CALL = "getinfo"
 
 
-def broke(waited_s: float = 0.0, method: str = CALL) -> ProbeResult:
-    found = probe_failure(Cause.RESET, text_reason("it broke off"))
-    return replace(found, broke_on=method, waited_s=waited_s)
+def broken_result(waited_s: float = 0.0, method: str = CALL) -> ProbeResult:
+    result = probe_failure(Cause.RESET, text_reason("it broke off"))
+    return replace(result, broke_on=method, waited_s=waited_s)
 
 
 REFUSED = probe_failure(Cause.REFUSED, text_reason("refused"))
 
 
-# Calls that a daemon dies of
+# Fatal calls
 
 
-def died(calls: FatalCalls, run: RunId, method: str = CALL) -> None:
-    """It broke off, and its port is closed then."""
-    calls.note(PLACE, run, broke(method=method))
+def note_death(calls: FatalCalls, run: RunId, method: str = CALL) -> None:
+    """The connection breaks during the call, and the port is closed then."""
+    calls.note(PLACE, run, broken_result(method=method))
     calls.note(PLACE, run, REFUSED)
 
 
 def test_a_call_is_not_sent_again_to_a_daemon_that_died_of_it_twice() -> None:
     calls = FatalCalls()
-    died(calls, RUNS[0])
-    assert calls.avoided(PLACE, RUNS[1]) == frozenset()
-    died(calls, RUNS[1])
-    assert calls.avoided(PLACE, RUNS[2]) == {CALL}
-    assert calls.avoided(OTHER_PLACE, RUNS[2]) == frozenset()
+    note_death(calls, RUNS[0])
+    assert calls.methods_to_avoid(PLACE, RUNS[1]) == frozenset()
+    note_death(calls, RUNS[1])
+    assert calls.methods_to_avoid(PLACE, RUNS[2]) == {CALL}
+    assert calls.methods_to_avoid(OTHER_PLACE, RUNS[2]) == frozenset()
 
 
 def test_a_run_that_ends_before_it_is_asked_again_died_of_the_call() -> None:
     calls = FatalCalls()
     for run in RUNS[:2]:
-        calls.note(PLACE, run, broke())
-    assert calls.avoided(PLACE, RUNS[2]) == {CALL}
+        calls.note(PLACE, run, broken_result())
+    assert calls.methods_to_avoid(PLACE, RUNS[2]) == {CALL}
 
 
 @pytest.mark.parametrize(
@@ -58,48 +58,48 @@ def test_a_run_that_ends_before_it_is_asked_again_died_of_the_call() -> None:
         probe_failure(Cause.RESET, text_reason("x")),
     ],
 )
-def test_a_daemon_that_lives_on_did_not_die_of_it(after: ProbeResult) -> None:
+def test_call_is_not_fatal_when_the_daemon_lives_on(after: ProbeResult) -> None:
     calls = FatalCalls()
     for run in RUNS[:3]:
-        calls.note(PLACE, run, broke())
+        calls.note(PLACE, run, broken_result())
         calls.note(PLACE, run, after)
-    assert calls.avoided(PLACE, RUNS[3]) == frozenset()
+    assert calls.methods_to_avoid(PLACE, RUNS[3]) == frozenset()
 
 
-def test_a_connection_that_breaks_late_broke_for_another_reason() -> None:
+def test_late_break_of_a_connection_is_not_counted_as_fatal() -> None:
     calls = FatalCalls()
     for run in RUNS[:3]:
-        calls.note(PLACE, run, broke(fatal_calls.DIES_WITHIN_S + 0.1))
+        calls.note(PLACE, run, broken_result(fatal_calls.DIES_WITHIN_S + 0.1))
         calls.note(PLACE, run, REFUSED)
-    assert calls.avoided(PLACE, RUNS[3]) == frozenset()
+    assert calls.methods_to_avoid(PLACE, RUNS[3]) == frozenset()
 
 
 def test_two_calls_are_counted_apart() -> None:
     calls = FatalCalls()
-    died(calls, RUNS[0])
-    died(calls, RUNS[1], "getbalance")
-    assert calls.avoided(PLACE, RUNS[2]) == frozenset()
-    died(calls, RUNS[2], "getbalance")
-    assert calls.avoided(PLACE, RUNS[3]) == {"getbalance"}
+    note_death(calls, RUNS[0])
+    note_death(calls, RUNS[1], "getbalance")
+    assert calls.methods_to_avoid(PLACE, RUNS[2]) == frozenset()
+    note_death(calls, RUNS[2], "getbalance")
+    assert calls.methods_to_avoid(PLACE, RUNS[3]) == {"getbalance"}
 
 
-def test_an_answer_to_the_call_clears_it() -> None:
+def test_answer_to_a_fatal_call_clears_its_count() -> None:
     calls = FatalCalls()
-    died(calls, RUNS[0])
-    died(calls, RUNS[1])
+    note_death(calls, RUNS[0])
+    note_death(calls, RUNS[1])
     calls.forget(PLACE, CALL)
-    assert calls.avoided(PLACE, RUNS[2]) == frozenset()
+    assert calls.methods_to_avoid(PLACE, RUNS[2]) == frozenset()
 
 
 def test_after_a_run_that_ended_otherwise_the_call_is_tried_once_more() -> None:
     calls = FatalCalls()
-    died(calls, RUNS[0])
-    died(calls, RUNS[1])
-    assert calls.avoided(PLACE, RUNS[2]) == {CALL}
-    # That run was not sent it, so something else ended it: a person, perhaps.
-    assert calls.avoided(PLACE, RUNS[3]) == frozenset()
-    died(calls, RUNS[3])
-    assert calls.avoided(PLACE, RUNS[4]) == {CALL}
+    note_death(calls, RUNS[0])
+    note_death(calls, RUNS[1])
+    assert calls.methods_to_avoid(PLACE, RUNS[2]) == {CALL}
+    # The call was not sent to that run, so something else ended the run.
+    assert calls.methods_to_avoid(PLACE, RUNS[3]) == frozenset()
+    note_death(calls, RUNS[3])
+    assert calls.methods_to_avoid(PLACE, RUNS[4]) == {CALL}
 
 
 # When addresses are counted
@@ -124,7 +124,7 @@ def test_counting_takes_a_small_share_of_the_thread(
     assert counts.is_due(PLACE, RUNS[0], 100.0 + pause_s)
 
 
-def test_a_wait_for_others_is_not_taken_for_the_cost() -> None:
+def test_wait_for_other_calls_is_no_cost_of_counting() -> None:
     counts = AddressCounts()
     counts.note(PLACE, RUNS[0], took_s=30.0, now_mono=0.0)
     assert counts.is_due(PLACE, RUNS[0], 50.0)

@@ -17,33 +17,33 @@ DETACHED = probe_failure(
 )
 
 
-def box(*networks: str) -> Container:
+def container_on(*networks: str) -> Container:
     return replace(a_container(), stack="shop", networks=frozenset(networks))
 
 
-def advised(theirs: tuple[str, ...], own: tuple[str, ...]) -> Reason:
-    return add_network_advice(DETACHED, box(*theirs), frozenset(own)).reason
+def advise(theirs: tuple[str, ...], own: tuple[str, ...]) -> Reason:
+    return add_network_advice(DETACHED, container_on(*theirs), frozenset(own)).reason
 
 
-def reason(theirs: tuple[str, ...], own: tuple[str, ...]) -> str:
-    return str(advised(theirs, own))
+def reason_text(theirs: tuple[str, ...], own: tuple[str, ...]) -> str:
+    return str(advise(theirs, own))
 
 
-def test_the_line_to_add_keeps_ours_and_adds_one_of_theirs() -> None:
-    said = reason(("shop_backend",), ("shop_default",))
-    assert said == (
+def test_advice_keeps_our_networks_and_adds_one_of_the_container() -> None:
+    text = reason_text(("shop_backend",), ("shop_default",))
+    assert text == (
         "the name of wallet:7777 does not resolve; its container is on shop_backend, "
         "Sidecar on shop_default: add to the service sidecar: "
         "networks: [default, backend]"
     )
 
 
-def test_a_network_of_nobodys_project_keeps_its_name() -> None:
-    assert reason(("proxy",), ("shop_default",)).endswith("[default, proxy]")
+def test_network_outside_the_project_keeps_its_name() -> None:
+    assert reason_text(("proxy",), ("shop_default",)).endswith("[default, proxy]")
 
 
 @pytest.mark.parametrize(
-    ("theirs", "said"),
+    ("theirs", "text"),
     [
         (("shop_default",), "is on shop_default, Sidecar on shop_default"),
         (("host",), "is on host, Sidecar on shop_default"),
@@ -51,26 +51,26 @@ def test_a_network_of_nobodys_project_keeps_its_name() -> None:
         ((), "is on no network, Sidecar on shop_default"),
     ],
 )
-def test_where_no_line_helps_none_is_given(theirs: tuple[str, ...], said: str) -> None:
-    assert reason(theirs, ("shop_default",)).endswith(said)
+def test_reason_has_no_advice_where_none_helps(
+    theirs: tuple[str, ...], text: str
+) -> None:
+    assert reason_text(theirs, ("shop_default",)).endswith(text)
 
 
-def test_many_networks_leave_room_for_the_line() -> None:
+def test_many_networks_leave_room_for_the_advice() -> None:
     many = tuple(f"shop_{n:02}" for n in range(40))
-    said = reason(many, ("shop_default",))
-    assert said.endswith("networks: [default, 00]")
-    assert len(said) < 300
+    text = reason_text(many, ("shop_default",))
+    assert text.endswith("networks: [default, 00]")
+    assert len(text) < 300
 
 
 def test_other_outcomes_and_unknown_networks_stay_as_they_are() -> None:
     other = probe_failure(Cause.REFUSED, text_reason("connection refused"))
-    assert add_network_advice(other, box("a"), frozenset({"b"})) is other
-    assert add_network_advice(DETACHED, box("a"), frozenset()) is DETACHED
+    assert add_network_advice(other, container_on("a"), frozenset({"b"})) is other
+    assert add_network_advice(DETACHED, container_on("a"), frozenset()) is DETACHED
 
 
-def test_it_is_said_in_korean() -> None:
-    said = read_catalog("ko").write_reason(
-        advised(("shop_backend",), ("shop_default",))
-    )
-    assert "add to the service" not in said
-    assert "networks: [default, backend]" in said
+def test_advice_is_translated_to_korean() -> None:
+    text = read_catalog("ko").write_reason(advise(("shop_backend",), ("shop_default",)))
+    assert "add to the service" not in text
+    assert "networks: [default, backend]" in text

@@ -1,4 +1,4 @@
-"""Cron lines in time zones: a year of them, and the days on which clocks change."""
+"""Cron lines in time zones: a whole year, and the days on which clocks change."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -20,10 +20,10 @@ YEAR_ENDS = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 def local(cron: str, zone: str, after: str, count: int) -> list[str]:
     """The next times with their offsets, after a local time."""
     begin = datetime.fromisoformat(after).replace(tzinfo=ZoneInfo(zone)).timestamp()
-    found = islice(times(cron, zone, begin), count)
+    instants = islice(times(cron, zone, begin), count)
     return [
         datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%m-%d %H:%M %z")
-        for at in found
+        for at in instants
     ]
 
 
@@ -31,13 +31,13 @@ def local(cron: str, zone: str, after: str, count: int) -> list[str]:
 @pytest.mark.parametrize("cron", ["0 3 * * *", "30 2 * * *", "45 1 * * *"])
 def test_a_fixed_time_comes_once_on_every_day_of_the_year(cron: str, zone: str) -> None:
     minute, hour = map(int, cron.split()[:2])
-    found = [
+    local_times = [
         datetime.fromtimestamp(at, ZoneInfo(zone))
         for at in takewhile(lambda at: at < YEAR_ENDS, times(cron, zone, YEAR_BEGINS))
     ]
-    assert set(Counter(at.date() for at in found).values()) == {1}
-    assert len(found) == 365
-    moved = [at for at in found if (at.hour, at.minute) != (hour, minute)]
+    assert set(Counter(at.date() for at in local_times).values()) == {1}
+    assert len(local_times) == 365
+    moved = [at for at in local_times if (at.hour, at.minute) != (hour, minute)]
     assert len(moved) <= 1
     assert all(
         timedelta(0) < _late(at, hour, minute) <= timedelta(hours=1) for at in moved
@@ -116,11 +116,11 @@ def test_a_fixed_time_that_comes_twice_runs_at_the_first(
 def test_asking_within_the_repeated_hour_does_not_bring_it_back() -> None:
     zone = ZoneInfo("Europe/Berlin")
     second_pass = datetime(2026, 10, 25, 2, 10, tzinfo=zone, fold=1).timestamp()
-    found = next(times("30 2 * * *", "Europe/Berlin", second_pass))
-    assert found == datetime(2026, 10, 26, 2, 30, tzinfo=zone).timestamp()
+    next_time = next(times("30 2 * * *", "Europe/Berlin", second_pass))
+    assert next_time == datetime(2026, 10, 26, 2, 30, tzinfo=zone).timestamp()
 
 
-def test_a_line_with_a_star_follows_the_time_that_passes() -> None:
+def test_cron_line_with_a_star_follows_the_elapsed_time() -> None:
     assert local("*/30 2 * * *", "Europe/Berlin", "2026-03-28T12:00", 1) == [
         "03-30 02:00 +0200"
     ]
@@ -131,9 +131,9 @@ def test_a_line_with_a_star_follows_the_time_that_passes() -> None:
     ]
 
 
-def test_a_sixth_field_is_for_seconds() -> None:
-    found = list(islice(times("*/20 * * * * *", "UTC", YEAR_BEGINS + 0.5), 3))
-    assert found == [YEAR_BEGINS + s for s in (20.0, 40.0, 60.0)]
+def test_sixth_field_of_a_cron_line_has_seconds() -> None:
+    next_times = list(islice(times("*/20 * * * * *", "UTC", YEAR_BEGINS + 0.5), 3))
+    assert next_times == [YEAR_BEGINS + s for s in (20.0, 40.0, 60.0)]
 
 
 PLAN = PlannedRestartSettings("0 3 * * *", "Europe/Berlin", jitter_s=300.0)
@@ -166,6 +166,6 @@ def test_all_times_of_a_day_are_shifted_alike() -> None:
     assert len({at % 14400 for at in due}) == 1
 
 
-def test_without_jitter_it_is_the_line_itself() -> None:
+def test_due_time_without_jitter_is_the_time_of_the_cron_line() -> None:
     plan = PlannedRestartSettings("0 3 * * *", "Asia/Seoul")
     assert next(due_times("a", plan, YEAR_BEGINS)) == YEAR_BEGINS + 18 * 3600

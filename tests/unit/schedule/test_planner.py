@@ -25,7 +25,7 @@ ZONES = ["Asia/Seoul", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe
 
 @pytest.fixture(autouse=True, scope="module")
 def zones_are_loaded() -> list[ZoneInfo]:
-    """As the configuration does: the loop must not read files."""
+    """Load the zones as the configuration does: the loop must not read files."""
     return [ZoneInfo(name) for name in (*ZONES, "UTC")]
 
 
@@ -47,7 +47,7 @@ class World:
         self.posted.append(event)
 
     def step(self, seconds: float) -> None:
-        """Set the wall clock; to the loop it is what a suspend looks like, too."""
+        """Set the wall clock; a suspend looks the same to the loop."""
         self.offset += seconds
 
     @property
@@ -55,14 +55,14 @@ class World:
         return [event.at.wall for event in self.posted]
 
     def watch(self, cron: str) -> None:
-        self.planner.set_targets([planned(cron)])
+        self.planner.set_targets([target_with_plan(cron)])
 
 
-def planned(cron: str, name: str = "a") -> Target:
+def target_with_plan(cron: str, name: str = "a") -> Target:
     return Target(name, service=name, preventive=PlannedRestartSettings(cron))
 
 
-def in_a_world(
+def run_in_world(
     story: Callable[[World], Awaitable[None]], wall: float = MIDNIGHT
 ) -> World:
     async def main() -> World:
@@ -78,10 +78,10 @@ def in_a_world(
 @pytest.mark.parametrize(
     ("begins", "days"), [("2026-01-01", 181), ("2026-07-01", 184)], ids=["1st", "2nd"]
 )
-def test_a_year_in_four_time_zones(
+def test_restarts_of_a_year_are_posted_on_time_in_four_time_zones(
     begins: str, days: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planner, "LONGEST_SLEEP_S", HOUR_S)  # a million looks less
+    monkeypatch.setattr(planner, "LONGEST_SLEEP_S", HOUR_S)  # a million fewer wake-ups
     begin = datetime.fromisoformat(begins).replace(tzinfo=UTC).timestamp()
     lines = {"Europe/Berlin": "30 2 * * *", "America/New_York": "30 1 * * *"}
     plans = {
@@ -95,7 +95,7 @@ def test_a_year_in_four_time_zones(
         )
         await asyncio.sleep(days * DAY_S)
 
-    world = in_a_world(story, begin)
+    world = run_in_world(story, begin)
     end = begin + days * DAY_S
     for zone, plan in plans.items():
         walls = [event.at.wall for event in world.posted if event.target == zone]
@@ -105,17 +105,17 @@ def test_a_year_in_four_time_zones(
         assert len(dates) == len(walls) == days
 
 
-def test_it_is_posted_at_its_time() -> None:
+def test_planned_restart_is_posted_at_its_time() -> None:
     async def story(world: World) -> None:
         world.watch("0 3 * * *")
         await asyncio.sleep(3 * HOUR_S - 1)
         assert world.posted == []
         await asyncio.sleep(2)
 
-    assert in_a_world(story).walls == pytest.approx([MIDNIGHT + 3 * HOUR_S], abs=0.02)
+    assert run_in_world(story).walls == pytest.approx([MIDNIGHT + 3 * HOUR_S], abs=0.02)
 
 
-def test_one_due_before_the_next_look_is_not_late() -> None:
+def test_restart_due_before_the_next_wakeup_is_posted_on_time() -> None:
     """A schedule that appears wakes the planner."""
 
     async def story(world: World) -> None:
@@ -123,11 +123,11 @@ def test_one_due_before_the_next_look_is_not_late() -> None:
         world.watch("*/5 * * * * *")
         await asyncio.sleep(5)
 
-    assert in_a_world(story).walls == pytest.approx([MIDNIGHT + 5], abs=0.02)
+    assert run_in_world(story).walls == pytest.approx([MIDNIGHT + 5], abs=0.02)
 
 
 @pytest.mark.parametrize("gone_s", [HOUR_S, LATE_S + LONGEST_SLEEP_S + 1])
-def test_what_was_missed_is_not_caught_up_and_that_is_said(gone_s: float) -> None:
+def test_missed_restart_is_skipped_with_a_log_line(gone_s: float) -> None:
     lines: list[str] = []
     logger.add(lines.append, format="{message}")
 
@@ -139,33 +139,33 @@ def test_what_was_missed_is_not_caught_up_and_that_is_said(gone_s: float) -> Non
         assert world.posted == []
         await asyncio.sleep(DAY_S)
 
-    world = in_a_world(story)
+    world = run_in_world(story)
     assert world.walls == pytest.approx([MIDNIGHT + DAY_S + 3 * HOUR_S], abs=0.02)
     assert len(lines) == 1
     assert "planned restart of a at 2026-06-01T03:00:00.000Z left out" in lines[0]
     assert "not caught up" in lines[0]
 
 
-def test_a_little_late_is_not_too_late() -> None:
+def test_slightly_late_restart_is_posted() -> None:
     async def story(world: World) -> None:
         world.watch("0 3 * * *")
         await asyncio.sleep(3 * HOUR_S - 1)
         world.step(20)
         await asyncio.sleep(LONGEST_SLEEP_S)
 
-    assert len(in_a_world(story).posted) == 1
+    assert len(run_in_world(story).posted) == 1
 
 
-def test_what_passed_before_the_start_is_not_caught_up() -> None:
+def test_restart_due_before_our_start_is_not_posted() -> None:
     async def story(world: World) -> None:
         world.watch("0 3 * * *")
         await asyncio.sleep(HOUR_S)
 
-    assert in_a_world(story, MIDNIGHT + 3 * HOUR_S + 1).posted == []
+    assert run_in_world(story, MIDNIGHT + 3 * HOUR_S + 1).posted == []
 
 
 @pytest.mark.parametrize("back_s", [5.0, 100.0, 2 * HOUR_S])
-def test_a_clock_set_back_runs_none_twice(back_s: float) -> None:
+def test_clock_set_back_posts_no_restart_twice(back_s: float) -> None:
     async def story(world: World) -> None:
         world.watch("0 3 * * *")
         await asyncio.sleep(3 * HOUR_S + 5)
@@ -175,10 +175,10 @@ def test_a_clock_set_back_runs_none_twice(back_s: float) -> None:
         assert len(world.posted) == 1
         await asyncio.sleep(DAY_S)
 
-    assert len(in_a_world(story).posted) == 2
+    assert len(run_in_world(story).posted) == 2
 
 
-def test_a_clock_that_was_ahead_for_years_loses_nothing() -> None:
+def test_clock_that_was_ahead_for_years_loses_no_restart() -> None:
     async def story(world: World) -> None:
         world.step(1000 * DAY_S)
         world.watch("0 3 * * *")
@@ -186,52 +186,55 @@ def test_a_clock_that_was_ahead_for_years_loses_nothing() -> None:
         world.step(-1000 * DAY_S)
         await asyncio.sleep(3 * HOUR_S)
 
-    assert len(in_a_world(story).posted) == 1
+    assert len(run_in_world(story).posted) == 1
 
 
-def test_leaving_out_the_next_one() -> None:
+def test_skip_next_skips_one_restart() -> None:
     async def story(world: World) -> None:
         world.watch("0 3 * * *")
         due = MIDNIGHT + 3 * HOUR_S
         first = world.planner.skip_next("a")
         assert first == ("a", due, "0 3 * * *", "UTC", True)
         assert world.planner.skip_next("a") == first
-        assert [p.skipped for p in world.planner.upcoming(2)] == [True, False]
+        assert [p.skipped for p in world.planner.upcoming_times(2)] == [True, False]
         await asyncio.sleep(DAY_S)
         assert world.posted == []
-        assert [p.skipped for p in world.planner.upcoming(2)] == [False, False]
+        assert [p.skipped for p in world.planner.upcoming_times(2)] == [False, False]
         world.step(-22 * HOUR_S)
         await asyncio.sleep(DAY_S)
         assert world.posted == []
         assert world.planner.skip_next("nobody") is None
         await asyncio.sleep(DAY_S)
 
-    assert len(in_a_world(story).posted) == 1
+    assert len(run_in_world(story).posted) == 1
 
 
-def test_unchanged_targets_go_on_and_changed_ones_begin_anew() -> None:
+def test_unchanged_target_keeps_its_skip_and_changed_target_loses_it() -> None:
     async def story(world: World) -> None:
         world.watch("0 3 * * *")
         world.planner.skip_next("a")
         world.watch("0 3 * * *")
-        assert world.planner.upcoming(1)[0].skipped
+        assert world.planner.upcoming_times(1)[0].skipped
         world.watch("0 4 * * *")
-        assert not world.planner.upcoming(1)[0].skipped
+        assert not world.planner.upcoming_times(1)[0].skipped
         world.planner.set_targets([Target("a", service="a")])
-        assert world.planner.upcoming(1) == ()
+        assert world.planner.upcoming_times(1) == ()
         assert world.planner.skip_next("a") is None
         await asyncio.sleep(DAY_S)
 
-    assert in_a_world(story).posted == []
+    assert run_in_world(story).posted == []
 
 
-def test_the_next_times_of_all_targets_in_order() -> None:
+def test_upcoming_lists_times_of_all_targets_in_order() -> None:
     async def story(world: World) -> None:
         world.planner.set_targets(
-            [planned("0 4 * * *", "late"), planned("0 3 * * *", "early")]
+            [
+                target_with_plan("0 4 * * *", "late"),
+                target_with_plan("0 3 * * *", "early"),
+            ]
         )
-        found = world.planner.upcoming(2)
-        assert [p.target for p in found] == ["early", "late", "early", "late"]
-        assert found[0].at_wall == MIDNIGHT + 3 * HOUR_S
+        plans = world.planner.upcoming_times(2)
+        assert [p.target for p in plans] == ["early", "late", "early", "late"]
+        assert plans[0].at_wall == MIDNIGHT + 3 * HOUR_S
 
-    in_a_world(story)
+    run_in_world(story)

@@ -1,4 +1,4 @@
-"""What is stored comes back as it was."""
+"""Stored data is read back unchanged."""
 
 from dataclasses import fields, replace
 from decimal import Decimal
@@ -29,17 +29,17 @@ from sidecar.storage.codec import (
     encode_evidence,
     encode_paused,
     persistent_part,
-    without_surrogates,
+    replace_surrogates,
 )
 from sidecar.storage.write.change_tracker import stored_fields
 from tests.support.rule_world import RuleWorld, container
 from tests.unit.core.step.test_invariants import STEPS, TARGETS, play
 
-WHO = InstanceId("electron-cash", 2)
+INSTANCE_ID = InstanceId("electron-cash", 2)
 AT = Moment(12.5, 1_700_000_012.5)
 DECISION = Decision(
     AT,
-    WHO,
+    INSTANCE_ID,
     "electron-cash-2",
     Action.RESTART,
     Guard.NONE,
@@ -51,13 +51,13 @@ DECISION = Decision(
 )
 
 
-def back(instance: Instance) -> Instance:
+def round_trip(instance: Instance) -> Instance:
     return decode(encode(persistent_part(instance)), Instance)
 
 
-def test_an_instance_with_everything_comes_back() -> None:
+def test_instance_with_every_field_round_trips() -> None:
     instance = Instance(
-        WHO,
+        INSTANCE_ID,
         "electron-cash-2",
         container=container("electron-cash", 2),
         remedy=Remedy(
@@ -76,56 +76,56 @@ def test_an_instance_with_everything_comes_back() -> None:
         treated=RunId("abc", 1.0),
         last_decision=DECISION,
     )
-    assert back(instance) == instance
+    assert round_trip(instance) == instance
 
 
 @given(steps=st.lists(STEPS, max_size=15))
-def test_whatever_happened_every_instance_comes_back(
+def test_every_instance_of_any_story_round_trips(
     steps: list[tuple[object, ...]],
 ) -> None:
     world = play(steps)
     for instance in world.state.instances.values():
-        assert back(instance) == persistent_part(instance)
+        assert round_trip(instance) == persistent_part(instance)
     for incident in world.state.incidents.values():
         assert decode(encode(incident), Incident) == incident
 
 
-def test_what_the_first_listing_brings_is_not_stored() -> None:
+def test_data_of_the_first_listing_is_not_stored() -> None:
     labels = {"secret.label": "hunter2"}
-    found = probe_success(wallet=WalletFacts(balance=Balance(Decimal("12.5"))))
+    result = probe_success(wallet=WalletFacts(balance=Balance(Decimal("12.5"))))
     world = RuleWorld(TARGETS)
     world.containers[world.instance("rates").id] = container("rates", labels=labels)
     world.relist()
-    world.probe("rates", found)
+    world.probe("rates", result)
     instance = world.instance("rates")
     text = encode(persistent_part(instance))
     assert "hunter2" in encode(instance)
     assert "hunter2" not in text
     assert "12.5" not in text
-    assert back(replace(instance, asked=True)).asked is False
+    assert round_trip(replace(instance, asked=True)).asked is False
 
 
-def test_a_pause_without_end_comes_back() -> None:
+def test_pause_without_end_round_trips() -> None:
     paused = MappingProxyType({"a": float("inf"), "b": 1_700_000_000.5})
     assert decode_paused(encode_paused(paused)) == paused
 
 
-def test_a_plan_comes_back() -> None:
-    plan = PlannedRestart("electron-cash", (WHO,), 5.0)
+def test_planned_restart_round_trips() -> None:
+    plan = PlannedRestart("electron-cash", (INSTANCE_ID,), 5.0)
     assert decode(encode((plan,)), tuple[PlannedRestart, ...]) == (plan,)
 
 
-def test_a_field_of_an_older_version_is_passed_over_and_a_newer_one_defaults() -> None:
-    plain = msgspec.json.decode(encode(Instance(WHO, "electron-cash-2")))
+def test_unknown_field_is_ignored_and_missing_field_has_its_default() -> None:
+    plain = msgspec.json.decode(encode(Instance(INSTANCE_ID, "electron-cash-2")))
     del plain["restarts_total"]
     plain["of_old"] = 1
-    assert decode(encode(plain), Instance) == Instance(WHO, "electron-cash-2")
+    assert decode(encode(plain), Instance) == Instance(INSTANCE_ID, "electron-cash-2")
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"id": ["a", "b"], "name": "a"}', '{"id": ["a", 1]}']
 )
-def test_another_text_is_unreadable(text: str) -> None:
+def test_decode_refuses_malformed_text(text: str) -> None:
     with pytest.raises(DecodeFailed):
         decode(text, Instance)
 
@@ -133,11 +133,11 @@ def test_another_text_is_unreadable(text: str) -> None:
 def test_half_a_surrogate_is_stored_as_a_question_mark() -> None:
     incident = Incident("1", "a\ud800b", Cause.HUNG, Severity.P1, AT)
     assert decode(encode(incident), Incident).target == "a?b"
-    assert without_surrogates("a\ud800b") == "a?b"
-    assert without_surrogates(None) is None
+    assert replace_surrogates("a\ud800b") == "a?b"
+    assert replace_surrogates(None) is None
 
 
-def test_what_is_no_data_is_refused() -> None:
+def test_encode_refuses_a_plain_object() -> None:
     with pytest.raises(TypeError):
         encode(object())
 
@@ -157,24 +157,24 @@ def test_what_is_no_data_is_refused() -> None:
 def test_evidence_is_bounded_and_stays_json(bundle: dict[str, object]) -> None:
     text = encode_evidence(bundle)
     assert len(text.encode()) <= EVIDENCE_BYTES
-    found = decode(text, dict[str, object])
-    assert found.keys() <= bundle.keys()
+    decoded = decode(text, dict[str, object])
+    assert decoded.keys() <= bundle.keys()
 
 
-def test_of_a_log_too_long_the_end_is_kept() -> None:
+def test_end_of_a_long_log_is_kept() -> None:
     log = "".join(f"line {number}\n" for number in range(20_000))
-    found = decode(encode_evidence({"log": log, "decision": "why"}), dict[str, str])
-    assert found["decision"] == "why"
-    assert found["log"].endswith("line 19999\n")
-    assert len(found["log"]) > EVIDENCE_BYTES / 4
+    decoded = decode(encode_evidence({"log": log, "decision": "why"}), dict[str, str])
+    assert decoded["decision"] == "why"
+    assert decoded["log"].endswith("line 19999\n")
+    assert len(decoded["log"]) > EVIDENCE_BYTES / 4
 
 
-def test_a_bundle_of_countless_parts_is_bounded_as_well() -> None:
+def test_evidence_of_many_parts_is_bounded_too() -> None:
     bundle = {f"part {number}": {"text": "x" * 1_000} for number in range(300)}
     assert len(encode_evidence(bundle).encode()) <= EVIDENCE_BYTES
 
 
-def test_a_healthy_probe_changes_nothing_worth_writing() -> None:
+def test_healthy_probe_changes_no_stored_field() -> None:
     world = RuleWorld()
     world.works("electron-cash", times=3)
     before = stored_fields(world.instance("electron-cash"))
@@ -182,22 +182,22 @@ def test_a_healthy_probe_changes_nothing_worth_writing() -> None:
     assert stored_fields(world.instance("electron-cash")) == before
 
 
-def test_a_failing_probe_is_worth_writing_until_it_is_certain() -> None:
+def test_failing_probe_changes_stored_fields_until_the_target_is_down() -> None:
     world = RuleWorld()
     world.works("electron-cash", times=3)
-    seen = []
+    versions = []
     for _ in range(2):
         world.fails("electron-cash", Cause.AUTH, times=1)
-        seen.append(stored_fields(world.instance("electron-cash")))
-    assert len(set(map(str, seen))) == 2
+        versions.append(stored_fields(world.instance("electron-cash")))
+    assert len(set(map(str, versions))) == 2
     world.fails("electron-cash", Cause.AUTH, times=2)
     down = stored_fields(world.instance("electron-cash"))
     world.fails("electron-cash", Cause.AUTH, times=2)
     assert stored_fields(world.instance("electron-cash")) == down
 
 
-def test_a_new_field_of_an_instance_is_worth_writing_unless_it_is_named() -> None:
-    instance = Instance(WHO, "a")
+def test_every_field_of_an_instance_is_stored_unless_listed_here() -> None:
+    instance = Instance(INSTANCE_ID, "a")
     passing = {"reason", "asked", "asked_now", "looked", "seen_mono", "balance"}
     apart = {"container", "health", *passing}
     for name in {f.name for f in fields(Instance)}:

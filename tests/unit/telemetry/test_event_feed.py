@@ -1,4 +1,4 @@
-"""What is kept, and who hears of it."""
+"""Records that the event feed keeps, and their listeners."""
 
 import asyncio
 
@@ -12,21 +12,21 @@ from tests.support.memory_store import MemoryStore
 from tests.support.message_world import MessageWorld
 
 
-def told() -> tuple[MessageWorld, EventFeed]:
+def world_with_feed() -> tuple[MessageWorld, EventFeed]:
     feed = EventFeed()
     return MessageWorld(listeners=(feed,)), feed
 
 
-def outage(world: MessageWorld) -> None:
+def play_outage(world: MessageWorld) -> None:
     world.works("electron-cash", "bitcoincash-service")
     world.fails("electron-cash", Cause.REFUSED)
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     world.works("electron-cash", times=3)
 
 
 def test_an_outage_leaves_records_of_every_kind_in_order() -> None:
-    world, feed = told()
-    outage(world)
+    world, feed = world_with_feed()
+    play_outage(world)
     records = feed.recent(100)
     assert {r["type"] for r in records} == {
         "transition",
@@ -45,14 +45,14 @@ def test_an_outage_leaves_records_of_every_kind_in_order() -> None:
 
 
 def test_records_are_json() -> None:
-    world, feed = told()
-    outage(world)
+    world, feed = world_with_feed()
+    play_outage(world)
     for record in feed.recent(100):
         assert msgspec.json.decode(msgspec.json.encode(record)) == record
 
 
 def test_only_the_last_records_are_kept() -> None:
-    world, feed = told()
+    world, feed = world_with_feed()
     while not feed.recent(1) or feed.recent(1)[0]["number"] != KEPT_RECORDS + 5:
         publish(world, feed)
     records = feed.recent(10 * KEPT_RECORDS)
@@ -63,15 +63,15 @@ def test_only_the_last_records_are_kept() -> None:
 
 
 def publish(world: MessageWorld, feed: EventFeed) -> None:
-    """One record more."""
+    """Publish one more record."""
     if not world.transitions:
         world.works("electron-cash")
     noted = tuple(world.transitions[:1])
     feed.on_step(StepResult(Tick(world.now), noted, (), (), world.state))
 
 
-async def test_a_listener_hears_what_comes_after_it() -> None:
-    world, feed = told()
+async def test_listener_gets_records_published_after_it() -> None:
+    world, feed = world_with_feed()
     publish(world, feed)
     before = feed.recent(1)[0]["number"]
     listener = feed.listen()
@@ -82,7 +82,7 @@ async def test_a_listener_hears_what_comes_after_it() -> None:
 
 
 async def test_a_slow_listener_is_cut_off_and_the_others_are_not() -> None:
-    world, feed = told()
+    world, feed = world_with_feed()
     slow, quick = feed.listen(), feed.listen()
     publish(world, feed)
     async with asyncio.timeout(5):
@@ -97,7 +97,7 @@ async def test_a_slow_listener_is_cut_off_and_the_others_are_not() -> None:
 
 
 async def test_a_listener_that_left_is_forgotten() -> None:
-    world, feed = told()
+    world, feed = world_with_feed()
     listener = feed.listen()
     assert len(feed._listeners) == 1
     del listener
@@ -108,7 +108,7 @@ async def test_a_listener_that_left_is_forgotten() -> None:
 async def test_the_store_gives_back_the_state_as_it_was_left() -> None:
     store = MemoryStore()
     assert await store.load() is None
-    world, _ = told()
+    world, _ = world_with_feed()
     await store.append(StepResult(Tick(world.now), (), (), (), world.state))
     assert await store.load() is world.state
     assert store.component().ok

@@ -1,4 +1,4 @@
-"""What the log says, in which form, and what it never says."""
+"""Content and form of the log, and secrets that it never shows."""
 
 import io
 import json
@@ -13,11 +13,8 @@ import pytest
 from loguru import logger
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.event import (
-    EngineEventKind,
-    EngineReachabilityChanged,
-    ResumeRequested,
-)
+from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.event import EngineReachabilityChanged, ResumeRequested
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.telemetry.event_log import EventLog, log_restored
 from sidecar.telemetry.log import LogFormat, configure
@@ -72,7 +69,7 @@ def test_a_line_is_one_json_object_with_what_was_bound() -> None:
     }
 
 
-def test_what_is_unknown_is_left_out_and_nothing_bound_can_forge_a_line() -> None:
+def test_unknown_value_is_omitted_and_bound_value_forges_no_line() -> None:
     log = Log()
     logger.bind(incident=None, level="critical", message="forged").info("real")
     (line,) = log.lines
@@ -80,14 +77,14 @@ def test_what_is_unknown_is_left_out_and_nothing_bound_can_forge_a_line() -> Non
     assert "incident" not in line
 
 
-def test_text_is_for_people() -> None:
+def test_text_format_is_one_readable_line() -> None:
     log = Log(form=LogFormat.TEXT)
     logger.bind(target="electron-cash", incident="01J").warning("it is down")
     assert "WARNING electron-cash: it is down  [incident=01J]\n" in log.text
     assert "\x1b" not in log.text
 
 
-def test_the_level_is_obeyed() -> None:
+def test_lines_below_the_level_are_not_logged() -> None:
     log = Log(level="info")
     logger.debug("quiet")
     logger.info("loud")
@@ -95,7 +92,7 @@ def test_the_level_is_obeyed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "masked"),
     [
         (f"it is {SECRET} indeed", "it is *** indeed"),
         ("it is hunter2-and-more%2F%2B indeed", "it is *** indeed"),
@@ -112,8 +109,8 @@ def test_the_level_is_obeyed() -> None:
         ("the user or password is wrong", "the user or password is wrong"),
     ],
 )
-def test_secrets_are_masked(said: str, shown: str) -> None:
-    assert Mask([SECRET, "abc"])(said) == shown
+def test_secrets_are_masked(text: str, masked: str) -> None:
+    assert Mask([SECRET, "abc"])(text) == masked
 
 
 def test_a_secret_in_base64_is_masked() -> None:
@@ -128,7 +125,7 @@ def fail_with(password: str) -> None:
     raise ValueError(f"cannot use {password}")
 
 
-def test_secrets_are_masked_wherever_they_hide() -> None:
+def test_secrets_are_masked_in_exceptions_and_library_logs() -> None:
     log = Log()
     try:
         fail_with(SECRET)
@@ -140,7 +137,7 @@ def test_secrets_are_masked_wherever_they_hide() -> None:
     assert log.lines[1]["message"] == "retry ***"
 
 
-def test_the_standard_librarys_log_comes_here_from_warning_on() -> None:
+def test_standard_library_log_is_captured_from_warning_on() -> None:
     log = Log()
     logging.getLogger("docker.api").info("chatter")
     logging.getLogger("aiohttp.server").error("trouble")
@@ -166,7 +163,7 @@ def test_an_uncaught_error_is_a_masked_line_without_values() -> None:
         thread.join()
         fail("opensesame")
     """
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         capture_output=True,
@@ -174,14 +171,14 @@ def test_an_uncaught_error_is_a_masked_line_without_values() -> None:
         timeout=20,
         check=False,
     )
-    assert ran.returncode == 1
-    assert "opensesame" not in ran.stderr
-    in_thread, in_main = map(json.loads, ran.stderr.splitlines())
+    assert process.returncode == 1
+    assert "opensesame" not in process.stderr
+    in_thread, in_main = map(json.loads, process.stderr.splitlines())
     assert "RuntimeError: about ***" in in_thread["exception"]
     assert in_main["level"] == "critical"
 
 
-# --- what cannot be logged
+# --- values that cannot be logged
 
 
 class Odd:
@@ -190,7 +187,7 @@ class Odd:
 
 
 @pytest.mark.parametrize("form", list(LogFormat))
-def test_what_cannot_be_logged_is_not_printed_unmasked_by_the_library(
+def test_value_that_cannot_be_logged_is_not_printed_unmasked(
     form: LogFormat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = Log(form=form)
@@ -214,7 +211,7 @@ def test_what_cannot_be_logged_is_not_printed_unmasked_by_the_library(
 
 
 @pytest.mark.parametrize("form", list(LogFormat))
-def test_a_stream_of_few_characters_gets_escapes(form: LogFormat) -> None:
+def test_ascii_stream_gets_escapes(form: LogFormat) -> None:
     raw = io.BytesIO()
     configure("info", form, Mask([SECRET]), io.TextIOWrapper(raw, encoding="ascii"))
     logger.info("한국어 {}", SECRET)
@@ -222,7 +219,7 @@ def test_a_stream_of_few_characters_gets_escapes(form: LogFormat) -> None:
     assert SECRET.encode() not in raw.getvalue()
 
 
-def test_a_closed_stream_stops_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+def test_closed_stream_raises_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     log = Log()
     log.stream.close()
     logger.info("about {}", SECRET)
@@ -260,10 +257,10 @@ def test_an_error_in_a_clean_up_is_a_masked_line() -> None:
     assert SECRET not in log.text
 
 
-# --- the story
+# --- events
 
 
-def told(level: str = "info") -> tuple[MessageWorld, Log]:
+def world_with_log(level: str = "info") -> tuple[MessageWorld, Log]:
     log = Log(level)
     world = MessageWorld(listeners=(EventLog(),))
     world.works("electron-cash", "bitcoincash-service")
@@ -272,10 +269,10 @@ def told(level: str = "info") -> tuple[MessageWorld, Log]:
     return world, log
 
 
-def test_an_outage_is_told_line_by_line_with_its_incident() -> None:
-    world, log = told()
+def test_outage_is_logged_line_by_line_with_its_incident() -> None:
+    world, log = world_with_log()
     world.fails("electron-cash", Cause.REFUSED)
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     world.works("electron-cash", times=3)
     lines = [line for line in log.lines if line.get("target") == "electron-cash"]
     story = [str(line["message"]) for line in lines]
@@ -289,11 +286,11 @@ def test_an_outage_is_told_line_by_line_with_its_incident() -> None:
         "healthy (was recovering)",
         "incident resolved: ",
     ]
-    found = [
+    positions = [
         next((i for i, s in enumerate(story) if s.startswith(step)), None)
         for step in steps
     ]
-    assert None not in found, story
+    assert None not in positions, story
     (opened,) = (
         line for line in lines if str(line["message"]).startswith("incident o")
     )
@@ -305,21 +302,21 @@ def test_an_outage_is_told_line_by_line_with_its_incident() -> None:
     )
     assert restart["cause"] == "refused"
     assert restart["trigger"] == "failure"
-    ended = lines[found[5] or 0]
+    ended = lines[positions[5] or 0]
     assert ended["incident"] == opened["incident"]
     assert ended["outcome"] == "recovered"
 
 
-def test_every_step_towards_the_threshold_is_told() -> None:
-    world, log = told()
+def test_every_failure_below_the_threshold_is_logged() -> None:
+    world, log = world_with_log()
     world.fails("electron-cash", Cause.REFUSED, times=2)
-    held = [line for line in log.lines if line.get("guard") == "threshold"]
-    assert len(held) == 2
-    assert held[0]["message"] != held[1]["message"]
+    lines = [line for line in log.lines if line.get("guard") == "threshold"]
+    assert len(lines) == 2
+    assert lines[0]["message"] != lines[1]["message"]
 
 
-def test_that_a_person_is_needed_is_a_warning() -> None:
-    world, log = told()
+def test_page_is_logged_as_a_warning() -> None:
+    world, log = world_with_log()
     world.fails("electron-cash", Cause.AUTH)
     (page,) = (line for line in log.lines if line.get("action") == "page")
     assert page["level"] == "warning"
@@ -327,8 +324,8 @@ def test_that_a_person_is_needed_is_a_warning() -> None:
     assert str(page["message"]).startswith("a person is needed: ")
 
 
-def test_an_operators_own_stop_needs_nobody() -> None:
-    world, log = told()
+def test_page_about_an_operator_stop_is_logged_as_info() -> None:
+    world, log = world_with_log()
     world.notice("electron-cash", EngineEventKind.KILL)
     world.exits("electron-cash")
     (page,) = (line for line in log.lines if line.get("action") == "page")
@@ -336,8 +333,8 @@ def test_an_operators_own_stop_needs_nobody() -> None:
     assert str(page["message"]).startswith("for your information: an operator")
 
 
-def test_what_a_sidecar_before_left_open_is_told() -> None:
-    world, log = told()
+def test_restored_incident_and_remedy_are_logged() -> None:
+    world, log = world_with_log()
     world.fails("electron-cash", Cause.REFUSED)
     before = len(log.lines)
     now = world.now
@@ -349,17 +346,17 @@ def test_what_a_sidecar_before_left_open_is_told() -> None:
     assert goes_on["incident"] == finished["incident"] == incident
 
 
-def test_probes_are_told_only_in_debug() -> None:
-    world, log = told("debug")
+def test_probes_are_logged_only_at_debug() -> None:
+    world, log = world_with_log("debug")
     world.works("electron-cash", times=1)
     assert [line["level"] for line in log.lines] == ["debug"]
-    world, log = told("info")
+    world, log = world_with_log("info")
     world.works("electron-cash", times=1)
     assert log.lines == []
 
 
-def test_the_engines_loss_and_return_are_told_once_each() -> None:
-    world, log = told()
+def test_loss_and_return_of_the_engine_are_logged_once_each() -> None:
+    world, log = world_with_log()
     for reachable in (False, False, True, True):
         world.send(
             EngineReachabilityChanged(world.now, reachable, "connection refused")
@@ -370,7 +367,7 @@ def test_the_engines_loss_and_return_are_told_once_each() -> None:
     ]
 
 
-def test_an_operators_wish_is_told() -> None:
-    world, log = told()
+def test_operator_request_is_logged() -> None:
+    world, log = world_with_log()
     world.send(ResumeRequested(world.now, ("electron-cash",)))
     assert log.lines[0]["message"] == "an operator asked: to resume electron-cash"

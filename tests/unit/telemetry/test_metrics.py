@@ -1,4 +1,4 @@
-"""What a scrape shows of a story that really happened to the rules."""
+"""Metrics of a scrape after a story that the rules played."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -79,13 +79,13 @@ class Scraped:
         return list(_samples(b"".join(pieces).decode()))
 
     async def value(self, name: str, **labels: str) -> float | None:
-        found = [
+        values = [
             s.value
             for s in await self.samples()
             if s.name == name and labels.items() <= s.labels.items()
         ]
-        assert len(found) <= 1, f"{name} {labels} is ambiguous"
-        return found[0] if found else None
+        assert len(values) <= 1, f"{name} {labels} is ambiguous"
+        return values[0] if values else None
 
 
 def _samples(text: str) -> Iterator[Sample]:
@@ -212,7 +212,7 @@ async def test_an_outage_and_its_recovery_are_counted() -> None:
     )
     assert seen_s == pytest.approx(4.03)
 
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     world.works("electron-cash", times=3)
     assert (
         await scraped.value(
@@ -255,7 +255,7 @@ async def test_detection_is_counted_once_in_an_outage() -> None:
     world.works("electron-cash", "bitcoincash-service")
     for _ in range(2):
         world.fails("electron-cash", Cause.REFUSED)
-        world.acted("electron-cash")
+        world.complete_remedy("electron-cash")
         world.relist()
         world.fails("electron-cash", Cause.REFUSED)
         world.wait(130)
@@ -275,12 +275,12 @@ async def test_the_next_outage_is_detected_anew() -> None:
     world.works("electron-cash", "bitcoincash-service")
     for outages in (1, 2):
         world.fails("electron-cash", Cause.REFUSED)
-        world.acted("electron-cash")
+        world.complete_remedy("electron-cash")
         world.works("electron-cash", times=3)
-        told = await scraped.value(
+        count = await scraped.value(
             "sidecar_detection_seconds_count", target="electron-cash"
         )
-        assert told == outages
+        assert count == outages
 
 
 async def test_a_start_is_a_restart_and_loading_a_wallet_is_none() -> None:
@@ -296,13 +296,13 @@ async def test_a_start_is_a_restart_and_loading_a_wallet_is_none() -> None:
         )
 
     world.fails("electron-cash", Cause.WALLET_NOT_LOADED)
-    world.acted("electron-cash", restart=False)
+    world.complete_remedy("electron-cash", restart=False)
     world.works("electron-cash", times=3)
     assert world.acts() == [("electron-cash", Action.LOAD_WALLET)]
     assert await restarts() == 0
     world.exits("electron-cash")
     world.wait(30.0)
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     world.works("electron-cash", times=3)
     assert world.acts()[1:] == [("electron-cash", Action.START)]
     assert await restarts() == 1
@@ -318,7 +318,7 @@ async def test_beyond_the_fast_lane_no_budget_is_left() -> None:
     for _ in range(3):
         world.fails("electron-cash", Cause.REFUSED)
         if world.is_acting("electron-cash"):
-            world.acted("electron-cash")
+            world.complete_remedy("electron-cash")
         world.wait(90.0)
     assert world.instance("electron-cash").lane.name is LaneName.SLOW
     assert (
@@ -332,16 +332,16 @@ async def test_the_budget_comes_back_with_time() -> None:
     world = scraped.world
     world.works("electron-cash", "bitcoincash-service")
     world.fails("electron-cash", Cause.REFUSED)
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     for expected in (2, 3):
-        told = await scraped.value(
+        budget = await scraped.value(
             "sidecar_restart_budget_remaining", target="electron-cash"
         )
-        assert told == expected
+        assert budget == expected
         world.wait(15 * 60.0, step=30.0)
 
 
-async def test_degraded_is_up() -> None:
+async def test_degraded_target_is_up() -> None:
     scraped = Scraped()
     for _ in range(2):
         scraped.world.probe(
@@ -351,23 +351,23 @@ async def test_degraded_is_up() -> None:
     assert await scraped.value("sidecar_target_up", target="electron-cash") == 1
 
 
-async def test_what_a_probe_took_is_measured() -> None:
+async def test_probe_duration_is_scraped() -> None:
     scraped = Scraped()
     scraped.world.probe("electron-cash", probe_success(), took_s=0.25)
-    told = await scraped.value(
+    total_s = await scraped.value(
         "sidecar_probe_duration_seconds_sum", target="electron-cash"
     )
-    assert told == pytest.approx(0.25)
+    assert total_s == pytest.approx(0.25)
 
 
-async def test_series_leave_with_their_target() -> None:
+async def test_series_of_a_removed_target_are_removed() -> None:
     scraped = Scraped()
     world = scraped.world
     world.works("electron-cash", "bitcoincash-service")
     world.targets = (WALLET,)
     world.relist()
-    left = {s.labels.get("target") for s in await scraped.samples()} - {None}
-    assert left == {"electron-cash"}
+    target_names = {s.labels.get("target") for s in await scraped.samples()} - {None}
+    assert target_names == {"electron-cash"}
 
 
 async def test_a_target_that_appears_later_starts_at_zero_too() -> None:
@@ -398,19 +398,19 @@ async def test_openmetrics_carries_the_incident_as_exemplar() -> None:
     assert exemplars["sidecar_incidents_total"] == incident
     assert exemplars["sidecar_detection_seconds_bucket"] == incident
     assert exemplars["sidecar_decisions_total"] == incident
-    scraped.world.acted("electron-cash")
+    scraped.world.complete_remedy("electron-cash")
     scraped.world.works("electron-cash", times=3)
     pieces, _ = await scraped.metrics.scrape(OPENMETRICS)
     text = b"".join(pieces).decode()
-    told = [
+    lines = [
         line for line in text.splitlines() if f'{{incident_id="{incident}"}}' in line
     ]
-    names = {line.partition("{")[0] for line in told}
+    names = {line.partition("{")[0] for line in lines}
     assert {"sidecar_restarts_total", "sidecar_recovery_seconds_bucket"} <= names
 
 
 class Parsed:
-    """What a parser of the library found, to be encoded by the library again."""
+    """Metric families of a parser of the library, to be encoded by it again."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self.families = list(families)
@@ -423,7 +423,7 @@ class Parsed:
     ("accept", "parse"),
     [("text/plain", parse_text), (OPENMETRICS, parse_openmetrics)],
 )
-async def test_the_text_is_what_the_library_would_write(
+async def test_scrape_equals_the_output_of_the_library(
     accept: str, parse: Callable[[str], Iterable[Metric]]
 ) -> None:
     scraped = Scraped(
@@ -432,10 +432,10 @@ async def test_the_text_is_what_the_library_would_write(
     world, metrics = scraped.world, scraped.metrics
     world.works("electron-cash", "bitcoincash-service")
     world.fails("electron-cash", Cause.REFUSED)
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     world.works("electron-cash")
     metrics.engine_request("inspect", "ok", 0.01)
-    metrics.notified('a "channel"\\with\nodd letters', "sent")
+    metrics.count_notification('a "channel"\\with\nodd letters', "sent")
     metrics.outbox({'a "channel"\\with\nodd letters': 2})
     pieces, _ = await metrics.scrape(accept)
     text = b"".join(pieces)
@@ -449,17 +449,17 @@ async def test_targets_may_come_and_go_while_a_scrape_is_sent() -> None:
     scraped.world.targets = (WALLET, SERVICE, *crowd)
     scraped.world.relist()
     pieces, _ = await scraped.metrics.scrape(OPENMETRICS)
-    begun = next(pieces)
+    first_piece = next(pieces)
     scraped.world.targets = (WALLET,)
     scraped.world.relist()
     scraped.world.fails("electron-cash", Cause.REFUSED)
-    text = (begun + b"".join(pieces)).decode()
+    text = (first_piece + b"".join(pieces)).decode()
     names = {s.labels.get("target") for f in parse_openmetrics(text) for s in f.samples}  # type: ignore[no-untyped-call]
     assert {"electron-cash", "s0", "s19"} <= names
     assert text.endswith("# EOF\n")
 
 
-async def test_a_wallet_is_shown_but_not_what_is_in_it() -> None:
+async def test_wallet_is_scraped_without_its_balance_unless_exposed() -> None:
     facts = WalletFacts(
         connected=True,
         loaded=True,
@@ -470,12 +470,12 @@ async def test_a_wallet_is_shown_but_not_what_is_in_it() -> None:
     scraped = Scraped()
     world = scraped.world
     world.probe("electron-cash", probe_success(wallet=facts))
-    told = {
+    values = {
         s.name: s.value
         for s in await scraped.samples()
         if s.name.startswith("sidecar_wallet")
     }
-    assert told == {
+    assert values == {
         "sidecar_wallet_connected": 1,
         "sidecar_wallet_loaded": 1,
         "sidecar_wallet_height": 117,
@@ -505,9 +505,9 @@ async def test_the_next_planned_restart_is_the_first_not_skipped() -> None:
 
 async def test_a_channel_starts_at_zero() -> None:
     scraped = Scraped()
-    scraped.metrics.notifies(("ops", "phone"), ("delivered", "failed"))
+    scraped.metrics.register_channels(("ops", "phone"), ("delivered", "failed"))
 
-    async def told() -> dict[tuple[str, ...], float]:
+    async def notification_samples() -> dict[tuple[str, ...], float]:
         return {
             tuple(s.labels.values()): s.value
             for s in await scraped.samples()
@@ -522,15 +522,15 @@ async def test_a_channel_starts_at_zero() -> None:
         ("phone", "delivered"): 0,
         ("phone", "failed"): 0,
     }
-    assert await told() == nothing
-    scraped.metrics.notified("ops", "failed")
+    assert await notification_samples() == nothing
+    scraped.metrics.count_notification("ops", "failed")
     scraped.metrics.outbox({"ops": 2})
-    assert await told() == nothing | {("ops",): 2, ("ops", "failed"): 1}
+    assert await notification_samples() == nothing | {("ops",): 2, ("ops", "failed"): 1}
     scraped.metrics.outbox({})
-    assert await told() == nothing | {("ops", "failed"): 1}
+    assert await notification_samples() == nothing | {("ops", "failed"): 1}
 
 
-async def test_our_own_parts_are_shown() -> None:
+async def test_metrics_of_sidecar_itself_are_scraped() -> None:
     scraped = Scraped()
     metrics = scraped.metrics
     metrics.config_loaded(1234.0)

@@ -1,4 +1,4 @@
-"""What the mask hides, what it leaves, and how long it takes."""
+"""Secrets that the mask hides, texts that it leaves, and the time it takes."""
 
 import random
 import string
@@ -36,22 +36,22 @@ def test_a_known_secret_is_hidden_in_every_form(
     assert hidden.startswith("before <")
     assert hidden.endswith("> after")
     assert HIDDEN in hidden
-    left = hidden.removeprefix("before <").removesuffix("> after").strip("\n=")
-    assert left == HIDDEN or set(left) <= set("*'{}:u= \n")
+    remainder = hidden.removeprefix("before <").removesuffix("> after").strip("\n=")
+    assert remainder == HIDDEN or set(remainder) <= set("*'{}:u= \n")
 
 
-@given(secret=SECRETS, which=st.sampled_from(sorted(FORMS)))
-@example(secret="0" * 40, which="base64 in lines")
-@example(secret="Aa0-" * 20, which="base64 in lines")
-def test_any_secret_is_hidden_in_any_form(secret: str, which: str) -> None:
-    form = FORMS[which](secret)
+@given(secret=SECRETS, form_name=st.sampled_from(sorted(FORMS)))
+@example(secret="0" * 40, form_name="base64 in lines")
+@example(secret="Aa0-" * 20, form_name="base64 in lines")
+def test_any_secret_is_hidden_in_any_form(secret: str, form_name: str) -> None:
+    form = FORMS[form_name](secret)
     hidden = Mask([secret])(f"before {form} after")
     assert HIDDEN in hidden
     for line in form.split("\n"):
         assert len(line.rstrip("=")) < 4 or line.rstrip("=") not in hidden
 
 
-# --- what nobody told us of
+# --- unknown secrets
 
 WIF = "L1aW4aubDFB7yfras2S1mN3bqg9nwySY8nkoLmJebSLD5BWv3ENZ"
 XPRV = "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6Ln"
@@ -61,7 +61,7 @@ AWS = "AKIAIOSFODNN7EXAMPLE"
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "masked"),
     [
         (f"key {XPRV} x", "key *** x"),
         (f"p2pkh:{WIF}, x", "p2pkh:***, x"),
@@ -115,12 +115,12 @@ AWS = "AKIAIOSFODNN7EXAMPLE"
         ("redis://:p@ss@host/0", "redis://:***@host/0"),
     ],
 )
-def test_an_unknown_secret_is_known_by_its_shape(said: str, shown: str) -> None:
-    assert Mask()(said) == shown
+def test_unknown_secret_is_hidden_by_its_shape(text: str, masked: str) -> None:
+    assert Mask()(text) == masked
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "401: wrong user or password",
         "the password is wrong",
@@ -139,11 +139,11 @@ def test_an_unknown_secret_is_known_by_its_shape(said: str, shown: str) -> None:
         "peer header block timeout while waiting for block header from peer seven",
     ],
 )
-def test_what_is_no_secret_is_left(said: str) -> None:
-    assert Mask()(said) == said
+def test_text_without_a_secret_is_unchanged(text: str) -> None:
+    assert Mask()(text) == text
 
 
-def test_our_own_reasons_are_left() -> None:
+def test_our_own_reasons_are_unchanged() -> None:
     reasons = texts_of(LOCALE / "ko" / "LC_MESSAGES" / "reasons.po")
     assert len(reasons) > 100
     for english, korean in reasons.items():
@@ -169,7 +169,7 @@ def test_a_huge_secret_is_learnt_in_bounded_time() -> None:
     assert huge[:256] not in mask(huge[:1000])
 
 
-def test_what_is_learnt_later_is_hidden_in_texts_seen_before() -> None:
+def test_secret_learnt_later_is_hidden_in_text_masked_before() -> None:
     mask = Mask()
     assert mask("it is opensesame") == "it is opensesame"
     mask.learn(["opensesame"])
@@ -192,13 +192,13 @@ def test_a_secret_on_several_lines_is_hidden_line_by_line() -> None:
 @pytest.mark.parametrize("before", range(20))
 def test_a_cut_text_ends_with_no_part_of_a_secret(before: int) -> None:
     secret = "opensesame"
-    shown = Mask([secret]).cut("x" * before + secret * 2000, 12)
-    assert "op" not in shown
-    assert "me" not in shown
-    assert shown.startswith("x" * min(before, 12))
+    masked = Mask([secret]).cut("x" * before + secret * 2000, 12)
+    assert "op" not in masked
+    assert "me" not in masked
+    assert masked.startswith("x" * min(before, 12))
 
 
-def test_a_secret_that_the_looked_at_part_ends_in_is_not_shown() -> None:
+def test_secret_cut_by_the_end_of_the_scanned_part_is_hidden() -> None:
     text = "opensesame" * (MARGIN // 10 + 50)
     for most in range(1, 40):
         assert (
@@ -236,18 +236,18 @@ def _texts() -> dict[str, str]:
     return {name: text[:KB_16] for name, text in texts.items()}
 
 
-def print_ms(what: str, seconds: float) -> None:
-    sys.stdout.write(f"mask, {what}: {seconds * 1e3:.2f} ms\n")
+def print_milliseconds(label: str, seconds: float) -> None:
+    sys.stdout.write(f"mask, {label}: {seconds * 1e3:.2f} ms\n")
 
 
 def _seconds(mask: Mask, text: str) -> float:
-    """The least of a few: what others do on this machine is not ours."""
-    taken = []
+    """The least of seven times, since other processes use this machine too."""
+    times_s = []
     for _ in range(7):
         began = time.process_time()
         mask(text)
-        taken.append(time.process_time() - began)
-    return min(taken)
+        times_s.append(time.process_time() - began)
+    return min(times_s)
 
 
 MASK = Mask(["opensesame", SECRET, "0123456789abcdef" * 4, "an api token-1234"])
@@ -257,11 +257,11 @@ MASK = Mask(["opensesame", SECRET, "0123456789abcdef" * 4, "an api token-1234"])
     "name", ["hex, as raw transactions are", "base64", "sentences"]
 )
 def test_16_kb_take_about_a_millisecond(name: str) -> None:
-    taken = _seconds(MASK, _texts()[name])
-    print_ms(f"16 kB of {name}", taken)
-    # Far more than the figure that is promised: others may use this machine, and a
-    # square would take thousands.
-    assert taken < 20 * LIMIT_S
+    seconds = _seconds(MASK, _texts()[name])
+    print_milliseconds(f"16 kB of {name}", seconds)
+    # The limit exceeds the promised figure, since other processes may use this
+    # machine; quadratic time would be thousands of times longer.
+    assert seconds < 20 * LIMIT_S
 
 
 @pytest.mark.parametrize(("name", "text"), _texts().items(), ids=_texts())
@@ -277,7 +277,7 @@ def test_time_grows_no_faster_than_the_text(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "expected"),
     [
         ("a\x1b[31mred\x1b[0m", "ared"),
         ("\x1b]0;title\x07x", "x"),
@@ -295,17 +295,17 @@ def test_time_grows_no_faster_than_the_text(name: str, text: str) -> None:
         ("\x1b]unfinished", "unfinished"),
     ],
 )
-def test_what_is_not_printable_is_left_out(said: str, shown: str) -> None:
-    assert printable(said) == shown
+def test_unprintable_characters_are_removed(text: str, expected: str) -> None:
+    assert printable(text) == expected
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 @settings(max_examples=300)
-def test_what_is_printable_is_encodable_and_stays_as_it_is(said: str) -> None:
-    shown = printable(said)
-    shown.encode()
-    assert printable(shown) == shown
-    assert not set(shown) & set("\x1b\x9b\u202e\u2066\u061c\u200e\u2028\x07")
+def test_printable_text_is_encodable_and_unchanged_by_a_second_call(text: str) -> None:
+    result = printable(text)
+    result.encode()
+    assert printable(result) == result
+    assert not set(result) & set("\x1b\x9b\u202e\u2066\u061c\u200e\u2028\x07")
 
 
 def test_the_texts_of_both_languages_are_printable() -> None:

@@ -1,4 +1,4 @@
-"""The JSON that the API shows, from states that the rules produced."""
+"""JSON of the API, from states that the rules produced."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +24,7 @@ PLANNED = (
 
 
 def status(world: RuleWorld) -> dict[str, object]:
-    shown = views.status(
+    document = views.status(
         world.state,
         world.now,
         version="0.1.0",
@@ -32,26 +32,26 @@ def status(world: RuleWorld) -> dict[str, object]:
         ready=True,
         planned=PLANNED,
     )
-    decoded: dict[str, object] = msgspec.json.decode(msgspec.json.encode(shown))
+    decoded: dict[str, object] = msgspec.json.decode(msgspec.json.encode(document))
     return decoded
 
 
 def target(world: RuleWorld, name: str) -> dict[str, object]:
-    found = status(world)["targets"]
-    assert isinstance(found, list)
-    (view,) = (t for t in found if t["name"] == name)
+    targets = status(world)["targets"]
+    assert isinstance(targets, list)
+    (view,) = (t for t in targets if t["name"] == name)
     assert isinstance(view, dict)
     return view
 
 
-def healthy() -> RuleWorld:
+def healthy_world() -> RuleWorld:
     world = RuleWorld()
     world.works("electron-cash", "bitcoincash-service")
     return world
 
 
-def scaled() -> RuleWorld:
-    """Two replicas of the service."""
+def world_with_two_replicas() -> RuleWorld:
+    """A world with two replicas of the service."""
     world = RuleWorld()
     world.containers[InstanceId("bitcoincash-service", 2)] = container(
         "bitcoincash-service", 2
@@ -62,18 +62,18 @@ def scaled() -> RuleWorld:
 
 
 def test_the_status_is_the_promised_document() -> None:
-    """Other people's scripts read it: what is added is added here."""
-    world = healthy()
+    """Scripts of users read this document, so a new field must be added here."""
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED)
     world.fails("bitcoincash-service", Cause.HTTP_5XX)
     number = world.instance("electron-cash").incident
     assert number is not None
     world.send(AckRequested(world.now, number, "api"))
-    told = status(world)
-    del told["targets"]
+    document = status(world)
+    del document["targets"]
     view = target(world, "electron-cash")
     probe, decision = view.pop("last_probe"), view.pop("last_decision")
-    assert told == {
+    assert document == {
         "version": "0.1.0",
         "mode": "act",
         "stack": "oratio",
@@ -159,17 +159,17 @@ def test_the_schedule_is_the_promised_document() -> None:
 
 
 def test_the_answer_to_an_order_names_its_incident() -> None:
-    world = healthy()
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED)
-    made = world.last("electron-cash")
-    told = views.decision(made)
-    assert told["incident"] == made.incident
-    assert made.incident is not None
+    decision = world.last("electron-cash")
+    document = views.decision(decision)
+    assert document["incident"] == decision.incident
+    assert decision.incident is not None
     assert views.decision(None) == {"decision": None, "incident": None}
 
 
-def test_a_target_being_restarted() -> None:
-    world = healthy()
+def test_target_being_restarted_is_shown_as_recovering() -> None:
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED)
     view = target(world, "electron-cash")
     assert view["state"] == "recovering"
@@ -185,9 +185,9 @@ def test_a_target_being_restarted() -> None:
     assert isinstance(decision, dict)
     assert decision["action"] == "restart"
     assert decision["reason"]
-    held = view["container"]
-    assert isinstance(held, dict)
-    assert held["id"] == "electron-cash-1-id"
+    container_view = view["container"]
+    assert isinstance(container_view, dict)
+    assert container_view["id"] == "electron-cash-1-id"
     incident = views.status(
         world.state, world.now, version="", stack="", ready=True, planned=()
     )["incidents"]
@@ -198,7 +198,7 @@ def test_a_target_being_restarted() -> None:
 
 
 def test_a_dependent_says_what_it_waits_for() -> None:
-    world = healthy()
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED)
     world.fails("bitcoincash-service", Cause.HTTP_5XX)
     assert target(world, "bitcoincash-service")["held_by"] == "electron-cash"
@@ -206,17 +206,17 @@ def test_a_dependent_says_what_it_waits_for() -> None:
 
 
 def test_a_dependent_that_works_waits_for_nothing() -> None:
-    world = healthy()
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED)
     assert target(world, "bitcoincash-service")["held_by"] is None
 
 
 def failing_after_its_root() -> RuleWorld:
-    """The root works again; its dependent has yet to follow."""
-    world = healthy()
+    """A world whose root works again while its dependent still fails."""
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED)
     world.fails("bitcoincash-service", Cause.HTTP_5XX)
-    world.acted("electron-cash")
+    world.complete_remedy("electron-cash")
     world.works("electron-cash")
     world.fails("bitcoincash-service", Cause.HTTP_5XX, 1)
     return world
@@ -228,7 +228,7 @@ def reason(view: Mapping[str, object]) -> str:
     return str(decision["reason"])
 
 
-def test_the_time_that_is_left_is_left_now() -> None:
+def test_remaining_time_in_a_reason_is_that_of_now() -> None:
     world = failing_after_its_root()
     first = target(world, "bitcoincash-service")
     assert first["held_by"] == "electron-cash"
@@ -242,7 +242,7 @@ def test_the_time_that_is_left_is_left_now() -> None:
     assert one["at"] == other["at"]
 
 
-def test_a_reason_that_holds_no_longer_is_not_shown() -> None:
+def test_reason_of_a_recovered_target_is_not_shown() -> None:
     world = failing_after_its_root()
     world.works("bitcoincash-service")
     assert world.last("bitcoincash-service").reason
@@ -252,7 +252,7 @@ def test_a_reason_that_holds_no_longer_is_not_shown() -> None:
     assert target(world, "electron-cash")["last_decision"] is None
 
 
-def test_its_time_to_follow_does_not_hold_it_once_it_is_over() -> None:
+def test_dependent_is_not_held_once_its_settle_time_is_over() -> None:
     world = failing_after_its_root()
     world.send(PauseRequested(world.now, ("bitcoincash-service",)))
     world.wait(40.0)
@@ -262,19 +262,19 @@ def test_its_time_to_follow_does_not_hold_it_once_it_is_over() -> None:
     assert "paused until an operator resumes it" in reason(view)
 
 
-def test_what_is_being_done_is_shown_with_its_reason() -> None:
-    world = healthy()
+def test_remedy_under_way_is_shown_with_its_reason() -> None:
+    world = healthy_world()
     world.fails("electron-cash", Cause.WALLET_NOT_LOADED, 1)
     assert "no wallet loaded: load_wallet now" in reason(target(world, "electron-cash"))
-    world.acted("electron-cash", restart=False)
+    world.complete_remedy("electron-cash", restart=False)
     assert "no wallet loaded: load_wallet now" in reason(target(world, "electron-cash"))
 
 
 def test_the_newest_incident_comes_first() -> None:
-    world = healthy()
+    world = healthy_world()
     for cause in (Cause.REFUSED, Cause.RESET):
         world.fails("electron-cash", cause)
-        world.acted("electron-cash")
+        world.complete_remedy("electron-cash")
         world.works("electron-cash", times=3)
         world.wait(30)
     incidents = status(world)["incidents"]
@@ -284,7 +284,7 @@ def test_the_newest_incident_comes_first() -> None:
 
 
 def test_warnings_and_the_planned_restart_are_shown() -> None:
-    world = healthy()
+    world = healthy_world()
     world.probe(
         "electron-cash",
         probe_success(warnings=(ProbeWarning.SLOW,), reason=text_reason("slow")),
@@ -296,7 +296,7 @@ def test_warnings_and_the_planned_restart_are_shown() -> None:
 
 
 def test_a_pause_is_shown_until_it_ends() -> None:
-    world = healthy()
+    world = healthy_world()
     world.send(PauseRequested(world.now, ("electron-cash",), world.now.wall + 60))
     view = target(world, "electron-cash")
     assert (view["paused"], view["paused_until"]) == (
@@ -320,30 +320,32 @@ def test_a_target_without_a_container_is_shown() -> None:
 
 def test_a_container_that_never_started_has_no_start() -> None:
     world = RuleWorld()
-    who = InstanceId("electron-cash", 1)
-    world.containers[who] = replace(world.containers[who], started_at=0.0)
+    instance_id = InstanceId("electron-cash", 1)
+    world.containers[instance_id] = replace(
+        world.containers[instance_id], started_at=0.0
+    )
     world.relist()
-    held = target(world, "electron-cash")["container"]
-    assert isinstance(held, dict)
-    assert held["started_at"] is None
+    container_view = target(world, "electron-cash")["container"]
+    assert isinstance(container_view, dict)
+    assert container_view["started_at"] is None
 
 
-def test_health_of_all() -> None:
-    world = healthy()
+def test_health_of_all_lists_every_target() -> None:
+    world = healthy_world()
     assert health.health_of_all(world.state)[0]
     world.fails("bitcoincash-service", Cause.HTTP_5XX, times=1)
     well, view = health.health_of_all(world.state)
     assert not well
-    found = view["targets"]
-    assert isinstance(found, list)
-    assert [(t["name"], t["state"]) for t in found] == [
+    targets = view["targets"]
+    assert isinstance(targets, list)
+    assert [(t["name"], t["state"]) for t in targets] == [
         ("electron-cash", "healthy"),
         ("bitcoincash-service", "failing"),
     ]
 
 
-def test_health_of_one() -> None:
-    world = healthy()
+def test_health_of_one_target_or_none() -> None:
+    world = healthy_world()
     assert health.health_of(world.state, "nobody") is None
     world.fails("electron-cash", Cause.REFUSED)
     well, view = health.health_of(world.state, "electron-cash") or (True, {})
@@ -353,7 +355,7 @@ def test_health_of_one() -> None:
 
 
 def test_the_health_of_one_is_the_promised_document() -> None:
-    world = healthy()
+    world = healthy_world()
     world.fails("electron-cash", Cause.REFUSED, times=1)
     assert health.health_of(world.state, "electron-cash") == (
         False,
@@ -366,12 +368,12 @@ def test_the_health_of_one_is_the_promised_document() -> None:
     )
     for _ in range(2):
         world.probe("bitcoincash-service", probe_success(warnings=(ProbeWarning.SLOW,)))
-    well, told = health.health_of(world.state, "bitcoincash-service") or (False, {})
-    assert (well, told["state"]) == (True, "degraded")
+    well, document = health.health_of(world.state, "bitcoincash-service") or (False, {})
+    assert (well, document["state"]) == (True, "degraded")
 
 
 def test_a_target_works_while_one_of_its_replicas_does() -> None:
-    world = scaled()
+    world = world_with_two_replicas()
     world.fails("bitcoincash-service-2", Cause.HTTP_5XX)
     well, view = health.health_of(world.state, "bitcoincash-service") or (False, {})
     assert well
@@ -383,24 +385,24 @@ def test_a_target_works_while_one_of_its_replicas_does() -> None:
 
 
 def test_a_replica_is_known_by_number_and_by_name() -> None:
-    world = scaled()
+    world = world_with_two_replicas()
     world.fails("bitcoincash-service-2", Cause.HTTP_5XX, times=1)
     for replica, expected in (
         ("1", True),
         ("2", False),
         ("bitcoincash-service-2", False),
     ):
-        found = health.health_of_replica(world.state, "bitcoincash-service", replica)
-        assert found is not None
-        assert found[0] is expected
+        result = health.health_of_replica(world.state, "bitcoincash-service", replica)
+        assert result is not None
+        assert result[0] is expected
     assert health.health_of_replica(world.state, "bitcoincash-service", "3") is None
     assert health.health_of_replica(world.state, "nobody", "1") is None
-    found = health.health_of(world.state, "bitcoincash-service-2")
-    assert found is not None
-    assert found[1]["name"] == "bitcoincash-service-2"
+    result = health.health_of(world.state, "bitcoincash-service-2")
+    assert result is not None
+    assert result[1]["name"] == "bitcoincash-service-2"
 
 
-def test_components_are_well_when_all_are() -> None:
+def test_components_are_ok_when_all_are_ok() -> None:
     good = Component("loop", True, "", EPOCH)
     bad = Component("engine", False, "connection refused", EPOCH)
     assert health.components([good])[0]

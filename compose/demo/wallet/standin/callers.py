@@ -1,4 +1,4 @@
-"""Programs beside the daemon that call it in a loop, each from a thread of its own."""
+"""Simulated programs that call the daemon in a loop, each in its own thread."""
 
 import contextlib
 import http.client
@@ -18,13 +18,13 @@ NETWORK_CALL = {
     "method": "getaddressbalance",
     "params": ["q"],
 }
-# After a call that took less, a caller waits as long: where calls are quick or refused,
-# callers take a hundredth of the thread instead of all of it.
+# Seconds. After a shorter call a caller pauses as long, so that quick or refused calls
+# occupy a hundredth of the daemon's thread instead of all of it.
 QUICK_CALL = 0.1
 
 
 class Callers:
-    """The fault `callers`: so many loops of network calls, until it is switched off."""
+    """The fault `callers`: a number of loops of network calls, until switched off."""
 
     def __init__(self, settings: Settings, faults: Faults) -> None:
         self._settings = settings
@@ -33,17 +33,17 @@ class Callers:
         self._running: set[int] = set()
 
     def start_missing(self) -> None:
-        """As many as are wanted; superfluous ones end after their call."""
+        """Start missing loops; superfluous loops end after their call."""
         with self._lock:
-            wanted = set(range(self._wanted))
-            for number in wanted - self._running:
+            numbers = set(range(self._target_count))
+            for number in numbers - self._running:
                 threading.Thread(
                     target=self._call_in_loop, args=(number,), daemon=True
                 ).start()
-            self._running |= wanted
+            self._running |= numbers
 
     def _call_in_loop(self, number: int) -> None:
-        while not self._ended(number):
+        while not self._remove_if_superfluous(number):
             started = time.monotonic()
             # A refusal or a connection cut: tried again, as such programs do.
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -51,20 +51,20 @@ class Callers:
             if time.monotonic() - started < QUICK_CALL:
                 time.sleep(QUICK_CALL)
 
-    def _ended(self, number: int) -> bool:
+    def _remove_if_superfluous(self, number: int) -> bool:
         with self._lock:
-            if number < self._wanted:
+            if number < self._target_count:
                 return False
             self._running.discard(number)
             return True
 
     @property
-    def _wanted(self) -> int:
+    def _target_count(self) -> int:
         return self._faults.count("callers") if self._faults.on("callers") else 0
 
 
 def make_network_call(settings: Settings, faults: Faults) -> None:
-    """Waits for the answer as long as it takes. Raises OSError, HTTPException."""
+    """Waits for the answer without a timeout. Raises OSError, HTTPException."""
     encoded = b64encode(credentials(settings, faults)).decode()
     with contextlib.closing(
         http.client.HTTPConnection(LOOPBACK, settings.rpc_port)

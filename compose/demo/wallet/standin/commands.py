@@ -80,7 +80,7 @@ class Commands:
         self.upstream = upstream
 
     def ping(self) -> bool:
-        """Answers whatever else is wrong."""
+        """Answers despite any other fault."""
         return True
 
     def daemon(self, config_options: dict[str, Any]) -> object:
@@ -102,7 +102,7 @@ class Commands:
                 return f"Unrecognized subcommand {subcommand!r}"
 
     def version(self) -> str:
-        """The version of the daemon played."""
+        """The version of the simulated daemon."""
         return VERSION
 
     @requires_network
@@ -151,27 +151,27 @@ class Commands:
     @requires_wallet
     def getbalance(self) -> dict[str, str]:
         """Cached: says nothing about the upstream."""
-        return self._loaded.balance
+        return self._current_wallet.balance
 
     @requires_wallet
     def is_synchronized(self) -> bool:
         """Cached: stays true when the upstream is lost."""
-        return self._loaded.synchronized
+        return self._current_wallet.synchronized
 
     @requires_wallet
     def listaddresses(self) -> list[str]:
         """Without prefix."""
-        return self._loaded.addresses
+        return self._current_wallet.addresses
 
     @requires_wallet
     def createnewaddress(self) -> str:
         """In memory until the synchronizer saves it."""
-        return self._loaded.create_address()
+        return self._current_wallet.create_address()
 
     @requires_wallet
     def getunusedaddress(self) -> str:
         """The first: nothing is ever paid here."""
-        return self._loaded.addresses[0]
+        return self._current_wallet.addresses[0]
 
     @requires_wallet
     def history(self) -> list[dict[str, object]]:
@@ -191,7 +191,7 @@ class Commands:
         ]
 
     def _load_for_command_line(self, path: str | None, password: str | None) -> bool:
-        """True whatever came of it: with nothing loaded, no wallet is current.
+        """Always true; if nothing was loaded, no wallet is current.
 
         A wrong password is raised, and the current wallet stays.
         """
@@ -205,8 +205,8 @@ class Commands:
             "server": "upstream",
             "blockchain_height": upstream.local_height,
             "server_height": upstream.server_height,
-            "spv_nodes": int(upstream.connected),
-            "connected": upstream.connected,
+            "spv_nodes": int(upstream.is_connected),
+            "connected": upstream.is_connected,
             "auto_connect": False,
             "version": VERSION,
             "wallets": self.wallets.up_to_date(),
@@ -218,6 +218,6 @@ class Commands:
         return "Daemon stopped"
 
     @property
-    def _loaded(self) -> Wallet:
+    def _current_wallet(self) -> Wallet:
         assert self.wallets.current is not None
         return self.wallets.current

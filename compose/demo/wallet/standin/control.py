@@ -44,7 +44,7 @@ ANSWER_FIRST = 0.1
 
 
 class Refused(Exception):
-    """A wish that cannot be granted, with its HTTP status."""
+    """A request that cannot be fulfilled, with its HTTP status."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -101,7 +101,7 @@ class Control(ThreadingHTTPServer):
         }
 
     def make_wallet(self, path: object, password: object) -> None:
-        """Raises Refused where it is no absolute path, or something is there."""
+        """Create a wallet file; Refused for a relative path or an existing file."""
         if not isinstance(path, str) or not Path(path).is_absolute():
             raise Refused(400, "a wallet has an absolute path")
         if not isinstance(password, str | None):
@@ -111,7 +111,7 @@ class Control(ThreadingHTTPServer):
         wallet_file.create(Path(path), password)
 
     def pay(self, balance: object) -> None:
-        """Raises Refused where it is no balance, or no wallet is loaded."""
+        """Change the balance; Refused for an invalid balance or without a wallet."""
         wallet = self._commands.wallets.current
         if wallet is None:
             raise Refused(409, "no wallet is loaded")
@@ -148,12 +148,12 @@ class Control(ThreadingHTTPServer):
 
 
 def describe(wallet: Wallet) -> dict[str, object]:
-    """One wallet in memory; a signal loses what is unsaved."""
+    """One wallet in memory; a signal loses its unsaved changes."""
     return {
         "addresses": wallet.addresses,
         "balance": wallet.balance,
         "synchronized": wallet.synchronized,
-        "unsaved": wallet.unsaved,
+        "unsaved": wallet.has_unsaved_changes,
     }
 
 
@@ -179,10 +179,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         """`/faults/NAME`, `/balance` and `/wallets`."""
         try:
-            wanted = json.loads(
+            body = json.loads(
                 self.rfile.read(int(self.headers.get("Content-Length", 0))) or "{}"
             )
-            answer = self._done(wanted)
+            answer = self._answer_put(body)
         except Refused as refused:
             self._answer(refused.status, {"error": str(refused)})
         except (ValueError, AttributeError):
@@ -190,20 +190,20 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, answer)
 
-    def _done(self, wanted: dict[str, Any]) -> object:
+    def _answer_put(self, body: dict[str, Any]) -> object:
         if self.path == "/balance":
-            self.server.pay(wanted)
+            self.server.pay(body)
             return self.server.state()
         if self.path == "/wallets":
-            self.server.make_wallet(wanted.get("path"), wanted.get("password"))
+            self.server.make_wallet(body.get("path"), body.get("password"))
             return self.server.state()
-        return self._switched(wanted)
+        return self._put_fault(body)
 
-    def _switched(self, wanted: dict[str, Any]) -> object:
-        number = wanted.get("count", wanted.get("seconds"))
+    def _put_fault(self, body: dict[str, Any]) -> object:
+        number = body.get("count", body.get("seconds"))
         self.server.switch(
             self.path.removeprefix("/faults/"),
-            on=wanted.get("on", True),
+            on=body.get("on", True),
             number=float(number) if number else None,
         )
         return self.server.faults.snapshot()
@@ -222,7 +222,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, {})
 
     def log_message(self, *_: object) -> None:
-        """Silent: the daemon's own log is what matters."""
+        """Write no access log."""
 
     def _answer(self, status: int, body: object) -> None:
         content = json.dumps(body).encode()

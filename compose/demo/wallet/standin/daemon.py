@@ -1,4 +1,4 @@
-"""Start, serve, end: the life of the daemon process."""
+"""Start, service and end of the daemon process."""
 
 import sys
 import threading
@@ -18,8 +18,8 @@ from standin.settings import Settings
 from standin.upstream import Upstream
 
 ANY_PORT = 0
-# From the answer to `stop` to the end of the original. When in it the wallets are saved
-# is not known: here last, so that who sends a signal meanwhile loses addresses.
+# Seconds from the answer to `stop` to the end of the original. When the original saves
+# its wallets is unknown: here last, so that a signal meanwhile loses addresses.
 ENDING_SECONDS = 0.2
 
 
@@ -100,7 +100,7 @@ def serve(server: Server | None, commands: Commands, lockfile: Lockfile) -> None
 
 
 def start_thread(target: Callable[[], None]) -> threading.Thread:
-    """One that ends with the process."""
+    """Start a thread that ends with the process."""
     thread = threading.Thread(target=target, daemon=True)
     thread.start()
     return thread

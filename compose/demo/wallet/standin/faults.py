@@ -9,9 +9,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kind:
-    """What a fault means, whether it takes a number, whether it outlives the process.
+    """Meaning of a fault, default of its number, and whether it outlives the process.
 
-    The number is SECONDS or COUNT; here is its default.
+    The number is SECONDS or COUNT.
     """
 
     meaning: str
@@ -96,7 +96,7 @@ class Faults:
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "faults.json"
         self._changed = threading.Condition()
-        self._switches = {name: Switch() for name in KINDS} | self._stored()
+        self._switches = {name: Switch() for name in KINDS} | self._read_stored()
 
     def on(self, name: str) -> bool:
         """Whether the fault is on."""
@@ -135,7 +135,7 @@ class Faults:
             )
 
     def all_off(self) -> None:
-        """As after a first start."""
+        """Switch all faults off."""
         for name in KINDS:
             self.switch(name, on=False)
 
@@ -144,7 +144,7 @@ class Faults:
         with self._changed:
             return {name: asdict(switch) for name, switch in self._switches.items()}
 
-    def _stored(self) -> dict[str, Switch]:
+    def _read_stored(self) -> dict[str, Switch]:
         if not self._path.exists():
             return {}
         return {

@@ -1,4 +1,4 @@
-"""The wallets in memory: which are loaded, and which one the methods work on."""
+"""The loaded wallets, and the current one, on which the methods work."""
 
 import threading
 from pathlib import Path
@@ -28,7 +28,7 @@ class LoadedWallets:
         None when there is no file, or it is encrypted and no password came.
         InvalidPassword and OSError as `wallet_file.load` raises them.
         """
-        path = self._standardized(path)
+        path = self._resolve_path(path)
         if path not in self.by_path:
             wallet = self._open(Path(path), password)
             if wallet is None:
@@ -38,14 +38,14 @@ class LoadedWallets:
 
     def close(self, path: str | None) -> bool:
         """Saves it; it stays the current one, as in the original."""
-        wallet = self.by_path.pop(self._standardized(path), None)
+        wallet = self.by_path.pop(self._resolve_path(path), None)
         if wallet is None:
             return False
         wallet.save()
         return True
 
     def up_to_date(self) -> dict[str, bool]:
-        """In the order in which they were loaded."""
+        """Whether each wallet is synchronized, by path, in the order of loading."""
         return {path: w.synchronized for path, w in list(self.by_path.items())}
 
     def synchronize_until(self, stopping: threading.Event) -> None:
@@ -55,13 +55,13 @@ class LoadedWallets:
                 self._synchronize(wallet)
 
     def save_all(self) -> None:
-        """For the clean end."""
+        """Save all wallets, for the clean end."""
         for wallet in list(self.by_path.values()):
             wallet.save()
 
-    def _standardized(self, path: str | None) -> str:
-        given = Path(path) if path else self._settings.default_wallet
-        return str(given.expanduser().resolve())
+    def _resolve_path(self, path: str | None) -> str:
+        wallet_path = Path(path) if path else self._settings.default_wallet
+        return str(wallet_path.expanduser().resolve())
 
     def _open(self, path: Path, password: str | None) -> Wallet | None:
         if self._faults.on("wallet_missing"):

@@ -18,7 +18,7 @@ class AlreadyRunning(Exception):
 
 
 class Lockfile:
-    """Made before the server opens; a stale one is recovered from."""
+    """The lock file, created before the server opens; a stale one is replaced."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.data_dir / "daemon"
@@ -32,7 +32,7 @@ class Lockfile:
                     os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
                 )
                 return
-            if self._somebody_answers():
+            if self._other_daemon_answers():
                 raise AlreadyRunning
             self.remove()
         raise SystemExit(
@@ -44,22 +44,22 @@ class Lockfile:
         self._path.write_text(repr((address, time.time())))
 
     def remove(self) -> None:
-        """Only a clean stop does."""
+        """Remove the lock; done by a clean stop only."""
         self._path.unlink(missing_ok=True)
 
-    def _somebody_answers(self) -> bool:
-        """A young lock may be that of a daemon just starting: it is asked again."""
+    def _other_daemon_answers(self) -> bool:
+        """Whether another daemon answers; repeated while its lock is young."""
         while True:
             started = None
             with contextlib.suppress(Exception):
                 (host, port), started = ast.literal_eval(self._path.read_text())
-                self._ping(host, port)
+                self._call_ping(host, port)
                 return True
             if started is None or abs(time.time() - started) > YOUNG:
                 return False
             time.sleep(1.0)
 
-    def _ping(self, host: str, port: int) -> None:
+    def _call_ping(self, host: str, port: int) -> None:
         # Without a deadline, like the real one: a mute listener hangs the start.
         credentials = f"{self._settings.rpc_user}:{self._settings.rpc_password}"
         jsonrpclib.ServerProxy(f"http://{credentials}@{host}:{port}").ping()

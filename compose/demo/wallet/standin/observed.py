@@ -1,4 +1,4 @@
-"""What clients did to the daemon, so that a test can prove what a prober never does."""
+"""Calls and connections of clients, so that tests can assert a prober's behaviour."""
 
 import threading
 import time
@@ -37,19 +37,19 @@ class Observed:
         self.forget()
 
     def forget(self) -> None:
-        """Starts the logs afresh."""
+        """Clear the logs."""
         with self._lock:
             self._calls: deque[Call] = deque(maxlen=KEPT)
             self._connections: deque[Connection] = deque(maxlen=KEPT)
             self._max_simultaneous = 0
 
     def call(self, client: str, method: str, *, wallet_loaded: bool) -> None:
-        """The wallet's state is that at the arrival of the call."""
+        """Record a call, with the wallet's state at its arrival."""
         with self._lock:
             self._calls.append(Call(time.time(), client, method, wallet_loaded))
 
     def connection(self, connection: Connection) -> None:
-        """Whoever overlapped with it waits in the accept queue."""
+        """Record a connection; overlapping clients wait in the accept queue."""
         with self._lock:
             self._connections.append(connection)
             self._max_simultaneous = max(self._max_simultaneous, 1 + connection.waiting)

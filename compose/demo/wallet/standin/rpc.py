@@ -1,4 +1,4 @@
-"""The wire: jsonrpclib-pelix's server, one connection after another."""
+"""The RPC server of jsonrpclib-pelix, one connection after another."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 class Handler(SimpleJSONRPCRequestHandler):  # type: ignore[misc]
-    """Checks credentials before the verb; plays the faults of the wire."""
+    """Checks credentials before the verb; simulates faults of the answers."""
 
     server: "Server"
 
@@ -53,19 +53,19 @@ class Handler(SimpleJSONRPCRequestHandler):  # type: ignore[misc]
             self.send_error(500)
         elif faults.on("bad_body"):
             self._read_body()
-            self._answer_garbage()
+            self._answer_bad_body()
         else:
             super().do_POST()
 
     def send_response(self, code: int, message: str | None = None) -> None:
-        """Looks who waits before the answer frees the client to come again."""
-        self.server.look_who_waits()
+        """Measure the queue before the answer lets the client reconnect."""
+        self.server.measure_queue()
         super().send_response(code, message)
 
     def _read_body(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-    def _answer_garbage(self) -> None:
+    def _answer_bad_body(self) -> None:
         body = b'{"result": {"confirmed": '
         self.send_response(200)
         self.send_header("Content-type", "application/json-rpc")
@@ -115,20 +115,20 @@ class Server(SimpleJSONRPCServer):  # type: ignore[misc]
     def process_request(
         self, request: socket.socket, client_address: tuple[str, int]
     ) -> None:
-        """Notes each connection, and who waited when it ended."""
+        """Record each connection, with the queue's length at its end."""
         accepted_at, started = time.time(), time.monotonic()
         self._client, self._waiting = client_address[0], None
         try:
             super().process_request(request, client_address)
         finally:
             seconds = time.monotonic() - started
-            waiting = self.look_who_waits()
+            waiting = self.measure_queue()
             self._observed.connection(
                 Connection(accepted_at, self._client, seconds, waiting)
             )
 
-    def look_who_waits(self) -> int:
-        """The accept queue's length at the first look during this connection."""
+    def measure_queue(self) -> int:
+        """The accept queue's length, measured once per connection."""
         if self._waiting is None:
             length = TCP_INFO_UNACKED + 4
             info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, length)
@@ -136,7 +136,7 @@ class Server(SimpleJSONRPCServer):  # type: ignore[misc]
         return self._waiting
 
     def handle_error(self, _: object, client_address: tuple[str, int]) -> None:
-        """A client that left early is not worth a traceback."""
+        """Print one line instead of a traceback, when a client disconnects early."""
         print(f"{client_address[0]}: {sys.exc_info()[1]!r}", file=sys.stderr)
 
     def _dispatch(self, method: str, params: object, config: object = None) -> object:
@@ -147,7 +147,7 @@ class Server(SimpleJSONRPCServer):  # type: ignore[misc]
 
 
 def credentials(settings: Settings, faults: Faults) -> bytes:
-    """What the daemon expects at this moment."""
+    """Credentials that the daemon expects now."""
     changed = "-changed" if faults.on("wrong_password") else ""
     return f"{settings.rpc_user}:{settings.rpc_password}{changed}".encode()
 

@@ -10,7 +10,7 @@ VERSION = "4.4.5"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the environment says."""
+    """Settings from the environment."""
 
     rpc_host: str
     rpc_port: int
@@ -26,7 +26,7 @@ class Settings:
 
     @property
     def default_wallet(self) -> Path:
-        """Where `load_wallet` looks when no path is given."""
+        """Path that `load_wallet` uses by default."""
         return self.data_dir / "wallets" / "default_wallet"
 
 

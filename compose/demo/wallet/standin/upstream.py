@@ -1,4 +1,4 @@
-"""The Electrum servers, simulated: what the daemon would see of them."""
+"""The Electrum servers, simulated from the daemon's view."""
 
 import random
 import time
@@ -20,7 +20,7 @@ class timeout(Exception):  # noqa: N801  # the name is on the wire
 
 
 class Upstream:
-    """One server, as `getinfo` tells of it."""
+    """One server, as `getinfo` reports it."""
 
     def __init__(self, settings: Settings, faults: Faults) -> None:
         self._settings = settings
@@ -29,17 +29,17 @@ class Upstream:
 
     @property
     def answers(self) -> bool:
-        """Whether network-backed work gets anywhere."""
+        """Whether network-backed calls succeed."""
         return not any(map(self._faults.on, OUTAGES))
 
     @property
     def offline(self) -> bool:
-        """Whether the daemon was told to do without a network."""
+        """Whether the daemon is set to offline mode."""
         return self._faults.on("offline")
 
     @property
-    def connected(self) -> bool:
-        """Necessary for an answering upstream, not sufficient."""
+    def is_connected(self) -> bool:
+        """Whether a server is connected, which need not answer."""
         if self._faults.on("upstream_lost") or self.offline:
             return False
         if self._faults.on("upstream_mute"):
@@ -50,19 +50,19 @@ class Upstream:
 
     @property
     def local_height(self) -> int:
-        """Stands still while nothing new arrives."""
+        """The daemon's height; constant while nothing new arrives."""
         if self.answers and not self._faults.on("stale_height"):
             self._last_known_height = self._chain_height()
         return self._last_known_height
 
     @property
     def server_height(self) -> int:
-        """0 while no server has told its height."""
+        """The server's height; 0 while it is unknown."""
         return self.local_height if self.answers else 0
 
     @property
     def latency(self) -> float:
-        """Seconds from a question to its answer, where there is one."""
+        """Seconds from a request to its answer."""
         slow = self._faults.on("upstream_slow")
         return self._faults.seconds("upstream_slow") if slow else 0.0
 

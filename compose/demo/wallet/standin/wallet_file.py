@@ -1,6 +1,6 @@
 """A wallet file, and the wallet in memory.
 
-Encryption is for show: the file only knows its password's digest.
+Encryption is simulated: the file contains only the password's digest.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Contents:
 
 
 class Wallet:
-    """New addresses live in memory until `save`: a process that dies forgets them."""
+    """A wallet; new addresses are only in memory until `save`."""
 
     def __init__(self, path: Path, contents: Contents) -> None:
         self.path = path
@@ -50,7 +50,7 @@ class Wallet:
             return dict(self._contents.balance)
 
     def set_balance(self, balance: dict[str, str]) -> None:
-        """As if payments had come in or gone out; saved with the next `save`."""
+        """Set the balance, as if by payments; saved with the next `save`."""
         with self._lock:
             self._contents.balance = dict(balance)
             self._changed_at = time.monotonic()
@@ -62,8 +62,8 @@ class Wallet:
             return list(self._contents.addresses)
 
     @property
-    def unsaved(self) -> bool:
-        """Whether the file does not have all of it."""
+    def has_unsaved_changes(self) -> bool:
+        """Whether the file lacks changes."""
         with self._lock:
             return self._changed_at is not None
 
@@ -76,7 +76,7 @@ class Wallet:
             return address
 
     def save(self, *, unchanged_for: float = 0.0) -> None:
-        """Writes what changed, if the last change is so many seconds ago."""
+        """Write changes, if the last one is at least ``unchanged_for`` seconds ago."""
         with self._lock:
             changed_at = self._changed_at
             if changed_at is None or time.monotonic() - changed_at < unchanged_for:
@@ -86,7 +86,7 @@ class Wallet:
 
 
 def derive(seed: str, index: int) -> str:
-    """Looks like a cash address without its prefix."""
+    """An address in the form of a cash address without prefix."""
     digest = hashlib.sha512(f"{seed}/{index}".encode()).digest()
     return "q" + "".join(ALPHABET[byte % 32] for byte in digest[:41])
 

@@ -1,4 +1,4 @@
-"""Guards of other targets: dependencies, and remedies that are under way."""
+"""Guards for other targets: dependencies, and current remedies."""
 
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.instance import Instance, RemedyPhase, Settling
@@ -18,30 +18,33 @@ from sidecar.core.status.dependencies import (
 )
 
 
-def remedy_running(case: GuardInput) -> Reason | None:
-    """One remedy at a time in a stack; loading belongs to a restart's verification."""
+def check_remedy_running(case: GuardInput) -> Reason | None:
+    """Permit one remedy at a time in a stack, and loads in a restart's verification."""
     for other in case.state.instances.values():
         if other.remedy is None and other.loading is None:
             continue
-        same = other.id == case.instance.id
-        if same and case.finishes:
+        is_same = other.id == case.instance.id
+        if is_same and case.finishes:
             continue
-        if same and case.action is Action.LOAD_WALLET and _is_verifying(other):
+        if is_same and case.action is Action.LOAD_WALLET and _is_verifying(other):
             continue
-        if not same and _does_not_hold(case, other):
+        if not is_same and _does_not_block(case, other):
             continue
-        doing = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
-        return Reason.of(R.REMEDY_RUNNING, action=doing, root=other.name)
+        action = other.remedy.decision.action if other.remedy else Action.LOAD_WALLET
+        return Reason.of(R.REMEDY_RUNNING, action=action, root=other.name)
     plan = case.state.plan
     if plan is None or case.trigger is not Trigger.PLANNED:
         return None
-    if case.finishes or case.instance.id in plan.left:
+    if case.finishes or case.instance.id in plan.remaining_ids:
         return None
     return Reason.of(R.PLAN_RUNNING, root=plan.target)
 
 
-def _does_not_hold(case: GuardInput, other: Instance) -> bool:
-    """What was begun while another was verified may be finished while it is."""
+def _does_not_block(case: GuardInput, other: Instance) -> bool:
+    """May this remedy run during the other instance's remedy?
+
+    A remedy that began during a verification may be finished during one.
+    """
     if case.finishes and presumed_dependencies.is_only_verified(other):
         return True
     return presumed_dependencies.gives_way(case.state, case.instance, other)
@@ -51,8 +54,8 @@ def _is_verifying(instance: Instance) -> bool:
     return instance.remedy is None or instance.remedy.phase is RemedyPhase.VERIFYING
 
 
-def dependency(case: GuardInput) -> Reason | None:
-    """The fault may be, or is, that of something this target needs."""
+def check_dependency(case: GuardInput) -> Reason | None:
+    """Wait for a dependency that is, or may be, the cause of the failure."""
     if case.forced or case.action is Action.LOAD_WALLET:
         return None
     for root in blocking_dependencies(case.state, case.target.name):
@@ -64,18 +67,18 @@ def dependency(case: GuardInput) -> Reason | None:
         return None
     if case.action is Action.START or case.trigger is Trigger.PLANNED:
         return None
-    waits = grace_remaining(settling, case.at) if settling is not None else None
-    if waits is not None or not case.trigger.is_automatic:
-        return waits
+    grace = grace_reason(settling, case.at) if settling is not None else None
+    if grace is not None or not case.trigger.is_automatic:
+        return grace
     return presumed_dependencies.wait_for_wallet(case.state, case.instance, case.at)
 
 
-def grace_remaining(settling: Settling, at: Moment) -> Reason | None:
-    """What is said while a dependent has its time to follow its root by itself."""
+def grace_reason(settling: Settling, at: Moment) -> Reason | None:
+    """Reason to wait while a dependent may still follow its root by itself."""
     if at.mono >= settling.until_mono:
         return None
-    left_s = settling.until_mono - at.mono
-    return Reason.of(R.FOLLOWS_BY_ITSELF, root=settling.root, wait_s=left_s)
+    remaining_s = settling.until_mono - at.mono
+    return Reason.of(R.FOLLOWS_BY_ITSELF, root=settling.root, wait_s=remaining_s)
 
 
 def _blocks(case: GuardInput, root: Instance) -> Reason | None:

@@ -1,4 +1,4 @@
-"""Guards of the engine: what it knows, allows and does by itself."""
+"""Guards for the engine: its state, its permissions and its restart policy."""
 
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Trigger
@@ -17,11 +17,11 @@ STALE_VIEW_S = 90.0
 """Three missed listings."""
 
 ENGINE_RESTART_WAIT_S = 30.0
-"""How long the engine's own restart policy is given to bring a container back."""
+"""Time of the engine's own restart policy to start a container again."""
 
 
-def engine(case: GuardInput) -> Reason | None:
-    """What we know of the containers is old."""
+def check_engine(case: GuardInput) -> Reason | None:
+    """Wait while the engine is unreachable or the last listing is old."""
     view = case.state.engine
     if not view.reachable:
         return Reason.of(R.ENGINE_UNREACHABLE, said=view.reason)
@@ -30,25 +30,25 @@ def engine(case: GuardInput) -> Reason | None:
     return None
 
 
-def forbidden(case: GuardInput) -> Reason | None:
-    """The engine has said that it does not let us do this."""
+def check_forbidden(case: GuardInput) -> Reason | None:
+    """Wait after the engine has refused this action."""
     refusal = case.instance.refusal
     if refusal is None or case.trigger is Trigger.OPERATOR:
         return None
     if refusal.action is not case.action:
         return None
     if case.trigger is Trigger.PLANNED:
-        # It works: to stop it, and not be let start it, would be our doing.
+        # The target works: a stop without a permitted start would be our own outage.
         return Reason.of(R.ENGINE_FORBIDS, said=refusal.reason)
-    wait = engine_permission.refusal_wait_s(refusal, case.at)
-    if wait <= 0:
+    wait_s = engine_permission.refusal_wait_s(refusal, case.at)
+    if wait_s <= 0:
         return None
-    return Reason.of(R.ENGINE_FORBIDS_FOR, said=refusal.reason, wait_s=wait)
+    return Reason.of(R.ENGINE_FORBIDS_FOR, said=refusal.reason, wait_s=wait_s)
 
 
-def own_network(case: GuardInput) -> Reason | None:
-    """It is not reached, and the fault is more likely ours."""
-    loss = own_network_rules.loss_of(case.instance)
+def check_own_network(case: GuardInput) -> Reason | None:
+    """Wait while our own network is the likely cause of the failure."""
+    loss = own_network_rules.find_loss(case.instance)
     if loss is None:
         return None
     blind = case.instance.health.blind
@@ -62,8 +62,8 @@ def own_network(case: GuardInput) -> Reason | None:
     return Reason.of(R.MANY_UNREACHABLE, count=len(others) + 1)
 
 
-def stopping(case: GuardInput) -> Reason | None:
-    """The engine tells of a stop when it is over; the signal comes at its begin."""
+def check_stopping(case: GuardInput) -> Reason | None:
+    """Wait during a stop: the engine reports it only at the end."""
     if case.trigger is Trigger.OPERATOR:
         return None
     if stop_origin.is_told_to_stop(case.instance, case.at.mono):
@@ -73,18 +73,18 @@ def stopping(case: GuardInput) -> Reason | None:
     return None
 
 
-def engine_policy(case: GuardInput) -> Reason | None:
-    """The engine's own restart policy is at it: two hands would be one too many."""
+def check_engine_policy(case: GuardInput) -> Reason | None:
+    """Wait while the engine's own restart policy acts on the container."""
     container = case.instance.container
     if container is None:
         return None
     if container.status is Status.RESTARTING:
         return Reason.of(R.ENGINE_RESTARTS_IT)
-    exited = case.instance.exited_mono
-    if not container.engine_restarts_it or exited is None or case.forced:
+    exited_mono = case.instance.exited_mono
+    if not container.engine_restarts_it or exited_mono is None or case.forced:
         return None
     if container_run.is_stopped_by_person(case.instance):
         return None
-    if case.at.mono - exited >= ENGINE_RESTART_WAIT_S:
+    if case.at.mono - exited_mono >= ENGINE_RESTART_WAIT_S:
         return None
     return Reason.of(R.ENGINE_WILL_START_IT, policy=container.restart_policy)

@@ -1,4 +1,4 @@
-"""The input of a guard: a remedy that is proposed, and what it takes to judge it."""
+"""Input of the guards: a proposed remedy with its context."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from sidecar.core.model.target import Target
 
 @dataclass(frozen=True, slots=True)
 class GuardInput:
-    """A remedy that is wished for, and everything needed to judge it."""
+    """A proposed remedy with everything that the guards need."""
 
     state: State
     instance: Instance
@@ -22,6 +22,6 @@ class GuardInput:
     cause: Cause | None
     trigger: Trigger
     forced: bool = False
-    """An operator said ``--now``: waiting times and budgets do not apply."""
+    """An operator used ``--now``: waiting times and budgets do not apply."""
     finishes: bool = False
-    """What a dead predecessor began: it was allowed then."""
+    """It finishes a remedy of a dead predecessor, which was permitted then."""

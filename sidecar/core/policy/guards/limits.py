@@ -1,4 +1,4 @@
-"""Guards of limits: restarts an hour, tries, and remedies that never helped."""
+"""Guards for limits: restarts per hour, tries, and remedies that never helped."""
 
 from sidecar.core.model.cause import RemedyKind
 from sidecar.core.model.decision import Action, Trigger
@@ -17,8 +17,8 @@ from sidecar.core.recovery import (
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 
 
-def rate_limit(case: GuardInput) -> Reason | None:
-    """Something is wrong that restarts do not cure: a person is needed."""
+def check_rate_limit(case: GuardInput) -> Reason | None:
+    """Limit restarts per hour: beyond them a person is needed."""
     if case.forced or case.action is Action.LOAD_WALLET:
         return None
     limits = restart_rate.find_limits(case.state, case.target)
@@ -33,8 +33,8 @@ def rate_limit(case: GuardInput) -> Reason | None:
     return Reason.of(R.TARGET_LIMIT, count=used)
 
 
-def ineffective(case: GuardInput) -> Reason | None:
-    """A cure that never cured is not repeated; loading is bounded by its lane."""
+def check_ineffective(case: GuardInput) -> Reason | None:
+    """Refuse a remedy that never helped; loads are limited by their lane alone."""
     if case.cause is None or case.trigger is not Trigger.FAILURE:
         return None
     if case.action is Action.LOAD_WALLET:
@@ -53,19 +53,19 @@ def ineffective(case: GuardInput) -> Reason | None:
     )
 
 
-def backoff(case: GuardInput) -> Reason | None:
-    """Tries are spaced out."""
+def check_backoff(case: GuardInput) -> Reason | None:
+    """Wait between tries."""
     lane = _lane(case)
-    wait = lane.not_before - case.at.mono
+    wait_s = lane.not_before - case.at.mono
     is_fast = lane.name is LaneName.FAST
-    if not case.trigger.is_automatic or not is_fast or wait <= 0:
+    if not case.trigger.is_automatic or not is_fast or wait_s <= 0:
         return None
     code = R.LAST_TRY_NOT_SENT if lane.unsent else R.LAST_TRY_FAILED
-    return Reason.of(code, wait_s=wait)
+    return Reason.of(code, wait_s=wait_s)
 
 
-def budget(case: GuardInput) -> Reason | None:
-    """Tries are limited: the slow lane follows, then a person."""
+def check_budget(case: GuardInput) -> Reason | None:
+    """Limit tries: the slow lane follows, then a person."""
     lane = _lane(case)
     settings = case.target.restart
     if not case.trigger.is_automatic:
@@ -76,11 +76,11 @@ def budget(case: GuardInput) -> Reason | None:
     used = retry_budget.tries_in_window(lane, settings, case.at.mono)
     if lane.name is LaneName.FAST and used >= settings.budget and not loads:
         return Reason.of(R.WINDOW_LIMIT, count=used, window_s=settings.window_s)
-    wait = lane.not_before - case.at.mono
-    if lane.name is not LaneName.SLOW or wait <= 0:
+    wait_s = lane.not_before - case.at.mono
+    if lane.name is not LaneName.SLOW or wait_s <= 0:
         return None
     tries = len(lane.spent) if loads else settings.budget
-    return Reason.of(R.SLOW_LANE, count=tries, wait_s=wait)
+    return Reason.of(R.SLOW_LANE, count=tries, wait_s=wait_s)
 
 
 def _lane(case: GuardInput) -> Lane:

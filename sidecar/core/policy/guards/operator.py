@@ -1,4 +1,4 @@
-"""Guards of operators: their settings, pauses and modes."""
+"""Guards for operators: their settings, pauses and modes."""
 
 from sidecar.core.model.decision import Trigger
 from sidecar.core.policy.guards.guard_input import (
@@ -8,25 +8,25 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 
 
-def opted_out(case: GuardInput) -> Reason | None:
-    """The settings say that this target is only to be watched."""
+def check_opted_out(case: GuardInput) -> Reason | None:
+    """Refuse where the settings permit no restarts of the target."""
     if case.target.restart.enabled or case.trigger is Trigger.OPERATOR:
         return None
     return Reason.of(R.RESTARTS_OFF)
 
 
-def paused(case: GuardInput) -> Reason | None:
-    """A person asked for quiet."""
-    until = case.state.paused.get(case.instance.id.target)
-    if until is None or case.forced:
+def check_paused(case: GuardInput) -> Reason | None:
+    """Wait while an operator has paused the target."""
+    until_wall = case.state.paused.get(case.instance.id.target)
+    if until_wall is None or case.forced:
         return None
-    if until == float("inf"):
+    if until_wall == float("inf"):
         return Reason.of(R.ACTING_PAUSED)
-    return Reason.of(R.ACTING_PAUSED_FOR, wait_s=until - case.at.wall)
+    return Reason.of(R.ACTING_PAUSED_FOR, wait_s=until_wall - case.at.wall)
 
 
-def observe(case: GuardInput) -> Reason | None:
-    """Asked last, so that the other reasons are heard in observe mode too."""
+def check_observe(case: GuardInput) -> Reason | None:
+    """Refuse in observe mode; asked last, so that other objections are shown first."""
     if case.state.mode_in_force == "act":
         return None
     other = case.state.engine.other

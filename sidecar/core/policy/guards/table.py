@@ -5,55 +5,55 @@ from collections.abc import Callable
 from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
 from sidecar.core.policy.guards.dependencies import (
-    dependency,
-    remedy_running,
+    check_dependency,
+    check_remedy_running,
 )
 from sidecar.core.policy.guards.engine import (
-    engine,
-    engine_policy,
-    forbidden,
-    own_network,
-    stopping,
+    check_engine,
+    check_engine_policy,
+    check_forbidden,
+    check_own_network,
+    check_stopping,
 )
 from sidecar.core.policy.guards.guard_input import (
     GuardInput,
 )
 from sidecar.core.policy.guards.limits import (
-    backoff,
-    budget,
-    ineffective,
-    rate_limit,
+    check_backoff,
+    check_budget,
+    check_ineffective,
+    check_rate_limit,
 )
 from sidecar.core.policy.guards.operator import (
-    observe,
-    opted_out,
-    paused,
+    check_observe,
+    check_opted_out,
+    check_paused,
 )
 from sidecar.core.policy.guards.target import (
-    recently_restarted,
-    self_restart,
-    starting,
+    check_recently_restarted,
+    check_self_restart,
+    check_starting,
 )
 from sidecar.core.reason.reason import Reason
 
 GUARDS: tuple[tuple[Guard, Callable[[GuardInput], Reason | None]], ...] = (
-    (Guard.OPTED_OUT, opted_out),
-    (Guard.PAUSED, paused),
-    (Guard.ENGINE, engine),
-    (Guard.FORBIDDEN, forbidden),
-    (Guard.OWN_NETWORK, own_network),
-    (Guard.STOPPING, stopping),
-    (Guard.STARTING, starting),
-    (Guard.ENGINE_POLICY, engine_policy),
-    (Guard.SELF_RESTART, self_restart),
-    (Guard.REMEDY_RUNNING, remedy_running),
-    (Guard.DEPENDENCY, dependency),
-    (Guard.RATE_LIMIT, rate_limit),
-    (Guard.INEFFECTIVE, ineffective),
-    (Guard.BACKOFF, backoff),
-    (Guard.BUDGET, budget),
-    (Guard.RECENTLY_RESTARTED, recently_restarted),
-    (Guard.OBSERVE, observe),
+    (Guard.OPTED_OUT, check_opted_out),
+    (Guard.PAUSED, check_paused),
+    (Guard.ENGINE, check_engine),
+    (Guard.FORBIDDEN, check_forbidden),
+    (Guard.OWN_NETWORK, check_own_network),
+    (Guard.STOPPING, check_stopping),
+    (Guard.STARTING, check_starting),
+    (Guard.ENGINE_POLICY, check_engine_policy),
+    (Guard.SELF_RESTART, check_self_restart),
+    (Guard.REMEDY_RUNNING, check_remedy_running),
+    (Guard.DEPENDENCY, check_dependency),
+    (Guard.RATE_LIMIT, check_rate_limit),
+    (Guard.INEFFECTIVE, check_ineffective),
+    (Guard.BACKOFF, check_backoff),
+    (Guard.BUDGET, check_budget),
+    (Guard.RECENTLY_RESTARTED, check_recently_restarted),
+    (Guard.OBSERVE, check_observe),
 )
 
 
@@ -75,8 +75,8 @@ def _must_pass(case: GuardInput, guard: Guard) -> bool:
 
 def first_objection(case: GuardInput) -> tuple[Guard, Reason] | None:
     """The first guard that objects, with its reason."""
-    for guard, ask in GUARDS:
-        reason = ask(case) if _must_pass(case, guard) else None
+    for guard, check in GUARDS:
+        reason = check(case) if _must_pass(case, guard) else None
         if reason is not None:
             return guard, reason
     return None

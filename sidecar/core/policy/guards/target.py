@@ -1,4 +1,4 @@
-"""Guards of the target's own time: its start, and what may start it by itself."""
+"""Guards for the target's own start, and its restart by others."""
 
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.policy.guards.guard_input import (
@@ -10,34 +10,34 @@ from sidecar.core.status.start_period import is_in_start_period, start_period_s
 from sidecar.core.status.streaks import may_return
 
 
-def starting(case: GuardInput) -> Reason | None:
-    """It has not had its time to boot."""
+def check_starting(case: GuardInput) -> Reason | None:
+    """Wait for the end of the start period."""
     if case.forced or case.action is not Action.RESTART:
         return None
     if not is_in_start_period(case.instance, case.target, case.at.mono):
         return None
     whole_s = start_period_s(case.instance, case.target)
-    left = whole_s - (case.at.mono - case.instance.run_mono)
-    return Reason.of(R.IS_STARTING, wait_s=left)
+    remaining_s = whole_s - (case.at.mono - case.instance.run_mono)
+    return Reason.of(R.IS_STARTING, wait_s=remaining_s)
 
 
-def self_restart(case: GuardInput) -> Reason | None:
-    """What looked after the process that has gone may start it again by itself."""
+def check_self_restart(case: GuardInput) -> Reason | None:
+    """Wait while a supervisor may start the lost process again by itself."""
     health = case.instance.health
     if not case.trigger.is_automatic or not may_return(health, case.at.mono):
         return None
-    left = (health.may_return_until_mono or 0.0) - case.at.mono
+    remaining_s = (health.may_return_until_mono or 0.0) - case.at.mono
     if health.gone_mono is not None:
-        return Reason.of(R.MAY_START_ITSELF, wait_s=left)
-    return Reason.of(R.SUCCESSOR_STARTS, wait_s=left)
+        return Reason.of(R.MAY_START_ITSELF, wait_s=remaining_s)
+    return Reason.of(R.SUCCESSOR_STARTS, wait_s=remaining_s)
 
 
-def recently_restarted(case: GuardInput) -> Reason | None:
-    """A planned restart is not worth it right after another restart."""
+def check_recently_restarted(case: GuardInput) -> Reason | None:
+    """Skip a planned restart soon after another restart."""
     settings = case.target.preventive
     if case.trigger is not Trigger.PLANNED or settings is None:
         return None
-    ago = case.at.mono - case.instance.run_mono
-    if ago >= settings.skip_if_restarted_within_s:
+    ago_s = case.at.mono - case.instance.run_mono
+    if ago_s >= settings.skip_if_restarted_within_s:
         return None
-    return Reason.of(R.RESTARTED_LATELY, ago_s=ago)
+    return Reason.of(R.RESTARTED_LATELY, ago_s=ago_s)

@@ -17,42 +17,49 @@ PROCESSES = 20
 BUNDLES = 3
 
 
-def write_evidence(found: IncidentReview) -> Iterator[str]:
+def write_evidence(review: IncidentReview) -> Iterator[str]:
     """The paragraphs of the appendix."""
     yield "For those who look into it; to be left out of what is sent to others."
-    yield from _amounts(found)
-    if not found.evidence:
+    yield from _write_amounts(review)
+    if not review.evidence:
         yield "There is none, or it needs the API token to be shown."
         return
-    shown = found.evidence[-BUNDLES:]
-    if len(shown) < len(found.evidence):
-        yield f"The last {len(shown)} of {len(found.evidence)} bundles."
-    for bundle in shown:
-        yield from _bundle(bundle)
+    bundles = review.evidence[-BUNDLES:]
+    if len(bundles) < len(review.evidence):
+        yield f"The last {len(bundles)} of {len(review.evidence)} bundles."
+    for bundle in bundles:
+        yield from _write_bundle(bundle)
 
 
-def _amounts(found: IncidentReview) -> Iterator[str]:
-    known = [one for one in found.balances if one.before or one.after]
-    if not known:
+def _write_amounts(review: IncidentReview) -> Iterator[str]:
+    balances = [
+        balance for balance in review.balances if balance.before or balance.after
+    ]
+    if not balances:
         return
     rows = [
-        (format_clock(one.at_wall), escape(one.target), part, *_amounts_of(one, part))
-        for one in known
+        (
+            format_clock(balance.at_wall),
+            escape(balance.target),
+            part,
+            *_amounts_of(balance, part),
+        )
+        for balance in balances
         for part in Balance._fields
     ]
     yield "The wallet's balance around each remedy, in whole coins:"
     yield format_table(("seen", "what", "part", "before", "after"), rows)
 
 
-def _amounts_of(one: BalanceEntry, part: str) -> tuple[str, str]:
+def _amounts_of(balance: BalanceEntry, part: str) -> tuple[str, str]:
     before, after = (
         escape(amounts[part]) if amounts else "not known"
-        for amounts in (one.before, one.after)
+        for amounts in (balance.before, balance.after)
     )
     return before, after
 
 
-def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:
+def _write_bundle(bundle: Mapping[str, object]) -> Iterator[str]:
     name, decision = bundle.get("name"), bundle.get("decision")
     yield f"### {escape(str(name or 'unnamed'))}: {escape(str(decision or ''))}"
     log = bundle.get("log")
@@ -65,16 +72,16 @@ def _bundle(bundle: Mapping[str, object]) -> Iterator[str]:
     processes = bundle.get("processes")
     if isinstance(processes, list | tuple) and processes:
         yield "Its processes (pid, parent, state, command):"
-        yield fence("\n".join(map(_process, processes[:PROCESSES])))
+        yield fence("\n".join(map(_process_line, processes[:PROCESSES])))
     probes = bundle.get("probes")
     if isinstance(probes, list | tuple) and probes:
         yield "The last checks:"
         yield fence("\n".join(str(line) for line in probes[-PROBES:]))
     missing = bundle.get("missing")
     if isinstance(missing, list | tuple) and missing:
-        yield f"Could not be had: {escape('; '.join(str(one) for one in missing))}."
+        yield f"Could not be had: {escape('; '.join(str(item) for item in missing))}."
 
 
-def _process(one: object) -> str:
-    parts = one if isinstance(one, list | tuple) else (one,)
+def _process_line(process: object) -> str:
+    parts = process if isinstance(process, list | tuple) else (process,)
     return " ".join(map(str, parts))

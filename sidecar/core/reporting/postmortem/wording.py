@@ -1,4 +1,4 @@
-"""Words and counts that all parts of a post-mortem use."""
+"""Phrases and counts that all parts of a post-mortem use."""
 
 BLANK = "**To be filled in:**"
 
@@ -11,7 +11,7 @@ def join_names(names: list[str]) -> str:
 
 
 def describe_help(count: int) -> str:
-    """How often a remedy helped: ``never helped``, ``helped twice``."""
+    """Number of times that a remedy helped: ``never helped``, ``helped twice``."""
     return f"helped {count_times(count)}" if count else "never helped"
 
 

@@ -1,4 +1,4 @@
-"""When an open incident is told, raised, escalated, reminded and re-opened."""
+"""Times at which an open incident is announced, raised, escalated and re-opened."""
 
 from dataclasses import replace
 
@@ -34,34 +34,34 @@ ROUTES = Routes(
 MINUTE = 60.0
 HOUR = 3600.0
 
-Story = list[tuple[float, MessageKind]]
+SentMessages = list[tuple[float, MessageKind]]
 
 
 def at(seconds: float) -> Moment:
     return Moment(seconds, OPENED_WALL + seconds)
 
 
-def incident(severity: Severity = Severity.P1) -> Incident:
+def make_incident(severity: Severity = Severity.P1) -> Incident:
     return Incident("01J", "electron-cash", Cause.HUNG, severity, at(0.0))
 
 
-def lived(
-    known: Incident,
+def run_escalation(
+    incident: Incident,
     until_s: float,
     root: IncidentUrgency = WORKS,
     settings: EscalationSettings = DEFAULTS,
     from_s: float = 0.0,
     step_s: float = 30.0,
-) -> tuple[Incident, Story]:
-    """Virtual time in steps; what was told, and when."""
-    story: Story = []
+) -> tuple[Incident, SentMessages]:
+    """Advance virtual time in steps; return the messages with their times."""
+    messages: SentMessages = []
     now_s = from_s
     while now_s <= until_s:
-        known, kind = next_escalation(known, root, settings, at(now_s))
+        incident, kind = next_escalation(incident, root, settings, at(now_s))
         if kind is not None:
-            story.append((now_s, kind))
+            messages.append((now_s, kind))
         now_s += step_s
-    return known, story
+    return incident, messages
 
 
 @pytest.mark.parametrize(
@@ -122,62 +122,64 @@ def lived(
         ),
     ],
 )
-def test_what_time_brings(
-    severity: Severity, root: IncidentUrgency, until_s: float, expected: Story
+def test_next_escalation_sends_the_expected_messages_over_time(
+    severity: Severity, root: IncidentUrgency, until_s: float, expected: SentMessages
 ) -> None:
-    assert lived(incident(severity), until_s, root)[1] == expected
+    assert run_escalation(make_incident(severity), until_s, root)[1] == expected
 
 
 def test_a_rise_to_p0_begins_the_escalation_anew() -> None:
-    known, story = lived(incident(), 15 * MINUTE)
-    assert [kind for _, kind in story] == [MessageKind.OPENED, MessageKind.ESCALATED]
-    _, story = lived(known, 25 * MINUTE, GIVEN_UP, from_s=20 * MINUTE)
-    assert story == [
+    incident, messages = run_escalation(make_incident(), 15 * MINUTE)
+    assert [kind for _, kind in messages] == [MessageKind.OPENED, MessageKind.ESCALATED]
+    _, messages = run_escalation(incident, 25 * MINUTE, GIVEN_UP, from_s=20 * MINUTE)
+    assert messages == [
         (20 * MINUTE, MessageKind.RAISED),
         (25 * MINUTE, MessageKind.ESCALATED),
     ]
 
 
-def test_an_ack_silences_until_it_is_forgotten() -> None:
-    known, _ = lived(incident(), 60.0)
-    known = acknowledge(known, at(90.0), "api")
-    known, story = lived(known, 90.0 + 4 * HOUR + 15 * MINUTE, from_s=90.0)
-    assert story == [
+def test_an_acknowledgement_silences_until_it_expires() -> None:
+    incident, _ = run_escalation(make_incident(), 60.0)
+    incident = acknowledge(incident, at(90.0), "api")
+    incident, messages = run_escalation(
+        incident, 90.0 + 4 * HOUR + 15 * MINUTE, from_s=90.0
+    )
+    assert messages == [
         (90.0 + 4 * HOUR, MessageKind.REOPENED),
         (90.0 + 4 * HOUR + 15 * MINUTE, MessageKind.ESCALATED),
     ]
-    assert (known.acked_at, known.acked_by) == (None, "")
+    assert (incident.acked_at, incident.acked_by) == (None, "")
 
 
-def test_a_forgotten_ack_begins_the_escalation_anew() -> None:
-    known, _ = lived(incident(), 30 * MINUTE)
-    assert known.level == 2
-    known = acknowledge(known, at(31 * MINUTE), "api")
+def test_an_expired_acknowledgement_begins_the_escalation_anew() -> None:
+    incident, _ = run_escalation(make_incident(), 30 * MINUTE)
+    assert incident.level == 2
+    incident = acknowledge(incident, at(31 * MINUTE), "api")
     again_s = 31 * MINUTE + 4 * HOUR
-    _, story = lived(known, again_s + 15 * MINUTE, from_s=again_s)
-    assert story == [
+    _, messages = run_escalation(incident, again_s + 15 * MINUTE, from_s=again_s)
+    assert messages == [
         (again_s, MessageKind.REOPENED),
         (again_s + 15 * MINUTE, MessageKind.ESCALATED),
     ]
 
 
 def test_an_ack_does_not_silence_a_rise_to_p0() -> None:
-    known, _ = lived(incident(), 0.0, DOWN)
-    known = acknowledge(known, at(10.0), "api")
-    known, story = lived(known, 1 * HOUR, DOWN, from_s=30.0)
-    assert story == [(15 * MINUTE, MessageKind.RAISED)]
-    assert (known.severity, known.acked_by) == (Severity.P0, "api")
+    incident, _ = run_escalation(make_incident(), 0.0, DOWN)
+    incident = acknowledge(incident, at(10.0), "api")
+    incident, messages = run_escalation(incident, 1 * HOUR, DOWN, from_s=30.0)
+    assert messages == [(15 * MINUTE, MessageKind.RAISED)]
+    assert (incident.severity, incident.acked_by) == (Severity.P0, "api")
 
 
 def test_a_resolved_incident_cannot_be_acknowledged() -> None:
-    over = replace(incident(), resolved_at=at(5.0))
-    assert acknowledge(over, at(6.0), "api") == over
+    resolved_incident = replace(make_incident(), resolved_at=at(5.0))
+    assert acknowledge(resolved_incident, at(6.0), "api") == resolved_incident
 
 
-def test_nothing_is_caught_up_after_a_downtime() -> None:
-    known, _ = lived(incident(Severity.P2), 0.0)
-    _, story = lived(known, 3 * 24 * HOUR + 60, from_s=3 * 24 * HOUR)
-    assert [kind for _, kind in story] == [MessageKind.ESCALATED]
+def test_only_one_message_follows_a_downtime() -> None:
+    incident, _ = run_escalation(make_incident(Severity.P2), 0.0)
+    _, messages = run_escalation(incident, 3 * 24 * HOUR + 60, from_s=3 * 24 * HOUR)
+    assert [kind for _, kind in messages] == [MessageKind.ESCALATED]
 
 
 @pytest.mark.parametrize(
@@ -191,11 +193,11 @@ def test_nothing_is_caught_up_after_a_downtime() -> None:
         (Severity.P0, 1, ("phone", "ops", "boss", "hook:0"), ("phone", "ops", "boss")),
     ],
 )
-def test_who_hears_of_an_escalation(
+def test_channels_at_level_are_those_of_the_next_level(
     severity: Severity, level: int, told: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
-    known = replace(incident(severity), level=level, told=told)
-    assert channels_at_level(known, ROUTES) == expected
+    incident = replace(make_incident(severity), level=level, told=told)
+    assert channels_at_level(incident, ROUTES) == expected
 
 
 @given(
@@ -209,25 +211,25 @@ def test_who_hears_of_an_escalation(
         max_size=60,
     ),
 )
-def test_whatever_happens(
+def test_escalation_invariants_hold_for_any_steps(
     severity: Severity, steps: list[tuple[float, IncidentUrgency, bool]]
 ) -> None:
-    """Told first, and once; never less urgent; quiet while acknowledged; no flood."""
-    known, now_s = incident(severity), 0.0
+    """One opening first; severity never falls; quiet while acknowledged; no flood."""
+    incident, now_s = make_incident(severity), 0.0
     kinds: list[MessageKind] = []
     for wait_s, root, acks in steps:
         now_s += wait_s
         if acks:
-            known = acknowledge(known, at(now_s), "api")
-        before = known
-        known, kind = next_escalation(known, root, DEFAULTS, at(now_s))
-        assert known.severity <= before.severity
-        assert known.level <= 4
+            incident = acknowledge(incident, at(now_s), "api")
+        before = incident
+        incident, kind = next_escalation(incident, root, DEFAULTS, at(now_s))
+        assert incident.severity <= before.severity
+        assert incident.level <= 4
         if acks:
             assert kind in {None, MessageKind.OPENED, MessageKind.RAISED}
         if kind is not None:
             kinds.append(kind)
-            assert known.told_wall == at(now_s).wall
+            assert incident.told_wall == at(now_s).wall
         elif before.acked_at is None:
             assert before.told_wall is not None
             assert at(now_s).wall - before.told_wall < DEFAULTS.repeat_s

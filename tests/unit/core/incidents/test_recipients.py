@@ -1,4 +1,4 @@
-"""Who hears of what: routes, escalation, dependents, hooks, the resolve."""
+"""Recipients of messages: routes, escalation, dependents, hooks, the resolve."""
 
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -7,9 +7,9 @@ from sidecar.core.incidents.notifications import transition_messages
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
     AckRequested,
-    EngineEventKind,
     EngineReachabilityChanged,
     PauseRequested,
     RemedyCallResult,
@@ -53,8 +53,8 @@ WALLET, SERVICE = "electron-cash", "bitcoincash-service"
 
 
 @dataclass
-class Told:
-    """A world whose turns are told as the loop tells them."""
+class Notifier:
+    """A world and the messages that its steps send."""
 
     routes_p2: tuple[str, ...] = ()
     world: RuleWorld = field(init=False)
@@ -65,111 +65,111 @@ class Told:
         routes = replace(SETTINGS.routes, by_severity=MappingProxyType(by_severity))
         self.world = RuleWorld(notify=replace(SETTINGS, routes=routes))
         self.world.works(WALLET, SERVICE)
-        self.turn()
+        self.new_messages()
 
-    def turn(self) -> list[Message]:
-        """Tell what came since the last call."""
+    def new_messages(self) -> list[Message]:
+        """Run one step and return the messages since the last call."""
         self.world.send(Tick(self.world.now))
-        told, self._seen = self.messages[self._seen :], len(self.messages)
-        return told
+        messages, self._seen = self.messages[self._seen :], len(self.messages)
+        return messages
 
     @property
     def messages(self) -> list[Message]:
         return self.world.messages
 
-    def heard(self) -> list[tuple[str, MessageKind]]:
-        return [(m.channel, m.kind) for m in self.turn()]
+    def new_deliveries(self) -> list[tuple[str, MessageKind]]:
+        return [(m.channel, m.kind) for m in self.new_messages()]
 
     @property
     def state(self) -> State:
         return self.world.state
 
 
-def test_an_opening_goes_by_severity_and_to_the_hooks_that_it_counts_for() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    assert told.heard() == [
+def test_an_opening_goes_to_channels_and_hooks_of_its_severity() -> None:
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    assert notifier.new_deliveries() == [
         ("ops", MessageKind.OPENED),
         ("hook:2", MessageKind.OPENED),
     ]
-    assert told.heard() == []
+    assert notifier.new_deliveries() == []
 
 
-def test_ids_are_the_same_for_the_same_turn_and_differ_otherwise() -> None:
-    told, again = Told(), Told()
-    for one in (told, again):
-        one.world.fails(WALLET, Cause.REFUSED)
-        one.turn()
-    assert [m.id for m in told.messages] == [m.id for m in again.messages]
-    assert told.messages[0].id.endswith("-1-opened-ops")
-    assert len({m.id for m in told.messages}) == len(told.messages)
+def test_message_ids_are_equal_for_equal_steps_and_differ_otherwise() -> None:
+    notifier, again = Notifier(), Notifier()
+    for each in (notifier, again):
+        each.world.fails(WALLET, Cause.REFUSED)
+        each.new_messages()
+    assert [m.id for m in notifier.messages] == [m.id for m in again.messages]
+    assert notifier.messages[0].id.endswith("-1-opened-ops")
+    assert len({m.id for m in notifier.messages}) == len(notifier.messages)
 
 
-def test_facts_say_what_how_and_since_when() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    facts = told.turn()[0].facts
+def test_the_facts_name_target_cause_remedy_and_time() -> None:
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    facts = notifier.new_messages()[0].facts
     assert facts["target"] == WALLET
     assert facts["cause"] == "refused"
     assert facts["reason"] == "it is refused"
     assert facts["last_action"] == Action.RESTART
-    opened = next(iter(told.state.incidents.values())).opened_at.wall
+    opened = next(iter(notifier.state.incidents.values())).opened_at.wall
     assert float(facts["opened_at_wall"]) == round(opened, 3)
-    container = told.world.instance(WALLET).container
+    container = notifier.world.instance(WALLET).container
     assert container is not None
     assert facts["container"] == container.name
     assert facts["next_try_wall"] == ""
 
 
 def test_facts_say_that_the_wallet_could_not_be_loaded_until_it_is() -> None:
-    told = Told()
-    world = told.world
+    notifier = Notifier()
+    world = notifier.world
     world.fails(WALLET, Cause.WALLET_NOT_LOADED)
-    assert told.turn()[0].facts["load_failure"] == ""
-    world.acted(WALLET, RemedyCallResult.FAILED, restart=False)
+    assert notifier.new_messages()[0].facts["load_failure"] == ""
+    world.complete_remedy(WALLET, RemedyCallResult.FAILED, restart=False)
     world.wait(SETTINGS.escalation.after_s[Severity.P1])
-    last = told.turn()[-1].facts
+    last = notifier.new_messages()[-1].facts
     assert last["load_failure"] == "as asked"
     world.fails(WALLET, Cause.WALLET_NOT_LOADED, times=1)
     reason = "has no wallet loaded, and loading it failed: as asked"
     assert reason in str(world.last(WALLET).reason)
-    world.acted(WALLET, restart=False)
+    world.complete_remedy(WALLET, restart=False)
     assert str(world.instance(WALLET).load_failure) == ""
     world.works(WALLET)
-    resolved = told.turn()[-1]
+    resolved = notifier.new_messages()[-1]
     assert resolved.kind is MessageKind.RESOLVED
     assert (resolved.facts["remedies"], resolved.facts["loads"]) == ("1", "1")
 
 
-def test_why_a_wallet_could_not_be_loaded_is_of_its_run() -> None:
-    world = Told().world
+def test_the_reason_of_a_failed_load_ends_with_the_run() -> None:
+    world = Notifier().world
     world.fails(WALLET, Cause.WALLET_NOT_LOADED)
-    world.acted(WALLET, RemedyCallResult.FAILED, restart=False)
+    world.complete_remedy(WALLET, RemedyCallResult.FAILED, restart=False)
     world.fails(WALLET, Cause.REFUSED)
     assert str(world.instance(WALLET).load_failure) == "as asked"
-    world.acted(WALLET)
+    world.complete_remedy(WALLET)
     assert str(world.instance(WALLET).load_failure) == ""
 
 
 def test_a_dependents_trouble_is_not_told_while_the_root_is_down() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    told.turn()
-    told.world.fails(SERVICE, Cause.HTTP_5XX, times=4)
-    incident = next(iter(told.state.incidents.values()))
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    notifier.new_messages()
+    notifier.world.fails(SERVICE, Cause.HTTP_5XX, times=4)
+    incident = next(iter(notifier.state.incidents.values()))
     assert incident.affected == (SERVICE,)
-    assert told.heard() == []
+    assert notifier.new_deliveries() == []
 
 
 def test_a_dependents_failed_remedy_is_told_once_its_root_works() -> None:
-    told = Told()
-    world = told.world
+    notifier = Notifier()
+    world = notifier.world
     world.fails(WALLET, Cause.REFUSED)
-    told.turn()
+    notifier.new_messages()
     world.fails(SERVICE, Cause.HTTP_5XX, times=4)
-    told.turn()
-    (incident,) = told.state.incidents.values()
-    ended = RemedyEnded(
+    notifier.new_messages()
+    (incident,) = notifier.state.incidents.values()
+    remedy_end = RemedyEnded(
         world.now,
         world.instance(SERVICE).id,
         SERVICE,
@@ -182,113 +182,117 @@ def test_a_dependents_failed_remedy_is_told_once_its_root_works() -> None:
         None,
         incident.id,
     )
-    _, messages = transition_messages(world.state, [ended], SETTINGS, world.now)
+    _, messages = transition_messages(world.state, [remedy_end], SETTINGS, world.now)
     assert messages == ()
-    world.acted(WALLET)
+    world.complete_remedy(WALLET)
     world.works(WALLET)
-    _, messages = transition_messages(world.state, [ended], SETTINGS, world.now)
+    _, messages = transition_messages(world.state, [remedy_end], SETTINGS, world.now)
     assert [(m.channel, m.kind) for m in messages] == [
         ("ops", MessageKind.ACTION_FAILED)
     ]
 
 
 def test_a_remedy_that_did_not_help_is_told_and_counted() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    told.turn()
-    told.world.acted(WALLET)
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    notifier.new_messages()
+    notifier.world.complete_remedy(WALLET)
     for _ in range(40):
-        told.world.fails(WALLET, Cause.REFUSED, times=1)
-        told.world.wait(3.0)
-    sent = told.turn()
-    failed = [m for m in sent if m.kind is MessageKind.ACTION_FAILED]
+        notifier.world.fails(WALLET, Cause.REFUSED, times=1)
+        notifier.world.wait(3.0)
+    messages = notifier.new_messages()
+    failed = [m for m in messages if m.kind is MessageKind.ACTION_FAILED]
     assert [m.channel for m in failed] == ["ops"]
     assert failed[0].facts["remedies"] == "1"
     wait_s = float(failed[0].facts["next_try_wall"]) - failed[0].created_wall
     assert 10.0 <= wait_s <= 12.0, "the backoff after a first try"
 
 
-def test_resolved_goes_to_all_who_heard_and_to_its_own_hook() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    told.turn()
-    told.world.acted(WALLET)
-    opened = next(iter(told.state.incidents.values()))
+def test_the_resolve_goes_to_all_earlier_recipients_and_its_hook() -> None:
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    notifier.new_messages()
+    notifier.world.complete_remedy(WALLET)
+    opened = next(iter(notifier.state.incidents.values()))
     urgent = replace(opened, severity=Severity.P0, told=(*opened.told, "gone"))
-    told.world.state = replace(
-        told.state, incidents=MappingProxyType({urgent.id: urgent})
+    notifier.world.state = replace(
+        notifier.state, incidents=MappingProxyType({urgent.id: urgent})
     )
-    told.world.works(WALLET)
-    assert told.heard() == [
+    notifier.world.works(WALLET)
+    assert notifier.new_deliveries() == [
         ("ops", MessageKind.RESOLVED),
         ("hook:1", MessageKind.RESOLVED),
     ]
-    assert told.messages[-1].facts["resolved_at_wall"]
+    assert notifier.messages[-1].facts["resolved_at_wall"]
 
 
 def test_a_root_that_stays_down_is_raised_then_escalated_to_everybody() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    told.turn()
-    told.world.now_s += 901.0
-    heard = [h for h in told.heard() if h[1] is not MessageKind.ACTION_FAILED]
-    assert heard == [
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    notifier.new_messages()
+    notifier.world.now_s += 901.0
+    deliveries = [
+        h for h in notifier.new_deliveries() if h[1] is not MessageKind.ACTION_FAILED
+    ]
+    assert deliveries == [
         ("phone", MessageKind.RAISED),
         ("ops", MessageKind.RAISED),
         ("hook:0", MessageKind.RAISED),
     ]
-    told.world.now_s += 301.0
-    assert told.heard() == [
+    notifier.world.now_s += 301.0
+    assert notifier.new_deliveries() == [
         ("ops", MessageKind.ESCALATED),
         ("phone", MessageKind.ESCALATED),
     ]
 
 
 def test_dead_letter_is_p0_at_once() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.REFUSED)
-    told.turn()
-    told.world.acted(WALLET)
-    root = told.world.instance(WALLET)
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    notifier.new_messages()
+    notifier.world.complete_remedy(WALLET)
+    root = notifier.world.instance(WALLET)
     lane = Lane(LaneName.DEAD_LETTER, slow_tries=5)
-    lost = replace(root, lane=lane, remedy=None)
-    told.world.state = replace(
-        told.state,
-        instances=MappingProxyType({**told.state.instances, root.id: lost}),
+    given_up_root = replace(root, lane=lane, remedy=None)
+    notifier.world.state = replace(
+        notifier.state,
+        instances=MappingProxyType(
+            {**notifier.state.instances, root.id: given_up_root}
+        ),
     )
-    told.world.fails(WALLET, Cause.REFUSED, times=1)
-    assert told.heard() == [
+    notifier.world.fails(WALLET, Cause.REFUSED, times=1)
+    assert notifier.new_deliveries() == [
         ("phone", MessageKind.DEAD_LETTER),
         ("ops", MessageKind.DEAD_LETTER),
         ("hook:0", MessageKind.DEAD_LETTER),
     ]
-    assert {m.severity for m in told.messages[-2:]} == {Severity.P0}
+    assert {m.severity for m in notifier.messages[-2:]} == {Severity.P0}
 
 
-def test_a_pause_silences_and_its_end_tells() -> None:
-    told = Told()
-    told.world.send(PauseRequested(told.world.now, (WALLET,)))
-    told.world.fails(WALLET, Cause.REFUSED)
-    assert told.heard() == []
-    told.world.send(ResumeRequested(told.world.now, (WALLET,)))
-    assert ("ops", MessageKind.OPENED) in told.heard()
+def test_a_pause_holds_the_opening_until_it_ends() -> None:
+    notifier = Notifier()
+    notifier.world.send(PauseRequested(notifier.world.now, (WALLET,)))
+    notifier.world.fails(WALLET, Cause.REFUSED)
+    assert notifier.new_deliveries() == []
+    notifier.world.send(ResumeRequested(notifier.world.now, (WALLET,)))
+    assert ("ops", MessageKind.OPENED) in notifier.new_deliveries()
 
 
 def test_an_operators_stop_is_a_notice() -> None:
-    told = Told()
-    told.world.fails(WALLET, Cause.DETACHED, times=1)
-    told.world.notice(WALLET, EngineEventKind.KILL)
-    told.world.exits(WALLET, exit_code=143)
-    told.world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
-    told.world.wait(2.0)
-    sent = told.turn()
-    assert [(m.channel, m.kind) for m in sent] == [("ops", MessageKind.NOTICE)]
-    assert sent[0].facts["reason"] == "an operator stopped it"
-    told.world.wait(120.0)
-    assert told.heard() == []
+    notifier = Notifier()
+    notifier.world.fails(WALLET, Cause.DETACHED, times=1)
+    notifier.world.notice(WALLET, EngineEventKind.KILL)
+    notifier.world.exits(WALLET, exit_code=143)
+    notifier.world.notice(WALLET, EngineEventKind.STOP, status=Status.EXITED)
+    notifier.world.wait(2.0)
+    messages = notifier.new_messages()
+    assert [(m.channel, m.kind) for m in messages] == [("ops", MessageKind.NOTICE)]
+    assert messages[0].facts["reason"] == "an operator stopped it"
+    notifier.world.wait(120.0)
+    assert notifier.new_deliveries() == []
 
 
-def test_nobody_hears_where_there_are_no_channels() -> None:
+def test_no_message_is_sent_without_channels() -> None:
     world = RuleWorld()
     world.works(WALLET, SERVICE)
     world.fails(WALLET, Cause.REFUSED)
@@ -298,71 +302,83 @@ def test_nobody_hears_where_there_are_no_channels() -> None:
 
 
 def test_a_lost_engine_is_told_once_and_so_is_its_return() -> None:
-    told = Told(("ops",))
-    told.world.send(
-        EngineReachabilityChanged(told.world.now, reachable=False, reason="no socket")
+    notifier = Notifier(("ops",))
+    notifier.world.send(
+        EngineReachabilityChanged(
+            notifier.world.now, reachable=False, reason="no socket"
+        )
     )
-    told.world.wait(59.0)
-    assert told.turn() == []
-    told.world.wait(2.0)
-    told.world.send(
-        EngineReachabilityChanged(told.world.now, reachable=False, reason="timeout")
+    notifier.world.wait(59.0)
+    assert notifier.new_messages() == []
+    notifier.world.wait(2.0)
+    notifier.world.send(
+        EngineReachabilityChanged(notifier.world.now, reachable=False, reason="timeout")
     )
-    told.world.wait(7200.0)
-    (lost,) = told.turn()
-    assert (lost.kind, lost.severity) == (MessageKind.ENGINE_LOST, Severity.P2)
-    assert lost.facts["reason"] == "no socket"
-    told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
-    told.world.wait(7200.0)
-    (back,) = told.turn()
+    notifier.world.wait(7200.0)
+    (loss,) = notifier.new_messages()
+    assert (loss.kind, loss.severity) == (MessageKind.ENGINE_LOST, Severity.P2)
+    assert loss.facts["reason"] == "no socket"
+    notifier.world.send(EngineReachabilityChanged(notifier.world.now, reachable=True))
+    notifier.world.wait(7200.0)
+    (back,) = notifier.new_messages()
     assert (back.kind, back.channel) == (MessageKind.ENGINE_BACK, "ops")
-    assert float(back.facts["opened_at_wall"]) > float(lost.facts["opened_at_wall"])
+    assert float(back.facts["opened_at_wall"]) > float(loss.facts["opened_at_wall"])
 
 
 def test_an_engine_that_people_know_to_be_lost_is_told_of_when_it_is_back() -> None:
-    told = Told(("ops",))
-    told.world.send(
-        EngineReachabilityChanged(told.world.now, reachable=False, reason="no socket")
+    notifier = Notifier(("ops",))
+    notifier.world.send(
+        EngineReachabilityChanged(
+            notifier.world.now, reachable=False, reason="no socket"
+        )
     )
-    told.world.wait(61.0)
-    assert [m.kind for m in told.turn()] == [MessageKind.ENGINE_LOST]
-    now = told.world.now
-    left = restore_state(told.state, now, now)
-    told.world.state = replace(told.state, engine=left.engine, started=left.started)
-    told.world.send(EngineReachabilityChanged(now, reachable=False, reason="no socket"))
-    told.world.wait(61.0)
-    assert told.turn() == []
-    told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
-    assert [m.kind for m in told.turn()] == [MessageKind.ENGINE_BACK]
+    notifier.world.wait(61.0)
+    assert [m.kind for m in notifier.new_messages()] == [MessageKind.ENGINE_LOST]
+    now = notifier.world.now
+    restored_state = restore_state(notifier.state, now, now)
+    notifier.world.state = replace(
+        notifier.state, engine=restored_state.engine, started=restored_state.started
+    )
+    notifier.world.send(
+        EngineReachabilityChanged(now, reachable=False, reason="no socket")
+    )
+    notifier.world.wait(61.0)
+    assert notifier.new_messages() == []
+    notifier.world.send(EngineReachabilityChanged(notifier.world.now, reachable=True))
+    assert [m.kind for m in notifier.new_messages()] == [MessageKind.ENGINE_BACK]
 
 
 def test_an_engine_that_restarts_is_not_worth_a_message() -> None:
-    told = Told(("ops",))
+    notifier = Notifier(("ops",))
     for _ in range(3):
-        told.world.send(
-            EngineReachabilityChanged(told.world.now, reachable=False, reason="gone")
+        notifier.world.send(
+            EngineReachabilityChanged(
+                notifier.world.now, reachable=False, reason="gone"
+            )
         )
-        told.world.wait(30.0)
-        told.world.send(EngineReachabilityChanged(told.world.now, reachable=True))
-        told.world.wait(30.0)
-    assert told.turn() == []
+        notifier.world.wait(30.0)
+        notifier.world.send(
+            EngineReachabilityChanged(notifier.world.now, reachable=True)
+        )
+        notifier.world.wait(30.0)
+    assert notifier.new_messages() == []
 
 
-def test_who_acknowledges_is_left_alone_until_it_is_forgotten() -> None:
-    def told(*by: str) -> list[MessageKind]:
-        world = Told(routes_p2=("ops",)).world
+def test_an_acknowledgement_stops_the_escalation() -> None:
+    def list_kinds(*names: str) -> list[MessageKind]:
+        world = Notifier(routes_p2=("ops",)).world
         world.fails(WALLET, Cause.AUTH)
-        number = world.instance(WALLET).incident
-        assert number is not None
-        for who in by:
+        incident_id = world.instance(WALLET).incident
+        assert incident_id is not None
+        for name in names:
             world.send(AckRequested(world.now, "01JUNKNOWN", "api"))
-            assert world.state.incidents[number].acked_at is None
-            world.send(AckRequested(world.now, number, who))
+            assert world.state.incidents[incident_id].acked_at is None
+            world.send(AckRequested(world.now, incident_id, name))
             step = world.transitions[-1]
             assert isinstance(step, IncidentChanged)
-            assert str(step.reason) == f"somebody takes care of it ({who})"
+            assert str(step.reason) == f"somebody takes care of it ({name})"
         world.wait(3 * 3600.0, step=20.0)
         return [m.kind for m in world.messages if m.channel in {"ops", "phone"}]
 
-    assert MessageKind.ESCALATED in told()
-    assert told("link sent to ops") == [MessageKind.OPENED]
+    assert MessageKind.ESCALATED in list_kinds()
+    assert list_kinds("link sent to ops") == [MessageKind.OPENED]

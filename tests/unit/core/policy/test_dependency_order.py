@@ -1,4 +1,4 @@
-"""Who comes first where the settings do not say who needs whom."""
+"""Order of remedies where the settings name no dependency."""
 
 from dataclasses import replace
 
@@ -8,7 +8,8 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action
 from sidecar.core.model.dependency_graph import build_graph
-from sidecar.core.model.event import EngineEventKind, RestartRequested
+from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.event import RestartRequested
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
 from sidecar.core.model.probe_settings import DockerProbe, HttpProbe
@@ -19,11 +20,11 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.support import rule_world as usual
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.recovery.test_takeover import killed_and_succeeded
+from tests.unit.core.recovery.test_takeover import start_successor
 
 ROOT, LEAF, SITE = "electron-cash", "bitcoincash-service", "site"
 INTERVAL_S = 15.0
-"""Long enough for a few failures at the fast pace."""
+"""Time for a few failures at the fast pace."""
 CADENCE = ProbeSchedule(interval_s=INTERVAL_S)
 WALLET = replace(usual.WALLET, cadence=CADENCE)
 SERVICE = replace(usual.SERVICE, cadence=CADENCE)
@@ -36,56 +37,56 @@ NO_WALLET = probe_failure(
 START, RESTART = Action.START, Action.RESTART
 
 
-def calm(*targets: Target) -> RuleWorld:
+def start_healthy_world(*targets: Target) -> RuleWorld:
     world = RuleWorld(targets or (WALLET, FREE))
     world.works(*(target.name for target in world.targets))
     return world
 
 
-def in_vain(name: str, *targets: Target) -> RuleWorld:
-    """Restarted, and verified; its new run fails as the one before."""
-    world = calm(*targets)
-    answered(world)
+def fail_after_restart(name: str, *targets: Target) -> RuleWorld:
+    """Restart the target; its new run fails in the verification."""
+    world = start_healthy_world(*targets)
+    answer_wallet(world)
     world.fails(name, Cause.HTTP_5XX, 2)
-    answered(world)
+    answer_wallet(world)
     world.fails(name, Cause.HTTP_5XX, 1)
     assert world.acts() == [(name, RESTART)]
-    world.acted(name)
+    world.complete_remedy(name)
     world.fails(name, Cause.HTTP_5XX, 1)
     return world
 
 
-def answered(world: RuleWorld) -> None:
-    """The wallet has just answered, if there is one."""
+def answer_wallet(world: RuleWorld) -> None:
+    """Probe the wallet as healthy, if there is one."""
     if any(target.wallet for target in world.targets):
         world.probe(ROOT, probe_success())
 
 
-def ends(world: RuleWorld) -> list[tuple[str, RemedyOutcome]]:
+def list_remedy_outcomes(world: RuleWorld) -> list[tuple[str, RemedyOutcome]]:
     return [
         (t.name, t.outcome) for t in world.transitions if isinstance(t, RemedyEnded)
     ]
 
 
-# who is presumed to be needed
+# presumed dependencies
 
 
-def test_a_wallet_is_presumed_where_the_settings_say_nothing() -> None:
+def test_a_wallet_is_a_presumed_dependency_without_settings() -> None:
     assert build_graph((WALLET, FREE, OTHER)).presumed == {LEAF: (ROOT,), SITE: (ROOT,)}
 
 
-def test_nothing_is_presumed_of_what_needs_or_is_needed_by_anything() -> None:
+def test_no_dependency_is_presumed_for_targets_with_declared_ones() -> None:
     needs_site = replace(SERVICE, depends_on=(SITE,))
     assert build_graph((WALLET, needs_site, OTHER)).presumed == {}
     assert build_graph((replace(WALLET, depends_on=(SITE,)), OTHER)).presumed == {}
     assert build_graph((FREE, OTHER)).presumed == {}
 
 
-# what fails with a wallet waits for it
+# targets that fail with a wallet wait for it
 
 
-def test_a_target_that_fails_has_the_wallet_asked_and_decided_first() -> None:
-    world = calm()
+def test_a_target_that_fails_waits_until_the_wallet_is_probed() -> None:
+    world = start_healthy_world()
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).guard is Guard.DEPENDENCY
@@ -99,8 +100,8 @@ def test_a_target_that_fails_has_the_wallet_asked_and_decided_first() -> None:
     )
 
 
-def test_a_target_waits_for_a_wallet_that_fails_with_it_to_be_decided() -> None:
-    world = calm()
+def test_a_target_waits_for_the_decision_on_a_failing_wallet() -> None:
+    world = start_healthy_world()
     world.fails(ROOT, Cause.REFUSED, 2)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert str(world.last(LEAF).reason).endswith(
@@ -110,16 +111,16 @@ def test_a_target_waits_for_a_wallet_that_fails_with_it_to_be_decided() -> None:
     assert world.acts() == [(ROOT, RESTART)]
 
 
-def test_a_wallet_that_works_holds_nobody() -> None:
-    world = calm()
+def test_a_wallet_that_works_holds_no_target() -> None:
+    world = start_healthy_world()
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     world.probe(ROOT, probe_success())
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_a_wallet_that_began_to_fail_an_interval_later_holds_nobody() -> None:
-    world = calm()
+def test_a_wallet_that_failed_an_interval_later_holds_no_target() -> None:
+    world = start_healthy_world()
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     world.wait(INTERVAL_S)
     world.fails(ROOT, Cause.REFUSED, 1)
@@ -127,22 +128,22 @@ def test_a_wallet_that_began_to_fail_an_interval_later_holds_nobody() -> None:
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_a_wallet_whose_trouble_only_a_person_can_mend_holds_nobody() -> None:
-    world = calm()
+def test_a_wallet_with_an_incurable_cause_holds_no_target() -> None:
+    world = start_healthy_world()
     world.fails(ROOT, Cause.AUTH)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_a_wallet_that_cannot_be_asked_holds_nobody() -> None:
-    world = calm()
+def test_a_wallet_that_cannot_be_probed_holds_no_target() -> None:
+    world = start_healthy_world()
     world.probe(ROOT, probe_unknown(Cause.PROBER_FAILED, text_reason("too many files")))
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_a_wallet_that_starts_is_waited_for_but_not_for_ever() -> None:
-    world = calm()
+def test_a_target_waits_a_limited_time_for_a_starting_wallet() -> None:
+    world = start_healthy_world()
     now = world.now.wall
     world.notice(ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=now)
     world.fails(LEAF, Cause.HTTP_5XX)
@@ -154,26 +155,26 @@ def test_a_wallet_that_starts_is_waited_for_but_not_for_ever() -> None:
     assert 55.0 < world.last(LEAF).at.mono - began_s <= 65.0
 
 
-def test_what_has_exited_is_started_at_once() -> None:
-    world = calm()
+def test_an_exited_target_is_started_without_wait_for_the_wallet() -> None:
+    world = start_healthy_world()
     world.wait(5.0)
     world.exits(LEAF)
     assert world.acts() == [(LEAF, START)]
 
 
-def test_an_operator_need_not_wait_for_it() -> None:
-    world = calm()
+def test_an_operators_restart_does_not_wait_for_the_wallet() -> None:
+    world = start_healthy_world()
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     world.send(RestartRequested(world.now, LEAF))
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_what_failed_with_a_wallet_has_its_time_to_follow() -> None:
-    world = calm()
+def test_a_target_that_failed_with_a_wallet_has_time_to_follow() -> None:
+    world = start_healthy_world()
     world.fails(ROOT, Cause.REFUSED)
     world.fails(LEAF, Cause.HTTP_5XX)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     world.works(ROOT)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(ROOT, RESTART)]
@@ -186,25 +187,25 @@ def test_what_failed_with_a_wallet_has_its_time_to_follow() -> None:
 # a verification that cannot succeed
 
 
-def test_it_does_not_hold_the_wallet() -> None:
-    world = in_vain(LEAF)
+def test_a_hopeless_verification_does_not_hold_the_wallet() -> None:
+    world = fail_after_restart(LEAF)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(LEAF, RESTART), (ROOT, RESTART)]
 
 
-def test_it_does_not_hold_the_load_of_a_wallet() -> None:
-    world = in_vain(LEAF)
+def test_a_hopeless_verification_does_not_hold_a_wallet_load() -> None:
+    world = fail_after_restart(LEAF)
     world.probe(ROOT, NO_WALLET)
     assert world.acts() == [(LEAF, RESTART), (ROOT, Action.LOAD_WALLET)]
 
 
-def test_one_that_may_succeed_holds_it() -> None:
-    """Its new run has not answered yet, or well."""
-    world = calm()
+def test_a_verification_that_may_succeed_holds_the_wallet() -> None:
+    """The new run has not answered yet, or has answered well."""
+    world = start_healthy_world()
     world.fails(LEAF, Cause.HTTP_5XX, 2)
-    answered(world)
+    answer_wallet(world)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
-    world.acted(LEAF)
+    world.complete_remedy(LEAF)
     world.fails(ROOT, Cause.REFUSED)
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
     world.probe(LEAF, probe_success())
@@ -212,10 +213,10 @@ def test_one_that_may_succeed_holds_it() -> None:
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
 
 
-def test_what_the_engine_is_at_holds_it() -> None:
-    world = calm()
+def test_a_remedy_that_the_engine_carries_out_holds_the_wallet() -> None:
+    world = start_healthy_world()
     world.fails(LEAF, Cause.HTTP_5XX, 2)
-    answered(world)
+    answer_wallet(world)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     world.fails(ROOT, Cause.REFUSED)
     assert world.is_acting(LEAF)
@@ -223,10 +224,10 @@ def test_what_the_engine_is_at_holds_it() -> None:
 
 
 def test_a_wallet_does_not_give_way_to_another_kind_of_target() -> None:
-    world = calm()
+    world = start_healthy_world()
     world.fails(LEAF, Cause.HTTP_5XX, 2)
     world.fails(ROOT, Cause.RESET)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     world.fails(ROOT, Cause.RESET, 1)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     assert world.acts() == [(ROOT, RESTART)]
@@ -234,7 +235,7 @@ def test_a_wallet_does_not_give_way_to_another_kind_of_target() -> None:
 
 
 def test_an_operators_restart_of_a_wallet_that_works_waits() -> None:
-    world = in_vain(LEAF)
+    world = fail_after_restart(LEAF)
     world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).guard is Guard.REMEDY_RUNNING
 
@@ -252,91 +253,91 @@ BY_DOCKER = replace(OTHER, probes=(DockerProbe(),))
         (BY_DOCKER, 60.0, True),
     ],
 )
-def test_among_others_who_failed_first_or_within_an_interval_comes_first(
+def test_the_target_that_failed_first_or_within_an_interval_comes_first(
     other: Target, later_s: float, waits: bool
 ) -> None:
-    world = calm(FREE, other)
+    world = start_healthy_world(FREE, other)
     if later_s < 0:
         world.fails(SITE, Cause.HTTP_5XX, 1)
         world.wait(-later_s)
     world.fails(LEAF, Cause.HTTP_5XX)
-    world.acted(LEAF)
+    world.complete_remedy(LEAF)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     if later_s > 0:
         world.wait(max(0.0, later_s - 8.0))
     world.fails(SITE, Cause.HTTP_5XX)
-    held = world.last(SITE).guard is Guard.REMEDY_RUNNING
-    assert held is waits
+    is_held = world.last(SITE).guard is Guard.REMEDY_RUNNING
+    assert is_held is waits
 
 
-def test_where_the_settings_say_who_needs_whom_nothing_is_presumed() -> None:
-    """The root's verification holds its dependent, whoever failed first."""
+def test_no_order_is_presumed_between_declared_dependencies() -> None:
+    """The verification of the root holds its dependent, in any order of failure."""
     needs = replace(OTHER, depends_on=(LEAF,))
-    world = calm(FREE, needs)
+    world = start_healthy_world(FREE, needs)
     world.fails(SITE, Cause.HTTP_5XX, 2)
     world.fails(LEAF, Cause.HTTP_5XX)
-    world.acted(LEAF)
+    world.complete_remedy(LEAF)
     world.fails(LEAF, Cause.HTTP_5XX, 1)
     world.fails(SITE, Cause.HTTP_5XX, 1)
     assert world.last(SITE).guard is Guard.REMEDY_RUNNING
 
 
-def test_what_the_settings_name_does_not_give_way_to_what_labels_made() -> None:
-    world = in_vain(LEAF, FREE, replace(OTHER, declared=False))
+def test_a_target_of_the_settings_does_not_give_way_to_a_labelled_one() -> None:
+    world = fail_after_restart(LEAF, FREE, replace(OTHER, declared=False))
     world.fails(SITE, Cause.HTTP_5XX)
     assert world.last(SITE).guard is Guard.REMEDY_RUNNING
 
 
-def test_its_clock_stands_meanwhile_and_begins_anew_afterwards() -> None:
-    world = in_vain(LEAF)
+def test_the_time_of_a_verification_restarts_after_that_of_the_wallet() -> None:
+    world = fail_after_restart(LEAF)
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     for _ in range(100):
         world.fails(LEAF, Cause.HTTP_5XX, 1)
-    assert ends(world) == [(ROOT, RemedyOutcome.NOT_RECOVERED)]
+    assert list_remedy_outcomes(world) == [(ROOT, RemedyOutcome.NOT_RECOVERED)]
     world.wait(RECOVERY_S - 10.0, 5.0)
     world.wait(RECOVERY_S + 20.0, 5.0)
-    assert (LEAF, RemedyOutcome.NOT_RECOVERED) in ends(world)
+    assert (LEAF, RemedyOutcome.NOT_RECOVERED) in list_remedy_outcomes(world)
 
 
-def test_it_ends_well_when_it_follows_the_wallet() -> None:
-    world = in_vain(LEAF)
+def test_a_verification_succeeds_when_its_target_follows_the_wallet() -> None:
+    world = fail_after_restart(LEAF)
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     world.works(ROOT)
     world.works(LEAF)
     recovered = RemedyOutcome.RECOVERED
-    assert ends(world) == [(ROOT, recovered), (LEAF, recovered)]
+    assert list_remedy_outcomes(world) == [(ROOT, recovered), (LEAF, recovered)]
     assert world.acts() == [(LEAF, RESTART), (ROOT, RESTART)]
 
 
-def test_two_that_fail_do_not_wait_for_each_other_for_ever() -> None:
-    world = in_vain(LEAF, FREE, OTHER)
+def test_two_failing_targets_do_not_wait_for_each_other_for_ever() -> None:
+    world = fail_after_restart(LEAF, FREE, OTHER)
     world.fails(SITE, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART), (SITE, RESTART)]
     for _ in range(300):
         for name in (LEAF, SITE):
             if world.is_acting(name):
-                world.acted(name)
+                world.complete_remedy(name)
             world.fails(name, Cause.HTTP_5XX, 1)
-    assert {name for name, _ in ends(world)} == {LEAF, SITE}
+    assert {name for name, _ in list_remedy_outcomes(world)} == {LEAF, SITE}
 
 
-def test_our_death_meanwhile_leaves_no_wallet_stopped() -> None:
-    """Its remedy had begun beside the other, and is finished beside it."""
-    world = in_vain(LEAF)
+def test_a_kill_of_sidecar_between_two_remedies_leaves_no_wallet_stopped() -> None:
+    """The remedy began beside another one, and is finished beside it."""
+    world = fail_after_restart(LEAF)
     world.fails(ROOT, Cause.REFUSED)
     assert world.is_acting(ROOT)
-    who = InstanceId(ROOT, 1)
-    world.containers[who] = replace(
-        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    instance_id = InstanceId(ROOT, 1)
+    world.containers[instance_id] = replace(
+        world.containers[instance_id], status=Status.EXITED, exit_code=0, pid=0
     )
-    after = killed_and_succeeded(world)
+    after = start_successor(world)
     after.wait(2.0)
     assert after.acts() == [(ROOT, START)]
 
 
-def test_of_two_that_wait_for_their_turn_the_wallet_and_then_the_first_goes() -> None:
+def test_a_waiting_wallet_is_started_before_other_waiting_targets() -> None:
     late, early = replace(FREE, name="a-late"), replace(FREE, name="z-early")
     wallet = replace(WALLET, name="z-wallet")
     world = RuleWorld((late, early, wallet))
@@ -346,12 +347,12 @@ def test_of_two_that_wait_for_their_turn_the_wallet_and_then_the_first_goes() ->
     world.exits("z-early")
     world.exits("z-wallet")
     assert len(world.acts()) == 1
-    world.acted("a-late")
+    world.complete_remedy("a-late")
     world.works("a-late")
     assert world.acts()[1] == ("z-wallet", START)
 
 
-def test_of_two_others_that_wait_for_their_turn_the_first_goes_first() -> None:
+def test_of_two_waiting_targets_the_first_to_fail_is_started_first() -> None:
     late, early = replace(FREE, name="a-late"), replace(FREE, name="z-early")
     world = RuleWorld((late, early, OTHER))
     world.works("a-late", "z-early", SITE)
@@ -359,19 +360,19 @@ def test_of_two_others_that_wait_for_their_turn_the_first_goes_first() -> None:
     world.exits("z-early")
     world.wait(1.0)
     world.exits("a-late")
-    world.acted(SITE)
+    world.complete_remedy(SITE)
     world.works(SITE)
     assert world.acts()[1] == ("z-early", START)
 
 
-# what labels made
+# targets made from labels
 
 
 LABELLED_WALLET = replace(WALLET, declared=False)
 
 
-def test_a_wallet_that_labels_made_holds_nothing_of_the_file() -> None:
-    world = calm(LABELLED_WALLET, FREE)
+def test_a_labelled_wallet_holds_no_target_of_the_settings() -> None:
+    world = start_healthy_world(LABELLED_WALLET, FREE)
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.acts() == [(LEAF, RESTART)]
@@ -380,8 +381,8 @@ def test_a_wallet_that_labels_made_holds_nothing_of_the_file() -> None:
     )
 
 
-def test_a_wallet_that_labels_made_holds_what_labels_made() -> None:
-    world = calm(LABELLED_WALLET, replace(FREE, declared=False))
+def test_a_labelled_wallet_holds_a_labelled_target() -> None:
+    world = start_healthy_world(LABELLED_WALLET, replace(FREE, declared=False))
     world.wait(5.0)
     world.fails(LEAF, Cause.HTTP_5XX)
     assert world.last(LEAF).guard is Guard.DEPENDENCY
@@ -391,31 +392,31 @@ def test_a_wallet_that_labels_made_holds_what_labels_made() -> None:
     )
 
 
-# who is given time, and who is not
+# time to follow a wallet
 
 
-def test_what_works_is_given_no_time_to_follow_a_wallet() -> None:
-    world = calm()
+def test_a_target_that_works_gets_no_time_to_follow_a_wallet() -> None:
+    world = start_healthy_world()
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     world.works(ROOT)
     assert world.instance(LEAF).settling is None
 
 
-def test_nobody_is_presumed_to_follow_what_is_no_wallet() -> None:
-    world = calm(WALLET, FREE, OTHER)
+def test_no_target_is_presumed_to_follow_a_target_that_is_no_wallet() -> None:
+    world = start_healthy_world(WALLET, FREE, OTHER)
     world.fails(SITE, Cause.HTTP_5XX, 2)
-    answered(world)
+    answer_wallet(world)
     world.fails(SITE, Cause.HTTP_5XX, 1)
-    world.acted(SITE)
+    world.complete_remedy(SITE)
     world.fails(LEAF, Cause.HTTP_5XX, 2)
-    answered(world)
+    answer_wallet(world)
     world.works(SITE)
     assert world.instance(LEAF).settling is None
 
 
-def test_a_wallet_that_somebody_stopped_holds_nobody() -> None:
-    world = calm()
+def test_a_wallet_that_somebody_stopped_holds_no_target() -> None:
+    world = start_healthy_world()
     world.fails(ROOT, Cause.REFUSED, 1)
     world.notice(ROOT, EngineEventKind.KILL, signal=15)
     world.exits(ROOT, 143)
@@ -423,26 +424,26 @@ def test_a_wallet_that_somebody_stopped_holds_nobody() -> None:
     assert world.acts() == [(LEAF, RESTART)]
 
 
-def test_who_gave_way_and_recovers_gives_the_other_no_more_time() -> None:
-    world = in_vain(LEAF)
+def test_a_recovery_beside_another_remedy_does_not_extend_that_remedy() -> None:
+    world = fail_after_restart(LEAF)
     world.fails(ROOT, Cause.REFUSED)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     remedy = world.instance(ROOT).remedy
     world.wait(30.0)
     world.works(LEAF)
-    assert ends(world) == [(LEAF, RemedyOutcome.RECOVERED)]
+    assert list_remedy_outcomes(world) == [(LEAF, RemedyOutcome.RECOVERED)]
     assert world.instance(ROOT).remedy == remedy
 
 
-def test_our_long_absence_meanwhile_leaves_nothing_stopped() -> None:
-    """What failed and why is forgotten by then."""
-    world = in_vain(LEAF, FREE, OTHER)
+def test_a_long_absence_of_sidecar_leaves_no_target_stopped() -> None:
+    """Failures and causes are forgotten after the absence."""
+    world = fail_after_restart(LEAF, FREE, OTHER)
     world.fails(SITE, Cause.HTTP_5XX)
     assert world.is_acting(SITE)
-    who = InstanceId(SITE, 1)
-    world.containers[who] = replace(
-        world.containers[who], status=Status.EXITED, exit_code=0, pid=0
+    instance_id = InstanceId(SITE, 1)
+    world.containers[instance_id] = replace(
+        world.containers[instance_id], status=Status.EXITED, exit_code=0, pid=0
     )
-    after = killed_and_succeeded(world, away_s=90.0)
+    after = start_successor(world, away_s=90.0)
     after.wait(2.0)
     assert after.acts() == [(SITE, START)]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.config.convert import build_target as built
+from sidecar.config.convert import build_target
 from sidecar.config.file.model import (
     Defaults,
     DockerSection,
@@ -47,17 +47,17 @@ STARTING = ProbeResult(
         (TargetSection(probe=NATIVE), Defaults(start_period="30s"), 30.0),
         (TargetSection(), Defaults(), 60.0),
     ],
-    ids=["native", "native and http", "http", "said", "said for all", "no probe"],
+    ids=["native", "native and http", "http", "own", "default", "no probe"],
 )
-def test_a_native_check_has_no_second_start_period_unless_one_is_said(
+def test_a_native_check_has_no_start_period_unless_configured(
     section: TargetSection, defaults: Defaults, start_s: float
 ) -> None:
-    cadence = built(NAME, section, defaults, SecretReader()).cadence
+    cadence = build_target(NAME, section, defaults, SecretReader()).cadence
     assert cadence == ProbeSchedule(start_period_s=start_s)
 
 
-def begun(check_start_s: float = 0.0) -> RuleWorld:
-    """A container that has just been started."""
+def start_world(check_start_s: float = 0.0) -> RuleWorld:
+    """A world with a container that has just been started."""
     fresh = container(
         NAME,
         started_at=EPOCH + 999.0,
@@ -67,9 +67,9 @@ def begun(check_start_s: float = 0.0) -> RuleWorld:
     return RuleWorld((PLAIN,), containers={InstanceId(NAME, 1): fresh})
 
 
-def test_what_the_engine_calls_unhealthy_is_restarted_without_further_grace() -> None:
+def test_an_unhealthy_container_is_restarted_without_further_grace() -> None:
     # Checks every 3 s of which three must fail, after 5 s that do not count.
-    world = begun(check_start_s=5.0)
+    world = start_world(check_start_s=5.0)
     while world.now_s < 1012.0:
         world.probe(NAME, STARTING)
         world.wait(2.0)
@@ -79,7 +79,7 @@ def test_what_the_engine_calls_unhealthy_is_restarted_without_further_grace() ->
     assert world.now_s < 1060.0 - PLAIN.restart.stop_timeout_s
 
 
-def blind_for(world: RuleWorld, seconds: float) -> None:
+def probe_start_for(world: RuleWorld, seconds: float) -> None:
     until = world.now_s + seconds
     while world.now_s < until:
         world.probe(NAME, STARTING)
@@ -91,15 +91,15 @@ def blind_for(world: RuleWorld, seconds: float) -> None:
     [(1800.0, TargetState.STARTING), (0.0, TargetState.UNKNOWN)],
     ids=["it was given half an hour", "it was given no time"],
 )
-def test_a_long_start_is_one_while_the_check_was_given_the_time(
+def test_a_long_start_lasts_as_long_as_the_healthcheck_allows(
     check_start_s: float, state: TargetState
 ) -> None:
-    world = begun(check_start_s)
-    blind_for(world, 900.0)
+    world = start_world(check_start_s)
+    probe_start_for(world, 900.0)
     assert world.instance(NAME).state is state
-    told = [d.action for d in world.decisions]
-    assert told == ([Action.PAGE] if state is TargetState.UNKNOWN else [])
-    blind_for(world, 1000.0)
+    actions = [d.action for d in world.decisions]
+    assert actions == ([Action.PAGE] if state is TargetState.UNKNOWN else [])
+    probe_start_for(world, 1000.0)
     assert world.instance(NAME).state is TargetState.UNKNOWN
 
 
@@ -111,17 +111,17 @@ def test_a_long_start_is_one_while_the_check_was_given_the_time(
 def test_a_restart_is_judged_once_the_checks_own_start_is_over(
     probes: tuple[DockerProbe, ...], ends_after_s: float
 ) -> None:
-    world = begun(check_start_s=300.0)
+    world = start_world(check_start_s=300.0)
     world.targets = (replace(PLAIN, probes=probes),)
     world.relist()
     world.fails(NAME, Cause.ENGINE_UNHEALTHY)
-    world.acted(NAME)
+    world.complete_remedy(NAME)
     began = world.now_s
 
-    def ended() -> list[float]:
+    def list_end_times() -> list[float]:
         return [t.at.mono for t in world.transitions if isinstance(t, RemedyEnded)]
 
-    while not ended() and world.now_s < began + 1000.0:
+    while not list_end_times() and world.now_s < began + 1000.0:
         world.probe(NAME, STARTING)
         world.wait(2.0)
-    assert ended()[0] - began == pytest.approx(ends_after_s, abs=2.0)
+    assert list_end_times()[0] - began == pytest.approx(ends_after_s, abs=2.0)

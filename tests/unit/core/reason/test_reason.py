@@ -40,8 +40,8 @@ def codes_in(path: Path) -> Iterator[R]:
             yield R[node.attr]
 
 
-def made_in(path: Path) -> Iterator[tuple[R, set[str]]]:
-    """Codes and parameters of the reasons that are made where they stand."""
+def reasons_built_in(path: Path) -> Iterator[tuple[R, set[str]]]:
+    """Codes and parameters of the reasons that a module builds in place."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.Call(
@@ -62,10 +62,10 @@ def test_every_code_is_used() -> None:
     assert {code for path in MODULES for code in codes_in(path)} == set(R)
 
 
-def test_each_reason_that_is_made_has_the_parameters_of_its_text() -> None:
-    made = [one for path in MODULES for one in made_in(path)]
-    assert len(made) > 200
-    for code, parameters in made:
+def test_each_reason_in_code_has_the_parameters_of_its_text() -> None:
+    reasons = [reason for path in MODULES for reason in reasons_built_in(path)]
+    assert len(reasons) > 200
+    for code, parameters in reasons:
         assert parameters == parameters_of(ENGLISH[code]), code
 
 
@@ -74,7 +74,7 @@ REASONS = st.recursive(
     | st.builds(lambda n: Reason.of(R.NO_ANSWER, place="x", seconds=n), st.integers())
     | st.builds(lambda n: Reason.of(R.RESTARTED_LATELY, ago_s=n), st.floats(0.0, 1e6)),
     lambda inner: st.builds(
-        lambda one: Reason.of(R.FAILURES, count=2, reason=one), inner
+        lambda reason: Reason.of(R.FAILURES, count=2, reason=reason), inner
     ),
     max_leaves=4,
 )
@@ -122,12 +122,12 @@ def test_no_reason_is_false_and_empty() -> None:
     assert join_reasons(()) is NO_REASON
 
 
-def test_several_reasons_are_one_sentence() -> None:
+def test_join_reasons_makes_one_sentence() -> None:
     one, two = text_reason("it is down"), text_reason("so is all else")
     assert str(join_reasons((one, two))) == "it is down; so is all else"
 
 
-def test_a_mask_reaches_every_text_of_a_reason() -> None:
+def test_map_text_changes_every_text_of_a_reason() -> None:
     inner = Reason.of(R.RPC_ERROR, method="ping", code=-1, said="my secret")
     reason = Reason.of(R.FAILURES, count=3, reason=inner)
     masked = reason.map_text(lambda text: text.replace("secret", "***"))
@@ -135,6 +135,6 @@ def test_a_mask_reaches_every_text_of_a_reason() -> None:
 
 
 @given(st.text(max_size=600), st.integers(80, 300))
-def test_a_bound_reason_is_no_longer_than_its_limit(said: str, limit: int) -> None:
-    reason = Reason.of(R.FAILURES, count=3, reason=text_reason(said))
+def test_a_bound_reason_is_no_longer_than_its_limit(text: str, limit: int) -> None:
+    reason = Reason.of(R.FAILURES, count=3, reason=text_reason(text))
     assert len(str(reason.bound(limit))) <= limit

@@ -1,4 +1,4 @@
-"""The balance before and after a restart: noted, compared, told, kept private."""
+"""Balance before and after a restart: recorded, compared, reported, kept private."""
 
 import json
 from decimal import Decimal
@@ -32,234 +32,238 @@ from sidecar.core.reporting.incident_review import (
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.web.views import history
-from tests.support.memory_journal import MemoryJournal, entry_of, remembered
+from tests.support.memory_journal import MemoryJournal, entry_of, world_with_journal
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.incidents.test_recipients import Told
-from tests.unit.core.recovery.test_takeover import killed_and_succeeded
+from tests.unit.core.incidents.test_recipients import Notifier
+from tests.unit.core.recovery.test_takeover import start_successor
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
-HELD = Balance(Decimal("1.5"), Decimal("0.25"))
-PAID = HELD._replace(confirmed=Decimal("2.5"))
+INITIAL = Balance(Decimal("1.5"), Decimal("0.25"))
+PAID = INITIAL._replace(confirmed=Decimal("2.5"))
 
 
-def holds(balance: Balance | None) -> ProbeResult:
+def balance_result(balance: Balance | None) -> ProbeResult:
     return probe_success(wallet=WalletFacts(loaded=True, balance=balance))
 
 
-def sees(world: RuleWorld, balance: Balance | None, times: int = 2) -> None:
+def probe_balance(world: RuleWorld, balance: Balance | None, times: int = 2) -> None:
     for _ in range(times):
-        world.probe(WALLET, holds(balance))
+        world.probe(WALLET, balance_result(balance))
         world.now_s += 1.0
 
 
-def compared(world: RuleWorld) -> list[BalanceCompared]:
+def find_comparisons(world: RuleWorld) -> list[BalanceCompared]:
     return [t for t in world.transitions if isinstance(t, BalanceCompared)]
 
 
-def calm(world: RuleWorld | None = None) -> RuleWorld:
+def healthy_world(world: RuleWorld | None = None) -> RuleWorld:
     world = world or RuleWorld()
     world.works(SERVICE)
-    sees(world, HELD)
+    probe_balance(world, INITIAL)
     return world
 
 
-def told(messages: list[Message]) -> list[Message]:
+def balance_messages(messages: list[Message]) -> list[Message]:
     return [m for m in messages if m.kind is MessageKind.BALANCE]
 
 
-# --- noted
+# --- recorded
 
 
-def test_a_restart_notes_what_was_there_before_and_first_seen_after_it() -> None:
-    world = calm()
+def test_restart_compares_balance_before_with_first_balance_after() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET)
-    sees(world, PAID)
-    (noted,) = compared(world)
-    assert (noted.before, noted.after) == (HELD, PAID)
-    assert noted.comparison is Comparison.DIFFERENT
-    assert noted.incident is not None
-    sees(world, HELD)
-    assert len(compared(world)) == 1
+    world.complete_remedy(WALLET)
+    probe_balance(world, PAID)
+    (record,) = find_comparisons(world)
+    assert (record.before, record.after) == (INITIAL, PAID)
+    assert record.comparison is Comparison.DIFFERENT
+    assert record.incident is not None
+    probe_balance(world, INITIAL)
+    assert len(find_comparisons(world)) == 1
 
 
-def test_an_operators_restart_is_compared_too() -> None:
-    world = calm()
+def test_operator_restart_compares_balances() -> None:
+    world = healthy_world()
     world.send(RestartRequested(world.now, WALLET))
-    world.acted(WALLET)
-    sees(world, HELD)
-    (noted,) = compared(world)
-    assert noted.comparison is Comparison.SAME
-    assert noted.incident is None
+    world.complete_remedy(WALLET)
+    probe_balance(world, INITIAL)
+    (record,) = find_comparisons(world)
+    assert record.comparison is Comparison.SAME
+    assert record.incident is None
 
 
-def test_a_planned_restart_is_compared_too() -> None:
-    world = calm()
+def test_planned_restart_compares_balances() -> None:
+    world = healthy_world()
     world.send(PlannedRestartDue(world.now, WALLET))
-    world.acted(WALLET)
-    sees(world, PAID)
-    (noted,) = compared(world)
-    assert (noted.before, noted.after) == (HELD, PAID)
+    world.complete_remedy(WALLET)
+    probe_balance(world, PAID)
+    (record,) = find_comparisons(world)
+    assert (record.before, record.after) == (INITIAL, PAID)
 
 
-def test_loading_the_wallet_is_compared_too() -> None:
-    world = calm()
+def test_wallet_load_compares_balances() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.WALLET_NOT_LOADED, times=1)
-    world.acted(WALLET, restart=False)
-    sees(world, PAID)
-    (noted,) = compared(world)
-    assert (noted.before, noted.after) == (HELD, PAID)
+    world.complete_remedy(WALLET, restart=False)
+    probe_balance(world, PAID)
+    (record,) = find_comparisons(world)
+    assert (record.before, record.after) == (INITIAL, PAID)
 
 
-def test_a_wallet_loaded_for_the_first_time_has_nothing_to_be_compared_with() -> None:
+def test_first_wallet_load_compares_nothing() -> None:
     world = RuleWorld()
     world.fails(WALLET, Cause.WALLET_NOT_LOADED, times=1)
-    world.acted(WALLET, restart=False)
-    sees(world, HELD)
-    assert compared(world) == []
+    world.complete_remedy(WALLET, restart=False)
+    probe_balance(world, INITIAL)
+    assert find_comparisons(world) == []
 
 
-def test_zeros_at_the_end_are_no_difference() -> None:
-    world = calm()
+def test_trailing_zeros_are_no_difference() -> None:
+    world = healthy_world()
     world.send(RestartRequested(world.now, WALLET))
-    world.acted(WALLET)
-    sees(world, HELD._replace(confirmed=Decimal("1.50")))
-    assert compared(world)[0].comparison is Comparison.SAME
+    world.complete_remedy(WALLET)
+    probe_balance(world, INITIAL._replace(confirmed=Decimal("1.50")))
+    assert find_comparisons(world)[0].comparison is Comparison.SAME
 
 
-def test_a_payment_outside_a_restart_is_nobodys_business() -> None:
-    world = calm()
-    sees(world, PAID)
-    assert compared(world) == []
+def test_balance_change_outside_a_restart_is_not_compared() -> None:
+    world = healthy_world()
+    probe_balance(world, PAID)
+    assert find_comparisons(world) == []
 
 
-def test_what_never_had_a_wallet_has_no_balance() -> None:
-    world = calm()
+def test_restart_of_target_without_wallet_compares_nothing() -> None:
+    world = healthy_world()
     world.fails(SERVICE, Cause.HTTP_5XX)
-    sees(world, HELD)
+    probe_balance(world, INITIAL)
     world.fails(SERVICE, Cause.HTTP_5XX)
     assert world.acts() == [(SERVICE, Action.RESTART)]
-    world.acted(SERVICE)
+    world.complete_remedy(SERVICE)
     world.works(SERVICE)
-    assert compared(world) == []
+    assert find_comparisons(world) == []
 
 
-def test_what_was_not_sent_is_compared_with_nothing() -> None:
-    world = calm()
+def test_restart_that_was_not_sent_compares_nothing() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET, RemedyCallResult.NOT_SENT)
-    sees(world, PAID)
-    assert compared(world) == []
+    world.complete_remedy(WALLET, RemedyCallResult.NOT_SENT)
+    probe_balance(world, PAID)
+    assert find_comparisons(world) == []
 
 
 # --- not known
 
 
-def test_without_a_balance_before_it_is_said_to_be_unknown() -> None:
+def test_unknown_balance_before_restart_compares_as_not_known() -> None:
     world = RuleWorld()
     world.works(SERVICE)
     world.works(WALLET)
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET)
-    sees(world, HELD)
-    (noted,) = compared(world)
-    assert (noted.before, noted.after) == (None, HELD)
-    assert noted.comparison is Comparison.NOT_KNOWN
-    assert str(noted.reason) == "the wallet's balance before is not known"
+    world.complete_remedy(WALLET)
+    probe_balance(world, INITIAL)
+    (record,) = find_comparisons(world)
+    assert (record.before, record.after) == (None, INITIAL)
+    assert record.comparison is Comparison.NOT_KNOWN
+    assert str(record.reason) == "the wallet's balance before is not known"
 
 
-def test_a_restart_that_did_not_help_leaves_it_to_the_first_balance_after_it() -> None:
-    world = calm()
+def test_failed_restart_compares_with_the_first_later_balance() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET)
+    world.complete_remedy(WALLET)
     world.wait(121.0)
-    (vain,) = compared(world)
-    assert (vain.before, vain.after) == (HELD, None)
-    assert str(vain.reason) == "the wallet's balance afterwards is not known yet"
-    sees(world, PAID, times=1)
-    late = compared(world)[-1]
-    assert (late.before, late.after) == (HELD, PAID)
+    (first_record,) = find_comparisons(world)
+    assert (first_record.before, first_record.after) == (INITIAL, None)
+    assert (
+        str(first_record.reason) == "the wallet's balance afterwards is not known yet"
+    )
+    probe_balance(world, PAID, times=1)
+    last_record = find_comparisons(world)[-1]
+    assert (last_record.before, last_record.after) == (INITIAL, PAID)
 
 
-def test_a_second_restart_compares_with_what_was_there_before_the_first() -> None:
-    world = calm()
+def test_second_restart_compares_with_balance_before_the_first() -> None:
+    world = healthy_world()
     for _ in range(2):
         world.fails(WALLET, Cause.REFUSED)
-        world.acted(WALLET)
-        # Seen once, and lost again: a balance of a run that did not recover.
-        sees(world, PAID, times=1)
+        world.complete_remedy(WALLET)
+        # One answer and a new failure: a balance of a run that did not recover.
+        probe_balance(world, PAID, times=1)
         world.fails(WALLET, Cause.REFUSED)
         world.wait(13.0)
     assert world.acts() == [(WALLET, Action.RESTART)] * 2
-    assert [(c.before, c.after) for c in compared(world)] == [(HELD, None)] * 2
-    sees(world, PAID, times=1)
-    assert compared(world)[-1].before == HELD
+    assert [(c.before, c.after) for c in find_comparisons(world)] == [
+        (INITIAL, None)
+    ] * 2
+    probe_balance(world, PAID, times=1)
+    assert find_comparisons(world)[-1].before == INITIAL
 
 
-def test_a_released_remedy_leaves_it_open_as_well() -> None:
-    world = calm()
+def test_released_remedy_compares_with_the_first_later_balance() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET)
+    world.complete_remedy(WALLET)
     world.send(ReleaseRequested(world.now, WALLET))
-    assert compared(world)[-1].after is None
-    sees(world, PAID, times=1)
-    assert compared(world)[-1].comparison is Comparison.DIFFERENT
+    assert find_comparisons(world)[-1].after is None
+    probe_balance(world, PAID, times=1)
+    assert find_comparisons(world)[-1].comparison is Comparison.DIFFERENT
 
 
-# --- across our own death
+# --- recorded over a death of Sidecar
 
 
 @pytest.mark.parametrize("acted", [False, True])
-def test_what_was_there_before_survives_us_in_the_middle_of_a_restart(
+def test_balance_before_survives_our_death_during_a_restart(
     acted: bool,
 ) -> None:
-    world = calm()
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED)
     if acted:
-        world.acted(WALLET)
-    successor = killed_and_succeeded(world)
+        world.complete_remedy(WALLET)
+    successor = start_successor(world)
     if not acted:
         # The engine did as the dead process had asked.
-        successor.acted(WALLET)
+        successor.complete_remedy(WALLET)
         successor.relist()
-    sees(successor, PAID)
-    (noted,) = compared(successor)
-    assert (noted.before, noted.after) == (HELD, PAID)
+    probe_balance(successor, PAID)
+    (record,) = find_comparisons(successor)
+    assert (record.before, record.after) == (INITIAL, PAID)
 
 
-def test_it_survives_us_while_it_is_awaited_after_a_vain_restart() -> None:
-    world = calm()
+def test_balance_before_survives_our_death_after_a_failed_restart() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET, RemedyCallResult.FAILED)
-    successor = killed_and_succeeded(world, away_s=600.0)
-    sees(successor, PAID, times=1)
-    assert compared(successor)[-1].before == HELD
+    world.complete_remedy(WALLET, RemedyCallResult.FAILED)
+    successor = start_successor(world, away_s=600.0)
+    probe_balance(successor, PAID, times=1)
+    assert find_comparisons(successor)[-1].before == INITIAL
 
 
-def test_it_survives_us_before_anything_was_done() -> None:
-    world = calm()
+def test_balance_before_survives_our_death_before_the_restart() -> None:
+    world = healthy_world()
     world.fails(WALLET, Cause.REFUSED, times=1)
-    successor = killed_and_succeeded(world)
+    successor = start_successor(world)
     successor.fails(WALLET, Cause.REFUSED)
-    successor.acted(WALLET)
-    sees(successor, PAID)
-    assert compared(successor)[-1].before == HELD
+    successor.complete_remedy(WALLET)
+    probe_balance(successor, PAID)
+    assert find_comparisons(successor)[-1].before == INITIAL
 
 
-# --- told
+# --- messages
 
 
-def restarted(told_world: Told, after: Balance) -> list[Message]:
-    world = told_world.world
-    sees(world, HELD)
+def restart_wallet(notifier: Notifier, after: Balance) -> list[Message]:
+    world = notifier.world
+    probe_balance(world, INITIAL)
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET)
-    sees(world, after)
-    return told(told_world.messages)
+    world.complete_remedy(WALLET)
+    probe_balance(world, after)
+    return balance_messages(notifier.messages)
 
 
-def test_a_difference_is_a_p2_notice_by_its_own_route_and_to_no_hook() -> None:
-    (message,) = restarted(Told(routes_p2=("phone",)), PAID)
+def test_balance_difference_sends_one_p2_message_and_calls_no_hook() -> None:
+    (message,) = restart_wallet(Notifier(routes_p2=("phone",)), PAID)
     assert (message.channel, message.severity) == ("phone", Severity.P2)
     facts = message.facts
     assert facts["target"] == WALLET
@@ -270,103 +274,103 @@ def test_a_difference_is_a_p2_notice_by_its_own_route_and_to_no_hook() -> None:
     assert facts["incident"] != message.incident
 
 
-def test_no_difference_is_no_news() -> None:
-    assert restarted(Told(routes_p2=("phone",)), HELD) == []
+def test_same_balance_sends_no_message() -> None:
+    assert restart_wallet(Notifier(routes_p2=("phone",)), INITIAL) == []
 
 
-def test_of_a_paused_target_nothing_is_told_but_it_is_noted() -> None:
-    people = Told(routes_p2=("phone",))
-    world = people.world
-    sees(world, HELD)
+def test_paused_target_records_difference_without_message() -> None:
+    notifier = Notifier(routes_p2=("phone",))
+    world = notifier.world
+    probe_balance(world, INITIAL)
     world.fails(WALLET, Cause.REFUSED)
     world.send(PauseRequested(world.now, (WALLET,)))
-    world.acted(WALLET)
-    sees(world, PAID)
-    assert told(people.messages) == []
-    assert compared(world)[-1].comparison is Comparison.DIFFERENT
+    world.complete_remedy(WALLET)
+    probe_balance(world, PAID)
+    assert balance_messages(notifier.messages) == []
+    assert find_comparisons(world)[-1].comparison is Comparison.DIFFERENT
 
 
-# --- shown, and kept private
+# --- views and privacy
 
 
-def story() -> tuple[RuleWorld, MemoryJournal]:
-    world, journal = remembered()
-    calm(world)
+def play_restart_with_payment() -> tuple[RuleWorld, MemoryJournal]:
+    world, journal = world_with_journal()
+    healthy_world(world)
     world.fails(WALLET, Cause.REFUSED)
-    world.acted(WALLET)
-    sees(world, PAID)
+    world.complete_remedy(WALLET)
+    probe_balance(world, PAID)
     return world, journal
 
 
-def test_the_incident_shows_both_and_says_in_its_course_only_that_they_differ() -> None:
-    world, journal = story()
-    (incident,) = journal.known.values()
-    found = build_incident_review(
-        incident, journal.kept, journal.stretches, world.now.wall
+def test_incident_shows_both_balances_and_timeline_only_a_difference() -> None:
+    world, journal = play_restart_with_payment()
+    (incident,) = journal.incidents_by_id.values()
+    review = build_incident_review(
+        incident, journal.stored_entries, journal.intervals, world.now.wall
     )
-    view: Any = history.incident_review(found)
-    (shown,) = view["balances"]
-    assert shown["comparison"] == "different"
-    assert shown["before"] == {
+    view: Any = history.incident_review(review)
+    (balance_view,) = view["balances"]
+    assert balance_view["comparison"] == "different"
+    assert balance_view["before"] == {
         "confirmed": "1.5",
         "unconfirmed": "0.25",
         "unmatured": "0",
     }
-    assert shown["after"]["confirmed"] == "2.5"
+    assert balance_view["after"]["confirmed"] == "2.5"
     lines = [line for line in view["timeline"] if line["kind"] == "balance"]
     assert [line["text"] for line in lines] == [
         "the wallet's balance is not the same as before"
     ]
-    document = write_postmortem(found)
+    document = write_postmortem(review)
     customers, appendix = document.split("## Appendix")
     assert "the wallet's balance is not the same as before" in customers
     assert "2.5" not in customers
     assert "| confirmed | 1.5 | 2.5 |" in appendix
 
 
-def test_customers_read_of_a_balance_once_though_restarts_were_in_vain() -> None:
-    world, journal = remembered()
-    sees(world, HELD)
+def test_postmortem_mentions_balance_once_after_failed_restarts() -> None:
+    world, journal = world_with_journal()
+    probe_balance(world, INITIAL)
     for _ in range(2):
         world.fails(WALLET, Cause.REFUSED)
         world.wait(30.0)
-        world.acted(WALLET)
+        world.complete_remedy(WALLET)
         world.wait(121.0)
-    (incident,) = journal.known.values()
+    (incident,) = journal.incidents_by_id.values()
     unknown = "the wallet's balance afterwards is not known yet"
-    for told in (unknown, "the wallet's balance is the same as before"):
-        found = build_incident_review(
-            incident, journal.kept, journal.stretches, world.now.wall
+    for sentence in (unknown, "the wallet's balance is the same as before"):
+        review = build_incident_review(
+            incident, journal.stored_entries, journal.intervals, world.now.wall
         )
-        impact = write_postmortem(found).partition("## Timeline")[0]
+        impact = write_postmortem(review).partition("## Timeline")[0]
         assert impact.count("the wallet's balance") == 1
-        assert told in impact
-        sees(world, HELD)
+        assert sentence in impact
+        probe_balance(world, INITIAL)
 
 
-def test_without_amounts_it_still_says_that_they_differ() -> None:
-    world, journal = story()
-    (incident,) = journal.known.values()
-    kept = without_amounts(journal.kept)
-    found = build_incident_review(incident, kept, journal.stretches, world.now.wall)
-    view: Any = history.incident_review(found)
+def test_review_without_amounts_still_reports_the_difference() -> None:
+    world, journal = play_restart_with_payment()
+    (incident,) = journal.incidents_by_id.values()
+    entries = without_amounts(journal.stored_entries)
+    review = build_incident_review(incident, entries, journal.intervals, world.now.wall)
+    view: Any = history.incident_review(review)
     assert view["balances"][0]["before"] is None
     assert "2.5" not in json.dumps(view)
-    assert "2.5" not in write_postmortem(found)
-    assert "not the same as before" in write_postmortem(found)
-    assert [e for e in kept if e.kind != "balance"] == [
-        e for e in journal.kept if e.kind != "balance"
+    assert "2.5" not in write_postmortem(review)
+    assert "not the same as before" in write_postmortem(review)
+    assert [e for e in entries if e.kind != "balance"] == [
+        e for e in journal.stored_entries if e.kind != "balance"
     ]
 
 
-def test_listeners_hear_no_amounts_and_the_journal_keeps_them() -> None:
-    world = calm()
+def test_event_feed_has_no_amounts_and_journal_keeps_them() -> None:
+    world = healthy_world()
     world.send(RestartRequested(world.now, WALLET))
-    world.acted(WALLET)
-    sees(world, PAID)
-    (noted,) = compared(world)
+    world.complete_remedy(WALLET)
+    probe_balance(world, PAID)
+    (record,) = find_comparisons(world)
     feed = EventFeed()
-    feed.on_step(StepResult(Tick(world.now), (noted,), (), (), world.state))
+    feed.on_step(StepResult(Tick(world.now), (record,), (), (), world.state))
     assert "2.5" not in json.dumps(feed.recent(1))
     assert feed.recent(1)[0]["comparison"] == "different"
-    assert entry_of(noted).data["after"] == PAID.texts()
+    assert entry_of(record).data["after"] == PAID.texts()

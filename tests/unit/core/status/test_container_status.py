@@ -1,4 +1,4 @@
-"""What the engine says of a container, right or wrong, and what follows from it."""
+"""Container status from the engine, right or wrong, and its consequences."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.decision import Action
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
-    EngineEventKind,
     EngineReachabilityChanged,
     RemedyCallResult,
     RemedyExecuted,
@@ -24,7 +24,7 @@ from sidecar.core.model.target import InstanceId, Mode, Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
 from sidecar.core.reason.reason import text_reason
-from sidecar.core.recovery.retry_budget import MOST_UNSENT
+from sidecar.core.recovery.retry_budget import MAX_UNSENT
 from sidecar.core.recovery.takeover import restore_state
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
 from tests.unit.core.incidents.test_recipients import SETTINGS
@@ -33,17 +33,17 @@ ROOT, LEAF = "electron-cash", "bitcoincash-service"
 FAULT = "the engine answered 500: layer is broken"
 
 
-def calm() -> RuleWorld:
+def healthy_world() -> RuleWorld:
     world = RuleWorld()
     world.works(ROOT, LEAF)
     return world
 
 
-def unreadable(world: RuleWorld, name: str, **changes: object) -> None:
-    """The engine gives no usable answer about it from now on."""
-    who = world.instance(name).id
-    plain = replace(world.containers[who], started_at=0.0, pid=0, **changes)  # type: ignore[arg-type]  # any field of it
-    world.containers[who] = replace(plain, status=Status.UNKNOWN, fault=FAULT)
+def make_unreadable(world: RuleWorld, name: str, **changes: object) -> None:
+    """Let the engine give no usable answer about the container from now on."""
+    instance_id = world.instance(name).id
+    plain = replace(world.containers[instance_id], started_at=0.0, pid=0, **changes)  # type: ignore[arg-type]  # any field of it
+    world.containers[instance_id] = replace(plain, status=Status.UNKNOWN, fault=FAULT)
     world.relist()
 
 
@@ -51,47 +51,50 @@ def unreadable(world: RuleWorld, name: str, **changes: object) -> None:
 
 
 def test_a_container_that_cannot_be_read_is_unknown_with_the_reason() -> None:
-    world = calm()
-    unreadable(world, ROOT)
-    seen = world.instance(ROOT)
-    assert (seen.state, seen.cause) == (TargetState.UNKNOWN, Cause.PROBER_FAILED)
-    assert str(seen.reason) == f"what its container is doing is not known: {FAULT}"
+    world = healthy_world()
+    make_unreadable(world, ROOT)
+    instance = world.instance(ROOT)
+    assert (instance.state, instance.cause) == (
+        TargetState.UNKNOWN,
+        Cause.PROBER_FAILED,
+    )
+    assert str(instance.reason) == f"what its container is doing is not known: {FAULT}"
     assert world.decisions == []
 
 
 def test_a_container_that_cannot_be_read_from_the_start_is_named_once() -> None:
     world = RuleWorld(lists=False)
     world.containers = dict(world.containers)
-    unreadable(world, ROOT)
+    make_unreadable(world, ROOT)
     for _ in range(5):
         world.relist()
-    told = [t for t in world.transitions if isinstance(t, StateChanged)]
+    changes = [t for t in world.transitions if isinstance(t, StateChanged)]
     assert [
-        str(t.reason) for t in told if t.name == ROOT and FAULT in str(t.reason)
+        str(t.reason) for t in changes if t.name == ROOT and FAULT in str(t.reason)
     ] == [f"what its container is doing is not known: {FAULT}"]
 
 
-def test_the_others_of_a_container_that_cannot_be_read_are_healed() -> None:
-    world = calm()
-    unreadable(world, LEAF)
+def test_unreadable_container_does_not_block_other_targets() -> None:
+    world = healthy_world()
+    make_unreadable(world, LEAF)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_a_container_that_can_be_read_again_is_in_the_run_that_was_known() -> None:
-    world = calm()
+def test_container_that_is_readable_again_keeps_its_run() -> None:
+    world = healthy_world()
     before = world.instance(ROOT)
-    known = world.containers[before.id]
-    unreadable(world, ROOT)
-    world.containers[before.id] = known
+    readable = world.containers[before.id]
+    make_unreadable(world, ROOT)
+    world.containers[before.id] = readable
     world.relist()
     after = world.instance(ROOT)
     assert (after.state, after.health) == (TargetState.HEALTHY, before.health)
 
 
-def test_a_container_that_stays_unreadable_is_told_after_its_grace() -> None:
-    world = calm()
-    unreadable(world, ROOT)
+def test_container_that_stays_unreadable_pages_after_its_grace() -> None:
+    world = healthy_world()
+    make_unreadable(world, ROOT)
     world.wait(590.0)
     assert Action.PAGE not in {d.action for d in world.decisions}
     world.wait(15.0)
@@ -101,32 +104,32 @@ def test_a_container_that_stays_unreadable_is_told_after_its_grace() -> None:
 
 
 def test_a_looping_container_that_cannot_be_read_is_not_started() -> None:
-    world = calm()
+    world = healthy_world()
     for _ in range(3):
         world.exits(ROOT, 1)
-        world.acted(ROOT)
+        world.complete_remedy(ROOT)
         world.wait(2.0)
     acts = len(world.acts())
-    unreadable(world, ROOT)
+    make_unreadable(world, ROOT)
     world.wait(3600.0, step=10.0)
     assert len(world.acts()) == acts
 
 
-def test_an_operator_who_asks_for_what_cannot_be_read_is_told_why_not() -> None:
-    world = calm()
-    unreadable(world, ROOT)
+def test_operator_restart_of_unreadable_container_is_held_with_reason() -> None:
+    world = healthy_world()
+    make_unreadable(world, ROOT)
     world.send(RestartRequested(world.now, ROOT))
     assert world.last(ROOT).action is Action.HOLD
     assert FAULT in str(world.last(ROOT).reason)
 
 
-def test_what_cannot_be_judged_says_why_from_the_first_probe_on() -> None:
+def test_unknown_target_has_a_reason_from_the_first_probe() -> None:
     world = RuleWorld()
     world.probe(
         ROOT, probe_unknown(Cause.PROBER_FAILED, text_reason("it is on no network"))
     )
-    seen = world.instance(ROOT)
-    assert (seen.state, str(seen.reason)) == (
+    instance = world.instance(ROOT)
+    assert (instance.state, str(instance.reason)) == (
         TargetState.UNKNOWN,
         "it is on no network",
     )
@@ -134,7 +137,7 @@ def test_what_cannot_be_judged_says_why_from_the_first_probe_on() -> None:
     assert (world.acts(), world.state.incidents) == ([], {})
 
 
-# signals: which of them are an operator's stop
+# signals that are or are not an operator's stop
 
 HUP, INT, KILL, USR1, TERM, WINCH = 1, 2, 9, 10, 15, 28
 
@@ -166,7 +169,7 @@ HUP, INT, KILL, USR1, TERM, WINCH = 1, 2, 9, 10, 15, 28
 def test_a_signal_is_a_stop_where_it_explains_the_exit(
     signal: int, after_s: float, exit_code: int, *, is_a_stop: bool
 ) -> None:
-    world = calm()
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=signal)
     world.wait(after_s, step=after_s)
     world.exits(ROOT, exit_code)
@@ -178,7 +181,7 @@ def test_a_signal_is_a_stop_where_it_explains_the_exit(
 
 
 def test_the_containers_own_stop_signal_is_a_stop_whatever_it_is() -> None:
-    world = calm()
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=WINCH, stop_signal=WINCH)
     world.wait(2.0)
     world.exits(ROOT, 0)
@@ -187,15 +190,15 @@ def test_the_containers_own_stop_signal_is_a_stop_whatever_it_is() -> None:
 
 
 @pytest.mark.parametrize("signal", [HUP, USR1, WINCH])
-def test_a_hang_after_a_signal_that_ends_nothing_is_not_held(signal: int) -> None:
-    world = calm()
+def test_failure_after_a_harmless_signal_is_restarted(signal: int) -> None:
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=signal)
     world.fails(ROOT, Cause.REFUSED)
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_a_stop_is_left_to_end_for_the_containers_own_stop_time() -> None:
-    world = calm()
+def test_stop_is_awaited_for_the_stop_timeout_of_the_container() -> None:
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=TERM, stop_timeout_s=90.0)
     world.fails(ROOT, Cause.REFUSED)
     world.wait(80.0)
@@ -204,9 +207,9 @@ def test_a_stop_is_left_to_end_for_the_containers_own_stop_time() -> None:
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_a_stop_longer_than_the_stop_time_is_known_by_the_engines_word() -> None:
-    """``docker stop -t 60``: the word comes a moment after the exit."""
-    world = calm()
+def test_stop_longer_than_its_timeout_is_recognised_by_its_event() -> None:
+    """``docker stop -t 60``: the stop event comes a moment after the exit."""
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=TERM)
     world.wait(40.0)
     world.exits(ROOT, 0)
@@ -217,8 +220,8 @@ def test_a_stop_longer_than_the_stop_time_is_known_by_the_engines_word() -> None
     assert (world.acts(), world.instance(ROOT).state) == ([], TargetState.STOPPED)
 
 
-def test_an_engine_that_tells_of_a_stop_before_the_exit_is_believed() -> None:
-    world = calm()
+def test_stop_event_before_the_exit_counts() -> None:
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=TERM)
     world.wait(40.0)
     world.notice(ROOT, EngineEventKind.STOP)
@@ -227,50 +230,52 @@ def test_an_engine_that_tells_of_a_stop_before_the_exit_is_believed() -> None:
     assert (world.acts(), world.instance(ROOT).state) == ([], TargetState.STOPPED)
 
 
-def test_a_signal_that_is_told_of_after_the_exit_explains_it_too() -> None:
-    world = calm()
+def test_kill_event_after_the_exit_explains_it() -> None:
+    world = healthy_world()
     world.exits(ROOT, 0, restart_policy="always")
     world.notice(ROOT, EngineEventKind.KILL, ago_s=0.5, signal=TERM)
     world.wait(60.0)
     assert (world.acts(), world.instance(ROOT).state) == ([], TargetState.STOPPED)
 
 
-def test_signals_are_kept_on_the_clock_of_whoever_takes_over() -> None:
-    world = calm()
+def test_kill_times_are_converted_to_the_clock_of_the_successor() -> None:
+    world = healthy_world()
     world.notice(ROOT, EngineEventKind.KILL, signal=TERM)
-    (sent,) = world.instance(ROOT).kills
+    (kill,) = world.instance(ROOT).kills
     later = Moment(world.now.mono - 500.0, world.now.wall)
-    left = restore_state(world.state, world.now, later).left[world.instance(ROOT).id]
-    assert left.kills == (sent._replace(mono=sent.mono - 500.0),)
+    restored = restore_state(world.state, world.now, later).restored_instances[
+        world.instance(ROOT).id
+    ]
+    assert restored.kills == (kill._replace(mono=kill.mono - 500.0),)
 
 
-# what others have the engine do while we have it restart
+# actions of others during our restart
 
 
 NEW = container(
     ROOT, id="new-id", name="abc_demo-electron-cash-1", status=Status.CREATED
 )
-"""What a redeploy made, to replace the old one by."""
+"""The container that a redeploy made to replace the old one."""
 
 
-def restarted_while(
-    *others: EngineEventKind, beside: tuple[Container, ...] = ()
+def restart_during(
+    *engine_events: EngineEventKind, beside: tuple[Container, ...] = ()
 ) -> RuleWorld:
-    """Our restart, and what the engine tells of others meanwhile."""
-    world = calm()
+    """Play our restart, with these engine events of others during it."""
+    world = healthy_world()
     world.beside = beside
     world.relist()
     world.fails(ROOT, Cause.REFUSED)
     assert world.is_acting(ROOT)
-    for kind in (EngineEventKind.STOP, *others):
+    for kind in (EngineEventKind.STOP, *engine_events):
         world.notice(ROOT, kind)
-    world.acted(ROOT, engine_stops=1)
+    world.complete_remedy(ROOT, engine_stops=1)
     world.notice(ROOT, EngineEventKind.RESTART)
     return world
 
 
-def test_a_stop_that_our_restart_undid_is_done_again() -> None:
-    world = restarted_while(EngineEventKind.STOP)
+def test_operator_stop_that_our_restart_undid_is_repeated() -> None:
+    world = restart_during(EngineEventKind.STOP)
     world.wait(3.0)
     assert world.acts() == [(ROOT, Action.RESTART), (ROOT, Action.STOP)]
     assert "an operator stopped it while" in str(world.last(ROOT).reason)
@@ -287,35 +292,35 @@ def test_a_stop_that_our_restart_undid_is_done_again() -> None:
     )
     world.send(event)
     assert world.instance(ROOT).state is TargetState.STOPPED
-    world.exits(ROOT, 137)  # the engine tells of it late
+    world.exits(ROOT, 137)  # a late event of the engine
     world.wait(600.0)
     assert len(world.acts()) == 2
     assert world.instance(ROOT).state is TargetState.STOPPED
 
 
-def test_a_stop_of_a_restart_that_recovers_at_once_is_done_again_too() -> None:
-    world = restarted_while(EngineEventKind.STOP)
+def test_operator_stop_is_repeated_after_an_immediate_recovery() -> None:
+    world = restart_during(EngineEventKind.STOP)
     world.works(ROOT, times=3)
     world.wait(3.0)
     assert world.acts()[-1] == (ROOT, Action.STOP)
 
 
 def test_a_restart_by_somebody_else_during_ours_is_no_stop() -> None:
-    world = restarted_while(EngineEventKind.STOP, EngineEventKind.RESTART)
+    world = restart_during(EngineEventKind.STOP, EngineEventKind.RESTART)
     world.works(ROOT)
     world.wait(60.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_our_own_stop_alone_is_nobodys() -> None:
-    world = restarted_while()
+def test_stop_event_of_our_restart_is_no_operator_stop() -> None:
+    world = restart_during()
     world.works(ROOT)
     world.wait(60.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_whoever_starts_it_after_our_restart_wants_it_to_run() -> None:
-    world = restarted_while(EngineEventKind.STOP)
+def test_start_event_after_our_restart_cancels_the_operator_stop() -> None:
+    world = restart_during(EngineEventKind.STOP)
     world.wait(1.0)
     world.notice(
         ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=world.now.wall
@@ -325,25 +330,28 @@ def test_whoever_starts_it_after_our_restart_wants_it_to_run() -> None:
     assert Action.STOP not in {action for _, action in world.acts()}
 
 
-def test_in_observe_mode_nothing_is_stopped_and_that_is_said_once() -> None:
-    world = restarted_while(EngineEventKind.STOP)
+def test_observe_mode_holds_the_repeated_stop_once() -> None:
+    world = restart_during(EngineEventKind.STOP)
     world.state = replace(world.state, mode=Mode.OBSERVE)
     world.wait(60.0)
-    held = [d for d in world.decisions if d.guard is Guard.OBSERVE]
-    assert len(held) == 1
+    decisions = [d for d in world.decisions if d.guard is Guard.OBSERVE]
+    assert len(decisions) == 1
     assert world.acts() == [(ROOT, Action.RESTART)]
 
 
-def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> None:
-    world = restarted_while(EngineEventKind.STOP)
+def test_redeploy_interrupted_by_our_restart_pages_and_is_not_stopped() -> None:
+    world = restart_during(EngineEventKind.STOP)
     world.beside = (NEW,)
     world.relist()
     world.works(ROOT)
     world.wait(100.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
-    seen = world.instance(ROOT)
-    said = f"its new container {NEW.name} was created and never started"
-    assert (seen.state, said in str(seen.reason)) == (TargetState.DEGRADED, True)
+    instance = world.instance(ROOT)
+    reason = f"its new container {NEW.name} was created and never started"
+    assert (instance.state, reason in str(instance.reason)) == (
+        TargetState.DEGRADED,
+        True,
+    )
     assert world.last(ROOT).action is Action.PAGE
     assert "docker compose up -d" in str(world.last(ROOT).reason)
     world.beside = ()
@@ -353,15 +361,15 @@ def test_a_redeploy_that_our_restart_cut_off_is_explained_and_not_stopped() -> N
 
 
 def test_a_redeploy_that_was_known_before_our_restart_is_not_stopped() -> None:
-    world = restarted_while(EngineEventKind.STOP, beside=(NEW,))
+    world = restart_during(EngineEventKind.STOP, beside=(NEW,))
     world.works(ROOT)
     world.wait(100.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
     assert NEW.name in str(world.instance(ROOT).reason)
 
 
-def test_a_redeploy_under_way_is_not_told() -> None:
-    world = calm()
+def test_redeploy_under_way_makes_no_decision() -> None:
+    world = healthy_world()
     world.beside = (container(ROOT, id="new-id", status=Status.CREATED),)
     world.relist()
     world.wait(50.0)
@@ -373,38 +381,40 @@ def test_a_redeploy_under_way_is_not_told() -> None:
 
 # a container that the engine could not start
 
-TAKEN = "driver failed: Bind for 0.0.0.0:7777 failed: port is already allocated"
+PORT_TAKEN = "driver failed: Bind for 0.0.0.0:7777 failed: port is already allocated"
 
 
-def not_started(**changes: object) -> RuleWorld:
+def unstarted_world(**changes: object) -> RuleWorld:
     policy = "unless-stopped"
-    made = container(ROOT, status=Status.CREATED, started_at=0.0, restart_policy=policy)
-    made = replace(made, **changes)  # type: ignore[arg-type]  # any field of it
-    return RuleWorld((WALLET,), containers={InstanceId(ROOT, 1): made})
+    new_container = container(
+        ROOT, status=Status.CREATED, started_at=0.0, restart_policy=policy
+    )
+    new_container = replace(new_container, **changes)  # type: ignore[arg-type]  # any field of it
+    return RuleWorld((WALLET,), containers={InstanceId(ROOT, 1): new_container})
 
 
-def test_a_start_that_failed_is_an_incident_that_quotes_the_engine() -> None:
-    world = not_started(exit_code=128, error=TAKEN)
-    seen = world.instance(ROOT)
-    assert seen.cause is Cause.NOT_RUNNING
+def test_failed_start_opens_an_incident_with_the_engine_error() -> None:
+    world = unstarted_world(exit_code=128, error=PORT_TAKEN)
+    instance = world.instance(ROOT)
+    assert instance.cause is Cause.NOT_RUNNING
     (incident,) = world.state.incidents.values()
     assert incident.target == ROOT
-    assert any(TAKEN in str(getattr(t, "reason", "")) for t in world.transitions)
+    assert any(PORT_TAKEN in str(getattr(t, "reason", "")) for t in world.transitions)
     assert world.acts() == [(ROOT, Action.START)]
 
 
-def test_a_start_that_fails_again_and_again_is_slowed_and_given_up() -> None:
-    world = not_started(exit_code=128, error=TAKEN)
+def test_repeatedly_failing_start_ends_in_dead_letter() -> None:
+    world = unstarted_world(exit_code=128, error=PORT_TAKEN)
     for _ in range(60):
         if world.is_acting(ROOT):
-            world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
+            world.complete_remedy(ROOT, RemedyCallResult.FAILED, restart=False)
         world.wait(600.0, step=30.0)
     assert len(world.acts()) == 8
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
 
 
-def test_what_was_created_and_never_started_is_a_persons() -> None:
-    world = not_started()
+def test_container_that_was_never_started_is_left_alone() -> None:
+    world = unstarted_world()
     world.wait(600.0)
     assert world.acts() == []
     assert world.state.incidents == {}
@@ -416,42 +426,42 @@ def test_what_was_created_and_never_started_is_a_persons() -> None:
 JOB = Target("job", service="job", probes=(DockerProbe(),), may_finish=True)
 
 
-def a_job(**changes: object) -> RuleWorld:
+def job_world(**changes: object) -> RuleWorld:
     target = replace(JOB, **changes)  # type: ignore[arg-type]  # any field of it
     world = RuleWorld((target, replace(SERVICE, depends_on=("job",))))
     world.works("job", LEAF)
     return world
 
 
-def test_a_job_that_is_done_is_left_alone_and_nobody_is_told() -> None:
-    world = a_job()
+def test_finished_job_is_left_alone_without_messages() -> None:
+    world = job_world()
     world.exits("job", 0)
     world.wait(600.0)
     assert (world.acts(), world.state.incidents, world.messages) == ([], {}, [])
-    seen = world.instance("job")
-    assert (seen.state, str(seen.reason)) == (
+    instance = world.instance("job")
+    assert (instance.state, str(instance.reason)) == (
         TargetState.STOPPED,
         "its work is done (exit 0)",
     )
 
 
-def test_a_job_that_was_done_before_we_came_is_left_alone() -> None:
-    done = container("job", status=Status.EXITED, exit_code=0, pid=0)
-    world = RuleWorld((JOB,), containers={InstanceId("job", 1): done})
+def test_job_finished_before_our_start_is_left_alone() -> None:
+    finished_job = container("job", status=Status.EXITED, exit_code=0, pid=0)
+    world = RuleWorld((JOB,), containers={InstanceId("job", 1): finished_job})
     world.wait(600.0)
     assert (world.acts(), world.decisions) == ([], [])
 
 
-def test_a_job_that_is_done_does_not_hold_what_depends_on_it() -> None:
-    world = a_job()
+def test_finished_job_does_not_block_its_dependents() -> None:
+    world = job_world()
     world.exits("job", 0)
     world.wait(60.0)
     world.fails(LEAF, Cause.REFUSED)
     assert world.acts() == [(LEAF, Action.RESTART)]
 
 
-def test_a_job_that_is_done_resolves_its_incident() -> None:
-    world = a_job()
+def test_finished_job_resolves_its_incident() -> None:
+    world = job_world()
     world.fails("job", Cause.AUTH)
     assert len(world.state.incidents) == 1
     world.exits("job", 0)
@@ -466,10 +476,10 @@ def test_a_job_that_is_done_resolves_its_incident() -> None:
         ({"may_finish": False}, 0, "no"),
     ],
 )
-def test_what_is_no_finished_job_is_started(
+def test_exit_of_a_target_that_is_no_finished_job_is_started(
     changes: dict[str, object], exit_code: int, policy: str
 ) -> None:
-    world = a_job(**changes)
+    world = job_world(**changes)
     world.exits("job", exit_code, restart_policy=policy)
     world.wait(40.0)
     assert world.acts() == [("job", Action.START)]
@@ -478,10 +488,12 @@ def test_what_is_no_finished_job_is_started(
 # without the engine's events
 
 
-def deaf(policy: str = "no") -> RuleWorld:
+def world_without_events(policy: str = "no") -> RuleWorld:
     world = RuleWorld((WALLET,))
-    who = InstanceId(ROOT, 1)
-    world.containers[who] = replace(world.containers[who], restart_policy=policy)
+    instance_id = InstanceId(ROOT, 1)
+    world.containers[instance_id] = replace(
+        world.containers[instance_id], restart_policy=policy
+    )
     world.send(
         EngineReachabilityChanged(world.now, reachable=True, deaf="403: no events")
     )
@@ -490,90 +502,92 @@ def deaf(policy: str = "no") -> RuleWorld:
     return world
 
 
-def found_stopped(world: RuleWorld, exit_code: int, **changes: object) -> None:
-    """The next list shows it so; nothing else does."""
-    who = InstanceId(ROOT, 1)
-    known = world.containers[who]
-    ended = replace(known, status=Status.EXITED, exit_code=exit_code, pid=0)
-    world.containers[who] = replace(ended, **changes)  # type: ignore[arg-type]  # any field of it
+def list_as_stopped(world: RuleWorld, exit_code: int, **changes: object) -> None:
+    """Show the exit in the next listing only."""
+    instance_id = InstanceId(ROOT, 1)
+    running = world.containers[instance_id]
+    exited = replace(running, status=Status.EXITED, exit_code=exit_code, pid=0)
+    world.containers[instance_id] = replace(exited, **changes)  # type: ignore[arg-type]  # any field of it
     world.relist()
 
 
-def look_for(world: RuleWorld, seconds: float) -> None:
-    """Lists every 10 s, as without events."""
+def relist_for(world: RuleWorld, seconds: float) -> None:
+    """List the containers every 10 s, as Sidecar does without events."""
     for _ in range(int(seconds // 10)):
         world.wait(10.0)
         world.relist()
 
 
 @pytest.mark.parametrize("exit_code", [0, 137, 143, 1])
-def test_deaf_an_exit_that_no_policy_answers_is_started(exit_code: int) -> None:
-    world = deaf()
-    found_stopped(world, exit_code)
-    look_for(world, 60.0)
+def test_without_events_exit_without_restart_policy_is_started(exit_code: int) -> None:
+    world = world_without_events()
+    list_as_stopped(world, exit_code)
+    relist_for(world, 60.0)
     assert world.acts() == [(ROOT, Action.START)]
 
 
 @pytest.mark.parametrize("exit_code", [0, 137, 143])
-def test_deaf_what_stops_again_soon_after_our_start_is_left(exit_code: int) -> None:
-    world = deaf()
-    found_stopped(world, exit_code)
-    world.acted(ROOT)
+def test_without_events_second_stop_after_our_start_is_left_alone(
+    exit_code: int,
+) -> None:
+    world = world_without_events()
+    list_as_stopped(world, exit_code)
+    world.complete_remedy(ROOT)
     world.works(ROOT)
     world.wait(60.0)
-    found_stopped(world, exit_code)
-    look_for(world, 300.0)
+    list_as_stopped(world, exit_code)
+    relist_for(world, 300.0)
     assert world.acts() == [(ROOT, Action.START)]
     assert world.instance(ROOT).state is TargetState.STOPPED
 
 
-def test_deaf_a_death_for_memory_is_started_each_time() -> None:
-    world = deaf()
+def test_without_events_out_of_memory_exit_is_started_each_time() -> None:
+    world = world_without_events()
     for _ in range(2):
-        found_stopped(world, 137, oom_killed=True)
+        list_as_stopped(world, 137, oom_killed=True)
         assert world.is_acting(ROOT)
-        world.acted(ROOT)
+        world.complete_remedy(ROOT)
         world.works(ROOT)
         world.wait(60.0)
     assert world.acts() == [(ROOT, Action.START)] * 2
 
 
 @pytest.mark.parametrize("exit_code", [0, 137, 143, 1])
-def test_deaf_what_the_engines_policy_leaves_stopped_is_an_operators(
+def test_without_events_stop_despite_restart_policy_is_an_operators(
     exit_code: int,
 ) -> None:
-    """Had it ended by itself, the engine would have started it."""
-    world = deaf("unless-stopped")
-    found_stopped(world, exit_code)
-    look_for(world, 600.0)
+    """The engine would have started it after an exit of its own."""
+    world = world_without_events("unless-stopped")
+    list_as_stopped(world, exit_code)
+    relist_for(world, 600.0)
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.STOPPED
 
 
-def test_deaf_an_engine_that_is_at_it_is_given_its_time() -> None:
-    world = deaf("always")
-    found_stopped(world, 1)
-    found_stopped(world, 1, status=Status.RESTARTING)
-    look_for(world, 60.0)
+def test_without_events_restart_by_the_engine_is_awaited() -> None:
+    world = world_without_events("always")
+    list_as_stopped(world, 1)
+    list_as_stopped(world, 1, status=Status.RESTARTING)
+    relist_for(world, 60.0)
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.DOWN
 
 
-def test_deaf_what_was_stopped_before_we_came_is_left_alone() -> None:
+def test_without_events_container_stopped_before_us_is_left_alone() -> None:
     stopped = container(ROOT, status=Status.EXITED, exit_code=143, pid=0)
     world = RuleWorld((WALLET,), containers={InstanceId(ROOT, 1): stopped})
     world.send(
         EngineReachabilityChanged(world.now, reachable=True, deaf="403: no events")
     )
-    look_for(world, 300.0)
+    relist_for(world, 300.0)
     assert world.acts() == []
 
 
-# what is not counted
+# tries that are not counted
 
 
 @pytest.mark.parametrize("trouble", ["start", "restart"])
-def test_tries_that_cannot_be_sent_come_to_an_end_and_people_are_told(
+def test_unsent_tries_end_in_dead_letter_with_messages(
     trouble: str,
 ) -> None:
     world = RuleWorld(notify=SETTINGS)
@@ -584,19 +598,19 @@ def test_tries_that_cannot_be_sent_come_to_an_end_and_people_are_told(
         world.fails(ROOT, Cause.REFUSED)
     for _ in range(400):
         if world.is_acting(ROOT):
-            world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
+            world.complete_remedy(ROOT, RemedyCallResult.NOT_SENT, restart=False)
         world.wait(120.0, step=20.0)
-    assert len(world.acts()) <= MOST_UNSENT + 9
+    assert len(world.acts()) <= MAX_UNSENT + 9
     assert world.instance(ROOT).state is TargetState.DEAD_LETTER
     kinds = {message.kind for message in world.messages}
     assert {MessageKind.ACTION_FAILED, MessageKind.DEAD_LETTER} <= kinds
 
 
-def test_a_few_tries_that_cannot_be_sent_cost_nothing() -> None:
-    world = calm()
+def test_few_unsent_tries_use_no_budget() -> None:
+    world = healthy_world()
     world.fails(ROOT, Cause.REFUSED)
     for _ in range(3):
-        world.acted(ROOT, RemedyCallResult.NOT_SENT, restart=False)
+        world.complete_remedy(ROOT, RemedyCallResult.NOT_SENT, restart=False)
         world.wait(10.0)
     lane = world.instance(ROOT).lane
     assert (lane.tries, lane.name) == (1, LaneName.FAST)

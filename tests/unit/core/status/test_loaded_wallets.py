@@ -1,4 +1,4 @@
-"""The wallets that a daemon is to have loaded, and their addresses."""
+"""Wallets that a daemon should have loaded, and their addresses."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ ROOT = "electron-cash"
 ONE, OTHER, THIRD = "/data/one", "/data/other", "/data/third"
 
 
-def loaded(*paths: str, addresses: int | None = None) -> ProbeResult:
+def result_with_wallets(*paths: str, addresses: int | None = None) -> ProbeResult:
     facts = replace(LOADED, paths=paths, loaded=bool(paths), addresses=addresses)
     if paths:
         return probe_success(wallet=facts)
@@ -32,207 +32,207 @@ def loaded(*paths: str, addresses: int | None = None) -> ProbeResult:
     )
 
 
-def cut_off(*paths: str, addresses: int | None = None) -> ProbeResult:
+def cut_off_result(*paths: str, addresses: int | None = None) -> ProbeResult:
     facts = replace(CUT_OFF, paths=paths, addresses=addresses)
     return probe_failure(
         Cause.UPSTREAM_LOST, text_reason("lost"), rpc_answers=True, wallet=facts
     )
 
 
-def a_world(*paths: str, target: Target = WALLET) -> RuleWorld:
-    """A daemon with these wallets, healthy."""
+def healthy_world(*paths: str, target: Target = WALLET) -> RuleWorld:
+    """A world with a healthy daemon that has these wallets."""
     world = RuleWorld((target,))
     for _ in range(2):
-        world.probe(ROOT, loaded(*paths))
+        world.probe(ROOT, result_with_wallets(*paths))
         world.now_s += 2.0
     return world
 
 
-def dies_and_is_started(world: RuleWorld) -> None:
+def die_and_start(world: RuleWorld) -> None:
     world.exits(ROOT, 0)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     world.now_s += 2.0
 
 
-def told(*paths: str) -> Target:
+def target_with_wallets(*paths: str) -> Target:
     probe = ElectronCashProbe("http://electron-cash:7777/", wallet_path=paths)
     return replace(WALLET, probes=(probe,))
 
 
-# Which to load
+# Wallets to load
 
 
 def test_the_wallets_that_were_loaded_are_loaded_again_in_their_order() -> None:
-    world = a_world(OTHER, ONE)
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded())
+    world = healthy_world(OTHER, ONE)
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets())
     assert world.last(ROOT).action is Action.LOAD_WALLET
     assert world.last(ROOT).wallets == (OTHER, ONE)
 
 
-def test_nothing_is_named_where_nothing_was_seen_loaded() -> None:
+def test_load_names_no_wallet_when_none_was_seen_loaded() -> None:
     world = RuleWorld((WALLET,))
-    world.probe(ROOT, loaded())
+    world.probe(ROOT, result_with_wallets())
     assert world.last(ROOT).action is Action.LOAD_WALLET
     assert world.last(ROOT).wallets == ()
 
 
-def test_only_what_is_missing_is_loaded() -> None:
-    world = a_world(OTHER, ONE)
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded(ONE))
+def test_only_missing_wallets_are_loaded() -> None:
+    world = healthy_world(OTHER, ONE)
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets(ONE))
     assert world.last(ROOT).wallets == (OTHER,)
     assert current_cause(world.instance(ROOT)) is Cause.WALLET_NOT_LOADED
     assert f"the wallet {OTHER} is not loaded" in str(last_reason(world.instance(ROOT)))
 
 
-def test_a_start_that_lacks_one_of_them_has_not_worked() -> None:
-    world = a_world(OTHER, ONE)
-    dies_and_is_started(world)
+def test_start_without_one_of_the_wallets_has_not_recovered() -> None:
+    world = healthy_world(OTHER, ONE)
+    die_and_start(world)
     for _ in range(5):
-        world.probe(ROOT, loaded(ONE))
+        world.probe(ROOT, result_with_wallets(ONE))
         world.now_s += 2.0
     assert world.instance(ROOT).remedy is not None
     assert world.instance(ROOT).state is TargetState.RECOVERING
 
 
-def test_what_somebody_closes_is_not_loaded_again() -> None:
-    world = a_world(OTHER, ONE)
-    world.probe(ROOT, loaded(ONE))
+def test_wallet_that_somebody_closes_is_not_loaded_again() -> None:
+    world = healthy_world(OTHER, ONE)
+    world.probe(ROOT, result_with_wallets(ONE))
     assert world.acts() == []
     assert world.instance(ROOT).state is TargetState.HEALTHY
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded())
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets())
     assert world.last(ROOT).wallets == (ONE,)
 
 
-def test_what_somebody_loads_besides_is_remembered() -> None:
-    world = a_world(ONE)
-    world.probe(ROOT, loaded(ONE, THIRD))
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded())
+def test_wallet_that_somebody_loads_is_remembered() -> None:
+    world = healthy_world(ONE)
+    world.probe(ROOT, result_with_wallets(ONE, THIRD))
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets())
     assert world.last(ROOT).wallets == (ONE, THIRD)
 
 
-def test_the_settings_come_before_what_was_seen() -> None:
-    world = a_world(OTHER, target=told(OTHER))
-    world.probe(ROOT, loaded(OTHER, THIRD))
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded())
+def test_wallets_of_the_settings_win_over_seen_wallets() -> None:
+    world = healthy_world(OTHER, target=target_with_wallets(OTHER))
+    world.probe(ROOT, result_with_wallets(OTHER, THIRD))
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets())
     assert world.last(ROOT).wallets == (OTHER,)
 
 
 def test_a_wallet_of_the_settings_that_somebody_closes_is_loaded_again() -> None:
-    world = a_world(OTHER, ONE, target=told(OTHER, ONE))
-    world.probe(ROOT, loaded(OTHER))
+    world = healthy_world(OTHER, ONE, target=target_with_wallets(OTHER, ONE))
+    world.probe(ROOT, result_with_wallets(OTHER))
     assert world.last(ROOT).action is Action.LOAD_WALLET
     assert world.last(ROOT).wallets == (ONE,)
 
 
-def test_with_a_persons_word_what_was_seen_is_forgotten() -> None:
-    world = a_world(OTHER, ONE)
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded(ONE))
+def test_recover_forgets_wallets_that_are_not_loaded() -> None:
+    world = healthy_world(OTHER, ONE)
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets(ONE))
     world.send(RecoverRequested(world.now, ROOT))
-    world.probe(ROOT, loaded(ONE))
+    world.probe(ROOT, result_with_wallets(ONE))
     assert expected_wallets.find_expected(world.instance(ROOT), WALLET) == (ONE,)
 
 
 def test_recover_keeps_the_memory_of_wallets_while_none_is_loaded() -> None:
-    """The file of a wallet was missing and is put back: it is the one to load."""
-    world = a_world(OTHER)
-    dies_and_is_started(world)
-    world.probe(ROOT, loaded())
-    world.acted(ROOT, RemedyCallResult.FAILED, restart=False)
+    """The missing file of a wallet is put back, so that wallet must be loaded."""
+    world = healthy_world(OTHER)
+    die_and_start(world)
+    world.probe(ROOT, result_with_wallets())
+    world.complete_remedy(ROOT, RemedyCallResult.FAILED, restart=False)
     world.send(RecoverRequested(world.now, ROOT))
     world.now_s += 60.0
-    world.probe(ROOT, loaded())
+    world.probe(ROOT, result_with_wallets())
     load = world.last(ROOT)
     assert (load.action, load.wallets) == (Action.LOAD_WALLET, (OTHER,))
 
 
-def test_not_more_are_remembered_than_fifty() -> None:
-    world = a_world(*(f"/data/{number}" for number in range(60)))
-    assert len(world.instance(ROOT).wallets) == expected_wallets.MOST_WALLETS
+def test_at_most_fifty_wallets_are_remembered() -> None:
+    world = healthy_world(*(f"/data/{number}" for number in range(60)))
+    assert len(world.instance(ROOT).wallets) == expected_wallets.MAX_WALLETS
 
 
 @pytest.mark.parametrize(
-    ("paths", "said"),
+    ("paths", "text"),
     [
         ((ONE,), ONE),
         ((ONE, OTHER, THIRD), f"{ONE}, {OTHER}, {THIRD}"),
         ((ONE, OTHER, THIRD, "/d", "/e"), f"{ONE}, {OTHER}, {THIRD} and 2 more"),
-        (("/x" * 200,), ("/x" * 200)[: expected_wallets.SHOWN_CHARACTERS]),
+        (("/x" * 200,), ("/x" * 200)[: expected_wallets.MAX_PATH_CHARACTERS]),
     ],
 )
-def test_paths_are_named_for_people(paths: tuple[str, ...], said: str) -> None:
-    assert expected_wallets.name_paths(paths) == said
+def test_name_paths_shortens_long_lists(paths: tuple[str, ...], text: str) -> None:
+    assert expected_wallets.name_paths(paths) == text
 
 
-def test_no_control_character_of_a_path_reaches_people() -> None:
+def test_name_paths_removes_control_characters() -> None:
     assert "\x1b" not in expected_wallets.name_paths(("/data/\x1b[31mred",))
 
 
 # Their addresses
 
 
-def incidents(world: RuleWorld) -> list[Incident]:
-    found = world.state.incidents.values()
-    return [i for i in found if i.cause is Cause.ADDRESSES_LOST]
+def address_incidents(world: RuleWorld) -> list[Incident]:
+    all_incidents = world.state.incidents.values()
+    return [i for i in all_incidents if i.cause is Cause.ADDRESSES_LOST]
 
 
-def counted(world: RuleWorld, *paths: str, addresses: int | None) -> None:
-    world.probe(ROOT, cut_off(*paths, addresses=addresses))
+def probe_address_count(world: RuleWorld, *paths: str, addresses: int | None) -> None:
+    world.probe(ROOT, cut_off_result(*paths, addresses=addresses))
     world.now_s += 2.0
 
 
 def test_fewer_addresses_than_before_are_an_incident_until_a_person_answers() -> None:
-    world = a_world(ONE)
-    counted(world, ONE, addresses=24)
-    dies_and_is_started(world)
-    counted(world, ONE, addresses=20)
-    (incident,) = incidents(world)
+    world = healthy_world(ONE)
+    probe_address_count(world, ONE, addresses=24)
+    die_and_start(world)
+    probe_address_count(world, ONE, addresses=20)
+    (incident,) = address_incidents(world)
     assert incident.open
     assert incident.severity is Severity.P1
     assert "has 20 addresses and had 24: 4 that" in str(incident.detail)
     for _ in range(5):
-        world.probe(ROOT, loaded(ONE, addresses=20))
+        world.probe(ROOT, result_with_wallets(ONE, addresses=20))
         world.wait(60.0, 5.0)
     assert world.instance(ROOT).state is TargetState.HEALTHY
-    assert incidents(world)[0].open
+    assert address_incidents(world)[0].open
     world.send(AckRequested(world.now, incident.id, "ops"))
-    assert not incidents(world)[0].open
-    counted(world, ONE, addresses=20)
-    assert len(incidents(world)) == 1, "it happened once"
+    assert not address_incidents(world)[0].open
+    probe_address_count(world, ONE, addresses=20)
+    assert len(address_incidents(world)) == 1, "it happened once"
 
 
-def test_a_probe_without_a_count_says_nothing() -> None:
-    world = a_world(ONE)
-    counted(world, ONE, addresses=24)
-    counted(world, ONE, addresses=None)
-    assert incidents(world) == []
-    counted(world, ONE, addresses=23)
-    assert len(incidents(world)) == 1
+def test_probe_without_an_address_count_changes_nothing() -> None:
+    world = healthy_world(ONE)
+    probe_address_count(world, ONE, addresses=24)
+    probe_address_count(world, ONE, addresses=None)
+    assert address_incidents(world) == []
+    probe_address_count(world, ONE, addresses=23)
+    assert len(address_incidents(world)) == 1
 
 
-def test_another_wallet_has_other_addresses() -> None:
-    world = a_world(ONE)
-    counted(world, ONE, addresses=24)
-    counted(world, ONE, OTHER, addresses=20)
-    assert incidents(world) == []
+def test_address_counts_of_different_wallets_are_not_compared() -> None:
+    world = healthy_world(ONE)
+    probe_address_count(world, ONE, addresses=24)
+    probe_address_count(world, ONE, OTHER, addresses=20)
+    assert address_incidents(world) == []
 
 
-def test_what_was_counted_outlives_a_time_with_other_wallets() -> None:
-    world = a_world(ONE, OTHER)
-    counted(world, ONE, OTHER, addresses=24)
-    dies_and_is_started(world)
-    counted(world, ONE, addresses=30)
-    counted(world, ONE, OTHER, addresses=20)
-    assert len(incidents(world)) == 1
+def test_address_count_survives_a_time_with_other_wallets() -> None:
+    world = healthy_world(ONE, OTHER)
+    probe_address_count(world, ONE, OTHER, addresses=24)
+    die_and_start(world)
+    probe_address_count(world, ONE, addresses=30)
+    probe_address_count(world, ONE, OTHER, addresses=20)
+    assert len(address_incidents(world)) == 1
 
 
 def test_more_addresses_are_no_loss() -> None:
-    world = a_world(ONE)
-    counted(world, ONE, addresses=24)
-    counted(world, ONE, addresses=25)
-    assert incidents(world) == []
+    world = healthy_world(ONE)
+    probe_address_count(world, ONE, addresses=24)
+    probe_address_count(world, ONE, addresses=25)
+    assert address_incidents(world) == []

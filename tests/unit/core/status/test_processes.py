@@ -1,4 +1,4 @@
-"""What the processes of a container tell."""
+"""Findings from the processes of a container."""
 
 import math
 
@@ -16,31 +16,35 @@ CHECK = Process(90, 1, "S", "python3 healthcheck.py")
 SUPERVISOR = Process(10, 1, "Ss", "/usr/bin/python3 /usr/bin/supervisord -n")
 
 
-def seen(*processes: Process) -> ProcessFindings:
+def judge(*processes: Process) -> ProcessFindings:
     return judge_processes(processes, BOX)
 
 
 def test_a_daemon_under_a_wrapper_is_the_one_that_serves() -> None:
-    found = seen(SH, DAEMON, NAP)
-    assert (found.serves, found.working, found.waits_s) == (True, (11,), None)
-    assert not found.is_idle
+    findings = judge(SH, DAEMON, NAP)
+    assert (findings.serves, findings.working, findings.waits_s) == (True, (11,), None)
+    assert not findings.is_idle
 
 
 def test_a_daemon_that_is_the_main_process_serves() -> None:
-    assert seen(DAEMON._replace(pid=10, ppid=1)).serves
+    assert judge(DAEMON._replace(pid=10, ppid=1)).serves
 
 
 @pytest.mark.parametrize(
-    "left",
+    "processes",
     [
         (SH, NAP),
         (SH, NAP, DAEMON._replace(stat="Z")),
         (SH, NAP, DAEMON._replace(stat="Z", command="[python3] <defunct>")),
     ],
 )
-def test_what_is_left_of_a_dead_daemon_only_waits(left: tuple[Process, ...]) -> None:
-    found = seen(*left)
-    assert (found.serves, found.is_idle, found.waits_s) == (False, True, 3600.0)
+def test_rest_of_a_dead_daemon_only_waits(processes: tuple[Process, ...]) -> None:
+    findings = judge(*processes)
+    assert (findings.serves, findings.is_idle, findings.waits_s) == (
+        False,
+        True,
+        3600.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,16 +60,18 @@ def test_what_is_left_of_a_dead_daemon_only_waits(left: tuple[Process, ...]) -> 
         ("cat", 0.0),
     ],
 )
-def test_how_long_a_wrapper_waits(command: str, waits_s: float) -> None:
-    assert seen(SH, NAP._replace(command=command)).waits_s == waits_s
+def test_wait_of_a_wrapper_is_read_from_its_command(
+    command: str, waits_s: float
+) -> None:
+    assert judge(SH, NAP._replace(command=command)).waits_s == waits_s
 
 
 @pytest.mark.parametrize(
-    "left",
+    "processes",
     [(SH,), (SUPERVISOR,), (SH, NAP, Process(13, 10, "S", "bash -c 'monitor'"))],
 )
-def test_what_may_start_it_again_waits_for_nothing(left: tuple[Process, ...]) -> None:
-    assert seen(*left).waits_s == 0.0
+def test_possible_supervisor_waits_zero_seconds(processes: tuple[Process, ...]) -> None:
+    assert judge(*processes).waits_s == 0.0
 
 
 @pytest.mark.parametrize(
@@ -87,20 +93,22 @@ def test_what_may_start_it_again_waits_for_nothing(left: tuple[Process, ...]) ->
         "an unknown main process",
     ],
 )
-def test_nothing_is_gone_while_something_works_there(beside: Process) -> None:
+def test_working_process_means_that_nothing_is_gone(beside: Process) -> None:
     main = () if beside.pid == BOX.pid else (SH,)
-    assert seen(*main, NAP, beside).waits_s is None
+    assert judge(*main, NAP, beside).waits_s is None
 
 
-def test_a_list_without_the_main_process_tells_nothing() -> None:
-    assert seen() == seen(NAP) == seen(SH._replace(stat="Z"), NAP) == ProcessFindings()
+def test_list_without_the_main_process_gives_no_findings() -> None:
+    assert (
+        judge() == judge(NAP) == judge(SH._replace(stat="Z"), NAP) == ProcessFindings()
+    )
 
 
-def test_what_is_run_with_exec_does_not_serve() -> None:
-    """A health check is not the daemon, nor is what an operator runs."""
-    assert not seen(SH, NAP, CHECK).serves
+def test_process_run_with_exec_does_not_serve() -> None:
+    """Neither a health check nor a command of an operator is the daemon."""
+    assert not judge(SH, NAP, CHECK).serves
 
 
-def test_where_a_shell_may_serve_by_itself_it_is_not_known_who_does() -> None:
+def test_shell_that_may_serve_itself_leaves_the_server_unknown() -> None:
     server = Process(14, 10, "S", "bash server.sh")
-    assert not seen(SH, DAEMON, server).serves
+    assert not judge(SH, DAEMON, server).serves

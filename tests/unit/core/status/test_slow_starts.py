@@ -1,4 +1,4 @@
-"""How long a start may take, and when it is said that it never ends."""
+"""Allowed time of a start, and the report of a start that never ends."""
 
 from dataclasses import replace
 
@@ -7,11 +7,8 @@ import pytest
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import RunId, Status
 from sidecar.core.model.decision import Action
-from sidecar.core.model.event import (
-    EngineEventKind,
-    ProcessesInspected,
-    RecoverRequested,
-)
+from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.event import ProcessesInspected, RecoverRequested
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_success
@@ -21,7 +18,11 @@ from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.status import start_period
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
-from tests.unit.core.policy.test_silence_limits import LOADED, upstream_lost, well
+from tests.unit.core.policy.test_silence_limits import (
+    LOADED,
+    healthy_result,
+    upstream_lost_result,
+)
 
 ROOT = "electron-cash"
 START_S = WALLET.cadence.start_period_s
@@ -58,7 +59,9 @@ def with_health(**changes: object) -> Instance:
         "it booted quickly before",
     ],
 )
-def test_a_start_may_take_what_is_known_of_it(instance: Instance, times: float) -> None:
+def test_start_period_depends_on_the_known_boot_time(
+    instance: Instance, times: float
+) -> None:
     assert start_period.start_period_s(instance, WALLET) == times * START_S
 
 
@@ -73,7 +76,7 @@ def test_only_a_wallet_daemon_is_given_twice_its_time() -> None:
     ("after", "starting", "late"),
     [(0.0, True, False), (0.99, True, False), (1.0, True, True), (2.0, False, False)],
 )
-def test_a_start_past_its_time_is_looked_at(
+def test_start_past_its_period_is_late(
     after: float, starting: bool, late: bool
 ) -> None:
     now = RUN_MONO + after * START_S
@@ -81,7 +84,7 @@ def test_a_start_past_its_time_is_looked_at(
     assert start_period.is_late(NEW, WALLET, now) is late
 
 
-def test_a_start_is_over_with_its_first_success() -> None:
+def test_first_success_ends_the_start_period() -> None:
     well_now = with_health(ever_answered_well=True)
     assert not start_period.is_in_start_period(well_now, WALLET, RUN_MONO)
 
@@ -90,7 +93,7 @@ REFUSED = probe_failure(Cause.REFUSED, text_reason("refused"))
 
 
 @pytest.mark.parametrize(
-    ("instance", "outcome", "took", "learned"),
+    ("instance", "outcome", "took", "expected"),
     [
         (with_health(last=REFUSED), probe_success(), 1.5, 1.5),
         (with_health(last=REFUSED), REFUSED, 1.5, 0.0),
@@ -113,24 +116,24 @@ REFUSED = probe_failure(Cause.REFUSED, text_reason("refused"))
         "a quick one shortens it by a part",
     ],
 )
-def test_what_a_boot_took_is_learned(
-    instance: Instance, outcome: ProbeResult, took: float, learned: float
+def test_boot_time_is_learned_from_the_first_good_answer(
+    instance: Instance, outcome: ProbeResult, took: float, expected: float
 ) -> None:
     began = RUN_MONO + took * START_S
-    found = start_period.learn_boot_s(instance, WALLET, outcome, began)
-    assert found == pytest.approx(learned * START_S)
+    boot_s = start_period.learn_boot_s(instance, WALLET, outcome, began)
+    assert boot_s == pytest.approx(expected * START_S)
 
 
-# In the world
+# Starts in a world
 
 
-def started(world: RuleWorld) -> None:
+def notice_start(world: RuleWorld) -> None:
     now = world.now.wall
     world.notice(ROOT, EngineEventKind.START, status=Status.RUNNING, started_at=now)
 
 
-def refuses(world: RuleWorld, seconds: float, *, idle: bool) -> None:
-    """Connections are refused all the while; what is decided is carried out."""
+def refuse_for(world: RuleWorld, seconds: float, *, idle: bool) -> None:
+    """Refuse connections for ``seconds`` and carry out each decision."""
     until = world.now_s + seconds
     while world.now_s < until:
         world.probe(ROOT, REFUSED)
@@ -142,52 +145,52 @@ def refuses(world: RuleWorld, seconds: float, *, idle: bool) -> None:
                 ProcessesInspected(world.now, instance.id, run, (), is_idle=idle)
             )
         if world.is_acting(ROOT):
-            world.acted(ROOT)
+            world.complete_remedy(ROOT)
         world.wait(2.0)
 
 
 def test_a_boot_of_nearly_two_start_periods_is_waited_for_and_learned() -> None:
     world = RuleWorld((WALLET,))
-    started(world)
-    refuses(world, 1.9 * START_S, idle=False)
+    notice_start(world)
+    refuse_for(world, 1.9 * START_S, idle=False)
     assert world.acts() == []
-    world.probe(ROOT, well())
-    world.probe(ROOT, well())
+    world.probe(ROOT, healthy_result())
+    world.probe(ROOT, healthy_result())
     assert world.instance(ROOT).state is TargetState.HEALTHY
-    started(world)
-    refuses(world, 2.5 * START_S, idle=False)
+    notice_start(world)
+    refuse_for(world, 2.5 * START_S, idle=False)
     assert world.acts() == [], "it was learned"
 
 
-def test_a_port_that_a_living_daemon_never_opens_is_said_after_one_restart() -> None:
+def test_port_that_never_opens_pages_after_one_restart() -> None:
     world = RuleWorld((WALLET,))
-    started(world)
-    refuses(world, 12 * START_S, idle=False)
+    notice_start(world)
+    refuse_for(world, 12 * START_S, idle=False)
     assert world.acts() == [(ROOT, Action.RESTART)]
     assert world.last(ROOT).action is Action.PAGE
     assert world.instance(ROOT).cause is Cause.NEVER_UP
     world.send(RecoverRequested(world.now, ROOT))
-    refuses(world, 60.0, idle=False)
+    refuse_for(world, 60.0, idle=False)
     assert len(world.acts()) == 2, "a person says that it was mended"
 
 
 def test_a_daemon_that_dies_at_each_start_keeps_its_three_tries() -> None:
     world = RuleWorld((WALLET,))
-    started(world)
-    refuses(world, 15 * START_S, idle=True)
+    notice_start(world)
+    refuse_for(world, 15 * START_S, idle=True)
     assert world.acts() == 3 * [(ROOT, Action.RESTART)]
     assert world.instance(ROOT).cause is Cause.REFUSED
 
 
-def test_an_answer_between_two_such_starts_begins_the_count_anew() -> None:
+def test_answer_between_two_failed_starts_resets_the_count() -> None:
     world = RuleWorld((WALLET,))
     world.works(ROOT)
-    started(world)
-    refuses(world, 2.2 * START_S, idle=False)
+    notice_start(world)
+    refuse_for(world, 2.2 * START_S, idle=False)
     assert world.acts() == [(ROOT, Action.RESTART)]
-    world.probe(ROOT, well())
-    started(world)
-    refuses(world, 2.5 * START_S, idle=False)
+    world.probe(ROOT, healthy_result())
+    notice_start(world)
+    refuse_for(world, 2.5 * START_S, idle=False)
     assert world.instance(ROOT).cause is Cause.REFUSED
 
 
@@ -195,12 +198,12 @@ def test_a_daemon_that_is_killed_in_an_outage_is_started_each_time() -> None:
     world = RuleWorld((WALLET,))
     world.works(ROOT)
     for _ in range(4):
-        world.probe(ROOT, upstream_lost())
+        world.probe(ROOT, upstream_lost_result())
         world.wait(140.0)
         world.exits(ROOT, 0)
-        world.acted(ROOT)
+        world.complete_remedy(ROOT)
         for _ in range(2):
-            world.probe(ROOT, upstream_lost())
+            world.probe(ROOT, upstream_lost_result())
             world.now_s += 2.0
         assert world.instance(ROOT).remedy is None
         assert world.instance(ROOT).cause is Cause.UPSTREAM_LOST
@@ -210,11 +213,11 @@ def test_a_daemon_that_is_killed_in_an_outage_is_started_each_time() -> None:
     assert ends == 4 * [RemedyOutcome.RECOVERED]
 
 
-def test_a_start_without_its_wallet_has_not_worked() -> None:
+def test_start_without_its_wallet_has_not_recovered() -> None:
     world = RuleWorld((WALLET,))
     world.works(ROOT)
     world.exits(ROOT, 0)
-    world.acted(ROOT)
+    world.complete_remedy(ROOT)
     lacks = replace(LOADED, loaded=False, paths=(), connected=False)
     unloaded = probe_failure(
         Cause.WALLET_NOT_LOADED, text_reason("x"), rpc_answers=True, wallet=lacks
@@ -225,13 +228,13 @@ def test_a_start_without_its_wallet_has_not_worked() -> None:
     assert world.instance(ROOT).remedy is not None
 
 
-def test_a_run_of_a_minute_ends_a_crash_loop_whatever_it_lacks() -> None:
+def test_run_of_a_minute_without_wallet_ends_a_crash_loop() -> None:
     world = RuleWorld((WALLET,))
     world.works(ROOT)
     for _ in range(3):
         world.exits(ROOT, 1, restart_policy="always")
         world.now_s += 1.0
-        started(world)
+        notice_start(world)
     assert world.instance(ROOT).state is TargetState.CRASH_LOOP
     lacks = replace(LOADED, loaded=False, paths=())
     unloaded = probe_failure(
@@ -243,11 +246,11 @@ def test_a_run_of_a_minute_ends_a_crash_loop_whatever_it_lacks() -> None:
     assert world.instance(ROOT).state is not TargetState.CRASH_LOOP
 
 
-def test_a_start_in_which_the_daemon_died_is_not_one_of_the_two() -> None:
+def test_start_in_which_the_daemon_died_does_not_count_as_never_up() -> None:
     world = RuleWorld((WALLET,))
-    started(world)
-    refuses(world, 1.5 * START_S, idle=True)
+    notice_start(world)
+    refuse_for(world, 1.5 * START_S, idle=True)
     assert world.acts() == [(ROOT, Action.RESTART)]
-    refuses(world, 12 * START_S, idle=False)
+    refuse_for(world, 12 * START_S, idle=False)
     assert world.acts() == 2 * [(ROOT, Action.RESTART)]
     assert world.instance(ROOT).cause is Cause.NEVER_UP

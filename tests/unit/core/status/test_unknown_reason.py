@@ -24,16 +24,16 @@ UNDECIDED = {TargetState.UNKNOWN, TargetState.STARTING}
 
 
 def reason_in_status(world: RuleWorld) -> object:
-    told = status.status(
+    view = status.status(
         world.state, world.now, version="", stack="", ready=True, planned=()
     )
-    targets = told["targets"]
+    targets = view["targets"]
     assert isinstance(targets, list)
-    return next(one["reason"] for one in targets if one["name"] == ROOT)
+    return next(t["reason"] for t in targets if t["name"] == ROOT)
 
 
 @pytest.mark.parametrize("outcome", [REFUSED, replace(REFUSED, cause=None)])
-def test_the_status_says_why_nothing_is_known(outcome: ProbeResult) -> None:
+def test_status_has_the_reason_of_an_unknown_target(outcome: ProbeResult) -> None:
     new = container(ROOT, started_at=RuleWorld(targets=()).now.wall)
     world = RuleWorld(targets=(WALLET,), containers={InstanceId(ROOT, 1): new})
     for _ in range(150):
@@ -49,7 +49,7 @@ def test_the_status_says_why_nothing_is_known(outcome: ProbeResult) -> None:
     assert (change.old, change.reason) == (TargetState.STARTING, REFUSED.reason)
 
 
-def test_before_the_first_answer_that_is_the_reason() -> None:
+def test_missing_first_answer_is_the_reason_before_it() -> None:
     world = RuleWorld(targets=(WALLET,))
     assert reason_in_status(world) == "no probe has answered yet"
     world.wait(61.0)
@@ -57,7 +57,7 @@ def test_before_the_first_answer_that_is_the_reason() -> None:
     assert reason_in_status(world) == "no probe has answered yet"
 
 
-def test_a_first_good_answer_is_one_of_those_it_takes() -> None:
+def test_reason_counts_the_good_answers_so_far() -> None:
     cadence = ProbeSchedule(start_period_s=0.0, success_threshold=3)
     world = RuleWorld(targets=(replace(WALLET, cadence=cadence),))
     world.probe(ROOT, probe_success())
@@ -66,7 +66,7 @@ def test_a_first_good_answer_is_one_of_those_it_takes() -> None:
 
 
 @given(st.lists(STEPS, max_size=30))
-def test_nobody_is_unknown_or_starting_without_a_reason(steps: Steps) -> None:
+def test_no_target_is_unknown_or_starting_without_a_reason(steps: Steps) -> None:
     for instance in play(steps).state.instances.values():
         if instance.state in UNDECIDED:
             assert instance.reason, instance

@@ -1,4 +1,4 @@
-"""What must hold whatever happens, in any order."""
+"""Invariants of the rules in any order of events."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Decision, Trigger
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import (
-    EngineEventKind,
     EngineReachabilityChanged,
     PauseRequested,
     PlannedRestartDue,
@@ -44,7 +44,7 @@ TARGETS = (
     SERVICE,
     replace(SERVICE, name=OTHER, depends_on=()),
 )
-PROBED = [
+PROBE_CAUSES = [
     c
     for c in Cause
     if c
@@ -63,8 +63,8 @@ names = st.sampled_from(NAMES)
 Steps = list[tuple[object, ...]]
 STEPS = st.one_of(
     st.tuples(st.just("works"), names),
-    st.tuples(st.just("fails"), names, st.sampled_from(PROBED)),
-    st.tuples(st.just("fails3"), names, st.sampled_from(PROBED)),
+    st.tuples(st.just("fails"), names, st.sampled_from(PROBE_CAUSES)),
+    st.tuples(st.just("fails3"), names, st.sampled_from(PROBE_CAUSES)),
     st.tuples(st.just("unknown"), names),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 10.0, 60.0, 400.0])),
     st.tuples(st.just("acted"), names, st.sampled_from(list(RemedyCallResult))),
@@ -80,17 +80,19 @@ STEPS = st.one_of(
 )
 
 
-def probe_step(world: RuleWorld, name: str, found: ProbeResult, times: int = 1) -> None:
+def probe_step(
+    world: RuleWorld, name: str, result: ProbeResult, times: int = 1
+) -> None:
     for _ in range(times):
-        world.probe(name, found, 10.0 if times > 1 else 0.01)
+        world.probe(name, result, 10.0 if times > 1 else 0.01)
         world.now_s += 2.0
 
 
 def acted_step(world: RuleWorld, name: str, result: RemedyCallResult) -> None:
     if world.instance(name).loading is not None:
-        world.acted(name, result, restart=False)
+        world.complete_remedy(name, result, restart=False)
     elif world.is_acting(name):
-        world.acted(name, result)
+        world.complete_remedy(name, result)
 
 
 def exits_step(world: RuleWorld, name: str, code: int) -> None:
@@ -124,34 +126,34 @@ APPLY: dict[str, Callable[..., object]] = {
     "ask": lambda w, name, now: w.send(RestartRequested(w.now, name, now)),
     "due": lambda w, name: w.send(PlannedRestartDue(w.now, name)),
     "engine": lambda w, reachable: w.send(EngineReachabilityChanged(w.now, reachable)),
-    "looked": lambda w, name, stopped: w.looked(name, *["daemon"] * stopped),
+    "looked": lambda w, name, stopped: w.inspect_processes(name, *["daemon"] * stopped),
 }
 
 
 def play(steps: Steps) -> RuleWorld:
-    world = RuleWorld(TARGETS, witness=check)
+    world = RuleWorld(TARGETS, witness=check_invariants)
     for step in steps:
         APPLY[str(step[0])](world, *step[1:])
     return world
 
 
-def check(world: RuleWorld, new: tuple[Decision, ...]) -> None:
-    """After every event."""
-    one_at_a_time(world)
+def check_invariants(world: RuleWorld, new: tuple[Decision, ...]) -> None:
+    """Check the invariants after every event."""
+    check_one_remedy_at_a_time(world)
     for decision in new:
         assert decision.reason
         if decision.action in {Action.START, Action.RESTART}:
-            unforced(world, decision)
+            check_unforced_action(world, decision)
     for instance in world.state.instances.values():
-        within_budget(world, instance.name)
+        check_budget(world, instance.name)
         if instance.state in WORKING_STATES:
             assert instance.lane == Lane(), "health re-arms"
-        pace = probe_interval_s(world.state, instance)
-        assert pace is None or pace > 0
+        interval_s = probe_interval_s(world.state, instance)
+        assert interval_s is None or interval_s > 0
 
 
-def one_at_a_time(world: RuleWorld) -> None:
-    """What is only verified may have given way; a root never does to its dependent."""
+def check_one_remedy_at_a_time(world: RuleWorld) -> None:
+    """A verified remedy may give way to another, but a root never to its dependent."""
     busy = [i for i in world.state.instances.values() if i.remedy or i.loading]
     names = {i.name for i in busy}
     acted_on = [i.name for i in busy if not is_only_verified(i)]
@@ -163,7 +165,7 @@ def one_at_a_time(world: RuleWorld) -> None:
         assert began[0] <= began[1], "the wallet gave way"
 
 
-def unforced(world: RuleWorld, decision: Decision) -> None:
+def check_unforced_action(world: RuleWorld, decision: Decision) -> None:
     if decision.trigger in {Trigger.FAILURE, Trigger.DEPENDENCY}:
         assert world.state.engine.reachable
         if decision.name == LEAF:
@@ -173,7 +175,7 @@ def unforced(world: RuleWorld, decision: Decision) -> None:
             assert health.blind or current_cause(root) is None, "it just failed"
 
 
-def within_budget(world: RuleWorld, name: str) -> None:
+def check_budget(world: RuleWorld, name: str) -> None:
     instance = world.instance(name)
     settings = world.state.target_of(instance).restart
     lane = instance.lane
@@ -220,7 +222,7 @@ def test_unknown_alone_never_leads_to_a_remedy(rounds: list[tuple[str, int]]) ->
 
 
 @given(st.lists(STEPS, max_size=40))
-def test_good_answers_rearm_everything_and_leave_nothing_open(
+def test_good_answers_reset_lanes_and_leave_nothing_open(
     steps: Steps,
 ) -> None:
     world = play(steps)
@@ -232,9 +234,9 @@ def test_good_answers_rearm_everything_and_leave_nothing_open(
         for name in NAMES:
             instance = world.instance(name)
             if instance.loading is not None:
-                world.acted(name, restart=False)
+                world.complete_remedy(name, restart=False)
             elif world.is_acting(name):
-                world.acted(name)
+                world.complete_remedy(name)
             world.probe(name, probe_success())
         world.wait(5.0, 1.0)
     for name in NAMES:
@@ -246,13 +248,13 @@ def test_good_answers_rearm_everything_and_leave_nothing_open(
     assert (world.state.plan, dict(world.state.due)) == (None, {})
 
 
-@given(st.lists(st.sampled_from(PROBED), min_size=1, max_size=30))
+@given(st.lists(st.sampled_from(PROBE_CAUSES), min_size=1, max_size=30))
 def test_only_curable_causes_are_ever_treated(causes: list[Cause]) -> None:
     world = RuleWorld((WALLET,))
     world.works(ROOT)
     for cause in causes:
-        found = probe_failure(cause, text_reason("x"))
-        world.probe(ROOT, found, 10.0)
+        result = probe_failure(cause, text_reason("x"))
+        world.probe(ROOT, result, 10.0)
         world.now_s += 2.0
         for decision in world.decisions:
             if decision.action is Action.RESTART:

@@ -1,4 +1,4 @@
-"""Ten thousand containers in one listing: nothing grows with their square."""
+"""Ten thousand containers in one listing: no cost is quadratic."""
 
 import sys
 import time
@@ -46,7 +46,7 @@ def containers(count: int, labels: Mapping[str, str]) -> tuple[Container, ...]:
     )
 
 
-def test_containers_that_nobody_watches_cost_the_loop_little(
+def test_unwatched_containers_take_little_time_of_the_loop(
     settings: Settings,
 ) -> None:
     many = containers(MANY, {})
@@ -58,14 +58,14 @@ def test_containers_that_nobody_watches_cost_the_loop_little(
     roster = assign(targets, many)
     run_step(state, ContainersListed(AT, targets, roster))
     find_surroundings(None, many)
-    took = time.process_time() - began
-    sys.stdout.write(f"{MANY} containers hold up the loop for {took * 1e3:.0f} ms\n")
+    took_s = time.process_time() - began
+    sys.stdout.write(f"{MANY} containers hold up the loop for {took_s * 1e3:.0f} ms\n")
     assert (targets, faults) == ((), ())
-    # Others may use this machine; a square would take minutes.
-    assert took < 5 * LOOP_S
+    # Other processes may use this machine; quadratic time would be minutes.
+    assert took_s < 5 * LOOP_S
 
 
-def test_labels_add_no_more_than_a_bound_and_it_is_said_once(
+def test_labels_add_at_most_the_target_limit_with_one_fault(
     settings: Settings,
 ) -> None:
     targets, faults = targets_in_force(settings, containers(MOST_TARGETS + 50, WATCHED))
@@ -75,7 +75,7 @@ def test_labels_add_no_more_than_a_bound_and_it_is_said_once(
 
 
 @pytest.mark.parametrize("length", [1500, 20_000])
-def test_a_chain_of_any_length_is_walked(length: int) -> None:
+def test_dependency_chain_of_any_length_is_walked(length: int) -> None:
     needs = {f"t{n}": (f"t{n + 1}",) for n in range(length)} | {f"t{length}": ()}
     assert find_cycle(needs) == ()
     assert sort_by_dependency(needs)[0] == f"t{length}"
@@ -84,7 +84,7 @@ def test_a_chain_of_any_length_is_walked(length: int) -> None:
     assert len(find_cycle(circle)) == length + 2
 
 
-def test_ways_that_part_and_meet_again_are_walked_once() -> None:
+def test_branches_that_meet_again_are_walked_once() -> None:
     """Each step has two ways: walked one by one they are 2**200."""
     needs: dict[str, tuple[str, ...]] = {"a200": (), "b200": ()}
     for n in range(200):

@@ -1,9 +1,9 @@
-"""Words as people read them."""
+"""Texts formatted for people."""
 
 from sidecar.core.text.formatting import fold_repeated_lines
 
 
-def test_a_line_that_comes_again_is_told_once_whatever_its_time() -> None:
+def test_fold_repeated_lines_ignores_timestamps() -> None:
     log = "\n".join(
         (
             "2026-01-02T03:04:05.123456789Z start",
