@@ -22,7 +22,7 @@ _REMEMBERED = 4096
 
 
 class DockerEngine:
-    """Implements core.ports.Engine; closes the given link.
+    """Implements core.ports.Engine; closes the given connection.
 
     A container that does not belong to ``stack`` is refused before any request
     about it, except the inspect that finds its owner. ``answer_margin_s``: time for

@@ -64,7 +64,7 @@ class _ProbeSlot:
 
 
 class IntervalProbeScheduler:
-    """Implements core.ports.Probing: at most one probe per instance in flight.
+    """Implements core.ports.loop.ProbeScheduler: at most one probe per instance in flight.
 
     Every probe ends in one ``ProbeCompleted``, unless its instance is forgotten; the
     next is due only after another call of ``pace``. ``on_lag`` receives the seconds

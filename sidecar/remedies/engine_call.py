@@ -69,7 +69,9 @@ async def stop(
 ) -> RemedyExecution:
     """Stop the container by the engine."""
     call = partial(job.engine.stop, job.container.id, stop_timeout_s)
-    return await _execute_order(job, _Order(call, reason, stop_timeout_s, is_over))
+    return await _execute_order(
+        job, _Order(call, reason, stop_timeout_s, has_run_ended)
+    )
 
 
 async def inspect_or_none(job: RemedyContext) -> Container | None:
@@ -85,7 +87,7 @@ def is_new_run(job: RemedyContext, fresh: Container | None) -> bool:
     return fresh is not None and fresh.status is Status.RUNNING and fresh.run != job.run
 
 
-def is_over(job: RemedyContext, fresh: Container | None) -> bool:
+def has_run_ended(job: RemedyContext, fresh: Container | None) -> bool:
     """Has the run under treatment ended?"""
     if fresh is None:
         return False
@@ -94,7 +96,7 @@ def is_over(job: RemedyContext, fresh: Container | None) -> bool:
 
 async def _execute_order(job: RemedyContext, order: _Order) -> RemedyExecution:
     """Send the call once, and inspect: its effect counts as an answer, too."""
-    sending = asyncio.ensure_future(_on_sent(job, order.call))
+    sending = asyncio.ensure_future(_send_persistently(job, order.call))
     sending.add_done_callback(_mark_retrieved)
     try:
         return await _resolve_timeout(job, sending, order)
@@ -171,7 +173,9 @@ async def _on_refusal(job: RemedyContext, error: EngineRefused) -> RemedyExecuti
     )
 
 
-async def _on_sent(job: RemedyContext, call: Callable[[], Awaitable[None]]) -> None:
+async def _send_persistently(
+    job: RemedyContext, call: Callable[[], Awaitable[None]]
+) -> None:
     """Send the call; retry for PERSIST_S if Sidecar already stopped the daemon.
 
     To give up then would leave the daemon stopped.

@@ -67,7 +67,7 @@ class _Entry:
 
 
 class Executor:
-    """Implements core.ports.Remedies, and keeps the evidence."""
+    """Implements core.ports.loop.RemedyExecutor, and keeps the evidence."""
 
     def __init__(
         self,

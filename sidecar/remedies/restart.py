@@ -144,13 +144,13 @@ async def _stop_politely(
         if has_time
         else engine_call.inspect_or_none(job)
     )
-    if engine_call.is_over(job, await next_container):
+    if engine_call.has_run_ended(job, await next_container):
         return await _ensure_running(job, await _wait_for_end(job, STOPS_WITHIN_S))
     return await _restart_by_engine(job)
 
 
 async def _wait_for_ending(job: RemedyContext, request: "asyncio.Future[T]") -> _Ending:
-    """Wait until ``asked`` is done, Sidecar has to end, or the run has ended."""
+    """Wait until ``request`` is done, Sidecar has to end, or the run has ended."""
     leaving = asyncio.ensure_future(job.leaving.wait())
     either: set[asyncio.Future[Any]] = {request, leaving}
     try:
@@ -164,7 +164,7 @@ async def _wait_for_ending(job: RemedyContext, request: "asyncio.Future[T]") -> 
                 return _Ending.ANSWERED
             if leaving.done():
                 return _Ending.LEAVING
-            if engine_call.is_over(job, await engine_call.inspect_or_none(job)):
+            if engine_call.has_run_ended(job, await engine_call.inspect_or_none(job)):
                 return _Ending.OVER
     finally:
         request.cancel()
@@ -184,7 +184,7 @@ async def _wait_for_end(job: RemedyContext, left_s: float) -> Container | None:
     until = job.clock.now().mono + left_s
     while True:
         fresh = await engine_call.inspect_or_none(job)
-        if await _is_over(job, fresh):
+        if await _needs_next_step(job, fresh):
             return fresh
         saves = fresh is not None and fresh.status is Status.RUNNING
         if job.clock.now().mono >= until or (job.leaving.is_set() and not saves):
@@ -193,7 +193,7 @@ async def _wait_for_end(job: RemedyContext, left_s: float) -> Container | None:
         await (asyncio.sleep(LOOK_EVERY_S) if saves else job.pause(LOOK_EVERY_S))
 
 
-async def _is_over(job: RemedyContext, fresh: Container | None) -> bool:
+async def _needs_next_step(job: RemedyContext, fresh: Container | None) -> bool:
     if fresh is None:
         return False
     if fresh.status is Status.RUNNING:

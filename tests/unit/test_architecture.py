@@ -145,9 +145,14 @@ def test_a_core_room_imports_only_rooms_of_lower_levels() -> None:
         lower |= level
 
 
+LISTS_OF_REASONS = {"sidecar/core/reason/code.py", "sidecar/core/reason/english.py"}
+"""A line for each reason, and nothing else."""
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_module_has_at_most_300_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+def test_module_has_at_most_300_lines(path: Path) -> None:
+    is_list = name_of(path) in LISTS_OF_REASONS
+    assert is_list or len(path.read_text().splitlines()) <= 300
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)

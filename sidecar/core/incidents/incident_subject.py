@@ -65,7 +65,7 @@ def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | No
         return None
     if root.state in _UNPROBED_STATES or cause is Cause.NOT_RUNNING:
         return cause
-    if own_network.is_unconfirmed(state, root, at):
+    if own_network.is_loss_unconfirmed(state, root, at):
         return None
     is_of_now = root.health.cause is not None and root.health.last is not None
     certain = is_of_now and is_certain(root.health, target, at.mono)

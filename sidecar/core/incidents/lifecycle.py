@@ -26,7 +26,7 @@ from sidecar.core.status import own_network, settling, stop_origin
 from sidecar.core.status.dependencies import (
     blocking_dependencies,
     is_blocking,
-    is_unconfirmed,
+    is_dependency_unconfirmed,
 )
 from sidecar.core.status.target_status import is_done, may_report
 
@@ -60,7 +60,7 @@ def _open_or_join(
     root, waiting = _find_root_problem(state, instance, at)
     if root is not None and root.incident is not None:
         return _join(state, instance, state.incidents[root.incident], at, transitions)
-    if waiting or own_network.is_unconfirmed(state, instance, at):
+    if waiting or own_network.is_loss_unconfirmed(state, instance, at):
         return state
     return _open(state, instance, cause, at, transitions)
 
@@ -95,7 +95,7 @@ def _find_root_problem(
     for root in blocking_dependencies(state, instance.id.target):
         if is_blocking(state, root, at):
             return root, True
-        unproven |= is_unconfirmed(state, root, instance, at)
+        unproven |= is_dependency_unconfirmed(state, root, instance, at)
     settling = instance.settling
     follows = settling is not None and at.mono < settling.until_mono
     return None, unproven or follows

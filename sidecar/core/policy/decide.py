@@ -87,14 +87,14 @@ def _is_new(instance: Instance, decision: Decision) -> bool:
         decision.guard,
         decision.trigger,
     )
-    same = same and _needs_same_remedy(last.cause, decision.cause)
+    same = same and _asks_same_remedy(last.cause, decision.cause)
     # A crash loop has many runs and is reported once.
     same = same and (last.run == decision.run or decision.cause is Cause.CRASH_LOOP)
     counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
     return not same or counting
 
 
-def _needs_same_remedy(last_cause: Cause | None, cause: Cause | None) -> bool:
+def _asks_same_remedy(last_cause: Cause | None, cause: Cause | None) -> bool:
     if last_cause is None or cause is None or CAUSES[last_cause].remedy is None:
         return last_cause is cause
     return CAUSES[last_cause].remedy is CAUSES[cause].remedy

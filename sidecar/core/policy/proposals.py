@@ -169,7 +169,7 @@ def _own_network_proposal(
     cause = instance.health.cause
     if instance.cause is Cause.OWN_NETWORK:
         why = Reason.of(R.OWN_NETWORK_LOST, reason=instance.reason)
-    elif cause is None or not own_network.is_unconfirmed(state, instance, at):
+    elif cause is None or not own_network.is_loss_unconfirmed(state, instance, at):
         return None
     elif CAUSES[cause].remedy is None and is_certain(instance.health, target, at.mono):
         failures = describe_failure(instance)

@@ -5,7 +5,7 @@ from sidecar.core.model.container import Status
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.reason.reason import NO_REASON, Reason
-from sidecar.core.status.start_period import is_idle
+from sidecar.core.status.start_period import has_only_waiting_process
 
 
 def current_cause(instance: Instance) -> Cause | None:
@@ -35,7 +35,7 @@ def _never_came_up(instance: Instance) -> bool:
     is another failure.
     """
     health = instance.health
-    if is_idle(instance):
+    if has_only_waiting_process(instance):
         return False
     if health.up is not False or health.cause is not Cause.REFUSED:
         return False

@@ -74,7 +74,7 @@ def is_held(state: State, root: Instance, at: Moment) -> bool:
     return at.mono - held_mono < HELD_LASTS_S + interval_s
 
 
-def is_unconfirmed(
+def is_dependency_unconfirmed(
     state: State, root: Instance, dependent: Instance, at: Moment
 ) -> bool:
     """Has the root not answered since its start or the dependent's first failure?

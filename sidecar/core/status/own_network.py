@@ -145,7 +145,7 @@ def _needs_inspection(instance: Instance, outcome: ProbeResult) -> bool:
     return outcome.cause is Cause.HUNG and instance.looked != run_id
 
 
-def is_unconfirmed(state: State, instance: Instance, at: Moment) -> bool:
+def is_loss_unconfirmed(state: State, instance: Instance, at: Moment) -> bool:
     """Is it lost, and has no other probed target answered since?"""
     loss = find_loss(instance)
     if loss is None or is_blind(instance.health):

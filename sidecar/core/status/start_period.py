@@ -24,7 +24,7 @@ def start_period_s(instance: Instance, target: Target) -> float:
     """Time after a run's start in which its failures do not count."""
     configured_s = target.cadence.start_period_s
     period_s = max(configured_s, instance.boot_s * LEARNED_MARGIN)
-    grows = _may_grow(instance, target) and not is_idle(instance)
+    grows = _may_grow(instance, target) and not has_only_waiting_process(instance)
     return period_s * GROWTH if grows else period_s
 
 
@@ -68,7 +68,7 @@ def is_boot_over(instance: Instance, target: Target, outcome: ProbeResult) -> bo
 
 def is_late(instance: Instance, target: Target, now_mono: float) -> bool:
     """Is the run in the extension of its start period? Then it is inspected."""
-    if not _may_grow(instance, target) or is_idle(instance):
+    if not _may_grow(instance, target) or has_only_waiting_process(instance):
         return False
     after_s = now_mono - instance.run_mono
     whole_s = start_period_s(instance, target)
@@ -80,7 +80,7 @@ def _may_grow(instance: Instance, target: Target) -> bool:
     return target.wallet is not None and not instance.health.has_answered
 
 
-def is_idle(instance: Instance) -> bool:
+def has_only_waiting_process(instance: Instance) -> bool:
     """Was only a waiting main process seen in this run?"""
     container = instance.container
     return container is not None and instance.idle == container.run

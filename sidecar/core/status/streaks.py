@@ -154,14 +154,14 @@ def _add_failure(health: Health, before: Cause | None, began_mono: float) -> Hea
     first_mono, since_mono = health.first_failure_mono, health.cause_mono
     return replace(
         updated,
-        alike=health.alike + 1 if _needs_same_remedy(before, updated.cause) else 1,
+        alike=health.alike + 1 if _counts_as_same_failure(before, updated.cause) else 1,
         beyond=health.beyond + 1 if _is_beyond_remedies(updated.cause) else 0,
         first_failure_mono=began_mono if first_mono is None else first_mono,
         cause_mono=began_mono if before is not updated.cause else since_mono,
     )
 
 
-def _needs_same_remedy(before: Cause | None, cause: Cause | None) -> bool:
+def _counts_as_same_failure(before: Cause | None, cause: Cause | None) -> bool:
     """Do both need the same remedy? Silence is counted apart from other causes."""
     if before is None or cause is None:
         return False

@@ -58,7 +58,9 @@ def reduce_event(state: State, event: Event) -> Update:
 
 
 def _on_tick(state: State, event: Tick) -> Update:
-    troubled = tuple(i for i in state.instances.values() if not is_idle(i))
+    troubled = tuple(
+        i for i in state.instances.values() if not is_unaffected_by_time(i)
+    )
     now = event.at.mono
     aged = [_apply_time(state, instance, now) for instance in troubled]
     paused = {k: v for k, v in state.paused.items() if v > event.at.wall}
@@ -74,7 +76,7 @@ def _apply_time(state: State, instance: Instance, now: float) -> Instance:
     return container_run.end_loop_if_outlived(settled, now)
 
 
-def is_idle(instance: Instance) -> bool:
+def is_unaffected_by_time(instance: Instance) -> bool:
     """Is there nothing that time alone could change or that waits for an answer?"""
     return (
         instance.state in WORKING_STATES

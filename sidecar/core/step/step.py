@@ -42,26 +42,26 @@ from sidecar.core.status.presumed_dependencies import (
     failing_since_mono,
     presumed_dependencies,
 )
-from sidecar.core.step.reducer import is_idle, reduce_event
+from sidecar.core.step.reducer import is_unaffected_by_time, reduce_event
 
 
 def run_step(state: State, event: Event) -> StepResult:
     """Work in an event, and decide on every instance that it may concern."""
     before = state
-    folded = reduce_event(state, event)
-    state = folded.state
-    transitions = list(folded.transitions)
-    touched = dict.fromkeys((*folded.touched, *_dependencies_to_probe(state, event)))
+    reduced = reduce_event(state, event)
+    state = reduced.state
+    transitions = list(reduced.transitions)
+    touched = dict.fromkeys((*reduced.touched, *_dependencies_to_probe(state, event)))
     decisions: list[Decision] = []
-    for instance_id in _instances_to_decide(event, folded):
+    for instance_id in _instances_to_decide(event, reduced):
         decision = decide(state, instance_id, event.at)
         if decision is None:
             continue
-        noted = reduce_event(state, DecisionMade(event.at, decision))
-        state = noted.state
+        after_decision = reduce_event(state, DecisionMade(event.at, decision))
+        state = after_decision.state
         decisions.append(decision)
-        transitions.extend(noted.transitions)
-        touched.update(dict.fromkeys(noted.touched))
+        transitions.extend(after_decision.transitions)
+        touched.update(dict.fromkeys(after_decision.touched))
     if transitions:
         touched.update(dict.fromkeys(_changed_instances(before, state)))
     return _with_messages(
@@ -150,14 +150,14 @@ def _dependencies_to_probe(state: State, event: Event) -> tuple[InstanceId, ...]
     return (*root_ids, *(i.id for i in presumed_dependencies(state, name)))
 
 
-def _instances_to_decide(event: Event, folded: Update) -> list[InstanceId]:
+def _instances_to_decide(event: Event, update: Update) -> list[InstanceId]:
     """Ids of the instances to decide on, roots before their dependents.
 
     A probe concerns its own target and the dependents only, unless it ended a remedy
     for which others were waiting.
     """
-    state = folded.state
-    ended = any(isinstance(t, RemedyEnded) for t in folded.transitions)
+    state = update.state
+    ended = any(isinstance(t, RemedyEnded) for t in update.transitions)
     if isinstance(event, ProbeCompleted) and not ended:
         candidates = _neighbours(state, event.instance)
     else:
@@ -190,7 +190,7 @@ def _needs_decision(state: State, instance_id: InstanceId) -> bool:
     planned = instance_id.target in state.due or (
         state.plan is not None and instance_id in state.plan.remaining_ids
     )
-    return planned or not is_idle(instance)
+    return planned or not is_unaffected_by_time(instance)
 
 
 def operator_decision(decisions: tuple[Decision, ...]) -> Decision | None:

@@ -207,12 +207,13 @@ async def test_five_failures_open_the_breaker_and_then_nothing_is_tried(
 async def test_a_silent_engine_opens_the_breaker(
     server: EngineServer, requests: Requests
 ) -> None:
-    server.hang.add("/info")
     link = link_to(server, requests, CircuitBreaker(threshold=2))
     async with open_engine(link) as engine:
+        await link.ask("info", lambda client: client.info(), 10.0)
+        server.hang.add("/info")
         for _ in range(2):
             with pytest.raises(EngineTimeout):
-                await link.ask("list", lambda client: client.info(), 0.2)
+                await link.ask("info", lambda client: client.info(), 0.2)
         assert engine.breaker_state is BreakerState.OPEN
 
 

@@ -12,9 +12,9 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.status import presumed_dependencies
 from sidecar.core.status.dependencies import (
     blocking_dependencies,
+    is_dependency_unconfirmed,
     is_failing,
     is_held,
-    is_unconfirmed,
 )
 
 
@@ -94,6 +94,6 @@ def _blocks(case: GuardInput, root: Instance) -> Reason | None:
         return Reason.of(R.DEPENDENCY_HELD, root=root.name)
     if not case.trigger.is_automatic:
         return None
-    if is_unconfirmed(case.state, root, case.instance, case.at):
+    if is_dependency_unconfirmed(case.state, root, case.instance, case.at):
         return Reason.of(R.DEPENDENCY_UNCONFIRMED, root=root.name)
     return None

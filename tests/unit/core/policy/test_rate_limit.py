@@ -119,7 +119,8 @@ def test_replicas_have_one_share_together() -> None:
         fail_repeatedly(world, "greedy-1", 1)
         fail_repeatedly(world, "greedy-2", 1)
     assert (
-        count_restarts(world, "greedy-1") + count_restarts(world, "greedy-2") == TARGET_SHARE
+        count_restarts(world, "greedy-1") + count_restarts(world, "greedy-2")
+        == TARGET_SHARE
     )
 
 
