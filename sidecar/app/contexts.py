@@ -1,5 +1,6 @@
 """Contexts that the parts of an application share: engine, store, message texts."""
 
+from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ class EngineContext(NamedTuple):
     own: OwnView
     link: EngineConnection
     own_name: str = ""
+    own_service: str = ""
 
 
 class RestoredStore(NamedTuple):
@@ -44,3 +46,4 @@ class MessageContext(NamedTuple):
     mask: Mask
     host: str
     takes_orders: bool
+    state_dir: Path

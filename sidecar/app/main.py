@@ -125,7 +125,7 @@ def _message_context(settings: Settings, mask: Mask) -> MessageContext:
     zone = ZoneInfo(settings.notify.timezone)
     takes_orders = settings.api_token is not None
     return MessageContext(
-        words, zone, Signer(key), mask, find_host_name(settings), takes_orders
+        words, zone, Signer(key), mask, find_host_name(settings), takes_orders, folder
     )
 
 
@@ -165,8 +165,9 @@ async def _serve(
     state = await _load_state(store, loaded)
     engine = DockerEngine(link, stack)
     own_name = own.name if own is not None else ""
+    own_service = own.service if own is not None else ""
     context = EngineContext(
-        engine, stack, own_id, OwnView(link, own_id), link, own_name
+        engine, stack, own_id, OwnView(link, own_id), link, own_name, own_service
     )
     app = Application(
         settings, context, RestoredStore(store, state), metrics, texts, file

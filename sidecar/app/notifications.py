@@ -52,7 +52,14 @@ class NotificationService:
         url = settings.public_url
         links = Links(url, texts.signer.token) if url is not None else None
         stack, own = self._context.stack, self._context.own_name
-        installation = Installation(stack, texts.host, own, texts.takes_orders)
+        installation = Installation(
+            stack,
+            texts.host,
+            own,
+            texts.takes_orders,
+            service=self._context.own_service,
+            state_dir=str(texts.state_dir),
+        )
         render = Renderer(texts.words, texts.zone, installation, links)
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels

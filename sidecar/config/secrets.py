@@ -129,11 +129,15 @@ def secrets_of(targets: Iterable[Target]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(secret for secret in secrets if secret))
 
 
+_SECRET_FIELDS = ("password", "wallet_password")
+
+
 def _secrets_of_probe(probe: ProbeSettings) -> Iterator[str]:
     credentials = getattr(probe, "credentials", None)
     if credentials is not None:
         yield credentials.password
-    yield getattr(probe, "wallet_password", None) or ""
+    for name in _SECRET_FIELDS:
+        yield getattr(probe, name, None) or ""
     if isinstance(probe, HttpProbe):
         yield from (v for k, v in probe.headers.items() if _SECRET_NAME.search(k))
     yield from secrets_in_url(getattr(probe, "url", ""))

@@ -25,11 +25,12 @@ _SHORT_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 class OwnContainer(NamedTuple):
-    """Ourselves as the engine sees us; ``stack`` is empty outside compose."""
+    """Ourselves as the engine sees us; no stack, no service: outside compose."""
 
     id: str
     stack: str
     name: str = ""
+    service: str = ""
 
 
 async def find_own_container(
@@ -72,7 +73,9 @@ class OwnView:
 
 def _look(client: Client, own_id: str) -> OwnContainer:
     container = requests.inspect(client, own_id)
-    return OwnContainer(container.id, container.stack, container.name)
+    return OwnContainer(
+        container.id, container.stack, container.name, container.service
+    )
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """This sidecar's location as messages name it, and its commands there."""
 
+import shlex
 from typing import NamedTuple
 
 
@@ -7,13 +8,16 @@ class Installation(NamedTuple):
     """``stack`` is the compose project, ``host`` the engine's host; empty: unknown.
 
     ``container`` is Sidecar's own, empty outside one. ``takes_orders``: it has an API
-    token, without which it refuses commands that change something.
+    token, without which it refuses commands that change something. ``service`` is its
+    own in the compose file, ``state_dir`` its state directory; empty: unknown.
     """
 
     stack: str = ""
     host: str = ""
     container: str = ""
     takes_orders: bool = True
+    service: str = ""
+    state_dir: str = ""
 
     @property
     def command(self) -> str:
@@ -27,6 +31,18 @@ class Installation(NamedTuple):
             return f"{self.command} reload"
         inside = f"docker exec {self.container} " if self.container else ""
         return f"{inside}kill -HUP 1" if inside else "pkill -HUP -x sidecar"
+
+    @property
+    def disk_space(self) -> str:
+        """The command that shows the space on the disk of the state directory."""
+        if not self.state_dir:
+            return "df -h"
+        command = f"df -h {shlex.quote(self.state_dir)}"
+        return f"docker exec {self.container} {command}" if self.container else command
+
+    def up(self, compose: str) -> str:
+        """The command that creates Sidecar again after a change of its environment."""
+        return f"{compose} up -d {self.service}".rstrip()
 
     def restart(self, target: str, container: str, *, recover: bool = False) -> str:
         """The command that starts a target again after a repair by a person."""

@@ -1,6 +1,7 @@
 """Sentences of a message, by their keys: problem, repairs, advice."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from sidecar.core.incidents.payment_impact import Payments
 from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
@@ -28,6 +29,21 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
     MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
     MessageKind.TEST: (),
+}
+_WITHOUT_PAYMENTS = frozenset(
+    {MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN, MessageKind.TEST}
+)
+_PAYMENTS_NOT_KNOWN: Mapping[MessageKind, str] = {
+    MessageKind.SETTINGS_REFUSED: "payments.not_by_this",
+    MessageKind.PLAN_SKIPPED: "payments.not_by_this",
+    MessageKind.STORE_LOST: "payments.not_by_this",
+    MessageKind.OWN_NETWORK_BACK: "payments.checking",
+}
+"""Texts of messages about Sidecar itself, where the state of payments is not known."""
+_WITH_NETWORK: Mapping[str, str] = {
+    f"advice.{Cause.DETACHED}": "advice.detached_network",
+    f"advice.{Cause.OWN_NETWORK}": "advice.own_network_connect",
+    "advice.own_network_lost": "advice.own_network_lost_connect",
 }
 _NOT_TO_RESTART = UPSTREAM_CAUSES | {Cause.THREAD_HELD, Cause.WALLET_SYNCING}
 """Causes whose advice is not to restart."""
@@ -61,11 +77,15 @@ def form(kind: MessageKind, values: Values) -> str:
 def keys(kind: MessageKind, values: Values) -> Iterator[str]:
     """Keys of the texts between the first sentence and the addresses."""
     if kind in _OF_THEIR_OWN:
+        if kind not in _WITHOUT_PAYMENTS:
+            unknown = _payments(values) == f"payments.{Payments.UNKNOWN}"
+            instead = _PAYMENTS_NOT_KNOWN.get(kind) if unknown else None
+            yield instead or _payments(values)
         if values.get("incident"):
             yield "line.incident"
         if values["deeds"]:
             yield "line.deeds"
-        yield from _OF_THEIR_OWN[kind]
+        yield from map(partial(_for_network, values), _OF_THEIR_OWN[kind])
     elif kind is MessageKind.RESOLVED:
         yield from _resolved_keys(form(kind, values), values)
     else:
@@ -78,9 +98,10 @@ def _resolved_keys(end_form: str, values: Values) -> Iterator[str]:
     if values["followers"]:
         yield "line.followers"
     if end_form == "closed":
+        yield "payments.until_made"
         yield "line.measured"
         yield f"done.nothing.{Cause.ADDRESSES_LOST}"
-        yield "advice.closed"
+        yield "advice.closed_stop" if values["dependents"] else "advice.closed"
         return
     if end_form == "resolved":
         fine = values.get("payments") == Payments.FINE
@@ -155,7 +176,16 @@ def _names(listed: str) -> list[str]:
 
 
 def _payments(values: Values) -> str:
-    return f"payments.{values.get('payments') or Payments.UNKNOWN}"
+    payments = values.get("payments") or Payments.UNKNOWN
+    if payments == Payments.UNSEEN and not values["payments_by"]:
+        payments = Payments.UNKNOWN
+    return f"payments.{payments}"
+
+
+def _for_network(values: Values, key: str) -> str:
+    """The key, or that with a command that connects a network, where it is known."""
+    is_known = values["network"] and values["own"]
+    return _WITH_NETWORK.get(key, key) if is_known else key
 
 
 def progress_key(values: Values) -> str:
@@ -176,7 +206,8 @@ def _waiting_key(values: Values, cause: Cause) -> str:
     if _is_started_later(values, cause):
         return "done.loop_until"
     if CAUSES[cause].remedy is None:
-        return f"done.nothing.{cause}"
+        is_named = cause is Cause.KILLED_BY_PROBE and values["method"]
+        return f"done.nothing.{cause}.named" if is_named else f"done.nothing.{cause}"
     if values["next_try"]:
         return "done.load_next" if values["load_lane"] else "done.next"
     if values["guard"] == Guard.NONE:
@@ -200,8 +231,9 @@ def advice(kind: MessageKind, values: Values) -> str:
 
 def _advice_on_cause(cause: Cause, values: Values) -> str:
     if CAUSES[cause].remedy is None:
-        connects = cause is Cause.DETACHED and values["network"] and values["own"]
-        return "advice.detached_network" if connects else f"advice.{cause}"
+        if cause is Cause.ADDRESSES_LOST and values["dependents"]:
+            return "advice.addresses_lost_stop"
+        return _for_network(values, f"advice.{cause}")
     return _advice_on_repairs(cause, values)
 
 

@@ -16,10 +16,11 @@ from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.core.text.printable import on_one_line
 from sidecar.notify import message_lines
 from sidecar.notify.apprise_channel import Text
+from sidecar.notify.command_values import command_values
 from sidecar.notify.fault_texts import write_faults
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import MessageCatalog
-from sidecar.notify.quoting import plain_command, quote
+from sidecar.notify.quoting import quote
 from sidecar.notify.time_texts import Times
 
 Sign = Callable[[str, str], str]
@@ -52,6 +53,7 @@ _ALWAYS = dict.fromkeys(
         *("incident", "target", "about", "affected", "mode", "payments_of"),
         *("first_cause", "known_cause", "doing", "guard", "lane", "load_lane"),
         *("log", "is_silent", "followers", "faults", "service", "payments"),
+        *("payments_by", "network", "dependents"),
     ),
     "",
 )
@@ -113,7 +115,7 @@ class Renderer:
             **_ALWAYS,
             **quoted,
             **self._values_of_time(message),
-            **self._values_of_commands(facts, about),
+            **command_values(facts, about, self._installation),
             **self._values_of_cause(facts),
             "about": about,
             "what": self._name_with_place(about),
@@ -163,34 +165,17 @@ class Renderer:
             "helped": "yes" if _has_helped(facts) else "",
         }
 
-    def _values_of_commands(
-        self, facts: Mapping[str, str], about: str
-    ) -> dict[str, str]:
-        """Commands for pasting: exact, or left out."""
-        compose = plain_command(facts.get("compose", ""))
-        container = quote(facts.get("container", "")) or about
-        return {
-            "reload": self._installation.reload,
-            "restart": self._installation.restart(about, container),
-            "recover": self._installation.restart(about, container, recover=True),
-            "sidecar": self._installation.command,
-            "own": self._installation.container,
-            "compose": compose or "docker compose",
-            "container": container,
-            "network": plain_command(facts.get("network", "")),
-            "wallet": plain_command(facts.get("wallet", "")),
-        }
-
     def _values_of_cause(self, facts: Mapping[str, str]) -> dict[str, str]:
         cause = facts.get("cause") or Cause.PROBER_FAILED
         first_cause = facts.get("first_cause") or cause
         known_cause = facts.get("known_cause") or cause
+        reason = _reason_of(facts, "reason")
         return {
             "cause": cause,
             "first_cause": first_cause,
             "known_cause": known_cause,
-            "problem": self._problem(cause, _reason_of(facts, "reason")),
-            "first_problem": self._words(f"problem.{first_cause}"),
+            "method": quote(str(reason.get("method") or "")),
+            "problem": self._problem(cause, reason),
             "known_problem": self._words(f"problem.{known_cause}"),
             "first_was": self._words(f"was.{first_cause}"),
             "was": self._was(first_cause, known_cause),

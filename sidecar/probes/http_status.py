@@ -12,15 +12,21 @@ from sidecar.probes.http_client.response import HttpResponse
 UNKNOWN_METHOD_TEXT = b"Invalid Request"
 
 
-def status_failure(answer: HttpResponse, server_text: str = "") -> ProbeFailed:
-    """The failure for a status; ``server_text``: the server's own message, if any."""
+def status_failure(
+    answer: HttpResponse, server_text: str = "", method: str = ""
+) -> ProbeFailed:
+    """The failure for a status.
+
+    ``server_text`` is the server's own message, ``method`` the one called, if any.
+    """
     status = answer.status
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return probe_failed(Cause.AUTH, Reason.of(R.WRONG_PASSWORD, status=status))
     if answer.body.strip() == UNKNOWN_METHOD_TEXT:
-        return probe_failed(
-            Cause.MISCONFIGURED, Reason.of(R.UNKNOWN_METHOD, status=status)
-        )
+        unknown = Reason.of(R.UNKNOWN_METHOD, status=status)
+        if method:
+            unknown = Reason.of(R.UNKNOWN_METHOD_NAMED, status=status, method=method)
+        return probe_failed(Cause.MISCONFIGURED, unknown)
     words = server_text or _phrase(status)
     reason = Reason.of(R.STATUS_OTHER, status=status)
     if words:

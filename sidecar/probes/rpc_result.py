@@ -82,7 +82,7 @@ def read_result(answer: HttpResponse, method: str) -> msgspec.Raw:
         if answer.status == HTTPStatus.OK:
             return _require_result(envelope.result, method)
     if answer.status != HTTPStatus.OK:
-        raise status_failure(answer)
+        raise status_failure(answer, method=method)
     raise bad_body(R.NOT_JSON, method=method, kind=answer.content_type)
 
 
@@ -102,7 +102,7 @@ def _error_answer(
     )
     if answer.status == HTTPStatus.OK or error.code == METHOD_NOT_FOUND:
         return RpcErrorAnswered(method, error)
-    return status_failure(answer, one_line(error.message))
+    return status_failure(answer, one_line(error.message), method)
 
 
 def _read_envelope(answer: HttpResponse, method: str) -> _Envelope:
@@ -114,7 +114,7 @@ def _read_envelope(answer: HttpResponse, method: str) -> _Envelope:
         return msgspec.json.decode(answer.body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         if answer.status != HTTPStatus.OK:
-            raise status_failure(answer) from error
+            raise status_failure(answer, method=method) from error
         problem = str(error)
         raise bad_body(R.NOT_JSON_RPC, method=method, said=problem) from error
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sidecar.core.model.container import Container
 from sidecar.core.model.event import ProbeCompleted
-from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, JsonRpcProbe
+from sidecar.core.model.probe_settings import ProbeWay
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.ports.loop import Clock, Post, Prober
 from sidecar.probes.probe_target import probe_target
@@ -21,9 +21,6 @@ from sidecar.probes.probe_target import probe_target
 SILENCE_S = 3.0
 VISIBLE_SILENCE_S = 0.5
 """The same where the host's processes are visible: an inspection costs nothing."""
-_ASKING = (ElectronCashProbe, JsonRpcProbe, HttpProbe)
-"""Kinds of probe that only wait for an answer."""
-
 OnSilence = Callable[[InstanceId, Container, float], None]
 """An instance, the container that was asked, and when (the clock's ``mono``)."""
 
@@ -64,7 +61,7 @@ class _ProbeSlot:
 
 
 class IntervalProbeScheduler:
-    """Implements core.ports.loop.ProbeScheduler: at most one probe per instance in flight.
+    """Implements core.ports.loop.ProbeScheduler: one probe per instance at a time.
 
     Every probe ends in one ``ProbeCompleted``, unless its instance is forgotten; the
     next is due only after another call of ``pace``. ``on_lag`` receives the seconds
@@ -193,7 +190,7 @@ class IntervalProbeScheduler:
         self, instance: InstanceId, slot: _ProbeSlot, began: float
     ) -> None:
         run = slot.container.run
-        if all(isinstance(settings, _ASKING) for settings in slot.target.probes):
+        if all(probe.WAY is ProbeWay.REQUEST for probe in slot.target.probes):
             slot.silence = asyncio.get_running_loop().call_later(
                 self._silence_s(instance),
                 self._on_silence,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import cast
 
-from sidecar.web.door import Door
+from sidecar.web.connection_limits import ConnectionLimits
 
 HEAD_LIMIT_BYTES = 32 * 1024
 SOCKET_BUFFER_BYTES = 32 * 1024
@@ -36,8 +36,12 @@ class Connection(asyncio.BufferedProtocol):
     head is complete: a connection without one costs almost nothing.
     """
 
-    def __init__(self, door: Door, make_inner: Callable[[], asyncio.Protocol]) -> None:
-        self._door = door
+    def __init__(
+        self,
+        connection_limits: ConnectionLimits,
+        make_inner: Callable[[], asyncio.Protocol],
+    ) -> None:
+        self._connection_limits = connection_limits
         self._make_inner = make_inner
         self._inner: asyncio.Protocol | None = None
         self._head = bytearray()
@@ -80,7 +84,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             yield
         finally:
-            limits = self._door.limits
+            limits = self._connection_limits.limits
             self._answered = True
             self._close_after(limits.head_s if self._bytes else limits.idle_s)
             self._enter(_Phase.WAITING)
@@ -110,8 +114,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if name else ""
-        self._door.waiting.enter(self)
-        self._close_after(self._door.first_head_s())
+        self._connection_limits.waiting.enter(self)
+        self._close_after(self._connection_limits.first_head_s())
 
     def connection_lost(self, exc: Exception | None) -> None:  # type: ignore[explicit-override]
         """Release all that belongs to the closed connection."""
@@ -119,19 +123,19 @@ class Connection(asyncio.BufferedProtocol):
         self._close_after(None)
         self._cancel_write_timer()
         self._release_head()
-        self._door.waiting.leave(self)
-        self._door.inside.leave(self)
+        self._connection_limits.waiting.leave(self)
+        self._connection_limits.inside.leave(self)
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # type: ignore[explicit-override]  # noqa: ARG002
         """The shared buffer: at most READ_BYTES are read at once."""
-        return self._door.buffer
+        return self._connection_limits.buffer
 
     def buffer_updated(self, nbytes: int) -> None:  # type: ignore[explicit-override]
         """Handle received bytes."""
         assert self._transport is not None
-        data = bytes(self._door.buffer[:nbytes])
+        data = bytes(self._connection_limits.buffer[:nbytes])
         self._bytes += nbytes
         if self._phase is _Phase.WAITING:
             self._look_at_head(data)
@@ -147,7 +151,7 @@ class Connection(asyncio.BufferedProtocol):
             self._inner.data_received(data)
             return
         self._head += data
-        self._door.count_head_bytes(len(data))
+        self._connection_limits.count_head_bytes(len(data))
         if self._transport is None or self._transport.is_closing():
             return
         # The server's own protocol answers whatever is no request.
@@ -156,8 +160,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _open(self) -> None:
         assert self._transport is not None
-        self._door.waiting.leave(self)
-        self._door.inside.enter(self)
+        self._connection_limits.waiting.leave(self)
+        self._connection_limits.inside.enter(self)
         inner = self._inner = self._make_inner()
         inner.connection_made(self._transport)
         inner.data_received(self._release_head())
@@ -165,17 +169,17 @@ class Connection(asyncio.BufferedProtocol):
     def _release_head(self) -> bytes:
         """Return the buffered first head, and release its buffer."""
         head, self._head = bytes(self._head), bytearray()
-        self._door.count_head_bytes(-len(head))
+        self._connection_limits.count_head_bytes(-len(head))
         return head
 
     @property
     def _request_limit_bytes(self) -> int:
-        return HEAD_LIMIT_BYTES + self._door.limits.body_bytes
+        return HEAD_LIMIT_BYTES + self._connection_limits.limits.body_bytes
 
     def _look_at_head(self, data: bytes) -> None:
         """Note the start and the end of a request's head."""
         if self._answered and self._bytes == len(data):
-            self._close_after(self._door.limits.head_s)
+            self._close_after(self._connection_limits.limits.head_s)
         window = self._tail + data
         self._tail = window[1 - len(_HEAD_END) :]
         self._head_ended = self._head_ended or _HEAD_END in window
@@ -192,7 +196,9 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:  # type: ignore[explicit-override]
         """The client reads too slowly: close it unless it reads on within write_s."""
         self._since = self._loop.time()
-        self._write_timer = self._loop.call_later(self._door.limits.write_s, self.close)
+        self._write_timer = self._loop.call_later(
+            self._connection_limits.limits.write_s, self.close
+        )
         if self._inner is not None:
             self._inner.pause_writing()
 

@@ -17,7 +17,7 @@ from sidecar.core.ports.loop import QueueFull
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
-from sidecar.web.door import Door, Limits
+from sidecar.web.connection_limits import ConnectionLimits, Limits
 from sidecar.web.response import RequestRefused, error_response
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from sidecar.web.routes.control import ControlRoutes
@@ -62,7 +62,7 @@ class WebServer:
         heartbeat_s: float = HEARTBEAT_S,
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
     ) -> None:
-        self._door = Door(_limit_load(limits))
+        self._connection_limits = ConnectionLimits(_limit_load(limits))
         app = web.Application(
             middlewares=[self._track_answer, _limit_time],
             client_max_size=limits.body_bytes,
@@ -109,7 +109,7 @@ class WebServer:
         inner = self._runner.server
         assert inner is not None
         listener = await loop.create_server(
-            lambda: Connection(self._door, inner),
+            lambda: Connection(self._connection_limits, inner),
             self._host,
             self._port,
             start_serving=False,
@@ -141,7 +141,9 @@ class WebServer:
     @property
     def connections(self) -> int:
         """Number of open connections."""
-        return self._door.waiting.count + self._door.inside.count
+        return (
+            self._connection_limits.waiting.count + self._connection_limits.inside.count
+        )
 
     @web.middleware
     async def _track_answer(
@@ -153,7 +155,7 @@ class WebServer:
             body = response.body if isinstance(response, web.Response) else None
             if not isinstance(body, bytes) or len(body) <= ONE_PIECE_BYTES:
                 return response
-            with self._door.reserve_bytes(len(body)) as is_reserved:
+            with self._connection_limits.reserve_bytes(len(body)) as is_reserved:
                 if not is_reserved:
                     return error_response(
                         503, "too many large answers are sent: ask later"

@@ -67,7 +67,11 @@ RENDERERS = {
     language: Renderer(
         read_catalog(language),
         ZONE,
-        Installation("shop", "pay-1", "shop-sidecar-1"),
+        Installation(
+            *("shop", "pay-1", "shop-sidecar-1"),
+            service="sidecar",
+            state_dir="/var/lib/sidecar",
+        ),
         Links("https://watch.example", lambda *_: "seal"),
     )
     for language in LANGUAGES
@@ -86,7 +90,9 @@ REASONS = {
         R.CHAIN_STALE, height=870000, seconds=10800.0, limit_s=10800.0
     ),
     Cause.AUTH: Reason.of(R.WRONG_PASSWORD, status=401),
-    Cause.MISCONFIGURED: Reason.of(R.UNKNOWN_METHOD, status=404),
+    Cause.MISCONFIGURED: Reason.of(
+        R.UNKNOWN_METHOD_NAMED, status=500, method="getbalance"
+    ),
     Cause.DETACHED: Reason.of(R.NAME_NOT_RESOLVED, place=PLACE),
     Cause.KILLED_BY_PROBE: Reason.of(R.KILLED_BY_CALL, method="getbalance"),
     Cause.THREAD_HELD: Reason.of(R.THREAD_HELD, method="getbalance", seconds=10.0),

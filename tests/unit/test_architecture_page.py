@@ -16,7 +16,7 @@ SEARCHED = [
 ]
 
 EXAMPLES = {
-    "Add a probe kind": r"TcpProbe|TcpSection|`tcp`",
+    "Add a probe kind": r"(Tcp|Http)(Probe|Section)|`tcp`",
     "Add a guard": r"`recently_restarted`|RECENTLY_RESTARTED",
     "Add a setting of a target": r"self_restart_grace",
     "Add a cause": r"Cause\.COMMAND_FAILED|command_failed",
@@ -29,6 +29,7 @@ EXAMPLES = {
 """By recipe: how an existing thing of its kind is named wherever it stands."""
 
 BESIDE_IT = {
+    "Add a probe kind": ("sidecar/config/check/healthcheck.py",),
     "Add a setting of a target": ("docs/behaviour.md", "docs/causes.md"),
     "Add a cause": ("sidecar/core/reason/", "sidecar/locale/ko/LC_MESSAGES/reasons.po"),
     "Add a reason": ("sidecar/probes/",),

@@ -1,17 +1,25 @@
 """Each cause, guard and probe type has all its entries; a missing entry fails here."""
 
+import dataclasses
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
+from msgspec import structs
 
 from sidecar.config.file.model import Probe
+from sidecar.config.labels.label_rules import probe_faults
+from sidecar.config.secrets import secrets_of
+from sidecar.config.settings import Settings
 from sidecar.core.model.cause import Cause, CauseSource
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.guard import Guard
-from sidecar.core.model.probe_settings import ProbeSettings
+from sidecar.core.model.probe_settings import ProbeSettings, ProbeWay
 from sidecar.core.policy.guards.table import GUARDS
 from sidecar.probes.prober import PROBES
+from tests.support.config_files import load_text
 from tests.support.repository import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -74,6 +82,63 @@ def test_every_probe_kind_has_a_section_of_the_same_type() -> None:
 
 def test_every_probe_kind_has_its_probe() -> None:
     assert PROBES.keys() == set(KINDS)
+
+
+SAMPLES: dict[str, object] = {
+    "url": "http://elsewhere:1/",
+    "host": "elsewhere",
+    "port": 1,
+    "method": "ping",
+    "command": ["true"],
+    "username": "operator",
+}
+"""A value for each key that a kind of probe needs, and for the user of a password."""
+
+SECTIONS = {str(s.__struct_config__.tag): s for s in get_args(Probe)}
+
+
+def probe_of(kind: type[ProbeSettings], folder: Path, **more: object) -> Settings:
+    needed = [f.name for f in structs.fields(SECTIONS[kind.TYPE]) if f.required]
+    probe = {"type": kind.TYPE, **{name: SAMPLES[name] for name in needed}, **more}
+    return load_text(yaml.dump({"targets": {"one": {"probe": probe}}}), folder)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.TYPE)
+def test_secret_files_of_a_probe_kind_are_read_and_masked(
+    kind: type[ProbeSettings], tmp_path: Path
+) -> None:
+    names = [f.name for f in structs.fields(SECTIONS[kind.TYPE])]
+    for name in (n for n in names if n.endswith("password_file")):
+        (tmp_path / name).write_text(f"secret of {name}")
+        more: dict[str, object] = {name: str(tmp_path / name)}
+        if name == "password_file" and "username" in names:
+            more["username"] = SAMPLES["username"]
+        settings = probe_of(kind, tmp_path, **more)
+        assert f"secret of {name}" in settings.secrets
+        assert f"secret of {name}" in secrets_of(settings.targets)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.TYPE)
+def test_label_of_a_probe_kind_names_no_other_host(
+    kind: type[ProbeSettings], tmp_path: Path
+) -> None:
+    (probe,) = probe_of(kind, tmp_path).targets[0].probes
+    named = {"url", "host"} & {f.name for f in dataclasses.fields(probe)}
+    faults = [fault.path for fault in probe_faults(probe, ("wallet",))]
+    assert [path for path in faults if path.endswith(tuple(named or ["none"]))] == [
+        f"sidecar.probe.{name}" for name in named
+    ]
+    assert bool(named) is (kind.WAY is not ProbeWay.ENGINE)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.TYPE)
+def test_every_probe_kind_is_a_row_of_the_configuration_page(
+    kind: type[ProbeSettings],
+) -> None:
+    rows = re.findall(
+        r"^\| ((?:`\w+`(?:, )?)+) \|", page("configuration"), re.MULTILINE
+    )
+    assert any(f"`{kind.TYPE}`" in row for row in rows)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.TYPE)

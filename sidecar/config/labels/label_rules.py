@@ -7,7 +7,7 @@ from sidecar.config.check.urls import host_of
 from sidecar.config.file.raw_tree import Tree
 from sidecar.config.problem import ConfigProblem, quote_value
 from sidecar.config.secrets import is_secret
-from sidecar.core.model.probe_settings import JsonRpcProbe, ProbeSettings, TcpProbe
+from sidecar.core.model.probe_settings import JsonRpcProbe, ProbeSettings
 
 PREFIX = "sidecar."
 MOST_LABELS = 64
@@ -151,8 +151,9 @@ def probe_faults(probe: ProbeSettings, own: tuple[str, ...]) -> Iterator[ConfigP
         yield ConfigProblem(
             f"{PREFIX}probe.method", quote_value(probe.method), allowed, hint
         )
-    if isinstance(probe, TcpProbe):
-        yield from host_faults("probe.host", probe.host, own)
+    host = getattr(probe, "host", None)
+    if host is not None:
+        yield from host_faults("probe.host", host, own)
     url = getattr(probe, "url", None)
     if url is not None:
         yield from host_faults("probe.url", host_of(url), own)

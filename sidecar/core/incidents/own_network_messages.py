@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.remedy_facts import facts_of_commands
 from sidecar.core.incidents.routing import informational_messages
 from sidecar.core.model.cause import Severity
@@ -42,7 +43,8 @@ def own_network_messages(
         return cleared, ()
     if not any(map(_is_reached, state.instances.values())):
         return state, ()
-    return cleared, _messages(MessageKind.OWN_NETWORK_BACK, view, {}, settings, at)
+    kind, facts = MessageKind.OWN_NETWORK_BACK, payment_impact_of_stack(state).facts
+    return cleared, _messages(kind, view, facts, settings, at)
 
 
 def _network_lost_messages(
@@ -58,10 +60,12 @@ def _network_lost_messages(
     view = replace(view, is_reported=True, reported_mono=at.mono)
     names = ", ".join(sorted(i.name for i in unreached))
     reason = unreached[0].reason
-    compose = facts_of_commands(state, unreached[0])["compose"]
+    commands = facts_of_commands(state, unreached[0])
     extra_facts = {
         "affected": names,
-        "compose": compose,
+        "compose": commands["compose"],
+        "network": commands["network"],
+        **payment_impact_of_stack(state).facts,
         **reason_facts("reason", reason),
     }
     messages = _messages(MessageKind.OWN_NETWORK_LOST, view, extra_facts, settings, at)

@@ -8,7 +8,7 @@ from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
-from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES
 
 
 class Payments(StrEnum):
@@ -32,10 +32,23 @@ class Payments(StrEnum):
 
 
 class PaymentImpact(NamedTuple):
-    """State of payments; ``names``: instances that do not work as they should."""
+    """State of payments; ``names``: instances that do not work as they should.
+
+    ``working``: where UNSEEN, the instances that need them and work.
+    """
 
     payments: Payments
     names: tuple[str, ...] = ()
+    working: tuple[str, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """As facts of a message."""
+        return {
+            "payments": self.payments.value,
+            "payments_of": ", ".join(self.names),
+            "payments_by": ", ".join(self.working),
+        }
 
 
 _NOT_MEASURED = frozenset(
@@ -72,9 +85,26 @@ def payment_impact(state: State, incident: Incident) -> PaymentImpact:
             instance.name
         )
     worst = next(one for one in Payments if one in names_by_impact)
-    if worst is Payments.UNKNOWN and _do_all_dependents_work(state, incident.target):
-        return PaymentImpact(Payments.UNSEEN, tuple(names_by_impact[worst]))
+    working = _working_dependents(state, incident.target)
+    if worst is Payments.UNKNOWN and working:
+        return PaymentImpact(Payments.UNSEEN, tuple(names_by_impact[worst]), working)
     return PaymentImpact(worst, tuple(names_by_impact[worst]))
+
+
+def payment_impact_of_stack(state: State) -> PaymentImpact:
+    """Assess all payments of the stack; a failure that is not certain is UNKNOWN."""
+    names_by_impact: dict[Payments, list[str]] = {}
+    for instance in state.instances.values():
+        if _serves_payments(state, instance):
+            impact = _impact_at(state, instance)
+            if impact is Payments.STOPPED and instance.state not in BROKEN_STATES:
+                impact = Payments.UNKNOWN
+            names_by_impact.setdefault(impact, []).append(instance.name)
+    for incident in state.incidents.values():
+        if incident.is_fact and incident.open:
+            names_by_impact.setdefault(Payments.DOUBTED, []).append(incident.target)
+    worst = next((one for one in Payments if one in names_by_impact), Payments.UNKNOWN)
+    return PaymentImpact(worst, tuple(names_by_impact.get(worst, ())))
 
 
 def are_payments_stopped(state: State, instance: Instance) -> bool:
@@ -83,15 +113,16 @@ def are_payments_stopped(state: State, instance: Instance) -> bool:
     return stopped and _serves_payments(state, instance)
 
 
-def _do_all_dependents_work(state: State, name: str) -> bool:
-    """Does the target have dependents, and do all of them work?
+def _working_dependents(state: State, name: str) -> tuple[str, ...]:
+    """The instances that need the target, where all of them work; otherwise none.
 
     Then it works for them, although Sidecar cannot probe it.
     """
     root = instance_named(state, name)
     targets = state.topology.dependents.get(root.id.target, ()) if root else ()
-    needing = (one for target in targets for one in state.replicas(target))
-    return {one.state in WORKING_STATES for one in needing} == {True}
+    needing = [one for target in targets for one in state.replicas(target)]
+    all_work = all(one.state in WORKING_STATES for one in needing)
+    return tuple(one.name for one in needing) if all_work else ()
 
 
 def _serves_payments(state: State, instance: Instance) -> bool:

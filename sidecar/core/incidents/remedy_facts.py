@@ -98,8 +98,8 @@ def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
     """Facts for commands that a person runs on the host of an instance.
 
     ``compose`` is the command that finds its project, ``network`` one that it is on,
-    ``wallet`` the path of its first wallet; empty where it is not known. All are
-    quoted for a shell.
+    ``wallet`` the path of its first wallet, ``dependents`` are the containers of those
+    that need it; empty where it is not known. All are quoted for a shell.
     """
     container = subject.container
     target = state.target_of(subject)
@@ -113,7 +113,17 @@ def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
         "compose": _compose(state, subject),
         "network": _shell_word(networks[0]) if networks else "",
         "wallet": _shell_word(paths[0]) if paths else "",
+        "dependents": _dependents(state, subject),
     }
+
+
+def _dependents(state: State, subject: Instance) -> str:
+    """Names of the dependents' containers, with blanks between; all, or none."""
+    targets = state.topology.dependents.get(subject.id.target, ())
+    needing = [one for target in targets for one in state.replicas(target)]
+    containers = [one.container for one in needing]
+    names = [_shell_word(one.name) if one is not None else "" for one in containers]
+    return " ".join(names) if all(names) else ""
 
 
 def _compose(state: State, subject: Instance) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import all_clear_messages, informational_messages
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.incident import new_id
@@ -18,7 +19,11 @@ def settings_messages(
     view = state.settings
     if view.faults == view.reported_faults:
         return state, ()
-    facts = {"opened_at_wall": f"{view.since.wall:.3f}", "faults": view.faults}
+    facts = {
+        "opened_at_wall": f"{view.since.wall:.3f}",
+        "faults": view.faults,
+        **payment_impact_of_stack(state).facts,
+    }
     if view.faulty_since is not None:
         facts["from_wall"] = f"{view.faulty_since.wall:.3f}"
     if view.faults:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import informational_messages
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.decision import Action, Decision
@@ -29,6 +30,7 @@ def skipped_restart_messages(
         facts = {
             "target": decision.name,
             "opened_at_wall": f"{at.wall:.3f}",
+            **payment_impact_of_stack(state).facts,
             **reason_facts("last_reason", decision.reason),
         }
         group_id, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED

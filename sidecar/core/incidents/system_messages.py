@@ -7,6 +7,7 @@ from sidecar.core.incidents.incident_facts import (
     facts_of,
     facts_of_balance,
 )
+from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.routing import (
     all_clear_messages,
     informational_messages,
@@ -44,7 +45,11 @@ def engine_messages(
     if not view.reachable and at.mono - since.mono < ENGINE_GRACE_S:
         return state, ()
     kind = MessageKind.ENGINE_BACK if view.reachable else MessageKind.ENGINE_LOST
-    facts = {"opened_at_wall": f"{since.wall:.3f}", "reason": view.reason}
+    facts = {
+        "opened_at_wall": f"{since.wall:.3f}",
+        "reason": view.reason,
+        **payment_impact_of_stack(state).facts,
+    }
     if view.reachable:
         if view.lost_at is not None:
             facts["from_wall"] = f"{view.lost_at.wall:.3f}"
@@ -65,7 +70,11 @@ def store_lost_messages(
     if not state.doubt or state.doubt_told:
         return state, ()
     kind = MessageKind.STORE_LOST
-    facts = {"opened_at_wall": f"{state.started.wall:.3f}", "reason": state.doubt}
+    facts = {
+        "opened_at_wall": f"{state.started.wall:.3f}",
+        "reason": state.doubt,
+        **payment_impact_of_stack(state).facts,
+    }
     messages = informational_messages(
         new_id(kind, at), Severity.P1, kind, facts, settings, at
     )
@@ -119,11 +128,9 @@ def balance_messages(
         differs = transition.comparison is Comparison.DIFFERENT
         if differs and transition.instance.target not in state.paused:
             incident = state.incidents.get(transition.incident or "")
-            group_id, facts = (
-                new_id(transition.name, at),
-                facts_of_balance(transition, incident),
-            )
-            kind = MessageKind.BALANCE
+            group_id, kind = new_id(transition.name, at), MessageKind.BALANCE
+            facts = facts_of_balance(transition, incident)
+            facts |= payment_impact_of_stack(state).facts
             messages.extend(
                 informational_messages(group_id, Severity.P2, kind, facts, settings, at)
             )

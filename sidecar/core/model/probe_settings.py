@@ -1,8 +1,21 @@
-"""Settings of each kind of probe, ``TYPE`` its public name. Durations are seconds."""
+"""Settings of each kind of probe; ``TYPE`` is its name. Durations are seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import ClassVar
+
+
+class ProbeWay(Enum):
+    """How a kind of probe reaches its target.
+
+    REQUEST: it sends a request and only waits for the answer. CONNECTION: it connects
+    to the target. ENGINE: it asks the engine alone.
+    """
+
+    REQUEST = auto()
+    CONNECTION = auto()
+    ENGINE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +31,7 @@ class ElectronCashProbe:
     """A wallet daemon: ping, getinfo, then getbalance when a wallet is loaded."""
 
     TYPE: ClassVar[str] = "electron_cash"
+    WAY: ClassVar[ProbeWay] = ProbeWay.REQUEST
     url: str
     timeout_s: float = 10.0
     credentials: Credentials | None = None
@@ -40,6 +54,7 @@ class JsonRpcProbe:
     """Any JSON-RPC server: one read-only method must answer with a result."""
 
     TYPE: ClassVar[str] = "jsonrpc"
+    WAY: ClassVar[ProbeWay] = ProbeWay.REQUEST
     url: str
     method: str
     timeout_s: float = 10.0
@@ -54,6 +69,7 @@ class HttpProbe:
     """GET an address; the status, and the body where asked, must be as expected."""
 
     TYPE: ClassVar[str] = "http"
+    WAY: ClassVar[ProbeWay] = ProbeWay.REQUEST
     url: str
     timeout_s: float = 10.0
     credentials: Credentials | None = None
@@ -71,6 +87,7 @@ class TcpProbe:
     """Connect and close. Harmful to single-threaded servers: see docs/probes.md."""
 
     TYPE: ClassVar[str] = "tcp"
+    WAY: ClassVar[ProbeWay] = ProbeWay.CONNECTION
     host: str
     port: int
     timeout_s: float = 10.0
@@ -83,6 +100,7 @@ class ExecProbe:
     """Run a command in the container; exit status 0 is success."""
 
     TYPE: ClassVar[str] = "exec"
+    WAY: ClassVar[ProbeWay] = ProbeWay.ENGINE
     command: tuple[str, ...]
     timeout_s: float = 10.0
     hang_after_s: float = 0.0
@@ -94,6 +112,7 @@ class DockerProbe:
     """Docker's own HEALTHCHECK result."""
 
     TYPE: ClassVar[str] = "docker"
+    WAY: ClassVar[ProbeWay] = ProbeWay.ENGINE
     timeout_s: float = 10.0
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0
@@ -104,6 +123,7 @@ class RunningProbe:
     """The container runs: for containers without a service."""
 
     TYPE: ClassVar[str] = "running"
+    WAY: ClassVar[ProbeWay] = ProbeWay.ENGINE
     timeout_s: float = 10.0
     hang_after_s: float = 0.0
     slow_after_s: float = 10.0

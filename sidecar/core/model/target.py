@@ -8,9 +8,8 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
-    ExecProbe,
     ProbeSettings,
-    RunningProbe,
+    ProbeWay,
 )
 
 
@@ -100,8 +99,7 @@ class Target:
     @property
     def is_asked_over_network(self) -> bool:
         """Does any of its probes connect to the target, not only to the engine?"""
-        through_engine = (ExecProbe, DockerProbe, RunningProbe)
-        return any(not isinstance(probe, through_engine) for probe in self.probes)
+        return any(probe.WAY is not ProbeWay.ENGINE for probe in self.probes)
 
     @property
     def is_checked_natively(self) -> bool:

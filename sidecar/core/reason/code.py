@@ -25,6 +25,7 @@ class ReasonCode(StrEnum):
     # answers
     WRONG_PASSWORD = auto()
     UNKNOWN_METHOD = auto()
+    UNKNOWN_METHOD_NAMED = auto()
     BODY_LACKS_TEXT = auto()
     STATUS_NOT_EXPECTED = auto()
     REDIRECTED = auto()

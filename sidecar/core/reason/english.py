@@ -26,6 +26,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         # answers
         R.WRONG_PASSWORD: "{status}: wrong user or password",
         R.UNKNOWN_METHOD: "{status}: it does not know the method",
+        R.UNKNOWN_METHOD_NAMED: "{status}: it does not know the method {method}",
         R.BODY_LACKS_TEXT: "{status}: the body lacks the expected text",
         R.STATUS_NOT_EXPECTED: "{status}: expect_status has only {expected}",
         R.REDIRECTED: "{status}: it redirects to {place}; expect_status has only {expected}",
@@ -212,7 +213,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.STOP_AWAITED: "somebody told it to stop and it ended: the engine's word is awaited",
         R.IS_STARTING: "it is starting; it has {wait_s:wait} left to answer well",
         R.ENGINE_RESTARTS_IT: "the engine is restarting it by its own policy",
-        R.ENGINE_WILL_START_IT: "the engine's policy {policy} is to start it again",
+        R.ENGINE_WILL_START_IT: "the engine's policy ({policy}) is to start it again",
         R.MAY_START_ITSELF: "what is left in the container has {wait_s:wait} to start it again by itself",
         R.SUCCESSOR_STARTS: "another process has taken its place and has {wait_s:wait} to answer",
         R.REMEDY_RUNNING: "{action} of {root} is under way; one remedy at a time",

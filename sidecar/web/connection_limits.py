@@ -42,7 +42,7 @@ class Limits(NamedTuple):
     body_bytes: int = 16 * 1024
 
 
-class Visit(Protocol):
+class LimitedConnection(Protocol):
     """One connection, as the limits need it."""
 
     peer: str
@@ -59,49 +59,49 @@ class Visit(Protocol):
         """Close it at once; unsent data is lost."""
 
 
-class _Room:
+class _ConnectionSet:
     """A bounded set of connections, bounded per peer as well."""
 
     def __init__(self, name: str, most: int, of_a_peer: int) -> None:
         self._name = name
         self._most = most
         self._of_a_peer = of_a_peer
-        self._visits: dict[str, dict[Visit, None]] = {}
+        self._connections: dict[str, dict[LimitedConnection, None]] = {}
         self._warned_at = float("-inf")
         self.count = 0
 
-    def enter(self, visit: Visit) -> None:
+    def enter(self, connection: LimitedConnection) -> None:
         """Add a connection; at the limit another one is closed for it."""
-        of_peer = self._visits.get(visit.peer, {})
+        of_peer = self._connections.get(connection.peer, {})
         if len(of_peer) >= self._of_a_peer:
-            self._close_one(of_peer, f"from {visit.peer}")
+            self._close_one(of_peer, f"from {connection.peer}")
         elif self.count >= self._most:
             self._close_one(self._all(), "in all")
-        self._visits.setdefault(visit.peer, {})[visit] = None
+        self._connections.setdefault(connection.peer, {})[connection] = None
         self.count += 1
 
-    def leave(self, visit: Visit) -> None:
+    def leave(self, connection: LimitedConnection) -> None:
         """Remove a connection that is closed or being closed."""
-        of_peer = self._visits.get(visit.peer, {})
-        if visit not in of_peer:
+        of_peer = self._connections.get(connection.peer, {})
+        if connection not in of_peer:
             return
-        del of_peer[visit]
+        del of_peer[connection]
         self.count -= 1
         if not of_peer:
-            del self._visits[visit.peer]
+            del self._connections[connection.peer]
 
     def close_longest_head(self) -> None:
         """Close the connection with the largest buffered head."""
-        longest = max(self._all(), key=lambda visit: visit.head_bytes)
+        longest = max(self._all(), key=lambda connection: connection.head_bytes)
         self.leave(longest)
         longest.close()
 
-    def _all(self) -> Iterator[Visit]:
-        for visits in self._visits.values():
-            yield from visits
+    def _all(self) -> Iterator[LimitedConnection]:
+        for connections in self._connections.values():
+            yield from connections
 
-    def _close_one(self, visits: Iterable[Visit], origin: str) -> None:
-        displaced = min(visits, key=lambda visit: visit.rank)
+    def _close_one(self, connections: Iterable[LimitedConnection], origin: str) -> None:
+        displaced = min(connections, key=lambda connection: connection.rank)
         self.leave(displaced)
         displaced.close()
         now = asyncio.get_running_loop().time()
@@ -115,15 +115,15 @@ class _Room:
             )
 
 
-class Door:
+class ConnectionLimits:
     """Counts the connections; ``limits`` bounds them."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.buffer = memoryview(bytearray(READ_BYTES))
         """Shared by all: it is filled and emptied within one call of the loop."""
-        self.waiting = _Room("wait", limits.waiting, limits.waiting_of_a_peer)
-        self.inside = _Room("are open", limits.inside, limits.inside_of_a_peer)
+        self.waiting = _ConnectionSet("wait", limits.waiting, limits.waiting_of_a_peer)
+        self.inside = _ConnectionSet("are open", limits.inside, limits.inside_of_a_peer)
         self._connection_count = 0
         self._heads_bytes = 0
         self._large_bytes = 0

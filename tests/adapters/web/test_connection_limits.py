@@ -14,7 +14,7 @@ import pytest
 from benchmarks.crowd import Crowd
 from sidecar.core.model.target import InstanceId
 from sidecar.web.connection import HEAD_LIMIT_BYTES
-from sidecar.web.door import LARGE_ANSWERS_BYTES, Door, Limits
+from sidecar.web.connection_limits import LARGE_ANSWERS_BYTES, ConnectionLimits, Limits
 from sidecar.web.server import ONE_PIECE_BYTES, WebServer
 from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.repository import REPOSITORY
@@ -297,23 +297,23 @@ async def test_a_large_answer_is_whole() -> None:
 
 
 def test_time_limits_of_first_heads_are_spread() -> None:
-    door = Door(Limits())
-    waits = sorted(door.first_head_s() for _ in range(1000))
+    limits = ConnectionLimits(Limits())
+    waits = sorted(limits.first_head_s() for _ in range(1000))
     assert waits[0] >= 7.0
     assert waits[-1] <= 10.0
     assert max(b - a for a, b in itertools.pairwise(waits)) < 0.01
 
 
 def test_large_answers_share_a_bound() -> None:
-    door = Door(Limits())
+    limits = ConnectionLimits(Limits())
     with (
-        door.reserve_bytes(5_000_000) as first,
-        door.reserve_bytes(5_000_000) as second,
+        limits.reserve_bytes(5_000_000) as first,
+        limits.reserve_bytes(5_000_000) as second,
     ):
         assert (first, second) == (True, False)
-    with door.reserve_bytes(50_000_000) as alone:
+    with limits.reserve_bytes(50_000_000) as alone:
         assert alone
-    with door.reserve_bytes(5_000_000) as again:
+    with limits.reserve_bytes(5_000_000) as again:
         assert again
 
 
