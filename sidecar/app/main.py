@@ -165,7 +165,8 @@ async def _serve(
     state = await _load_state(store, loaded)
     engine = DockerEngine(link, stack)
     own_name = own.name if own is not None else ""
-    own_service = own.service if own is not None else ""
+    # Commands name it in the compose project of the targets, so only if it is there.
+    own_service = own.service if own is not None and own.stack == stack else ""
     context = EngineContext(
         engine, stack, own_id, OwnView(link, own_id), link, own_name, own_service
     )

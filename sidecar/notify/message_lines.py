@@ -133,6 +133,8 @@ def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
         yield "advice.after_all"
         return
     yield advice(kind, values)
+    if _is_one_dependent_down(values):
+        yield "advice.dependent"
 
 
 def _log_keys(values: Values) -> Iterator[str]:
@@ -152,6 +154,15 @@ def _progress_keys(values: Values) -> Iterator[str]:
         yield "line.acked"
     if values["next"]:
         yield "line.next"
+
+
+def _is_one_dependent_down(values: Values) -> bool:
+    """Are payments stopped by the only one that needs it, and it is not repaired?"""
+    down = _names(values["payments_of"])
+    is_stopped = values.get("payments") == Payments.STOPPED
+    only_one = len(down) == 1 and len(values["dependents"].split()) == 1
+    is_repaired = CAUSES[Cause(values["cause"])].remedy is not None
+    return is_stopped and only_one and values["about"] not in down and not is_repaired
 
 
 def _is_restarted_after_all(values: Values) -> bool:

@@ -181,7 +181,7 @@ def acknowledge_by_button(stack: Stack, link: str) -> None:
     """Acknowledge by the page's button; then no reminder follows."""
     watcher = stack.watcher
     asked = follow_link(watcher, link)
-    assert (asked.status_code, "담당하시겠습니까" in asked.text) == (200, True)
+    assert (asked.status_code, "처리하시겠습니까" in asked.text) == (200, True)
     forged = follow_link(watcher, f"{link}x", "POST")
     assert forged.status_code == 404
     assert incidents(watcher)[0]["acked_at"] is None

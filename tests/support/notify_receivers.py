@@ -26,7 +26,9 @@ from sidecar.notify.delivery import DELIVERED, DeliveryResult
 from sidecar.notify.installation import Installation
 
 WALL = 1_767_323_045.0
-PLACE = Installation("shop", "pay-1", "shop-sidecar-1")
+PLACE = Installation(
+    *("shop", "pay-1", "shop-sidecar-1"), service="watch", state_dir="/srv/state"
+)
 SINCE = WALL - 47.0
 FACTS = {
     "target": "electron-cash",

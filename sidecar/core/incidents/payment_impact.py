@@ -85,10 +85,12 @@ def payment_impact(state: State, incident: Incident) -> PaymentImpact:
             instance.name
         )
     worst = next(one for one in Payments if one in names_by_impact)
-    working = _working_dependents(state, incident.target)
-    if worst is Payments.UNKNOWN and working:
-        return PaymentImpact(Payments.UNSEEN, tuple(names_by_impact[worst]), working)
-    return PaymentImpact(worst, tuple(names_by_impact[worst]))
+    names_of_worst = tuple(names_by_impact[worst])
+    if worst is Payments.UNKNOWN:
+        working = _working_dependents(state, incident.target)
+        if working:
+            return PaymentImpact(Payments.UNSEEN, names_of_worst, working)
+    return PaymentImpact(worst, names_of_worst)
 
 
 def payment_impact_of_stack(state: State) -> PaymentImpact:

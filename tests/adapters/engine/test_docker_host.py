@@ -166,8 +166,9 @@ async def test_own_container_is_found_by_its_mounts(tmp_path: Path) -> None:
         link = link_to(server, requests)
         own_container = await find_own_container(link, {}, mounts(tmp_path, OWN))
         await link.close()
+    assert own_container is not None
     assert own_container == OwnContainer(
-        OWN, "demo", own_container.name if own_container else ""
+        OWN, "demo", own_container.name, own_container.service
     )
 
 

@@ -105,7 +105,7 @@ async def test_get_of_the_link_acknowledges_nothing(
         assert (page.status, page.content_type) == (200, "text/html")
         assert page.headers["Referrer-Policy"] == "no-referrer"
         assert page.headers["Cache-Control"] == "no-store"
-    assert "장애 대상: electron-cash (P1). 담당하시겠습니까?" in text
+    assert "장애 대상: electron-cash (P1). 처리하시겠습니까?" in text
     assert re.search(r'<form method="post"><button>', text)
     async with http.head(ack_server.link()) as page:
         assert page.status == 200

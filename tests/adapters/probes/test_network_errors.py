@@ -251,6 +251,7 @@ async def test_electrum_answer_to_an_unknown_method_is_misconfigured(
     page = response(b"Invalid Request", "500 Internal Server Error", "text/plain")
     outcome = await probe_reply(prober, reply_with(page))
     assert outcome.cause is Cause.MISCONFIGURED
+    assert str(outcome.reason) == "500: it does not know the method ping"
 
 
 async def test_error_with_a_status_keeps_the_text_of_the_server(

@@ -39,16 +39,9 @@ JARGON = (
     *("lane", "dead letter", "dead_letter", "guard", "brake", "streak", "efficacy"),
     *("budget", "remedy", "verdict", "cadence", "backoff", "fold", "replica"),
 )
-WITHOUT_INCIDENT = {
-    MessageKind.BALANCE,
-    MessageKind.ENGINE_LOST,
+WITHOUT_PAYMENTS = {
     MessageKind.ENGINE_BACK,
-    MessageKind.OWN_NETWORK_LOST,
-    MessageKind.OWN_NETWORK_BACK,
-    MessageKind.SETTINGS_REFUSED,
     MessageKind.SETTINGS_TAKEN,
-    MessageKind.PLAN_SKIPPED,
-    MessageKind.STORE_LOST,
     MessageKind.TEST,
 }
 STAGES: tuple[dict[str, str], ...] = (
@@ -76,9 +69,8 @@ def test_each_message_has_its_answers(language: str, kind: MessageKind) -> None:
         assert OFFSET.search(text.body), full_text
         assert any(label in text.body for label in ACTION_LABELS[language]), full_text
         assert TO_DO[language] in text.body, full_text
-        if kind not in WITHOUT_INCIDENT and "[closed]" not in text.title:
-            closed = kind is MessageKind.RESOLVED and cause is Cause.ADDRESSES_LOST
-            assert closed or PAYMENTS[language] in text.body, full_text
+        if kind not in WITHOUT_PAYMENTS:
+            assert PAYMENTS[language] in text.body, full_text
         low = full_text.rpartition("\n[")[0].lower()
         assert [word for word in JARGON if re.search(rf"\b{word}\b", low)] == []
 
@@ -102,7 +94,15 @@ def part_from(body: str, label: str) -> str:
         (Cause.PAUSED, "docker unpause shop-electron-cash-1"),
         (Cause.AUTH, "docker exec shop-sidecar-1 sidecar reload"),
         (Cause.AUTH, "ELECTRON_CASH_PASSWORD_FILE"),
+        (Cause.DETACHED, "docker network inspect shop_default"),
         (Cause.DETACHED, "docker network connect shop_default shop-sidecar-1"),
+        (Cause.AUTH, "1. See the user name that Sidecar uses"),
+        (Cause.AUTH, "cd /srv/shop && docker compose up -d watch\n"),
+        (Cause.MISCONFIGURED, "cd /srv/shop && docker compose up -d watch\n"),
+        (Cause.NEVER_UP, "docker exec shop-sidecar-1 sidecar reload"),
+        (Cause.KILLED_BY_PROBE, "cd /srv/shop && docker compose up -d electron-cash"),
+        (Cause.OWN_NETWORK, "docker network connect shop_default shop-sidecar-1"),
+        (Cause.ADDRESSES_LOST, "1. Stop the service that hands out addresses."),
         (Cause.CRASH_LOOP, "docker exec shop-sidecar-1 sidecar recover electron-cash"),
         (
             Cause.UPSTREAM_LOST,
@@ -124,7 +124,7 @@ def test_a_wallet_that_cannot_be_loaded_has_steps_in_order() -> None:
         Cause.WALLET_NOT_LOADED, load_failure="no file", wallet="/w/default_wallet"
     )
     steps = [int(n) for n in re.findall(r"(\d)\. ", english)]
-    assert steps == [1, 2, 3, 4, 5]
+    assert steps == [1, 2, 3, 4, 5, 6, 7]
     assert "1. Do not delete the wallet file" in english
     assert "docker cp shop-electron-cash-1:/w/default_wallet ./wallet-copy" in english
     korean = advice(
@@ -196,26 +196,26 @@ def test_changed_message_names_previous_and_current_cause() -> None:
     sample = message(kind=MessageKind.CHANGED, facts={**facts, "doing": ""})
     text = RENDERERS["en"](sample)
     assert text.title == (
-        "[P1] Another cause now - electron-cash (shop on pay-1): "
+        "[P1] Another problem now - electron-cash (shop on pay-1): "
         "it rejects Sidecar's user or password"
     )
     assert (
-        "The cause was: it accepts no connections. It is now: it rejects" in text.body
+        "The problem was: it accepts no connections. It is now: it rejects" in text.body
     )
     reminded = message(kind=MessageKind.REMINDER, facts={**facts, "doing": ""})
     body = RENDERERS["en"](reminded).body
-    assert "How it began: it accepts no connections" in body
+    assert "How it began: it accepted no connections" in body
 
 
-def test_failed_repair_with_a_new_cause_says_another_cause() -> None:
+def test_failed_repair_with_a_new_cause_says_another_problem() -> None:
     facts = {"cause": "auth", "first_cause": "refused", "doing": "", "remedies": "1"}
     failed = MessageKind.ACTION_FAILED
     text = RENDERERS["en"](message(kind=failed, facts=facts))
-    assert "Another cause after repair 1" in text.title
+    assert "Another problem after repair 1" in text.title
     assert "did not help" not in text.title
     assert (
-        "After the last repair this is over: it accepted no connections. "
-        "Now: it rejects Sidecar's user or password."
+        "The last repair was not enough. Over since then: it accepted no connections. "
+        "Still broken: it rejects Sidecar's user or password."
     ) in text.body
     assert "How it began" not in text.body
     of_another = message(kind=failed, facts={**facts, "about": "web"})
@@ -228,12 +228,106 @@ def test_resolved_message_distinguishes_later_cause_from_the_first() -> None:
     ended, end = {**facts, "known_cause": "auth"}, MessageKind.RESOLVED
     body = RENDERERS["en"](message(kind=end, facts=ended)).body
     assert "None of that helped" not in body
-    assert "The first cause was over before; the later one went away otherwise." in body
+    assert "Whether that ended the first problem is not known." in body
+    assert "The later one ended without Sidecar's doing." in body
     both = "it accepted no connections; later it rejected Sidecar's user or password."
     assert f"What it was: {both} From " in body
     body = RENDERERS["en"](message(kind=end, facts=facts)).body
     assert "What it was: it accepted no connections. From " in body
-    assert "None of that helped" in body
+    assert "None of that helped: it came back without Sidecar's doing." in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_payments_that_probably_work_name_the_services_that_work(language: str) -> None:
+    facts = {"cause": "auth", "payments": "unseen", "payments_of": "electron-cash"}
+    known = message(facts={**facts, "payments_by": "bitcoincash-service"})
+    (line,) = payment_lines(RENDERERS[language](known).body, language)
+    assert line.endswith(": bitcoincash-service")
+    assert "electron-cash" in line
+    unknown = message(facts={**facts, "payments_by": ""})
+    (line,) = payment_lines(RENDERERS[language](unknown).body, language)
+    assert line == read_catalog(language)("payments.unknown")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        (MessageKind.SETTINGS_REFUSED, "payments.not_by_this"),
+        (MessageKind.PLAN_SKIPPED, "payments.not_by_this"),
+        (MessageKind.STORE_LOST, "payments.not_by_this"),
+        (MessageKind.OWN_NETWORK_BACK, "payments.checking"),
+        (MessageKind.OWN_NETWORK_LOST, "payments.unknown"),
+        (MessageKind.ENGINE_LOST, "payments.unknown"),
+        (MessageKind.BALANCE, "payments.unknown"),
+    ],
+)
+def test_message_about_sidecar_itself_says_what_is_known_of_payments(
+    kind: MessageKind, key: str, language: str
+) -> None:
+    for payments, expected in (("unknown", key), ("", key), ("fine", "payments.fine")):
+        sample = message(kind=kind, facts={"payments": payments})
+        body = RENDERERS[language](sample).body
+        assert payment_lines(body, language) == [read_catalog(language)(expected)]
+
+
+def payment_lines(body: str, language: str) -> list[str]:
+    return [line for line in body.splitlines() if line.startswith(PAYMENTS[language])]
+
+
+@pytest.mark.parametrize("kind", [MessageKind.OPENED, MessageKind.RESOLVED])
+def test_lost_addresses_stop_the_services_that_hand_them_out_first(
+    kind: MessageKind,
+) -> None:
+    facts = {"cause": "addresses_lost", "doing": "", "dependents": "shop-a-1 shop-b-1"}
+    body = RENDERERS["en"](message(kind=kind, facts=facts)).body
+    steps = part_from(body, TO_DO["en"])
+    assert "payments are taken: docker stop shop-a-1 shop-b-1\n" in steps
+    assert "docker start shop-a-1 shop-b-1\n" in steps
+    assert steps.index("docker stop") < steps.index("createnewaddress")
+    assert steps.index("createnewaddress") < steps.index("docker start")
+
+
+def test_log_of_the_only_dependent_that_is_down_follows_the_advice() -> None:
+    facts = {
+        "cause": "auth",
+        "doing": "",
+        "payments": "stopped",
+        "payments_of": "bitcoincash-service",
+        "dependents": "shop-b-1",
+    }
+    line = "If bitcoincash-service still does not work after that, read its log: "
+    body = RENDERERS["en"](message(facts=facts)).body
+    assert f"{line}docker logs --tail 100 shop-b-1\n" in body
+    for other in (
+        {"payments": "fine"},
+        {"payments_of": "electron-cash"},
+        {"dependents": "shop-a-1 shop-b-1"},
+        {"cause": "refused"},
+    ):
+        assert line not in RENDERERS["en"](message(facts={**facts, **other})).body
+
+
+def test_message_of_a_deadly_call_names_it() -> None:
+    reason = Reason.of(R.KILLED_BY_CALL, method="getbalance")
+    facts = {"cause": "killed_by_probe", "doing": "", **reason_facts("reason", reason)}
+    body = RENDERERS["en"](message(facts=facts)).body
+    assert "Sidecar no longer sends getbalance, the call that it died of." in body
+    body = RENDERERS["en"](message(facts={**facts, "reason_data": ""})).body
+    assert "Sidecar no longer sends the call that it died of." in body
+
+
+def test_lost_network_and_lost_store_have_the_command_where_it_is_known() -> None:
+    facts = {"network": "shop_default"}
+    sample = message(kind=MessageKind.OWN_NETWORK_LOST, facts=facts)
+    body = RENDERERS["en"](sample).body
+    assert "docker network connect shop_default shop-sidecar-1\n" in body
+    body = RENDERERS["en"](message(kind=MessageKind.OWN_NETWORK_LOST)).body
+    assert "cd /srv/shop && docker compose up -d watch\n" in body
+    body = RENDERERS["en"](message(kind=MessageKind.STORE_LOST)).body
+    assert "docker exec shop-sidecar-1 df -h /srv/state\n" in body
+    bare = Renderer(read_catalog("en"), SEOUL, Installation("shop", "pay-1"))
+    assert ": df -h\n" in bare(message(kind=MessageKind.STORE_LOST)).body
 
 
 def test_acknowledgement_is_shown_with_its_time_and_channel() -> None:
@@ -316,11 +410,11 @@ def test_changed_message_explains_why_it_is_restarted_now() -> None:
     changed = MessageKind.CHANGED
     facts = {"cause": "refused", "known_cause": "upstream_lost"}
     body = RENDERERS["en"](message(kind=changed, facts=facts)).body
-    assert "Why it is restarted now: " in body
+    assert "Why it is restarted now, although you were told not to: " in body
     assert "compare the addresses" in part_from(body, TO_DO["en"])
     for other in ({"known_cause": "auth"}, {"doing": ""}):
         body = RENDERERS["en"](message(kind=changed, facts={**facts, **other})).body
-        assert "Why it is restarted now: " not in body
+        assert "Why it is restarted now" not in body
 
 
 def test_earlier_attempts_are_shown_with_their_known_outcome() -> None:
@@ -350,6 +444,8 @@ def test_no_command_has_a_full_stop_after_it() -> None:
     values |= {"reload": "RELOAD", "compose": "COMPOSE", "sidecar": "SIDECAR"}
     values |= {"about": "a", "service": "SERVICE", "network": "N", "own": "OWN"}
     values |= {"wallet": "WALLET", "incident": "INCIDENT"}
+    values |= {"own_up": "OWNUP", "disk": "DISK", "dependents": "DEPENDENTS"}
+    values |= {"payments_of": "b"}
     for language in LANGUAGES:
         for key, text in read_catalog(language).texts.items():
             if key.startswith("advice."):

@@ -145,7 +145,8 @@ def test_crash_loop_message_keeps_its_facts_and_ends_with_the_loop() -> None:
     notifier = notifier_with_outage()
     root = notifier.world.instance(WALLET)
     loops = replace(root, looping=True)
-    state = replace(notifier.state, instances=MappingProxyType({root.id: loops}))
+    instances = {**notifier.state.instances, root.id: loops}
+    state = replace(notifier.state, instances=MappingProxyType(instances))
     opened = pending_messages(notifier)[0]
     facts = {**opened.facts, "log": "boom", "cause": "crash_loop", "seconds": "0"}
     looped = replace(opened, kind=MessageKind.CRASH_LOOP, facts=facts)

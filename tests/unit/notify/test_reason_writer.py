@@ -39,6 +39,8 @@ COMMANDS = (
     "docker start shop-electron-cash-1",
     "docker unpause shop-electron-cash-1",
     "docker logs --tail 100 shop-electron-cash-1",
+    "sidecar config show",
+    "docker exec shop-electron-cash-1 getent hosts example.org",
 )
 
 

@@ -87,7 +87,7 @@ def test_opened_message_has_all_its_lines_in_english() -> None:
         "Payments: affected. Not working: electron-cash, bitcoincash-service",
         "What was measured: no answer from electron-cash:7777 for 47.0 s",
         "What Sidecar does: it is restarting the container (attempt 1 of 8).",
-        "Next message: about 12:20",
+        "Next message: at once when it is over, at the latest about 12:20",
         (
             "What you should do: nothing for now. If it lasts, "
             "read the container's log: docker logs --tail 100 shop-electron-cash-1"
@@ -116,7 +116,7 @@ def test_opened_message_has_all_its_lines_in_korean() -> None:
         "결제: 영향 있음. 동작하지 않는 대상: electron-cash, bitcoincash-service",
         "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)",
         "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다(시도 1/8).",
-        "다음 알림: 12:20쯤",
+        "다음 알림: 해결되면 바로, 늦어도 12:20쯤",
         (
             "하실 일: 지금은 없습니다. 계속되면 컨테이너 로그를 확인하십시오: "
             "docker logs --tail 100 shop-electron-cash-1"
@@ -221,7 +221,7 @@ def test_body_describes_the_current_action(
 )
 def test_time_of_the_next_message_is_rounded_up(after_s: float, expected: str) -> None:
     facts = {"next_wall": f"{WALL + after_s:.3f}"}
-    assert f"Next message: {expected}\n" in renderer()(message(facts=facts)).body
+    assert f"at the latest {expected}\n" in renderer()(message(facts=facts)).body
 
 
 DEEDS = (
@@ -292,7 +292,7 @@ def test_the_title_counts_repairs_and_calls_for_a_person(
         ({}, "nothing for now"),
         (SLOW, "3. Run: docker exec shop-sidecar-1 sidecar restart electron-cash"),
         (DEAD_LETTER, "Run: docker exec shop-sidecar-1 sidecar recover electron-cash"),
-        ({**SLOW, "cause": "auth"}, "Compare rpcuser and rpcpassword"),
+        ({**SLOW, "cause": "auth"}, "Compare with rpcuser and rpcpassword"),
         ({"load_failure": "no file"}, "Do not delete the wallet file"),
         (
             {"load_failure": "no file", "wallet": "/wallets/default_wallet"},

@@ -8,6 +8,7 @@ import pytest
 from sidecar.core.incidents.escalation import MAX_CHANGES
 from sidecar.core.incidents.incident_facts import facts_of
 from sidecar.core.incidents.incident_subject import instance_named
+from sidecar.core.incidents.payment_impact import payment_impact_of_stack
 from sidecar.core.incidents.remedy_facts import (
     CONFIG_FILES,
     WORKING_DIR,
@@ -287,7 +288,8 @@ def test_payments_of_an_unaskable_wallet_are_judged_by_its_dependent(
 ) -> None:
     notifier = Notifier(routes_p2=("ops",))
     notifier.world.fails(WALLET, cause)
-    assert read_payments(notifier)[0] == "unseen", "the service works"
+    assert read_payments(notifier) == ("unseen", WALLET), "the service works"
+    assert read_facts(notifier)["payments_by"] == SERVICE
     notifier.world.fails(SERVICE, Cause.AUTH, times=1)
     assert read_payments(notifier)[0] == expected
 
@@ -308,6 +310,35 @@ def test_payments_of_a_target_apart_from_the_wallet_and_without_one() -> None:
         world.fails("shop", Cause.REFUSED)
         (incident,) = world.state.incidents.values()
         assert facts_of(world.state, incident, world.now)["payments"] == expected
+
+
+def test_payments_of_the_stack_are_those_of_its_worst_wallet_or_service() -> None:
+    notifier = Notifier(routes_p2=("ops",))
+    world = notifier.world
+
+    def judge() -> tuple[str, str]:
+        facts = payment_impact_of_stack(world.state).facts
+        return facts["payments"], facts["payments_of"]
+
+    world.works(WALLET, SERVICE)
+    assert judge() == ("fine", f"{SERVICE}, {WALLET}")
+    world.fails(SERVICE, Cause.HTTP_5XX, times=1)
+    assert judge() == ("unknown", SERVICE), "one failure is not certain"
+    world.fails(WALLET, Cause.REFUSED)
+    assert judge()[0] == "stopped"
+    assert WALLET in judge()[1]
+
+
+def test_message_about_sidecar_itself_has_the_payments_of_the_stack() -> None:
+    notifier = Notifier(routes_p2=("ops",))
+    world = notifier.world
+    world.works(WALLET, SERVICE)
+    world.send(
+        EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
+    )
+    world.wait(61.0)
+    (lost,) = list_messages(notifier, MessageKind.ENGINE_LOST)
+    assert lost.facts["payments"] == "fine"
 
 
 def test_a_wrong_password_is_p1_once_payments_of_a_dependent_stop() -> None:
