@@ -41,10 +41,10 @@ def recipe(title: str) -> str:
     return PAGE.split(f"### {title}\n", 1)[1].split("\n### ", 1)[0]
 
 
-def listed(title: str) -> set[str]:
+def listed_paths(title: str) -> set[str]:
     paths = set(PATH.findall(recipe(title)))
     for other in re.findall(r'as under "([^"]+)"', recipe(title)):
-        paths |= listed(other)
+        paths |= listed_paths(other)
     return paths
 
 
@@ -65,7 +65,7 @@ def test_a_recipe_lists_every_file_that_names_its_example(title: str) -> None:
         for path in SEARCHED
         if example.search(path.read_text())
     }
-    covered = (*listed(title), *BESIDE_IT.get(title, ()))
+    covered = (*listed_paths(title), *BESIDE_IT.get(title, ()))
     assert named
     assert {path for path in named if not path.startswith(covered)} == set()
 

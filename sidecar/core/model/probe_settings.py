@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class ProbeWay(Enum):
-    """How a kind of probe reaches its target.
+    """The way in which a kind of probe reaches its target.
 
     REQUEST: it sends a request and only waits for the answer. CONNECTION: it connects
     to the target. ENGINE: it asks the engine alone.

@@ -240,12 +240,12 @@ def test_resolved_message_distinguishes_later_cause_from_the_first() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_payments_that_probably_work_name_the_services_that_work(language: str) -> None:
     facts = {"cause": "auth", "payments": "unseen", "payments_of": "electron-cash"}
-    known = message(facts={**facts, "payments_by": "bitcoincash-service"})
-    (line,) = payment_lines(RENDERERS[language](known).body, language)
+    named = message(facts={**facts, "payments_by": "bitcoincash-service"})
+    (line,) = payment_lines(RENDERERS[language](named).body, language)
     assert line.endswith(": bitcoincash-service")
     assert "electron-cash" in line
-    unknown = message(facts={**facts, "payments_by": ""})
-    (line,) = payment_lines(RENDERERS[language](unknown).body, language)
+    unnamed = message(facts={**facts, "payments_by": ""})
+    (line,) = payment_lines(RENDERERS[language](unnamed).body, language)
     assert line == read_catalog(language)("payments.unknown")
 
 

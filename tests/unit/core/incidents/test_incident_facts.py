@@ -337,8 +337,8 @@ def test_message_about_sidecar_itself_has_the_payments_of_the_stack() -> None:
         EngineReachabilityChanged(world.now, reachable=False, reason="no socket")
     )
     world.wait(61.0)
-    (lost,) = list_messages(notifier, MessageKind.ENGINE_LOST)
-    assert lost.facts["payments"] == "fine"
+    (message,) = list_messages(notifier, MessageKind.ENGINE_LOST)
+    assert message.facts["payments"] == "fine"
 
 
 def test_a_wrong_password_is_p1_once_payments_of_a_dependent_stop() -> None:

@@ -1,4 +1,4 @@
-"""How often a target is probed: quickly, at its interval, or unhurriedly."""
+"""The pace of probes: quick, at the interval, or slow."""
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Status
