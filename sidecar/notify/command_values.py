@@ -21,8 +21,16 @@ def command_values(
         "own_up": installation.up(compose),
         "disk": installation.disk_space,
         "compose": compose,
+        "service": quote(facts.get("service", "")) or about,
+        "url_variable": _url_variable(facts.get("is_wallet", "")),
         "container": container,
         "network": plain_command(facts.get("network", "")),
         "wallet": plain_command(facts.get("wallet", "")),
         "dependents": plain_command(facts.get("dependents", "")),
     }
+
+
+def _url_variable(is_wallet: str) -> str:
+    """The variable in .env for the address of a check; both where it is not known."""
+    both = "ELECTRON_CASH_URL, BCH_SERVICE_URL"
+    return {"yes": "ELECTRON_CASH_URL", "no": "BCH_SERVICE_URL"}.get(is_wallet, both)

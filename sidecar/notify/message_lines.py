@@ -10,6 +10,12 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.target import Mode
+from sidecar.core.reason.code import ReasonCode
+from sidecar.notify.payment_lines import (
+    dependent_key,
+    payments_key,
+    payments_key_of_sidecar,
+)
 
 Values = Mapping[str, str]
 
@@ -33,13 +39,6 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
 _WITHOUT_PAYMENTS = frozenset(
     {MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN, MessageKind.TEST}
 )
-_PAYMENTS_NOT_KNOWN: Mapping[MessageKind, str] = {
-    MessageKind.SETTINGS_REFUSED: "payments.not_by_this",
-    MessageKind.PLAN_SKIPPED: "payments.not_by_this",
-    MessageKind.STORE_LOST: "payments.not_by_this",
-    MessageKind.OWN_NETWORK_BACK: "payments.checking",
-}
-"""Texts of messages about Sidecar itself, where the state of payments is not known."""
 _WITH_NETWORK: Mapping[str, str] = {
     f"advice.{Cause.DETACHED}": "advice.detached_network",
     f"advice.{Cause.OWN_NETWORK}": "advice.own_network_connect",
@@ -47,6 +46,10 @@ _WITH_NETWORK: Mapping[str, str] = {
 }
 _NOT_TO_RESTART = UPSTREAM_CAUSES | {Cause.THREAD_HELD, Cause.WALLET_SYNCING}
 """Causes whose advice is not to restart."""
+_MENDED_BY_OWN_RESTART = frozenset({MessageKind.ENGINE_LOST, MessageKind.STORE_LOST})
+_UNKNOWN_METHOD = frozenset(
+    {ReasonCode.UNKNOWN_METHOD, ReasonCode.UNKNOWN_METHOD_NAMED}
+)
 
 
 def title(kind: MessageKind, values: Values) -> str:
@@ -78,14 +81,14 @@ def keys(kind: MessageKind, values: Values) -> Iterator[str]:
     """Keys of the texts between the first sentence and the addresses."""
     if kind in _OF_THEIR_OWN:
         if kind not in _WITHOUT_PAYMENTS:
-            unknown = _payments(values) == f"payments.{Payments.UNKNOWN}"
-            instead = _PAYMENTS_NOT_KNOWN.get(kind) if unknown else None
-            yield instead or _payments(values)
+            yield payments_key_of_sidecar(kind, values)
         if values.get("incident"):
             yield "line.incident"
         if values["deeds"]:
             yield "line.deeds"
         yield from map(partial(_for_network, values), _OF_THEIR_OWN[kind])
+        if kind in _MENDED_BY_OWN_RESTART and values["own"]:
+            yield "advice.restart_own"
     elif kind is MessageKind.RESOLVED:
         yield from _resolved_keys(form(kind, values), values)
     else:
@@ -105,7 +108,7 @@ def _resolved_keys(end_form: str, values: Values) -> Iterator[str]:
         return
     if end_form == "resolved":
         fine = values.get("payments") == Payments.FINE
-        yield "payments.over" if fine else _payments(values)
+        yield "payments.over" if fine else payments_key(values)
     yield "line.deeds" if values["deeds"] else "done.alone"
     if values["deeds"] and not values["helped"]:
         changed = values["known_cause"] != values["first_cause"]
@@ -117,7 +120,7 @@ def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
     says_both = kind is MessageKind.CHANGED or form(kind, values) != kind.value
     if not says_both and values["first_cause"] != values["cause"]:
         yield "line.began"
-    yield _payments(values)
+    yield payments_key(values)
     if values["about"] != values["target"]:
         yield "line.root"
     if set(_names(values["affected"])) - set(_names(values["payments_of"])):
@@ -132,9 +135,20 @@ def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
         yield "line.after_all"
         yield "advice.after_all"
         return
-    yield advice(kind, values)
-    if _is_one_dependent_down(values):
-        yield "advice.dependent"
+    yield from _advice_keys(kind, values)
+
+
+def _advice_keys(kind: MessageKind, values: Values) -> Iterator[str]:
+    """Keys of the advice; what payments need is first where nothing else helps it."""
+    key, dependent = advice(kind, values), dependent_key(values)
+    is_last = dependent == "advice.dependent"
+    if dependent and not is_last:
+        yield dependent
+    yield key
+    if key == f"advice.{Cause.PROBER_FAILED}" and values["own"]:
+        yield "advice.restart_own"
+    if is_last:
+        yield dependent
 
 
 def _log_keys(values: Values) -> Iterator[str]:
@@ -156,15 +170,6 @@ def _progress_keys(values: Values) -> Iterator[str]:
         yield "line.next"
 
 
-def _is_one_dependent_down(values: Values) -> bool:
-    """Are payments stopped by the only one that needs it, and it is not repaired?"""
-    down = _names(values["payments_of"])
-    is_stopped = values.get("payments") == Payments.STOPPED
-    only_one = len(down) == 1 and len(values["dependents"].split()) == 1
-    is_repaired = CAUSES[Cause(values["cause"])].remedy is not None
-    return is_stopped and only_one and values["about"] not in down and not is_repaired
-
-
 def _is_restarted_after_all(values: Values) -> bool:
     """Is it restarted although people were told that it should not be?"""
     return values["known_cause"] in _NOT_TO_RESTART and "restart" in values["doing"]
@@ -184,13 +189,6 @@ def acknowledgement(facts: Values) -> str:
 
 def _names(listed: str) -> list[str]:
     return listed.split(", ") if listed else []
-
-
-def _payments(values: Values) -> str:
-    payments = values.get("payments") or Payments.UNKNOWN
-    if payments == Payments.UNSEEN and not values["payments_by"]:
-        payments = Payments.UNKNOWN
-    return f"payments.{payments}"
 
 
 def _for_network(values: Values, key: str) -> str:
@@ -242,10 +240,19 @@ def advice(kind: MessageKind, values: Values) -> str:
 
 def _advice_on_cause(cause: Cause, values: Values) -> str:
     if CAUSES[cause].remedy is None:
-        if cause is Cause.ADDRESSES_LOST and values["dependents"]:
-            return "advice.addresses_lost_stop"
+        if cause is Cause.ADDRESSES_LOST:
+            stop = "_stop" if values["dependents"] else ""
+            counted = ".counted" if values["lost"] else ""
+            return f"advice.{cause}{stop}{counted}"
+        if cause is Cause.MISCONFIGURED and _is_method_unknown(values):
+            return "advice.misconfigured_method"
         return _for_network(values, f"advice.{cause}")
     return _advice_on_repairs(cause, values)
+
+
+def _is_method_unknown(values: Values) -> bool:
+    """Is its check's method unknown to it? A wallet daemon's check has no setting."""
+    return values["is_wallet"] == "no" and values["code"] in _UNKNOWN_METHOD
 
 
 def _advice_on_repairs(cause: Cause, values: Values) -> str:

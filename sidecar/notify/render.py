@@ -52,8 +52,8 @@ _ALWAYS = dict.fromkeys(
     (
         *("incident", "target", "about", "affected", "mode", "payments_of"),
         *("first_cause", "known_cause", "doing", "guard", "lane", "load_lane"),
-        *("log", "is_silent", "followers", "faults", "service", "payments"),
-        *("payments_by", "network", "dependents"),
+        *("log", "is_silent", "followers", "faults", "payments"),
+        *("payments_by", "network", "dependents", "is_wallet"),
     ),
     "",
 )
@@ -175,6 +175,8 @@ class Renderer:
             "first_cause": first_cause,
             "known_cause": known_cause,
             "method": quote(str(reason.get("method") or "")),
+            "lost": quote(str(reason.get("lost") or "")),
+            "code": reason.code.value,
             "problem": self._problem(cause, reason),
             "known_problem": self._words(f"problem.{known_cause}"),
             "first_was": self._words(f"was.{first_cause}"),

@@ -100,6 +100,7 @@ def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
     ``compose`` is the command that finds its project, ``network`` one that it is on,
     ``wallet`` the path of its first wallet, ``dependents`` are the containers of those
     that need it; empty where it is not known. All are quoted for a shell.
+    ``is_wallet``: is it a wallet daemon (yes, no)?
     """
     container = subject.container
     target = state.target_of(subject)
@@ -109,7 +110,8 @@ def facts_of_commands(state: State, subject: Instance) -> dict[str, str]:
     paths = (wallet.wallet_path if wallet is not None else ()) or subject.wallets
     return {
         "container": container.name if container is not None else "",
-        "service": service or target.name,
+        "service": _shell_word(service or target.name),
+        "is_wallet": "yes" if wallet is not None else "no",
         "compose": _compose(state, subject),
         "network": _shell_word(networks[0]) if networks else "",
         "wallet": _shell_word(paths[0]) if paths else "",

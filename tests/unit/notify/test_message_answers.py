@@ -31,7 +31,7 @@ from tests.unit.notify.test_texts import LINKS, SEOUL
 OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+09:00")
 ACTION_LABELS = {
     "en": ("What Sidecar ",),
-    "ko": ("Sidecar의 조치: ", "Sidecar가 한 조치"),
+    "ko": ("현재 조치: ", "지금까지 한 조치"),
 }
 TO_DO = {"en": "What you should do:", "ko": "하실 일:"}
 PAYMENTS = {"en": "Payments: ", "ko": "결제: "}
@@ -51,6 +51,12 @@ STAGES: tuple[dict[str, str], ...] = (
     {"doing": "", "attempt": "8", "lane": "dead_letter"},
     {"doing": "", "attempt": "0", "mode": "observe"},
 )
+DEPENDENT_DOWN = {
+    "doing": "",
+    "payments": "stopped",
+    "payments_of": "bitcoincash-service",
+    "dependents": "shop-b-1",
+}
 RENDERERS = {
     language: Renderer(read_catalog(language), SEOUL, PLACE, LINKS)
     for language in LANGUAGES
@@ -96,8 +102,16 @@ def part_from(body: str, label: str) -> str:
         (Cause.AUTH, "ELECTRON_CASH_PASSWORD_FILE"),
         (Cause.DETACHED, "docker network inspect shop_default"),
         (Cause.DETACHED, "docker network connect shop_default shop-sidecar-1"),
-        (Cause.AUTH, "1. See the user name that Sidecar uses"),
+        (Cause.AUTH, "1. See where Sidecar's user name and password come"),
         (Cause.AUTH, "cd /srv/shop && docker compose up -d watch\n"),
+        (Cause.AUTH, "do not move a new file over it, Sidecar would keep the old one"),
+        (
+            Cause.DETACHED,
+            "docker network connect --alias electron-cash shop_default shop-electron",
+        ),
+        (Cause.KILLED_BY_PROBE, "4. If it is not offline: read its log: docker logs"),
+        (Cause.UPSTREAM_LOST, "note the addresses handed out lately before it"),
+        (Cause.PROBER_FAILED, "keep running): docker restart shop-sidecar-1\n"),
         (Cause.MISCONFIGURED, "cd /srv/shop && docker compose up -d watch\n"),
         (Cause.NEVER_UP, "docker exec shop-sidecar-1 sidecar reload"),
         (Cause.KILLED_BY_PROBE, "cd /srv/shop && docker compose up -d electron-cash"),
@@ -145,7 +159,8 @@ def test_message_without_api_token_names_no_command_that_needs_it() -> None:
         return bare(message(facts={"doing": "", **facts})).body
 
     assert "docker exec shop-sidecar-1 kill -HUP 1" in render_body(cause="auth")
-    assert "run: docker restart shop-electron-cash-1" in render_body(cause="crash_loop")
+    by_hand = "resume the repairs: docker restart shop-electron-cash-1"
+    assert by_hand in render_body(cause="crash_loop")
 
 
 def test_message_names_plain_sidecar_command_outside_a_container() -> None:
@@ -214,8 +229,8 @@ def test_failed_repair_with_a_new_cause_says_another_problem() -> None:
     assert "Another problem after repair 1" in text.title
     assert "did not help" not in text.title
     assert (
-        "The last repair was not enough. Over since then: it accepted no connections. "
-        "Still broken: it rejects Sidecar's user or password."
+        "After the last repair the first problem was over "
+        "(it accepted no connections); now: it rejects Sidecar's user or password."
     ) in text.body
     assert "How it began" not in text.body
     of_another = message(kind=failed, facts={**facts, "about": "web"})
@@ -289,14 +304,8 @@ def test_lost_addresses_stop_the_services_that_hand_them_out_first(
 
 
 def test_log_of_the_only_dependent_that_is_down_follows_the_advice() -> None:
-    facts = {
-        "cause": "auth",
-        "doing": "",
-        "payments": "stopped",
-        "payments_of": "bitcoincash-service",
-        "dependents": "shop-b-1",
-    }
     line = "If bitcoincash-service still does not work after that, read its log: "
+    facts = {**DEPENDENT_DOWN, "cause": "upstream_lost"}
     body = RENDERERS["en"](message(facts=facts)).body
     assert f"{line}docker logs --tail 100 shop-b-1\n" in body
     for other in (
@@ -304,8 +313,81 @@ def test_log_of_the_only_dependent_that_is_down_follows_the_advice() -> None:
         {"payments_of": "electron-cash"},
         {"dependents": "shop-a-1 shop-b-1"},
         {"cause": "refused"},
+        {"cause": "auth"},
     ):
         assert line not in RENDERERS["en"](message(facts={**facts, **other})).body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("cause", ["auth", "misconfigured", "detached"])
+def test_payments_come_before_advice_on_sidecars_own_settings(
+    cause: str, language: str
+) -> None:
+    facts = {**DEPENDENT_DOWN, "cause": cause}
+    body = RENDERERS[language](message(facts=facts)).body
+    before, _, _ = body.partition(TO_DO[language])
+    first = before.splitlines()[-1]
+    assert "bitcoincash-service" in first
+    assert first.endswith(": docker logs --tail 100 shop-b-1")
+
+
+def test_missing_addresses_are_counted_where_that_is_known() -> None:
+    counted = Reason.of(R.ADDRESSES_LOST, left=37, had=40, lost=3)
+    known = reason_facts("reason", counted)
+    assert "(number when this was measured: 3)" in advice(Cause.ADDRESSES_LOST, **known)
+    known["dependents"] = "shop-b-1"
+    steps = advice(Cause.ADDRESSES_LOST, **known)
+    assert "(number when this was measured: 3)" in steps
+    assert "docker stop shop-b-1" in steps
+    assert "number when" not in advice(Cause.ADDRESSES_LOST, reason="fewer")
+
+
+@pytest.mark.parametrize("cause", [Cause.MISCONFIGURED, Cause.NEVER_UP, Cause.DETACHED])
+def test_advice_names_the_variable_of_its_own_kind_of_target(cause: Cause) -> None:
+    def named(is_wallet: str) -> list[bool]:
+        text = advice(cause, is_wallet=is_wallet, network="shop_default")
+        return [name in text for name in ("ELECTRON_CASH_URL", "BCH_SERVICE_URL")]
+
+    assert named("yes") == [True, False]
+    assert named("no") == [False, True]
+    assert named("") == [True, True]
+
+
+def test_unknown_method_is_corrected_where_it_is_a_setting() -> None:
+    reason = Reason.of(R.UNKNOWN_METHOD_NAMED, status=500, method="m")
+    facts = reason_facts("reason", reason)
+    step = "targets.electron-cash.probe.method"
+    assert step in advice(Cause.MISCONFIGURED, is_wallet="no", **facts)
+    assert step not in advice(Cause.MISCONFIGURED, is_wallet="yes", **facts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("cause", "payments", "key"),
+    [
+        ("upstream_stale", "blind", "payments.blind_if_behind"),
+        ("upstream_lost", "blind", "payments.blind"),
+        ("suspended", "unseen", "payments.unseen_after_sleep"),
+    ],
+)
+def test_payments_sentence_fits_the_cause(
+    cause: str, payments: str, key: str, language: str
+) -> None:
+    names = {"payments_of": "a", "payments_by": "b"}
+    facts = {"cause": cause, "payments": payments, **names}
+    body = RENDERERS[language](message(facts=facts)).body
+    expected = read_catalog(language)(key, **names)
+    assert payment_lines(body, language) == [expected]
+
+
+@pytest.mark.parametrize("kind", [MessageKind.ENGINE_LOST, MessageKind.STORE_LOST])
+def test_last_resort_is_a_restart_of_sidecar_in_its_container(
+    kind: MessageKind,
+) -> None:
+    command = "keep running): docker restart shop-sidecar-1\n"
+    assert command in RENDERERS["en"](message(kind=kind)).body
+    bare = Renderer(read_catalog("en"), SEOUL, Installation("shop", "pay-1"))
+    assert "restart Sidecar" not in bare(message(kind=kind)).body
 
 
 def test_message_of_a_deadly_call_names_it() -> None:
@@ -445,7 +527,7 @@ def test_no_command_has_a_full_stop_after_it() -> None:
     values |= {"about": "a", "service": "SERVICE", "network": "N", "own": "OWN"}
     values |= {"wallet": "WALLET", "incident": "INCIDENT"}
     values |= {"own_up": "OWNUP", "disk": "DISK", "dependents": "DEPENDENTS"}
-    values |= {"payments_of": "b"}
+    values |= {"payments_of": "b", "lost": "3", "url_variable": "VARIABLE"}
     for language in LANGUAGES:
         for key, text in read_catalog(language).texts.items():
             if key.startswith("advice."):

@@ -36,6 +36,7 @@ COMMANDS = (
     "sidecar restart electron-cash",
     "sidecar recover electron-cash",
     "docker restart shop-electron-cash-1",
+    "docker restart shop-sidecar-1",
     "docker start shop-electron-cash-1",
     "docker unpause shop-electron-cash-1",
     "docker logs --tail 100 shop-electron-cash-1",

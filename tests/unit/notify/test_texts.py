@@ -115,7 +115,7 @@ def test_opened_message_has_all_its_lines_in_korean() -> None:
         ),
         "결제: 영향 있음. 동작하지 않는 대상: electron-cash, bitcoincash-service",
         "측정 결과: 47.0초 동안 응답이 없습니다 (electron-cash:7777)",
-        "Sidecar의 조치: 컨테이너를 다시 시작하고 있습니다(시도 1/8).",
+        "현재 조치: 컨테이너를 다시 시작하고 있습니다(시도 1/8).",
         "다음 알림: 해결되면 바로, 늦어도 12:20쯤",
         (
             "하실 일: 지금은 없습니다. 계속되면 컨테이너 로그를 확인하십시오: "
@@ -291,8 +291,11 @@ def test_the_title_counts_repairs_and_calls_for_a_person(
     [
         ({}, "nothing for now"),
         (SLOW, "3. Run: docker exec shop-sidecar-1 sidecar restart electron-cash"),
-        (DEAD_LETTER, "Run: docker exec shop-sidecar-1 sidecar recover electron-cash"),
-        ({**SLOW, "cause": "auth"}, "Compare with rpcuser and rpcpassword"),
+        (
+            DEAD_LETTER,
+            "Resume the repairs: docker exec shop-sidecar-1 sidecar recover ",
+        ),
+        ({**SLOW, "cause": "auth"}, "Compare them with rpcuser and rpcpassword"),
         ({"load_failure": "no file"}, "Do not delete the wallet file"),
         (
             {"load_failure": "no file", "wallet": "/wallets/default_wallet"},

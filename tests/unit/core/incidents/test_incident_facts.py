@@ -13,6 +13,7 @@ from sidecar.core.incidents.remedy_facts import (
     CONFIG_FILES,
     WORKING_DIR,
     compose_command,
+    facts_of_commands,
 )
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.completed_remedy import (
@@ -437,6 +438,20 @@ def test_the_compose_command_of_a_missing_container_uses_other_labels() -> None:
     facts = facts_of(world.state, incident, world.now)
     assert facts["compose"] == "cd /srv/shop && docker compose"
     assert facts["service"] == WALLET
+
+
+def test_facts_of_commands_tell_a_wallet_daemon_from_other_services() -> None:
+    world = RuleWorld(notify=SETTINGS)
+    for name, expected in ((WALLET, "yes"), (SERVICE, "no")):
+        facts = facts_of_commands(world.state, world.instance(name))
+        assert facts["is_wallet"] == expected
+
+
+def test_the_name_of_a_service_is_quoted_for_a_shell() -> None:
+    named = Target(WALLET, service="a; reboot")
+    world = RuleWorld(targets=(named,), notify=SETTINGS)
+    facts = facts_of_commands(world.state, world.instance(WALLET))
+    assert facts["service"] == "'a; reboot'"
 
 
 def test_a_name_finds_its_instance_and_its_replica() -> None:
