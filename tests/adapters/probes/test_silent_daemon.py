@@ -24,7 +24,7 @@ from tests.support.probe_servers import (
 )
 
 CONTAINER = a_container()
-TIMEOUT_S = 0.15
+TIMEOUT_S = 0.4
 LONG_S = 5.0
 
 
@@ -111,9 +111,7 @@ async def test_silence_after_an_answer_is_thread_held(
         (outcome,) = await run_probes(prober, server)
     assert outcome.cause is Cause.THREAD_HELD
     assert outcome.rpc_answers
-    assert f"it answers, but {method} has not been answered for 0 s" in str(
-        outcome.reason
-    )
+    assert f"it answers, but {method} has not been answered for " in str(outcome.reason)
 
 
 async def test_the_silence_that_follows_an_answer_is_silence_at_the_next_probe(
