@@ -329,7 +329,8 @@ def test_message_names_recover_in_case_the_engine_does_not_start_it() -> None:
     crash(notifier.world)
     receive_log(notifier.world)
     (message,) = crash_loop_messages(notifier)
-    for language, where in (("en", "by itself, run: "), ("ko", "않으면 실행: ")):
+    instead = {"en": "by itself, resume the repairs: ", "ko": "않으면 자동 복구 재개: "}
+    for language, where in instead.items():
         named = f"{where}docker exec shop-sidecar-1 sidecar recover {WALLET}"
         assert named in render_body(message, language)
     assert "it leaves the container alone. Another start" in render_body(message)
