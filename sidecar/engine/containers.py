@@ -25,7 +25,6 @@ STACK_LABEL = "com.docker.compose.project"
 _SERVICE_LABEL = "com.docker.compose.service"
 _NUMBER_LABEL = "com.docker.compose.container-number"
 IDENTITY_LABELS = (STACK_LABEL, _SERVICE_LABEL, _NUMBER_LABEL)
-_LONGEST_NUMBER = 6
 
 T = TypeVar("T")
 
