@@ -10,9 +10,7 @@ from sidecar.app.identity import (
     find_own_container_once,
     find_stack,
 )
-from sidecar.app.target_source import (
-    find_targets_in_force,
-)
+from sidecar.app.target_source import find_targets_in_force
 from sidecar.clock import SystemClock
 from sidecar.config.secrets import secrets_of
 from sidecar.config.settings import Settings

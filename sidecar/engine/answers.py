@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from sidecar.core.model.container import (
-    Process,
-)
+from sidecar.core.model.container import Process
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.foreign_signal import UNKNOWN_SIGNAL
 from sidecar.core.ports.engine import EngineEvent

@@ -1,8 +1,6 @@
 """Facts of an incident, as text, from which its messages are written."""
 
-from sidecar.core.incidents.escalation import (
-    next_message_wall,
-)
+from sidecar.core.incidents.escalation import next_message_wall
 from sidecar.core.incidents.incident_subject import (
     assess_urgency,
     describe_measurement,

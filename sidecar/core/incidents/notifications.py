@@ -15,9 +15,7 @@ from sidecar.core.incidents.incident_subject import (
     reported_names,
     root_instance,
 )
-from sidecar.core.incidents.routing import (
-    messages_about,
-)
+from sidecar.core.incidents.routing import messages_about
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.completed_remedy import add_completed_remedy, summarize_remedy
 from sidecar.core.model.decision import Action

@@ -5,9 +5,7 @@ from enum import StrEnum
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import RunId
-from sidecar.core.model.guard import (
-    Guard,
-)
+from sidecar.core.model.guard import Guard
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import InstanceId
 from sidecar.core.reason.reason import Reason

@@ -5,9 +5,7 @@ from enum import StrEnum
 
 from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.decision import Decision
-from sidecar.core.model.engine_event_kind import (
-    EngineEventKind,
-)
+from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult

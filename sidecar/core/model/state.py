@@ -8,9 +8,7 @@ from typing import NamedTuple
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.dependency_graph import DependencyGraph
 from sidecar.core.model.incident import Incident
-from sidecar.core.model.instance import (
-    Instance,
-)
+from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings

@@ -8,9 +8,7 @@ from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance
 from sidecar.core.model.target import InstanceId
-from sidecar.core.model.target_state import (
-    TargetState,
-)
+from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 

@@ -12,12 +12,8 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.guards.table import first_objection
-from sidecar.core.policy.proposal import (
-    Proposal,
-)
-from sidecar.core.policy.proposals import (
-    propose,
-)
+from sidecar.core.policy.proposal import Proposal
+from sidecar.core.policy.proposals import propose
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.polite_stop import (

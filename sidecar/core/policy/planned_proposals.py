@@ -6,15 +6,11 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
-from sidecar.core.policy.proposal import (
-    Proposal,
-)
+from sidecar.core.policy.proposal import Proposal
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery.planned_restart import instances_to_restart
-from sidecar.core.status import (
-    container_run,
-)
+from sidecar.core.status import container_run
 
 
 def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | None:

@@ -9,12 +9,8 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
-from sidecar.core.policy.failure_proposals import (
-    propose_for_failure,
-)
-from sidecar.core.policy.planned_proposals import (
-    propose_planned,
-)
+from sidecar.core.policy.failure_proposals import propose_for_failure
+from sidecar.core.policy.planned_proposals import propose_planned
 from sidecar.core.policy.proposal import (
     Proposal,
     describe_failure,

@@ -12,12 +12,8 @@ from sidecar.core.model.journal_entry import (
 )
 from sidecar.core.model.message import Message
 from sidecar.core.model.state import State
-from sidecar.core.model.step_result import (
-    StepResult,
-)
-from sidecar.core.ports.loop import (
-    Component,
-)
+from sidecar.core.model.step_result import StepResult
+from sidecar.core.ports.loop import Component
 
 
 class Store(Protocol):

@@ -16,9 +16,7 @@ from sidecar.core.model.target import AfterDependency, InstanceId, Target
 from sidecar.core.model.target_state import BROKEN_STATES, WORKING_STATES, TargetState
 from sidecar.core.model.update import replace_instances
 from sidecar.core.status.presumed_dependencies import presumed_dependents
-from sidecar.core.status.settling import (
-    is_following,
-)
+from sidecar.core.status.settling import is_following
 from sidecar.core.status.streaks import is_certain
 
 _ABSENT = frozenset({TargetState.STOPPED, TargetState.MISSING, TargetState.CRASH_LOOP})

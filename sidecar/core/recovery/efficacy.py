@@ -4,9 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from sidecar.core.model.cause import RemedyKind
-from sidecar.core.model.lane import (
-    RemedyStats,
-)
+from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.state import EfficacyKey, State
 from sidecar.core.model.transition import (
     RemedyEnded,

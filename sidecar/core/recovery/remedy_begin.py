@@ -3,9 +3,7 @@
 from dataclasses import replace
 
 from sidecar.core.model.decision import Action, Decision, Trigger
-from sidecar.core.model.event import (
-    DecisionMade,
-)
+from sidecar.core.model.event import DecisionMade
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.state import State

@@ -16,9 +16,7 @@ from sidecar.core.recovery import (
     verification_pause,
 )
 from sidecar.core.recovery.efficacy import record_remedy_result
-from sidecar.core.recovery.remedy_begin import (
-    STARTING_ACTIONS,
-)
+from sidecar.core.recovery.remedy_begin import STARTING_ACTIONS
 
 
 def end_remedy(

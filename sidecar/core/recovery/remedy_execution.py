@@ -33,9 +33,7 @@ from sidecar.core.recovery import (
     retry_budget,
     wallet_load,
 )
-from sidecar.core.recovery.remedy_end import (
-    end_remedy,
-)
+from sidecar.core.recovery.remedy_end import end_remedy
 from sidecar.core.status import container_run
 from sidecar.core.status.start_period import check_start_s
 from sidecar.core.status.streaks import KEPT_WAITING_S, SLOW_CALL_S, add_result

@@ -6,9 +6,7 @@ from typing import NamedTuple
 from sidecar.core.model.cause import BEYOND_REMEDIES, Cause
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Decision
-from sidecar.core.model.event import (
-    RemedyCallResult,
-)
+from sidecar.core.model.event import RemedyCallResult
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -18,16 +16,10 @@ from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery import (
-    verification_pause,
-)
+from sidecar.core.recovery import verification_pause
 from sidecar.core.recovery.polite_stop import is_kept_waiting
-from sidecar.core.recovery.remedy_begin import (
-    ACT_MARGIN_S,
-)
-from sidecar.core.recovery.remedy_end import (
-    end_remedy,
-)
+from sidecar.core.recovery.remedy_begin import ACT_MARGIN_S
+from sidecar.core.recovery.remedy_end import end_remedy
 from sidecar.core.recovery.remedy_execution import (
     end_wallet_load,
     revert_remedy,

@@ -4,12 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidecar.core.model.journal_entry import (
-    RemedySummary,
-)
-from sidecar.core.reporting.outage_patterns import (
-    OutagePattern,
-)
+from sidecar.core.model.journal_entry import RemedySummary
+from sidecar.core.reporting.outage_patterns import OutagePattern
 
 
 @dataclass(slots=True)

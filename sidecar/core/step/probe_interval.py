@@ -8,9 +8,7 @@ from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.status.container_run import is_running
-from sidecar.core.status.presumed_dependencies import (
-    presumed_dependents,
-)
+from sidecar.core.status.presumed_dependencies import presumed_dependents
 
 SLOW_FACTOR = 3.0
 """Multiple of the interval while a target waits for a person."""

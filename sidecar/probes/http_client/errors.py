@@ -12,9 +12,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.probes.failure import ProbeFailed, probe_failed
 from sidecar.probes.http_client.connect import Attempts
-from sidecar.probes.http_client.request import (
-    Endpoint,
-)
+from sidecar.probes.http_client.request import Endpoint
 from sidecar.probes.http_client.response import (
     ConnectionClosedEarly,
     NotHttp,

@@ -9,9 +9,7 @@ from aiohttp.abc import ResolveResult
 from yarl import URL
 
 from sidecar.core.model.probe_settings import Credentials
-from sidecar.probes.http_client.response import (
-    BODY_LIMIT_BYTES,
-)
+from sidecar.probes.http_client.response import BODY_LIMIT_BYTES
 
 _ADDRESSES_KEPT = 4096
 _DEFAULT_PORTS = {"http": 80, "https": 443}

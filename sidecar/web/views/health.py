@@ -7,9 +7,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.ports.loop import Component
 from sidecar.core.text.formatting import rfc3339
-from sidecar.web.views.status import (
-    Json,
-)
+from sidecar.web.views.status import Json
 
 
 def health_of_all(state: State) -> tuple[bool, Json]:

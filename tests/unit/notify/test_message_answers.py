@@ -333,10 +333,10 @@ def test_payments_come_before_advice_on_sidecars_own_settings(
 
 def test_missing_addresses_are_counted_where_that_is_known() -> None:
     counted = Reason.of(R.ADDRESSES_LOST, left=37, had=40, lost=3)
-    known = reason_facts("reason", counted)
-    assert "(number when this was measured: 3)" in advice(Cause.ADDRESSES_LOST, **known)
-    known["dependents"] = "shop-b-1"
-    steps = advice(Cause.ADDRESSES_LOST, **known)
+    facts = reason_facts("reason", counted)
+    assert "(number when this was measured: 3)" in advice(Cause.ADDRESSES_LOST, **facts)
+    facts["dependents"] = "shop-b-1"
+    steps = advice(Cause.ADDRESSES_LOST, **facts)
     assert "(number when this was measured: 3)" in steps
     assert "docker stop shop-b-1" in steps
     assert "number when" not in advice(Cause.ADDRESSES_LOST, reason="fewer")
@@ -344,13 +344,13 @@ def test_missing_addresses_are_counted_where_that_is_known() -> None:
 
 @pytest.mark.parametrize("cause", [Cause.MISCONFIGURED, Cause.NEVER_UP, Cause.DETACHED])
 def test_advice_names_the_variable_of_its_own_kind_of_target(cause: Cause) -> None:
-    def named(is_wallet: str) -> list[bool]:
+    def find_names(is_wallet: str) -> list[bool]:
         text = advice(cause, is_wallet=is_wallet, network="shop_default")
         return [name in text for name in ("ELECTRON_CASH_URL", "BCH_SERVICE_URL")]
 
-    assert named("yes") == [True, False]
-    assert named("no") == [False, True]
-    assert named("") == [True, True]
+    assert find_names("yes") == [True, False]
+    assert find_names("no") == [False, True]
+    assert find_names("") == [True, True]
 
 
 def test_unknown_method_is_corrected_where_it_is_a_setting() -> None:

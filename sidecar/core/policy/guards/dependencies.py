@@ -4,9 +4,7 @@ from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.instance import Instance, RemedyPhase, Settling
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target_state import BROKEN_STATES
-from sidecar.core.policy.guards.guard_input import (
-    GuardInput,
-)
+from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status import presumed_dependencies

@@ -2,14 +2,10 @@
 
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Trigger
-from sidecar.core.policy.guards.guard_input import (
-    GuardInput,
-)
+from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery import (
-    engine_permission,
-)
+from sidecar.core.recovery import engine_permission
 from sidecar.core.status import container_run, stop_origin
 from sidecar.core.status import own_network as own_network_rules
 

@@ -4,9 +4,7 @@ from sidecar.core.model.cause import RemedyKind
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.lane import Lane, LaneName
 from sidecar.core.model.state import EfficacyKey
-from sidecar.core.policy.guards.guard_input import (
-    GuardInput,
-)
+from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (

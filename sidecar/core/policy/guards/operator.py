@@ -1,9 +1,7 @@
 """Guards for operators: their settings, pauses and modes."""
 
 from sidecar.core.model.decision import Trigger
-from sidecar.core.policy.guards.guard_input import (
-    GuardInput,
-)
+from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 

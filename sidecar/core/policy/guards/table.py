@@ -15,9 +15,7 @@ from sidecar.core.policy.guards.engine import (
     check_own_network,
     check_stopping,
 )
-from sidecar.core.policy.guards.guard_input import (
-    GuardInput,
-)
+from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.guards.limits import (
     check_backoff,
     check_budget,

@@ -1,9 +1,7 @@
 """Guards for the target's own start, and its restart by others."""
 
 from sidecar.core.model.decision import Action, Trigger
-from sidecar.core.policy.guards.guard_input import (
-    GuardInput,
-)
+from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status.start_period import is_in_start_period, start_period_s

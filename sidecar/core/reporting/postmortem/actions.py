@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.cause_rules import CAUSES
-from sidecar.core.reporting.incident_review import (
-    IncidentReview,
-)
+from sidecar.core.reporting.incident_review import IncidentReview
 from sidecar.core.reporting.postmortem.remedies import count_unhelpful_remedies
 from sidecar.core.reporting.postmortem.wording import (
     BLANK,

@@ -7,15 +7,9 @@ from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.transition import Comparison
-from sidecar.core.reporting.incident_review import (
-    IncidentReview,
-)
-from sidecar.core.reporting.postmortem.actions import (
-    write_action_items,
-)
-from sidecar.core.reporting.postmortem.evidence import (
-    write_evidence,
-)
+from sidecar.core.reporting.incident_review import IncidentReview
+from sidecar.core.reporting.postmortem.actions import write_action_items
+from sidecar.core.reporting.postmortem.evidence import write_evidence
 from sidecar.core.reporting.postmortem.remedies import (
     count_unhelpful_remedies,
     describe_what_helped,
