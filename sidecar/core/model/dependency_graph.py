@@ -113,8 +113,9 @@ def build_graph(targets: Iterable[Target]) -> DependencyGraph:
     unrelated = (
         t for t in targets if not (t.depends_on or dependents[t.name] or t.wallet)
     )
+    wallets = tuple(target for target in targets if target.wallet is not None)
     presumed = {
-        target.name: _presumed_dependencies(target, targets) for target in unrelated
+        target.name: _presumed_dependencies(target, wallets) for target in unrelated
     }
     return DependencyGraph(
         upstreams, dependents, {name: w for name, w in presumed.items() if w}
@@ -122,7 +123,6 @@ def build_graph(targets: Iterable[Target]) -> DependencyGraph:
 
 
 def _presumed_dependencies(
-    target: Target, targets: Iterable[Target]
+    target: Target, wallets: Iterable[Target]
 ) -> tuple[str, ...]:
-    wallets = (other for other in targets if other.wallet is not None)
     return tuple(w.name for w in wallets if w.declared or not target.declared)

@@ -1,6 +1,6 @@
 """Reducer: state + event -> state, transitions. Events that do not fit are ignored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -32,10 +32,10 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
-from sidecar.core.model.target import InstanceId
+from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.model.transition import StateChanged, Transition
-from sidecar.core.model.update import Update, no_update, replace_instances
+from sidecar.core.model.update import Update, replace_instances
 from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.recovery import (
     dependents,
@@ -45,7 +45,7 @@ from sidecar.core.recovery import (
 )
 from sidecar.core.status import container_run
 from sidecar.core.status.streaks import apply_threshold
-from sidecar.core.status.target_status import evaluate_status
+from sidecar.core.status.target_status import TargetStatus, evaluate_status
 from sidecar.core.step import commands, observations
 
 
@@ -97,34 +97,64 @@ def _finish_reduction(
     at: Moment,
 ) -> Update:
     all_transitions = list(transitions)
-    concerned = dict.fromkeys(touched)
     for instance_id in touched:
         verified = verification.verify_remedy(state, instance_id, at)
         state = verified.state
         all_transitions.extend(verified.transitions)
+    updated = _update_statuses(state, touched, at)
+    state, noted = update_incidents(updated.state, updated.touched, at)
+    all_transitions.extend((*updated.transitions, *noted))
+    return Update(state, tuple(all_transitions), updated.touched)
+
+
+def _update_statuses(
+    state: State, touched: tuple[InstanceId, ...], at: Moment
+) -> Update:
+    """Update the status of each touched instance.
+
+    Instances whose state stays are replaced together: one copy of all instances, not
+    one for each of them.
+    """
+    transitions: list[Transition] = []
+    concerned = dict.fromkeys(touched)
+    same_state: list[Instance] = []
     for instance_id in touched:
-        updated = _update_status(state, instance_id, at)
+        instance = state.instances[instance_id]
+        target = state.target_of(instance)
+        new = evaluate_status(instance, target, at)
+        if new.state is instance.state and new.cause in {instance.cause, None}:
+            same_state.append(_note_status(instance, new, target, at))
+            continue
+        state = _replace_changed(state, same_state)
+        same_state.clear()
+        updated = _change_status(state, instance, new, at)
         state = updated.state
-        all_transitions.extend(updated.transitions)
+        transitions.extend(updated.transitions)
         concerned.update(dict.fromkeys(updated.touched))
-    state, noted = update_incidents(state, tuple(concerned), at)
-    all_transitions.extend(noted)
-    return Update(state, tuple(all_transitions), tuple(concerned))
+    return Update(
+        _replace_changed(state, same_state), tuple(transitions), tuple(concerned)
+    )
 
 
-def _update_status(state: State, instance_id: InstanceId, at: Moment) -> Update:
-    instance = state.instances[instance_id]
-    target = state.target_of(instance)
-    new = evaluate_status(instance, target, at)
-    if new.state is instance.state and new.cause in {instance.cause, None}:
-        noted = instance
-        if new.reason != instance.reason or new.cause is not instance.cause:
-            noted = replace(instance, cause=new.cause, reason=new.reason)
-        # The state and the cause do not show whether it is certain, or its path intact.
-        noted = dependents.note_absence(noted, target, at)
-        return no_update(
-            state if noted is instance else replace_instances(state, noted)
-        )
+def _replace_changed(state: State, instances: Iterable[Instance]) -> State:
+    changed = [i for i in instances if state.instances[i.id] is not i]
+    return replace_instances(state, *changed) if changed else state
+
+
+def _note_status(
+    instance: Instance, new: TargetStatus, target: Target, at: Moment
+) -> Instance:
+    """The instance with its cause and reason, the state being the same."""
+    noted = instance
+    if new.reason != instance.reason or new.cause is not instance.cause:
+        noted = replace(instance, cause=new.cause, reason=new.reason)
+    # The state and the cause do not show whether it is certain, or its path intact.
+    return dependents.note_absence(noted, target, at)
+
+
+def _change_status(
+    state: State, instance: Instance, new: TargetStatus, at: Moment
+) -> Update:
     changed = replace(
         instance,
         state=new.state,
@@ -132,7 +162,7 @@ def _update_status(state: State, instance_id: InstanceId, at: Moment) -> Update:
         reason=new.reason,
         since=instance.since if new.state is instance.state else at,
     )
-    changed = dependents.note_absence(changed, target, at)
+    changed = dependents.note_absence(changed, state.target_of(instance), at)
     if new.state in WORKING_STATES:
         changed = _with_fresh_budget(changed)
     after = replace_instances(state, changed)
@@ -143,7 +173,7 @@ def _update_status(state: State, instance_id: InstanceId, at: Moment) -> Update:
         )
     note = StateChanged(
         at,
-        instance_id,
+        instance.id,
         instance.name,
         instance.state,
         new.state,
@@ -151,7 +181,7 @@ def _update_status(state: State, instance_id: InstanceId, at: Moment) -> Update:
         new.reason,
         changed.incident,
     )
-    return Update(after, (note,), (instance_id, *touched))
+    return Update(after, (note,), (instance.id, *touched))
 
 
 def _with_fresh_budget(instance: Instance) -> Instance:
