@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
-from sidecar.core.status.dependencies import is_declared_dependency
+from sidecar.core.status.dependencies import is_declared_root
 
 TARGET_SHARE = 6
 """Part of RESTART_LIMIT that one target may use: more than its lanes need."""
@@ -22,9 +22,9 @@ class Limits(NamedTuple):
 def find_limits(state: State, target: Target) -> Limits:
     """Limits for a target: roots share a reserve, which a single root may use up."""
     others = (t for t in state.targets.values() if t.name != target.name)
-    is_reserved = any(is_declared_dependency(state, other) for other in others)
+    is_reserved = any(is_declared_root(state, other) for other in others)
     unreserved = RESTART_LIMIT - ROOT_RESERVE if is_reserved else RESTART_LIMIT
-    if is_declared_dependency(state, target):
+    if is_declared_root(state, target):
         return Limits(unreserved, RESTART_LIMIT)
     return Limits(TARGET_SHARE, unreserved)
 

@@ -42,7 +42,7 @@ def blocking_dependencies(state: State, name: str) -> Iterator[Instance]:
                 yield replica
 
 
-def is_declared_dependency(state: State, target: Target) -> bool:
+def is_declared_root(state: State, target: Target) -> bool:
     """Is the target declared in the settings, with no declared dependency?"""
     if not target.declared:
         return False
