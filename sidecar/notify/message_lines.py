@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from sidecar.core.incidents.payment_impact import Payments
-from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
+from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.lane import LaneName
@@ -40,12 +40,10 @@ _WITHOUT_PAYMENTS = frozenset(
     {MessageKind.ENGINE_BACK, MessageKind.SETTINGS_TAKEN, MessageKind.TEST}
 )
 _WITH_NETWORK: Mapping[str, str] = {
-    f"advice.{Cause.DETACHED}": "advice.detached_network",
-    f"advice.{Cause.OWN_NETWORK}": "advice.own_network_connect",
+    f"advice.cause.{Cause.DETACHED}": "advice.cause.detached_network",
+    f"advice.cause.{Cause.OWN_NETWORK}": "advice.cause.own_network_connect",
     "advice.own_network_lost": "advice.own_network_lost_connect",
 }
-_NOT_TO_RESTART = UPSTREAM_CAUSES | {Cause.THREAD_HELD, Cause.WALLET_SYNCING}
-"""Causes whose advice is not to restart."""
 _MENDED_BY_OWN_RESTART = frozenset({MessageKind.ENGINE_LOST, MessageKind.STORE_LOST})
 _UNKNOWN_METHOD = frozenset(
     {ReasonCode.UNKNOWN_METHOD, ReasonCode.UNKNOWN_METHOD_NAMED}
@@ -145,7 +143,7 @@ def _advice_keys(kind: MessageKind, values: Values) -> Iterator[str]:
     if dependent and not is_last:
         yield dependent
     yield key
-    if key == f"advice.{Cause.PROBER_FAILED}" and values["own"]:
+    if key == f"advice.cause.{Cause.PROBER_FAILED}" and values["own"]:
         yield "advice.restart_own"
     if is_last:
         yield dependent
@@ -172,7 +170,10 @@ def _progress_keys(values: Values) -> Iterator[str]:
 
 def _is_restarted_after_all(values: Values) -> bool:
     """Is it restarted although people were told that it should not be?"""
-    return values["known_cause"] in _NOT_TO_RESTART and "restart" in values["doing"]
+    known_cause = values["known_cause"]
+    if not known_cause or "restart" not in values["doing"]:
+        return False
+    return CAUSES[Cause(known_cause)].worse_by_restart
 
 
 def _is_other_since(values: Values) -> bool:
@@ -243,10 +244,10 @@ def _advice_on_cause(cause: Cause, values: Values) -> str:
         if cause is Cause.ADDRESSES_LOST:
             stop = "_stop" if values["dependents"] else ""
             counted = ".counted" if values["lost"] else ""
-            return f"advice.{cause}{stop}{counted}"
+            return f"advice.cause.{cause}{stop}{counted}"
         if cause is Cause.MISCONFIGURED and _is_method_unknown(values):
-            return "advice.misconfigured_method"
-        return _for_network(values, f"advice.{cause}")
+            return "advice.cause.misconfigured_method"
+        return _for_network(values, f"advice.cause.{cause}")
     return _advice_on_repairs(cause, values)
 
 
@@ -260,12 +261,12 @@ def _advice_on_repairs(cause: Cause, values: Values) -> str:
     if values["mode"] == Mode.OBSERVE:
         return "advice.observe"
     if cause is Cause.WALLET_NOT_LOADED:
-        return "advice.loading" if values["attempt"] != "0" else f"advice.{cause}"
+        return "advice.loading" if values["attempt"] != "0" else f"advice.cause.{cause}"
     if _lane(values) is not LaneName.FAST:
         return f"advice.{_lane(values)}"
     needs_person = values["guard"] in {g for g in Guard if g.rule.needs_person}
     by_hand = needs_person and not values["doing"]
-    return "advice.by_hand" if by_hand else f"advice.{cause}"
+    return "advice.by_hand" if by_hand else f"advice.cause.{cause}"
 
 
 def _is_wallet_lost(values: Values) -> bool:

@@ -17,8 +17,6 @@ _NOT_KNOWN: Mapping[MessageKind, str] = {
     MessageKind.OWN_NETWORK_BACK: "payments.checking",
 }
 """Texts of messages about Sidecar itself, where the state of payments is not known."""
-_DEPENDENT_FIRST = frozenset({Cause.AUTH, Cause.MISCONFIGURED, Cause.DETACHED})
-"""Causes of Sidecar's own view: mending them does not mend what needs the target."""
 
 
 def payments_key(values: Values) -> str:
@@ -45,8 +43,8 @@ def dependent_key(values: Values) -> str:
     if not _is_one_dependent_down(values):
         return ""
     cause = Cause(values["cause"])
-    is_first = cause in _DEPENDENT_FIRST
-    return f"advice.dependent_first.{cause}" if is_first else "advice.dependent"
+    is_ours = CAUSES[cause].is_ours
+    return f"advice.dependent_first.{cause}" if is_ours else "advice.dependent"
 
 
 def _is_perhaps_behind(values: Values) -> bool:

@@ -2,7 +2,7 @@
 
 from loguru import logger
 
-from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import (
     EngineReachabilityChanged,
@@ -45,8 +45,6 @@ _VERBS = {
     Action.PAGE: "a person is needed",
     Action.SKIP: "skipping",
 }
-_KNOWN_TO_PEOPLE = frozenset({Cause.STOPPED, Cause.PAUSED})
-"""Causes that an operator made."""
 
 
 class EventLog:
@@ -157,7 +155,8 @@ def _log_transition(transition: Transition) -> None:
 def _log_decision(decision: Decision) -> None:
     verb = _VERBS[decision.action]
     level = "WARNING" if decision.action is Action.PAGE else "INFO"
-    if decision.action is Action.PAGE and decision.cause in _KNOWN_TO_PEOPLE:
+    is_meant = decision.cause is not None and CAUSES[decision.cause].is_meant
+    if decision.action is Action.PAGE and is_meant:
         verb, level = "for your information", "INFO"
     logger.bind(
         target=decision.name,

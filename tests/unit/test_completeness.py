@@ -67,6 +67,9 @@ def test_cause_rule_has_its_required_texts(cause: Cause) -> None:
 @pytest.mark.parametrize("cause", Cause)
 def test_every_cause_is_explained_on_the_page_of_causes(cause: Cause) -> None:
     assert re.search(rf"^## .*\b{cause}\b", page("causes"), re.MULTILINE), cause
+    assert re.search(
+        rf"^\| \[`.*`{cause}`|^\| \[`{cause}`", page("causes"), re.MULTILINE
+    )
 
 
 def test_causes_of_unknown_results_are_never_treated() -> None:

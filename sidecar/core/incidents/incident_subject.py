@@ -24,9 +24,6 @@ _UNPROBED_STATES = frozenset(
 )
 """Probes do not detect these states."""
 
-_CAUSES_REPORTED_ELSEWHERE = frozenset({Cause.CRASH_LOOP, Cause.STOPPED, Cause.PAUSED})
-"""A crash loop has its own message; who stops or pauses a target knows of it."""
-
 
 def root_instance(state: State, incident: Incident) -> Instance | None:
     """The instance that an incident was opened for; None where it no longer exists."""
@@ -58,7 +55,7 @@ def present_cause(incident: Incident, subject: Instance | None) -> Cause:
 def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | None:
     """The present cause, where it is certain and has lasted long enough to report."""
     cause = root.cause if root is not None else None
-    if root is None or cause is None or cause in _CAUSES_REPORTED_ELSEWHERE:
+    if root is None or cause is None or _is_reported_otherwise(cause):
         return None
     target = state.target_of(root)
     if root.state not in BROKEN_STATES or not may_report(root, target, cause, at):
@@ -70,6 +67,11 @@ def certain_cause(state: State, root: Instance | None, at: Moment) -> Cause | No
     is_of_now = root.health.cause is not None and root.health.last is not None
     certain = is_of_now and is_certain(root.health, target, at.mono)
     return cause if certain else None
+
+
+def _is_reported_otherwise(cause: Cause) -> bool:
+    """Has it a message of its own, or is it known to the person who did it?"""
+    return cause is Cause.CRASH_LOOP or CAUSES[cause].is_meant
 
 
 def describe_measurement(subject: Instance) -> Reason:

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sidecar.core.incidents.incident_subject import instance_named
-from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import BEYOND_REMEDIES, CAUSES
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
@@ -49,22 +50,6 @@ class PaymentImpact(NamedTuple):
             "payments_of": ", ".join(self.names),
             "payments_by": ", ".join(self.working),
         }
-
-
-_NOT_MEASURED = frozenset(
-    {
-        Cause.AUTH,
-        Cause.MISCONFIGURED,
-        Cause.DETACHED,
-        Cause.KILLED_BY_PROBE,
-        Cause.PROBER_FAILED,
-        Cause.OWN_NETWORK,
-        Cause.SUSPENDED,
-    }
-)
-"""Sidecar cannot probe it; the services that need it may still reach it."""
-
-_BLIND = UPSTREAM_CAUSES | {Cause.WALLET_SYNCING}
 
 
 def payment_impact(state: State, incident: Incident) -> PaymentImpact:
@@ -137,11 +122,11 @@ def _impact_at(state: State, instance: Instance) -> Payments:
     if instance.state in WORKING_STATES:
         return Payments.FINE
     cause = instance.cause
-    if cause in _BLIND:
+    if cause in BEYOND_REMEDIES:
         return Payments.BLIND
     if cause is Cause.THREAD_HELD:
         return Payments.SLOW
-    if cause is None or cause in _NOT_MEASURED:
+    if cause is None or CAUSES[cause].is_unmeasured:
         return Payments.UNKNOWN
     replicas = state.replicas(instance.id.target)
     works = any(replica.state in WORKING_STATES for replica in replicas)

@@ -50,13 +50,6 @@ class Cause(StrEnum):
     """Only with UNKNOWN: the host slept or this process stalled during the probe."""
 
 
-UPSTREAM_CAUSES = frozenset({Cause.UPSTREAM_LOST, Cause.UPSTREAM_STALE})
-"""Faults of the upstream server of a wallet daemon, not of the daemon."""
-
-BEYOND_REMEDIES = UPSTREAM_CAUSES | {Cause.WALLET_SYNCING}
-"""Causes reported by a working daemon: it runs, answers and has its wallets."""
-
-
 class RemedyKind(StrEnum):
     """Remedy for a cause."""
 

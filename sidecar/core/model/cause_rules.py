@@ -2,75 +2,26 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause, CauseSource, RemedyKind, Severity
+from sidecar.core.model.cause_rule import CauseRule, curable_rule
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import NO_REASON, Reason
-
-
-class CauseRule(NamedTuple):
-    """Properties of a cause, used once the cause is certain.
-
-    ``remedy`` is None where no remedy of ours can help; ``why_not`` then says so
-    in words that fit after "because". ``grace_s`` is how long the cause may
-    last before a person is told; ``advice`` is what the person should do.
-    ``was`` fits after a target's name in a post-mortem, ``next_steps`` are its action
-    items. ``source``: which probes can yield the cause; ``wallets_only``: those of
-    wallet daemons alone. ``serves_nobody``: its dependents cannot use it meanwhile.
-    ``proves_answer``: the target did answer, although not well.
-    """
-
-    severity: Severity
-    why_not: Reason
-    advice: Reason
-    was: str
-    next_steps: tuple[str, ...]
-    remedy: RemedyKind | None = None
-    grace_s: float = 0.0
-    source: CauseSource = CauseSource.PROBE
-    wallets_only: bool = False
-    serves_nobody: bool = False
-    proves_answer: bool = False
-
+from sidecar.core.reason.reason import Reason
 
 _READ_THE_LOG = (
     "Find the reason in the log, and report it to whom the software comes from.",
 )
 
-
-def _curable_rule(
-    was: str,
-    next_steps: tuple[str, ...],
-    *,
-    remedy: RemedyKind = RemedyKind.RESTART,
-    source: CauseSource = CauseSource.PROBE,
-    proves_answer: bool = False,
-) -> CauseRule:
-    advice = Reason.of(R.READ_LOG_IF_NEEDED)
-    return CauseRule(
-        severity=Severity.P1,
-        why_not=NO_REASON,
-        advice=advice,
-        was=was,
-        next_steps=next_steps,
-        remedy=remedy,
-        source=source,
-        serves_nobody=True,
-        proves_answer=proves_answer,
-    )
-
-
 CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
     {
-        Cause.REFUSED: _curable_rule(
+        Cause.REFUSED: curable_rule(
             "did not accept connections",
             (
                 "Find out why the program ended while its container went on running.",
                 "Make the container end when the program in it does.",
             ),
         ),
-        Cause.HUNG: _curable_rule(
+        Cause.HUNG: curable_rule(
             "accepted requests but did not answer them",
             (
                 "Find out what the program was busy with when it fell silent.",
@@ -88,6 +39,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 "Configure a second network server to fall back to.",
             ),
             wallets_only=True,
+            worse_by_restart=True,
         ),
         Cause.KILLED_BY_PROBE: CauseRule(
             severity=Severity.P1,
@@ -97,6 +49,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             next_steps=("Find out why the daemon ends of a call that only reads.",),
             wallets_only=True,
             serves_nobody=True,
+            is_unmeasured=True,
         ),
         Cause.NEVER_UP: CauseRule(
             severity=Severity.P1,
@@ -113,15 +66,15 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             source=CauseSource.NO_PROBE,
             serves_nobody=True,
         ),
-        Cause.RESET: _curable_rule("broke off connections", _READ_THE_LOG),
-        Cause.BAD_BODY: _curable_rule(
+        Cause.RESET: curable_rule("broke off connections", _READ_THE_LOG),
+        Cause.BAD_BODY: curable_rule(
             "gave answers that could not be used", _READ_THE_LOG, proves_answer=True
         ),
-        Cause.HTTP_5XX: _curable_rule(
+        Cause.HTTP_5XX: curable_rule(
             "answered requests with errors", _READ_THE_LOG, proves_answer=True
         ),
-        Cause.COMMAND_FAILED: _curable_rule("failed its health check", _READ_THE_LOG),
-        Cause.NOT_RUNNING: _curable_rule(
+        Cause.COMMAND_FAILED: curable_rule("failed its health check", _READ_THE_LOG),
+        Cause.NOT_RUNNING: curable_rule(
             "had stopped running",
             (
                 "Find out why it ended: its exit code and the end of its log.",
@@ -130,7 +83,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             remedy=RemedyKind.START,
             source=CauseSource.NO_PROBE,
         ),
-        Cause.ENGINE_UNHEALTHY: _curable_rule("failed its health check", _READ_THE_LOG),
+        Cause.ENGINE_UNHEALTHY: curable_rule("failed its health check", _READ_THE_LOG),
         Cause.WALLET_NOT_LOADED: CauseRule(
             remedy=RemedyKind.LOAD_WALLET,
             severity=Severity.P1,
@@ -150,6 +103,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 "Measure how long a synchronisation takes, and plan restarts for it.",
             ),
             wallets_only=True,
+            daemon_works=True,
+            worse_by_restart=True,
         ),
         Cause.UPSTREAM_LOST: CauseRule(
             severity=Severity.P2,
@@ -162,6 +117,9 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 "Ask the server's operator what happened.",
             ),
             wallets_only=True,
+            daemon_works=True,
+            of_upstream=True,
+            worse_by_restart=True,
         ),
         Cause.UPSTREAM_STALE: CauseRule(
             severity=Severity.P2,
@@ -174,6 +132,9 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 "Check payments of that time against a block explorer.",
             ),
             wallets_only=True,
+            daemon_works=True,
+            of_upstream=True,
+            worse_by_restart=True,
         ),
         Cause.AUTH: CauseRule(
             severity=Severity.P2,
@@ -184,6 +145,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 "Change passwords on both sides in one step, and test them at once.",
             ),
             proves_answer=True,
+            is_unmeasured=True,
+            is_ours=True,
         ),
         Cause.MISCONFIGURED: CauseRule(
             severity=Severity.P2,
@@ -194,6 +157,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
                 "Check address, path and method after every change of a version.",
             ),
             proves_answer=True,
+            is_unmeasured=True,
+            is_ours=True,
         ),
         Cause.DETACHED: CauseRule(
             severity=Severity.P1,
@@ -201,6 +166,8 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             advice=Reason.of(R.SHARE_A_NETWORK),
             was="could not be reached over the network",
             next_steps=("Find out what changed in the network's configuration.",),
+            is_unmeasured=True,
+            is_ours=True,
         ),
         Cause.CRASH_LOOP: CauseRule(
             severity=Severity.P1,
@@ -235,6 +202,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="was stopped",
             next_steps=("Announce maintenance beforehand.",),
             source=CauseSource.NO_PROBE,
+            is_meant=True,
         ),
         Cause.PAUSED: CauseRule(
             severity=Severity.P3,
@@ -243,6 +211,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="was paused",
             next_steps=("Announce maintenance beforehand.",),
             source=CauseSource.NO_PROBE,
+            is_meant=True,
         ),
         Cause.MISSING: CauseRule(
             severity=Severity.P1,
@@ -261,6 +230,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="could not be checked",
             next_steps=("Look at the host that the monitoring runs on.",),
             source=CauseSource.UNKNOWN_PROBE,
+            is_unmeasured=True,
         ),
         Cause.OWN_NETWORK: CauseRule(
             severity=Severity.P2,
@@ -269,6 +239,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="could not be checked, because Sidecar had lost its network",
             next_steps=("Find out who or what took Sidecar off the network.",),
             source=CauseSource.UNKNOWN_PROBE,
+            is_unmeasured=True,
         ),
         Cause.SUSPENDED: CauseRule(
             severity=Severity.P3,
@@ -278,6 +249,10 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="could not be checked",
             next_steps=("Keep the host from going to sleep.",),
             source=CauseSource.UNKNOWN_PROBE,
+            is_unmeasured=True,
         ),
     }
 )
+
+UPSTREAM_CAUSES = frozenset(c for c, rule in CAUSES.items() if rule.of_upstream)
+BEYOND_REMEDIES = frozenset(c for c, rule in CAUSES.items() if rule.daemon_works)

@@ -1,7 +1,7 @@
 """Proposals for an instance that runs and fails its probes."""
 
-from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
-from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES, UPSTREAM_CAUSES
 from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.health import Health

@@ -3,7 +3,8 @@
 import math
 from typing import NamedTuple
 
-from sidecar.core.model.cause import BEYOND_REMEDIES, Cause
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import BEYOND_REMEDIES
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import RemedyCallResult

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from sidecar.core.model.cause import BEYOND_REMEDIES, Cause
-from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import BEYOND_REMEDIES, CAUSES
 from sidecar.core.model.health import Health
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict

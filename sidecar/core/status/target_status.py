@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from sidecar.core.model.cause import UPSTREAM_CAUSES, Cause
-from sidecar.core.model.cause_rules import CAUSES
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause_rules import CAUSES, UPSTREAM_CAUSES
 from sidecar.core.model.container import Container, Status
 from sidecar.core.model.health import Health
 from sidecar.core.model.instance import Instance, Remedy, RemedyPhase, StopOrigin

@@ -25,6 +25,7 @@ from sidecar.notify.link_signer import Signer, own_key
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Links, Renderer
 from tests.support.notify_receivers import FACTS, PLACE, WALL, message
+from tests.support.repository import REPOSITORY
 
 ENGLISH, KOREAN = (read_catalog(language) for language in LANGUAGES)
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -49,13 +50,22 @@ def test_both_languages_have_the_same_keys_and_placeholders() -> None:
         assert set(PLACEHOLDER.findall(theirs)) == names, key
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_key_of_a_catalogue_stands_twice(language: str) -> None:
+    file = REPOSITORY / f"sidecar/locale/{language}/LC_MESSAGES/sidecar.po"
+    keys = re.findall(r'^msgid "(.+)"$', file.read_text(), re.MULTILINE)
+    assert len(keys) == len(set(keys))
+
+
 def test_every_cause_and_kind_has_its_texts() -> None:
     for cause in Cause:
         assert f"problem.{cause}" in ENGLISH.texts
-        assert f"advice.{cause}" in ENGLISH.texts
+        assert f"advice.cause.{cause}" in ENGLISH.texts
         assert f"was.{cause}" in ENGLISH.texts
         if CAUSES[cause].remedy is None:
             assert f"done.nothing.{cause}" in ENGLISH.texts
+        if CAUSES[cause].is_ours:
+            assert f"advice.dependent_first.{cause}" in ENGLISH.texts
     for kind in MessageKind:
         assert f"title.{kind}" in ENGLISH.texts
         assert f"body.{kind}" in ENGLISH.texts
