@@ -17,7 +17,7 @@ SEARCHED = [
 
 EXAMPLES = {
     "Add a probe kind": r"(Tcp|Http)(Probe|Section)|`tcp`",
-    "Add a guard": r"`recently_restarted`|RECENTLY_RESTARTED",
+    "Add a guard": r"`(recently_restarted|rate_limit)`|RECENTLY_RESTARTED|RATE_LIMIT\b",
     "Add a setting of a target": r"self_restart_grace",
     "Add a cause": r"Cause\.COMMAND_FAILED|command_failed",
     "Add a reason": r"COMMAND_FAILED_SILENTLY|command_failed_silently",

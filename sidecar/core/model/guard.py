@@ -16,8 +16,10 @@ class GuardRule(NamedTuple):
     ``is_permanent``: the settings say so; a dependent's restart is given up.
     ``is_intended``: a planned restart that it skips is skipped as configured.
     ``waits_for_others``: the timeline of an incident omits it.
-    ``holds_takeover``: a remedy of a dead predecessor must still pass it.
-    ``holds_takeover_restart``: the same, but for starting what does not run.
+    ``holds_takeover``: a remedy that a dead predecessor began must pass it as well, and
+    so must the stop that restores a person's stop.
+    ``holds_takeover_restart``: such a remedy must pass it as well, unless it starts a
+    container that does not run.
     """
 
     is_asked: bool = True
