@@ -10,8 +10,8 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.target import Mode
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.engine.api_version import NEWEST_API, ApiAgreement, agree_on_version
+from tests.support.notification_recipients import Notifier
 from tests.support.rule_world import WALLET, RuleWorld
-from tests.unit.core.incidents.test_recipients import Notifier
 
 DOCKER = [{"Name": "Engine"}, {"Name": "containerd"}, {"Name": "runc"}]
 PODMAN = [{"Name": "Podman Engine"}, {"Name": "Conmon"}]

@@ -20,8 +20,8 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target import Mode
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Renderer
+from tests.support.notification_recipients import WALLET, Notifier
 from tests.support.notify_receivers import PLACE, WALL, message
-from tests.unit.core.incidents.test_recipients import WALLET, Notifier
 
 
 def pending_messages(notifier: Notifier, channel: str = "ops") -> list[Message]:

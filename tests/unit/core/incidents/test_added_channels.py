@@ -20,7 +20,7 @@ from sidecar.core.model.notification_settings import (
 )
 from sidecar.core.model.target import Mode
 from sidecar.core.recovery.takeover import restore_state
-from tests.unit.core.incidents.test_recipients import SERVICE, WALLET, Notifier
+from tests.support.notification_recipients import SERVICE, WALLET, Notifier
 
 NEW = "desk"
 OPENED = [(NEW, MessageKind.OPENED)]

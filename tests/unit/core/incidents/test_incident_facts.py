@@ -40,13 +40,8 @@ from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.target_status import unknown_since_wall
+from tests.support.notification_recipients import SERVICE, SETTINGS, WALLET, Notifier
 from tests.support.rule_world import RuleWorld, container
-from tests.unit.core.incidents.test_recipients import (
-    SERVICE,
-    SETTINGS,
-    WALLET,
-    Notifier,
-)
 
 
 def get_incident(notifier: Notifier) -> Incident:

@@ -6,7 +6,7 @@ from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Event, RecoverRequested, ReleaseRequested
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
-from tests.unit.core.incidents.test_recipients import WALLET, Notifier
+from tests.support.notification_recipients import WALLET, Notifier
 
 
 def restarted_wallet() -> Notifier:

@@ -8,7 +8,7 @@ from sidecar.core.model.message import MessageKind
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import Mode
 from sidecar.core.recovery.takeover import restore_state
-from tests.unit.core.incidents.test_recipients import Notifier
+from tests.support.notification_recipients import Notifier
 
 
 def set_faults(notifier: Notifier, faults: str) -> None:

@@ -30,6 +30,7 @@ from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.core.reporting.timeline import build_timeline
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.support.memory_journal import world_with_journal
+from tests.support.notification_recipients import SETTINGS
 from tests.support.rule_scenarios import (
     RESTART,
     list_pages,
@@ -37,7 +38,6 @@ from tests.support.rule_scenarios import (
     start_healthy_world,
 )
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld
-from tests.unit.core.incidents.test_recipients import SETTINGS
 
 ROOT, LEAF = WALLET.name, SERVICE.name
 ALWAYS = replace(SERVICE, after_dependency=AfterDependency.ALWAYS)

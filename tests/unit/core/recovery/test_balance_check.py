@@ -33,8 +33,8 @@ from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.web.views import history
 from tests.support.memory_journal import MemoryJournal, entry_of, world_with_journal
+from tests.support.notification_recipients import Notifier
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.incidents.test_recipients import Notifier
 from tests.unit.core.recovery.test_takeover import start_successor
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"

@@ -17,8 +17,8 @@ from sidecar.core.model.target import InstanceId, ProbeSchedule, RestartSettings
 from sidecar.core.model.transition import RemedyEnded
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.retry_budget import note_failed_load
+from tests.support.notification_recipients import Notifier
 from tests.support.rule_world import WALLET, RuleWorld, container
-from tests.unit.core.incidents.test_recipients import Notifier
 
 ROOT = WALLET.name
 INSTANCE_ID = InstanceId(ROOT, 1)

@@ -26,8 +26,8 @@ from sidecar.core.model.transition import StateChanged
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.retry_budget import MAX_UNSENT
 from sidecar.core.recovery.takeover import restore_state
+from tests.support.notification_recipients import SETTINGS
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
-from tests.unit.core.incidents.test_recipients import SETTINGS
 
 ROOT, LEAF = "electron-cash", "bitcoincash-service"
 FAULT = "the engine answered 500: layer is broken"

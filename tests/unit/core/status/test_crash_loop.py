@@ -22,9 +22,9 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
+from tests.support.notification_recipients import SERVICE, WALLET, Notifier
 from tests.support.notify_receivers import PLACE
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.incidents.test_recipients import SERVICE, WALLET, Notifier
 from tests.unit.core.recovery.test_takeover import start_successor
 from tests.unit.notify.test_texts import SEOUL
 

@@ -28,8 +28,8 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.takeover import restore_state
 from sidecar.core.reporting.monitored_time import MonitoredTime
 from sidecar.core.reporting.outages import Interval, IntervalKind, Outage, TargetHistory
+from tests.support.notification_recipients import SETTINGS
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld
-from tests.unit.core.incidents.test_recipients import SETTINGS
 
 ROOT, LEAF = WALLET.name, SERVICE.name
 LONE = replace(SERVICE, depends_on=())
