@@ -19,8 +19,8 @@ from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.probe_interval import probe_interval_s
 from tests.support import rule_world as usual
+from tests.support.process_takeover import start_successor
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.recovery.test_takeover import start_successor
 
 ROOT, LEAF, SITE = "electron-cash", "bitcoincash-service", "site"
 INTERVAL_S = 15.0

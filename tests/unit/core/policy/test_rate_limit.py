@@ -11,6 +11,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.probe_settings import ExecProbe
 from sidecar.core.model.target import InstanceId, RestartSettings, Target
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT, ROOT_RESERVE, TARGET_SHARE
+from tests.support.process_takeover import start_successor
 from tests.support.rule_scenarios import (
     INDEPENDENT,
     LEAF,
@@ -25,7 +26,6 @@ from tests.support.rule_scenarios import (
     start_healthy_world,
 )
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
-from tests.unit.core.recovery.test_takeover import start_successor
 
 GREEDY = Target(
     "greedy",

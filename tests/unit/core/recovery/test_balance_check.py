@@ -34,8 +34,8 @@ from sidecar.telemetry.event_feed import EventFeed
 from sidecar.web.views import history
 from tests.support.memory_journal import MemoryJournal, entry_of, world_with_journal
 from tests.support.notification_recipients import Notifier
+from tests.support.process_takeover import start_successor
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.recovery.test_takeover import start_successor
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
 INITIAL = Balance(Decimal("1.5"), Decimal("0.25"))

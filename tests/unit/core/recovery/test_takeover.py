@@ -22,7 +22,7 @@ from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.probe_settings import HttpProbe
-from sidecar.core.model.state import EfficacyKey, State
+from sidecar.core.model.state import EfficacyKey
 from sidecar.core.model.target import (
     InstanceId,
     PlannedRestartSettings,
@@ -34,44 +34,17 @@ from sidecar.core.model.transition import IncidentChanged, RemedyEnded, RemedyOu
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.restart_rate import RESTART_LIMIT
 from sidecar.core.recovery.takeover import restore_state
-from sidecar.storage.codec import decode, encode
+from tests.support.process_takeover import REBOOT_S, start_successor, store_and_load
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
 
 ROOT = "electron-cash"
 LEAF = "bitcoincash-service"
-REBOOT_S = 5000.0
 
 
 def healthy_world(**settings: object) -> RuleWorld:
     world = RuleWorld(**settings)  # type: ignore[arg-type]  # as World's fields
     world.works(*(t.name for t in world.targets))
     return world
-
-
-def start_successor(world: RuleWorld, away_s: float = 5.0) -> RuleWorld:
-    """Start another process after a reboot of the host: its monotonic clock differs."""
-    saved_at = world.now
-    successor = RuleWorld(world.targets, lists=False, now_s=world.now_s)
-    successor.containers = dict(world.containers)
-    now = Moment(saved_at.mono + away_s - REBOOT_S, saved_at.wall + away_s)
-    successor.state = replace(restore_state(store_and_load(world.state), saved_at, now))
-    successor.now_s = now.mono
-    successor.wall_ahead_s = REBOOT_S
-    successor.decisions.clear()
-    successor.transitions.clear()
-    successor.send(EngineReachabilityChanged(successor.now, reachable=True))
-    successor.relist()
-    successor.lists = True
-    return successor
-
-
-def store_and_load(state: State) -> State:
-    """Encode and decode the state as the store does."""
-    instances = {
-        instance_id: decode(encode(instance), type(instance))
-        for instance_id, instance in state.instances.items()
-    }
-    return replace(state, instances=instances)
 
 
 def test_lane_and_its_backoff_survive_takeover() -> None:

@@ -24,8 +24,8 @@ from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
 from tests.support.notification_recipients import SERVICE, WALLET, Notifier
 from tests.support.notify_receivers import PLACE
+from tests.support.process_takeover import start_successor
 from tests.support.rule_world import RuleWorld
-from tests.unit.core.recovery.test_takeover import start_successor
 from tests.unit.notify.test_texts import SEOUL
 
 LOG_LINE = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
