@@ -10,13 +10,10 @@ from sidecar.core.model.event import RestartRequested
 from sidecar.core.model.probe_result import ProbeResult, probe_failure
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.reason.reason import text_reason
-from tests.support.rule_scenarios import start_healthy_world
-from tests.support.rule_world import RuleWorld
-from tests.unit.core.policy.test_silence_limits import (
+from tests.support.daemon_silence import (
     CUT_OFF,
     OUTAGE_S,
     POLITE_S,
-    ROOT,
     TIMEOUT_S,
     healthy_result,
     hung_result,
@@ -25,6 +22,8 @@ from tests.unit.core.policy.test_silence_limits import (
     thread_held_result,
     upstream_lost_result,
 )
+from tests.support.rule_scenarios import ROOT, start_healthy_world
+from tests.support.rule_world import RuleWorld
 
 
 def request_restart(world: RuleWorld, *, now: bool = False) -> Decision:

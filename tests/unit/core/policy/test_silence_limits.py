@@ -1,6 +1,5 @@
 """Silence of a wallet daemon: how long it may last before a restart."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -8,75 +7,37 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.decision import Action
 from sidecar.core.model.event import (
     PauseRequested,
     RemedyCallResult,
     RemedyExecuted,
     ResumeRequested,
 )
-from sidecar.core.model.probe_result import (
-    ProbeResult,
-    WalletFacts,
-    probe_failure,
-    probe_success,
-    probe_unknown,
-)
+from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_unknown
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.probe_interval import probe_interval_s
+from tests.support.daemon_silence import (
+    CALM_S,
+    OUTAGE_S,
+    POLITE_S,
+    TIMEOUT_S,
+    healthy_result,
+    hung_result,
+    list_restarts,
+    start_world,
+    thread_held_result,
+    upstream_lost_result,
+)
+from tests.support.rule_scenarios import ROOT
 from tests.support.rule_world import WALLET, RuleWorld
 
-ROOT = "electron-cash"
-CALM_S, OUTAGE_S = 45.0, 300.0
-TIMEOUT_S, POLITE_S = 10.0, 90.0
 SLOW_S = 20.0
-
-LOADED = WalletFacts(
-    connected=True,
-    loaded=True,
-    synchronised=True,
-    height=117,
-    server_height=117,
-    paths=("/data/wallet",),
-)
-CUT_OFF = replace(LOADED, connected=False, server_height=0)
-
-
-def healthy_result(waited_s: float = 0.0) -> ProbeResult:
-    return replace(probe_success(wallet=LOADED), waited_s=waited_s)
-
-
-def upstream_lost_result(waited_s: float = 0.0) -> ProbeResult:
-    result = probe_failure(
-        Cause.UPSTREAM_LOST, text_reason("lost"), rpc_answers=True, wallet=CUT_OFF
-    )
-    return replace(result, waited_s=waited_s)
-
-
-def thread_held_result(waited_s: float = 10.0) -> ProbeResult:
-    result = probe_failure(
-        Cause.THREAD_HELD, text_reason("it answers, but"), rpc_answers=True
-    )
-    return replace(result, waited_s=waited_s)
-
-
-def hung_result(waited_s: float) -> ProbeResult:
-    return replace(
-        probe_failure(Cause.HUNG, text_reason("no answer")), waited_s=waited_s
-    )
 
 
 def refused_result() -> ProbeResult:
     return probe_failure(Cause.REFUSED, text_reason("connection refused"))
-
-
-def start_world() -> RuleWorld:
-    world = RuleWorld((WALLET,))
-    for _ in range(2):
-        world.probe(ROOT, healthy_result())
-        world.now_s += 2.0
-    return world
 
 
 def keep_silent(world: RuleWorld, seconds: float, asked_s: float = 0.0) -> None:
@@ -87,10 +48,6 @@ def keep_silent(world: RuleWorld, seconds: float, asked_s: float = 0.0) -> None:
         world.probe(ROOT, hung_result(world.now_s + took_s - began), took_s)
         world.inspect_processes(ROOT)
         world.wait(min(2.0, until - world.now_s))
-
-
-def list_restarts(world: RuleWorld) -> list[Decision]:
-    return [d for d in world.decisions if d.action is Action.RESTART]
 
 
 # The last answer of the daemon sets how long its silence may last

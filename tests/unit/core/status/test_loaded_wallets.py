@@ -15,8 +15,8 @@ from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.status import expected_wallets
 from sidecar.core.status.current_cause import current_cause, last_reason
+from tests.support.daemon_silence import CUT_OFF, LOADED
 from tests.support.rule_world import WALLET, RuleWorld
-from tests.unit.core.policy.test_silence_limits import CUT_OFF, LOADED
 
 ROOT = "electron-cash"
 ONE, OTHER, THIRD = "/data/one", "/data/other", "/data/third"

@@ -17,12 +17,8 @@ from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.status import start_period
+from tests.support.daemon_silence import LOADED, healthy_result, upstream_lost_result
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld, container
-from tests.unit.core.policy.test_silence_limits import (
-    LOADED,
-    healthy_result,
-    upstream_lost_result,
-)
 
 ROOT = "electron-cash"
 START_S = WALLET.cadence.start_period_s
