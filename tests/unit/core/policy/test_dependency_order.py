@@ -11,62 +11,36 @@ from sidecar.core.model.dependency_graph import build_graph
 from sidecar.core.model.engine_event_kind import EngineEventKind
 from sidecar.core.model.event import RestartRequested
 from sidecar.core.model.guard import Guard
-from sidecar.core.model.probe_result import probe_failure, probe_success, probe_unknown
-from sidecar.core.model.probe_settings import DockerProbe, HttpProbe
-from sidecar.core.model.target import InstanceId, ProbeSchedule, Target
+from sidecar.core.model.probe_result import probe_success, probe_unknown
+from sidecar.core.model.probe_settings import DockerProbe
+from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.target_state import TargetState
-from sidecar.core.model.transition import RemedyEnded, RemedyOutcome
+from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.step.probe_interval import probe_interval_s
-from tests.support import rule_world as usual
+from tests.support.presumed_dependencies import (
+    FREE,
+    INTERVAL_S,
+    OTHER,
+    RECOVERY_S,
+    SERVICE,
+    SITE,
+    WALLET,
+    answer_wallet,
+    fail_after_restart,
+    start_healthy_world,
+)
 from tests.support.process_takeover import start_successor
+from tests.support.rule_scenarios import (
+    LEAF,
+    NO_WALLET,
+    RESTART,
+    ROOT,
+    list_remedy_outcomes,
+)
 from tests.support.rule_world import RuleWorld
 
-ROOT, LEAF, SITE = "electron-cash", "bitcoincash-service", "site"
-INTERVAL_S = 15.0
-"""Time for a few failures at the fast pace."""
-CADENCE = ProbeSchedule(interval_s=INTERVAL_S)
-WALLET = replace(usual.WALLET, cadence=CADENCE)
-SERVICE = replace(usual.SERVICE, cadence=CADENCE)
-FREE = replace(SERVICE, depends_on=())
-OTHER = Target(SITE, probes=(HttpProbe("http://site/"),), cadence=CADENCE)
-RECOVERY_S = FREE.restart.recovery_timeout_s
-NO_WALLET = probe_failure(
-    Cause.WALLET_NOT_LOADED, text_reason("no wallet"), rpc_answers=True
-)
-START, RESTART = Action.START, Action.RESTART
-
-
-def start_healthy_world(*targets: Target) -> RuleWorld:
-    world = RuleWorld(targets or (WALLET, FREE))
-    world.works(*(target.name for target in world.targets))
-    return world
-
-
-def fail_after_restart(name: str, *targets: Target) -> RuleWorld:
-    """Restart the target; its new run fails in the verification."""
-    world = start_healthy_world(*targets)
-    answer_wallet(world)
-    world.fails(name, Cause.HTTP_5XX, 2)
-    answer_wallet(world)
-    world.fails(name, Cause.HTTP_5XX, 1)
-    assert world.acts() == [(name, RESTART)]
-    world.complete_remedy(name)
-    world.fails(name, Cause.HTTP_5XX, 1)
-    return world
-
-
-def answer_wallet(world: RuleWorld) -> None:
-    """Probe the wallet as healthy, if there is one."""
-    if any(target.wallet for target in world.targets):
-        world.probe(ROOT, probe_success())
-
-
-def list_remedy_outcomes(world: RuleWorld) -> list[tuple[str, RemedyOutcome]]:
-    return [
-        (t.name, t.outcome) for t in world.transitions if isinstance(t, RemedyEnded)
-    ]
-
+START = Action.START
 
 # presumed dependencies
 

@@ -13,19 +13,16 @@ from sidecar.core.model.probe_result import ProbeResult, probe_failure, probe_su
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.reason.reason import text_reason
 from sidecar.core.recovery.verification_pause import is_paused
-from tests.support.rule_world import RuleWorld
-from tests.unit.core.policy.test_dependency_order import (
+from tests.support.presumed_dependencies import (
     FREE,
-    LEAF,
-    NO_WALLET,
     OTHER,
     RECOVERY_S,
-    ROOT,
     SITE,
     WALLET,
     fail_after_restart,
-    list_remedy_outcomes,
 )
+from tests.support.rule_scenarios import LEAF, NO_WALLET, ROOT, list_remedy_outcomes
+from tests.support.rule_world import RuleWorld
 
 BROKEN = probe_failure(Cause.HTTP_5XX, text_reason("it is 5xx"))
 STEP_S = 4.0
