@@ -17,7 +17,7 @@ from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
 from tests.support.notify_receivers import PLACE, message
-from tests.unit.core.step.test_invariants import STEPS, play
+from tests.support.rule_steps import STEPS, play
 from tests.unit.notify.test_texts import LINKS, PARTICLE, SEOUL
 
 KOREAN = read_catalog("ko")

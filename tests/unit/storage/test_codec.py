@@ -32,8 +32,8 @@ from sidecar.storage.codec import (
     replace_surrogates,
 )
 from sidecar.storage.write.change_tracker import stored_fields
+from tests.support.rule_steps import STEPS, TARGETS, play
 from tests.support.rule_world import RuleWorld, container
-from tests.unit.core.step.test_invariants import STEPS, TARGETS, play
 
 INSTANCE_ID = InstanceId("electron-cash", 2)
 AT = Moment(12.5, 1_700_000_012.5)

@@ -13,8 +13,8 @@ from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import StateChanged
 from sidecar.core.reason.reason import text_reason
 from sidecar.web.views import status
+from tests.support.rule_steps import STEPS, Steps, play
 from tests.support.rule_world import WALLET, RuleWorld, container
-from tests.unit.core.step.test_invariants import STEPS, Steps, play
 
 ROOT = WALLET.name
 REFUSED = probe_unknown(
