@@ -17,8 +17,8 @@ from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
 from sidecar.telemetry.log import LONGEST_TEXT, LogFormat, configure
 from sidecar.telemetry.secret_mask import Mask
-from tests.adapters.notify.test_markup import MARKUP
 from tests.fuzz.inputs import SECRET, TEXTS
+from tests.support.message_text import MARKUP
 from tests.support.notify_receivers import PLACE, message
 
 MASK = Mask([SECRET])

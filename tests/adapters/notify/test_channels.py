@@ -20,6 +20,7 @@ from sidecar.notify.delivery import DeliveryResult, DeliveryStatus
 from sidecar.notify.dispatcher import Dispatcher
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
+from tests.support.channel_credentials import TELEGRAM_TOKEN
 from tests.support.notify_process import RECORDING
 from tests.support.notify_receivers import (
     PLACE,
@@ -38,7 +39,6 @@ from tests.support.repository import REPOSITORY
 ROOT = REPOSITORY
 ID = "X-Sidecar-Message-Id"
 KOREAN = Renderer(read_catalog("ko"), ZoneInfo("UTC"), PLACE)
-TELEGRAM_TOKEN = "123456789:abcdefg_hijklmnop"
 GOALERT_KEY = "9d5f2c1a-7b3e-4f6a-8c2d-1e0f9a8b7c6d"
 DEADLINE_S = 50.0
 # Each send starts a process; on a busy machine that takes its time.

@@ -18,7 +18,8 @@ from sidecar.notify.apprise_channel import AppriseChannel
 from sidecar.notify.delivery import DeliveryStatus
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Links, Renderer
-from tests.adapters.notify.test_channels import TELEGRAM_TOKEN
+from tests.support.channel_credentials import TELEGRAM_TOKEN
+from tests.support.message_text import MARKUP
 from tests.support.notify_receivers import (
     PLACE,
     mailbox,
@@ -45,12 +46,6 @@ RENDERERS = {
     )
     for language in ("en", "ko")
 }
-MARKUP = re.compile(
-    r"@(?:everyone|here)|<[@#!a-z]|\]\(|evil\.example|tg://|ops@|mailto:"
-    r"|```|\|\||\*\*|~~|^\s*#|<a\b",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""Forms of markup, none of which may be in a text that a chat shows."""
 
 FACTS = {
     **dict.fromkeys(("reason", "last_reason", "load_failure"), HOSTILE),

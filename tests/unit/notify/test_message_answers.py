@@ -25,8 +25,8 @@ from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.quoting import plain_command
 from sidecar.notify.render import Renderer
+from tests.support.message_text import LINKS, SEOUL
 from tests.support.notify_receivers import PLACE, WALL, message
-from tests.unit.notify.test_texts import LINKS, SEOUL
 
 OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+09:00")
 ACTION_LABELS = {

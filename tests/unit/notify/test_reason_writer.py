@@ -16,9 +16,9 @@ from sidecar.core.reason.reason import NO_REASON, Reason, text_reason
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
+from tests.support.message_text import LINKS, PARTICLE, SEOUL
 from tests.support.notify_receivers import PLACE, message
 from tests.support.rule_steps import STEPS, play
-from tests.unit.notify.test_texts import LINKS, PARTICLE, SEOUL
 
 KOREAN = read_catalog("ko")
 QUOTED = re.compile(r"“[^”]*”")

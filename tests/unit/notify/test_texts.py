@@ -3,7 +3,6 @@
 import os
 import re
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,15 +23,12 @@ from sidecar.core.reason.reason_text import reason_facts
 from sidecar.notify.link_signer import Signer, own_key
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.render import Links, Renderer
+from tests.support.message_text import LINKS, PARTICLE, SEOUL
 from tests.support.notify_receivers import FACTS, PLACE, WALL, message
 from tests.support.repository import REPOSITORY
 
 ENGLISH, KOREAN = (read_catalog(language) for language in LANGUAGES)
-SEOUL = ZoneInfo("Asia/Seoul")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-LINKS = Links("https://watch.example", lambda _, channel: f"{channel}.seal")
-# A particle right after a name would be wrong for half of all names.
-PARTICLE = re.compile(r"\}['\"]?(은|는|이|가|을|를|과|와|으로|로|이며|며)(?=[ .,])")
 
 
 def renderer(language: str = "en", links: Links | None = LINKS) -> Renderer:

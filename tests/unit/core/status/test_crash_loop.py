@@ -22,11 +22,11 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.notify.render import Renderer
+from tests.support.message_text import SEOUL
 from tests.support.notification_recipients import SERVICE, WALLET, Notifier
 from tests.support.notify_receivers import PLACE
 from tests.support.process_takeover import start_successor
 from tests.support.rule_world import RuleWorld
-from tests.unit.notify.test_texts import SEOUL
 
 LOG_LINE = "2026-01-02T03:04:05Z Traceback: the wallet file is locked"
 LOG_LINE_IN_SEOUL = "2026-01-02 12:04:05 +09:00 Traceback: the wallet file is locked"
