@@ -1,11 +1,16 @@
-"""Forms in which tools write a secret, for tests that search for it."""
+"""Secrets of any characters, and the forms in which tools write them."""
 
 import base64
 import html
 import json
 import shlex
+import string
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, quote_plus
+
+from hypothesis import strategies as st
+
+from sidecar.core.text.printable import on_one_line
 
 Form = Callable[[str], str]
 
@@ -73,3 +78,11 @@ FORMS: Mapping[str, Form] = {
     "hex": lambda s: s.encode().hex(),
     "hex, capitals": lambda s: s.encode().hex().upper(),
 }
+
+CHARS = st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp"))
+SECRETS = st.builds(
+    lambda head, middle, tail: head + middle + tail,
+    st.sampled_from(string.ascii_letters + string.digits + "#!/é"),
+    st.text(CHARS, min_size=6, max_size=60),
+    st.sampled_from(string.ascii_letters + string.digits + "$%\\'\"가"),
+).filter(lambda s: s == on_one_line(s))

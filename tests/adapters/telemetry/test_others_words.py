@@ -40,9 +40,8 @@ from tests.support.engine_server import raw_container
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.notify_receivers import message
 from tests.support.probe_servers import reply_with, rpc_error, run_server
-from tests.support.secret_forms import FORMS
+from tests.support.secret_forms import FORMS, SECRETS
 from tests.support.text_outputs import TextOutputs
-from tests.unit.telemetry.test_secret_mask import SECRETS
 
 SECRET = "Zq7Xv9Kp3Wd5"
 MASK = Mask([SECRET])

@@ -10,21 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sidecar.core.text.printable import on_one_line, printable
+from sidecar.core.text.printable import printable
 from sidecar.notify.message_catalog import texts_of
 from sidecar.telemetry.secret_mask import HIDDEN, MARGIN, Mask
 from tests.support.repository import REPOSITORY
-from tests.support.secret_forms import FORMS
+from tests.support.secret_forms import FORMS, SECRETS
 
 LOCALE = REPOSITORY / "sidecar" / "locale"
 SECRET = "h'nt\"r2 & <m/re>+%$é비"
-CHARS = st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co", "Zl", "Zp"))
-SECRETS = st.builds(
-    lambda head, middle, tail: head + middle + tail,
-    st.sampled_from(string.ascii_letters + string.digits + "#!/é"),
-    st.text(CHARS, min_size=6, max_size=60),
-    st.sampled_from(string.ascii_letters + string.digits + "$%\\'\"가"),
-).filter(lambda s: s == on_one_line(s))
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
