@@ -11,7 +11,7 @@ from sidecar.config.labels.targets import targets_in_force
 from sidecar.core.text.printable import printable
 from tests.fuzz.inputs import TEXTS
 from tests.support.config_files import load_text
-from tests.unit.config.test_labels import FILE, container
+from tests.support.labelled_containers import FILE, container
 
 with tempfile.TemporaryDirectory() as folder:
     SETTINGS = load_text(FILE, Path(folder))

@@ -18,7 +18,7 @@ from sidecar.core.model.probe_settings import (
     JsonRpcProbe,
 )
 from tests.support.config_files import load_text
-from tests.unit.config.test_labels import container, labels
+from tests.support.labelled_containers import container, labels
 
 SECRET = "hunter2-of-the-file"
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sidecar.config.labels.targets import targets_in_force
 from sidecar.config.load import load
 from sidecar.config.settings import Settings
-from sidecar.core.model.container import Container, NativeHealth, Status
+from sidecar.core.model.container import Container, NativeHealth
 from sidecar.core.model.probe_settings import (
     DockerProbe,
     ExecProbe,
@@ -27,40 +27,12 @@ from sidecar.core.model.target import (
     Target,
 )
 from tests.support.config_files import load_text
-
-FILE = """
-targets:
-  wallet:
-    service: electron-cash
-    probe: {type: http, url: "http://electron-cash:7777/"}
-    restart: {budget: 2}
-"""
+from tests.support.labelled_containers import FILE, container, labels
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_text(FILE, tmp_path)
-
-
-def container(
-    service: str, labels: Mapping[str, str], *, name: str = "", at: float = 1.0
-) -> Container:
-    return Container(
-        id=f"{service}-{at}",
-        name=name or f"oratio-{service}-1",
-        stack="oratio",
-        service=service,
-        number=1,
-        status=Status.RUNNING,
-        started_at=at,
-        labels=labels,
-    )
-
-
-def labels(**values: str) -> dict[str, str]:
-    """Labels of an enabled target; ``probe__type`` is sidecar.probe.type."""
-    named = {f"sidecar.{k.replace('__', '.')}": v for k, v in values.items()}
-    return {"sidecar.enable": "true", **named}
 
 
 def find_added_target(settings: Settings, *containers: Container) -> Target:

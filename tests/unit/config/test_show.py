@@ -6,7 +6,7 @@ from pathlib import Path
 from sidecar.config.load import load
 from sidecar.config.show import schema, show_settings
 from tests.support.config_files import SECRETS, load_text, write_whole_config
-from tests.unit.config.test_load import EVERY_VARIABLE
+from tests.support.environment_variables import EVERY_VARIABLE
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
