@@ -34,11 +34,11 @@ from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.recent_probes import RecentProbes
 from sidecar.telemetry.secret_mask import Mask
 from sidecar.web.views import status as views
-from tests.adapters.remedies.test_executor import Bench, Wallets
 from tests.support.engine_server import raw_container
 from tests.support.fakes import FakeClock, FakeEngine, a_container
 from tests.support.message_world import MessageWorld
 from tests.support.notify_receivers import PLACE, message
+from tests.support.remedy_bench import Bench, Wallets
 
 NAME = "electron-cash"
 LANGUAGES = tuple(
