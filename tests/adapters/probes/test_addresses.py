@@ -24,41 +24,11 @@ from sidecar.core.ports.loop import RpcFailed
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.prober import ProbeRunner
 from tests.support.fakes import FakeEngine, LoopClock, a_container
-from tests.support.probe_servers import (
-    HEALTHY,
-    Connection,
-    full_backlog,
-    never_reply,
-    reply_by_method,
-    response,
-    run_server,
-)
+from tests.support.probe_servers import full_backlog, never_reply, run_server
+from tests.support.wallet_replicas import NEIGHBOUR, OURS, SISTER, healthy, replica_at
 
-NET = "p_default"
-OURS, SISTER, NEIGHBOUR = "127.0.0.2", "127.0.0.3", "127.0.0.1"
 LOGIN = Credentials("user", "password-of-ours")
 STEP = 0.6
-
-
-def healthy(connection: Connection) -> None:
-    """Answer every kind of probe."""
-    if connection.request.startswith(b"GET"):
-        connection.send(response(b"ok"))
-    else:
-        reply_by_method(HEALTHY)(connection)
-
-
-def replica_at(*addresses: str, number: int = 1) -> Container:
-    """A replica of the wallet at these addresses."""
-    endpoint = Endpoint(NET, addresses, frozenset({"localhost"}))
-    return a_container(
-        f"c{number}",
-        name=f"demo-electron-cash-{number}",
-        number=number,
-        networks=frozenset({NET}),
-        endpoints=(endpoint,),
-        network_mode=NET,
-    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from sidecar.core.model.probe_result import ProbeVerdict
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.probes.prober import ProbeRunner
-from tests.adapters.probes.test_silent_daemon import (
+from tests.support.daemon_probes import (
     CONTAINER,
     LONG_S,
     TIMEOUT_S,

@@ -13,7 +13,6 @@ from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.status.network_reach import find_surroundings
 from sidecar.probes.own_networks import LOOK_EVERY_S
 from sidecar.probes.prober import ProbeRunner
-from tests.adapters.probes.test_addresses import NET, OURS, healthy, replica_at
 from tests.support.fakes import FakeClock, FakeEngine
 from tests.support.probe_servers import (
     HEALTHY,
@@ -22,6 +21,7 @@ from tests.support.probe_servers import (
     reply_by_method,
     run_server,
 )
+from tests.support.wallet_replicas import NET, OURS, healthy, replica_at
 
 OWN = replace(replica_at("127.0.0.9", number=9), name="demo-sidecar-1")
 OTHER = "p_other"

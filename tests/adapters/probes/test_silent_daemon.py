@@ -7,25 +7,27 @@ from dataclasses import replace
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.probe_result import ProbeResult, ProbeVerdict, ProbeWarning
+from sidecar.core.model.probe_result import ProbeVerdict, ProbeWarning
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.probes.probe_target import probe_target
 from sidecar.probes.prober import ProbeRunner
-from tests.support.fakes import FakeClock, FakeEngine, a_container
+from tests.support.daemon_probes import (
+    CONTAINER,
+    LONG_S,
+    TIMEOUT_S,
+    run_probes,
+    settings,
+)
+from tests.support.fakes import FakeClock, FakeEngine
 from tests.support.probe_servers import (
     HEALTHY,
     BlockedDaemon,
-    Server,
     full_backlog,
     never_reply,
     reply_by_method,
     rpc_error,
     run_server,
 )
-
-CONTAINER = a_container()
-TIMEOUT_S = 0.4
-LONG_S = 5.0
 
 
 @pytest.fixture
@@ -38,16 +40,6 @@ async def prober(clock: FakeClock) -> AsyncIterator[ProbeRunner]:
     probes = ProbeRunner(FakeEngine(clock, CONTAINER), clock)
     yield probes
     await probes.close()
-
-
-def settings(server: Server, timeout_s: float = TIMEOUT_S) -> ElectronCashProbe:
-    return ElectronCashProbe(server.url, timeout_s, slow_after_s=0.1)
-
-
-async def run_probes(
-    prober: ProbeRunner, server: Server, times: int = 1
-) -> list[ProbeResult]:
-    return [await prober.probe(settings(server), CONTAINER) for _ in range(times)]
 
 
 # One request, on one connection
