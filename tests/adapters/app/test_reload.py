@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.config.environment import state_dir
-from tests.adapters.app.test_application import (
+from tests.support.engine_server import raw_container
+from tests.support.notify_receivers import Receiver, receiver
+from tests.support.repository import REPOSITORY
+from tests.support.sidecar_host import (
     DEADLINE_S,
     QUICK,
     TOKEN,
     WALLET_ID,
     SidecarHost,
     own_host,
-    sidecar_host,
     stop_process,
     wait_for_exit,
 )
-from tests.support.engine_server import raw_container
-from tests.support.notify_receivers import Receiver, receiver
-from tests.support.repository import REPOSITORY
-
-__all__ = ["sidecar_host"]
 
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 GOOD: dict[str, Any] = {

@@ -7,15 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.app.test_application import (
-    QUICK,
-    WALLET_ID,
-    SidecarHost,
-    sidecar_host,
-)
 from tests.support.engine_server import raw_container
-
-__all__ = ["sidecar_host"]
+from tests.support.sidecar_host import QUICK, WALLET_ID, SidecarHost
 
 
 def neighbour(container_id: str, stack: str, **labels: str) -> dict[str, Any]:
