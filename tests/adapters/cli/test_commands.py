@@ -1,15 +1,12 @@
 """The command line as people and scripts use it: processes against a real server."""
 
 import asyncio
-import contextlib
 import json
 import os
 import pty
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 import pytest
@@ -27,57 +24,18 @@ from sidecar.core.model.event import (
     ResumeRequested,
 )
 from sidecar.core.text.printable import printable
-from sidecar.web.server import WebServer
 from tests.support.api_services import TOKEN, ApiServiceFakes, trigger_planned_restart
+from tests.support.command_runner import (
+    COMMAND,
+    DEADLINE_S,
+    CommandResult,
+    CommandRunner,
+    environment,
+    read_to_end,
+    serve,
+    sidecar,
+)
 from tests.support.repository import REPOSITORY
-
-ROOT = REPOSITORY
-COMMAND = (sys.executable, "-m", "tests.support.cli_process")
-DEADLINE_S = 20.0
-
-
-class CommandResult(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **more}
-
-
-async def sidecar(*arguments: str, **environ: str) -> CommandResult:
-    """Run a command until it ends."""
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND,
-        *arguments,
-        cwd=ROOT,
-        env=environment(**environ),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(DEADLINE_S):
-        out, err = await process.communicate()
-    assert "Traceback" not in err.decode()
-    return CommandResult(process.returncode or 0, out.decode(), err.decode())
-
-
-class CommandRunner:
-    """Runner of commands against the API of a sidecar."""
-
-    def __init__(self, fakes: ApiServiceFakes, server: WebServer) -> None:
-        self.fakes = fakes
-        self.url = f"http://127.0.0.1:{server.port}"
-
-    async def __call__(self, *arguments: str, token: str = TOKEN) -> CommandResult:
-        return await sidecar(*arguments, SIDECAR_URL=self.url, SIDECAR_API_TOKEN=token)
-
-
-async def serve(fakes: ApiServiceFakes) -> AsyncIterator[CommandRunner]:
-    server = WebServer(fakes.desk, "127.0.0.1", 0)
-    await server.start()
-    yield CommandRunner(fakes, server)
-    await server.stop()
 
 
 @pytest.fixture
@@ -346,7 +304,7 @@ async def test_watching_in_a_pipe_prints_each_change_once(
         *COMMAND,
         "status",
         "--watch",
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=environment(SIDECAR_URL=run_command.url),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -391,7 +349,7 @@ async def on_terminal(
     process = await asyncio.create_subprocess_exec(
         *COMMAND,
         command,
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=environment(SIDECAR_URL=run_command.url, **environ),
         stdout=terminal,
     )
@@ -412,7 +370,7 @@ async def test_watching_on_a_terminal_redraws_until_ctrl_c(
         *COMMAND,
         "status",
         "--watch",
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=environment(SIDECAR_URL=run_command.url, TERM="xterm"),
         stdout=terminal,
     )
@@ -427,12 +385,6 @@ async def test_watching_on_a_terminal_redraws_until_ctrl_c(
         await drain
     os.close(controller)
     assert b"stack oratio" in screen
-
-
-def read_to_end(terminal: int) -> None:
-    with contextlib.suppress(OSError):  # a terminal without a writer is an error
-        while os.read(terminal, 65536):
-            pass
 
 
 async def test_schedule_prints_the_requested_count(run_command: CommandRunner) -> None:

@@ -15,17 +15,17 @@ from rich.console import Console
 
 from sidecar.cli.output import rich_table
 from sidecar.core.model.target import InstanceId
-from tests.adapters.cli.test_commands import (
+from tests.support.api_services import ApiServiceFakes
+from tests.support.command_runner import (
     COMMAND,
     DEADLINE_S,
-    ROOT,
     CommandResult,
     environment,
     read_to_end,
     serve,
     sidecar,
 )
-from tests.support.api_services import ApiServiceFakes
+from tests.support.repository import REPOSITORY
 from tests.support.rule_world import SERVICE, container
 
 COMMANDS_WITH_SERVER = (
@@ -98,7 +98,7 @@ async def run_in_shell(line: str, **environ: str) -> CommandResult:
     """Run the shell line, in which "sidecar" stands for the command."""
     process = await asyncio.create_subprocess_shell(
         line.replace("sidecar", " ".join(COMMAND)),
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=environment(**environ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -157,7 +157,7 @@ async def test_text_in_brackets_is_shown_as_it_is_on_a_terminal() -> None:
             *COMMAND,
             "status",
             "--watch",
-            cwd=ROOT,
+            cwd=REPOSITORY,
             env=environment(SIDECAR_URL=run_command.url, TERM="xterm"),
             stdout=terminal,
             stderr=asyncio.subprocess.PIPE,
