@@ -15,7 +15,8 @@ import pytest
 
 from sidecar.core.model.event import AckRequested
 from sidecar.web.server import WebServer
-from tests.adapters.web.test_reports import (
+from tests.support.api_services import TOKEN
+from tests.support.incident_archive import (
     SERVICE,
     WALLET,
     Archive,
@@ -23,7 +24,6 @@ from tests.adapters.web.test_reports import (
     record_healed_incident,
     record_open_incident,
 )
-from tests.support.api_services import TOKEN
 from tests.support.repository import REPOSITORY
 
 ROOT = REPOSITORY

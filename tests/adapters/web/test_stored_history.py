@@ -26,7 +26,7 @@ from sidecar.storage.database import DATABASE
 from sidecar.storage.read.report_query import PIECE_STEPS
 from sidecar.storage.store import SqliteStore
 from sidecar.web.routes.history import MAX_ENTRIES
-from tests.adapters.web.test_reports import (
+from tests.support.incident_archive import (
     SERVICE,
     WALLET,
     WITH_TOKEN,
