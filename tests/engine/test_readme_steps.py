@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.harness import COMPOSE_FILE, DEADLINE_S, RUN_LABEL, SERVICE, WALLET
-from tests.unit.test_readme import code_of, run_as_root
+from tests.support.readme_steps import code_of, run_as_root
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
