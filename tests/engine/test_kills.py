@@ -31,7 +31,7 @@ from tests.engine.harness import (
     config,
     wallet_target,
 )
-from tests.engine.test_shutdown import has_stopped, is_rpc_pending, order_restart
+from tests.support.daemon_stop import has_stopped, is_rpc_pending, order_restart
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 

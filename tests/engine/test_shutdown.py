@@ -1,7 +1,6 @@
 """SIGTERM to the sidecar during a restart: no container stays stopped."""
 
 import time
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,12 @@ from tests.engine.harness import (
     config,
     wallet_target,
 )
+from tests.support.daemon_stop import has_stopped, is_rpc_pending, order_restart
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
 # Promised are 10 s to finish and some more to close; the rest is the machine's.
 EXIT_S = 25.0
-RPC_PORT, ESTABLISHED = "1E61", "01"
-"""7777 and a state as /proc/net/tcp writes them."""
 
 
 def rarely_probed_config(**restart: object) -> Json:
@@ -40,18 +38,6 @@ def start_healthy(
     watcher = stack.sidecar(settings)
     stack.wait_healthy(WALLET)
     return box, watcher
-
-
-def is_rpc_pending(wallet: WalletBox) -> bool:
-    """Whether a client waits for the daemon's answer."""
-    table = Path(f"/proc/{wallet.daemon_process()}/net/tcp").read_text()
-    rows = [line.split() for line in table.splitlines()[1:]]
-    return any(r[1].endswith(f":{RPC_PORT}") and r[3] == ESTABLISHED for r in rows)
-
-
-def order_restart(stack: Stack) -> None:
-    answer = stack.watcher.order("restart", WALLET)
-    assert answer.status_code == 202, answer.text
 
 
 def terminate(watcher: SidecarBox) -> None:
@@ -122,14 +108,6 @@ def test_sigterm_after_rpc_stop_still_restarts_daemon(
     assert len(stack.engine_calls()) == 1
     # Seen in time, an ended container is started; a restart of it does the same.
     assert stack.engine_calls()[0] in {f"{action} {WALLET}", f"restart {WALLET}"}
-
-
-def has_stopped(wallet: WalletBox) -> bool:
-    if wallet.status != "running":
-        return True
-    # None for a container that ends at this moment.
-    rows = wallet.docker.top(ps_args="-eo pid,args")["Processes"] or ()
-    return not any("wallet.py daemon" in row[1] for row in rows)
 
 
 def test_sigterm_during_long_engine_restart_exits_and_restart_completes(
