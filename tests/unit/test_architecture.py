@@ -155,6 +155,34 @@ def test_module_has_at_most_300_lines(path: Path) -> None:
     assert is_list or len(path.read_text().splitlines()) <= 300
 
 
+def imports_test_module(node: ast.AST) -> bool:
+    """Whether the node imports a test module, or a name from one."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+    else:
+        return False
+    return any(
+        part.startswith("test_")
+        for name in names
+        if top(name) == "tests"
+        for part in name.split(".")
+    )
+
+
+def test_no_module_imports_from_a_test_module() -> None:
+    """Code that several tests share is in ``tests/support/``."""
+    imports_of_tests = [
+        f"{name_of(path)}:{node.lineno}"
+        for folder in ("tests", "benchmarks")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.stmt) and imports_test_module(node)
+    ]
+    assert imports_of_tests == []
+
+
 @pytest.mark.parametrize("path", CORE, ids=name_of)
 def test_core_has_no_clock_randomness_logging_or_threads(path: Path) -> None:
     assert {top(m) for m in imports(path)} & NO_PLACE_IN_CORE == set()
