@@ -32,6 +32,7 @@ KNOWN = (
     f"{OWN}LOG_LEVEL",
     f"{OWN}LOG_FORMAT",
     f"{OWN}LANGUAGE",
+    f"{OWN}PAGE",
     f"{OWN}WATCH_LABEL",
     *_SECRETS,
     *(f"{name}_FILE" for name in _SECRETS),
@@ -149,7 +150,7 @@ def _read_secret(
 def environment_tree(environ: Environ) -> EnvironmentValues:
     """Values of the environment that take precedence over the file."""
     values = EnvironmentValues()
-    for key in ("stack", "host_name", "mode", "language"):
+    for key in ("stack", "host_name", "mode", "language", "page"):
         name = f"{OWN}{key.upper()}"
         if name in environ:
             values.tree[key] = environ[name]

@@ -21,6 +21,7 @@ from sidecar.config.notifications import notify_settings
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.secrets import SecretReader, secrets_of
 from sidecar.config.settings import Settings
+from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.target import Mode, Target
 
 DEFAULT_FILE = Path("/etc/sidecar/sidecar.yaml")
@@ -62,6 +63,7 @@ def load(
         host_name=value_or(document.host_name, None),
         mode=Mode(value_or(document.mode, Mode.ACT)),
         language=value_or(document.language, "en"),
+        page=PageAccess(value_or(document.page, PageAccess.PRIVATE)),
         **process._asdict(),
         targets=targets,
         notify=notify,

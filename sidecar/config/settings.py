@@ -9,6 +9,7 @@ from msgspec import UNSET
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
 from sidecar.core.model.notification_settings import NotifySettings
+from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.target import Mode, Target
 
 RETENTION_S = 90 * 86_400.0
@@ -32,6 +33,7 @@ class Settings:
     host_name: str | None
     mode: Mode
     language: str
+    page: PageAccess
     listen_host: str
     listen_port: int
     state_dir: Path

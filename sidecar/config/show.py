@@ -31,6 +31,7 @@ def show_settings(settings: Settings) -> dict[str, object]:
         "host_name": settings.host_name,
         "mode": settings.mode.value,
         "language": settings.language,
+        "page": settings.page.value,
         "listen": _listen(settings),
         "state_dir": str(settings.state_dir),
         "api_token": MASK if settings.api_token else None,

@@ -18,5 +18,6 @@ EVERY_VARIABLE = {
     "SIDECAR_LOG_LEVEL": "debug",
     "SIDECAR_LOG_FORMAT": "text",
     "SIDECAR_LANGUAGE": "ko",
+    "SIDECAR_PAGE": "public",
     "SIDECAR_WATCH_LABEL": "autoheal",
 }

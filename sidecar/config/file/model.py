@@ -240,6 +240,7 @@ class Document(Section):
     ) = UNSET
     mode: Literal["act", "observe"] | UnsetType = UNSET
     language: Literal["en", "ko"] | UnsetType = UNSET
+    page: Literal["private", "public", "off"] | UnsetType = UNSET
     defaults: Defaults | UnsetType = UNSET
     targets: dict[Name, TargetSection] | UnsetType = UNSET
     maintenance: Maintenance | UnsetType = UNSET

@@ -12,6 +12,7 @@ from sidecar.config.file.schema import schema
 from sidecar.config.load import load
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.core.model.cause import Severity
+from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
 from sidecar.core.model.target import (
     Mode,
@@ -85,6 +86,7 @@ def test_every_variable_sets_its_setting() -> None:
     assert settings.api_token == "t0ken"
     assert (settings.log_level, settings.log_format) == ("debug", "text")
     assert (settings.language, settings.watch_label) == ("ko", "autoheal")
+    assert settings.page is PageAccess.PUBLIC
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "WARNING"])
@@ -100,6 +102,7 @@ def test_no_variable_at_all_watches_the_wallet_with_every_default() -> None:
     assert settings.state_dir == Path("/var/lib/sidecar")
     assert (settings.log_level, settings.log_format) == ("info", None)
     assert settings.api_token is None
+    assert settings.page is PageAccess.PRIVATE
     assert settings.watch_label is None
     assert settings.warnings == ()
 
@@ -141,6 +144,7 @@ def test_faults_of_the_environment_name_the_variable() -> None:
         {
             "SIDECAR_MODE": "acting",
             "SIDECAR_LANGUAGE": "de",
+            "SIDECAR_PAGE": "hidden",
             "SIDECAR_LISTEN": "9787",
             "SIDECAR_LOG_LEVEL": "loud",
             "SIDECAR_LOG_FORMAT": "xml",
@@ -156,6 +160,7 @@ def test_faults_of_the_environment_name_the_variable() -> None:
     assert set(faults) == {
         "SIDECAR_MODE",
         "SIDECAR_LANGUAGE",
+        "SIDECAR_PAGE",
         "SIDECAR_LISTEN",
         "SIDECAR_LOG_LEVEL",
         "SIDECAR_LOG_FORMAT",

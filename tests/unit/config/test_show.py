@@ -53,6 +53,7 @@ def test_every_setting_of_the_process_is_shown() -> None:
         "host_name": "pay-1",
         "mode": "observe",
         "language": "ko",
+        "page": "public",
         "listen": "[::]:9787",
         "state_dir": "/srv/state",
         "api_token": "***",
