@@ -9,6 +9,8 @@ class ReasonCode(StrEnum):
     # general
     NONE = auto()
     TEXT = auto()
+    NOT_SHOWN = auto()
+    THE_TARGET = auto()
     # connections
     CONNECTION_REFUSED = auto()
     NO_ANSWER = auto()

@@ -10,6 +10,8 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         # general
         R.NONE: "",
         R.TEXT: "{said}",
+        R.NOT_SHOWN: "the details are shown to operators only",
+        R.THE_TARGET: "the target",
         # connections
         R.CONNECTION_REFUSED: "connection refused by {place}",
         R.NO_ANSWER: "no answer from {place} for {seconds:.1f} s",
