@@ -3,6 +3,7 @@
 from asyncio import Queue, QueueEmpty
 from collections import deque
 from collections.abc import AsyncIterator
+from itertools import islice
 from weakref import WeakSet
 
 from sidecar.core.model.step_result import StepResult
@@ -17,21 +18,34 @@ LISTENER_BACKLOG = 256
 
 
 class EventFeed:
-    """Keeps the last records and the listeners; called in the loop's thread."""
+    """Keeps the last records and the listeners; called in the loop's thread.
 
-    def __init__(self) -> None:
+    The first record has the number ``first_number``. A feed that begins later has to
+    begin above all numbers of an earlier one, or a reader of both would miss a gap.
+    """
+
+    def __init__(self, first_number: int = 1) -> None:
         self._recent: deque[JsonRecord] = deque(maxlen=KEPT_RECORDS)
         self._listeners: WeakSet[_Listener] = WeakSet()
-        self._number = 0
+        self._next_number = first_number
 
-    def listen(self) -> AsyncIterator[JsonRecord]:
+    def listen(self, after: int | None = None) -> AsyncIterator[JsonRecord]:
         """Records from now on, until the iterator is dropped.
 
-        It ends when its reader falls LISTENER_BACKLOG records behind.
+        It begins with the kept records after the number ``after``, if that is given,
+        and before them with a record ``gap`` where some are missing. It ends when its
+        reader falls LISTENER_BACKLOG records behind.
         """
-        listener = _Listener()
+        missed = () if after is None else self._records_after(after)
+        listener = _Listener(missed)
         self._listeners.add(listener)
         return listener
+
+    def _records_after(self, after: int) -> tuple[JsonRecord, ...]:
+        first_kept = self._next_number - len(self._recent)
+        if first_kept - 1 <= after < self._next_number:
+            return tuple(islice(self._recent, after + 1 - first_kept, None))
+        return (_gap_record(after, first_kept), *self._recent)
 
     def recent(self, count: int) -> tuple[JsonRecord, ...]:
         """The last records, oldest first."""
@@ -45,18 +59,28 @@ class EventFeed:
             self._publish(record_of_decision(decision))
 
     def _publish(self, record: JsonRecord) -> None:
-        self._number += 1
-        numbered = {"number": self._number, **record}
+        numbered = {"number": self._next_number, **record}
+        self._next_number += 1
         self._recent.append(numbered)
         for listener in tuple(self._listeners):
             if not listener.offer(numbered):
                 self._listeners.discard(listener)
 
 
+def _gap_record(after: int, first_kept: int) -> JsonRecord:
+    """Record of missing records: those between ``after`` and ``first_kept``.
+
+    Its number is that of the record before ``first_kept``, so that a reader who goes
+    on from there hears of the gap once.
+    """
+    return {"number": first_kept - 1, "type": "gap", "after": after}
+
+
 class _Listener:
     """One reader's queue; a reader leaves by dropping it."""
 
-    def __init__(self) -> None:
+    def __init__(self, missed: tuple[JsonRecord, ...]) -> None:
+        self._missed = iter(missed)
         self._queue: Queue[JsonRecord | None] = Queue(LISTENER_BACKLOG)
 
     def offer(self, record: JsonRecord) -> bool:
@@ -79,7 +103,8 @@ class _Listener:
         return self
 
     async def __anext__(self) -> JsonRecord:
-        record = await self._queue.get()
+        missed = next(self._missed, None)
+        record = missed if missed is not None else await self._queue.get()
         if record is None:
             raise StopAsyncIteration
         return record

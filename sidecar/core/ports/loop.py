@@ -139,8 +139,12 @@ class Schedule(Protocol):
 class Feed(Protocol):
     """Feed of all changes, as JSON-ready records."""
 
-    def listen(self) -> AsyncIterator[dict[str, object]]:
-        """Records from now on; a listener that is too slow is disconnected."""
+    def listen(self, after: int | None = None) -> AsyncIterator[dict[str, object]]:
+        """Records from now on; a listener that is too slow is disconnected.
+
+        With ``after``, first those after this number: a record ``gap`` says that some
+        are not kept any more.
+        """
 
     def recent(self, count: int) -> tuple[dict[str, object], ...]:
         """The last records, oldest first."""

@@ -1,8 +1,12 @@
 """Records that the event feed keeps, and their listeners."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Tick
@@ -79,6 +83,85 @@ async def test_listener_gets_records_published_after_it() -> None:
     async with asyncio.timeout(5):
         record = await anext(listener)
     assert record["number"] == int(str(before)) + 1
+
+
+async def next_records(
+    listener: AsyncIterator[dict[str, object]], count: int
+) -> list[dict[str, object]]:
+    async with asyncio.timeout(5):
+        return [await anext(listener) for _ in range(count)]
+
+
+async def test_listener_gets_the_kept_records_after_its_last_one() -> None:
+    world, feed = world_with_feed()
+    for _ in range(5):
+        publish(world, feed)
+    newest = int(str(feed.recent(1)[0]["number"]))
+    listener = feed.listen(newest - 2)
+    publish(world, feed)
+    records = await next_records(listener, 3)
+    assert [r["number"] for r in records] == [newest - 1, newest, newest + 1]
+
+
+async def test_listener_that_has_all_records_gets_the_next_one_alone() -> None:
+    world, feed = world_with_feed()
+    publish(world, feed)
+    newest = int(str(feed.recent(1)[0]["number"]))
+    listener = feed.listen(newest)
+    publish(world, feed)
+    (record,) = await next_records(listener, 1)
+    assert record["number"] == newest + 1
+
+
+async def test_gap_is_reported_once_where_records_are_not_kept_any_more() -> None:
+    world, feed = world_with_feed()
+    for _ in range(KEPT_RECORDS + 50):
+        publish(world, feed)
+    oldest = int(str(feed.recent(KEPT_RECORDS)[0]["number"]))
+    assert oldest > 10
+    gap, first = await next_records(feed.listen(10), 2)
+    assert gap == {"type": "gap", "number": oldest - 1, "after": 10}
+    assert first["number"] == oldest
+    (after_gap,) = await next_records(feed.listen(oldest - 1), 1)
+    assert after_gap["number"] == oldest
+
+
+@pytest.mark.parametrize("after", [0, 17, 10**15])
+async def test_gap_is_reported_for_a_record_of_another_process(after: int) -> None:
+    feed = EventFeed(first_number=1_000_000)
+    world = MessageWorld(listeners=(feed,))
+    publish(world, feed)
+    oldest = int(str(feed.recent(KEPT_RECORDS)[0]["number"]))
+    assert oldest == 1_000_000
+    gap, first = await next_records(feed.listen(after), 2)
+    assert (gap["type"], gap["after"]) == ("gap", after)
+    assert first["number"] == oldest
+
+
+@given(
+    reads=st.lists(st.integers(0, 400), min_size=1, max_size=8),
+    writes=st.lists(st.integers(0, 400), min_size=8, max_size=8),
+)
+async def test_replays_have_no_gap_and_no_double(
+    reads: list[int], writes: list[int]
+) -> None:
+    """A reader takes some records, loses the connection, and comes back."""
+    world, feed = world_with_feed()
+    publish(world, feed)
+    last = int(str(feed.recent(1)[0]["number"]))
+    for count, more in zip(reads, writes, strict=False):
+        for _ in range(more):
+            publish(world, feed)
+        newest = int(str(feed.recent(1)[0]["number"]))
+        missed = max(0, newest - KEPT_RECORDS - last)
+        there = min(newest - last, KEPT_RECORDS)
+        records = await next_records(feed.listen(last), min(count, there))
+        if missed and records:
+            assert records.pop(0)["type"] == "gap"
+        for record in records:
+            expected = last + missed + 1
+            assert record["number"] == expected
+            last, missed = expected, 0
 
 
 async def test_a_slow_listener_is_cut_off_and_the_others_are_not() -> None:
