@@ -11,7 +11,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.policy.guards.guard_input import GuardInput
-from sidecar.core.policy.guards.table import first_objection
+from sidecar.core.policy.guards.table import find_objections, first_objection
 from sidecar.core.policy.proposal import Proposal
 from sidecar.core.policy.proposals import propose
 from sidecar.core.reason.code import ReasonCode as R
@@ -55,6 +55,23 @@ def decision_in_force(
     if current is None or last is None or _is_new(instance, current):
         return current
     return replace(current, at=last.at)
+
+
+def objections_to_operator(
+    state: State, instance_id: InstanceId, at: Moment
+) -> tuple[tuple[Guard, Reason], ...]:
+    """Each guard that would object now if an operator asked for a restart.
+
+    In the order of asking: the first one would be the reason of the decision.
+    """
+    instance = replace(state.instances[instance_id], asked=True, asked_now=False)
+    target = state.target_of(instance)
+    proposal = propose(state, instance, target, at)
+    if proposal is None:
+        return ()
+    if not proposal.action.changes_something:
+        return ((proposal.guard, proposal.why),)
+    return tuple(find_objections(_guard_input(state, instance, target, proposal, at)))
 
 
 def _current_decision(state: State, instance: Instance, at: Moment) -> Decision | None:
@@ -102,17 +119,7 @@ def _apply_guards(
     decision = _decision_from(instance, proposal, at)
     if not proposal.action.changes_something:
         return decision
-    case = GuardInput(
-        state,
-        instance,
-        target,
-        at,
-        proposal.action,
-        proposal.cause,
-        proposal.trigger,
-        proposal.forced,
-        proposal.finishes,
-    )
+    case = _guard_input(state, instance, target, proposal, at)
     objection = first_objection(case)
     restarts = proposal.action is Action.RESTART and target.wallet is not None
     if objection is None and proposal.forced and restarts:
@@ -132,6 +139,22 @@ def _apply_guards(
         reason=Reason.of(
             R.HELD, why=proposal.why, action=proposal.action, objection=reason
         ),
+    )
+
+
+def _guard_input(
+    state: State, instance: Instance, target: Target, proposal: Proposal, at: Moment
+) -> GuardInput:
+    return GuardInput(
+        state,
+        instance,
+        target,
+        at,
+        proposal.action,
+        proposal.cause,
+        proposal.trigger,
+        proposal.forced,
+        proposal.finishes,
     )
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.core.model.event import AckRequested
 from sidecar.core.model.incident import Incident
-from sidecar.core.text.formatting import rfc3339
 from sidecar.web.auth import Handler, require_token
+from sidecar.web.controls import Controls
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 
@@ -65,6 +64,7 @@ class NotificationRoutes:
     def __init__(self, services: ApiServices, notify: NotificationServices) -> None:
         self._services = services
         self._notify = notify
+        self._controls = Controls(services)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -96,7 +96,8 @@ class NotificationRoutes:
         needless = _why_needless(incident)
         if needless:
             return self._page(incident.id, needless, incident)
-        await self._acknowledge(incident, f"link sent to {channel}")
+        by = f"link sent to {channel}"
+        await self._controls.acknowledge_incident(incident, by)
         return self._page(incident.id, "ack.done", incident)
 
     def _find_by_link(self, request: web.Request) -> tuple[Incident | None, str]:
@@ -135,28 +136,8 @@ class NotificationRoutes:
 
     async def _ack(self, request: web.Request) -> web.Response:
         incident_id = request.match_info["incident"].upper()
-        incident = self._services.state().incidents.get(incident_id)
-        if incident is None:
-            raise RequestRefused(
-                404, f"there is no incident {incident_id}; see /api/v1/incidents"
-            )
-        if not incident.open:
-            raise RequestRefused(409, f"incident {incident_id} is resolved")
-        await self._acknowledge(incident, "api")
-        return json_response(
-            {"incident": incident_id, "acked_at": self._acked_at(incident_id)}
-        )
-
-    async def _acknowledge(self, incident: Incident, by: str) -> None:
-        await self._services.ask(
-            AckRequested(self._services.clock.now(), incident.id, by)
-        )
-
-    def _acked_at(self, incident_id: str) -> str | None:
-        incident = self._services.state().incidents.get(incident_id)
-        if incident is None or incident.acked_at is None:
-            return None
-        return rfc3339(incident.acked_at.wall)
+        acked_at = await self._controls.acknowledge(incident_id, "api")
+        return json_response({"incident": incident_id, "acked_at": acked_at})
 
     async def _test(self, request: web.Request) -> web.Response:
         channel = request.match_info["channel"]

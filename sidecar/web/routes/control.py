@@ -6,23 +6,13 @@ import msgspec
 from aiohttp import web
 
 from sidecar.core.model.decision import Action, Decision
-from sidecar.core.model.event import (
-    Event,
-    PauseRequested,
-    PlannedRestartCancelled,
-    RecoverRequested,
-    ReleaseRequested,
-    RestartRequested,
-    ResumeRequested,
-)
 from sidecar.web.auth import Handler, require_token
-from sidecar.web.duration_param import parse_duration_param
+from sidecar.web.controls import Controls
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views import health, status
+from sidecar.web.views import status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
-_NAMES_SHOWN = 10
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,6 +37,7 @@ class ControlRoutes:
 
     def __init__(self, services: ApiServices) -> None:
         self._services = services
+        self._controls = Controls(services)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -72,44 +63,28 @@ class ControlRoutes:
 
     async def _restart(self, request: web.Request) -> web.Response:
         body = await _read_body(request, _Restart)
-        name = self._instance(request)
-        event = RestartRequested(self._services.clock.now(), name, body.now)
-        decision = await self._services.ask(event)
-        if decision is None:
-            raise RequestRefused(
-                503, "nothing was decided; look at the status and try again"
-            )
-        return _answer_decision(decision)
+        decision = await self._controls.restart(_name(request), now=body.now)
+        return decision_response(decision)
 
     async def _recover(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        target = self._target(request)
-        return await self._submit(RecoverRequested(self._services.clock.now(), target))
+        return order_response(await self._controls.recover(_name(request)))
 
     async def _release(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        name = self._instance(request)
-        instance = health.instance_named(self._services.state(), name)
-        if instance is None or not (instance.remedy or instance.loading):
-            raise RequestRefused(409, f"no remedy of {name} is under way")
-        return await self._submit(ReleaseRequested(self._services.clock.now(), name))
+        return order_response(await self._controls.release(_name(request)))
 
     # --- pauses
 
     async def _pause(self, request: web.Request) -> web.Response:
         body = await _read_body(request, _Pause)
-        now = self._services.clock.now()
-        until = None
-        if body.duration is not None:
-            until = now.wall + parse_duration_param(
-                self._services, "for", body.duration
-            )
-        return await self._submit(PauseRequested(now, self._targets(request), until))
+        name = request.match_info.get("target")
+        return order_response(await self._controls.pause(name, body.duration))
 
     async def _resume(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        now = self._services.clock.now()
-        return await self._submit(ResumeRequested(now, self._targets(request)))
+        name = request.match_info.get("target")
+        return order_response(await self._controls.resume(name))
 
     # --- settings
 
@@ -125,77 +100,24 @@ class ControlRoutes:
 
     async def _skip(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        target = self._target(request)
-        skipped = self._services.schedule.skip_next(target)
-        if skipped is None:
-            raise RequestRefused(409, f"{target} has no planned restarts")
-        return json_response({"skipped": status.planned_restart(skipped)})
+        return skip_response(self._controls, _name(request))
 
     async def _cancel(self, request: web.Request) -> web.Response:
         await _read_body(request, _Nothing)
-        target = self._target(request)
-        state = self._services.state()
-        is_begun = state.plan is not None and state.plan.target == target
-        if not is_begun and target not in state.due:
-            raise RequestRefused(
-                409,
-                f"no planned restart of {target} is under way; "
-                "skip leaves out the next one",
-            )
-        return await self._submit(
-            PlannedRestartCancelled(self._services.clock.now(), target)
-        )
+        return order_response(await self._controls.cancel(_name(request)))
 
     # --- evidence
 
     async def _evidence(self, request: web.Request) -> web.Response:
-        name = self._instance(request)
+        name = self._controls.find_instance(_name(request)).name
         bundle = self._services.evidence(name)
         if bundle is None:
             raise RequestRefused(404, f"nothing was gathered about {name} yet")
         return json_response(bundle)
 
-    # --- targets and instances of the path
 
-    async def _submit(self, event: Event) -> web.Response:
-        return json_response(status.decision(await self._services.ask(event)))
-
-    def _targets(self, request: web.Request) -> tuple[str, ...]:
-        if "target" not in request.match_info:
-            return tuple(self._services.state().targets)
-        return (self._target(request),)
-
-    def _target(self, request: web.Request) -> str:
-        """A target's name, given by its own or an instance's name."""
-        name = request.match_info["target"]
-        state = self._services.state()
-        if name in state.targets:
-            return name
-        instance = health.instance_named(state, name)
-        if instance is None:
-            raise self._unknown(name)
-        return instance.id.target
-
-    def _instance(self, request: web.Request) -> str:
-        """An instance's name; with one replica it is the target's own name."""
-        name = request.match_info["target"]
-        state = self._services.state()
-        if health.instance_named(state, name) is not None:
-            return name
-        if name not in state.targets:
-            raise self._unknown(name)
-        names = ", ".join(status.replica_names(state, name)) or "none yet"
-        raise RequestRefused(
-            400, f"{name} has several replicas, name one of them: {names}"
-        )
-
-    def _unknown(self, name: str) -> RequestRefused:
-        target_names = list(self._services.state().targets)
-        names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
-        more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
-        return RequestRefused(
-            404, f"there is no target {name}; there are: {names}{more}"
-        )
+def _name(request: web.Request) -> str:
+    return request.match_info["target"]
 
 
 async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
@@ -206,7 +128,18 @@ async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
         raise RequestRefused(400, f"the body cannot be used: {fault}") from fault
 
 
-def _answer_decision(decision: Decision) -> web.Response:
+def order_response(decision: Decision | None) -> web.Response:
+    """The answer to an order that was given."""
+    return json_response(status.decision(decision))
+
+
+def skip_response(controls: Controls, name: str) -> web.Response:
+    """Skip the next planned restart of a target, and say which one that was."""
+    return json_response({"skipped": status.planned_restart(controls.skip(name))})
+
+
+def decision_response(decision: Decision) -> web.Response:
+    """The answer to a request for a restart; 409 where a guard objects."""
     if decision.action in _OBJECTIONS:
         view = {
             "error": str(decision.reason),

@@ -1,6 +1,6 @@
 """All guards, in the order in which they are asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
@@ -73,8 +73,12 @@ def _must_pass(case: GuardInput, guard: Guard) -> bool:
 
 def first_objection(case: GuardInput) -> tuple[Guard, Reason] | None:
     """The first guard that objects, with its reason."""
+    return next(find_objections(case), None)
+
+
+def find_objections(case: GuardInput) -> Iterator[tuple[Guard, Reason]]:
+    """Each guard that objects, with its reason, in the order of asking."""
     for guard, check in GUARDS:
         reason = check(case) if _must_pass(case, guard) else None
         if reason is not None:
-            return guard, reason
-    return None
+            yield guard, reason

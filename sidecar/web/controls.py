@@ -1,0 +1,166 @@
+"""Orders of operators: the API and the page give them through the same functions."""
+
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import (
+    AckRequested,
+    Event,
+    PauseRequested,
+    PlannedRestartCancelled,
+    RecoverRequested,
+    ReleaseRequested,
+    RestartRequested,
+    ResumeRequested,
+)
+from sidecar.core.model.incident import Incident
+from sidecar.core.model.instance import Instance
+from sidecar.core.model.moment import Moment
+from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.text.formatting import rfc3339
+from sidecar.web.duration_param import parse_duration_param
+from sidecar.web.response import RequestRefused
+from sidecar.web.services import ApiServices
+from sidecar.web.views import health, status
+
+_NAMES_SHOWN = 10
+
+
+class Controls:
+    """The orders. Each raises RequestRefused where it cannot be given.
+
+    ``name`` is the name of a target or of one of its replicas; orders that concern the
+    whole target take either.
+    """
+
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+
+    # --- remedies
+
+    async def restart(self, name: str, *, now: bool = False) -> Decision:
+        """Ask for a restart of one instance; the decision may be an objection."""
+        instance = self.find_instance(name)
+        decision = await self._ask(RestartRequested(self._now(), instance.name, now))
+        if decision is None:
+            raise RequestRefused(
+                503, "nothing was decided; look at the status and try again"
+            )
+        return decision
+
+    async def recover(self, name: str) -> Decision | None:
+        """Forget the used tries of a target."""
+        return await self._ask(RecoverRequested(self._now(), self.find_target(name)))
+
+    async def release(self, name: str) -> Decision | None:
+        """Give up the remedy of an instance that is under way."""
+        instance = self.find_instance(name)
+        if not (instance.remedy or instance.loading):
+            raise RequestRefused(409, f"no remedy of {instance.name} is under way")
+        return await self._ask(ReleaseRequested(self._now(), instance.name))
+
+    # --- pauses
+
+    async def pause(self, name: str | None, duration: str | None) -> Decision | None:
+        """Pause a target, or all (None), for a duration, or until resumed (None)."""
+        until_wall = None
+        now = self._now()
+        if duration is not None:
+            until_wall = now.wall + parse_duration_param(
+                self._services, "for", duration
+            )
+        return await self._ask(PauseRequested(now, self._targets(name), until_wall))
+
+    async def resume(self, name: str | None) -> Decision | None:
+        """Resume a target, or all (None)."""
+        return await self._ask(ResumeRequested(self._now(), self._targets(name)))
+
+    # --- planned restarts
+
+    def skip(self, name: str) -> PlannedTime:
+        """Skip the next planned restart of a target."""
+        target = self.find_target(name)
+        skipped = self._services.schedule.skip_next(target)
+        if skipped is None:
+            raise RequestRefused(409, f"{target} has no planned restarts")
+        return skipped
+
+    async def cancel(self, name: str) -> Decision | None:
+        """Cancel the rest of a target's planned restart that is under way."""
+        target = self.find_target(name)
+        state = self._services.state()
+        is_begun = state.plan is not None and state.plan.target == target
+        if not is_begun and target not in state.due:
+            raise RequestRefused(
+                409,
+                f"no planned restart of {target} is under way; "
+                "skip leaves out the next one",
+            )
+        return await self._ask(PlannedRestartCancelled(self._now(), target))
+
+    # --- incidents
+
+    async def acknowledge(self, incident_id: str, by: str) -> str | None:
+        """Acknowledge an incident that is open; returns when it was acknowledged."""
+        incident_id = incident_id.upper()
+        incident = self._services.state().incidents.get(incident_id)
+        if incident is None:
+            raise RequestRefused(
+                404, f"there is no incident {incident_id}; see /api/v1/incidents"
+            )
+        if not incident.open:
+            raise RequestRefused(409, f"incident {incident_id} is resolved")
+        await self.acknowledge_incident(incident, by)
+        return self._acked_at(incident_id)
+
+    async def acknowledge_incident(self, incident: Incident, by: str) -> None:
+        """Acknowledge a known incident."""
+        await self._ask(AckRequested(self._now(), incident.id, by))
+
+    def _acked_at(self, incident_id: str) -> str | None:
+        incident = self._services.state().incidents.get(incident_id)
+        if incident is None or incident.acked_at is None:
+            return None
+        return rfc3339(incident.acked_at.wall)
+
+    # --- targets and instances by name
+
+    def find_target(self, name: str) -> str:
+        """A target's name, given by its own or an instance's name."""
+        state = self._services.state()
+        if name in state.targets:
+            return name
+        instance = health.instance_named(state, name)
+        if instance is None:
+            raise self._unknown(name)
+        return instance.id.target
+
+    def find_instance(self, name: str) -> Instance:
+        """An instance by its name; with one replica it is the target's own name."""
+        state = self._services.state()
+        instance = health.instance_named(state, name)
+        if instance is not None:
+            return instance
+        if name not in state.targets:
+            raise self._unknown(name)
+        names = ", ".join(status.replica_names(state, name)) or "none yet"
+        raise RequestRefused(
+            400, f"{name} has several replicas, name one of them: {names}"
+        )
+
+    def _targets(self, name: str | None) -> tuple[str, ...]:
+        if name is None:
+            return tuple(self._services.state().targets)
+        return (self.find_target(name),)
+
+    def _unknown(self, name: str) -> RequestRefused:
+        target_names = list(self._services.state().targets)
+        names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
+        more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
+        return RequestRefused(
+            404, f"there is no target {name}; there are: {names}{more}"
+        )
+
+    def _now(self) -> Moment:
+        return self._services.clock.now()
+
+    async def _ask(self, event: Event) -> Decision | None:
+        return await self._services.ask(event)
