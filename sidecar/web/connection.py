@@ -89,6 +89,24 @@ class Connection(asyncio.BufferedProtocol):
             self._close_after(limits.head_s if self._bytes else limits.idle_s)
             self._enter(_Phase.WAITING)
 
+    @contextmanager
+    def mark_listening(self) -> Iterator[None]:
+        """Mark the connection while it listens to a stream, whose pool bounds it."""
+        limits = self._connection_limits
+        limits.inside.leave(self)
+        if self._is_open:
+            limits.listening.enter(self)
+        try:
+            yield
+        finally:
+            limits.listening.leave(self)
+            if self._is_open:
+                limits.inside.enter(self)
+
+    @property
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     def _enter(self, phase: _Phase) -> None:
         self._phase = phase
         self._since = self._loop.time()
@@ -125,6 +143,7 @@ class Connection(asyncio.BufferedProtocol):
         self._release_head()
         self._connection_limits.waiting.leave(self)
         self._connection_limits.inside.leave(self)
+        self._connection_limits.listening.leave(self)
         if self._inner is not None:
             self._inner.connection_lost(exc)
 

@@ -28,7 +28,11 @@ class Limits(NamedTuple):
     """Limits of connections, in number and in time.
 
     ``waiting`` connections have not sent their first head yet: they cost little, and
-    ``heads_bytes`` bounds their buffers. ``inside`` are the others.
+    ``heads_bytes`` bounds their buffers. ``inside`` are the others, except those that
+    listen to a stream: ``event_listeners`` to the API's events, ``page_operators`` and
+    ``page_visitors`` to the page. These have pools of their own, so that no crowd of
+    one kind keeps another kind out. A stream without an event sends a comment every
+    ``heartbeat_s``.
     """
 
     waiting: int = 1024
@@ -39,7 +43,16 @@ class Limits(NamedTuple):
     head_s: float = 10.0
     idle_s: float = 60.0
     write_s: float = 10.0
+    heartbeat_s: float = 15.0
     body_bytes: int = 16 * 1024
+    event_listeners: int = 32
+    page_operators: int = 32
+    page_visitors: int = 256
+
+    @property
+    def listeners(self) -> int:
+        """Number of connections that may listen to streams, of all kinds."""
+        return self.event_listeners + self.page_operators + self.page_visitors
 
 
 class LimitedConnection(Protocol):
@@ -124,9 +137,15 @@ class ConnectionLimits:
         """Shared by all: it is filled and emptied within one call of the loop."""
         self.waiting = _ConnectionSet("wait", limits.waiting, limits.waiting_of_a_peer)
         self.inside = _ConnectionSet("are open", limits.inside, limits.inside_of_a_peer)
+        self.listening = _ConnectionSet("listen", limits.listeners, limits.listeners)
         self._connection_count = 0
         self._heads_bytes = 0
         self._large_bytes = 0
+
+    @property
+    def open_connections(self) -> int:
+        """Number of open connections."""
+        return self.waiting.count + self.inside.count + self.listening.count
 
     def first_head_s(self) -> float:
         """Time to wait for a new connection's head. It differs from one to the next:

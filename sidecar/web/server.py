@@ -18,13 +18,14 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
 from sidecar.web.connection_limits import ConnectionLimits, Limits
-from sidecar.web.response import RequestRefused, error_response
+from sidecar.web.listener_pool import ListenerPool
+from sidecar.web.response import RequestRefused, error_response, refusal_response
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from sidecar.web.routes.control import ControlRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
-from sidecar.web.routes.status import HEARTBEAT_S, StatusRoutes
+from sidecar.web.routes.status import StatusRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
 
@@ -39,6 +40,10 @@ ACCEPTED_AT_ONCE = 8
 
 WAITING_CONNECTIONS = 512
 """Backlog of the kernel: connections that are not accepted yet."""
+
+CLIENT_GONE_MS = 30_000
+"""A client whose host confirms nothing for that time is gone: a phone that was switched
+off would hold its place among the listeners for a quarter of an hour."""
 
 SHUTDOWN_S = 1.0
 _STREAMS = frozenset({"/api/v1/events", "/metrics"})
@@ -59,24 +64,16 @@ class WebServer:
         port: int,
         *,
         notify: NotificationServices | None = None,
-        heartbeat_s: float = HEARTBEAT_S,
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
     ) -> None:
-        self._connection_limits = ConnectionLimits(_limit_load(limits))
+        limits = _limit_load(limits)
+        self._connection_limits = ConnectionLimits(limits)
         app = web.Application(
             middlewares=[self._track_answer, _limit_time],
             client_max_size=limits.body_bytes,
         )
         app.on_response_prepare.append(partial(_add_zone_header, services))
-        route_groups = (
-            HealthRoutes(services),
-            StatusRoutes(services, heartbeat_s),
-            IncidentRoutes(services),
-            HistoryRoutes(services),
-            ControlRoutes(services),
-        )
-        for group in route_groups:
-            app.add_routes(group.routes())
+        app.add_routes(_api_routes(services, limits))
         if notify is not None:
             app.add_routes(NotificationRoutes(services, notify).routes())
         self._runner = web.AppRunner(
@@ -119,6 +116,9 @@ class WebServer:
             # Connections inherit it: what the kernel holds for them is bounded, too.
             for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 listening.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BUFFER_BYTES)
+            listening.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, CLIENT_GONE_MS
+            )
         await listener.start_serving()
         for listening in listener.sockets:
             with listening.dup() as same:
@@ -141,9 +141,7 @@ class WebServer:
     @property
     def connections(self) -> int:
         """Number of open connections."""
-        return (
-            self._connection_limits.waiting.count + self._connection_limits.inside.count
-        )
+        return self._connection_limits.open_connections
 
     @web.middleware
     async def _track_answer(
@@ -163,6 +161,15 @@ class WebServer:
                 return await stream_body(request, response, body, ONE_PIECE_BYTES)
 
 
+def _api_routes(services: ApiServices, limits: Limits) -> Iterator[web.RouteDef]:
+    listeners = ListenerPool(limits.event_listeners)
+    yield from HealthRoutes(services).routes()
+    yield from StatusRoutes(services, listeners, limits.heartbeat_s).routes()
+    yield from IncidentRoutes(services).routes()
+    yield from HistoryRoutes(services).routes()
+    yield from ControlRoutes(services).routes()
+
+
 @contextmanager
 def _mark_serving(request: web.Request) -> Iterator[None]:
     connection = connection_of(request.transport)
@@ -178,7 +185,10 @@ def _limit_load(limits: Limits) -> Limits:
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed == resource.RLIM_INFINITY:
         return limits
-    return limits._replace(waiting=min(limits.waiting, allowed // 4))
+    return limits._replace(
+        waiting=min(limits.waiting, allowed // 4),
+        page_visitors=min(limits.page_visitors, allowed // 4),
+    )
 
 
 def _server_logger() -> logging.Logger:
@@ -222,7 +232,7 @@ async def _limit_time(request: web.Request, handler: Handler) -> web.StreamRespo
 
 def _answer_refusal(error: RequestRefused | web.RequestPayloadError) -> web.Response:
     if isinstance(error, RequestRefused):
-        return error_response(error.status, error.error)
+        return refusal_response(error)
     return error_response(400, "the body is not what its Content-Encoding says")
 
 

@@ -16,6 +16,8 @@ async def write_chunk(
     try:
         async with asyncio.timeout(WRITE_DEADLINE_S):
             await response.write(chunk)
+            # write() alone waits only after 64 kB that were not sent.
+            await request.writer.drain()
     except TimeoutError:
         _cut_off(request)
         return False
@@ -61,7 +63,18 @@ async def stream_body(
     await stream.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return stream
-    for start in range(0, len(body), size_bytes):
-        if not await write_chunk(request, stream, body[start : start + size_bytes]):
-            break
+    await write_in_pieces(request, stream, body, size_bytes)
     return stream
+
+
+async def write_in_pieces(
+    request: web.Request, response: web.StreamResponse, data: bytes, size_bytes: int
+) -> bool:
+    """Write all data; False: the client does not read, and was cut off.
+
+    Only one piece at a time is in the buffers of the connection.
+    """
+    for start in range(0, len(data), size_bytes):
+        if not await write_chunk(request, response, data[start : start + size_bytes]):
+            return False
+    return True

@@ -7,26 +7,33 @@ from collections.abc import AsyncIterator
 import msgspec
 from aiohttp import hdrs, web
 
+from sidecar.web.event_stream import (
+    HEARTBEAT,
+    STREAM_BEGIN,
+    STREAM_HEADERS,
+    encode_event,
+)
+from sidecar.web.listener_pool import ListenerPool
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import write_chunk
 from sidecar.web.views import health, status
 
-MAX_LISTENERS = 32
-HEARTBEAT_S = 15.0
 DEFAULT_PLANNED, MAX_PLANNED = 5, 100
 _COUNT = re.compile(r"[0-9]{1,9}")
-_STREAM = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class StatusRoutes:
     """GET /api/v1/status /api/v1/schedule /api/v1/events."""
 
-    def __init__(self, services: ApiServices, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self, services: ApiServices, listeners: ListenerPool, heartbeat_s: float
+    ) -> None:
         self._services = services
+        self._listeners = listeners
         self._heartbeat_s = heartbeat_s
-        self._listeners = 0
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -62,22 +69,15 @@ class StatusRoutes:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_HEAD:
-            return web.Response(headers=_STREAM)
-        if self._listeners >= MAX_LISTENERS:
-            raise RequestRefused(
-                503, f"{MAX_LISTENERS} listeners are connected already"
-            )
-        self._listeners += 1
-        try:
+            return web.Response(headers=STREAM_HEADERS)
+        with self._listeners.join(request):
             return await self._stream(request)
-        finally:
-            self._listeners -= 1
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        records = self._services.feed.listen()
-        response = web.StreamResponse(headers=_STREAM)
+        records = self._services.feed.listen(_last_number(request))
+        response = web.StreamResponse(headers=STREAM_HEADERS)
         await response.prepare(request)
-        chunk: bytes | None = b": connected\n\n"
+        chunk: bytes | None = STREAM_BEGIN
         while chunk is not None and await write_chunk(request, response, chunk):
             chunk = await self._next_chunk(records)
         return response
@@ -90,10 +90,19 @@ class StatusRoutes:
             async with asyncio.timeout(self._heartbeat_s):
                 record = await anext(records)
         except TimeoutError:
-            return b": still here\n\n"
+            return HEARTBEAT
         except StopAsyncIteration:
             return None
-        kind = str(record["type"]).encode()
-        number = str(record["number"]).encode()
         data = msgspec.json.encode(record)
-        return b"id: " + number + b"\nevent: " + kind + b"\ndata: " + data + b"\n\n"
+        return encode_event(str(record["type"]), str(record["number"]), data)
+
+
+def _last_number(request: web.Request) -> int | None:
+    """The number of the last record that a client has; None: it begins anew.
+
+    A number that cannot be read is that of no record: 0, so that the gap is reported.
+    """
+    last_id = request.headers.get("Last-Event-ID")
+    if last_id is None:
+        return None
+    return int(last_id) if _NUMBER.fullmatch(last_id) is not None else 0

@@ -226,7 +226,7 @@ async def test_new_connection_replaces_the_oldest_waiting_head() -> None:
 
 
 async def test_an_idle_connection_gives_way_before_one_that_is_served() -> None:
-    async with open_server(Limits(inside_of_a_peer=2)) as bench:
+    async with open_server(Limits(inside_of_a_peer=1)) as bench:
         listening, _ = await bench.connect(EVENTS)
         await listening.readuntil(b": connected\n\n")
         idle, _ = await bench.connect(LIVEZ)
@@ -237,7 +237,7 @@ async def test_an_idle_connection_gives_way_before_one_that_is_served() -> None:
 
 
 async def test_a_stalled_reader_gives_way_before_a_listener() -> None:
-    async with open_server(Limits(inside_of_a_peer=2), make_large_fakes()) as bench:
+    async with open_server(Limits(inside_of_a_peer=1), make_large_fakes()) as bench:
         listening, _ = await bench.connect(EVENTS)
         await listening.readuntil(b": connected\n\n")
         stalled, _ = await bench.connect(STATUS * 100)

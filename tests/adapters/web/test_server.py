@@ -26,7 +26,7 @@ from sidecar.core.model.target import InstanceId
 from sidecar.core.text.printable import printable
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
 from sidecar.web.auth import has_token
-from sidecar.web.routes.status import MAX_LISTENERS
+from sidecar.web.connection_limits import Limits
 from sidecar.web.server import WebServer
 from sidecar.web.services import ApiServices
 from tests.support.api_services import (
@@ -38,6 +38,7 @@ from tests.support.api_services import (
 from tests.support.rule_world import SERVICE, container
 
 HEARTBEAT_S = 0.2
+MAX_LISTENERS = Limits().event_listeners
 DEADLINE = aiohttp.ClientTimeout(total=10)
 WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -78,7 +79,8 @@ async def run_server(
     desk: ApiServices | None = None,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncIterator[Caller]:
-    server = WebServer(desk or fakes.desk, "127.0.0.1", 0, heartbeat_s=heartbeat_s)
+    limits = Limits(heartbeat_s=heartbeat_s)
+    server = WebServer(desk or fakes.desk, "127.0.0.1", 0, limits=limits)
     await server.start()
     caller = Caller(fakes, server)
     yield caller
@@ -425,7 +427,7 @@ async def test_events_come_as_they_happen(caller: Caller) -> None:
     async with caller.http.get("/api/v1/events") as response:
         assert response.content_type == "text/event-stream"
         stream = events(response)
-        assert await anext(stream) == [": connected"]
+        assert await anext(stream) == ["retry: 3000", ": connected"]
         caller.fakes.world.fails("electron-cash", Cause.REFUSED, times=1)
         number, kind, data = await anext(stream)
         assert (number.partition(" ")[0], kind) == ("id:", "event: transition")
@@ -448,7 +450,8 @@ async def test_a_stream_outlives_the_deadline_of_an_answer(
     async with caller.http.get("/api/v1/events") as response:
         stream = events(response)
         messages = [await anext(stream) for _ in range(4)]
-    assert messages == [[": connected"], *[[": still here"]] * 3]
+    beats = [[": still here"]] * 3
+    assert messages == [["retry: 3000", ": connected"], *beats]
 
 
 async def test_head_request_of_the_stream_opens_no_stream(quiet: Caller) -> None:
@@ -479,7 +482,8 @@ async def test_listeners_are_bounded_and_a_place_becomes_free(quiet: Caller) -> 
         response = await caller.http.get("/api/v1/events")
         await response.content.readline()
         streams.append(response)
-    assert (await caller.get("/api/v1/events"))[0] == 503
+    async with caller.http.get("/api/v1/events") as refused:
+        assert (refused.status, refused.headers["Retry-After"]) == (503, "15")
     streams.pop().close()
     async with asyncio.timeout(5):
         while True:
