@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from sidecar import __version__
-from sidecar.app.application import Application, MetricsHolder
+from sidecar.app.application import Application
 from sidecar.app.contexts import (
     EngineContext,
     MessageContext,
@@ -23,6 +23,7 @@ from sidecar.app.identity import (
     find_stack,
     wait_for_own_container,
 )
+from sidecar.app.metrics_holder import MetricsHolder
 from sidecar.app.settings_reload import (
     join_problems,
     keep_last_good,
@@ -42,7 +43,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.docker_host import BadEngineAddress
 from sidecar.engine.own_container import OwnView
 from sidecar.notify.link_signer import Signer, new_key, own_key
-from sidecar.notify.message_catalog import read_catalog
+from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.storage.store import SqliteStore, open_store
 from sidecar.telemetry.event_log import log_restored
 from sidecar.telemetry.log import LogFormat, configure
@@ -121,11 +122,18 @@ def _message_context(settings: Settings, mask: Mask) -> MessageContext:
             error.strerror or error,
         )
         key = new_key()
-    words = read_catalog(settings.language)
+    languages = {language: read_catalog(language) for language in LANGUAGES}
     zone = ZoneInfo(settings.notify.timezone)
     takes_orders = settings.api_token is not None
     return MessageContext(
-        words, zone, Signer(key), mask, find_host_name(settings), takes_orders, folder
+        languages[settings.language],
+        zone,
+        Signer(key),
+        mask,
+        find_host_name(settings),
+        takes_orders,
+        folder,
+        languages,
     )
 
 

@@ -12,11 +12,13 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 def has_token(request: web.Request, token: str | None) -> bool:
     """Does the request carry the token? Never, where none is configured."""
-    if not token:
-        return False
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    right = hmac.compare_digest(_to_bytes(credentials.strip()), _to_bytes(token))
-    return scheme.lower() == "bearer" and right
+    return is_token(credentials.strip(), token) and scheme.lower() == "bearer"
+
+
+def is_token(text: str, token: str | None) -> bool:
+    """Is the text the token? Never, where none is configured."""
+    return bool(token) and hmac.compare_digest(_to_bytes(text), _to_bytes(token or ""))
 
 
 def _to_bytes(text: str) -> bytes:

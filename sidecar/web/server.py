@@ -19,12 +19,16 @@ from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
 from sidecar.web.connection_limits import ConnectionLimits, Limits
 from sidecar.web.listener_pool import ListenerPool
+from sidecar.web.page_services import PageServices
 from sidecar.web.response import RequestRefused, error_response, refusal_response
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from sidecar.web.routes.control import ControlRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
+from sidecar.web.routes.page import PageRoutes
+from sidecar.web.routes.page_orders import PageOrderRoutes
+from sidecar.web.routes.sign_in import SignInRoutes
 from sidecar.web.routes.status import StatusRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
@@ -46,15 +50,15 @@ CLIENT_GONE_MS = 30_000
 off would hold its place among the listeners for a quarter of an hour."""
 
 SHUTDOWN_S = 1.0
-_STREAMS = frozenset({"/api/v1/events", "/metrics"})
+_STREAMS = frozenset({"/api/v1/events", "/metrics", "/page/stream"})
 """Paths whose answers have a deadline per piece."""
 
 
 class WebServer:
     """Serves the API on ``host``:``port``; port 0 takes a free one.
 
-    ``notify`` adds the pages for acknowledgements. ``limits`` bounds connections in
-    number and in time.
+    ``notify`` adds the pages for acknowledgements, ``page`` the status page. ``limits``
+    bounds connections in number and in time.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class WebServer:
         port: int,
         *,
         notify: NotificationServices | None = None,
+        page: PageServices | None = None,
         limits: Limits = Limits(),  # noqa: B008 - a frozen value
     ) -> None:
         limits = _limit_load(limits)
@@ -76,6 +81,8 @@ class WebServer:
         app.add_routes(_api_routes(services, limits))
         if notify is not None:
             app.add_routes(NotificationRoutes(services, notify).routes())
+        if page is not None:
+            app.add_routes(_page_routes(services, page, limits))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -168,6 +175,16 @@ def _api_routes(services: ApiServices, limits: Limits) -> Iterator[web.RouteDef]
     yield from IncidentRoutes(services).routes()
     yield from HistoryRoutes(services).routes()
     yield from ControlRoutes(services).routes()
+
+
+def _page_routes(
+    services: ApiServices, page: PageServices, limits: Limits
+) -> Iterator[web.RouteDef]:
+    visitors = ListenerPool(limits.page_visitors)
+    operators = ListenerPool(limits.page_operators)
+    yield from PageRoutes(page, visitors, operators, limits.heartbeat_s).routes()
+    yield from SignInRoutes(services, page).routes()
+    yield from PageOrderRoutes(services, page).routes()
 
 
 @contextmanager

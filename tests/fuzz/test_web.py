@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
 from tests.fuzz.inputs import ANY_TEXT, JSON, to_json_bytes
-from tests.support.api_services import TOKEN, ApiServiceFakes
+from tests.support.api_services import TOKEN
+from tests.support.page_server import PageServer
 
 METHODS = st.sampled_from(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "G\x01T", "PRI"]
@@ -45,6 +46,11 @@ PATHS = st.sampled_from(
         "/api/v1/targets/{}/evidence",
         "/api/v1/pause",
         "/ack/{}",
+        "/login",
+        "/logout",
+        "/page/state.json",
+        "/page/act/restart",
+        "/page/act/{}",
         "/{}",
     ]
 )
@@ -64,6 +70,8 @@ QUERIES = st.lists(
                 "open=%00",
                 "target=x",
                 "t=abc",
+                "lang=ko",
+                "lang=%ff",
                 "period=90d",
                 "token=x",
                 "&",
@@ -83,6 +91,10 @@ HEADERS = st.lists(
             "Accept: */*;q=x",
             "Accept: application/openmetrics-text; version=0.0.0",
             "Content-Type: text/plain",
+            "Content-Type: application/x-www-form-urlencoded",
+            "Origin: null",
+            "Sec-Fetch-Site: none",
+            "Accept: application/json",
             "Content-Encoding: gzip",
             "Content-Encoding: br",
             "Transfer-Encoding: chunked",
@@ -99,7 +111,13 @@ BODIES = (
     | st.binary(max_size=100)
     | JSON.map(to_json_bytes)
     | st.sampled_from(
-        [b'{"for":"1h"}', b'{"now":true}', b'{"for":"' + b"9" * 20 + b'"}']
+        [
+            b"token=x&next=//a",
+            b"csrf=x&target=electron-cash",
+            b'{"for":"1h"}',
+            b'{"now":true}',
+            b'{"for":"' + b"9" * 20 + b'"}',
+        ]
     )
 )
 
@@ -137,7 +155,7 @@ class FuzzServer:
         self._server = self._runner.run(self._open())
 
     async def _open(self) -> WebServer:
-        server = WebServer(ApiServiceFakes().desk, "127.0.0.1", 0)
+        server = PageServer().server
         await server.start()
         return server
 

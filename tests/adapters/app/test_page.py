@@ -1,0 +1,89 @@
+"""The status page of a running sidecar."""
+
+import asyncio
+import time
+from datetime import datetime
+
+import aiohttp
+
+from tests.support.engine_server import raw_container
+from tests.support.page_server import StreamReader
+from tests.support.sidecar_host import (
+    DEADLINE_S,
+    QUICK,
+    TOKEN,
+    WALLET_ID,
+    SidecarHost,
+    own_host,
+)
+
+
+def serve_with_refusing_wallet(host: SidecarHost, **environ: str) -> None:
+    """A sidecar whose wallet daemon refuses every connection."""
+    host.engine.add(raw_container(WALLET_ID, stack="shop", service="electron-cash"))
+    probe = {"type": "tcp", "host": own_host(), "port": 1}
+    config = host.config(defaults=QUICK, targets={"electron-cash": {"probe": probe}})
+    host.start_serving(SIDECAR_CONFIG=config, SIDECAR_API_TOKEN=TOKEN, **environ)
+
+
+def test_decision_is_on_the_page_within_a_second(sidecar_host: SidecarHost) -> None:
+    """The time from the decision, by the loop's own clock, to the reader."""
+    serve_with_refusing_wallet(sidecar_host)
+    seconds = asyncio.run(asyncio.wait_for(watch_restart(sidecar_host.url), DEADLINE_S))
+    assert 0.0 <= seconds < 1.0
+
+
+async def watch_restart(url: str) -> float:
+    """Seconds from the decision to restart until the page shows it."""
+    async with (
+        aiohttp.ClientSession(url) as http,
+        http.get("/page/stream?lang=ko") as page,
+    ):
+        reader = StreamReader(page)
+        state = ""
+        while state != "recovering":
+            targets = (await reader.event())["targets"]
+            state = next((t["state"] for t in targets), "")
+        arrived_wall = time.time()
+        async with http.get("/api/v1/history") as response:
+            entries = (await response.json())["entries"]
+    decided = next(e for e in entries if e.get("action") == "restart")
+    return arrived_wall - datetime.fromisoformat(decided["at"]).timestamp()
+
+
+def test_page_setting_is_changed_by_a_reload(sidecar_host: SidecarHost) -> None:
+    serve_with_refusing_wallet(sidecar_host)
+    assert sidecar_host.get("/page/state.json").status == 200
+    assert sidecar_host.get("/login").status == 200
+    sidecar_host.config(targets={}, page="off")
+    reloaded = sidecar_host.post("/api/v1/reload", Authorization=f"Bearer {TOKEN}")
+    assert reloaded.status == 200
+    assert sidecar_host.get("/page/state.json").status == 404
+    assert sidecar_host.get("/login").status == 404
+    assert sidecar_host.get("/api/v1/status").status == 200
+
+
+def test_visitor_gets_no_address_and_no_container_of_a_target(
+    sidecar_host: SidecarHost,
+) -> None:
+    serve_with_refusing_wallet(sidecar_host)
+    sidecar_host.until(
+        "it fails",
+        lambda: bool(sidecar_host.target("electron-cash").get("incident")),
+    )
+    status = sidecar_host.get("/api/v1/status").text
+    assert "127." in status
+    assert WALLET_ID in status
+    page = sidecar_host.get("/page/state.json").text
+    assert "electron-cash" in page
+    assert "127." not in page
+    assert WALLET_ID not in page
+
+
+def test_environment_wins_over_the_file_and_turns_the_page_off(
+    sidecar_host: SidecarHost,
+) -> None:
+    serve_with_refusing_wallet(sidecar_host, SIDECAR_PAGE="off")
+    answer = sidecar_host.get("/page/state.json")
+    assert answer.status == 404
+    assert "SIDECAR_PAGE is off" in answer.json["error"]

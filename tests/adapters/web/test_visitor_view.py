@@ -1,0 +1,66 @@
+"""What a visitor gets over HTTP, of a page that shows all that it is given."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from sidecar.core.model.cause import Cause
+from sidecar.core.model.page_access import PageAccess
+from sidecar.core.model.state import State
+from sidecar.web.session import Viewer
+from tests.support.page_server import PageServer, StreamReader, open_page_server
+from tests.support.planted_state import AMOUNT, planted_state, texts_in
+
+SECRETS = ("planted-host-7", "<b>planted</b>", "planted \u202e\n 한국어", "pla\"nted'")
+
+
+async def show_everything(state: State, _: Viewer, __: str) -> Mapping[str, object]:
+    return {"html": {"all": "\n".join(texts_in(state))}}
+
+
+def plant(bench: PageServer, secret: str) -> None:
+    world = bench.fakes.world
+    world.fails("electron-cash", Cause.REFUSED)
+    world.state = planted_state(world, secret)
+    bench.fakes.bundles["electron-cash"] = {"log": secret}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("access", [PageAccess.PRIVATE, PageAccess.PUBLIC])
+async def test_visitor_gets_no_planted_text_and_no_amount(
+    secret: str, access: PageAccess
+) -> None:
+    async with (
+        open_page_server(content=show_everything) as bench,
+        bench.browser() as visitor,
+    ):
+        bench.access = access
+        plant(bench, secret)
+        shown = (await visitor.state())["html"]["all"]
+        async with visitor.http.get("/page/stream") as response:
+            event = await StreamReader(response).event()
+    assert event["html"]["all"] == shown
+    assert "electron-cash" in shown
+    assert secret not in shown
+    assert str(AMOUNT) not in shown
+
+
+async def test_operator_gets_the_whole_state() -> None:
+    async with (
+        open_page_server(content=show_everything) as bench,
+        bench.operator() as operator,
+    ):
+        plant(bench, SECRETS[0])
+        shown = (await operator.state())["html"]["all"]
+    assert SECRETS[0] in shown
+    assert str(AMOUNT) in shown
+
+
+async def test_api_token_alone_makes_no_operator_of_the_page() -> None:
+    headers = {"Authorization": "Bearer a-token-for-tests"}
+    async with (
+        open_page_server(content=show_everything) as bench,
+        bench.browser(**headers) as client,
+    ):
+        plant(bench, SECRETS[0])
+        assert SECRETS[0] not in (await client.state())["html"]["all"]
