@@ -66,7 +66,7 @@ def test_page_setting_is_changed_by_a_reload(sidecar_host: SidecarHost) -> None:
 def test_visitor_gets_no_address_and_no_container_of_a_target(
     sidecar_host: SidecarHost,
 ) -> None:
-    serve_with_refusing_wallet(sidecar_host)
+    serve_with_refusing_wallet(sidecar_host, SIDECAR_MODE="observe")
     sidecar_host.until(
         "it fails",
         lambda: bool(sidecar_host.target("electron-cash").get("incident")),
@@ -87,3 +87,26 @@ def test_environment_wins_over_the_file_and_turns_the_page_off(
     answer = sidecar_host.get("/page/state.json")
     assert answer.status == 404
     assert "SIDECAR_PAGE is off" in answer.json["error"]
+
+
+def test_operator_who_signs_in_gets_the_address(sidecar_host: SidecarHost) -> None:
+    serve_with_refusing_wallet(sidecar_host, SIDECAR_MODE="observe")
+    sidecar_host.until(
+        "it fails",
+        lambda: bool(sidecar_host.target("electron-cash").get("incident")),
+    )
+    page = asyncio.run(asyncio.wait_for(read_as_operator(sidecar_host.url), DEADLINE_S))
+    assert "127." in page
+    log = "".join(sidecar_host.log_lines)
+    assert TOKEN not in log
+
+
+async def read_as_operator(url: str) -> str:
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(url, cookie_jar=jar) as http:
+        async with http.post(
+            "/login", data={"token": TOKEN}, allow_redirects=False
+        ) as response:
+            assert response.status == 303
+        async with http.get("/page/state.json") as response:
+            return await response.text()

@@ -341,6 +341,8 @@ def test_default_limits_are_those_of_the_documentation() -> None:
     docs = REPOSITORY / "docs"
     security, api = ((docs / f"{n}.md").read_text() for n in ("security", "http-api"))
     at, kb, mb = Limits(), 1024, 1024 * 1024
+    pools = f"{at.page_visitors} visitors of the page, {at.page_operators} operators"
+    pools += f" and {at.event_listeners}"
     waiting = f"{at.waiting:,} are kept ({at.waiting_of_a_peer} from one address"
     for promised in (
         f"a head has {at.head_s:.0f} s and {HEAD_LIMIT_BYTES // kb} kB",
@@ -348,6 +350,13 @@ def test_default_limits_are_those_of_the_documentation() -> None:
         f"{at.write_s:.0f} s for what does not go out",
         f"hold {LARGE_ANSWERS_BYTES // mb} MB together",
         f"{at.inside} are open ({at.inside_of_a_peer} from one address)",
+        f"{pools} clients of the API in pools of their own",
     ):
         assert promised in security
+    pools = (
+        f"{at.event_listeners} for `/api/v1/events`, {at.page_operators} for operators "
+        f"on the page, {at.page_visitors} for visitors"
+    )
+    assert pools in " ".join(api.split())
+    assert f"A comment every {at.heartbeat_s:.0f} s" in " ".join(api.split())
     assert f"without a request is closed after {at.idle_s:.0f} s" in api

@@ -288,15 +288,15 @@ async def connect_stalled(port: int, path: str) -> socket.socket:
 
 
 async def test_stalled_readers_of_a_large_page_hold_little_memory() -> None:
-    page = CountedPage(size=1_000_000)
+    page = CountedPage(size=200_000)
     limits = Limits(heartbeat_s=60.0, write_s=60.0)
     async with open_page_server(limits, page) as bench, bench.browser() as visitor:
         await visitor.state()
         before_bytes = resident_bytes()
         clients = [
-            await connect_stalled(bench.server.port, "/page/stream") for _ in range(100)
+            await connect_stalled(bench.server.port, "/page/stream") for _ in range(250)
         ]
-        await until(lambda: bench.server.connections >= 100)
+        await until(lambda: bench.server.connections >= 250)
         for nth in range(1, 4):
             page.text = str(nth)
             change(bench)
@@ -304,8 +304,9 @@ async def test_stalled_readers_of_a_large_page_hold_little_memory() -> None:
         grown_bytes = resident_bytes() - before_bytes
         for client in clients:
             client.close()
-    # A copy of the page for each would be 100 MB.
-    assert grown_bytes < 20_000_000
+    # It grows by 16 MB; by 29 MB with aiohttp's buffers of 64 kB, by 50 MB and more
+    # with a copy of the page for each.
+    assert grown_bytes < 22_000_000
 
 
 async def test_stalled_reader_is_cut_off_and_the_others_go_on() -> None:

@@ -8,9 +8,15 @@ import pytest
 
 from sidecar.core.model.page_access import PageAccess
 from sidecar.web.session import COOKIE, MAX_SESSIONS, SESSION_S
-from sidecar.web.sign_in_limit import MAX_WRONG_OF_ADDRESS, WINDOW_S
+from sidecar.web.sign_in_limit import (
+    MAX_WRONG,
+    MAX_WRONG_OF_ADDRESS,
+    WINDOW_S,
+    WRONG_TOKEN_WAIT_S,
+)
 from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.page_server import Browser, PageServer, open_page_server
+from tests.support.repository import REPOSITORY
 
 
 @pytest.fixture
@@ -228,6 +234,20 @@ async def test_own_page_may_sign_in_behind_a_proxy_too(bench: PageServer) -> Non
             ) as response,
         ):
             assert response.status == 303, headers
+
+
+def test_limits_of_the_sign_in_are_those_of_the_documentation() -> None:
+    text = (REPOSITORY / "docs" / "security.md").read_text()
+    security = " ".join(text.split())
+    minutes, hours = WINDOW_S / 60, SESSION_S / 3600
+    for promised in (
+        f"A wrong token waits {WRONG_TOKEN_WAIT_S:.0f} s for its answer",
+        f"ten from one address or {MAX_WRONG} in all within {minutes:.0f} min",
+        f"valid for {hours:.0f} hours",
+        f"at most {MAX_SESSIONS} sessions",
+    ):
+        assert promised in security
+    assert MAX_WRONG_OF_ADDRESS == 10
 
 
 # --- the form
