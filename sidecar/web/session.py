@@ -31,8 +31,10 @@ class Viewer:
 
     def has_sent(self, csrf_token: str) -> bool:
         """Did the request come from a page that this viewer was given?"""
-        given, own = csrf_token.encode("utf-8", "replace"), self.csrf_token.encode()
-        return self.is_operator and hmac.compare_digest(given, own)
+        sent_bytes, own_bytes = (
+            token.encode("utf-8", "replace") for token in (csrf_token, self.csrf_token)
+        )
+        return self.is_operator and hmac.compare_digest(sent_bytes, own_bytes)
 
 
 VISITOR = Viewer()

@@ -45,7 +45,7 @@ def parts_of(value: object) -> Iterable[object]:
 
 def planted_state(world: RuleWorld, secret: str) -> State:
     """The world's state with private text wherever one can be."""
-    said = Reason.of(R.STATUS_SAYS, status=500, said=secret)
+    quoting_reason = Reason.of(R.STATUS_SAYS, status=500, said=secret)
     refused = Reason.of(R.CONNECTION_REFUSED, place=f"{secret}:7777")
     state = world.state
     probe = ElectronCashProbe(
@@ -60,7 +60,7 @@ def planted_state(world: RuleWorld, secret: str) -> State:
         for name, target in state.targets.items()
     }
     instances = {
-        key: plant_instance(instance, secret, said, refused)
+        key: plant_instance(instance, secret, quoting_reason, refused)
         for key, instance in state.instances.items()
     }
     return replace(
@@ -69,7 +69,10 @@ def planted_state(world: RuleWorld, secret: str) -> State:
         instances=MappingProxyType(instances),
         restored_instances=MappingProxyType(instances),
         incidents=MappingProxyType(
-            {key: plant_incident(i, secret, said) for key, i in state.incidents.items()}
+            {
+                key: plant_incident(i, secret, quoting_reason)
+                for key, i in state.incidents.items()
+            }
         ),
         engine=EngineStatus(
             reachable=True,
@@ -92,13 +95,13 @@ def planted_state(world: RuleWorld, secret: str) -> State:
 
 
 def plant_instance(
-    instance: Instance, secret: str, said: Reason, refused: Reason
+    instance: Instance, secret: str, quoting_reason: Reason, refused: Reason
 ) -> Instance:
     container, now = instance.container, instance.since
     assert container is not None
     run = RunId(secret, EPOCH)
     wallet = WalletFacts(balance=Balance(AMOUNT), paths=(secret,))
-    last = probe_failure(Cause.HTTP_5XX, said, wallet=wallet)
+    last = probe_failure(Cause.HTTP_5XX, quoting_reason, wallet=wallet)
     decision, remedy = instance.last_decision, instance.remedy
     return replace(
         instance,
@@ -116,7 +119,7 @@ def plant_instance(
         ),
         health=replace(instance.health, last=replace(last, broke_on=secret)),
         reason=Reason.of(R.FAILURES, count=2, reason=refused),
-        load_failure=said,
+        load_failure=quoting_reason,
         redeploy=Redeploy(secret, now),
         last_words=CrashLoopLog(0.0, secret),
         refusal=Refusal(Action.RESTART, 0.0, secret),
@@ -125,22 +128,26 @@ def plant_instance(
         wallets=(secret,),
         looked=run,
         treated=run,
-        last_decision=None if decision is None else replace(decision, reason=said),
+        last_decision=None
+        if decision is None
+        else replace(decision, reason=quoting_reason),
         remedy=None
         if remedy is None
         else replace(
             remedy,
-            note=said,
+            note=quoting_reason,
             balance=Balance(AMOUNT),
-            decision=replace(remedy.decision, reason=said, wallets=(secret,), run=run),
+            decision=replace(
+                remedy.decision, reason=quoting_reason, wallets=(secret,), run=run
+            ),
         ),
     )
 
 
-def plant_incident(incident: Incident, secret: str, said: Reason) -> Incident:
+def plant_incident(incident: Incident, secret: str, quoting_reason: Reason) -> Incident:
     return replace(
         incident,
-        detail=said,
+        detail=quoting_reason,
         acked_by=secret,
         told=(secret,),
         acked_at=incident.opened_at,

@@ -1,4 +1,4 @@
-"""Who may see the status page."""
+"""Access to the status page."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Who may read each reason, a line each: a visitor of the page is not an operator."""
+"""The audience of each reason, a line each: operators, or visitors of the page too."""
 
 from collections.abc import Mapping
 from enum import Enum, auto
@@ -8,7 +8,7 @@ from sidecar.core.reason.code import ReasonCode as R
 
 
 class Audience(Enum):
-    """Who may read a reason.
+    """Readers who may see a reason.
 
     EVERYBODY: its parameters are numbers, times, public names and other reasons.
     WITHOUT_PLACE: everybody, once the address in ``place`` is left out. OPERATORS: it

@@ -41,10 +41,10 @@ def public_reason(reason: Reason) -> Reason:
         return _NOT_SHOWN
     parameters = []
     for name, value in reason.parameters:
-        shown = _public_value(name, value, audience)
-        if shown is None:
+        public_value = _public_value(name, value, audience)
+        if public_value is None:
             return _NOT_SHOWN
-        parameters.append((name, shown))
+        parameters.append((name, public_value))
     return Reason(reason.code, tuple(parameters))
 
 

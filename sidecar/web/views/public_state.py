@@ -1,4 +1,4 @@
-"""What a visitor may see: the state and the journal without what is private.
+"""The state and the journal as a visitor may see them, without private data.
 
 A visitor is a reader without the API token. Each record is built anew from the fields
 that are named here, so a new field is private until somebody names it.
@@ -111,13 +111,13 @@ def public_entries(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
 
 
 def _public_data(data: Mapping[str, object]) -> dict[str, object]:
-    shown = {key: value for key, value in data.items() if key in _ENTRY_KEYS}
+    public_data = {key: value for key, value in data.items() if key in _ENTRY_KEYS}
     if "reason" not in data:
-        return shown
+        return public_data
     if _is_public_code(data.get("reason_code")):
         reason: object = data["reason"]
-        return {**shown, "reason": reason, "reason_code": data["reason_code"]}
-    return {**shown, "reason": str(_NOT_SHOWN), "reason_code": _NOT_SHOWN.code}
+        return {**public_data, "reason": reason, "reason_code": data["reason_code"]}
+    return {**public_data, "reason": str(_NOT_SHOWN), "reason_code": _NOT_SHOWN.code}
 
 
 def _is_public_code(code: object) -> bool:

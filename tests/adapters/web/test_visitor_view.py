@@ -1,4 +1,4 @@
-"""What a visitor gets over HTTP, of a page that shows all that it is given."""
+"""A visitor over HTTP, before a page that shows everything that it gets."""
 
 from collections.abc import Mapping
 
@@ -36,13 +36,13 @@ async def test_visitor_gets_no_planted_text_and_no_amount(
     ):
         bench.access = access
         plant(bench, secret)
-        shown = (await visitor.state())["html"]["all"]
+        page_text = (await visitor.state())["html"]["all"]
         async with visitor.http.get("/page/stream") as response:
             event = await StreamReader(response).event()
-    assert event["html"]["all"] == shown
-    assert "electron-cash" in shown
-    assert secret not in shown
-    assert str(AMOUNT) not in shown
+    assert event["html"]["all"] == page_text
+    assert "electron-cash" in page_text
+    assert secret not in page_text
+    assert str(AMOUNT) not in page_text
 
 
 async def test_operator_gets_the_whole_state() -> None:
@@ -51,9 +51,9 @@ async def test_operator_gets_the_whole_state() -> None:
         bench.operator() as operator,
     ):
         plant(bench, SECRETS[0])
-        shown = (await operator.state())["html"]["all"]
-    assert SECRETS[0] in shown
-    assert str(AMOUNT) in shown
+        page_text = (await operator.state())["html"]["all"]
+    assert SECRETS[0] in page_text
+    assert str(AMOUNT) in page_text
 
 
 async def test_api_token_alone_makes_no_operator_of_the_page() -> None:

@@ -290,6 +290,16 @@ def test_host_name_comes_from_file_or_environment(tmp_path: Path) -> None:
     assert "SIDECAR_HOST_NAME" in fault
 
 
+@pytest.mark.parametrize("access", PageAccess)
+def test_page_comes_from_file_or_environment(
+    access: PageAccess, tmp_path: Path
+) -> None:
+    """``off`` without quotes is a text, as everywhere in the file."""
+    assert load_text(f"{{page: {access}}}", tmp_path).page is access
+    assert load({"SIDECAR_PAGE": access}, None).page is access
+    assert faults_of("{page: no}", tmp_path)["page"].allowed == "off, private, public"
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     environ = {"SIDECAR_MODE": "observe", "SIDECAR_STACK": "other"}
     settings = load_text("{stack: mine, mode: act, language: ko}", tmp_path, environ)

@@ -1,4 +1,4 @@
-"""What a visitor may see of the state and of the journal."""
+"""The state and the journal of a visitor: nothing private is in them."""
 
 from dataclasses import replace
 
@@ -46,18 +46,18 @@ def test_public_state_keeps_what_a_visitor_is_shown() -> None:
     public = public_state(OUTAGE.state, now)
     assert public.targets.keys() == OUTAGE.state.targets.keys()
     for instance_id, instance in OUTAGE.state.instances.items():
-        shown = public.instances[instance_id]
-        assert (shown.name, shown.state, shown.cause, shown.since) == (
+        visible = public.instances[instance_id]
+        assert (visible.name, visible.state, visible.cause, visible.since) == (
             instance.name,
             instance.state,
             instance.cause,
             instance.since,
         )
-        assert shown.incident == instance.incident
+        assert visible.incident == instance.incident
         in_force = decision_in_force(OUTAGE.state, instance_id, now)
         assert in_force is not None
-        assert shown.last_decision is not None
-        assert (shown.last_decision.action, shown.last_decision.guard) == (
+        assert visible.last_decision is not None
+        assert (visible.last_decision.action, visible.last_decision.guard) == (
             in_force.action,
             in_force.guard,
         )

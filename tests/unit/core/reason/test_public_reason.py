@@ -111,8 +111,8 @@ def test_address_is_left_out_of_a_refused_connection() -> None:
 
 
 def test_words_of_a_daemon_are_replaced_within_a_decision() -> None:
-    said = Reason.of(R.STATUS_SAYS, status=500, said="disk of host-7 is full")
-    decision = Reason.of(R.ACT_NOW, why=said, action="restart")
+    quoting_reason = Reason.of(R.STATUS_SAYS, status=500, said="disk of host-7 is full")
+    decision = Reason.of(R.ACT_NOW, why=quoting_reason, action="restart")
     assert str(public_reason(decision)) == (
         "the details are shown to operators only: restart now"
     )
