@@ -1,12 +1,10 @@
 """Reasons in the language of a message."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from sidecar.core.reason.reason import Parameter, Reason, ReasonWriter
 from sidecar.core.text.formatting import split_wait
-
-Words = Callable[..., str]
-"""A text of the language by its key, with its placeholders filled in."""
+from sidecar.core.text.time_texts import Words
 
 _NAMED = {"action": "action", "cause": "problem"}
 """Parameters that hold a public name, and the key prefix of its text."""

@@ -14,6 +14,7 @@ from sidecar.core.reason.reason import Reason
 from sidecar.core.reason.reason_text import decode_reason
 from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.core.text.printable import on_one_line
+from sidecar.core.text.time_texts import Times
 from sidecar.notify import message_lines
 from sidecar.notify.apprise_channel import Text
 from sidecar.notify.command_values import command_values
@@ -21,7 +22,6 @@ from sidecar.notify.fault_texts import write_faults
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import MessageCatalog
 from sidecar.notify.quoting import quote
-from sidecar.notify.time_texts import Times
 
 Sign = Callable[[str, str], str]
 
@@ -89,7 +89,7 @@ class Renderer:
 
     def __call__(self, message: Message) -> Text:
         """Title and body."""
-        values = self._values(message)
+        values = self.values_of(message)
         title = self._words(message_lines.title(message.kind, values), **values)
         body = "\n".join(self._lines(message, values))
         return Text(on_one_line(title), f"{body}\n\n[{message.id}]")
@@ -107,7 +107,8 @@ class Renderer:
             url = links.ack(message.incident, message.channel)
             yield self._words(message_lines.acknowledgement(message.facts), url=url)
 
-    def _values(self, message: Message) -> dict[str, str]:
+    def values_of(self, message: Message) -> dict[str, str]:
+        """The values of the placeholders of the message's texts."""
         facts = message.facts
         quoted = {name: quote(text) for name, text in facts.items()}
         about = quoted.get("about") or quoted.get("target", "")

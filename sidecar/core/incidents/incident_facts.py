@@ -17,11 +17,12 @@ from sidecar.core.incidents.remedy_facts import (
 from sidecar.core.model.completed_remedy import add_loads, write_completed_remedies
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
-from sidecar.core.model.moment import Moment, whole_seconds
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.transition import BalanceCompared
 from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.reason.reason_text import reason_facts
+from sidecar.core.text.formatting import whole_seconds
 
 
 def facts_of(state: State, incident: Incident, at: Moment) -> dict[str, str]:

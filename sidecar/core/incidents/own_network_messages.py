@@ -10,12 +10,13 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.incident import new_id
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.message import Message, MessageKind
-from sidecar.core.model.moment import Moment, whole_seconds
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import OwnNetworkStatus, State
 from sidecar.core.reason.reason_text import reason_facts
 from sidecar.core.status.container_run import is_running
 from sidecar.core.status.own_network import is_blind
+from sidecar.core.text.formatting import whole_seconds
 
 GRACE_S = 60.0
 """A network that is created again is back before; the engine has the same grace."""

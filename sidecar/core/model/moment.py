@@ -1,6 +1,5 @@
 """Time as an argument: rules never read a clock."""
 
-import math
 from typing import NamedTuple
 
 
@@ -13,8 +12,3 @@ class Moment(NamedTuple):
 
     mono: float
     wall: float
-
-
-def whole_seconds(from_wall: float, until_wall: float) -> int:
-    """Seconds between two instants, each truncated to a whole second."""
-    return max(0, math.floor(until_wall) - math.floor(from_wall))

@@ -1,5 +1,6 @@
 """Times and durations as text for people."""
 
+import math
 import re
 from datetime import UTC, datetime
 from itertools import groupby
@@ -28,6 +29,11 @@ def format_duration(seconds: float) -> str:
         elif parts:
             break
     return " ".join(parts[:2]) or "0 s"
+
+
+def whole_seconds(from_wall: float, until_wall: float) -> int:
+    """Seconds between two instants, each truncated to a whole second."""
+    return max(0, math.floor(until_wall) - math.floor(from_wall))
 
 
 def median(values: tuple[float, ...]) -> float | None:

@@ -1,11 +1,14 @@
-"""Times in messages: in one zone, with its offset; durations in words."""
+"""Times for people: in one zone, with its offset; durations in words."""
 
 import math
 import re
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 
-from sidecar.core.model.moment import whole_seconds
-from sidecar.notify.message_catalog import MessageCatalog
+from sidecar.core.text.formatting import whole_seconds
+
+Words = Callable[..., str]
+"""A text of the language by its key, with its placeholders filled in."""
 
 _MINUTE_S = 60
 _LONG = re.compile(r"(?<![\w.-])(\d{3,6})(?:\.0)?(?: s\b|초)")
@@ -15,7 +18,7 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 class Times:
     """Times in one zone, in one language."""
 
-    def __init__(self, words: MessageCatalog, zone: tzinfo) -> None:
+    def __init__(self, words: Words, zone: tzinfo) -> None:
         self._words = words
         self._zone = zone
 
