@@ -1,7 +1,7 @@
 """Timeline of an incident, as lines for people."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from sidecar.core.model.decision import Action
@@ -17,7 +17,10 @@ _OTHERS_FIRST = "others first"
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of the timeline; repeated ``count`` times until ``until_wall``."""
+    """One line of the timeline; repeated ``count`` times until ``until_wall``.
+
+    ``data`` is that of the first journal entry, for a text in another language.
+    """
 
     at_wall: float
     until_wall: float
@@ -25,6 +28,7 @@ class TimelineEntry:
     target: str
     text: str
     count: int = 1
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,14 @@ def _cut_middle(lines: list[TimelineEntry]) -> Timeline:
 
 def _to_line(entry: JournalEntry) -> TimelineEntry:
     text = _TEXTS[entry.kind](entry.data)
-    return TimelineEntry(entry.at_wall, entry.at_wall, entry.kind, entry.target, text)
+    return TimelineEntry(
+        entry.at_wall,
+        entry.at_wall,
+        entry.kind,
+        entry.target,
+        text,
+        data=entry.data,
+    )
 
 
 def _state_text(data: Mapping[str, object]) -> str:
