@@ -32,6 +32,10 @@ class RecentProbes:
         probes = self._kept.get(instance, ())
         return tuple(_probe_line(probe) for probe in probes if probe.run == run)
 
+    def probes_of(self, instance: InstanceId) -> tuple[ProbeCompleted, ...]:
+        """The last probes of the instance, oldest first."""
+        return tuple(self._kept.get(instance, ()))
+
 
 def _probe_line(probe: ProbeCompleted) -> str:
     outcome = probe.outcome

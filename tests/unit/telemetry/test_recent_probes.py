@@ -41,3 +41,14 @@ def test_probes_of_an_earlier_run_are_no_evidence_of_this_one() -> None:
     assert container.run != RUN
     (line,) = recent.of(ROOT, container.run)
     assert line.split()[1] == "success"
+
+
+def test_probes_of_all_runs_are_given_for_the_page() -> None:
+    recent = RecentProbes()
+    world = MessageWorld(listeners=(recent,))
+    world.fails("electron-cash", Cause.REFUSED, 3)
+    world.complete_remedy("electron-cash")
+    world.works("electron-cash", times=1)
+    verdicts = [probe.outcome.verdict for probe in recent.probes_of(ROOT)]
+    assert verdicts == ["failure", "failure", "failure", "success"]
+    assert recent.probes_of(InstanceId("gone", 1)) == ()
