@@ -43,6 +43,16 @@ def read_catalog(language: str) -> MessageCatalog:
     return MessageCatalog(texts_of(folder / "sidecar.po"), by_code)
 
 
+def read_page_catalog(language: str) -> MessageCatalog:
+    """The catalogue of one of LANGUAGES with the texts of the status page added.
+
+    Reads files, so not for the event loop.
+    """
+    messages = read_catalog(language)
+    page = texts_of(_FOLDER / language / "LC_MESSAGES" / "page.po")
+    return MessageCatalog({**messages.texts, **page}, messages.reasons)
+
+
 def texts_of(file: Path) -> dict[str, str]:
     """The texts of a .po file by their keys. Reads it."""
     texts = dict(_entries(file.read_text("utf-8").splitlines()))

@@ -133,10 +133,10 @@ def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
         yield "line.after_all"
         yield "advice.after_all"
         return
-    yield from _advice_keys(kind, values)
+    yield from advice_keys(kind, values)
 
 
-def _advice_keys(kind: MessageKind, values: Values) -> Iterator[str]:
+def advice_keys(kind: MessageKind, values: Values) -> Iterator[str]:
     """Keys of the advice; what payments need is first where nothing else helps it."""
     key, dependent = advice(kind, values), dependent_key(values)
     is_last = dependent == "advice.dependent"
