@@ -1,29 +1,16 @@
 """The API's incidents: the list, one with its timeline, and its post-mortem."""
 
-import re
-from collections.abc import Mapping
-
 from aiohttp import web
 
-from sidecar.core.model.incident import Incident
-from sidecar.core.model.journal_entry import JournalEntry
-from sidecar.core.model.lane import RemedyStats
-from sidecar.core.model.state import EfficacyKey
-from sidecar.core.reporting.incident_review import (
-    IncidentReview,
-    build_incident_review,
-    involved_targets,
-    journal_range,
-    without_amounts,
-)
+from sidecar.core.reporting.incident_review import IncidentReview
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.web.auth import has_token
+from sidecar.web.incident_reader import IncidentReader
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views import health, history, status
+from sidecar.web.views import history, status
 
-_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}", re.IGNORECASE)
 _YES_OR_NO = {"1": True, "0": False}
 
 
@@ -32,6 +19,7 @@ class IncidentRoutes:
 
     def __init__(self, services: ApiServices) -> None:
         self._services = services
+        self._reader = IncidentReader(services)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -68,58 +56,7 @@ class IncidentRoutes:
         )
 
     async def _review(self, request: web.Request) -> IncidentReview:
-        """The incident's review. Evidence and amounts need the token: evidence shows
-        a target's log, and amounts are private.
-        """
-        journal = self._services.journal
-        incident = await self._incident(request)
-        now_wall = self._services.clock.now().wall
-        since, until = journal_range(incident, now_wall)
-        may_see = has_token(request, self._services.token)
-        entries = await self._entries(incident, since, until)
-        return build_incident_review(
-            incident,
-            entries if may_see else without_amounts(entries),
-            await journal.monitored_intervals(since, until),
-            now_wall,
-            efficacy=self._efficacy(incident),
-            evidence=await journal.evidence(incident.id) if may_see else (),
-        )
-
-    async def _incident(self, request: web.Request) -> Incident:
-        incident_id = request.match_info["id"]
-        if _ID.fullmatch(incident_id) is None:
-            raise RequestRefused(
-                400, "an incident's id has 26 letters and digits; see /api/v1/incidents"
-            )
-        incident = await self._services.journal.incident(incident_id.upper())
-        if incident is None:
-            raise RequestRefused(
-                404, f"there is no incident {incident_id}; it may be too old"
-            )
-        return incident
-
-    async def _entries(
-        self, incident: Incident, since: float, until: float
-    ) -> tuple[JournalEntry, ...]:
-        """All entries of the targets involved: the first failures have no id yet."""
-        names = involved_targets(incident)
-        entries = [
-            entry
-            for name in names
-            for entry in await self._services.journal.entries(since, until, target=name)
-        ]
-        return tuple(sorted(entries, key=lambda entry: entry.at_wall))
-
-    def _efficacy(
-        self, incident: Incident
-    ) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
-        state = self._services.state()
-        instance = health.instance_named(state, incident.target)
-        target = instance.id.target if instance is not None else incident.target
-        ledger: Mapping[EfficacyKey, RemedyStats] = state.ledger
-        return tuple(
-            (key, record)
-            for key, record in ledger.items()
-            if key.target == target and key.cause is incident.cause
+        return await self._reader.review(
+            request.match_info["id"],
+            may_see=has_token(request, self._services.token),
         )
