@@ -48,7 +48,7 @@ COPY --from=package /opt/package /opt/sidecar
 COPY healthcheck.py /opt/sidecar/healthcheck.py
 # Slim Python images hold no byte code of the standard library; the part in use is compiled here, not at every start.
 RUN PYTHONDONTWRITEBYTECODE='' sidecar version && \
-    PYTHONDONTWRITEBYTECODE='' python3 -c 'import sidecar.app'
+    PYTHONDONTWRITEBYTECODE='' python3 -c 'import sidecar.app, sidecar.web.page.document, jinja2'
 USER 10001:10001
 WORKDIR /var/lib/sidecar
 VOLUME /var/lib/sidecar

@@ -12,7 +12,7 @@ from sidecar.app.housekeeping import freeze_startup_objects, run_housekeeping
 from sidecar.app.metrics_holder import MetricsHolder
 from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
-from sidecar.app.page import build_page
+from sidecar.app.page import build_page, page_texts_reader
 from sidecar.app.settings_reload import SettingsReload
 from sidecar.app.target_source import TargetSource
 from sidecar.clock import SystemClock
@@ -36,6 +36,8 @@ from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.event_log import EventLog
 from sidecar.telemetry.recent_probes import RecentProbes
 from sidecar.watchdog import Watchdog
+from sidecar.web.page.sources import PageSources
+from sidecar.web.page_feed import PageFeed
 from sidecar.web.routes.acknowledge import NotificationServices
 from sidecar.web.server import WebServer
 from sidecar.web.services import ApiServices
@@ -59,9 +61,8 @@ class Application:
         self._store = restored.store
         self._metrics = metrics.metrics
         self._feed = EventFeed(first_number=int(self._clock.now().wall * 1000))
-        self._page = build_page(
-            lambda: self._reload.settings,
-            texts.languages,
+        self._page_feed = PageFeed(
+            lambda *viewed: self._page.loader.snapshot(*viewed),  # noqa: PLW0108 - built later
             lambda: self._watchdog.state,
             self._clock,
         )
@@ -146,7 +147,7 @@ class Application:
                 self._metrics,
                 EventLog(),
                 self._feed,
-                self._page.feed,
+                self._page_feed,
                 self._recent_probes,
                 self._notifications,
                 self._process_watcher,
@@ -162,8 +163,13 @@ class Application:
             settings.language,
             self._notifications.test,
         )
+        services = self._api_services(settings)
+        read_texts = page_texts_reader(texts, self._context)
+        sources = PageSources(read_texts, self._recent_probes.probes_of)
+        page_settings = lambda: self._reload.settings  # noqa: E731
+        self._page = build_page(page_settings, services, self._page_feed, sources)
         self._web = WebServer(
-            self._api_services(settings),
+            services,
             settings.listen_host,
             settings.listen_port,
             notify=self._answers,
@@ -266,6 +272,7 @@ class Application:
         """Apply the settings and texts of the configuration file after a reload."""
         self._mask.learn(settings.secrets)
         self._answers.words, self._answers.language = texts.words, settings.language
+        self._page.loader.sources.apply(page_texts_reader(texts, self._context))
         now = self._clock.now()
         self.post(SettingsApplied(now, settings.mode, settings.notify))
         self._engine_watcher.nudge()

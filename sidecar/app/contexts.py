@@ -1,6 +1,5 @@
 """Contexts that the parts of an application share: engine, store, message texts."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -38,8 +37,7 @@ class MessageContext(NamedTuple):
     """Data for message texts and links; read from files before the loop runs.
 
     ``mask`` removes secrets from foreign texts. ``takes_orders``: an API token is
-    set, so links in messages can change something. ``languages``: the texts of each
-    language, for the page.
+    set, so links in messages can change something.
     """
 
     words: MessageCatalog
@@ -49,4 +47,3 @@ class MessageContext(NamedTuple):
     host: str
     takes_orders: bool
     state_dir: Path
-    languages: Mapping[str, MessageCatalog]

@@ -43,7 +43,7 @@ from sidecar.engine.docker import DockerEngine
 from sidecar.engine.docker_host import BadEngineAddress
 from sidecar.engine.own_container import OwnView
 from sidecar.notify.link_signer import Signer, new_key, own_key
-from sidecar.notify.message_catalog import LANGUAGES, read_catalog
+from sidecar.notify.message_catalog import read_catalog
 from sidecar.storage.store import SqliteStore, open_store
 from sidecar.telemetry.event_log import log_restored
 from sidecar.telemetry.log import LogFormat, configure
@@ -122,18 +122,11 @@ def _message_context(settings: Settings, mask: Mask) -> MessageContext:
             error.strerror or error,
         )
         key = new_key()
-    languages = {language: read_catalog(language) for language in LANGUAGES}
+    words = read_catalog(settings.language)
     zone = ZoneInfo(settings.notify.timezone)
     takes_orders = settings.api_token is not None
     return MessageContext(
-        languages[settings.language],
-        zone,
-        Signer(key),
-        mask,
-        find_host_name(settings),
-        takes_orders,
-        folder,
-        languages,
+        words, zone, Signer(key), mask, find_host_name(settings), takes_orders, folder
     )
 
 

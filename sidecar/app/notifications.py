@@ -8,6 +8,7 @@ from sidecar.app.contexts import (
     EngineContext,
     MessageContext,
 )
+from sidecar.app.page import make_installation
 from sidecar.clock import SystemClock
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
@@ -20,7 +21,6 @@ from sidecar.notify.dispatcher import Dispatcher, OnAttempt
 from sidecar.notify.heartbeat import Heartbeat
 from sidecar.notify.hooks import hook_channel
 from sidecar.notify.http_sender import HttpSender
-from sidecar.notify.installation import Installation
 from sidecar.notify.render import Links, Renderer
 
 DRAIN_S = 10.0
@@ -51,15 +51,7 @@ class NotificationService:
         self._outside_sender = HttpSender(through_proxy=True)
         url = settings.public_url
         links = Links(url, texts.signer.token) if url is not None else None
-        stack, own = self._context.stack, self._context.own_name
-        installation = Installation(
-            stack,
-            texts.host,
-            own,
-            texts.takes_orders,
-            service=self._context.own_service,
-            state_dir=str(texts.state_dir),
-        )
+        installation = make_installation(texts, self._context)
         render = Renderer(texts.words, texts.zone, installation, links)
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels

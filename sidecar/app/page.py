@@ -1,32 +1,58 @@
-"""The status page of one running sidecar."""
+"""The status page of one running sidecar, with texts from the messages' catalogues."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from sidecar.app.contexts import EngineContext, MessageContext
 from sidecar.config.settings import Settings
-from sidecar.core.model.state import State
-from sidecar.core.ports.loop import Clock
-from sidecar.core.reason.reason import Reason
-from sidecar.notify.message_catalog import MessageCatalog
+from sidecar.core.ports.page_texts import LanguageTexts
+from sidecar.notify.incident_writer import IncidentWriter
+from sidecar.notify.installation import Installation
+from sidecar.notify.message_catalog import read_page_catalog
+from sidecar.web.page.loader import PageLoader
+from sidecar.web.page.sources import PageSources
 from sidecar.web.page_feed import PageFeed
 from sidecar.web.page_services import PageServices, make_page_services
-from sidecar.web.views.page_snapshot import snapshot_writer
+from sidecar.web.services import ApiServices
 
 
 def build_page(
     settings: Callable[[], Settings],
-    languages: Mapping[str, MessageCatalog],
-    state: Callable[[], State],
-    clock: Clock,
+    services: ApiServices,
+    feed: PageFeed,
+    sources: PageSources,
 ) -> PageServices:
-    """The services of the page; settings and state are read at each request."""
-
-    def write_reason(language: str, reason: Reason) -> str:
-        return languages[language].write_reason(reason)
-
+    """The services of the page; settings are read at each request."""
+    loader = PageLoader(services, sources)
     return make_page_services(
-        clock,
+        services.clock,
         lambda: settings().page,
         lambda: settings().language,
-        write_reason,
-        PageFeed(snapshot_writer(write_reason), state, clock),
+        loader,
+        feed,
     )
+
+
+def make_installation(texts: MessageContext, context: EngineContext) -> Installation:
+    """This sidecar's location, as messages and the page name it."""
+    return Installation(
+        context.stack,
+        texts.host,
+        context.own_name,
+        texts.takes_orders,
+        service=context.own_service,
+        state_dir=str(texts.state_dir),
+    )
+
+
+def page_texts_reader(
+    texts: MessageContext, context: EngineContext
+) -> Callable[[str], LanguageTexts]:
+    """A function that reads the page's texts of a language; it reads files."""
+    installation = make_installation(texts, context)
+
+    def read(language: str) -> LanguageTexts:
+        words = read_page_catalog(language)
+        writer = IncidentWriter(words, texts.zone, installation)
+        return LanguageTexts(words, writer, texts.zone)
+
+    return read

@@ -16,6 +16,7 @@ from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.settings import Settings
 from sidecar.core.model.event import SettingsRefused
 from sidecar.core.ports.loop import Clock, Post
+from sidecar.notify.message_catalog import read_catalog
 
 SHOWN_FILE_PROBLEMS = 20
 """Number of problems in a message; the log has all of them."""
@@ -93,7 +94,7 @@ class SettingsReload:
             raise ConfigError([problem])
         keep_last_good(settings)
         texts = self._texts._replace(
-            words=self._texts.languages[settings.language],
+            words=read_catalog(settings.language),
             zone=ZoneInfo(settings.notify.timezone),
             host=find_host_name(settings),
         )

@@ -40,8 +40,6 @@ FORM_TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 
-LANGUAGES = tuple(FORM_TEXTS)
-
 
 def form_text(language: str, key: str, **values: str) -> str:
     """A text of a language, with its placeholders filled in."""

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.ports.loop import Clock
-from sidecar.core.reason.reason import Reason
-from sidecar.web.form_texts import LANGUAGES
+from sidecar.web.page.languages import choose_language
+from sidecar.web.page.loader import PageLoader
 from sidecar.web.page_feed import PageFeed
 from sidecar.web.response import RequestRefused
 from sidecar.web.session import Sessions
@@ -22,32 +22,34 @@ class PageServices:
     """All calls return at once.
 
     ``access`` and ``language`` are the settings in force, which a reload may change.
-    ``write_reason`` gives a reason as a sentence of a language.
+    ``loader`` makes what the page shows.
     """
 
     access: Callable[[], PageAccess]
     language: Callable[[], str]
-    write_reason: Callable[[str, Reason], str]
+    loader: PageLoader
     feed: PageFeed
     sessions: Sessions
     sign_in_limit: SignInLimit = field(repr=False)
 
     def language_of(self, request: web.BaseRequest) -> str:
-        """The language that the request names (``lang``), else that of the settings."""
-        named = request.query.get("lang", "")
-        return named if named in LANGUAGES else self.language()
+        """The language that the request names (``lang``), else one that it accepts,
+        else that of the settings.
+        """
+        accepted = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")
+        return choose_language(request.query.get("lang"), accepted, self.language())
 
 
 def make_page_services(
     clock: Clock,
     access: Callable[[], PageAccess],
     language: Callable[[], str],
-    write_reason: Callable[[str, Reason], str],
+    loader: PageLoader,
     feed: PageFeed,
 ) -> PageServices:
     """The services, with no session open yet."""
     sessions, limit = Sessions(clock), SignInLimit(clock)
-    return PageServices(access, language, write_reason, feed, sessions, limit)
+    return PageServices(access, language, loader, feed, sessions, limit)
 
 
 def if_page_is_on(services: PageServices, handler: PageHandler) -> PageHandler:

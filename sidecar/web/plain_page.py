@@ -11,8 +11,11 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
 <title>{title}</title>
-<main>
+<link rel="icon" type="image/svg+xml" href="/static/icon-idle.svg">
+<link rel="stylesheet" href="/static/page.css">
+<main class="narrow">
 <h1>{title}</h1>
 {body}
 </main>
@@ -39,7 +42,7 @@ def paragraph(text: str) -> str:
 def bullet_list(texts: Iterable[str]) -> str:
     """A list of texts."""
     items = "".join(f"<li>{escape_text(text)}</li>" for text in texts)
-    return f"<ul>{items}</ul>"
+    return f'<ul class="lines">{items}</ul>'
 
 
 def link(address: str, text: str) -> str:
@@ -54,15 +57,16 @@ def form(action: str, fields: dict[str, str], inputs: str, button: str) -> str:
         for name, value in fields.items()
     )
     return (
-        f'<form method="post" action="{escape(action)}">{hidden}{inputs}'
-        f"<button>{escape_text(button)}</button></form>"
+        f'<form method="post" action="{escape(action)}" class="stacked">'
+        f"{hidden}{inputs}"
+        f'<button class="main">{escape_text(button)}</button></form>'
     )
 
 
 def password_input(name: str, label: str) -> str:
     """A field for a secret, with its label."""
     return (
-        f"<p><label>{escape_text(label)} "
-        f'<input type="password" name="{escape(name)}" required autofocus '
-        'autocomplete="current-password"></label></p>'
+        f'<label for="{escape(name)}">{escape_text(label)}</label>'
+        f'<input type="password" name="{escape(name)}" id="{escape(name)}" required '
+        'autofocus autocomplete="current-password">'
     )

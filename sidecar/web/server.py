@@ -30,6 +30,7 @@ from sidecar.web.routes.page import PageRoutes
 from sidecar.web.routes.page_orders import PageOrderRoutes
 from sidecar.web.routes.sign_in import SignInRoutes
 from sidecar.web.routes.status import StatusRoutes
+from sidecar.web.routes.status_page import StatusPageRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
 
@@ -50,7 +51,7 @@ CLIENT_GONE_MS = 30_000
 off would hold its place among the listeners for a quarter of an hour."""
 
 SHUTDOWN_S = 1.0
-_STREAMS = frozenset({"/api/v1/events", "/metrics", "/page/stream"})
+_STREAMS = frozenset({"/", "/api/v1/events", "/metrics", "/page/stream"})
 """Paths whose answers have a deadline per piece."""
 
 
@@ -78,7 +79,7 @@ class WebServer:
             client_max_size=limits.body_bytes,
         )
         app.on_response_prepare.append(partial(_add_zone_header, services))
-        app.add_routes(_api_routes(services, limits))
+        app.add_routes(_api_routes(services, limits, has_page=page is not None))
         if notify is not None:
             app.add_routes(NotificationRoutes(services, notify).routes())
         if page is not None:
@@ -168,9 +169,11 @@ class WebServer:
                 return await stream_body(request, response, body, ONE_PIECE_BYTES)
 
 
-def _api_routes(services: ApiServices, limits: Limits) -> Iterator[web.RouteDef]:
+def _api_routes(
+    services: ApiServices, limits: Limits, *, has_page: bool
+) -> Iterator[web.RouteDef]:
     listeners = ListenerPool(limits.event_listeners)
-    yield from HealthRoutes(services).routes()
+    yield from HealthRoutes(services, has_page=has_page).routes()
     yield from StatusRoutes(services, listeners, limits.heartbeat_s).routes()
     yield from IncidentRoutes(services).routes()
     yield from HistoryRoutes(services).routes()
@@ -182,6 +185,7 @@ def _page_routes(
 ) -> Iterator[web.RouteDef]:
     visitors = ListenerPool(limits.page_visitors)
     operators = ListenerPool(limits.page_operators)
+    yield from StatusPageRoutes(services, page).routes()
     yield from PageRoutes(page, visitors, operators, limits.heartbeat_s).routes()
     yield from SignInRoutes(services, page).routes()
     yield from PageOrderRoutes(services, page).routes()

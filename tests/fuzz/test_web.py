@@ -51,6 +51,9 @@ PATHS = st.sampled_from(
         "/page/state.json",
         "/page/act/restart",
         "/page/act/{}",
+        "/incidents/{}",
+        "/static/{}",
+        "/static/page.css",
         "/{}",
     ]
 )
@@ -72,6 +75,7 @@ QUERIES = st.lists(
                 "t=abc",
                 "lang=ko",
                 "lang=%ff",
+                "v=x",
                 "period=90d",
                 "token=x",
                 "&",
@@ -95,6 +99,8 @@ HEADERS = st.lists(
             "Origin: null",
             "Sec-Fetch-Site: none",
             "Accept: application/json",
+            "Accept: text/html",
+            "Accept-Language: ko;q=x,\u00ff;q=1e9,en-",
             "Content-Encoding: gzip",
             "Content-Encoding: br",
             "Transfer-Encoding: chunked",

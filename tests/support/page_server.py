@@ -13,25 +13,18 @@ from aiohttp.test_utils import make_mocked_request
 
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.state import State
-from sidecar.core.reason.reason import Reason
-from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.web.connection_limits import Limits
 from sidecar.web.page_feed import PageFeed
 from sidecar.web.page_services import PageServices, make_page_services
 from sidecar.web.server import WebServer
 from sidecar.web.session import COOKIE, Viewer
 from sidecar.web.sign_in_limit import SignInLimit
-from sidecar.web.views.page_snapshot import snapshot_writer
 from tests.support.api_services import TOKEN, ApiServiceFakes
+from tests.support.page_host import make_loader
 
 DEADLINE_S = 10.0
-CATALOGS = {language: read_catalog(language) for language in LANGUAGES}
 
 Content = Callable[[State, Viewer, str], Awaitable[Mapping[str, object]]]
-
-
-def write_reason(language: str, reason: Reason) -> str:
-    return CATALOGS[language].write_reason(reason)
 
 
 class Browser:
@@ -84,11 +77,11 @@ class PageServer:
     ) -> None:
         self.fakes = fakes or ApiServiceFakes()
         self.access = PageAccess.PRIVATE
-        writer: Content = content or snapshot_writer(write_reason)
-        feed = PageFeed(writer, self.fakes.state, self.fakes)
+        loader = make_loader(self.fakes)
+        feed = PageFeed(content or loader.snapshot, self.fakes.state, self.fakes)
         self.page: PageServices = replace(
             make_page_services(
-                self.fakes, lambda: self.access, lambda: "en", write_reason, feed
+                self.fakes, lambda: self.access, lambda: "en", loader, feed
             ),
             sign_in_limit=SignInLimit(self.fakes, wait_s),
         )

@@ -276,6 +276,22 @@ def test_run_command_imports_no_libraries_of_the_command_line() -> None:
     assert {top(m) for m in process.stdout.split()} & HEAVY_FOR_RUN == set()
 
 
+def test_run_command_imports_the_status_page_only_at_a_visit() -> None:
+    code = "import sys, sidecar.__main__, sidecar.app.main; print(*sys.modules)"
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    modules = set(process.stdout.split())
+    assert "sidecar.web.page.loader" in modules
+    assert modules & {"jinja2", "markupsafe", "sidecar.web.page.content"} == set()
+
+
 async def test_a_blocked_loop_is_noticed_though_the_error_is_swallowed(
     blocking_calls: list[str],
 ) -> None:

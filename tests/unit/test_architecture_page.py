@@ -25,6 +25,7 @@ EXAMPLES = {
     "Add a metric": r"WALLET_ADDRESSES|sidecar_wallet_addresses",
     "Add a stored field": r"refused_starts: ",
     "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
+    "Add a part of the status page": r"build_plans|page\.plans\.none",
 }
 """By recipe: how an existing thing of its kind is named wherever it stands."""
 

@@ -6,36 +6,22 @@ from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_response
 from sidecar.web.views import health
+from sidecar.web.views.index import index_text
 from sidecar.web.views.status import Json
-
-_INDEX = """\
-sidecar {version}
-
-/livez                      is this process alive?
-/readyz                     does everything of it work?
-/healthz                    do all targets work?
-/healthz/TARGET[/REPLICA]   does this one?
-/metrics                    Prometheus
-/api/v1/status              everything at a glance
-/api/v1/schedule            planned restarts
-/api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
-/api/v1/history             what happened
-/api/v1/remedies            which remedies helped against what
-/api/v1/report              availability, outages, restarts
-/api/v1/events              what happens, as server-sent events
-"""
 
 
 class HealthRoutes:
-    """GET / /livez /readyz /healthz... /metrics."""
+    """GET /livez /readyz /healthz... /metrics; ``/`` where no page is served."""
 
-    def __init__(self, services: ApiServices) -> None:
+    def __init__(self, services: ApiServices, *, has_page: bool = False) -> None:
         self._services = services
+        self._has_page = has_page
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
+        index = [] if self._has_page else [web.get("/", self._index)]
         return [
-            web.get("/", self._index),
+            *index,
             web.get("/livez", self._livez),
             web.get("/readyz", self._readyz),
             web.get("/healthz", self._healthz),
@@ -45,7 +31,7 @@ class HealthRoutes:
         ]
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text=_INDEX.format(version=self._services.version))
+        return web.Response(text=index_text(self._services.version))
 
     async def _livez(self, _: web.Request) -> web.Response:
         return _answer_health(*health.components([self._services.liveness()]))

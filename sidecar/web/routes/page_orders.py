@@ -77,13 +77,14 @@ class PageOrderRoutes:
     async def _restart(self, request: web.Request, fields: Fields) -> web.Response:
         name = _field(fields, "target")
         if fields.get("confirm") != "1":
-            return self._confirm_restart(request, self._controls.find_instance(name))
+            instance = self._controls.find_instance(name)
+            return await self._confirm_restart(request, instance)
         decision = await self._controls.restart(name)
         answer = decision_response(decision)
         if answer.status == HTTPStatus.CONFLICT and not wants_json(request):
             language = self._page.language_of(request)
-            reason = self._page.write_reason(language, decision.reason)
-            return refusal_page(language, answer.status, reason)
+            texts = await self._page.loader.texts(language)
+            return refusal_page(language, answer.status, texts.reason(decision.reason))
         return answer
 
     async def _pause(self, _: web.Request, fields: Fields) -> web.Response:
@@ -101,17 +102,15 @@ class PageOrderRoutes:
 
     # --- confirmation of a restart
 
-    def _confirm_restart(
+    async def _confirm_restart(
         self, request: web.Request, instance: Instance
     ) -> web.Response:
         """Name the guards that would object, before anything is asked for."""
         now = self._services.clock.now()
         objections = objections_to_operator(self._services.state(), instance.id, now)
         language = self._page.language_of(request)
-        sentences = [
-            f"{guard}: {self._page.write_reason(language, reason)}"
-            for guard, reason in objections
-        ]
+        texts = await self._page.loader.texts(language)
+        sentences = [f"{guard}: {texts.reason(reason)}" for guard, reason in objections]
         parts = self._confirmation(request, language, instance.name, sentences)
         if not wants_json(request):
             title = form_text(language, "restart.title", target=instance.name)

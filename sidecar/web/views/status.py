@@ -64,7 +64,7 @@ def _target(
         "container": _container(instance.container),
         "consecutive_failures": instance.health.failures,
         "warnings": list(last.warnings) if last is not None else [],
-        "held_by": _held_by(state, instance, now),
+        "held_by": held_by(state, instance, now),
         "paused": state.paused.get(instance.id.target, 0.0) > now.wall,
         "paused_until": _paused_until(state, instance, now),
         "lane": instance.lane.name,
@@ -92,7 +92,7 @@ def _container(container: Container | None) -> Json | None:
     }
 
 
-def _held_by(state: State, instance: Instance, now: Moment) -> str | None:
+def held_by(state: State, instance: Instance, now: Moment) -> str | None:
     """The upstream that a failed instance waits for; None: it waits for none."""
     if instance.state in WORKING_STATES:
         return None

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import datetime
+from pathlib import Path
 
 import aiohttp
 
@@ -110,3 +111,41 @@ async def read_as_operator(url: str) -> str:
             assert response.status == 303
         async with http.get("/page/state.json") as response:
             return await response.text()
+
+
+def test_page_costs_no_memory_before_the_first_visit(sidecar_host: SidecarHost) -> None:
+    """jinja2 has a part in C (markupsafe), which the kernel lists once it is loaded."""
+    process = sidecar_host.start_serving(SIDECAR_CONFIG=sidecar_host.config(targets={}))
+    mapped = Path(f"/proc/{process.pid}/maps")
+    assert sidecar_host.get("/").status == 200
+    assert sidecar_host.get("/api/v1/status").status == 200
+    assert "markupsafe" not in mapped.read_text()
+    page = sidecar_host.get("/", Accept="text/html")
+    assert "</html>" in page.text
+    assert "markupsafe" in mapped.read_text()
+
+
+def test_page_of_a_running_sidecar_is_in_both_languages(
+    sidecar_host: SidecarHost,
+) -> None:
+    serve_with_refusing_wallet(sidecar_host)
+    sidecar_host.until(
+        "it is down",
+        lambda: sidecar_host.target("electron-cash").get("state") == "recovering",
+    )
+    words = {"en": "It accepts no connections.", "ko": "연결을 받지 않습니다."}
+    for language, sentence in words.items():
+        page = sidecar_host.get(f"/?lang={language}", Accept="text/html")
+        assert page.status == 200
+        assert sentence in page.text
+
+
+def test_page_that_is_off_answers_browsers_with_a_hint(
+    sidecar_host: SidecarHost,
+) -> None:
+    serve_with_refusing_wallet(sidecar_host, SIDECAR_PAGE="off")
+    answer = sidecar_host.get("/", Accept="text/html")
+    assert answer.status == 404
+    assert "SIDECAR_PAGE is off" in answer.json["error"]
+    assert sidecar_host.get("/").text.startswith("sidecar ")
+    assert sidecar_host.get("/static/page.css").status == 404

@@ -93,9 +93,9 @@ async def test_snapshot_is_in_the_language_of_the_request() -> None:
     async with open_page_server() as bench, bench.browser() as visitor:
         bench.fakes.world.fails("electron-cash", Cause.REFUSED, times=1)
         english, korean = await visitor.state("en"), await visitor.state("ko")
-    sentence = "the details are shown to operators only"
+    sentence = "The details are shown to operators only."
     assert any(t["reason"] == sentence for t in english["targets"])
-    hidden = "자세한 내용은 운영자에게만 표시됩니다"
+    hidden = "자세한 내용은 운영자에게만 표시됩니다."
     assert any(t["reason"] == hidden for t in korean["targets"])
 
 

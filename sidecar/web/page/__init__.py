@@ -1,0 +1,1 @@
+"""The status page: view models, texts, templates and static files."""
