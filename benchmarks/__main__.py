@@ -3,7 +3,17 @@
 import argparse
 import time
 
-from benchmarks import cpu, detection, door, listing, memory, outage, startup, store
+from benchmarks import (
+    cpu,
+    detection,
+    door,
+    listing,
+    memory,
+    outage,
+    page,
+    startup,
+    store,
+)
 from benchmarks.table import HEADER, line
 
 PARTS = {
@@ -15,6 +25,7 @@ PARTS = {
     "store": store.measure,
     "door": door.measure,
     "listing": listing.measure,
+    "page": page.measure,
 }
 
 
