@@ -18,7 +18,7 @@ PACKAGE = ROOT / "sidecar"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 CORE = sorted((PACKAGE / "core").rglob("*.py"))
 COMPOSITION_ROOT = {*(PACKAGE / "app").glob("*.py"), PACKAGE / "__main__.py"}
-HEAVY_FOR_RUN = {"click", "rich", "jsonschema"}
+HEAVY_FOR_RUN = {"charset_normalizer", "click", "rich", "jsonschema"}
 
 NO_PLACE_IN_CORE = {
     "asyncio",
