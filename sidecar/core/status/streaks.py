@@ -176,7 +176,10 @@ def apply_threshold(health: Health, target: Target, now_mono: float) -> Health:
     """Set the target down once its failure streak is certain."""
     if not is_certain(health, target, now_mono):
         return health
-    return replace(health, up=False, hung=health.cause is Cause.HUNG)
+    hung = health.cause is Cause.HUNG
+    if health.up is False and health.hung is hung:
+        return health
+    return replace(health, up=False, hung=hung)
 
 
 def is_certain(health: Health, target: Target, now_mono: float) -> bool:
