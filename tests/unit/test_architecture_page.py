@@ -31,7 +31,11 @@ EXAMPLES = {
 BESIDE_IT = {
     "Add a probe kind": ("sidecar/config/check/healthcheck.py",),
     "Add a setting of a target": ("docs/behaviour.md", "docs/causes.md"),
-    "Add a cause": ("sidecar/core/reason/", "sidecar/locale/ko/LC_MESSAGES/reasons.po"),
+    "Add a cause": (
+        "sidecar/core/policy/",
+        "sidecar/core/reason/",
+        "sidecar/locale/ko/LC_MESSAGES/reasons.po",
+    ),
     "Add a reason": ("sidecar/probes/",),
 }
 """Where the example stands for another reason: as a reason, or as a use of it."""
