@@ -21,6 +21,7 @@ from sidecar.web.connection_limits import ConnectionLimits, Limits
 from sidecar.web.response import RequestRefused, error_response
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from sidecar.web.routes.control import ControlRoutes
+from sidecar.web.routes.explain import ExplainRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
@@ -71,6 +72,7 @@ class WebServer:
         route_groups = (
             HealthRoutes(services),
             StatusRoutes(services, heartbeat_s),
+            ExplainRoutes(services),
             IncidentRoutes(services),
             HistoryRoutes(services),
             ControlRoutes(services),

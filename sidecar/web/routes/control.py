@@ -19,10 +19,10 @@ from sidecar.web.auth import Handler, require_token
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
+from sidecar.web.target_names import find_instance_name, find_target_name
 from sidecar.web.views import health, status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
-_NAMES_SHOWN = 10
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -167,35 +167,11 @@ class ControlRoutes:
 
     def _target(self, request: web.Request) -> str:
         """A target's name, given by its own or an instance's name."""
-        name = request.match_info["target"]
-        state = self._services.state()
-        if name in state.targets:
-            return name
-        instance = health.instance_named(state, name)
-        if instance is None:
-            raise self._unknown(name)
-        return instance.id.target
+        return find_target_name(self._services.state(), request.match_info["target"])
 
     def _instance(self, request: web.Request) -> str:
         """An instance's name; with one replica it is the target's own name."""
-        name = request.match_info["target"]
-        state = self._services.state()
-        if health.instance_named(state, name) is not None:
-            return name
-        if name not in state.targets:
-            raise self._unknown(name)
-        names = ", ".join(status.replica_names(state, name)) or "none yet"
-        raise RequestRefused(
-            400, f"{name} has several replicas, name one of them: {names}"
-        )
-
-    def _unknown(self, name: str) -> RequestRefused:
-        target_names = list(self._services.state().targets)
-        names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
-        more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
-        return RequestRefused(
-            404, f"there is no target {name}; there are: {names}{more}"
-        )
+        return find_instance_name(self._services.state(), request.match_info["target"])
 
 
 async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:

@@ -17,6 +17,7 @@ sidecar {version}
 /healthz/TARGET[/REPLICA]   does this one?
 /metrics                    Prometheus
 /api/v1/status              everything at a glance
+/api/v1/explain/TARGET      which guards object, and what the next failure leads to
 /api/v1/schedule            planned restarts
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
 /api/v1/history             what happened

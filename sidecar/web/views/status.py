@@ -80,6 +80,13 @@ def _target(
     }
 
 
+def target_status(state: State, instance: Instance, now: Moment) -> Json:
+    """One instance as in the status, without its planned restarts."""
+    view = _target(state, instance, now, ())
+    del view["next_planned_restart"]
+    return view
+
+
 def _container(container: Container | None) -> Json | None:
     if container is None:
         return None
