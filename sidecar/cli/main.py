@@ -10,6 +10,7 @@ import click
 
 from sidecar.cli import control, local_commands, notify, status
 from sidecar.cli.client import ApiError
+from sidecar.cli.explain import explain
 from sidecar.cli.history import history, remedies
 from sidecar.cli.incidents import incident, incidents, postmortem
 from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
@@ -38,6 +39,7 @@ for command in (
     local_commands.check,
     status.status,
     status.targets,
+    explain,
     control.restart,
     control.pause,
     control.resume,

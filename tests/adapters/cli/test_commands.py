@@ -79,6 +79,7 @@ def test_every_documented_command_exists() -> None:
         "check",
         "status",
         "targets",
+        "explain",
         "restart",
         "pause",
         "resume",
