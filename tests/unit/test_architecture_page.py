@@ -24,6 +24,7 @@ EXAMPLES = {
     "Add a message": r"MessageKind\.STORE_LOST|title\.store_lost",
     "Add a metric": r"WALLET_ADDRESSES|sidecar_wallet_addresses",
     "Add a stored field": r"refused_starts: ",
+    "Add a hazard": r"anonymous_volume",
     "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
 }
 """By recipe: how an existing thing of its kind is named wherever it stands."""
