@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from sidecar.app.host_facts import find_disks, find_socket, is_known_zone
 from sidecar.app.identity import StackUnknown, find_own_container_once
@@ -13,6 +15,7 @@ from sidecar.cli.local_commands_port import CommandFailed, SetupPlan
 from sidecar.config.compose_file import read_compose_file
 from sidecar.config.load import load
 from sidecar.config.problem import ConfigError
+from sidecar.config.settings import Settings
 from sidecar.core.ports.engine import EngineError
 from sidecar.core.setup.compose_text import (
     COMPOSE_NAME,
@@ -98,7 +101,8 @@ def diagnose_stack(stack: str | None, language: str | None) -> Diagnosis:
 
     If the engine's socket may not be used, that is the one hazard that is known.
     """
-    words = language or _language()
+    settings = _settings()
+    words = language or _language(settings)
     socket = find_socket(os.environ)
     try:
         surveyed = _survey(stack)
@@ -114,6 +118,7 @@ def diagnose_stack(stack: str | None, language: str | None) -> Diagnosis:
         socket,
         find_disks(os.environ, survey.root_folder, services),
         survey.clock_ahead_s,
+        tuple(_declared_wallets(settings)),
     )
     return diagnose(facts, words)
 
@@ -129,14 +134,28 @@ def _complete(service: SurveyedService) -> ServiceFacts:
     )
 
 
-def _language() -> str:
+def _settings() -> Settings | None:
+    """Sidecar's settings; None: there are none yet, or they have faults."""
+    try:
+        return load(os.environ, None)
+    except ConfigError:
+        return None
+
+
+def _language(settings: Settings | None) -> str:
     named = os.environ.get("SIDECAR_LANGUAGE", "")
     if named in LANGUAGES:
         return named
-    try:
-        return load(os.environ, None).language
-    except ConfigError:
-        return LANGUAGES[0]
+    return settings.language if settings is not None else LANGUAGES[0]
+
+
+def _declared_wallets(settings: Settings | None) -> Iterator[tuple[str, int]]:
+    """Services that the settings call wallet daemons, with their RPC ports."""
+    for target in settings.targets if settings is not None else ():
+        if target.wallet is not None:
+            parts = urlsplit(target.wallet.url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            yield target.container or target.service or target.name, port
 
 
 # --- the survey

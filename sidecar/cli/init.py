@@ -55,6 +55,8 @@ def init(
     Without a terminal and without --yes nothing is written. No password is read from
     the stack, and none is written.
     """
+    if stack and compose:
+        raise click.UsageError("--stack and --compose exclude each other: give one")
     plan = local.plan_setup(stack, compose, folder)
     is_written = _shows_and_writes(local, plan, yes=yes, as_json=as_json)
     if as_json:

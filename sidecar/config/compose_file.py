@@ -13,6 +13,7 @@ from sidecar.core.setup.stack_facts import (
     ServiceFacts,
     StackFacts,
     Variable,
+    is_port,
 )
 from sidecar.core.setup.variables import read_variable
 
@@ -142,7 +143,7 @@ def _variables(tree: Tree) -> Iterator[Variable]:
 def _read_exposed(tree: Tree) -> Iterator[int]:
     for item in tree if isinstance(tree, list) else ():
         match = _PORT.fullmatch(_as_text(item))
-        if match:
+        if match and is_port(int(match[3])):
             yield int(match[3])
 
 
@@ -154,14 +155,15 @@ def _read_published(tree: Tree) -> Iterator[PublishedPort]:
         else:
             text, host = _as_text(item), ""
         match = _PORT.fullmatch(text)
-        if match:
+        if match and is_port(int(match[3])):
             address = (match[1] or host).strip("[]")
             yield PublishedPort(int(match[3]), address, int(match[2] or 0))
 
 
 def _proxied_port(labels: Mapping[str, str]) -> int | None:
     for name, value in labels.items():
-        if name.endswith(_PROXY_LABEL) and re.fullmatch(r"[0-9]{1,5}", value):
+        is_number = re.fullmatch(r"[0-9]{1,5}", value) is not None
+        if name.endswith(_PROXY_LABEL) and is_number and is_port(int(value)):
             return int(value)
     return None
 

@@ -11,6 +11,7 @@ from sidecar.core.setup.stack_facts import (
     PublishedPort,
     ServiceFacts,
     Variable,
+    is_port,
 )
 from sidecar.core.setup.variables import read_variable
 from sidecar.engine.containers import epoch_seconds, parse
@@ -107,7 +108,7 @@ def _read_exposed(box: SurveyedContainer) -> Iterator[int]:
         *(box.host_config.port_bindings or {}),
     ):
         port, _, protocol = key.partition("/")
-        if port.isdigit() and protocol in {"", "tcp"}:
+        if _is_port(port) and protocol in {"", "tcp"}:
             yield int(port)
 
 
@@ -117,16 +118,20 @@ def _read_published(box: SurveyedContainer) -> Iterator[PublishedPort]:
     for key, bindings in (in_force or configured or {}).items():
         port, _, protocol = key.partition("/")
         for binding in bindings or ():
-            if port.isdigit() and protocol in {"", "tcp"}:
-                host_port = int(binding.host_port) if binding.host_port.isdigit() else 0
+            if _is_port(port) and protocol in {"", "tcp"}:
+                host_port = int(binding.host_port) if _is_port(binding.host_port) else 0
                 yield PublishedPort(int(port), binding.host_ip, host_port)
 
 
 def _proxied_port(labels: Mapping[str, str]) -> int | None:
     for name, value in labels.items():
-        if name.endswith(_PROXY_LABEL) and re.fullmatch(r"[0-9]{1,5}", value):
+        if name.endswith(_PROXY_LABEL) and _is_port(value):
             return int(value)
     return None
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and is_port(int(text))
 
 
 def _health_check(box: SurveyedContainer) -> HealthCheckFacts | None:

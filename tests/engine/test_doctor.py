@@ -185,6 +185,20 @@ def test_doctor_without_the_optional_calls_still_judges_the_rest(
     assert "password_in_environment" in {h["code"] for h in document["hazards"]}
 
 
+def test_doctor_knows_the_wallet_daemons_of_the_settings(
+    stack: Stack, tmp_path: Path
+) -> None:
+    stack.wallet("ledger")
+    file = tmp_path / "sidecar.yaml"
+    probe = {"type": "electron_cash", "url": "http://ledger:7777/"}
+    settings = {"language": "ko", "targets": {"ledger": {"probe": probe}}}
+    file.write_text(json.dumps(settings))
+    result = run_sidecar(stack, "doctor", "--json", SIDECAR_CONFIG=str(file))
+    hazards = {h["code"]: h for h in json.loads(result.stdout)["hazards"]}
+    assert hazards["anonymous_volume"]["service"] == "ledger"
+    assert "지갑" in hazards["anonymous_volume"]["reason"]
+
+
 def test_doctor_without_an_engine_exits_2(stack: Stack) -> None:
     stack.proxy.shut()
     result = run_sidecar(stack, "doctor")

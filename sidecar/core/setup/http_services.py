@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts
+from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts, is_port
 from sidecar.core.setup.variables import references_to
 
 HTTP_PORTS = frozenset(
@@ -76,7 +76,7 @@ def _port(text: str | None, service: ServiceFacts, scheme: str) -> int | None:
         text = service.variable(text.strip("${}"))
         if not text and len(service.exposed_ports) == 1:
             return service.exposed_ports[0]
-    is_number = text.isascii() and text.isdigit() and 0 < int(text[:6]) <= 65535  # noqa: PLR2004
+    is_number = text.isascii() and text.isdigit() and is_port(int(text[:6]))
     return int(text) if is_number else None
 
 

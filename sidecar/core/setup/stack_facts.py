@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+MAX_PORT = 65535
+
+
+def is_port(number: int) -> bool:
+    """Is it the number of a port?"""
+    return 0 < number <= MAX_PORT
+
 
 class Variable(NamedTuple):
     """An environment variable; the value of a secret is left out.
@@ -134,6 +141,8 @@ class StackFacts:
     """A stack: its services, and the host around it.
 
     ``clock_ahead_s``: the engine's clock minus this process's clock.
+    ``declared_wallets``: services that Sidecar's settings call wallet daemons, each
+    with its RPC port.
     """
 
     name: str
@@ -141,6 +150,7 @@ class StackFacts:
     socket: SocketFacts | None = None
     disks: tuple[DiskFacts, ...] = ()
     clock_ahead_s: float | None = None
+    declared_wallets: tuple[tuple[str, int], ...] = ()
 
     @property
     def sidecar(self) -> ServiceFacts | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sidecar.core.setup.stack_facts import ServiceFacts, Variable
+from sidecar.core.setup.stack_facts import ServiceFacts, Variable, is_port
 
 _SECRET_NAME = re.compile(
     r"PASSW|PASSPHRASE|(?:^|_)(?:PASS|PWD|PIN)(?:$|_)|SECRET|TOKEN|API_?KEY|"
@@ -17,7 +17,6 @@ _USERINFO = re.compile(r"//[^/\s]*@|//[^\s]*@", re.DOTALL)
 _QUERY = re.compile(r"[?#].*", re.DOTALL)
 _HOST_AND_PORT = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*):([0-9]{1,5})(?:$|[/,;\s])")
 _LONGEST = 2000
-_MAX_PORT = 65535
 
 
 def read_variable(name: str, value: str) -> Variable:
@@ -56,7 +55,7 @@ def _reference(variable: Variable, names: set[str]) -> Reference | None:
     if "://" in value:
         return _address_reference(variable.name, value, names)
     for host, port in _HOST_AND_PORT.findall(value):
-        if host.casefold() in names and 0 < int(port) <= _MAX_PORT:
+        if host.casefold() in names and is_port(int(port)):
             return Reference(variable.name, int(port))
     return None
 
@@ -78,4 +77,4 @@ def _address_reference(variable: str, value: str, names: set[str]) -> Reference 
         return None
     if host.casefold() not in names:
         return None
-    return Reference(variable, port, parts.scheme.casefold())
+    return Reference(variable, port or None, parts.scheme.casefold())

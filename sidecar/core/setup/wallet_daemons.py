@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts
+from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts, is_port
 from sidecar.core.setup.variables import Reference, references_to
 
 DEFAULT_PORT = 7777
@@ -31,7 +31,6 @@ _USER_VARIABLE = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_USER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_MAX_PORT = 65535
 
 
 class FoundSetting(NamedTuple):
@@ -44,20 +43,41 @@ class FoundSetting(NamedTuple):
 
 def wallet_evidence(service: ServiceFacts, stack: StackFacts) -> str:
     """Why the service is a wallet daemon, for after "because"; "": it is none."""
+    if declared_port(service, stack) is not None:
+        return "Sidecar's settings say so"
+    return (
+        _evidence_of_programs(service)
+        or _evidence_of_names(service)
+        or _evidence_of_callers(service, stack)
+    )
+
+
+def _evidence_of_programs(service: ServiceFacts) -> str:
     if any(map(is_daemon_command, service.processes or ())):
         return "one of its processes is the daemon of an Electron wallet"
     if is_daemon_command(" ".join(service.command)):
         return "its command starts the daemon of an Electron wallet"
+    return ""
+
+
+def _evidence_of_names(service: ServiceFacts) -> str:
     image = service.image.partition("@")[0].rpartition("/")[2].partition(":")[0]
     if _IMAGE.search(image) and not _OTHER_PART.search(image):
         return f"its image is {image}"
-    if _NAME.fullmatch(service.name):
-        return f"its name is {service.name}"
-    for other in stack.others():
-        for reference in references_to(service, other):
-            if other is not service and _CALLER.search(reference.variable):
-                return f"{reference.variable} of {other.name} names it"
+    return f"its name is {service.name}" if _NAME.fullmatch(service.name) else ""
+
+
+def _evidence_of_callers(service: ServiceFacts, stack: StackFacts) -> str:
+    for other, reference in _callers(service, stack):
+        if _CALLER.search(reference.variable):
+            return f"{reference.variable} of {other.name} names it"
     return ""
+
+
+def declared_port(service: ServiceFacts, stack: StackFacts) -> int | None:
+    """Its RPC port in Sidecar's settings; None: they name it as no wallet daemon."""
+    names = {service.name, service.container}
+    return next((port for name, port in stack.declared_wallets if name in names), None)
 
 
 def is_daemon_command(line: str) -> bool:
@@ -80,6 +100,9 @@ def find_wallets(stack: StackFacts) -> Iterator[tuple[ServiceFacts, str]]:
 
 def find_rpc_port(service: ServiceFacts, stack: StackFacts) -> FoundSetting:
     """The daemon's RPC port."""
+    port = declared_port(service, stack)
+    if port is not None:
+        return FoundSetting(str(port), "Sidecar's settings name it")
     return (
         _configured_port(service)
         or _called_port(service, stack)
@@ -144,4 +167,4 @@ def _callers(
 
 
 def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text[:6]) <= _MAX_PORT
+    return text.isascii() and text.isdigit() and is_port(int(text[:6]))

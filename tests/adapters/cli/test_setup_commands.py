@@ -108,6 +108,12 @@ async def test_init_of_an_unknown_stack_exits_2() -> None:
     assert "no container of the stack" in result.err
 
 
+async def test_init_of_a_stack_and_a_file_is_wrong_usage() -> None:
+    result = await sidecar("init", "--stack", "shop", "--compose", "compose.yaml")
+    assert (result.status, result.out) == (2, "")
+    assert "exclude each other" in result.err
+
+
 # --- doctor
 
 

@@ -31,7 +31,7 @@ def raw_wallet(container_id: str = OWN, **changes: Any) -> dict[str, Any]:  # no
         "Image": "example/wallet:1",
         "User": "1000",
         "Env": ["RPC_USER=bchrpc", f"RPC_PASSWORD={SECRET}", "TZ=Asia/Seoul", "ODD"],
-        "ExposedPorts": {"7777/tcp": {}, "53/udp": {}},
+        "ExposedPorts": {"7777/tcp": {}, "53/udp": {}, "99999/tcp": {}},
         "StopSignal": "SIGTERM",
         "Healthcheck": {"Test": ["CMD-SHELL", "curl http://localhost:7777/"]},
     }

@@ -19,7 +19,7 @@ services:
     entrypoint: ["tini", "--"]
     command: electron-cash daemon
     environment: [RPC_USER=bchrpc, "RPC_PASSWORD=${PW:-open-sesame}", BARE]
-    expose: ["7777", 7778/tcp]
+    expose: ["7777", 7778/tcp, "0", "99999"]
     networks: {back: {aliases: [ec]}}
     volumes: [wallet:/data]
   api:

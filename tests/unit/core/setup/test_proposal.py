@@ -70,6 +70,14 @@ def test_wallet_daemon_is_recognised_by_the_variable_of_its_caller() -> None:
     assert "ELECTRON_CASH_URL of shop" in wallet_evidence(daemon, stack(daemon, caller))
 
 
+@pytest.mark.parametrize("name", ["ledger", "shop-ledger-1"])
+def test_wallet_daemon_of_the_settings_is_recognised_with_its_port(name: str) -> None:
+    daemon = service("ledger", exposed_ports=(9,))
+    facts = stack(daemon, declared_wallets=((name, 7001),))
+    assert wallet_evidence(daemon, facts) == "Sidecar's settings say so"
+    assert find_rpc_port(daemon, facts).value == "7001"
+
+
 @pytest.mark.parametrize(
     ("daemon", "port", "is_certain"),
     [

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sidecar.config.load import load
 from sidecar.core.model.probe_settings import (
@@ -17,7 +19,12 @@ from sidecar.core.model.target import Mode
 from sidecar.core.setup.compose_text import ComposePlace, write_compose
 from sidecar.core.setup.file_text import comment_text, scalar, write_file
 from sidecar.core.setup.proposal import propose_setup
-from sidecar.core.setup.stack_facts import HealthCheckFacts, StackFacts
+from sidecar.core.setup.stack_facts import (
+    HealthCheckFacts,
+    ServiceFacts,
+    StackFacts,
+)
+from sidecar.core.setup.variables import read_variable
 from tests.support.repository import REPOSITORY
 from tests.support.stack_facts import (
     payment_service,
@@ -62,12 +69,53 @@ def write_files(facts: StackFacts, folder: Path) -> Path:
 def test_proposed_file_passes_the_check_of_the_configuration(
     facts: StackFacts, tmp_path: Path
 ) -> None:
-    settings = load({}, write_files(facts, tmp_path))
-    assert settings.mode is Mode.OBSERVE
-    assert [t.name for t in settings.targets] == [
+    loaded = load({}, write_files(facts, tmp_path))
+    assert loaded.mode is Mode.OBSERVE
+    assert [t.name for t in loaded.targets] == [
         t.service.name for t in propose_setup(facts).targets
     ]
-    assert not [w for w in settings.warnings if "shorter" not in w]
+    assert not [w for w in loaded.warnings if "shorter" not in w]
+
+
+TEXTS = st.one_of(
+    st.sampled_from(["electron-cash", "a", "b", "null", "1", "http://a:8080/x", "80"]),
+    st.text(max_size=20),
+)
+PORTS = st.lists(st.sampled_from([0, 1, 80, 7777, 8080, 65535]), max_size=3).map(tuple)
+FACTS = st.builds(
+    ServiceFacts,
+    name=TEXTS,
+    image=TEXTS,
+    command=st.lists(TEXTS, max_size=3).map(tuple),
+    processes=st.none() | st.lists(TEXTS, max_size=3).map(tuple),
+    variables=st.lists(
+        st.builds(read_variable, st.sampled_from(["RPC_USER", "URL", "X"]), TEXTS),
+        max_size=3,
+    ).map(tuple),
+    exposed_ports=PORTS.map(lambda ports: tuple(filter(None, ports))),
+    health_check=st.none() | st.builds(HealthCheckFacts, TEXTS),
+    names=st.frozensets(TEXTS.map(str.casefold), max_size=2),
+    depends_on=st.lists(TEXTS, max_size=2).map(tuple),
+    networks=st.none() | st.frozensets(TEXTS, max_size=2),
+)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(FACTS, max_size=4, unique_by=lambda facts: facts.name))
+def test_file_and_compose_lines_of_any_stack_can_be_used(
+    tmp_path: Path, services: list[ServiceFacts]
+) -> None:
+    facts = StackFacts("any", tuple(services))
+    proposal = propose_setup(facts)
+    document = parse_compose_lines(facts)
+    assert document.keys() <= {"services", "volumes", "networks", "secrets"}
+    if proposal.targets:
+        targets = load({}, write_files(facts, tmp_path)).targets
+        assert [t.name for t in targets] == [s.name for s in proposal.services]
 
 
 def test_proposed_file_watches_the_pair(tmp_path: Path) -> None:
