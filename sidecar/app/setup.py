@@ -42,38 +42,49 @@ class _Surveyed(NamedTuple):
     survey: Survey
 
 
+class _Source(NamedTuple):
+    """Facts for ``init``; ``name`` says what was read."""
+
+    facts: StackFacts
+    name: str
+    unreadable: tuple[str, ...] = ()
+    foreign_networks: frozenset[str] = frozenset()
+
+
 def plan_setup(stack: str | None, compose: Path | None, folder: Path) -> SetupPlan:
     """The files that ``init`` proposes. Raises CommandFailed."""
-    unreadable: tuple[str, ...] = ()
-    foreign: frozenset[str] = frozenset()
-    if compose is not None:
-        facts, source = _read_compose(compose), f"the compose file {compose.name}"
-    else:
-        surveyed = _survey(stack)
-        services = surveyed.survey.services
-        foreign = frozenset().union(*(s.foreign_networks for s in services))
-        unreadable = surveyed.survey.unreadable
-        facts = StackFacts(surveyed.stack, tuple(s.facts for s in services))
-        source = f'the running stack "{surveyed.stack}"'
-    proposal = propose_setup(facts)
+    source = _read_stack(stack) if compose is None else _read_compose(compose)
+    proposal = propose_setup(source.facts)
     if not proposal.targets:
         raise CommandFailed(
-            f"nothing to watch was found in {source}: no wallet daemon, and no service "
-            "that speaks HTTP; write a sidecar.yaml by hand: docs/configuration.md"
+            f"nothing to watch was found in {source.name}: no wallet daemon, and no "
+            "service that speaks HTTP; write a sidecar.yaml: docs/configuration.md"
         )
     socket = find_socket(os.environ)
     group = socket.group_id if socket is not None else None
-    place = ComposePlace(os.fspath(folder), group, foreign)
+    place = ComposePlace(os.fspath(folder), group, source.foreign_networks)
     texts = {
-        FILE_NAME: write_file(proposal, source),
+        FILE_NAME: write_file(proposal, source.name),
         COMPOSE_NAME: write_compose(proposal, place),
     }
-    return SetupPlan(plan_files(folder, texts), (*_remarks(proposal, unreadable),))
+    remarks = _remarks(proposal, source.unreadable)
+    return SetupPlan(plan_files(folder, texts), tuple(remarks))
 
 
-def _read_compose(path: Path) -> StackFacts:
+def _read_stack(stack: str | None) -> _Source:
+    name, survey = _survey(stack)
+    foreign = (service.foreign_networks for service in survey.services)
+    return _Source(
+        StackFacts(name, tuple(service.facts for service in survey.services)),
+        f'the running stack "{name}"',
+        survey.unreadable,
+        frozenset().union(*foreign),
+    )
+
+
+def _read_compose(path: Path) -> _Source:
     try:
-        return read_compose_file(path)
+        return _Source(read_compose_file(path), f"the compose file {path.name}")
     except ConfigError as error:
         raise CommandFailed(str(error)) from error
 

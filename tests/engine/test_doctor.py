@@ -16,6 +16,7 @@ import yaml
 
 from sidecar.core.setup.hazards.table import HAZARDS
 from tests.engine.harness import RUN_LABEL, SERVICE, WALLET, Stack
+from tests.support.docker_proxy import ENGINE
 from tests.support.repository import REPOSITORY
 
 pytestmark = pytest.mark.engine
@@ -197,6 +198,60 @@ def test_doctor_knows_the_wallet_daemons_of_the_settings(
     hazards = {h["code"]: h for h in json.loads(result.stdout)["hazards"]}
     assert hazards["anonymous_volume"]["service"] == "ledger"
     assert "지갑" in hazards["anonymous_volume"]["reason"]
+
+
+@pytest.fixture
+def run_in_container(stack: Stack) -> Iterator[Callable[..., tuple[int, Any]]]:
+    """Runs ``sidecar doctor`` of this tree in a container of the stack, as its user.
+
+    Returns the exit status and the JSON document.
+    """
+    containers = []
+
+    def run(*groups: str) -> tuple[int, Any]:
+        container = stack.client.containers.run(
+            IMAGE_NAME,
+            ["-m", "sidecar", "doctor", "--json"],
+            entrypoint=["python3"],
+            environment={"PYTHONPATH": "/code"},
+            volumes=[
+                f"{REPOSITORY}/sidecar:/code/sidecar:ro",
+                f"{ENGINE}:/var/run/docker.sock",
+            ],
+            labels={**RUN_LABEL, "com.docker.compose.project": stack.project},
+            detach=True,
+            group_add=list(groups),
+        )
+        containers.append(container)
+        status = int(container.wait(timeout=DEADLINE_S)["StatusCode"])
+        return status, json.loads(container.logs(stderr=False))
+
+    yield run
+    for container in containers:
+        container.remove(force=True)
+
+
+def test_doctor_in_sidecars_container_judges_its_own_stack(
+    stack: Stack, run_in_container: Callable[..., tuple[int, Any]]
+) -> None:
+    stack.wallet(shape="init")
+    status, document = run_in_container(str(stack.proxy.group))
+    assert status == 1
+    assert document["stack"] == stack.project
+    codes = {hazard["code"] for hazard in document["hazards"]}
+    assert {"anonymous_volume", "no_memory_limit"} <= codes
+    assert "wrong_socket_group" not in codes
+
+
+def test_doctor_in_the_wrong_group_names_the_group(
+    stack: Stack, run_in_container: Callable[..., tuple[int, Any]]
+) -> None:
+    status, document = run_in_container()
+    assert status == 1
+    (hazard,) = document["hazards"]
+    assert hazard["code"] == "wrong_socket_group"
+    assert hazard["line"] == f'group_add: ["{stack.proxy.group}"]'
+    assert document["unjudged"] != []
 
 
 def test_doctor_without_an_engine_exits_2(stack: Stack) -> None:
