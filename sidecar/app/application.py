@@ -288,8 +288,7 @@ class Application:
         logger.info("the configuration file was read again and is in force")
 
     async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
-        connected = {c.name: not c.reason for c in self._engine_watcher.components()}
-        self._metrics.event_stream(connected=connected["event_stream"])
+        self._metrics.components(self._health.components())
         self._metrics.outbox(await self._store.outbox.count_pending())
         return await self._metrics.scrape(accept)
 

@@ -100,6 +100,21 @@ DECISIONS = _counter(
 BUDGET = _gauge(
     "restart_budget_remaining", "Restarts left in the fast lane's window.", "target"
 )
+GUARD = _gauge(
+    "target_guard",
+    "1 while this guard keeps a failed target from a remedy; no series otherwise.",
+    "target",
+    "guard",
+)
+TARGET_INCIDENT = _gauge(
+    "target_incident",
+    "1 while an open incident concerns the target; root is the target of the incident.",
+    "target",
+    "root",
+    "role",
+    "severity",
+    "cause",
+)
 INCIDENTS_OPEN = _gauge("incidents_open", "Incidents not resolved.", "severity")
 INCIDENTS = _counter(
     "incidents_total", "Incidents opened.", "target", "severity", "cause"
@@ -116,6 +131,9 @@ ENGINE_SECONDS = _histogram(
     "engine_request_duration_seconds", "Calls to the engine.", _FAST_S, "operation"
 )
 STREAM = _gauge("event_stream_connected", "1 while engine events arrive.")
+COMPONENT_UP = _gauge(
+    "component_up", "1 while this part of Sidecar works, as in /readyz.", "component"
+)
 LOOP_LAG = _gauge(
     "loop_lag_seconds", "How late the event loop was: worst of 60 measurements."
 )
