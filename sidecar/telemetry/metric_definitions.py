@@ -179,6 +179,56 @@ can be foreseen, so `increase()` sees the first one. Beside these there are the 
 """
 
 
+_USE = """
+## Alerts
+
+[`compose/prometheus/sidecar.rules.yml`](../compose/prometheus/sidecar.rules.yml) has
+recording rules, and an alert for everything that a person has to know. Each alert has
+a section in [runbooks.md](runbooks.md). They need Prometheus 2.42 or newer, a scrape
+interval of 1 minute or less, and a job with the name `sidecar`:
+
+```yaml
+# prometheus.yml
+rule_files: [sidecar/*.rules.yml]
+alerting:
+  alertmanagers:
+    - static_configs: [{targets: ["alertmanager:9093"]}]
+scrape_configs:
+  - job_name: sidecar
+    scrape_interval: 15s
+    static_configs: [{targets: ["sidecar:9787"]}]
+```
+
+```yaml
+# compose.yaml
+services:
+  prometheus:
+    image: prom/prometheus
+    volumes:
+      - ./prometheus.yml:/etc/prometheus/prometheus.yml:ro
+      - /path/to/sidecar/compose/prometheus:/etc/prometheus/sidecar:ro
+  alertmanager:
+    image: prom/alertmanager
+    volumes:
+      - ./alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro
+```
+
+[`compose/prometheus/alertmanager.yml`](../compose/prometheus/alertmanager.yml) is an
+example: it makes one notification of each incident and keeps the alerts of dependents
+back while the alert of their root fires. Copy it, and put your own receivers in. Check
+your files with `promtool check config prometheus.yml` and
+`amtool check-config alertmanager.yml`.
+
+Sidecar sends [messages of its own](notifications.md), which say more. The alerts are
+the second way: they also fire while Sidecar is down or cannot send. `runbook_url` is a
+path in this repository. For a link, copy the rules and put your own address in:
+`sed -i 's|docs/runbooks.md|https://wiki.example/runbooks|' sidecar.rules.yml`.
+
+`for` is the time that a fault must last. If you plan restarts once a week, make the
+range of `SidecarPlannedRestartsSkipped` longer (`50h` is right for daily restarts).
+"""
+
+
 def write_document() -> str:
     """The page docs/metrics.md."""
     rows = (
@@ -186,7 +236,7 @@ def write_document() -> str:
         f"{' '.join(f'`{label}`' for label in spec.labels)} | {spec.help} |\n"
         for spec in DEFINITIONS
     )
-    return _PREFACE + "".join(rows)
+    return _PREFACE + "".join(rows) + _USE
 
 
 if __name__ == "__main__":
