@@ -226,6 +226,35 @@ path in this repository. For a link, copy the rules and put your own address in:
 
 `for` is the time that a fault must last. If you plan restarts once a week, make the
 range of `SidecarPlannedRestartsSkipped` longer (`50h` is right for daily restarts).
+
+## Dashboards
+
+[`compose/grafana/`](../compose/grafana) has four dashboards for Grafana 10 or newer:
+`sidecar-overview`, `sidecar-target` (one target), `sidecar-incidents` (incidents,
+remedies, messages) and `sidecar-own` (Sidecar itself). Import a file by *Dashboards,
+New, Import*, or let Grafana read the folder:
+
+```yaml
+# provisioning/dashboards/sidecar.yml
+apiVersion: 1
+providers:
+  - name: sidecar
+    type: file
+    options: {path: /var/lib/grafana/dashboards/sidecar}
+```
+
+```yaml
+# compose.yaml
+services:
+  grafana:
+    image: grafana/grafana
+    volumes:
+      - ./provisioning/dashboards:/etc/grafana/provisioning/dashboards:ro
+      - /path/to/sidecar/compose/grafana:/var/lib/grafana/dashboards/sidecar:ro
+```
+
+The dashboards are generated: change `tests/support/dashboards/`, then run
+`scripts/dashboards`. The panel of the availability needs the recording rules.
 """
 
 
