@@ -23,6 +23,7 @@ EXAMPLES = {
     "Add a reason": r"COMMAND_FAILED_SILENTLY|command_failed_silently",
     "Add a message": r"MessageKind\.STORE_LOST|title\.store_lost",
     "Add a metric": r"WALLET_ADDRESSES|sidecar_wallet_addresses",
+    "Add an alert": r"SidecarLoopLate",
     "Add a stored field": r"refused_starts: ",
     "Add a hazard": r"anonymous_volume",
     "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
