@@ -18,7 +18,7 @@ from sidecar.notify.current_incidents import CurrentIncidents
 from sidecar.notify.delivery import Channel
 from sidecar.notify.dispatcher import Dispatcher, OnAttempt
 from sidecar.notify.heartbeat import Heartbeat
-from sidecar.notify.hooks import hook_channel
+from sidecar.notify.hooks import HookTools, hook_channel
 from sidecar.notify.http_sender import HttpSender
 from sidecar.notify.installation import Installation
 from sidecar.notify.render import Links, Renderer
@@ -64,12 +64,17 @@ class NotificationService:
         channels: list[Channel] = [
             AppriseChannel(channel, render, os.environ) for channel in settings.channels
         ]
-        engine, find, mask = self._context.engine, self._container_id, texts.mask
-        channels += [
-            hook_channel(n, hook, self._local_sender, engine, find, mask)
-            for n, hook in enumerate(settings.hooks)
-        ]
         clock = SystemClock()
+        tools = HookTools(
+            self._local_sender,
+            self._context.engine,
+            self._container_id,
+            texts.mask,
+            clock,
+        )
+        channels += [
+            hook_channel(n, hook, tools) for n, hook in enumerate(settings.hooks)
+        ]
         news = CurrentIncidents(self._state, clock)
         self.runner = Dispatcher(self._outbox, channels, clock, self._on_attempt, news)
 

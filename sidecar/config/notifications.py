@@ -11,22 +11,18 @@ from sidecar.config.file.model import Document
 from sidecar.config.file.notify_sections import (
     EscalateAfter,
     Heartbeat,
-    Hook,
     Notify,
     Routes,
 )
 from sidecar.config.file.setting_types import value_or
+from sidecar.config.hooks import hook_faults, hook_settings
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity
-from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import (
     ChannelSettings,
     EscalationSettings,
     HeartbeatSettings,
-    HookExec,
-    HookPost,
-    HookSettings,
     NotifySettings,
 )
 from sidecar.core.model.notification_settings import Routes as RouteSettings
@@ -48,7 +44,7 @@ def notify_settings(document: Document, reader: SecretReader) -> NotifySettings:
         channels=channels,
         routes=_routes(notify),
         escalation=_escalation(notify),
-        hooks=tuple(map(_hook, value_or(document.hooks, []))),
+        hooks=hook_settings(document, reader),
         heartbeat=_heartbeat(value_or(notify.heartbeat, None), reader),
         public_url=public_url.rstrip("/") if public_url else None,
         timezone=value_or(notify.timezone, "UTC"),
@@ -65,8 +61,7 @@ def notify_faults(document: Document) -> Iterator[ConfigProblem]:
         if fault:
             yield fault
     yield from _timezone_faults(value_or(notify.timezone, "UTC"))
-    for index, hook in enumerate(value_or(document.hooks, [])):
-        yield from _hook_faults(hook, f"hooks[{index}]")
+    yield from hook_faults(document)
 
 
 def _channels(notify: Notify, reader: SecretReader) -> Iterator[ChannelSettings]:
@@ -141,31 +136,6 @@ def _escalation(notify: Notify) -> EscalationSettings:
         after_s=MappingProxyType({**default.after_s, **overrides}),
         repeat_s=parse_seconds(value_or(notify.repeat, "1h")),
     )
-
-
-def _hook(hook: Hook) -> HookSettings:
-    severity = value_or(hook.severity, None)
-    command = value_or(hook.exec, None)
-    return HookSettings(
-        on=MessageKind(hook.on),
-        severity=Severity(severity) if severity else None,
-        does=HookExec(command.container, tuple(command.command))
-        if command is not None
-        else HookPost(value_or(hook.post, "")),
-    )
-
-
-def _hook_faults(hook: Hook, path: str) -> Iterator[ConfigProblem]:
-    post, command = value_or(hook.post, None), value_or(hook.exec, None)
-    if (post is None) is (command is None):
-        actual = "neither" if post is None else "post and exec"
-        yield ConfigProblem(
-            path, actual, "one of post and exec", "make two hooks of two"
-        )
-    if post is not None:
-        fault = url_fault(f"{path}.post", post)
-        if fault:
-            yield fault
 
 
 def _route_faults(notify: Notify) -> Iterator[ConfigProblem]:

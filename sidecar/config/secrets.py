@@ -91,20 +91,42 @@ class SecretReader:
             return None
         return self._from_file(file, file_path)
 
-    def _from_file(self, file: str, path: str) -> str | None:
+    def take_lines(self, file: str, path: str) -> tuple[str, ...]:
+        """The secrets in a file, one a line; ``path`` is the key with the file's name.
+
+        Empty where there is a fault.
+        """
+        text = self._read(file, path)
+        lines = text.splitlines() if text is not None else []
+        for number, line in enumerate(lines, 1):
+            why = objection(line) or ("" if line else "empty")
+            if why:
+                actual = f"{file!r} (line {number}: {why})"
+                allowed = "bare secrets, one a line"
+                self.faults.append(ConfigProblem(path, actual, allowed))
+                return ()
+        return tuple(self._keep(line, path) for line in lines)
+
+    def _read(self, file: str, path: str) -> str | None:
+        """The text of the file without the line ends at its end; None: a fault."""
         try:
-            value = (
-                read_regular_file(FilePath(file), _MAX_BYTES).decode().rstrip("\r\n")
-            )
+            text = read_regular_file(FilePath(file), _MAX_BYTES).decode()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a text file"
             actual = f"{file!r} ({why})"
             self.faults.append(ConfigProblem(path, actual, "a file that can be read"))
             return None
+        value = text.rstrip("\r\n")
         if not value:
             self.faults.append(
                 ConfigProblem(path, f"{file!r} (empty)", "a file with a secret")
             )
+            return None
+        return value
+
+    def _from_file(self, file: str, path: str) -> str | None:
+        value = self._read(file, path)
+        if value is None:
             return None
         why = objection(value)
         if why:

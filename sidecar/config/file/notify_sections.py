@@ -69,9 +69,13 @@ class HookCommand(Section, kw_only=True):
 
 
 class Hook(Section, kw_only=True):
-    """An action when an incident opens or is resolved: either ``post`` or ``exec``."""
+    """An action when an incident opens or is resolved: either ``post`` or ``exec``.
+
+    ``secret_file`` has the secrets that sign the requests of ``post``, one a line.
+    """
 
     on: Literal["opened", "resolved"]
     severity: SeverityName | UnsetType = UNSET
     post: Text | UnsetType = UNSET
+    secret_file: Text | UnsetType = UNSET
     exec: HookCommand | UnsetType = UNSET

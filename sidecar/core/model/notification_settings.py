@@ -55,9 +55,13 @@ class EscalationSettings:
 
 @dataclass(frozen=True, slots=True)
 class HookPost:
-    """POST the incident as JSON."""
+    """POST the incident as JSON.
+
+    ``keys`` sign each request, the newest first; none: requests are not signed.
+    """
 
     url: str = field(repr=False)
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
