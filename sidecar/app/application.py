@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from sidecar import __version__
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.housekeeping import freeze_startup_objects, run_housekeeping
+from sidecar.app.loop_access import LoopAccess
 from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
 from sidecar.app.settings_reload import SettingsReload
@@ -82,7 +83,7 @@ class Application:
             context,
             self._store.outbox,
             self._metrics.count_notification,
-            lambda: self._watchdog.state,
+            LoopAccess(lambda: self._watchdog),
         )
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
@@ -110,7 +111,7 @@ class Application:
             context.own_id,
             other_engine=lambda: context.link.other_engine,
         )
-        self._health = OwnHealth(self._parts(), self._notifications.runner)
+        self._health = OwnHealth(self._parts(), self._notifications)
         self._build_web(settings, texts)
 
     def _build_probes(self) -> None:
@@ -278,7 +279,6 @@ class Application:
         self.post(SettingsApplied(now, settings.mode, settings.notify))
         self._engine_watcher.nudge()
         await self._notifications.apply(settings.notify, texts)
-        self._health.dispatcher = self._notifications.runner
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
         )

@@ -1,10 +1,10 @@
 """The sections ``notify`` and ``hooks`` as settings, and their faults."""
 
-import re
 from collections.abc import Iterator
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from sidecar.config.channels import channel_faults, channel_settings
 from sidecar.config.check.urls import certain_parts, url_fault
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
@@ -20,14 +20,12 @@ from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.notification_settings import (
-    ChannelSettings,
     EscalationSettings,
     HeartbeatSettings,
     NotifySettings,
 )
 from sidecar.core.model.notification_settings import Routes as RouteSettings
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNROUTED = (Severity.P0, Severity.P1, Severity.P2)
 """Severities sent to every channel if there are no ``routes``; P3 is only logged."""
 
@@ -38,7 +36,7 @@ def notify_settings(document: Document, reader: SecretReader) -> NotifySettings:
     Reads secrets from files: do not call it on the event loop.
     """
     notify = value_or(document.notify, Notify())
-    channels = tuple(_channels(notify, reader))
+    channels = tuple(channel_settings(notify, reader))
     public_url = value_or(notify.public_url, None)
     return NotifySettings(
         channels=channels,
@@ -52,8 +50,9 @@ def notify_settings(document: Document, reader: SecretReader) -> NotifySettings:
 
 
 def notify_faults(document: Document) -> Iterator[ConfigProblem]:
-    """Faults of routes, addresses, the time zone and hooks."""
+    """Faults of channels, routes, addresses, the time zone and hooks."""
     notify = value_or(document.notify, Notify())
+    yield from channel_faults(notify)
     yield from _route_faults(notify)
     public_url = value_or(notify.public_url, None)
     if public_url is not None:
@@ -62,22 +61,6 @@ def notify_faults(document: Document) -> Iterator[ConfigProblem]:
             yield fault
     yield from _timezone_faults(value_or(notify.timezone, "UTC"))
     yield from hook_faults(document)
-
-
-def _channels(notify: Notify, reader: SecretReader) -> Iterator[ChannelSettings]:
-    for name, channel in value_or(notify.channels, {}).items():
-        path = f"notify.channels.{name}.url"
-        url = _read_needed_secret(
-            reader, reader.take(channel.url, channel.url_file, path), path
-        )
-        if url is None:
-            continue
-        if not _SCHEME.match(url):
-            allowed = "an Apprise URL such as tgram://TOKEN/CHAT"
-            reader.faults.append(
-                ConfigProblem(path, "something without a scheme", allowed)
-            )
-        yield ChannelSettings(name, url)
 
 
 def _heartbeat(

@@ -22,6 +22,7 @@ _SECRET_NAME = re.compile(
 )
 _ADDRESS_KEYS = {"redis_url"}
 _SECRET_SECTIONS = ("channels", "heartbeat")
+_SECRETS_OF_SECTIONS = frozenset({"url", "topic", "routing_key"})
 _USERINFO = re.compile(r"(?<=//).*@.*", re.DOTALL)
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")
 
@@ -31,7 +32,8 @@ def is_secret(path: Path) -> bool:
     key = str(path[-1]) if path else ""
     if key.endswith("_file"):
         return False
-    if any(section in path for section in _SECRET_SECTIONS) and key == "url":
+    in_secret_section = any(section in path for section in _SECRET_SECTIONS)
+    if in_secret_section and key in _SECRETS_OF_SECTIONS:
         return True
     return key in _ADDRESS_KEYS or bool(_SECRET_NAME.search(key))
 

@@ -125,7 +125,7 @@ class ExecHook:
 
 
 class HookTools(NamedTuple):
-    """What hooks work with.
+    """Parts that hooks work with.
 
     ``container_id`` finds a container of the stack by its name; ``mask`` removes
     secrets from a command's output.

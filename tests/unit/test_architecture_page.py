@@ -22,6 +22,7 @@ EXAMPLES = {
     "Add a cause": r"Cause\.COMMAND_FAILED|command_failed",
     "Add a reason": r"COMMAND_FAILED_SILENTLY|command_failed_silently",
     "Add a message": r"MessageKind\.STORE_LOST|title\.store_lost",
+    "Add a kind of channel": r"NtfySettings|\"ntfy\"|kind: ntfy",
     "Add a metric": r"WALLET_ADDRESSES|sidecar_wallet_addresses",
     "Add an alert": r"SidecarLoopLate",
     "Add a stored field": r"refused_starts: ",

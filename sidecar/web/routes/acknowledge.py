@@ -32,6 +32,9 @@ button {{ font: inherit; padding: .8rem 1.4rem; border: 0; border-radius: .4rem;
 </html>
 """
 _HEADERS = {
+    # A push service's page in a browser shows whether its button worked. It sends no
+    # credentials: the token of the link is all that counts.
+    "Access-Control-Allow-Origin": "*",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",

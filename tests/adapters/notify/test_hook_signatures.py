@@ -93,8 +93,8 @@ async def test_two_secrets_give_a_signature_each_the_newest_first() -> None:
 async def test_second_try_has_the_same_id_and_its_own_time() -> None:
     first, second = await send_hook(NEW_KEY, clocks=(SystemClock(), LaterClock(100.0)))
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
-    sent = [int(r.headers["webhook-timestamp"]) for r in (first, second)]
-    assert 99 <= sent[1] - sent[0] <= 101
+    times = [int(r.headers["webhook-timestamp"]) for r in (first, second)]
+    assert 99 <= times[1] - times[0] <= 101
     for request in (first, second):
         Webhook(secret_of(NEW_KEY)).verify(request.body, request.headers)
 
