@@ -89,7 +89,7 @@ class TelegramApi:
             raise TelegramRefusal(0, failure.result) from None
         try:
             content = msgspec.json.decode(answer.body, type=_Answer)
-            if content.ok:
+            if content.ok and answer.status < _FIRST_ERROR:
                 return msgspec.json.decode(content.result, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._unreadable(answer) from None

@@ -175,6 +175,10 @@ async def test_long_text_reaches_telegram_and_ntfy_with_its_last_lines() -> None
             web.json_response({"ok": False, "error_code": 200, "description": "?"}),
             DeliveryResult(FAILED, "the receiver answered HTTP 500: ?"),
         ),
+        (
+            web.json_response({"ok": True, "result": {"message_id": 1}}, status=301),
+            DeliveryResult(FAILED, "the receiver answered HTTP 301"),
+        ),
     ],
     ids=lambda value: getattr(value, "error", None),
 )
@@ -477,6 +481,7 @@ async def test_compressed_answer_is_not_expanded(settings_of: Settings) -> None:
 
     result = await send_to(settings_of, respond)
     assert (result.delivery, result.is_doubtful) == (FAILED, True)
+    assert "but no answer of" in result.error
 
 
 @pytest.mark.parametrize("status", [500, 503])
