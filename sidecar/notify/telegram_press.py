@@ -150,7 +150,7 @@ class PressHandler:
         name = on_one_line(self._mask(full_name))
         return (
             name[:_MOST_NAME]
-            or on_one_line(person.username)[:_MOST_NAME]
+            or on_one_line(self._mask(person.username[:999]))[:_MOST_NAME]
             or str(person.id)
         )
 

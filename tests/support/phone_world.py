@@ -40,18 +40,23 @@ CATALOGS = {language: read_catalog(language) for language in LANGUAGES}
 ZONE = ZoneInfo("Asia/Seoul")
 PUBLIC_URL = "https://watch.example"
 SECRETS = (TELEGRAM_TOKEN, NTFY_TOKEN, NTFY_TOPIC, ROUTING_KEY)
+MASK = Mask(SECRETS)
 
 
 class PhoneWorld:
     """An open incident of the wallet daemon, and channels to tell of it."""
 
     def __init__(
-        self, language: str = "en", public_url: str | None = PUBLIC_URL
+        self,
+        language: str = "en",
+        public_url: str | None = PUBLIC_URL,
+        mask: Mask = MASK,
     ) -> None:
         self.fakes = ApiServiceFakes()
         self.signer = Signer(b"k" * 32)
         self.words = CATALOGS[language]
         self._public_url = public_url
+        self._mask = mask
         self.fakes.world.fails("electron-cash", Cause.REFUSED)
         (self._incident,) = self.fakes.state().incidents.values()
 
@@ -75,7 +80,7 @@ class PhoneWorld:
             links,
             PLACE,
             self.signer,
-            Mask(SECRETS),
+            self._mask,
             self.fakes.state,
             self.fakes.ask,
             self.fakes,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import pytest
 from aiohttp import web
+from loguru import logger
 
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import AckRequested
@@ -274,11 +275,17 @@ async def test_forged_button_is_refused(data: str) -> None:
     ],
 )
 async def test_update_that_is_no_press_is_skipped(update: Json) -> None:
-    async with chat_with_message() as chat:
-        chat.server.add_update(**update)
-        await chat.press()
-        assert len(chat.acks) == 1
+    errors: list[str] = []
+    sink = logger.add(lambda line: errors.append(str(line)), level="ERROR")
+    try:
+        async with chat_with_message() as chat:
+            chat.server.add_update(**update)
+            await chat.press()
+            assert len(chat.acks) == 1
+    finally:
+        logger.remove(sink)
     assert len(chat.notices) == 1
+    assert errors == []
 
 
 async def test_press_of_an_inaccessible_message_acknowledges_without_an_edit() -> None:
@@ -401,9 +408,11 @@ async def test_polling_that_needs_a_person_is_reported_at_once(
         return refusal(code, description)
 
     async with chat_with_message() as chat:
+        polls = len(chat.server.calls_of("getUpdates"))
         chat.server.respond["getUpdates"] = refuse
         chat.server.end_polls()
         await until(lambda: bool(chat.poller.problem))
+        assert len(chat.server.calls_of("getUpdates")) == polls + 1
         assert words in chat.poller.problem
         assert f"HTTP {code}" in chat.poller.problem
         assert TELEGRAM_TOKEN not in chat.poller.problem

@@ -93,7 +93,7 @@ def test_channel_of_each_kind_is_loaded(
 @pytest.mark.parametrize(
     ("keys", "path", "words"),
     [
-        ({"kind": "telegramm"}, "kind", "apprise, ntfy, pagerduty, telegram"),
+        ({"kind": "pigeon"}, "kind", "apprise, ntfy, pagerduty, telegram"),
         ({"kind": "telegram", "chat_id": 1}, "bot_token", "or bot_token_file"),
         ({"kind": "telegram", "bot_token": TELEGRAM_TOKEN}, "chat_id", "nothing"),
         ({**TELEGRAM, "chat_id": "@ops"}, "chat_id", "a chat's number"),

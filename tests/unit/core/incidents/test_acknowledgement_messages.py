@@ -71,6 +71,18 @@ def test_acknowledgement_of_a_closed_incident_is_not_told() -> None:
     assert acks(world) == []
 
 
+def test_acknowledgement_that_closes_an_incident_is_told_as_its_end() -> None:
+    world = world_with_outage()
+    (incident,) = world.state.incidents.values()
+    fact = replace(incident, cause=Cause.ADDRESSES_LOST)
+    incidents = MappingProxyType({incident.id: fact})
+    world.state = replace(world.state, incidents=incidents)
+    acknowledge(world)
+    assert acks(world) == []
+    kinds = [m.kind for m in world.messages if m.channel == "duty"]
+    assert kinds == [MessageKind.OPENED, MessageKind.RESOLVED]
+
+
 def test_waiting_acknowledgement_is_outdated_once_it_is_no_longer_valid() -> None:
     world = world_with_outage()
     acknowledge(world)
