@@ -1,7 +1,7 @@
 """One running sidecar: builds its parts from the settings and connects them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from loguru import logger
@@ -292,7 +292,7 @@ class Application:
         self._metrics.outbox(await self._store.outbox.count_pending())
         return await self._metrics.scrape(accept)
 
-    def _evidence(self, name: str) -> object | None:
+    def _evidence(self, name: str) -> Mapping[str, object] | None:
         for instance in self._watchdog.state.instances.values():
             if instance.name == name:
                 return self._executor.evidence_of(instance.id)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 from aiohttp import web
 
+from sidecar.api_types.health import ErrorAnswer
 from sidecar.core.text.printable import on_one_line
 
 
@@ -17,7 +18,7 @@ class RequestRefused(Exception):
         self.error = error
 
 
-def json_response(value: object, status: int = 200) -> web.Response:
+def json_response(value: msgspec.Struct, status: int = 200) -> web.Response:
     """A JSON response that nobody may cache."""
     return web.Response(
         body=msgspec.json.encode(value, enc_hook=_without_nesting),
@@ -30,7 +31,7 @@ def json_response(value: object, status: int = 200) -> web.Response:
 
 def error_response(status: int, error: str) -> web.Response:
     """A JSON response with an error, which may quote the request."""
-    return json_response({"error": on_one_line(error)}, status)
+    return json_response(ErrorAnswer(error=on_one_line(error)), status)
 
 
 def _without_nesting(value: object) -> object:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sidecar.api_types.control import AckAnswer, DeliveryAnswer
 from sidecar.core.model.event import AckRequested
 from sidecar.core.model.incident import Incident
 from sidecar.core.text.formatting import rfc3339
@@ -147,7 +148,7 @@ class NotificationRoutes:
             raise RequestRefused(409, f"incident {incident_id} is resolved")
         await self._acknowledge(incident, "api")
         return json_response(
-            {"incident": incident_id, "acked_at": self._acked_at(incident_id)}
+            AckAnswer(incident=incident_id, acked_at=self._acked_at(incident_id))
         )
 
     async def _acknowledge(self, incident: Incident, by: str) -> None:
@@ -169,7 +170,7 @@ class NotificationRoutes:
             raise RequestRefused(404, f"there is no channel {channel}") from fault
         if error:
             raise RequestRefused(502, f"{channel}: {error}")
-        return json_response({"channel": channel, "delivered": True})
+        return json_response(DeliveryAnswer(channel=channel, delivered=True))
 
 
 def _why_needless(incident: Incident) -> str | None:
