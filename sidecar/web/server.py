@@ -26,6 +26,7 @@ from sidecar.web.routes.explain import ExplainRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
+from sidecar.web.routes.openapi import OpenApiRoutes
 from sidecar.web.routes.public import PublicRoutes
 from sidecar.web.routes.status import HEARTBEAT_S, StatusRoutes
 from sidecar.web.services import ApiServices
@@ -79,6 +80,7 @@ class WebServer:
             IncidentRoutes(services),
             HistoryRoutes(services, reports),
             ControlRoutes(services),
+            OpenApiRoutes(services),
         )
         for group in route_groups:
             app.add_routes(group.routes())
@@ -145,6 +147,15 @@ class WebServer:
         for listening in self._listener.sockets if self._listener else ():
             return int(listening.getsockname()[1])
         return self._port
+
+    @property
+    def routes(self) -> frozenset[tuple[str, str]]:
+        """Method and path of every route."""
+        return frozenset(
+            (route.method, route.resource.canonical)
+            for route in self._runner.app.router.routes()
+            if route.resource is not None
+        )
 
     @property
     def connections(self) -> int:

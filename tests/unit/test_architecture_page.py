@@ -28,6 +28,8 @@ EXAMPLES = {
     "Add a stored field": r"refused_starts: ",
     "Add a hazard": r"anonymous_volume",
     "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
+    "Add a field to an answer of the HTTP API": r"\bheld_by\b",
+    "Add a path to the HTTP API": r"/api/v1/remedies|\bRemedyList\b",
 }
 """By recipe: how an existing thing of its kind is named wherever it stands."""
 
@@ -40,6 +42,7 @@ BESIDE_IT = {
         "sidecar/locale/ko/LC_MESSAGES/reasons.po",
     ),
     "Add a reason": ("sidecar/probes/",),
+    "Add a path to the HTTP API": ("sidecar/cli/history.py", "docs/reports.md"),
 }
 """Where the example stands for another reason: as a reason, or as a use of it."""
 

@@ -27,6 +27,7 @@ sidecar {version}
 /api/v2/summary.json        the status in the shape of Statuspage; status.json
 /feed.atom                  incidents and planned restarts, as a feed
 /badge/TARGET/state.svg     a picture; /badge/TARGET/availability/30d.svg
+/openapi.json               the description of this API
 """
 
 

@@ -37,6 +37,7 @@ PUBLIC = (
     f"/badge/{WALLET}/availability/24h.svg",
     "/api/v2/summary.json",
     "/api/v2/status.json",
+    "/openapi.json",
 )
 FLOOD = 300
 CONNECTIONS = 32
