@@ -1,6 +1,14 @@
 """The table of all requests that the server answers."""
 
-from sidecar.api_types import control, health, incidents, records, report, status
+from sidecar.api_types import (
+    control,
+    explanation,
+    health,
+    incidents,
+    records,
+    report,
+    status,
+)
 from sidecar.api_types import statuspage as v2
 from sidecar.web.openapi import parameters
 from sidecar.web.openapi.operation import (
@@ -64,6 +72,14 @@ _PRESENT = (
         status.PlannedRestarts,
         parameters.COUNT,
         errors=(400,),
+    ),
+    read(
+        "/api/v1/explain/{target}",
+        "present",
+        "Each guard's answer about a target, and the next failure's result",
+        explanation.TargetExplanation,
+        parameters.TARGET,
+        errors=(400, 404),
     ),
     read("/api/v1/events", "present", "What happens from now on", _EVENTS),
 )

@@ -27,6 +27,6 @@ class ExplainRoutes:
         name = find_instance_name(state, request.match_info["target"])
         instance = health.instance_named(state, name)
         assert instance is not None, name
-        return json_response(
-            show_explanation(state, explain(state, instance.id, now), now)
-        )
+        planned = self._services.schedule.upcoming_times(1)
+        explanation = explain(state, instance.id, now)
+        return json_response(show_explanation(state, explanation, now, planned))
