@@ -2,6 +2,12 @@
 
 import click
 
+from sidecar.api_types.control import (
+    DecisionAnswer,
+    PauseBody,
+    ReloadAnswer,
+    RestartBody,
+)
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import show_done
@@ -33,10 +39,13 @@ def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
     """
     if now and not as_json:
         click.echo(_AT_ONCE, err=True)
-    answer = api.post(target_path(target, "restart"), {"now": now})
-    decision = answer["decision"]
-    text = f"{target}: {decision['action']}: {decision['reason']}"
-    return show_done(answer, text, as_json)
+    body = RestartBody(now=now)
+    answer = api.post(target_path(target, "restart"), DecisionAnswer, body)
+    decision = answer.value.decision
+    if decision is None:
+        raise ValueError("a restart without a decision")
+    text = f"{target}: {decision.action}: {decision.reason}"
+    return show_done(answer.document, text, as_json)
 
 
 _AT_ONCE = (
@@ -74,9 +83,9 @@ def pause(
 ) -> int:
     """Stop acting on TARGET; Sidecar still probes it."""
     path = _action_path(target, everything, "pause")
-    answer = api.post(path, {"for": duration} if duration else {})
+    answer = api.post(path, DecisionAnswer, PauseBody(duration or None))
     text = f"{target or 'all targets'}: paused {_until(duration)}"
-    return show_done(answer, text, as_json)
+    return show_done(answer.document, text, as_json)
 
 
 def _until(duration: str | None) -> str:
@@ -90,8 +99,8 @@ def _until(duration: str | None) -> str:
 @talks_to_sidecar
 def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int:
     """Act on a paused TARGET again."""
-    answer = api.post(_action_path(target, everything, "resume"))
-    return show_done(answer, f"{target or 'all targets'}: resumed", as_json)
+    answer = api.post(_action_path(target, everything, "resume"), DecisionAnswer)
+    return show_done(answer.document, f"{target or 'all targets'}: resumed", as_json)
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
@@ -100,8 +109,8 @@ def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int
 @talks_to_sidecar
 def recover(api: Api, target: str, as_json: bool) -> int:
     """Reset TARGET after a repair: clear its used restarts and its dead letter."""
-    answer = api.post(target_path(target, "recover"))
-    return show_done(answer, f"{target}: may be restarted again", as_json)
+    answer = api.post(target_path(target, "recover"), DecisionAnswer)
+    return show_done(answer.document, f"{target}: may be restarted again", as_json)
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
@@ -110,8 +119,8 @@ def recover(api: Api, target: str, as_json: bool) -> int:
 @talks_to_sidecar
 def release(api: Api, target: str, as_json: bool) -> int:
     """Abandon the remedy of TARGET that is in progress; undo nothing."""
-    answer = api.post(target_path(target, "release"))
-    return show_done(answer, f"{target}: released", as_json)
+    answer = api.post(target_path(target, "release"), DecisionAnswer)
+    return show_done(answer.document, f"{target}: released", as_json)
 
 
 @click.command(
@@ -125,5 +134,5 @@ def reload(api: Api, as_json: bool) -> int:
     A file with faults is refused: exit status 3, with all faults. The settings in
     force then stay.
     """
-    answer = api.post("/api/v1/reload")
-    return show_done(answer, "the configuration file is in force", as_json)
+    answer = api.post("/api/v1/reload", ReloadAnswer)
+    return show_done(answer.document, "the configuration file is in force", as_json)

@@ -10,8 +10,11 @@ import click
 
 from sidecar.cli import control, local_commands, notify, status
 from sidecar.cli.client import ApiError
+from sidecar.cli.doctor import doctor
+from sidecar.cli.explain import explain
 from sidecar.cli.history import history, remedies
 from sidecar.cli.incidents import incident, incidents, postmortem
+from sidecar.cli.init import init
 from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
 from sidecar.cli.options import examples
 from sidecar.cli.report import report
@@ -36,8 +39,11 @@ def sidecar() -> None:
 for command in (
     local_commands.run,
     local_commands.check,
+    init,
+    doctor,
     status.status,
     status.targets,
+    explain,
     control.restart,
     control.pause,
     control.resume,

@@ -1,5 +1,6 @@
 """Orders of operators: the API and the page give them through the same functions."""
 
+from sidecar.api_types.control import AckAnswer
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import (
     AckRequested,
@@ -19,9 +20,7 @@ from sidecar.core.text.formatting import rfc3339
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
-from sidecar.web.views import health, status
-
-_NAMES_SHOWN = 10
+from sidecar.web.target_names import find_instance, find_target_name
 
 
 class Controls:
@@ -98,8 +97,8 @@ class Controls:
 
     # --- incidents
 
-    async def acknowledge(self, incident_id: str, by: str) -> str | None:
-        """Acknowledge an incident that is open; returns when it was acknowledged."""
+    async def acknowledge(self, incident_id: str, by: str) -> AckAnswer:
+        """Acknowledge an incident that is open; the answer says since when it is."""
         incident_id = incident_id.upper()
         incident = self._services.state().incidents.get(incident_id)
         if incident is None:
@@ -109,7 +108,8 @@ class Controls:
         if not incident.open:
             raise RequestRefused(409, f"incident {incident_id} is resolved")
         await self.acknowledge_incident(incident, by)
-        return self._acked_at(incident_id)
+        acked_at = self._acked_at(incident_id)
+        return AckAnswer(incident=incident_id, acked_at=acked_at)
 
     async def acknowledge_incident(self, incident: Incident, by: str) -> None:
         """Acknowledge a known incident."""
@@ -125,39 +125,16 @@ class Controls:
 
     def find_target(self, name: str) -> str:
         """A target's name, given by its own or an instance's name."""
-        state = self._services.state()
-        if name in state.targets:
-            return name
-        instance = health.instance_named(state, name)
-        if instance is None:
-            raise self._unknown(name)
-        return instance.id.target
+        return find_target_name(self._services.state(), name)
 
     def find_instance(self, name: str) -> Instance:
         """An instance by its name; with one replica it is the target's own name."""
-        state = self._services.state()
-        instance = health.instance_named(state, name)
-        if instance is not None:
-            return instance
-        if name not in state.targets:
-            raise self._unknown(name)
-        names = ", ".join(status.replica_names(state, name)) or "none yet"
-        raise RequestRefused(
-            400, f"{name} has several replicas, name one of them: {names}"
-        )
+        return find_instance(self._services.state(), name)
 
     def _targets(self, name: str | None) -> tuple[str, ...]:
         if name is None:
             return tuple(self._services.state().targets)
         return (self.find_target(name),)
-
-    def _unknown(self, name: str) -> RequestRefused:
-        target_names = list(self._services.state().targets)
-        names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
-        more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
-        return RequestRefused(
-            404, f"there is no target {name}; there are: {names}{more}"
-        )
 
     def _now(self) -> Moment:
         return self._services.clock.now()

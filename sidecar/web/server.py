@@ -18,19 +18,12 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
 from sidecar.web.connection_limits import ConnectionLimits, Limits
-from sidecar.web.listener_pool import ListenerPool
 from sidecar.web.page_services import PageServices
+from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, error_response, refusal_response
+from sidecar.web.route_groups import api_routes, page_routes
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
-from sidecar.web.routes.control import ControlRoutes
-from sidecar.web.routes.health import HealthRoutes
-from sidecar.web.routes.history import HistoryRoutes
-from sidecar.web.routes.incidents import IncidentRoutes
-from sidecar.web.routes.page import PageRoutes
-from sidecar.web.routes.page_orders import PageOrderRoutes
-from sidecar.web.routes.sign_in import SignInRoutes
-from sidecar.web.routes.status import StatusRoutes
-from sidecar.web.routes.status_page import StatusPageRoutes
+from sidecar.web.routes.public import PublicRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
 
@@ -58,8 +51,8 @@ _STREAMS = frozenset({"/", "/api/v1/events", "/metrics", "/page/stream"})
 class WebServer:
     """Serves the API on ``host``:``port``; port 0 takes a free one.
 
-    ``notify`` adds the pages for acknowledgements, ``page`` the status page. ``limits``
-    bounds connections in number and in time.
+    ``notify`` adds the pages for acknowledgements, the feed and the badges; ``page``
+    adds the status page. ``limits`` bounds connections in number and in time.
     """
 
     def __init__(
@@ -79,11 +72,16 @@ class WebServer:
             client_max_size=limits.body_bytes,
         )
         app.on_response_prepare.append(partial(_add_zone_header, services))
-        app.add_routes(_api_routes(services, limits, has_page=page is not None))
+        reports = ReportSource(services)
+        has_page = page is not None
+        app.add_routes(api_routes(services, reports, limits, has_page=has_page))
         if notify is not None:
             app.add_routes(NotificationRoutes(services, notify).routes())
+            public = PublicRoutes(services, notify, reports)
+            app.add_routes(public.routes())
+            app.on_cleanup.append(public.close)
         if page is not None:
-            app.add_routes(_page_routes(services, page, limits))
+            app.add_routes(page_routes(services, page, limits))
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -147,6 +145,15 @@ class WebServer:
         return self._port
 
     @property
+    def routes(self) -> frozenset[tuple[str, str]]:
+        """Method and path of every route."""
+        return frozenset(
+            (route.method, route.resource.canonical)
+            for route in self._runner.app.router.routes()
+            if route.resource is not None
+        )
+
+    @property
     def connections(self) -> int:
         """Number of open connections."""
         return self._connection_limits.open_connections
@@ -167,28 +174,6 @@ class WebServer:
                         503, "too many large answers are sent: ask later"
                     )
                 return await stream_body(request, response, body, ONE_PIECE_BYTES)
-
-
-def _api_routes(
-    services: ApiServices, limits: Limits, *, has_page: bool
-) -> Iterator[web.RouteDef]:
-    listeners = ListenerPool(limits.event_listeners)
-    yield from HealthRoutes(services, has_page=has_page).routes()
-    yield from StatusRoutes(services, listeners, limits.heartbeat_s).routes()
-    yield from IncidentRoutes(services).routes()
-    yield from HistoryRoutes(services).routes()
-    yield from ControlRoutes(services).routes()
-
-
-def _page_routes(
-    services: ApiServices, page: PageServices, limits: Limits
-) -> Iterator[web.RouteDef]:
-    visitors = ListenerPool(limits.page_visitors)
-    operators = ListenerPool(limits.page_operators)
-    yield from StatusPageRoutes(services, page).routes()
-    yield from PageRoutes(page, visitors, operators, limits.heartbeat_s).routes()
-    yield from SignInRoutes(services, page).routes()
-    yield from PageOrderRoutes(services, page).routes()
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
 from tests.fuzz.inputs import ANY_TEXT, JSON, to_json_bytes
-from tests.support.api_services import TOKEN
-from tests.support.page_server import PageServer
+from tests.support.api_services import TOKEN, ApiServiceFakes
+from tests.support.public_server import public_server
 
 METHODS = st.sampled_from(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "G\x01T", "PRI"]
@@ -54,6 +54,12 @@ PATHS = st.sampled_from(
         "/incidents/{}",
         "/static/{}",
         "/static/page.css",
+        "/feed.atom",
+        "/badge/{}/state.svg",
+        "/badge/{}/availability/{}.svg",
+        "/badge/{}/availability/30d.svg",
+        "/api/v2/summary.json",
+        "/openapi.json",
         "/{}",
     ]
 )
@@ -93,6 +99,7 @@ HEADERS = st.lists(
             "Authorization: Bearer \u00ff",
             "Authorization: Basic",
             "Accept: */*;q=x",
+            'If-None-Match: "x", W/"y", *',
             "Accept: application/openmetrics-text; version=0.0.0",
             "Content-Type: text/plain",
             "Content-Type: application/x-www-form-urlencoded",
@@ -161,7 +168,7 @@ class FuzzServer:
         self._server = self._runner.run(self._open())
 
     async def _open(self) -> WebServer:
-        server = PageServer().server
+        server = public_server(ApiServiceFakes())
         await server.start()
         return server
 

@@ -1,5 +1,6 @@
 """Services for tests of the HTTP server, with the real rules, feed and metrics."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
@@ -57,7 +58,7 @@ class ApiServiceFakes:
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
         self.engine_part = make_component("engine", "")
         self.events: list[Event] = []
-        self.bundles: dict[str, object] = {}
+        self.bundles: dict[str, Mapping[str, object]] = {}
         self.faults: tuple[str, ...] = ()
         self.reloads = 0
         self.desk = ApiServices(
@@ -72,7 +73,7 @@ class ApiServiceFakes:
             schedule=self.schedule,
             journal=self.journal,
             metrics=self.metrics.scrape,
-            evidence=self.bundles.get,
+            evidence=self.bundle_of,
             seconds=parse_hours,
             reload=self.reload,
             token=token,
@@ -88,6 +89,9 @@ class ApiServiceFakes:
     async def ask(self, event: Event) -> Decision | None:
         self.events.append(event)
         return operator_decision(self.world.send(event))
+
+    def bundle_of(self, name: str) -> Mapping[str, object] | None:
+        return self.bundles.get(name)
 
     async def reload(self) -> tuple[str, ...]:
         self.reloads += 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sidecar.api_types.control import DeliveryAnswer
 from sidecar.core.model.incident import Incident
 from sidecar.web.auth import Handler, require_token
 from sidecar.web.controls import Controls
@@ -31,6 +32,9 @@ button {{ font: inherit; padding: .8rem 1.4rem; border: 0; border-radius: .4rem;
 </html>
 """
 _HEADERS = {
+    # A push service's page in a browser shows whether its button worked. It sends no
+    # credentials: the token of the link is all that counts.
+    "Access-Control-Allow-Origin": "*",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -135,9 +139,8 @@ class NotificationRoutes:
     # --- for programs
 
     async def _ack(self, request: web.Request) -> web.Response:
-        incident_id = request.match_info["incident"].upper()
-        acked_at = await self._controls.acknowledge(incident_id, "api")
-        return json_response({"incident": incident_id, "acked_at": acked_at})
+        incident_id = request.match_info["incident"]
+        return json_response(await self._controls.acknowledge(incident_id, "api"))
 
     async def _test(self, request: web.Request) -> web.Response:
         channel = request.match_info["channel"]
@@ -147,7 +150,7 @@ class NotificationRoutes:
             raise RequestRefused(404, f"there is no channel {channel}") from fault
         if error:
             raise RequestRefused(502, f"{channel}: {error}")
-        return json_response({"channel": channel, "delivered": True})
+        return json_response(DeliveryAnswer(channel=channel, delivered=True))
 
 
 def _why_needless(incident: Incident) -> str | None:

@@ -1,32 +1,26 @@
 """The API's endpoints that change something: all need the token."""
 
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
+from sidecar.api_types.control import (
+    EmptyBody,
+    PauseBody,
+    ReloadAnswer,
+    RestartBody,
+    SkipAnswer,
+)
+from sidecar.api_types.health import ReloadFaults
 from sidecar.core.model.decision import Action, Decision
 from sidecar.web.auth import Handler, require_token
 from sidecar.web.controls import Controls
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views import status
+from sidecar.web.views import history, status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """No body, or an empty object."""
-
-
-class _Restart(msgspec.Struct, forbid_unknown_fields=True):
-    now: bool = False
-
-
-class _Pause(msgspec.Struct, forbid_unknown_fields=True):
-    duration: Annotated[str, msgspec.Meta(max_length=20)] | None = msgspec.field(
-        default=None, name="for"
-    )
 
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
@@ -62,48 +56,48 @@ class ControlRoutes:
     # --- remedies
 
     async def _restart(self, request: web.Request) -> web.Response:
-        body = await _read_body(request, _Restart)
+        body = await _read_body(request, RestartBody)
         decision = await self._controls.restart(_name(request), now=body.now)
         return decision_response(decision)
 
     async def _recover(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         return order_response(await self._controls.recover(_name(request)))
 
     async def _release(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         return order_response(await self._controls.release(_name(request)))
 
     # --- pauses
 
     async def _pause(self, request: web.Request) -> web.Response:
-        body = await _read_body(request, _Pause)
+        body = await _read_body(request, PauseBody)
         name = request.match_info.get("target")
         return order_response(await self._controls.pause(name, body.duration))
 
     async def _resume(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         name = request.match_info.get("target")
         return order_response(await self._controls.resume(name))
 
     # --- settings
 
     async def _reload(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         faults = await self._services.reload()
         if faults:
             text = "\n".join(("what is in force stays, the file has faults:", *faults))
-            return json_response({"error": text, "faults": faults}, 409)
-        return json_response({"reloaded": True})
+            return json_response(ReloadFaults(error=text, faults=faults), 409)
+        return json_response(ReloadAnswer(reloaded=True))
 
     # --- planned restarts
 
     async def _skip(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         return skip_response(self._controls, _name(request))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         return order_response(await self._controls.cancel(_name(request)))
 
     # --- evidence
@@ -113,7 +107,7 @@ class ControlRoutes:
         bundle = self._services.evidence(name)
         if bundle is None:
             raise RequestRefused(404, f"nothing was gathered about {name} yet")
-        return json_response(bundle)
+        return json_response(history.evidence(bundle))
 
 
 def _name(request: web.Request) -> str:
@@ -135,16 +129,12 @@ def order_response(decision: Decision | None) -> web.Response:
 
 def skip_response(controls: Controls, name: str) -> web.Response:
     """Skip the next planned restart of a target, and say which one that was."""
-    return json_response({"skipped": status.planned_restart(controls.skip(name))})
+    skipped = status.planned_restart(controls.skip(name))
+    return json_response(SkipAnswer(skipped=skipped))
 
 
 def decision_response(decision: Decision) -> web.Response:
     """The answer to a request for a restart; 409 where a guard objects."""
     if decision.action in _OBJECTIONS:
-        view = {
-            "error": str(decision.reason),
-            "guard": decision.guard,
-            **status.decision(decision),
-        }
-        return json_response(view, 409)
+        return json_response(status.objection(decision), 409)
     return json_response(status.decision(decision), 202)

@@ -1,13 +1,13 @@
 """The pages for probes and scrapers: unauthenticated, read-only, cheap."""
 
 from aiohttp import web
+from msgspec import Struct
 
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_response
 from sidecar.web.views import health
 from sidecar.web.views.index import index_text
-from sidecar.web.views.status import Json
 
 
 class HealthRoutes:
@@ -64,5 +64,5 @@ class HealthRoutes:
         return await stream_response(request, content_type, pieces)
 
 
-def _answer_health(well: bool, view: Json) -> web.Response:  # noqa: FBT001 - a view's pair
+def _answer_health(well: bool, view: Struct) -> web.Response:  # noqa: FBT001 - a view's pair
     return json_response(view, 200 if well else 503)

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from sidecar.api_types.status import IncidentList
 from sidecar.core.reporting.incident_review import IncidentReview
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.web.auth import has_token
@@ -40,7 +41,7 @@ class IncidentRoutes:
             open_only=_YES_OR_NO[open_flag]
         )
         return json_response(
-            {"incidents": [status.incident(incident) for incident in incidents]}
+            IncidentList(incidents=tuple(map(status.incident, incidents)))
         )
 
     async def _one(self, request: web.Request) -> web.Response:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from sidecar.api_types.page import RestartObjection, RestartQuestion
 from sidecar.core.model.instance import Instance
 from sidecar.core.policy.decide import objections_to_operator
 from sidecar.web.controls import Controls
@@ -70,9 +71,8 @@ class PageOrderRoutes:
     # --- orders
 
     async def _ack(self, _: web.Request, fields: Fields) -> web.Response:
-        incident_id = _field(fields, "incident").upper()
-        acked_at = await self._controls.acknowledge(incident_id, _ORDERED_BY)
-        return json_response({"incident": incident_id, "acked_at": acked_at})
+        incident_id = _field(fields, "incident")
+        return json_response(await self._controls.acknowledge(incident_id, _ORDERED_BY))
 
     async def _restart(self, request: web.Request, fields: Fields) -> web.Response:
         name = _field(fields, "target")
@@ -116,19 +116,15 @@ class PageOrderRoutes:
             title = form_text(language, "restart.title", target=instance.name)
             return html_response(plain_page(language, title, parts))
         return json_response(
-            {
-                "confirm": True,
-                "target": instance.name,
-                "objections": [
-                    {
-                        "guard": guard,
-                        "reason": str(reason),
-                        "reason_code": reason.code,
-                    }
+            RestartQuestion(
+                confirm=True,
+                target=instance.name,
+                objections=tuple(
+                    RestartObjection(guard, str(reason), reason.code)
                     for guard, reason in objections
-                ],
-                "html": "\n".join(parts),
-            }
+                ),
+                html="\n".join(parts),
+            )
         )
 
     def _confirmation(

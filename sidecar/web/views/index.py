@@ -10,12 +10,17 @@ sidecar {version}
 /healthz/TARGET[/REPLICA]   does this one?
 /metrics                    Prometheus
 /api/v1/status              everything at a glance
+/api/v1/explain/TARGET      which guards object, and what the next failure leads to
 /api/v1/schedule            planned restarts
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
 /api/v1/history             what happened
 /api/v1/remedies            which remedies helped against what
 /api/v1/report              availability, outages, restarts
 /api/v1/events              what happens, as server-sent events
+/api/v2/summary.json        the status in the shape of Statuspage; status.json
+/feed.atom                  incidents and planned restarts, as a feed
+/badge/TARGET/state.svg     a picture; /badge/TARGET/availability/30d.svg
+/openapi.json               the description of this API
 """
 
 

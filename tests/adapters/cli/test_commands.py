@@ -77,8 +77,11 @@ def test_every_documented_command_exists() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "run",
         "check",
+        "init",
+        "doctor",
         "status",
         "targets",
+        "explain",
         "restart",
         "pause",
         "resume",
