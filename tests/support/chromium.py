@@ -37,6 +37,17 @@ _ARGUMENTS = (
 )
 
 
+_GONE = (
+    "Inspected target navigated or closed",
+    "Execution context was destroyed.",
+    "Cannot find default execution context",
+)
+
+
+class NavigatedAway(AssertionError):
+    """The tab went to another page before it answered."""
+
+
 class Tab:
     """One page of the browser, with the addresses that it has asked for so far."""
 
@@ -85,9 +96,10 @@ class Tab:
         try:
             async with asyncio.timeout(deadline_s):
                 while True:
-                    value = await self.evaluate(condition)
-                    if value:
-                        return value
+                    with suppress(NavigatedAway):
+                        value = await self.evaluate(condition)
+                        if value:
+                            return value
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             page_text = await self.evaluate("document.body.innerText")
@@ -212,7 +224,9 @@ class Browser:
         async with asyncio.timeout(DEADLINE_S):
             answer: dict[str, Any] = await waiting
         if "error" in answer:
-            raise AssertionError(f"{method}: {answer['error']}")
+            is_gone = answer["error"]["message"] in _GONE
+            fault = NavigatedAway if is_gone else AssertionError
+            raise fault(f"{method}: {answer['error']}")
         return dict(answer["result"])
 
     async def new_tab(self) -> Tab:
