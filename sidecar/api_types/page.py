@@ -1,11 +1,11 @@
 """Answers of the status page for its script, and the forms of its pages.
 
-The fields of a form are texts. A field that is not known is ignored.
+The fields of a form are texts, each given at most once.
 """
 
 from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from sidecar.api_types.words import (
     Duration,
@@ -77,20 +77,20 @@ class RestartQuestion(Struct, frozen=True):
     html: str
 
 
-class SignInForm(Struct, frozen=True):
+class SignInForm(Struct, frozen=True, forbid_unknown_fields=True):
     """``next`` is the page to go on with."""
 
     token: str
     next: str = "/"
 
 
-class SignOutForm(Struct, frozen=True):
+class SignOutForm(Struct, frozen=True, forbid_unknown_fields=True):
     """``csrf`` is the token of the session."""
 
     csrf: str
 
 
-class AckForm(Struct, frozen=True):
+class AckForm(Struct, frozen=True, forbid_unknown_fields=True):
     """The incident to acknowledge."""
 
     incident: str
@@ -98,7 +98,7 @@ class AckForm(Struct, frozen=True):
     next: str = "/"
 
 
-class TargetForm(Struct, frozen=True):
+class TargetForm(Struct, frozen=True, forbid_unknown_fields=True):
     """The target of an order."""
 
     target: str
@@ -106,7 +106,7 @@ class TargetForm(Struct, frozen=True):
     next: str = "/"
 
 
-class RestartForm(Struct, frozen=True):
+class RestartForm(Struct, frozen=True, forbid_unknown_fields=True):
     """``confirm`` must be 1 for a restart; else the answer names the objections."""
 
     target: str
@@ -115,10 +115,10 @@ class RestartForm(Struct, frozen=True):
     next: str = "/"
 
 
-class PauseForm(Struct, frozen=True):
+class PauseForm(Struct, frozen=True, forbid_unknown_fields=True):
     """The duration of a pause; nothing: until resumed."""
 
     target: str
     csrf: str
-    duration: Duration = field(default="", name="for")
+    duration: Duration | UnsetType = field(default=UNSET, name="for")
     next: str = "/"

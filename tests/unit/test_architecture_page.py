@@ -43,6 +43,10 @@ BESIDE_IT = {
         "sidecar/locale/ko/LC_MESSAGES/reasons.po",
     ),
     "Add a reason": ("sidecar/probes/",),
+    "Add a field to an answer of the HTTP API": (
+        "sidecar/core/policy/next_failure.py",
+        "sidecar/web/page/target_view.py",
+    ),
     "Add a path to the HTTP API": ("sidecar/cli/history.py", "docs/reports.md"),
 }
 """Where the example stands for another reason: as a reason, or as a use of it."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 import pytest
+from msgspec import convert, json
 
+from sidecar.api_types.page import PageState
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.state import State
@@ -64,3 +66,16 @@ async def test_api_token_alone_makes_no_operator_of_the_page() -> None:
     ):
         plant(bench, SECRETS[0])
         assert SECRETS[0] not in (await client.state())["html"]["all"]
+
+
+@pytest.mark.parametrize("is_operator", [False, True])
+async def test_state_of_the_page_has_the_described_fields_and_no_other(
+    is_operator: bool,
+) -> None:
+    async with open_page_server() as bench, bench.browser() as browser:
+        if is_operator:
+            await bench.sign_in(browser)
+        bench.fakes.world.fails("electron-cash", Cause.REFUSED)
+        document = await browser.state()
+    assert json.decode(json.encode(convert(document, PageState))) == document
+    assert document["targets"]
