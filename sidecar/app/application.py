@@ -1,15 +1,15 @@
 """One running sidecar: builds its parts from the settings and connects them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from loguru import logger
-from prometheus_client import CollectorRegistry
 
 from sidecar import __version__
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.housekeeping import freeze_startup_objects, run_housekeeping
+from sidecar.app.metrics_holder import MetricsHolder
 from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
 from sidecar.app.settings_reload import SettingsReload
@@ -19,7 +19,6 @@ from sidecar.config.duration import parse_seconds
 from sidecar.config.settings import Settings
 from sidecar.core.model.event import Event, SettingsApplied
 from sidecar.core.model.target import InstanceId
-from sidecar.core.ports.loop import PlannedTime
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.host import open_view
 from sidecar.notify.delivery import DeliveryStatus
@@ -34,27 +33,11 @@ from sidecar.remedies.process_watcher import ProcessWatcher
 from sidecar.schedule.planner import Planner
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.event_log import EventLog
-from sidecar.telemetry.metrics import Metrics
 from sidecar.telemetry.recent_probes import RecentProbes
 from sidecar.watchdog import Watchdog
 from sidecar.web.routes.acknowledge import NotificationServices
 from sidecar.web.server import WebServer
 from sidecar.web.services import ApiServices
-
-
-class MetricsHolder:
-    """The metrics, and the source of planned times that is set later.
-
-    The metrics exist before the planner whose times they show.
-    """
-
-    def __init__(self) -> None:
-        self.planned_times: Callable[[], tuple[PlannedTime, ...]] = tuple
-        registry = CollectorRegistry()
-        self.metrics = Metrics(registry, __version__, self._read_planned_times)
-
-    def _read_planned_times(self) -> tuple[PlannedTime, ...]:
-        return self.planned_times()
 
 
 class Application:
@@ -177,6 +160,7 @@ class Application:
             settings.listen_port,
             notify=self._answers,
         )
+        self._web.use_control_socket(settings.state_dir)
 
     def _parts(self) -> Parts:
         return Parts(

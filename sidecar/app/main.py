@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 
 from sidecar import __version__
-from sidecar.app.application import Application, MetricsHolder
+from sidecar.app.application import Application
 from sidecar.app.contexts import (
     EngineContext,
     MessageContext,
@@ -23,6 +23,7 @@ from sidecar.app.identity import (
     find_stack,
     wait_for_own_container,
 )
+from sidecar.app.metrics_holder import MetricsHolder
 from sidecar.app.settings_reload import (
     join_problems,
     keep_last_good,
@@ -123,7 +124,8 @@ def _message_context(settings: Settings, mask: Mask) -> MessageContext:
         key = new_key()
     words = read_catalog(settings.language)
     zone = ZoneInfo(settings.notify.timezone)
-    takes_orders = settings.api_token is not None
+    has_control_socket = os.access(folder, os.W_OK)
+    takes_orders = settings.api_token is not None or has_control_socket
     return MessageContext(
         words, zone, Signer(key), mask, find_host_name(settings), takes_orders, folder
     )

@@ -9,7 +9,8 @@ from aiohttp import web
 from sidecar.core.model.event import AckRequested
 from sidecar.core.model.incident import Incident
 from sidecar.core.text.formatting import rfc3339
-from sidecar.web.auth import Handler, require_token
+from sidecar.core.text.known_names import list_known
+from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 
@@ -71,12 +72,16 @@ class NotificationRoutes:
         return [
             web.get("/ack/{incident}", self._ask),
             web.post("/ack/{incident}", self._confirm),
-            web.post("/api/v1/incidents/{incident}/ack", self._with_token(self._ack)),
-            web.post("/api/v1/notify/{channel}/test", self._with_token(self._test)),
+            web.post(
+                "/api/v1/incidents/{incident}/ack", self._when_authorised(self._ack)
+            ),
+            web.post(
+                "/api/v1/notify/{channel}/test", self._when_authorised(self._test)
+            ),
         ]
 
-    def _with_token(self, handler: Handler) -> Handler:
-        return require_token(self._services.token, handler)
+    def _when_authorised(self, handler: Handler) -> Handler:
+        return require_authorisation(self._services.token, handler)
 
     # --- for people: previews open a link too, so only a POST counts
 
@@ -137,8 +142,9 @@ class NotificationRoutes:
         incident_id = request.match_info["incident"].upper()
         incident = self._services.state().incidents.get(incident_id)
         if incident is None:
+            hint = list_known(incident_id, self._open_incidents())
             raise RequestRefused(
-                404, f"there is no incident {incident_id}; see /api/v1/incidents"
+                404, f"there is no incident {incident_id} that is open; {hint}"
             )
         if not incident.open:
             raise RequestRefused(409, f"incident {incident_id} is resolved")
@@ -146,6 +152,10 @@ class NotificationRoutes:
         return json_response(
             {"incident": incident_id, "acked_at": self._acked_at(incident_id)}
         )
+
+    def _open_incidents(self) -> list[str]:
+        incidents = self._services.state().incidents.values()
+        return [incident.id for incident in incidents if incident.open]
 
     async def _acknowledge(self, incident: Incident, by: str) -> None:
         await self._services.ask(
@@ -163,7 +173,11 @@ class NotificationRoutes:
         try:
             error = await self._notify.test(channel)
         except LookupError as fault:
-            raise RequestRefused(404, f"there is no channel {channel}") from fault
+            channels = self._services.state().notify.channels
+            hint = list_known(channel, (c.name for c in channels))
+            raise RequestRefused(
+                404, f"there is no channel {channel}; {hint}"
+            ) from fault
         if error:
             raise RequestRefused(502, f"{channel}: {error}")
         return json_response({"channel": channel, "delivered": True})

@@ -15,14 +15,14 @@ from sidecar.core.model.event import (
     RestartRequested,
     ResumeRequested,
 )
-from sidecar.web.auth import Handler, require_token
+from sidecar.web import target_names
+from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.views import health, status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
-_NAMES_SHOWN = 10
 
 
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,21 +52,23 @@ class ControlRoutes:
         """The routes of these endpoints."""
         target_path = "/api/v1/targets/{target}"
         return [
-            web.post(f"{target_path}/restart", self._with_token(self._restart)),
-            web.post(f"{target_path}/pause", self._with_token(self._pause)),
-            web.post(f"{target_path}/resume", self._with_token(self._resume)),
-            web.post(f"{target_path}/recover", self._with_token(self._recover)),
-            web.post(f"{target_path}/release", self._with_token(self._release)),
-            web.post(f"{target_path}/schedule/skip", self._with_token(self._skip)),
-            web.post(f"{target_path}/schedule/cancel", self._with_token(self._cancel)),
-            web.get(f"{target_path}/evidence", self._with_token(self._evidence)),
-            web.post("/api/v1/pause", self._with_token(self._pause)),
-            web.post("/api/v1/resume", self._with_token(self._resume)),
-            web.post("/api/v1/reload", self._with_token(self._reload)),
+            web.post(f"{target_path}/restart", self._when_authorised(self._restart)),
+            web.post(f"{target_path}/pause", self._when_authorised(self._pause)),
+            web.post(f"{target_path}/resume", self._when_authorised(self._resume)),
+            web.post(f"{target_path}/recover", self._when_authorised(self._recover)),
+            web.post(f"{target_path}/release", self._when_authorised(self._release)),
+            web.post(f"{target_path}/schedule/skip", self._when_authorised(self._skip)),
+            web.post(
+                f"{target_path}/schedule/cancel", self._when_authorised(self._cancel)
+            ),
+            web.get(f"{target_path}/evidence", self._when_authorised(self._evidence)),
+            web.post("/api/v1/pause", self._when_authorised(self._pause)),
+            web.post("/api/v1/resume", self._when_authorised(self._resume)),
+            web.post("/api/v1/reload", self._when_authorised(self._reload)),
         ]
 
-    def _with_token(self, handler: Handler) -> Handler:
-        return require_token(self._services.token, handler)
+    def _when_authorised(self, handler: Handler) -> Handler:
+        return require_authorisation(self._services.token, handler)
 
     # --- remedies
 
@@ -166,36 +168,12 @@ class ControlRoutes:
         return (self._target(request),)
 
     def _target(self, request: web.Request) -> str:
-        """A target's name, given by its own or an instance's name."""
-        name = request.match_info["target"]
         state = self._services.state()
-        if name in state.targets:
-            return name
-        instance = health.instance_named(state, name)
-        if instance is None:
-            raise self._unknown(name)
-        return instance.id.target
+        return target_names.find_target(state, request.match_info["target"])
 
     def _instance(self, request: web.Request) -> str:
-        """An instance's name; with one replica it is the target's own name."""
-        name = request.match_info["target"]
         state = self._services.state()
-        if health.instance_named(state, name) is not None:
-            return name
-        if name not in state.targets:
-            raise self._unknown(name)
-        names = ", ".join(status.replica_names(state, name)) or "none yet"
-        raise RequestRefused(
-            400, f"{name} has several replicas, name one of them: {names}"
-        )
-
-    def _unknown(self, name: str) -> RequestRefused:
-        target_names = list(self._services.state().targets)
-        names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
-        more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
-        return RequestRefused(
-            404, f"there is no target {name}; there are: {names}{more}"
-        )
+        return target_names.find_instance(state, request.match_info["target"])
 
 
 async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:

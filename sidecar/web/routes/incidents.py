@@ -17,7 +17,8 @@ from sidecar.core.reporting.incident_review import (
     without_amounts,
 )
 from sidecar.core.reporting.postmortem.document import write_postmortem
-from sidecar.web.auth import has_token
+from sidecar.core.text.known_names import list_known
+from sidecar.web.auth import is_authorised
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
@@ -75,7 +76,7 @@ class IncidentRoutes:
         incident = await self._incident(request)
         now_wall = self._services.clock.now().wall
         since, until = journal_range(incident, now_wall)
-        may_see = has_token(request, self._services.token)
+        may_see = is_authorised(request, self._services.token)
         entries = await self._entries(incident, since, until)
         return build_incident_review(
             incident,
@@ -90,14 +91,23 @@ class IncidentRoutes:
         incident_id = request.match_info["id"]
         if _ID.fullmatch(incident_id) is None:
             raise RequestRefused(
-                400, "an incident's id has 26 letters and digits; see /api/v1/incidents"
+                400,
+                "an incident's id has 26 letters and digits; "
+                f"{await self._describe_known(incident_id)}",
             )
         incident = await self._services.journal.incident(incident_id.upper())
         if incident is None:
             raise RequestRefused(
-                404, f"there is no incident {incident_id}; it may be too old"
+                404,
+                f"there is no incident {incident_id}; it may be too old; "
+                f"{await self._describe_known(incident_id)}",
             )
         return incident
+
+    async def _describe_known(self, incident_id: str) -> str:
+        """The latest incidents, and the one whose id ``incident_id`` resembles."""
+        incidents = await self._services.journal.incidents(open_only=False)
+        return list_known(incident_id.upper(), (entry.id for entry in incidents))
 
     async def _entries(
         self, incident: Incident, since: float, until: float

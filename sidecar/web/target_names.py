@@ -1,0 +1,39 @@
+"""Targets and instances that a request names."""
+
+from sidecar.core.model.state import State
+from sidecar.core.text.known_names import list_known
+from sidecar.web.response import RequestRefused
+from sidecar.web.views import health, status
+
+
+def find_target(state: State, name: str) -> str:
+    """A target's name, given by its own or an instance's name. RequestRefused."""
+    if name in state.targets:
+        return name
+    instance = health.instance_named(state, name)
+    if instance is None:
+        raise unknown_target(state, name)
+    return instance.id.target
+
+
+def find_instance(state: State, name: str) -> str:
+    """An instance's name; with one replica it is the target's own. RequestRefused."""
+    if health.instance_named(state, name) is not None:
+        return name
+    if name not in state.targets:
+        raise unknown_target(state, name)
+    names = ", ".join(status.replica_names(state, name)) or "none yet"
+    raise RequestRefused(400, f"{name} has several replicas, name one of them: {names}")
+
+
+def unknown_target(state: State, name: str) -> RequestRefused:
+    """The refusal of a name that no target has; it lists those that exist."""
+    return RequestRefused(
+        404, f"there is no target {name}; {describe_known(state, name)}"
+    )
+
+
+def describe_known(state: State, name: str) -> str:
+    """The names of targets and replicas, and the one that ``name`` resembles."""
+    replicas = (instance.name for instance in state.instances.values())
+    return list_known(name, (*state.targets, *replicas))
