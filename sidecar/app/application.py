@@ -189,6 +189,8 @@ class Application:
             evidence=self._evidence,
             seconds=parse_seconds,
             reload=lambda: self._reload.reload(self._apply),
+            log=self._context.engine.logs,
+            mask=self._mask,
             token=settings.api_token,
         )
 

@@ -26,6 +26,8 @@ from sidecar.web.routes.control import ControlRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
+from sidecar.web.routes.logs import PATH as LOGS_PATH
+from sidecar.web.routes.logs import LogRoutes
 from sidecar.web.routes.status import HEARTBEAT_S, StatusRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
@@ -43,7 +45,7 @@ WAITING_CONNECTIONS = 512
 """Backlog of the kernel: connections that are not accepted yet."""
 
 SHUTDOWN_S = 1.0
-_STREAMS = ("/api/v1/events", "/metrics")
+_STREAMS = ("/api/v1/events", "/metrics", LOGS_PATH)
 """Beginnings of paths whose answers have a deadline per piece."""
 
 
@@ -76,6 +78,7 @@ class WebServer:
             IncidentRoutes(services),
             HistoryRoutes(services),
             ControlRoutes(services),
+            LogRoutes(services),
         )
         for group in route_groups:
             app.add_routes(group.routes())

@@ -25,6 +25,7 @@ sidecar {version}
 /api/v1/remedies            which remedies helped against what
 /api/v1/report              availability, outages, restarts
 /api/v1/events              what happens, as server-sent events
+/api/v1/logs/TARGET         its log, for authorised requests
 """
 
 
