@@ -1,5 +1,6 @@
 """The command ``report``: availability of all targets in a period."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 import click
@@ -11,6 +12,7 @@ from sidecar.cli.output import format_duration, format_time, show_json, show_tab
 _COLUMNS = (
     "target",
     "available",
+    "measured",
     "before",
     "outages",
     "before",
@@ -36,8 +38,9 @@ _COLUMNS = (
 def report(api: Api, window: str, as_json: bool) -> int:
     """Show availability, outages and restarts, and those of the period before.
 
-    Only measured time counts. Planned restarts and stops by an operator count
-    neither as available nor as down.
+    Only time with data counts: `available` is the share of the time `measured`, and
+    the first lines say from when there is data. Planned restarts and stops by an
+    operator count neither as available nor as down.
     """
     answer = api.get(f"/api/v1/report?{urlencode({'window': window})}")
     if as_json:
@@ -45,6 +48,7 @@ def report(api: Api, window: str, as_json: bool) -> int:
         return 0
     period = answer["period"]
     print(f"from {format_time(period['from'])} to {format_time(period['until'])}")
+    print(_describe_data(answer))
     rows = [_row(target["target"], target) for target in answer["targets"]]
     show_table(_COLUMNS, [*rows, _row("all", answer["total"])])
     causes = [line for target in answer["targets"] for line in _causes(target)]
@@ -58,11 +62,30 @@ def report(api: Api, window: str, as_json: bool) -> int:
     return 0
 
 
+def _describe_data(answer: Json) -> str:
+    """From when there is data, and what the figures count."""
+    since, period = answer["data_from"], answer["period"]
+    if since is None:
+        return "no data in this period"
+    span = _format_span(since, period["until"])
+    whole = _format_span(period["from"], period["until"])
+    return (
+        f"data from {format_time(since)}: {span} of {whole}; the figures count only "
+        "the time with data"
+    )
+
+
+def _format_span(since: str, until: str) -> str:
+    span = datetime.fromisoformat(until) - datetime.fromisoformat(since)
+    return format_duration(span.total_seconds())
+
+
 def _row(name: str, stats: Json) -> tuple[str, ...]:
     before = stats["before"] or {}
     return (
         name,
         _format_percent(stats["availability"]),
+        format_duration(stats["measured_seconds"]),
         _format_percent(before.get("availability")),
         str(stats["outages"]),
         str(before["outages"]) if before else "no data",

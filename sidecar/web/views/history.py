@@ -126,12 +126,14 @@ def _remedy_stat(key: EfficacyKey, record: RemedyStats) -> Json:
 def report(result: Report) -> Json:
     """Totals of every target in the period and in the one before; null: no data."""
     gap_s = sum(gap.until_wall - gap.from_wall for gap in result.gaps)
+    total = result.total
     return {
         "period": _period(result.period),
         "before": _period(result.before),
+        "data_from": _instant(total.now.data_from_wall),
         "unwatched_seconds": _round(gap_s),
         "gaps": [_gap(gap) for gap in _longest_gaps(result.gaps)],
-        "total": _comparison(result.total),
+        "total": _comparison(total),
         "targets": [
             {"target": name, **_comparison(account)}
             for name, account in result.targets.items()
@@ -162,6 +164,8 @@ def _totals(tally: Totals) -> Json:
     restarts = {k: n for k, n in tally.remedies.items() if k.action in _STARTS}
     return {
         "availability": _round(tally.availability, 6),
+        "measured_seconds": _round(tally.measured_s),
+        "data_from": _instant(tally.data_from_wall),
         "up_seconds": _round(tally.up_s),
         "down_seconds": _round(tally.down_s),
         "planned_seconds": _round(tally.planned_s),
@@ -185,6 +189,10 @@ def _totals(tally: Totals) -> Json:
             for kind, count in sorted(tally.remedies.items())
         ],
     }
+
+
+def _instant(wall: float | None) -> str | None:
+    return rfc3339(wall) if wall is not None else None
 
 
 def _round(value: float | None, digits: int = 3) -> float | None:
