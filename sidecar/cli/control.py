@@ -2,17 +2,20 @@
 
 import click
 
-from sidecar.cli.client import Api, target_path
+from sidecar.cli.client import Api, Json, target_path
+from sidecar.cli.completion import optional_target_argument, target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import show_done
+from sidecar.cli.restart_progress import RestartProgress, describe_result
 
 
 @click.command(
     epilog=examples(
-        "sidecar restart electron-cash", "sidecar restart bitcoincash-service-2 --now"
+        "sidecar restart electron-cash --wait",
+        "sidecar restart bitcoincash-service-2 --now",
     )
 )
-@click.argument("target")
+@target_argument
 @click.option(
     "--now",
     is_flag=True,
@@ -20,9 +23,15 @@ from sidecar.cli.output import show_done
     "ask a wallet daemon to stop first. Addresses that it handed out since it last "
     "saved can be lost.",
 )
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Print each step until the result is known. Ctrl-C ends the waiting, not the "
+    "restart.",
+)
 @as_json
 @talks_to_sidecar
-def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
+def restart(api: Api, target: str, now: bool, wait: bool, as_json: bool) -> int:
     """Restart TARGET and verify that it recovers.
 
     If a guard objects, the order is refused: exit status 3, with the reason.
@@ -30,13 +39,31 @@ def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
     A wallet daemon is asked to stop first, so that it saves the addresses that it
     has handed out. Sidecar waits for a busy daemon for at most the target's
     polite_stop (90 s). `sidecar status` shows what it waits for.
+
+    Exit status with --wait 0: it has recovered, 1: it has not.
     """
     if now and not as_json:
         click.echo(_AT_ONCE, err=True)
+    progress = RestartProgress(api, target, shows=not as_json) if wait else None
     answer = api.post(target_path(target, "restart"), {"now": now})
     decision = answer["decision"]
     text = f"{target}: {decision['action']}: {decision['reason']}"
-    return show_done(answer, text, as_json)
+    if progress is None:
+        return show_done(answer, text, as_json)
+    if not as_json:
+        click.echo(text)
+    return _wait(progress, answer, as_json)
+
+
+def _wait(progress: RestartProgress, answer: Json, as_json: bool) -> int:
+    """Wait for the result of a restart; 0: it has recovered, 1: it has not."""
+    try:
+        result = progress.wait()
+    except KeyboardInterrupt:
+        click.echo("the restart goes on; sidecar status shows its state", err=True)
+        raise
+    show_done({**answer, "result": result}, describe_result(result), as_json)
+    return 0 if result["outcome"] == "recovered" else 1
 
 
 _AT_ONCE = (
@@ -55,7 +82,7 @@ def _action_path(target: str | None, everything: bool, action: str) -> str:
 @click.command(
     epilog=examples("sidecar pause electron-cash --for 2h", "sidecar pause --all")
 )
-@click.argument("target", required=False)
+@optional_target_argument
 @click.option("--all", "everything", is_flag=True, help="Pause all targets.")
 @click.option(
     "--for",
@@ -84,7 +111,7 @@ def _until(duration: str | None) -> str:
 
 
 @click.command(epilog=examples("sidecar resume electron-cash", "sidecar resume --all"))
-@click.argument("target", required=False)
+@optional_target_argument
 @click.option("--all", "everything", is_flag=True, help="Resume all targets.")
 @as_json
 @talks_to_sidecar
@@ -95,7 +122,7 @@ def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def recover(api: Api, target: str, as_json: bool) -> int:
@@ -105,7 +132,7 @@ def recover(api: Api, target: str, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def release(api: Api, target: str, as_json: bool) -> int:

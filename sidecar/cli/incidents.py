@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import click
 
-from sidecar.cli.client import Api, Json
+from sidecar.cli.client import Api, ApiError, Json
+from sidecar.cli.completion import incident_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     format_age,
@@ -49,16 +50,21 @@ def _row(entry: Json) -> tuple[str, ...]:
     )
 
 
-@click.command(epilog=examples("sidecar incident 01HF7ZCSYP9MDJB7FH5HCVGTPV"))
-@click.argument("incident_id", metavar="ID")
+@click.command(
+    epilog=examples(
+        "sidecar incident last", "sidecar incident 01HF7ZCSYP9MDJB7FH5HCVGTPV"
+    )
+)
+@incident_argument
 @as_json
 @talks_to_sidecar
 def incident(api: Api, incident_id: str, as_json: bool) -> int:
-    """Show the impact and the timeline of incident ID.
+    """Show the impact and the timeline of incident ID; `last` is the newest.
 
-    With the API token also the end of the evidence, and amounts of balances.
+    Over the control socket or with the API token also the end of the evidence, and
+    amounts of balances.
     """
-    detail = api.get(_path(incident_id))
+    detail = api.get(_path(api, incident_id))
     if as_json:
         show_json(detail)
         return 0
@@ -131,18 +137,35 @@ def _describe_line(line: Json) -> str:
 
 
 @click.command(
-    epilog=examples("sidecar postmortem 01HF7ZCSYP9MDJB7FH5HCVGTPV > postmortem.md")
+    epilog=examples(
+        "sidecar postmortem last > postmortem.md",
+        "sidecar postmortem 01HF7ZCSYP9MDJB7FH5HCVGTPV > postmortem.md",
+    )
 )
-@click.argument("incident_id", metavar="ID")
+@incident_argument
+@as_json
 @talks_to_sidecar
-def postmortem(api: Api, incident_id: str) -> int:
+def postmortem(api: Api, incident_id: str, as_json: bool) -> int:
     """Print a post-mortem of incident ID in Markdown, with blanks to fill in.
 
-    With the API token it includes the evidence.
+    `last` is the newest incident. Over the control socket or with the API token the
+    post-mortem includes the evidence.
     """
-    print(api.text(f"{_path(incident_id)}/postmortem"), end="")
+    text = api.text(f"{_path(api, incident_id)}/postmortem")
+    if as_json:
+        show_json({"markdown": text})
+    else:
+        print(text, end="")
     return 0
 
 
-def _path(incident_id: str) -> str:
-    return f"/api/v1/incidents/{quote(incident_id, safe='')}"
+def _path(api: Api, incident_id: str) -> str:
+    known_id = _last_id(api) if incident_id == "last" else incident_id
+    return f"/api/v1/incidents/{quote(known_id, safe='')}"
+
+
+def _last_id(api: Api) -> str:
+    incidents = api.get("/api/v1/incidents")["incidents"]
+    if not incidents:
+        raise ApiError("no incident is on record")
+    return str(incidents[0]["id"])

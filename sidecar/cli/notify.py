@@ -5,6 +5,7 @@ from urllib.parse import quote
 import click
 
 from sidecar.cli.client import Api, ApiError
+from sidecar.cli.completion import open_incident_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import format_time, show_done
 
@@ -12,7 +13,7 @@ _NOT_DELIVERED = 502
 
 
 @click.command(epilog=examples("sidecar ack 01JARZ3NDEKTSV4RRFFQ69G5FA"))
-@click.argument("incident")
+@open_incident_argument
 @as_json
 @talks_to_sidecar
 def ack(api: Api, incident: str, as_json: bool) -> int:
@@ -22,7 +23,7 @@ def ack(api: Api, incident: str, as_json: bool) -> int:
     return show_done(answer, text, as_json)
 
 
-@click.group()
+@click.group(epilog=examples("sidecar notify test ops"))
 def notify() -> None:
     """Test the notification channels."""
 
