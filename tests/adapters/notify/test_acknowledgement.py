@@ -215,7 +215,7 @@ async def test_unknown_channel_or_incident_lists_the_known_ones(
     world.state = replace(world.state, notify=settings)
     mistyped_id = f"{incident_id[:-1]}!"
     for path, hint in (
-        ("/api/v1/notify/opps/test", "did you mean ops? there are: ops"),
+        ("/api/v1/notify/op/test", "did you mean ops? there are: ops"),
         (
             f"/api/v1/incidents/{mistyped_id}/ack",
             f"did you mean {incident_id}? there are: {incident_id}",
