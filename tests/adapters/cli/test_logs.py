@@ -94,9 +94,13 @@ async def test_new_lines_are_followed_until_ctrl_c(run_command: CommandRunner) -
         assert "password is ***" in await command.line()
         fakes.logs[container_id(fakes)] += NEXT
         assert "it answers" in await command.line()
+        fakes.logs[container_id(fakes)] += NEXT.replace("07.0", "08.0")
+        assert "08Z it answers" in await command.line()
         command.interrupt()
         status, rest, err = await command.result()
     assert (status, rest, err.strip()) == (130, "", "")
+    # Each reading begins where the one before ended.
+    assert fakes.log_requests[-1][2] == "1767323047.000000001"
 
 
 async def test_program_gets_one_document_a_line(run_command: CommandRunner) -> None:
