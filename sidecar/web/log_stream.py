@@ -101,14 +101,14 @@ class LogStream:
                     return
 
     async def _new_chunks(self, reader: "_LogReader") -> AsyncGenerator[bytes, None]:
-        silent_s = 0.0
+        loop = asyncio.get_running_loop()
+        sent_mono = loop.time()
         while True:
             await asyncio.sleep(self._follow_s)
             chunk = await reader.read_next()
-            silent_s = 0.0 if chunk else silent_s + self._follow_s
-            if chunk or silent_s >= SIGN_OF_LIFE_S:
-                silent_s = 0.0
+            if chunk or loop.time() - sent_mono >= SIGN_OF_LIFE_S:
                 yield chunk or b"\n"
+                sent_mono = loop.time()
 
 
 class _LogReader:

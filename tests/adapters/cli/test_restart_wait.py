@@ -66,8 +66,8 @@ async def test_ctrl_c_ends_the_waiting_and_not_the_restart(
         command.interrupt()
         result = await command.result()
     assert result.status == 130
-    said = "the restart goes on; sidecar status shows its state"
-    assert result.err.strip() == said
+    note = "the restart goes on; sidecar status shows its state"
+    assert result.err.strip() == note
     assert run_command.fakes.world.instance(WALLET).remedy is not None
 
 
