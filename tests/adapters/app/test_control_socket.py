@@ -1,14 +1,17 @@
 """The control socket of the whole process, and the real command line beside it."""
 
+import asyncio
 import subprocess
 import sys
 
 from tests.support.engine_server import raw_container
+from tests.support.notify_receivers import receiver
 from tests.support.sidecar_host import (
     DEADLINE_S,
     QUICK,
     WALLET_ID,
     SidecarHost,
+    own_host,
     stop_process,
 )
 
@@ -82,3 +85,20 @@ def test_link_in_place_of_the_socket_is_refused_and_left(
     assert (state_dir / "sidecar.sock").is_symlink()
     assert not aim.exists()
     assert "there is no control socket" in "".join(sidecar_host.log_lines)
+
+
+async def test_message_of_a_process_without_token_names_its_own_commands(
+    sidecar_host: SidecarHost,
+) -> None:
+    sidecar_host.engine.add(raw_container(WALLET_ID, stack="shop", service="web"))
+    probe = {"type": "tcp", "host": own_host(), "port": 1}
+    async with receiver() as http_receiver:
+        ops = {"url": f"json://127.0.0.1:{http_receiver.port}/"}
+        file = sidecar_host.config(
+            targets={"web": {**QUICK, "probe": probe, "restart": {"enabled": False}}},
+            notify={"channels": {"ops": ops}},
+        )
+        await asyncio.to_thread(sidecar_host.start_serving, SIDECAR_CONFIG=file)
+        await asyncio.wait_for(http_receiver.arrived.wait(), DEADLINE_S)
+    message = http_receiver.requests[0].json["message"]
+    assert "docker exec shop-sidecar-1 sidecar restart web" in message
