@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sidecar.cli.local_commands_port import CheckResult
+    from sidecar.cli.local_commands_port import CheckResult, SetupPlan
     from sidecar.config.settings import Settings
+    from sidecar.core.setup.hazards.diagnosis import Diagnosis
 
 
 def main() -> int:
@@ -86,6 +87,26 @@ class LocalCommands:
         from sidecar.config.show import schema
 
         return json.dumps(schema(), indent=2)
+
+    def plan_setup(
+        self, stack: str | None, compose: Path | None, folder: Path
+    ) -> "SetupPlan":
+        """The files that ``init`` proposes. Raises CommandFailed."""
+        from sidecar.app.setup import plan_setup
+
+        return plan_setup(stack, compose, folder)
+
+    def write_setup(self, plan: "SetupPlan") -> None:
+        """Write the files of a plan. Raises CommandFailed."""
+        from sidecar.app.setup_files import write_setup
+
+        write_setup(plan)
+
+    def diagnose(self, stack: str | None, language: str | None) -> "Diagnosis":
+        """The hazards of a stack. Raises CommandFailed."""
+        from sidecar.app.setup import diagnose_stack
+
+        return diagnose_stack(stack, language)
 
 
 def _settings(file: Path | None, *, reads_secrets: bool = True) -> "Settings":

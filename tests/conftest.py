@@ -10,6 +10,9 @@ from blockbuster import BlockingError, blockbuster_ctx
 from hypothesis import HealthCheck, settings
 from loguru import logger
 
+# Failed asserts of the shared parts show their values, as those of the tests do.
+pytest.register_assert_rewrite("tests.support")
+
 # Many workers share few cores: how long one example takes says nothing here.
 # In CI the same commit gets the same examples; elsewhere each run looks further.
 settings.register_profile("quick", deadline=None, max_examples=50)

@@ -1,7 +1,7 @@
 """One running sidecar: builds its parts from the settings and connects them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from loguru import logger
@@ -9,6 +9,7 @@ from loguru import logger
 from sidecar import __version__
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.housekeeping import freeze_startup_objects, run_housekeeping
+from sidecar.app.loop_access import LoopAccess
 from sidecar.app.metrics_holder import MetricsHolder
 from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
@@ -65,7 +66,7 @@ class Application:
             context,
             self._store.outbox,
             self._metrics.count_notification,
-            lambda: self._watchdog.state,
+            LoopAccess(lambda: self._watchdog),
         )
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
@@ -93,7 +94,7 @@ class Application:
             context.own_id,
             other_engine=lambda: context.link.other_engine,
         )
-        self._health = OwnHealth(self._parts(), self._notifications.runner)
+        self._health = OwnHealth(self._parts(), self._notifications)
         self._build_web(settings, texts)
 
     def _build_probes(self) -> None:
@@ -264,7 +265,6 @@ class Application:
         self.post(SettingsApplied(now, settings.mode, settings.notify))
         self._engine_watcher.nudge()
         await self._notifications.apply(settings.notify, texts)
-        self._health.dispatcher = self._notifications.runner
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
         )
@@ -274,12 +274,11 @@ class Application:
         logger.info("the configuration file was read again and is in force")
 
     async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
-        connected = {c.name: not c.reason for c in self._engine_watcher.components()}
-        self._metrics.event_stream(connected=connected["event_stream"])
+        self._metrics.components(self._health.components())
         self._metrics.outbox(await self._store.outbox.count_pending())
         return await self._metrics.scrape(accept)
 
-    def _evidence(self, name: str) -> object | None:
+    def _evidence(self, name: str) -> Mapping[str, object] | None:
         for instance in self._watchdog.state.instances.values():
             if instance.name == name:
                 return self._executor.evidence_of(instance.id)

@@ -1,24 +1,20 @@
 """The notification service: sends messages, and signs the links to acknowledge them."""
 
 import asyncio
-import os
 from collections.abc import Callable
 
-from sidecar.app.contexts import (
-    EngineContext,
-    MessageContext,
-)
+from sidecar.app.channels import ChannelContext, ConfiguredChannels
+from sidecar.app.contexts import EngineContext, MessageContext
+from sidecar.app.loop_access import LoopAccess
 from sidecar.clock import SystemClock
 from sidecar.core.model.notification_settings import NotifySettings
-from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
+from sidecar.core.ports.loop import Component
 from sidecar.core.ports.storage import Outbox
-from sidecar.notify.apprise_channel import AppriseChannel
 from sidecar.notify.current_incidents import CurrentIncidents
-from sidecar.notify.delivery import Channel
 from sidecar.notify.dispatcher import Dispatcher, OnAttempt
 from sidecar.notify.heartbeat import Heartbeat
-from sidecar.notify.hooks import hook_channel
+from sidecar.notify.hooks import HookTools, hook_channel
 from sidecar.notify.http_sender import HttpSender
 from sidecar.notify.installation import Installation
 from sidecar.notify.render import Links, Renderer
@@ -36,12 +32,12 @@ class NotificationService:
         context: EngineContext,
         outbox: Outbox,
         on_attempt: OnAttempt,
-        state: Callable[[], State],
+        loop: LoopAccess,
     ) -> None:
         self._context = context
         self._outbox = outbox
         self._on_attempt = on_attempt
-        self._state = state
+        self._loop = loop
         self._changed = asyncio.Event()
         self._build_senders(settings, texts)
 
@@ -60,22 +56,41 @@ class NotificationService:
             service=self._context.own_service,
             state_dir=str(texts.state_dir),
         )
-        render = Renderer(texts.words, texts.zone, installation, links)
-        channels: list[Channel] = [
-            AppriseChannel(channel, render, os.environ) for channel in settings.channels
-        ]
-        engine, find, mask = self._context.engine, self._container_id, texts.mask
-        channels += [
-            hook_channel(n, hook, self._local_sender, engine, find, mask)
-            for n, hook in enumerate(settings.hooks)
-        ]
         clock = SystemClock()
-        news = CurrentIncidents(self._state, clock)
-        self.runner = Dispatcher(self._outbox, channels, clock, self._on_attempt, news)
+        self._channels = ConfiguredChannels(
+            settings.channels,
+            ChannelContext(
+                texts.words,
+                Renderer(texts.words, texts.zone, installation, links),
+                links,
+                installation,
+                texts.signer,
+                texts.mask,
+                self._loop.state,
+                self._loop.ask,
+                clock,
+            ),
+        )
+        tools = HookTools(
+            self._local_sender,
+            self._context.engine,
+            self._container_id,
+            texts.mask,
+            clock,
+        )
+        hooks = (hook_channel(n, hook, tools) for n, hook in enumerate(settings.hooks))
+        news = CurrentIncidents(self._loop.state, clock)
+        self.runner = Dispatcher(
+            self._outbox,
+            (*self._channels.channels, *hooks),
+            clock,
+            self._on_attempt,
+            news,
+        )
 
     def _container_id(self, name: str) -> str | None:
         containers = (
-            instance.container for instance in self._state().instances.values()
+            instance.container for instance in self._loop.state().instances.values()
         )
         container_ids = (
             c.id for c in containers if c is not None and name in {c.name, c.service}
@@ -88,20 +103,30 @@ class NotificationService:
             self.runner.nudge()
 
     async def run(self, problems: Callable[[], str]) -> None:
-        """Send messages and the heartbeat, until cancelled."""
+        """Send messages and the heartbeat, receive answers, until cancelled."""
         while True:
             self._changed.clear()
-            senders = (self._local_sender, self._outside_sender)
+            senders = (self._local_sender, self._outside_sender, self._channels)
             async with asyncio.TaskGroup() as tasks:
                 workers = [
                     tasks.create_task(self.runner.run()),
                     tasks.create_task(self._run_heartbeat(problems)),
+                    *(tasks.create_task(p.run()) for p in self._channels.pollers),
                 ]
                 await self._changed.wait()
                 for task in workers:
                     task.cancel()
             for sender in senders:
                 await sender.close()
+
+    def components(self) -> tuple[Component, ...]:
+        """Each channel's health: does it deliver messages, and receive answers?"""
+        parts = zip(self.runner.channels, self.runner.components(), strict=True)
+        return tuple(
+            part._replace(ok=False, reason=problem) if part.ok and problem else part
+            for name, part in parts
+            for problem in (self._channels.answer_problem(name),)
+        )
 
     async def test(self, channel: str) -> str:
         """Send a test message; returns the error text, "" if none.
@@ -123,6 +148,7 @@ class NotificationService:
             ).run()
 
     async def close(self) -> None:
-        """Close the HTTP senders; nothing is sent afterwards."""
+        """Close the connections; nothing is sent afterwards."""
         await self._local_sender.close()
         await self._outside_sender.close()
+        await self._channels.close()

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
+from sidecar.app.notifications import NotificationService
 from sidecar.app.target_source import TargetSource
 from sidecar.core.model.target import Mode
 from sidecar.core.ports.loop import Clock, Component
 from sidecar.engine.watcher import EngineWatcher
-from sidecar.notify.dispatcher import Dispatcher
 from sidecar.probes.scheduler import IntervalProbeScheduler
 from sidecar.schedule.planner import Planner
 from sidecar.storage.store import SqliteStore
@@ -32,11 +32,11 @@ class Parts(NamedTuple):
 
 
 class OwnHealth:
-    """Reports the health of every part; a reload replaces ``dispatcher``."""
+    """Reports the health of every part."""
 
-    def __init__(self, parts: Parts, dispatcher: Dispatcher) -> None:
+    def __init__(self, parts: Parts, notifications: NotificationService) -> None:
         self._parts = parts
-        self.dispatcher = dispatcher
+        self._notifications = notifications
 
     def liveness(self) -> Component:
         """Does the loop make steps?"""
@@ -52,7 +52,7 @@ class OwnHealth:
             self.liveness(),
             self._scheduler_component(),
             self._parts.store.component(),
-            *self.dispatcher.components(),
+            *self._notifications.components(),
             self._probes_component(),
             self._labels_component(),
             self._settings_component(),

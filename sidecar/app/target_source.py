@@ -69,6 +69,7 @@ class TargetSource:
         self._planner = planner
         self._prober = prober
         self._doubts_logged = False
+        self._indexed: tuple[Container | None, tuple[Container, ...]] | None = None
         self.in_force = TargetsInForce((), (), are_ours=False)
 
     async def find_targets(
@@ -87,10 +88,17 @@ class TargetSource:
             self._doubts_logged = True
             await self._log_doubts(result.targets, containers)
         self._planner.set_targets(result.targets)
+        await self._update_surroundings(containers)
+        return result.targets
+
+    async def _update_surroundings(self, containers: tuple[Container, ...]) -> None:
+        """Index the containers for the prober, if they or our own have changed."""
         own = await self._context.own.now()
+        if (own, containers) == self._indexed:
+            return
+        self._indexed = own, containers
         surroundings = await asyncio.to_thread(find_surroundings, own, containers)
         self._prober.set_surroundings(surroundings)
-        return result.targets
 
     def describe_problems(self) -> str:
         """The first problems of labels, masked, and how many more there are."""

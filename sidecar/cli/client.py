@@ -9,8 +9,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from sidecar.cli.control_socket import (
     BadControlSocket,
@@ -34,7 +36,9 @@ _SOCKET_URL = "http://localhost"
 
 _LOOPBACK_BY_HOST = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 
-Json = Any  # a JSON document; commands pick from it what they show
+Json = Any  # a JSON document, for --json
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ApiError(Exception):
@@ -48,6 +52,22 @@ class ApiError(Exception):
     def exit_status(self) -> int:
         """3: the sidecar refused; 2: no usable answer."""
         return 3 if self.status in _REFUSALS else 2
+
+
+class Answer(Generic[T]):
+    """An answer: ``document`` is the JSON document as it came."""
+
+    def __init__(self, document: Json, kind: type[T]) -> None:
+        self.document = document
+        self._kind = kind
+
+    @property
+    def value(self) -> T:
+        """The document as its type, without fields that this version does not know.
+
+        ValueError where the document has another shape.
+        """
+        return msgspec.convert(self.document, self._kind)
 
 
 class Api:
@@ -79,17 +99,20 @@ class Api:
         """The address of the API, as error messages name it."""
         return self._url if self._socket_path is None else f"unix:{self._socket_path}"
 
-    def get(self, path: str) -> Json:
-        """The JSON document at ``path``. Raises ApiError."""
-        return self._answer("GET", path, None)
+    def get(self, path: str, kind: type[T]) -> Answer[T]:
+        """The answer at ``path``. Raises ApiError."""
+        return Answer(self._document("GET", path, None), kind)
 
     def text(self, path: str) -> str:
         """The text at ``path``. Raises ApiError."""
         return printable(self._body("GET", path, None).decode("utf-8", "replace"))
 
-    def post(self, path: str, body: Mapping[str, object] | None = None) -> Json:
+    def post(
+        self, path: str, kind: type[T], body: msgspec.Struct | None = None
+    ) -> Answer[T]:
         """The answer to a request that changes something. Raises ApiError."""
-        return self._answer("POST", path, json.dumps(body or {}).encode())
+        content = b"{}" if body is None else msgspec.json.encode(body)
+        return Answer(self._document("POST", path, content), kind)
 
     def stream(self, path: str, prefix: bytes = b"") -> Iterator[Json]:
         """The JSON documents at ``path``, one a line, as they arrive. Raises ApiError.
@@ -109,7 +132,7 @@ class Api:
                 if line.startswith(prefix) and line.strip():
                     yield self._parse(line.removeprefix(prefix))
 
-    def _answer(self, method: str, path: str, body: bytes | None) -> Json:
+    def _document(self, method: str, path: str, body: bytes | None) -> Json:
         return self._parse(self._body(method, path, body))
 
     def _parse(self, content: bytes) -> Json:

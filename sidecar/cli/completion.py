@@ -8,7 +8,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from sidecar.cli.client import Api, ApiError, Json, connect
+from sidecar.api_types.status import IncidentList, StackStatus
+from sidecar.cli.client import Api, ApiError, connect
 from sidecar.cli.options import examples
 
 DEADLINE_S = 1.0
@@ -41,14 +42,14 @@ def completion(shell: str) -> int:
 
 
 def _target_names(api: Api) -> list[str]:
-    statuses: Json = api.get("/api/v1/status")["targets"]
-    names = (name for status in statuses for name in (status["target"], status["name"]))
+    statuses = api.get("/api/v1/status", StackStatus).value.targets
+    names = (name for status in statuses for name in (status.target, status.name))
     return list(dict.fromkeys(names))
 
 
 def _incident_ids(api: Api) -> list[str]:
-    incidents: Json = api.get("/api/v1/incidents")["incidents"]
-    return [incident["id"] for incident in incidents]
+    incidents = api.get("/api/v1/incidents", IncidentList).value.incidents
+    return [incident.id for incident in incidents]
 
 
 def _incident_ids_and_last(api: Api) -> list[str]:
@@ -88,7 +89,7 @@ def _read_names(
 ) -> None:
     try:
         names += read_names(connect(url, token_file, deadline_s=DEADLINE_S))
-    except (ApiError, ArithmeticError, AttributeError, LookupError, TypeError):
+    except (ApiError, RecursionError, ValueError):
         return  # a shell shows no message while it completes
 
 

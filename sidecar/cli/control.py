@@ -2,7 +2,13 @@
 
 import click
 
-from sidecar.cli.client import Api, Json, target_path
+from sidecar.api_types.control import (
+    DecisionAnswer,
+    PauseBody,
+    ReloadAnswer,
+    RestartBody,
+)
+from sidecar.cli.client import Answer, Api, target_path
 from sidecar.cli.completion import optional_target_argument, target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import show_done
@@ -45,25 +51,31 @@ def restart(api: Api, target: str, now: bool, wait: bool, as_json: bool) -> int:
     if now and not as_json:
         click.echo(_AT_ONCE, err=True)
     progress = RestartProgress(api, target, shows=not as_json) if wait else None
-    answer = api.post(target_path(target, "restart"), {"now": now})
-    decision = answer["decision"]
-    text = f"{target}: {decision['action']}: {decision['reason']}"
+    body = RestartBody(now=now)
+    answer = api.post(target_path(target, "restart"), DecisionAnswer, body)
+    decision = answer.value.decision
+    if decision is None:
+        raise ValueError("a restart without a decision")
+    text = f"{target}: {decision.action}: {decision.reason}"
     if progress is None:
-        return show_done(answer, text, as_json)
+        return show_done(answer.document, text, as_json)
     if not as_json:
         click.echo(text)
     return _wait(progress, answer, as_json)
 
 
-def _wait(progress: RestartProgress, answer: Json, as_json: bool) -> int:
+def _wait(
+    progress: RestartProgress, answer: Answer[DecisionAnswer], as_json: bool
+) -> int:
     """Wait for the result of a restart; 0: it has recovered, 1: it has not."""
     try:
         result = progress.wait()
     except KeyboardInterrupt:
         click.echo("the restart goes on; sidecar status shows its state", err=True)
         raise
-    show_done({**answer, "result": result}, describe_result(result), as_json)
-    return 0 if result["outcome"] == "recovered" else 1
+    document = {**answer.document, "result": result.document}
+    show_done(document, describe_result(result.value), as_json)
+    return 0 if result.value.outcome == "recovered" else 1
 
 
 _AT_ONCE = (
@@ -101,9 +113,9 @@ def pause(
 ) -> int:
     """Stop acting on TARGET; Sidecar still probes it."""
     path = _action_path(target, everything, "pause")
-    answer = api.post(path, {"for": duration} if duration else {})
+    answer = api.post(path, DecisionAnswer, PauseBody(duration or None))
     text = f"{target or 'all targets'}: paused {_until(duration)}"
-    return show_done(answer, text, as_json)
+    return show_done(answer.document, text, as_json)
 
 
 def _until(duration: str | None) -> str:
@@ -117,8 +129,8 @@ def _until(duration: str | None) -> str:
 @talks_to_sidecar
 def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int:
     """Act on a paused TARGET again."""
-    answer = api.post(_action_path(target, everything, "resume"))
-    return show_done(answer, f"{target or 'all targets'}: resumed", as_json)
+    answer = api.post(_action_path(target, everything, "resume"), DecisionAnswer)
+    return show_done(answer.document, f"{target or 'all targets'}: resumed", as_json)
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
@@ -127,8 +139,8 @@ def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int
 @talks_to_sidecar
 def recover(api: Api, target: str, as_json: bool) -> int:
     """Reset TARGET after a repair: clear its used restarts and its dead letter."""
-    answer = api.post(target_path(target, "recover"))
-    return show_done(answer, f"{target}: may be restarted again", as_json)
+    answer = api.post(target_path(target, "recover"), DecisionAnswer)
+    return show_done(answer.document, f"{target}: may be restarted again", as_json)
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
@@ -137,8 +149,8 @@ def recover(api: Api, target: str, as_json: bool) -> int:
 @talks_to_sidecar
 def release(api: Api, target: str, as_json: bool) -> int:
     """Abandon the remedy of TARGET that is in progress; undo nothing."""
-    answer = api.post(target_path(target, "release"))
-    return show_done(answer, f"{target}: released", as_json)
+    answer = api.post(target_path(target, "release"), DecisionAnswer)
+    return show_done(answer.document, f"{target}: released", as_json)
 
 
 @click.command(
@@ -152,5 +164,5 @@ def reload(api: Api, as_json: bool) -> int:
     A file with faults is refused: exit status 3, with all faults. The settings in
     force then stay.
     """
-    answer = api.post("/api/v1/reload")
-    return show_done(answer, "the configuration file is in force", as_json)
+    answer = api.post("/api/v1/reload", ReloadAnswer)
+    return show_done(answer.document, "the configuration file is in force", as_json)

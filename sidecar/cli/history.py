@@ -3,7 +3,19 @@
 from urllib.parse import urlencode
 
 import click
+import msgspec
 
+from sidecar.api_types.incidents import RemedyList, RemedyStatistics
+from sidecar.api_types.records import (
+    RECORD_TYPES,
+    BalanceRecord,
+    DecisionRecord,
+    History,
+    HistoryRecord,
+    OutcomeRecord,
+    TransitionRecord,
+)
+from sidecar.api_types.status import StackStatus
 from sidecar.cli.client import Api, ApiError, Json
 from sidecar.cli.completion import complete_target
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
@@ -15,6 +27,8 @@ from sidecar.cli.output import (
     show_table,
 )
 from sidecar.core.text.known_names import list_known
+
+_NO_GUARD = ("none", msgspec.UNSET)
 
 
 @click.command(
@@ -45,40 +59,49 @@ def history(
     if cures:
         raise click.UsageError("--cures is a command of its own now: sidecar remedies")
     query = urlencode({"since": since, **({"target": target} if target else {})})
-    answer = api.get(f"/api/v1/history?{query}")
+    document = api.get(f"/api/v1/history?{query}", History).document
     if as_json:
-        show_json(answer)
+        show_json(document)
         return 0
-    show_table(("at", "target", "what", "why"), [_row(e) for e in answer["entries"]])
-    if not answer["complete"]:
+    result = msgspec.convert(_without_unknown_types(document), History)
+    show_table(("at", "target", "what", "why"), [_row(e) for e in result.entries])
+    if not result.complete:
         click.echo("older ones are left out; ask for one --target", err=True)
     return 0
 
 
-def _row(entry: Json) -> tuple[str, ...]:
+def _without_unknown_types(document: Json) -> Json:
+    """The history without records whose type only a newer sidecar knows."""
+    known_records = [
+        entry for entry in document["entries"] if entry["type"] in RECORD_TYPES
+    ]
+    return {**document, "entries": known_records}
+
+
+def _row(record: HistoryRecord) -> tuple[str, ...]:
     return (
-        format_time(entry["at"]),
-        entry["target"],
-        _describe_entry(entry),
-        localize_times(entry["reason"] or ""),
+        format_time(record.at),
+        record.target,
+        _describe_record(record),
+        localize_times(record.reason or ""),
     )
 
 
-def _describe_entry(entry: Json) -> str:
-    match entry["type"]:
-        case "transition":
-            cause = f" ({entry['cause']})" if entry["cause"] else ""
-            return f"{entry['from']} -> {entry['to']}{cause}"
-        case "decision":
-            guard = "" if entry["guard"] == "none" else f" ({entry['guard']})"
-            return f"{entry['action']}{guard}"
-        case "outcome":
-            took = format_duration(entry["seconds"])
-            return f"{entry['action']}: {entry['outcome']}, {took}"
-        case "balance":
-            return f"balance: {entry['comparison'].replace('_', ' ')}"
+def _describe_record(record: HistoryRecord) -> str:
+    match record:
+        case TransitionRecord():
+            cause = f" ({record.cause})" if record.cause else ""
+            return f"{record.from_ or '?'} -> {record.to or '?'}{cause}"
+        case DecisionRecord():
+            guard = "" if record.guard in _NO_GUARD else f" ({record.guard})"
+            return f"{record.action or '?'}{guard}"
+        case OutcomeRecord():
+            took = format_duration(record.seconds or None)
+            return f"{record.action or '?'}: {record.outcome or '?'}, {took}"
+        case BalanceRecord():
+            return f"balance: {(record.comparison or '?').replace('_', ' ')}"
         case _:
-            return f"incident {entry.get('step', '')}".rstrip()
+            return f"incident {record.step or ''}".rstrip()
 
 
 @click.command(
@@ -89,12 +112,12 @@ def _describe_entry(entry: Json) -> str:
 @talks_to_sidecar
 def remedies(api: Api, target: str | None, as_json: bool) -> int:
     """List how often each remedy was tried, by cause, and how often it helped."""
-    stats = api.get("/api/v1/remedies")["remedies"]
-    target_stats = [stat for stat in stats if target in {None, stat["target"]}]
+    stats = api.get("/api/v1/remedies", RemedyList).value.remedies
+    target_stats = [stat for stat in stats if target in {None, stat.target}]
     if target and not target_stats:
         _check_target(api, target)
     if as_json:
-        show_json({"remedies": target_stats})
+        show_json({"remedies": msgspec.to_builtins(target_stats)})
     else:
         _show_remedies(target_stats)
     return 0
@@ -102,20 +125,21 @@ def remedies(api: Api, target: str | None, as_json: bool) -> int:
 
 def _check_target(api: Api, name: str) -> None:
     """Raise ApiError if there is no target of this name."""
-    target_names = [target["target"] for target in api.get("/api/v1/status")["targets"]]
+    status = api.get("/api/v1/status", StackStatus).value
+    target_names = [target.target for target in status.targets]
     if name not in target_names:
         raise ApiError(f"there is no target {name}; {list_known(name, target_names)}")
 
 
-def _show_remedies(stats: list[Json]) -> None:
+def _show_remedies(stats: list[RemedyStatistics]) -> None:
     rows = [
         (
-            stat["target"],
-            stat["cause"],
-            stat["remedy"],
-            str(stat["tries"]),
-            str(stat["recovered"]),
-            format_duration(stat["median_seconds"]),
+            stat.target,
+            stat.cause,
+            stat.remedy,
+            str(stat.tries),
+            str(stat.recovered),
+            format_duration(stat.median_seconds),
         )
         for stat in stats
     ]

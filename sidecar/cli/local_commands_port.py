@@ -1,8 +1,12 @@
 """Port for commands that need no HTTP API; the entry point passes it in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from sidecar.core.setup.hazards.diagnosis import Diagnosis
 
 
 class CommandFailed(Exception):
@@ -17,6 +21,27 @@ class CheckResult(NamedTuple):
     cause: str | None
     reason: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """A file that ``init`` proposes.
+
+    ``before``: its present content, None without one; it may hold secrets. ``diff`` is
+    the change, with secrets masked; "": there is none.
+    """
+
+    path: Path
+    text: str
+    diff: str
+    before: bytes | None = field(default=None, repr=False)
+
+
+class SetupPlan(NamedTuple):
+    """The files that ``init`` proposes, and what a person has to know or to do."""
+
+    files: tuple[PlannedFile, ...]
+    remarks: tuple[str, ...]
 
 
 class LocalCommands(Protocol):
@@ -44,3 +69,17 @@ class LocalCommands(Protocol):
 
     def config_schema(self) -> str:
         """The JSON Schema of the file."""
+
+    def plan_setup(
+        self, stack: str | None, compose: Path | None, folder: Path
+    ) -> SetupPlan:
+        """The files for a stack, from its containers or from a compose file.
+
+        ``stack`` None: the stack of SIDECAR_STACK, our own, or the only one.
+        """
+
+    def write_setup(self, plan: SetupPlan) -> None:
+        """Write the files of a plan, unless one was changed since."""
+
+    def diagnose(self, stack: str | None, language: str | None) -> "Diagnosis":
+        """The hazards of a stack; ``language`` None: that of the settings."""

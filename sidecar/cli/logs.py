@@ -4,7 +4,9 @@ import json
 from urllib.parse import quote, urlencode
 
 import click
+import msgspec
 
+from sidecar.api_types.logs import LogRecord
 from sidecar.cli.client import Api, ApiError, Json
 from sidecar.cli.completion import target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
@@ -47,18 +49,20 @@ def logs(
     """
     parameters = {"lines": lines, "follow": int(follow)}
     query = urlencode({**parameters, **({"since": since} if since else {})})
-    for record in api.stream(f"/api/v1/logs/{quote(target, safe='')}?{query}"):
-        _show_record(record, as_json)
+    for document in api.stream(f"/api/v1/logs/{quote(target, safe='')}?{query}"):
+        _show_record(document, as_json)
     if follow:
         raise ApiError(f"{api.address} ended the connection: was the sidecar stopped?")
     return 0
 
 
-def _show_record(record: Json, as_json: bool) -> None:
+def _show_record(document: Json, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(record, ensure_ascii=False), flush=True)
-    elif "note" in record:
-        click.echo(f"({record['note']})", err=True)
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+        return
+    record = msgspec.convert(document, LogRecord)
+    if record.note:
+        click.echo(f"({record.note})", err=True)
     else:
-        at = format_time(record["at"]) if record["at"] else "-"
-        print(f"{at} {record['text']}", flush=True)
+        at = format_time(record.at) if record.at else "-"
+        print(f"{at} {record.text or ''}", flush=True)

@@ -11,8 +11,11 @@ import click
 from sidecar.cli import control, local_commands, notify, status
 from sidecar.cli.client import ApiError
 from sidecar.cli.completion import completion
+from sidecar.cli.doctor import doctor
+from sidecar.cli.explain import explain
 from sidecar.cli.history import history, remedies
 from sidecar.cli.incidents import incident, incidents, postmortem
+from sidecar.cli.init import init
 from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
 from sidecar.cli.logs import logs
 from sidecar.cli.options import examples
@@ -39,9 +42,12 @@ def sidecar() -> None:
 for command in (
     local_commands.run,
     local_commands.check,
+    init,
+    doctor,
     status.status,
     status.targets,
     logs,
+    explain,
     control.restart,
     control.pause,
     control.resume,

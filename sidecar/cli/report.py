@@ -4,8 +4,16 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 import click
+from msgspec import UNSET
 
-from sidecar.cli.client import Api, Json
+from sidecar.api_types.report import (
+    AvailabilityReport,
+    Period,
+    PeriodTotals,
+    TargetTotals,
+    TotalsWithBefore,
+)
+from sidecar.cli.client import Api
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import format_duration, format_time, show_json, show_table
 
@@ -42,33 +50,33 @@ def report(api: Api, window: str, as_json: bool) -> int:
     the first lines say from when there is data. Planned restarts and stops by an
     operator count neither as available nor as down.
     """
-    answer = api.get(f"/api/v1/report?{urlencode({'window': window})}")
+    path = f"/api/v1/report?{urlencode({'window': window})}"
+    answer = api.get(path, AvailabilityReport)
     if as_json:
-        show_json(answer)
+        show_json(answer.document)
         return 0
-    period = answer["period"]
-    print(f"from {format_time(period['from'])} to {format_time(period['until'])}")
-    print(_describe_data(answer))
-    rows = [_row(target["target"], target) for target in answer["targets"]]
-    show_table(_COLUMNS, [*rows, _row("all", answer["total"])])
-    causes = [line for target in answer["targets"] for line in _causes(target)]
+    result = answer.value
+    period = result.period
+    print(f"from {format_time(period.from_)} to {format_time(period.until)}")
+    if result.data_from is not UNSET:
+        print(_describe_data(result.data_from, period))
+    rows = [_row(target.target, target) for target in result.targets]
+    show_table(_COLUMNS, [*rows, _row("all", result.total)])
+    causes = [line for target in result.targets for line in _causes(target)]
     if causes:
         print()
         show_table(("target", "cause", "outages", "minutes"), causes)
-    if answer["unwatched_seconds"]:
-        print(
-            f"\nnobody watched for {format_duration(answer['unwatched_seconds'])} of it"
-        )
+    if result.unwatched_seconds:
+        print(f"\nnobody watched for {format_duration(result.unwatched_seconds)} of it")
     return 0
 
 
-def _describe_data(answer: Json) -> str:
+def _describe_data(since: str | None, period: Period) -> str:
     """From when there is data, and what the figures count."""
-    since, period = answer["data_from"], answer["period"]
     if since is None:
         return "no data in this period"
-    span = _format_span(since, period["until"])
-    whole = _format_span(period["from"], period["until"])
+    span = _format_span(since, period.until)
+    whole = _format_span(period.from_, period.until)
     return (
         f"data from {format_time(since)}: {span} of {whole}; the figures count only "
         "the time with data"
@@ -80,35 +88,39 @@ def _format_span(since: str, until: str) -> str:
     return format_duration(span.total_seconds())
 
 
-def _row(name: str, stats: Json) -> tuple[str, ...]:
-    before = stats["before"] or {}
+def _row(name: str, totals: TotalsWithBefore) -> tuple[str, ...]:
     return (
         name,
-        _format_percent(stats["availability"]),
-        format_duration(stats["measured_seconds"]),
-        _format_percent(before.get("availability")),
-        str(stats["outages"]),
-        str(before["outages"]) if before else "no data",
-        format_duration(stats["down_seconds"]),
-        format_duration(stats["mttr_seconds"]),
-        format_duration(stats["mtbf_seconds"]),
-        str(stats["restarts"]),
-        format_duration(stats["planned_seconds"] + stats["stopped_seconds"]),
-        format_duration(stats["gap_seconds"]),
+        _format_percent(totals.availability),
+        format_duration(totals.measured_seconds),
+        *_figures_before(totals.before, str(totals.outages)),
+        format_duration(totals.down_seconds),
+        format_duration(totals.mttr_seconds),
+        format_duration(totals.mtbf_seconds),
+        str(totals.restarts),
+        format_duration(totals.planned_seconds + totals.stopped_seconds),
+        format_duration(totals.gap_seconds),
     )
+
+
+def _figures_before(before: PeriodTotals | None, outages: str) -> tuple[str, str, str]:
+    """Availability before, outages now, outages before."""
+    if before is None:
+        return "no data", outages, "no data"
+    return _format_percent(before.availability), outages, str(before.outages)
 
 
 def _format_percent(share: float | None) -> str:
     return f"{share:.3%}" if share is not None else "no data"
 
 
-def _causes(target: Json) -> list[tuple[str, ...]]:
+def _causes(target: TargetTotals) -> list[tuple[str, ...]]:
     return [
         (
-            target["target"],
-            cause["cause"],
-            str(cause["outages"]),
-            f"{cause['down_seconds'] / 60:.1f}",
+            target.target,
+            cause.cause,
+            str(cause.outages),
+            f"{cause.down_seconds / 60:.1f}",
         )
-        for cause in target["causes"]
+        for cause in target.causes
     ]

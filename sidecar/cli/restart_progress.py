@@ -7,8 +7,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import click
+import msgspec
 
-from sidecar.cli.client import Api, ApiError, Json
+from sidecar.api_types.records import (
+    RECORD_TYPES,
+    OutcomeRecord,
+    Record,
+    TransitionRecord,
+)
+from sidecar.api_types.status import StackStatus
+from sidecar.cli.client import Answer, Api, ApiError, Json
 from sidecar.cli.output import format_duration, format_time, localize_times
 
 LOOK_EVERY_S = 1.0
@@ -48,45 +56,51 @@ class RestartProgress:
             error = fault
         self._records.put(_Ended(error))
 
-    def wait(self) -> Json:
+    def wait(self) -> Answer[OutcomeRecord]:
         """The record of the result, once the restart has ended.
 
         The sidecar limits how long that takes.
         """
         while True:
-            record = self._next_record()
-            if isinstance(record, _Ended):
-                raise ApiError(f"the result is not known: {record.error}")
-            is_ours = record is not None and record["target"] == self._target
-            if is_ours and self._show_step(record):
-                return record
+            document = self._next_document()
+            if isinstance(document, _Ended):
+                raise ApiError(f"the result is not known: {document.error}")
+            record = _read_record(document) if document is not None else None
+            if record is not None and self._is_result(record):
+                return Answer(document, OutcomeRecord)
             if time.monotonic() >= self._next_look_mono:
                 self._show_present_reason()
 
-    def _next_record(self) -> Json | _Ended | None:
+    def _next_document(self) -> Json | _Ended | None:
         try:
             return self._records.get(timeout=LOOK_EVERY_S)
         except queue.Empty:
             return None
 
-    def _show_step(self, record: Json) -> bool:
-        """Print one record; is it the restart's result?"""
-        is_outcome = record["type"] == "outcome"
-        if record["type"] == "transition":
-            self._show(record["at"], record["to"], record["reason"])
-        elif is_outcome and record["action"] not in _STARTING_ACTIONS:
-            self._show(record["at"], f"{record['action']}: {record['outcome']}", "")
-        return is_outcome and record["action"] in _STARTING_ACTIONS
+    def _is_result(self, record: Record) -> bool:
+        """Is it the restart's result? Another record of the target is printed."""
+        if record.target != self._target:
+            return False
+        match record:
+            case TransitionRecord():
+                self._show(record.at, record.to or "?", record.reason or "")
+            case OutcomeRecord():
+                if record.action in _STARTING_ACTIONS:
+                    return True
+                self._show(record.at, f"{record.action}: {record.outcome}", "")
+            case _:
+                pass
+        return False
 
     def _show_present_reason(self) -> None:
         self._next_look_mono = time.monotonic() + LOOK_EVERY_S
         try:
-            answer = self._api.get("/api/v1/status")
+            status = self._api.get("/api/v1/status", StackStatus).value
         except ApiError:
             return  # the end of the stream shows whether the sidecar is lost
-        for target in answer["targets"]:
-            if target["name"] == self._target:
-                self._show(answer["at"], target["state"], target["reason"])
+        for target in status.targets:
+            if target.name == self._target:
+                self._show(status.at, target.state, target.reason)
 
     def _show(self, at: str, what: str, reason: str) -> None:
         """Print one step, unless it is the same as the last."""
@@ -96,8 +110,14 @@ class RestartProgress:
             click.echo(f"{format_time(at)} {self._target}: {line}")
 
 
-def describe_result(record: Json) -> str:
+def _read_record(document: Json) -> Record | None:
+    """The document as its type; None: a type that only a newer sidecar knows."""
+    kind = RECORD_TYPES.get(document["type"])
+    return msgspec.convert(document, kind) if kind is not None else None
+
+
+def describe_result(record: OutcomeRecord) -> str:
     """The result as one line."""
-    took = format_duration(record["seconds"])
-    text = f"{record['target']}: {record['action']}: {record['outcome']} after {took}"
-    return f"{text}: {localize_times(record['reason'])}" if record["reason"] else text
+    took = format_duration(record.seconds or None)
+    text = f"{record.target}: {record.action}: {record.outcome} after {took}"
+    return f"{text}: {localize_times(record.reason)}" if record.reason else text

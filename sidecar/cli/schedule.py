@@ -2,6 +2,8 @@
 
 import click
 
+from sidecar.api_types.control import DecisionAnswer, SkipAnswer
+from sidecar.api_types.status import PlannedRestarts
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.completion import target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
@@ -29,18 +31,18 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
     """List the next planned restarts."""
     if click.get_current_context().invoked_subcommand is not None:
         return 0
-    answer = api.get(f"/api/v1/schedule?count={count}")
+    answer = api.get(f"/api/v1/schedule?count={count}", PlannedRestarts)
     if as_json:
-        show_json(answer)
+        show_json(answer.document)
         return 0
     rows = [
         (
-            time["target"],
-            format_time(time["at"]),
-            f"{time['cron']} {time['timezone']}",
-            "skipped" if time["skipped"] else "",
+            time.target,
+            format_time(time.at),
+            f"{time.cron} {time.timezone}",
+            "skipped" if time.skipped else "",
         )
-        for time in answer["planned"]
+        for time in answer.value.planned
     ]
     show_table(("target", "at", "schedule", ""), rows)
     return 0
@@ -52,10 +54,10 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
 @talks_to_sidecar
 def skip(api: Api, target: str, as_json: bool) -> int:
     """Skip the next planned restart of TARGET."""
-    answer = api.post(target_path(target, "schedule/skip"))
-    left_out = answer["skipped"]
-    text = f"{left_out['target']}: no restart at {format_time(left_out['at'])}"
-    return show_done(answer, text, as_json)
+    answer = api.post(target_path(target, "schedule/skip"), SkipAnswer)
+    left_out = answer.value.skipped
+    text = f"{left_out.target}: no restart at {format_time(left_out.at)}"
+    return show_done(answer.document, text, as_json)
 
 
 @schedule.command(epilog=examples("sidecar schedule cancel electron-cash"))
@@ -64,6 +66,6 @@ def skip(api: Api, target: str, as_json: bool) -> int:
 @talks_to_sidecar
 def cancel(api: Api, target: str, as_json: bool) -> int:
     """Cancel the rest of the planned restart of TARGET that is in progress."""
-    answer = api.post(target_path(target, "schedule/cancel"))
+    answer = api.post(target_path(target, "schedule/cancel"), DecisionAnswer)
     text = f"{target}: what was left of its planned restart is called off"
-    return show_done(answer, text, as_json)
+    return show_done(answer.document, text, as_json)

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 
 import click
+import msgspec
 
-from sidecar.cli.client import Api, ApiError, Json
+from sidecar.api_types.status import (
+    IncidentSummary,
+    RestartCounts,
+    StackStatus,
+    TargetList,
+    TargetStatus,
+)
+from sidecar.cli.client import Answer, Api, ApiError
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     can_redraw,
@@ -44,7 +52,7 @@ def status(api: Api, watch: bool, as_json: bool) -> int:
     target, then a line for each change.
     """
     if not watch:
-        _show(api.get(_STATUS), as_json)
+        _show(api.get(_STATUS, StackStatus), as_json)
     elif can_redraw() and not as_json:
         _redraw(api)
     else:
@@ -57,51 +65,57 @@ def status(api: Api, watch: bool, as_json: bool) -> int:
 @talks_to_sidecar
 def targets(api: Api, as_json: bool) -> int:
     """List the targets that are watched, and the container of each."""
-    statuses = api.get(_STATUS)["targets"]
+    statuses = api.get(_STATUS, TargetList).value.targets
     if as_json:
-        show_json([{k: t[k] for k in ("name", "state", "container")} for t in statuses])
+        show_json(msgspec.to_builtins(statuses))
     else:
         rows = [
-            (t["name"], t["state"], (t["container"] or {}).get("name", "-"))
+            (t.name, t.state, t.container.name if t.container else "-")
             for t in statuses
         ]
         show_table(("target", "state", "container"), rows)
     return 0
 
 
-def _show(answer: Json, as_json: bool) -> None:
+def _show(answer: Answer[StackStatus], as_json: bool) -> None:
     if as_json:
-        show_json(answer)
+        show_json(answer.document)
         return
-    print(_headline(answer))
-    columns, rows, below = _lay_out(answer)
+    result = answer.value
+    print(_headline(result))
+    columns, rows, below = _lay_out(result)
     show_table(columns, rows)
-    for line in below:
+    for line in (*below, *_open_incidents(result)):
         print(line)
-    for incident in answer["incidents"]:
-        if incident["state"] == "open":
-            print(_describe_incident(incident))
 
 
-def _headline(answer: Json) -> str:
-    ready = "ready" if answer["ready"] else "not ready: see /readyz"
-    stack = answer["stack"] or "-"
-    return f"sidecar {answer['version']}, stack {stack}, mode {answer['mode']}, {ready}"
+def _open_incidents(result: StackStatus) -> list[str]:
+    return [_describe_incident(i) for i in result.incidents if i.state == "open"]
 
 
-def _rows(answer: Json) -> list[Sequence[str]]:
+def _headline(result: StackStatus) -> str:
+    ready = "ready" if result.ready else "not ready: see /readyz"
+    stack = result.stack or "-"
+    return f"sidecar {result.version}, stack {stack}, mode {result.mode}, {ready}"
+
+
+def _rows(result: StackStatus) -> list[Sequence[str]]:
     return [
         (
-            target["name"],
-            target["state"],
-            format_age(target["since"]),
-            "{in_window}/{budget}, {total} in all".format(**target["restarts"]),
-            target["lane"],
-            _format_planned(target["next_planned_restart"]),
+            target.name,
+            target.state,
+            format_age(target.since),
+            _format_restarts(target.restarts),
+            target.lane,
+            _format_planned(target.next_planned_restart),
             _describe_reason(target),
         )
-        for target in answer["targets"]
+        for target in result.targets
     ]
+
+
+def _format_restarts(counts: RestartCounts) -> str:
+    return f"{counts.in_window}/{counts.budget}, {counts.total} in all"
 
 
 def _format_planned(instant: str | None) -> str:
@@ -109,39 +123,39 @@ def _format_planned(instant: str | None) -> str:
 
 
 def _lay_out(
-    answer: Json,
+    result: StackStatus,
 ) -> tuple[Sequence[str], list[Sequence[str]], list[str]]:
     """Columns, rows, and lines below the table.
 
     On a narrow terminal the reasons are such lines, and no column.
     """
-    rows = _rows(answer)
+    rows = _rows(result)
     if not on_terminal() or get_terminal_size().columns >= WIDE:
         return _COLUMNS, rows, []
     whys = [f"{row[0]}: {row[-1]}" for row in rows if row[-1]]
     return _COLUMNS[:-1], [row[:-1] for row in rows], whys
 
 
-def _describe_reason(target: Json) -> str:
-    decision = target["last_decision"] or {}
-    cause = f"{target['cause']}: " if target["cause"] else ""
-    parts = [f"{cause}{target['reason']}" if target["reason"] or cause else ""]
-    if target["paused"]:
-        parts.append(f"paused until {target['paused_until'] or 'resumed'}")
-    if target["held_by"]:
-        parts.append(f"held by {target['held_by']}")
-    if decision:
-        parts.append(f"{decision['action']}: {decision['reason']}")
-    parts.extend(target["warnings"])
+def _describe_reason(target: TargetStatus) -> str:
+    decision = target.last_decision
+    cause = f"{target.cause}: " if target.cause else ""
+    parts = [f"{cause}{target.reason}" if target.reason or cause else ""]
+    if target.paused:
+        parts.append(f"paused until {target.paused_until or 'resumed'}")
+    if target.held_by:
+        parts.append(f"held by {target.held_by}")
+    if decision is not None:
+        parts.append(f"{decision.action}: {decision.reason}")
+    parts.extend(target.warnings)
     return localize_times("; ".join(part for part in parts if part))
 
 
-def _describe_incident(incident: Json) -> str:
-    affected = ", ".join(incident["affected"])
+def _describe_incident(incident: IncidentSummary) -> str:
+    affected = ", ".join(incident.affected)
     also = f", affects {affected}" if affected else ""
     return (
-        f"incident {incident['id']} {incident['severity']} {incident['target']}: "
-        f"{incident['cause']}, open for {format_age(incident['began_at'])}{also}"
+        f"incident {incident.id} {incident.severity} {incident.target}: "
+        f"{incident.cause}, open for {format_age(incident.began_at)}{also}"
     )
 
 
@@ -153,16 +167,11 @@ def _redraw(api: Api) -> None:
     with Live(auto_refresh=False, screen=True) as live:
         while True:
             try:
-                answer = api.get(_STATUS)
-                incidents = [
-                    _describe_incident(i)
-                    for i in answer["incidents"]
-                    if i["state"] == "open"
-                ]
-                columns, rows, below = _lay_out(answer)
-                lines = map(Text, (*below, *incidents))
+                result = api.get(_STATUS, StackStatus).value
+                columns, rows, below = _lay_out(result)
+                lines = map(Text, (*below, *_open_incidents(result)))
                 table = rich_table(columns, rows)
-                live.update(Group(Text(_headline(answer)), table, *lines), refresh=True)
+                live.update(Group(Text(_headline(result)), table, *lines), refresh=True)
             except ApiError as fault:
                 live.update(Text(str(fault)), refresh=True)
             time.sleep(WATCH_INTERVAL_S)
@@ -174,7 +183,7 @@ def _follow(api: Api, as_json: bool) -> None:
     last_error = ""
     while True:
         try:
-            answer = api.get(_STATUS)
+            result = api.get(_STATUS, StackStatus).value
             last_error = ""
         except ApiError as fault:
             if str(fault) != last_error:
@@ -182,18 +191,19 @@ def _follow(api: Api, as_json: bool) -> None:
             last_error = str(fault)
             time.sleep(WATCH_INTERVAL_S)
             continue
-        for target in answer["targets"]:
-            state = (target["state"], target["cause"] or "", str(target["since"]))
-            if last_states.get(target["name"]) != state:
-                last_states[target["name"]] = state
-                _print_change(answer["at"], target, as_json)
+        for target in result.targets:
+            state = (target.state, target.cause or "", target.since)
+            if last_states.get(target.name) != state:
+                last_states[target.name] = state
+                _print_change(result.at, target, as_json)
         time.sleep(WATCH_INTERVAL_S)
 
 
-def _print_change(at: str, target: Json, as_json: bool) -> None:
+def _print_change(at: str, target: TargetStatus, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"at": at, **target}, ensure_ascii=False), flush=True)
+        change = {"at": at, **msgspec.to_builtins(target)}
+        print(json.dumps(change, ensure_ascii=False), flush=True)
         return
     why = _describe_reason(target)
-    line = f"{format_time(at)} {target['name']} {target['state']}"
+    line = f"{format_time(at)} {target.name} {target.state}"
     print(f"{line}: {why}" if why else line, flush=True)

@@ -7,12 +7,14 @@ from pathlib import Path
 import msgspec
 
 from sidecar.config import environment
+from sidecar.config.channels import channel_warnings
 from sidecar.config.check.document import document_faults, later_problems, read_secrets
 from sidecar.config.check.secret_text import SHORT
 from sidecar.config.check.targets import stack_faults, target_faults, warnings
 from sidecar.config.convert import build_target, probe_paths
 from sidecar.config.environment import EnvironmentValues
 from sidecar.config.file.model import Defaults, Document, TargetSection
+from sidecar.config.file.notify_sections import Notify
 from sidecar.config.file.raw_tree import Path as TreePath
 from sidecar.config.file.raw_tree import Tree, dotted_path, leaves, merge_trees
 from sidecar.config.file.regular_file import read_regular_file
@@ -183,6 +185,7 @@ def _warnings(
     document: Document, targets: tuple[Target, ...], ignored: Mapping[str, str]
 ) -> Iterator[str]:
     yield from later_problems(document)
+    yield from channel_warnings(value_or(document.notify, Notify()))
     for target in targets:
         yield from warnings(target)
     of_the_pair = (environment.WALLET, environment.SERVICE)

@@ -1,37 +1,31 @@
 """The sections ``notify`` and ``hooks`` as settings, and their faults."""
 
-import re
 from collections.abc import Iterator
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from sidecar.config.channels import channel_faults, channel_settings
 from sidecar.config.check.urls import certain_parts, url_fault
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
 from sidecar.config.file.notify_sections import (
     EscalateAfter,
     Heartbeat,
-    Hook,
     Notify,
     Routes,
 )
 from sidecar.config.file.setting_types import value_or
+from sidecar.config.hooks import hook_faults, hook_settings
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity
-from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import (
-    ChannelSettings,
     EscalationSettings,
     HeartbeatSettings,
-    HookExec,
-    HookPost,
-    HookSettings,
     NotifySettings,
 )
 from sidecar.core.model.notification_settings import Routes as RouteSettings
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _UNROUTED = (Severity.P0, Severity.P1, Severity.P2)
 """Severities sent to every channel if there are no ``routes``; P3 is only logged."""
 
@@ -42,13 +36,13 @@ def notify_settings(document: Document, reader: SecretReader) -> NotifySettings:
     Reads secrets from files: do not call it on the event loop.
     """
     notify = value_or(document.notify, Notify())
-    channels = tuple(_channels(notify, reader))
+    channels = tuple(channel_settings(notify, reader))
     public_url = value_or(notify.public_url, None)
     return NotifySettings(
         channels=channels,
         routes=_routes(notify),
         escalation=_escalation(notify),
-        hooks=tuple(map(_hook, value_or(document.hooks, []))),
+        hooks=hook_settings(document, reader),
         heartbeat=_heartbeat(value_or(notify.heartbeat, None), reader),
         public_url=public_url.rstrip("/") if public_url else None,
         timezone=value_or(notify.timezone, "UTC"),
@@ -56,8 +50,9 @@ def notify_settings(document: Document, reader: SecretReader) -> NotifySettings:
 
 
 def notify_faults(document: Document) -> Iterator[ConfigProblem]:
-    """Faults of routes, addresses, the time zone and hooks."""
+    """Faults of channels, routes, addresses, the time zone and hooks."""
     notify = value_or(document.notify, Notify())
+    yield from channel_faults(notify)
     yield from _route_faults(notify)
     public_url = value_or(notify.public_url, None)
     if public_url is not None:
@@ -65,24 +60,7 @@ def notify_faults(document: Document) -> Iterator[ConfigProblem]:
         if fault:
             yield fault
     yield from _timezone_faults(value_or(notify.timezone, "UTC"))
-    for index, hook in enumerate(value_or(document.hooks, [])):
-        yield from _hook_faults(hook, f"hooks[{index}]")
-
-
-def _channels(notify: Notify, reader: SecretReader) -> Iterator[ChannelSettings]:
-    for name, channel in value_or(notify.channels, {}).items():
-        path = f"notify.channels.{name}.url"
-        url = _read_needed_secret(
-            reader, reader.take(channel.url, channel.url_file, path), path
-        )
-        if url is None:
-            continue
-        if not _SCHEME.match(url):
-            allowed = "an Apprise URL such as tgram://TOKEN/CHAT"
-            reader.faults.append(
-                ConfigProblem(path, "something without a scheme", allowed)
-            )
-        yield ChannelSettings(name, url)
+    yield from hook_faults(document)
 
 
 def _heartbeat(
@@ -141,31 +119,6 @@ def _escalation(notify: Notify) -> EscalationSettings:
         after_s=MappingProxyType({**default.after_s, **overrides}),
         repeat_s=parse_seconds(value_or(notify.repeat, "1h")),
     )
-
-
-def _hook(hook: Hook) -> HookSettings:
-    severity = value_or(hook.severity, None)
-    command = value_or(hook.exec, None)
-    return HookSettings(
-        on=MessageKind(hook.on),
-        severity=Severity(severity) if severity else None,
-        does=HookExec(command.container, tuple(command.command))
-        if command is not None
-        else HookPost(value_or(hook.post, "")),
-    )
-
-
-def _hook_faults(hook: Hook, path: str) -> Iterator[ConfigProblem]:
-    post, command = value_or(hook.post, None), value_or(hook.exec, None)
-    if (post is None) is (command is None):
-        actual = "neither" if post is None else "post and exec"
-        yield ConfigProblem(
-            path, actual, "one of post and exec", "make two hooks of two"
-        )
-    if post is not None:
-        fault = url_fault(f"{path}.post", post)
-        if fault:
-            yield fault
 
 
 def _route_faults(notify: Notify) -> Iterator[ConfigProblem]:

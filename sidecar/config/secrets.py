@@ -23,6 +23,7 @@ _SECRET_NAME = re.compile(
 )
 _ADDRESS_KEYS = {"redis_url"}
 _SECRET_SECTIONS = ("channels", "heartbeat")
+_SECRETS_OF_SECTIONS = frozenset({"url", "topic", "routing_key"})
 _USERINFO = re.compile(r"(?<=//).*@.*", re.DOTALL)
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")
 
@@ -32,7 +33,8 @@ def is_secret(path: Path) -> bool:
     key = str(path[-1]) if path else ""
     if key.endswith("_file"):
         return False
-    if any(section in path for section in _SECRET_SECTIONS) and key == "url":
+    in_secret_section = any(section in path for section in _SECRET_SECTIONS)
+    if in_secret_section and key in _SECRETS_OF_SECTIONS:
         return True
     return key in _ADDRESS_KEYS or bool(_SECRET_NAME.search(key))
 
@@ -97,20 +99,42 @@ class SecretReader:
             return _UNREAD_URL if path.endswith(".url") else _UNREAD
         return self._from_file(file, file_path)
 
-    def _from_file(self, file: str, path: str) -> str | None:
+    def take_lines(self, file: str, path: str) -> tuple[str, ...]:
+        """The secrets in a file, one a line; ``path`` is the key with the file's name.
+
+        Empty where there is a fault.
+        """
+        text = self._read(file, path)
+        lines = text.splitlines() if text is not None else []
+        for number, line in enumerate(lines, 1):
+            why = objection(line) or ("" if line else "empty")
+            if why:
+                actual = f"{file!r} (line {number}: {why})"
+                allowed = "bare secrets, one a line"
+                self.faults.append(ConfigProblem(path, actual, allowed))
+                return ()
+        return tuple(self._keep(line, path) for line in lines)
+
+    def _read(self, file: str, path: str) -> str | None:
+        """The text of the file without the line ends at its end; None: a fault."""
         try:
-            value = (
-                read_regular_file(FilePath(file), _MAX_BYTES).decode().rstrip("\r\n")
-            )
+            text = read_regular_file(FilePath(file), _MAX_BYTES).decode()
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not a text file"
             actual = f"{file!r} ({why})"
             self.faults.append(ConfigProblem(path, actual, "a file that can be read"))
             return None
+        value = text.rstrip("\r\n")
         if not value:
             self.faults.append(
                 ConfigProblem(path, f"{file!r} (empty)", "a file with a secret")
             )
+            return None
+        return value
+
+    def _from_file(self, file: str, path: str) -> str | None:
+        value = self._read(file, path)
+        if value is None:
             return None
         why = objection(value)
         if why:

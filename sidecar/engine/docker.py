@@ -45,6 +45,7 @@ class DockerEngine:
         self._stack = stack
         self._members = Membership(stack)
         self._strangers: Mapping[str, str] = {}
+        self._listed: Mapping[str, Container] = {}
         self._answer_margin_s = answer_margin_s
         self._replay_s = replay_s
         self._ours: dict[str, ContainerOwner] = {}
@@ -62,10 +63,13 @@ class DockerEngine:
         A container without a usable answer has a ``fault``. One whose labels may be
         its image's is left out, and logged once.
         """
-        members = self._members
+        members, earlier = self._members, self._listed
         listing = await self._link.ask(
-            "list", lambda client: Lister(client, members).list_containers(), _LIST_S
+            "list",
+            lambda client: Lister(client, members, earlier).list_containers(),
+            _LIST_S,
         )
+        self._listed = {container.id: container for container in listing.ours}
         for container_id, why in listing.strangers.items():
             if self._strangers.get(container_id) != why:
                 logger.warning("a container is not taken for one of the stack: {}", why)

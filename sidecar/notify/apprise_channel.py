@@ -5,9 +5,8 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
@@ -23,15 +22,9 @@ from sidecar.notify.delivery import (
     permanent_failure,
     temporary_failure,
 )
+from sidecar.notify.message_text import Render
+from sidecar.notify.message_urgency import is_good_news, is_quiet
 
-_GOOD_NEWS = frozenset(
-    {
-        MessageKind.RESOLVED,
-        MessageKind.ENGINE_BACK,
-        MessageKind.OWN_NETWORK_BACK,
-        MessageKind.SETTINGS_TAKEN,
-    }
-)
 _ANYWHERE_ELSE = "/"
 """The state directory is writable: no code may be loaded from there."""
 
@@ -51,16 +44,6 @@ _PASSED_ON = frozenset(
         "NO_PROXY",
     }
 )
-
-
-class Text(NamedTuple):
-    """A message in the receiver's language."""
-
-    title: str
-    body: str
-
-
-Render = Callable[[Message], Text]
 
 
 class _Answer(msgspec.Struct):
@@ -127,10 +110,9 @@ class AppriseChannel:
 
 def _kind(kind: MessageKind) -> str:
     """Apprise's type of a message, which sets its colour."""
-    if kind in _GOOD_NEWS:
+    if is_good_news(kind):
         return "success"
-    quiet = kind in {MessageKind.NOTICE, MessageKind.PLAN_SKIPPED, MessageKind.TEST}
-    return "info" if quiet else "failure"
+    return "info" if is_quiet(kind) else "failure"
 
 
 def _attempt(answer: _Answer) -> DeliveryResult:

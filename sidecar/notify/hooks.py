@@ -1,6 +1,7 @@
 """Hooks: an incident sent as JSON to a program, or a command in a container."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,6 +18,7 @@ from sidecar.core.ports.engine import (
     EngineForbidden,
     EngineTimeout,
 )
+from sidecar.core.ports.loop import Clock
 from sidecar.core.text.formatting import rfc3339
 from sidecar.notify.delivery import (
     DELIVERED,
@@ -26,6 +28,7 @@ from sidecar.notify.delivery import (
     permanent_failure,
     temporary_failure,
 )
+from sidecar.notify.hook_headers import hook_headers
 from sidecar.notify.http_sender import HttpSender
 
 Mask = Callable[[str], str]
@@ -61,18 +64,19 @@ class PostHook:
     knows_repeats = True
     """The documentation requires it of every receiver: each request has the id."""
 
-    def __init__(self, name: str, settings: HookPost, poster: HttpSender) -> None:
+    def __init__(
+        self, name: str, settings: HookPost, poster: HttpSender, clock: Clock
+    ) -> None:
         self.name = name
-        self._url = settings.url
+        self._settings = settings
         self._poster = poster
+        self._clock = clock
 
     async def send(self, message: Message) -> DeliveryResult:
         """Try once."""
-        headers = {
-            "Content-Type": "application/json",
-            "X-Sidecar-Message-Id": message.id,
-        }
-        return await self._poster.send("POST", self._url, hook_body(message), headers)
+        body, now_wall = hook_body(message), self._clock.now().wall
+        headers = hook_headers(message, body, self._settings.keys, now_wall)
+        return await self._poster.send("POST", self._settings.url, body, headers)
 
 
 class ExecHook:
@@ -120,23 +124,26 @@ class ExecHook:
         return DELIVERED
 
 
-def hook_channel(
-    number: int,
-    settings: HookSettings,
-    poster: HttpSender,
-    engine: Engine,
-    container_id: Callable[[str], str | None],
-    mask: Mask,
-) -> Channel:
-    """The N-th hook as a channel.
+class HookTools(NamedTuple):
+    """Parts that hooks work with.
 
     ``container_id`` finds a container of the stack by its name; ``mask`` removes
     secrets from a command's output.
     """
+
+    poster: HttpSender
+    engine: Engine
+    container_id: Callable[[str], str | None]
+    mask: Mask
+    clock: Clock
+
+
+def hook_channel(number: int, settings: HookSettings, tools: HookTools) -> Channel:
+    """The N-th hook as a channel."""
     name = f"{HOOK_PREFIX}{number}"
     if isinstance(settings.does, HookPost):
-        return PostHook(name, settings.does, poster)
-    return ExecHook(name, settings.does, engine, container_id, mask)
+        return PostHook(name, settings.does, tools.poster, tools.clock)
+    return ExecHook(name, settings.does, tools.engine, tools.container_id, tools.mask)
 
 
 def hook_body(message: Message) -> bytes:

@@ -1,5 +1,6 @@
 """HTTP requests to configured addresses: hooks and the heartbeat."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -14,7 +15,7 @@ from sidecar.notify.delivery import (
 )
 
 _MAX_WAIT_S = 30.0
-_NOT_SENT = (
+NOT_SENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ClientProxyConnectionError,
     aiohttp.ClientHttpProxyError,
@@ -30,7 +31,7 @@ class HttpSender:
     """
 
     def __init__(self, *, through_proxy: bool = False) -> None:
-        self._proxies = getproxies_environment() if through_proxy else {}
+        self._proxies = environment_proxies() if through_proxy else {}
         self._http: aiohttp.ClientSession | None = None
 
     async def send(
@@ -43,14 +44,14 @@ class HttpSender:
                 url,
                 data=body,
                 headers=headers,
-                proxy=self._proxy_for(url),
+                proxy=proxy_for(url, self._proxies),
                 allow_redirects=False,
             ) as answer:
                 retry_after = answer.headers.get("Retry-After", "")
                 return from_status(answer.status, retry_after)
         except (aiohttp.InvalidURL, ValueError):
             return permanent_failure("its address cannot be used")
-        except _NOT_SENT as error:
+        except NOT_SENT as error:
             return temporary_failure(type(error).__name__)
         except (aiohttp.ClientError, OSError) as error:
             return doubtful_failure(type(error).__name__)
@@ -69,8 +70,15 @@ class HttpSender:
             )
         return self._http
 
-    def _proxy_for(self, url: str) -> str | None:
-        parts = urlsplit(url)
-        if not self._proxies or proxy_bypass(parts.netloc):
-            return None
-        return self._proxies.get(parts.scheme)
+
+def environment_proxies() -> Mapping[str, str]:
+    """The proxies that the environment names, by the scheme of an address."""
+    return getproxies_environment()
+
+
+def proxy_for(url: str, proxies: Mapping[str, str]) -> str | None:
+    """The proxy for an address; None: connect to it directly."""
+    parts = urlsplit(url)
+    if not proxies or proxy_bypass(parts.netloc):
+        return None
+    return proxies.get(parts.scheme)

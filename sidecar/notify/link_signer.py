@@ -24,17 +24,20 @@ class Signer:
 
     def token(self, incident: str, channel: str) -> str:
         """The token of a link; it needs no URL encoding."""
-        return f"{channel}.{self._seal(incident, channel)}"
+        return f"{channel}.{self.seal(incident, channel)}"
 
     def channel_of(self, incident: str, token: str) -> str | None:
         """The channel that a valid token was sent to; None: it is not valid."""
         channel, _, seal = token.rpartition(".")
-        right = self._seal(incident, channel)
-        if not channel or not hmac.compare_digest(seal.encode(), right.encode()):
-            return None
-        return channel
+        return channel if channel and self.is_seal(incident, channel, seal) else None
 
-    def _seal(self, incident: str, channel: str) -> str:
+    def is_seal(self, incident: str, channel: str, seal: str) -> bool:
+        """Is it the seal of a button that was sent to the channel?"""
+        right = self.seal(incident, channel)
+        return hmac.compare_digest(seal.encode(), right.encode())
+
+    def seal(self, incident: str, channel: str) -> str:
+        """The seal of a link or a button: 24 characters."""
         payload = f"ack\0{incident}\0{channel}".encode()
         digest = hmac.digest(self._key, payload, hashlib.sha256)[:18]
         return base64.urlsafe_b64encode(digest).decode()

@@ -15,11 +15,12 @@ from sidecar.core.reason.reason_text import decode_reason
 from sidecar.core.status.run_log import RUN_SEPARATOR
 from sidecar.core.text.printable import on_one_line
 from sidecar.notify import message_lines
-from sidecar.notify.apprise_channel import Text
 from sidecar.notify.command_values import command_values
 from sidecar.notify.fault_texts import write_faults
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import MessageCatalog
+from sidecar.notify.message_text import Text
+from sidecar.notify.message_urgency import asks_for_person
 from sidecar.notify.quoting import quote
 from sidecar.notify.time_texts import Times
 
@@ -30,22 +31,6 @@ _MAX_REASON = 300
 _TOLD_LATER_S = 1.0
 _BY_LINK = "link sent to "
 """Prefix of ``acked_by`` for an acknowledgement by a link; the channel follows."""
-_NOBODY_NEEDED = frozenset(
-    {
-        MessageKind.RESOLVED,
-        MessageKind.BALANCE,
-        MessageKind.ENGINE_LOST,
-        MessageKind.ENGINE_BACK,
-        MessageKind.OWN_NETWORK_LOST,
-        MessageKind.OWN_NETWORK_BACK,
-        MessageKind.SETTINGS_REFUSED,
-        MessageKind.SETTINGS_TAKEN,
-        MessageKind.PLAN_SKIPPED,
-        MessageKind.STORE_LOST,
-        MessageKind.NOTICE,
-        MessageKind.TEST,
-    }
-)
 _AT_FIRST = frozenset({MessageKind.OPENED, MessageKind.NOTICE})
 """First messages about a problem; later ones report its current state."""
 _ALWAYS = dict.fromkeys(
@@ -71,6 +56,15 @@ class Links:
         token = percent_encoded(self.sign(incident, channel), safe="")
         return f"{self.public_url}/ack/{incident}?t={token}"
 
+    @property
+    def look(self) -> str:
+        """The link to the first page of this sidecar."""
+        return f"{self.public_url}/"
+
+    def postmortem(self, incident: str) -> str:
+        """The link to the post-mortem of the incident, as far as it has come."""
+        return f"{self.public_url}/api/v1/incidents/{incident}/postmortem"
+
 
 class Renderer:
     """Writes messages in one language and time zone; ``links`` None: without links."""
@@ -94,6 +88,11 @@ class Renderer:
         body = "\n".join(self._lines(message, values))
         return Text(on_one_line(title), f"{body}\n\n[{message.id}]")
 
+    def describe_ack(self, by: str, acked_wall: float, since_wall: float) -> str:
+        """The line that says who takes care of an incident that began then."""
+        facts = {"acked_by": by, "acked_at_wall": f"{acked_wall:.3f}"}
+        return self._words("line.acked", acked=self._describe_ack(facts, since_wall))
+
     def _lines(self, message: Message, values: Mapping[str, str]) -> Iterator[str]:
         yield self._words(f"body.{message_lines.form(message.kind, values)}", **values)
         for key in message_lines.keys(message.kind, values):
@@ -102,8 +101,8 @@ class Renderer:
             yield from self._addresses(self._links, message)
 
     def _addresses(self, links: Links, message: Message) -> Iterator[str]:
-        yield self._words("line.look", url=f"{links.public_url}/")
-        if message.kind not in _NOBODY_NEEDED and not message.facts.get("acked_by"):
+        yield self._words("line.look", url=links.look)
+        if asks_for_person(message):
             url = links.ack(message.incident, message.channel)
             yield self._words(message_lines.acknowledgement(message.facts), url=url)
 

@@ -16,6 +16,8 @@ DECISION_LABELS = (
     (Action.RESTART, Guard.NONE),
     (Action.LOAD_WALLET, Guard.NONE),
     (Action.PAGE, Guard.NOT_CURABLE),
+    (Action.SKIP, Guard.NOT_CURABLE),
+    (Action.SKIP, Guard.UNSTABLE),
 )
 
 

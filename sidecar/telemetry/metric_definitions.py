@@ -100,6 +100,21 @@ DECISIONS = _counter(
 BUDGET = _gauge(
     "restart_budget_remaining", "Restarts left in the fast lane's window.", "target"
 )
+GUARD = _gauge(
+    "target_guard",
+    "1 while this guard keeps a failed target from a remedy; no series otherwise.",
+    "target",
+    "guard",
+)
+TARGET_INCIDENT = _gauge(
+    "target_incident",
+    "1 while an open incident concerns the target; root is the target of the incident.",
+    "target",
+    "root",
+    "role",
+    "severity",
+    "cause",
+)
 INCIDENTS_OPEN = _gauge("incidents_open", "Incidents not resolved.", "severity")
 INCIDENTS = _counter(
     "incidents_total", "Incidents opened.", "target", "severity", "cause"
@@ -116,6 +131,9 @@ ENGINE_SECONDS = _histogram(
     "engine_request_duration_seconds", "Calls to the engine.", _FAST_S, "operation"
 )
 STREAM = _gauge("event_stream_connected", "1 while engine events arrive.")
+COMPONENT_UP = _gauge(
+    "component_up", "1 while this part of Sidecar works, as in /readyz.", "component"
+)
 LOOP_LAG = _gauge(
     "loop_lag_seconds", "How late the event loop was: worst of 60 measurements."
 )
@@ -161,6 +179,85 @@ can be foreseen, so `increase()` sees the first one. Beside these there are the 
 """
 
 
+_USE = """
+## Alerts
+
+[`compose/prometheus/sidecar.rules.yml`](../compose/prometheus/sidecar.rules.yml) has
+recording rules, and an alert for everything that a person has to know. Each alert has
+a section in [runbooks.md](runbooks.md). They need Prometheus 2.42 or newer, a scrape
+interval of 1 minute or less, and a job with the name `sidecar`:
+
+```yaml
+# prometheus.yml
+rule_files: [sidecar/*.rules.yml]
+alerting:
+  alertmanagers:
+    - static_configs: [{targets: ["alertmanager:9093"]}]
+scrape_configs:
+  - job_name: sidecar
+    scrape_interval: 15s
+    static_configs: [{targets: ["sidecar:9787"]}]
+```
+
+```yaml
+# compose.yaml
+services:
+  prometheus:
+    image: prom/prometheus
+    volumes:
+      - ./prometheus.yml:/etc/prometheus/prometheus.yml:ro
+      - /path/to/sidecar/compose/prometheus:/etc/prometheus/sidecar:ro
+  alertmanager:
+    image: prom/alertmanager
+    volumes:
+      - ./alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro
+```
+
+[`compose/prometheus/alertmanager.yml`](../compose/prometheus/alertmanager.yml) is an
+example: it makes one notification of each incident and keeps the alerts of dependents
+back while the alert of their root fires. Copy it, and put your own receivers in. Check
+your files with `promtool check config prometheus.yml` and
+`amtool check-config alertmanager.yml`.
+
+Sidecar sends [messages of its own](notifications.md), which say more. The alerts are
+the second way: they also fire while Sidecar is down or cannot send. `runbook_url` is a
+path in this repository. For a link, copy the rules and put your own address in:
+`sed -i 's|docs/runbooks.md|https://wiki.example/runbooks|' sidecar.rules.yml`.
+
+`for` is the time that a fault must last. If you plan restarts once a week, make the
+range of `SidecarPlannedRestartsSkipped` longer (`50h` is right for daily restarts).
+
+## Dashboards
+
+[`compose/grafana/`](../compose/grafana) has four dashboards for Grafana 10 or newer:
+`sidecar-overview`, `sidecar-target` (one target), `sidecar-incidents` (incidents,
+remedies, messages) and `sidecar-own` (Sidecar itself). Import a file by *Dashboards,
+New, Import*, or let Grafana read the folder:
+
+```yaml
+# provisioning/dashboards/sidecar.yml
+apiVersion: 1
+providers:
+  - name: sidecar
+    type: file
+    options: {path: /var/lib/grafana/dashboards/sidecar}
+```
+
+```yaml
+# compose.yaml
+services:
+  grafana:
+    image: grafana/grafana
+    volumes:
+      - ./provisioning/dashboards:/etc/grafana/provisioning/dashboards:ro
+      - /path/to/sidecar/compose/grafana:/var/lib/grafana/dashboards/sidecar:ro
+```
+
+The dashboards are generated: change `tests/support/dashboards/`, then run
+`scripts/dashboards`. The panel of the availability needs the recording rules.
+"""
+
+
 def write_document() -> str:
     """The page docs/metrics.md."""
     rows = (
@@ -168,7 +265,7 @@ def write_document() -> str:
         f"{' '.join(f'`{label}`' for label in spec.labels)} | {spec.help} |\n"
         for spec in DEFINITIONS
     )
-    return _PREFACE + "".join(rows)
+    return _PREFACE + "".join(rows) + _USE
 
 
 if __name__ == "__main__":

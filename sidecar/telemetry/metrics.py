@@ -22,7 +22,7 @@ from sidecar.core.model.transition import (
     StateChanged,
     Transition,
 )
-from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.telemetry import metric_definitions as c
 from sidecar.telemetry.exposition import Exposition, pieces
 from sidecar.telemetry.initial_series import (
@@ -59,7 +59,7 @@ class Metrics:
         self._now_mono = 0.0
         self._names: dict[str, Target] = {}
         self._detected: set[str] = set()
-        self._connected = False
+        self._components: dict[str, Component] = {}
         self._config_loaded = 0.0
         self._lags: deque[float] = deque(maxlen=_LAG_MEASUREMENTS)
         self._families: list[CounterFamily | HistogramFamily] = []
@@ -153,9 +153,9 @@ class Metrics:
         """Note when the configuration was last read without a fault."""
         self._config_loaded = wall
 
-    def event_stream(self, *, connected: bool) -> None:
-        """Note whether the engine's event stream is connected."""
-        self._connected = connected
+    def components(self, components: Iterable[Component]) -> None:
+        """Note which parts of Sidecar work."""
+        self._components = {c.name: c for c in components}
 
     def _note_probe(self, event: ProbeCompleted, state: State) -> None:
         instance = state.instances.get(event.instance)
@@ -240,11 +240,20 @@ class Metrics:
 
     def _own_gauges(self) -> Iterator[Gauge]:
         yield c.BUILD_INFO, [((self._version,), 1)]
-        yield c.STREAM, [((), self._connected)]
+        yield c.STREAM, [((), self._is_stream_connected())]
+        yield (
+            c.COMPONENT_UP,
+            [((name,), part.ok) for name, part in self._components.items()],
+        )
         yield c.LOOP_LAG, [((), max(self._lags, default=0.0))]
         yield c.CONFIG_LOADED, [((), self._config_loaded)]
         yield c.OUTBOX, [((name,), count) for name, count in self._outbox.items()]
         yield c.PLANNED, _first_planned(self._planned())
+
+    def _is_stream_connected(self) -> bool:
+        """Without events the component is ok all the same, with a reason."""
+        stream = self._components.get("event_stream")
+        return stream is not None and not stream.reason
 
 
 def _exemplar(incident: str | None) -> Exemplar | None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from sidecar.core.model.cause import Severity
+from sidecar.core.model.cause import Cause, Severity
+from sidecar.core.model.decision import Action
+from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.probe_result import WalletFacts
@@ -15,6 +17,8 @@ from sidecar.telemetry.metric_definitions import MetricDefinition
 
 Sample = tuple[tuple[str, ...], float]
 """The values of the labels in order, and the sample's own."""
+
+_OBJECTIONS = frozenset({Action.HOLD, Action.PAGE})
 
 Gauge = tuple[MetricDefinition, Iterable[Sample]]
 
@@ -35,6 +39,8 @@ def state_gauges(state: State, now_mono: float) -> Iterator[Gauge]:
     )
     yield c.FAILURES, (((i.name,), i.health.failures) for i in instances)
     yield c.BUDGET, (((i.name,), _restarts_left(state, i, now_mono)) for i in instances)
+    yield c.GUARD, _guards(instances)
+    yield c.TARGET_INCIDENT, _target_incidents(state, instances)
     yield from _wallet_gauges(state, instances)
 
 
@@ -50,6 +56,46 @@ def _restarts_left(state: State, instance: Instance, now_mono: float) -> int:
         return 0
     settings = state.target_of(instance).restart
     return max(0, settings.budget - tries_in_window(instance.lane, settings, now_mono))
+
+
+def _guards(instances: tuple[Instance, ...]) -> Iterator[Sample]:
+    """The guards that keep failed targets from a remedy."""
+    for instance in instances:
+        last = instance.last_decision
+        if last is None or instance.state in WORKING_STATES:
+            continue
+        is_current = last.at.mono >= instance.since.mono
+        if is_current and last.action in _OBJECTIONS:
+            yield (instance.name, last.guard), 1
+
+
+def _target_incidents(
+    state: State, instances: tuple[Instance, ...]
+) -> Iterable[Sample]:
+    """Open incidents, once for each target that they concern."""
+    labels = (
+        (name, incident.target, _role(name, incident), incident.severity, cause)
+        for name, incident, cause in _targets_of_incidents(state, instances)
+    )
+    # Two lost-address incidents of a target have the same labels.
+    return [(values, 1) for values in dict.fromkeys(labels)]
+
+
+def _role(name: str, incident: Incident) -> str:
+    return "root" if name == incident.target else "dependent"
+
+
+def _targets_of_incidents(
+    state: State, instances: tuple[Instance, ...]
+) -> Iterator[tuple[str, Incident, Cause]]:
+    names = {instance.name for instance in instances}
+    for instance in instances:
+        incident = state.incidents.get(instance.incident or "")
+        if incident is not None and incident.open:
+            yield instance.name, incident, instance.cause or incident.cause
+    for incident in state.incidents.values():
+        if incident.open and incident.is_fact and incident.target in names:
+            yield incident.target, incident, incident.cause
 
 
 def _wallet_gauges(state: State, instances: tuple[Instance, ...]) -> Iterator[Gauge]:

@@ -2,25 +2,26 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
 
+from sidecar.api_types.logs import LogRecord
 from sidecar.core.ports.engine import EngineError
-from sidecar.web import target_names
 from sidecar.web.duration_param import parse_duration_param
-from sidecar.web.log_lines import LogBatch, LogLine, LogPosition, read_batch
+from sidecar.web.log_lines import LogBatch, LogPosition, read_batch
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused
-from sidecar.web.routes.logs import HEADERS
+from sidecar.web.routes.logs import HEADERS, MAX_LINES
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import write_chunk
+from sidecar.web.target_names import find_instance_name
 from sidecar.web.views import health
 
-DEFAULT_LINES, MAX_LINES = 100, 2000
+DEFAULT_LINES = 100
 FOLLOW_S = 1.0
 SIGN_OF_LIFE_S = 15.0
 LARGE_CHARACTERS = 4096
@@ -38,17 +39,6 @@ class _Query(NamedTuple):
     follow: bool
 
 
-class _Note(msgspec.Struct):
-    """Something to know about the lines beside it."""
-
-    note: str
-
-
-class _Line(msgspec.Struct):
-    at: str | None
-    text: str
-
-
 class LogStream:
     """Answers requests for logs: one JSON document a line."""
 
@@ -59,9 +49,7 @@ class LogStream:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The lines, and new ones until the client leaves if it follows."""
         query = self._parse(request)
-        name = target_names.find_instance(
-            self._services.state(), request.match_info["target"]
-        )
+        name = find_instance_name(self._services.state(), request.match_info["target"])
         reader = _LogReader(self._services, name, query.lines)
         first = await reader.read_first(query.since)
         response = web.StreamResponse(headers=HEADERS)
@@ -131,7 +119,7 @@ class _LogReader:
         if not self._container_id:
             raise RequestRefused(409, f"{self._name} has no container")
         try:
-            return _encode((await self._read(self._lines)).lines)
+            return _encode(_records(await self._read(self._lines)))
         except EngineError as error:
             raise RequestRefused(
                 502, f"the log of {self._name} cannot be read: {error}"
@@ -146,23 +134,23 @@ class _LogReader:
             return _encode(notes) + self._note_error(str(error))
         self._error = ""
         if batch.lines and not batch.is_complete:
-            notes.append(_Note(_MISSED))
-        return _encode(notes) + _encode(batch.lines)
+            notes.append(LogRecord(note=_MISSED))
+        return _encode([*notes, *_records(batch)])
 
-    def _note_replacement(self) -> list[_Note]:
+    def _note_replacement(self) -> list[LogRecord]:
         container_id = self._find_container()
         if container_id in {"", self._container_id}:
             return []
         self._container_id, self._position = container_id, LogPosition()
         self._since = ""
-        return [_Note(_REPLACED)]
+        return [LogRecord(note=_REPLACED)]
 
     def _note_error(self, error: str) -> bytes:
         """A note about the error, unless it is the same as before."""
         if error == self._error:
             return b""
         self._error = error
-        return _encode([_Note(f"the log cannot be read now: {error}")])
+        return _encode([LogRecord(note=f"the log cannot be read now: {error}")])
 
     def _find_container(self) -> str:
         instance = health.instance_named(self._services.state(), self._name)
@@ -181,11 +169,11 @@ class _LogReader:
         return batch
 
 
-def _encode(records: "tuple[LogLine, ...] | list[_Note]") -> bytes:
+def _records(batch: LogBatch) -> list[LogRecord]:
+    return [LogRecord(at=line.at, text=line.text) for line in batch.lines]
+
+
+def _encode(records: Iterable[LogRecord]) -> bytes:
     """One JSON document a line."""
     encoder = msgspec.json.Encoder()
-    documents = (
-        _Line(record.at, record.text) if isinstance(record, LogLine) else record
-        for record in records
-    )
-    return b"".join(encoder.encode(document) + b"\n" for document in documents)
+    return b"".join(encoder.encode(record) + b"\n" for record in records)

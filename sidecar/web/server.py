@@ -20,14 +20,18 @@ from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
 from sidecar.web.connection_limits import ConnectionLimits, Limits
 from sidecar.web.control_socket import ControlSocket
+from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, error_response
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
 from sidecar.web.routes.control import ControlRoutes
+from sidecar.web.routes.explain import ExplainRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
 from sidecar.web.routes.logs import PATH as LOGS_PATH
 from sidecar.web.routes.logs import LogRoutes
+from sidecar.web.routes.openapi import OpenApiRoutes
+from sidecar.web.routes.public import PublicRoutes
 from sidecar.web.routes.status import HEARTBEAT_S, StatusRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
@@ -52,8 +56,8 @@ _STREAMS = ("/api/v1/events", "/metrics", LOGS_PATH)
 class WebServer:
     """Serves the API on ``host``:``port``; port 0 takes a free one.
 
-    ``notify`` adds the pages for acknowledgements. ``limits`` bounds connections in
-    number and in time.
+    ``notify`` adds the pages for acknowledgements, the feed and the badges.
+    ``limits`` bounds connections in number and in time.
     """
 
     def __init__(
@@ -72,18 +76,24 @@ class WebServer:
             client_max_size=limits.body_bytes,
         )
         app.on_response_prepare.append(partial(_add_zone_header, services))
+        reports = ReportSource(services)
         route_groups = (
             HealthRoutes(services),
             StatusRoutes(services, heartbeat_s),
+            ExplainRoutes(services),
             IncidentRoutes(services),
-            HistoryRoutes(services),
+            HistoryRoutes(services, reports),
             ControlRoutes(services),
             LogRoutes(services),
+            OpenApiRoutes(services),
         )
         for group in route_groups:
             app.add_routes(group.routes())
         if notify is not None:
             app.add_routes(NotificationRoutes(services, notify).routes())
+            public = PublicRoutes(services, notify, reports)
+            app.add_routes(public.routes())
+            app.on_cleanup.append(public.close)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -156,6 +166,15 @@ class WebServer:
         for listening in self._listener.sockets if self._listener else ():
             return int(listening.getsockname()[1])
         return self._port
+
+    @property
+    def routes(self) -> frozenset[tuple[str, str]]:
+        """Method and path of every route."""
+        return frozenset(
+            (route.method, route.resource.canonical)
+            for route in self._runner.app.router.routes()
+            if route.resource is not None
+        )
 
     @property
     def connections(self) -> int:

@@ -1,6 +1,6 @@
 """Services that the HTTP server uses; the composition root passes them."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sidecar.core.model.state import State
@@ -37,7 +37,7 @@ class ApiServices:
     schedule: Schedule
     journal: Journal
     metrics: Callable[[str], Awaitable[tuple[Iterator[bytes], str]]]
-    evidence: Callable[[str], object | None]
+    evidence: Callable[[str], Mapping[str, object] | None]
     seconds: Callable[[str], float]
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     log: Callable[[str, int, str], Awaitable[str]]

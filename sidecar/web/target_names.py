@@ -1,4 +1,4 @@
-"""Targets and instances that a request names."""
+"""Names of targets and instances in requests."""
 
 from sidecar.core.model.state import State
 from sidecar.core.text.known_names import list_known
@@ -6,8 +6,8 @@ from sidecar.web.response import RequestRefused
 from sidecar.web.views import health, status
 
 
-def find_target(state: State, name: str) -> str:
-    """A target's name, given by its own or an instance's name. RequestRefused."""
+def find_target_name(state: State, name: str) -> str:
+    """A target's name, given by its own or an instance's. RequestRefused: unknown."""
     if name in state.targets:
         return name
     instance = health.instance_named(state, name)
@@ -16,8 +16,11 @@ def find_target(state: State, name: str) -> str:
     return instance.id.target
 
 
-def find_instance(state: State, name: str) -> str:
-    """An instance's name; with one replica it is the target's own. RequestRefused."""
+def find_instance_name(state: State, name: str) -> str:
+    """An instance's name; with one replica it is the target's own name.
+
+    RequestRefused: it is unknown, or the target has several replicas.
+    """
     if health.instance_named(state, name) is not None:
         return name
     if name not in state.targets:

@@ -12,6 +12,7 @@ from sidecar.core.text.printable import printable
 from sidecar.web.server import WebServer
 from tests.fuzz.inputs import ANY_TEXT, JSON, to_json_bytes
 from tests.support.api_services import TOKEN, ApiServiceFakes
+from tests.support.public_server import public_server
 
 METHODS = st.sampled_from(
     ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "G\x01T", "PRI"]
@@ -45,6 +46,12 @@ PATHS = st.sampled_from(
         "/api/v1/targets/{}/evidence",
         "/api/v1/pause",
         "/ack/{}",
+        "/feed.atom",
+        "/badge/{}/state.svg",
+        "/badge/{}/availability/{}.svg",
+        "/badge/{}/availability/30d.svg",
+        "/api/v2/summary.json",
+        "/openapi.json",
         "/{}",
     ]
 )
@@ -81,6 +88,7 @@ HEADERS = st.lists(
             "Authorization: Bearer \u00ff",
             "Authorization: Basic",
             "Accept: */*;q=x",
+            'If-None-Match: "x", W/"y", *',
             "Accept: application/openmetrics-text; version=0.0.0",
             "Content-Type: text/plain",
             "Content-Encoding: gzip",
@@ -137,7 +145,7 @@ class FuzzServer:
         self._server = self._runner.run(self._open())
 
     async def _open(self) -> WebServer:
-        server = WebServer(ApiServiceFakes().desk, "127.0.0.1", 0)
+        server = public_server(ApiServiceFakes())
         await server.start()
         return server
 

@@ -1,6 +1,7 @@
 """Services for tests of the HTTP server, with the real rules, feed and metrics."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -62,7 +63,7 @@ class ApiServiceFakes:
         self.engine_part = make_component("engine", "")
         self.events: list[Event] = []
         self.was_asked = asyncio.Event()
-        self.bundles: dict[str, object] = {}
+        self.bundles: dict[str, Mapping[str, object]] = {}
         self.faults: tuple[str, ...] = ()
         self.reloads = 0
         self.logs: dict[str, str] = {}
@@ -79,7 +80,7 @@ class ApiServiceFakes:
             schedule=self.schedule,
             journal=self.journal,
             metrics=self.metrics.scrape,
-            evidence=self.bundles.get,
+            evidence=self.bundle_of,
             seconds=parse_hours,
             reload=self.reload,
             log=self.read_log,
@@ -98,6 +99,9 @@ class ApiServiceFakes:
         self.events.append(event)
         self.was_asked.set()
         return operator_decision(self.world.send(event))
+
+    def bundle_of(self, name: str) -> Mapping[str, object] | None:
+        return self.bundles.get(name)
 
     async def reload(self) -> tuple[str, ...]:
         self.reloads += 1

@@ -5,8 +5,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sidecar.cli.local_commands_port import CheckResult, CommandFailed
+from sidecar.cli.local_commands_port import (
+    CheckResult,
+    CommandFailed,
+    PlannedFile,
+    SetupPlan,
+)
 from sidecar.cli.main import main
+from sidecar.core.setup.hazards.diagnosis import Diagnosis, diagnose
+from sidecar.core.setup.stack_facts import ServiceFacts, StackFacts
 
 GOOD = CheckResult("electron-cash", "success", None, "", 0.012)
 BAD = CheckResult(
@@ -17,8 +24,11 @@ UNSURE = CheckResult(
 )
 
 
+WALLET = ServiceFacts("electron-cash", mounts=(), memory_limit_bytes=0)
+
+
 class FakeLocalCommands:
-    """Local commands with results that depend on the configuration file's name."""
+    """Local commands with results that depend on the names in their arguments."""
 
     def run(self, file: Path | None) -> int:
         sys.stdout.write(f"runs with {file}\n")
@@ -49,6 +59,30 @@ class FakeLocalCommands:
 
     def config_schema(self) -> str:
         return '{"type": "object"}'
+
+    def plan_setup(
+        self, stack: str | None, compose: Path | None, folder: Path
+    ) -> SetupPlan:
+        """The stack ``same``: the file is there already; ``gone``: no such stack."""
+        if stack == "gone":
+            raise CommandFailed("no container of the stack 'gone' could be read")
+        path = folder / "sidecar.yaml"
+        diff = "" if stack == "same" else f"--- /dev/null\n+++ {path}\n+mode: observe"
+        planned_file = PlannedFile(path, "mode: observe\n", diff)
+        return SetupPlan((planned_file,), (f"read from {compose or stack}",))
+
+    def write_setup(self, plan: SetupPlan) -> None:
+        for file in plan.files:
+            file.path.parent.mkdir(exist_ok=True)
+            file.path.write_text(file.text)
+
+    def diagnose(self, stack: str | None, language: str | None) -> Diagnosis:
+        """The stack ``none``: no hazard; ``gone``: it cannot be asked."""
+        if stack == "gone":
+            raise CommandFailed("no connection to the engine")
+        if stack == "none":
+            return Diagnosis("none", (), (), 15)
+        return diagnose(StackFacts("demo", (WALLET,)), language or "en")
 
 
 if __name__ == "__main__":

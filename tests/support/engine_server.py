@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ class EngineServer:
         self.log = b""
         self.exec_output = b""
         self.exec_code: int | None = 0
+        self.on_act: Callable[[dict[str, Any], str], None] = lambda *_: None
+        """Called with a container and its order, ``start`` or ``restart``."""
         self.past_events: list[dict[str, Any]] = []
         self.streams_opened = 0
         self._tls = tls
@@ -299,6 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "json":
                 self._json(raw)
             case "start" | "restart":
+                self.engine.on_act(raw, verb)
                 self._send(304 if verb == "start" else 204, b"")
             case "exec":
                 self._json({"Id": "e1"}, 201)

@@ -19,6 +19,7 @@ from sidecar.web.duration_param import DAY_S
 from sidecar.web.server import WebServer
 from tests.support.api_services import TOKEN, ApiServiceFakes
 from tests.support.memory_journal import MemoryJournal
+from tests.support.public_server import notification_services
 
 WALLET, SERVICE = "electron-cash", "bitcoincash-service"
 DEADLINE = aiohttp.ClientTimeout(total=10)
@@ -57,7 +58,8 @@ class Caller:
 
 async def serve_archive(archive: Archive) -> AsyncGenerator[Caller, None]:
     """Serve the API of the archive; yield a client of it."""
-    server = WebServer(archive.desk, "127.0.0.1", 0)
+    notify = notification_services()
+    server = WebServer(archive.desk, "127.0.0.1", 0, notify=notify)
     await server.start()
     caller = Caller(archive, server.port)
     try:

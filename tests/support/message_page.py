@@ -27,6 +27,7 @@ from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import (
     ChannelSettings,
     NotifySettings,
+    PagerDutySettings,
     Routes,
 )
 from sidecar.core.model.probe_result import (
@@ -42,9 +43,9 @@ from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
-from sidecar.notify.apprise_channel import Text
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
+from sidecar.notify.message_text import Text
 from sidecar.notify.render import Links, Renderer
 from tests.support.rule_world import RuleWorld, container
 
@@ -61,6 +62,9 @@ TARGETS = (
 SETTINGS = NotifySettings(
     channels=(ChannelSettings("ops", "json://ops"),),
     routes=Routes(("ops",), MappingProxyType(dict.fromkeys(Severity, ("ops",)))),
+)
+WITH_ALERTS = replace(
+    SETTINGS, channels=(PagerDutySettings("ops", "key", "https://alerts"),)
 )
 ZONE = ZoneInfo("Asia/Seoul")
 RENDERERS = {
@@ -196,6 +200,16 @@ def upstream_outage() -> list[Message]:
     _fail_service(world)
     _fail_wallet(world, Cause.REFUSED, times=8)
     return world.messages
+
+
+def _messages_of_acknowledgement() -> list[Message]:
+    """An alert system that rings until it knows that somebody takes care."""
+    world = healthy_world()
+    world.state = replace(world.state, notify=WITH_ALERTS)
+    _fail_wallet(world, Cause.REFUSED)
+    (incident,) = world.state.incidents.values()
+    world.send(AckRequested(world.now, incident.id, "telegram Kim"))
+    return [m for m in world.messages if m.kind is MessageKind.ACKNOWLEDGED]
 
 
 # --- one cause each
@@ -413,6 +427,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("A night: the daemon dies again after each restart", repeated_deaths),
     ("A wrong password comes to light after a restart", wrong_password_after_restart),
     ("An outage upstream, and a daemon that dies of it", upstream_outage),
+    ("An alert system is told who takes care", _messages_of_acknowledgement),
     ("`hung`", _messages_of_hang),
     ("`reset`", lambda: _messages_of_cause(Cause.RESET)),
     ("`bad_body`", lambda: _messages_of_cause(Cause.BAD_BODY)),

@@ -22,17 +22,27 @@ EXAMPLES = {
     "Add a cause": r"Cause\.COMMAND_FAILED|command_failed",
     "Add a reason": r"COMMAND_FAILED_SILENTLY|command_failed_silently",
     "Add a message": r"MessageKind\.STORE_LOST|title\.store_lost",
+    "Add a kind of channel": r"NtfySettings|\"ntfy\"|kind: ntfy",
     "Add a metric": r"WALLET_ADDRESSES|sidecar_wallet_addresses",
+    "Add an alert": r"SidecarLoopLate",
     "Add a stored field": r"refused_starts: ",
+    "Add a hazard": r"anonymous_volume",
     "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
+    "Add a field to an answer of the HTTP API": r"\bpaused_until\b",
+    "Add a path to the HTTP API": r"/api/v1/remedies|\bRemedyList\b",
 }
 """By recipe: how an existing thing of its kind is named wherever it stands."""
 
 BESIDE_IT = {
     "Add a probe kind": ("sidecar/config/check/healthcheck.py",),
     "Add a setting of a target": ("docs/behaviour.md", "docs/causes.md"),
-    "Add a cause": ("sidecar/core/reason/", "sidecar/locale/ko/LC_MESSAGES/reasons.po"),
+    "Add a cause": (
+        "sidecar/core/policy/",
+        "sidecar/core/reason/",
+        "sidecar/locale/ko/LC_MESSAGES/reasons.po",
+    ),
     "Add a reason": ("sidecar/probes/",),
+    "Add a path to the HTTP API": ("sidecar/cli/history.py", "docs/reports.md"),
 }
 """Where the example stands for another reason: as a reason, or as a use of it."""
 

@@ -12,12 +12,33 @@ from sidecar.config.file.setting_types import (
     Text,
 )
 
+ChannelKind = Literal["apprise", "telegram", "ntfy", "pagerduty"]
+
 
 class Channel(Section):
-    """A channel for messages: an Apprise URL, plain or in a file."""
+    """A channel for messages; each kind has keys of its own (``config/channels.py``).
 
+    Each secret is given as it is, or by the name of its file.
+    """
+
+    kind: ChannelKind | UnsetType = UNSET
     url: Text | UnsetType = UNSET
     url_file: Text | UnsetType = UNSET
+    bot_token: Text | UnsetType = UNSET
+    bot_token_file: Text | UnsetType = UNSET
+    chat_id: (
+        Annotated[
+            int, Meta(description="a chat's number such as 123456 or -1001234567890")
+        ]
+        | UnsetType
+    ) = UNSET
+    topic: Text | UnsetType = UNSET
+    topic_file: Text | UnsetType = UNSET
+    token: Text | UnsetType = UNSET
+    token_file: Text | UnsetType = UNSET
+    routing_key: Text | UnsetType = UNSET
+    routing_key_file: Text | UnsetType = UNSET
+    server: Text | UnsetType = UNSET
 
 
 class Heartbeat(Section):
@@ -69,9 +90,13 @@ class HookCommand(Section, kw_only=True):
 
 
 class Hook(Section, kw_only=True):
-    """An action when an incident opens or is resolved: either ``post`` or ``exec``."""
+    """An action when an incident opens or is resolved: either ``post`` or ``exec``.
+
+    ``secret_file`` has the secrets that sign the requests of ``post``, one a line.
+    """
 
     on: Literal["opened", "resolved"]
     severity: SeverityName | UnsetType = UNSET
     post: Text | UnsetType = UNSET
+    secret_file: Text | UnsetType = UNSET
     exec: HookCommand | UnsetType = UNSET

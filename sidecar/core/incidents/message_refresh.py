@@ -94,9 +94,11 @@ def _is_outdated(state: State, message: Message, *, is_newest: bool) -> bool:
 def _is_answered(state: State, incident: Incident, message: Message) -> bool:
     """Is it about a part of an open incident that has ended?"""
     kind = message.kind
+    acked = incident.acked_at
     if kind in _ANSWERABLE_KINDS:
-        acked = incident.acked_at
         return acked is not None and acked.wall >= message.created_wall
+    if kind is MessageKind.ACKNOWLEDGED:
+        return acked is None
     return kind is MessageKind.CRASH_LOOP and not _is_in_crash_loop(state, message)
 
 

@@ -9,6 +9,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.reason.reason import NO_REASON, Reason
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ID_LENGTH = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,19 @@ def new_id(target: str, at: Moment) -> str:
     )
     value = (int(at.wall * 1000) << 80) | int.from_bytes(digest.digest())
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def trace_id(incident_id: str) -> str:
+    """The 128 bits of an incident's id, as the trace id of W3C: 32 hex digits.
+
+    Empty where the text is no such id.
+    """
+    if len(incident_id) != _ID_LENGTH or not set(incident_id) <= set(_ALPHABET):
+        return ""
+    value = 0
+    for character in incident_id:
+        value = value << 5 | _ALPHABET.index(character)
+    return f"{value:032x}" if 0 < value < 1 << 128 else ""
 
 
 def add_affected(incident: Incident, name: str) -> Incident:

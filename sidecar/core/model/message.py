@@ -21,6 +21,8 @@ class MessageKind(StrEnum):
     CHANGED = "changed"
     """Its cause has changed to one that needs another response."""
     REOPENED = "reopened"
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody takes care of it: for alert systems that ring until they know that."""
     RESOLVED = "resolved"
     BALANCE = "balance"
     """A wallet's balance after a remedy differs from the balance before."""

@@ -13,10 +13,47 @@ HOOK_PREFIX = "hook:"
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
-    """A notification channel; ``url`` is an Apprise URL."""
+    """A notification channel through Apprise; ``url`` is an Apprise URL."""
 
     name: str
     url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramSettings:
+    """A chat of a Telegram bot, whose members may acknowledge by a button.
+
+    ``server`` is the address of the Bot API, without a slash at the end.
+    """
+
+    name: str
+    bot_token: str = field(repr=False)
+    chat_id: int
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class NtfySettings:
+    """A topic of an ntfy server; ``token`` None: publish without a login."""
+
+    name: str
+    topic: str = field(repr=False)
+    token: str | None = field(repr=False)
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class PagerDutySettings:
+    """An integration of PagerDuty (Events API v2)."""
+
+    name: str
+    routing_key: str = field(repr=False)
+    server: str
+
+
+AnyChannelSettings = (
+    ChannelSettings | TelegramSettings | NtfySettings | PagerDutySettings
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +92,13 @@ class EscalationSettings:
 
 @dataclass(frozen=True, slots=True)
 class HookPost:
-    """POST the incident as JSON."""
+    """POST the incident as JSON.
+
+    ``keys`` sign each request, the newest first; none: requests are not signed.
+    """
 
     url: str = field(repr=False)
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +138,15 @@ class NotifySettings:
     None: messages carry no links. ``timezone`` is the time zone of texts.
     """
 
-    channels: tuple[ChannelSettings, ...] = ()
+    channels: tuple[AnyChannelSettings, ...] = ()
     routes: Routes = Routes()
     escalation: EscalationSettings = EscalationSettings()
     hooks: tuple[HookSettings, ...] = ()
     heartbeat: HeartbeatSettings | None = None
     public_url: str | None = None
     timezone: str = "UTC"
+
+    @property
+    def told_of_acks(self) -> tuple[str, ...]:
+        """Names of the channels that are told when somebody acknowledges."""
+        return tuple(c.name for c in self.channels if isinstance(c, PagerDutySettings))

@@ -87,4 +87,7 @@ def mark_notified(instance: Instance) -> Instance:
 
 def end_crash_loop(instance: Instance) -> Instance:
     """End the loop: the next loop is reported again."""
+    has_traces = instance.looping or instance.short_runs or instance.exits
+    if not has_traces and instance.last_words is None:
+        return instance
     return replace(instance, looping=False, short_runs=0, exits=(), last_words=None)

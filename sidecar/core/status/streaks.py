@@ -176,7 +176,10 @@ def apply_threshold(health: Health, target: Target, now_mono: float) -> Health:
     """Set the target down once its failure streak is certain."""
     if not is_certain(health, target, now_mono):
         return health
-    return replace(health, up=False, hung=health.cause is Cause.HUNG)
+    hung = health.cause is Cause.HUNG
+    if health.up is False and health.hung is hung:
+        return health
+    return replace(health, up=False, hung=hung)
 
 
 def is_certain(health: Health, target: Target, now_mono: float) -> bool:
@@ -198,11 +201,15 @@ def is_certain(health: Health, target: Target, now_mono: float) -> bool:
         until_mono = now_mono if health.blind_mono is None else health.blind_mono
         if until_mono - health.cause_mono < silence_allowed_s(health, target):
             return False
-    threshold = target.cadence.failure_threshold
+    return counted_failures(health) >= target.cadence.failure_threshold
+
+
+def counted_failures(health: Health) -> int:
+    """Number of last failures that count towards the threshold."""
     if _is_beyond_remedies(health.cause) and health.cause is not Cause.HUNG:
         # A busy daemon alternates between silent, busy, and without its server.
-        return max(health.alike, health.beyond) >= threshold
-    return health.alike >= threshold
+        return max(health.alike, health.beyond)
+    return health.alike
 
 
 def is_gone(health: Health) -> bool:

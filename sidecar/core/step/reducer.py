@@ -62,9 +62,9 @@ def _on_tick(state: State, event: Tick) -> Update:
         i for i in state.instances.values() if not is_unaffected_by_time(i)
     )
     now = event.at.mono
-    aged = [_apply_time(state, instance, now) for instance in troubled]
+    aged = (_apply_time(state, instance, now) for instance in troubled)
     paused = {k: v for k, v in state.paused.items() if v > event.at.wall}
-    after = replace_instances(state, *aged) if aged else state
+    after = _replace_changed(state, aged)
     if len(paused) != len(state.paused):
         after = replace(after, paused=MappingProxyType(paused))
     return Update(after, (), tuple(i.id for i in troubled))
@@ -72,8 +72,10 @@ def _on_tick(state: State, event: Tick) -> Update:
 
 def _apply_time(state: State, instance: Instance, now: float) -> Instance:
     target = state.target_of(instance)
-    settled = replace(instance, health=apply_threshold(instance.health, target, now))
-    return container_run.end_loop_if_outlived(settled, now)
+    health = apply_threshold(instance.health, target, now)
+    if health is not instance.health:
+        instance = replace(instance, health=health)
+    return container_run.end_loop_if_outlived(instance, now)
 
 
 def is_unaffected_by_time(instance: Instance) -> bool:

@@ -7,6 +7,7 @@ two remedies never begin together.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from sidecar.core.incidents.acknowledgement_messages import acknowledgement_messages
 from sidecar.core.incidents.new_channels import new_channel_messages
 from sidecar.core.incidents.notifications import (
     crash_loop_messages,
@@ -87,6 +88,7 @@ def _with_messages(result: StepResult) -> StepResult:
     state, of_transitions = transition_messages(
         result.state, result.transitions, settings, at
     )
+    state, of_acks = acknowledgement_messages(state, result.transitions, settings, at)
     state, of_time, incident_kinds = due_messages(state, settings, at)
     state, of_newcomers = new_channel_messages(state, settings, at)
     state, of_loops = crash_loop_messages(state, result.touched, settings, at)
@@ -104,6 +106,7 @@ def _with_messages(result: StepResult) -> StepResult:
         transitions=(*result.transitions, *steps),
         messages=(
             *of_transitions,
+            *of_acks,
             *of_time,
             *of_newcomers,
             *of_loops,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sidecar.api_types.control import AckAnswer, DeliveryAnswer
 from sidecar.core.model.event import AckRequested
 from sidecar.core.model.incident import Incident
 from sidecar.core.text.formatting import rfc3339
@@ -33,6 +34,9 @@ button {{ font: inherit; padding: .8rem 1.4rem; border: 0; border-radius: .4rem;
 </html>
 """
 _HEADERS = {
+    # A push service's page in a browser shows whether its button worked. It sends no
+    # credentials: the token of the link is all that counts.
+    "Access-Control-Allow-Origin": "*",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -150,7 +154,7 @@ class NotificationRoutes:
             raise RequestRefused(409, f"incident {incident_id} is resolved")
         await self._acknowledge(incident, "api")
         return json_response(
-            {"incident": incident_id, "acked_at": self._acked_at(incident_id)}
+            AckAnswer(incident=incident_id, acked_at=self._acked_at(incident_id))
         )
 
     def _open_incidents(self) -> list[str]:
@@ -180,7 +184,7 @@ class NotificationRoutes:
             ) from fault
         if error:
             raise RequestRefused(502, f"{channel}: {error}")
-        return json_response({"channel": channel, "delivered": True})
+        return json_response(DeliveryAnswer(channel=channel, delivered=True))
 
 
 def _why_needless(incident: Incident) -> str | None:

@@ -1,10 +1,18 @@
-"""The API's endpoints that change something: all need the token."""
+"""The API's endpoints that change something, for authorised requests only."""
 
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
+from sidecar.api_types.control import (
+    EmptyBody,
+    PauseBody,
+    ReloadAnswer,
+    RestartBody,
+    SkipAnswer,
+)
+from sidecar.api_types.health import ReloadFaults
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import (
     Event,
@@ -15,28 +23,14 @@ from sidecar.core.model.event import (
     RestartRequested,
     ResumeRequested,
 )
-from sidecar.web import target_names
 from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views import health, status
+from sidecar.web.target_names import find_instance_name, find_target_name
+from sidecar.web.views import health, history, status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    """No body, or an empty object."""
-
-
-class _Restart(msgspec.Struct, forbid_unknown_fields=True):
-    now: bool = False
-
-
-class _Pause(msgspec.Struct, forbid_unknown_fields=True):
-    duration: Annotated[str, msgspec.Meta(max_length=20)] | None = msgspec.field(
-        default=None, name="for"
-    )
 
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
@@ -73,7 +67,7 @@ class ControlRoutes:
     # --- remedies
 
     async def _restart(self, request: web.Request) -> web.Response:
-        body = await _read_body(request, _Restart)
+        body = await _read_body(request, RestartBody)
         name = self._instance(request)
         event = RestartRequested(self._services.clock.now(), name, body.now)
         decision = await self._services.ask(event)
@@ -84,12 +78,12 @@ class ControlRoutes:
         return _answer_decision(decision)
 
     async def _recover(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         target = self._target(request)
         return await self._submit(RecoverRequested(self._services.clock.now(), target))
 
     async def _release(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         name = self._instance(request)
         instance = health.instance_named(self._services.state(), name)
         if instance is None or not (instance.remedy or instance.loading):
@@ -99,7 +93,7 @@ class ControlRoutes:
     # --- pauses
 
     async def _pause(self, request: web.Request) -> web.Response:
-        body = await _read_body(request, _Pause)
+        body = await _read_body(request, PauseBody)
         now = self._services.clock.now()
         until = None
         if body.duration is not None:
@@ -109,32 +103,32 @@ class ControlRoutes:
         return await self._submit(PauseRequested(now, self._targets(request), until))
 
     async def _resume(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         now = self._services.clock.now()
         return await self._submit(ResumeRequested(now, self._targets(request)))
 
     # --- settings
 
     async def _reload(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         faults = await self._services.reload()
         if faults:
             text = "\n".join(("what is in force stays, the file has faults:", *faults))
-            return json_response({"error": text, "faults": faults}, 409)
-        return json_response({"reloaded": True})
+            return json_response(ReloadFaults(error=text, faults=faults), 409)
+        return json_response(ReloadAnswer(reloaded=True))
 
     # --- planned restarts
 
     async def _skip(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         target = self._target(request)
         skipped = self._services.schedule.skip_next(target)
         if skipped is None:
             raise RequestRefused(409, f"{target} has no planned restarts")
-        return json_response({"skipped": status.planned_restart(skipped)})
+        return json_response(SkipAnswer(skipped=status.planned_restart(skipped)))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        await _read_body(request, _Nothing)
+        await _read_body(request, EmptyBody)
         target = self._target(request)
         state = self._services.state()
         is_begun = state.plan is not None and state.plan.target == target
@@ -155,7 +149,7 @@ class ControlRoutes:
         bundle = self._services.evidence(name)
         if bundle is None:
             raise RequestRefused(404, f"nothing was gathered about {name} yet")
-        return json_response(bundle)
+        return json_response(history.evidence(bundle))
 
     # --- targets and instances of the path
 
@@ -168,12 +162,12 @@ class ControlRoutes:
         return (self._target(request),)
 
     def _target(self, request: web.Request) -> str:
-        state = self._services.state()
-        return target_names.find_target(state, request.match_info["target"])
+        """A target's name, given by its own or an instance's name."""
+        return find_target_name(self._services.state(), request.match_info["target"])
 
     def _instance(self, request: web.Request) -> str:
-        state = self._services.state()
-        return target_names.find_instance(state, request.match_info["target"])
+        """An instance's name; with one replica it is the target's own name."""
+        return find_instance_name(self._services.state(), request.match_info["target"])
 
 
 async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
@@ -186,10 +180,5 @@ async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
 
 def _answer_decision(decision: Decision) -> web.Response:
     if decision.action in _OBJECTIONS:
-        view = {
-            "error": str(decision.reason),
-            "guard": decision.guard,
-            **status.decision(decision),
-        }
-        return json_response(view, 409)
+        return json_response(status.objection(decision), 409)
     return json_response(status.decision(decision), 202)

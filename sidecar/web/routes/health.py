@@ -1,6 +1,7 @@
 """The pages for probes and scrapers: unauthenticated, read-only, cheap."""
 
 from aiohttp import web
+from msgspec import Struct
 
 from sidecar.core.text.known_names import list_known
 from sidecar.web.response import RequestRefused, json_response
@@ -8,7 +9,6 @@ from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_response
 from sidecar.web.target_names import unknown_target
 from sidecar.web.views import health, status
-from sidecar.web.views.status import Json
 
 _INDEX = """\
 sidecar {version}
@@ -19,6 +19,7 @@ sidecar {version}
 /healthz/TARGET[/REPLICA]   does this one?
 /metrics                    Prometheus
 /api/v1/status              everything at a glance
+/api/v1/explain/TARGET      which guards object, and what the next failure leads to
 /api/v1/schedule            planned restarts
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
 /api/v1/history             what happened
@@ -26,6 +27,10 @@ sidecar {version}
 /api/v1/report              availability, outages, restarts
 /api/v1/events              what happens, as server-sent events
 /api/v1/logs/TARGET         its log, for authorised requests
+/api/v2/summary.json        the status in the shape of Statuspage; status.json
+/feed.atom                  incidents and planned restarts, as a feed
+/badge/TARGET/state.svg     a picture; /badge/TARGET/availability/30d.svg
+/openapi.json               the description of this API
 """
 
 
@@ -86,5 +91,5 @@ class HealthRoutes:
         return await stream_response(request, content_type, pieces)
 
 
-def _answer_health(well: bool, view: Json) -> web.Response:  # noqa: FBT001 - a view's pair
+def _answer_health(well: bool, view: Struct) -> web.Response:  # noqa: FBT001 - a view's pair
     return json_response(view, 200 if well else 503)

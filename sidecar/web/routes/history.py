@@ -7,17 +7,11 @@ from typing import NamedTuple
 from aiohttp import web
 
 from sidecar.core.model.journal_entry import JournalEntry
-from sidecar.core.reporting.availability import (
-    CurrentStatus,
-    Period,
-    Report,
-    ReportBuilder,
-)
 from sidecar.core.reporting.incident_review import without_amounts
-from sidecar.core.reporting.monitored_time import extend_to_now
 from sidecar.web.auth import is_authorised
 from sidecar.web.duration_param import DAY_S, parse_duration_param
 from sidecar.web.query import parse_query
+from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.target_names import describe_known
@@ -34,9 +28,9 @@ class _Review(NamedTuple):
 class HistoryRoutes:
     """GET /api/v1/history, /api/v1/remedies, /api/v1/report."""
 
-    def __init__(self, services: ApiServices) -> None:
+    def __init__(self, services: ApiServices, reports: ReportSource) -> None:
         self._services = services
-        self._one_report = asyncio.Lock()
+        self._reports = reports
 
     def routes(self) -> list[web.RouteDef]:
         """The routes of these endpoints."""
@@ -115,30 +109,5 @@ class HistoryRoutes:
     async def _report(self, request: web.Request) -> web.Response:
         query = parse_query(request, window="30d")
         span_s = parse_duration_param(self._services, "window", query["window"])
-        async with self._one_report:
-            report = await self._build_report(span_s)
-            view = await asyncio.to_thread(history.report, report)
-        return json_response(view)
-
-    async def _build_report(self, span_s: float) -> Report:
-        """Build it in a thread, piece by piece: the loop must not block."""
-        until = self._services.clock.now().wall
-        statuses = self._current_statuses()
-        period = Period(until - span_s, until)
-        since = period.from_wall - span_s
-        journal = self._services.journal
-        intervals = extend_to_now(
-            await journal.monitored_intervals(since, until), until
-        )
-        builder = ReportBuilder(period, intervals)
-        async for piece in journal.steps(since, until):
-            await asyncio.to_thread(builder.add, piece)
-        return await asyncio.to_thread(builder.close, statuses)
-
-    def _current_statuses(self) -> dict[str, CurrentStatus]:
-        return {
-            instance.name: CurrentStatus(
-                instance.state, instance.cause, instance.since.wall
-            )
-            for instance in self._services.state().instances.values()
-        }
+        report = await self._reports.build(span_s)
+        return json_response(await asyncio.to_thread(history.report, report))

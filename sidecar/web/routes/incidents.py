@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from sidecar.api_types.status import IncidentList
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.model.lane import RemedyStats
@@ -53,7 +54,7 @@ class IncidentRoutes:
             open_only=_YES_OR_NO[open_flag]
         )
         return json_response(
-            {"incidents": [status.incident(incident) for incident in incidents]}
+            IncidentList(incidents=tuple(map(status.incident, incidents)))
         )
 
     async def _one(self, request: web.Request) -> web.Response:
@@ -69,8 +70,8 @@ class IncidentRoutes:
         )
 
     async def _review(self, request: web.Request) -> IncidentReview:
-        """The incident's review. Evidence and amounts need the token: evidence shows
-        a target's log, and amounts are private.
+        """The incident's review. Evidence and amounts need authorisation: evidence
+        shows a target's log, and amounts are private.
         """
         journal = self._services.journal
         incident = await self._incident(request)

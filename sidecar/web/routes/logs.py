@@ -8,6 +8,7 @@ from sidecar.web.services import ApiServices
 
 PATH = "/api/v1/logs/"
 HEADERS = {"Content-Type": "application/x-ndjson", "Cache-Control": "no-store"}
+MAX_LINES = 2000
 MAX_READERS = 4
 """Half of the engine's calls at once: remedies need the others."""
 

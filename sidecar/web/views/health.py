@@ -2,21 +2,31 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from sidecar.api_types.health import (
+    ComponentHealth,
+    SidecarHealth,
+    StackHealth,
+    TargetHealth,
+)
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.ports.loop import Component
 from sidecar.core.text.formatting import rfc3339
-from sidecar.web.views.status import Json
 
 
-def health_of_all(state: State) -> tuple[bool, Json]:
+def health_of_all(state: State) -> tuple[bool, StackHealth]:
     """Does every target work? Targets are judged as a whole, as in health_of."""
     views = [_health_of_target(state, name) for name in state.targets]
-    return all(well for well, _ in views), {"targets": [view for _, view in views]}
+    return (
+        all(well for well, _ in views),
+        StackHealth(targets=tuple(view for _, view in views)),
+    )
 
 
-def health_of(state: State, name: str) -> tuple[bool, Json] | None:
+def health_of(state: State, name: str) -> tuple[bool, TargetHealth] | None:
     """Does this target, or instance, work? None: there is none of that name.
 
     A target of several replicas works while one of them does.
@@ -29,7 +39,7 @@ def health_of(state: State, name: str) -> tuple[bool, Json] | None:
 
 def health_of_replica(
     state: State, target: str, replica: str
-) -> tuple[bool, Json] | None:
+) -> tuple[bool, TargetHealth] | None:
     """Does this replica, given by number or name, work? None: there is none."""
     for instance in state.replicas(target):
         if replica in {str(instance.id.number), instance.name}:
@@ -42,31 +52,31 @@ def instance_named(state: State, name: str) -> Instance | None:
     return next((i for i in state.instances.values() if i.name == name), None)
 
 
-def _health(instance: Instance) -> tuple[bool, Json]:
-    return instance.state in WORKING_STATES, {
-        "name": instance.name,
-        "state": instance.state,
-        "cause": instance.cause,
-        "reason": str(instance.reason),
-    }
+def _health(instance: Instance) -> tuple[bool, TargetHealth]:
+    return instance.state in WORKING_STATES, TargetHealth(
+        name=instance.name,
+        state=instance.state,
+        cause=instance.cause,
+        reason=str(instance.reason),
+    )
 
 
-def _health_of_target(state: State, target: str) -> tuple[bool, Json]:
+def _health_of_target(state: State, target: str) -> tuple[bool, TargetHealth]:
     replicas = list(state.replicas(target))
     ill = [i for i in replicas if i.state not in WORKING_STATES]
     if not replicas:
-        return False, {
-            "name": target,
-            "state": TargetState.UNKNOWN,
-            "cause": None,
-            "reason": "the engine has not been asked for it yet",
-        }
+        return False, TargetHealth(
+            name=target,
+            state=TargetState.UNKNOWN,
+            cause=None,
+            reason="the engine has not been asked for it yet",
+        )
     worst = next(iter(ill or _degraded_replicas(replicas)), replicas[0])
     well, view = _health(worst)
-    view["name"] = target
+    view = replace(view, name=target)
     if ill and len(ill) < len(replicas):
         reasons = "; ".join(f"{i.name} is {i.state}: {i.reason}" for i in ill)
-        return True, {**view, "state": TargetState.DEGRADED, "reason": reasons}
+        return True, replace(view, state=TargetState.DEGRADED, reason=reasons)
     return well, view
 
 
@@ -74,19 +84,19 @@ def _degraded_replicas(replicas: Iterable[Instance]) -> list[Instance]:
     return [i for i in replicas if i.state is TargetState.DEGRADED]
 
 
-def components(parts: Iterable[Component]) -> tuple[bool, Json]:
+def components(parts: Iterable[Component]) -> tuple[bool, SidecarHealth]:
     """Does every component of Sidecar work?"""
     all_parts = tuple(parts)
     well = all(part.ok for part in all_parts)
-    return well, {
-        "ok": well,
-        "components": [
-            {
-                "name": part.name,
-                "ok": part.ok,
-                "reason": part.reason,
-                "since": rfc3339(part.since_wall),
-            }
+    return well, SidecarHealth(
+        ok=well,
+        components=tuple(
+            ComponentHealth(
+                name=part.name,
+                ok=part.ok,
+                reason=part.reason,
+                since=rfc3339(part.since_wall),
+            )
             for part in all_parts
-        ],
-    }
+        ),
+    )

@@ -2,6 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
+from sidecar.api_types import control
+from sidecar.api_types.status import (
+    ContainerStatus,
+    DecisionSummary,
+    EngineStatus,
+    IncidentSummary,
+    LastProbe,
+    PlannedRestart,
+    PlannedRestarts,
+    RestartCounts,
+    StackStatus,
+    TargetStatus,
+)
 from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.health import Health
@@ -15,8 +28,6 @@ from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
 from sidecar.core.text.formatting import rfc3339
 
-Json = dict[str, object]
-
 
 def status(
     state: State,
@@ -26,70 +37,77 @@ def status(
     stack: str,
     ready: bool,
     planned: Sequence[PlannedTime],
-) -> Json:
+) -> StackStatus:
     """The whole status, for one page."""
-    return {
-        "version": version,
-        "mode": state.mode_in_force,
-        "stack": stack,
-        "ready": ready,
-        "at": rfc3339(now.wall),
-        "engine": {
-            "reachable": state.engine.reachable,
-            "reason": state.engine.reason,
-            "since": rfc3339(state.engine.since.wall),
-        },
-        "targets": [
+    return StackStatus(
+        version=version,
+        mode=state.mode_in_force,
+        stack=stack,
+        ready=ready,
+        at=rfc3339(now.wall),
+        engine=EngineStatus(
+            reachable=state.engine.reachable,
+            reason=state.engine.reason,
+            since=rfc3339(state.engine.since.wall),
+        ),
+        targets=tuple(
             _target(state, instance, now, planned)
             for instance in state.instances.values()
-        ],
-        "incidents": [incident(i) for i in reversed(tuple(state.incidents.values()))],
-    }
+        ),
+        incidents=tuple(incident(i) for i in reversed(tuple(state.incidents.values()))),
+    )
 
 
 def _target(
     state: State, instance: Instance, now: Moment, planned: Sequence[PlannedTime]
-) -> Json:
+) -> TargetStatus:
     settings = state.target_of(instance).restart
     last = instance.health.last
-    return {
-        "name": instance.name,
-        "target": instance.id.target,
-        "replica": instance.id.number,
-        "state": instance.state,
-        "cause": instance.cause,
-        "reason": str(instance.reason),
-        "reason_code": instance.reason.code,
-        "since": rfc3339(instance.since.wall),
-        "container": _container(instance.container),
-        "consecutive_failures": instance.health.failures,
-        "warnings": list(last.warnings) if last is not None else [],
-        "held_by": _held_by(state, instance, now),
-        "paused": state.paused.get(instance.id.target, 0.0) > now.wall,
-        "paused_until": _paused_until(state, instance, now),
-        "lane": instance.lane.name,
-        "restarts": {
-            "in_window": tries_in_window(instance.lane, settings, now.mono),
-            "budget": settings.budget,
-            "total": instance.restarts_total,
-        },
-        "last_probe": _last_probe(instance.health),
-        "last_decision": _decision(decision_in_force(state, instance.id, now)),
-        "next_planned_restart": _next_planned(planned, instance.id.target),
-        "incident": instance.incident,
-    }
+    return TargetStatus(
+        name=instance.name,
+        target=instance.id.target,
+        replica=instance.id.number,
+        state=instance.state,
+        cause=instance.cause,
+        reason=str(instance.reason),
+        reason_code=instance.reason.code,
+        since=rfc3339(instance.since.wall),
+        container=_container(instance.container),
+        consecutive_failures=instance.health.failures,
+        warnings=last.warnings if last is not None else (),
+        held_by=_held_by(state, instance, now),
+        paused=state.paused.get(instance.id.target, 0.0) > now.wall,
+        paused_until=_paused_until(state, instance, now),
+        lane=instance.lane.name,
+        restarts=RestartCounts(
+            in_window=tries_in_window(instance.lane, settings, now.mono),
+            budget=settings.budget,
+            total=instance.restarts_total,
+        ),
+        last_probe=_last_probe(instance.health),
+        last_decision=_decision(decision_in_force(state, instance.id, now)),
+        next_planned_restart=_next_planned(planned, instance.id.target),
+        incident=instance.incident,
+    )
 
 
-def _container(container: Container | None) -> Json | None:
+def target_status(
+    state: State, instance: Instance, now: Moment, planned: Sequence[PlannedTime]
+) -> TargetStatus:
+    """One instance as in the status."""
+    return _target(state, instance, now, planned)
+
+
+def _container(container: Container | None) -> ContainerStatus | None:
     if container is None:
         return None
     started = container.started_at
-    return {
-        "id": container.id,
-        "name": container.name,
-        "status": container.status,
-        "started_at": rfc3339(started) if started > 0 else None,
-    }
+    return ContainerStatus(
+        id=container.id,
+        name=container.name,
+        status=container.status,
+        started_at=rfc3339(started) if started > 0 else None,
+    )
 
 
 def _held_by(state: State, instance: Instance, now: Moment) -> str | None:
@@ -111,30 +129,33 @@ def _paused_until(state: State, instance: Instance, now: Moment) -> str | None:
     return rfc3339(until) if now.wall < until < float("inf") else None
 
 
-def _last_probe(health: Health) -> Json | None:
+def _last_probe(health: Health) -> LastProbe | None:
     if health.last is None or health.last_at is None:
         return None
-    return {
-        "at": rfc3339(health.last_at.wall),
-        "outcome": health.last.verdict,
-        "cause": health.last.cause,
-        "reason": str(health.last.reason),
-        "reason_code": health.last.reason.code,
-        "seconds": round(health.last_seconds, 6),
-    }
+    return LastProbe(
+        at=rfc3339(health.last_at.wall),
+        outcome=health.last.verdict,
+        cause=health.last.cause,
+        reason=str(health.last.reason),
+        reason_code=health.last.reason.code,
+        seconds=round(health.last_seconds, 6),
+    )
 
 
-def _decision(decision: Decision | None) -> Json | None:
-    if decision is None:
-        return None
-    return {
-        "at": rfc3339(decision.at.wall),
-        "action": decision.action,
-        "guard": decision.guard,
-        "trigger": decision.trigger,
-        "reason": str(decision.reason),
-        "reason_code": decision.reason.code,
-    }
+def _decision(decision: Decision | None) -> DecisionSummary | None:
+    return None if decision is None else decision_summary(decision)
+
+
+def decision_summary(decision: Decision) -> DecisionSummary:
+    """A decision and its reason."""
+    return DecisionSummary(
+        at=rfc3339(decision.at.wall),
+        action=decision.action,
+        guard=decision.guard,
+        trigger=decision.trigger,
+        reason=str(decision.reason),
+        reason_code=decision.reason.code,
+    )
 
 
 def _next_planned(planned: Sequence[PlannedTime], target: str) -> str | None:
@@ -142,23 +163,23 @@ def _next_planned(planned: Sequence[PlannedTime], target: str) -> str | None:
     return rfc3339(min(times)) if times else None
 
 
-def incident(record: Incident) -> Json:
+def incident(record: Incident) -> IncidentSummary:
     """One incident, without its timeline."""
     acked, resolved = record.acked_at, record.resolved_at
-    return {
-        "id": record.id,
-        "target": record.target,
-        "affected": list(record.affected),
-        "followers": list(record.followers),
-        "severity": record.severity,
-        "state": "open" if record.open else "resolved",
-        "cause": record.cause,
-        "began_at": rfc3339(record.since_wall),
-        "opened_at": rfc3339(record.opened_at.wall),
-        "acked_at": rfc3339(acked.wall) if acked is not None else None,
-        "acked_by": record.acked_by or None,
-        "resolved_at": rfc3339(resolved.wall) if resolved is not None else None,
-    }
+    return IncidentSummary(
+        id=record.id,
+        target=record.target,
+        affected=record.affected,
+        followers=record.followers,
+        severity=record.severity,
+        state="open" if record.open else "resolved",
+        cause=record.cause,
+        began_at=rfc3339(record.since_wall),
+        opened_at=rfc3339(record.opened_at.wall),
+        acked_at=rfc3339(acked.wall) if acked is not None else None,
+        acked_by=record.acked_by or None,
+        resolved_at=rfc3339(resolved.wall) if resolved is not None else None,
+    )
 
 
 def replica_names(state: State, target: str) -> tuple[str, ...]:
@@ -166,25 +187,34 @@ def replica_names(state: State, target: str) -> tuple[str, ...]:
     return tuple(instance.name for instance in state.replicas(target))
 
 
-def schedule(planned: Iterable[PlannedTime]) -> Json:
+def schedule(planned: Iterable[PlannedTime]) -> PlannedRestarts:
     """The planned restarts to come."""
-    return {"planned": [planned_restart(time) for time in planned]}
+    return PlannedRestarts(planned=tuple(map(planned_restart, planned)))
 
 
-def planned_restart(time: PlannedTime) -> Json:
+def planned_restart(time: PlannedTime) -> PlannedRestart:
     """One planned restart."""
-    return {
-        "target": time.target,
-        "at": rfc3339(time.at_wall),
-        "cron": time.cron,
-        "timezone": time.timezone,
-        "skipped": time.skipped,
-    }
+    return PlannedRestart(
+        target=time.target,
+        at=rfc3339(time.at_wall),
+        cron=time.cron,
+        timezone=time.timezone,
+        skipped=time.skipped,
+    )
 
 
-def decision(result: Decision | None) -> Json:
+def decision(result: Decision | None) -> control.DecisionAnswer:
     """The answer to an operator's request."""
-    return {
-        "decision": _decision(result),
-        "incident": result.incident if result else None,
-    }
+    return control.DecisionAnswer(
+        decision=_decision(result), incident=result.incident if result else None
+    )
+
+
+def objection(decision: Decision) -> control.Objection:
+    """The answer to a restart that a guard objects to."""
+    return control.Objection(
+        error=str(decision.reason),
+        guard=decision.guard,
+        decision=decision_summary(decision),
+        incident=decision.incident,
+    )

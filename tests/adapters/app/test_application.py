@@ -376,6 +376,27 @@ def test_restart_count_survives_a_new_process_in_another_mode(
     sidecar_host.until("it is seen again", lambda: count_restarts(sidecar_host) == 1)
 
 
+def test_feed_and_badges_of_a_running_sidecar_show_its_incident(
+    sidecar_host: SidecarHost,
+) -> None:
+    watch_unhealthy_container(sidecar_host, "observe")
+    sidecar_host.until(
+        "an incident is open", lambda: bool(sidecar_host.target("web").get("incident"))
+    )
+    target = sidecar_host.target("web")
+    feed = sidecar_host.get("/feed.atom")
+    assert feed.status == 200
+    assert f"<id>urn:sidecar:incident:{target['incident']}</id>" in feed.text
+    assert "web: its own health check says unhealthy" in feed.text
+    assert target["container"]["name"] not in feed.text
+    state = sidecar_host.get("/badge/web/state.svg").text
+    assert f"<title>web: {target['state']}</title>" in state
+    share = sidecar_host.get("/badge/web/availability/24h.svg").text
+    assert "<title>web, 24 hours: " in share
+    summary = sidecar_host.get("/api/v2/summary.json").json
+    assert [incident["id"] for incident in summary["incidents"]] == [target["incident"]]
+
+
 def count_restarts(sidecar_host: SidecarHost) -> int:
     return int(sidecar_host.target("web").get("restarts", {"total": 0})["total"])
 
@@ -468,6 +489,10 @@ PAGES = (
     "/healthz/talker",
     "/api/v1/status",
     "/api/v1/history",
+    "/feed.atom",
+    "/badge/talker/state.svg",
+    "/badge/talker/availability/24h.svg",
+    "/api/v2/summary.json",
     EVIDENCE,
 )
 

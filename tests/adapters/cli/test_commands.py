@@ -77,9 +77,12 @@ def test_every_documented_command_exists() -> None:
     assert {" ".join(path) for path in COMMANDS} == {
         "run",
         "check",
+        "init",
+        "doctor",
         "status",
         "targets",
         "logs",
+        "explain",
         "restart",
         "pause",
         "resume",

@@ -179,3 +179,14 @@ async def test_an_engine_that_goes_while_it_lists_is_unreachable(
         server.stop()
         with pytest.raises(EngineUnreachable):
             await engine.containers()
+
+
+async def test_only_a_changed_container_is_a_new_object_of_the_next_list(
+    server: EngineServer,
+) -> None:
+    async with open_engine(link_to(server, [])) as engine:
+        first = {container.id: container for container in await engine.containers()}
+        server.containers[BAD]["State"]["ExitCode"] = 7
+        second = {container.id: container for container in await engine.containers()}
+    assert second[OWN] is first[OWN]
+    assert (first[BAD].exit_code, second[BAD].exit_code) == (0, 7)

@@ -7,6 +7,7 @@ from aiohttp import web
 from loguru import logger
 from typing_extensions import override
 
+from sidecar.clock import SystemClock
 from sidecar.core.model.message import MessageKind
 from sidecar.core.model.notification_settings import (
     HeartbeatSettings,
@@ -22,7 +23,7 @@ from sidecar.notify.delivery import (
     temporary_failure,
 )
 from sidecar.notify.heartbeat import Heartbeat
-from sidecar.notify.hooks import hook_channel
+from sidecar.notify.hooks import HookTools, hook_channel
 from sidecar.notify.http_sender import HttpSender
 from tests.support.notify_receivers import message, receiver, until
 from tests.support.virtual_time import run_virtual
@@ -50,7 +51,8 @@ async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> DeliveryResu
     poster = HttpSender()
     engine: Engine = Commands(ExecResult(0, ""))  # type: ignore[assignment]
     try:
-        hook = hook_channel(0, settings, poster, engine, lambda _: None, str)
+        tools = HookTools(poster, engine, lambda _: None, str, SystemClock())
+        hook = hook_channel(0, settings, tools)
         assert hook.name == "hook:0"
         facts = {"resolved_at_wall": "1767323106.5"} if kind != "opened" else {}
         return await hook.send(message(channel="hook:0", kind=kind, facts=facts))
@@ -61,14 +63,14 @@ async def post(url: str, kind: MessageKind = MessageKind.OPENED) -> DeliveryResu
 async def execute(engine: Commands, container: str | None = "id-1") -> DeliveryResult:
     does = HookExec("gateway", ("maintenance", "on"))
     settings = HookSettings(MessageKind.OPENED, None, does)
-    hook = hook_channel(
-        1,
-        settings,
+    tools = HookTools(
         HttpSender(),
         engine,  # type: ignore[arg-type]  # one call is enough here
         lambda name: container if name == "gateway" else None,
         lambda text: text.replace("t0ken", "***"),
+        SystemClock(),
     )
+    hook = hook_channel(1, settings, tools)
     return await hook.send(message(channel="hook:1"))
 
 

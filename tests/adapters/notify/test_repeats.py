@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
+from sidecar.clock import SystemClock
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import ChannelSettings, HookPost
 from sidecar.notify.apprise_channel import AppriseChannel
@@ -100,7 +101,9 @@ async def test_an_answer_that_breaks_off_leaves_doubt(answer: bytes) -> None:
     async with server:
         attempt = await send_message(f"json://127.0.0.1:{port}/")
         poster = HttpSender()
-        hook = PostHook("hook:0", HookPost(f"http://127.0.0.1:{port}/"), poster)
+        hook = PostHook(
+            "hook:0", HookPost(f"http://127.0.0.1:{port}/"), poster, SystemClock()
+        )
         of_hook = await hook.send(OPENED)
         await poster.close()
     assert (attempt.delivery, attempt.is_doubtful) == (DeliveryStatus.FAILED, True)
@@ -112,7 +115,8 @@ async def test_an_answer_that_breaks_off_leaves_doubt(answer: bytes) -> None:
 async def test_unreachable_receiver_leaves_no_doubt(host: str) -> None:
     attempt = await send_message(f"json://{host}/")
     poster = HttpSender()
-    of_hook = await PostHook("hook:0", HookPost(f"http://{host}/"), poster).send(OPENED)
+    settings = HookPost(f"http://{host}/")
+    of_hook = await PostHook("hook:0", settings, poster, SystemClock()).send(OPENED)
     await poster.close()
     for one in (attempt, of_hook):
         assert (one.delivery, one.is_doubtful) == (DeliveryStatus.FAILED, False)

@@ -24,7 +24,7 @@ from sidecar.core.reason.reason import text_reason
 from sidecar.core.text.printable import printable
 from sidecar.engine import answers, containers
 from sidecar.engine.errors import error_of_status
-from sidecar.notify.hooks import hook_channel
+from sidecar.notify.hooks import HookTools, hook_channel
 from sidecar.notify.http_sender import HttpSender
 from sidecar.probes.prober import LARGE_CHARACTERS, ProbeRunner
 from sidecar.remedies import evidence
@@ -240,6 +240,8 @@ async def test_no_part_of_a_secret_is_in_the_error_of_a_hook(after: int) -> None
     engine = FakeEngine(FakeClock(), CONTAINER)
     engine.exec_of["go"] = ExecResult(1, f"{SECRET}{'x' * after}")
     does = HookSettings(MessageKind.OPENED, None, HookExec("c", ("go",)))
-    hook = hook_channel(0, does, HttpSender(), engine, lambda _: "c1", MASK)
+    hook = hook_channel(
+        0, does, HookTools(HttpSender(), engine, lambda _: "c1", MASK, FakeClock())
+    )
     attempt = await hook.send(message())
     assert find_traces(attempt.error) == []

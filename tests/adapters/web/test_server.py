@@ -403,8 +403,8 @@ async def test_evidence_needs_the_token_and_something_gathered(
     path = "/api/v1/targets/electron-cash/evidence"
     assert (await caller.get(path))[0] == 401
     assert (await caller.get(path, **WITH_TOKEN))[0] == 404
-    caller.fakes.bundles["electron-cash"] = {"logs": "last words"}
-    assert await caller.get(path, **WITH_TOKEN) == (200, {"logs": "last words"})
+    caller.fakes.bundles["electron-cash"] = {"log": "last words"}
+    assert await caller.get(path, **WITH_TOKEN) == (200, {"log": "last words"})
 
 
 # --- events

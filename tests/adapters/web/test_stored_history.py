@@ -26,6 +26,7 @@ from sidecar.storage.database import DATABASE
 from sidecar.storage.read.report_query import PIECE_STEPS
 from sidecar.storage.store import SqliteStore
 from sidecar.web.routes.history import MAX_ENTRIES
+from tests.support.api_services import trigger_planned_restart
 from tests.support.incident_archive import (
     SERVICE,
     WALLET,
@@ -97,6 +98,16 @@ async def read(caller: Caller, path: str, headers: dict[str, str]) -> object:
         if response.content_type == "text/markdown":
             return await response.text()
         return await response.json()
+
+
+async def read_public(journal: Journal, archive: Archive, path: str) -> str:
+    """The text of a public answer, with the archive's past from this journal."""
+    archive.desk = replace(archive.desk, journal=journal)
+    async with aclosing(serve_archive(archive)) as callers:
+        caller = await anext(callers)
+        async with caller.http.get(path) as response:
+            assert response.status == 200, await response.text()
+            return await response.text()
 
 
 @pytest.fixture
@@ -183,6 +194,29 @@ async def test_reports_are_the_same_from_disk_and_from_memory(library: Library) 
     assert by_name[SERVICE]["availability"] < 1.0
     for window in ("60s", "200s", "7d", "366d"):
         await library.get_from_both(f"/report?window={window}")
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/feed.atom", "Restarted as planned: electron-cash. It works."),
+        (f"/badge/{WALLET}/availability/7d.svg", " %</title>"),
+    ],
+)
+async def test_public_answers_are_the_same_from_disk_and_from_memory(
+    library: Library, path: str, part: str
+) -> None:
+    world = library.archive.world
+    world.works(WALLET, SERVICE)
+    trigger_planned_restart(library.archive)
+    world.complete_remedy(WALLET)
+    world.works(WALLET)
+    world.wait(600.0, step=10.0)
+    record_healed_incident(library.archive)
+    await library.write()
+    in_memory = await read_public(library.archive.journal, library.archive, path)
+    assert part in in_memory
+    assert await read_public(library.store.journal, library.archive, path) == in_memory
 
 
 # --- what a report is made of

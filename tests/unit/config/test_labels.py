@@ -187,6 +187,11 @@ def test_labels_of_the_newest_container_of_a_service_apply(settings: Settings) -
             "quotes",
         ),
         (labels(service="x", probe__type="docker"), "sidecar.service", "unknown"),
+        (
+            labels(notify__channels__ops__kind="ntfy", probe__type="docker"),
+            "sidecar.notify.channels.ops.kind",
+            "unknown",
+        ),
         ({"sidecar.enable": "yes"}, "sidecar.enable", "true or false"),
         ({"sidecar.probe.type": "docker"}, "sidecar.enable", "sidecar.enable=true"),
     ],

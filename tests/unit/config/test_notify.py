@@ -9,7 +9,12 @@ from sidecar.config.problem import ConfigError
 from sidecar.config.settings import Settings
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.message import MessageKind
-from sidecar.core.model.notification_settings import HookExec, HookPost, NotifySettings
+from sidecar.core.model.notification_settings import (
+    ChannelSettings,
+    HookExec,
+    HookPost,
+    NotifySettings,
+)
 
 WHOLE = """
 notify:
@@ -49,10 +54,10 @@ def fault_lines(text: str, folder: Path) -> list[str]:
 def test_every_notify_setting_is_loaded(tmp_path: Path) -> None:
     settings = load_settings(WHOLE.format(folder=tmp_path), tmp_path)
     notify = settings.notify
-    assert [(c.name, c.url) for c in notify.channels] == [
-        ("ops", "tgram://123:hidden-token/4"),
-        ("phone", "pushover://user@sesame-token"),
-    ]
+    assert notify.channels == (
+        ChannelSettings("ops", "tgram://123:hidden-token/4"),
+        ChannelSettings("phone", "pushover://user@sesame-token"),
+    )
     assert notify.routes.of(Severity.P0) == ("phone", "ops")
     assert notify.routes.of(Severity.P2) == ()
     assert notify.routes.channels == ("ops", "phone")

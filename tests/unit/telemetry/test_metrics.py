@@ -14,8 +14,11 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Sample
 
-from sidecar.core.model.cause import Cause
+from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.decision import Action
+from sidecar.core.model.event import EngineReachabilityChanged, PlannedRestartDue
+from sidecar.core.model.guard import Guard
+from sidecar.core.model.incident import Incident
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.probe_result import (
     Balance,
@@ -26,9 +29,10 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.target import RestartSettings
 from sidecar.core.model.target_state import TargetState
-from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.telemetry.metric_definitions import DEFINITIONS, MetricType, write_document
 from sidecar.telemetry.metrics import Metrics
+from sidecar.telemetry.state_gauges import state_gauges
 from tests.support.message_world import MessageWorld
 from tests.support.repository import REPOSITORY
 from tests.support.rule_world import SERVICE, WALLET
@@ -46,6 +50,8 @@ PROMISED = {
     "sidecar_detection_seconds",
     "sidecar_decisions_total",
     "sidecar_restart_budget_remaining",
+    "sidecar_target_guard",
+    "sidecar_target_incident",
     "sidecar_incidents_open",
     "sidecar_incidents_total",
     "sidecar_notifications_total",
@@ -54,6 +60,7 @@ PROMISED = {
     "sidecar_engine_requests_total",
     "sidecar_engine_request_duration_seconds",
     "sidecar_event_stream_connected",
+    "sidecar_component_up",
     "sidecar_loop_lag_seconds",
     "sidecar_planned_restart_timestamp_seconds",
     "sidecar_wallet_connected",
@@ -162,6 +169,8 @@ async def test_a_target_starts_at_zero() -> None:
         ("restart", "none"): 0,
         ("load_wallet", "none"): 0,
         ("page", "not_curable"): 0,
+        ("skip", "not_curable"): 0,
+        ("skip", "unstable"): 0,
     }
     assert await scraped.value("sidecar_incidents_open", severity="P1") == 0
     assert (
@@ -534,13 +543,20 @@ async def test_metrics_of_sidecar_itself_are_scraped() -> None:
     scraped = Scraped()
     metrics = scraped.metrics
     metrics.config_loaded(1234.0)
-    metrics.event_stream(connected=True)
+    metrics.components(
+        [
+            Component("event_stream", ok=True, reason="", since_wall=0.0),
+            Component("store", ok=False, reason="full", since_wall=0.0),
+        ]
+    )
     metrics.loop_lag(0.5)
     metrics.loop_lag(0.1)
     metrics.engine_request("restart", "timeout", 2.0)
     assert await scraped.value("sidecar_build_info", version="1.2.3") == 1
     assert await scraped.value("sidecar_engine_up") == 1
     assert await scraped.value("sidecar_event_stream_connected") == 1
+    assert await scraped.value("sidecar_component_up", component="event_stream") == 1
+    assert await scraped.value("sidecar_component_up", component="store") == 0
     assert await scraped.value("sidecar_loop_lag_seconds") == 0.5
     assert (
         await scraped.value("sidecar_config_last_load_success_timestamp_seconds")
@@ -559,6 +575,86 @@ async def test_metrics_of_sidecar_itself_are_scraped() -> None:
         == 2
     )
     assert await scraped.value("process_resident_memory_bytes") is not None
+
+
+async def test_degraded_event_stream_is_not_connected() -> None:
+    scraped = Scraped()
+    assert await scraped.value("sidecar_event_stream_connected") == 0
+    deaf = Component("event_stream", ok=True, reason="degraded: deaf", since_wall=0.0)
+    scraped.metrics.components([deaf])
+    assert await scraped.value("sidecar_event_stream_connected") == 0
+    assert await scraped.value("sidecar_component_up", component="event_stream") == 1
+
+
+async def labels_of(scraped: Scraped, name: str) -> list[dict[str, str]]:
+    samples = [s for s in await scraped.samples() if s.name == name]
+    assert {s.value for s in samples} <= {1.0}
+    return [s.labels for s in samples]
+
+
+async def test_incident_is_shown_for_its_root_and_for_its_dependent() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    assert await labels_of(scraped, "sidecar_target_incident") == []
+    world.fails("electron-cash", Cause.REFUSED)
+    world.fails("bitcoincash-service", Cause.HTTP_5XX)
+    common = {"root": "electron-cash", "severity": "P1"}
+    root = {"target": "electron-cash", "role": "root", "cause": "refused"}
+    dependent = {
+        "target": "bitcoincash-service",
+        "role": "dependent",
+        "cause": "http_5xx",
+    }
+    incidents = await labels_of(scraped, "sidecar_target_incident")
+    assert sorted(incidents, key=lambda one: one["role"]) == [
+        common | dependent,
+        common | root,
+    ]
+    world.complete_remedy("electron-cash")
+    world.works("electron-cash", "bitcoincash-service", times=4)
+    assert await labels_of(scraped, "sidecar_target_incident") == []
+
+
+def test_two_incidents_of_lost_addresses_are_one_series() -> None:
+    world = MessageWorld()
+    incidents = {
+        name: Incident(
+            name, target, Cause.ADDRESSES_LOST, Severity.P1, opened_at=world.now
+        )
+        for name, target in (("1", WALLET.name), ("2", WALLET.name), ("3", "gone"))
+    }
+    resolved = replace(incidents["1"], id="4", resolved_at=world.now)
+    state = replace(world.state, incidents={**incidents, "4": resolved})
+    gauges = {spec.name: tuple(samples) for spec, samples in state_gauges(state, 0.0)}
+    labels = (WALLET.name, WALLET.name, "root", "P1", "addresses_lost")
+    assert gauges["sidecar_target_incident"] == ((labels, 1),)
+
+
+async def test_guard_is_shown_while_it_objects() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    assert await labels_of(scraped, "sidecar_target_guard") == []
+    world.fails("electron-cash", Cause.AUTH)
+    assert await labels_of(scraped, "sidecar_target_guard") == [
+        {"target": "electron-cash", "guard": "not_curable"}
+    ]
+    world.works("electron-cash", times=3)
+    assert await labels_of(scraped, "sidecar_target_guard") == []
+    world.fails("electron-cash", Cause.REFUSED)
+    assert world.is_acting("electron-cash")
+    assert await labels_of(scraped, "sidecar_target_guard") == []
+
+
+async def test_guard_of_a_working_target_is_not_shown() -> None:
+    scraped = Scraped()
+    world = scraped.world
+    world.works("electron-cash", "bitcoincash-service")
+    world.send(EngineReachabilityChanged(world.now, reachable=False, reason="lost"))
+    world.send(PlannedRestartDue(world.now, "electron-cash"))
+    assert world.last("electron-cash").guard is Guard.ENGINE
+    assert await labels_of(scraped, "sidecar_target_guard") == []
 
 
 def test_only_histograms_have_buckets() -> None:

@@ -1,6 +1,7 @@
 """All guards, in the order in which they are asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
@@ -34,7 +35,22 @@ from sidecar.core.policy.guards.target import (
 )
 from sidecar.core.reason.reason import Reason
 
-GUARDS: tuple[tuple[Guard, Callable[[GuardInput], Reason | None]], ...] = (
+Check = Callable[[GuardInput], Reason | None]
+
+
+class GuardAnswer(NamedTuple):
+    """A guard's answer about a remedy; ``reason`` None: it does not object.
+
+    ``is_asked``: False for a guard that this remedy need not pass.
+    """
+
+    guard: Guard
+    check: Check
+    is_asked: bool
+    reason: Reason | None
+
+
+GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.OPTED_OUT, check_opted_out),
     (Guard.PAUSED, check_paused),
     (Guard.ENGINE, check_engine),
@@ -71,10 +87,16 @@ def _must_pass(case: GuardInput, guard: Guard) -> bool:
     )
 
 
+def ask_guards(case: GuardInput) -> Iterator[GuardAnswer]:
+    """Each guard's answer, in order; a guard is asked when its answer is taken."""
+    for guard, check in GUARDS:
+        is_asked = _must_pass(case, guard)
+        yield GuardAnswer(guard, check, is_asked, check(case) if is_asked else None)
+
+
 def first_objection(case: GuardInput) -> tuple[Guard, Reason] | None:
     """The first guard that objects, with its reason."""
-    for guard, check in GUARDS:
-        reason = check(case) if _must_pass(case, guard) else None
-        if reason is not None:
-            return guard, reason
+    for answer in ask_guards(case):
+        if answer.reason is not None:
+            return answer.guard, answer.reason
     return None

@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -32,6 +31,7 @@ from sidecar.core.reporting.incident_review import (
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.web.views import history
+from tests.support.api_documents import read_document
 from tests.support.memory_journal import MemoryJournal, entry_of, world_with_journal
 from tests.support.notification_recipients import Notifier
 from tests.support.process_takeover import start_successor
@@ -308,7 +308,7 @@ def test_incident_shows_both_balances_and_timeline_only_a_difference() -> None:
     review = build_incident_review(
         incident, journal.stored_entries, journal.intervals, world.now.wall
     )
-    view: Any = history.incident_review(review)
+    view = read_document(history.incident_review(review))
     (balance_view,) = view["balances"]
     assert balance_view["comparison"] == "different"
     assert balance_view["before"] == {
@@ -353,7 +353,7 @@ def test_review_without_amounts_still_reports_the_difference() -> None:
     (incident,) = journal.incidents_by_id.values()
     entries = without_amounts(journal.stored_entries)
     review = build_incident_review(incident, entries, journal.intervals, world.now.wall)
-    view: Any = history.incident_review(review)
+    view = read_document(history.incident_review(review))
     assert view["balances"][0]["before"] is None
     assert "2.5" not in json.dumps(view)
     assert "2.5" not in write_postmortem(review)

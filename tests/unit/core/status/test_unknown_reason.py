@@ -27,9 +27,7 @@ def reason_in_status(world: RuleWorld) -> object:
     view = status.status(
         world.state, world.now, version="", stack="", ready=True, planned=()
     )
-    targets = view["targets"]
-    assert isinstance(targets, list)
-    return next(t["reason"] for t in targets if t["name"] == ROOT)
+    return next(t.reason for t in view.targets if t.name == ROOT)
 
 
 @pytest.mark.parametrize("outcome", [REFUSED, replace(REFUSED, cause=None)])

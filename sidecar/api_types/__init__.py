@@ -1,0 +1,7 @@
+"""The answers and bodies of the HTTP API: one type for each.
+
+The server makes its JSON from them, the command line reads with them, and
+``openapi.json`` is made from them. A field that is added later has a default, so that
+the command line can read the answer of an older sidecar; unknown fields are ignored.
+Imports only ``core``.
+"""

@@ -1,0 +1,23 @@
+"""Access to the loop for parts that are built before it."""
+
+from collections.abc import Callable
+
+from sidecar.core.model.decision import Decision
+from sidecar.core.model.event import Event
+from sidecar.core.model.state import State
+from sidecar.watchdog import Watchdog
+
+
+class LoopAccess:
+    """The present state of the loop, and requests to it; ``watchdog`` returns it."""
+
+    def __init__(self, watchdog: Callable[[], Watchdog]) -> None:
+        self._watchdog = watchdog
+
+    def state(self) -> State:
+        """The present state."""
+        return self._watchdog().state
+
+    async def ask(self, event: Event) -> Decision | None:
+        """Request something of the loop, as ``Watchdog.ask``. Raises QueueFull."""
+        return await self._watchdog().ask(event)

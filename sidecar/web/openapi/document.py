@@ -1,0 +1,149 @@
+"""The OpenAPI document, made from the table of operations and the types."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from sidecar.api_types.words import SCHEMAS
+from sidecar.web.openapi.operation import Content, Operation, Parameter, Text
+from sidecar.web.openapi.operations import OPERATIONS
+from sidecar.web.openapi.value_lists import VALUE_LISTS
+
+Json = dict[str, Any]
+
+_DESCRIPTION = (
+    "The API of Sidecar; docs/http-api.md explains it. Errors are"
+    ' {"error": "what is wrong and what to do"}. Every GET can be a HEAD. A client'
+    " must ignore fields that it does not know, and accept values that are not listed"
+    " here: a newer version can send them."
+)
+_SECURITY = "token"
+
+
+def build_document(version: str) -> Json:
+    """The document, ready for JSON."""
+    schemas, components = _make_schemas(OPERATIONS)
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        of_path = paths.setdefault(operation.path, {})
+        of_path[operation.method] = _describe(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Sidecar",
+            "version": version,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                _SECURITY: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The token of SIDECAR_API_TOKEN; a request over"
+                    " the control socket needs none",
+                }
+            },
+        },
+    }
+
+
+def _make_schemas(
+    operations: Iterable[Operation],
+) -> tuple[Mapping[type[msgspec.Struct], Json], Json]:
+    """The schema of each type, and the shared components."""
+    types = list(dict.fromkeys(kind for op in operations for kind in _types_of(op)))
+    schemas, components = msgspec.json.schema_components(
+        types, ref_template=f"{SCHEMAS}/{{name}}"
+    )
+    for name, values in VALUE_LISTS.items():
+        components[name] = {"type": "string", "enum": [str(value) for value in values]}
+    by_name = dict(sorted(components.items()))
+    return dict(zip(types, schemas, strict=True)), by_name
+
+
+def _types_of(operation: Operation) -> Iterator[type[msgspec.Struct]]:
+    for content in (*operation.answers.values(), operation.body):
+        if content is not None and not isinstance(content, Text):
+            yield content
+
+
+def _describe(
+    operation: Operation, schemas: Mapping[type[msgspec.Struct], Json]
+) -> Json:
+    described: Json = {
+        "operationId": _operation_id(operation),
+        "tags": [operation.tag],
+        "summary": operation.summary,
+    }
+    if operation.parameters:
+        described["parameters"] = [_parameter(p) for p in operation.parameters]
+    if operation.body is not None:
+        schema = schemas[operation.body]
+        described["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    described["responses"] = {
+        str(status): _answer(status, content, schemas)
+        for status, content in sorted(operation.answers.items())
+    }
+    if operation.needs_token:
+        described["security"] = [{_SECURITY: []}]
+    elif operation.shows_more_with_token:
+        described["security"] = [{_SECURITY: []}, {}]
+    if operation.is_deprecated:
+        described["deprecated"] = True
+    return described
+
+
+def _operation_id(operation: Operation) -> str:
+    words = re.findall(r"\w+", operation.path)
+    return (
+        "_".join((operation.method, *words)) if words else f"{operation.method}_index"
+    )
+
+
+def _parameter(parameter: Parameter) -> Json:
+    return {
+        "name": parameter.name,
+        "in": "path" if parameter.is_in_path else "query",
+        "required": parameter.is_in_path,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
+_MEANINGS = {
+    200: "The answer",
+    202: "The restart was decided",
+    304: "The client has the answer already",
+    400: "The body or a parameter cannot be used",
+    401: "The token is missing or wrong",
+    403: "Control is disabled: no token is configured",
+    404: "There is no such thing",
+    409: "It is not possible now; the error says why",
+    410: "It has moved",
+    413: "The body is too large",
+    502: "The engine or the message's service refused; the error says why",
+    503: "It does not work, or no answer can be given now",
+}
+
+
+def _answer(
+    status: int,
+    content: Content | None,
+    schemas: Mapping[type[msgspec.Struct], Json],
+) -> Json:
+    if content is None:
+        return {"description": _MEANINGS[status]}
+    if isinstance(content, Text):
+        return {
+            "description": content.description,
+            "content": {kind: {} for kind in content.media_types},
+        }
+    return {
+        "description": _MEANINGS[status],
+        "content": {"application/json": {"schema": schemas[content]}},
+    }

@@ -1,0 +1,37 @@
+"""Parameters of the requests."""
+
+from sidecar.api_types.words import DURATION
+from sidecar.web.openapi.operation import Parameter
+from sidecar.web.routes.logs import MAX_LINES
+from sidecar.web.routes.public import WINDOWS
+from sidecar.web.routes.status import MAX_PLANNED
+
+_DURATION = {"type": "string", **DURATION}
+_INCIDENT_ID = {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"}
+_NAME = {"type": "string", "minLength": 1}
+
+TARGET = Parameter("target", "A target or a replica, by name", _NAME, is_in_path=True)
+REPLICA = Parameter("replica", "A replica, by number or name", _NAME, is_in_path=True)
+INCIDENT = Parameter("id", "An incident", _INCIDENT_ID, is_in_path=True)
+ACKED_INCIDENT = Parameter("incident", "An incident", _INCIDENT_ID, is_in_path=True)
+CHANNEL = Parameter("channel", "A channel, by name", _NAME, is_in_path=True)
+WINDOW = Parameter(
+    "window", "The period until now", {"enum": list(WINDOWS)}, is_in_path=True
+)
+SIGNATURE = Parameter("t", "The signature of the link", {"type": "string"})
+SINCE = Parameter("since", "How far back; 7d by default", _DURATION)
+OF_TARGET = Parameter("target", "Only of this target or replica", {"type": "string"})
+PERIOD = Parameter("window", "Length of the period; 30d by default", _DURATION)
+OPEN = Parameter("open", "1: only open incidents", {"enum": ["0", "1"]})
+COUNT = Parameter(
+    "count",
+    "Number of restarts of each target; 5 by default",
+    {"type": "integer", "minimum": 1, "maximum": MAX_PLANNED},
+)
+LINES = Parameter(
+    "lines",
+    "At most so many of the last lines, and at most 64 kB; 100 by default",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LINES},
+)
+NOT_OLDER = Parameter("since", "Only lines that are not older", _DURATION)
+FOLLOW = Parameter("follow", "1: also new lines, without end", {"enum": ["0", "1"]})

@@ -1,0 +1,33 @@
+"""The values of the texts that have a list of values, by the name of the schema."""
+
+from collections.abc import Iterable
+
+from sidecar.core.model.cause import Cause, RemedyKind, Severity
+from sidecar.core.model.container import Status
+from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.guard import Guard
+from sidecar.core.model.journal_entry import EntryKind
+from sidecar.core.model.lane import LaneName
+from sidecar.core.model.probe_result import ProbeVerdict, ProbeWarning
+from sidecar.core.model.target import Mode
+from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.transition import Comparison, IncidentStep, RemedyOutcome
+
+VALUE_LISTS: dict[str, Iterable[str]] = {
+    "ActionName": Action,
+    "CauseName": Cause,
+    "ComparisonName": Comparison,
+    "ContainerStatusName": Status,
+    "EntryKindName": EntryKind,
+    "GuardName": Guard,
+    "IncidentStepName": IncidentStep,
+    "LaneStage": LaneName,
+    "ModeName": Mode,
+    "OutcomeName": RemedyOutcome,
+    "RemedyName": RemedyKind,
+    "SeverityName": Severity,
+    "StateName": TargetState,
+    "TriggerName": Trigger,
+    "VerdictName": ProbeVerdict,
+    "WarningName": ProbeWarning,
+}

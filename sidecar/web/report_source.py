@@ -1,0 +1,48 @@
+"""Reports of availability from the store, one at a time."""
+
+import asyncio
+
+from sidecar.core.reporting.availability import (
+    CurrentStatus,
+    Period,
+    Report,
+    ReportBuilder,
+)
+from sidecar.core.reporting.monitored_time import extend_to_now
+from sidecar.web.services import ApiServices
+
+
+class ReportSource:
+    """Builds reports for the API and for the badges."""
+
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+        self._one_report = asyncio.Lock()
+
+    async def build(self, span_s: float) -> Report:
+        """The report of the last ``span_s`` until now. Raises StoreUnavailable."""
+        async with self._one_report:
+            return await self._build(span_s)
+
+    async def _build(self, span_s: float) -> Report:
+        """Build it in a thread, piece by piece: the loop must not block."""
+        until = self._services.clock.now().wall
+        statuses = self._current_statuses()
+        period = Period(until - span_s, until)
+        since = period.from_wall - span_s
+        journal = self._services.journal
+        intervals = extend_to_now(
+            await journal.monitored_intervals(since, until), until
+        )
+        builder = ReportBuilder(period, intervals)
+        async for piece in journal.steps(since, until):
+            await asyncio.to_thread(builder.add, piece)
+        return await asyncio.to_thread(builder.close, statuses)
+
+    def _current_statuses(self) -> dict[str, CurrentStatus]:
+        return {
+            instance.name: CurrentStatus(
+                instance.state, instance.cause, instance.since.wall
+            )
+            for instance in self._services.state().instances.values()
+        }

@@ -1,0 +1,1 @@
+"""Grafana dashboards as code; ``scripts/dashboards`` writes compose/grafana/."""
