@@ -76,6 +76,7 @@ async def test_commands_and_options_are_completed_without_a_sidecar() -> None:
         "sidecar restart el",
         "sidecar pause el",
         "sidecar logs el",
+        "sidecar explain el",
         "sidecar schedule skip el",
         "sidecar history --target el",
     ],

@@ -5,11 +5,12 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 
 from sidecar.core.model.event import RemedyProgressed
 from sidecar.core.reason.reason import text_reason
 from tests.support.api_services import ApiServiceFakes
-from tests.support.command_runner import DEADLINE_S, CommandRunner, serve
+from tests.support.command_runner import DEADLINE_S, CommandRunner, serve, sidecar
 from tests.support.running_command import RunningCommand, start_command
 
 WALLET = "electron-cash"
@@ -101,3 +102,62 @@ async def test_end_of_the_sidecar_is_status_2() -> None:
             result = await command.result()
         assert result.status == 2
         assert result.err.startswith("the result is not known: ")
+
+
+DECISION = {
+    "at": "2026-01-02T03:04:05Z",
+    "action": "restart",
+    "guard": "none",
+    "trigger": "operator",
+    "reason": "ordered",
+    "reason_code": "ordered",
+}
+RECORDS_OF_A_NEWER_SIDECAR: tuple[dict[str, object], ...] = (
+    {"type": "dream", "at": "later"},
+    {
+        "type": "outcome",
+        "at": "2026-01-02T03:04:15Z",
+        "target": WALLET,
+        "incident": None,
+        "action": "restart",
+        "outcome": "recovered",
+        "seconds": 10.0,
+        "new": ["unknown"],
+    },
+)
+
+
+@pytest.fixture
+async def newer_url() -> AsyncIterator[str]:
+    """The address of a sidecar that sends a type of record that is not known."""
+    is_ordered = asyncio.Event()
+
+    async def send_events(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await asyncio.wait_for(is_ordered.wait(), DEADLINE_S)
+        for record in RECORDS_OF_A_NEWER_SIDECAR:
+            await response.write(f"data: {json.dumps(record)}\n\n".encode())
+        return response
+
+    async def decide(_: web.Request) -> web.Response:
+        is_ordered.set()
+        return web.json_response({"decision": DECISION, "incident": None}, status=202)
+
+    app = web.Application()
+    app.router.add_get("/api/v1/events", send_events)
+    app.router.add_post("/api/v1/targets/{target}/restart", decide)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_record_of_an_unknown_type_is_ignored(newer_url: str) -> None:
+    result = await sidecar(*RESTART, "--url", newer_url)
+    assert result == (
+        0,
+        f"{WALLET}: restart: ordered\n{WALLET}: restart: recovered after 10s\n",
+        "",
+    )
