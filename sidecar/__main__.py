@@ -45,7 +45,7 @@ class LocalCommands:
 
     def check(self, file: Path | None, target: str | None) -> "Sequence[CheckResult]":
         """Probe every instance, or those of one target, once. Raises CommandFailed."""
-        from sidecar.app.check_once import check_once
+        from sidecar.app.check_once import UnknownTarget, check_once
         from sidecar.app.identity import StackUnknown
         from sidecar.cli.local_commands_port import CheckResult, CommandFailed
         from sidecar.core.ports.engine import EngineError
@@ -53,11 +53,10 @@ class LocalCommands:
 
         try:
             checked = check_once(_settings(file), target)
-        except (StackUnknown, BadEngineAddress, EngineError) as error:
+        except (UnknownTarget, StackUnknown, BadEngineAddress, EngineError) as error:
             raise CommandFailed(str(error)) from error
         if not checked:
-            reason = f"no target is called {target}" if target else "no target"
-            raise CommandFailed(reason)
+            raise CommandFailed("no target")
         return [
             CheckResult(
                 instance.name,
@@ -69,9 +68,11 @@ class LocalCommands:
             for instance in checked
         ]
 
-    def config_warnings(self, file: Path | None) -> Sequence[str]:
+    def config_warnings(
+        self, file: Path | None, *, reads_secrets: bool = True
+    ) -> Sequence[str]:
         """The warnings of the configuration: allowed, but probably a mistake."""
-        return _settings(file).warnings
+        return _settings(file, reads_secrets=reads_secrets).warnings
 
     def config_shown(self, file: Path | None) -> Mapping[str, object]:
         """The settings in force, secrets masked; ready for YAML and JSON."""
@@ -108,13 +109,13 @@ class LocalCommands:
         return diagnose_stack(stack, language)
 
 
-def _settings(file: Path | None) -> "Settings":
+def _settings(file: Path | None, *, reads_secrets: bool = True) -> "Settings":
     from sidecar.cli.local_commands_port import CommandFailed
     from sidecar.config.load import load
     from sidecar.config.problem import ConfigError
 
     try:
-        return load(os.environ, file)
+        return load(os.environ, file, reads_secrets=reads_secrets)
     except ConfigError as error:
         raise CommandFailed(str(error)) from error
 

@@ -63,7 +63,7 @@ class NextFailureResult(Struct, frozen=True):
 
 
 class TargetExplanation(Struct, frozen=True):
-    """What is known of one target, and what Sidecar does about it."""
+    """The state of one target, and what Sidecar does about it."""
 
     at: Instant
     mode: ModeName

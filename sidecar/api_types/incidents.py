@@ -51,7 +51,7 @@ class RemedySummary(Struct, frozen=True):
 
 
 class BalanceSummary(Struct, frozen=True):
-    """A wallet's balance around a remedy; null: not known, or needs the token."""
+    """A wallet's balance around a remedy; null: not known, or not authorised."""
 
     at: Instant
     target: str
@@ -81,8 +81,8 @@ class RemedyList(Struct, frozen=True):
 class IncidentDetail(IncidentSummary, frozen=True):
     """An incident with its impact, timeline and remedies.
 
-    ``seconds`` from the first failure to the end, or until now. ``evidence`` needs the
-    token.
+    ``seconds`` from the first failure to the end, or until now. ``evidence`` needs
+    authorisation.
     """
 
     seconds: float

@@ -69,7 +69,7 @@ class OutcomeRecord(Record, frozen=True, tag_field="type", tag="outcome"):
 
 
 class BalanceRecord(Record, frozen=True, tag_field="type", tag="balance"):
-    """A wallet's balance was compared; the amounts need the token."""
+    """A wallet's balance was compared; the amounts need authorisation."""
 
     comparison: ComparisonName | UnsetType = UNSET
     reason: str | UnsetType = UNSET

@@ -1,9 +1,10 @@
 """Availability, outages and restarts of a period, and of the period before.
 
-A figure is null where there is no data.
+A figure is null where there is no data. An earlier sidecar does not send ``data_from``
+and ``measured_seconds``.
 """
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from sidecar.api_types.words import (
     ActionName,
@@ -39,10 +40,12 @@ class RemedyCount(Struct, frozen=True):
     count: int
 
 
-class PeriodTotals(Struct, frozen=True):
-    """The figures of one period."""
+class PeriodTotals(Struct, frozen=True, kw_only=True):
+    """The figures of one period; ``data_from``: its first instant with data."""
 
     availability: Share | None
+    measured_seconds: float | None = None
+    data_from: Instant | UnsetType | None = UNSET
     up_seconds: float
     down_seconds: float
     planned_seconds: float
@@ -57,23 +60,24 @@ class PeriodTotals(Struct, frozen=True):
     remedies: tuple[RemedyCount, ...]
 
 
-class TotalsWithBefore(PeriodTotals, frozen=True):
+class TotalsWithBefore(PeriodTotals, frozen=True, kw_only=True):
     """The figures of a period, and those of the period before."""
 
     before: PeriodTotals | None
 
 
-class TargetTotals(TotalsWithBefore, frozen=True):
+class TargetTotals(TotalsWithBefore, frozen=True, kw_only=True):
     """The figures of one target."""
 
     target: str
 
 
-class AvailabilityReport(Struct, frozen=True):
+class AvailabilityReport(Struct, frozen=True, kw_only=True):
     """Figures of every target; ``gaps``: the longest times without watching."""
 
     period: Period
     before: Period
+    data_from: Instant | UnsetType | None = UNSET
     unwatched_seconds: float
     gaps: tuple[Period, ...]
     total: TotalsWithBefore

@@ -176,6 +176,7 @@ class Application:
             notify=self._answers,
             page=self._page,
         )
+        self._web.use_control_socket(settings.state_dir)
 
     def _parts(self) -> Parts:
         return Parts(
@@ -204,6 +205,8 @@ class Application:
             evidence=self._evidence,
             seconds=parse_seconds,
             reload=lambda: self._reload.reload(self._apply),
+            log=self._context.engine.logs,
+            mask=self._mask,
             token=settings.api_token,
         )
 

@@ -22,6 +22,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.status.assignment import assign
 from sidecar.core.status.network_reach import find_surroundings
+from sidecar.core.text.known_names import list_known
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.own_container import OwnView
@@ -38,10 +39,15 @@ class CheckedInstance(NamedTuple):
     seconds: float
 
 
+class UnknownTarget(Exception):
+    """No target has the requested name; the text lists those that exist."""
+
+
 def check_once(settings: Settings, only: str | None) -> tuple[CheckedInstance, ...]:
     """Probe every instance once, or those of the target ``only``.
 
-    Raises StackUnknown, BadEngineAddress or EngineError where no probe is possible.
+    Raises UnknownTarget, or StackUnknown, BadEngineAddress or EngineError where no
+    probe is possible.
     """
     return asyncio.run(_check_all(settings, only))
 
@@ -69,6 +75,9 @@ async def _check_all(
         own_now = await OwnView(link, own.id if own is not None else "").now()
         prober.set_surroundings(find_surroundings(own_now, others))
         wanted = tuple(t for t in targets if only in {None, t.name})
+        if only and not wanted:
+            hint = list_known(only, (target.name for target in targets))
+            raise UnknownTarget(f"there is no target {only}; {hint}")
         return tuple(await asyncio.gather(*_checks(prober, wanted, others)))
     finally:
         await prober.close()

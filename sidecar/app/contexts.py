@@ -36,8 +36,8 @@ class RestoredStore(NamedTuple):
 class MessageContext(NamedTuple):
     """Data for message texts and links; read from files before the loop runs.
 
-    ``mask`` removes secrets from foreign texts. ``takes_orders``: an API token is
-    set, so links in messages can change something.
+    ``mask`` removes secrets from foreign texts. ``takes_orders``: commands in messages
+    can change something, over the control socket or with the API token.
     """
 
     words: MessageCatalog

@@ -124,7 +124,8 @@ def _message_context(settings: Settings, mask: Mask) -> MessageContext:
         key = new_key()
     words = read_catalog(settings.language)
     zone = ZoneInfo(settings.notify.timezone)
-    takes_orders = settings.api_token is not None
+    has_control_socket = os.access(folder, os.W_OK)
+    takes_orders = settings.api_token is not None or has_control_socket
     return MessageContext(
         words, zone, Signer(key), mask, find_host_name(settings), takes_orders, folder
     )

@@ -6,21 +6,34 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from sidecar.cli.control_socket import (
+    BadControlSocket,
+    ControlSocketHandler,
+    find_control_socket,
+)
 from sidecar.cli.output import set_time_zone
 from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.core.text.printable import printable
 
 DEFAULT_LISTEN = "127.0.0.1:9787"
 DEADLINE_S = 20.0
+STREAM_SILENCE_S = 45.0
+"""Three times the interval of the server's signs of life."""
+
+MAX_LINE_BYTES = 1024 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _REFUSALS = frozenset({401, 403, 409})
+_SOCKET_URL = "http://localhost"
+"""Requests over the control socket need some address."""
+
 _LOOPBACK_BY_HOST = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 
 Json = Any  # a JSON document, for --json
@@ -58,21 +71,33 @@ class Answer(Generic[T]):
 
 
 class Api:
-    """One sidecar's API. Every call ends within about DEADLINE_S.
+    """One sidecar's API. Every call ends within about ``deadline_s``.
 
+    ``socket_path`` is that of the control socket; None: the port at ``url`` is used.
     Unprintable characters of an answer are replaced.
     """
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        socket_path: Path | None = None,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._url = url.rstrip("/")
         self._token = token
+        self._socket_path = socket_path
+        self._deadline_s = deadline_s
         # The sidecar is a neighbour: a proxy of the environment is not used.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if socket_path is not None:
+            handlers.append(ControlSocketHandler(socket_path))
+        self._opener = urllib.request.build_opener(*handlers)
 
     @property
-    def url(self) -> str:
-        """The base URL of the API."""
-        return self._url
+    def address(self) -> str:
+        """The address of the API, as error messages name it."""
+        return self._url if self._socket_path is None else f"unix:{self._socket_path}"
 
     def get(self, path: str, kind: type[T]) -> Answer[T]:
         """The answer at ``path``. Raises ApiError."""
@@ -89,26 +114,61 @@ class Api:
         content = b"{}" if body is None else msgspec.json.encode(body)
         return Answer(self._document("POST", path, content), kind)
 
+    def stream(self, path: str, prefix: bytes = b"") -> Iterator[Json]:
+        """The JSON documents at ``path``, one a line, as they arrive. Raises ApiError.
+
+        Empty lines, and lines without the ``prefix``, are left out. A server that sends
+        nothing for STREAM_SILENCE_S is taken for lost. The request is sent at once, and
+        not when the first document is taken.
+        """
+        response = self._open(self._request("GET", path, None), STREAM_SILENCE_S)
+        return self._read_documents(response, prefix)
+
+    def _read_documents(
+        self, response: http.client.HTTPResponse, prefix: bytes
+    ) -> Iterator[Json]:
+        with response, self._translated_errors():
+            while line := response.readline(MAX_LINE_BYTES):
+                if line.startswith(prefix) and line.strip():
+                    yield self._parse(line.removeprefix(prefix))
+
     def _document(self, method: str, path: str, body: bytes | None) -> Json:
-        content = self._body(method, path, body)
+        return self._parse(self._body(method, path, body))
+
+    def _parse(self, content: bytes) -> Json:
         try:
             return _printable(json.loads(content))
         except (ValueError, RecursionError) as fault:
-            raise ApiError(f"{self._url} is not a sidecar: no JSON there") from fault
+            raise ApiError(f"{self.address} is not a sidecar: no JSON there") from fault
 
     def _body(self, method: str, path: str, body: bytes | None) -> bytes:
         request = self._request(method, path, body)
+        response = self._open(request, self._deadline_s)
+        with response, self._translated_errors():
+            return _read_body(response, self._deadline_s)
+
+    def _open(
+        self, request: urllib.request.Request, timeout_s: float
+    ) -> http.client.HTTPResponse:
+        with self._translated_errors():
+            response: http.client.HTTPResponse = self._opener.open(
+                request, timeout=timeout_s
+            )
+        set_time_zone(response.headers.get(ZONE_HEADER, ""))
+        return response
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Raise errors of the connection and of HTTP as ApiError."""
         try:
-            with self._opener.open(request, timeout=DEADLINE_S) as response:
-                set_time_zone(response.headers.get(ZONE_HEADER, ""))
-                return _read_body(response)
+            yield
         except urllib.error.HTTPError as fault:
             raise ApiError(_read_error(fault), fault.code) from fault
         except (OSError, http.client.HTTPException) as fault:
             reason = getattr(fault, "reason", fault)
             reason = getattr(reason, "strerror", None) or reason
             raise ApiError(
-                f"no sidecar answers at {self._url} ({reason}): is it running, and "
+                f"no sidecar answers at {self.address} ({reason}): is it running, and "
                 "what does its log say? Give its address with --url or SIDECAR_URL."
             ) from fault
 
@@ -131,11 +191,26 @@ def target_path(target: str, action: str) -> str:
 
 
 def connect(
-    url: str | None, token_file: Path | None, environ: Mapping[str, str] = os.environ
+    url: str | None,
+    token_file: Path | None,
+    environ: Mapping[str, str] = os.environ,
+    deadline_s: float = DEADLINE_S,
 ) -> Api:
-    """The API, with address and token from the options, else from the environment."""
-    address = url or environ.get("SIDECAR_URL") or _default_url(environ)
-    return Api(_check_url(address), _token(token_file, environ))
+    """The API, with address and token from the options, else from the environment.
+
+    Without an address it is the control socket of a sidecar beside this process, else
+    the port. Raises ApiError.
+    """
+    token = _token(token_file, environ)
+    address = url or environ.get("SIDECAR_URL")
+    try:
+        socket_path = find_control_socket(environ) if not address else None
+    except BadControlSocket as fault:
+        raise ApiError(str(fault)) from fault
+    if socket_path is not None:
+        return Api(_SOCKET_URL, token, socket_path, deadline_s)
+    address = address or _default_url(environ)
+    return Api(_check_url(address), token, deadline_s=deadline_s)
 
 
 def _check_url(address: str) -> str:
@@ -180,9 +255,9 @@ def _check_token(token: str) -> str | None:
     return line or None
 
 
-def _read_body(response: http.client.HTTPResponse) -> bytes:
-    """The body; TimeoutError after DEADLINE_S, even if bytes still arrive."""
-    give_up = time.monotonic() + DEADLINE_S
+def _read_body(response: http.client.HTTPResponse, deadline_s: float) -> bytes:
+    """The body; TimeoutError after ``deadline_s``, even if bytes still arrive."""
+    give_up = time.monotonic() + deadline_s
     parts: list[bytes] = []
     size = 0
     while part := response.read1(65536):

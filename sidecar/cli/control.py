@@ -8,17 +8,20 @@ from sidecar.api_types.control import (
     ReloadAnswer,
     RestartBody,
 )
-from sidecar.cli.client import Api, target_path
+from sidecar.cli.client import Answer, Api, target_path
+from sidecar.cli.completion import optional_target_argument, target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import show_done
+from sidecar.cli.restart_progress import RestartProgress, describe_result
 
 
 @click.command(
     epilog=examples(
-        "sidecar restart electron-cash", "sidecar restart bitcoincash-service-2 --now"
+        "sidecar restart electron-cash --wait",
+        "sidecar restart bitcoincash-service-2 --now",
     )
 )
-@click.argument("target")
+@target_argument
 @click.option(
     "--now",
     is_flag=True,
@@ -26,9 +29,15 @@ from sidecar.cli.output import show_done
     "ask a wallet daemon to stop first. Addresses that it handed out since it last "
     "saved can be lost.",
 )
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Print each step until the result is known. Ctrl-C ends the waiting, not the "
+    "restart.",
+)
 @as_json
 @talks_to_sidecar
-def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
+def restart(api: Api, target: str, now: bool, wait: bool, as_json: bool) -> int:
     """Restart TARGET and verify that it recovers.
 
     If a guard objects, the order is refused: exit status 3, with the reason.
@@ -36,16 +45,37 @@ def restart(api: Api, target: str, now: bool, as_json: bool) -> int:
     A wallet daemon is asked to stop first, so that it saves the addresses that it
     has handed out. Sidecar waits for a busy daemon for at most the target's
     polite_stop (90 s). `sidecar status` shows what it waits for.
+
+    Exit status with --wait 0: it has recovered, 1: it has not.
     """
     if now and not as_json:
         click.echo(_AT_ONCE, err=True)
+    progress = RestartProgress(api, target, shows=not as_json) if wait else None
     body = RestartBody(now=now)
     answer = api.post(target_path(target, "restart"), DecisionAnswer, body)
     decision = answer.value.decision
     if decision is None:
         raise ValueError("a restart without a decision")
     text = f"{target}: {decision.action}: {decision.reason}"
-    return show_done(answer.document, text, as_json)
+    if progress is None:
+        return show_done(answer.document, text, as_json)
+    if not as_json:
+        click.echo(text)
+    return _wait(progress, answer, as_json)
+
+
+def _wait(
+    progress: RestartProgress, answer: Answer[DecisionAnswer], as_json: bool
+) -> int:
+    """Wait for the result of a restart; 0: it has recovered, 1: it has not."""
+    try:
+        result = progress.wait()
+    except KeyboardInterrupt:
+        click.echo("the restart goes on; sidecar status shows its state", err=True)
+        raise
+    document = {**answer.document, "result": result.document}
+    show_done(document, describe_result(result.value), as_json)
+    return 0 if result.value.outcome == "recovered" else 1
 
 
 _AT_ONCE = (
@@ -64,7 +94,7 @@ def _action_path(target: str | None, everything: bool, action: str) -> str:
 @click.command(
     epilog=examples("sidecar pause electron-cash --for 2h", "sidecar pause --all")
 )
-@click.argument("target", required=False)
+@optional_target_argument
 @click.option("--all", "everything", is_flag=True, help="Pause all targets.")
 @click.option(
     "--for",
@@ -93,7 +123,7 @@ def _until(duration: str | None) -> str:
 
 
 @click.command(epilog=examples("sidecar resume electron-cash", "sidecar resume --all"))
-@click.argument("target", required=False)
+@optional_target_argument
 @click.option("--all", "everything", is_flag=True, help="Resume all targets.")
 @as_json
 @talks_to_sidecar
@@ -104,7 +134,7 @@ def resume(api: Api, target: str | None, everything: bool, as_json: bool) -> int
 
 
 @click.command(epilog=examples("sidecar recover electron-cash"))
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def recover(api: Api, target: str, as_json: bool) -> int:
@@ -114,7 +144,7 @@ def recover(api: Api, target: str, as_json: bool) -> int:
 
 
 @click.command(epilog=examples("sidecar release electron-cash"))
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def release(api: Api, target: str, as_json: bool) -> int:

@@ -12,6 +12,7 @@ from sidecar.api_types.explanation import (
     TargetExplanation,
 )
 from sidecar.cli.client import Api
+from sidecar.cli.completion import target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     format_duration,
@@ -29,7 +30,7 @@ _COLUMNS = ("guard", "objects", "why", "lifted when")
         "sidecar explain electron-cash", "sidecar explain electron-cash --json"
     )
 )
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def explain(api: Api, target: str, as_json: bool) -> int:

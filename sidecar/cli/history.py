@@ -15,7 +15,9 @@ from sidecar.api_types.records import (
     OutcomeRecord,
     TransitionRecord,
 )
-from sidecar.cli.client import Api, Json
+from sidecar.api_types.status import StackStatus
+from sidecar.cli.client import Api, ApiError, Json
+from sidecar.cli.completion import complete_target
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     format_duration,
@@ -24,6 +26,7 @@ from sidecar.cli.output import (
     show_json,
     show_table,
 )
+from sidecar.core.text.known_names import list_known
 
 _NO_GUARD = ("none", msgspec.UNSET)
 
@@ -34,7 +37,11 @@ _NO_GUARD = ("none", msgspec.UNSET)
         "sidecar history --target electron-cash",
     )
 )
-@click.option("--target", help="Show only this target or replica.")
+@click.option(
+    "--target",
+    shell_complete=complete_target,
+    help="Show only this target or replica.",
+)
 @click.option(
     "--since",
     metavar="DURATION",
@@ -100,18 +107,28 @@ def _describe_record(record: HistoryRecord) -> str:
 @click.command(
     epilog=examples("sidecar remedies", "sidecar remedies --target electron-cash")
 )
-@click.option("--target", help="Show only this target.")
+@click.option("--target", shell_complete=complete_target, help="Show only this target.")
 @as_json
 @talks_to_sidecar
 def remedies(api: Api, target: str | None, as_json: bool) -> int:
     """List how often each remedy was tried, by cause, and how often it helped."""
     stats = api.get("/api/v1/remedies", RemedyList).value.remedies
     target_stats = [stat for stat in stats if target in {None, stat.target}]
+    if target and not target_stats:
+        _check_target(api, target)
     if as_json:
         show_json({"remedies": msgspec.to_builtins(target_stats)})
     else:
         _show_remedies(target_stats)
     return 0
+
+
+def _check_target(api: Api, name: str) -> None:
+    """Raise ApiError if there is no target of this name."""
+    status = api.get("/api/v1/status", StackStatus).value
+    target_names = [target.target for target in status.targets]
+    if name not in target_names:
+        raise ApiError(f"there is no target {name}; {list_known(name, target_names)}")
 
 
 def _show_remedies(stats: list[RemedyStatistics]) -> None:

@@ -7,7 +7,8 @@ import click
 from sidecar.api_types.incidents import BalanceSummary, IncidentDetail, TimelineLine
 from sidecar.api_types.records import Amounts, Evidence
 from sidecar.api_types.status import IncidentList, IncidentSummary
-from sidecar.cli.client import Api
+from sidecar.cli.client import Api, ApiError
+from sidecar.cli.completion import incident_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
     format_age,
@@ -52,16 +53,21 @@ def _row(entry: IncidentSummary) -> tuple[str, ...]:
     )
 
 
-@click.command(epilog=examples("sidecar incident 01HF7ZCSYP9MDJB7FH5HCVGTPV"))
-@click.argument("incident_id", metavar="ID")
+@click.command(
+    epilog=examples(
+        "sidecar incident last", "sidecar incident 01HF7ZCSYP9MDJB7FH5HCVGTPV"
+    )
+)
+@incident_argument
 @as_json
 @talks_to_sidecar
 def incident(api: Api, incident_id: str, as_json: bool) -> int:
-    """Show the impact and the timeline of incident ID.
+    """Show the impact and the timeline of incident ID; `last` is the newest.
 
-    With the API token also the end of the evidence, and amounts of balances.
+    Over the control socket or with the API token also the end of the evidence, and
+    amounts of balances.
     """
-    answer = api.get(_path(incident_id), IncidentDetail)
+    answer = api.get(_path(api, incident_id), IncidentDetail)
     if as_json:
         show_json(answer.document)
         return 0
@@ -103,7 +109,7 @@ def _headline(detail: IncidentDetail) -> str:
 
 
 def _describe_balance(balance: BalanceSummary) -> str:
-    """One line; the API sends the amounts only with the API token."""
+    """One line; the API sends the amounts to authorised requests only."""
     text = f"{balance.target}, {format_time(balance.at)}: {balance.reason}"
     amounts = (("before", balance.before), ("after", balance.after))
     return text + "".join(
@@ -133,18 +139,35 @@ def _describe_line(line: TimelineLine) -> str:
 
 
 @click.command(
-    epilog=examples("sidecar postmortem 01HF7ZCSYP9MDJB7FH5HCVGTPV > postmortem.md")
+    epilog=examples(
+        "sidecar postmortem last > postmortem.md",
+        "sidecar postmortem 01HF7ZCSYP9MDJB7FH5HCVGTPV > postmortem.md",
+    )
 )
-@click.argument("incident_id", metavar="ID")
+@incident_argument
+@as_json
 @talks_to_sidecar
-def postmortem(api: Api, incident_id: str) -> int:
+def postmortem(api: Api, incident_id: str, as_json: bool) -> int:
     """Print a post-mortem of incident ID in Markdown, with blanks to fill in.
 
-    With the API token it includes the evidence.
+    `last` is the newest incident. Over the control socket or with the API token the
+    post-mortem includes the evidence.
     """
-    print(api.text(f"{_path(incident_id)}/postmortem"), end="")
+    text = api.text(f"{_path(api, incident_id)}/postmortem")
+    if as_json:
+        show_json({"markdown": text})
+    else:
+        print(text, end="")
     return 0
 
 
-def _path(incident_id: str) -> str:
-    return f"/api/v1/incidents/{quote(incident_id, safe='')}"
+def _path(api: Api, incident_id: str) -> str:
+    known_id = _last_id(api) if incident_id == "last" else incident_id
+    return f"/api/v1/incidents/{quote(known_id, safe='')}"
+
+
+def _last_id(api: Api) -> str:
+    latest = api.get("/api/v1/incidents", IncidentList).value.incidents
+    if not latest:
+        raise ApiError("no incident is on record")
+    return latest[0].id

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sidecar import __version__
+from sidecar.cli.completion import optional_target_argument
 from sidecar.cli.local_commands_port import CheckResult, LocalCommands
 from sidecar.cli.options import as_json, config_file, examples
 from sidecar.cli.output import show_done, show_json, show_table
@@ -28,7 +29,7 @@ def run(local: LocalCommands, file: Path | None) -> int:
 
 
 @click.command(epilog=examples("sidecar check", "sidecar check electron-cash --json"))
-@click.argument("target", required=False)
+@optional_target_argument
 @config_file
 @as_json
 @click.pass_obj
@@ -60,18 +61,33 @@ def _exit_status(rows: Sequence[CheckResult]) -> int:
     return 0 if outcomes == {"success"} else 2
 
 
-@click.group()
+@click.group(
+    epilog=examples("sidecar config check sidecar.yaml", "sidecar config show")
+)
 def config() -> None:
     """Check, show or describe the configuration; change nothing."""
 
 
-@config.command("check", epilog=examples("sidecar config check sidecar.yaml"))
+@config.command(
+    "check",
+    epilog=examples(
+        "sidecar config check sidecar.yaml",
+        "sidecar config check --no-secrets sidecar.yaml",
+    ),
+)
 @_file
+@click.option(
+    "--no-secrets",
+    is_flag=True,
+    help="Do not read the files that hold secrets: check a file on another machine.",
+)
 @as_json
 @click.pass_obj
-def config_check(local: LocalCommands, file: Path | None, as_json: bool) -> int:
+def config_check(
+    local: LocalCommands, file: Path | None, no_secrets: bool, as_json: bool
+) -> int:
     """List every fault of FILE and of the environment (exit status 2 if any)."""
-    warnings = list(local.config_warnings(file))
+    warnings = list(local.config_warnings(file, reads_secrets=not no_secrets))
     if not as_json:
         for warning in warnings:
             click.echo(f"warning: {warning}", err=True)
@@ -98,9 +114,13 @@ def config_show(local: LocalCommands, file: Path | None, as_json: bool) -> int:
 @config.command(
     "schema", epilog=examples("sidecar config schema > sidecar.schema.json")
 )
+@as_json
 @click.pass_obj
-def config_schema(local: LocalCommands) -> int:
-    """Print the JSON Schema of the configuration file, for an editor."""
+def config_schema(local: LocalCommands, as_json: bool) -> int:  # noqa: ARG001
+    """Print the JSON Schema of the configuration file, for an editor.
+
+    It is JSON with and without --json.
+    """
     print(local.config_schema())
     return 0
 

@@ -56,8 +56,13 @@ class LocalCommands(Protocol):
     def check(self, file: Path | None, target: str | None) -> Sequence[CheckResult]:
         """Probe every instance, or those of one target, once."""
 
-    def config_warnings(self, file: Path | None) -> Sequence[str]:
-        """The warnings of the configuration: allowed, but probably a mistake."""
+    def config_warnings(
+        self, file: Path | None, *, reads_secrets: bool = True
+    ) -> Sequence[str]:
+        """The warnings of the configuration: allowed, but probably a mistake.
+
+        Without ``reads_secrets`` the files that hold secrets need not exist.
+        """
 
     def config_shown(self, file: Path | None) -> Mapping[str, object]:
         """The settings in force, secrets masked; ready for YAML and JSON."""

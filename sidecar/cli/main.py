@@ -10,15 +10,18 @@ import click
 
 from sidecar.cli import control, local_commands, notify, status
 from sidecar.cli.client import ApiError
+from sidecar.cli.completion import completion
 from sidecar.cli.doctor import doctor
 from sidecar.cli.explain import explain
 from sidecar.cli.history import history, remedies
 from sidecar.cli.incidents import incident, incidents, postmortem
 from sidecar.cli.init import init
 from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
+from sidecar.cli.logs import logs
 from sidecar.cli.options import examples
 from sidecar.cli.report import report
 from sidecar.cli.schedule import schedule
+from sidecar.cli.usage_errors import show_usage_error
 
 CANNOT_TELL = 2
 INTERRUPTED = 130
@@ -43,6 +46,7 @@ for command in (
     doctor,
     status.status,
     status.targets,
+    logs,
     explain,
     control.restart,
     control.pause,
@@ -60,6 +64,7 @@ for command in (
     notify.ack,
     notify.notify,
     local_commands.config,
+    completion,
     local_commands.version,
 ):
     sidecar.add_command(command)
@@ -89,7 +94,8 @@ def _run_command(arguments: Sequence[str], local: LocalCommands) -> int:
             list(arguments), prog_name="sidecar", standalone_mode=False, obj=local
         )
     except click.ClickException as fault:
-        _show_on_stderr(fault.show)
+        error = fault
+        _show_on_stderr(lambda: show_usage_error(error))
         return CANNOT_TELL
     except (ApiError, CommandFailed) as fault:
         message = str(fault)

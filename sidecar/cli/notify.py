@@ -6,6 +6,7 @@ import click
 
 from sidecar.api_types.control import AckAnswer, DeliveryAnswer
 from sidecar.cli.client import Api, ApiError
+from sidecar.cli.completion import open_incident_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import format_time, show_done
 
@@ -13,7 +14,7 @@ _NOT_DELIVERED = 502
 
 
 @click.command(epilog=examples("sidecar ack 01JARZ3NDEKTSV4RRFFQ69G5FA"))
-@click.argument("incident")
+@open_incident_argument
 @as_json
 @talks_to_sidecar
 def ack(api: Api, incident: str, as_json: bool) -> int:
@@ -26,7 +27,7 @@ def ack(api: Api, incident: str, as_json: bool) -> int:
     return show_done(answer.document, text, as_json)
 
 
-@click.group()
+@click.group(epilog=examples("sidecar notify test ops"))
 def notify() -> None:
     """Test the notification channels."""
 

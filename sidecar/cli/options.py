@@ -47,14 +47,15 @@ def talks_to_sidecar(
     @click.option(
         "--url",
         metavar="URL",
-        help="The sidecar's address. Default: SIDECAR_URL, else SIDECAR_LISTEN, "
-        "else http://127.0.0.1:9787.",
+        help="The sidecar's address. Default: SIDECAR_URL, else the control socket in "
+        "SIDECAR_STATE_DIR (/var/lib/sidecar), else SIDECAR_LISTEN, else "
+        "http://127.0.0.1:9787.",
     )
     @click.option(
         "--token-file",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="A file with the API token. Default: SIDECAR_API_TOKEN_FILE, else "
-        "SIDECAR_API_TOKEN.",
+        help="A file with the API token, which the control socket does not need. "
+        "Default: SIDECAR_API_TOKEN_FILE, else SIDECAR_API_TOKEN.",
     )
     @wraps(command)
     def call_with_api(
@@ -68,7 +69,7 @@ def talks_to_sidecar(
             return command(api, *args, **kwargs)
         except _UNEXPECTED_SHAPE_ERRORS as fault:
             raise ApiError(
-                f"the answer of {api.url} is not that of a sidecar of version "
+                f"the answer of {api.address} is not that of a sidecar of version "
                 f"{__version__}: is it another program, or another version?"
             ) from fault
 

@@ -1,6 +1,7 @@
 """Output of results: a table on a terminal, plain columns in a pipe, or JSON."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,11 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 def on_terminal() -> bool:
     """Is standard output a terminal?"""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def can_redraw() -> bool:
+    """Is standard output a terminal that can move its cursor?"""
+    return on_terminal() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
 def show_json(value: object) -> None:

@@ -1,11 +1,14 @@
 """The command ``report``: availability of all targets in a period."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 import click
+from msgspec import UNSET
 
 from sidecar.api_types.report import (
     AvailabilityReport,
+    Period,
     PeriodTotals,
     TargetTotals,
     TotalsWithBefore,
@@ -17,6 +20,7 @@ from sidecar.cli.output import format_duration, format_time, show_json, show_tab
 _COLUMNS = (
     "target",
     "available",
+    "measured",
     "before",
     "outages",
     "before",
@@ -42,8 +46,9 @@ _COLUMNS = (
 def report(api: Api, window: str, as_json: bool) -> int:
     """Show availability, outages and restarts, and those of the period before.
 
-    Only measured time counts. Planned restarts and stops by an operator count
-    neither as available nor as down.
+    Only time with data counts: `available` is the share of the time `measured`, and
+    the first lines say from when there is data. Planned restarts and stops by an
+    operator count neither as available nor as down.
     """
     path = f"/api/v1/report?{urlencode({'window': window})}"
     answer = api.get(path, AvailabilityReport)
@@ -53,6 +58,8 @@ def report(api: Api, window: str, as_json: bool) -> int:
     result = answer.value
     period = result.period
     print(f"from {format_time(period.from_)} to {format_time(period.until)}")
+    if result.data_from is not UNSET:
+        print(_describe_data(result.data_from, period))
     rows = [_row(target.target, target) for target in result.targets]
     show_table(_COLUMNS, [*rows, _row("all", result.total)])
     causes = [line for target in result.targets for line in _causes(target)]
@@ -64,10 +71,28 @@ def report(api: Api, window: str, as_json: bool) -> int:
     return 0
 
 
+def _describe_data(since: str | None, period: Period) -> str:
+    """From when there is data, and what the figures count."""
+    if since is None:
+        return "no data in this period"
+    span = _format_span(since, period.until)
+    whole = _format_span(period.from_, period.until)
+    return (
+        f"data from {format_time(since)}: {span} of {whole}; the figures count only "
+        "the time with data"
+    )
+
+
+def _format_span(since: str, until: str) -> str:
+    span = datetime.fromisoformat(until) - datetime.fromisoformat(since)
+    return format_duration(span.total_seconds())
+
+
 def _row(name: str, totals: TotalsWithBefore) -> tuple[str, ...]:
     return (
         name,
         _format_percent(totals.availability),
+        format_duration(totals.measured_seconds),
         *_figures_before(totals.before, str(totals.outages)),
         format_duration(totals.down_seconds),
         format_duration(totals.mttr_seconds),

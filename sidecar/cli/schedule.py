@@ -5,6 +5,7 @@ import click
 from sidecar.api_types.control import DecisionAnswer, SkipAnswer
 from sidecar.api_types.status import PlannedRestarts
 from sidecar.cli.client import Api, target_path
+from sidecar.cli.completion import target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import format_time, show_done, show_json, show_table
 
@@ -48,7 +49,7 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
 
 
 @schedule.command(epilog=examples("sidecar schedule skip electron-cash"))
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def skip(api: Api, target: str, as_json: bool) -> int:
@@ -60,7 +61,7 @@ def skip(api: Api, target: str, as_json: bool) -> int:
 
 
 @schedule.command(epilog=examples("sidecar schedule cancel electron-cash"))
-@click.argument("target")
+@target_argument
 @as_json
 @talks_to_sidecar
 def cancel(api: Api, target: str, as_json: bool) -> int:

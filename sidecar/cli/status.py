@@ -18,6 +18,7 @@ from sidecar.api_types.status import (
 from sidecar.cli.client import Answer, Api, ApiError
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
 from sidecar.cli.output import (
+    can_redraw,
     format_age,
     format_time,
     localize_times,
@@ -47,11 +48,12 @@ _STATUS = "/api/v1/status"
 def status(api: Api, watch: bool, as_json: bool) -> int:
     """Show the state of every target, and the reason for it.
 
-    In a pipe, --watch prints a line for every change.
+    --watch redraws the screen of a terminal. In a pipe it prints a line for each
+    target, then a line for each change.
     """
     if not watch:
         _show(api.get(_STATUS, StackStatus), as_json)
-    elif on_terminal() and not as_json:
+    elif can_redraw() and not as_json:
         _redraw(api)
     else:
         _follow(api, as_json)

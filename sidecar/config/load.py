@@ -31,14 +31,19 @@ MOST_BYTES = 1_000_000
 
 
 def load(
-    environ: Mapping[str, str], path: Path | None, text: str | None = None
+    environ: Mapping[str, str],
+    path: Path | None,
+    text: str | None = None,
+    *,
+    reads_secrets: bool = True,
 ) -> Settings:
     """The settings in force. Raises ConfigError with all faults.
 
     ``path`` is the file to read; None: the file in SIDECAR_CONFIG, else
     /etc/sidecar/sidecar.yaml if it exists, else the default targets of the
-    environment. ``text`` replaces the present content of that file. Reads files:
-    do not call it on the event loop.
+    environment. ``text`` replaces the present content of that file. Without
+    ``reads_secrets`` the settings are only good for a check: each secret of a file has
+    a value of its own kind instead. Reads files: do not call it on the event loop.
     """
     environ = environment.read_environment(environ)
     file = path or _find_file(environ)
@@ -51,7 +56,7 @@ def load(
         key: f"file {file}" for key in map(dotted_path, leaves(tree)) if file
     }
     faults = [*faults, *more, *environment.find_misspelt_variables(environ)]
-    reader = SecretReader()
+    reader = SecretReader(reads_files=reads_secrets)
     process, own_faults = environment.process_settings(environ, reader)
     document, shape_faults, removed_paths = _document(merge_trees(overrides.tree, tree))
     targets = _targets(document, reader)

@@ -17,6 +17,7 @@ from sidecar.core.model.target import Target
 
 MASK = "***"
 _MAX_BYTES = 65_536
+_UNREAD, _UNREAD_URL = "not read", "https://not-read.invalid/"
 _SECRET_NAME = re.compile(
     r"passw|secret|token|api-?_?key|^key$|auth|cookie|signature|^sig$", re.IGNORECASE
 )
@@ -70,8 +71,11 @@ def show_masked(value: object, path: Path) -> str:
 class SecretReader:
     """Reads secrets; collects their values, and faults of those it could not read.
 
+    Without ``reads_files``, a value of the same kind stands for each secret of a file.
     ``short``: the paths of secrets that are short enough to occur in ordinary words.
     """
+
+    reads_files: bool = True
 
     values: list[str] = field(default_factory=list, repr=False)
     faults: list[ConfigProblem] = field(default_factory=list)
@@ -91,6 +95,8 @@ class SecretReader:
             )
             self.faults.append(fault)
             return None
+        if not self.reads_files:
+            return _UNREAD_URL if path.endswith(".url") else _UNREAD
         return self._from_file(file, file_path)
 
     def take_lines(self, file: str, path: str) -> tuple[str, ...]:

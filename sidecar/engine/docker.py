@@ -117,11 +117,17 @@ class DockerEngine:
             "kill", lambda client: client.kill(own.id, signal), self._answer_margin_s
         )
 
-    async def logs(self, container_id: str, lines: int) -> str:
-        """The last lines with time stamps, 64 kB at most."""
+    async def logs(self, container_id: str, lines: int, since: str = "") -> str:
+        """The last lines with time stamps, 64 kB at most.
+
+        ``since``: only lines from that time on, in seconds since 1970 by the engine's
+        clock, with up to nine decimals; empty: from the beginning.
+        """
         own = await self._own(container_id)
         return await self._link.ask(
-            "logs", lambda client: requests.log_tail(client, own, lines), _ANSWER_S
+            "logs",
+            lambda client: requests.log_tail(client, own, lines, since),
+            _ANSWER_S,
         )
 
     async def processes(self, container_id: str) -> tuple[Process, ...]:

@@ -92,11 +92,16 @@ def stats(client: Client, container_id: str) -> dict[str, float]:
     return answers.read_stats(client.stats(container_id, stream=False, one_shot=True))
 
 
-def log_tail(client: Client, owner: ContainerOwner, lines: int) -> str:
-    """The last lines. The SDK's own method has neither deadline nor size limit."""
+def log_tail(client: Client, owner: ContainerOwner, lines: int, since: str = "") -> str:
+    """The last lines since then; ``since`` empty: since the beginning.
+
+    The SDK's own method has neither deadline nor size limit.
+    """
+    params: dict[str, str | int]
+    params = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": lines}
     answer = client.get(
         client.url_of(f"/containers/{owner.id}/logs"),
-        params={"stdout": 1, "stderr": 1, "timestamps": 1, "tail": lines},
+        params={**params, "since": since} if since else params,
         stream=True,
     )
     with answer:

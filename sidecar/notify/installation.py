@@ -7,9 +7,10 @@ from typing import NamedTuple
 class Installation(NamedTuple):
     """``stack`` is the compose project, ``host`` the engine's host; empty: unknown.
 
-    ``container`` is Sidecar's own, empty outside one. ``takes_orders``: it has an API
-    token, without which it refuses commands that change something. ``service`` is its
-    own in the compose file, ``state_dir`` its state directory; empty: unknown.
+    ``container`` is Sidecar's own, empty outside one. ``takes_orders``: it
+    accepts commands that change something, over the control socket or with the API
+    token. ``service`` is its own in the compose file, ``state_dir`` its state
+    directory; empty: unknown.
     """
 
     stack: str = ""

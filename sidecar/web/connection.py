@@ -36,6 +36,9 @@ class Connection(asyncio.BufferedProtocol):
     head is complete: a connection without one costs almost nothing.
     """
 
+    is_authorised = False
+    """May its requests change something without the token?"""
+
     def __init__(
         self,
         connection_limits: ConnectionLimits,

@@ -17,6 +17,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.text.formatting import rfc3339
+from sidecar.core.text.known_names import list_known
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
@@ -102,14 +103,19 @@ class Controls:
         incident_id = incident_id.upper()
         incident = self._services.state().incidents.get(incident_id)
         if incident is None:
+            hint = list_known(incident_id, self._open_incidents())
             raise RequestRefused(
-                404, f"there is no incident {incident_id}; see /api/v1/incidents"
+                404, f"there is no incident {incident_id} that is open; {hint}"
             )
         if not incident.open:
             raise RequestRefused(409, f"incident {incident_id} is resolved")
         await self.acknowledge_incident(incident, by)
         acked_at = self._acked_at(incident_id)
         return AckAnswer(incident=incident_id, acked_at=acked_at)
+
+    def _open_incidents(self) -> list[str]:
+        incidents = self._services.state().incidents.values()
+        return [incident.id for incident in incidents if incident.open]
 
     async def acknowledge_incident(self, incident: Incident, by: str) -> None:
         """Acknowledge a known incident."""

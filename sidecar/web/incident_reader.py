@@ -14,6 +14,7 @@ from sidecar.core.reporting.incident_review import (
     journal_range,
     without_amounts,
 )
+from sidecar.core.text.known_names import list_known
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
 from sidecar.web.views import health
@@ -34,14 +35,23 @@ class IncidentReader:
         """The incident of an id; RequestRefused: there is none."""
         if _ID.fullmatch(incident_id) is None:
             raise RequestRefused(
-                400, "an incident's id has 26 letters and digits; see /api/v1/incidents"
+                400,
+                "an incident's id has 26 letters and digits; "
+                f"{await self._describe_known(incident_id)}",
             )
         incident = await self._services.journal.incident(incident_id.upper())
         if incident is None:
             raise RequestRefused(
-                404, f"there is no incident {incident_id}; it may be too old"
+                404,
+                f"there is no incident {incident_id}; it may be too old; "
+                f"{await self._describe_known(incident_id)}",
             )
         return incident
+
+    async def _describe_known(self, incident_id: str) -> str:
+        """The latest incidents, and the one whose id ``incident_id`` resembles."""
+        incidents = await self._services.journal.incidents(open_only=False)
+        return list_known(incident_id.upper(), (entry.id for entry in incidents))
 
     async def review(self, incident_id: str, *, may_see: bool) -> IncidentReview:
         """The incident's review. Evidence and amounts need the token: evidence shows

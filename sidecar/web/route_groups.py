@@ -13,6 +13,7 @@ from sidecar.web.routes.explain import ExplainRoutes
 from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
+from sidecar.web.routes.logs import LogRoutes
 from sidecar.web.routes.openapi import OpenApiRoutes
 from sidecar.web.routes.page import PageRoutes
 from sidecar.web.routes.page_orders import PageOrderRoutes
@@ -33,6 +34,7 @@ def api_routes(
     yield from IncidentRoutes(services).routes()
     yield from HistoryRoutes(services, reports).routes()
     yield from ControlRoutes(services).routes()
+    yield from LogRoutes(services).routes()
     yield from OpenApiRoutes(services).routes()
 
 

@@ -7,8 +7,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
-from aiohttp import web
+from aiohttp import web, web_server
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from loguru import logger
@@ -18,11 +19,13 @@ from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.text.formatting import ZONE_HEADER
 from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_of
 from sidecar.web.connection_limits import ConnectionLimits, Limits
+from sidecar.web.control_socket import ControlSocket
 from sidecar.web.page_services import PageServices
 from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, error_response, refusal_response
 from sidecar.web.route_groups import api_routes, page_routes
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
+from sidecar.web.routes.logs import PATH as LOGS_PATH
 from sidecar.web.routes.public import PublicRoutes
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_body
@@ -45,7 +48,7 @@ off would hold its place among the listeners for a quarter of an hour."""
 
 SHUTDOWN_S = 1.0
 _STREAMS = frozenset({"/", "/api/v1/events", "/metrics", "/page/stream"})
-"""Paths whose answers have a deadline per piece."""
+"""Paths whose answers have a deadline per piece, as have those of LOGS_PATH."""
 
 
 class WebServer:
@@ -95,8 +98,13 @@ class WebServer:
             lingering_time=limits.head_s,
         )
         self._listener: asyncio.Server | None = None
+        self._control: ControlSocket | None = None
         self._host = host
         self._port = port
+
+    def use_control_socket(self, state_dir: Path) -> None:
+        """Listen at the control socket in ``state_dir``, too; call it before start."""
+        self._control = ControlSocket(state_dir)
 
     async def start(self) -> None:
         """Listen; OSError where the address is taken or not ours."""
@@ -106,13 +114,20 @@ class WebServer:
         except OSError:
             await self._runner.cleanup()
             raise
+        if self._control is not None:
+            await self._control.start(self._inner)
+
+    @property
+    def _inner(self) -> web_server.Server:
+        """The server's own protocol, once the application is set up."""
+        inner = self._runner.server
+        assert inner is not None
+        return inner
 
     async def _listen(self) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        inner = self._runner.server
-        assert inner is not None
         listener = await loop.create_server(
-            lambda: Connection(self._connection_limits, inner),
+            lambda: Connection(self._connection_limits, self._inner),
             self._host,
             self._port,
             start_serving=False,
@@ -135,6 +150,8 @@ class WebServer:
         """Stop listening and close all connections, within about SHUTDOWN_S."""
         if self._listener is not None:
             self._listener.close()
+        if self._control is not None:
+            await self._control.stop()
         await self._runner.cleanup()
 
     @property
@@ -213,7 +230,8 @@ def _drop_parser_log(record: logging.LogRecord) -> bool:
 @web.middleware
 async def _limit_time(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give every request a deadline, and answer every error in JSON."""
-    deadline_s = None if request.path in _STREAMS else ANSWER_DEADLINE_S
+    is_stream = request.path in _STREAMS or request.path.startswith(LOGS_PATH)
+    deadline_s = None if is_stream else ANSWER_DEADLINE_S
     try:
         async with asyncio.timeout(deadline_s):
             return await handler(request)

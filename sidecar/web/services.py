@@ -19,7 +19,10 @@ class ApiServices:
     millisecond when it is taken. ``evidence`` gives the last bundle of an instance
     by name. ``seconds`` reads a duration such as ``2h``, or raises ValueError.
     ``reload`` takes the changed configuration file and gives its faults, a line each;
-    with any, nothing was changed.
+    with any, nothing was changed. ``log`` takes a container's id, a number of lines and
+    a time in seconds since 1970 (empty: from the beginning); it gives the last lines
+    since then, each with its time, or raises EngineError. ``mask`` removes secrets and
+    what is unsafe to print.
     Without ``token`` the control endpoints answer 403.
     """
 
@@ -37,4 +40,6 @@ class ApiServices:
     evidence: Callable[[str], Mapping[str, object] | None]
     seconds: Callable[[str], float]
     reload: Callable[[], Awaitable[tuple[str, ...]]]
+    log: Callable[[str, int, str], Awaitable[str]]
+    mask: Callable[[str], str]
     token: str | None = field(default=None, repr=False)

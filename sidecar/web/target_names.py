@@ -2,10 +2,9 @@
 
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
+from sidecar.core.text.known_names import list_known
 from sidecar.web.response import RequestRefused
 from sidecar.web.views import health, status
-
-_NAMES_SHOWN = 10
 
 
 def find_target_name(state: State, name: str) -> str:
@@ -14,7 +13,7 @@ def find_target_name(state: State, name: str) -> str:
         return name
     instance = health.instance_named(state, name)
     if instance is None:
-        raise _unknown(state, name)
+        raise unknown_target(state, name)
     return instance.id.target
 
 
@@ -27,13 +26,19 @@ def find_instance(state: State, name: str) -> Instance:
     if instance is not None:
         return instance
     if name not in state.targets:
-        raise _unknown(state, name)
+        raise unknown_target(state, name)
     names = ", ".join(status.replica_names(state, name)) or "none yet"
     raise RequestRefused(400, f"{name} has several replicas, name one of them: {names}")
 
 
-def _unknown(state: State, name: str) -> RequestRefused:
-    target_names = list(state.targets)
-    names = ", ".join(target_names[:_NAMES_SHOWN]) or "none"
-    more = ", ..." if len(target_names) > _NAMES_SHOWN else ""
-    return RequestRefused(404, f"there is no target {name}; there are: {names}{more}")
+def unknown_target(state: State, name: str) -> RequestRefused:
+    """The refusal of a name that no target has; it lists those that exist."""
+    return RequestRefused(
+        404, f"there is no target {name}; {describe_known(state, name)}"
+    )
+
+
+def describe_known(state: State, name: str) -> str:
+    """The names of targets and replicas, and the one that ``name`` resembles."""
+    replicas = (instance.name for instance in state.instances.values())
+    return list_known(name, (*state.targets, *replicas))

@@ -679,6 +679,7 @@ class Stack:
         env: Mapping[str, str] | None = None,
         secrets: Mapping[str, str] | None = None,
         restart_policy: str = "no",
+        tmpfs: Mapping[str, str] | None = None,
         **more: Any,  # noqa: ANN401 - the SDK's own
     ) -> SidecarBox:
         """The sidecar's image, as compose/sidecar.yml runs it; waits for its HTTP.
@@ -686,6 +687,7 @@ class Stack:
         ``config`` None: no file, the environment alone. The wallet's RPC password
         is always in PASSWORD_FILE; ``secrets`` adds files under /run/secrets. The
         engine's socket is the proxy's. Its log level is debug: every probe is logged.
+        ``tmpfs`` adds file systems in memory: path and options.
         """
         files = {"electron_cash_password": RPC_PASSWORD, **(secrets or {})}
         volumes = {
@@ -708,7 +710,7 @@ class Stack:
             volumes=volumes,
             group_add=[str(self.proxy.group)],
             restart_policy={"Name": restart_policy},
-            **_as_composed(),
+            **_as_composed(tmpfs or {}),
             **more,
         )
         self._sidecar = self._add_box(SidecarBox(container))
@@ -862,12 +864,12 @@ class Stack:
             return [f"no log: {error}"]
 
 
-def _as_composed() -> Json:
+def _as_composed(tmpfs: Mapping[str, str]) -> Json:
     """Restrictions of the sidecar's container in compose/sidecar.yml, for the SDK."""
     service = yaml.safe_load(COMPOSE_FILE.read_text())["services"]["sidecar"]
     options = {name: service[name] for name in LOCKS if name in service}
     mounts = (mount.split(":", 1) for mount in service.get("tmpfs", ()))
-    return {**options, "tmpfs": dict(mounts)}
+    return {**options, "tmpfs": {**dict(mounts), **tmpfs}}
 
 
 def _remove_container(container: DockerContainer) -> None:

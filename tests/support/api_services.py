@@ -1,7 +1,9 @@
 """Services for tests of the HTTP server, with the real rules, feed and metrics."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
@@ -10,8 +12,10 @@ from sidecar.core.model.event import Event, PlannedRestartDue
 from sidecar.core.model.journal_entry import MonitoredInterval
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.ports.engine import EngineRefused
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.core.step.step import operator_decision
+from sidecar.core.text.printable import printable
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.metrics import Metrics
 from sidecar.web.services import ApiServices
@@ -58,9 +62,12 @@ class ApiServiceFakes:
         self.loop_part = Component("loop", ok=True, reason="", since_wall=EPOCH)
         self.engine_part = make_component("engine", "")
         self.events: list[Event] = []
+        self.was_asked = asyncio.Event()
         self.bundles: dict[str, Mapping[str, object]] = {}
         self.faults: tuple[str, ...] = ()
         self.reloads = 0
+        self.logs: dict[str, str] = {}
+        self.log_requests: list[tuple[str, int, str]] = []
         self.desk = ApiServices(
             version="0.1.0",
             stack="oratio",
@@ -76,6 +83,8 @@ class ApiServiceFakes:
             evidence=self.bundle_of,
             seconds=parse_hours,
             reload=self.reload,
+            log=self.read_log,
+            mask=printable,
             token=token,
         )
         self.world.works("electron-cash", "bitcoincash-service")
@@ -88,6 +97,7 @@ class ApiServiceFakes:
 
     async def ask(self, event: Event) -> Decision | None:
         self.events.append(event)
+        self.was_asked.set()
         return operator_decision(self.world.send(event))
 
     def bundle_of(self, name: str) -> Mapping[str, object] | None:
@@ -97,8 +107,24 @@ class ApiServiceFakes:
         self.reloads += 1
         return self.faults
 
+    async def read_log(self, container_id: str, lines: int, since: str) -> str:
+        self.log_requests.append((container_id, lines, since))
+        if container_id not in self.logs:
+            raise EngineRefused("the engine keeps no log of it")
+        lines_kept = self.logs[container_id].splitlines(keepends=True)[-lines:]
+        return "".join(
+            line for line in lines_kept if _unix_time(line) >= (since or "0")
+        )
+
     def without(self, **changes: object) -> ApiServices:
         return replace(self.desk, **changes)  # type: ignore[arg-type]  # any field of it
+
+
+def _unix_time(line: str) -> str:
+    """The time of a log line as the engine's API takes it."""
+    stamp = line.partition(" ")[0]
+    whole_s = int(datetime.fromisoformat(stamp).timestamp())
+    return f"{whole_s}.{stamp.partition('.')[2].rstrip('Z')}"
 
 
 def trigger_planned_restart(office: ApiServiceFakes) -> None:

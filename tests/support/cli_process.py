@@ -45,7 +45,11 @@ class FakeLocalCommands:
             raise CommandFailed(f"{file}: no such file")
         return [row for row in rows[str(file)] if target in {None, row.target}]
 
-    def config_warnings(self, file: Path | None) -> Sequence[str]:
+    def config_warnings(
+        self, file: Path | None, *, reads_secrets: bool = True
+    ) -> Sequence[str]:
+        if not reads_secrets:
+            return ["no secret was read"]
         if str(file) == "faulty":
             raise CommandFailed("mode: found dance\nlanguage: found fr")
         return ["targets.x: tcp probes hold a single thread"]

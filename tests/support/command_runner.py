@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import NamedTuple
 
 from sidecar.web.server import WebServer
@@ -49,22 +50,32 @@ class CommandRunner:
 
     def __init__(self, fakes: ApiServiceFakes, server: WebServer) -> None:
         self.fakes = fakes
+        self.server = server
         self.url = f"http://127.0.0.1:{server.port}"
 
     async def __call__(self, *arguments: str, token: str = TOKEN) -> CommandResult:
         return await sidecar(*arguments, SIDECAR_URL=self.url, SIDECAR_API_TOKEN=token)
 
 
-async def serve(fakes: ApiServiceFakes) -> AsyncIterator[CommandRunner]:
-    """Serve the API of the fakes; yield a runner of commands against it."""
+async def serve(
+    fakes: ApiServiceFakes, state_dir: Path | None = None
+) -> AsyncIterator[CommandRunner]:
+    """Serve the API of the fakes; yield a runner of commands against it.
+
+    ``state_dir``: the control socket is there, too.
+    """
     server = WebServer(fakes.desk, "127.0.0.1", 0)
+    if state_dir is not None:
+        server.use_control_socket(state_dir)
     await server.start()
     yield CommandRunner(fakes, server)
     await server.stop()
 
 
-def read_to_end(terminal: int) -> None:
+def read_to_end(terminal: int) -> bytes:
     """Read a terminal until nobody writes to it."""
+    output = b""
     with contextlib.suppress(OSError):  # a terminal without a writer is an error
-        while os.read(terminal, 65536):
-            pass
+        while part := os.read(terminal, 65536):
+            output += part
+    return output

@@ -29,7 +29,7 @@ EXAMPLES = {
     "Add a hazard": r"anonymous_volume",
     "Add a command": r"ReleaseRequested|def release\(api|[}/]release`?",
     "Add a part of the status page": r"build_plans|page\.plans\.none",
-    "Add a field to an answer of the HTTP API": r"\bheld_by\b",
+    "Add a field to an answer of the HTTP API": r"\bpaused_until\b",
     "Add a path to the HTTP API": r"/api/v1/remedies|\bRemedyList\b",
 }
 """By recipe: how an existing thing of its kind is named wherever it stands."""

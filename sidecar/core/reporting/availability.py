@@ -141,6 +141,8 @@ class ReportBuilder:
             else:
                 up_s = seconds(since_wall, failed_wall)
                 down_s = seconds(failed_wall, until_wall)
+            if totals.data_from_wall is None:
+                totals.note_data(self._coverage.first_instant(since_wall, until_wall))
             totals.up_s += up_s
             totals.add_pattern(pattern, down_s)
             history.state, history.since_wall = pattern.new, until_wall
@@ -183,10 +185,20 @@ class ReportBuilder:
                 self._add_fact(before, self.before, fact)
 
     def _add_fact(self, totals: Totals, period: Period, fact: IntervalOrOutage) -> None:
+        self._note_data(totals, period, fact)
         if isinstance(fact, Interval):
             self._add_interval(totals, period, fact)
         else:
             self._add_outage(totals, period, fact)
+
+    def _note_data(
+        self, totals: Totals, period: Period, fact: IntervalOrOutage
+    ) -> None:
+        begin, end = period
+        from_wall = max(fact.began_wall, begin)
+        if not totals.has_data_at(from_wall):
+            until_wall = min(fact.ended_wall, end)
+            totals.note_data(self._coverage.first_instant(from_wall, until_wall))
 
     def _add_interval(self, totals: Totals, period: Period, interval: Interval) -> None:
         seconds = self._measured_s(period, interval.began_wall, interval.ended_wall)

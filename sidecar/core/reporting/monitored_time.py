@@ -46,6 +46,14 @@ class MonitoredTime:
             self._seconds_before[nth] + min(wall, self._ends[nth]) - self._starts[nth]
         )
 
+    def first_instant(self, from_wall: float, until_wall: float) -> float | None:
+        """The first monitored instant between the two times; None: there is none."""
+        nth = bisect_right(self._starts, from_wall) - 1
+        if nth >= 0 and self._ends[nth] > from_wall:
+            return from_wall if until_wall > from_wall else None
+        following = self._starts[nth + 1 : nth + 2]
+        return next((start for start in following if start < until_wall), None)
+
     def end_of_stretch(self, wall: float) -> float:
         """End of the monitored interval at ``wall``; ``wall`` where there is none."""
         nth = bisect_right(self._starts, wall) - 1

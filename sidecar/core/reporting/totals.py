@@ -22,10 +22,12 @@ class Totals:
 
     ``outages`` are counted when they become certain; ``blips`` are failures that end
     before that. ``repaired`` and ``repair_s`` count outages at their end, from the
-    first failure. ``down_s`` includes all of them.
+    first failure. ``down_s`` includes all of them. ``data_from_wall`` is the first
+    instant at which the state was known; None: it never was.
     """
 
     window_s: float = 0.0
+    data_from_wall: float | None = None
     up_s: float = 0.0
     down_s: float = 0.0
     planned_s: float = 0.0
@@ -44,13 +46,17 @@ class Totals:
         return max(0.0, self.window_s - known_s)
 
     @property
-    def availability(self) -> float | None:
-        """The share of the measured time in which it worked; None: no data.
+    def measured_s(self) -> float:
+        """Time that counts for the availability.
 
         Time of a stop or restart on purpose counts neither way.
         """
-        measured_s = self.up_s + self.down_s
-        return self.up_s / measured_s if measured_s > 0 else None
+        return self.up_s + self.down_s
+
+    @property
+    def availability(self) -> float | None:
+        """The share of the measured time in which it worked; None: no data."""
+        return self.up_s / self.measured_s if self.measured_s > 0 else None
 
     @property
     def mttr_s(self) -> float | None:
@@ -68,6 +74,15 @@ class Totals:
         if totals is None:
             totals = self.causes[name] = CauseTotals()
         return totals
+
+    def has_data_at(self, wall: float) -> bool:
+        """Is the state known from this instant on, or from an earlier one?"""
+        return self.data_from_wall is not None and self.data_from_wall <= wall
+
+    def note_data(self, from_wall: float | None) -> None:
+        """Note that the state was known at this instant; None: it was not."""
+        if from_wall is not None and not self.has_data_at(from_wall):
+            self.data_from_wall = from_wall
 
     def add_pattern(self, pattern: OutagePattern, down_s: float) -> None:
         """Add an outage of this pattern that began and ended in the period."""
@@ -87,6 +102,7 @@ class Totals:
     def add(self, other: "Totals") -> None:
         """Add the sums of another period or target."""
         self.window_s += other.window_s
+        self.note_data(other.data_from_wall)
         self.up_s += other.up_s
         self.down_s += other.down_s
         self.planned_s += other.planned_s

@@ -48,7 +48,8 @@ def build_document(version: str) -> Json:
                 _BEARER: {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The token of SIDECAR_API_TOKEN",
+                    "description": "The token of SIDECAR_API_TOKEN; a request over"
+                    " the control socket needs none",
                 },
                 _SESSION: {
                     "type": "apiKey",
@@ -151,7 +152,7 @@ _MEANINGS = {
     413: "The body is too large",
     415: "The body is no form",
     429: "Too many wrong tokens: try again after Retry-After",
-    502: "The message was not delivered",
+    502: "The engine or the message's service refused; the error says why",
     503: "It does not work, or no answer can be given now",
 }
 

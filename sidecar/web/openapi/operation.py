@@ -97,7 +97,7 @@ def change(
     done: int = 200,
     more: dict[int, Content | None] | None = None,
 ) -> Operation:
-    """A request that changes something: it needs the token."""
+    """A request that changes something: it must be authorised."""
     answers: dict[int, Content | None] = {
         done: content,
         **refuse(400, 401, 403, 413, 503),

@@ -34,7 +34,10 @@ _EVENTS = Text(
     ("text/event-stream",),
     "Server-sent events; the data are the records of the history with a number",
 )
-
+_LOG = Text(
+    ("application/x-ndjson",),
+    "One JSON document a line: a line of the log (at, text), or a remark (note)",
+)
 
 _OF_ONE = "/api/v1/targets/{target}"
 _INCIDENT_PATH = "/api/v1/incidents/{id}"
@@ -237,6 +240,17 @@ _CONTROL = (
         records.Evidence,
         parameters.TARGET,
         errors=(400, 401, 403, 404),
+    )._replace(needs_token=True),
+    read(
+        "/api/v1/logs/{target}",
+        "control",
+        "The last lines of the log of a replica's container",
+        _LOG,
+        parameters.TARGET,
+        parameters.LINES,
+        parameters.NOT_OLDER,
+        parameters.FOLLOW,
+        errors=(400, 401, 403, 404, 409, 502),
     )._replace(needs_token=True),
     change(
         "/api/v1/pause",

@@ -2,6 +2,7 @@
 
 from sidecar.api_types.words import DURATION
 from sidecar.web.openapi.operation import Parameter
+from sidecar.web.routes.logs import MAX_LINES
 from sidecar.web.routes.public import WINDOWS
 from sidecar.web.routes.status import MAX_PLANNED
 
@@ -31,3 +32,10 @@ COUNT = Parameter(
     "Number of restarts of each target; 5 by default",
     {"type": "integer", "minimum": 1, "maximum": MAX_PLANNED},
 )
+LINES = Parameter(
+    "lines",
+    "At most so many of the last lines, and at most 64 kB; 100 by default",
+    {"type": "integer", "minimum": 1, "maximum": MAX_LINES},
+)
+NOT_OLDER = Parameter("since", "Only lines that are not older", _DURATION)
+FOLLOW = Parameter("follow", "1: also new lines, without end", {"enum": ["0", "1"]})

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from sidecar.api_types.control import DeliveryAnswer
 from sidecar.core.model.incident import Incident
-from sidecar.web.auth import Handler, require_token
+from sidecar.core.text.known_names import list_known
+from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.controls import Controls
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
@@ -75,12 +76,16 @@ class NotificationRoutes:
         return [
             web.get("/ack/{incident}", self._ask),
             web.post("/ack/{incident}", self._confirm),
-            web.post("/api/v1/incidents/{incident}/ack", self._with_token(self._ack)),
-            web.post("/api/v1/notify/{channel}/test", self._with_token(self._test)),
+            web.post(
+                "/api/v1/incidents/{incident}/ack", self._when_authorised(self._ack)
+            ),
+            web.post(
+                "/api/v1/notify/{channel}/test", self._when_authorised(self._test)
+            ),
         ]
 
-    def _with_token(self, handler: Handler) -> Handler:
-        return require_token(self._services.token, handler)
+    def _when_authorised(self, handler: Handler) -> Handler:
+        return require_authorisation(self._services.token, handler)
 
     # --- for people: previews open a link too, so only a POST counts
 
@@ -147,7 +152,11 @@ class NotificationRoutes:
         try:
             error = await self._notify.test(channel)
         except LookupError as fault:
-            raise RequestRefused(404, f"there is no channel {channel}") from fault
+            channels = self._services.state().notify.channels
+            hint = list_known(channel, (c.name for c in channels))
+            raise RequestRefused(
+                404, f"there is no channel {channel}; {hint}"
+            ) from fault
         if error:
             raise RequestRefused(502, f"{channel}: {error}")
         return json_response(DeliveryAnswer(channel=channel, delivered=True))

@@ -1,4 +1,4 @@
-"""The API's endpoints that change something: all need the token."""
+"""The API's endpoints that change something, for authorised requests only."""
 
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ from sidecar.api_types.control import (
 )
 from sidecar.api_types.health import ReloadFaults
 from sidecar.core.model.decision import Action, Decision
-from sidecar.web.auth import Handler, require_token
+from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.controls import Controls
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
@@ -37,21 +37,23 @@ class ControlRoutes:
         """The routes of these endpoints."""
         target_path = "/api/v1/targets/{target}"
         return [
-            web.post(f"{target_path}/restart", self._with_token(self._restart)),
-            web.post(f"{target_path}/pause", self._with_token(self._pause)),
-            web.post(f"{target_path}/resume", self._with_token(self._resume)),
-            web.post(f"{target_path}/recover", self._with_token(self._recover)),
-            web.post(f"{target_path}/release", self._with_token(self._release)),
-            web.post(f"{target_path}/schedule/skip", self._with_token(self._skip)),
-            web.post(f"{target_path}/schedule/cancel", self._with_token(self._cancel)),
-            web.get(f"{target_path}/evidence", self._with_token(self._evidence)),
-            web.post("/api/v1/pause", self._with_token(self._pause)),
-            web.post("/api/v1/resume", self._with_token(self._resume)),
-            web.post("/api/v1/reload", self._with_token(self._reload)),
+            web.post(f"{target_path}/restart", self._when_authorised(self._restart)),
+            web.post(f"{target_path}/pause", self._when_authorised(self._pause)),
+            web.post(f"{target_path}/resume", self._when_authorised(self._resume)),
+            web.post(f"{target_path}/recover", self._when_authorised(self._recover)),
+            web.post(f"{target_path}/release", self._when_authorised(self._release)),
+            web.post(f"{target_path}/schedule/skip", self._when_authorised(self._skip)),
+            web.post(
+                f"{target_path}/schedule/cancel", self._when_authorised(self._cancel)
+            ),
+            web.get(f"{target_path}/evidence", self._when_authorised(self._evidence)),
+            web.post("/api/v1/pause", self._when_authorised(self._pause)),
+            web.post("/api/v1/resume", self._when_authorised(self._resume)),
+            web.post("/api/v1/reload", self._when_authorised(self._reload)),
         ]
 
-    def _with_token(self, handler: Handler) -> Handler:
-        return require_token(self._services.token, handler)
+    def _when_authorised(self, handler: Handler) -> Handler:
+        return require_authorisation(self._services.token, handler)
 
     # --- remedies
 

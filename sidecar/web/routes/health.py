@@ -3,10 +3,12 @@
 from aiohttp import web
 from msgspec import Struct
 
+from sidecar.core.text.known_names import list_known
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import stream_response
-from sidecar.web.views import health
+from sidecar.web.target_names import unknown_target
+from sidecar.web.views import health, status
 from sidecar.web.views.index import index_text
 
 
@@ -46,17 +48,22 @@ class HealthRoutes:
         name = request.match_info["target"]
         answer = health.health_of(self._services.state(), name)
         if answer is None:
-            raise RequestRefused(404, f"there is no target {name}")
+            raise unknown_target(self._services.state(), name)
         return _answer_health(*answer)
 
     async def _healthz_replica(self, request: web.Request) -> web.Response:
         name, replica = request.match_info["target"], request.match_info["replica"]
         answer = health.health_of_replica(self._services.state(), name, replica)
         if answer is None:
-            raise RequestRefused(
-                404, f"there is no replica {replica} of a target {name}"
-            )
+            raise self._unknown_replica(name, replica)
         return _answer_health(*answer)
+
+    def _unknown_replica(self, name: str, replica: str) -> RequestRefused:
+        state = self._services.state()
+        if name not in state.targets:
+            return unknown_target(state, name)
+        hint = list_known(replica, status.replica_names(state, name))
+        return RequestRefused(404, f"there is no replica {replica} of {name}; {hint}")
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
         accept = ",".join(request.headers.getall("Accept", ()))

@@ -8,12 +8,13 @@ from aiohttp import web
 
 from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.reporting.incident_review import without_amounts
-from sidecar.web.auth import has_token
+from sidecar.web.auth import is_authorised
 from sidecar.web.duration_param import DAY_S, parse_duration_param
 from sidecar.web.query import parse_query
 from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
+from sidecar.web.target_names import describe_known
 from sidecar.web.views import health, history, status
 
 MAX_ENTRIES = 2000
@@ -49,10 +50,13 @@ class HistoryRoutes:
         names = self._names(query["target"])
         review = await self._last_entries(names, until - span_s, until)
         if names and not review.entries and not self._is_known(names[0]):
+            hint = describe_known(self._services.state(), names[0])
             raise RequestRefused(
-                404, f"there is no target {names[0]}, and nothing is on record of it"
+                404,
+                f"there is no target {names[0]}, and nothing is on record of it; "
+                f"{hint}",
             )
-        may_see = has_token(request, self._services.token)
+        may_see = is_authorised(request, self._services.token)
         entries = review.entries if may_see else without_amounts(review.entries)
         return json_response(history.history(entries, complete=review.complete))
 

@@ -5,7 +5,7 @@ from aiohttp import web
 from sidecar.api_types.status import IncidentList
 from sidecar.core.reporting.incident_review import IncidentReview
 from sidecar.core.reporting.postmortem.document import write_postmortem
-from sidecar.web.auth import has_token
+from sidecar.web.auth import is_authorised
 from sidecar.web.incident_reader import IncidentReader
 from sidecar.web.query import parse_query
 from sidecar.web.response import RequestRefused, json_response
@@ -59,5 +59,5 @@ class IncidentRoutes:
     async def _review(self, request: web.Request) -> IncidentReview:
         return await self._reader.review(
             request.match_info["id"],
-            may_see=has_token(request, self._services.token),
+            may_see=is_authorised(request, self._services.token),
         )

@@ -156,12 +156,14 @@ def _statistics(key: EfficacyKey, record: RemedyStats) -> incidents.RemedyStatis
 def report(result: Report) -> report_types.AvailabilityReport:
     """Totals of every target in the period and in the one before; null: no data."""
     gap_s = sum(gap.until_wall - gap.from_wall for gap in result.gaps)
+    total = result.total
     return report_types.AvailabilityReport(
         period=_period(result.period),
         before=_period(result.before),
+        data_from=_instant(total.now.data_from_wall),
         unwatched_seconds=round(gap_s, 3),
         gaps=tuple(map(_period, _longest_gaps(result.gaps))),
-        total=report_types.TotalsWithBefore(**_comparison(result.total)),
+        total=report_types.TotalsWithBefore(**_comparison(total)),
         targets=tuple(
             report_types.TargetTotals(target=name, **_comparison(account))
             for name, account in result.targets.items()
@@ -194,6 +196,8 @@ def _totals(tally: Totals) -> report_types.PeriodTotals:
     restarts = {k: n for k, n in tally.remedies.items() if k.action in _STARTS}
     return report_types.PeriodTotals(
         availability=_round(tally.availability, 6),
+        measured_seconds=round(tally.measured_s, 3),
+        data_from=_instant(tally.data_from_wall),
         up_seconds=round(tally.up_s, 3),
         down_seconds=round(tally.down_s, 3),
         planned_seconds=round(tally.planned_s, 3),
@@ -215,6 +219,10 @@ def _totals(tally: Totals) -> report_types.PeriodTotals:
             for kind, count in sorted(tally.remedies.items())
         ),
     )
+
+
+def _instant(wall: float | None) -> str | None:
+    return rfc3339(wall) if wall is not None else None
 
 
 def _round(value: float | None, digits: int = 3) -> float | None:

@@ -17,6 +17,7 @@ sidecar {version}
 /api/v1/remedies            which remedies helped against what
 /api/v1/report              availability, outages, restarts
 /api/v1/events              what happens, as server-sent events
+/api/v1/logs/TARGET         its log, for authorised requests
 /api/v2/summary.json        the status in the shape of Statuspage; status.json
 /feed.atom                  incidents and planned restarts, as a feed
 /badge/TARGET/state.svg     a picture; /badge/TARGET/availability/30d.svg

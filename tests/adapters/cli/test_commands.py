@@ -81,6 +81,7 @@ def test_every_documented_command_exists() -> None:
         "doctor",
         "status",
         "targets",
+        "logs",
         "explain",
         "restart",
         "pause",
@@ -102,6 +103,7 @@ def test_every_documented_command_exists() -> None:
         "config check",
         "config show",
         "config schema",
+        "completion",
         "version",
     }
 
@@ -111,9 +113,15 @@ async def test_help_of_every_command_has_an_example(path: tuple[str, ...]) -> No
     result = await sidecar(*path, "--help")
     assert result.status == 0
     assert f"  sidecar {' '.join(path)}" in result.out.partition("Example:\n")[2]
-    # run has no answer; the other two have a format of their own.
-    own = path in {("run",), ("postmortem",), ("config", "schema")}
-    assert ("--json" in result.out) is not own
+    # run has no answer; that of completion is a script.
+    has_json = path not in {("run",), ("completion",)}
+    assert ("--json" in result.out) is has_json
+
+
+@pytest.mark.parametrize("group", ["config", "notify", "schedule"])
+async def test_help_of_every_group_has_an_example(group: str) -> None:
+    result = await sidecar(group, "--help")
+    assert f"  sidecar {group} " in result.out.partition("Example:\n")[2]
 
 
 async def test_help_of_the_command_line_has_an_example() -> None:
@@ -254,6 +262,8 @@ async def test_config_and_run_commands_pass_their_file_on() -> None:
     result = await sidecar("config", "check", "faulty")
     assert (result.status, result.out) == (2, "")
     assert result.err == "mode: found dance\nlanguage: found fr\n"
+    result = await sidecar("config", "check", "file.yaml", "--no-secrets")
+    assert result.err == "warning: no secret was read\n"
     result = await sidecar("config", "check", "file.yaml", "--json")
     assert json.loads(result.out) == {
         "good": True,
@@ -380,14 +390,44 @@ async def test_watching_on_a_terminal_redraws_until_ctrl_c(
     os.close(terminal)
     screen = b""
     async with asyncio.timeout(DEADLINE_S):
-        while b"healthy" not in screen:
+        while screen.count(b"stack oratio") < 2:
             screen += await asyncio.to_thread(os.read, controller, 65536)
+        process.send_signal(signal.SIGINT)
+        end = asyncio.create_task(asyncio.to_thread(read_to_end, controller))
+        assert await process.wait() == 130
+        screen += await end
+    os.close(controller)
+    enter, leave = b"\x1b[?1049h", b"\x1b[?1049l"
+    drawings = screen.partition(enter)[2].partition(leave)[0]
+    assert drawings.count(b"healthy") >= 4
+    # Each drawing goes over the last: the screen is never cleared in between.
+    assert b"\x1b[2J" not in drawings
+    assert b"Traceback" not in screen
+
+
+async def test_watching_on_a_terminal_without_cursor_prints_changes(
+    run_command: CommandRunner,
+) -> None:
+    controller, terminal = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        "status",
+        "--watch",
+        cwd=REPOSITORY,
+        env=environment(SIDECAR_URL=run_command.url, TERM="dumb"),
+        stdout=terminal,
+    )
+    os.close(terminal)
+    text = b""
+    async with asyncio.timeout(DEADLINE_S):
+        while text.count(b" healthy") < 2:
+            text += await asyncio.to_thread(os.read, controller, 65536)
         process.send_signal(signal.SIGINT)
         drain = asyncio.create_task(asyncio.to_thread(read_to_end, controller))
         assert await process.wait() == 130
         await drain
     os.close(controller)
-    assert b"stack oratio" in screen
+    assert b"\x1b" not in text
 
 
 async def test_schedule_prints_the_requested_count(run_command: CommandRunner) -> None:

@@ -38,6 +38,8 @@ COMMANDS_WITH_SERVER = (
     ("incident", "X"),
     ("report",),
     ("restart", "x"),
+    ("restart", "x", "--wait"),
+    ("logs", "x"),
     ("pause", "x"),
     ("resume", "x"),
     ("recover", "x"),

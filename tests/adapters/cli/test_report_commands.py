@@ -202,6 +202,19 @@ async def test_a_postmortem_with_and_without_the_token(
     )
 
 
+async def test_last_incident_needs_no_id(run_command: CommandRunner) -> None:
+    for command in ("incident", "postmortem"):
+        result = await run_command(command, "last")
+        assert (result.status, result.out) == (2, "")
+        assert result.err == "no incident is on record\n"
+    incident_id = record_healed_incident(run_command.archive)
+    result = await run_command("incident", "last")
+    assert result.out == (await run_command("incident", incident_id)).out
+    result = await run_command("postmortem", "last", "--json")
+    document = json.loads(result.out)
+    assert document["markdown"] == (await run_command("postmortem", incident_id)).out
+
+
 async def test_history_prints_transitions_decisions_and_remedies(
     run_command: CommandRunner,
 ) -> None:
@@ -252,8 +265,13 @@ async def test_report_prints_availability_causes_and_gaps(
     assert "no data" in wallet
     assert "refused" in out
     assert "nobody watched for 43m" in out
+    assert "the figures count only the time with data" in out
+    assert re.search(r"^data from \S+Z: 1h \S+ of 2h 0m; ", out, re.MULTILINE), out
     assert "\nall " in out
     body = json.loads((await run_command("report", "--window", "2h", "--json")).out)
+    assert body["period"]["from"] < body["data_from"] < body["period"]["until"]
+    assert all(0 < t["measured_seconds"] < 7200 for t in body["targets"])
+    assert {t["data_from"] for t in body["targets"]} >= {body["data_from"]}
     assert {t["target"] for t in body["targets"]} == {WALLET, SERVICE}
 
 

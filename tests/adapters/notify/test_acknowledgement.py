@@ -19,6 +19,7 @@ from sidecar.core.incidents.escalation import acknowledge
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import AckRequested, Event
 from sidecar.core.model.incident import Incident
+from sidecar.core.model.notification_settings import ChannelSettings
 from sidecar.notify.link_signer import Signer
 from sidecar.notify.message_catalog import read_catalog
 from sidecar.web.response import RequestRefused, error_response
@@ -203,6 +204,27 @@ async def test_channel_test_over_the_api_reports_the_delivery(
             body = await answer.json()
         if channel == "bad":
             assert body["error"] == "bad: the receiver answered HTTP 404"
+
+
+async def test_unknown_channel_or_incident_lists_the_known_ones(
+    ack_server: AckServer, http: aiohttp.ClientSession
+) -> None:
+    world, incident_id = ack_server.fakes.world, ack_server.incident.id
+    channels = (ChannelSettings("ops", "json://desk"),)
+    settings = replace(world.state.notify, channels=channels)
+    world.state = replace(world.state, notify=settings)
+    mistyped_id = f"{incident_id[:-1]}!"
+    for path, hint in (
+        ("/api/v1/notify/op/test", "did you mean ops? there are: ops"),
+        (
+            f"/api/v1/incidents/{mistyped_id}/ack",
+            f"did you mean {incident_id}? there are: {incident_id}",
+        ),
+    ):
+        right = {"Authorization": f"Bearer {TOKEN}"}
+        async with http.post(path, headers=right) as answer:
+            body = await answer.json()
+            assert (answer.status, body["error"].endswith(hint)) == (404, True), body
 
 
 async def test_ack_and_notify_commands_report_their_result(

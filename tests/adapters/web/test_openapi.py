@@ -23,7 +23,9 @@ from tests.support.public_server import serve_in_thread
 EXAMPLES = int(os.environ.get("SIDECAR_FUZZ_EXAMPLES", "5"))
 """Requests of each kind for each operation."""
 
-ENDLESS = {"/api/v1/events", "/page/stream"}
+ENDLESS = frozenset({"/api/v1/events", "/api/v1/logs/{target}", "/page/stream"})
+"""Paths whose answers may have no end."""
+
 HEALTH = (
     *("/livez", "/readyz", "/healthz", "/healthz/{target}"),
     "/healthz/{target}/{replica}",

@@ -25,7 +25,7 @@ from sidecar.core.model.event import (
 from sidecar.core.model.target import InstanceId
 from sidecar.core.text.printable import printable
 from sidecar.telemetry.exposition import PIECE_CHARACTERS
-from sidecar.web.auth import has_token
+from sidecar.web.auth import is_authorised
 from sidecar.web.connection_limits import Limits
 from sidecar.web.server import WebServer
 from sidecar.web.services import ApiServices
@@ -597,8 +597,8 @@ async def test_release_sends_the_event(caller: Caller) -> None:
 
 def test_no_request_has_an_unset_token() -> None:
     empty = make_mocked_request("GET", "/", {"Authorization": "Bearer "})
-    assert not has_token(empty, "")
-    assert not has_token(empty, None)
+    assert not is_authorised(empty, "")
+    assert not is_authorised(empty, None)
 
 
 async def test_a_taken_address_is_an_error(caller: Caller) -> None:

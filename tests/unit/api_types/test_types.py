@@ -9,6 +9,7 @@ from msgspec import structs
 
 from sidecar.api_types.health import TargetHealth
 from sidecar.api_types.records import RECORD_TYPES, Evidence, History, HistoryRecord
+from sidecar.api_types.report import PeriodTotals
 from sidecar.api_types.status import (
     StackStatus,
     TargetContainer,
@@ -44,6 +45,13 @@ def test_value_of_a_newer_sidecar_is_accepted() -> None:
 def test_missing_field_is_refused() -> None:
     with pytest.raises(ValueError, match="reason"):
         msgspec.convert({"name": "a", "state": "down", "cause": None}, TargetHealth)
+
+
+def test_totals_of_an_earlier_sidecar_are_read() -> None:
+    field_names = names_of(PeriodTotals) - {"data_from", "measured_seconds"}
+    lists: dict[str, object] = {"causes": [], "remedies": []}
+    totals = msgspec.convert({**dict.fromkeys(field_names, 1), **lists}, PeriodTotals)
+    assert (totals.data_from, totals.measured_seconds) == (msgspec.UNSET, None)
 
 
 def test_evidence_has_the_parts_of_a_bundle() -> None:

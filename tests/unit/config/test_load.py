@@ -21,7 +21,7 @@ from sidecar.core.model.target import (
     RestartSettings,
     Target,
 )
-from tests.support.config_files import faults_of, load_text, write_whole_config
+from tests.support.config_files import WHOLE, faults_of, load_text, write_whole_config
 from tests.support.environment_variables import EVERY_VARIABLE
 from tests.support.repository import REPOSITORY
 
@@ -231,6 +231,30 @@ def test_bad_secret_files_are_faults(tmp_path: Path) -> None:
     }
     assert "No such file" in faults["ELECTRON_CASH_PASSWORD_FILE"].actual
     assert "one of the two" in faults["ELECTRON_CASH_WALLET_PASSWORD"].allowed
+
+
+def test_check_without_secrets_needs_none_of_their_files(tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yaml"
+    file.write_text(WHOLE.replace("SECRETS", "/nowhere"))
+    environ = {"SIDECAR_API_TOKEN_FILE": "/nowhere/token"}
+    with pytest.raises(ConfigError) as caught:
+        load(environ, file)
+    assert "SIDECAR_API_TOKEN_FILE" in str(caught.value)
+
+    settings = load(environ, file, reads_secrets=False)
+
+    assert len(settings.notify.channels) == 2
+    assert not any("shorter than" in warning for warning in settings.warnings)
+
+
+def test_check_without_secrets_still_reports_other_faults(tmp_path: Path) -> None:
+    file = tmp_path / "sidecar.yaml"
+    text = WHOLE.replace("SECRETS", "/nowhere").replace("username: bchrpc", "")
+    file.write_text(text.replace("mode: act", "mode: dance"))
+    with pytest.raises(ConfigError) as caught:
+        load({}, file, reads_secrets=False)
+    paths = {fault.path for fault in caught.value.faults}
+    assert paths == {"mode", "targets.electron-cash.probe.username"}
 
 
 def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def write_evidence(review: IncidentReview) -> Iterator[str]:
     yield "For those who look into it; to be left out of what is sent to others."
     yield from _write_amounts(review)
     if not review.evidence:
-        yield "There is none, or it needs the API token to be shown."
+        yield "There is none, or it needs the control socket or the API token."
         return
     bundles = review.evidence[-BUNDLES:]
     if len(bundles) < len(review.evidence):

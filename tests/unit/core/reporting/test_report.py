@@ -291,6 +291,29 @@ def test_time_before_a_second_start_of_monitoring_is_a_gap() -> None:
     assert (tally.up_s, tally.gap_s) == (400.0, 600.0)
 
 
+def test_short_history_counts_only_its_time_and_says_since_when() -> None:
+    """Two minutes of history in a month: one down, one up."""
+    month_s = 30 * 86_400.0
+    began = month_s - 120.0
+    entries = [
+        make_change(began, "unknown", "failing", "refused"),
+        make_change(began + 60.0, "failing", "healthy"),
+    ]
+    intervals = (MonitoredInterval(began - 5.0, month_s),)
+    tally = total_of(entries, month_s, intervals=intervals)
+    assert tally.availability == pytest.approx(0.5)
+    assert tally.measured_s == pytest.approx(120.0)
+    assert tally.data_from_wall == began
+
+
+def test_data_begins_when_monitoring_begins() -> None:
+    entries = [make_change(100.0, "failing", "healthy")]
+    intervals = (MonitoredInterval(300.0, 400.0), MonitoredInterval(600.0, 900.0))
+    assert total_of(entries, intervals=intervals).data_from_wall == 300.0
+    never = (MonitoredInterval(2000.0, 3000.0),)
+    assert total_of(entries, intervals=never).data_from_wall is None
+
+
 def test_a_period_without_data_has_no_availability() -> None:
     report = build_report(
         [make_change(10, "unknown", "healthy")],
