@@ -19,6 +19,7 @@ from sidecar.app.target_source import TargetSource
 from sidecar.clock import SystemClock
 from sidecar.config.duration import parse_seconds
 from sidecar.config.settings import Settings
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.event import Event, SettingsApplied
 from sidecar.core.model.target import InstanceId
 from sidecar.engine.watcher import EngineWatcher
@@ -295,7 +296,5 @@ class Application:
         return await self._metrics.scrape(accept)
 
     def _evidence(self, name: str) -> Mapping[str, object] | None:
-        for instance in self._watchdog.state.instances.values():
-            if instance.name == name:
-                return self._executor.evidence_of(instance.id)
-        return None
+        instance = instance_named(self._watchdog.state, name)
+        return None if instance is None else self._executor.evidence_of(instance.id)

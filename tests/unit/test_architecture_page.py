@@ -46,6 +46,7 @@ BESIDE_IT = {
     "Add a field to an answer of the HTTP API": (
         "sidecar/core/policy/next_failure.py",
         "sidecar/web/page/target_view.py",
+        "sidecar/locale/",
     ),
     "Add a path to the HTTP API": ("sidecar/cli/history.py", "docs/reports.md"),
 }
