@@ -1,12 +1,18 @@
 """Steps of the README, run as they are written."""
 
 import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
 from tests.support.readme_steps import code_of, run_as_root
+from tests.support.repository import REPOSITORY
+
+CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!http)([^)#]+)(?:#[\w-]+)?\)")
+READMES = ("README.md", "README.ko.md")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user")
@@ -28,3 +34,18 @@ def test_the_password_for_sidecar_leaves_the_file_of_the_others_alone(
     assert own.stat().st_uid == 10001
     assert stat.S_IMODE(own.stat().st_mode) == 0o400
     assert str(own.relative_to(tmp_path)) in code_of(3)
+
+
+def test_readme_has_the_same_code_and_chapters_in_both_languages() -> None:
+    english, korean = ((REPOSITORY / name).read_text() for name in READMES)
+    assert CODE.findall(korean) == CODE.findall(english)
+    for marker in (r"^## ", r"^\| ", r"^- \*\*"):
+        chapters = [re.findall(marker, text, re.M) for text in (english, korean)]
+        assert len(chapters[0]) == len(chapters[1]), marker
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_a_link_of_the_readme_leads_to_a_file(name: str) -> None:
+    links = LINK.findall((REPOSITORY / name).read_text())
+    assert links
+    assert [path for path in links if not (REPOSITORY / path).exists()] == []
