@@ -10,14 +10,20 @@ PAGE = (REPOSITORY / "docs" / "architecture.md").read_text()
 PATH = re.compile(r"`((?:sidecar|docs|tests|scripts)/[\w./-]*)`")
 SEARCHED = [
     path
-    for folder, pattern in (("sidecar", "*.py"), ("sidecar", "*.po"), ("docs", "*.md"))
+    for folder, pattern in (
+        ("sidecar", "*.py"),
+        ("sidecar", "*.po"),
+        ("docs", "*.md"),
+        ("docs", "*.json"),
+    )
     for path in sorted((REPOSITORY / folder).rglob(pattern))
     if path.name != "architecture.md"
 ]
 
 EXAMPLES = {
     "Add a probe kind": r"(Tcp|Http)(Probe|Section)|`tcp`",
-    "Add a guard": r"`(recently_restarted|rate_limit)`|RECENTLY_RESTARTED|RATE_LIMIT\b",
+    "Add a guard": r"[`\"]recently_restarted[`\"]|`rate_limit`|"
+    r"RECENTLY_RESTARTED|RATE_LIMIT\b",
     "Add a setting of a target": r"self_restart_grace",
     "Add a cause": r"Cause\.COMMAND_FAILED|command_failed",
     "Add a reason": r"COMMAND_FAILED_SILENTLY|command_failed_silently",
@@ -36,6 +42,7 @@ EXAMPLES = {
 
 BESIDE_IT = {
     "Add a probe kind": ("sidecar/config/check/healthcheck.py",),
+    "Add a guard": ("sidecar/storage/schema.py",),
     "Add a setting of a target": ("docs/behaviour.md", "docs/causes.md"),
     "Add a cause": (
         "sidecar/core/policy/",
