@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -267,8 +268,9 @@ def test_source_has_no_marker_of_unfinished_work(path: Path) -> None:
     assert UNFINISHED.findall(path.read_text()) == []
 
 
-def test_run_command_imports_no_libraries_of_the_command_line() -> None:
-    """They would need more memory than all the monitoring."""
+@cache
+def modules_of_run() -> frozenset[str]:
+    """All modules that a process of ``sidecar run`` imports at its start."""
     code = "import sys, sidecar.__main__, sidecar.app.main; print(*sys.modules)"
     process = subprocess.run(
         [sys.executable, "-c", code],
@@ -279,21 +281,16 @@ def test_run_command_imports_no_libraries_of_the_command_line() -> None:
         check=False,
     )
     assert process.returncode == 0, process.stderr
-    assert {top(m) for m in process.stdout.split()} & HEAVY_FOR_RUN == set()
+    return frozenset(process.stdout.split())
+
+
+def test_run_command_imports_no_libraries_of_the_command_line() -> None:
+    """They would need more memory than all the monitoring."""
+    assert {top(m) for m in modules_of_run()} & HEAVY_FOR_RUN == set()
 
 
 def test_run_command_imports_the_status_page_only_at_a_visit() -> None:
-    code = "import sys, sidecar.__main__, sidecar.app.main; print(*sys.modules)"
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    modules = set(process.stdout.split())
+    modules = modules_of_run()
     assert "sidecar.web.page.loader" in modules
     assert modules & {"jinja2", "markupsafe", "sidecar.web.page.content"} == set()
 

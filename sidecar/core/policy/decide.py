@@ -71,7 +71,7 @@ def objections_to_operator(
         return ()
     if not proposal.action.changes_something:
         return ((proposal.guard, proposal.why),)
-    return tuple(find_objections(_guard_input(state, instance, target, proposal, at)))
+    return tuple(find_objections(guard_input(state, instance, target, proposal, at)))
 
 
 def _current_decision(state: State, instance: Instance, at: Moment) -> Decision | None:
@@ -119,7 +119,7 @@ def _apply_guards(
     decision = _decision_from(instance, proposal, at)
     if not proposal.action.changes_something:
         return decision
-    case = _guard_input(state, instance, target, proposal, at)
+    case = guard_input(state, instance, target, proposal, at)
     objection = first_objection(case)
     restarts = proposal.action is Action.RESTART and target.wallet is not None
     if objection is None and proposal.forced and restarts:
@@ -142,9 +142,10 @@ def _apply_guards(
     )
 
 
-def _guard_input(
+def guard_input(
     state: State, instance: Instance, target: Target, proposal: Proposal, at: Moment
 ) -> GuardInput:
+    """The input of the guards about a proposed remedy."""
     return GuardInput(
         state,
         instance,

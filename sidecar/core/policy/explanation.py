@@ -9,7 +9,7 @@ from sidecar.core.model.instance import Instance
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
-from sidecar.core.policy.decide import decision_in_force
+from sidecar.core.policy.decide import decision_in_force, guard_input
 from sidecar.core.policy.guards.answers import GuardExplanation, explain_guards
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.next_failure import (
@@ -59,17 +59,7 @@ def _find_case(state: State, instance: Instance, at: Moment) -> tuple[GuardInput
     target = state.target_of(instance)
     proposal = propose(state, instance, target, at)
     if proposal is not None and proposal.action.changes_something:
-        return GuardInput(
-            state,
-            instance,
-            target,
-            at,
-            proposal.action,
-            proposal.cause,
-            proposal.trigger,
-            proposal.forced,
-            proposal.finishes,
-        ), True
+        return guard_input(state, instance, target, proposal, at), True
     cause = likely_cause(instance, target)
     remedy = CAUSES[cause].remedy or RemedyKind.RESTART
     settles = instance.settling is not None
