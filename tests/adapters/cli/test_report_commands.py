@@ -1,14 +1,10 @@
 """The commands about the past: processes against a real server."""
 
 import json
-import os
 import re
-import sys
-from asyncio import create_subprocess_exec, subprocess, timeout
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +12,7 @@ import pytest
 from sidecar.core.model.event import AckRequested
 from sidecar.web.server import WebServer
 from tests.support.api_services import TOKEN
+from tests.support.command_runner import CommandResult, sidecar
 from tests.support.incident_archive import (
     SERVICE,
     WALLET,
@@ -24,17 +21,6 @@ from tests.support.incident_archive import (
     record_healed_incident,
     record_open_incident,
 )
-from tests.support.repository import REPOSITORY
-
-ROOT = REPOSITORY
-COMMAND = (sys.executable, "-m", "tests.support.cli_process")
-DEADLINE_S = 20.0
-
-
-class CommandResult(NamedTuple):
-    status: int
-    out: str
-    err: str
 
 
 class CommandRunner:
@@ -43,23 +29,7 @@ class CommandRunner:
         self.url = url
 
     async def __call__(self, *arguments: str, token: str = "") -> CommandResult:
-        process = await create_subprocess_exec(
-            *COMMAND,
-            *arguments,
-            cwd=ROOT,
-            env={
-                "PATH": os.environ["PATH"],
-                "LANG": "C.UTF-8",
-                "SIDECAR_URL": self.url,
-                "SIDECAR_API_TOKEN": token,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        async with timeout(DEADLINE_S):
-            out, err = await process.communicate()
-        assert "Traceback" not in err.decode()
-        return CommandResult(process.returncode or 0, out.decode(), err.decode())
+        return await sidecar(*arguments, SIDECAR_URL=self.url, SIDECAR_API_TOKEN=token)
 
 
 @pytest.fixture
