@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.model.lane import RemedyStats
@@ -17,7 +18,6 @@ from sidecar.core.reporting.incident_review import (
 from sidecar.core.text.known_names import list_known
 from sidecar.web.response import RequestRefused
 from sidecar.web.services import ApiServices
-from sidecar.web.views import health
 from sidecar.web.views.public_state import public_entries, public_incident
 
 HideEntries = Callable[[Iterable[JournalEntry]], tuple[JournalEntry, ...]]
@@ -97,7 +97,7 @@ class IncidentReader:
         self, incident: Incident
     ) -> tuple[tuple[EfficacyKey, RemedyStats], ...]:
         state = self._services.state()
-        instance = health.instance_named(state, incident.target)
+        instance = instance_named(state, incident.target)
         target = instance.id.target if instance is not None else incident.target
         ledger: Mapping[EfficacyKey, RemedyStats] = state.ledger
         return tuple(

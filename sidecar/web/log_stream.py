@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.api_types.logs import LogRecord
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.ports.engine import EngineError
 from sidecar.web.duration_param import parse_duration_param
 from sidecar.web.log_lines import LogBatch, LogPosition, read_batch
@@ -19,7 +20,6 @@ from sidecar.web.routes.logs import HEADERS, MAX_LINES
 from sidecar.web.services import ApiServices
 from sidecar.web.streaming import write_chunk
 from sidecar.web.target_names import find_instance
-from sidecar.web.views import health
 
 DEFAULT_LINES = 100
 FOLLOW_S = 1.0
@@ -154,7 +154,7 @@ class _LogReader:
         return _encode([LogRecord(note=f"the log cannot be read now: {error}")])
 
     def _find_container(self) -> str:
-        instance = health.instance_named(self._services.state(), self._name)
+        instance = instance_named(self._services.state(), self._name)
         container = instance.container if instance is not None else None
         return container.id if container is not None else ""
 

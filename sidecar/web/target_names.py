@@ -1,17 +1,18 @@
 """Names of targets and instances in requests."""
 
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
 from sidecar.core.text.known_names import list_known
 from sidecar.web.response import RequestRefused
-from sidecar.web.views import health, status
+from sidecar.web.views import status
 
 
 def find_target_name(state: State, name: str) -> str:
     """A target's name, given by its own or an instance's. RequestRefused: unknown."""
     if name in state.targets:
         return name
-    instance = health.instance_named(state, name)
+    instance = instance_named(state, name)
     if instance is None:
         raise unknown_target(state, name)
     return instance.id.target
@@ -22,7 +23,7 @@ def find_instance(state: State, name: str) -> Instance:
 
     RequestRefused: it is unknown, or the target has several replicas.
     """
-    instance = health.instance_named(state, name)
+    instance = instance_named(state, name)
     if instance is not None:
         return instance
     if name not in state.targets:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.journal_entry import JournalEntry
 from sidecar.core.reporting.incident_review import without_amounts
 from sidecar.web.auth import is_authorised
@@ -15,7 +16,7 @@ from sidecar.web.report_source import ReportSource
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.target_names import describe_known
-from sidecar.web.views import health, history, status
+from sidecar.web.views import history, status
 
 MAX_ENTRIES = 2000
 
@@ -69,7 +70,7 @@ class HistoryRoutes:
 
     def _is_known(self, name: str) -> bool:
         state = self._services.state()
-        return name in state.targets or health.instance_named(state, name) is not None
+        return name in state.targets or instance_named(state, name) is not None
 
     async def _last_entries(
         self, names: tuple[str, ...], since: float, until: float

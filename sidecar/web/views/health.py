@@ -10,6 +10,7 @@ from sidecar.api_types.health import (
     StackHealth,
     TargetHealth,
 )
+from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.state import State
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
@@ -45,11 +46,6 @@ def health_of_replica(
         if replica in {str(instance.id.number), instance.name}:
             return _health(instance)
     return None
-
-
-def instance_named(state: State, name: str) -> Instance | None:
-    """The instance with this public name."""
-    return next((i for i in state.instances.values() if i.name == name), None)
 
 
 def _health(instance: Instance) -> tuple[bool, TargetHealth]:
