@@ -6,7 +6,7 @@ from sidecar.core.reason.reason import Parameter, Reason, ReasonWriter
 from sidecar.core.text.formatting import split_wait
 from sidecar.core.text.time_texts import Words
 
-_NAMED = {"action": "action", "cause": "problem"}
+_NAMED = {"action": "action", "cause": "problem", "state": "in_state"}
 """Parameters that hold a public name, and the key prefix of its text."""
 
 
@@ -20,7 +20,7 @@ class MessageReasonWriter(ReasonWriter):
     def write_value(  # type: ignore[explicit-override]
         self, name: str, value: Parameter
     ) -> Parameter:
-        """A parameter's text; actions and causes in words."""
+        """A parameter's text; actions, causes and states in words."""
         if name not in _NAMED or isinstance(value, Reason):
             return super().write_value(name, value)
         try:

@@ -16,6 +16,7 @@ from sidecar.core.model.completed_remedy import (
 )
 from sidecar.core.model.decision import Action
 from sidecar.core.model.message import MessageKind
+from sidecar.core.model.target_state import TargetState
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
@@ -53,7 +54,7 @@ def test_no_key_of_a_catalogue_stands_twice(language: str) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_every_cause_and_kind_has_its_texts() -> None:
+def test_every_cause_state_and_kind_has_its_texts() -> None:
     for cause in Cause:
         assert f"problem.{cause}" in ENGLISH.texts
         assert f"advice.cause.{cause}" in ENGLISH.texts
@@ -62,6 +63,8 @@ def test_every_cause_and_kind_has_its_texts() -> None:
             assert f"done.nothing.{cause}" in ENGLISH.texts
         if CAUSES[cause].is_ours:
             assert f"advice.dependent_first.{cause}" in ENGLISH.texts
+    for state in TargetState:
+        assert f"in_state.{state}" in ENGLISH.texts
     for kind in MessageKind:
         assert f"title.{kind}" in ENGLISH.texts
         assert f"body.{kind}" in ENGLISH.texts
