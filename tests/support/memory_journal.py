@@ -22,6 +22,7 @@ from sidecar.core.model.transition import (
     StateChanged,
     Transition,
 )
+from sidecar.core.reason.reason_text import encode_reason
 from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
@@ -36,7 +37,12 @@ def entry_of(item: Transition | Decision) -> JournalEntry:
     if isinstance(item, Decision):
         data = record_of_decision(item)
         return JournalEntry(
-            item.at.wall, EntryKind.DECISION, item.name, item.incident, dict(data)
+            item.at.wall,
+            EntryKind.DECISION,
+            item.name,
+            item.incident,
+            dict(data),
+            encode_reason(item.reason),
         )
     if isinstance(item, BalanceCompared):
         data = record_of_balance(item)
@@ -49,7 +55,12 @@ def entry_of(item: Transition | Decision) -> JournalEntry:
         IncidentChanged: EntryKind.INCIDENT,
     }
     return JournalEntry(
-        item.at.wall, kinds[type(item)], str(data["target"]), item.incident, dict(data)
+        item.at.wall,
+        kinds[type(item)],
+        str(data["target"]),
+        item.incident,
+        dict(data),
+        encode_reason(item.reason),
     )
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.reason_text import decode_recorded_reason
+
 
 class EntryKind(StrEnum):
     """Subject of a journal entry."""
@@ -18,13 +21,27 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One journal entry. ``data`` is JSON-ready, in the shape of the feed."""
+    """One journal entry. ``data`` is JSON-ready, in the shape of the feed.
+
+    ``reason_data`` is the encoded reason, for a text in another language; empty: of an
+    earlier version, or a reason without parameters.
+    """
 
     at_wall: float
     kind: EntryKind
     target: str
     incident: str | None
     data: Mapping[str, object] = field(default_factory=dict)
+    reason_data: str = ""
+
+    @property
+    def reason(self) -> Reason:
+        """The reason; of an earlier version sometimes only as an English text."""
+        return decode_recorded_reason(
+            self.reason_data,
+            str(self.data.get("reason_code") or ""),
+            str(self.data.get("reason") or ""),
+        )
 
 
 class StateChange(NamedTuple):

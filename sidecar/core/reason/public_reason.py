@@ -1,10 +1,7 @@
 """Reasons as a visitor of the page may read them."""
 
-import string
-
 from sidecar.core.reason.audience import AUDIENCES, Audience
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.english import ENGLISH
 from sidecar.core.reason.reason import Parameter, Reason
 
 PUBLIC_TEXTS = frozenset(
@@ -22,9 +19,6 @@ PUBLIC_TEXTS = frozenset(
     }
 )
 """Parameters whose texts are public names; other parameters are numbers or reasons."""
-
-REASONS_WITHIN = frozenset({"advice", "because", "note", "objection", "reason", "why"})
-"""Parameters that are reasons themselves."""
 
 _NOT_SHOWN = Reason(R.NOT_SHOWN)
 _THE_TARGET = Reason(R.THE_TARGET)
@@ -46,21 +40,6 @@ def public_reason(reason: Reason) -> Reason:
             return _NOT_SHOWN
         parameters.append((name, public_value))
     return Reason(reason.code, tuple(parameters))
-
-
-def is_public_sentence(code: R) -> bool:
-    """May a visitor read the written sentence of a reason, whatever its parameters?
-
-    Only where no other reason and no address is in it.
-    """
-    is_public = AUDIENCES[code] is Audience.EVERYBODY
-    return is_public and not REASONS_WITHIN & parameter_names(code)
-
-
-def parameter_names(code: R) -> frozenset[str]:
-    """The names of the parameters of a reason."""
-    parts = string.Formatter().parse(ENGLISH[code])
-    return frozenset(name for _, name, _, _ in parts if name)
 
 
 def _public_value(name: str, value: Parameter, audience: Audience) -> Parameter | None:

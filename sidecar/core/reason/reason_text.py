@@ -6,6 +6,8 @@ from typing import Any
 from sidecar.core.reason.code import ReasonCode
 from sidecar.core.reason.reason import NO_REASON, Parameter, Reason, text_reason
 
+_CODES = {code.value: code for code in ReasonCode}
+
 
 def reason_facts(name: str, reason: Reason) -> dict[str, str]:
     """Facts of a reason: the English sentence, and its data under ``NAME_data``."""
@@ -26,6 +28,15 @@ def decode_reason(data: str, sentence: str = "") -> Reason:
         return _parse_reason(json.loads(data)) if data else text_reason(sentence)
     except (ValueError, TypeError):
         return text_reason(sentence)
+
+
+def decode_recorded_reason(data: str, code: str, sentence: str) -> Reason:
+    """The reason of a record: from ``data``, else from ``code`` if its text is always
+    the same, else the text ``sentence``.
+    """
+    if not data and code in _CODES and (reason := Reason(_CODES[code])).is_complete:
+        return reason if reason else NO_REASON
+    return decode_reason(data, sentence)
 
 
 def _parse_reason(raw: Any) -> Reason:  # noqa: ANN401 - whatever JSON holds

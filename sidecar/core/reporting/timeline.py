@@ -8,6 +8,7 @@ from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 MAX_LINES = 300
 
@@ -19,7 +20,8 @@ _OTHERS_FIRST = "others first"
 class TimelineEntry:
     """One line of the timeline; repeated ``count`` times until ``until_wall``.
 
-    ``data`` is that of the first journal entry, for a text in another language.
+    ``data`` and ``reason`` are those of the first journal entry, for a text in another
+    language.
     """
 
     at_wall: float
@@ -29,6 +31,7 @@ class TimelineEntry:
     text: str
     count: int = 1
     data: Mapping[str, object] = field(default_factory=dict)
+    reason: Reason = NO_REASON
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def _to_line(entry: JournalEntry) -> TimelineEntry:
         entry.target,
         text,
         data=entry.data,
+        reason=entry.reason,
     )
 
 

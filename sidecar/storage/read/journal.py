@@ -169,7 +169,8 @@ def _entries(
 def _entry(row: tuple[float, str, str, str | None, str]) -> JournalEntry:
     at, kind, target, incident, data = row
     facts = decode(data, dict[str, object])
-    return JournalEntry(at, EntryKind(kind), target, incident, facts)
+    reason_data = str(facts.pop("reason_data", ""))
+    return JournalEntry(at, EntryKind(kind), target, incident, facts, reason_data)
 
 
 def _readable(rows: Iterable[R], read: Callable[[R], T]) -> Iterator[T]:

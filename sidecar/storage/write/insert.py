@@ -15,6 +15,7 @@ from sidecar.core.model.transition import (
     RemedyEnded,
     StateChanged,
 )
+from sidecar.core.reason.reason_text import encode_reason
 from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
@@ -151,13 +152,15 @@ def _message_row(message: Message) -> Row:
 
 
 def _entry_row(item: JournalItem) -> Row:
-    """Data in the feed's shape; balances with their amounts."""
+    """Data in the feed's shape; balances with amounts, reasons with parameters."""
     if isinstance(item, Decision):
         kind, data = EntryKind.DECISION, record_of_decision(item)
     elif isinstance(item, BalanceCompared):
         kind, data = EntryKind.BALANCE, record_of_balance(item)
     else:
         kind, data = _KINDS[type(item)], record_of_transition(item)
+    if item.reason.parameters:
+        data["reason_data"] = encode_reason(item.reason)
     name, incident = data["target"], data["incident"]
     return (item.at.wall, kind, name, incident, encode(data), step_code(item))
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.reason.code import ReasonCode
 from sidecar.core.reporting.incident_review import Impact, IncidentReview
 from sidecar.core.reporting.postmortem.document import write_postmortem
 from sidecar.core.reporting.timeline import TimelineEntry, build_timeline
@@ -13,7 +14,7 @@ from sidecar.core.text.formatting import fold_repeated_lines
 from sidecar.core.text.printable import printable
 from sidecar.web.page.stack_view import describe_action
 from sidecar.web.page.target_view import LEVELS, Time
-from sidecar.web.page.texts import PageTexts, machine_time, sentence
+from sidecar.web.page.texts import PageTexts, machine_time
 
 MAX_EVIDENCE = 5
 """Bundles that the page shows, the last ones; the API gives all."""
@@ -31,7 +32,9 @@ class ImpactRow(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of the timeline. ``is_english``: its reason is not translated."""
+    """One line of the timeline. ``is_english``: its reason is a text of others, or of
+    an earlier version.
+    """
 
     at: Time
     target: str
@@ -136,7 +139,6 @@ class IncidentPageBuilder:
     # --- the timeline
 
     def _line(self, entry: TimelineEntry) -> Line:
-        reason, is_english = self._reason(entry.data)
         return Line(
             self._full(entry.at_wall),
             entry.target,
@@ -144,8 +146,8 @@ class IncidentPageBuilder:
             entry.kind.value,
             self._level(entry),
             entry.count,
-            reason,
-            is_english,
+            self._texts.reason(entry.reason),
+            entry.reason.code is ReasonCode.TEXT and self._texts.language != "en",
         )
 
     def _head(self, entry: TimelineEntry) -> str:
@@ -170,15 +172,6 @@ class IncidentPageBuilder:
         if entry.kind is not EntryKind.STATE:
             return ""
         return LEVELS[TargetState(str(entry.data["to"]))]
-
-    def _reason(self, data: Mapping[str, object]) -> tuple[str, bool]:
-        """The recorded reason, which is in English unless it is always the same."""
-        code, text = data.get("reason_code"), str(data.get("reason") or "")
-        if not text:
-            return "", False
-        if self._texts.has_own(code):
-            return self._texts.write_recorded(code), False
-        return sentence(self._texts.foreign(text)), self._texts.language != "en"
 
     # --- evidence
 

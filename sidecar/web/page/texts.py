@@ -54,14 +54,6 @@ class PageTexts:
         """Text that may come from others: printable, on one line, bounded."""
         return on_one_line(self._times.in_zone(text))[:MAX_CHARACTERS]
 
-    def has_own(self, code: object) -> bool:
-        """Is a recorded reason of this code written alike without its parameters?"""
-        return "{" not in self._words.reasons.get(str(code), "{")
-
-    def write_recorded(self, code: object) -> str:
-        """A recorded reason without parameters, for which ``has_own`` is true."""
-        return sentence(self._words.reasons[str(code)])
-
     def clock(self, wall: float, now_wall: float) -> str:
         """An instant: the time of day alone where it is the day of ``now_wall``."""
         at, now = (datetime.fromtimestamp(w, self.zone) for w in (wall, now_wall))

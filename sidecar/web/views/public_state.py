@@ -22,14 +22,12 @@ from sidecar.core.model.probe_settings import ElectronCashProbe
 from sidecar.core.model.state import EngineStatus, State
 from sidecar.core.model.target import Target
 from sidecar.core.policy.decide import decision_in_force
-from sidecar.core.reason.code import ReasonCode
-from sidecar.core.reason.public_reason import is_public_sentence, public_reason
-from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.public_reason import public_reason
+from sidecar.core.reason.reason_text import encode_reason
 
 _Value = TypeVar("_Value")
 
 _OTHER_ENGINE = "another engine"
-_NOT_SHOWN = Reason(ReasonCode.NOT_SHOWN)
 _ENTRY_KEYS = frozenset(
     {
         "action",
@@ -104,28 +102,22 @@ def public_incident(incident: Incident) -> Incident:
 def public_entries(entries: Iterable[JournalEntry]) -> tuple[JournalEntry, ...]:
     """The journal entries without balances and without sentences that quote others."""
     return tuple(
-        replace(entry, data=_public_data(entry.data))
-        for entry in entries
-        if entry.kind is not EntryKind.BALANCE
+        _public_entry(entry) for entry in entries if entry.kind is not EntryKind.BALANCE
     )
 
 
-def _public_data(data: Mapping[str, object]) -> dict[str, object]:
-    public_data = {key: value for key, value in data.items() if key in _ENTRY_KEYS}
-    if "reason" not in data:
-        return public_data
-    if _is_public_code(data.get("reason_code")):
-        reason: object = data["reason"]
-        return {**public_data, "reason": reason, "reason_code": data["reason_code"]}
-    return {**public_data, "reason": str(_NOT_SHOWN), "reason_code": _NOT_SHOWN.code}
-
-
-def _is_public_code(code: object) -> bool:
-    """May the sentence be shown? Not where a store of another version has its code."""
-    try:
-        return is_public_sentence(ReasonCode(str(code)))
-    except ValueError:
-        return False
+def _public_entry(entry: JournalEntry) -> JournalEntry:
+    public_data = {
+        key: value for key, value in entry.data.items() if key in _ENTRY_KEYS
+    }
+    if "reason" not in entry.data:
+        return replace(entry, data=public_data, reason_data="")
+    reason = public_reason(entry.reason)
+    return replace(
+        entry,
+        data={**public_data, "reason": str(reason), "reason_code": reason.code},
+        reason_data=encode_reason(reason),
+    )
 
 
 def _map_values(

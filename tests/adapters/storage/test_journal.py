@@ -70,6 +70,32 @@ async def test_store_satisfies_its_protocols(tmp_path: Path) -> None:
         assert await box.count_pending() == {}
 
 
+async def test_reasons_are_read_back_with_their_parameters(tmp_path: Path) -> None:
+    world = StoredWorld()
+    async with open_test_store(tmp_path) as store:
+        world.outage()
+        turns = world.take()
+        await append_all(store, *turns)
+        entries = await store.journal.entries(*ALL)
+    recorded = [item for turn in turns for item in (*turn.transitions, *turn.decisions)]
+    assert {e.reason for e in entries} == {item.reason for item in recorded}
+    assert any(e.reason.parameters for e in entries)
+    assert not any("reason_data" in e.data for e in entries)
+
+
+async def test_reason_of_an_earlier_version_is_its_sentence(tmp_path: Path) -> None:
+    world = StoredWorld()
+    async with open_test_store(tmp_path) as store:
+        world.outage()
+        await append_all(store, *world.take())
+    change_database(
+        tmp_path, "UPDATE journal SET data = json_remove(data, '$.reason_data')"
+    )
+    async with open_test_store(tmp_path) as store:
+        entries = await store.journal.entries(*ALL)
+    assert all(str(e.reason) == e.data["reason"] for e in entries)
+
+
 async def test_every_kind_is_in_the_journal_in_order(tmp_path: Path) -> None:
     world = StoredWorld()
     async with open_test_store(tmp_path) as store:

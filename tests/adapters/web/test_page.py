@@ -9,7 +9,11 @@ import aiohttp
 import pytest
 
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.journal_entry import MonitoredInterval
+from sidecar.core.model.journal_entry import (
+    EntryKind,
+    JournalEntry,
+    MonitoredInterval,
+)
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.reason.code import ReasonCode
 from sidecar.core.reason.reason import Reason
@@ -293,11 +297,33 @@ async def test_incident_page_of_a_visitor_has_neither_evidence_nor_reasons(
     assert "incident opened" in html
 
 
-async def test_incident_page_in_korean_marks_english_reasons(host: PageHost) -> None:
+async def test_incident_page_in_korean_has_korean_reasons(host: PageHost) -> None:
     host.fakes.world.fails(WALLET, Cause.REFUSED)
     html = await incident_html(host, "ko")
     assert "진행 과정" in html
-    assert 'class="said" lang="en"' in html
+    reasons = re.findall(r'<span class="said">(.+?)</span>', html)
+    assert reasons
+    assert all(re.search("[가-힣]", reason) for reason in reasons)
+
+
+async def test_incident_page_in_korean_marks_a_text_of_another_program(
+    host: PageHost,
+) -> None:
+    host.fakes.world.fails(WALLET, Cause.REFUSED)
+    incident = next(iter(host.fakes.world.state.incidents))
+    data = {
+        "from": "healthy",
+        "to": "failing",
+        "cause": None,
+        "reason": "it is refused",
+        "reason_code": "text",
+    }
+    at_wall = host.fakes.world.now.wall
+    host.fakes.journal.stored_entries.append(
+        JournalEntry(at_wall, EntryKind.STATE, WALLET, incident, data)
+    )
+    html = await incident_html(host, "ko")
+    assert '<span class="said" lang="en">“it is refused”.</span>' in html
 
 
 async def test_resolved_incident_is_shown_as_over(host: PageHost) -> None:

@@ -11,7 +11,9 @@ from sidecar.core.model.event import PauseRequested
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
 from sidecar.core.policy.decide import decision_in_force
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import text_reason
+from sidecar.core.reason.public_reason import public_reason
+from sidecar.core.reason.reason import Reason, text_reason
+from sidecar.core.reason.reason_text import encode_reason
 from sidecar.web.views.public_state import public_entries, public_incident, public_state
 from tests.support.planted_state import AMOUNT, planted_state, texts_in
 from tests.support.rule_world import EPOCH, RuleWorld
@@ -114,6 +116,19 @@ def test_sentence_that_may_quote_others_is_not_in_a_public_entry(
     )
     assert "planted" not in repr(public)
     assert public.data["reason_code"] == R.NOT_SHOWN
+
+
+def test_reason_of_a_public_entry_is_public_with_its_parameters() -> None:
+    failed = Reason.of(R.CONNECTION_REFUSED, place="planted:7777")
+    reason = Reason.of(R.FAILURES_OF, count=2, needed=3, reason=failed)
+    data = {"reason": str(reason), "reason_code": reason.code}
+    recorded = replace(
+        entry(EntryKind.STATE, **data), reason_data=encode_reason(reason)
+    )
+    (public,) = public_entries([recorded])
+    assert public.reason == public_reason(reason)
+    assert public.data["reason"] == "failure 2 of 3: connection refused by the target"
+    assert "planted" not in repr(public)
 
 
 def test_sentence_without_words_of_others_stays_in_a_public_entry() -> None:
