@@ -81,12 +81,12 @@ class LocalCommands:
         return show_settings(_settings(file))
 
     def config_schema(self) -> str:
-        """The JSON Schema of the file."""
+        """The JSON Schema of the file, with the meaning of each key."""
         import json
 
-        from sidecar.config.show import schema
+        from sidecar.config.reference.tables import described_schema
 
-        return json.dumps(schema(), indent=2)
+        return json.dumps(described_schema(), indent=2)
 
     def plan_setup(
         self, stack: str | None, compose: Path | None, folder: Path

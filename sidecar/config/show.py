@@ -7,13 +7,10 @@ import msgspec
 
 from sidecar.config import duration
 from sidecar.config.file.raw_tree import Path
-from sidecar.config.file.schema import schema
 from sidecar.config.secrets import MASK, is_secret, masked_url
 from sidecar.config.settings import Settings
 from sidecar.core.model.probe_settings import ProbeSettings
 from sidecar.core.model.target import Target
-
-__all__ = ["schema", "show_settings"]
 
 _NOT_OF_THE_FILE = frozenset({"may_finish", "name", "cadence", "probes", "declared"})
 _LATER = ("maintenance", "notify", "hooks", "cluster")

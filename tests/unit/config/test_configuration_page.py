@@ -1,23 +1,73 @@
-"""The page on the configuration names every key and every variable."""
+"""The page on the configuration explains every key and every variable."""
 
 import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
+from msgspec import structs
+
 from sidecar.config.environment import KNOWN
-from sidecar.config.file.schema import schema
-from sidecar.config.labels import label_rules
+from sidecar.config.file.model import ProbeSection
+from sidecar.config.file.setting_types import Section
+from sidecar.config.labels.label_rules import BOUNDS
 from sidecar.config.load import load
+from sidecar.config.reference.tables import (
+    TEXTS,
+    MissingTextError,
+    described_schema,
+    rows_of,
+    sections,
+)
+from tests.support.configuration_page import page, sections_on_page
 from tests.support.repository import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "configuration.md").read_text()
 
 
-def test_every_key_of_the_file_is_on_the_page() -> None:
-    definitions: Any = schema()["$defs"]
-    keys = {key for part in definitions.values() for key in part["properties"]}
-    named = set(re.findall(r"`([a-z_]+)`", PAGE))
-    assert keys - named - {"P0", "P1", "P2", "P3"} == set()
+@pytest.mark.parametrize("name", sections())
+def test_every_key_of_the_file_has_a_text_and_a_default(name: str) -> None:
+    keys = [field.encode_name for field in structs.fields(sections()[name])]
+    texts = {row.key: row for row in rows_of(ProbeSection)}
+    texts |= {row.key: row for row in rows_of(sections()[name])}
+    assert set(keys) <= texts.keys()
+    for key in keys:
+        assert texts[key].meaning
+        assert texts[key].default
+
+
+def test_a_key_without_a_text_or_a_default_is_named() -> None:
+    class NewSection(Section):
+        interval: str = ""
+
+    with pytest.raises(MissingTextError, match=r"NewSection\.interval: it has no text"):
+        rows_of(NewSection)
+
+
+def test_every_text_is_of_a_key_of_the_file() -> None:
+    for section, texts in TEXTS.items():
+        fields = {field.encode_name for field in structs.fields(section)}
+        assert texts.keys() <= fields, section
+
+
+def test_every_section_has_its_table_on_the_page_once() -> None:
+    names = [name for name, section in sections().items() if rows_of(section)]
+    assert sorted(sections_on_page()) == sorted(names), "add a heading and its markers"
+
+
+def test_the_tables_of_the_page_are_up_to_date() -> None:
+    assert page() == PAGE, "run scripts/configuration"
+
+
+def test_the_schema_for_editors_describes_every_key() -> None:
+    described: Any = described_schema()
+    Draft202012Validator.check_schema(described)
+    for name, part in described["$defs"].items():
+        for key, below in part["properties"].items():
+            assert key == "type" or "; default: " in below["description"], (name, key)
+    window = described["$defs"]["RestartSection"]["properties"]["window"]
+    assert window["description"].endswith("; default: `15m`")
 
 
 def test_every_variable_is_on_the_page() -> None:
@@ -34,5 +84,5 @@ def test_the_example_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_bound_of_a_label_is_on_the_page() -> None:
-    for key, (least, most) in label_rules.BOUNDS.items():
-        assert f"| `{key}` | {least} | {most} |" in PAGE
+    for key in BOUNDS:
+        assert f"\n| `{key}` | " in PAGE.partition("<!-- keys of labels -->")[2]

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from sidecar.config.file.schema import schema
 from sidecar.config.load import load
-from sidecar.config.show import schema, show_settings
+from sidecar.config.show import show_settings
 from tests.support.config_files import SECRETS, load_text, write_whole_config
 from tests.support.environment_variables import EVERY_VARIABLE
 

@@ -1,0 +1,1 @@
+"""The reference of the file: what each key means, its values and its default."""

@@ -1,0 +1,51 @@
+"""Texts of the keys at the top of the file, and of the sections that stand alone."""
+
+from collections.abc import Mapping
+
+from sidecar.config.duration import format_seconds
+from sidecar.config.file.model import Cluster, Document, Maintenance, Window
+from sidecar.config.file.setting_types import Section
+from sidecar.config.reference.key_text import (
+    NONE,
+    KeyText,
+    SectionTexts,
+    describe_secret,
+)
+from sidecar.config.settings import RETENTION_S
+
+DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
+    Document: {
+        "stack": KeyText("the compose project to act in", "the sidecar's own"),
+        "host_name": KeyText(
+            "the name of the engine's host in messages",
+            "none in a container; the host's own outside one",
+        ),
+        "mode": KeyText(
+            "`observe`: Sidecar watches and decides, but changes nothing", "`act`"
+        ),
+        "language": KeyText("the language of messages and of the status page", "`en`"),
+        "page": KeyText("who sees what on the status page", "`private`"),
+        "defaults": KeyText("values for every target that has none of its own", NONE),
+        "targets": KeyText("the targets, by name", NONE),
+        "maintenance": KeyText("accepted, but not used yet", NONE),
+        "notify": KeyText("who is notified, and when again", NONE),
+        "hooks": KeyText("actions when an incident opens or is resolved", NONE),
+        "cluster": KeyText("accepted, but not used yet", NONE),
+    },
+    Maintenance: {
+        "windows": KeyText("accepted, but not used yet", NONE),
+        "retention": KeyText(
+            "the time that records are kept", f"`{format_seconds(RETENTION_S)}`"
+        ),
+    },
+    Window: {
+        "cron": KeyText("accepted, but not used yet"),
+        "duration": KeyText("accepted, but not used yet"),
+        "timezone": KeyText("accepted, but not used yet", NONE),
+        "targets": KeyText("accepted, but not used yet", "all targets"),
+    },
+    Cluster: {
+        **describe_secret("accepted, but not used yet", "redis_url"),
+        "quorum": KeyText("accepted, but not used yet", NONE),
+    },
+}
