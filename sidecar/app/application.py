@@ -25,6 +25,7 @@ from sidecar.core.model.target import InstanceId
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.host import open_view
 from sidecar.notify.delivery import DeliveryStatus
+from sidecar.probes.busy_watcher import BusyWatcher
 from sidecar.probes.prober import ProbeRunner
 from sidecar.probes.scheduler import (
     SILENCE_S,
@@ -110,6 +111,7 @@ class Application:
         engine, clock, mask = self._context.engine, self._clock, self._mask
         own_networks = self._context.own.now
         self._prober = ProbeRunner(engine, clock, mask=mask, own=own_networks)
+        self._busy_watcher = BusyWatcher(self._prober, clock, self.post)
         self._host = open_view(self._on_processes_died)
         self._process_watcher = ProcessWatcher(
             engine,
@@ -153,6 +155,7 @@ class Application:
                 self._recent_probes,
                 self._notifications,
                 self._process_watcher,
+                self._busy_watcher,
             ),
             probing=self._probe_scheduler,
             remedies=self._executor,
@@ -221,10 +224,7 @@ class Application:
         self._probe_scheduler.hurry(instance_id)
 
     def _silence_s(self, instance_id: InstanceId) -> float:
-        """The silence in seconds after which an unanswered probe is inspected.
-
-        An inspection costs nothing where the host's processes are visible.
-        """
+        """Seconds of silence before an inspection; fewer on a host that is visible."""
         is_visible = self._host is not None and self._host.follows(instance_id)
         return VISIBLE_SILENCE_S if is_visible else SILENCE_S
 
@@ -265,6 +265,7 @@ class Application:
         await self._notifications.close()
         await self._probe_scheduler.close()
         await self._process_watcher.close()
+        await self._busy_watcher.close()
         if self._host is not None:
             self._host.close()
         await self._web.stop()
@@ -286,9 +287,6 @@ class Application:
             self._notifications.runner.channels, DeliveryStatus
         )
         self._metrics.config_loaded(now.wall)
-        for warning in settings.warnings:
-            logger.warning("{}", warning)
-        logger.info("the configuration file was read again and is in force")
 
     async def _scrape(self, accept: str) -> tuple[Iterator[bytes], str]:
         self._metrics.components(self._health.components())

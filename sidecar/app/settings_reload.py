@@ -83,6 +83,9 @@ class SettingsReload:
                 return self._refuse(error.faults)
             self.settings = settings
             await apply(settings, texts)
+            for warning in settings.warnings:
+                logger.warning("{}", warning)
+            logger.info("the configuration file was read again and is in force")
         return ()
 
     def _read(self) -> tuple[Settings, MessageContext]:

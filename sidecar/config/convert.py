@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from sidecar.config import duration
 from sidecar.config.check.secret_text import username_objection
 from sidecar.config.file.model import (
+    BusySection,
     Defaults,
     ElectronCashSection,
     HttpSection,
@@ -29,6 +30,7 @@ from sidecar.core.model.probe_settings import (
 )
 from sidecar.core.model.target import (
     AfterDependency,
+    BusySettings,
     PlannedRestartSettings,
     ProbeSchedule,
     RestartSettings,
@@ -69,6 +71,8 @@ def build_target(
         values["preventive"] = _fill_settings(
             PlannedRestartSettings, section.preventive
         )
+    if isinstance(section.busy, BusySection):
+        values["busy"] = _fill_settings(BusySettings, section.busy)
     if not isinstance(section.settle, UnsetType):
         values["settle_s"] = duration.parse_seconds(section.settle)
     return Target(name, **values)

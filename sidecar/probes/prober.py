@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.container import Container
 from sidecar.core.model.probe_result import (
@@ -24,6 +25,7 @@ from sidecar.core.model.probe_settings import (
     RunningProbe,
     TcpProbe,
 )
+from sidecar.core.model.target import BusySettings
 from sidecar.core.ports.engine import Engine, EngineError
 from sidecar.core.ports.loop import Clock
 from sidecar.core.reason.code import ReasonCode as R
@@ -31,6 +33,7 @@ from sidecar.core.reason.reason import NO_REASON, Reason, text_reason
 from sidecar.core.status.network_reach import Surroundings
 from sidecar.probes.address_counts import AddressCounts
 from sidecar.probes.block_heights import BlockHeightTracker
+from sidecar.probes.busy_question import ask_busy
 from sidecar.probes.context import ProbeContext
 from sidecar.probes.failure import ProbeFailed
 from sidecar.probes.fatal_calls import FatalCalls
@@ -153,6 +156,19 @@ class ProbeRunner:
         seconds = asyncio.get_running_loop().time() - began
         waited_s = max(seconds, outcome.waited_s)
         return _with_slowness(outcome, waited_s, settings.slow_after_s)
+
+    async def ask_busy(
+        self, settings: BusySettings, container: Container
+    ) -> BusyAnswer:
+        """Ask the container whether it is busy. Raises only CancelledError."""
+        try:
+            return await ask_busy(settings, container, self._tools)
+        except ProbeFailed as trouble:
+            outcome = trouble.outcome
+        except EngineError as error:
+            outcome = probe_unknown(Cause.PROBER_FAILED, text_reason(str(error)))
+        masked = await self._mask_outcome(outcome)
+        return BusyAnswer(BusyVerdict.UNCLEAR, masked.reason)
 
     async def _has_stale_address(
         self, container: Container, outcome: ProbeResult

@@ -24,6 +24,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(150)]
 
 # Enough for a sidecar to be up and its stack calm.
 SOON_S = 20.0
+BUSY_FILE = "/tmp/busy"
+ASK_WALLET = {"command": ["sh", "-c", f"test ! -e {BUSY_FILE} || exit 75"]}
+ASK_SERVICE = {"url": f"http://{SERVICE}:8080/busy", "max_wait": "10m"}
 # Time enough to start, be healthy and be asked to leave it out.
 SKIPPED_IN_S = 50.0
 
@@ -39,7 +42,8 @@ def planned_config(second: int, **preventive: object) -> Json:
         "skip_if_restarted_within": "0s",
     }
     wallet = wallet_target() | {"preventive": {**plan, **preventive}}
-    return config({WALLET: wallet, SERVICE: service_target()})
+    wallet["busy"] = ASK_WALLET
+    return config({WALLET: wallet, SERVICE: service_target(busy=ASK_SERVICE)})
 
 
 def start_pair(
@@ -68,7 +72,17 @@ def wait_until(at_wall: float) -> None:
     time.sleep(max(0.0, at_wall - time.time()))
 
 
-def test_planned_restart_stops_by_rpc_and_restarts_dependent_afterwards(
+def wait_held_by_busy(stack: Stack, watcher: SidecarBox, words: str) -> None:
+    """Until the planned restart waits, with these words in its reason of now."""
+
+    def is_held() -> bool:
+        held = watcher.target(WALLET).get("last_decision") or {}
+        return held.get("guard") == "busy" and words in held["reason"]
+
+    stack.wait_for(f"it waits: {words}", is_held, 2.5 * DEADLINE_S)
+
+
+def test_planned_restart_waits_for_busy_targets_then_root_and_dependent_follow(
     stack: Stack,
 ) -> None:
     wallet, service, watcher = start_pair(stack)
@@ -76,6 +90,14 @@ def test_planned_restart_stops_by_rpc_and_restarts_dependent_afterwards(
     (planned,) = list_planned(watcher, "--count", "1")
     assert planned["target"] == WALLET
 
+    wallet.run("touch", BUSY_FILE)
+    service.control("busy")
+    wait_held_by_busy(stack, watcher, f"{WALLET} is busy (its command ended with 75)")
+    wallet.run("rm", BUSY_FILE)
+    wait_held_by_busy(stack, watcher, f"{SERVICE} is busy (it answered 423)")
+    assert "busy" in watcher.run("sidecar", "explain", WALLET)
+    assert stack.lifecycle_calls() == []
+    service.control("busy", {"busy": False})
     stack.wait_for(
         "both restarted",
         lambda: ("restart", "recovered") in watcher.outcomes(SERVICE),
@@ -83,10 +105,12 @@ def test_planned_restart_stops_by_rpc_and_restarts_dependent_afterwards(
     )
 
     stack.wait_healthy(WALLET, SERVICE)
-    assert stack.engine_calls() == [f"restart {WALLET}", f"restart {SERVICE}"]
+    assert stack.lifecycle_calls() == [f"restart {WALLET}", f"restart {SERVICE}"]
     assert stack.proxy.posts[0].at >= unix_time(planned["at"])
     assert stack.starts(wallet) == stack.starts(service) == 2
     assert wallet.wallets()
+    (began_root,) = watcher.decisions(WALLET, "restart")
+    assert f"until {SERVICE} was free" in began_root.message
     # The daemon obeyed its own stop; the engine only had to renew its wrapper.
     records = watcher.records()
     obeyed = records.index(

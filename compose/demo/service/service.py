@@ -5,7 +5,7 @@ It really calls the wallet, so its health turns bad with it.
 GET  /health           200 while the wallet answers, else 503 with the reason
 POST /payments         201 with a fresh address
 GET  /busy             200 free, 423 while a payment is in flight
-POST /control/busy     {"busy": true}
+POST /control/busy     {"busy": true}: as if a payment were in flight
 POST /control/fail     {"reason": "..."}: bad until restarted
 POST /control/exit     {"status": 1}
 The /control endpoints are for demo and tests only.
@@ -154,7 +154,8 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self._wallet = Wallet(settings)
         self._health = Health(self._wallet, settings.sticky)
-        self._busy = False
+        self._in_flight = 0
+        self._is_held_busy = False
 
     def application(self) -> web.Application:
         """Routes to methods."""
@@ -180,6 +181,13 @@ class Service:
 
     async def payments(self, _: web.Request) -> web.Response:
         """Create an address."""
+        self._in_flight += 1
+        try:
+            return await self._pay()
+        finally:
+            self._in_flight -= 1
+
+    async def _pay(self) -> web.Response:
         _balance, reason = await self._health.check()
         if reason:
             return web.json_response({"error": reason}, status=503)
@@ -191,14 +199,16 @@ class Service:
 
     async def busy(self, _: web.Request) -> web.Response:
         """Whether a payment is in flight, for programs that restart containers."""
+        is_busy = self._is_held_busy or self._in_flight > 0
         return web.json_response(
-            {"busy": self._busy}, status=423 if self._busy else 200
+            {"busy": is_busy, "payments_in_flight": self._in_flight},
+            status=423 if is_busy else 200,
         )
 
     async def set_busy(self, request: web.Request) -> web.Response:
         """Control."""
-        self._busy = bool((await _body(request)).get("busy", True))
-        return web.json_response({"busy": self._busy})
+        self._is_held_busy = bool((await _body(request)).get("busy", True))
+        return web.json_response({"busy": self._is_held_busy})
 
     async def fail(self, request: web.Request) -> web.Response:
         """Control."""

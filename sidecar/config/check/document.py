@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 
 from sidecar.config.check.cron import cron_faults
-from sidecar.config.check.urls import url_fault
 from sidecar.config.file.model import Document, Maintenance, TargetSection
 from sidecar.config.file.setting_types import value_or
 from sidecar.config.notifications import notify_faults
@@ -26,9 +25,7 @@ def document_faults(
 
 
 def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
-    busy, backup = value_or(target.busy, None), value_or(target.backup, None)
-    if busy:
-        yield from _url_faults(f"{path}.busy.url", busy.url)
+    backup = value_or(target.backup, None)
     if backup:
         timezone = value_or(backup.timezone, "UTC")
         yield from cron_faults(f"{path}.backup", backup.cron, timezone)
@@ -61,12 +58,6 @@ def _unknown_name_faults(
     )
 
 
-def _url_faults(path: str, url: str) -> Iterator[ConfigProblem]:
-    fault = url_fault(path, url)
-    if fault:
-        yield fault
-
-
 def read_secrets(document: Document, reader: SecretReader) -> None:
     """Read the secret of the section ``cluster``, so that it is masked everywhere."""
     cluster = value_or(document.cluster, None)
@@ -87,9 +78,8 @@ def later_problems(document: Document) -> Iterator[str]:
     """A line for each setting that this version accepts but does not support yet."""
     for name, target in value_or(document.targets, {}).items():
         path = f"targets.{name}"
-        for key in ("busy", "backup"):
-            if _is_set(target, key):
-                yield f"{path}.{key}: {_LATER}"
+        if _is_set(target, "backup"):
+            yield f"{path}.backup: {_LATER}"
         if _is_set(value_or(target.preventive, None), "memory_over"):
             yield f"{path}.preventive.memory_over: {_LATER}"
     sections = ("maintenance", "cluster")

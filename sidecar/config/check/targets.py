@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+from sidecar.config.check.busy import busy_faults
 from sidecar.config.check.ca_file import ca_fault
 from sidecar.config.check.cron import (
     cron_faults,
@@ -67,6 +68,8 @@ def target_faults(
     yield from _settle_faults(target, path)
     if target.preventive is not None:
         yield from _preventive_faults(target.preventive, f"{path}.preventive")
+    if target.busy is not None:
+        yield from busy_faults(target.busy, f"{path}.busy")
 
 
 def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:

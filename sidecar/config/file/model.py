@@ -9,6 +9,7 @@ from sidecar.config.file.notify_sections import (
     Notify,
 )
 from sidecar.config.file.setting_types import (
+    Command,
     Count,
     Duration,
     DurationOrZero,
@@ -102,10 +103,7 @@ class TcpSection(ProbeSection, tag_field="type", tag="tcp", kw_only=True):
 class ExecSection(ProbeSection, tag_field="type", tag="exec", kw_only=True):
     """A command inside the container."""
 
-    command: Annotated[
-        list[str],
-        Meta(min_length=1, description="a list: the command and its arguments"),
-    ]
+    command: Command
 
 
 class DockerSection(ProbeSection, tag_field="type", tag="docker", kw_only=True):
@@ -155,9 +153,10 @@ class PreventiveSection(Section, kw_only=True):
 
 
 class BusySection(Section, kw_only=True):
-    """The address that answers whether a planned restart may happen now."""
+    """The address or the command that says whether the target is busy."""
 
-    url: Text
+    url: Text | UnsetType = UNSET
+    command: Command | UnsetType = UNSET
     max_wait: DurationOrZero | UnsetType = UNSET
 
 

@@ -29,6 +29,10 @@ NAME_WORDS = "a name of letters, digits, '_', '.' and '-'"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 Name = Annotated[str, Meta(pattern=f"^{_NAME}$", description=NAME_WORDS)]
 Text = Annotated[str, Meta(min_length=1, description="a text that is not empty")]
+Command = Annotated[
+    list[str],
+    Meta(min_length=1, description="a list: the command and its arguments"),
+]
 WalletPath = Annotated[
     str,
     Meta(

@@ -32,7 +32,7 @@ from sidecar.core.model.target import RestartSettings, Target
 
 PREFIX = label_rules.PREFIX
 _LISTS = ("depends_on", "restart.slow_lane", "probe.expect_status")
-_COMMAND = "probe.command"
+_COMMANDS = ("probe.command", "busy.command")
 _NOT_BY_LABEL = ("service", "container")
 _ERROR = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`")
@@ -166,7 +166,7 @@ def _label_faults(labels: Labels) -> Iterator[ConfigProblem]:
             yield ConfigProblem(
                 label, "an unknown label", "see docs/configuration.md", hint
             )
-        elif key == _COMMAND and _split_command(value) is None:
+        elif key in _COMMANDS and _split_command(value) is None:
             yield ConfigProblem(
                 label, "quotes that do not close", "a command and its words"
             )
@@ -192,7 +192,7 @@ def _tree(labels: Labels) -> Tree:
 
 
 def _value(key: str, value: str) -> Tree:
-    if key == _COMMAND:
+    if key in _COMMANDS:
         return [*(_split_command(value) or ())]
     if key in _LISTS:
         return [item.strip() for item in value.split(",") if item.strip()]

@@ -14,6 +14,7 @@ from msgspec import structs
 
 from sidecar.config import duration
 from sidecar.config.file.model import (
+    BusySection,
     Defaults,
     PreventiveSection,
     Probe,
@@ -36,6 +37,7 @@ from sidecar.core.model.notification_settings import (
 )
 from sidecar.core.model.probe_settings import ProbeSettings, RunningProbe
 from sidecar.core.model.target import (
+    BusySettings,
     PlannedRestartSettings,
     ProbeSchedule,
     RestartSettings,
@@ -56,6 +58,7 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     Defaults: (ProbeSchedule, RunningProbe),
     TargetSection: (Target, ProbeSchedule),
     RestartSection: (RestartSettings,),
+    BusySection: (BusySettings,),
     PreventiveSection: (PlannedRestartSettings,),
     ProbeSection: (RunningProbe,),
     Notify: (EscalationSettings,),

@@ -54,9 +54,7 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         "severity": KeyText("instead of the severity of the cause", "by cause"),
         "restart": KeyText("the settings and limits of restarts", "as below"),
         "preventive": KeyText("a planned restart"),
-        "busy": KeyText(
-            "an address that answers whether a planned restart may happen now", NONE
-        ),
+        "busy": KeyText("how to ask the target whether it is busy"),
         "backup": KeyText("backups of the target", NONE),
     },
     RestartSection: {
@@ -103,8 +101,14 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         "memory_over": KeyText("accepted, but not used yet", NONE),
     },
     BusySection: {
-        "url": KeyText("accepted, but not used yet"),
-        "max_wait": KeyText("accepted, but not used yet", NONE),
+        "url": KeyText("an address: an answer 2xx means free, 423 or 503 busy"),
+        "command": KeyText(
+            "run in the container: exit status 0 means free, 75 busy", NONE
+        ),
+        "max_wait": KeyText(
+            "the longest wait; then the restart comes, also if no answer was clear; "
+            "`0s`: never ask"
+        ),
     },
     BackupSection: {
         "path": KeyText("accepted, but not used yet"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sidecar.core.model.busy_wait import BusyAnswer
 from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.engine_event_kind import EngineEventKind
@@ -148,6 +149,16 @@ class EvidenceGathered:
 
 
 @dataclass(frozen=True, slots=True)
+class BusyAnswered:
+    """An instance was asked whether it is busy, because a restart waits for that."""
+
+    at: Moment
+    instance: InstanceId
+    run: RunId
+    answer: BusyAnswer
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRestartDue:
     """A scheduled preventive restart is due now."""
 
@@ -255,6 +266,7 @@ Event = (
     | RemedyProgressed
     | ProcessesInspected
     | EvidenceGathered
+    | BusyAnswered
     | PlannedRestartDue
     | PlannedRestartCancelled
     | RestartRequested

@@ -94,6 +94,7 @@ class Guard(StrEnum):
     BACKOFF = "backoff"
     BUDGET = "budget", GuardRule(pages=True, is_lasting=True)
     RECENTLY_RESTARTED = "recently_restarted", GuardRule(is_intended=True)
+    BUSY = "busy", GuardRule(makes_plans_wait=True)
     OBSERVE = (
         "observe",
         GuardRule(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from sidecar.core.model.busy_wait import BusyWait
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.dependency_graph import DependencyGraph
 from sidecar.core.model.incident import Incident
@@ -101,6 +102,10 @@ class State:
     due: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Planned restarts that wait to begin, with their deadlines (mono)."""
     plan: PlannedRestart | None = None
+    busy_waits: Mapping[InstanceId, BusyWait] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """The instances that are asked whether they are busy, as a restart waits."""
     incidents: Mapping[str, Incident] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -68,6 +68,18 @@ class PlannedRestartSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class BusySettings:
+    """How to ask a target whether it is busy: one of an address and a command.
+
+    A restart waits for a busy target for at most ``max_wait_s``.
+    """
+
+    url: str | None = None
+    command: tuple[str, ...] = ()
+    max_wait_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One monitored service (or named container) and all its settings.
 
@@ -85,6 +97,7 @@ class Target:
     cadence: ProbeSchedule = ProbeSchedule()
     restart: RestartSettings = RestartSettings()
     preventive: PlannedRestartSettings | None = None
+    busy: BusySettings | None = None
     severity: Severity | None = None
     may_finish: bool = False
     """It comes from a watch label alone: it may be a job, which may end."""

@@ -16,6 +16,7 @@ from sidecar.core.policy.proposal import Proposal
 from sidecar.core.policy.proposals import propose
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.recovery import busy_wait
 from sidecar.core.recovery.polite_stop import (
     is_called_off_by_answer,
     is_free,
@@ -34,7 +35,7 @@ def decide(state: State, instance_id: InstanceId, at: Moment) -> Decision | None
     """The decision about one instance; None when there is nothing new to say."""
     instance = state.instances[instance_id]
     decision = _current_decision(state, instance, at)
-    if decision is None or not _is_new(instance, decision):
+    if decision is None or not _is_new(state, instance, decision):
         return None
     return replace(decision, begun=run_log.run_starts(instance, decision.cause))
 
@@ -52,7 +53,7 @@ def decision_in_force(
     if instance.loading is not None:
         return instance.loading
     current, last = _current_decision(state, instance, at), instance.last_decision
-    if current is None or last is None or _is_new(instance, current):
+    if current is None or last is None or _is_new(state, instance, current):
         return current
     return replace(current, at=last.at)
 
@@ -85,7 +86,7 @@ def _current_decision(state: State, instance: Instance, at: Moment) -> Decision 
     )
 
 
-def _is_new(instance: Instance, decision: Decision) -> bool:
+def _is_new(state: State, instance: Instance, decision: Decision) -> bool:
     last = instance.last_decision
     if last is None or decision.action.changes_something:
         return True
@@ -94,6 +95,8 @@ def _is_new(instance: Instance, decision: Decision) -> bool:
     if instance.asked or decision.action is Action.LOOK:
         return True
     if last.at.mono < instance.since.mono:
+        return True
+    if _asks_anew(state, instance, decision):
         return True
     same = (last.action, last.guard, last.trigger) == (
         decision.action,
@@ -105,6 +108,23 @@ def _is_new(instance: Instance, decision: Decision) -> bool:
     same = same and (last.run == decision.run or decision.cause is Cause.CRASH_LOOP)
     counting = decision.guard is Guard.THRESHOLD and decision.reason != last.reason
     return not same or counting
+
+
+def _asks_anew(state: State, instance: Instance, decision: Decision) -> bool:
+    """Is a busy target to be asked, or has it just answered for the first time?"""
+    last = instance.last_decision
+    if decision.guard is not Guard.BUSY or last is None:
+        return False
+    if busy_wait.is_unasked(state, instance, decision.trigger):
+        return True
+    return _awaits_answer(last) and not _awaits_answer(decision)
+
+
+def _awaits_answer(decision: Decision) -> bool:
+    objection = decision.reason.get("objection")
+    if not isinstance(objection, Reason):
+        return False
+    return objection.code is R.ASKED_WHETHER_BUSY
 
 
 def _asks_same_remedy(last_cause: Cause | None, cause: Cause | None) -> bool:
@@ -119,13 +139,9 @@ def _apply_guards(
     decision = _decision_from(instance, proposal, at)
     if not proposal.action.changes_something:
         return decision
-    case = guard_input(state, instance, target, proposal, at)
-    objection = first_objection(case)
-    restarts = proposal.action is Action.RESTART and target.wallet is not None
-    if objection is None and proposal.forced and restarts:
-        return _skip_polite_stop(decision, target)
+    objection = first_objection(guard_input(state, instance, target, proposal, at))
     if objection is None:
-        return _add_stop_options(decision, instance, target)
+        return _permitted_decision(state, instance, target, proposal, at)
     guard, reason = objection
     action = Action.HOLD
     if proposal.trigger is Trigger.PLANNED and not guard.rule.makes_plans_wait:
@@ -140,6 +156,22 @@ def _apply_guards(
             R.HELD, why=proposal.why, action=proposal.action, objection=reason
         ),
     )
+
+
+def _permitted_decision(
+    state: State, instance: Instance, target: Target, proposal: Proposal, at: Moment
+) -> Decision:
+    """The decision to carry out a remedy to which no guard objects."""
+    is_restart = proposal.action is Action.RESTART
+    if is_restart:
+        why = busy_wait.describe_wait(
+            state, instance, proposal.trigger, proposal.why, at
+        )
+        proposal = replace(proposal, why=why)
+    decision = _decision_from(instance, proposal, at)
+    if proposal.forced and is_restart and target.wallet is not None:
+        return _skip_polite_stop(decision, target)
+    return _add_stop_options(decision, instance, target)
 
 
 def guard_input(

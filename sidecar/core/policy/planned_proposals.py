@@ -9,6 +9,7 @@ from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.policy.proposal import Proposal
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.recovery import busy_wait
 from sidecar.core.recovery.planned_restart import instances_to_restart
 from sidecar.core.status import container_run
 
@@ -25,7 +26,8 @@ def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | 
     instances = [state.instances[w] for w in instance_ids]
     running = [i for i in instances if i is instance or not _is_stopped_by_operator(i)]
     trouble = next(filter(None, map(_find_instability, running)), None)
-    if trouble is None and at.mono >= until_mono:
+    deadline_mono = busy_wait.plan_deadline_mono(state, instance, until_mono)
+    if trouble is None and at.mono >= deadline_mono:
         trouble = Reason.of(R.PLAN_TOO_LATE)
     if trouble is not None:
         why = Reason.of(R.PLAN_SKIPPED, reason=trouble)
@@ -47,7 +49,7 @@ def _next_step_proposal(
     if not container_run.is_running(instance):
         why = Reason.of(R.PLAN_NOT_RUNNING, root=plan.target)
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.NOT_CURABLE)
-    if at.mono >= plan.deadline_mono:
+    if at.mono >= busy_wait.plan_deadline_mono(state, instance, plan.deadline_mono):
         why = Reason.of(R.PLAN_TOO_LATE_IN, root=plan.target)
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
     why = Reason.of(R.PLAN_FOLLOWS, root=plan.target)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from sidecar.core.model.busy_wait import BusyAnswer
 from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import Event
@@ -10,7 +11,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.probe_settings import ElectronCashProbe, ProbeSettings
 from sidecar.core.model.step_result import StepResult
-from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.target import BusySettings, InstanceId, Target
 from sidecar.core.reason.reason import Reason
 
 
@@ -26,6 +27,15 @@ class Prober(Protocol):
 
     async def probe(self, settings: ProbeSettings, container: Container) -> ProbeResult:
         """Probe; raises only on cancellation: errors of our own give UNKNOWN."""
+
+
+class BusyAsker(Protocol):
+    """Asks a container whether it is busy."""
+
+    async def ask_busy(
+        self, settings: BusySettings, container: Container
+    ) -> BusyAnswer:
+        """The answer, within some seconds; raises only CancelledError."""
 
 
 class RpcFailed(Exception):

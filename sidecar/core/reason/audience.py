@@ -51,6 +51,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.BODY_UNREADABLE: Audience.OPERATORS,
         R.STATUS_OTHER: Audience.EVERYBODY,
         R.STATUS_SAYS: Audience.OPERATORS,
+        R.BUSY_STATUS: Audience.EVERYBODY,
         R.ANSWER_TOO_LONG: Audience.EVERYBODY,
         R.ANSWER_UNREADABLE: Audience.OPERATORS,
         R.RPC_ERROR: Audience.OPERATORS,
@@ -86,6 +87,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.COMMAND_NOT_RUNNABLE: Audience.OPERATORS,
         R.COMMAND_NOT_RUNNABLE_SILENTLY: Audience.EVERYBODY,
         R.COMMAND_FAILED: Audience.OPERATORS,
+        R.BUSY_EXIT: Audience.EVERYBODY,
         R.COMMAND_FAILED_SILENTLY: Audience.EVERYBODY,
         # our own side
         R.HOST_ASLEEP: Audience.EVERYBODY,
@@ -210,6 +212,9 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.WALLET_TO_LOAD_AGAIN: Audience.EVERYBODY,
         # planned restarts
         R.PLAN_DUE: Audience.EVERYBODY,
+        R.FREE_NOW: Audience.EVERYBODY,
+        R.STILL_BUSY: Audience.EVERYBODY,
+        R.COUNTS_AS_FREE: Audience.EVERYBODY,
         R.PLAN_SKIPPED: Audience.EVERYBODY,
         R.PLAN_TOO_LATE: Audience.EVERYBODY,
         R.PLAN_TOO_LATE_IN: Audience.EVERYBODY,
@@ -253,6 +258,9 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.WINDOW_LIMIT: Audience.EVERYBODY,
         R.SLOW_LANE: Audience.EVERYBODY,
         R.RESTARTED_LATELY: Audience.EVERYBODY,
+        R.ASKED_WHETHER_BUSY: Audience.EVERYBODY,
+        R.TARGET_BUSY: Audience.EVERYBODY,
+        R.BUSY_UNCLEAR: Audience.EVERYBODY,
         R.ONLY_OBSERVED: Audience.OPERATORS,
         R.OBSERVE_MODE: Audience.EVERYBODY,
         # why a restart does not help

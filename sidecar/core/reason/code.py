@@ -34,6 +34,7 @@ class ReasonCode(StrEnum):
     BODY_UNREADABLE = auto()
     STATUS_OTHER = auto()
     STATUS_SAYS = auto()
+    BUSY_STATUS = auto()
     ANSWER_TOO_LONG = auto()
     ANSWER_UNREADABLE = auto()
     RPC_ERROR = auto()
@@ -69,6 +70,7 @@ class ReasonCode(StrEnum):
     COMMAND_NOT_RUNNABLE = auto()
     COMMAND_NOT_RUNNABLE_SILENTLY = auto()
     COMMAND_FAILED = auto()
+    BUSY_EXIT = auto()
     COMMAND_FAILED_SILENTLY = auto()
     # our own side
     HOST_ASLEEP = auto()
@@ -193,6 +195,9 @@ class ReasonCode(StrEnum):
     WALLET_TO_LOAD_AGAIN = auto()
     # planned restarts
     PLAN_DUE = auto()
+    FREE_NOW = auto()
+    STILL_BUSY = auto()
+    COUNTS_AS_FREE = auto()
     PLAN_SKIPPED = auto()
     PLAN_TOO_LATE = auto()
     PLAN_TOO_LATE_IN = auto()
@@ -236,6 +241,9 @@ class ReasonCode(StrEnum):
     WINDOW_LIMIT = auto()
     SLOW_LANE = auto()
     RESTARTED_LATELY = auto()
+    ASKED_WHETHER_BUSY = auto()
+    TARGET_BUSY = auto()
+    BUSY_UNCLEAR = auto()
     ONLY_OBSERVED = auto()
     OBSERVE_MODE = auto()
     # why a restart does not help

@@ -35,6 +35,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.BODY_UNREADABLE: "{status}: the body cannot be judged: {said}",
         R.STATUS_OTHER: "{status}: not the expected status",
         R.STATUS_SAYS: "{status}: {said}",
+        R.BUSY_STATUS: "it answered {status}",
         R.ANSWER_TOO_LONG: "{method} answered more than {size} bytes: it cannot be judged",
         R.ANSWER_UNREADABLE: "what {method} answered cannot be judged: {said}",
         R.RPC_ERROR: "{method} answered error {code}: {said}",
@@ -70,6 +71,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.COMMAND_NOT_RUNNABLE: "the command cannot be run: {said}",
         R.COMMAND_NOT_RUNNABLE_SILENTLY: "the command cannot be run: and said nothing",
         R.COMMAND_FAILED: "the command exited with {exit_code}: {said}",
+        R.BUSY_EXIT: "its command ended with {exit_code}",
         R.COMMAND_FAILED_SILENTLY: "the command exited with {exit_code}: and said nothing",
         # our own side
         R.HOST_ASLEEP: "this host was asleep during the probe",
@@ -194,6 +196,9 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.WALLET_TO_LOAD_AGAIN: "the daemon answers but has no wallet loaded, and loading it failed: {reason}",
         # planned restarts
         R.PLAN_DUE: "its planned restart is due",
+        R.FREE_NOW: "{why}; it waited {wait_s:wait} until {root} was free",
+        R.STILL_BUSY: "{why}; {root} is still busy after the longest wait of {wait_s:wait} ({reason})",
+        R.COUNTS_AS_FREE: "{why}; {root} did not say for {wait_s:wait} whether it is busy ({reason}), so it counts as free",
         R.PLAN_SKIPPED: "the planned restart is skipped: {reason}",
         R.PLAN_TOO_LATE: "its turn did not come in time",
         R.PLAN_TOO_LATE_IN: "its turn did not come in time in the planned restart of {root}",
@@ -237,6 +242,9 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.WINDOW_LIMIT: "{count} tries within {window_s:wait} are the limit",
         R.SLOW_LANE: "{count} tries did not help, so they come further apart: the next is in {wait_s:wait}",
         R.RESTARTED_LATELY: "it was restarted {ago_s:wait} ago",
+        R.ASKED_WHETHER_BUSY: "{root} is asked whether it is busy, and has not answered yet",
+        R.TARGET_BUSY: "{root} is busy ({reason}): the restart waits for another {wait_s:wait} at most",
+        R.BUSY_UNCLEAR: "{root} does not say whether it is busy ({reason}): it counts as free in {wait_s:wait}",
         R.ONLY_OBSERVED: "{engine} is no supported engine, only observed: it would now {action}",
         R.OBSERVE_MODE: "observe mode: it would now {action}",
         # why a restart does not help

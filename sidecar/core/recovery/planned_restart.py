@@ -7,6 +7,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import PlannedRestart, State
 from sidecar.core.model.target import AfterDependency, InstanceId
+from sidecar.core.recovery import busy_wait
 
 PLAN_STEP_S = 600.0
 """Time that a planned restart may wait for its next step before that is skipped."""
@@ -26,14 +27,15 @@ def instances_to_restart(state: State, target: str) -> tuple[InstanceId, ...]:
 def mark_due(state: State, target: str, at: Moment) -> State:
     """Make the planned restart of ``target`` due: it waits to begin."""
     waiting = {**state.due, target: at.mono + PLAN_STEP_S}
-    return replace(state, due=MappingProxyType(waiting))
+    after = busy_wait.end_waits(state, target)
+    return replace(after, due=MappingProxyType(waiting))
 
 
 def cancel_plan(state: State, target: str) -> State:
     """Cancel the planned restart of ``target``, due or under way."""
     is_under_way = state.plan is not None and state.plan.target == target
     return replace(
-        state,
+        busy_wait.end_waits(state, target),
         due=_due_without(state, target),
         plan=None if is_under_way else state.plan,
     )

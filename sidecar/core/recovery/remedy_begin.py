@@ -15,6 +15,7 @@ from sidecar.core.model.update import (
 )
 from sidecar.core.recovery import (
     balance_check,
+    busy_wait,
     dependents,
     planned_restart,
     restart_rate,
@@ -46,6 +47,7 @@ def on_decision_made(state: State, event: DecisionMade) -> Update:
         after = replace(after, restarts=(*recent, event.at.mono))
     if decision.trigger is Trigger.PLANNED:
         after = planned_restart.advance_plan(after, decision, event.at)
+    after = busy_wait.advance_waits(after, decision, event.at)
     return Update(after, (), (instance.id,))
 
 

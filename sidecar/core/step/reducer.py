@@ -7,6 +7,7 @@ from types import MappingProxyType
 from sidecar.core.incidents.lifecycle import update_incidents
 from sidecar.core.model.event import (
     AckRequested,
+    BusyAnswered,
     ContainerEventSeen,
     ContainersListed,
     DecisionMade,
@@ -38,6 +39,7 @@ from sidecar.core.model.transition import StateChanged, Transition
 from sidecar.core.model.update import Update, replace_instances
 from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.recovery import (
+    busy_wait,
     dependents,
     remedy_begin,
     remedy_execution,
@@ -171,7 +173,7 @@ def _change_status(
     touched: tuple[InstanceId, ...] = ()
     if new.state in WORKING_STATES and instance.state not in WORKING_STATES:
         after, touched = dependents.on_dependency_recovered(
-            after, changed, instance, at
+            busy_wait.end_waits(after, instance.id.target), changed, instance, at
         )
     note = StateChanged(
         at,
@@ -206,6 +208,7 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         ProbeCompleted: observations.on_probe_completed,
         ProcessesInspected: observations.on_processes_inspected,
         EvidenceGathered: observations.on_evidence_gathered,
+        BusyAnswered: busy_wait.on_busy_answered,
         DecisionMade: remedy_begin.on_decision_made,
         RemedyExecuted: remedy_execution.on_remedy_executed,
         RemedyProgressed: remedy_execution.on_remedy_progressed,

@@ -15,6 +15,7 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
 from sidecar.core.model.target import (
+    BusySettings,
     Mode,
     PlannedRestartSettings,
     ProbeSchedule,
@@ -270,10 +271,12 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
         "0 3 * * *", "Asia/Seoul", 300.0, 21600.0
     )
     assert wallet.severity is Severity.P1
+    assert wallet.busy == BusySettings(
+        "http://bitcoincash-service:8080/busy", max_wait_s=600.0
+    )
     assert service.depends_on == ("electron-cash",)
     assert {line.split(":")[0] for line in settings.warnings} == {
         "targets.electron-cash.probe.password_file",
-        "targets.electron-cash.busy",
         "targets.electron-cash.backup",
         "targets.electron-cash.preventive.memory_over",
         "maintenance",

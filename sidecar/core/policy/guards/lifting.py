@@ -79,6 +79,11 @@ LIFTINGS: Mapping[Guard, Lifting] = MappingProxyType(
             "it holds planned restarts only",
             is_timed=True,
         ),
+        Guard.BUSY: Lifting(
+            "the busy target answers that it is free, or busy.max_wait has passed; "
+            "sidecar restart {target} does not ask",
+            is_timed=True,
+        ),
         Guard.OBSERVE: Lifting(
             "the mode is act (SIDECAR_MODE=act, or mode: act in the file) on a Docker "
             "engine"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sidecar.core.model.decision import Action
 from sidecar.core.model.guard import Guard
+from sidecar.core.policy.guards.busy import check_busy
 from sidecar.core.policy.guards.dependencies import (
     check_dependency,
     check_remedy_running,
@@ -67,6 +68,7 @@ GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.BACKOFF, check_backoff),
     (Guard.BUDGET, check_budget),
     (Guard.RECENTLY_RESTARTED, check_recently_restarted),
+    (Guard.BUSY, check_busy),
     (Guard.OBSERVE, check_observe),
 )
 
