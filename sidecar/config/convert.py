@@ -26,6 +26,7 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     Credentials,
     DockerProbe,
+    OnMatch,
     ProbeSettings,
 )
 from sidecar.core.model.target import (
@@ -128,6 +129,9 @@ def _build_probe(
         values["wallet_path"] = _paths(section.wallet_path)
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
         values["expect_status"] = (section.expect_status,)
+    on_match = getattr(section, "on_match", UNSET)
+    if not isinstance(on_match, UnsetType):
+        values["on_match"] = OnMatch(on_match)
     kind = _SETTINGS_BY_TYPE[str(section.__struct_config__.tag)]
     probe: ProbeSettings = _fill_settings(kind, section, defaults, **values)
     return probe

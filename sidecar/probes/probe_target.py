@@ -27,7 +27,7 @@ async def probe_target(
     warnings: tuple[ProbeWarning, ...] = ()
     reasons: list[Reason] = []
     wallet: WalletFacts | None = None
-    waited_s = 0.0
+    waited_s, asks_restart = 0.0, False
     for settings in probes:
         outcome = await prober.probe(settings, container)
         wallet = outcome.wallet or wallet
@@ -37,6 +37,7 @@ async def probe_target(
         warnings += tuple(w for w in outcome.warnings if w not in warnings)
         reasons += [outcome.reason] if outcome.reason else []
         waited_s = max(waited_s, outcome.waited_s)
+        asks_restart = asks_restart or outcome.asks_restart
     reason = join_reasons(reasons).bound(REASON_LIMIT)
     well = probe_success(warnings=warnings, reason=reason, wallet=wallet)
-    return replace(well, waited_s=waited_s)
+    return replace(well, waited_s=waited_s, asks_restart=asks_restart)

@@ -32,8 +32,10 @@ def due_times(
     """The due times of a target's planned restart after ``after_wall``, with jitter.
 
     They are in order as long as the jitter is shorter than the time between two
-    times of the cron line; the configuration ensures that.
+    times of the cron line; the configuration ensures that. None without such a line.
     """
+    if plan.cron is None:
+        return
     for moment in _moments(plan.cron, plan.timezone, after_wall - plan.jitter_s):
         due = moment.timestamp() + plan.jitter_s * _fraction(target, moment.date())
         if due > after_wall:

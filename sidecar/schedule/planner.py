@@ -57,7 +57,7 @@ class Planner:
         now_wall = self._clock.now().wall
         plans: dict[str, _TargetSchedule] = {}
         for target in targets:
-            if target.preventive is None:
+            if target.preventive is None or target.preventive.cron is None:
                 continue
             plan = self._plans.get(target.name)
             if plan is None or plan.preventive != target.preventive:
@@ -154,4 +154,4 @@ def _planned_time(name: str, plan: _TargetSchedule) -> Iterator[PlannedTime]:
     later = (at for at in later if at not in plan.past_walls)
     for at in chain((plan.next_wall,), later):
         skipped = at == plan.skipped
-        yield PlannedTime(name, at, settings.cron, settings.timezone, skipped)
+        yield PlannedTime(name, at, settings.cron or "", settings.timezone, skipped)

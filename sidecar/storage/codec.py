@@ -72,6 +72,7 @@ def persistent_part(instance: Instance) -> Instance:
         asked_now=False,
         looked=None,
         refusal=None,
+        wish=None,
     )
 
 

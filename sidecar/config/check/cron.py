@@ -10,7 +10,7 @@ from cronsim import CronSim, CronSimError
 
 from sidecar.config.problem import ConfigProblem, quote_value
 
-_CRON = "a cron line such as '0 3 * * *'"
+CRON_WORDS = "a cron line such as '0 3 * * *'"
 
 _SAMPLE = 60
 
@@ -24,7 +24,7 @@ def cron_faults(path: str, cron: str, timezone: str) -> Iterator[ConfigProblem]:
     why = _cron_objection(cron)
     if why:
         hint = f"{why}: minute hour day month weekday (a sixth field first: seconds)"
-        yield ConfigProblem(f"{path}.cron", quote_value(cron), _CRON, hint)
+        yield ConfigProblem(f"{path}.cron", quote_value(cron), CRON_WORDS, hint)
 
 
 @lru_cache(maxsize=1024)

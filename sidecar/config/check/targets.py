@@ -11,6 +11,7 @@ from itertools import pairwise
 from sidecar.config.check.busy import busy_faults
 from sidecar.config.check.ca_file import ca_fault
 from sidecar.config.check.cron import (
+    CRON_WORDS,
     cron_faults,
     shortest_gap_s,
 )
@@ -28,6 +29,7 @@ from sidecar.core.model.probe_settings import (
     JsonRpcProbe,
     ProbeSettings,
     TcpProbe,
+    may_ask_restart,
 )
 from sidecar.core.model.target import (
     AfterDependency,
@@ -67,7 +69,7 @@ def target_faults(
     yield from _restart_faults(target.restart, target.cadence, f"{path}.restart")
     yield from _settle_faults(target, path)
     if target.preventive is not None:
-        yield from _preventive_faults(target.preventive, f"{path}.preventive")
+        yield from _preventive_faults(target, target.preventive, f"{path}.preventive")
     if target.busy is not None:
         yield from busy_faults(target.busy, f"{path}.busy")
 
@@ -214,8 +216,13 @@ def _too_short_fault(
 
 
 def _preventive_faults(
-    preventive: PlannedRestartSettings, path: str
+    target: Target, preventive: PlannedRestartSettings, path: str
 ) -> Iterator[ConfigProblem]:
+    if preventive.cron is None:
+        if not any(may_ask_restart(probe) for probe in target.probes):
+            hint = "only a probe with on_match: planned_restart needs none"
+            yield ConfigProblem(f"{path}.cron", "nothing", CRON_WORDS, hint)
+        return
     faults = list(cron_faults(path, preventive.cron, preventive.timezone))
     yield from faults
     gap_s = None if faults else shortest_gap_s(preventive.cron)
@@ -272,7 +279,7 @@ def warnings(target: Target) -> Iterator[str]:
     if wallet and any(isinstance(p, TcpProbe) for p in target.probes):
         yield f"{path}.probe: tcp harms a daemon that serves one connection at a time"
     planned = target.preventive
-    gap_s = shortest_gap_s(planned.cron) if planned else None
+    gap_s = shortest_gap_s(planned.cron) if planned and planned.cron else None
     if planned and gap_s and planned.skip_if_restarted_within_s >= gap_s:
         yield (
             f"{path}.preventive.skip_if_restarted_within: planned restarts come every "

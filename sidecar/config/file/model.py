@@ -125,6 +125,9 @@ Probe = (
 )
 
 
+OnMatchName = Literal["warn", "fail", "planned_restart"]
+
+
 class RestartSection(Section):
     """Settings and limits of restarts."""
 
@@ -145,7 +148,7 @@ class RestartSection(Section):
 class PreventiveSection(Section, kw_only=True):
     """A planned restart."""
 
-    cron: Text
+    cron: Text | UnsetType = UNSET
     timezone: Text | UnsetType = UNSET
     jitter: DurationOrZero | UnsetType = UNSET
     skip_if_restarted_within: DurationOrZero | UnsetType = UNSET

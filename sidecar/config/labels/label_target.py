@@ -100,8 +100,9 @@ def _unsafe_target(
     if not label_rules.is_set(declared, "probe"):
         for probe in target.probes:
             yield from label_rules.probe_faults(probe, own)
-    if target.preventive and not label_rules.is_set(declared, "preventive.cron"):
-        yield from label_rules.gap_faults(shortest_gap_s(target.preventive.cron))
+    cron = target.preventive.cron if target.preventive else None
+    if cron is not None and not label_rules.is_set(declared, "preventive.cron"):
+        yield from label_rules.gap_faults(shortest_gap_s(cron))
 
 
 def watched_labels(stop_timeout: str | None, engines_own_s: float) -> Labels:

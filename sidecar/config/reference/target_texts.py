@@ -89,7 +89,9 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         ),
     },
     PreventiveSection: {
-        "cron": _CRON,
+        "cron": KeyText(
+            _CRON.meaning, "must be given, unless a probe asks (`on_match`)"
+        ),
         "timezone": _TIMEZONE,
         "jitter": KeyText(
             "delays each day's restart by a fixed part of this, different for each "

@@ -115,6 +115,14 @@ class Redeploy:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartWish:
+    """A planned restart that a probe of ``run`` asked for at ``at_mono``."""
+
+    run: RunId
+    at_mono: float
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One replica of a target.
 
@@ -197,5 +205,7 @@ class Instance:
     """Learned boot time, from the start to the first good answer."""
     idle: RunId | None = None
     """The run in which only a waiting main process was seen."""
+    wish: RestartWish | None = None
+    """The last planned restart that a probe asked for; it is not stored."""
     refused_starts: int = 0
     """Number of runs in a row, before this one, that always refused connections."""

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.probe_settings import OnMatch
 from sidecar.core.reason.reason import NO_REASON, Reason
 
 
@@ -22,6 +23,8 @@ class ProbeWarning(StrEnum):
 
     SLOW = "slow"
     LAGGING = "lagging"
+    MATCHED = "matched"
+    """A probe with ``on_match`` found what it watches for."""
 
 
 class Balance(NamedTuple):
@@ -64,7 +67,7 @@ class ProbeResult:
     observation was an answer of the daemon, so a polite RPC ``stop`` is possible.
     ``waited_s``: age of the oldest request that was waited for; with HUNG it is still
     not answered. ``broke_on``: the call during which the connection broke; empty: none
-    broke.
+    broke. ``asks_restart``: a success that asks for a planned restart.
     """
 
     verdict: ProbeVerdict
@@ -77,6 +80,7 @@ class ProbeResult:
     waited_s: float = 0.0
     broke_on: str = ""
     shares_network: bool = False
+    asks_restart: bool = False
 
 
 REASON_LIMIT = 300
@@ -87,6 +91,7 @@ def probe_success(
     warnings: tuple[ProbeWarning, ...] = (),
     reason: Reason = NO_REASON,
     wallet: WalletFacts | None = None,
+    asks_restart: bool = False,
 ) -> ProbeResult:
     """The target works; warnings name its degradations."""
     return ProbeResult(
@@ -95,6 +100,18 @@ def probe_success(
         rpc_answers=True,
         warnings=warnings,
         wallet=wallet,
+        asks_restart=asks_restart,
+    )
+
+
+def probe_match(on_match: OnMatch, cause: Cause, reason: Reason) -> ProbeResult:
+    """The probe found what it watches for; ``cause`` counts if that is a failure."""
+    if on_match is OnMatch.FAIL:
+        return probe_failure(cause, reason)
+    return probe_success(
+        warnings=(ProbeWarning.MATCHED,),
+        reason=reason,
+        asks_restart=on_match is OnMatch.PLANNED_RESTART,
     )
 
 

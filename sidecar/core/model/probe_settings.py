@@ -2,8 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from typing import ClassVar
+
+
+class OnMatch(StrEnum):
+    """Consequence when a probe finds what it watches for.
+
+    WARN: the target is degraded. FAIL: the probe fails, as any other. PLANNED_RESTART:
+    the target is degraded, and a planned restart is asked for.
+    """
+
+    WARN = "warn"
+    FAIL = "fail"
+    PLANNED_RESTART = "planned_restart"
 
 
 class ProbeWay(Enum):
@@ -138,3 +150,8 @@ ProbeSettings = (
     | DockerProbe
     | RunningProbe
 )
+
+
+def may_ask_restart(probe: ProbeSettings) -> bool:
+    """May this probe ask for a planned restart?"""
+    return getattr(probe, "on_match", None) is OnMatch.PLANNED_RESTART

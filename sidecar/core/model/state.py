@@ -14,6 +14,14 @@ from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.reason.reason import Reason
+
+
+class DueRestart(NamedTuple):
+    """A planned restart that waits to begin, until ``until_mono`` at most."""
+
+    until_mono: float
+    why: Reason
 
 
 class PlannedRestart(NamedTuple):
@@ -99,8 +107,8 @@ class State:
     paused: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     restarts: tuple[float, ...] = ()
     """Times (mono) of automatic restarts within the last hour."""
-    due: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Planned restarts that wait to begin, with their deadlines (mono)."""
+    due: Mapping[str, DueRestart] = field(default_factory=lambda: MappingProxyType({}))
+    """Planned restarts that wait to begin, by target."""
     plan: PlannedRestart | None = None
     busy_waits: Mapping[InstanceId, BusyWait] = field(
         default_factory=lambda: MappingProxyType({})

@@ -59,9 +59,12 @@ class RestartSettings:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRestartSettings:
-    """A planned restart: a cron line in a time zone."""
+    """Planned restarts: a cron line in a time zone.
 
-    cron: str
+    Without ``cron`` there are only those that a probe asks for.
+    """
+
+    cron: str | None = None
     timezone: str = "UTC"
     jitter_s: float = 0.0
     skip_if_restarted_within_s: float = 21600.0

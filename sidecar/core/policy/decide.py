@@ -92,7 +92,8 @@ def _is_new(state: State, instance: Instance, decision: Decision) -> bool:
         return True
     if crash_loop.is_notified(instance, decision) and last.action is Action.LOAD_WALLET:
         return False
-    if instance.asked or decision.action is Action.LOOK:
+    # Each planned restart that is skipped is one of its own.
+    if instance.asked or decision.action in {Action.LOOK, Action.SKIP}:
         return True
     if last.at.mono < instance.since.mono:
         return True

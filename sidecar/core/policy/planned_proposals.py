@@ -17,8 +17,8 @@ from sidecar.core.status import container_run
 def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | None:
     """The proposal of a planned restart; None: none is due or under way."""
     step = _next_step_proposal(state, instance, at)
-    until_mono = state.due.get(instance.id.target)
-    if step is not None or until_mono is None:
+    due = state.due.get(instance.id.target)
+    if step is not None or due is None:
         return step
     instance_ids = instances_to_restart(state, instance.id.target)
     if instance.id != instance_ids[0]:
@@ -26,13 +26,13 @@ def propose_planned(state: State, instance: Instance, at: Moment) -> Proposal | 
     instances = [state.instances[w] for w in instance_ids]
     running = [i for i in instances if i is instance or not _is_stopped_by_operator(i)]
     trouble = next(filter(None, map(_find_instability, running)), None)
-    deadline_mono = busy_wait.plan_deadline_mono(state, instance, until_mono)
+    deadline_mono = busy_wait.plan_deadline_mono(state, instance, due.until_mono)
     if trouble is None and at.mono >= deadline_mono:
         trouble = Reason.of(R.PLAN_TOO_LATE)
     if trouble is not None:
         why = Reason.of(R.PLAN_SKIPPED, reason=trouble)
         return Proposal(Action.SKIP, Trigger.PLANNED, None, why, Guard.UNSTABLE)
-    return Proposal(Action.RESTART, Trigger.PLANNED, None, Reason.of(R.PLAN_DUE))
+    return Proposal(Action.RESTART, Trigger.PLANNED, None, due.why)
 
 
 def _is_stopped_by_operator(instance: Instance) -> bool:

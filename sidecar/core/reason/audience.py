@@ -215,6 +215,7 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.FREE_NOW: Audience.EVERYBODY,
         R.STILL_BUSY: Audience.EVERYBODY,
         R.COUNTS_AS_FREE: Audience.EVERYBODY,
+        R.PLAN_ASKED: Audience.EVERYBODY,
         R.PLAN_SKIPPED: Audience.EVERYBODY,
         R.PLAN_TOO_LATE: Audience.EVERYBODY,
         R.PLAN_TOO_LATE_IN: Audience.EVERYBODY,

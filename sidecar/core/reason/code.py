@@ -198,6 +198,7 @@ class ReasonCode(StrEnum):
     FREE_NOW = auto()
     STILL_BUSY = auto()
     COUNTS_AS_FREE = auto()
+    PLAN_ASKED = auto()
     PLAN_SKIPPED = auto()
     PLAN_TOO_LATE = auto()
     PLAN_TOO_LATE_IN = auto()

@@ -199,6 +199,7 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.FREE_NOW: "{why}; it waited {wait_s:wait} until {root} was free",
         R.STILL_BUSY: "{why}; {root} is still busy after the longest wait of {wait_s:wait} ({reason})",
         R.COUNTS_AS_FREE: "{why}; {root} did not say for {wait_s:wait} whether it is busy ({reason}), so it counts as free",
+        R.PLAN_ASKED: "a probe asks for a planned restart: {reason}",
         R.PLAN_SKIPPED: "the planned restart is skipped: {reason}",
         R.PLAN_TOO_LATE: "its turn did not come in time",
         R.PLAN_TOO_LATE_IN: "its turn did not come in time in the planned restart of {root}",

@@ -5,8 +5,9 @@ from types import MappingProxyType
 
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.moment import Moment
-from sidecar.core.model.state import PlannedRestart, State
+from sidecar.core.model.state import DueRestart, PlannedRestart, State
 from sidecar.core.model.target import AfterDependency, InstanceId
+from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import busy_wait
 
 PLAN_STEP_S = 600.0
@@ -24,9 +25,14 @@ def instances_to_restart(state: State, target: str) -> tuple[InstanceId, ...]:
     return tuple(i.id for name in names for i in state.replicas(name))
 
 
-def mark_due(state: State, target: str, at: Moment) -> State:
-    """Make the planned restart of ``target`` due: it waits to begin."""
-    waiting = {**state.due, target: at.mono + PLAN_STEP_S}
+def mark_due(state: State, target: str, why: Reason, at: Moment) -> State:
+    """Make a planned restart of ``target`` due for the reason ``why``.
+
+    It waits to begin. One that is due already stays as it is.
+    """
+    if target in state.due:
+        return state
+    waiting = {**state.due, target: DueRestart(at.mono + PLAN_STEP_S, why)}
     after = busy_wait.end_waits(state, target)
     return replace(after, due=MappingProxyType(waiting))
 
@@ -80,5 +86,5 @@ def _unless_over(plan: PlannedRestart) -> PlannedRestart | None:
     return plan if plan.remaining_ids else None
 
 
-def _due_without(state: State, target: str) -> MappingProxyType[str, float]:
+def _due_without(state: State, target: str) -> MappingProxyType[str, DueRestart]:
     return MappingProxyType({k: v for k, v in state.due.items() if k != target})

@@ -42,10 +42,12 @@ from sidecar.core.status import crash_loop, expected_wallets
 
 def on_planned_restart_due(state: State, event: PlannedRestartDue) -> Update:
     """Make a planned restart wait for its turn."""
-    if event.target not in state.targets or event.target in state.due:
+    if event.target not in state.targets:
         return no_update(state)
     touched = tuple(i.id for i in state.replicas(event.target))
-    return Update(planned_restart.mark_due(state, event.target, event.at), (), touched)
+    why = Reason.of(R.PLAN_DUE)
+    due = planned_restart.mark_due(state, event.target, why, event.at)
+    return Update(due, (), touched)
 
 
 def on_planned_restart_cancelled(

@@ -13,10 +13,9 @@ from sidecar.core.model.event import (
     ContainersListed,
     EngineReachabilityChanged,
     EvidenceGathered,
-    ProbeCompleted,
     ProcessesInspected,
 )
-from sidecar.core.model.instance import Instance, Redeploy, RemedyPhase
+from sidecar.core.model.instance import Instance, Redeploy
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import probe_failure
 from sidecar.core.model.restart_overlap import RestartOverlap
@@ -31,8 +30,6 @@ from sidecar.core.model.update import (
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
 from sidecar.core.recovery import (
-    address_loss,
-    balance_check,
     planned_restart,
     retry_budget,
     wallet_load,
@@ -41,16 +38,13 @@ from sidecar.core.recovery.takeover import resume_instance
 from sidecar.core.status import (
     container_run,
     crash_loop,
-    expected_wallets,
-    own_network,
     process_loss,
 )
 from sidecar.core.status.start_period import (
-    is_boot_over,
     is_in_start_period,
-    learn_boot_s,
 )
 from sidecar.core.status.streaks import add_result, apply_threshold
+from sidecar.core.step.probe_results import is_acting
 
 
 def on_containers_listed(state: State, event: ContainersListed) -> Update:
@@ -211,43 +205,6 @@ def on_engine_reachability(state: State, event: EngineReachabilityChanged) -> Up
     return Update(replace(asked_anew, engine=view), (), tuple(state.instances))
 
 
-def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
-    """Work in a probe's result; not one of an ended run, or during a remedy."""
-    instance = state.instances.get(event.instance)
-    if instance is None or instance.container is None:
-        return no_update(state)
-    if instance.container.run != event.run or _is_acting(instance):
-        return no_update(state)
-    target = state.target_of(instance)
-    instance = own_network.record_loss(instance, event.outcome, event.began_mono)
-    result = own_network.excuse_result(state, instance, event.outcome, event.at)
-    instance, outcome = expected_wallets.judge_wallets(instance, target, result)
-    starting = is_in_start_period(instance, target, event.at.mono)
-    starting = starting and not is_boot_over(instance, target, outcome)
-    health = add_result(
-        instance.health,
-        target,
-        outcome,
-        event.began_mono,
-        event.at,
-        starting=starting,
-    )
-    instance = wallet_load.note_file_change(instance, outcome)
-    looked = instance.looked if health.failures or starting else None
-    boot_s = learn_boot_s(instance, target, outcome, event.began_mono)
-    updated = replace(instance, health=health, looked=looked, boot_s=boot_s)
-    updated, compared = balance_check.note_balance(updated, target, outcome, event.at)
-    updated, loss = address_loss.compare_count(updated, outcome)
-    update = update_instance(state, updated, *compared)
-    if loss is None:
-        return update
-    return address_loss.open_incident(update, updated, loss, event.at)
-
-
-def _is_acting(instance: Instance) -> bool:
-    return instance.remedy is not None and instance.remedy.phase is RemedyPhase.ACTING
-
-
 def on_processes_inspected(state: State, event: ProcessesInspected) -> Update:
     """Work in the states of a container's processes: running or stopped."""
     instance = state.instances.get(event.instance)
@@ -272,7 +229,7 @@ def _note_silence(
 ) -> Instance:
     """Take a probe without an answer for failed where a process is stopped."""
     since_mono, last_at = event.silent_since_mono, instance.health.last_at
-    if since_mono is None or not event.stopped or _is_acting(instance):
+    if since_mono is None or not event.stopped or is_acting(instance):
         return instance
     if last_at is not None and last_at.mono > since_mono:
         return instance

@@ -48,7 +48,7 @@ from sidecar.core.recovery import (
 from sidecar.core.status import container_run
 from sidecar.core.status.streaks import apply_threshold
 from sidecar.core.status.target_status import TargetStatus, evaluate_status
-from sidecar.core.step import commands, observations
+from sidecar.core.step import commands, observations, probe_results
 
 
 def reduce_event(state: State, event: Event) -> Update:
@@ -205,7 +205,7 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         ContainersListed: observations.on_containers_listed,
         ContainerEventSeen: observations.on_container_event,
         EngineReachabilityChanged: observations.on_engine_reachability,
-        ProbeCompleted: observations.on_probe_completed,
+        ProbeCompleted: probe_results.on_probe_completed,
         ProcessesInspected: observations.on_processes_inspected,
         EvidenceGathered: observations.on_evidence_gathered,
         BusyAnswered: busy_wait.on_busy_answered,

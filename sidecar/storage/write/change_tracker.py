@@ -26,6 +26,7 @@ _COMPARED_APART = {
     "asked_now",
     "looked",
     "balance",
+    "wish",
 }
 _steady_fields = attrgetter(
     *(f.name for f in fields(Instance) if f.name not in _COMPARED_APART)

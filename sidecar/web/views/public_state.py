@@ -19,7 +19,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.probe_settings import ElectronCashProbe
-from sidecar.core.model.state import EngineStatus, State
+from sidecar.core.model.state import DueRestart, EngineStatus, State
 from sidecar.core.model.target import Target
 from sidecar.core.policy.decide import decision_in_force
 from sidecar.core.reason.public_reason import public_reason
@@ -68,7 +68,7 @@ def public_state(state: State, now: Moment) -> State:
         ),
         engine=_public_engine(state.engine),
         paused=state.paused,
-        due=state.due,
+        due=_map_values(state.due, _public_due),
         plan=state.plan,
         incidents=_map_values(state.incidents, public_incident),
         ledger=state.ledger,
@@ -219,6 +219,10 @@ def _public_health(health: Health) -> Health:
         last_seconds=health.last_seconds,
         has_answered=health.has_answered,
     )
+
+
+def _public_due(due: DueRestart) -> DueRestart:
+    return DueRestart(due.until_mono, public_reason(due.why))
 
 
 def _public_result(result: ProbeResult) -> ProbeResult:

@@ -213,8 +213,8 @@ class StatuspageWriter:
         """Begin of the planned restarts that wait or are carried out, by target."""
         state, now = self._state, self._now
         begins = {
-            target: now.wall + deadline_mono - PLAN_STEP_S - now.mono
-            for target, deadline_mono in state.due.items()
+            target: now.wall + due.until_mono - PLAN_STEP_S - now.mono
+            for target, due in state.due.items()
         }
         for instance in state.instances.values():
             remedy = instance.remedy

@@ -1,6 +1,7 @@
 """Guards for the target's own start, and its restart by others."""
 
 from sidecar.core.model.decision import Action, Trigger
+from sidecar.core.model.target import PlannedRestartSettings
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
@@ -33,8 +34,12 @@ def check_self_restart(case: GuardInput) -> Reason | None:
 def check_recently_restarted(case: GuardInput) -> Reason | None:
     """Skip a planned restart soon after another restart."""
     settings = case.target.preventive
-    if case.trigger is not Trigger.PLANNED or settings is None:
+    if case.trigger is not Trigger.PLANNED:
         return None
+    if settings is None:
+        if case.instance.id.target not in case.state.due:
+            return None  # It follows its root.
+        settings = PlannedRestartSettings()
     ago_s = case.at.mono - case.instance.run_mono
     if ago_s >= settings.skip_if_restarted_within_s:
         return None

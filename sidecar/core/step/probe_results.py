@@ -1,0 +1,57 @@
+"""Results of probes worked into the state."""
+
+from dataclasses import replace
+
+from sidecar.core.model.event import ProbeCompleted
+from sidecar.core.model.instance import Instance, RemedyPhase
+from sidecar.core.model.state import State
+from sidecar.core.model.update import Update, no_update, replace_instances
+from sidecar.core.recovery import address_loss, balance_check, wallet_load
+from sidecar.core.recovery.restart_wish import note_restart_wish
+from sidecar.core.status import expected_wallets, own_network
+from sidecar.core.status.start_period import (
+    is_boot_over,
+    is_in_start_period,
+    learn_boot_s,
+)
+from sidecar.core.status.streaks import add_result
+
+
+def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
+    """Work in a probe's result; not one of an ended run, or during a remedy."""
+    instance = state.instances.get(event.instance)
+    if instance is None or instance.container is None:
+        return no_update(state)
+    if instance.container.run != event.run or is_acting(instance):
+        return no_update(state)
+    target = state.target_of(instance)
+    instance = own_network.record_loss(instance, event.outcome, event.began_mono)
+    result = own_network.excuse_result(state, instance, event.outcome, event.at)
+    instance, outcome = expected_wallets.judge_wallets(instance, target, result)
+    starting = is_in_start_period(instance, target, event.at.mono)
+    starting = starting and not is_boot_over(instance, target, outcome)
+    health = add_result(
+        instance.health,
+        target,
+        outcome,
+        event.began_mono,
+        event.at,
+        starting=starting,
+    )
+    instance = wallet_load.note_file_change(instance, outcome)
+    looked = instance.looked if health.failures or starting else None
+    boot_s = learn_boot_s(instance, target, outcome, event.began_mono)
+    updated = replace(instance, health=health, looked=looked, boot_s=boot_s)
+    updated, compared = balance_check.note_balance(updated, target, outcome, event.at)
+    updated, loss = address_loss.compare_count(updated, outcome)
+    state = replace_instances(state, updated)
+    state = note_restart_wish(state, updated, outcome, event.at)
+    update = Update(state, compared, (updated.id,))
+    if loss is None:
+        return update
+    return address_loss.open_incident(update, updated, loss, event.at)
+
+
+def is_acting(instance: Instance) -> bool:
+    """Does the executor carry out a remedy on it now?"""
+    return instance.remedy is not None and instance.remedy.phase is RemedyPhase.ACTING
