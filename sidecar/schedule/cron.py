@@ -13,11 +13,18 @@ Rules for a day with a clock change, in the target's time zone:
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from sidecar.core.model.target import PlannedRestartSettings
+
+class CronLine(NamedTuple):
+    """A cron line in a time zone; a part of ``jitter_s`` delays each of its times."""
+
+    cron: str
+    timezone: str = "UTC"
+    jitter_s: float = 0.0
 
 
 def times(cron: str, timezone: str, after_wall: float) -> Iterator[float]:
@@ -26,18 +33,14 @@ def times(cron: str, timezone: str, after_wall: float) -> Iterator[float]:
         yield moment.timestamp()
 
 
-def due_times(
-    target: str, plan: PlannedRestartSettings, after_wall: float
-) -> Iterator[float]:
-    """The due times of a target's planned restart after ``after_wall``, with jitter.
+def due_times(name: str, line: CronLine, after_wall: float) -> Iterator[float]:
+    """The due times of a line after ``after_wall``, with the jitter of its name.
 
     They are in order as long as the jitter is shorter than the time between two
-    times of the cron line; the configuration ensures that. None without such a line.
+    times of the cron line; the configuration ensures that.
     """
-    if plan.cron is None:
-        return
-    for moment in _moments(plan.cron, plan.timezone, after_wall - plan.jitter_s):
-        due = moment.timestamp() + plan.jitter_s * _fraction(target, moment.date())
+    for moment in _moments(line.cron, line.timezone, after_wall - line.jitter_s):
+        due = moment.timestamp() + line.jitter_s * _fraction(name, moment.date())
         if due > after_wall:
             yield due
 
@@ -50,6 +53,6 @@ def _moments(cron: str, timezone: str, after_wall: float) -> Iterator[datetime]:
             yield moment
 
 
-def _fraction(target: str, day: date) -> float:
-    """A number in [0, 1) that differs between targets and is constant for a day."""
-    return zlib.crc32(f"{target}/{day.isoformat()}".encode()) / 2**32
+def _fraction(name: str, day: date) -> float:
+    """A number in [0, 1) that differs between names and is constant for a day."""
+    return zlib.crc32(f"{name}/{day.isoformat()}".encode()) / 2**32

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.core.model.target import PlannedRestartSettings
-from sidecar.schedule.cron import due_times, times
+from sidecar.schedule.cron import CronLine, due_times, times
 
 ZONES = ["Asia/Seoul", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
 YEAR_BEGINS = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -136,7 +135,7 @@ def test_sixth_field_of_a_cron_line_has_seconds() -> None:
     assert next_times == [YEAR_BEGINS + s for s in (20.0, 40.0, 60.0)]
 
 
-PLAN = PlannedRestartSettings("0 3 * * *", "Europe/Berlin", jitter_s=300.0)
+PLAN = CronLine("0 3 * * *", "Europe/Berlin", jitter_s=300.0)
 
 
 @given(st.floats(YEAR_BEGINS, YEAR_ENDS), st.text(max_size=10))
@@ -161,11 +160,11 @@ def test_the_jitter_differs_by_target_and_day() -> None:
 
 
 def test_all_times_of_a_day_are_shifted_alike() -> None:
-    plan = PlannedRestartSettings("0 */4 * * *", "UTC", jitter_s=3600.0)
+    plan = CronLine("0 */4 * * *", "UTC", jitter_s=3600.0)
     due = list(islice(due_times("a", plan, YEAR_BEGINS + 1), 5))
     assert len({at % 14400 for at in due}) == 1
 
 
 def test_due_time_without_jitter_is_the_time_of_the_cron_line() -> None:
-    plan = PlannedRestartSettings("0 3 * * *", "Asia/Seoul")
+    plan = CronLine("0 3 * * *", "Asia/Seoul")
     assert next(due_times("a", plan, YEAR_BEGINS)) == YEAR_BEGINS + 18 * 3600
