@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any
 
 import aiohttp
 import pytest
@@ -28,7 +27,12 @@ from sidecar.telemetry.exposition import PIECE_CHARACTERS
 from sidecar.web.auth import is_authorised
 from sidecar.web.connection_limits import Limits
 from sidecar.web.server import WebServer
-from sidecar.web.services import ApiServices
+from tests.support.api_caller import (
+    DEADLINE,
+    WITH_TOKEN,
+    Caller,
+    run_server,
+)
 from tests.support.api_services import (
     TOKEN,
     ApiServiceFakes,
@@ -37,56 +41,11 @@ from tests.support.api_services import (
 )
 from tests.support.rule_world import SERVICE, container
 
-HEARTBEAT_S = 0.2
 MAX_LISTENERS = Limits().event_listeners
-DEADLINE = aiohttp.ClientTimeout(total=10)
-WITH_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 
 ODD = "%1b%5b31m%e2%80%ae%ed%a0%80"
 """An escape sequence, a right-to-left override and a lone surrogate in an address."""
-
-
-class Caller:
-    """A client of one server."""
-
-    def __init__(self, fakes: ApiServiceFakes, server: WebServer) -> None:
-        self.fakes = fakes
-        self.server = server
-        self.http = aiohttp.ClientSession(
-            f"http://127.0.0.1:{server.port}", timeout=DEADLINE
-        )
-
-    async def get(self, path: str, **headers: str) -> tuple[int, Any]:
-        async with self.http.get(path, headers=headers) as response:
-            return response.status, await response.json()
-
-    async def post(
-        self, path: str, body: object = None, token: str | None = TOKEN
-    ) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-        async with self.http.post(path, data=data, headers=headers) as response:
-            return response.status, await response.json()
-
-    async def order(self, target: str, action: str, body: object = None) -> int:
-        status, _ = await self.post(f"/api/v1/targets/{target}/{action}", body)
-        return status
-
-
-async def run_server(
-    fakes: ApiServiceFakes,
-    desk: ApiServices | None = None,
-    heartbeat_s: float = HEARTBEAT_S,
-) -> AsyncIterator[Caller]:
-    limits = Limits(heartbeat_s=heartbeat_s)
-    server = WebServer(desk or fakes.desk, "127.0.0.1", 0, limits=limits)
-    await server.start()
-    caller = Caller(fakes, server)
-    yield caller
-    await caller.http.close()
-    async with asyncio.timeout(5):
-        await server.stop()
 
 
 @pytest.fixture
