@@ -8,12 +8,14 @@ from loguru import logger
 
 from sidecar import __version__
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
-from sidecar.app.housekeeping import freeze_startup_objects, run_housekeeping
+from sidecar.app.housekeeping import freeze_startup_objects, note_alive
 from sidecar.app.loop_access import LoopAccess
+from sidecar.app.maintenance import MaintenanceService
 from sidecar.app.metrics_holder import MetricsHolder
 from sidecar.app.notifications import DRAIN_S, NotificationService
 from sidecar.app.own_health import OwnHealth, Parts
 from sidecar.app.page import build_page, page_texts_reader
+from sidecar.app.probing import ProbingParts
 from sidecar.app.settings_reload import SettingsReload
 from sidecar.app.target_source import TargetSource
 from sidecar.clock import SystemClock
@@ -21,19 +23,9 @@ from sidecar.config.duration import parse_seconds
 from sidecar.config.settings import Settings
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.event import Event, SettingsApplied
-from sidecar.core.model.target import InstanceId
 from sidecar.engine.watcher import EngineWatcher
-from sidecar.host import open_view
 from sidecar.notify.delivery import DeliveryStatus
-from sidecar.probes.busy_watcher import BusyWatcher
-from sidecar.probes.prober import ProbeRunner
-from sidecar.probes.scheduler import (
-    SILENCE_S,
-    VISIBLE_SILENCE_S,
-    IntervalProbeScheduler,
-)
 from sidecar.remedies.executor import Executor
-from sidecar.remedies.process_watcher import ProcessWatcher
 from sidecar.schedule.planner import Planner
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.event_log import EventLog
@@ -81,10 +73,13 @@ class Application:
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
         )
-        self._build_probes()
+        self._probing = ProbingParts(
+            context, self._clock, self.post, self._mask, self._metrics.loop_lag
+        )
         self._planner = Planner(self._clock, self.post)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._executor = self._build_executor()
+        self._maintenance = self._build_maintenance()
         self._watchdog = self._build_watchdog(restored)
         self._reload = SettingsReload(
             file, settings, texts, context.stack, self._clock, self.post
@@ -94,7 +89,7 @@ class Application:
             context,
             self._mask,
             self._planner,
-            self._prober,
+            self._probing.prober,
         )
         self._engine_watcher = EngineWatcher(
             context.engine,
@@ -107,40 +102,27 @@ class Application:
         self._health = OwnHealth(self._parts(), self._notifications)
         self._build_web(settings, texts)
 
-    def _build_probes(self) -> None:
-        engine, clock, mask = self._context.engine, self._clock, self._mask
-        own_networks = self._context.own.now
-        self._prober = ProbeRunner(engine, clock, mask=mask, own=own_networks)
-        self._busy_watcher = BusyWatcher(self._prober, clock, self.post)
-        self._host = open_view(self._on_processes_died)
-        self._process_watcher = ProcessWatcher(
-            engine,
-            clock,
-            self.post,
-            mask,
-            host=self._host,
-            on_known=self._host.follow if self._host else lambda *_: None,
-        )
-        self._probe_scheduler = IntervalProbeScheduler(
-            self._prober,
-            self.post,
-            clock,
-            self._metrics.loop_lag,
-            self._process_watcher.look_at_silent,
-            self._silence_s,
-        )
-
     def _build_executor(self) -> Executor:
         executor = Executor(
             self._context.engine,
-            self._prober.wallet_control,
+            self._probing.prober.wallet_control,
             self.post,
             self._clock,
             mask=self._mask,
             recent_probes=self._recent_probes.of,
         )
-        executor.host = self._host
+        executor.host = self._probing.host
         return executor
+
+    def _build_maintenance(self) -> MaintenanceService:
+        return MaintenanceService(
+            lambda: self._reload.settings,
+            self._context,
+            self._store,
+            LoopAccess(lambda: self._watchdog),
+            self._clock,
+            self._mask,
+        )
 
     def _build_watchdog(self, restored: RestoredStore) -> Watchdog:
         return Watchdog(
@@ -154,10 +136,11 @@ class Application:
                 self._page_feed,
                 self._recent_probes,
                 self._notifications,
-                self._process_watcher,
-                self._busy_watcher,
+                self._probing.process_watcher,
+                self._probing.busy_watcher,
+                self._maintenance.runner,
             ),
-            probing=self._probe_scheduler,
+            probing=self._probing.scheduler,
             remedies=self._executor,
         )
 
@@ -187,7 +170,7 @@ class Application:
             self._clock,
             self._watchdog,
             self._engine_watcher,
-            self._probe_scheduler,
+            self._probing.scheduler,
             self._planner,
             self._store,
             self._targets,
@@ -204,6 +187,7 @@ class Application:
             components=self._health.components,
             feed=self._feed,
             schedule=self._planner,
+            tasks=self._maintenance.planner,
             journal=self._store.journal,
             metrics=self._scrape,
             evidence=self._evidence,
@@ -218,16 +202,6 @@ class Application:
         """Put an event in the loop's queue."""
         self._watchdog.post(event)
 
-    def _on_processes_died(self, instance_id: InstanceId) -> None:
-        """React to the end of all serving processes of an instance."""
-        self._process_watcher.forget(instance_id)
-        self._probe_scheduler.hurry(instance_id)
-
-    def _silence_s(self, instance_id: InstanceId) -> float:
-        """Seconds of silence before an inspection; fewer on a host that is visible."""
-        is_visible = self._host is not None and self._host.follows(instance_id)
-        return VISIBLE_SILENCE_S if is_visible else SILENCE_S
-
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.
 
@@ -241,7 +215,8 @@ class Application:
                     tasks.create_task(self._watchdog.run()),
                     tasks.create_task(self._engine_watcher.run()),
                     tasks.create_task(self._planner.run()),
-                    tasks.create_task(self._run_housekeeping()),
+                    tasks.create_task(note_alive(self._store, self._clock)),
+                    tasks.create_task(self._maintenance.run()),
                     tasks.create_task(freeze_startup_objects()),
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),
@@ -257,19 +232,12 @@ class Application:
         finally:
             await self._close()
 
-    async def _run_housekeeping(self) -> None:
-        retention_s = lambda: self._reload.settings.retention_s  # noqa: E731
-        await run_housekeeping(self._store, self._clock, retention_s)
-
     async def _close(self) -> None:
         await self._notifications.close()
-        await self._probe_scheduler.close()
-        await self._process_watcher.close()
-        await self._busy_watcher.close()
-        if self._host is not None:
-            self._host.close()
+        await self._maintenance.close()
+        await self._probing.end_probes()
         await self._web.stop()
-        await self._prober.close()
+        await self._probing.prober.close()
         await self._context.engine.close()
         self._targets.close()
         await self._store.close()
@@ -281,6 +249,7 @@ class Application:
         self._page.loader.sources.apply(page_texts_reader(texts, self._context))
         now = self._clock.now()
         self.post(SettingsApplied(now, settings.mode, settings.notify))
+        self._maintenance.apply()
         self._engine_watcher.nudge()
         await self._notifications.apply(settings.notify, texts)
         self._metrics.register_channels(

@@ -1,17 +1,12 @@
-"""Periodic work: monitored time, retention, the garbage collector."""
+"""Periodic work: monitored time, the garbage collector."""
 
 import asyncio
 import gc
-from collections.abc import Callable
-
-from loguru import logger
 
 from sidecar.core.ports.loop import Clock
-from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.storage.store import SqliteStore
 
 ALIVE_EVERY_S = 10.0
-PRUNE_EVERY_S = 86_400.0
 
 STARTED_S = (5.0, 10.0, 15.0, 30.0)
 """Waits from the start until all start-up objects exist."""
@@ -20,20 +15,10 @@ YOUNG_OBJECTS = 10_000
 """Generation-0 threshold of the garbage collector."""
 
 
-async def run_housekeeping(
-    store: SqliteStore, clock: Clock, retention_s: Callable[[], float]
-) -> None:
-    """Record every ALIVE_EVERY_S that Sidecar runs, and remove old records once a day.
-
-    Runs until cancelled.
-    """
-    pruned_mono = -PRUNE_EVERY_S
+async def note_alive(store: SqliteStore, clock: Clock) -> None:
+    """Record every ALIVE_EVERY_S that Sidecar runs. Runs until cancelled."""
     while True:
-        now = clock.now()
-        await store.note_alive(now.wall)
-        if now.mono - pruned_mono >= PRUNE_EVERY_S:
-            pruned_mono = now.mono
-            await _prune(store, now.wall, retention_s())
+        await store.note_alive(clock.now().wall)
         await asyncio.sleep(ALIVE_EVERY_S)
 
 
@@ -48,10 +33,3 @@ async def freeze_startup_objects() -> None:
         await asyncio.sleep(wait_s)
         gc.collect()
         gc.freeze()
-
-
-async def _prune(store: SqliteStore, now_wall: float, retention_s: float) -> None:
-    try:
-        await store.prune(now_wall, retention_s)
-    except StoreUnavailable as error:
-        logger.warning("old records could not be removed: {}", error)

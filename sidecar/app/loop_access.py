@@ -18,6 +18,10 @@ class LoopAccess:
         """The present state."""
         return self._watchdog().state
 
+    def post(self, event: Event) -> None:
+        """Put an event in the loop's queue."""
+        self._watchdog().post(event)
+
     async def ask(self, event: Event) -> Decision | None:
         """Request something of the loop, as ``Watchdog.ask``. Raises QueueFull."""
         return await self._watchdog().ask(event)

@@ -18,6 +18,7 @@ from sidecar.cli.incidents import incident, incidents, postmortem
 from sidecar.cli.init import init
 from sidecar.cli.local_commands_port import CommandFailed, LocalCommands
 from sidecar.cli.logs import logs
+from sidecar.cli.maintenance import maintenance
 from sidecar.cli.options import examples
 from sidecar.cli.report import report
 from sidecar.cli.schedule import schedule
@@ -55,6 +56,7 @@ for command in (
     control.release,
     control.reload,
     schedule,
+    maintenance,
     history,
     remedies,
     incidents,

@@ -19,6 +19,7 @@ from sidecar.config.file.raw_tree import Path as TreePath
 from sidecar.config.file.raw_tree import Tree, dotted_path, leaves, merge_trees
 from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.file.setting_types import value_or
+from sidecar.config.maintenance import maintenance_tasks
 from sidecar.config.notifications import notify_settings
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.secrets import SecretReader, secrets_of
@@ -62,6 +63,7 @@ def load(
     targets = _targets(document, reader)
     read_secrets(document, reader)
     notify = notify_settings(document, reader)
+    tasks = maintenance_tasks(document, reader)
     target_problems = _check_targets(document, targets, _target_names(tree))
     rest = _exclude_removed(removed_paths, [*target_problems, *reader.faults])
     _raise_if_any([*faults, *own_faults, *shape_faults, *rest], names)
@@ -74,6 +76,7 @@ def load(
         **process._asdict(),
         targets=targets,
         notify=notify,
+        tasks=tasks,
         secrets=tuple(dict.fromkeys((*reader.values, *secrets_of(targets)))),
         warnings=(
             *_warnings(document, targets, environ if file else {}),

@@ -22,7 +22,7 @@ _SECRET_NAME = re.compile(
     r"passw|secret|token|api-?_?key|^key$|auth|cookie|signature|^sig$", re.IGNORECASE
 )
 _ADDRESS_KEYS = {"redis_url"}
-_SECRET_SECTIONS = ("channels", "heartbeat")
+_SECRET_SECTIONS = ("channels", "heartbeat", "tasks")
 _SECRETS_OF_SECTIONS = frozenset({"url", "topic", "routing_key"})
 _USERINFO = re.compile(r"(?<=//).*@.*", re.DOTALL)
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")

@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
+from sidecar.core.model.maintenance_task import Task
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.target import Mode, Target
@@ -43,6 +44,7 @@ class Settings:
     watch_label: str | None
     targets: tuple[Target, ...]
     notify: NotifySettings
+    tasks: tuple[Task, ...]
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]
     document: Document = field(repr=False)

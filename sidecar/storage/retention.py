@@ -32,6 +32,7 @@ RETENTION_RULES = (
         " AND (incident IS NULL OR incident NOT IN (SELECT id FROM incidents))",
     ),
     RetentionRule("outbox", "ended_wall < :before"),
+    RetentionRule("task_runs", "ended_wall < :before"),
     RetentionRule("watched", "until_wall < :before"),
     RetentionRule("set_aside", "at_wall < :before"),
 )

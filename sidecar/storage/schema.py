@@ -109,7 +109,16 @@ _NAMES_AND_REASONS = "ALTER TABLE ledger RENAME COLUMN cure TO remedy;\n" + "".j
     )
 )
 
-MIGRATIONS = (_FIRST, _BRIEF, _NAMES_AND_REASONS)
+_TASK_RUNS = """
+CREATE TABLE task_runs (
+    id INTEGER PRIMARY KEY, task TEXT NOT NULL, kind TEXT NOT NULL,
+    began_wall REAL NOT NULL, ended_wall REAL NOT NULL, outcome TEXT NOT NULL,
+    value TEXT NOT NULL);
+CREATE INDEX task_runs_task ON task_runs (task, id);
+CREATE INDEX task_runs_ended ON task_runs (ended_wall);
+"""
+
+MIGRATIONS = (_FIRST, _BRIEF, _NAMES_AND_REASONS, _TASK_RUNS)
 """The n-th script makes a store of version n from one of version n - 1."""
 
 

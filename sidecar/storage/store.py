@@ -211,16 +211,17 @@ class SqliteStore:
             batch.clock = self._clock.now()
         await self._writer.write(batch)
 
-    async def prune(self, now_wall: float, retention_s: float) -> int:
+    async def prune(self, now_wall: float, retention_s: float) -> dict[str, int]:
         """Delete older rows, except open incidents and waiting messages.
 
-        Return the number of deleted rows. StoreUnavailable.
+        Return the number of deleted rows of each table. StoreUnavailable.
         """
-        row_count = 0
-        for rule in RETENTION_RULES:
-            row_count += await self._prune(rule, now_wall - retention_s)
+        row_counts = {
+            rule.table: await self._prune(rule, now_wall - retention_s)
+            for rule in RETENTION_RULES
+        }
         await self._writer.run(checkpoint)
-        return row_count
+        return row_counts
 
     async def _prune(self, rule: RetentionRule, before_wall: float) -> int:
         """Apply one rule; an append may run between two transactions."""

@@ -10,6 +10,7 @@ from sidecar.core.model.step_result import StepResult
 from sidecar.core.reporting.journal_records import (
     JsonRecord,
     record_of_decision,
+    record_of_task_run,
     record_of_transition,
 )
 
@@ -57,6 +58,8 @@ class EventFeed:
             self._publish(record_of_transition(transition))
         for decision in result.decisions:
             self._publish(record_of_decision(decision))
+        for run in result.task_runs:
+            self._publish(record_of_task_run(run))
 
     def _publish(self, record: JsonRecord) -> None:
         numbered = {"number": self._next_number, **record}

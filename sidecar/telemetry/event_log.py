@@ -33,6 +33,7 @@ from sidecar.core.model.transition import (
 )
 from sidecar.core.reason.reason import Reason
 from sidecar.core.text.formatting import rfc3339
+from sidecar.telemetry.task_log import log_task_runs
 
 _GOOD = frozenset({TargetState.HEALTHY, TargetState.STARTING, TargetState.RECOVERING})
 _VERBS = {
@@ -62,6 +63,7 @@ class EventLog:
             _log_transition(transition)
         for decision in result.decisions:
             _log_decision(decision)
+        log_task_runs(result.task_runs)
 
     def _log_event(self, event: Event, state: State) -> None:
         match event:

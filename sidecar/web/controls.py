@@ -14,7 +14,9 @@ from sidecar.core.model.event import (
 )
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.task_event import TaskRequested
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.text.formatting import rfc3339
 from sidecar.core.text.known_names import list_known
@@ -95,6 +97,23 @@ class Controls:
                 "skip leaves out the next one",
             )
         return await self._ask(PlannedRestartCancelled(self._now(), target))
+
+    # --- maintenance tasks
+
+    async def run_task(self, name: str) -> TaskRun:
+        """Begin a run of a maintenance task."""
+        state = self._services.state()
+        if name not in state.tasks:
+            hint = list_known(name, state.tasks)
+            raise RequestRefused(404, f"there is no task {name}; {hint}")
+        if state.task_progress[name].running is not None:
+            raise RequestRefused(409, f"a run of {name} is under way")
+        await self._ask(TaskRequested(self._now(), name))
+        progress = self._services.state().task_progress.get(name)
+        run = (progress.running or progress.last) if progress is not None else None
+        if run is None:
+            raise RequestRefused(503, "the run was not begun; try again")
+        return run
 
     # --- incidents
 

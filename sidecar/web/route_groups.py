@@ -14,6 +14,7 @@ from sidecar.web.routes.health import HealthRoutes
 from sidecar.web.routes.history import HistoryRoutes
 from sidecar.web.routes.incidents import IncidentRoutes
 from sidecar.web.routes.logs import LogRoutes
+from sidecar.web.routes.maintenance import MaintenanceRoutes
 from sidecar.web.routes.openapi import OpenApiRoutes
 from sidecar.web.routes.page import PageRoutes
 from sidecar.web.routes.page_orders import PageOrderRoutes
@@ -34,6 +35,7 @@ def api_routes(
     yield from IncidentRoutes(services).routes()
     yield from HistoryRoutes(services, reports).routes()
     yield from ControlRoutes(services).routes()
+    yield from MaintenanceRoutes(services).routes()
     yield from LogRoutes(services).routes()
     yield from OpenApiRoutes(services).routes()
 

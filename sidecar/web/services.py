@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sidecar.core.model.state import State
-from sidecar.core.ports.loop import Ask, Clock, Component, Feed, Schedule
+from sidecar.core.ports.loop import Ask, Clock, Component, Feed, Schedule, TaskSchedule
 from sidecar.core.ports.storage import Journal
 
 
@@ -35,6 +35,7 @@ class ApiServices:
     components: Callable[[], tuple[Component, ...]]
     feed: Feed
     schedule: Schedule
+    tasks: TaskSchedule
     journal: Journal
     metrics: Callable[[str], Awaitable[tuple[Iterator[bytes], str]]]
     evidence: Callable[[str], Mapping[str, object] | None]

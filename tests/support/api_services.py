@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import Event, PlannedRestartDue
 from sidecar.core.model.journal_entry import MonitoredInterval
+from sidecar.core.model.maintenance_task import Task, TaskKind
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
+from sidecar.core.model.task_event import TasksPlanned
 from sidecar.core.ports.engine import EngineRefused
 from sidecar.core.ports.loop import Component, PlannedTime
 from sidecar.core.step.step import operator_decision
@@ -48,6 +50,18 @@ class NightlySchedule:
         return self.next
 
 
+class DailyTasks:
+    """Every task of the world is due each day."""
+
+    def upcoming_times(self, task: str, count: int) -> tuple[float, ...]:
+        assert task
+        return tuple(EPOCH + 7200 + day * 86400 for day in range(count))
+
+
+VACUUM = Task("vacuum", TaskKind.COMMAND, "0 5 * * 0", "Asia/Seoul", target="db")
+BEAT = Task("beat", TaskKind.HTTP, "10 4 * * *")
+
+
 class ApiServiceFakes:
     """``ApiServices`` and the fakes behind it, for tests to inspect and change."""
 
@@ -78,6 +92,7 @@ class ApiServiceFakes:
             components=lambda: (self.loop_part, self.engine_part),
             feed=self.feed,
             schedule=self.schedule,
+            tasks=DailyTasks(),
             journal=self.journal,
             metrics=self.metrics.scrape,
             evidence=self.bundle_of,
@@ -88,6 +103,7 @@ class ApiServiceFakes:
             token=token,
         )
         self.world.works("electron-cash", "bitcoincash-service")
+        self.world.send(TasksPlanned(self.now(), (VACUUM, BEAT)))
 
     def now(self) -> Moment:
         return self.world.now

@@ -14,6 +14,7 @@ from sidecar.core.model.journal_entry import (
     StateChange,
     TargetSteps,
 )
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.transition import (
     BalanceCompared,
@@ -98,11 +99,13 @@ class MemoryJournal:
     intervals: list[MonitoredInterval] = field(default_factory=list)
     bundles: dict[str, list[Mapping[str, object]]] = field(default_factory=dict)
     incidents_by_id: dict[str, Incident] = field(default_factory=dict)
+    runs: list[TaskRun] = field(default_factory=list)
 
     def on_step(self, result: StepResult) -> None:
         self.stored_entries.extend(entry_of(t) for t in result.transitions)
         self.stored_entries.extend(entry_of(d) for d in result.decisions)
         self.incidents_by_id.update(result.state.incidents)
+        self.runs.extend(run for run in result.task_runs if run.outcome)
 
     async def entries(
         self,
@@ -144,6 +147,12 @@ class MemoryJournal:
 
     async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
         return tuple(self.bundles.get(incident, ()))
+
+    async def task_runs(
+        self, limit: int, task: str | None = None
+    ) -> tuple[TaskRun, ...]:
+        newest = reversed(self.runs)
+        return tuple(run for run in newest if task in {None, run.task})[:limit]
 
     async def monitored_intervals(
         self, since_wall: float, until_wall: float

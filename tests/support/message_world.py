@@ -15,11 +15,16 @@ class MessageWorld(RuleWorld):
     lists: bool = False
 
     def send(self, event: Event) -> tuple[Decision, ...]:  # type: ignore[explicit-override]
-        before = len(self.transitions)
+        before, runs_before = len(self.transitions), len(self.task_runs)
         decisions = super().send(event)
         new = tuple(self.transitions[before:])
         result = StepResult(
-            event, new, decisions, tuple(self.state.instances), self.state
+            event,
+            new,
+            decisions,
+            tuple(self.state.instances),
+            self.state,
+            task_runs=tuple(self.task_runs[runs_before:]),
         )
         for listener in self.listeners:
             listener.on_step(result)

@@ -20,6 +20,7 @@ from sidecar.core.model.event import (
 )
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.instance import Instance, RemedyPhase
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.message import Message
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
@@ -82,6 +83,7 @@ class RuleWorld:
     messages: list[Message] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
+    task_runs: list[TaskRun] = field(default_factory=list)
     state: State = field(init=False)
     _listed_s: float = field(init=False, default=0.0)
 
@@ -108,6 +110,7 @@ class RuleWorld:
         self.decisions.extend(result.decisions)
         self.transitions.extend(result.transitions)
         self.messages.extend(result.messages)
+        self.task_runs.extend(result.task_runs)
         self.witness(self, result.decisions)
         return result.decisions
 

@@ -1,10 +1,12 @@
 """Checks of the sections besides the targets: faults, secrets, unsupported keys."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from sidecar.config.check.cron import cron_faults
-from sidecar.config.file.model import Document, Maintenance, TargetSection
+from sidecar.config.file.maintenance_sections import Maintenance
+from sidecar.config.file.model import Document, TargetSection
 from sidecar.config.file.setting_types import value_or
+from sidecar.config.maintenance import task_faults, unknown_name_faults
 from sidecar.config.notifications import notify_faults
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
@@ -21,6 +23,7 @@ def document_faults(
     yield from _window_faults(
         value_or(document.maintenance, Maintenance()), known_names
     )
+    yield from task_faults(document, known_names)
     yield from notify_faults(document)
 
 
@@ -42,20 +45,9 @@ def _window_faults(
     for index, window in enumerate(value_or(maintenance.windows, [])):
         path = f"maintenance.windows[{index}]"
         yield from cron_faults(path, window.cron, value_or(window.timezone, "UTC"))
-        yield from _unknown_name_faults(
+        yield from unknown_name_faults(
             f"{path}.targets", value_or(window.targets, []), known_names
         )
-
-
-def _unknown_name_faults(
-    path: str, names: Iterable[str], known_names: frozenset[str]
-) -> Iterator[ConfigProblem]:
-    allowed = ", ".join(sorted(known_names)) or "none: there are none"
-    yield from (
-        ConfigProblem(path, repr(name), allowed)
-        for name in names
-        if name not in known_names
-    )
 
 
 def read_secrets(document: Document, reader: SecretReader) -> None:
@@ -82,8 +74,10 @@ def later_problems(document: Document) -> Iterator[str]:
             yield f"{path}.backup: {_LATER}"
         if _is_set(value_or(target.preventive, None), "memory_over"):
             yield f"{path}.preventive.memory_over: {_LATER}"
-    sections = ("maintenance", "cluster")
-    yield from (f"{key}: {_LATER}" for key in sections if _is_set(document, key))
+    if _is_set(value_or(document.maintenance, None), "windows"):
+        yield f"maintenance.windows: {_LATER}"
+    if _is_set(document, "cluster"):
+        yield f"cluster: {_LATER}"
 
 
 def _is_set(section: object, key: str) -> bool:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from sidecar.config.file.maintenance_sections import Maintenance
 from sidecar.config.file.notify_sections import (
     Hook,
     Notify,
@@ -191,22 +192,6 @@ class TargetSection(Section):
     severity: SeverityName | UnsetType = UNSET
     busy: BusySection | UnsetType = UNSET
     backup: BackupSection | UnsetType = UNSET
-
-
-class Window(Section, kw_only=True):
-    """A maintenance window in which Sidecar does not act; no ``targets``: all."""
-
-    cron: Text
-    duration: Duration
-    timezone: Text | UnsetType = UNSET
-    targets: list[Name] | UnsetType = UNSET
-
-
-class Maintenance(Section):
-    """Maintenance windows, and the retention of records."""
-
-    windows: list[Window] | UnsetType = UNSET
-    retention: Duration | UnsetType = UNSET
 
 
 class Cluster(Section):

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from sidecar.config.duration import format_seconds
-from sidecar.config.file.model import Cluster, Document, Maintenance, Window
+from sidecar.config.file.model import Cluster, Document
 from sidecar.config.file.setting_types import Section
 from sidecar.config.reference.key_text import (
     NONE,
@@ -11,7 +10,6 @@ from sidecar.config.reference.key_text import (
     SectionTexts,
     describe_secret,
 )
-from sidecar.config.settings import RETENTION_S
 
 DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
     Document: {
@@ -27,22 +25,10 @@ DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
         "page": KeyText("who sees what on the status page", "`private`"),
         "defaults": KeyText("values for every target that has none of its own", NONE),
         "targets": KeyText("the targets, by name", NONE),
-        "maintenance": KeyText("accepted, but not used yet", NONE),
+        "maintenance": KeyText("maintenance tasks, and the retention of records", NONE),
         "notify": KeyText("who is notified, and when again", NONE),
         "hooks": KeyText("actions when an incident opens or is resolved", NONE),
         "cluster": KeyText("accepted, but not used yet", NONE),
-    },
-    Maintenance: {
-        "windows": KeyText("accepted, but not used yet", NONE),
-        "retention": KeyText(
-            "the time that records are kept", f"`{format_seconds(RETENTION_S)}`"
-        ),
-    },
-    Window: {
-        "cron": KeyText("accepted, but not used yet"),
-        "duration": KeyText("accepted, but not used yet"),
-        "timezone": KeyText("accepted, but not used yet", NONE),
-        "targets": KeyText("accepted, but not used yet", "all targets"),
     },
     Cluster: {
         **describe_secret("accepted, but not used yet", "redis_url"),

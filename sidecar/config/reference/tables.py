@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, get_args
 from msgspec import structs
 
 from sidecar.config import duration
+from sidecar.config.file.maintenance_sections import AnyTaskSection, TaskSection
 from sidecar.config.file.model import (
     BusySection,
     Defaults,
@@ -27,6 +28,7 @@ from sidecar.config.file.schema import describe_allowed, schema
 from sidecar.config.file.setting_types import NAME_WORDS, Section
 from sidecar.config.reference.document_texts import DOCUMENT_TEXTS
 from sidecar.config.reference.key_text import NONE, KeyText, SectionTexts
+from sidecar.config.reference.maintenance_texts import MAINTENANCE_TEXTS
 from sidecar.config.reference.notify_texts import NOTIFY_TEXTS
 from sidecar.config.reference.probe_texts import PROBE_TEXTS
 from sidecar.config.reference.target_texts import TARGET_TEXTS
@@ -49,6 +51,7 @@ TEXTS: Mapping[type[Section], SectionTexts] = {
     **TARGET_TEXTS,
     **PROBE_TEXTS,
     **NOTIFY_TEXTS,
+    **MAINTENANCE_TEXTS,
 }
 """The texts of all keys, by section."""
 
@@ -69,6 +72,12 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     },
 }
 """The settings of the core that have the defaults of a section, the first first."""
+
+KINDS: Mapping[type[Section], tuple[type[Section], ...]] = {
+    ProbeSection: get_args(Probe),
+    TaskSection: get_args(AnyTaskSection),
+}
+"""Sections with the common keys of several kinds, and those kinds."""
 
 _SHORTER = (
     (NAME_WORDS, "a name"),
@@ -93,8 +102,8 @@ class KeyRow(NamedTuple):
 
 
 def sections() -> Mapping[str, type[Section]]:
-    """All sections of the file, and the common keys of all probes, by class name."""
-    names = {ProbeSection.__name__, *_schema_parts()}
+    """All sections of the file, and the common keys of all kinds, by class name."""
+    names = {*(common.__name__ for common in KINDS), *_schema_parts()}
     return {
         section.__name__: section
         for section in _subclasses(Section)
@@ -105,14 +114,17 @@ def sections() -> Mapping[str, type[Section]]:
 def rows_of(section: type[Section]) -> tuple[KeyRow, ...]:
     """The keys of a section, in the order of the model.
 
-    A kind of probe has the common keys only where its default is another one. Raises
-    MissingTextError.
+    A kind of probe or task has the common keys only where its default is another one.
+    Raises MissingTextError.
     """
     rows = tuple(_build_row(section, field) for field in structs.fields(section))
-    if section in get_args(Probe):
-        common = set(rows_of(ProbeSection))
-        return tuple(row for row in rows if row not in common)
-    return rows
+    common_rows = {
+        row
+        for common, kinds in KINDS.items()
+        if section in kinds
+        for row in rows_of(common)
+    }
+    return tuple(row for row in rows if row not in common_rows)
 
 
 def described_schema() -> dict[str, object]:
@@ -150,9 +162,8 @@ def _text_of(section: type[Section], key: str) -> KeyText:
 
 
 def _part_of(section: type[Section], key: str) -> Any:  # noqa: ANN401 - JSON Schema
-    """The part of the schema for a key; common keys are in each kind of probe."""
-    if section is ProbeSection:
-        section = get_args(Probe)[0]
+    """The part of the schema for a key; common keys are in each kind."""
+    section = KINDS.get(section, (section,))[0]
     return _schema_parts()[section.__name__]["properties"][key]
 
 

@@ -11,6 +11,12 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.target import InstanceId, Mode, Target
+from sidecar.core.model.task_event import (
+    TaskCompleted,
+    TaskDue,
+    TaskRequested,
+    TasksPlanned,
+)
 from sidecar.core.reason.reason import Reason
 
 
@@ -269,6 +275,10 @@ Event = (
     | BusyAnswered
     | PlannedRestartDue
     | PlannedRestartCancelled
+    | TasksPlanned
+    | TaskDue
+    | TaskRequested
+    | TaskCompleted
     | RestartRequested
     | PauseRequested
     | ResumeRequested

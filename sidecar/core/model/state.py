@@ -11,6 +11,7 @@ from sidecar.core.model.dependency_graph import DependencyGraph
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.maintenance_task import Task, TaskProgress, TaskRun
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.target import InstanceId, Mode, Target
@@ -120,6 +121,14 @@ class State:
     ledger: Mapping[EfficacyKey, RemedyStats] = field(
         default_factory=lambda: MappingProxyType({})
     )
+
+    tasks: Mapping[str, Task] = field(default_factory=lambda: MappingProxyType({}))
+    """Maintenance tasks in force, by name."""
+    task_progress: Mapping[str, TaskProgress] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    interrupted_runs: tuple[TaskRun, ...] = ()
+    """Runs of tasks that were under way when the dead predecessor ended."""
 
     doubt: str = ""
     """Why earlier remedies are not, or not all, known since this start."""

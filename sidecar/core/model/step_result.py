@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.event import Event
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.message import Message
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
@@ -16,7 +17,8 @@ class StepResult(NamedTuple):
 
     ``touched`` are the instances that may have changed; ``evidence`` comes with a
     remedy that has acted and after a page, JSON-ready and masked; ``messages`` are
-    to be sent.
+    to be sent. ``task_runs`` are the runs of maintenance tasks that began (they are to
+    be carried out) or ended.
     """
 
     event: Event
@@ -26,3 +28,4 @@ class StepResult(NamedTuple):
     state: State
     messages: tuple[Message, ...] = ()
     evidence: Mapping[str, object] | None = None
+    task_runs: tuple[TaskRun, ...] = ()

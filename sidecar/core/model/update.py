@@ -6,17 +6,22 @@ from typing import NamedTuple
 
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.transition import Transition
 
 
 class Update(NamedTuple):
-    """A new state, its transitions, and the instances that may have changed."""
+    """A new state, its transitions, and the instances that may have changed.
+
+    ``task_runs``: runs of maintenance tasks that began or ended.
+    """
 
     state: State
     transitions: tuple[Transition, ...]
     touched: tuple[InstanceId, ...]
+    task_runs: tuple[TaskRun, ...] = ()
 
 
 def replace_instances(state: State, *instances: Instance) -> State:

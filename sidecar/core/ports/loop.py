@@ -146,6 +146,13 @@ class Schedule(Protocol):
         """Skip the next planned restart; None: the target has no schedule."""
 
 
+class TaskSchedule(Protocol):
+    """The maintenance tasks' due times."""
+
+    def upcoming_times(self, task: str, count: int) -> tuple[float, ...]:
+        """The next due times of a task (wall clock); none: there is no such task."""
+
+
 class Feed(Protocol):
     """Feed of all changes, as JSON-ready records."""
 

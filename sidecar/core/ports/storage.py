@@ -10,6 +10,7 @@ from sidecar.core.model.journal_entry import (
     MonitoredInterval,
     TargetSteps,
 )
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.message import Message
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
@@ -111,6 +112,11 @@ class Journal(Protocol):
 
     async def evidence(self, incident: str) -> tuple[Mapping[str, object], ...]:
         """The evidence bundles of an incident, oldest first."""
+
+    async def task_runs(
+        self, limit: int, task: str | None = None
+    ) -> tuple[TaskRun, ...]:
+        """The last runs of maintenance tasks, or of one task, newest first."""
 
     async def monitored_intervals(
         self, since_wall: float, until_wall: float

@@ -322,5 +322,15 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.BALANCE_UNKNOWN_BEFORE: Audience.OPERATORS,
         R.BALANCE_UNKNOWN_AFTER: Audience.OPERATORS,
         R.ADDRESSES_FEWER: Audience.OPERATORS,
+        # maintenance tasks
+        R.TASK_INTERRUPTED: Audience.EVERYBODY,
+        R.TASK_STILL_RUNS: Audience.EVERYBODY,
+        R.TASK_MISSED: Audience.EVERYBODY,
+        R.TASK_TOO_SLOW: Audience.EVERYBODY,
+        R.TASK_NOT_DONE: Audience.OPERATORS,
+        R.TASK_REMOVED: Audience.EVERYBODY,
+        R.TASK_REMOVED_OF: Audience.OPERATORS,
+        R.TASK_EXIT_STATUS: Audience.EVERYBODY,
+        R.TASK_ANSWER: Audience.EVERYBODY,
     }
 )

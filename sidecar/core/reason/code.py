@@ -305,3 +305,13 @@ class ReasonCode(StrEnum):
     BALANCE_UNKNOWN_BEFORE = auto()
     BALANCE_UNKNOWN_AFTER = auto()
     ADDRESSES_FEWER = auto()
+    # maintenance tasks
+    TASK_INTERRUPTED = auto()
+    TASK_STILL_RUNS = auto()
+    TASK_MISSED = auto()
+    TASK_TOO_SLOW = auto()
+    TASK_NOT_DONE = auto()
+    TASK_REMOVED = auto()
+    TASK_REMOVED_OF = auto()
+    TASK_EXIT_STATUS = auto()
+    TASK_ANSWER = auto()

@@ -306,5 +306,15 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.BALANCE_UNKNOWN_BEFORE: "the wallet's balance before is not known",
         R.BALANCE_UNKNOWN_AFTER: "the wallet's balance afterwards is not known yet",
         R.ADDRESSES_FEWER: "{reason}; it has {count} addresses fewer",
+        # maintenance tasks
+        R.TASK_INTERRUPTED: "Sidecar ended in the middle of the run, and the run is not repeated",
+        R.TASK_STILL_RUNS: "left out: the run before is still under way",
+        R.TASK_MISSED: "missed {count} times, the last at {due_wall:instant}: Sidecar was down, the host was suspended or the clock was set forward; a missed run is not caught up",
+        R.TASK_TOO_SLOW: "it was not done within {wait_s:wait}",
+        R.TASK_NOT_DONE: "it could not be done: {said}",
+        R.TASK_REMOVED: "removed {count} records that are older than the retention",
+        R.TASK_REMOVED_OF: "removed from {said}: {count}",
+        R.TASK_EXIT_STATUS: "the command ended with exit status {count}",
+        R.TASK_ANSWER: "the address answered with status {status}",
     }
 )

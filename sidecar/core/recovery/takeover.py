@@ -48,7 +48,7 @@ def restore_state(saved: State, saved_at: Moment, now: Moment) -> State:
     plan = saved.plan
     if plan is not None:
         plan = plan._replace(deadline_mono=plan.deadline_mono + shift_s)
-    return State(
+    restored = State(
         started=now,
         restored_instances=MappingProxyType(instances),
         incidents=MappingProxyType(
@@ -61,6 +61,19 @@ def restore_state(saved: State, saved_at: Moment, now: Moment) -> State:
         paused=saved.paused,
         restarts=tuple(t + shift_s for t in saved.restarts),
         plan=plan,
+    )
+    return _resume_tasks(restored, saved)
+
+
+def _resume_tasks(state: State, saved: State) -> State:
+    """Take over the progress of the tasks; no run goes on in another process."""
+    known = saved.task_progress
+    progress = {name: replace(of_task, running=None) for name, of_task in known.items()}
+    running = (of_task.running for of_task in known.values())
+    return replace(
+        state,
+        task_progress=MappingProxyType(progress),
+        interrupted_runs=tuple(run for run in running if run is not None),
     )
 
 

@@ -1,6 +1,7 @@
 """Changes and decisions as JSON-ready records, for the journal and for listeners."""
 
 from sidecar.core.model.decision import Decision
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.transition import (
     BalanceCompared,
     IncidentChanged,
@@ -74,6 +75,25 @@ def record_of_balance(compared: BalanceCompared) -> JsonRecord:
         **record_of_transition(compared),
         "before": compared.before.texts() if compared.before is not None else None,
         "after": compared.after.texts() if compared.after is not None else None,
+    }
+
+
+def record_of_task_run(run: TaskRun) -> JsonRecord:
+    """Record of a maintenance task that began (``outcome`` null) or ended."""
+    ended = None if run.outcome is None else rfc3339(run.ended_wall)
+    return {
+        "type": "task",
+        "at": ended or rfc3339(run.began.wall),
+        "target": "",
+        "incident": None,
+        "task": run.task,
+        "kind": run.kind,
+        "due": rfc3339(run.due_wall),
+        "requested": run.is_requested,
+        "outcome": run.outcome,
+        "reason": str(run.summary),
+        "reason_code": run.summary.code,
+        "seconds": None if run.outcome is None else run.seconds,
     }
 
 

@@ -35,6 +35,12 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.model.target_state import WORKING_STATES
+from sidecar.core.model.task_event import (
+    TaskCompleted,
+    TaskDue,
+    TaskRequested,
+    TasksPlanned,
+)
 from sidecar.core.model.transition import StateChanged, Transition
 from sidecar.core.model.update import Update, replace_instances
 from sidecar.core.reason.reason import NO_REASON
@@ -48,15 +54,16 @@ from sidecar.core.recovery import (
 from sidecar.core.status import container_run
 from sidecar.core.status.streaks import apply_threshold
 from sidecar.core.status.target_status import TargetStatus, evaluate_status
-from sidecar.core.step import commands, observations, probe_results
+from sidecar.core.step import commands, maintenance, observations, probe_results
 
 
 def reduce_event(state: State, event: Event) -> Update:
     """Work one event into the state."""
     changed = _HANDLERS[type(event)](state, event)
-    return _finish_reduction(
+    finished = _finish_reduction(
         changed.state, changed.touched, changed.transitions, event.at
     )
+    return finished._replace(task_runs=changed.task_runs)
 
 
 def _on_tick(state: State, event: Tick) -> Update:
@@ -222,6 +229,10 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         AckRequested: commands.on_ack_requested,
         SettingsApplied: commands.on_settings_applied,
         SettingsRefused: commands.on_settings_refused,
+        TasksPlanned: maintenance.on_tasks_planned,
+        TaskDue: maintenance.on_task_due,
+        TaskRequested: maintenance.on_task_requested,
+        TaskCompleted: maintenance.on_task_completed,
         Tick: _on_tick,
     }
 )

@@ -66,7 +66,14 @@ def run_step(state: State, event: Event) -> StepResult:
     if transitions:
         touched.update(dict.fromkeys(_changed_instances(before, state)))
     return _with_messages(
-        StepResult(event, tuple(transitions), tuple(decisions), tuple(touched), state)
+        StepResult(
+            event,
+            tuple(transitions),
+            tuple(decisions),
+            tuple(touched),
+            state,
+            task_runs=reduced.task_runs,
+        )
     )
 
 

@@ -22,6 +22,7 @@ from sidecar.core.model.journal_entry import (
     MonitoredInterval,
     TargetSteps,
 )
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.storage.codec import decode
 from sidecar.storage.read.reader import Reader
@@ -120,6 +121,12 @@ class SqliteJournal:
         """The bundles that were gathered for an incident, oldest first."""
         return await self._reader.ask(lambda c: _evidence(c, incident))
 
+    async def task_runs(
+        self, limit: int, task: str | None = None
+    ) -> tuple[TaskRun, ...]:
+        """The last runs of maintenance tasks, or of one task, newest first."""
+        return await self._reader.ask(lambda c: _task_runs(c, limit, task))
+
     async def monitored_intervals(
         self, since_wall: float, until_wall: float
     ) -> tuple[MonitoredInterval, ...]:
@@ -199,6 +206,18 @@ def _evidence(
         "SELECT value FROM evidence WHERE incident = ? ORDER BY id", (incident,)
     )
     return tuple(_readable(rows, lambda row: decode(row[0], dict[str, object])))
+
+
+def _task_runs(
+    connection: sqlite3.Connection, limit: int, task: str | None
+) -> tuple[TaskRun, ...]:
+    condition, values = ("1", ()) if task is None else ("task = ?", (task,))
+    rows = connection.execute(
+        f"SELECT value FROM task_runs WHERE {condition}"  # noqa: S608 - words of ours
+        " ORDER BY id DESC LIMIT ?",
+        (*values, limit),
+    )
+    return tuple(_readable(rows, lambda row: decode(row[0], TaskRun)))
 
 
 def _join_intervals(intervals: Iterable[MonitoredInterval]) -> list[MonitoredInterval]:

@@ -13,6 +13,7 @@ from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.maintenance_task import TaskProgress
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import (
     EfficacyKey,
@@ -94,6 +95,7 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
         values.get("settings_told"), lambda r: decode(r.text, str)
     )
     plans = rows.read(values.get("plan"), _load_plans)
+    tasks = rows.read(values.get("tasks"), _load_tasks)
     incidents = _load_incidents(rows)
     instances = _load_instances(rows, incidents)
     ledger = dict(
@@ -112,6 +114,7 @@ def load_state(connection: sqlite3.Connection, now_wall: float) -> State | None:
         own_network=OwnNetworkStatus(is_reported=own_network_told or False),
         settings=SettingsStatus(reported_faults=settings_told or ""),
         plan=plans[0] if plans else None,
+        task_progress=MappingProxyType(tasks or {}),
     )
 
 
@@ -121,6 +124,10 @@ def _load_restarts(row: StoredRow) -> tuple[float, ...]:
 
 def _load_plans(row: StoredRow) -> tuple[PlannedRestart, ...]:
     return decode(row.text, tuple[PlannedRestart, ...])
+
+
+def _load_tasks(row: StoredRow) -> dict[str, TaskProgress]:
+    return decode(row.text, dict[str, TaskProgress])
 
 
 def _load_incidents(rows: _Rows) -> dict[str, Incident]:

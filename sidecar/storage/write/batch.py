@@ -9,6 +9,7 @@ from sidecar.core.model.decision import Decision
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.message import Message
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import EfficacyKey
@@ -17,6 +18,7 @@ from sidecar.core.model.transition import Transition
 
 WAITING_ENTRIES = 10_000
 WAITING_EVIDENCE = 50
+WAITING_TASK_RUNS = 1000
 
 JournalItem = Transition | Decision
 
@@ -60,6 +62,10 @@ class WriteBatch:
     """Monitored intervals: from, until."""
     entries: deque[JournalItem] = field(default_factory=deque)
     evidence: deque[EvidenceRow] = field(default_factory=deque)
+    task_runs: deque[TaskRun] = field(
+        default_factory=lambda: deque(maxlen=WAITING_TASK_RUNS)
+    )
+    """Runs of maintenance tasks that have ended."""
     clock: Moment | None = None
     """Reference for the monotonic times in the batch."""
     dropped: int = 0
@@ -76,6 +82,7 @@ class WriteBatch:
             or self.marks
             or self.stretches
             or self.evidence
+            or self.task_runs
         )
 
     def add(self, newer: "WriteBatch") -> None:
@@ -89,6 +96,7 @@ class WriteBatch:
         self.stretches.update(newer.stretches)
         self.entries.extend(newer.entries)
         self.evidence.extend(newer.evidence)
+        self.task_runs.extend(newer.task_runs)
         self.clock = newer.clock or self.clock
         self.dropped += newer.dropped
         self._bound()

@@ -98,6 +98,7 @@ class ChangeTracker:
             self._note_stack(batch, result.state)
         batch.entries.extend(result.transitions)
         batch.entries.extend(result.decisions)
+        batch.task_runs.extend(run for run in result.task_runs if run.outcome)
         self._note_evidence(batch, result)
         return batch
 
@@ -141,6 +142,8 @@ class ChangeTracker:
             or state.settings.reported_faults != old.settings.reported_faults
         ):
             batch.memory["settings_told"] = encode(state.settings.reported_faults)
+        if previous is None or state.task_progress != old.task_progress:
+            batch.memory["tasks"] = encode(state.task_progress)
         if previous is None or state.plan != old.plan:
             plans = () if state.plan is None else (state.plan,)
             batch.memory["plan"] = encode(plans)

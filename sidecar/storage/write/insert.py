@@ -8,6 +8,7 @@ from loguru import logger
 
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.journal_entry import EntryKind
+from sidecar.core.model.maintenance_task import TaskRun
 from sidecar.core.model.message import Message
 from sidecar.core.model.transition import (
     BalanceCompared,
@@ -55,6 +56,11 @@ def insert_batch(connection: sqlite3.Connection, batch: WriteBatch) -> None:
             _write_rows(batch.entries, _entry_row),
         )
         _save_evidence(connection, batch)
+        connection.executemany(
+            "INSERT INTO task_runs (task, kind, began_wall, ended_wall, outcome, value)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            _write_rows(batch.task_runs, _task_run_row),
+        )
         connection.executemany(
             "INSERT OR REPLACE INTO watched VALUES (?, ?)", batch.stretches.items()
         )
@@ -163,6 +169,11 @@ def _entry_row(item: JournalItem) -> Row:
         data["reason_data"] = encode_reason(item.reason)
     name, incident = data["target"], data["incident"]
     return (item.at.wall, kind, name, incident, encode(data), step_code(item))
+
+
+def _task_run_row(run: TaskRun) -> Row:
+    began_wall, outcome = run.began.wall, run.outcome
+    return (run.task, run.kind, began_wall, run.ended_wall, outcome, encode(run))
 
 
 def _save_evidence(connection: sqlite3.Connection, batch: WriteBatch) -> None:

@@ -5,30 +5,27 @@ from sidecar.api_types import (
     explanation,
     health,
     incidents,
+    maintenance,
     records,
     report,
     status,
 )
-from sidecar.api_types import statuspage as v2
 from sidecar.web.openapi import parameters
 from sidecar.web.openapi.operation import (
     Operation,
     Text,
     change,
     check,
-    publish,
     read,
     refuse,
 )
 from sidecar.web.openapi.page_operations import PAGE_OPERATIONS
+from sidecar.web.openapi.public_operations import PUBLIC_OPERATIONS
 
 _INDEX = Text(
     ("text/plain", "text/html"), "Plain text, or a page where the client accepts pages"
 )
-_HTML = Text(("text/html",), "A page")
 _MARKDOWN = Text(("text/markdown",), "Markdown")
-_SVG = Text(("image/svg+xml",), "A picture")
-_ATOM = Text(("application/atom+xml",), "Atom")
 _METRICS = Text(("text/plain", "application/openmetrics-text"), "See docs/metrics.md")
 _EVENTS = Text(
     ("text/event-stream",),
@@ -87,6 +84,15 @@ _PRESENT = (
         parameters.TARGET,
         errors=(400, 404),
     ),
+    read(
+        "/api/v1/maintenance",
+        "present",
+        "The maintenance tasks, and their last runs",
+        maintenance.MaintenanceStatus,
+        parameters.RUNS,
+        parameters.OF_TASK,
+        errors=(400,),
+    )._replace(shows_more_with_token=True),
     read("/api/v1/events", "present", "What happens from now on", _EVENTS),
 )
 
@@ -145,46 +151,6 @@ _PAST = (
         report.AvailabilityReport,
         parameters.PERIOD,
         errors=(400,),
-    ),
-)
-
-_PUBLIC = (
-    publish("/feed.atom", "Incidents and planned restarts as a feed", _ATOM),
-    publish(
-        "/badge/{target}/state.svg", "The state of a target", _SVG, parameters.TARGET
-    ),
-    publish(
-        "/badge/{target}/availability/{window}.svg",
-        "The availability of a target",
-        _SVG,
-        parameters.TARGET,
-        parameters.WINDOW,
-    ),
-    publish(
-        "/api/v2/summary.json",
-        "The status in the shape of Statuspage",
-        v2.StatuspageSummary,
-    ),
-    publish(
-        "/api/v2/status.json",
-        "The overall status in the shape of Statuspage",
-        v2.StatuspageStatus,
-    ),
-    Operation(
-        "get",
-        "/ack/{incident}",
-        "public",
-        "The page behind a message's link",
-        {200: _HTML, 404: _HTML, **refuse(503)},
-        (parameters.ACKED_INCIDENT, parameters.SIGNATURE),
-    ),
-    Operation(
-        "post",
-        "/ack/{incident}",
-        "public",
-        "Acknowledge the incident of a message's link",
-        {200: _HTML, 404: _HTML, **refuse(503)},
-        (parameters.ACKED_INCIDENT, parameters.SIGNATURE),
     ),
 )
 
@@ -260,6 +226,14 @@ _CONTROL = (
     ),
     change("/api/v1/resume", "Act on all targets again", control.DecisionAnswer),
     change(
+        "/api/v1/maintenance/{task}/run",
+        "Run a maintenance task now",
+        maintenance.TaskRunAnswer,
+        parameters.TASK,
+        done=202,
+        more=refuse(409),
+    ),
+    change(
         "/api/v1/reload",
         "Load the changed configuration file",
         control.ReloadAnswer,
@@ -283,4 +257,11 @@ _CONTROL = (
     ),
 )
 
-OPERATIONS = (*_HEALTH, *_PRESENT, *_PAST, *_PUBLIC, *_CONTROL, *PAGE_OPERATIONS)
+OPERATIONS = (
+    *_HEALTH,
+    *_PRESENT,
+    *_PAST,
+    *PUBLIC_OPERATIONS,
+    *_CONTROL,
+    *PAGE_OPERATIONS,
+)

@@ -3,6 +3,7 @@
 from sidecar.api_types.words import DURATION
 from sidecar.web.openapi.operation import Parameter
 from sidecar.web.routes.logs import MAX_LINES
+from sidecar.web.routes.maintenance import MAX_RUNS
 from sidecar.web.routes.public import WINDOWS
 from sidecar.web.routes.status import MAX_PLANNED
 
@@ -31,6 +32,13 @@ COUNT = Parameter(
     "count",
     "Number of restarts of each target; 5 by default",
     {"type": "integer", "minimum": 1, "maximum": MAX_PLANNED},
+)
+TASK = Parameter("task", "A maintenance task, by name", _NAME, is_in_path=True)
+OF_TASK = Parameter("task", "Only runs of this task", {"type": "string"})
+RUNS = Parameter(
+    "runs",
+    "Number of the last runs; 20 by default",
+    {"type": "integer", "minimum": 0, "maximum": MAX_RUNS},
 )
 LINES = Parameter(
     "lines",

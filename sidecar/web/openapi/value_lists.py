@@ -8,6 +8,7 @@ from sidecar.core.model.decision import Action, Trigger
 from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.lane import LaneName
+from sidecar.core.model.maintenance_task import TaskKind, TaskOutcome
 from sidecar.core.model.probe_result import ProbeVerdict, ProbeWarning
 from sidecar.core.model.target import Mode
 from sidecar.core.model.target_state import TargetState
@@ -27,6 +28,8 @@ VALUE_LISTS: dict[str, Iterable[str]] = {
     "RemedyName": RemedyKind,
     "SeverityName": Severity,
     "StateName": TargetState,
+    "TaskOutcomeName": TaskOutcome,
+    "TaskTypeName": TaskKind,
     "TriggerName": Trigger,
     "VerdictName": ProbeVerdict,
     "WarningName": ProbeWarning,

@@ -1,8 +1,5 @@
 """The API's endpoints that change something, for authorised requests only."""
 
-from typing import TypeVar
-
-import msgspec
 from aiohttp import web
 
 from sidecar.api_types.control import (
@@ -16,14 +13,12 @@ from sidecar.api_types.health import ReloadFaults
 from sidecar.core.model.decision import Action, Decision
 from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.controls import Controls
+from sidecar.web.request_body import read_body
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.views import history, status
 
 _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE, Action.SKIP})
-
-
-_Body = TypeVar("_Body", bound=msgspec.Struct)
 
 
 class ControlRoutes:
@@ -58,34 +53,34 @@ class ControlRoutes:
     # --- remedies
 
     async def _restart(self, request: web.Request) -> web.Response:
-        body = await _read_body(request, RestartBody)
+        body = await read_body(request, RestartBody)
         decision = await self._controls.restart(_name(request), now=body.now)
         return decision_response(decision)
 
     async def _recover(self, request: web.Request) -> web.Response:
-        await _read_body(request, EmptyBody)
+        await read_body(request, EmptyBody)
         return order_response(await self._controls.recover(_name(request)))
 
     async def _release(self, request: web.Request) -> web.Response:
-        await _read_body(request, EmptyBody)
+        await read_body(request, EmptyBody)
         return order_response(await self._controls.release(_name(request)))
 
     # --- pauses
 
     async def _pause(self, request: web.Request) -> web.Response:
-        body = await _read_body(request, PauseBody)
+        body = await read_body(request, PauseBody)
         name = request.match_info.get("target")
         return order_response(await self._controls.pause(name, body.duration))
 
     async def _resume(self, request: web.Request) -> web.Response:
-        await _read_body(request, EmptyBody)
+        await read_body(request, EmptyBody)
         name = request.match_info.get("target")
         return order_response(await self._controls.resume(name))
 
     # --- settings
 
     async def _reload(self, request: web.Request) -> web.Response:
-        await _read_body(request, EmptyBody)
+        await read_body(request, EmptyBody)
         faults = await self._services.reload()
         if faults:
             text = "\n".join(("what is in force stays, the file has faults:", *faults))
@@ -95,11 +90,11 @@ class ControlRoutes:
     # --- planned restarts
 
     async def _skip(self, request: web.Request) -> web.Response:
-        await _read_body(request, EmptyBody)
+        await read_body(request, EmptyBody)
         return skip_response(self._controls, _name(request))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        await _read_body(request, EmptyBody)
+        await read_body(request, EmptyBody)
         return order_response(await self._controls.cancel(_name(request)))
 
     # --- evidence
@@ -114,14 +109,6 @@ class ControlRoutes:
 
 def _name(request: web.Request) -> str:
     return request.match_info["target"]
-
-
-async def _read_body(request: web.Request, kind: type[_Body]) -> _Body:
-    raw = await request.read()
-    try:
-        return msgspec.json.decode(raw or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise RequestRefused(400, f"the body cannot be used: {fault}") from fault
 
 
 def order_response(decision: Decision | None) -> web.Response:

@@ -99,6 +99,8 @@ def test_every_documented_command_exists() -> None:
         "schedule",
         "schedule skip",
         "schedule cancel",
+        "maintenance",
+        "maintenance run",
         "notify test",
         "config check",
         "config show",
@@ -118,7 +120,7 @@ async def test_help_of_every_command_has_an_example(path: tuple[str, ...]) -> No
     assert ("--json" in result.out) is has_json
 
 
-@pytest.mark.parametrize("group", ["config", "notify", "schedule"])
+@pytest.mark.parametrize("group", ["config", "notify", "schedule", "maintenance"])
 async def test_help_of_every_group_has_an_example(group: str) -> None:
     result = await sidecar(group, "--help")
     assert f"  sidecar {group} " in result.out.partition("Example:\n")[2]

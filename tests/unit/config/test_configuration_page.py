@@ -9,11 +9,11 @@ from jsonschema import Draft202012Validator
 from msgspec import structs
 
 from sidecar.config.environment import KNOWN
-from sidecar.config.file.model import ProbeSection
 from sidecar.config.file.setting_types import Section
 from sidecar.config.labels.label_rules import BOUNDS
 from sidecar.config.load import load
 from sidecar.config.reference.tables import (
+    KINDS,
     TEXTS,
     MissingTextError,
     described_schema,
@@ -29,7 +29,7 @@ PAGE = (REPOSITORY / "docs" / "configuration.md").read_text()
 @pytest.mark.parametrize("name", sections())
 def test_every_key_of_the_file_has_a_text_and_a_default(name: str) -> None:
     keys = [field.encode_name for field in structs.fields(sections()[name])]
-    texts = {row.key: row for row in rows_of(ProbeSection)}
+    texts = {row.key: row for common in KINDS for row in rows_of(common)}
     texts |= {row.key: row for row in rows_of(sections()[name])}
     assert set(keys) <= texts.keys()
     for key in keys:

@@ -279,7 +279,7 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
         "targets.electron-cash.probe.password_file",
         "targets.electron-cash.backup",
         "targets.electron-cash.preventive.memory_over",
-        "maintenance",
+        "maintenance.windows",
         "cluster",
     }
     assert set(settings.secrets) == {

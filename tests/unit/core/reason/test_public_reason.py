@@ -22,6 +22,7 @@ NUMBERS = frozenset(
         "ago_s",
         "blocks",
         "count",
+        "due_wall",
         "exit_code",
         "height",
         "limit_s",

@@ -1,0 +1,58 @@
+"""Maintenance tasks: their schedule, and the parts of Sidecar that they use."""
+
+from collections.abc import Callable, Mapping
+
+from sidecar.app.contexts import EngineContext
+from sidecar.app.loop_access import LoopAccess
+from sidecar.config.settings import Settings
+from sidecar.core.ports.loop import Clock
+from sidecar.schedule.task_planner import TaskPlanner
+from sidecar.storage.store import SqliteStore
+from sidecar.tasks.task_runner import TaskRunner
+from sidecar.tasks.task_tools import TaskTools
+from sidecar.telemetry.secret_mask import Mask
+
+
+class MaintenanceService:
+    """Plans the tasks of the settings in force, and carries them out."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        context: EngineContext,
+        store: SqliteStore,
+        loop: LoopAccess,
+        clock: Clock,
+        mask: Mask,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._loop = loop
+        self._clock = clock
+        self.planner = TaskPlanner(clock, loop.post)
+        tools = TaskTools(
+            clock=clock,
+            state=loop.state,
+            engine=context.engine,
+            journal=store.journal,
+            remove_old=self._remove_old,
+            mask=mask,
+        )
+        self.runner = TaskRunner(tools, loop.post)
+
+    def apply(self) -> None:
+        """Put the tasks of the settings in force."""
+        self.planner.set_tasks(self._settings().tasks, self._loop.state().task_progress)
+
+    async def run(self) -> None:
+        """Post the tasks when they are due, until cancelled."""
+        self.apply()
+        await self.planner.run()
+
+    async def close(self) -> None:
+        """End the tasks that run."""
+        await self.runner.close()
+
+    async def _remove_old(self) -> Mapping[str, int]:
+        retention_s = self._settings().retention_s
+        return await self._store.prune(self._clock.now().wall, retention_s)

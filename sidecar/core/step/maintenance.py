@@ -1,0 +1,176 @@
+"""Maintenance tasks worked into the state: what is due begins, what has ended is noted.
+
+A task runs once at a time. What was missed is recorded; only a kind of task that does
+no harm at any time (``catches_up``) is made up for, and begins as soon as it is new.
+"""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from sidecar.core.model.maintenance_task import (
+    Task,
+    TaskOutcome,
+    TaskProgress,
+    TaskResult,
+    TaskRun,
+)
+from sidecar.core.model.moment import Moment
+from sidecar.core.model.state import State
+from sidecar.core.model.task_event import (
+    TaskCompleted,
+    TaskDue,
+    TaskRequested,
+    TasksPlanned,
+)
+from sidecar.core.model.update import Update, no_update
+from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import Reason
+
+
+def on_tasks_planned(state: State, event: TasksPlanned) -> Update:
+    """Put tasks in force; record runs that the end of a predecessor interrupted."""
+    tasks = {task.name: task for task in event.tasks}
+    progress = {
+        name: _progress_in_force(state, task, event.at) for name, task in tasks.items()
+    }
+    ending = {
+        name: known
+        for name, known in state.task_progress.items()
+        if name not in tasks and known.running is not None
+    }
+    interrupted = tuple(
+        _end(run, TaskResult(TaskOutcome.INTERRUPTED, Reason.of(R.TASK_INTERRUPTED)))
+        for run in state.interrupted_runs
+    )
+    for run in interrupted:
+        if run.task in progress:
+            progress[run.task] = replace(progress[run.task], last=run)
+    after = replace(
+        state,
+        tasks=MappingProxyType(tasks),
+        task_progress=MappingProxyType({**ending, **progress}),
+        interrupted_runs=(),
+    )
+    begun = _begin_new(after, tuple(t for t in event.tasks if _is_new(state, t)), event)
+    return begun._replace(task_runs=(*interrupted, *begun.task_runs))
+
+
+def _is_new(state: State, task: Task) -> bool:
+    """Is it a task that does no harm at any time, and never ran?"""
+    return task.kind.rule.catches_up and task.name not in state.task_progress
+
+
+def _begin_new(state: State, tasks: tuple[Task, ...], event: TasksPlanned) -> Update:
+    runs: list[TaskRun] = []
+    for task in tasks:
+        begun = _begin(state, task, event.at.wall, event.at, is_requested=False)
+        state = begun.state
+        runs.extend(begun.task_runs)
+    return Update(state, (), (), tuple(runs))
+
+
+def _progress_in_force(state: State, task: Task, at: Moment) -> TaskProgress:
+    known = state.task_progress.get(task.name)
+    if known is None:
+        return TaskProgress(task.cron, task.timezone, at.wall)
+    if (known.cron, known.timezone) == (task.cron, task.timezone):
+        return known
+    return replace(known, cron=task.cron, timezone=task.timezone, taken_wall=at.wall)
+
+
+def on_task_due(state: State, event: TaskDue) -> Update:
+    """Begin a run that is due; record those that were missed."""
+    task = state.tasks.get(event.task)
+    if task is None:
+        return no_update(state)
+    due_wall = event.due_wall
+    missed: tuple[TaskRun, ...] = ()
+    if event.missed_count:
+        if not task.kind.rule.catches_up:
+            missed = (_missed_run(task, event),)
+        elif due_wall is None:
+            due_wall = event.last_missed_wall
+    state = _note_runs(state, missed, event.last_missed_wall)
+    if due_wall is None:
+        return Update(state, (), (), missed)
+    begun = _begin(state, task, due_wall, event.at, is_requested=False)
+    return begun._replace(task_runs=(*missed, *begun.task_runs))
+
+
+def on_task_requested(state: State, event: TaskRequested) -> Update:
+    """Begin a run that an operator requested, unless one is under way."""
+    task = state.tasks.get(event.task)
+    if task is None or state.task_progress[task.name].running is not None:
+        return no_update(state)
+    return _begin(state, task, event.at.wall, event.at, is_requested=True)
+
+
+def on_task_completed(state: State, event: TaskCompleted) -> Update:
+    """Note the result of the run that is under way."""
+    progress = state.task_progress.get(event.task)
+    if progress is None or progress.running is None:
+        return no_update(state)
+    seconds = event.at.mono - progress.running.began.mono
+    run = _end(progress.running, event.result, seconds)
+    return Update(_note_runs(state, (run,), None, ends=True), (), (), (run,))
+
+
+def _begin(
+    state: State, task: Task, due_wall: float, at: Moment, *, is_requested: bool
+) -> Update:
+    progress = state.task_progress[task.name]
+    run = TaskRun(task.name, task.kind, due_wall, at, is_requested)
+    # An operator's run takes no time of the schedule.
+    taken_wall = progress.taken_wall if is_requested else due_wall
+    if progress.running is not None:
+        skipped = TaskResult(TaskOutcome.SKIPPED, Reason.of(R.TASK_STILL_RUNS))
+        run = _end(run, skipped)
+        return Update(_note_runs(state, (run,), taken_wall), (), (), (run,))
+    updated = replace(progress, running=run, taken_wall=taken_wall)
+    return Update(_with_progress(state, task.name, updated), (), (), (run,))
+
+
+def _missed_run(task: Task, event: TaskDue) -> TaskRun:
+    last_wall = event.last_missed_wall or event.at.wall
+    summary = Reason.of(R.TASK_MISSED, count=event.missed_count, due_wall=last_wall)
+    run = TaskRun(task.name, task.kind, last_wall, event.at, missed=event.missed_count)
+    return _end(run, TaskResult(TaskOutcome.MISSED, summary))
+
+
+def _end(run: TaskRun, result: TaskResult, seconds: float = 0.0) -> TaskRun:
+    outcome, summary, details = result
+    return replace(
+        run, outcome=outcome, summary=summary, details=details, seconds=seconds
+    )
+
+
+def _note_runs(
+    state: State,
+    runs: tuple[TaskRun, ...],
+    taken_wall: float | None,
+    *,
+    ends: bool = False,
+) -> State:
+    """The state with ended runs of one task; ``ends``: none is under way now."""
+    for run in runs:
+        progress = state.task_progress[run.task]
+        updated = replace(
+            progress,
+            last=run,
+            running=None if ends else progress.running,
+            taken_wall=progress.taken_wall if taken_wall is None else taken_wall,
+        )
+        if ends and run.task not in state.tasks:
+            return _without_progress(state, run.task)
+        state = _with_progress(state, run.task, updated)
+    return state
+
+
+def _with_progress(state: State, name: str, progress: TaskProgress) -> State:
+    known = {**state.task_progress, name: progress}
+    return replace(state, task_progress=MappingProxyType(known))
+
+
+def _without_progress(state: State, name: str) -> State:
+    known = {k: v for k, v in state.task_progress.items() if k != name}
+    return replace(state, task_progress=MappingProxyType(known))

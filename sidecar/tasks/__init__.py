@@ -1,0 +1,1 @@
+"""Maintenance tasks: carried out, each kind in a module of its own."""

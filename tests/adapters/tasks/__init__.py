@@ -1,0 +1,1 @@
+"""Maintenance tasks, with real servers."""
