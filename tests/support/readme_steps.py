@@ -1,13 +1,16 @@
-"""Steps of the README, as shell code."""
+"""Steps of the README, and how a shell block of a document is run."""
 
 import os
 import re
 import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.repository import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
+TIMEOUT_S = 90.0
 SECTION = README.partition("## Guard your own stack")[2].partition("\n## ")[0]
 
 
@@ -18,14 +21,27 @@ def code_of(step: int) -> str:
     return re.sub(r"^   ", "", match[1], flags=re.M)
 
 
-def run_as_root(code: str, folder: Path) -> None:
-    """Run the code as root, with a ``sudo`` that only runs its command."""
+def run_as_root(
+    code: str, folder: Path, environ: Mapping[str, str] | None = None
+) -> None:
+    """Run the code as root, with a ``sudo`` that only runs its command.
+
+    ``sidecar`` is on the PATH, too.
+    """
     tools = folder / "tools"
     tools.mkdir(exist_ok=True)
-    (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-    (tools / "sudo").chmod(0o755)
+    sidecar = f"PYTHONPATH={REPOSITORY} exec {sys.executable} -m sidecar"
+    for name, command in (("sudo", "exec"), ("sidecar", sidecar)):
+        (tools / name).write_text(f'#!/bin/sh\n{command} "$@"\n')
+        (tools / name).chmod(0o755)
     path = f"{tools}:{os.environ['PATH']}"
-    environ = {"PATH": path, "HOME": str(folder)}
-    subprocess.run(
-        ["bash", "-euc", code], cwd=folder, env=environ, check=True, timeout=20.0
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        cwd=folder,
+        env={**(environ or {}), "PATH": path, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
     )
+    assert result.returncode == 0, code + result.stdout + result.stderr

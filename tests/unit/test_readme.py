@@ -11,7 +11,6 @@ from tests.support.readme_steps import code_of, run_as_root
 from tests.support.repository import REPOSITORY
 
 CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
-LINK = re.compile(r"\]\((?!http)([^)#]+)(?:#[\w-]+)?\)")
 READMES = ("README.md", "README.ko.md")
 
 
@@ -42,10 +41,3 @@ def test_readme_has_the_same_code_and_chapters_in_both_languages() -> None:
     for marker in (r"^## ", r"^\| ", r"^- \*\*"):
         chapters = [re.findall(marker, text, re.M) for text in (english, korean)]
         assert len(chapters[0]) == len(chapters[1]), marker
-
-
-@pytest.mark.parametrize("name", READMES)
-def test_a_link_of_the_readme_leads_to_a_file(name: str) -> None:
-    links = LINK.findall((REPOSITORY / name).read_text())
-    assert links
-    assert [path for path in links if not (REPOSITORY / path).exists()] == []
