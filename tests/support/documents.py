@@ -99,12 +99,19 @@ def parts_of(section: str) -> dict[str, str]:
 
 
 def runnable_blocks(marker: str) -> list[Block]:
-    """The blocks of all documents with this marker."""
+    """The blocks of all documents with this marker; the same code occurs once."""
+    blocks = (block for document in documents() for block in blocks_of(document))
+    return list(
+        {block.code: block for block in blocks if block.marker == marker}.values()
+    )
+
+
+def blocks_of(document: Path) -> list[Block]:
+    """The marked shell blocks of a document."""
+    text = document.read_text("utf-8")
     return [
         Block(document, marker, dedent(code))
-        for document in documents()
-        for each_marker, _, code in _BLOCK.findall(document.read_text("utf-8"))
-        if each_marker == marker
+        for marker, _, code in _BLOCK.findall(text)
     ]
 
 
