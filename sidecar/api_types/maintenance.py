@@ -1,4 +1,4 @@
-"""Maintenance: the tasks and their runs."""
+"""Maintenance: windows, tasks and their runs."""
 
 from msgspec import Struct
 
@@ -40,9 +40,19 @@ class TaskStatus(Struct, frozen=True):
     last: TaskRunSummary | None
 
 
-class MaintenanceStatus(Struct, frozen=True):
-    """The tasks in force, and the last runs, newest first."""
+class WindowStatus(Struct, frozen=True):
+    """A period of a maintenance window; ``targets`` empty: all. ``active``: now."""
 
+    begin: Instant
+    end: Instant
+    targets: tuple[str, ...]
+    active: bool
+
+
+class MaintenanceStatus(Struct, frozen=True):
+    """Windows that last or come next, tasks in force, and last runs, newest first."""
+
+    windows: tuple[WindowStatus, ...]
     tasks: tuple[TaskStatus, ...]
     runs: tuple[TaskRunSummary, ...]
 

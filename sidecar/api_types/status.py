@@ -90,6 +90,7 @@ class TargetStatus(Struct, frozen=True):
     last_decision: DecisionSummary | None
     next_planned_restart: Instant | None
     incident: str | None
+    maintenance_until: Instant | None = None
 
 
 class IncidentSummary(Struct, frozen=True):
@@ -143,13 +144,16 @@ class IncidentList(Struct, frozen=True):
 
 
 class PlannedRestart(Struct, frozen=True):
-    """One planned restart."""
+    """One planned restart; ``skipped`` because of a window (``in_maintenance``), or
+    because an operator asked for that.
+    """
 
     target: str
     at: Instant
     cron: str
     timezone: str
     skipped: bool
+    in_maintenance: bool = False
 
 
 class PlannedRestarts(Struct, frozen=True):

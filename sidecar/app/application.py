@@ -23,6 +23,7 @@ from sidecar.config.duration import parse_seconds
 from sidecar.config.settings import Settings
 from sidecar.core.incidents.incident_subject import instance_named
 from sidecar.core.model.event import Event, SettingsApplied
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.engine.watcher import EngineWatcher
 from sidecar.notify.delivery import DeliveryStatus
 from sidecar.remedies.executor import Executor
@@ -76,7 +77,7 @@ class Application:
         self._probing = ProbingParts(
             context, self._clock, self.post, self._mask, self._metrics.loop_lag
         )
-        self._planner = Planner(self._clock, self.post)
+        self._planner = Planner(self._clock, self.post, self._is_in_window)
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._executor = self._build_executor()
         self._maintenance = self._build_maintenance()
@@ -201,6 +202,9 @@ class Application:
     def post(self, event: Event) -> None:
         """Put an event in the loop's queue."""
         self._watchdog.post(event)
+
+    def _is_in_window(self, target: str, wall: float) -> bool:
+        return window_end_wall(self._watchdog.state, target, wall) is not None
 
     async def run(self, stop: asyncio.Event, changed: asyncio.Event) -> None:
         """Watch until ``stop`` is set; OSError where the address is taken.

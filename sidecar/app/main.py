@@ -44,6 +44,7 @@ from sidecar.engine.docker_host import BadEngineAddress
 from sidecar.engine.own_container import OwnView
 from sidecar.notify.link_signer import Signer, new_key, own_key
 from sidecar.notify.message_catalog import read_catalog
+from sidecar.schedule.windows import find_periods
 from sidecar.storage.store import SqliteStore, open_store
 from sidecar.telemetry.event_log import log_restored
 from sidecar.telemetry.log import LogFormat, configure
@@ -188,4 +189,10 @@ async def _load_state(store: SqliteStore, loaded: LoadedSettings) -> State:
     if store.doubt:
         state = presume_restarts(state, store.doubt)
     view = replace(state.settings, faults=join_problems(loaded.faults), since=now)
-    return replace(state, mode=settings.mode, notify=settings.notify, settings=view)
+    return replace(
+        state,
+        mode=settings.mode,
+        notify=settings.notify,
+        settings=view,
+        windows=find_periods(settings.windows, now.wall),
+    )

@@ -1,5 +1,6 @@
-"""Maintenance tasks: their schedule, and the parts of Sidecar that they use."""
+"""Maintenance: windows and tasks, and the parts of Sidecar that tasks use."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 
 from sidecar.app.contexts import EngineContext
@@ -7,6 +8,7 @@ from sidecar.app.loop_access import LoopAccess
 from sidecar.config.settings import Settings
 from sidecar.core.ports.loop import Clock
 from sidecar.schedule.task_planner import TaskPlanner
+from sidecar.schedule.windows import WindowPlanner
 from sidecar.storage.store import SqliteStore
 from sidecar.tasks.task_runner import TaskRunner
 from sidecar.tasks.task_tools import TaskTools
@@ -14,7 +16,7 @@ from sidecar.telemetry.secret_mask import Mask
 
 
 class MaintenanceService:
-    """Plans the tasks of the settings in force, and carries them out."""
+    """Plans windows and tasks of the settings in force, and carries tasks out."""
 
     def __init__(
         self,
@@ -30,6 +32,7 @@ class MaintenanceService:
         self._loop = loop
         self._clock = clock
         self.planner = TaskPlanner(clock, loop.post)
+        self._windows = WindowPlanner(clock, loop.post)
         tools = TaskTools(
             clock=clock,
             state=loop.state,
@@ -41,13 +44,15 @@ class MaintenanceService:
         self.runner = TaskRunner(tools, loop.post)
 
     def apply(self) -> None:
-        """Put the tasks of the settings in force."""
-        self.planner.set_tasks(self._settings().tasks, self._loop.state().task_progress)
+        """Put the windows and the tasks of the settings in force."""
+        settings = self._settings()
+        self.planner.set_tasks(settings.tasks, self._loop.state().task_progress)
+        self._windows.set_windows(settings.windows)
 
     async def run(self) -> None:
-        """Post the tasks when they are due, until cancelled."""
+        """Post windows and due tasks, until cancelled."""
         self.apply()
-        await self.planner.run()
+        await asyncio.gather(self.planner.run(), self._windows.run())
 
     async def close(self) -> None:
         """End the tasks that run."""

@@ -10,6 +10,7 @@ from sidecar.api_types.maintenance import (
     TaskRunAnswer,
     TaskRunSummary,
     TaskStatus,
+    WindowStatus,
 )
 from sidecar.cli.client import Answer, Api, ApiError
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
@@ -23,6 +24,7 @@ from sidecar.cli.output import (
 )
 
 LOOK_EVERY_S = 1.0
+SHOWN_WINDOWS = 5
 
 
 @click.group(
@@ -43,7 +45,10 @@ LOOK_EVERY_S = 1.0
 @as_json
 @talks_to_sidecar
 def maintenance(api: Api, runs: int, as_json: bool) -> int:
-    """List maintenance tasks: next times, last results, last runs."""
+    """List maintenance windows and tasks, with next times and last results.
+
+    A window by hand is a pause: sidecar pause TARGET --for 2h.
+    """
     if click.get_current_context().invoked_subcommand is not None:
         return 0
     answer = api.get(f"/api/v1/maintenance?runs={runs}", MaintenanceStatus)
@@ -51,12 +56,26 @@ def maintenance(api: Api, runs: int, as_json: bool) -> int:
         show_json(answer.document)
         return 0
     status = answer.value
+    windows = status.windows[:SHOWN_WINDOWS]
+    if windows:
+        rows = [_window_row(window) for window in windows]
+        show_table(("window from", "until", "targets", ""), rows)
+        click.echo()
     show_table(("task", "next", "schedule", "last"), [_row(t) for t in status.tasks])
     if status.runs:
         click.echo()
         columns = ("ended", "task", "took", "result")
         show_table(columns, [_run_row(run) for run in status.runs])
     return 0
+
+
+def _window_row(window: WindowStatus) -> tuple[str, ...]:
+    return (
+        format_time(window.begin),
+        format_time(window.end),
+        ", ".join(window.targets) or "all",
+        "now" if window.active else "",
+    )
 
 
 def _row(task: TaskStatus) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import click
 
 from sidecar.api_types.control import DecisionAnswer, SkipAnswer
-from sidecar.api_types.status import PlannedRestarts
+from sidecar.api_types.status import PlannedRestart, PlannedRestarts
 from sidecar.cli.client import Api, target_path
 from sidecar.cli.completion import target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
@@ -40,12 +40,18 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
             time.target,
             format_time(time.at),
             f"{time.cron} {time.timezone}",
-            "skipped" if time.skipped else "",
+            _remark(time),
         )
         for time in answer.value.planned
     ]
     show_table(("target", "at", "schedule", ""), rows)
     return 0
+
+
+def _remark(time: PlannedRestart) -> str:
+    if time.in_maintenance:
+        return "left out: maintenance window"
+    return "skipped" if time.skipped else ""
 
 
 @schedule.command(epilog=examples("sidecar schedule skip electron-cash"))

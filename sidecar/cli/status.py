@@ -142,6 +142,8 @@ def _describe_reason(target: TargetStatus) -> str:
     parts = [f"{cause}{target.reason}" if target.reason or cause else ""]
     if target.paused:
         parts.append(f"paused until {target.paused_until or 'resumed'}")
+    if target.maintenance_until:
+        parts.append(f"maintenance window until {target.maintenance_until}")
     if target.held_by:
         parts.append(f"held by {target.held_by}")
     if decision is not None:

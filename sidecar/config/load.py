@@ -19,7 +19,7 @@ from sidecar.config.file.raw_tree import Path as TreePath
 from sidecar.config.file.raw_tree import Tree, dotted_path, leaves, merge_trees
 from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.file.setting_types import value_or
-from sidecar.config.maintenance import maintenance_tasks
+from sidecar.config.maintenance import maintenance_tasks, maintenance_windows
 from sidecar.config.notifications import notify_settings
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.secrets import SecretReader, secrets_of
@@ -77,6 +77,7 @@ def load(
         targets=targets,
         notify=notify,
         tasks=tasks,
+        windows=maintenance_windows(document),
         secrets=tuple(dict.fromkeys((*reader.values, *secrets_of(targets)))),
         warnings=(
             *_warnings(document, targets, environ if file else {}),

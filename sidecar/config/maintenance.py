@@ -1,6 +1,6 @@
 """The section ``maintenance`` as settings, and its faults."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from sidecar.config.check.cron import cron_faults, shortest_gap_s
@@ -12,6 +12,7 @@ from sidecar.config.file.maintenance_sections import (
     HttpTaskSection,
     Maintenance,
     TaskSection,
+    Window,
 )
 from sidecar.config.file.model import Document
 from sidecar.config.file.setting_types import value_or
@@ -24,6 +25,7 @@ from sidecar.core.model.maintenance_task import (
     TaskKind,
     TaskNotify,
 )
+from sidecar.core.model.maintenance_window import WindowSettings
 
 CRON_OF: Mapping[str, str] = MappingProxyType(
     {
@@ -55,6 +57,37 @@ def maintenance_tasks(document: Document, reader: SecretReader) -> tuple[Task, .
     return (clean_up, *(task for task in tasks if task.name != CLEAN_UP_NAME))
 
 
+def maintenance_windows(document: Document) -> tuple[WindowSettings, ...]:
+    """The maintenance windows in force."""
+    return tuple(
+        WindowSettings(
+            window.cron,
+            parse_seconds(window.duration),
+            value_or(window.timezone, "UTC"),
+            tuple(value_or(window.targets, ())),
+        )
+        for window in _windows(document)
+    )
+
+
+def window_faults(
+    document: Document, known_names: frozenset[str]
+) -> Iterator[ConfigProblem]:
+    """Faults of the windows. ``known_names``: of all targets."""
+    for index, window in enumerate(_windows(document)):
+        path = f"maintenance.windows[{index}]"
+        timezone = value_or(window.timezone, "UTC")
+        faults = list(cron_faults(path, window.cron, timezone))
+        yield from faults
+        gap_s = None if faults else shortest_gap_s(window.cron)
+        if gap_s is not None and parse_seconds(window.duration) >= gap_s:
+            allowed = f"less than {format_seconds(gap_s)}, the time between two begins"
+            hint = "a window without end would hold every remedy and every message"
+            yield ConfigProblem(f"{path}.duration", window.duration, allowed, hint)
+        names = value_or(window.targets, ())
+        yield from _unknown_name_faults(f"{path}.targets", names, known_names)
+
+
 def task_faults(
     document: Document, known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
@@ -63,16 +96,20 @@ def task_faults(
         yield from _faults(section, f"maintenance.tasks.{name}", known_names)
 
 
-def unknown_name_faults(
+def _unknown_name_faults(
     path: str, names: Iterable[str], known_names: frozenset[str]
 ) -> Iterator[ConfigProblem]:
-    """Faults of names that no target has."""
     allowed = ", ".join(sorted(known_names)) or "none: there are none"
     yield from (
         ConfigProblem(path, repr(name), allowed)
         for name in names
         if name not in known_names
     )
+
+
+def _windows(document: Document) -> Sequence[Window]:
+    maintenance = value_or(document.maintenance, Maintenance())
+    return value_or(maintenance.windows, ())
 
 
 def _sections(document: Document) -> Mapping[str, AnyTaskSection]:
@@ -126,7 +163,9 @@ def _faults(
     if isinstance(section, HttpTaskSection):
         yield from _http_faults(section, path)
     if isinstance(section, CommandTaskSection):
-        yield from unknown_name_faults(f"{path}.target", (section.target,), known_names)
+        yield from _unknown_name_faults(
+            f"{path}.target", (section.target,), known_names
+        )
 
 
 def _schedule_faults(section: TaskSection, path: str) -> Iterator[ConfigProblem]:

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from sidecar.config.duration import parse_seconds
 from sidecar.config.file.model import Document
 from sidecar.core.model.maintenance_task import Task
+from sidecar.core.model.maintenance_window import WindowSettings
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.target import Mode, Target
@@ -45,6 +46,7 @@ class Settings:
     targets: tuple[Target, ...]
     notify: NotifySettings
     tasks: tuple[Task, ...]
+    windows: tuple[WindowSettings, ...]
     secrets: tuple[str, ...] = field(repr=False)
     warnings: tuple[str, ...]
     document: Document = field(repr=False)

@@ -1,6 +1,6 @@
 """The planner: posts each planned restart when it is due, once and never late."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from loguru import logger
@@ -19,11 +19,18 @@ class Planner:
     """The schedule of planned restarts; implements ``core.ports.Schedule``.
 
     An occurrence that is too late (Sidecar was down, the host was suspended, the clock
-    was set forward) is skipped and not made up for.
+    was set forward) is skipped and not made up for. ``is_in_window``: does a target's
+    maintenance window last at that time, as far as that is known beforehand?
     """
 
-    def __init__(self, clock: Clock, post: Post) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        post: Post,
+        is_in_window: Callable[[str, float], bool] = lambda *_: False,
+    ) -> None:
         self._clock = clock
+        self._is_in_window = is_in_window
         self._post = post
         self._plans: dict[str, PlannedRestartSettings] = {}
         self._skipped_walls: dict[str, float] = {}
@@ -103,4 +110,12 @@ class Planner:
         plan = self._plans[name]
         for wall in self._loop.timetable.upcoming(name):
             is_skipped = wall == self._skipped_walls.get(name)
-            yield PlannedTime(name, wall, plan.cron or "", plan.timezone, is_skipped)
+            in_window = self._is_in_window(name, wall)
+            yield PlannedTime(
+                name,
+                wall,
+                plan.cron or "",
+                plan.timezone,
+                is_skipped or in_window,
+                in_window,
+            )

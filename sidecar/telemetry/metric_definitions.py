@@ -156,6 +156,15 @@ WALLET_BALANCE = _gauge(
 WALLET_ADDRESSES = _gauge(
     "wallet_addresses", "How many addresses the wallet has, as last counted.", "target"
 )
+MAINTENANCE = _gauge(
+    "maintenance", "1 while the target is in a maintenance window.", "target"
+)
+TASK_LAST = _gauge(
+    "task_last_run_timestamp_seconds",
+    "When the last run of a maintenance task ended (Unix time), with its outcome.",
+    "task",
+    "outcome",
+)
 CONFIG_LOADED = _gauge(
     "config_last_load_success_timestamp_seconds",
     "When the configuration was last read without fault (Unix time).",

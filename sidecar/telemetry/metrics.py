@@ -11,6 +11,7 @@ from prometheus_client.samples import Exemplar
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import ContainersListed, ProbeCompleted
 from sidecar.core.model.instance import Instance
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import Target
@@ -56,7 +57,7 @@ class Metrics:
         self._version = version
         self._planned = planned
         self._state: State | None = None
-        self._now_mono = 0.0
+        self._now = Moment(0.0, 0.0)
         self._names: dict[str, Target] = {}
         self._detected: set[str] = set()
         self._components: dict[str, Component] = {}
@@ -105,7 +106,7 @@ class Metrics:
         if self._state is None or isinstance(result.event, ContainersListed):
             self._sync_targets(result.state)
         self._state = result.state
-        self._now_mono = result.event.at.mono
+        self._now = result.event.at
         if isinstance(result.event, ProbeCompleted):
             self._note_probe(result.event, result.state)
         for transition in result.transitions:
@@ -235,7 +236,7 @@ class Metrics:
         for family in self._families:
             yield from family.text(scrape)
         if self._state is not None:
-            for spec, samples in state_gauges(self._state, self._now_mono):
+            for spec, samples in state_gauges(self._state, self._now):
                 yield from scrape.gauge(spec, samples)
 
     def _own_gauges(self) -> Iterator[Gauge]:

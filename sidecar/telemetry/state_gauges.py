@@ -7,11 +7,13 @@ from sidecar.core.model.decision import Action
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import LaneName
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import WalletFacts
 from sidecar.core.model.state import State
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.recovery.retry_budget import tries_in_window
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.telemetry import metric_definitions as c
 from sidecar.telemetry.metric_definitions import MetricDefinition
 
@@ -23,7 +25,7 @@ _OBJECTIONS = frozenset({Action.HOLD, Action.PAGE})
 Gauge = tuple[MetricDefinition, Iterable[Sample]]
 
 
-def state_gauges(state: State, now_mono: float) -> Iterator[Gauge]:
+def state_gauges(state: State, now: Moment) -> Iterator[Gauge]:
     """The gauges that the latest state gives, each with its samples."""
     instances = tuple(state.instances.values())
     yield c.ENGINE_UP, [((), state.engine.reachable)]
@@ -38,10 +40,25 @@ def state_gauges(state: State, now_mono: float) -> Iterator[Gauge]:
         ),
     )
     yield c.FAILURES, (((i.name,), i.health.failures) for i in instances)
-    yield c.BUDGET, (((i.name,), _restarts_left(state, i, now_mono)) for i in instances)
+    yield c.BUDGET, (((i.name,), _restarts_left(state, i, now.mono)) for i in instances)
     yield c.GUARD, _guards(instances)
     yield c.TARGET_INCIDENT, _target_incidents(state, instances)
+    yield c.MAINTENANCE, _maintenance(state, now)
+    yield c.TASK_LAST, _last_runs(state)
     yield from _wallet_gauges(state, instances)
+
+
+def _maintenance(state: State, now: Moment) -> Iterator[Sample]:
+    for target in state.targets:
+        is_in_window = window_end_wall(state, target, now.wall) is not None
+        yield (target,), is_in_window
+
+
+def _last_runs(state: State) -> Iterator[Sample]:
+    for name, progress in state.task_progress.items():
+        last = progress.last
+        if last is not None and last.outcome is not None:
+            yield (name, last.outcome), last.ended_wall
 
 
 def _open_incidents(state: State) -> list[Sample]:

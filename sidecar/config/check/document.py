@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from sidecar.config.check.cron import cron_faults
-from sidecar.config.file.maintenance_sections import Maintenance
 from sidecar.config.file.model import Document, TargetSection
 from sidecar.config.file.setting_types import value_or
-from sidecar.config.maintenance import task_faults, unknown_name_faults
+from sidecar.config.maintenance import task_faults, window_faults
 from sidecar.config.notifications import notify_faults
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
@@ -20,9 +19,7 @@ def document_faults(
     """Faults of addresses, cron lines and names. ``known_names``: of all targets."""
     for name, target in value_or(document.targets, {}).items():
         yield from _target_faults(target, f"targets.{name}")
-    yield from _window_faults(
-        value_or(document.maintenance, Maintenance()), known_names
-    )
+    yield from window_faults(document, known_names)
     yield from task_faults(document, known_names)
     yield from notify_faults(document)
 
@@ -36,17 +33,6 @@ def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
         hint = "a container named so wins over its service"
         yield ConfigProblem(
             f"{path}.container", "service as well", "one of the two", hint
-        )
-
-
-def _window_faults(
-    maintenance: Maintenance, known_names: frozenset[str]
-) -> Iterator[ConfigProblem]:
-    for index, window in enumerate(value_or(maintenance.windows, [])):
-        path = f"maintenance.windows[{index}]"
-        yield from cron_faults(path, window.cron, value_or(window.timezone, "UTC"))
-        yield from unknown_name_faults(
-            f"{path}.targets", value_or(window.targets, []), known_names
         )
 
 
@@ -74,8 +60,6 @@ def later_problems(document: Document) -> Iterator[str]:
             yield f"{path}.backup: {_LATER}"
         if _is_set(value_or(target.preventive, None), "memory_over"):
             yield f"{path}.preventive.memory_over: {_LATER}"
-    if _is_set(value_or(document.maintenance, None), "windows"):
-        yield f"maintenance.windows: {_LATER}"
     if _is_set(document, "cluster"):
         yield f"cluster: {_LATER}"
 

@@ -25,7 +25,9 @@ DOCUMENT_TEXTS: Mapping[type[Section], SectionTexts] = {
         "page": KeyText("who sees what on the status page", "`private`"),
         "defaults": KeyText("values for every target that has none of its own", NONE),
         "targets": KeyText("the targets, by name", NONE),
-        "maintenance": KeyText("maintenance tasks, and the retention of records", NONE),
+        "maintenance": KeyText(
+            "maintenance windows, maintenance tasks, and the retention of records", NONE
+        ),
         "notify": KeyText("who is notified, and when again", NONE),
         "hooks": KeyText("actions when an incident opens or is resolved", NONE),
         "cluster": KeyText("accepted, but not used yet", NONE),

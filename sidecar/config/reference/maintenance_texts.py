@@ -25,7 +25,9 @@ _TIMEOUT = TaskKind.COMMAND.rule.timeout_s
 
 MAINTENANCE_TEXTS: Mapping[type[Section], SectionTexts] = {
     Maintenance: {
-        "windows": KeyText("accepted, but not used yet", NONE),
+        "windows": KeyText(
+            "times in which Sidecar does not act and tells nobody", NONE
+        ),
         "tasks": KeyText("maintenance tasks, by name", "`clean-up`, daily"),
         "retention": KeyText(
             "the time after which the task `clean-up` removes records",
@@ -33,10 +35,10 @@ MAINTENANCE_TEXTS: Mapping[type[Section], SectionTexts] = {
         ),
     },
     Window: {
-        "cron": KeyText("accepted, but not used yet"),
-        "duration": KeyText("accepted, but not used yet"),
-        "timezone": KeyText("accepted, but not used yet", NONE),
-        "targets": KeyText("accepted, but not used yet", "all targets"),
+        "cron": KeyText("the cron line at whose times the window begins"),
+        "duration": KeyText("how long it lasts; less than the time between two begins"),
+        "timezone": KeyText("the time zone of `cron`", "`UTC`"),
+        "targets": KeyText("the targets in it", "all targets"),
     },
     TaskSection: {
         "every": KeyText(

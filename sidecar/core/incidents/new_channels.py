@@ -10,6 +10,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
 from sidecar.core.model.update import replace_incident
+from sidecar.core.status.maintenance_windows import is_silenced
 
 
 def new_channel_messages(
@@ -25,7 +26,7 @@ def new_channel_messages(
         return state, ()
     messages: list[Message] = []
     for incident in state.incidents.values():
-        new_names = _new_names(state, incident, settings)
+        new_names = _new_names(state, incident, settings, at)
         if new_names:
             facts = facts_of(state, incident, at)
             updated, new_messages = messages_to(
@@ -37,12 +38,12 @@ def new_channel_messages(
 
 
 def _new_names(
-    state: State, incident: Incident, settings: NotifySettings
+    state: State, incident: Incident, settings: NotifySettings, at: Moment
 ) -> tuple[str, ...]:
     if not incident.open or incident.told_wall is None:
         return ()
     root = root_instance(state, incident)
-    if root is not None and root.id.target in state.paused:
+    if root is not None and is_silenced(state, root.id.target, at.wall):
         return ()
     channels = (
         n for n in reached_channels(incident, settings.routes) if n not in incident.told

@@ -40,6 +40,7 @@ from sidecar.core.model.transition import (
 from sidecar.core.model.update import replace_incident, replace_instances
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.status import crash_loop, own_network
+from sidecar.core.status.maintenance_windows import is_silenced
 
 
 def transition_messages(
@@ -51,8 +52,8 @@ def transition_messages(
     """Messages about what failed, was given up or was resolved.
 
     Call it before ``due_messages``. A dependent's failure is told only once its root
-    works. Before the opening was told, and while the root is paused, only the resolve
-    is told.
+    works. Before the opening was told, and while the root is paused or in a maintenance
+    window, only the resolve is told.
     """
     messages: list[Message] = []
     for transition in transitions:
@@ -68,7 +69,7 @@ def transition_messages(
             loads, remedies = incident.loads + is_load, incident.remedies + 1
             deeds = add_completed_remedy(incident.deeds, summarize_remedy(transition))
             incident = replace(incident, remedies=remedies, loads=loads, deeds=deeds)
-        if kind is not None and _is_reported(state, incident, transition, kind):
+        if kind is not None and _is_reported(state, incident, transition, kind, at):
             if kind is MessageKind.DEAD_LETTER:
                 incident = raise_to_p0(incident, at)
             incident, new_messages = _messages_about(
@@ -92,7 +93,7 @@ def due_messages(
         incident for incident in state.incidents.values() if incident.open
     ]
     for before in open_incidents:
-        if _is_paused(state, root_instance(state, before)):
+        if _is_silenced(state, root_instance(state, before), at):
             continue
         urgency = assess_urgency(state, before, at)
         incident, kind = next_escalation(before, urgency, settings.escalation, at)
@@ -123,7 +124,9 @@ def crash_loop_messages(
         if instance is None or not crash_loop.should_notify(instance, at):
             continue
         incident = state.incidents.get(instance.incident or "")
-        if incident is None or not _is_target_reported(state, incident, instance.name):
+        if incident is None or not _is_target_reported(
+            state, incident, instance.name, at
+        ):
             continue
         base_facts = facts_of(state, incident, at)
         base_facts |= facts_of_subject(state, instance, at)
@@ -195,7 +198,11 @@ def _is_reported_elsewhere(state: State, ended: RemedyEnded) -> bool:
 
 
 def _is_reported(
-    state: State, incident: Incident, transition: Transition, kind: MessageKind
+    state: State,
+    incident: Incident,
+    transition: Transition,
+    kind: MessageKind,
+    at: Moment,
 ) -> bool:
     if kind is MessageKind.RESOLVED:
         return True
@@ -204,16 +211,19 @@ def _is_reported(
         if isinstance(transition, IncidentChanged)
         else transition.name
     )
-    return _is_target_reported(state, incident, name)
+    return _is_target_reported(state, incident, name, at)
 
 
-def _is_target_reported(state: State, incident: Incident, name: str) -> bool:
+def _is_target_reported(
+    state: State, incident: Incident, name: str, at: Moment
+) -> bool:
     """Are people told of what happens to ``name`` in this incident now?"""
     if not incident.open or incident.told_wall is None:
         return False
     root = root_instance(state, incident)
-    return not _is_paused(state, root) and name in reported_names(root, incident)
+    is_silenced = _is_silenced(state, root, at)
+    return not is_silenced and name in reported_names(root, incident)
 
 
-def _is_paused(state: State, root: Instance | None) -> bool:
-    return root is not None and root.id.target in state.paused
+def _is_silenced(state: State, root: Instance | None, at: Moment) -> bool:
+    return root is not None and is_silenced(state, root.id.target, at.wall)

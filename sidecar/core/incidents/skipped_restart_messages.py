@@ -12,12 +12,16 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
 from sidecar.core.reason.reason_text import reason_facts
+from sidecar.core.status.maintenance_windows import hold_until_end
 
 
 def skipped_restart_messages(
     state: State, decisions: Iterable[Decision], settings: NotifySettings, at: Moment
 ) -> tuple[Message, ...]:
-    """One message for each skipped restart; none for a target that is paused."""
+    """One message for each skipped restart; none for a target that is paused.
+
+    In a maintenance window it is sent at its end.
+    """
     messages: list[Message] = []
     for decision in decisions:
         if decision.action is not Action.SKIP:
@@ -34,7 +38,6 @@ def skipped_restart_messages(
             **reason_facts("last_reason", decision.reason),
         }
         group_id, kind = new_id(decision.name, at), MessageKind.PLAN_SKIPPED
-        messages.extend(
-            informational_messages(group_id, severity, kind, facts, settings, at)
-        )
+        new = informational_messages(group_id, severity, kind, facts, settings, at)
+        messages += hold_until_end(state, decision.instance.target, at.wall, new)
     return tuple(messages)

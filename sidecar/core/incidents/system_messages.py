@@ -25,6 +25,7 @@ from sidecar.core.model.transition import (
     Comparison,
     Transition,
 )
+from sidecar.core.status.maintenance_windows import hold_until_end
 from sidecar.core.status.target_status import unknown_since_wall
 
 ENGINE_GRACE_S = 60.0
@@ -119,7 +120,7 @@ def balance_messages(
     """Messages about wallets whose balance differs from that before a remedy.
 
     They are for information and need no answer. There are none for a target that is
-    paused.
+    paused; in a maintenance window they are sent at its end.
     """
     messages: list[Message] = []
     for transition in transitions:
@@ -131,7 +132,9 @@ def balance_messages(
             group_id, kind = new_id(transition.name, at), MessageKind.BALANCE
             facts = facts_of_balance(transition, incident)
             facts |= payment_impact_of_stack(state).facts
-            messages.extend(
-                informational_messages(group_id, Severity.P2, kind, facts, settings, at)
+            new = informational_messages(
+                group_id, Severity.P2, kind, facts, settings, at
             )
+            target = transition.instance.target
+            messages += hold_until_end(state, target, at.wall, new)
     return tuple(messages)

@@ -16,6 +16,7 @@ from sidecar.core.model.task_event import (
     TaskDue,
     TaskRequested,
     TasksPlanned,
+    WindowsPlanned,
 )
 from sidecar.core.reason.reason import Reason
 
@@ -279,6 +280,7 @@ Event = (
     | TaskDue
     | TaskRequested
     | TaskCompleted
+    | WindowsPlanned
     | RestartRequested
     | PauseRequested
     | ResumeRequested

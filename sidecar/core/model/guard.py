@@ -68,6 +68,10 @@ class Guard(StrEnum):
         "paused",
         GuardRule(needs_person=True, is_lasting=True, holds_takeover_restart=True),
     )
+    MAINTENANCE = (
+        "maintenance",
+        GuardRule(is_lasting=True, is_intended=True, holds_takeover_restart=True),
+    )
     ENGINE = "engine", GuardRule(makes_plans_wait=True, holds_takeover=True)
     FORBIDDEN = (
         "forbidden",

@@ -12,6 +12,7 @@ from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
 from sidecar.core.model.maintenance_task import Task, TaskProgress, TaskRun
+from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.target import InstanceId, Mode, Target
@@ -122,6 +123,8 @@ class State:
         default_factory=lambda: MappingProxyType({})
     )
 
+    windows: tuple[WindowPeriod, ...] = ()
+    """Periods of the maintenance windows in force that last or come next."""
     tasks: Mapping[str, Task] = field(default_factory=lambda: MappingProxyType({}))
     """Maintenance tasks in force, by name."""
     task_progress: Mapping[str, TaskProgress] = field(

@@ -1,8 +1,9 @@
-"""Events about maintenance tasks, a part of ``event.Event``."""
+"""Events about maintenance tasks and windows, a part of ``event.Event``."""
 
 from dataclasses import dataclass
 
 from sidecar.core.model.maintenance_task import Task, TaskResult
+from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.moment import Moment
 
 
@@ -43,3 +44,11 @@ class TaskCompleted:
     at: Moment
     task: str
     result: TaskResult
+
+
+@dataclass(frozen=True, slots=True)
+class WindowsPlanned:
+    """The periods of the maintenance windows: those that last, and the next ones."""
+
+    at: Moment
+    periods: tuple[WindowPeriod, ...]

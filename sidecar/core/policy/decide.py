@@ -28,6 +28,7 @@ from sidecar.core.status import (
     expected_wallets,
     run_log,
 )
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.core.status.streaks import is_gone
 
 
@@ -139,7 +140,7 @@ def _apply_guards(
 ) -> Decision:
     decision = _decision_from(instance, proposal, at)
     if not proposal.action.changes_something:
-        return decision
+        return _hold_page(state, instance, decision)
     objection = first_objection(guard_input(state, instance, target, proposal, at))
     if objection is None:
         return _permitted_decision(state, instance, target, proposal, at)
@@ -173,6 +174,20 @@ def _permitted_decision(
     if proposal.forced and is_restart and target.wallet is not None:
         return _skip_polite_stop(decision, target)
     return _add_stop_options(decision, instance, target)
+
+
+def _hold_page(state: State, instance: Instance, decision: Decision) -> Decision:
+    """Hold a page in a maintenance window, unless it was made before."""
+    at, last = decision.at, instance.last_decision
+    end_wall = window_end_wall(state, instance.id.target, at.wall)
+    if decision.action is not Action.PAGE or end_wall is None:
+        return decision
+    if last is not None and (last.action, last.cause) == (Action.PAGE, decision.cause):
+        return decision
+    wait_s = end_wall - at.wall
+    reason = Reason.of(R.TOLD_AFTER_WINDOW, why=decision.reason, wait_s=wait_s)
+    guard = Guard.MAINTENANCE
+    return replace(decision, action=Action.HOLD, guard=guard, reason=reason)
 
 
 def guard_input(

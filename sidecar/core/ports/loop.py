@@ -127,13 +127,17 @@ class StepListener(Protocol):
 
 
 class PlannedTime(NamedTuple):
-    """Time of a planned restart of a target; ``skipped``: it will be left out."""
+    """Time of a planned restart of a target; ``skipped``: it will be left out.
+
+    ``in_window``: because it lies in a maintenance window.
+    """
 
     target: str
     at_wall: float
     cron: str
     timezone: str
     skipped: bool
+    in_window: bool = False
 
 
 class Schedule(Protocol):

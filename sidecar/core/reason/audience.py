@@ -322,7 +322,9 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.BALANCE_UNKNOWN_BEFORE: Audience.OPERATORS,
         R.BALANCE_UNKNOWN_AFTER: Audience.OPERATORS,
         R.ADDRESSES_FEWER: Audience.OPERATORS,
-        # maintenance tasks
+        # maintenance
+        R.IN_MAINTENANCE: Audience.EVERYBODY,
+        R.TOLD_AFTER_WINDOW: Audience.EVERYBODY,
         R.TASK_INTERRUPTED: Audience.EVERYBODY,
         R.TASK_STILL_RUNS: Audience.EVERYBODY,
         R.TASK_MISSED: Audience.EVERYBODY,

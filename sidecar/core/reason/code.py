@@ -305,7 +305,9 @@ class ReasonCode(StrEnum):
     BALANCE_UNKNOWN_BEFORE = auto()
     BALANCE_UNKNOWN_AFTER = auto()
     ADDRESSES_FEWER = auto()
-    # maintenance tasks
+    # maintenance
+    IN_MAINTENANCE = auto()
+    TOLD_AFTER_WINDOW = auto()
     TASK_INTERRUPTED = auto()
     TASK_STILL_RUNS = auto()
     TASK_MISSED = auto()

@@ -306,7 +306,9 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.BALANCE_UNKNOWN_BEFORE: "the wallet's balance before is not known",
         R.BALANCE_UNKNOWN_AFTER: "the wallet's balance afterwards is not known yet",
         R.ADDRESSES_FEWER: "{reason}; it has {count} addresses fewer",
-        # maintenance tasks
+        # maintenance
+        R.IN_MAINTENANCE: "a maintenance window lasts for another {wait_s:wait}",
+        R.TOLD_AFTER_WINDOW: "{why}; people are told at the end of the maintenance window, in {wait_s:wait}",
         R.TASK_INTERRUPTED: "Sidecar ended in the middle of the run, and the run is not repeated",
         R.TASK_STILL_RUNS: "left out: the run before is still under way",
         R.TASK_MISSED: "missed {count} times, the last at {due_wall:instant}: Sidecar was down, the host was suspended or the clock was set forward; a missed run is not caught up",

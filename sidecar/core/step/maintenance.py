@@ -1,4 +1,4 @@
-"""Maintenance tasks worked into the state: what is due begins, what has ended is noted.
+"""Maintenance worked into the state: what is due begins, what has ended is noted.
 
 A task runs once at a time. What was missed is recorded; only a kind of task that does
 no harm at any time (``catches_up``) is made up for, and begins as soon as it is new.
@@ -21,10 +21,16 @@ from sidecar.core.model.task_event import (
     TaskDue,
     TaskRequested,
     TasksPlanned,
+    WindowsPlanned,
 )
 from sidecar.core.model.update import Update, no_update
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+
+
+def on_windows_planned(state: State, event: WindowsPlanned) -> Update:
+    """Note the periods of the maintenance windows."""
+    return Update(replace(state, windows=event.periods), (), tuple(state.instances))
 
 
 def on_tasks_planned(state: State, event: TasksPlanned) -> Update:

@@ -40,6 +40,7 @@ from sidecar.core.model.task_event import (
     TaskDue,
     TaskRequested,
     TasksPlanned,
+    WindowsPlanned,
 )
 from sidecar.core.model.transition import StateChanged, Transition
 from sidecar.core.model.update import Update, replace_instances
@@ -230,6 +231,7 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         SettingsApplied: commands.on_settings_applied,
         SettingsRefused: commands.on_settings_refused,
         TasksPlanned: maintenance.on_tasks_planned,
+        WindowsPlanned: maintenance.on_windows_planned,
         TaskDue: maintenance.on_task_due,
         TaskRequested: maintenance.on_task_requested,
         TaskCompleted: maintenance.on_task_completed,

@@ -25,8 +25,9 @@ from sidecar.core.incidents.system_messages import (
 )
 from sidecar.core.model.decision import Decision, Trigger
 from sidecar.core.model.event import DecisionMade, Event, ProbeCompleted, Tick
-from sidecar.core.model.message import MessageKind
+from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.moment import Moment
+from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
@@ -39,6 +40,7 @@ from sidecar.core.model.update import Update
 from sidecar.core.policy.decide import decide
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.status.maintenance_windows import stack_window_end_wall
 from sidecar.core.status.presumed_dependencies import (
     failing_since_mono,
     presumed_dependencies,
@@ -99,10 +101,7 @@ def _with_messages(result: StepResult) -> StepResult:
     state, of_time, incident_kinds = due_messages(state, settings, at)
     state, of_newcomers = new_channel_messages(state, settings, at)
     state, of_loops = crash_loop_messages(state, result.touched, settings, at)
-    state, of_engine = engine_messages(state, settings, at)
-    state, of_network = own_network_messages(state, settings, at)
-    state, of_settings = settings_messages(state, settings, at)
-    state, of_doubt = store_lost_messages(state, settings, at)
+    state, of_sidecar = _messages_about_sidecar(state, settings, at)
     steps = tuple(
         _incident_change(state, incident, kind, at)
         for incident, kind in incident_kinds
@@ -117,15 +116,25 @@ def _with_messages(result: StepResult) -> StepResult:
             *of_time,
             *of_newcomers,
             *of_loops,
-            *of_engine,
-            *of_network,
-            *of_settings,
-            *of_doubt,
+            *of_sidecar,
             *page_messages(state, result.decisions, settings, at),
             *skipped_restart_messages(state, result.decisions, settings, at),
             *balance_messages(state, result.transitions, settings, at),
         ),
     )
+
+
+def _messages_about_sidecar(
+    state: State, settings: NotifySettings, at: Moment
+) -> tuple[State, tuple[Message, ...]]:
+    """Messages about Sidecar's own means; a window of all targets holds them back."""
+    if stack_window_end_wall(state, at.wall) is not None:
+        return state, ()
+    state, of_engine = engine_messages(state, settings, at)
+    state, of_network = own_network_messages(state, settings, at)
+    state, of_settings = settings_messages(state, settings, at)
+    state, of_doubt = store_lost_messages(state, settings, at)
+    return state, (*of_engine, *of_network, *of_settings, *of_doubt)
 
 
 _INCIDENT_STEPS: Mapping[MessageKind, tuple[IncidentStep, R]] = MappingProxyType(

@@ -87,7 +87,7 @@ _PRESENT = (
     read(
         "/api/v1/maintenance",
         "present",
-        "The maintenance tasks, and their last runs",
+        "Maintenance windows, tasks and their last runs",
         maintenance.MaintenanceStatus,
         parameters.RUNS,
         parameters.OF_TASK,

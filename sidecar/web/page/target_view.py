@@ -15,6 +15,7 @@ from sidecar.core.model.target import Mode
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.policy.decide import decision_in_force
 from sidecar.core.ports.loop import PlannedTime
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.web.page.texts import PageTexts, dom_id, machine_time
 from sidecar.web.views.status import held_by
 
@@ -161,6 +162,9 @@ def _describe_work(
         yield texts("doing.paused")
     elif until > now.wall:
         yield texts("doing.paused_until", until=texts.clock(until, now.wall))
+    end_wall = window_end_wall(state, instance.id.target, now.wall)
+    if end_wall is not None:
+        yield texts("doing.maintenance", until=texts.clock(end_wall, now.wall))
     if instance.state in WORKING_STATES:
         return
     if instance.loading is not None:

@@ -12,7 +12,7 @@ from sidecar.web.query import parse_query
 from sidecar.web.request_body import read_body
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
-from sidecar.web.views.maintenance import show_maintenance, show_run
+from sidecar.web.views.maintenance import MaintenanceFacts, show_maintenance, show_run
 
 DEFAULT_RUNS = 20
 MAX_RUNS = 500
@@ -43,12 +43,11 @@ class MaintenanceRoutes:
             )
         services = self._services
         runs = await services.journal.task_runs(int(count), query["task"] or None)
-        answer = show_maintenance(
-            services.state(),
-            services.tasks,
-            runs,
-            details=is_authorised(request, services.token),
+        facts = MaintenanceFacts(
+            services.state(), services.clock.now(), services.tasks, runs
         )
+        details = is_authorised(request, services.token)
+        answer = show_maintenance(facts, details=details)
         return json_response(answer)
 
     async def _run(self, request: web.Request) -> web.Response:

@@ -139,6 +139,7 @@ class PublicRoutes:
             public_url=state.notify.public_url or "",
             zone=state.notify.timezone,
             language=self._texts.language,
+            windows=state.windows,
         )
         return await asyncio.to_thread(feed.write_feed, facts, self._texts.words)
 

@@ -1,4 +1,4 @@
-"""The Atom feed: incidents, planned restarts to come, planned restarts carried out."""
+"""The Atom feed: incidents, planned restarts, maintenance windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sidecar.core.model.decision import Trigger
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import JournalEntry
+from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.web.views.public_words import (
@@ -42,6 +43,7 @@ class FeedFacts(NamedTuple):
     public_url: str
     zone: str
     language: str
+    windows: Sequence[WindowPeriod] = ()
 
 
 class FeedHead(NamedTuple):
@@ -72,6 +74,7 @@ def write_feed(facts: FeedFacts, words: Words) -> bytes:
             *_incident_entries(facts.incidents, words, zone),
             *_planned_entries(facts, words, zone),
             *_restart_entries(facts, words),
+            *_window_entries(facts, words, zone),
         ),
         key=lambda entry: entry.updated_wall,
         reverse=True,
@@ -128,6 +131,28 @@ def _planned_entries(
             announced_wall,
             updated_wall or announced_wall,
             words(f"{key}_at", at=write_time(planned.at_wall, zone)),
+        )
+
+
+def _window_entries(
+    facts: FeedFacts, words: Words, zone: ZoneInfo
+) -> Iterator[FeedEntry]:
+    """Maintenance windows that last, and those of the next day."""
+    for period in facts.windows:
+        announced_wall = period.begin_wall - ANNOUNCED_S
+        if announced_wall > facts.now_wall:
+            continue
+        targets = ", ".join(period.targets)
+        yield FeedEntry(
+            f"{_own_id(facts)}:window:{quote(targets)}:{int(period.begin_wall)}",
+            words("public.window", targets=targets or words("public.window_all")),
+            announced_wall,
+            announced_wall,
+            words(
+                "public.window_at",
+                begin=write_time(period.begin_wall, zone),
+                end=write_time(period.end_wall, zone),
+            ),
         )
 
 

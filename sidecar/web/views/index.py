@@ -12,7 +12,7 @@ sidecar {version}
 /api/v1/status              everything at a glance
 /api/v1/explain/TARGET      which guards object, and what the next failure leads to
 /api/v1/schedule            planned restarts
-/api/v1/maintenance         maintenance tasks, and their last runs
+/api/v1/maintenance         maintenance windows, tasks, and their last runs
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one
 /api/v1/history             what happened
 /api/v1/remedies            which remedies helped against what

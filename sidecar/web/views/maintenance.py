@@ -1,13 +1,17 @@
-"""Maintenance tasks and their runs as answers of the API."""
+"""Maintenance windows, tasks and their runs as answers of the API."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sidecar.api_types.maintenance import (
     MaintenanceStatus,
     TaskRunSummary,
     TaskStatus,
+    WindowStatus,
 )
 from sidecar.core.model.maintenance_task import Task, TaskRun
+from sidecar.core.model.maintenance_window import WindowPeriod
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
 from sidecar.core.ports.loop import TaskSchedule
 from sidecar.core.text.formatting import rfc3339
@@ -15,24 +19,41 @@ from sidecar.core.text.formatting import rfc3339
 NEXT_TIMES = 3
 
 
-def show_maintenance(
-    state: State, schedule: TaskSchedule, runs: Iterable[TaskRun], *, details: bool
-) -> MaintenanceStatus:
-    """The tasks in force and the last runs; ``details``: the reader may see them."""
+class MaintenanceFacts(NamedTuple):
+    """Facts for the answer; ``runs`` are the last ones, newest first."""
+
+    state: State
+    now: Moment
+    schedule: TaskSchedule
+    runs: Iterable[TaskRun]
+
+
+def show_maintenance(facts: MaintenanceFacts, *, details: bool) -> MaintenanceStatus:
+    """Windows, tasks and last runs; ``details``: the reader may see those of a run."""
+    state, now = facts.state, facts.now
     tasks = sorted(state.tasks.values(), key=lambda task: task.name)
     return MaintenanceStatus(
-        tasks=tuple(_show_task(state, task, schedule, details) for task in tasks),
-        runs=tuple(show_run(run, details=details) for run in runs),
+        windows=tuple(_show_window(p, now) for p in state.windows),
+        tasks=tuple(_show_task(facts, task, details) for task in tasks),
+        runs=tuple(show_run(run, details=details) for run in facts.runs),
+    )
+
+
+def _show_window(period: WindowPeriod, now: Moment) -> WindowStatus:
+    return WindowStatus(
+        begin=rfc3339(period.begin_wall),
+        end=rfc3339(period.end_wall),
+        targets=period.targets,
+        active=period.includes(now.wall),
     )
 
 
 def _show_task(
-    state: State,
+    facts: MaintenanceFacts,
     task: Task,
-    schedule: TaskSchedule,
     details: bool,  # noqa: FBT001 - passed on
 ) -> TaskStatus:
-    progress = state.task_progress[task.name]
+    progress = facts.state.task_progress[task.name]
     running, last = progress.running, progress.last
     return TaskStatus(
         task=task.name,
@@ -40,7 +61,7 @@ def _show_task(
         target=task.target,
         cron=task.cron,
         timezone=task.timezone,
-        next=tuple(map(rfc3339, schedule.upcoming_times(task.name, NEXT_TIMES))),
+        next=tuple(map(rfc3339, facts.schedule.upcoming_times(task.name, NEXT_TIMES))),
         running=None if running is None else show_run(running, details=details),
         last=None if last is None else show_run(last, details=details),
     )

@@ -68,6 +68,7 @@ def public_state(state: State, now: Moment) -> State:
         ),
         engine=_public_engine(state.engine),
         paused=state.paused,
+        windows=state.windows,
         due=_map_values(state.due, _public_due),
         plan=state.plan,
         incidents=_map_values(state.incidents, public_incident),

@@ -26,6 +26,7 @@ from sidecar.core.model.target_state import WORKING_STATES
 from sidecar.core.policy.decide import decision_in_force
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.core.text.formatting import rfc3339
 
 
@@ -88,6 +89,7 @@ def _target(
         last_decision=_decision(decision_in_force(state, instance.id, now)),
         next_planned_restart=_next_planned(planned, instance.id.target),
         incident=instance.incident,
+        maintenance_until=_maintenance_until(state, instance, now),
     )
 
 
@@ -127,6 +129,11 @@ def held_by(state: State, instance: Instance, now: Moment) -> str | None:
 def _paused_until(state: State, instance: Instance, now: Moment) -> str | None:
     until = state.paused.get(instance.id.target, 0.0)
     return rfc3339(until) if now.wall < until < float("inf") else None
+
+
+def _maintenance_until(state: State, instance: Instance, now: Moment) -> str | None:
+    end_wall = window_end_wall(state, instance.id.target, now.wall)
+    return None if end_wall is None else rfc3339(end_wall)
 
 
 def _last_probe(health: Health) -> LastProbe | None:
@@ -200,6 +207,7 @@ def planned_restart(time: PlannedTime) -> PlannedRestart:
         cron=time.cron,
         timezone=time.timezone,
         skipped=time.skipped,
+        in_maintenance=time.in_window,
     )
 
 

@@ -13,6 +13,7 @@ from sidecar.core.model.state import State
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.planned_restart import PLAN_STEP_S
+from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.core.text.formatting import rfc3339
 from sidecar.web.views.health import health_of
 from sidecar.web.views.public_words import (
@@ -20,6 +21,10 @@ from sidecar.web.views.public_words import (
     find_last_change,
     list_updates,
     write_title,
+)
+from sidecar.web.views.statuspage_maintenance import (
+    MaintenanceEntry,
+    write_maintenance,
 )
 
 _COMPONENT_STATUS = {
@@ -133,6 +138,8 @@ class StatuspageWriter:
         status = _COMPONENT_STATUS[state_name]
         if well and any(_is_out(replica) for replica in replicas):
             status = "partial_outage"
+        if status != "operational" and self._is_in_window(name):
+            status = "under_maintenance"
         if any(map(_is_restarted_as_planned, replicas)):
             status = "under_maintenance"
         changes = [state.started.wall, *(replica.since.wall for replica in replicas)]
@@ -150,6 +157,9 @@ class StatuspageWriter:
             group=False,
             only_show_if_degraded=False,
         )
+
+    def _is_in_window(self, target: str) -> bool:
+        return window_end_wall(self._state, target, self._now.wall) is not None
 
     def _find_components(self, names: Sequence[str]) -> tuple[types.Component, ...]:
         """The components of targets, which are given by names of instances."""
@@ -196,18 +206,51 @@ class StatuspageWriter:
         public_url = self._state.notify.public_url
         return f"{public_url}{path}" if public_url else ""
 
-    # --- planned restarts
+    # --- planned restarts and maintenance windows
 
     def _maintenances(self) -> Iterator[types.Maintenance]:
+        for entry in (*self._restarts(), *self._windows()):
+            yield write_maintenance(
+                entry, self._stack, self._link("/"), self._state.started.wall
+            )
+
+    def _restarts(self) -> Iterator[MaintenanceEntry]:
         for target, begun_wall in self._under_way().items():
             text = self._words("public.planned_begun")
-            yield self._maintenance(target, "in_progress", begun_wall, text)
+            yield self._restart(target, "in_progress", begun_wall, text)
         for planned in self._planned:
             if not planned.skipped and planned.target in self._components:
                 text = self._words("public.planned_at", at=rfc3339(planned.at_wall))
-                yield self._maintenance(
-                    planned.target, "scheduled", planned.at_wall, text
-                )
+                yield self._restart(planned.target, "scheduled", planned.at_wall, text)
+
+    def _restart(
+        self, target: str, status: str, at_wall: float, text: str
+    ) -> MaintenanceEntry:
+        return MaintenanceEntry(
+            f"planned-{target}-{int(at_wall)}",
+            self._words("public.planned", target=target),
+            status,
+            at_wall,
+            at_wall + PLAN_STEP_S,
+            text,
+            (self._components[target],),
+        )
+
+    def _windows(self) -> Iterator[MaintenanceEntry]:
+        for period in self._state.windows:
+            is_active = period.includes(self._now.wall)
+            targets = ", ".join(period.targets) or self._words("public.window_all")
+            begin, end = rfc3339(period.begin_wall), rfc3339(period.end_wall)
+            names = period.targets or tuple(self._components)
+            yield MaintenanceEntry(
+                f"window-{'-'.join(period.targets)}-{int(period.begin_wall)}",
+                self._words("public.window", targets=targets),
+                "in_progress" if is_active else "scheduled",
+                period.begin_wall,
+                period.end_wall,
+                self._words("public.window_at", begin=begin, end=end),
+                tuple(self._components[n] for n in names if n in self._components),
+            )
 
     def _under_way(self) -> Mapping[str, float]:
         """Begin of the planned restarts that wait or are carried out, by target."""
@@ -221,39 +264,6 @@ class StatuspageWriter:
             if remedy is not None and _is_restarted_as_planned(instance):
                 begins.setdefault(instance.id.target, remedy.decision.at.wall)
         return begins
-
-    def _maintenance(
-        self, target: str, status: str, at_wall: float, text: str
-    ) -> types.Maintenance:
-        announced = rfc3339(min(at_wall, self._state.started.wall))
-        changed = rfc3339(at_wall) if status == "in_progress" else announced
-        maintenance_id = f"planned-{target}-{int(at_wall)}"
-        update = types.IncidentUpdate(
-            id=f"{maintenance_id}-0",
-            status=status,
-            body=text,
-            incident_id=maintenance_id,
-            created_at=changed,
-            updated_at=changed,
-            display_at=changed,
-        )
-        return types.Maintenance(
-            id=maintenance_id,
-            name=self._words("public.planned", target=target),
-            status=status,
-            created_at=announced,
-            updated_at=changed,
-            monitoring_at=None,
-            resolved_at=None,
-            impact="maintenance",
-            shortlink=self._link("/"),
-            started_at=rfc3339(at_wall),
-            page_id=self._stack,
-            incident_updates=(update,),
-            components=(self._components[target],),
-            scheduled_for=rfc3339(at_wall),
-            scheduled_until=rfc3339(at_wall + PLAN_STEP_S),
-        )
 
 
 def _is_out(instance: Instance) -> bool:

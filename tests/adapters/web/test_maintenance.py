@@ -7,8 +7,10 @@ import pytest
 from sidecar.core.model.maintenance_task import TaskOutcome, TaskResult
 from sidecar.core.model.task_event import TaskCompleted, TaskDue, TaskRequested
 from sidecar.core.reason.reason import text_reason
+from sidecar.core.text.formatting import rfc3339
 from tests.support.api_caller import WITH_TOKEN, Caller, run_server
 from tests.support.api_services import ApiServiceFakes
+from tests.support.maintenance_windows import begin_window
 
 PATH = "/api/v1/maintenance"
 
@@ -86,3 +88,22 @@ async def test_run_at_once_needs_the_token(caller: Caller) -> None:
     assert (await caller.post(f"{PATH}/vacuum/run", token=None))[0] == 401
     assert (await caller.post(f"{PATH}/vacuum/run", {"now": True}))[0] == 400
     assert caller.fakes.events == []
+
+
+async def test_windows_are_shown_here_and_in_the_status(caller: Caller) -> None:
+    period = begin_window(caller.fakes.world, "electron-cash")
+    _, body = await caller.get(PATH)
+    assert body["windows"] == [
+        {
+            "begin": rfc3339(period.begin_wall),
+            "end": rfc3339(period.end_wall),
+            "targets": ["electron-cash"],
+            "active": True,
+        }
+    ]
+    _, body = await caller.get("/api/v1/status")
+    until = {t["name"]: t["maintenance_until"] for t in body["targets"]}
+    assert until == {
+        "electron-cash": rfc3339(period.end_wall),
+        "bitcoincash-service": None,
+    }

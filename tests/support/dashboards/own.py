@@ -84,6 +84,19 @@ _HEALTH = (
         ),
         height=4,
     ),
+    PanelSpec(
+        Kind.TABLE,
+        "Maintenance tasks",
+        "When the last run of each task ended, with its outcome.",
+        "dateTimeAsIso",
+        (
+            Query(
+                "max by (task, outcome) "
+                f"(sidecar_task_last_run_timestamp_seconds{{{OWN}}}) * 1000"
+            ),
+        ),
+        span=24,
+    ),
 )
 
 _LOAD = (

@@ -97,6 +97,18 @@ _STATE = (
     ),
 )
 
+_MAINTENANCE = (
+    PanelSpec(
+        Kind.STATES,
+        "Maintenance window",
+        "In a window Sidecar does not act and tells nobody; it measures as always.",
+        "short",
+        (_gauge("sidecar_maintenance"),),
+        texts=YES_NO,
+        span=24,
+    ),
+)
+
 _WALLET = (
     PanelSpec(
         Kind.STATES,
@@ -145,6 +157,6 @@ TARGET_BOARD = DashboardSpec(
     "sidecar-target",
     "Sidecar: one target",
     "Probes, limits and, for a wallet daemon, the wallet of one target.",
-    {"State and probes": _STATE, "Wallet daemon": _WALLET},
+    {"State and probes": _STATE, "Maintenance": _MAINTENANCE, "Wallet daemon": _WALLET},
     has_target=True,
 )

@@ -279,7 +279,6 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
         "targets.electron-cash.probe.password_file",
         "targets.electron-cash.backup",
         "targets.electron-cash.preventive.memory_over",
-        "maintenance.windows",
         "cluster",
     }
     assert set(settings.secrets) == {

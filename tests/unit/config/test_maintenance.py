@@ -12,6 +12,7 @@ from sidecar.core.model.maintenance_task import (
     TaskKind,
     TaskNotify,
 )
+from sidecar.core.model.maintenance_window import WindowSettings
 from tests.support.config_files import faults_of, load_text
 
 TARGET = "targets: {db: {probe: {type: running}}}\n"
@@ -91,3 +92,25 @@ PING = "type: http, url: 'http://a/'"
 def test_fault_of_a_task_names_its_key(task: str, path: str, tmp_path: Path) -> None:
     faults = faults_of(f"{TARGET}maintenance: {{tasks: {{a: {task}}}}}", tmp_path)
     assert set(faults) == {f"maintenance.tasks.{path}"}
+
+
+def test_windows_have_their_settings(tmp_path: Path) -> None:
+    windows = (
+        '[{cron: "0 4 * * 0", duration: 30m, timezone: Asia/Seoul, targets: [db]},'
+        ' {cron: "0 3 1 * *", duration: 4h}]'
+    )
+    settings = load_text(f"{TARGET}maintenance: {{windows: {windows}}}", tmp_path)
+    assert settings.windows == (
+        WindowSettings("0 4 * * 0", 1800.0, "Asia/Seoul", ("db",)),
+        WindowSettings("0 3 1 * *", 14_400.0),
+    )
+    assert not [w for w in settings.warnings if w.startswith("maintenance")]
+
+
+@pytest.mark.parametrize("duration", ["24h", "2d"])
+def test_window_without_end_is_refused(duration: str, tmp_path: Path) -> None:
+    window = f'[{{cron: "0 4 * * *", duration: {duration}}}]'
+    faults = faults_of(f"{TARGET}maintenance: {{windows: {window}}}", tmp_path)
+    (fault,) = faults.values()
+    assert fault.path == "maintenance.windows[0].duration"
+    assert "less than 1d" in fault.allowed

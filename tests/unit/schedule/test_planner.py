@@ -12,6 +12,7 @@ from loguru import logger
 from sidecar.core.model.event import Event, PlannedRestartDue
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import PlannedRestartSettings, Target
+from sidecar.core.ports.loop import PlannedTime
 from sidecar.schedule import schedule_loop
 from sidecar.schedule.cron import CronLine, due_times
 from sidecar.schedule.planner import Planner
@@ -203,7 +204,7 @@ def test_skip_next_skips_one_restart() -> None:
         world.watch("0 3 * * *")
         due = MIDNIGHT + 3 * HOUR_S
         first = world.planner.skip_next("a")
-        assert first == ("a", due, "0 3 * * *", "UTC", True)
+        assert first == PlannedTime("a", due, "0 3 * * *", "UTC", skipped=True)
         assert world.planner.skip_next("a") == first
         assert [p.skipped for p in world.planner.upcoming_times(2)] == [True, False]
         await asyncio.sleep(DAY_S)
@@ -247,3 +248,18 @@ def test_upcoming_lists_times_of_all_targets_in_order() -> None:
         assert plans[0].at_wall == MIDNIGHT + 3 * HOUR_S
 
     run_in_world(story)
+
+
+def test_restart_in_a_window_is_marked_and_still_posted() -> None:
+    """The policy skips it with the reason; the schedule only says so beforehand."""
+
+    async def story(world: World) -> None:
+        world.planner = Planner(world, world.post, lambda *_: True)
+        running = asyncio.create_task(world.planner.run())
+        world.watch("0 3 * * *")
+        (planned,) = world.planner.upcoming_times(1)
+        assert (planned.skipped, planned.in_window) == (True, True)
+        await asyncio.sleep(DAY_S)
+        running.cancel()
+
+    assert len(run_in_world(story).posted) == 1

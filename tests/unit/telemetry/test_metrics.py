@@ -626,7 +626,9 @@ def test_two_incidents_of_lost_addresses_are_one_series() -> None:
     }
     resolved = replace(incidents["1"], id="4", resolved_at=world.now)
     state = replace(world.state, incidents={**incidents, "4": resolved})
-    gauges = {spec.name: tuple(samples) for spec, samples in state_gauges(state, 0.0)}
+    gauges = {
+        spec.name: tuple(samples) for spec, samples in state_gauges(state, world.now)
+    }
     labels = (WALLET.name, WALLET.name, "root", "P1", "addresses_lost")
     assert gauges["sidecar_target_incident"] == ((labels, 1),)
 

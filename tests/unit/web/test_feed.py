@@ -10,6 +10,7 @@ import pytest
 from sidecar.core.incidents.escalation import acknowledge
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry
+from sidecar.core.model.maintenance_window import WindowPeriod
 from sidecar.core.model.transition import RemedyOutcome
 from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.text.formatting import rfc3339
@@ -154,6 +155,18 @@ def test_skipped_restart_is_updated_when_the_skip_was_seen() -> None:
     assert entry.entry_id == before.entry_id
     assert entry.title == "Planned restart that will be skipped: electron-cash"
     assert entry.updated == rfc3339(EPOCH + HOUR_S)
+
+
+def test_window_is_announced_a_day_before() -> None:
+    begin_wall = FACTS.now_wall + 23 * HOUR_S
+    windows = [
+        WindowPeriod(begin_wall, begin_wall + HOUR_S, (WALLET,)),
+        WindowPeriod(begin_wall + 2 * HOUR_S, begin_wall + 3 * HOUR_S),
+    ]
+    (entry,) = read_feed(FACTS._replace(windows=windows)).entries
+    assert entry.title == "Maintenance window: electron-cash"
+    assert entry.published == rfc3339(begin_wall - 24 * HOUR_S)
+    assert "nobody is told" in entry.content
 
 
 def remedy(outcome: str, trigger: str = "planned") -> JournalEntry:

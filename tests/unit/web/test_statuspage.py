@@ -17,6 +17,7 @@ from sidecar.web.views.statuspage import (
 )
 from tests.support.api_documents import Document, read_document
 from tests.support.incident_archive import SERVICE, WALLET
+from tests.support.maintenance_windows import begin_window
 from tests.support.rule_world import EPOCH, RuleWorld
 
 PLANNED = PlannedTime(WALLET, EPOCH + 9000, "0 3 * * *", "Asia/Seoul", skipped=False)
@@ -128,6 +129,30 @@ def test_planned_restart_under_way_is_in_progress() -> None:
     assert maintenance["status"] == "in_progress"
     assert maintenance["scheduled_for"] == rfc3339(began.wall)
     assert component(world, WALLET)["status"] == "under_maintenance"
+
+
+def test_window_is_a_maintenance_and_no_outage() -> None:
+    world = healthy_world()
+    period = begin_window(world, SERVICE)
+    (maintenance,) = summary(world)["scheduled_maintenances"]
+    assert (maintenance["status"], maintenance["impact"]) == (
+        "in_progress",
+        "maintenance",
+    )
+    assert maintenance["scheduled_until"] == rfc3339(period.end_wall)
+    assert [c["id"] for c in maintenance["components"]] == [SERVICE]
+    assert component(world, SERVICE)["status"] == "operational"
+    world.fails(SERVICE, Cause.HTTP_5XX)
+    assert component(world, SERVICE)["status"] == "under_maintenance"
+
+
+def test_coming_window_of_all_targets_is_scheduled() -> None:
+    world = healthy_world()
+    begin_window(world, in_s=3600.0)
+    (maintenance,) = summary(world)["scheduled_maintenances"]
+    assert maintenance["status"] == "scheduled"
+    assert maintenance["name"] == "Maintenance window: all targets"
+    assert [c["id"] for c in maintenance["components"]] == [WALLET, SERVICE]
 
 
 def test_texts_are_in_the_configured_language() -> None:

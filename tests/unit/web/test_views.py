@@ -125,6 +125,7 @@ def test_the_status_is_the_promised_document() -> None:
         "restarts": {"in_window": 1, "budget": 3, "total": 0},
         "next_planned_restart": rfc3339(EPOCH + 200),
         "incident": number,
+        "maintenance_until": None,
     }
     assert probe == {
         "seconds": pytest.approx(0.01),
@@ -153,6 +154,7 @@ def test_the_schedule_is_the_promised_document() -> None:
                 "cron": "0 3 * * *",
                 "timezone": "Asia/Seoul",
                 "skipped": True,
+                "in_maintenance": False,
             }
         ]
     }

@@ -12,6 +12,7 @@ from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.policy.guards.lifting import LIFTINGS
 from sidecar.core.policy.guards.table import Check, ask_guards
 from sidecar.core.reason.reason import Reason
+from sidecar.core.status.maintenance_windows import window_end_wall
 
 LONGEST_S = 30 * 86400.0
 """A wait beyond this is called endless."""
@@ -56,6 +57,10 @@ def _lift_time_s(case: GuardInput, guard: Guard, check: Check) -> float | None:
         until_wall = case.state.paused.get(case.instance.id.target, 0.0)
         left_s = max(0.0, until_wall - case.at.wall)
         return left_s if left_s < LONGEST_S else None
+    if guard is Guard.MAINTENANCE:
+        # The window comes again: the answer is not one that stays.
+        target, now_wall = case.instance.id.target, case.at.wall
+        return (window_end_wall(case.state, target, now_wall) or now_wall) - now_wall
     if not LIFTINGS[guard].is_timed:
         return None
     return first_true_s(lambda s: check(replace(case, at=_later(case.at, s))) is None)

@@ -28,6 +28,10 @@ LIFTINGS: Mapping[Guard, Lifting] = MappingProxyType(
             "an operator resumes it (sidecar resume {target}), or the pause ends",
             is_timed=True,
         ),
+        Guard.MAINTENANCE: Lifting(
+            "the maintenance window ends; sidecar restart {target} --now does not wait",
+            is_timed=True,
+        ),
         Guard.ENGINE: Lifting(
             "the engine answers again, with a new list of containers"
         ),

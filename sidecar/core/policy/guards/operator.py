@@ -1,9 +1,10 @@
-"""Guards for operators: their settings, pauses and modes."""
+"""Guards for operators: their settings, pauses, windows and modes."""
 
 from sidecar.core.model.decision import Trigger
 from sidecar.core.policy.guards.guard_input import GuardInput
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
+from sidecar.core.status.maintenance_windows import window_end_wall
 
 
 def check_opted_out(case: GuardInput) -> Reason | None:
@@ -21,6 +22,14 @@ def check_paused(case: GuardInput) -> Reason | None:
     if until_wall == float("inf"):
         return Reason.of(R.ACTING_PAUSED)
     return Reason.of(R.ACTING_PAUSED_FOR, wait_s=until_wall - case.at.wall)
+
+
+def check_maintenance(case: GuardInput) -> Reason | None:
+    """Wait while the target is in a maintenance window."""
+    end_wall = window_end_wall(case.state, case.instance.id.target, case.at.wall)
+    if end_wall is None or case.forced:
+        return None
+    return Reason.of(R.IN_MAINTENANCE, wait_s=end_wall - case.at.wall)
 
 
 def check_observe(case: GuardInput) -> Reason | None:

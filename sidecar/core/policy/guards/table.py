@@ -25,6 +25,7 @@ from sidecar.core.policy.guards.limits import (
     check_rate_limit,
 )
 from sidecar.core.policy.guards.operator import (
+    check_maintenance,
     check_observe,
     check_opted_out,
     check_paused,
@@ -54,6 +55,7 @@ class GuardAnswer(NamedTuple):
 GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.OPTED_OUT, check_opted_out),
     (Guard.PAUSED, check_paused),
+    (Guard.MAINTENANCE, check_maintenance),
     (Guard.ENGINE, check_engine),
     (Guard.FORBIDDEN, check_forbidden),
     (Guard.OWN_NETWORK, check_own_network),

@@ -17,6 +17,7 @@ from sidecar.web.page.target_view import (
 )
 from sidecar.web.page.texts import PageTexts, dom_id
 from sidecar.web.views.public_state import public_state
+from tests.support.maintenance_windows import begin_window
 from tests.support.page_host import read_test_texts
 from tests.support.rule_world import RuleWorld
 
@@ -124,6 +125,14 @@ def test_pause_is_told_with_its_end(
     wallet_view = view(world, WALLET)
     assert wallet_view.is_paused
     assert words in wallet_view.doing
+
+
+def test_window_is_told_with_its_end_to_visitors_too(world: RuleWorld) -> None:
+    begin_window(world, WALLET)
+    assert "A maintenance window lasts until " in view(world, WALLET).doing
+    world.state = public_state(world.state, world.now)
+    visitor_view = view(world, WALLET, is_operator=False)
+    assert "A maintenance window lasts until " in visitor_view.doing
 
 
 def test_view_of_a_public_state_has_the_decision_in_force(world: RuleWorld) -> None:
