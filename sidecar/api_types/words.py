@@ -46,6 +46,10 @@ ReasonCode = Annotated[
 ]
 IncidentStateName = Annotated[str, one_of(("open", "resolved"))]
 
+BackupTriggerName = Annotated[str, _refer_to("BackupTriggerName")]
+EncryptionName = Annotated[str, _refer_to("EncryptionName")]
+FindingName = Annotated[str, _refer_to("FindingName")]
+ProofWayName = Annotated[str, _refer_to("ProofWayName")]
 ActionName = Annotated[str, _refer_to("ActionName")]
 CauseName = Annotated[str, _refer_to("CauseName")]
 ComparisonName = Annotated[str, _refer_to("ComparisonName")]

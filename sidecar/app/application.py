@@ -7,6 +7,7 @@ from pathlib import Path
 from loguru import logger
 
 from sidecar import __version__
+from sidecar.app.backups import Backups
 from sidecar.app.contexts import EngineContext, MessageContext, RestoredStore
 from sidecar.app.housekeeping import freeze_startup_objects, note_alive
 from sidecar.app.loop_access import LoopAccess
@@ -63,13 +64,17 @@ class Application:
             self._clock,
         )
         self._recent_probes = RecentProbes()
+        loop = LoopAccess(lambda: self._watchdog)
+        state_dir = settings.state_dir
+        self._backups = Backups(context.engine, state_dir, self._clock, loop)
+        self._metrics.read_proven_walls = self._backups.last_proven
         self._notifications = NotificationService(
             settings.notify,
             texts,
             context,
             self._store.outbox,
             self._metrics.count_notification,
-            LoopAccess(lambda: self._watchdog),
+            loop,
         )
         self._metrics.register_channels(
             self._notifications.runner.channels, DeliveryStatus
@@ -113,6 +118,7 @@ class Application:
             recent_probes=self._recent_probes.of,
         )
         executor.host = self._probing.host
+        executor.wallet_guard = self._backups
         return executor
 
     def _build_maintenance(self) -> MaintenanceService:
@@ -196,6 +202,7 @@ class Application:
             reload=lambda: self._reload.reload(self._apply),
             log=self._context.engine.logs,
             mask=self._mask,
+            backups=self._backups,
             token=settings.api_token,
         )
 
@@ -221,6 +228,7 @@ class Application:
                     tasks.create_task(self._planner.run()),
                     tasks.create_task(note_alive(self._store, self._clock)),
                     tasks.create_task(self._maintenance.run()),
+                    tasks.create_task(self._backups.watch()),
                     tasks.create_task(freeze_startup_objects()),
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),
@@ -239,6 +247,7 @@ class Application:
     async def _close(self) -> None:
         await self._notifications.close()
         await self._maintenance.close()
+        await self._backups.close()
         await self._probing.end_probes()
         await self._web.stop()
         await self._probing.prober.close()

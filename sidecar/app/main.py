@@ -38,9 +38,10 @@ from sidecar.config.settings import Settings
 from sidecar.core.model.state import State
 from sidecar.core.ports.storage import StoreInUse, StoreUnavailable
 from sidecar.core.recovery.takeover import presume_restarts, restore_state
-from sidecar.engine.connection import CALL_STATUSES, OPERATIONS, EngineConnection
+from sidecar.engine.connection import EngineConnection
 from sidecar.engine.docker import DockerEngine
 from sidecar.engine.docker_host import BadEngineAddress
+from sidecar.engine.operations import CALL_STATUSES, OPERATIONS
 from sidecar.engine.own_container import OwnView
 from sidecar.notify.link_signer import Signer, new_key, own_key
 from sidecar.notify.message_catalog import read_catalog

@@ -9,6 +9,7 @@ from typing import TextIO
 import click
 
 from sidecar.cli import control, local_commands, notify, status
+from sidecar.cli.backup import backup
 from sidecar.cli.client import ApiError
 from sidecar.cli.completion import completion
 from sidecar.cli.doctor import doctor
@@ -57,6 +58,7 @@ for command in (
     control.reload,
     schedule,
     maintenance,
+    backup,
     history,
     remedies,
     incidents,

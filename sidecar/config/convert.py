@@ -7,6 +7,7 @@ from typing import Any, get_args
 from msgspec import UNSET, Struct, UnsetType
 
 from sidecar.config import duration
+from sidecar.config.backups import build_backup
 from sidecar.config.check.secret_text import username_objection
 from sidecar.config.file.model import (
     BusySection,
@@ -19,7 +20,7 @@ from sidecar.config.file.model import (
     RestartSection,
     TargetSection,
 )
-from sidecar.config.file.setting_types import value_or
+from sidecar.config.file.setting_types import tuple_of, value_or
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.cause import Severity
@@ -74,6 +75,9 @@ def build_target(
         )
     if isinstance(section.busy, BusySection):
         values["busy"] = _fill_settings(BusySettings, section.busy)
+    if not isinstance(section.backup, UnsetType):
+        path = f"targets.{name}.backup"
+        values["backup"] = build_backup(section.backup, path, reader)
     if not isinstance(section.settle, UnsetType):
         values["settle_s"] = duration.parse_seconds(section.settle)
     return Target(name, **values)
@@ -126,7 +130,7 @@ def _build_probe(
             section.wallet_password_file,
             f"{path}.wallet_password",
         )
-        values["wallet_path"] = _paths(section.wallet_path)
+        values["wallet_path"] = tuple_of(section.wallet_path)
     if isinstance(section, HttpSection) and isinstance(section.expect_status, int):
         values["expect_status"] = (section.expect_status,)
     on_match = getattr(section, "on_match", UNSET)
@@ -135,12 +139,6 @@ def _build_probe(
     kind = _SETTINGS_BY_TYPE[str(section.__struct_config__.tag)]
     probe: ProbeSettings = _fill_settings(kind, section, defaults, **values)
     return probe
-
-
-def _paths(value: str | list[str] | UnsetType) -> tuple[str, ...]:
-    if isinstance(value, UnsetType):
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _credentials(

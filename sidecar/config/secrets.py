@@ -12,6 +12,7 @@ from sidecar.config.check.secret_text import SHORT, objection
 from sidecar.config.file.raw_tree import Path
 from sidecar.config.file.regular_file import read_regular_file
 from sidecar.config.problem import ConfigProblem, quote_value
+from sidecar.core.model.backup_settings import BackupSettings
 from sidecar.core.model.probe_settings import HttpProbe, ProbeSettings
 from sidecar.core.model.target import Target
 
@@ -22,8 +23,8 @@ _SECRET_NAME = re.compile(
     r"passw|secret|token|api-?_?key|^key$|auth|cookie|signature|^sig$", re.IGNORECASE
 )
 _ADDRESS_KEYS = {"redis_url"}
-_SECRET_SECTIONS = ("channels", "heartbeat", "tasks")
-_SECRETS_OF_SECTIONS = frozenset({"url", "topic", "routing_key"})
+_SECRET_SECTIONS = ("channels", "heartbeat", "tasks", "offsite")
+_SECRETS_OF_SECTIONS = frozenset({"url", "read_url", "topic", "routing_key"})
 _USERINFO = re.compile(r"(?<=//).*@.*", re.DOTALL)
 _QUERY = re.compile(r"([?&;])([^=&;#\s]+)=([^&;#\s]*)")
 
@@ -155,8 +156,16 @@ class SecretReader:
 
 def secrets_of(targets: Iterable[Target]) -> tuple[str, ...]:
     """Every secret in the settings of these targets, for the mask of the log."""
-    secrets = (s for t in targets for p in t.probes for s in _secrets_of_probe(p))
+    targets = tuple(targets)
+    of_probes = (s for t in targets for p in t.probes for s in _secrets_of_probe(p))
+    of_backups = (s for t in targets for s in _secrets_of_backup(t.backup))
+    secrets = (*of_probes, *of_backups)
     return tuple(dict.fromkeys(secret for secret in secrets if secret))
+
+
+def _secrets_of_backup(backup: BackupSettings | None) -> tuple[str | None, ...]:
+    place = backup.offsite if backup is not None else None
+    return (place.url, place.read_url, place.password) if place is not None else ()
 
 
 _SECRET_FIELDS = ("password", "wallet_password")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 from loguru import logger
 from tenacity import (
@@ -39,27 +39,9 @@ from sidecar.engine.errors import (
     Mask,
     engine_error,
 )
+from sidecar.engine.operations import CallStatus, Operation, RequestObserver
 
 T = TypeVar("T")
-Operation = Literal[
-    "list",
-    "inspect",
-    "start",
-    "restart",
-    "stop",
-    "kill",
-    "logs",
-    "top",
-    "stats",
-    "exec",
-    "events",
-]
-CallStatus = Literal["ok", "unreachable", "timeout", "refused", "gone"]
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
-CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
-RequestObserver = Callable[[Operation, CallStatus, float], None]
-"""Called after each request on the loop's thread, with its duration in seconds."""
-
 _COUNTED_BY_LOOP: frozenset[Operation] = frozenset({"start", "restart"})
 _BREAKER = CircuitBreaker()
 _ATTEMPTS = 3

@@ -90,6 +90,7 @@ def read_container(raw: object, mask: Callable[[str], str] = str) -> Container:
         stop_signal=_stop_signal(inspected.config.stop_signal or ""),
         stop_timeout_s=_stop_timeout_s(inspected.config.stop_timeout),
         check_start_s=_check_start_s(inspected.config.healthcheck),
+        image_id=inspected.image,
     )
 
 

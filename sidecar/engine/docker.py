@@ -7,8 +7,14 @@ from loguru import logger
 
 from sidecar.core.circuit_breaker import BreakerState
 from sidecar.core.model.container import Container, Process
-from sidecar.core.ports.engine import Connected, Disconnected, EngineEvent, ExecResult
-from sidecar.engine import requests
+from sidecar.core.ports.engine import (
+    Connected,
+    Disconnected,
+    EngineEvent,
+    ExecResult,
+    FileCopy,
+)
+from sidecar.engine import archive, requests
 from sidecar.engine.commands import Commands
 from sidecar.engine.connection import EngineConnection
 from sidecar.engine.containers import ContainerOwner
@@ -157,6 +163,26 @@ class DockerEngine:
             "exec",
             lambda client: self._commands.run(client, own.id, command),
             timeout_s,
+        )
+
+    async def read_file(
+        self, container_id: str, path: str, most_bytes: int
+    ) -> FileCopy:
+        """A copy of one regular file of ``most_bytes`` at most. FileAbsent."""
+        own = await self._own(container_id)
+        return await self._link.ask(
+            "archive",
+            lambda client: archive.read_file(client, own.id, path, most_bytes),
+            _ANSWER_S,
+        )
+
+    async def file_version(self, container_id: str, path: str) -> str:
+        """The version that a copy of a file would have now. FileAbsent."""
+        own = await self._own(container_id)
+        return await self._link.ask(
+            "archive",
+            lambda client: archive.file_version(client, own.id, path),
+            _ANSWER_S,
         )
 
     async def events(

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from sidecar.core.incidents.payment_impact import Payments
 from sidecar.core.model.cause import Cause
 from sidecar.core.model.cause_rules import CAUSES
 from sidecar.core.model.guard import Guard
@@ -16,6 +15,7 @@ from sidecar.notify.payment_lines import (
     payments_key,
     payments_key_of_sidecar,
 )
+from sidecar.notify.resolved_lines import resolved_keys
 
 Values = Mapping[str, str]
 
@@ -61,8 +61,9 @@ def title(kind: MessageKind, values: Values) -> str:
 def form(kind: MessageKind, values: Values) -> str:
     """The message's form, part of its keys.
 
-    An end is ``closed`` or ``unwatched`` where no recovery was measured. A failed
-    action has a form of its own where the cause changed afterwards.
+    An end is ``closed`` or ``unwatched`` where no recovery was measured, and ``mended``
+    where a file is sound again. A failed action has a form of its own where the cause
+    changed afterwards.
     """
     if kind is MessageKind.ACTION_FAILED and _is_other_since(values):
         return "action_failed.other"
@@ -70,6 +71,8 @@ def form(kind: MessageKind, values: Values) -> str:
         return kind.value
     if values["cause"] == Cause.ADDRESSES_LOST:
         return "closed"
+    if values["cause"] == Cause.WALLET_DAMAGED and values.get("watched", "yes"):
+        return "mended"
     if values["again"]:
         return "relapsed"
     return "resolved" if values.get("watched", "yes") else "unwatched"
@@ -88,30 +91,9 @@ def keys(kind: MessageKind, values: Values) -> Iterator[str]:
         if kind in _MENDED_BY_OWN_RESTART and values["own"]:
             yield "advice.restart_own"
     elif kind is MessageKind.RESOLVED:
-        yield from _resolved_keys(form(kind, values), values)
+        yield from resolved_keys(form(kind, values), values)
     else:
         yield from _open_keys(kind, values)
-
-
-def _resolved_keys(end_form: str, values: Values) -> Iterator[str]:
-    if values["affected"]:
-        yield "line.affected"
-    if values["followers"]:
-        yield "line.followers"
-    if end_form == "closed":
-        yield "payments.until_made"
-        yield "line.measured"
-        yield f"done.nothing.{Cause.ADDRESSES_LOST}"
-        yield "advice.closed_stop" if values["dependents"] else "advice.closed"
-        return
-    if end_form == "resolved":
-        fine = values.get("payments") == Payments.FINE
-        yield "payments.over" if fine else payments_key(values)
-    yield "line.deeds" if values["deeds"] else "done.alone"
-    if values["deeds"] and not values["helped"]:
-        changed = values["known_cause"] != values["first_cause"]
-        yield "done.otherwise.other" if changed else "done.otherwise"
-    yield "advice.resolved" if end_form == "resolved" else "advice.none"
 
 
 def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:
@@ -271,7 +253,7 @@ def _advice_on_repairs(cause: Cause, values: Values) -> str:
 
 def _is_wallet_lost(values: Values) -> bool:
     """Does the daemon answer, but without its wallet?"""
-    if values["cause"] == Cause.ADDRESSES_LOST:
+    if values["cause"] in {Cause.ADDRESSES_LOST, Cause.WALLET_DAMAGED}:
         return False
     return bool(values["load_failure"]) and _lane(values) is not LaneName.DEAD_LETTER
 

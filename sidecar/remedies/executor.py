@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from sidecar.core.backup.ports import WalletGuard
 from sidecar.core.model.container import Container
 from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.event import (
@@ -35,6 +36,7 @@ from sidecar.remedies.stopped_processes import (
     StoppedProcesses,
     find_stopped_processes,
 )
+from sidecar.remedies.wallet_check import check_wallet_files
 
 REMEDIES: Mapping[Action, Callable[[RemedyContext], Awaitable[RemedyExecution]]] = (
     MappingProxyType(
@@ -82,6 +84,8 @@ class Executor:
         self._engine = engine
         self.host: HostProcesses | None = None
         """The host's view of processes; if set, it is used instead of the engine."""
+        self.wallet_guard: WalletGuard | None = None
+        """Backs up the wallet files before a restart; None: there are no backups."""
         self._wallets = wallets
         self._post = post
         self._mask = mask
@@ -154,6 +158,11 @@ class Executor:
         fresh = await check_container(self._engine, entry.decision, entry.container)
         if isinstance(fresh, RemedyExecution):
             return fresh
+        objection = await check_wallet_files(
+            self.wallet_guard, entry.decision, entry.target, fresh
+        )
+        if objection is not None:
+            return objection
         entry.job = RemedyContext(
             entry.decision,
             entry.target,

@@ -165,6 +165,11 @@ TASK_LAST = _gauge(
     "task",
     "outcome",
 )
+BACKUP_PROVEN = _gauge(
+    "backup_last_proven_timestamp_seconds",
+    "When a backup of the wallet was last proven (Unix time); 0: never.",
+    "target",
+)
 CONFIG_LOADED = _gauge(
     "config_last_load_success_timestamp_seconds",
     "When the configuration was last read without fault (Unix time).",

@@ -56,6 +56,8 @@ class Metrics:
         self._registry = registry
         self._version = version
         self._planned = planned
+        self.read_proven_walls: Callable[[], Mapping[str, float]] = dict
+        """When the last proof of each target's backups was; set by the application."""
         self._state: State | None = None
         self._now = Moment(0.0, 0.0)
         self._names: dict[str, Target] = {}
@@ -250,6 +252,8 @@ class Metrics:
         yield c.CONFIG_LOADED, [((), self._config_loaded)]
         yield c.OUTBOX, [((name,), count) for name, count in self._outbox.items()]
         yield c.PLANNED, _first_planned(self._planned())
+        proven = self.read_proven_walls()
+        yield c.BACKUP_PROVEN, [((name,), wall) for name, wall in proven.items()]
 
     def _is_stream_connected(self) -> bool:
         """Without events the component is ok all the same, with a reason."""

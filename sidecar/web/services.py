@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from sidecar.core.backup.ports import WalletBackups
 from sidecar.core.model.state import State
 from sidecar.core.ports.loop import Ask, Clock, Component, Feed, Schedule, TaskSchedule
 from sidecar.core.ports.storage import Journal
@@ -22,7 +23,7 @@ class ApiServices:
     with any, nothing was changed. ``log`` takes a container's id, a number of lines and
     a time in seconds since 1970 (empty: from the beginning); it gives the last lines
     since then, each with its time, or raises EngineError. ``mask`` removes secrets and
-    what is unsafe to print.
+    what is unsafe to print. ``backups`` are those of wallet files.
     Without ``token`` the control endpoints answer 403.
     """
 
@@ -43,4 +44,5 @@ class ApiServices:
     reload: Callable[[], Awaitable[tuple[str, ...]]]
     log: Callable[[str, int, str], Awaitable[str]]
     mask: Callable[[str], str]
+    backups: WalletBackups
     token: str | None = field(default=None, repr=False)

@@ -26,6 +26,7 @@ from tests.support.sidecar_host import TOKEN, SidecarHost, own_host
 Json = dict[str, Any]
 
 WALLET, GATEWAY, SHOP = "electron-cash", "gateway", "shop"
+WALLET_FILE = "/data/wallets/default_wallet"
 LOCKED, LOOPER, BARRED, BLIND = "locked", "looper", "barred", "blind"
 PARKED, FICKLE, GREEDY, UNCHECKED = "parked", "fickle", "greedy", "unchecked"
 HTTP_TARGETS = (GATEWAY, SHOP, LOCKED, BARRED, BLIND, PARKED, FICKLE, GREEDY)
@@ -238,6 +239,7 @@ class FailingStack:
             },
             "restart": RESTART,
             "preventive": {"cron": "0 3 * * *"},
+            "backup": {"path": WALLET_FILE, "cron": "0 2 * * *"},
         }
         return targets
 

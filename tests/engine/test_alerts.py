@@ -25,11 +25,13 @@ from tests.engine.failing_stack import (
     PARKED,
     SHOP,
     WALLET,
+    WALLET_FILE,
     FailingStack,
 )
 from tests.engine.monitoring import SPEED, Alertmanager, Prometheus, wait_for
 from tests.support.alert_cases import CASES, promtool_tests
 from tests.support.alert_rules import RULES, alerts, faster_expressions
+from tests.support.backup_records import plain_wallet
 from tests.support.dashboards.catalogue import DASHBOARDS
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
@@ -179,6 +181,7 @@ def break_everything(bench: AlertBench) -> None:
     bench.expect("SidecarTargetUnmeasured", BLIND)
     bench.expect("SidecarTargetStopped", PARKED)
     bench.expect("SidecarUpstreamLost", WALLET)
+    bench.expect("SidecarNoProvenBackup", WALLET)
 
 
 def check_notifications(alertmanager: Alertmanager) -> None:
@@ -235,6 +238,8 @@ def repair_everything(bench: AlertBench) -> None:
     for name in (GATEWAY, LOOPER):
         assert stack.order(f"/api/v1/targets/{name}/recover") == 200
     stack.acknowledge("addresses_lost")
+    stack.host.engine.files[WALLET_FILE] = plain_wallet()
+    assert stack.order(f"/api/v1/backups/{WALLET}/run") == 202
     for alert in (
         "SidecarMetricsMissing",
         "SidecarTargetDown",
@@ -249,6 +254,7 @@ def repair_everything(bench: AlertBench) -> None:
         "SidecarTargetUnmeasured",
         "SidecarTargetStopped",
         "SidecarPartFailed",
+        "SidecarNoProvenBackup",
     ):
         bench.expect_end(alert)
 

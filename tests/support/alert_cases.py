@@ -111,6 +111,10 @@ def _restarts(trigger: str, target: str = "wallet") -> str:
     return f"sidecar_restarts_total{{{labels}}}"
 
 
+def _proven(target: str) -> str:
+    return f"sidecar_backup_last_proven_timestamp_seconds{{target='{target}'}}"
+
+
 def _skips(guard: str, target: str = "wallet") -> str:
     labels = f"target='{target}',action='skip',guard='{guard}'"
     return f"sidecar_decisions_total{{{labels}}}"
@@ -250,6 +254,20 @@ CASES = (
         },
         (45, 80),
         (20, 34, 100),
+    ),
+    AlertCase(
+        "SidecarNoProvenBackup",
+        "warning",
+        {"target": "wallet"},
+        {
+            "sidecar_backup_last_proven_timestamp_seconds{target='wallet'}": (
+                "1e9x2 0x12 1e9x40"
+            ),
+            "sidecar_backup_last_proven_timestamp_seconds{target='spare'}": "1e9x60",
+        },
+        (100, 140),
+        (20, 80, 160),
+        LONG_INTERVAL_MIN,
     ),
     AlertCase(
         "SidecarDown",

@@ -21,6 +21,7 @@ from sidecar.core.text.printable import printable
 from sidecar.telemetry.event_feed import EventFeed
 from sidecar.telemetry.metrics import Metrics
 from sidecar.web.services import ApiServices
+from tests.support.backup_records import FakeBackups
 from tests.support.memory_journal import MemoryJournal
 from tests.support.message_world import MessageWorld
 from tests.support.rule_world import EPOCH
@@ -81,6 +82,7 @@ class ApiServiceFakes:
         self.faults: tuple[str, ...] = ()
         self.reloads = 0
         self.logs: dict[str, str] = {}
+        self.backups = FakeBackups()
         self.log_requests: list[tuple[str, int, str]] = []
         self.desk = ApiServices(
             version="0.1.0",
@@ -100,6 +102,7 @@ class ApiServiceFakes:
             reload=self.reload,
             log=self.read_log,
             mask=printable,
+            backups=self.backups,
             token=token,
         )
         self.world.works("electron-cash", "bitcoincash-service")

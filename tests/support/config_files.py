@@ -9,6 +9,8 @@ from sidecar.config.load import load
 from sidecar.config.problem import ConfigError, ConfigProblem
 from sidecar.config.settings import Settings
 
+RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
 WHOLE = """
 stack: oratio
 mode: act
@@ -33,7 +35,10 @@ targets:
     preventive: {cron: "0 3 * * *", timezone: Asia/Seoul, jitter: 5m,
                  skip_if_restarted_within: 6h, memory_over: 80%}
     busy: {url: http://bitcoincash-service:8080/busy, max_wait: 10m}
-    backup: {path: /root/.electron-cash/wallets, cron: "30 2 * * *", keep: 14}
+    backup: {path: /root/.electron-cash/wallets/default_wallet, cron: "30 2 * * *",
+             timezone: Asia/Seoul, keep: 30, recipients: [RECIPIENT],
+             offsite: {url: "https://dav.example/wallets/", username: sidecar,
+                       password_file: SECRETS/dav_password}}
     severity: P1
   bitcoincash-service:
     depends_on: [electron-cash]
@@ -54,11 +59,12 @@ hooks:
   - {on: opened, severity: P0, post: http://bitcoincash-service:8080/pause}
   - {on: resolved, severity: P0, post: http://bitcoincash-service:8080/resume}
 cluster: {redis_url_file: SECRETS/redis_url, quorum: 1}
-""".replace("{secrets}", "SECRETS")
+""".replace("{secrets}", "SECRETS").replace("RECIPIENT", RECIPIENT)
 
 SECRETS = {
     "password": "hunter2",
     "telegram_url": "tgram://other-key/1",
+    "dav_password": "dav-password",
     "redis_url": "redis://:redispw@redis/0",
 }
 

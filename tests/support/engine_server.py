@@ -1,13 +1,16 @@
 """A small container engine: real sockets, fixed answers, faults on demand."""
 
 import contextlib
+import io
 import json
 import queue
 import socket
 import socketserver
 import ssl
+import tarfile
 import threading
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -72,6 +75,18 @@ def frame_output(text: bytes, stream: int = 1) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(text).to_bytes(4, "big") + text
 
 
+def make_archive(path: str, data: bytes, **changes: object) -> bytes:
+    """The engine's archive of one file; ``changes`` are fields of its entry."""
+    entry = tarfile.TarInfo(path.rpartition("/")[2])
+    entry.size, entry.uid, entry.gid, entry.mode = len(data), 1000, 1000, 0o600
+    for name, value in changes.items():
+        setattr(entry, name, value)
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w") as archive:
+        archive.addfile(entry, io.BytesIO(data))
+    return body.getvalue()
+
+
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     allow_reuse_address = True
@@ -109,6 +124,8 @@ class EngineServer:
         self.say: dict[str, tuple[int, bytes]] = {}
         self.meet: dict[str, threading.Barrier] = {}
         self.log = b""
+        self.files: dict[str, bytes] = {}
+        """Files of all containers by path; a path ``*.tar`` has the archive itself."""
         self.exec_output = b""
         self.exec_code: int | None = 0
         self.on_act: Callable[[dict[str, Any], str], None] = lambda *_: None
@@ -240,8 +257,13 @@ class _Handler(BaseHTTPRequestHandler):
         for end, barrier in self.engine.meet.items():
             if url.path.endswith(end):
                 barrier.wait(timeout=10.0)
-        if not self._inject_fault(url.path):
-            self._answer(url.path, parse_qs(url.query))
+        if self._inject_fault(url.path):
+            return
+        query = parse_qs(url.query)
+        if url.path.endswith("/archive"):
+            self._archive(query["path"][0])
+            return
+        self._answer(url.path, query)
 
     def _inject_fault(self, path: str) -> bool:
         if any(path.endswith(end) for end in self.engine.hang):
@@ -287,6 +309,20 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.engine.images.get(image_id)
         missing = {"message": f"No such image: {image_id}"}
         self._json(raw or missing, 200 if raw else 404)
+
+    def _archive(self, path: str) -> None:
+        data = self.engine.files.get(path)
+        if data is None:
+            said = f"Could not find the file {path} in container c1"
+            self._json({"message": said}, 404)
+            return
+        body = data if path.endswith(".tar") else make_archive(path, data)
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-tar")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Docker-Container-Path-Stat", str(zlib.crc32(data)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def _container(self, container_id: str, verb: str) -> None:
         named = (

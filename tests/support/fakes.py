@@ -20,6 +20,8 @@ from sidecar.core.ports.engine import (
     EngineRefused,
     EngineUnreachable,
     ExecResult,
+    FileAbsent,
+    FileCopy,
 )
 from sidecar.core.ports.loop import Clock
 
@@ -102,6 +104,8 @@ class FakeEngine:
         self.processes_of: dict[str, tuple[Process, ...]] = {}
         self.stats_of: dict[str, dict[str, float]] = {}
         self.exec_of: dict[str, ExecResult] = {}
+        self.files: dict[str, list[FileCopy]] = {}
+        """Files of all containers by path: the next copies, the last one for ever."""
         self.signals: list[str] = []
         self.on_signal: Callable[[str], None] = lambda _: None
         """Effect of a signal."""
@@ -173,6 +177,27 @@ class FakeEngine:
             raise CommandTimeout("the command did not end") from None
         self._get(container_id)
         return self.exec_of.get(" ".join(command), ExecResult(0, ""))
+
+    async def read_file(
+        self, container_id: str, path: str, most_bytes: int
+    ) -> FileCopy:
+        await self._receive_call("read_file", container_id)
+        self._get(container_id)
+        copy = self._file(path)
+        if len(copy.data) > most_bytes:
+            raise EngineRefused(f"{path} has more than {most_bytes} bytes")
+        return copy
+
+    async def file_version(self, container_id: str, path: str) -> str:
+        await self._receive_call("file_version", container_id)
+        self._get(container_id)
+        return self._file(path).version
+
+    def _file(self, path: str) -> FileCopy:
+        copies = self.files.get(path, [])
+        if not copies:
+            raise FileAbsent(f"there is no file {path}")
+        return copies.pop(0) if len(copies) > 1 else copies[0]
 
     async def events(self) -> AsyncIterator[EngineEvent | Connected | Disconnected]:
         queue: asyncio.Queue[EngineEvent | Connected | Disconnected] = asyncio.Queue()

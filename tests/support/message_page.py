@@ -41,8 +41,9 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.wallet_file import WalletFilesChecked
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import Reason, text_reason
+from sidecar.core.reason.reason import NO_REASON, Reason, text_reason
 from sidecar.notify.installation import Installation
 from sidecar.notify.message_catalog import LANGUAGES, read_catalog
 from sidecar.notify.message_text import Text
@@ -324,6 +325,17 @@ def _messages_of_lost_addresses() -> list[Message]:
     return world.messages
 
 
+def _messages_of_damaged_wallet() -> list[Message]:
+    world = healthy_world()
+    damage = Reason.of(R.WALLET_FILE_CUT, file=PATH, size=4096)
+    instance_id = world.instance(WALLET).id
+    world.send(WalletFilesChecked(world.now, instance_id, damage))
+    world.wait(120.0)
+    world.send(WalletFilesChecked(world.now, instance_id, NO_REASON))
+    world.wait(1.0)
+    return world.messages
+
+
 def _messages_of_failed_load() -> list[Message]:
     world = healthy_world()
     _fail_wallet(world, Cause.WALLET_NOT_LOADED)
@@ -446,6 +458,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("`detached`", lambda: _messages_of_cause(Cause.DETACHED)),
     ("`crash_loop`", _messages_of_crash_loop),
     ("`addresses_lost`", _messages_of_lost_addresses),
+    ("`wallet_damaged`", _messages_of_damaged_wallet),
     ("`stopped`", _messages_of_stop),
     ("`paused`", _messages_of_pause),
     ("`missing`", _messages_of_missing_container),

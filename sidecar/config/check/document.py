@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from sidecar.config.check.cron import cron_faults
 from sidecar.config.file.model import Document, TargetSection
 from sidecar.config.file.setting_types import value_or
 from sidecar.config.maintenance import task_faults, window_faults
@@ -25,10 +24,6 @@ def document_faults(
 
 
 def _target_faults(target: TargetSection, path: str) -> Iterator[ConfigProblem]:
-    backup = value_or(target.backup, None)
-    if backup:
-        timezone = value_or(backup.timezone, "UTC")
-        yield from cron_faults(f"{path}.backup", backup.cron, timezone)
     if value_or(target.service, None) and value_or(target.container, None):
         hint = "a container named so wins over its service"
         yield ConfigProblem(
@@ -56,8 +51,6 @@ def later_problems(document: Document) -> Iterator[str]:
     """A line for each setting that this version accepts but does not support yet."""
     for name, target in value_or(document.targets, {}).items():
         path = f"targets.{name}"
-        if _is_set(target, "backup"):
-            yield f"{path}.backup: {_LATER}"
         if _is_set(value_or(target.preventive, None), "memory_over"):
             yield f"{path}.preventive.memory_over: {_LATER}"
     if _is_set(document, "cluster"):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
+from sidecar.config.backups import backup_faults
 from sidecar.config.check.busy import busy_faults
 from sidecar.config.check.ca_file import ca_fault
 from sidecar.config.check.cron import (
@@ -72,6 +73,7 @@ def target_faults(
         yield from _preventive_faults(target, target.preventive, f"{path}.preventive")
     if target.busy is not None:
         yield from busy_faults(target.busy, f"{path}.busy")
+    yield from backup_faults(target, f"{path}.backup")
 
 
 def _probe_faults(probe: ProbeSettings, path: str) -> Iterator[ConfigProblem]:

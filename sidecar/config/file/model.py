@@ -164,13 +164,29 @@ class BusySection(Section, kw_only=True):
     max_wait: DurationOrZero | UnsetType = UNSET
 
 
-class BackupSection(Section, kw_only=True):
-    """Backups of a target: the path, the times, and how many are kept."""
+class OffsiteSection(Section):
+    """The place off this host that each sealed backup is sent to."""
 
-    path: Text
+    url: Text | UnsetType = UNSET
+    url_file: Text | UnsetType = UNSET
+    read_url: Text | UnsetType = UNSET
+    read_url_file: Text | UnsetType = UNSET
+    endpoint: Text | UnsetType = UNSET
+    region: Text | UnsetType = UNSET
+    username: Text | UnsetType = UNSET
+    password: Text | UnsetType = UNSET
+    password_file: Text | UnsetType = UNSET
+
+
+class BackupSection(Section, kw_only=True):
+    """Backups of a wallet daemon's files."""
+
+    path: WalletPath | Annotated[list[WalletPath], Meta(min_length=1)]
     cron: Text
     timezone: Text | UnsetType = UNSET
     keep: Count | UnsetType = UNSET
+    recipients: Annotated[list[Text], Meta(min_length=1)] | UnsetType = UNSET
+    offsite: OffsiteSection | UnsetType = UNSET
 
 
 class TargetSection(Section):

@@ -16,6 +16,13 @@ def value_or(value: T | UnsetType, default: D) -> T | D:
     return default if isinstance(value, UnsetType) else value
 
 
+def tuple_of(value: str | list[str] | UnsetType) -> tuple[str, ...]:
+    """The texts of a setting that is one text, a list, or not set."""
+    if isinstance(value, UnsetType):
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
 _DURATION_WORDS = "a duration such as 500ms, 15s, 2m, 6h or 90d"
 
 Duration = Annotated[

@@ -16,7 +16,7 @@ LONGEST_VALUE = 1000
 
 _BY_FILE = "the configuration file"
 _HINT = "a label may come with an image: say it below targets.NAME"
-_PATHS = frozenset({"backup.path", "probe.wallet_path"})
+_PATHS = frozenset({"probe.wallet_path"})
 _SHORTEST_GAP_S = 3600.0
 
 READING_METHODS = frozenset(
@@ -97,6 +97,8 @@ def refusal(key: str) -> ConfigProblem | None:
 
 
 def _kind(key: str) -> str:
+    if key == "backup" or key.startswith("backup."):
+        return "a backup"
     if key == "probe.headers" or key.startswith("probe.headers."):
         return "a header"
     if key.endswith("_file") or key in _PATHS:

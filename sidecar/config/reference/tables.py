@@ -15,8 +15,10 @@ from msgspec import structs
 from sidecar.config import duration
 from sidecar.config.file.maintenance_sections import AnyTaskSection, TaskSection
 from sidecar.config.file.model import (
+    BackupSection,
     BusySection,
     Defaults,
+    OffsiteSection,
     PreventiveSection,
     Probe,
     ProbeSection,
@@ -26,12 +28,14 @@ from sidecar.config.file.model import (
 from sidecar.config.file.notify_sections import EscalateAfter, Heartbeat, Notify
 from sidecar.config.file.schema import describe_allowed, schema
 from sidecar.config.file.setting_types import NAME_WORDS, Section
+from sidecar.config.reference.backup_texts import BACKUP_TEXTS
 from sidecar.config.reference.document_texts import DOCUMENT_TEXTS
 from sidecar.config.reference.key_text import NONE, KeyText, SectionTexts
 from sidecar.config.reference.maintenance_texts import MAINTENANCE_TEXTS
 from sidecar.config.reference.notify_texts import NOTIFY_TEXTS
 from sidecar.config.reference.probe_texts import PROBE_TEXTS
 from sidecar.config.reference.target_texts import TARGET_TEXTS
+from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.notification_settings import (
     EscalationSettings,
@@ -49,6 +53,7 @@ from sidecar.core.model.target import (
 TEXTS: Mapping[type[Section], SectionTexts] = {
     **DOCUMENT_TEXTS,
     **TARGET_TEXTS,
+    **BACKUP_TEXTS,
     **PROBE_TEXTS,
     **NOTIFY_TEXTS,
     **MAINTENANCE_TEXTS,
@@ -62,6 +67,8 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     TargetSection: (Target, ProbeSchedule),
     RestartSection: (RestartSettings,),
     BusySection: (BusySettings,),
+    BackupSection: (BackupSettings,),
+    OffsiteSection: (OffsiteSettings,),
     PreventiveSection: (PlannedRestartSettings,),
     ProbeSection: (RunningProbe,),
     Notify: (EscalationSettings,),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from sidecar.config.file.model import (
-    BackupSection,
     BusySection,
     Defaults,
     PreventiveSection,
@@ -55,7 +54,7 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         "restart": KeyText("the settings and limits of restarts", "as below"),
         "preventive": KeyText("a planned restart"),
         "busy": KeyText("how to ask the target whether it is busy"),
-        "backup": KeyText("backups of the target", NONE),
+        "backup": KeyText("backups of the wallet files of a wallet daemon"),
     },
     RestartSection: {
         "enabled": KeyText("`false`: the target is measured, and never restarted"),
@@ -111,11 +110,5 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
             "the longest wait; then the restart comes, also if no answer was clear; "
             "`0s`: never ask"
         ),
-    },
-    BackupSection: {
-        "path": KeyText("accepted, but not used yet"),
-        "cron": KeyText("accepted, but not used yet"),
-        "timezone": KeyText("accepted, but not used yet", NONE),
-        "keep": KeyText("accepted, but not used yet", NONE),
     },
 }

@@ -246,8 +246,13 @@ def close_unwatched(state: State, at: Moment) -> tuple[State, tuple[Transition, 
     """Close the incidents whose instances are all no longer watched."""
     transitions: list[Transition] = []
     watched_ids = {instance.incident for instance in state.instances.values()}
+    damaged = {i.name for i in state.instances.values() if i.wallet_damage is not None}
     for incident in state.incidents.values():
-        if incident.open and incident.id not in watched_ids and not incident.is_fact:
+        if incident.is_fact:
+            is_watched = incident.closes_by_ack or incident.target in damaged
+        else:
+            is_watched = incident.id in watched_ids
+        if incident.open and not is_watched:
             state = _close(state, incident, R.INCIDENT_UNWATCHED, at, transitions)
     return state, tuple(transitions)
 

@@ -54,7 +54,7 @@ class PaymentImpact(NamedTuple):
 
 def payment_impact(state: State, incident: Incident) -> PaymentImpact:
     """Assess the payments that the incident concerns, by the present states."""
-    if incident.is_fact and incident.open:
+    if incident.closes_by_ack and incident.open:
         return PaymentImpact(Payments.DOUBTED, (incident.target,))
     names = (incident.target, *incident.affected)
     instances = (instance_named(state, name) for name in names)
@@ -88,7 +88,7 @@ def payment_impact_of_stack(state: State) -> PaymentImpact:
                 impact = Payments.UNKNOWN
             names_by_impact.setdefault(impact, []).append(instance.name)
     for incident in state.incidents.values():
-        if incident.is_fact and incident.open:
+        if incident.closes_by_ack and incident.open:
             names_by_impact.setdefault(Payments.DOUBTED, []).append(incident.target)
     worst = next((one for one in Payments if one in names_by_impact), Payments.UNKNOWN)
     return PaymentImpact(worst, tuple(names_by_impact.get(worst, ())))

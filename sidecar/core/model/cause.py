@@ -39,6 +39,8 @@ class Cause(StrEnum):
     CRASH_LOOP = "crash_loop"
     ADDRESSES_LOST = "addresses_lost"
     """Only for incidents: a wallet has fewer addresses than before."""
+    WALLET_DAMAGED = "wallet_damaged"
+    """Only for incidents: the wallet file on disk is damaged."""
     STOPPED = "stopped"
     PAUSED = "paused"
     MISSING = "missing"

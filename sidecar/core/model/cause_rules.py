@@ -195,6 +195,19 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             wallets_only=True,
             source=CauseSource.NO_PROBE,
         ),
+        Cause.WALLET_DAMAGED: CauseRule(
+            severity=Severity.P1,
+            why_not=Reason.of(R.DAMAGE_STAYS),
+            advice=Reason.of(R.RESTORE_THE_WALLET),
+            was="had a damaged wallet file on its disk",
+            next_steps=(
+                "Find out what wrote to the wallet file, or what the disk lost.",
+                "Keep a backup that was proven to load, and one off this host.",
+            ),
+            wallets_only=True,
+            source=CauseSource.NO_PROBE,
+            worse_by_restart=True,
+        ),
         Cause.STOPPED: CauseRule(
             severity=Severity.P3,
             why_not=Reason.of(R.STOP_WAS_MEANT),

@@ -65,6 +65,7 @@ class Container:
     ``error`` says why the engine's last attempt to start the container failed.
     ``network_mode``: host, none, container:ID, or the name of a network.
     ``stop_signal`` and ``stop_timeout_s``: how the engine stops it.
+    ``image_id``: identity of its image; empty: not known.
     ``check_start_s``: how long failures of its HEALTHCHECK do not count for the engine.
     """
 
@@ -93,6 +94,7 @@ class Container:
     stop_signal: int = 15
     stop_timeout_s: float = 10.0
     check_start_s: float = 0.0
+    image_id: str = ""
 
     @property
     def run(self) -> RunId:

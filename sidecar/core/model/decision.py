@@ -80,5 +80,7 @@ class Decision:
     wallets: tuple[str, ...] = ()
     incident: str | None = None
     process_gone: bool = False
+    forced: bool = False
+    """An operator used ``--now``."""
     begun: tuple[float, ...] = ()
     """Start times of the runs whose log is evidence, by the engine's clock."""

@@ -18,6 +18,7 @@ from sidecar.core.model.task_event import (
     TasksPlanned,
     WindowsPlanned,
 )
+from sidecar.core.model.wallet_file import WalletFilesChecked
 from sidecar.core.reason.reason import Reason
 
 
@@ -274,6 +275,7 @@ Event = (
     | ProcessesInspected
     | EvidenceGathered
     | BusyAnswered
+    | WalletFilesChecked
     | PlannedRestartDue
     | PlannedRestartCancelled
     | TasksPlanned

@@ -77,6 +77,10 @@ class Guard(StrEnum):
         "forbidden",
         GuardRule(pages=True, needs_person=True, is_lasting=True, holds_takeover=True),
     )
+    WALLET_FILE = (
+        "wallet_file",
+        GuardRule(needs_person=True, is_lasting=True, holds_takeover_restart=True),
+    )
     OWN_NETWORK = "own_network"
     STOPPING = "stopping"
     STARTING = "starting", GuardRule(makes_plans_wait=True)

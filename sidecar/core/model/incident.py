@@ -60,6 +60,11 @@ class Incident:
 
     @property
     def is_fact(self) -> bool:
+        """Is the incident about a fact, and not about the state of its target?"""
+        return self.closes_by_ack or self.cause is Cause.WALLET_DAMAGED
+
+    @property
+    def closes_by_ack(self) -> bool:
         """Is the incident a single event, which only a person can close?"""
         return self.cause is Cause.ADDRESSES_LOST
 

@@ -15,6 +15,7 @@ from sidecar.core.model.probe_result import Balance
 from sidecar.core.model.restart_overlap import RestartOverlap
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import TargetState
+from sidecar.core.model.wallet_file import WalletDamage
 from sidecar.core.reason.reason import NO_REASON, Reason
 
 
@@ -201,6 +202,8 @@ class Instance:
     """The last address count."""
     counts: tuple[AddressCount, ...] = ()
     """The last count for each list of wallets, the newest list last."""
+    wallet_damage: WalletDamage | None = None
+    """The damage of its wallet file on disk; None: none is known."""
     boot_s: float = 0.0
     """Learned boot time, from the start to the first good answer."""
     idle: RunId | None = None

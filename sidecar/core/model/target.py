@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from sidecar.core.model.backup_settings import BackupSettings
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     DockerProbe,
@@ -101,6 +102,7 @@ class Target:
     restart: RestartSettings = RestartSettings()
     preventive: PlannedRestartSettings | None = None
     busy: BusySettings | None = None
+    backup: BackupSettings | None = None
     severity: Severity | None = None
     may_finish: bool = False
     """It comes from a watch label alone: it may be a job, which may end."""

@@ -223,6 +223,7 @@ def _decision_from(instance: Instance, proposal: Proposal, at: Moment) -> Decisi
         proposal.trigger,
         container.run if container is not None else None,
         incident=instance.incident,
+        forced=proposal.forced,
     )
 
 

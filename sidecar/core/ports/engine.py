@@ -39,6 +39,25 @@ class ContainerGone(EngineError):
     """There is no such container."""
 
 
+class FileAbsent(EngineError):
+    """The container has no such file."""
+
+
+class FileCopy(NamedTuple):
+    """A copy of a file of a container.
+
+    ``version`` changes with the file's size or its time of change, which the engine
+    knows to the nanosecond; empty: the engine does not tell. It is of the moment
+    before the copy.
+    """
+
+    data: bytes
+    version: str
+    uid: int
+    gid: int
+    mode: int
+
+
 class EngineEvent(NamedTuple):
     """One event of the engine about a container of our stack.
 
@@ -117,6 +136,21 @@ class Engine(Protocol):
 
     def events(self) -> AsyncIterator[EngineEvent | Connected | Disconnected]:
         """Engine events of the stack, reconnecting for ever."""
+
+
+class ContainerFiles(Protocol):
+    """Files of the stack's containers. Calls raise only subclasses of EngineError."""
+
+    async def read_file(
+        self, container_id: str, path: str, most_bytes: int
+    ) -> FileCopy:
+        """A copy of one regular file; the container need not run.
+
+        FileAbsent. EngineRefused: it is no regular file, or it is larger.
+        """
+
+    async def file_version(self, container_id: str, path: str) -> str:
+        """The version that a copy would have now. FileAbsent."""
 
 
 class HostProcesses(Protocol):

@@ -35,7 +35,7 @@ from sidecar.core.model.update import (
 )
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery import planned_restart
+from sidecar.core.recovery import planned_restart, wallet_damage
 from sidecar.core.recovery.remedy_end import end_remedy
 from sidecar.core.status import crash_loop, expected_wallets
 
@@ -121,6 +121,9 @@ def on_recover_requested(state: State, event: RecoverRequested) -> Update:
         update = _end_verification(state, instance, event.at)
         state = update.state
         ended.extend(update.transitions)
+        update = wallet_damage.end_damage(state, state.instances[instance.id], event.at)
+        state = update.state
+        ended.extend(update.transitions)
     refreshed = [_with_fresh_memory(state.instances[i.id]) for i in instances]
     targets = {i.id.target for i in refreshed}
     ledger = {k: v for k, v in state.ledger.items() if k.target not in targets}
@@ -163,7 +166,7 @@ def on_ack_requested(state: State, event: AckRequested) -> Update:
         incident.target,
         Reason.of(R.INCIDENT_ACKNOWLEDGED, said=event.by),
     )
-    if not acked.is_fact:
+    if not acked.closes_by_ack:
         return Update(replace_incident(state, acked), (step,), ())
     closed = replace(acked, resolved_at=event.at)
     why = Reason.of(R.INCIDENT_FACT_CLOSED)

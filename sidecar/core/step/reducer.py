@@ -44,6 +44,7 @@ from sidecar.core.model.task_event import (
 )
 from sidecar.core.model.transition import StateChanged, Transition
 from sidecar.core.model.update import Update, replace_instances
+from sidecar.core.model.wallet_file import WalletFilesChecked
 from sidecar.core.reason.reason import NO_REASON
 from sidecar.core.recovery import (
     busy_wait,
@@ -55,7 +56,13 @@ from sidecar.core.recovery import (
 from sidecar.core.status import container_run
 from sidecar.core.status.streaks import apply_threshold
 from sidecar.core.status.target_status import TargetStatus, evaluate_status
-from sidecar.core.step import commands, maintenance, observations, probe_results
+from sidecar.core.step import (
+    commands,
+    maintenance,
+    observations,
+    probe_results,
+    wallet_files,
+)
 
 
 def reduce_event(state: State, event: Event) -> Update:
@@ -217,6 +224,7 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         ProcessesInspected: observations.on_processes_inspected,
         EvidenceGathered: observations.on_evidence_gathered,
         BusyAnswered: busy_wait.on_busy_answered,
+        WalletFilesChecked: wallet_files.on_wallet_files_checked,
         DecisionMade: remedy_begin.on_decision_made,
         RemedyExecuted: remedy_execution.on_remedy_executed,
         RemedyProgressed: remedy_execution.on_remedy_progressed,

@@ -11,6 +11,7 @@ from sidecar.api_types import (
     status,
 )
 from sidecar.web.openapi import parameters
+from sidecar.web.openapi.backup_operations import BACKUP_OPERATIONS
 from sidecar.web.openapi.operation import (
     Operation,
     Text,
@@ -263,5 +264,6 @@ OPERATIONS = (
     *_PAST,
     *PUBLIC_OPERATIONS,
     *_CONTROL,
+    *BACKUP_OPERATIONS,
     *PAGE_OPERATIONS,
 )

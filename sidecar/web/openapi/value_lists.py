@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from sidecar.core.backup.finding import FindingCode
+from sidecar.core.backup.record import BackupTrigger, Encryption, ProofWay
 from sidecar.core.model.cause import Cause, RemedyKind, Severity
 from sidecar.core.model.container import Status
 from sidecar.core.model.decision import Action, Trigger
@@ -16,15 +18,19 @@ from sidecar.core.model.transition import Comparison, IncidentStep, RemedyOutcom
 
 VALUE_LISTS: dict[str, Iterable[str]] = {
     "ActionName": Action,
+    "BackupTriggerName": BackupTrigger,
     "CauseName": Cause,
     "ComparisonName": Comparison,
     "ContainerStatusName": Status,
+    "EncryptionName": Encryption,
     "EntryKindName": EntryKind,
+    "FindingName": FindingCode,
     "GuardName": Guard,
     "IncidentStepName": IncidentStep,
     "LaneStage": LaneName,
     "ModeName": Mode,
     "OutcomeName": RemedyOutcome,
+    "ProofWayName": ProofWay,
     "RemedyName": RemedyKind,
     "SeverityName": Severity,
     "StateName": TargetState,

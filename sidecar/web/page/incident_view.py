@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from sidecar.core.model.cause import Cause
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.state import State
@@ -55,7 +54,7 @@ def build_incident_card(
         sentences.doing,
         is_acked=incident.acked_at is not None,
         acked=_describe_ack(incident, now, texts),
-        closes_by_ack=incident.cause is Cause.ADDRESSES_LOST,
+        closes_by_ack=incident.closes_by_ack,
     )
     return card._replace(advice=sentences.advice) if is_operator else card
 

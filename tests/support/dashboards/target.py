@@ -145,11 +145,22 @@ _WALLET = (
     ),
     PanelSpec(
         Kind.SERIES,
+        "Last proven backup",
+        "When a backup of the wallet was last proven to be whole; 1970: never.",
+        "dateTimeAsIso",
+        (
+            Query(
+                f"sidecar_backup_last_proven_timestamp_seconds{{{TARGET}}} * 1000",
+                "{{target}}",
+            ),
+        ),
+    ),
+    PanelSpec(
+        Kind.SERIES,
         "Balance",
         "In whole coins; only with expose_balance in the settings of the probe.",
         "short",
         (_gauge("sidecar_wallet_balance_bch", "{{target}}: {{part}}"),),
-        span=24,
     ),
 )
 

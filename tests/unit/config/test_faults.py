@@ -141,7 +141,7 @@ def test_a_password_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
         ("preventive: {cron: '0 3 * * *', timezone: Mars}", "preventive.timezone"),
         ("preventive: {cron: '0 3 * * *', timezone: ../UTC}", "preventive.timezone"),
         ("preventive: {cron: '0 * * * *', jitter: 1h}", "preventive.jitter"),
-        ("backup: {path: /x, cron: never}", "backup.cron"),
+        ("backup: {path: /x, cron: '0 3 * * *'}", "backup"),
         ("busy: {url: 'redis://x'}", "busy.url"),
         ("busy: {url: 'http://x/', command: [x]}", "busy"),
         ("busy: {max_wait: 5m}", "busy"),

@@ -11,6 +11,7 @@ from sidecar.config.environment import KNOWN
 from sidecar.config.file.schema import schema
 from sidecar.config.load import load
 from sidecar.config.problem import ConfigError, ConfigProblem
+from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.page_access import PageAccess
 from sidecar.core.model.probe_settings import Credentials, ElectronCashProbe, HttpProbe
@@ -22,7 +23,13 @@ from sidecar.core.model.target import (
     RestartSettings,
     Target,
 )
-from tests.support.config_files import WHOLE, faults_of, load_text, write_whole_config
+from tests.support.config_files import (
+    RECIPIENT,
+    WHOLE,
+    faults_of,
+    load_text,
+    write_whole_config,
+)
 from tests.support.environment_variables import EVERY_VARIABLE
 from tests.support.repository import REPOSITORY
 
@@ -270,6 +277,16 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
     assert wallet.preventive == PlannedRestartSettings(
         "0 3 * * *", "Asia/Seoul", 300.0, 21600.0
     )
+    assert wallet.backup == BackupSettings(
+        ("/root/.electron-cash/wallets/default_wallet",),
+        "30 2 * * *",
+        "Asia/Seoul",
+        30,
+        (RECIPIENT,),
+        OffsiteSettings(
+            "https://dav.example/wallets/", username="sidecar", password="dav-password"
+        ),
+    )
     assert wallet.severity is Severity.P1
     assert wallet.busy == BusySettings(
         "http://bitcoincash-service:8080/busy", max_wait_s=600.0
@@ -277,7 +294,6 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
     assert service.depends_on == ("electron-cash",)
     assert {line.split(":")[0] for line in settings.warnings} == {
         "targets.electron-cash.probe.password_file",
-        "targets.electron-cash.backup",
         "targets.electron-cash.preventive.memory_over",
         "cluster",
     }
@@ -287,6 +303,8 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
         "tgram://bot-key/42",
         "https://beat.example/9f3c",
         "redis://:redispw@redis/0",
+        "https://dav.example/wallets/",
+        "dav-password",
     }
 
 

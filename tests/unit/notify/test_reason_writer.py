@@ -41,6 +41,8 @@ COMMANDS = (
     "docker unpause shop-electron-cash-1",
     "docker logs --tail 100 shop-electron-cash-1",
     "sidecar config show",
+    "sidecar backup list electron-cash",
+    "sidecar backup run electron-cash",
     "docker exec shop-electron-cash-1 getent hosts example.org",
 )
 

@@ -156,7 +156,7 @@ async def test_a_target_starts_at_zero() -> None:
         if s.name == "sidecar_incidents_total" and s.labels["target"] == SERVICE.name
     }
     wallets = {"wallet_not_loaded", "wallet_syncing", "upstream_lost", "upstream_stale"}
-    wallets |= {"thread_held", "killed_by_probe", "addresses_lost"}
+    wallets |= {"thread_held", "killed_by_probe", "addresses_lost", "wallet_damaged"}
     assert {cause for _, cause in incidents} == set(Cause) - wallets
     assert ("P1", "refused") in incidents
     assert ("P2", "auth") in incidents

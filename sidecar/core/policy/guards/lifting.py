@@ -40,6 +40,11 @@ LIFTINGS: Mapping[Guard, Lifting] = MappingProxyType(
             "(docs/engine-access.md); sidecar restart {target} asks the engine again",
             is_timed=True,
         ),
+        Guard.WALLET_FILE: Lifting(
+            "the wallet file is sound again: restore it from a backup (sidecar backup "
+            "list {target}); sidecar backup run {target} --accept takes the file as it "
+            "is, sidecar restart {target} --now restarts it all the same"
+        ),
         Guard.OWN_NETWORK: Lifting("Sidecar reaches its targets again"),
         Guard.STOPPING: Lifting("the stop has ended", is_timed=True),
         Guard.STARTING: Lifting(

@@ -35,6 +35,7 @@ from sidecar.core.policy.guards.target import (
     check_self_restart,
     check_starting,
 )
+from sidecar.core.policy.guards.wallet_file import check_wallet_file
 from sidecar.core.reason.reason import Reason
 
 Check = Callable[[GuardInput], Reason | None]
@@ -58,6 +59,7 @@ GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.MAINTENANCE, check_maintenance),
     (Guard.ENGINE, check_engine),
     (Guard.FORBIDDEN, check_forbidden),
+    (Guard.WALLET_FILE, check_wallet_file),
     (Guard.OWN_NETWORK, check_own_network),
     (Guard.STOPPING, check_stopping),
     (Guard.STARTING, check_starting),

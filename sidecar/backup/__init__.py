@@ -1,0 +1,1 @@
+"""Wallet backups: copy, store, prove. The rules are in ``sidecar/core/backup``."""
