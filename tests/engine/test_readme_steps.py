@@ -31,7 +31,6 @@ def test_readme_steps_monitor_stack_and_keep_shared_password_file(
         assert {row["outcome"] for row in json.loads(check)} == {"success"}
 
         for block in runnable_blocks(RUNNABLE_IN_STACK):
-            stack.wait_for("an answer of the sidecar", stack.targets)
             run_as_root(block.code, tmp_path, stack.environ)
         stack.wait_healthy()
         assert stack.sidecar("incidents", "--open").startswith("no incident")
