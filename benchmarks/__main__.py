@@ -7,6 +7,7 @@ from benchmarks import (
     cpu,
     detection,
     door,
+    forecast,
     listing,
     memory,
     outage,
@@ -26,6 +27,7 @@ PARTS = {
     "door": door.measure,
     "listing": listing.measure,
     "page": page.measure,
+    "forecast": forecast.measure,
 }
 
 

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from sidecar.api_types.forecast import MemoryStatus
 from sidecar.api_types.words import (
     ActionName,
     CauseName,
@@ -91,6 +92,7 @@ class TargetStatus(Struct, frozen=True):
     next_planned_restart: Instant | None
     incident: str | None
     maintenance_until: Instant | None = None
+    memory: MemoryStatus | None = None
 
 
 class IncidentSummary(Struct, frozen=True):
@@ -146,6 +148,8 @@ class IncidentList(Struct, frozen=True):
 class PlannedRestart(Struct, frozen=True):
     """One planned restart; ``skipped`` because of a window (``in_maintenance``), or
     because an operator asked for that.
+
+    ``before_limit``: it happens only if memory reaches its limit before the next one.
     """
 
     target: str
@@ -154,6 +158,7 @@ class PlannedRestart(Struct, frozen=True):
     timezone: str
     skipped: bool
     in_maintenance: bool = False
+    before_limit: bool = False
 
 
 class PlannedRestarts(Struct, frozen=True):

@@ -70,6 +70,8 @@ def _describe_state(answer: TargetExplanation) -> Iterator[str]:
     if decision is not None:
         reason = localize_times(decision.reason)
         yield f"decision in force: {decision.action}: {reason}"
+    if target.memory is not None:
+        yield f"forecast: {localize_times(target.memory.reason)}"
     if target.incident:
         yield f"incident {target.incident} is open"
     yield f"mode {answer.mode}"

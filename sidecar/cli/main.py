@@ -14,6 +14,7 @@ from sidecar.cli.client import ApiError
 from sidecar.cli.completion import completion
 from sidecar.cli.doctor import doctor
 from sidecar.cli.explain import explain
+from sidecar.cli.forecast import forecast
 from sidecar.cli.history import history, remedies
 from sidecar.cli.incidents import incident, incidents, postmortem
 from sidecar.cli.init import init
@@ -59,6 +60,7 @@ for command in (
     schedule,
     maintenance,
     backup,
+    forecast,
     history,
     remedies,
     incidents,

@@ -51,7 +51,9 @@ def schedule(api: Api, count: int, as_json: bool) -> int:
 def _remark(time: PlannedRestart) -> str:
     if time.in_maintenance:
         return "left out: maintenance window"
-    return "skipped" if time.skipped else ""
+    if time.skipped:
+        return "skipped"
+    return "only if its memory reaches the limit" if time.before_limit else ""
 
 
 @schedule.command(epilog=examples("sidecar schedule skip electron-cash"))

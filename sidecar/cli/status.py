@@ -148,6 +148,8 @@ def _describe_reason(target: TargetStatus) -> str:
         parts.append(f"held by {target.held_by}")
     if decision is not None:
         parts.append(f"{decision.action}: {decision.reason}")
+    if target.memory is not None and target.memory.silence is None:
+        parts.append(target.memory.reason)
     parts.extend(target.warnings)
     return localize_times("; ".join(part for part in parts if part))
 

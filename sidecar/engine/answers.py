@@ -19,6 +19,8 @@ from sidecar.engine.containers import (
 
 _COMMAND_TITLES = ("COMMAND", "CMD", "ARGS")
 _FRAME_HEADER = 8
+_NO_LIMIT_BYTES = 2**60
+"""cgroup v1 and Podman write "no limit" as a number of bytes above this."""
 
 _CHANGES = frozenset({"create", "rename", "update"})
 WATCHED_ACTIONS = (
@@ -50,15 +52,17 @@ def _column(titles: list[str], *names: str) -> int:
 
 
 def read_stats(raw: object) -> dict[str, float]:
-    """memory_bytes (page cache that can be dropped left out, as ``docker stats``
-    does), memory_limit_bytes, pids, cpu_seconds; a container not running has only
-    the last.
+    """memory_bytes (the working set: inactive page cache left out, as ``docker stats``
+    does), memory_held_bytes (all that can be dropped left out), memory_anon_bytes,
+    memory_limit_bytes, pids, cpu_seconds; a container not running has only the last.
     """
     stats = parse(raw, api_types.Stats)
     memory = stats.memory_stats
     figures: dict[str, float | None] = {
         "memory_bytes": _memory_in_use(memory),
-        "memory_limit_bytes": memory.limit,
+        "memory_held_bytes": _memory_held(memory),
+        "memory_anon_bytes": _anonymous_memory(memory),
+        "memory_limit_bytes": _memory_limit(memory),
         "pids": stats.pids_stats.current,
         "cpu_seconds": stats.cpu_stats.cpu_usage.total_usage / 1e9,
     }
@@ -66,11 +70,38 @@ def read_stats(raw: object) -> dict[str, float]:
 
 
 def _memory_in_use(memory: api_types.MemoryStats) -> int | None:
+    """Usage without inactive page cache; cgroup v1 has the key with ``total_``.
+
+    A cache larger than the usage was read at another instant: it is ignored.
+    """
     if memory.usage is None:
         return None
     parts = memory.stats or {}
-    v1 = parts.get("total_inactive_file")
-    return max(0, memory.usage - (parts.get("inactive_file", 0) if v1 is None else v1))
+    caches = (parts.get("total_inactive_file"), parts.get("inactive_file"))
+    smaller = (c for c in caches if c is not None and c < memory.usage)
+    return memory.usage - next(smaller, 0)
+
+
+def _memory_held(memory: api_types.MemoryStats) -> int | None:
+    """Usage without what the kernel drops before it ends a process."""
+    parts = memory.stats
+    if memory.usage is None or not parts:
+        return None
+    is_v1 = "total_rss" in parts
+    keys = ("active_file", "inactive_file", "slab_reclaimable")
+    droppable = sum(parts.get(f"total_{k}" if is_v1 else k, 0) for k in keys)
+    return max(0, memory.usage - droppable)
+
+
+def _anonymous_memory(memory: api_types.MemoryStats) -> int | None:
+    parts = memory.stats or {}
+    return parts.get("total_rss", parts.get("anon"))
+
+
+def _memory_limit(memory: api_types.MemoryStats) -> int | None:
+    """None without a limit. (Docker then reports the memory of the host.)"""
+    limit = memory.limit
+    return limit if limit is not None and 0 < limit < _NO_LIMIT_BYTES else None
 
 
 def read_event(line: bytes) -> api_types.Event:

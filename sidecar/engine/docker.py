@@ -144,7 +144,9 @@ class DockerEngine:
         )
 
     async def stats(self, container_id: str) -> dict[str, float]:
-        """memory_bytes, memory_limit_bytes, pids, cpu_seconds; known values only."""
+        """memory_bytes, memory_held_bytes, memory_anon_bytes, memory_limit_bytes, pids,
+        cpu_seconds; known values only.
+        """
         own = await self._own(container_id)
         return await self._link.ask(
             "stats", lambda client: requests.stats(client, own.id), _ANSWER_S

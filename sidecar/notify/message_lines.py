@@ -33,6 +33,7 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.SETTINGS_REFUSED: ("line.faults", "advice.settings_refused"),
     MessageKind.SETTINGS_TAKEN: ("advice.none",),
     MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
+    MessageKind.LIMIT_FORESEEN: ("line.measured", "advice.limit_foreseen"),
     MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
     MessageKind.TEST: (),
 }

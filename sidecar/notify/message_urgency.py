@@ -14,6 +14,7 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.SETTINGS_REFUSED,
         MessageKind.SETTINGS_TAKEN,
         MessageKind.PLAN_SKIPPED,
+        MessageKind.LIMIT_FORESEEN,
         MessageKind.STORE_LOST,
         MessageKind.NOTICE,
         MessageKind.TEST,
@@ -28,7 +29,14 @@ _GOOD_NEWS = frozenset(
         MessageKind.SETTINGS_TAKEN,
     }
 )
-_QUIET = frozenset({MessageKind.NOTICE, MessageKind.PLAN_SKIPPED, MessageKind.TEST})
+_QUIET = frozenset(
+    {
+        MessageKind.NOTICE,
+        MessageKind.PLAN_SKIPPED,
+        MessageKind.LIMIT_FORESEEN,
+        MessageKind.TEST,
+    }
+)
 
 
 def asks_for_person(message: Message) -> bool:

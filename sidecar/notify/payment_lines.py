@@ -13,6 +13,7 @@ Values = Mapping[str, str]
 _NOT_KNOWN: Mapping[MessageKind, str] = {
     MessageKind.SETTINGS_REFUSED: "payments.not_by_this",
     MessageKind.PLAN_SKIPPED: "payments.not_by_this",
+    MessageKind.LIMIT_FORESEEN: "payments.not_by_this",
     MessageKind.STORE_LOST: "payments.not_by_this",
     MessageKind.OWN_NETWORK_BACK: "payments.checking",
 }

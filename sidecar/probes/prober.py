@@ -21,6 +21,7 @@ from sidecar.core.model.probe_settings import (
     ExecProbe,
     HttpProbe,
     JsonRpcProbe,
+    MemoryProbe,
     ProbeSettings,
     RunningProbe,
     TcpProbe,
@@ -46,9 +47,11 @@ from sidecar.probes.kinds import (
     electron_cash,
     http,
     jsonrpc,
+    memory,
     running,
     tcp,
 )
+from sidecar.probes.memory_samples import MemorySamples
 from sidecar.probes.network_advice import add_network_advice
 from sidecar.probes.own_networks import OwnNetworks
 from sidecar.probes.replica_address import ReplicaAddresses
@@ -68,6 +71,7 @@ PROBES: Mapping[type[ProbeSettings], Callable[..., Awaitable[ProbeResult]]] = (
             ExecProbe: command.probe,
             DockerProbe: docker_health.probe,
             RunningProbe: running.probe,
+            MemoryProbe: memory.probe,
         }
     )
 )
@@ -112,6 +116,7 @@ class ProbeRunner:
             heights=BlockHeightTracker(),
             address_counts=AddressCounts(),
             fatal_calls=FatalCalls(),
+            memory=MemorySamples(),
             clock=clock,
         )
         self._own_location = OwnNetworks(self._tools.addresses, own, clock)

@@ -104,7 +104,8 @@ class Planner:
                 rfc3339(due.on_time),
             )
             return
-        self._post(PlannedRestartDue(now, due.name))
+        next_wall = next(self._loop.timetable.upcoming(due.name), None)
+        self._post(PlannedRestartDue(now, due.name, next_wall))
 
     def _planned_times(self, name: str) -> Iterator[PlannedTime]:
         plan = self._plans[name]
@@ -118,4 +119,5 @@ class Planner:
                 plan.timezone,
                 is_skipped or in_window,
                 in_window,
+                plan.before_limit,
             )

@@ -170,6 +170,17 @@ BACKUP_PROVEN = _gauge(
     "When a backup of the wallet was last proven (Unix time); 0: never.",
     "target",
 )
+MEMORY_USED = _gauge(
+    "memory_used_bytes", "Working set, of targets with a probe memory.", "target"
+)
+MEMORY_LIMIT = _gauge(
+    "memory_limit_bytes", "Memory limit, of targets with a probe memory.", "target"
+)
+MEMORY_FORECAST = _gauge(
+    "memory_limit_forecast_timestamp_seconds",
+    "When the memory reaches its limit (Unix time); no series without a forecast.",
+    "target",
+)
 CONFIG_LOADED = _gauge(
     "config_last_load_success_timestamp_seconds",
     "When the configuration was last read without fault (Unix time).",

@@ -276,6 +276,6 @@ def _first_failure(instance: Instance | None) -> float | None:
 def _first_planned(planned: tuple[PlannedTime, ...]) -> list[Sample]:
     first: dict[str, float] = {}
     for time in planned:
-        if not time.skipped:
+        if not time.skipped and not time.before_limit:
             first[time.target] = min(time.at_wall, first.get(time.target, time.at_wall))
     return [((target,), at) for target, at in first.items()]

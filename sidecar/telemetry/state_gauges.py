@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from sidecar.core.forecast.sentence import wall_of
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.decision import Action
 from sidecar.core.model.incident import Incident
@@ -46,6 +47,7 @@ def state_gauges(state: State, now: Moment) -> Iterator[Gauge]:
     yield c.MAINTENANCE, _maintenance(state, now)
     yield c.TASK_LAST, _last_runs(state)
     yield from _wallet_gauges(state, instances)
+    yield from _memory_gauges(instances, now)
 
 
 def _maintenance(state: State, now: Moment) -> Iterator[Sample]:
@@ -144,6 +146,22 @@ def _wallet_gauges(state: State, instances: tuple[Instance, ...]) -> Iterator[Ga
             s
             for i, facts in wallets
             for s in _balance_samples(state.target_of(i), i, facts)
+        ),
+    )
+
+
+def _memory_gauges(instances: tuple[Instance, ...], now: Moment) -> Iterator[Gauge]:
+    measured = [(i.name, i.memory) for i in instances if i.memory is not None]
+    yield c.MEMORY_USED, (((name,), m.last.used_bytes) for name, m in measured)
+    limits = ((name, m.last.limit_bytes) for name, m in measured)
+    yield c.MEMORY_LIMIT, (((n,), limit) for n, limit in limits if limit is not None)
+    yield (
+        c.MEMORY_FORECAST,
+        (
+            ((name,), wall)
+            for name, m in measured
+            if m.forecast is not None and m.forecast.silence is None
+            if (wall := wall_of(m.forecast.limit_mono, now)) is not None
         ),
     )
 

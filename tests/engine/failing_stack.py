@@ -29,8 +29,9 @@ WALLET, GATEWAY, SHOP = "electron-cash", "gateway", "shop"
 WALLET_FILE = "/data/wallets/default_wallet"
 LOCKED, LOOPER, BARRED, BLIND = "locked", "looper", "barred", "blind"
 PARKED, FICKLE, GREEDY, UNCHECKED = "parked", "fickle", "greedy", "unchecked"
+HUNGRY = "hungry"
 HTTP_TARGETS = (GATEWAY, SHOP, LOCKED, BARRED, BLIND, PARKED, FICKLE, GREEDY)
-NAMES = (WALLET, LOOPER, UNCHECKED, *HTTP_TARGETS)
+NAMES = (WALLET, LOOPER, UNCHECKED, HUNGRY, *HTTP_TARGETS)
 IDS = {name: f"{number:012x}" for number, name in enumerate(NAMES, start=16)}
 WALLET_PROGRAM = REPOSITORY / "compose" / "demo" / "wallet" / "wallet.py"
 USER, PASSWORD = "bchrpc", "rpc-password-of-the-test"
@@ -58,6 +59,8 @@ RESTART = {
 }
 TWO_STARTS = {**RESTART, "budget": 2, "slow_lane": ["1h"]}
 """Three ends in a row are a crash loop; the stack has ten restarts an hour."""
+MEMORY_BYTES, LEAK_BYTES_PER_S = 2**27, 2**22
+"""Memory limit of the target ``hungry``, and how fast its memory grows."""
 ENDLESS = {**RESTART, "budget": 30, "window": "12h"}
 
 
@@ -125,6 +128,8 @@ class FailingStack:
         self.targets_address = f"{target_host}:8080"
         self.host = SidecarHost(folder, processes)
         self.host.engine.on_act = self._act
+        self.host.engine.memory = self._read_memory
+        self._leak_began_mono = time.monotonic()
         for name in NAMES:
             self.host.engine.add(_container(name))
         self.container(PARKED)["State"]["Status"] = "created"
@@ -228,6 +233,7 @@ class FailingStack:
         targets[LOOPER] = {"probe": {"type": "running"}, "restart": TWO_STARTS}
         # Its container has no health check, until it is repaired.
         targets[UNCHECKED] = {"probe": {"type": "docker"}}
+        targets[HUNGRY] = {"probe": {"type": "memory", "every": "100ms"}}
         targets[WALLET] = {
             "probe": {
                 "type": "electron_cash",
@@ -242,6 +248,17 @@ class FailingStack:
             "backup": {"path": WALLET_FILE, "cron": "0 2 * * *"},
         }
         return targets
+
+    def _read_memory(self, container_id: str) -> Json:
+        """Memory that grows in one container, up to the limit."""
+        age_s = time.monotonic() - self._leak_began_mono
+        grown = age_s * LEAK_BYTES_PER_S if container_id == IDS[HUNGRY] else 0.0
+        anonymous = 2**20 + min(int(grown), MEMORY_BYTES - 2**21)
+        return {
+            "usage": anonymous + 2**18,
+            "limit": MEMORY_BYTES,
+            "stats": {"anon": anonymous, "inactive_file": 0, "active_file": 0},
+        }
 
     # --- faults
 
@@ -267,7 +284,8 @@ class FailingStack:
         self.targets.statuses |= dict.fromkeys(HTTP_TARGETS, 200)
         self.host.engine.say.clear()
         self.wallet_fault("upstream_lost", on=False)
-        for name in (LOOPER, PARKED):
+        self._leak_began_mono = time.monotonic()
+        for name in (LOOPER, PARKED, HUNGRY):
             _begin_run(self.container(name))
             self._publish("start", name)
         self.container(UNCHECKED)["State"]["Health"] = {

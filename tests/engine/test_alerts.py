@@ -19,6 +19,7 @@ from tests.engine.failing_stack import (
     FICKLE,
     GATEWAY,
     GREEDY,
+    HUNGRY,
     LOCKED,
     LOOPER,
     NAMES,
@@ -182,6 +183,7 @@ def break_everything(bench: AlertBench) -> None:
     bench.expect("SidecarTargetStopped", PARKED)
     bench.expect("SidecarUpstreamLost", WALLET)
     bench.expect("SidecarNoProvenBackup", WALLET)
+    bench.expect("SidecarMemoryLimitNear", HUNGRY)
 
 
 def check_notifications(alertmanager: Alertmanager) -> None:
@@ -253,6 +255,7 @@ def repair_everything(bench: AlertBench) -> None:
         "SidecarRateLimitReached",
         "SidecarTargetUnmeasured",
         "SidecarTargetStopped",
+        "SidecarMemoryLimitNear",
         "SidecarPartFailed",
         "SidecarNoProvenBackup",
     ):

@@ -220,6 +220,21 @@ CASES = (
         LONG_INTERVAL_MIN,
     ),
     AlertCase(
+        "SidecarMemoryLimitNear",
+        "warning",
+        {"target": "wallet"},
+        {
+            "sidecar_memory_limit_forecast_timestamp_seconds{target='wallet'}": (
+                "_x5 80000x24 stale"
+            ),
+            "sidecar_memory_limit_forecast_timestamp_seconds{target='service'}": (
+                "180000x90"
+            ),
+        },
+        (22, 28),
+        (4, 15, 40),
+    ),
+    AlertCase(
         "SidecarTargetUnmeasured",
         "warning",
         OF_ROOT,

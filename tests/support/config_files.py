@@ -33,7 +33,7 @@ targets:
               dead_stop_timeout: 5s, recovery_timeout: 2m,
               slow_lane: [10m, 20m, 40m, 80m, 160m], graceful_rpc_stop: true}
     preventive: {cron: "0 3 * * *", timezone: Asia/Seoul, jitter: 5m,
-                 skip_if_restarted_within: 6h, memory_over: 80%}
+                 skip_if_restarted_within: 6h, before_limit: false}
     busy: {url: http://bitcoincash-service:8080/busy, max_wait: 10m}
     backup: {path: /root/.electron-cash/wallets/default_wallet, cron: "30 2 * * *",
              timezone: Asia/Seoul, keep: 30, recipients: [RECIPIENT],

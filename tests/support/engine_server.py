@@ -22,6 +22,7 @@ from typing_extensions import override
 
 API_VERSION = "1.45"
 LONG_S = 20.0
+PLAIN_MEMORY = {"usage": 50, "limit": 100}
 
 
 def raw_container(
@@ -117,6 +118,8 @@ class EngineServer:
     ) -> None:
         self.containers: dict[str, dict[str, Any]] = {}
         self.images: dict[str, dict[str, Any]] = {}
+        self.memory: Callable[[str], dict[str, Any]] = lambda _: PLAIN_MEMORY
+        """The memory statistics of a container, by its id."""
         self.requests: list[str] = []
         self.hang: set[str] = set()
         self.drip: set[str] = set()
@@ -352,7 +355,7 @@ class _Handler(BaseHTTPRequestHandler):
                     }
                 )
             case "stats":
-                self._json({"memory_stats": {"usage": 50, "limit": 100}})
+                self._json({"memory_stats": self.engine.memory(container_id)})
             case _:
                 self._json({"message": "page not found"}, 404)
 

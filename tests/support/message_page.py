@@ -23,6 +23,7 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     SettingsApplied,
 )
+from sidecar.core.model.memory import LimitForecast, MemoryHistory, MemorySample
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import (
     ChannelSettings,
@@ -41,6 +42,7 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.update import replace_instances
 from sidecar.core.model.wallet_file import WalletFilesChecked
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason, text_reason
@@ -88,6 +90,9 @@ REASONS = {
     Cause.BAD_BODY: Reason.of(R.NOT_JSON, method="getinfo", kind="text/html"),
     Cause.ENGINE_UNHEALTHY: Reason.of(R.HEALTH_CHECK_FAILS, said="exit 1"),
     Cause.COMMAND_FAILED: Reason.of(R.COMMAND_FAILED, exit_code=1, said="no route"),
+    Cause.MEMORY_OVER: Reason.of(
+        R.MEMORY_OVER, used_mib=471.0, limit_mib=512.0, percent=92.0
+    ),
     Cause.WALLET_NOT_LOADED: Reason.of(R.NO_WALLET_LOADED),
     Cause.WALLET_SYNCING: Reason.of(R.SYNCHRONISING, height=812000, top=870000),
     Cause.UPSTREAM_LOST: Reason.of(R.NO_UPSTREAM),
@@ -420,6 +425,33 @@ def _messages_of_skipped_plan() -> list[Message]:
     return [m for m in world.messages if m.kind is MessageKind.PLAN_SKIPPED]
 
 
+def _messages_of_forecast() -> list[Message]:
+    world = healthy_world()
+    wallet = world.instance(WALLET)
+    assert wallet.container is not None
+    mono, mib = world.now.mono, 2.0**20
+    forecast = LimitForecast(
+        mono,
+        slope_bytes_per_s=8.0 * mib / 3600.0,
+        limit_mono=mono + 57600.0,
+        earliest_mono=mono + 54000.0,
+        latest_mono=mono + 64800.0,
+        times_earlier=3.0,
+    )
+    memory = MemoryHistory(
+        wallet.container.run,
+        "image",
+        mono,
+        MemorySample(384.0 * mib, 512.0 * mib),
+        mono,
+        300.0,
+        forecast=forecast,
+    )
+    world.state = replace_instances(world.state, replace(wallet, memory=memory))
+    world.wait(1.0)
+    return [m for m in world.messages if m.kind is MessageKind.LIMIT_FORESEEN]
+
+
 def _messages_of_unknown_history() -> list[Message]:
     world = healthy_world()
     doubt = "the store could not be written: disk full"
@@ -446,6 +478,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("`http_5xx`", _messages_of_failing_service),
     ("`command_failed`", lambda: _messages_of_cause(Cause.COMMAND_FAILED)),
     ("`engine_unhealthy`", lambda: _messages_of_cause(Cause.ENGINE_UNHEALTHY)),
+    ("`memory_over`", lambda: _messages_of_cause(Cause.MEMORY_OVER)),
     ("`not_running`", _messages_of_exit),
     ("`wallet_not_loaded`, and it cannot be loaded", _messages_of_failed_load),
     ("`wallet_syncing`", lambda: _messages_of_cause(Cause.WALLET_SYNCING, 130, 15.0)),
@@ -481,6 +514,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
         _messages_of_faulty_settings,
     ),
     ("A planned restart is left out", _messages_of_skipped_plan),
+    ("Memory that will reach its limit", _messages_of_forecast),
     ("What was done before is not known", _messages_of_unknown_history),
     ("A test message", _test_message),
 )

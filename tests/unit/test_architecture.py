@@ -96,7 +96,7 @@ ROOM_ORDER = (
     {"text", "circuit_breaker"},
     {"reason"},
     {"model"},
-    {"ports", "status", "reporting", "setup", "backup"},
+    {"ports", "status", "reporting", "setup", "backup", "forecast"},
     {"recovery", "incidents"},
     {"policy"},
     {"step"},
@@ -113,10 +113,14 @@ ROOMS_BELOW = {
     "reporting": {"model", "reason", "text"},
     "setup": {"model", "text"},
     "backup": {"model", "reason"},
+    "forecast": {"model", "reason"},
     "recovery": {"status", "model", "reason", "text"},
-    "incidents": {"status", "model", "reason", "text"},
+    "incidents": {"forecast", "status", "model", "reason", "text"},
     "policy": {"recovery", "status", "model", "reason", "text"},
-    "step": {"policy", "recovery", "incidents", "status", "model", "reason", "text"},
+    "step": {
+        *("policy", "recovery", "incidents", "forecast"),
+        *("status", "model", "reason", "text"),
+    },
 }
 """Rooms that each room of the core may import, beside itself."""
 

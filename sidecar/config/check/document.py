@@ -49,10 +49,6 @@ def _require_secret(reader: SecretReader, secret: str | None, path: str) -> None
 
 def later_problems(document: Document) -> Iterator[str]:
     """A line for each setting that this version accepts but does not support yet."""
-    for name, target in value_or(document.targets, {}).items():
-        path = f"targets.{name}"
-        if _is_set(value_or(target.preventive, None), "memory_over"):
-            yield f"{path}.preventive.memory_over: {_LATER}"
     if _is_set(document, "cluster"):
         yield f"cluster: {_LATER}"
 

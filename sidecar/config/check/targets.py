@@ -28,6 +28,7 @@ from sidecar.core.model.probe_settings import (
     ElectronCashProbe,
     HttpProbe,
     JsonRpcProbe,
+    MemoryProbe,
     ProbeSettings,
     TcpProbe,
     may_ask_restart,
@@ -62,10 +63,10 @@ def target_faults(
         )
     for probe, probe_path in zip(target.probes, probe_paths, strict=False):
         yield from _probe_faults(probe, probe_path)
-    if sum(isinstance(p, ElectronCashProbe) for p in target.probes) > 1:
-        yield ConfigProblem(
-            f"{path}.probe", "two of electron_cash", "one", "make two targets"
-        )
+    for kind in (ElectronCashProbe, MemoryProbe):
+        if sum(isinstance(p, kind) for p in target.probes) > 1:
+            actual = f"two of {kind.TYPE}"
+            yield ConfigProblem(f"{path}.probe", actual, "one", "make two targets")
     yield from _cadence_faults(target.cadence, path)
     yield from _restart_faults(target.restart, target.cadence, f"{path}.restart")
     yield from _settle_faults(target, path)
@@ -220,9 +221,13 @@ def _too_short_fault(
 def _preventive_faults(
     target: Target, preventive: PlannedRestartSettings, path: str
 ) -> Iterator[ConfigProblem]:
+    if preventive.before_limit and target.memory is None:
+        hint = "a forecast needs samples: add {type: memory} to the probes"
+        yield ConfigProblem(f"{path}.before_limit", "no probe memory", "one", hint)
     if preventive.cron is None:
-        if not any(may_ask_restart(probe) for probe in target.probes):
-            hint = "only a probe with on_match: planned_restart needs none"
+        asks = any(may_ask_restart(probe) for probe in target.probes)
+        if not asks and not preventive.before_limit:
+            hint = "needed without before_limit and on_match: planned_restart"
             yield ConfigProblem(f"{path}.cron", "nothing", CRON_WORDS, hint)
         return
     faults = list(cron_faults(path, preventive.cron, preventive.timezone))

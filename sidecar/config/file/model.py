@@ -115,6 +115,17 @@ class RunningSection(ProbeSection, tag_field="type", tag="running", kw_only=True
     """A check that the container runs, and nothing else."""
 
 
+OnMatchName = Literal["warn", "fail", "planned_restart"]
+
+
+class MemorySection(ProbeSection, tag_field="type", tag="memory", kw_only=True):
+    """The container's memory against its limit."""
+
+    over: Percent | UnsetType = UNSET
+    on_match: OnMatchName | UnsetType = UNSET
+    every: Duration | UnsetType = UNSET
+
+
 Probe = (
     ElectronCashSection
     | JsonRpcSection
@@ -123,10 +134,8 @@ Probe = (
     | ExecSection
     | DockerSection
     | RunningSection
+    | MemorySection
 )
-
-
-OnMatchName = Literal["warn", "fail", "planned_restart"]
 
 
 class RestartSection(Section):
@@ -153,7 +162,7 @@ class PreventiveSection(Section, kw_only=True):
     timezone: Text | UnsetType = UNSET
     jitter: DurationOrZero | UnsetType = UNSET
     skip_if_restarted_within: DurationOrZero | UnsetType = UNSET
-    memory_over: Percent | UnsetType = UNSET
+    before_limit: bool | UnsetType = UNSET
 
 
 class BusySection(Section, kw_only=True):

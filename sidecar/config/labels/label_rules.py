@@ -49,6 +49,7 @@ _DURATIONS = {
     "probe.hang_after": ("0s", "10m"),
     "probe.hang_after_outage": ("0s", "10m"),
     "probe.slow_after": ("100ms", "10m"),
+    "probe.every": ("5s", "1h"),
     "probe.upstream_grace": ("0s", "24h"),
     "probe.stale_after": ("1m", "7d"),
     "restart.window": ("1m", "24h"),

@@ -7,6 +7,7 @@ from sidecar.config.file.model import (
     ExecSection,
     HttpSection,
     JsonRpcSection,
+    MemorySection,
     ProbeSection,
     TcpSection,
 )
@@ -77,6 +78,14 @@ PROBE_TEXTS: Mapping[type[Section], SectionTexts] = {
     TcpSection: {
         "host": KeyText("the host to connect to"),
         "port": KeyText("its port"),
+    },
+    MemorySection: {
+        "over": KeyText("the share of the memory limit that counts as too much"),
+        "on_match": KeyText(
+            "what follows then: `warn` makes the target `degraded`, `fail` is a failed "
+            "probe, `planned_restart` asks for a planned restart"
+        ),
+        "every": KeyText("the time between two samples"),
     },
     ExecSection: {
         "command": KeyText("the command and its arguments; exit status 0 is success"),

@@ -89,7 +89,8 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
     },
     PreventiveSection: {
         "cron": KeyText(
-            _CRON.meaning, "must be given, unless a probe asks (`on_match`)"
+            _CRON.meaning,
+            "must be given, unless `before_limit` or a probe's `on_match` asks",
         ),
         "timezone": _TIMEZONE,
         "jitter": KeyText(
@@ -99,7 +100,11 @@ TARGET_TEXTS: Mapping[type[Section], SectionTexts] = {
         "skip_if_restarted_within": KeyText(
             "the planned restart is skipped if the target was restarted this recently"
         ),
-        "memory_over": KeyText("accepted, but not used yet", NONE),
+        "before_limit": KeyText(
+            "restart only at the last of the planned times before the memory reaches "
+            "its limit, or right before the limit if there is none; needs a probe "
+            "`memory`"
+        ),
     },
     BusySection: {
         "url": KeyText("an address: an answer 2xx means free, 423 or 503 busy"),

@@ -29,6 +29,8 @@ class Cause(StrEnum):
     COMMAND_FAILED = "command_failed"
     NOT_RUNNING = "not_running"
     ENGINE_UNHEALTHY = "engine_unhealthy"
+    MEMORY_OVER = "memory_over"
+    """Its working set is above the share of its limit that its probe allows."""
     WALLET_NOT_LOADED = "wallet_not_loaded"
     WALLET_SYNCING = "wallet_syncing"
     UPSTREAM_LOST = "upstream_lost"

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from sidecar.core.model.cause import Cause, CauseSource, RemedyKind, Severity
 from sidecar.core.model.cause_rule import CauseRule, curable_rule
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import Reason
+from sidecar.core.reason.reason import NO_REASON, Reason
 
 _READ_THE_LOG = (
     "Find the reason in the log, and report it to whom the software comes from.",
@@ -84,6 +84,14 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             source=CauseSource.NO_PROBE,
         ),
         Cause.ENGINE_UNHEALTHY: curable_rule("failed its health check", _READ_THE_LOG),
+        Cause.MEMORY_OVER: CauseRule(
+            remedy=RemedyKind.RESTART,
+            severity=Severity.P2,
+            why_not=NO_REASON,
+            advice=Reason.of(R.RAISE_LIMIT_OR_FIND_LEAK),
+            was="used nearly all the memory that it may use",
+            next_steps=("Raise its memory limit, or find the leak.",),
+        ),
         Cause.WALLET_NOT_LOADED: CauseRule(
             remedy=RemedyKind.LOAD_WALLET,
             severity=Severity.P1,

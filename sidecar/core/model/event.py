@@ -168,10 +168,11 @@ class BusyAnswered:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRestartDue:
-    """A scheduled preventive restart is due now."""
+    """A scheduled preventive restart is due now; ``next_wall``: the one after it."""
 
     at: Moment
     target: str
+    next_wall: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sidecar.core.model.decision import Action, Decision
 from sidecar.core.model.foreign_signal import ForeignSignal
 from sidecar.core.model.health import Health
 from sidecar.core.model.lane import Lane
+from sidecar.core.model.memory import MemoryHistory
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import Balance
 from sidecar.core.model.restart_overlap import RestartOverlap
@@ -210,5 +211,7 @@ class Instance:
     """The run in which only a waiting main process was seen."""
     wish: RestartWish | None = None
     """The last planned restart that a probe asked for; it is not stored."""
+    memory: MemoryHistory | None = None
+    """Memory of its container; None: it is not measured."""
     refused_starts: int = 0
     """Number of runs in a row, before this one, that always refused connections."""

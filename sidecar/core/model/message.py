@@ -37,6 +37,8 @@ class MessageKind(StrEnum):
     SETTINGS_TAKEN = "settings_taken"
     PLAN_SKIPPED = "plan_skipped"
     """A planned restart was skipped."""
+    LIMIT_FORESEEN = "limit_foreseen"
+    """A container's memory will reach its limit."""
     STORE_LOST = "store_lost"
     """Remedies before this start are not known: budgets begin nearly spent."""
     NOTICE = "notice"

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sidecar.core.model.cause import Cause
+from sidecar.core.model.memory import MemorySample
 from sidecar.core.model.probe_settings import OnMatch
 from sidecar.core.reason.reason import NO_REASON, Reason
 
@@ -68,6 +69,7 @@ class ProbeResult:
     ``waited_s``: age of the oldest request that was waited for; with HUNG it is still
     not answered. ``broke_on``: the call during which the connection broke; empty: none
     broke. ``asks_restart``: a success that asks for a planned restart.
+    ``memory``: a new sample; None: none was taken.
     """
 
     verdict: ProbeVerdict
@@ -81,6 +83,7 @@ class ProbeResult:
     broke_on: str = ""
     shares_network: bool = False
     asks_restart: bool = False
+    memory: MemorySample | None = None
 
 
 REASON_LIMIT = 300

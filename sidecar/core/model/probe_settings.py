@@ -141,6 +141,26 @@ class RunningProbe:
     slow_after_s: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryProbe:
+    """The container's memory against its limit; ``over`` is a share such as ``90%``."""
+
+    TYPE: ClassVar[str] = "memory"
+    WAY: ClassVar[ProbeWay] = ProbeWay.ENGINE
+    over: str = "90%"
+    on_match: OnMatch = OnMatch.WARN
+    every_s: float = 30.0
+    """Time between two samples; a probe in between has the result of the last."""
+    timeout_s: float = 10.0
+    hang_after_s: float = 0.0
+    slow_after_s: float = 10.0
+
+    @property
+    def over_share(self) -> float:
+        """``over`` as a number from 0 to 1."""
+        return float(self.over.removesuffix("%")) / 100.0
+
+
 ProbeSettings = (
     ElectronCashProbe
     | JsonRpcProbe
@@ -149,6 +169,7 @@ ProbeSettings = (
     | ExecProbe
     | DockerProbe
     | RunningProbe
+    | MemoryProbe
 )
 
 

@@ -9,6 +9,7 @@ from sidecar.core.model.cause import Severity
 from sidecar.core.model.probe_settings import (
     DockerProbe,
     ElectronCashProbe,
+    MemoryProbe,
     ProbeSettings,
     ProbeWay,
 )
@@ -62,13 +63,16 @@ class RestartSettings:
 class PlannedRestartSettings:
     """Planned restarts: a cron line in a time zone.
 
-    Without ``cron`` there are only those that a probe asks for.
+    Without ``cron`` there are only those that a probe or a forecast asks for.
+    ``before_limit``: those of the cron line happen only as the last before memory
+    reaches its limit; if there is none in time, one right before the limit.
     """
 
     cron: str | None = None
     timezone: str = "UTC"
     jitter_s: float = 0.0
     skip_if_restarted_within_s: float = 21600.0
+    before_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,11 @@ class Target:
     def is_checked_natively(self) -> bool:
         """Is the container's own HEALTHCHECK one of its probes?"""
         return any(isinstance(probe, DockerProbe) for probe in self.probes)
+
+    @property
+    def memory(self) -> MemoryProbe | None:
+        """Its memory probe; None: its memory is not measured."""
+        return next((p for p in self.probes if isinstance(p, MemoryProbe)), None)
 
     @property
     def hang_after_s(self) -> float:

@@ -127,7 +127,9 @@ class Engine(Protocol):
         """The processes of the container."""
 
     async def stats(self, container_id: str) -> dict[str, float]:
-        """memory_bytes, memory_limit_bytes, pids, cpu_seconds, as far as known."""
+        """memory_bytes, memory_held_bytes, memory_anon_bytes, memory_limit_bytes, pids,
+        cpu_seconds, as far as known.
+        """
 
     async def execute(
         self, container_id: str, command: tuple[str, ...], timeout_s: float

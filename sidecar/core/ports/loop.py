@@ -130,6 +130,7 @@ class PlannedTime(NamedTuple):
     """Time of a planned restart of a target; ``skipped``: it will be left out.
 
     ``in_window``: because it lies in a maintenance window.
+    ``before_limit``: it happens only if memory reaches its limit before the next one.
     """
 
     target: str
@@ -138,6 +139,7 @@ class PlannedTime(NamedTuple):
     timezone: str
     skipped: bool
     in_window: bool = False
+    before_limit: bool = False
 
 
 class Schedule(Protocol):

@@ -6,6 +6,7 @@ from sidecar.core.model.instance import Instance, RestartWish
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.probe_result import ProbeResult
 from sidecar.core.model.state import State
+from sidecar.core.model.target import InstanceId
 from sidecar.core.model.update import replace_instances
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
@@ -25,17 +26,20 @@ def note_restart_wish(
     if not outcome.asks_restart:
         return state
     why = Reason.of(R.PLAN_ASKED, reason=outcome.reason)
-    return ask_for_restart(state, instance, why, at)
+    return ask_for_restart(state, instance.id, why, at)
 
 
-def ask_for_restart(state: State, instance: Instance, why: Reason, at: Moment) -> State:
+def ask_for_restart(
+    state: State, instance_id: InstanceId, why: Reason, at: Moment
+) -> State:
     """Make a planned restart of the instance's target due, as above."""
+    instance = state.instances[instance_id]
     container = instance.container
     if container is None or instance.remedy is not None or _is_asked(instance, at):
         return state
     wish = RestartWish(container.run, at.mono)
     noted = replace_instances(state, replace(instance, wish=wish))
-    return mark_due(noted, instance.id.target, why, at)
+    return mark_due(noted, instance_id.target, why, at)
 
 
 def _is_asked(instance: Instance, at: Moment) -> bool:

@@ -35,7 +35,7 @@ from sidecar.core.model.update import (
 )
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery import planned_restart, wallet_damage
+from sidecar.core.recovery import limit_restart, planned_restart, wallet_damage
 from sidecar.core.recovery.remedy_end import end_remedy
 from sidecar.core.status import crash_loop, expected_wallets
 
@@ -45,7 +45,14 @@ def on_planned_restart_due(state: State, event: PlannedRestartDue) -> Update:
     if event.target not in state.targets:
         return no_update(state)
     touched = tuple(i.id for i in state.replicas(event.target))
-    why = Reason.of(R.PLAN_DUE)
+    preventive, why = state.targets[event.target].preventive, Reason.of(R.PLAN_DUE)
+    if preventive is not None and preventive.before_limit:
+        last = limit_restart.find_last_quiet_time(
+            state, event.target, event.next_wall, event.at
+        )
+        if last is None:
+            return no_update(state)
+        why = last
     due = planned_restart.mark_due(state, event.target, why, event.at)
     return Update(due, (), touched)
 

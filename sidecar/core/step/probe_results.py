@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from sidecar.core.forecast.observe import note_memory
 from sidecar.core.model.event import ProbeCompleted
 from sidecar.core.model.instance import Instance, RemedyPhase
 from sidecar.core.model.state import State
 from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.recovery import address_loss, balance_check, wallet_load
+from sidecar.core.recovery.limit_restart import note_near_limit
 from sidecar.core.recovery.restart_wish import note_restart_wish
 from sidecar.core.status import expected_wallets, own_network
 from sidecar.core.status.start_period import (
@@ -44,7 +46,9 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     updated = replace(instance, health=health, looked=looked, boot_s=boot_s)
     updated, compared = balance_check.note_balance(updated, target, outcome, event.at)
     updated, loss = address_loss.compare_count(updated, outcome)
+    updated = note_memory(updated, target, event.outcome.memory, event.at)
     state = replace_instances(state, updated)
+    state = note_near_limit(state, updated, target, event.at)
     state = note_restart_wish(state, updated, outcome, event.at)
     update = Update(state, compared, (updated.id,))
     if loss is None:

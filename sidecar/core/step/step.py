@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from sidecar.core.incidents.acknowledgement_messages import acknowledgement_messages
+from sidecar.core.incidents.forecast_messages import forecast_messages
 from sidecar.core.incidents.new_channels import new_channel_messages
 from sidecar.core.incidents.notifications import (
     crash_loop_messages,
@@ -102,6 +103,7 @@ def _with_messages(result: StepResult) -> StepResult:
     state, of_newcomers = new_channel_messages(state, settings, at)
     state, of_loops = crash_loop_messages(state, result.touched, settings, at)
     state, of_sidecar = _messages_about_sidecar(state, settings, at)
+    state, of_forecasts = forecast_messages(state, settings, at)
     steps = tuple(
         _incident_change(state, incident, kind, at)
         for incident, kind in incident_kinds
@@ -117,6 +119,7 @@ def _with_messages(result: StepResult) -> StepResult:
             *of_newcomers,
             *of_loops,
             *of_sidecar,
+            *of_forecasts,
             *page_messages(state, result.decisions, settings, at),
             *skipped_restart_messages(state, result.decisions, settings, at),
             *balance_messages(state, result.transitions, settings, at),

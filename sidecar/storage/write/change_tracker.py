@@ -27,6 +27,7 @@ _COMPARED_APART = {
     "looked",
     "balance",
     "wish",
+    "memory",
 }
 _steady_fields = attrgetter(
     *(f.name for f in fields(Instance) if f.name not in _COMPARED_APART)
@@ -37,6 +38,7 @@ _container_fields = attrgetter(
 _health_fields = attrgetter(
     "up", "first_failure_mono", "ever_answered_well", "is_calm", "frozen", "cause"
 )
+_memory_fields = attrgetter("run", "windows", "told")
 
 StoredFields = tuple[object, ...]
 """Fields of an instance; it is written again as soon as one differs."""
@@ -48,6 +50,8 @@ def stored_fields(instance: Instance) -> StoredFields:
     The wallet's last observation is written with other changes, as at the first
     failure: so it is on disk before a remedy begins.
 
+    Memory is written when a window of it is complete: some minutes are lost at most.
+
     A failure streak is counted on disk until the failure is certain; its length
     then changes no decision.
     """
@@ -57,6 +61,7 @@ def stored_fields(instance: Instance) -> StoredFields:
         None if container is None else _container_fields(container),
         _health_fields(health),
         _streak_to_store(health),
+        None if instance.memory is None else _memory_fields(instance.memory),
     )
 
 

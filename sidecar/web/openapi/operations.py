@@ -3,6 +3,7 @@
 from sidecar.api_types import (
     control,
     explanation,
+    forecast,
     health,
     incidents,
     maintenance,
@@ -94,6 +95,12 @@ _PRESENT = (
         parameters.OF_TASK,
         errors=(400,),
     )._replace(shows_more_with_token=True),
+    read(
+        "/api/v1/forecast",
+        "present",
+        "Memory, and when it reaches its limit",
+        forecast.MemoryForecasts,
+    ),
     read("/api/v1/events", "present", "What happens from now on", _EVENTS),
 )
 

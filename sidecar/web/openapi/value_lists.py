@@ -11,6 +11,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.journal_entry import EntryKind
 from sidecar.core.model.lane import LaneName
 from sidecar.core.model.maintenance_task import TaskKind, TaskOutcome
+from sidecar.core.model.memory import Silence
 from sidecar.core.model.probe_result import ProbeVerdict, ProbeWarning
 from sidecar.core.model.target import Mode
 from sidecar.core.model.target_state import TargetState
@@ -33,6 +34,7 @@ VALUE_LISTS: dict[str, Iterable[str]] = {
     "ProofWayName": ProofWay,
     "RemedyName": RemedyKind,
     "SeverityName": Severity,
+    "SilenceName": Silence,
     "StateName": TargetState,
     "TaskOutcomeName": TaskOutcome,
     "TaskTypeName": TaskKind,

@@ -8,6 +8,7 @@ from zlib import crc32
 from sidecar.core.model.state import State
 from sidecar.web.page.fragments import FragmentWriter
 from sidecar.web.page.history import HistoryCache
+from sidecar.web.page.memory_view import build_memory_plot
 from sidecar.web.page.page_views import (
     PageFacts,
     PageViews,
@@ -21,6 +22,7 @@ from sidecar.web.page.texts import PageTexts, dom_id, machine_time
 from sidecar.web.services import ApiServices
 from sidecar.web.session import Viewer
 from sidecar.web.views.public_state import public_state
+from sidecar.web.views.status import certain_times
 
 T = TypeVar("T")
 Snapshot = dict[str, object]
@@ -135,7 +137,7 @@ class PageContent:
             state,
             services.clock.now(),
             services.components(),
-            services.schedule.upcoming_times(1),
+            certain_times(services.schedule.upcoming_times(1)),
             is_operator,
         )
 
@@ -159,7 +161,8 @@ class PageContent:
     def layout(self, views: PageViews, language: str, *, is_operator: bool) -> str:
         """Differs where the page must be loaded anew, as after a change of targets."""
         rows = (
-            f"{v.id}<{','.join(name for name, _ in v.needs)}" for v in views.targets
+            f"{v.id}<{','.join(name for name, _ in v.needs)}<{v.has_memory}"
+            for v in views.targets
         )
         whole = "|".join((language, str(is_operator), self.templates.version, *rows))
         return f"{crc32(whole.encode()):08x}"
@@ -167,13 +170,17 @@ class PageContent:
     async def plots(
         self, facts: PageFacts, writer: FragmentWriter, texts: PageTexts
     ) -> dict[str, str]:
-        """The plots of response times, by their ids; only where there are enough."""
+        """The plots of response times and memory, by their ids, where there are any."""
         fragments: dict[str, str] = {}
         async for instance in in_turns(facts.state.instances.values()):
             plot = build_plot(self.sources.recent_probes(instance.id), texts)
             if plot is not None:
                 name = f"r-{dom_id(instance.name)}"
                 fragments[name] = writer.render("plot", {"plot": plot})
+            memory = build_memory_plot(instance.memory, facts.now, texts)
+            if memory is not None:
+                name = f"m-{dom_id(instance.name)}"
+                fragments[name] = writer.render("memory", {"memory": memory})
         return fragments
 
 

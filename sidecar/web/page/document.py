@@ -135,7 +135,7 @@ class PageDocument:
                     view,
                     min(depth, MOST_DEPTH),
                     self._answer(facts, views, view),
-                    plots.get(f"r-{view.id}", ""),
+                    plots,
                     history,
                     by_day.get(view.name, {}),
                 )
@@ -147,7 +147,7 @@ class PageDocument:
         view: TargetView,
         depth: int,
         answer: Answer | None,
-        plot: str,
+        plots: Mapping[str, str],
         history: DayHistory,
         incidents: IncidentsByDay,
     ) -> str:
@@ -161,7 +161,8 @@ class PageDocument:
             depth=depth,
             live=_safe(self._writer.target_parts(view)[f"t-{view.id}"]),
             answer=answer,
-            plot=_safe(plot),
+            plot=_safe(plots.get(f"r-{view.id}", "")),
+            memory=_safe(plots.get(f"m-{view.id}", "")),
             strip=strip,
             days_json=json.dumps(strip.days, separators=(",", ":")),
             bad_days=tuple(_bad_days(strip, history)),

@@ -47,7 +47,7 @@ class TargetView(NamedTuple):
 
     ``problem``: what is wrong; ``reason``: what was measured; ``doing``: what is being
     done or waited for; ``why``: the decision's reason. ``needs``: names of targets and
-    their page ids.
+    their page ids. ``has_memory``: its memory is measured, and shown to this viewer.
     """
 
     id: str
@@ -68,6 +68,7 @@ class TargetView(NamedTuple):
     is_paused: bool = False
     may_recover: bool = False
     is_operator: bool = False
+    has_memory: bool = False
 
 
 def build_target_view(
@@ -104,6 +105,7 @@ def build_target_view(
         is_paused=is_paused,
         may_recover=_may_recover(instance),
         is_operator=is_operator,
+        has_memory=is_operator and state.target_of(instance).memory is not None,
     )
 
 

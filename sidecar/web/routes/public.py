@@ -126,7 +126,7 @@ class PublicRoutes:
     async def _write_feed(self) -> bytes:
         services, state = self._services, self._services.state()
         now_wall = services.clock.now().wall
-        planned = services.schedule.upcoming_times(1)
+        planned = status.certain_times(services.schedule.upcoming_times(1))
         self._note_skips(planned, now_wall)
         facts = feed.FeedFacts(
             stack=services.stack,
@@ -184,7 +184,7 @@ class PublicRoutes:
             services.state(),
             services.clock.now(),
             services.stack,
-            services.schedule.upcoming_times(1),
+            status.certain_times(services.schedule.upcoming_times(1)),
         )
         return await asyncio.to_thread(_write_both, facts, self._texts.words)
 

@@ -11,6 +11,7 @@ sidecar {version}
 /metrics                    Prometheus
 /api/v1/status              everything at a glance
 /api/v1/explain/TARGET      which guards object, and what the next failure leads to
+/api/v1/forecast            memory, and when it reaches its limit
 /api/v1/schedule            planned restarts
 /api/v1/maintenance         maintenance windows, tasks, and their last runs
 /api/v1/incidents           what went wrong; /ID and /ID/postmortem for one

@@ -28,6 +28,7 @@ from sidecar.core.ports.loop import PlannedTime
 from sidecar.core.recovery.retry_budget import tries_in_window
 from sidecar.core.status.maintenance_windows import window_end_wall
 from sidecar.core.text.formatting import rfc3339
+from sidecar.web.views.forecast import memory_status
 
 
 def status(
@@ -90,6 +91,7 @@ def _target(
         next_planned_restart=_next_planned(planned, instance.id.target),
         incident=instance.incident,
         maintenance_until=_maintenance_until(state, instance, now),
+        memory=memory_status(instance, now),
     )
 
 
@@ -166,8 +168,17 @@ def decision_summary(decision: Decision) -> DecisionSummary:
 
 
 def _next_planned(planned: Sequence[PlannedTime], target: str) -> str | None:
-    times = [p.at_wall for p in planned if p.target == target and not p.skipped]
+    times = [
+        plan.at_wall
+        for plan in certain_times(planned)
+        if plan.target == target and not plan.skipped
+    ]
     return rfc3339(min(times)) if times else None
+
+
+def certain_times(planned: Iterable[PlannedTime]) -> tuple[PlannedTime, ...]:
+    """Without the restarts that may not happen, depending on the memory."""
+    return tuple(plan for plan in planned if not plan.before_limit)
 
 
 def incident(record: Incident) -> IncidentSummary:
@@ -208,6 +219,7 @@ def planned_restart(time: PlannedTime) -> PlannedRestart:
         timezone=time.timezone,
         skipped=time.skipped,
         in_maintenance=time.in_window,
+        before_limit=time.before_limit,
     )
 
 

@@ -271,6 +271,7 @@ def test_a_malformed_top_is_refused(raw: object) -> None:
             },
             {
                 "memory_bytes": 700.0,
+                "memory_held_bytes": 700.0,
                 "memory_limit_bytes": 4000.0,
                 "pids": 3.0,
                 "cpu_seconds": 2.5,
@@ -285,9 +286,88 @@ def test_a_malformed_top_is_refused(raw: object) -> None:
                     "stats": {"inactive_file": 1, "total_inactive_file": 400},
                 }
             },
-            {"memory_bytes": 600.0, "memory_limit_bytes": 4000.0, "cpu_seconds": 0.0},
+            {
+                "memory_bytes": 600.0,
+                "memory_held_bytes": 999.0,
+                "memory_limit_bytes": 4000.0,
+                "cpu_seconds": 0.0,
+            },
             id="cgroup v1",
         ),
+        pytest.param(
+            {
+                "memory_stats": {
+                    "usage": 46317568,
+                    "max_usage": 46686208,
+                    "limit": 201326592,
+                    "stats": {
+                        "active_file": 12288,
+                        "cache": 180224,
+                        "hierarchical_memory_limit": 201326592,
+                        "inactive_anon": 43483136,
+                        "inactive_file": 167936,
+                        "rss": 43491328,
+                        "total_active_file": 12288,
+                        "total_inactive_file": 167936,
+                        "total_rss": 43491328,
+                    },
+                }
+            },
+            {
+                "memory_bytes": 46149632.0,
+                "memory_held_bytes": 46137344.0,
+                "memory_anon_bytes": 43491328.0,
+                "memory_limit_bytes": 201326592.0,
+                "cpu_seconds": 0.0,
+            },
+            id="a real answer, cgroup v1",
+        ),
+        pytest.param(
+            {
+                "memory_stats": {
+                    "usage": 175489024,
+                    "limit": 4113825792,
+                    "stats": {
+                        "active_anon": 47828992,
+                        "active_file": 23195648,
+                        "anon": 47476736,
+                        "file": 98709504,
+                        "inactive_anon": 0,
+                        "inactive_file": 75161600,
+                        "kernel_stack": 3866624,
+                        "shmem": 352256,
+                        "slab": 24164768,
+                        "slab_reclaimable": 21701616,
+                        "slab_unreclaimable": 2463152,
+                    },
+                }
+            },
+            {
+                "memory_bytes": 100327424.0,
+                "memory_held_bytes": 55430160.0,
+                "memory_anon_bytes": 47476736.0,
+                "memory_limit_bytes": 4113825792.0,
+                "cpu_seconds": 0.0,
+            },
+            id="a real answer, cgroup v2",
+        ),
+        pytest.param(
+            {
+                "memory_stats": {
+                    "usage": 500,
+                    "limit": 2**64 - 1,
+                    "stats": {"inactive_file": 500, "anon": 20},
+                }
+            },
+            {
+                "memory_bytes": 500.0,
+                "memory_held_bytes": 0.0,
+                "memory_anon_bytes": 20.0,
+                "cpu_seconds": 0.0,
+            },
+            id="a cache as large as the usage, and no limit",
+        ),
+        pytest.param({}, {"cpu_seconds": 0.0}, id="nothing measured"),
         pytest.param(
             {"memory_stats": {}, "pids_stats": {}}, {"cpu_seconds": 0.0}, id="stopped"
         ),

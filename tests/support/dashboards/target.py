@@ -70,6 +70,28 @@ _STATE = (
     ),
     PanelSpec(
         Kind.SERIES,
+        "Memory and its limit",
+        "The working set, and the limit. Only with a probe of the type memory.",
+        "bytes",
+        (
+            _gauge("sidecar_memory_used_bytes", "{{target}}"),
+            _gauge("sidecar_memory_limit_bytes", "{{target}}: limit"),
+        ),
+    ),
+    PanelSpec(
+        Kind.SERIES,
+        "Time until the memory limit",
+        "By the forecast; no line without one.",
+        "s",
+        (
+            Query(
+                f"sidecar_memory_limit_forecast_timestamp_seconds{{{TARGET}}} - time()",
+                "{{target}}",
+            ),
+        ),
+    ),
+    PanelSpec(
+        Kind.SERIES,
         "Quick restarts left",
         "Zero: the next restarts come at longer and longer intervals.",
         "short",

@@ -183,7 +183,7 @@ def test_key_of_an_earlier_version_gets_a_hint_with_its_new_name(
         ("{type: tcp, host: x, port: 1, timeout: 0s}", "timeout"),
         ("{type: exec, command: []}", "command"),
         ("{type: jsonrpc, url: 'http://x/'}", "method"),
-        ("{type: memory}", "type"),
+        ("{type: cpu}", "type"),
         ("{url: 'http://x/'}", "type"),
         ("{type: electron_cash, url: 'http://x/', hang_after: 5s}", "hang_after"),
         ("{type: docker, hang_after: 5s}", "hang_after"),

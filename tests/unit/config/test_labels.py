@@ -159,7 +159,7 @@ def test_labels_of_the_newest_container_of_a_service_apply(settings: Settings) -
         ),
         (labels(probe__url="http://x"), "sidecar.probe.type", "electron_cash"),
         (labels(probe__type="http"), "sidecar.probe.url", "nothing"),
-        (labels(probe__type="memory"), "sidecar.probe.type", "'memory'"),
+        (labels(probe__type="cpu"), "sidecar.probe.type", "'cpu'"),
         (labels(), "sidecar.probe", "docker"),
         (
             labels(probe__type="docker", probe__host="x"),

@@ -294,7 +294,6 @@ def test_file_with_every_setting_is_accepted(tmp_path: Path) -> None:
     assert service.depends_on == ("electron-cash",)
     assert {line.split(":")[0] for line in settings.warnings} == {
         "targets.electron-cash.probe.password_file",
-        "targets.electron-cash.preventive.memory_over",
         "cluster",
     }
     assert set(settings.secrets) == {

@@ -126,6 +126,7 @@ def test_the_status_is_the_promised_document() -> None:
         "next_planned_restart": rfc3339(EPOCH + 200),
         "incident": number,
         "maintenance_until": None,
+        "memory": None,
     }
     assert probe == {
         "seconds": pytest.approx(0.01),
@@ -155,6 +156,7 @@ def test_the_schedule_is_the_promised_document() -> None:
                 "timezone": "Asia/Seoul",
                 "skipped": True,
                 "in_maintenance": False,
+                "before_limit": False,
             }
         ]
     }
