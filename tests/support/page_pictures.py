@@ -13,7 +13,13 @@ from sidecar.web.session import COOKIE
 from tests.support.api_services import ApiServiceFakes
 from tests.support.chromium import Tab, run_chromium
 from tests.support.page_host import PageHost
-from tests.support.page_world import SERVICE, WALLET, make_page_world, settle
+from tests.support.page_world import (
+    SERVICE,
+    WALLET,
+    add_memory,
+    make_page_world,
+    settle,
+)
 
 
 def break_wallet(fakes: ApiServiceFakes) -> None:
@@ -32,6 +38,7 @@ async def take_pictures(folder: Path) -> None:
         for name, fakes in (("well", well), ("broken", broken)):
             host = PageHost(fakes)
             settle(fakes)
+            add_memory(fakes)
             tomorrow = fakes.world.now.wall + 70_000.0
             fakes.schedule.next = fakes.schedule.next._replace(at_wall=tomorrow)
             if fakes is broken:

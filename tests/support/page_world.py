@@ -4,14 +4,23 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
+from sidecar.core.forecast.limit import forecast_limit
+from sidecar.core.forecast.samples import add_sample
 from sidecar.core.model.cause import Cause, Severity
 from sidecar.core.model.incident import Incident, new_id
 from sidecar.core.model.journal_entry import EntryKind, JournalEntry, MonitoredInterval
+from sidecar.core.model.memory import MemoryHistory, MemorySample
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import Balance, WalletFacts, probe_success
-from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe, TcpProbe
+from sidecar.core.model.probe_settings import (
+    ElectronCashProbe,
+    HttpProbe,
+    MemoryProbe,
+    TcpProbe,
+)
 from sidecar.core.model.target import PlannedRestartSettings, Target
+from sidecar.core.model.update import replace_instances
 from sidecar.core.text.formatting import rfc3339
 from tests.support.api_services import ApiServiceFakes
 from tests.support.message_world import MessageWorld
@@ -28,7 +37,7 @@ TARGETS = (
     Target(
         SERVICE,
         depends_on=(WALLET,),
-        probes=(HttpProbe(f"http://{SERVICE}:8080/health"),),
+        probes=(HttpProbe(f"http://{SERVICE}:8080/health"), MemoryProbe()),
     ),
     Target("postgres", probes=(TcpProbe("postgres", 5432),)),
     Target(
@@ -75,6 +84,29 @@ def make_page_world(count: int = 0) -> ApiServiceFakes:
     for incident in _incidents():
         fakes.journal.incidents_by_id[incident.id] = incident
     return fakes
+
+
+def add_memory(fakes: ApiServiceFakes) -> None:
+    """Let the memory of the service grow for four days, towards its limit."""
+    world = fakes.world
+    service = world.instance(SERVICE)
+    assert service.container is not None
+    mib, every_s, end_mono = 2.0**20, 1200.0, world.now.mono
+    history = MemoryHistory(
+        service.container.run,
+        "image",
+        end_mono - 288 * every_s,
+        MemorySample(0.0),
+        end_mono,
+        5 * every_s,
+    )
+    for number in range(289):
+        anon = (120.0 + number + 25.0 * (number % 7)) * mib
+        sample = MemorySample(anon + 30 * mib, 768 * mib, anon + 9 * mib, anon)
+        at_mono = history.began_mono + number * every_s
+        history = add_sample(history, sample, at_mono)
+    history = replace(history, forecast=forecast_limit(history, end_mono))
+    world.state = replace_instances(world.state, replace(service, memory=history))
 
 
 def settle(fakes: ApiServiceFakes, times: int = 8) -> None:
