@@ -53,7 +53,7 @@ class Application:
         file: Path | None,
     ) -> None:
         self._context = context
-        self._mask = texts.mask
+        self._mask, self._state_dir = texts.mask, texts.state_dir
         self._clock = SystemClock()
         self._store = restored.store
         self._metrics = metrics.metrics
@@ -145,6 +145,7 @@ class Application:
                 self._notifications,
                 self._probing.process_watcher,
                 self._probing.busy_watcher,
+                self._probing.disk_watcher,
                 self._maintenance.runner,
             ),
             probing=self._probing.scheduler,
@@ -229,6 +230,7 @@ class Application:
                     tasks.create_task(note_alive(self._store, self._clock)),
                     tasks.create_task(self._maintenance.run()),
                     tasks.create_task(self._backups.watch()),
+                    tasks.create_task(self._probing.measure_host(self._state_dir)),
                     tasks.create_task(freeze_startup_objects()),
                     tasks.create_task(self._notifications.run(self._health.problems)),
                     tasks.create_task(self._reload.run(changed, self._apply)),

@@ -69,6 +69,7 @@ class HostConfig(Pascal, frozen=True):
 
     restart_policy: RestartPolicy = RestartPolicy()
     network_mode: str | None = None
+    memory: Number = 0
 
 
 class Endpoint(Pascal, frozen=True):

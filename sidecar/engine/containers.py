@@ -91,6 +91,7 @@ def read_container(raw: object, mask: Callable[[str], str] = str) -> Container:
         stop_timeout_s=_stop_timeout_s(inspected.config.stop_timeout),
         check_start_s=_check_start_s(inspected.config.healthcheck),
         image_id=inspected.image,
+        memory_limit_bytes=max(0, inspected.host_config.memory),
     )
 
 

@@ -46,6 +46,7 @@ _WITH_NETWORK: Mapping[str, str] = {
     "advice.own_network_lost": "advice.own_network_lost_connect",
 }
 _MENDED_BY_OWN_RESTART = frozenset({MessageKind.ENGINE_LOST, MessageKind.STORE_LOST})
+_OUT_OF_MEMORY = frozenset({ReasonCode.OUT_OF_MEMORY, ReasonCode.MEMORY_KILLED})
 _UNKNOWN_METHOD = frozenset(
     {ReasonCode.UNKNOWN_METHOD, ReasonCode.UNKNOWN_METHOD_NAMED}
 )
@@ -247,6 +248,8 @@ def _advice_on_repairs(cause: Cause, values: Values) -> str:
         return "advice.loading" if values["attempt"] != "0" else f"advice.cause.{cause}"
     if _lane(values) is not LaneName.FAST:
         return f"advice.{_lane(values)}"
+    if values["code"] in _OUT_OF_MEMORY:
+        return "advice.cause.out_of_memory"
     needs_person = values["guard"] in {g for g in Guard if g.rule.needs_person}
     by_hand = needs_person and not values["doing"]
     return "advice.by_hand" if by_hand else f"advice.cause.{cause}"

@@ -27,6 +27,7 @@ from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason, text_reason
 from sidecar.core.status.process_inspection import ProcessFindings
 from sidecar.remedies import load_wallet, restart, start, stop
+from sidecar.remedies.disk_examination import DiskExamination
 from sidecar.remedies.evidence import Evidence, EvidenceCollector, Mask, RecentProbes
 from sidecar.remedies.page_evidence import PageEvidence
 from sidecar.remedies.precheck import check_container
@@ -91,6 +92,7 @@ class Executor:
         self._mask = mask
         self._clock = clock
         self._looks = StoppedProcesses(clock, mask)
+        self._disks = DiskExamination(engine, clock)
         self._evidence = EvidenceCollector(engine, clock, mask, recent_probes)
         self._page_evidence = PageEvidence(self._evidence, clock, post)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -163,6 +165,9 @@ class Executor:
         )
         if objection is not None:
             return objection
+        full_disk = await self._find_full_disk(entry, fresh, bundle.evidence.log)
+        if full_disk is not None:
+            return full_disk
         entry.job = RemedyContext(
             entry.decision,
             entry.target,
@@ -176,6 +181,16 @@ class Executor:
             self.host,
         )
         return await REMEDIES[entry.decision.action](entry.job)
+
+    async def _find_full_disk(
+        self, entry: _Entry, fresh: Container, log: str | None
+    ) -> RemedyExecution | None:
+        """The end of a remedy that a full disk makes useless; else None."""
+        examined = await self._disks.examine_before_remedy(entry.decision, fresh, log)
+        if examined is None:
+            return None
+        self._post(examined)
+        return RemedyExecution(RemedyCallResult.NOT_SENT, examined.full, fresh)
 
     async def _look(self, entry: _Entry) -> Event:
         asked_mono = self._clock.now().mono

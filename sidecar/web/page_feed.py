@@ -17,6 +17,7 @@ from sidecar.core.model.event import (
     ProcessesInspected,
     Tick,
 )
+from sidecar.core.model.host_event import HostMeasured
 from sidecar.core.model.state import State
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.ports.loop import Clock
@@ -45,6 +46,7 @@ _ROUTINE = (
     ContainersListed,
     DecisionMade,
     EvidenceGathered,
+    HostMeasured,
     ProbeCompleted,
     ProcessesInspected,
     Tick,

@@ -104,6 +104,16 @@ REASONS = {
         R.UNKNOWN_METHOD_NAMED, status=500, method="getbalance"
     ),
     Cause.DETACHED: Reason.of(R.NAME_NOT_RESOLVED, place=PLACE),
+    Cause.DISK_FULL: Reason.of(
+        R.EXPLAINED_BY,
+        reason=Reason.of(R.CONNECTION_REFUSED, place=PLACE),
+        because=Reason.of(R.MOUNT_FULL, path="/data", free_mib=0.0, size_mib=1024.0),
+    ),
+    Cause.HOST_OVERLOADED: Reason.of(
+        R.EXPLAINED_BY,
+        reason=Reason.of(R.NO_ANSWER, place=PLACE, seconds=10.0),
+        because=Reason.of(R.HOST_CPU_STOLEN, percent=72.0),
+    ),
     Cause.KILLED_BY_PROBE: Reason.of(R.KILLED_BY_CALL, method="getbalance"),
     Cause.THREAD_HELD: Reason.of(R.THREAD_HELD, method="getbalance", seconds=10.0),
 }
@@ -132,6 +142,7 @@ def _containers() -> Iterator[tuple[InstanceId, Container]]:
             name,
             name=f"shop-{name}-1",
             labels=MappingProxyType({WORKING_DIR: "/srv/shop"}),
+            memory_limit_bytes=256 * 1024 * 1024,
             networks=frozenset({"shop_default"}),
         )
         yield InstanceId(name, 1), item
@@ -489,6 +500,11 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ("`auth`", lambda: _messages_of_cause(Cause.AUTH)),
     ("`misconfigured`", lambda: _messages_of_cause(Cause.MISCONFIGURED)),
     ("`detached`", lambda: _messages_of_cause(Cause.DETACHED)),
+    ("`disk_full`", lambda: _messages_of_cause(Cause.DISK_FULL)),
+    (
+        "`host_overloaded`",
+        lambda: _messages_of_cause(Cause.HOST_OVERLOADED, 30, 5.0),
+    ),
     ("`crash_loop`", _messages_of_crash_loop),
     ("`addresses_lost`", _messages_of_lost_addresses),
     ("`wallet_damaged`", _messages_of_damaged_wallet),

@@ -38,6 +38,8 @@ class Cause(StrEnum):
     AUTH = "auth"
     MISCONFIGURED = "misconfigured"
     DETACHED = "detached"
+    DISK_FULL = "disk_full"
+    HOST_OVERLOADED = "host_overloaded"
     CRASH_LOOP = "crash_loop"
     ADDRESSES_LOST = "addresses_lost"
     """Only for incidents: a wallet has fewer addresses than before."""

@@ -177,6 +177,29 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             is_unmeasured=True,
             is_ours=True,
         ),
+        Cause.DISK_FULL: CauseRule(
+            severity=Severity.P1,
+            why_not=Reason.of(R.DISK_STAYS_FULL),
+            advice=Reason.of(R.FREE_THE_DISK),
+            was="failed while a disk that it writes to was full",
+            next_steps=(
+                "Find out what filled the disk, and limit it or move it elsewhere.",
+                "Have an alert on the free space of every disk.",
+            ),
+            serves_nobody=True,
+        ),
+        Cause.HOST_OVERLOADED: CauseRule(
+            severity=Severity.P2,
+            grace_s=120.0,
+            why_not=Reason.of(R.HOST_STAYS_SLOW),
+            advice=Reason.of(R.RELIEVE_THE_HOST),
+            was="did not answer while its host was overloaded",
+            next_steps=(
+                "Find out what used the host's processors or memory.",
+                "Limit it, or give the host more.",
+            ),
+            serves_nobody=True,
+        ),
         Cause.CRASH_LOOP: CauseRule(
             severity=Severity.P1,
             why_not=Reason.of(R.LOOP_GOES_ON),

@@ -67,6 +67,7 @@ class Container:
     ``stop_signal`` and ``stop_timeout_s``: how the engine stops it.
     ``image_id``: identity of its image; empty: not known.
     ``check_start_s``: how long failures of its HEALTHCHECK do not count for the engine.
+    ``memory_limit_bytes``: 0 if it has none.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Container:
     stop_timeout_s: float = 10.0
     check_start_s: float = 0.0
     image_id: str = ""
+    memory_limit_bytes: int = 0
 
     @property
     def run(self) -> RunId:

@@ -7,6 +7,7 @@ from sidecar.core.model.busy_wait import BusyAnswer
 from sidecar.core.model.container import Container, RunId
 from sidecar.core.model.decision import Decision
 from sidecar.core.model.engine_event_kind import EngineEventKind
+from sidecar.core.model.host_event import DiskExamined, HostMeasured
 from sidecar.core.model.moment import Moment
 from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.probe_result import ProbeResult
@@ -277,6 +278,8 @@ Event = (
     | EvidenceGathered
     | BusyAnswered
     | WalletFilesChecked
+    | DiskExamined
+    | HostMeasured
     | PlannedRestartDue
     | PlannedRestartCancelled
     | TasksPlanned

@@ -86,6 +86,7 @@ class Guard(StrEnum):
     STARTING = "starting", GuardRule(makes_plans_wait=True)
     ENGINE_POLICY = "engine_policy", GuardRule(holds_takeover=True)
     SELF_RESTART = "self_restart"
+    HOST = "host", GuardRule(pages=True)
     REMEDY_RUNNING = (
         "remedy_running",
         GuardRule(makes_plans_wait=True, waits_for_others=True, holds_takeover=True),

@@ -213,5 +213,7 @@ class Instance:
     """The last planned restart that a probe asked for; it is not stored."""
     memory: MemoryHistory | None = None
     """Memory of its container; None: it is not measured."""
+    memory_killed: RunId | None = None
+    """The run in which the kernel killed a process for lack of memory."""
     refused_starts: int = 0
     """Number of runs in a row, before this one, that always refused connections."""

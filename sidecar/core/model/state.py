@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sidecar.core.model.busy_wait import BusyWait
 from sidecar.core.model.cause import Cause, RemedyKind
 from sidecar.core.model.dependency_graph import DependencyGraph
+from sidecar.core.model.host_status import DiskFault, HostStatus
 from sidecar.core.model.incident import Incident
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import RemedyStats
@@ -116,6 +117,10 @@ class State:
         default_factory=lambda: MappingProxyType({})
     )
     """The instances that are asked whether they are busy, as a restart waits."""
+    disk_faults: Mapping[InstanceId, DiskFault] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    host: HostStatus = HostStatus()
     incidents: Mapping[str, Incident] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -12,7 +12,7 @@ from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import Target
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.code import ReasonCode as R
-from sidecar.core.reason.reason import NO_REASON, Reason
+from sidecar.core.reason.reason import NO_REASON, Reason, join_reasons
 from sidecar.core.status.container_run import (
     has_finished,
     is_running,
@@ -23,6 +23,7 @@ from sidecar.core.status.current_cause import (
     has_exited,
     last_reason,
 )
+from sidecar.core.status.memory_kill import describe_kill_in_loop, describe_memory_kill
 from sidecar.core.status.own_network import is_blind
 from sidecar.core.status.start_period import (
     check_start_s,
@@ -57,15 +58,18 @@ def evaluate_status(instance: Instance, target: Target, at: Moment) -> TargetSta
         )
     if instance.looping:
         return TargetStatus(
-            TargetState.CRASH_LOOP,
-            Cause.CRASH_LOOP,
-            Reason.of(
-                R.CRASH_LOOP, count=max(len(instance.exits), instance.short_runs)
-            ),
+            TargetState.CRASH_LOOP, Cause.CRASH_LOOP, _describe_loop(instance)
         )
     if instance.remedy is not None:
         return _status_under_remedy(instance, instance.remedy)
     return _status_when_exited(instance) or _status_by_health(instance, target, at)
+
+
+def _describe_loop(instance: Instance) -> Reason:
+    ends = max(len(instance.exits), instance.short_runs)
+    loop = Reason.of(R.CRASH_LOOP, count=ends)
+    killed = describe_kill_in_loop(instance)
+    return join_reasons((loop, killed)) if killed else loop
 
 
 def is_done(instance: Instance) -> bool:
@@ -156,7 +160,7 @@ def describe_exit(instance: Instance) -> Reason:
     if container.error:
         return Reason.of(R.START_REFUSED, said=container.error)
     if container.oom_killed:
-        return Reason.of(R.OUT_OF_MEMORY)
+        return Reason.of(R.OUT_OF_MEMORY, because=describe_memory_kill(container))
     return Reason.of(R.EXITED, exit_code=container.exit_code)
 
 

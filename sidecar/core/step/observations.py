@@ -38,6 +38,7 @@ from sidecar.core.recovery.takeover import resume_instance
 from sidecar.core.status import (
     container_run,
     crash_loop,
+    memory_kill,
     process_loss,
 )
 from sidecar.core.status.start_period import (
@@ -163,7 +164,8 @@ def on_container_event(state: State, event: ContainerEventSeen) -> Update:
     instance = state.instances.get(event.instance)
     if instance is None:
         return no_update(state)
-    noticed = container_run.apply_engine_event(instance, event)
+    killed = memory_kill.note_memory_kill(instance, event)
+    noticed = container_run.apply_engine_event(killed, event)
     if noticed.looping and not instance.looping:
         settings = state.target_of(instance).restart
         noticed = replace(

@@ -10,7 +10,7 @@ from sidecar.core.model.update import Update, no_update, replace_instances
 from sidecar.core.recovery import address_loss, balance_check, wallet_load
 from sidecar.core.recovery.limit_restart import note_near_limit
 from sidecar.core.recovery.restart_wish import note_restart_wish
-from sidecar.core.status import expected_wallets, own_network
+from sidecar.core.status import expected_wallets, host_trouble, own_network
 from sidecar.core.status.start_period import (
     is_boot_over,
     is_in_start_period,
@@ -29,7 +29,8 @@ def on_probe_completed(state: State, event: ProbeCompleted) -> Update:
     target = state.target_of(instance)
     instance = own_network.record_loss(instance, event.outcome, event.began_mono)
     result = own_network.excuse_result(state, instance, event.outcome, event.at)
-    instance, outcome = expected_wallets.judge_wallets(instance, target, result)
+    instance, judged = expected_wallets.judge_wallets(instance, target, result)
+    outcome = host_trouble.attribute_failure(state, instance, judged, event.at)
     starting = is_in_start_period(instance, target, event.at.mono)
     starting = starting and not is_boot_over(instance, target, outcome)
     health = add_result(

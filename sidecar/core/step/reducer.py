@@ -29,6 +29,7 @@ from sidecar.core.model.event import (
     SettingsRefused,
     Tick,
 )
+from sidecar.core.model.host_event import DiskExamined, HostMeasured
 from sidecar.core.model.instance import Instance
 from sidecar.core.model.lane import Lane
 from sidecar.core.model.moment import Moment
@@ -58,6 +59,7 @@ from sidecar.core.status.streaks import apply_threshold
 from sidecar.core.status.target_status import TargetStatus, evaluate_status
 from sidecar.core.step import (
     commands,
+    host,
     maintenance,
     observations,
     probe_results,
@@ -223,6 +225,8 @@ _HANDLERS: Mapping[type, Callable[..., Update]] = MappingProxyType(
         ProbeCompleted: probe_results.on_probe_completed,
         ProcessesInspected: observations.on_processes_inspected,
         EvidenceGathered: observations.on_evidence_gathered,
+        DiskExamined: host.on_disk_examined,
+        HostMeasured: host.on_host_measured,
         BusyAnswered: busy_wait.on_busy_answered,
         WalletFilesChecked: wallet_files.on_wallet_files_checked,
         DecisionMade: remedy_begin.on_decision_made,

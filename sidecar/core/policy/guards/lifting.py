@@ -59,6 +59,10 @@ LIFTINGS: Mapping[Guard, Lifting] = MappingProxyType(
             "the supervisor has started the process again, or self_restart_grace ends",
             is_timed=True,
         ),
+        Guard.HOST: Lifting(
+            "the disk has space again, or the host is not overloaded any more; "
+            "sidecar restart {target} does not wait for that"
+        ),
         Guard.REMEDY_RUNNING: Lifting(
             "the remedy that runs now has ended; sidecar release gives it up"
         ),

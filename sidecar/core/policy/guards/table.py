@@ -18,6 +18,7 @@ from sidecar.core.policy.guards.engine import (
     check_stopping,
 )
 from sidecar.core.policy.guards.guard_input import GuardInput
+from sidecar.core.policy.guards.host import check_host
 from sidecar.core.policy.guards.limits import (
     check_backoff,
     check_budget,
@@ -65,6 +66,7 @@ GUARDS: tuple[tuple[Guard, Check], ...] = (
     (Guard.STARTING, check_starting),
     (Guard.ENGINE_POLICY, check_engine_policy),
     (Guard.SELF_RESTART, check_self_restart),
+    (Guard.HOST, check_host),
     (Guard.REMEDY_RUNNING, check_remedy_running),
     (Guard.DEPENDENCY, check_dependency),
     (Guard.RATE_LIMIT, check_rate_limit),
