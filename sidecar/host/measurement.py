@@ -58,14 +58,14 @@ def least_space(disks: Iterable[Path]) -> DiskSpace | None:
 
 def _space(disk: Path) -> DiskSpace | None:
     try:
-        found = os.statvfs(disk)
+        space = os.statvfs(disk)
     except OSError:
         return None
-    if found.f_blocks == 0:
+    if space.f_blocks == 0:
         return None
     # A file system without a fixed number of files reports none.
-    files = float(found.f_favail) if found.f_files > 0 else None
-    return DiskSpace(float(found.f_bavail) * found.f_frsize, files)
+    files = float(space.f_favail) if space.f_files > 0 else None
+    return DiskSpace(float(space.f_bavail) * space.f_frsize, files)
 
 
 def read_times(stat: str) -> ProcessorTimes | None:

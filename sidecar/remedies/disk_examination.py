@@ -45,9 +45,9 @@ class DiskExamination:
         line = last_disk_full_line(log, self._clock.now().wall - RECENT_S)
         if not line:
             return None
-        said = printable(line)[:LINE_CHARACTERS]
+        words = printable(line)[:LINE_CHARACTERS]
         measured = await self.measure(container)
-        full = Reason.of(R.LOG_SAYS_DISK_FULL, said=said)
+        full = Reason.of(R.LOG_SAYS_DISK_FULL, said=words)
         full = full if measured is None else measured
         if not full:
             return None

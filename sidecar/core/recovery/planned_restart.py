@@ -33,8 +33,7 @@ def mark_due(state: State, target: str, why: Reason, at: Moment) -> State:
     if target in state.due:
         return state
     waiting = {**state.due, target: DueRestart(at.mono + PLAN_STEP_S, why)}
-    after = busy_wait.end_waits(state, target)
-    return replace(after, due=MappingProxyType(waiting))
+    return replace(state, due=MappingProxyType(waiting))
 
 
 def cancel_plan(state: State, target: str) -> State:

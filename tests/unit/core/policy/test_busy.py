@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict
+from sidecar.core.model.busy_wait import BusyAnswer, BusyVerdict, BusyWait
 from sidecar.core.model.cause import Cause
-from sidecar.core.model.decision import Action, Decision
+from sidecar.core.model.container import RunId
+from sidecar.core.model.decision import Action, Decision, Trigger
 from sidecar.core.model.event import (
     BusyAnswered,
     PlannedRestartCancelled,
@@ -14,7 +15,8 @@ from sidecar.core.model.event import (
     RestartRequested,
 )
 from sidecar.core.model.guard import Guard
-from sidecar.core.model.lane import LaneName
+from sidecar.core.model.lane import Lane, LaneName
+from sidecar.core.model.moment import Moment
 from sidecar.core.model.target import (
     AfterDependency,
     BusySettings,
@@ -25,7 +27,13 @@ from sidecar.core.model.target import (
 from sidecar.core.policy.explanation import explain
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import Reason
-from sidecar.core.recovery.busy_wait import FRESH_S, instances_being_asked
+from sidecar.core.recovery.busy_wait import (
+    FRESH_S,
+    find_wait,
+    instances_being_asked,
+    instances_to_ask,
+    is_free,
+)
 from sidecar.core.recovery.planned_restart import PLAN_STEP_S
 from tests.support.rule_scenarios import restart_container
 from tests.support.rule_world import SERVICE, WALLET, RuleWorld
@@ -132,16 +140,41 @@ def test_planned_restart_waits_longer_than_other_plans_do() -> None:
     assert world.acts() == [(LEAF, Action.RESTART)]
 
 
-def test_old_free_answer_is_not_relied_on() -> None:
-    world = start_world()
-    world.send(PlannedRestartDue(world.now, LEAF))
+def test_free_answer_of_an_earlier_plan_is_not_relied_on() -> None:
+    world = start_due_world()
     world.send(PlannedRestartCancelled(world.now, LEAF))
     answer(world, FREE)
     world.wait(2.0)
     world.send(PlannedRestartDue(world.now, LEAF))
     assert world.acts() == []
     assert asked(world) == (LEAF_ID,)
-    assert ASK.max_wait_s > FRESH_S
+
+
+def test_free_answer_is_true_for_some_seconds_only() -> None:
+    wait = BusyWait(RunId("id", 0.0), 100.0, FREE, answered_mono=100.0)
+    assert is_free(wait, Moment(100.0 + FRESH_S, 0.0))
+    assert not is_free(wait, Moment(101.0 + FRESH_S, 0.0))
+
+
+def test_wait_for_an_earlier_run_is_over() -> None:
+    world = start_due_world()
+    instance = world.instance(LEAF)
+    assert find_wait(world.state, instance) is not None
+    assert instance.container is not None
+    later = replace(instance.container, started_at=world.now.wall)
+    assert find_wait(world.state, replace(instance, container=later)) is None
+
+
+def test_process_that_has_gone_or_is_stopped_is_not_asked() -> None:
+    world = start_world()
+    slow = replace(world.instance(LEAF), lane=Lane(name=LaneName.SLOW))
+    stopped = replace(slow.health, frozen=True)
+    gone = replace(slow.health, gone_mono=world.now_s, may_return_until_mono=0.0)
+    trigger = Trigger.FAILURE
+    assert list(instances_to_ask(world.state, slow, trigger)) == [slow]
+    for health in (stopped, gone):
+        dead = replace(slow, health=health)
+        assert list(instances_to_ask(world.state, dead, trigger)) == []
 
 
 def test_each_planned_restart_waits_anew() -> None:

@@ -17,7 +17,7 @@ from sidecar.core.model.guard import Guard
 from sidecar.core.model.host_event import DiskExamined, HostMeasured
 from sidecar.core.model.host_status import DiskSpace, HostMeasurement
 from sidecar.core.model.probe_result import probe_failure
-from sidecar.core.model.target import PlannedRestartSettings
+from sidecar.core.model.target import Mode, PlannedRestartSettings
 from sidecar.core.model.target_state import TargetState
 from sidecar.core.reason.code import ReasonCode as R
 from sidecar.core.reason.reason import NO_REASON, Reason
@@ -115,9 +115,9 @@ def test_new_run_forgets_the_full_disk_of_the_old_one() -> None:
 def test_answer_that_speaks_of_a_full_disk_is_its_cause_while_it_does() -> None:
     world = RuleWorld()
     world.works(ROOT, LEAF)
-    said = Reason.of(R.STATUS_SAYS, status=503, said="No space left on device")
+    answer = Reason.of(R.STATUS_SAYS, status=503, said="No space left on device")
     for _ in range(4):
-        world.probe(LEAF, probe_failure(Cause.HTTP_5XX, said))
+        world.probe(LEAF, probe_failure(Cause.HTTP_5XX, answer))
         world.works(ROOT, times=1)
     assert world.acts() == []
     assert world.instance(LEAF).cause is Cause.DISK_FULL
@@ -200,6 +200,18 @@ def test_stopped_process_on_an_overloaded_host_is_treated_at_once() -> None:
     world.inspect_processes(ROOT, "daemon")
     world.wait(1.0)
     assert world.acts() == [(ROOT, Action.RESTART)]
+
+
+def test_stopped_process_that_is_only_watched_keeps_its_cause() -> None:
+    world = RuleWorld(targets=(NIGHTLY,), mode=Mode.OBSERVE)
+    world.works(ROOT)
+    measure_host(world, STOLEN, OVERLOAD_LASTS_S)
+    silence = Reason.of(R.NO_ANSWER, place="it", seconds=10.0)
+    for _ in range(3):
+        world.probe(ROOT, probe_failure(Cause.HUNG, silence), 10.0)
+        world.inspect_processes(ROOT, "daemon")
+        world.wait(1.0)
+    assert world.instance(ROOT).cause is Cause.HUNG
 
 
 def test_closed_port_on_an_overloaded_host_is_treated_as_always() -> None:

@@ -51,8 +51,8 @@ ONE_OCLOCK = 1767229200.0
 
 
 def test_last_line_of_a_full_disk_is_found_with_the_time_of_the_line_before() -> None:
-    found = last_disk_full_line(LOG, ONE_OCLOCK)
-    assert found == "OSError: No space left on device"
+    line = last_disk_full_line(LOG, ONE_OCLOCK)
+    assert line == "OSError: No space left on device"
 
 
 def test_line_without_its_own_time_keeps_no_time() -> None:
