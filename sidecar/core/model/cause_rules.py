@@ -11,6 +11,7 @@ from sidecar.core.reason.reason import NO_REASON, Reason
 _READ_THE_LOG = (
     "Find the reason in the log, and report it to whom the software comes from.",
 )
+_TRY_ELSEWHERE = "Try new versions and settings elsewhere before they go into service."
 
 CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
     {
@@ -58,10 +59,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="did not open its port after it was started",
             next_steps=(
                 "Check port, configuration and lock files after every change.",
-                (
-                    "Try new versions and settings elsewhere before they go into "
-                    "service."
-                ),
+                _TRY_ELSEWHERE,
             ),
             source=CauseSource.NO_PROBE,
             serves_nobody=True,
@@ -207,10 +205,7 @@ CAUSES: Mapping[Cause, CauseRule] = MappingProxyType(
             was="ended again soon after each start",
             next_steps=(
                 "Mend what the last log lines name before it is started again.",
-                (
-                    "Try new versions and settings elsewhere before they go into "
-                    "service."
-                ),
+                _TRY_ELSEWHERE,
             ),
             source=CauseSource.NO_PROBE,
         ),
