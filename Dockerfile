@@ -14,11 +14,13 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv /opt/build && \
     /opt/build/bin/pip install --quiet --require-hashes -r requirements-build.lock && \
     python3 -m venv --without-pip /opt/sidecar
-COPY requirements.lock ./
+# requirements-s3.lock has what buckets of S3 need, too.
+ARG REQUIREMENTS=requirements.lock
+COPY ${REQUIREMENTS} ./
 # Byte code that trusts its source: nothing is written or compared at run time, on a read-only root too.
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/build/bin/pip --python /opt/sidecar/bin/python install \
-      --quiet --no-compile --require-hashes -r requirements.lock && \
+      --quiet --no-compile --require-hashes -r "${REQUIREMENTS}" && \
     find /opt/sidecar/lib -type d -name tests -prune -exec rm -r {} + && \
     python3 -m compileall -q --invalidation-mode unchecked-hash /opt/sidecar/lib
 

@@ -1,21 +1,28 @@
 """Settings of wallet backups, and their faults."""
 
-import re
 from collections.abc import Iterator
 
+from msgspec import UnsetType
+
 from sidecar.config.check.cron import cron_faults
+from sidecar.config.check.recipients import recipient_faults
 from sidecar.config.check.urls import certain_parts, url_fault
-from sidecar.config.file.model import BackupSection, OffsiteSection
+from sidecar.config.duration import parse_seconds
+from sidecar.config.file.model import (
+    BackupSection,
+    OffsiteSection,
+    RestoreTestSection,
+)
 from sidecar.config.file.setting_types import tuple_of, value_or
 from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
-from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
+from sidecar.core.model.backup_settings import (
+    BackupSettings,
+    OffsiteSettings,
+    RestoreTestSettings,
+)
 from sidecar.core.model.target import Target
 
-_RECIPIENT = re.compile(
-    r"age1[02-9ac-hj-np-z]{58}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]{50,1000}(?: .*)?"
-)
-_SHOWN = 12
 _DEFAULTS = BackupSettings((), "")
 _REGION = OffsiteSettings("").region
 _PLACE = "an address of http or https, or s3://BUCKET/PREFIX"
@@ -33,7 +40,18 @@ def build_backup(
         value_or(section.keep, _DEFAULTS.keep),
         tuple(value_or(section.recipients, _DEFAULTS.recipients)),
         _build_offsite(offsite, f"{path}.offsite", reader) if offsite else None,
+        _build_restore_test(value_or(section.restore_test, None)),
     )
+
+
+def _build_restore_test(
+    section: RestoreTestSection | None,
+) -> RestoreTestSettings | None:
+    if section is None:
+        return None
+    if isinstance(section.timeout, UnsetType):
+        return RestoreTestSettings()
+    return RestoreTestSettings(parse_seconds(section.timeout))
 
 
 def _build_offsite(
@@ -60,24 +78,13 @@ def backup_faults(target: Target, path: str) -> Iterator[ConfigProblem]:
         hint = "the target needs a probe of the type electron_cash"
         yield ConfigProblem(path, "backups of another target", allowed, hint)
     yield from cron_faults(path, backup.cron, backup.timezone)
-    for index, recipient in enumerate(backup.recipients):
-        if _RECIPIENT.fullmatch(recipient) is None:
-            yield _recipient_fault(f"{path}.recipients[{index}]", recipient)
+    yield from recipient_faults(f"{path}.recipients", backup.recipients)
     if backup.offsite is not None:
         if not backup.recipients:
             hint = "a wallet leaves this host only sealed"
             allowed = "one public key of age or more"
             yield ConfigProblem(f"{path}.recipients", "nothing", allowed, hint)
         yield from _offsite_faults(backup.offsite, f"{path}.offsite")
-
-
-def _recipient_fault(path: str, recipient: str) -> ConfigProblem:
-    """The fault of a recipient; of a private key nothing is shown."""
-    allowed = "a public key such as age1..., ssh-ed25519 ... or ssh-rsa ..."
-    if "PRIVATE" in recipient.upper() or "SECRET" in recipient.upper():
-        hint = "keep it off this host, and give the public key that belongs to it"
-        return ConfigProblem(path, "a private key", allowed, hint)
-    return ConfigProblem(path, repr(f"{recipient[:_SHOWN]}..."), allowed)
 
 
 def _offsite_faults(offsite: OffsiteSettings, path: str) -> Iterator[ConfigProblem]:

@@ -97,7 +97,7 @@ class SecretReader:
             self.faults.append(fault)
             return None
         if not self.reads_files:
-            return _UNREAD_URL if path.endswith(".url") else _UNREAD
+            return _UNREAD_URL if path.endswith("url") else _UNREAD
         return self._from_file(file, file_path)
 
     def take_lines(self, file: str, path: str) -> tuple[str, ...]:

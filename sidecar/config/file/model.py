@@ -187,6 +187,12 @@ class OffsiteSection(Section):
     password_file: Text | UnsetType = UNSET
 
 
+class RestoreTestSection(Section):
+    """Restore tests of new backups, in a throw-away container."""
+
+    timeout: Duration | UnsetType = UNSET
+
+
 class BackupSection(Section, kw_only=True):
     """Backups of a wallet daemon's files."""
 
@@ -196,6 +202,7 @@ class BackupSection(Section, kw_only=True):
     keep: Count | UnsetType = UNSET
     recipients: Annotated[list[Text], Meta(min_length=1)] | UnsetType = UNSET
     offsite: OffsiteSection | UnsetType = UNSET
+    restore_test: RestoreTestSection | UnsetType = UNSET
 
 
 class TargetSection(Section):

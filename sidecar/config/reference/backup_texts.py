@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 
-from sidecar.config.file.model import BackupSection, OffsiteSection
+from sidecar.config.file.model import (
+    BackupSection,
+    OffsiteSection,
+    RestoreTestSection,
+)
 from sidecar.config.file.setting_types import Section
 from sidecar.config.reference.key_text import (
     NONE,
@@ -26,6 +30,14 @@ BACKUP_TEXTS: Mapping[type[Section], SectionTexts] = {
             "none: stored as the daemon wrote them",
         ),
         "offsite": KeyText("the place to which each sealed backup is sent", NONE),
+        "restore_test": KeyText(
+            "load each new backup in a throw-away container without network; needs "
+            "[calls that are root-equivalent](engine-access.md)",
+            "no test",
+        ),
+    },
+    RestoreTestSection: {
+        "timeout": KeyText("the longest time of a test"),
     },
     OffsiteSection: {
         **describe_secret(

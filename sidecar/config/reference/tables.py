@@ -23,6 +23,7 @@ from sidecar.config.file.model import (
     Probe,
     ProbeSection,
     RestartSection,
+    RestoreTestSection,
     TargetSection,
 )
 from sidecar.config.file.notify_sections import EscalateAfter, Heartbeat, Notify
@@ -35,7 +36,11 @@ from sidecar.config.reference.maintenance_texts import MAINTENANCE_TEXTS
 from sidecar.config.reference.notify_texts import NOTIFY_TEXTS
 from sidecar.config.reference.probe_texts import PROBE_TEXTS
 from sidecar.config.reference.target_texts import TARGET_TEXTS
-from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
+from sidecar.core.model.backup_settings import (
+    BackupSettings,
+    OffsiteSettings,
+    RestoreTestSettings,
+)
 from sidecar.core.model.cause import Severity
 from sidecar.core.model.notification_settings import (
     EscalationSettings,
@@ -69,6 +74,7 @@ SETTINGS: Mapping[type[Section], tuple[type[Any], ...]] = {
     BusySection: (BusySettings,),
     BackupSection: (BackupSettings,),
     OffsiteSection: (OffsiteSettings,),
+    RestoreTestSection: (RestoreTestSettings,),
     PreventiveSection: (PlannedRestartSettings,),
     ProbeSection: (RunningProbe,),
     Notify: (EscalationSettings,),

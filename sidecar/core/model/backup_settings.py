@@ -32,13 +32,21 @@ class OffsiteSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreTestSettings:
+    """Restore tests of new backups; ``timeout_s``: the longest time of one."""
+
+    timeout_s: float = 180.0
+
+
+@dataclass(frozen=True, slots=True)
 class BackupSettings:
     """Backups of a wallet daemon.
 
     ``path``: the wallet files, absolute, as the daemon's container sees them. ``keep``:
     the number of backups of each file that are kept. ``recipients``: public keys of age
     (or SSH) that the backups are sealed to before they are stored; empty: they are
-    stored as the daemon wrote them.
+    stored as the daemon wrote them. ``restore_test`` None: new backups are not loaded
+    in a throw-away container, whose calls to the engine are root-equivalent.
     """
 
     path: tuple[str, ...]
@@ -47,3 +55,4 @@ class BackupSettings:
     keep: int = 14
     recipients: tuple[str, ...] = ()
     offsite: OffsiteSettings | None = None
+    restore_test: RestoreTestSettings | None = None
