@@ -16,6 +16,7 @@ from sidecar.core.backup.edges import (
     OffsiteSender,
     RestoreTester,
     Sealer,
+    WalletCopy,
 )
 from sidecar.core.backup.finding import Finding, FindingCode, find_damage
 from sidecar.core.backup.record import (
@@ -41,8 +42,7 @@ from sidecar.core.reason.reason import Reason
 class BackupTools:
     """What a backup uses.
 
-    ``seal`` and ``send_offsite`` are used where the settings ask for them. Without
-    ``test_restore`` there is no restore test.
+    The edges are used where the settings ask for them.
     """
 
     files: ContainerFiles
@@ -84,7 +84,9 @@ async def store_copy(tools: BackupTools, order: BackupOrder) -> StoredCopy:
     last = last_good(records, order.path)
     try:
         copy = await copy_wallet(tools.files, order.container.id, order.path)
-        return await asyncio.to_thread(_judge_and_store, tools, order, copy, last)
+        return await asyncio.to_thread(
+            _judge_and_store, tools, order, copy, last, at_wall
+        )
     except FileAbsent:
         findings = find_absence(order.path, last)
         if findings:
@@ -102,10 +104,16 @@ def _failed(path: str, at_wall: float, reason: Reason) -> StoredCopy:
 
 
 def _judge_and_store(
-    tools: BackupTools, order: BackupOrder, copy: FileCopy, last: BackupRecord | None
+    tools: BackupTools,
+    order: BackupOrder,
+    copy: FileCopy,
+    last: BackupRecord | None,
+    at_wall: float,
 ) -> StoredCopy:
-    """Judge a copy and store it; it blocks. OSError, BackupEdgeError."""
-    at_wall = tools.clock.now().wall
+    """Judge a copy and store it; it blocks. OSError, BackupEdgeError.
+
+    The clock belongs to the loop's thread: ``at_wall`` is the time of the copy.
+    """
     owner = FileOwner(copy.uid, copy.gid, copy.mode)
     content = read_wallet(copy.data)
     wallet = order.target.wallet
@@ -194,7 +202,7 @@ async def prove_and_send(
     result = copy.result
     if result.record is None:
         return result
-    if tools.test_restore is not None and copy.plain is not None:
+    if order.settings.restore_test is not None and copy.plain is not None:
         result = await _test(tools, order, result, copy.plain)
     if order.settings.offsite is not None and result.record is not None:
         result = await _send(tools, order, result)
@@ -206,7 +214,8 @@ async def _test(
 ) -> BackupResult:
     assert tools.test_restore is not None
     assert result.record is not None
-    test = await tools.test_restore(order.target, order.container, order.path, plain)
+    wallet = WalletCopy(order.path, plain, result.record.owner)
+    test = await tools.test_restore(order.target, order.container, wallet)
     if test.is_loaded:
         proof = Proof(ProofWay.LOADED, tools.clock.now().wall)
         record = await change_record(

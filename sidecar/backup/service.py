@@ -199,12 +199,13 @@ class BackupService:
         known: set[str] = set()
         while True:
             for source in tuple(self._sources()):
-                name = source.target.name
-                if name not in known:
-                    known.add(name)
-                    await self._start(source)
-                elif source.is_damaged and source.container is not None:
-                    await self._store(source, BackupTrigger.SCHEDULE)
+                is_new = source.target.name not in known
+                known.add(source.target.name)
+                try:
+                    await self._look_at(source, is_new=is_new)
+                except Exception as error:  # noqa: BLE001 - others are looked at, too
+                    name = source.target.name
+                    logger.exception("the backups of {} failed: {}", name, error)
             await asyncio.sleep(self._recheck_s)
 
     async def close(self) -> None:
@@ -213,6 +214,12 @@ class BackupService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look_at(self, source: WalletSource, *, is_new: bool) -> None:
+        if is_new:
+            await self._start(source)
+        elif source.is_damaged and source.container is not None:
+            await self._store(source, BackupTrigger.SCHEDULE)
 
     async def _start(self, source: WalletSource) -> None:
         name = source.target.name

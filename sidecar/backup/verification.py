@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from sidecar.backup.file_backup import BackupTools, change_record
 from sidecar.backup.store import digest_of
+from sidecar.core.backup.edges import WalletCopy
 from sidecar.core.backup.record import BackupRecord, Proof, ProofWay
 from sidecar.core.backup.result import VerifyResult
 from sidecar.core.backup.wallet_content import WalletContent, read_wallet
@@ -49,9 +50,11 @@ async def _prove(
     if not isinstance(content, WalletContent):
         return await _note_broken(tools, record, Reason.of(R.BACKUP_CHANGED))
     proof = Proof(content.way, now_wall)
-    if tools.test_restore is None or container is None:
+    has_test = target.backup is not None and target.backup.restore_test is not None
+    if tools.test_restore is None or container is None or not has_test:
         return await _note_sound(tools, record, (proof,))
-    test = await tools.test_restore(target, container, record.path, wallet)
+    copy = WalletCopy(record.path, wallet, record.owner)
+    test = await tools.test_restore(target, container, copy)
     if test.is_loaded:
         loaded = Proof(ProofWay.LOADED, tools.clock.now().wall)
         return await _note_sound(tools, record, (proof, loaded))

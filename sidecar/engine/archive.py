@@ -1,4 +1,4 @@
-"""Files of containers, read through the engine's archive call, in its thread."""
+"""Files of containers through the engine's archive calls, in the thread of the call."""
 
 from collections.abc import Iterator
 from typing import IO, cast
@@ -7,7 +7,7 @@ import requests
 
 from sidecar.core.ports.engine import EngineRefused, FileAbsent, FileCopy
 from sidecar.engine.client import Client
-from sidecar.engine.errors import NotFound, error_of_status
+from sidecar.engine.errors import NotFound, error_of_status, raise_for_status
 from sidecar.engine.requests import chunks
 
 _STAT_HEADER = "X-Docker-Container-Path-Stat"
@@ -47,9 +47,21 @@ def file_version(client: Client, container_id: str, path: str) -> str:
         return str(answer.headers.get(_STAT_HEADER, ""))
 
 
+def put_files(client: Client, container_id: str, folder: str, files: bytes) -> None:
+    """Extract an archive of tar in a folder of the container, owners as they are."""
+    answer = client.put(
+        client.url_of(f"/containers/{container_id}/archive"),
+        params={"path": folder, "noOverwriteDirNonDir": "1"},
+        data=files,
+        headers={"Content-Type": "application/x-tar"},
+    )
+    raise_for_status(answer, client.mask)
+
+
 def _open_archive(client: Client, container_id: str, path: str) -> requests.Response:
     url = client.url_of(f"/containers/{container_id}/archive")
-    answer = client.get(url, params={"path": path}, stream=True)
+    identity = {"Accept-Encoding": "identity"}
+    answer = client.get(url, params={"path": path}, stream=True, headers=identity)
     if answer.ok:
         return answer
     with answer:

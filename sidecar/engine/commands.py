@@ -32,7 +32,7 @@ class Commands:
         self._refuse_second(client, key)
         exec_id = answers.read_exec_id(client.exec_create(container_id, list(command)))
         self._unfinished[key] = exec_id
-        result = _run_command(client, exec_id)
+        result = run_command(client, exec_id)
         self._unfinished.pop(key, None)
         return result
 
@@ -52,7 +52,8 @@ def _still_runs(client: Client, exec_id: str) -> bool:
         return False
 
 
-def _run_command(client: Client, exec_id: str) -> ExecResult:
+def run_command(client: Client, exec_id: str) -> ExecResult:
+    """Start a created command and wait for it; the last 4 kB of its output are kept."""
     # The SDK's own method to read the output can block for ever.
     answer = client.post(
         client.url_of(f"/exec/{exec_id}/start"),

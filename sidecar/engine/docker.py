@@ -24,6 +24,7 @@ from sidecar.engine.stream import EventStream
 
 _ANSWER_S = 10.0
 _LIST_S = 30.0
+_PUT_S = 60.0
 _REMEMBERED = 4096
 
 
@@ -185,6 +186,15 @@ class DockerEngine:
             "archive",
             lambda client: archive.file_version(client, own.id, path),
             _ANSWER_S,
+        )
+
+    async def put_files(self, container_id: str, folder: str, files: bytes) -> None:
+        """Extract an archive of tar in a folder; owners and permissions are its own."""
+        own = await self._own(container_id)
+        await self._link.act(
+            "put_archive",
+            lambda client: archive.put_files(client, own.id, folder, files),
+            _PUT_S,
         )
 
     async def events(

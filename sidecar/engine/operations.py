@@ -15,6 +15,9 @@ Operation = Literal[
     "stats",
     "exec",
     "archive",
+    "put_archive",
+    "create",
+    "remove",
     "events",
 ]
 CallStatus = Literal["ok", "unreachable", "timeout", "refused", "gone"]

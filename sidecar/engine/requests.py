@@ -30,16 +30,19 @@ def inspect(client: Client, container_id: str) -> Container:
 
 def inspect_own(client: Client, container_id: str, members: Membership) -> Container:
     """One container of the stack; EngineRefused: of another, or not proven."""
-    raw = _inspect_own(client, container_id, members)
+    raw = inspect_own_with_owner(client, container_id, members)
     return containers.read_container(raw, client.mask)
 
 
 def identify(client: Client, container_id: str, members: Membership) -> ContainerOwner:
     """The owner of a container of the stack; EngineRefused: of another stack."""
-    return containers.read_owner(_inspect_own(client, container_id, members))
+    return containers.read_owner(inspect_own_with_owner(client, container_id, members))
 
 
-def _inspect_own(client: Client, container_id: str, members: Membership) -> object:
+def inspect_own_with_owner(
+    client: Client, container_id: str, members: Membership
+) -> object:
+    """The engine's JSON about a container of the stack; EngineRefused: of another."""
     raw = inspect_with_owner(client, container_id)
     claim = containers.read_claim(raw)
     objection = members.objection(client, claim)

@@ -10,10 +10,14 @@ from sidecar.backup.file_backup import BackupTools
 from sidecar.backup.service import BackupService
 from sidecar.backup.source import WalletSource
 from sidecar.backup.store import BackupStore
-from sidecar.core.backup.edges import BackupEdgeError, RestoreTestResult
+from sidecar.core.backup.edges import BackupEdgeError, RestoreTestResult, WalletCopy
 from sidecar.core.backup.record import BackupRecord
 from sidecar.core.backup.result import BackupResult
-from sidecar.core.model.backup_settings import BackupSettings, OffsiteSettings
+from sidecar.core.model.backup_settings import (
+    BackupSettings,
+    OffsiteSettings,
+    RestoreTestSettings,
+)
 from sidecar.core.model.container import Container
 from sidecar.core.model.event import Event
 from sidecar.core.model.probe_settings import ElectronCashProbe
@@ -26,7 +30,9 @@ from tests.support.fakes import FakeClock, FakeEngine, a_container
 
 NAME = "electron-cash"
 INSTANCE = InstanceId(NAME, 1)
-SETTINGS = BackupSettings((PATH,), "0 3 * * *", keep=3)
+SETTINGS = BackupSettings(
+    (PATH,), "0 3 * * *", keep=3, restore_test=RestoreTestSettings()
+)
 TARGET = Target(
     NAME, probes=(ElectronCashProbe("http://electron-cash:7777/"),), backup=SETTINGS
 )
@@ -78,16 +84,16 @@ class BackupBench:
         self.sealed.append(plain)
         return b"sealed to " + " ".join(recipients).encode() + plain[::-1]
 
-    async def _send(self, _: OffsiteSettings, name: str, stored: bytes) -> Reason:
+    async def _send(self, place: OffsiteSettings, name: str, stored: bytes) -> Reason:
         if self.offsite_failure is not None:
             raise BackupEdgeError(self.offsite_failure)
         self.sent.append((name, stored))
         return self.offsite_remark
 
     async def _test_restore(
-        self, _: Target, __: Container, ___: str, wallet: bytes
+        self, target: Target, container: Container, wallet: WalletCopy
     ) -> RestoreTestResult:
-        self.tested.append(wallet)
+        self.tested.append(wallet.data)
         return self.test
 
     def configure(self, **changes: object) -> None:

@@ -57,7 +57,13 @@ def raw_container(
 
 def _entry(raw: dict[str, Any]) -> dict[str, Any]:
     labels = raw["Config"]["Labels"]
-    return {"Id": raw["Id"], "Names": [raw["Name"]], "Labels": labels}
+    image = raw.get("Image", "")
+    return {
+        "Id": raw["Id"],
+        "Names": [raw["Name"]],
+        "Labels": labels,
+        "ImageID": image,
+    }
 
 
 def raw_event(
@@ -253,6 +259,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PUT(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
+    def _remove(self, path: str) -> None:
+        self.engine.containers.pop(path.rpartition("/")[2], None)
+        self._send(204, b"")
+
     def _serve(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         url = urlsplit(self.path.removeprefix(f"/v{API_VERSION}"))
@@ -263,10 +279,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self._inject_fault(url.path):
             return
         query = parse_qs(url.query)
-        if url.path.endswith("/archive"):
+        if self.command == "DELETE":
+            self._remove(url.path)
+        elif url.path.endswith("/archive"):
             self._archive(query["path"][0])
-            return
-        self._answer(url.path, query)
+        else:
+            self._answer(url.path, query)
 
     def _inject_fault(self, path: str) -> bool:
         if any(path.endswith(end) for end in self.engine.hang):

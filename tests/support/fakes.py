@@ -1,6 +1,8 @@
 """A fake engine and a fake clock, for tests of scenarios and remedies."""
 
 import asyncio
+import io
+import tarfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -192,6 +194,26 @@ class FakeEngine:
         await self._receive_call("file_version", container_id)
         self._get(container_id)
         return self._file(path).version
+
+    async def put_files(self, container_id: str, folder: str, files: bytes) -> None:
+        """Extract an archive as the engine does: in order, and over earlier files."""
+        await self._receive_call("put_files", container_id)
+        self._get(container_id)
+        self.acts.append(("put_files", container_id))
+        await asyncio.to_thread(self._extract, folder, files)
+
+    def _extract(self, folder: str, files: bytes) -> None:
+        with tarfile.open(fileobj=io.BytesIO(files), mode="r|") as archive:
+            for entry in archive:
+                path = f"{folder.rstrip('/')}/{entry.name}"
+                if entry.islnk():
+                    linked = self.files[f"{folder.rstrip('/')}/{entry.linkname}"]
+                    self.files[path] = list(linked)
+                    continue
+                reader = archive.extractfile(entry)
+                data = reader.read() if reader is not None else b""
+                owner = (entry.uid, entry.gid, entry.mode)
+                self.files[path] = [FileCopy(data, "put", *owner)]
 
     def _file(self, path: str) -> FileCopy:
         copies = self.files.get(path, [])

@@ -6,6 +6,7 @@ copy (which is in memory only), send off-site, read again, compare.
 
 from typing import NamedTuple, Protocol
 
+from sidecar.core.backup.record import FileOwner
 from sidecar.core.model.backup_settings import OffsiteSettings
 from sidecar.core.model.container import Container
 from sidecar.core.model.target import Target
@@ -56,13 +57,22 @@ class RestoreTestResult(NamedTuple):
     addresses: int | None = None
 
 
+class WalletCopy(NamedTuple):
+    """A copy of a wallet file, with the owner that it has in the container."""
+
+    path: str
+    data: bytes
+    owner: FileOwner
+
+
 class RestoreTester(Protocol):
     """Loads a copy of a wallet in a throw-away container without network."""
 
     async def __call__(
-        self, target: Target, container: Container, path: str, wallet: bytes, /
+        self, target: Target, container: Container, wallet: WalletCopy, /
     ) -> RestoreTestResult:
         """The result; never an error, and nothing of the container is left.
 
-        ``container`` is the daemon's own, whose image and command are used.
+        ``container`` is the daemon's own, whose image and command are used. Call it
+        only where the target's settings have a restore test.
         """

@@ -154,6 +154,59 @@ class ContainerFiles(Protocol):
     async def file_version(self, container_id: str, path: str) -> str:
         """The version that a copy would have now. FileAbsent."""
 
+    async def put_files(self, container_id: str, folder: str, files: bytes) -> None:
+        """Extract an archive of tar in a folder; the container need not run."""
+
+
+class Throwaway(NamedTuple):
+    """A throw-away container.
+
+    ``named_files``: paths that can be files which the original has from outside its
+    image, as secrets; they are not in the throw-away container.
+    """
+
+    named_files: tuple[str, ...]
+
+
+class ThrowawayContainers(Protocol):
+    """Throw-away containers of the stack, by a key that the caller chooses.
+
+    Calls raise only subclasses of EngineError. EngineTimeout of ``create``: it may have
+    been created, so remove it.
+    """
+
+    async def create(self, original_id: str, key: str) -> Throwaway:
+        """Create a container like one of the stack, without its network and volumes.
+
+        It has limits for memory, processor and processes, and does not run yet.
+        """
+
+    async def missing_folders(
+        self, key: str, folders: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """The folders that the container does not have."""
+
+    async def put_files(self, key: str, files: bytes) -> None:
+        """Extract an archive of tar in the container's root."""
+
+    async def start(self, key: str) -> None:
+        """Start the container."""
+
+    async def execute(
+        self,
+        key: str,
+        command: tuple[str, ...],
+        variables: dict[str, str],
+        timeout_s: float,
+    ) -> ExecResult:
+        """Run a command in the container and wait for it."""
+
+    async def remove(self, key: str) -> None:
+        """Remove the container with its volumes, running or not; it may be gone."""
+
+    async def remove_left(self) -> int:
+        """Remove the containers that an earlier process left; returns their number."""
+
 
 class HostProcesses(Protocol):
     """The host's own processes, where Sidecar may see them."""
