@@ -105,6 +105,25 @@ class BackupBody(Struct, frozen=True, forbid_unknown_fields=True):
     accept: bool = False
 
 
+class RestoredBackup(Struct, frozen=True):
+    """A backup that was put beside the wallet file; ``path`` is the new file.
+
+    ``mode`` is octal. ``service`` is empty for a container without one.
+    """
+
+    target: str
+    backup: str
+    container: str
+    service: str
+    path: str
+    wallet_path: str
+    uid: int
+    gid: int
+    mode: str
+    bytes: int
+    sha256: str
+
+
 class OrderBegun(Struct, frozen=True):
     """The order has begun; the list of backups has its result."""
 

@@ -65,8 +65,7 @@ class Application:
         )
         self._recent_probes = RecentProbes()
         loop = LoopAccess(lambda: self._watchdog)
-        state_dir = settings.state_dir
-        self._backups = Backups(context.engine, state_dir, self._clock, loop)
+        self._backups = Backups(context, texts, self._clock, loop)
         self._metrics.read_proven_walls = self._backups.last_proven
         self._notifications = NotificationService(
             settings.notify,

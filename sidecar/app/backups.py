@@ -1,19 +1,25 @@
 """The wallet backups of `sidecar run`: their parts are loaded once a target has any."""
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from sidecar.app.contexts import EngineContext, MessageContext
 from sidecar.app.loop_access import LoopAccess
-from sidecar.core.backup.result import BackupResult, TargetBackups, VerifyResult
+from sidecar.core.backup.result import (
+    BackupResult,
+    RestoredFile,
+    TargetBackups,
+    VerifyResult,
+)
+from sidecar.core.model.backup_settings import BackupSettings
 from sidecar.core.model.container import Container
 from sidecar.core.model.target import InstanceId, Target
-from sidecar.core.ports.engine import ContainerFiles
 from sidecar.core.ports.loop import Clock
 from sidecar.core.reason.reason import Reason
 
 if TYPE_CHECKING:
+    from sidecar.app.backup_parts import BackupParts
     from sidecar.backup.service import BackupService
 
 LOOK_EVERY_S = 10.0
@@ -25,16 +31,16 @@ class Backups:
 
     def __init__(
         self,
-        files: ContainerFiles,
-        state_dir: Path,
+        context: EngineContext,
+        texts: MessageContext,
         clock: Clock,
         loop: LoopAccess,
     ) -> None:
-        self._files = files
-        self._folder = state_dir / "backups"
+        self._context = context
+        self._texts = texts
         self._clock = clock
         self._loop = loop
-        self._made: BackupService | None = None
+        self._made: BackupParts | None = None
 
     async def before_restart(
         self, target: Target, instance_id: InstanceId, container: Container
@@ -60,6 +66,10 @@ class Backups:
         """Read the stored backups again, and prove them as far as possible."""
         return await self._service().verify(target) if self._is_needed() else ()
 
+    async def restore(self, target: str, backup_id: str) -> RestoredFile:
+        """Put a stored backup beside its wallet file. BackupEdgeError."""
+        return await self._parts().restorer.restore(target, backup_id)
+
     def begin_run(self, target: str, *, accept: bool) -> bool:
         """Begin to take a backup; False: an order is being carried out already."""
         return self._service().begin_run(target, accept=accept)
@@ -70,28 +80,41 @@ class Backups:
 
     def last_proven(self) -> Mapping[str, float]:
         """When the last proof of each target's backups was (wall); 0.0: never."""
-        return self._made.last_proven() if self._made is not None else {}
+        return self._made.service.last_proven() if self._made is not None else {}
 
     async def watch(self) -> None:
         """Take first backups and look again at damaged files, until cancelled."""
         while True:
             if self._is_needed():
+                await self._remove_left_tests()
                 await self._service().watch()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def close(self) -> None:
         """End what is still being sent."""
         if self._made is not None:
-            await self._made.close()
+            await self._made.service.close()
+
+    async def _remove_left_tests(self) -> None:
+        """Remove the containers of restore tests that a killed process left."""
+        if any(backup.restore_test for backup in self._settings()):
+            await self._parts().restore_test.remove_left()
+
+    def _settings(self) -> Iterator[BackupSettings]:
+        targets = self._loop.state().targets.values()
+        return (target.backup for target in targets if target.backup is not None)
 
     def _is_needed(self) -> bool:
-        return any(target.backup for target in self._loop.state().targets.values())
+        return any(self._settings())
 
     def _service(self) -> "BackupService":
-        if self._made is None:
-            from sidecar.app.backup_parts import build_service  # noqa: PLC0415
+        return self._parts().service
 
-            self._made = build_service(
-                self._files, self._folder, self._clock, self._loop
+    def _parts(self) -> "BackupParts":
+        if self._made is None:
+            from sidecar.app.backup_parts import build_parts  # noqa: PLC0415
+
+            self._made = build_parts(
+                self._context, self._texts, self._clock, self._loop
             )
         return self._made

@@ -14,6 +14,7 @@ from sidecar.api_types.backups import (
     OrderBegun,
     StoredBackup,
 )
+from sidecar.cli.backup_restore import restore
 from sidecar.cli.client import Answer, Api, ApiError
 from sidecar.cli.completion import optional_target_argument, target_argument
 from sidecar.cli.options import as_json, examples, talks_to_sidecar
@@ -35,10 +36,14 @@ _COLUMNS = ("target", "backup", "bytes", "addresses", "proven", "by", "off-site"
         "sidecar backup list",
         "sidecar backup run electron-cash",
         "sidecar backup verify electron-cash",
+        "sidecar backup restore electron-cash",
     )
 )
 def backup() -> None:
-    """List, take and verify backups of wallet files."""
+    """List, take, verify and restore backups of wallet files."""
+
+
+backup.add_command(restore)
 
 
 @backup.command("list", epilog=examples("sidecar backup list electron-cash"))

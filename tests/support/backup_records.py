@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sidecar.core.backup.edges import BackupEdgeError
 from sidecar.core.backup.record import (
     BackupRecord,
     BackupTrigger,
     Encryption,
     FileOwner,
 )
-from sidecar.core.backup.result import BackupResult, TargetBackups, VerifyResult
+from sidecar.core.backup.result import (
+    BackupResult,
+    RestoredFile,
+    TargetBackups,
+    VerifyResult,
+)
+from sidecar.core.reason.reason import Reason
+from tests.support.fakes import a_container
 
 PATH = "/data/wallets/default_wallet"
 OWNER = FileOwner(1000, 1000, 0o600)
@@ -68,6 +76,8 @@ class FakeBackups:
     targets: tuple[TargetBackups, ...] = ()
     orders: list[tuple[str, bool | None]] = field(default_factory=list)
     is_busy: bool = False
+    restores: list[tuple[str, str]] = field(default_factory=list)
+    restore_fails: Reason | None = None
     proven_walls: dict[str, float] = field(default_factory=dict)
 
     async def overview(self) -> tuple[TargetBackups, ...]:
@@ -82,6 +92,16 @@ class FakeBackups:
     async def verify(self, target: str) -> tuple[VerifyResult, ...]:
         self.orders.append((target, None))
         return ()
+
+    async def restore(self, target: str, backup_id: str) -> RestoredFile:
+        self.restores.append((target, backup_id))
+        if self.restore_fails is not None:
+            raise BackupEdgeError(self.restore_fails)
+        records = (r for found in self.targets for r in found.records)
+        record = next(record for record in records if record.id == backup_id)
+        return RestoredFile(
+            f"{record.path}.restored-20260102T030405Z", record, a_container()
+        )
 
     def begin_run(self, target: str, *, accept: bool) -> bool:
         self.orders.append((target, accept))

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from sidecar.core.backup.result import BackupResult, TargetBackups, VerifyResult
+from sidecar.core.backup.result import (
+    BackupResult,
+    RestoredFile,
+    TargetBackups,
+    VerifyResult,
+)
 from sidecar.core.model.container import Container
 from sidecar.core.model.target import InstanceId, Target
 from sidecar.core.reason.reason import Reason
@@ -39,6 +44,9 @@ class WalletBackups(Protocol):
 
     async def verify(self, target: str) -> tuple[VerifyResult, ...]:
         """Read the stored backups again, and prove them as far as possible."""
+
+    async def restore(self, target: str, backup_id: str) -> RestoredFile:
+        """Put a stored backup beside the wallet, never over it. BackupEdgeError."""
 
     def begin_run(self, target: str, *, accept: bool) -> bool:
         """Begin to take a backup; False: an order is being carried out already.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sidecar.core.backup.finding import Finding, find_damage
 from sidecar.core.backup.record import BackupRecord
+from sidecar.core.model.container import Container
 from sidecar.core.reason.reason import NO_REASON, Reason
 
 
@@ -63,3 +64,12 @@ class TargetBackups:
     last: tuple[BackupResult, ...] = ()
     verified: tuple[VerifyResult, ...] = ()
     is_busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredFile:
+    """A backup that was put into the container; ``path`` is the new file."""
+
+    path: str
+    record: BackupRecord
+    container: Container

@@ -29,4 +29,12 @@ BACKUP_OPERATIONS = (
         done=202,
         more=refuse(409),
     ),
+    change(
+        "/api/v1/backups/{target}/{backup}/restore",
+        "Put a backup beside the wallet file, in the daemon's container",
+        backups.RestoredBackup,
+        parameters.TARGET,
+        parameters.BACKUP,
+        more=refuse(409),
+    ),
 )

@@ -27,6 +27,7 @@ OPEN = Parameter("open", "1: only open incidents", {"enum": ["0", "1"]})
 LANGUAGE = Parameter(
     "lang", "The language; else one that the client accepts", {"enum": ["en", "ko"]}
 )
+BACKUP = Parameter("backup", "A backup, by its id", _NAME, is_in_path=True)
 FILE = Parameter("name", "A file, by name", _NAME, is_in_path=True)
 COUNT = Parameter(
     "count",

@@ -4,13 +4,14 @@ from aiohttp import web
 
 from sidecar.api_types.backups import BackupBody, OrderBegun
 from sidecar.api_types.control import EmptyBody
+from sidecar.core.backup.edges import BackupEdgeError
 from sidecar.core.text.formatting import rfc3339
 from sidecar.web.auth import Handler, require_authorisation
 from sidecar.web.request_body import read_body
 from sidecar.web.response import RequestRefused, json_response
 from sidecar.web.services import ApiServices
 from sidecar.web.target_names import find_target_name
-from sidecar.web.views.backups import backup_list
+from sidecar.web.views.backups import backup_list, restored_backup
 
 PATH = "/api/v1/backups"
 
@@ -27,6 +28,10 @@ class BackupRoutes:
             web.get(PATH, self._when_authorised(self._list)),
             web.post(f"{PATH}/{{target}}/run", self._when_authorised(self._run)),
             web.post(f"{PATH}/{{target}}/verify", self._when_authorised(self._verify)),
+            web.post(
+                f"{PATH}/{{target}}/{{backup}}/restore",
+                self._when_authorised(self._restore),
+            ),
         ]
 
     def _when_authorised(self, handler: Handler) -> Handler:
@@ -47,6 +52,15 @@ class BackupRoutes:
         return self._answer(
             target, begun=self._services.backups.begin_verification(target)
         )
+
+    async def _restore(self, request: web.Request) -> web.Response:
+        await read_body(request, EmptyBody)
+        target, backup_id = self._target(request), request.match_info["backup"]
+        try:
+            restored = await self._services.backups.restore(target, backup_id)
+        except BackupEdgeError as error:
+            raise RequestRefused(409, str(error.reason)) from error
+        return json_response(restored_backup(restored))
 
     def _target(self, request: web.Request) -> str:
         """The target's name; RequestRefused: unknown, or without backups."""

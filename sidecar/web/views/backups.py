@@ -7,12 +7,18 @@ from sidecar.api_types.backups import (
     BackupProof,
     BackupsOfTarget,
     FileResult,
+    RestoredBackup,
     StoredBackup,
     VerifiedBackup,
     WalletFinding,
 )
 from sidecar.core.backup.record import BackupRecord, ProofWay
-from sidecar.core.backup.result import BackupResult, TargetBackups, VerifyResult
+from sidecar.core.backup.result import (
+    BackupResult,
+    RestoredFile,
+    TargetBackups,
+    VerifyResult,
+)
 from sidecar.core.backup.rotation import last_proven
 from sidecar.core.text.formatting import rfc3339
 
@@ -20,6 +26,24 @@ from sidecar.core.text.formatting import rfc3339
 def backup_list(targets: Sequence[TargetBackups]) -> BackupList:
     """All backups of all targets."""
     return BackupList(targets=tuple(map(_of_target, targets)))
+
+
+def restored_backup(restored: RestoredFile) -> RestoredBackup:
+    """A backup that was restored."""
+    record, container = restored.record, restored.container
+    return RestoredBackup(
+        target=record.target,
+        backup=record.id,
+        container=container.name,
+        service=container.service,
+        path=restored.path,
+        wallet_path=record.path,
+        uid=record.owner.uid,
+        gid=record.owner.gid,
+        mode=f"{record.owner.mode:04o}",
+        bytes=record.size_bytes,
+        sha256=record.sha256,
+    )
 
 
 def _of_target(backups: TargetBackups) -> BackupsOfTarget:

@@ -51,6 +51,7 @@ class DescribedServer:
             "id": incident_id,
             "incident": incident_id,
             "channel": "ops",
+            "backup": "20261130T033000Z-0a1b2c3d",
             "window": "24h",
             "name": "page.css",
         }
