@@ -44,6 +44,9 @@ COMMANDS = (
     "sidecar backup list electron-cash",
     "sidecar backup run electron-cash",
     "docker exec shop-electron-cash-1 getent hosts example.org",
+    "docker exec shop-electron-cash-1 df -h",
+    "docker system df",
+    "docker stats --no-stream",
 )
 
 
