@@ -22,6 +22,7 @@ from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
 from sidecar.core.model.target_state import WORKING_STATES, TargetState
 from sidecar.core.model.transition import BalanceCompared, RemedyEnded
+from sidecar.core.reason.reason_text import encode_reason
 from sidecar.core.reporting.journal_records import (
     record_of_balance,
     record_of_decision,
@@ -318,14 +319,20 @@ class KillCampaign:
 
 def _journal_lines(turn: StepResult) -> list[str]:
     """Lines that a turn adds to the journal."""
-    records = [
-        record_of_balance(t)
-        if isinstance(t, BalanceCompared)
-        else record_of_transition(t)
+    items = [
+        (
+            t.reason,
+            record_of_balance(t)
+            if isinstance(t, BalanceCompared)
+            else record_of_transition(t),
+        )
         for t in turn.transitions
     ]
-    records += [record_of_decision(d) for d in turn.decisions]
-    return [str(replace_surrogates(encode(record))) for record in records]
+    items += [(d.reason, record_of_decision(d)) for d in turn.decisions]
+    for reason, record in items:
+        if reason.parameters:
+            record["reason_data"] = encode_reason(reason)
+    return [str(replace_surrogates(encode(record))) for _, record in items]
 
 
 def _differences(old: Facts, new: Facts) -> str:
