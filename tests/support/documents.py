@@ -25,6 +25,9 @@ _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 _BLOCK = re.compile(
     r"^ *(<!-- runnable[a-z ]*-->)\n+( *)```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL
 )
+_COMMAND = re.compile(
+    r"(?:^ *|exec (?:-T )?sidecar |sidecar-1 )sidecar ([^|&;#>\n]*)", re.MULTILINE
+)
 _NOT_FOR_READERS = ("tests", ".venv")
 
 
@@ -119,3 +122,18 @@ def markers_of(document: Path) -> list[str]:
     """All markers of a document, whether or not a shell block follows."""
     text = document.read_text("utf-8")
     return re.findall(r"^ *(<!-- runnable.*?-->)", text, re.MULTILINE)
+
+
+def commands_of(document: Path) -> list[str]:
+    """The commands of ``sidecar`` in inline code and in shell blocks.
+
+    Each is without the program's name, and without what follows in the shell.
+    """
+    text = document.read_text("utf-8")
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    inline = "\n".join(re.findall(r"(?<!`)`([^`\n]+)`(?!`)", _FENCE.sub("", text)))
+    return [
+        command.strip()
+        for command in _COMMAND.findall(f"{shell}\n{inline}")
+        if command.strip()
+    ]

@@ -4,8 +4,10 @@ import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from sidecar.cli.main import sidecar
 from sidecar.core.model.cause import Cause
 from tests.support.alert_rules import RUNBOOKS, read_rules
 from tests.support.documents import (
@@ -15,6 +17,7 @@ from tests.support.documents import (
     Block,
     anchors_of,
     blocks_of,
+    commands_of,
     documents,
     links_of,
     markers_of,
@@ -27,6 +30,7 @@ from tests.support.repository import REPOSITORY
 
 CAUSES = REPOSITORY / "docs" / "causes.md"
 INDEX = REPOSITORY / "docs" / "README.md"
+ANY_COMMAND = "COMMAND"
 MENTION = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")
 
 
@@ -56,6 +60,41 @@ def test_every_mention_of_a_document_in_code_leads_to_a_heading() -> None:
                 assert document.exists(), f"{name_of(file)}: {page}"
                 has_heading = not anchor or anchor in anchors_of(document)
                 assert has_heading, f"{name_of(file)}: {page}#{anchor}"
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_every_command_of_a_document_exists_with_its_options(document: Path) -> None:
+    for text in commands_of(document):
+        assert command_fault(text) == "", f"{name_of(document)}: sidecar {text}"
+
+
+@pytest.mark.parametrize(
+    "text", ["statsu", "config inspect", "restart TARGET --soon", "status TARGET MORE"]
+)
+def test_command_that_does_not_exist_is_a_fault(text: str) -> None:
+    assert command_fault(text)
+
+
+def command_fault(text: str) -> str:
+    """What is wrong with a command of a document; empty: nothing."""
+    command: click.Command = sidecar
+    words = re.sub(r"[\[\]]|\.\.\.", "", text).split()
+    while words and isinstance(command, click.Group) and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+    options = {name: p for p in command.params for name in p.opts + p.secondary_opts}
+    arguments = 0
+    while words:
+        word = words.pop(0)
+        if not word.startswith("-"):
+            arguments += 1
+        elif word.partition("=")[0] not in {*options, "--help", "-h"}:
+            return f"there is no option {word}"
+        elif (option := options.get(word)) and not getattr(option, "is_flag", False):
+            del words[:1]
+    counts = [p.nargs for p in command.params if isinstance(p, click.Argument)]
+    is_limited = -1 not in counts and text.split(maxsplit=1)[0] != ANY_COMMAND
+    is_too_long = is_limited and arguments > sum(counts)
+    return f"at most {sum(counts)} arguments" if is_too_long else ""
 
 
 def test_index_of_the_documents_links_to_every_document() -> None:
