@@ -85,6 +85,7 @@ class Application:
         metrics.planned_times = lambda: self._planner.upcoming_times(1)
         self._executor = self._build_executor()
         self._maintenance = self._build_maintenance()
+        self._maintenance.file = file
         self._watchdog = self._build_watchdog(restored)
         self._reload = SettingsReload(
             file, settings, texts, context.stack, self._clock, self.post

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from sidecar.app.contexts import EngineContext
 from sidecar.app.loop_access import LoopAccess
+from sidecar.app.own_command import run_own_command
 from sidecar.config.settings import Settings
 from sidecar.core.ports.loop import Clock
+from sidecar.engine.images import image_built_wall
 from sidecar.schedule.task_planner import TaskPlanner
 from sidecar.schedule.windows import WindowPlanner
 from sidecar.storage.store import SqliteStore
 from sidecar.tasks.task_runner import TaskRunner
-from sidecar.tasks.task_tools import TaskTools
+from sidecar.tasks.task_tools import OwnOutput, TaskTools
 from sidecar.telemetry.secret_mask import Mask
+from sidecar.web.report_source import ReportParts, ReportSource
 
 
 class MaintenanceService:
@@ -31,6 +35,8 @@ class MaintenanceService:
         self._store = store
         self._loop = loop
         self._clock = clock
+        self.file: Path | None = None
+        """The configuration file that was named at the start."""
         self.planner = TaskPlanner(clock, loop.post)
         self._windows = WindowPlanner(clock, loop.post)
         tools = TaskTools(
@@ -40,6 +46,9 @@ class MaintenanceService:
             journal=store.journal,
             remove_old=self._remove_old,
             mask=mask,
+            report=ReportSource(ReportParts(clock, loop.state, store.journal)).build,
+            image_built=lambda id_: image_built_wall(context.link, id_),
+            run_own=self._run_own,
         )
         self.runner = TaskRunner(tools, loop.post)
 
@@ -57,6 +66,9 @@ class MaintenanceService:
     async def close(self) -> None:
         """End the tasks that run."""
         await self.runner.close()
+
+    async def _run_own(self, *arguments: str) -> OwnOutput:
+        return await run_own_command(self.file, *arguments)
 
     async def _remove_old(self) -> Mapping[str, int]:
         retention_s = self._settings().retention_s

@@ -10,7 +10,9 @@ from sidecar.config.file.maintenance_sections import (
     AnyTaskSection,
     CommandTaskSection,
     HttpTaskSection,
+    ImageAgeSection,
     Maintenance,
+    ReportSection,
     TaskSection,
     Window,
 )
@@ -20,10 +22,13 @@ from sidecar.config.problem import ConfigProblem
 from sidecar.config.secrets import SecretReader
 from sidecar.core.model.maintenance_task import (
     HttpCall,
+    ImageLimit,
+    ReportPeriod,
     TargetCommand,
     Task,
     TaskKind,
     TaskNotify,
+    TaskSettings,
 )
 from sidecar.core.model.maintenance_window import WindowSettings
 
@@ -40,6 +45,7 @@ CRON_OF: Mapping[str, str] = MappingProxyType(
 CLEAN_UP_NAME = "clean-up"
 SHORTEST_GAP_S = 60.0
 """Tasks come at most once a minute: each run is recorded."""
+LONGEST_PERIOD_S = 366 * 86_400.0
 LONGEST_TIMEOUT_S = 6 * 3600.0
 
 
@@ -134,12 +140,18 @@ def _task(name: str, section: AnyTaskSection, reader: SecretReader) -> Task:
 
 def _does(
     section: AnyTaskSection, path: str, reader: SecretReader
-) -> HttpCall | TargetCommand | None:
+) -> TaskSettings | None:
     if isinstance(section, HttpTaskSection):
         url = reader.take(section.url, section.url_file, f"{path}.url")
         return HttpCall(url or "", value_or(section.method, "GET"))
     if isinstance(section, CommandTaskSection):
         return TargetCommand(section.target, tuple(section.command))
+    if isinstance(section, ReportSection):
+        period = value_or(section.period, None)
+        return ReportPeriod(parse_seconds(period)) if period else ReportPeriod()
+    if isinstance(section, ImageAgeSection):
+        limit = value_or(section.older_than, None)
+        return ImageLimit(parse_seconds(limit)) if limit else ImageLimit()
     return None
 
 
@@ -162,6 +174,10 @@ def _faults(
         yield ConfigProblem(f"{path}.timeout", timeout, allowed)
     if isinstance(section, HttpTaskSection):
         yield from _http_faults(section, path)
+    period = value_or(getattr(section, "period", None), None)
+    if period is not None and parse_seconds(period) > LONGEST_PERIOD_S:
+        allowed = f"at most {format_seconds(LONGEST_PERIOD_S)}"
+        yield ConfigProblem(f"{path}.period", period, allowed)
     if isinstance(section, CommandTaskSection):
         yield from _unknown_name_faults(
             f"{path}.target", (section.target,), known_names

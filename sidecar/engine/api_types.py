@@ -105,6 +105,7 @@ class InspectedImage(Pascal, frozen=True):
     """The answer to an inspect of an image."""
 
     config: Config | None = None
+    created: str = ""
 
 
 class Listed(Pascal, frozen=True):

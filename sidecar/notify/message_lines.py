@@ -35,6 +35,8 @@ _OF_THEIR_OWN: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.PLAN_SKIPPED: ("line.why", "advice.plan_skipped"),
     MessageKind.LIMIT_FORESEEN: ("line.measured", "advice.limit_foreseen"),
     MessageKind.STORE_LOST: ("line.measured", "advice.store_lost"),
+    MessageKind.TASK_PROBLEM: ("line.result", "line.details", "advice.task_problem"),
+    MessageKind.TASK_DONE: ("line.result", "line.details", "advice.none"),
     MessageKind.TEST: (),
 }
 _WITHOUT_PAYMENTS = frozenset(
@@ -89,13 +91,18 @@ def keys(kind: MessageKind, values: Values) -> Iterator[str]:
             yield "line.incident"
         if values["deeds"]:
             yield "line.deeds"
-        yield from map(partial(_for_network, values), _OF_THEIR_OWN[kind])
+        own_keys = (key for key in _OF_THEIR_OWN[kind] if not _is_empty(key, values))
+        yield from map(partial(_for_network, values), own_keys)
         if kind in _MENDED_BY_OWN_RESTART and values["own"]:
             yield "advice.restart_own"
     elif kind is MessageKind.RESOLVED:
         yield from resolved_keys(form(kind, values), values)
     else:
         yield from _open_keys(kind, values)
+
+
+def _is_empty(key: str, values: Values) -> bool:
+    return key == "line.details" and not values["details"]
 
 
 def _open_keys(kind: MessageKind, values: Values) -> Iterator[str]:

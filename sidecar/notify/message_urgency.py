@@ -17,6 +17,8 @@ _NOBODY_NEEDED = frozenset(
         MessageKind.LIMIT_FORESEEN,
         MessageKind.STORE_LOST,
         MessageKind.NOTICE,
+        MessageKind.TASK_PROBLEM,
+        MessageKind.TASK_DONE,
         MessageKind.TEST,
     }
 )
@@ -34,6 +36,7 @@ _QUIET = frozenset(
         MessageKind.NOTICE,
         MessageKind.PLAN_SKIPPED,
         MessageKind.LIMIT_FORESEEN,
+        MessageKind.TASK_DONE,
         MessageKind.TEST,
     }
 )

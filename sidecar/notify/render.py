@@ -23,6 +23,7 @@ from sidecar.notify.message_catalog import MessageCatalog
 from sidecar.notify.message_text import Text
 from sidecar.notify.message_urgency import asks_for_person
 from sidecar.notify.quoting import quote
+from sidecar.notify.task_values import task_values
 
 Sign = Callable[[str, str], str]
 
@@ -131,6 +132,7 @@ class Renderer:
             "last_reason": self._write(_within_plan(_reason_of(facts, "last_reason"))),
             "held": self._write(_without_measurement(_reason_of(facts, "last_reason"))),
             "load_failure": self._reason(facts, "load_failure"),
+            **task_values(facts, self._words, self._write),
         }
 
     def _values_of_time(self, message: Message) -> dict[str, str]:

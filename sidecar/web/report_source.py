@@ -1,7 +1,12 @@
 """Reports of availability from the store, one at a time."""
 
 import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
 
+from sidecar.core.model.state import State
+from sidecar.core.ports.loop import Clock
+from sidecar.core.ports.storage import Journal
 from sidecar.core.reporting.availability import (
     CurrentStatus,
     Period,
@@ -9,13 +14,20 @@ from sidecar.core.reporting.availability import (
     ReportBuilder,
 )
 from sidecar.core.reporting.monitored_time import extend_to_now
-from sidecar.web.services import ApiServices
+
+
+class ReportParts(NamedTuple):
+    """Parts that reports are built from."""
+
+    clock: Clock
+    state: Callable[[], State]
+    journal: Journal
 
 
 class ReportSource:
-    """Builds reports for the API and for the badges."""
+    """Builds reports for the API, for the badges and for maintenance tasks."""
 
-    def __init__(self, services: ApiServices) -> None:
+    def __init__(self, services: ReportParts) -> None:
         self._services = services
         self._one_report = asyncio.Lock()
 

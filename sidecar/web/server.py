@@ -21,7 +21,7 @@ from sidecar.web.connection import SOCKET_BUFFER_BYTES, Connection, connection_o
 from sidecar.web.connection_limits import ConnectionLimits, Limits
 from sidecar.web.control_socket import ControlSocket
 from sidecar.web.page_services import PageServices
-from sidecar.web.report_source import ReportSource
+from sidecar.web.report_source import ReportParts, ReportSource
 from sidecar.web.response import RequestRefused, error_response, refusal_response
 from sidecar.web.route_groups import api_routes, page_routes
 from sidecar.web.routes.acknowledge import NotificationRoutes, NotificationServices
@@ -75,7 +75,9 @@ class WebServer:
             client_max_size=limits.body_bytes,
         )
         app.on_response_prepare.append(partial(_add_zone_header, services))
-        reports = ReportSource(services)
+        reports = ReportSource(
+            ReportParts(services.clock, services.state, services.journal)
+        )
         has_page = page is not None
         app.add_routes(api_routes(services, reports, limits, has_page=has_page))
         if notify is not None:

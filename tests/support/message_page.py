@@ -23,6 +23,12 @@ from sidecar.core.model.event import (
     RemedyExecuted,
     SettingsApplied,
 )
+from sidecar.core.model.maintenance_task import (
+    Task,
+    TaskKind,
+    TaskOutcome,
+    TaskResult,
+)
 from sidecar.core.model.memory import LimitForecast, MemoryHistory, MemorySample
 from sidecar.core.model.message import Message, MessageKind
 from sidecar.core.model.notification_settings import (
@@ -42,6 +48,7 @@ from sidecar.core.model.probe_result import (
 from sidecar.core.model.probe_settings import ElectronCashProbe, HttpProbe
 from sidecar.core.model.state import SettingsStatus
 from sidecar.core.model.target import InstanceId, Target
+from sidecar.core.model.task_event import TaskCompleted, TaskDue, TasksPlanned
 from sidecar.core.model.update import replace_instances
 from sidecar.core.model.wallet_file import WalletFilesChecked
 from sidecar.core.reason.code import ReasonCode as R
@@ -463,6 +470,24 @@ def _messages_of_forecast() -> list[Message]:
     return [m for m in world.messages if m.kind is MessageKind.LIMIT_FORESEEN]
 
 
+def _messages_of_task() -> list[Message]:
+    world = healthy_world()
+    world.send(
+        TasksPlanned(world.now, (Task("vacuum", TaskKind.COMMAND, "0 5 * * *"),))
+    )
+    output = (text_reason("vacuumdb: error: no space left on device"),)
+    for status, outcome, details in (
+        (1, TaskOutcome.FAILED, output),
+        (0, TaskOutcome.DONE, ()),
+    ):
+        world.send(TaskDue(world.now, "vacuum", world.now.wall))
+        world.wait(12.0)
+        summary = Reason.of(R.TASK_EXIT_STATUS, count=status)
+        result = TaskResult(outcome, summary, details)
+        world.send(TaskCompleted(world.now, "vacuum", result))
+    return world.messages
+
+
 def _messages_of_unknown_history() -> list[Message]:
     world = healthy_world()
     doubt = "the store could not be written: disk full"
@@ -531,6 +556,7 @@ SECTIONS: tuple[tuple[str, Callable[[], list[Message]]], ...] = (
     ),
     ("A planned restart is left out", _messages_of_skipped_plan),
     ("Memory that will reach its limit", _messages_of_forecast),
+    ("A maintenance task fails, and is done the next time", _messages_of_task),
     ("What was done before is not known", _messages_of_unknown_history),
     ("A test message", _test_message),
 )

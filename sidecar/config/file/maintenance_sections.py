@@ -50,7 +50,39 @@ class CommandTaskSection(TaskSection, tag_field="type", tag="command", kw_only=T
     ]
 
 
-AnyTaskSection = CleanUpSection | HttpTaskSection | CommandTaskSection
+class HealthSummarySection(
+    TaskSection, tag_field="type", tag="health_summary", kw_only=True
+):
+    """The present state of all targets, incidents and tasks."""
+
+
+class ReportSection(TaskSection, tag_field="type", tag="report", kw_only=True):
+    """Availability, outages and restarts of a period."""
+
+    period: Duration | UnsetType = UNSET
+
+
+class ConfigCheckSection(
+    TaskSection, tag_field="type", tag="config_check", kw_only=True
+):
+    """``sidecar config check`` and ``sidecar doctor``."""
+
+
+class ImageAgeSection(TaskSection, tag_field="type", tag="image_age", kw_only=True):
+    """Containers whose image was built long ago."""
+
+    older_than: Duration | UnsetType = UNSET
+
+
+AnyTaskSection = (
+    HealthSummarySection
+    | ReportSection
+    | ConfigCheckSection
+    | ImageAgeSection
+    | CleanUpSection
+    | HttpTaskSection
+    | CommandTaskSection
+)
 
 
 class Maintenance(Section):

@@ -6,7 +6,9 @@ from sidecar.config.duration import format_seconds
 from sidecar.config.file.maintenance_sections import (
     CommandTaskSection,
     HttpTaskSection,
+    ImageAgeSection,
     Maintenance,
+    ReportSection,
     TaskSection,
     Window,
 )
@@ -19,7 +21,7 @@ from sidecar.config.reference.key_text import (
     describe_secret,
 )
 from sidecar.config.settings import RETENTION_S
-from sidecar.core.model.maintenance_task import TaskKind
+from sidecar.core.model.maintenance_task import ImageLimit, ReportPeriod, TaskKind
 
 _TIMEOUT = TaskKind.COMMAND.rule.timeout_s
 
@@ -54,7 +56,21 @@ MAINTENANCE_TEXTS: Mapping[type[Section], SectionTexts] = {
             f"{format_seconds(LONGEST_TIMEOUT_S)}",
             f"`{format_seconds(_TIMEOUT)}`",
         ),
-        "notify": KeyText("the runs of which people are told", "`problems`"),
+        "notify": KeyText(
+            "the runs of which people are told",
+            "`problems`; `always` for `health_summary` and `report`",
+        ),
+    },
+    ReportSection: {
+        "period": KeyText(
+            "the period until now", f"`{format_seconds(ReportPeriod().period_s)}`"
+        ),
+    },
+    ImageAgeSection: {
+        "older_than": KeyText(
+            "the age of an image above which it is a finding",
+            f"`{format_seconds(ImageLimit().older_than_s)}`",
+        ),
     },
     HttpTaskSection: {
         **describe_secret("the address, which is masked like a secret", "url"),

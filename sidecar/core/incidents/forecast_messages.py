@@ -14,6 +14,7 @@ from sidecar.core.model.notification_settings import NotifySettings
 from sidecar.core.model.state import State
 from sidecar.core.model.update import replace_instances
 from sidecar.core.reason.reason_text import reason_facts
+from sidecar.core.status.maintenance_windows import is_silenced
 
 SOON_S = 86400.0
 
@@ -22,6 +23,8 @@ def forecast_messages(
     state: State, settings: NotifySettings, at: Moment
 ) -> tuple[State, tuple[Message, ...]]:
     """One message per run and severity; none for a target that is paused.
+
+    In a maintenance window they wait for its end.
 
     P3, or P2 if the limit may be reached within a day and no restart is planned.
     """
@@ -51,7 +54,7 @@ def _severity_to_tell(state: State, instance: Instance, at: Moment) -> Severity 
     if memory is None or memory.forecast is None or memory.forecast.silence is not None:
         return None
     target = state.target_of(instance)
-    if target.name in state.paused:
+    if is_silenced(state, target.name, at.wall):
         return None
     earliest_wall = wall_of(memory.forecast.earliest_mono, at)
     is_soon = earliest_wall is not None and earliest_wall < at.wall + SOON_S

@@ -35,6 +35,10 @@ class TaskKind(StrEnum):
         member.rule = rule
         return member
 
+    HEALTH_SUMMARY = "health_summary", TaskKindRule(reports_always=True)
+    REPORT = "report", TaskKindRule(reports_always=True)
+    CONFIG_CHECK = "config_check"
+    IMAGE_AGE = "image_age"
     CLEAN_UP = "clean_up", TaskKindRule(catches_up=True)
     HTTP = "http", TaskKindRule(timeout_s=30.0)
     COMMAND = "command"
@@ -65,6 +69,23 @@ class TargetCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportPeriod:
+    """The period of a report, until now."""
+
+    period_s: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimit:
+    """The age above which an image is old."""
+
+    older_than_s: float = 180 * 86_400.0
+
+
+TaskSettings = HttpCall | TargetCommand | ReportPeriod | ImageLimit
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A task with its schedule. ``does``: what only some kinds need.
 
@@ -78,7 +99,7 @@ class Task:
     timeout_s: float = 300.0
     notify: TaskNotify = TaskNotify.PROBLEMS
     target: str | None = None
-    does: HttpCall | TargetCommand | None = None
+    does: TaskSettings | None = None
 
 
 class TaskOutcome(StrEnum):
@@ -147,6 +168,8 @@ class TaskProgress:
     ``taken_wall``: the last due time that was begun or recorded as missed; at first the
     time when the task came into force. ``cron`` and ``timezone`` are those of that
     time: with another schedule it says nothing. ``last``: the last run that has ended.
+    ``told``: the problem that people know of, since ``told_wall``; None: they know of
+    none.
     """
 
     cron: str
@@ -154,6 +177,8 @@ class TaskProgress:
     taken_wall: float
     running: TaskRun | None = None
     last: TaskRun | None = None
+    told: TaskOutcome | None = None
+    told_wall: float = 0.0
 
 
 def taken_walls(

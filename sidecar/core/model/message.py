@@ -43,6 +43,10 @@ class MessageKind(StrEnum):
     """Remedies before this start are not known: budgets begin nearly spent."""
     NOTICE = "notice"
     """Information without an incident, such as an operator's own stop."""
+    TASK_PROBLEM = "task_problem"
+    """A maintenance task failed, was missed, or found something."""
+    TASK_DONE = "task_done"
+    """A maintenance task is done: a report, or the end of its problem."""
     TEST = "test"
     """Test of a channel."""
 

@@ -419,5 +419,15 @@ AUDIENCES: Mapping[R, Audience] = MappingProxyType(
         R.TASK_REMOVED_OF: Audience.OPERATORS,
         R.TASK_EXIT_STATUS: Audience.EVERYBODY,
         R.TASK_ANSWER: Audience.EVERYBODY,
+        R.TASK_HEALTH: Audience.EVERYBODY,
+        R.TASK_LAST_RUN: Audience.OPERATORS,
+        R.TASK_REPORT: Audience.EVERYBODY,
+        R.TASK_REPORT_TARGET: Audience.EVERYBODY,
+        R.TASK_REPORT_NO_DATA: Audience.EVERYBODY,
+        R.TASK_RUNS_IN_PERIOD: Audience.EVERYBODY,
+        R.TASK_CHECKED: Audience.EVERYBODY,
+        R.TASK_IMAGES: Audience.EVERYBODY,
+        R.TASK_IMAGE_OLD: Audience.EVERYBODY,
+        R.TASK_IMAGE_UNKNOWN: Audience.OPERATORS,
     }
 )

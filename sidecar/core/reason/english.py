@@ -403,5 +403,15 @@ ENGLISH: Mapping[R, str] = MappingProxyType(
         R.TASK_REMOVED_OF: "removed from {said}: {count}",
         R.TASK_EXIT_STATUS: "the command ended with exit status {count}",
         R.TASK_ANSWER: "the address answered with status {status}",
+        R.TASK_HEALTH: "{count} of {needed} targets work; open incidents: {outages}",
+        R.TASK_LAST_RUN: "the last run of the maintenance task {said} was no success: {reason}",
+        R.TASK_REPORT: "outages since {since_wall:instant}: {outages}",
+        R.TASK_REPORT_TARGET: "{root}: {share:.3f} % available, outages: {outages}, restarts: {count}",
+        R.TASK_REPORT_NO_DATA: "{root}: no data",
+        R.TASK_RUNS_IN_PERIOD: "runs of maintenance tasks: {count}, of which {tries} were no success",
+        R.TASK_CHECKED: "configuration and stack were checked; findings: {count}",
+        R.TASK_IMAGES: "{count} of {needed} images are older than {size} days",
+        R.TASK_IMAGE_OLD: "{root}: its image was built {count} days ago",
+        R.TASK_IMAGE_UNKNOWN: "{root}: the age of its image is not known: {said}",
     }
 )

@@ -24,6 +24,7 @@ from sidecar.core.incidents.system_messages import (
     page_messages,
     store_lost_messages,
 )
+from sidecar.core.incidents.task_messages import task_messages
 from sidecar.core.model.decision import Decision, Trigger
 from sidecar.core.model.event import DecisionMade, Event, ProbeCompleted, Tick
 from sidecar.core.model.message import Message, MessageKind
@@ -91,7 +92,8 @@ def _changed_instances(before: State, after: State) -> tuple[InstanceId, ...]:
 
 def _with_messages(result: StepResult) -> StepResult:
     """Add the messages that are due by the step and by time."""
-    if not (result.transitions or result.decisions or isinstance(result.event, Tick)):
+    is_news = result.transitions or result.decisions or result.task_runs
+    if not (is_news or isinstance(result.event, Tick)):
         return result
     at = result.event.at
     settings = result.state.notify
@@ -102,6 +104,7 @@ def _with_messages(result: StepResult) -> StepResult:
     state, of_time, incident_kinds = due_messages(state, settings, at)
     state, of_newcomers = new_channel_messages(state, settings, at)
     state, of_loops = crash_loop_messages(state, result.touched, settings, at)
+    state, of_tasks = task_messages(state, result.task_runs, settings, at)
     state, of_sidecar = _messages_about_sidecar(state, settings, at)
     state, of_forecasts = forecast_messages(state, settings, at)
     steps = tuple(
@@ -120,6 +123,7 @@ def _with_messages(result: StepResult) -> StepResult:
             *of_loops,
             *of_sidecar,
             *of_forecasts,
+            *of_tasks,
             *page_messages(state, result.decisions, settings, at),
             *skipped_restart_messages(state, result.decisions, settings, at),
             *balance_messages(state, result.transitions, settings, at),

@@ -1,6 +1,7 @@
 """Runs of maintenance tasks: real requests, a fake engine, results as events."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -9,10 +10,15 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+from sidecar import __version__
+from sidecar.app.own_command import run_own_command
 from sidecar.clock import SystemClock
+from sidecar.core.model.cause import Cause
 from sidecar.core.model.event import Event
 from sidecar.core.model.maintenance_task import (
     HttpCall,
+    ImageLimit,
+    ReportPeriod,
     TargetCommand,
     Task,
     TaskKind,
@@ -22,13 +28,15 @@ from sidecar.core.model.maintenance_task import (
 )
 from sidecar.core.model.step_result import StepResult
 from sidecar.core.model.target import InstanceId
-from sidecar.core.model.task_event import TaskCompleted
+from sidecar.core.model.task_event import TaskCompleted, TaskDue, TasksPlanned
 from sidecar.core.ports.engine import EngineForbidden, ExecResult
 from sidecar.core.ports.storage import StoreUnavailable
 from sidecar.core.reason.code import ReasonCode as R
+from sidecar.core.reason.reason import text_reason
 from sidecar.tasks import task_runner
 from sidecar.tasks.task_runner import DETAIL_CHARACTERS, MOST_DETAILS, TaskRunner
-from sidecar.tasks.task_tools import TaskTools
+from sidecar.tasks.task_tools import OwnOutput, TaskTools
+from sidecar.web.report_source import ReportParts, ReportSource
 from tests.support.fakes import FakeEngine
 from tests.support.memory_journal import MemoryJournal
 from tests.support.notify_receivers import receiver, until
@@ -39,6 +47,8 @@ COMMAND = Task(
 )
 CLEAN_UP = Task("clean-up", TaskKind.CLEAN_UP, "")
 DEADLINE_S = 10.0
+DAY_S = 86_400.0
+WALLET, SERVICE = "electron-cash", "bitcoincash-service"
 
 
 class Bench:
@@ -47,15 +57,23 @@ class Bench:
     def __init__(self) -> None:
         self.world = RuleWorld()
         self.engine = FakeEngine(SystemClock(), *self.world.containers.values())
+        self.journal = MemoryJournal()
+        self.images: dict[str, float] = {}
+        self.outputs: dict[str, OwnOutput] = {}
         self.removed: Mapping[str, int] | StoreUnavailable = {}
         self.results: asyncio.Queue[TaskCompleted] = asyncio.Queue()
         tools = TaskTools(
             clock=SystemClock(),
             state=lambda: self.world.state,
             engine=self.engine,
-            journal=MemoryJournal(),
+            journal=self.journal,
             remove_old=self.remove_old,
             mask=lambda text: text.replace("hunter2", "***"),
+            report=ReportSource(
+                ReportParts(SystemClock(), lambda: self.world.state, self.journal)
+            ).build,
+            image_built=self.image_built,
+            run_own=self.run_own,
         )
         self.runner = TaskRunner(tools, self.post)
 
@@ -63,6 +81,14 @@ class Bench:
         if isinstance(self.removed, StoreUnavailable):
             raise self.removed
         return self.removed
+
+    async def image_built(self, container_id: str) -> float:
+        if container_id not in self.images:
+            raise EngineForbidden("images are hunter2 forbidden")
+        return self.images[container_id]
+
+    async def run_own(self, *arguments: str) -> OwnOutput:
+        return self.outputs[arguments[0]]
 
     def post(self, event: Event) -> None:
         assert isinstance(event, TaskCompleted)
@@ -201,3 +227,101 @@ async def test_only_a_few_tasks_run_at_once_and_close_ends_them() -> None:
     assert len(bench.engine.calls) == task_runner.AT_ONCE
     await bench.runner.close()
     assert bench.results.empty()
+
+
+# --- what Sidecar checks itself
+
+SUMMARY = Task("health", TaskKind.HEALTH_SUMMARY, "")
+CHECK = Task("check", TaskKind.CONFIG_CHECK, "")
+GOOD = OwnOutput(0, '{"good": true, "warnings": []}', "")
+NO_HAZARDS = OwnOutput(0, '{"hazards": []}', "")
+
+
+async def test_health_summary_names_what_does_not_work() -> None:
+    bench = Bench()
+    bench.world.works(WALLET, SERVICE)
+    result = await bench.run(SUMMARY)
+    assert (result.outcome, result.details) == (TaskOutcome.DONE, ())
+    assert str(result.summary) == "2 of 2 targets work; open incidents: 0"
+    bench.world.fails(SERVICE, Cause.MISCONFIGURED)
+    result = await bench.run(SUMMARY)
+    assert result.outcome is TaskOutcome.FINDINGS
+    assert str(result.summary).startswith("1 of 2 targets work")
+    assert details(result) == [f"{SERVICE} is down"]
+
+
+async def test_health_summary_names_tasks_without_success() -> None:
+    bench = Bench()
+    bench.world.works(WALLET, SERVICE)
+    bench.world.send(TasksPlanned(bench.world.now, (COMMAND,)))
+    bench.world.send(TaskDue(bench.world.now, "vacuum", bench.world.now.wall))
+    failed = TaskResult(TaskOutcome.FAILED, text_reason("no space"))
+    bench.world.send(TaskCompleted(bench.world.now, "vacuum", failed))
+    result = await bench.run(SUMMARY)
+    assert result.outcome is TaskOutcome.FINDINGS
+    (line,) = details(result)
+    assert "vacuum" in line
+    assert "no space" in line
+
+
+async def test_report_has_a_line_for_each_target_and_one_for_tasks() -> None:
+    bench = Bench()
+    bench.world.works(WALLET, SERVICE)
+    period = Task("report", TaskKind.REPORT, "", does=ReportPeriod(86_400.0))
+    result = await bench.run(period)
+    assert result.outcome is TaskOutcome.DONE
+    lines = details(result)
+    assert len(lines) == 3
+    assert lines[0].startswith(f"{SERVICE}: ")
+    assert lines[2] == "runs of maintenance tasks: 0, of which 0 were no success"
+
+
+async def test_config_check_finds_faults_hazards_and_missing_containers() -> None:
+    bench = Bench()
+    bench.world.works(WALLET, SERVICE)
+    bench.outputs = {"config": GOOD, "doctor": NO_HAZARDS}
+    result = await bench.run(CHECK)
+    assert (result.outcome, result.details) == (TaskOutcome.DONE, ())
+    hazard = {"code": "no_volume", "service": "db", "reason": "hunter2 is on no volume"}
+    bench.outputs = {
+        "config": OwnOutput(2, "", "mode: found 'atc'; allowed: act, observe\n"),
+        "doctor": OwnOutput(1, json.dumps({"hazards": [hazard]}), ""),
+    }
+    result = await bench.run(CHECK)
+    assert result.outcome is TaskOutcome.FINDINGS
+    assert details(result) == [
+        "mode: found 'atc'; allowed: act, observe",
+        "no_volume: db: *** is on no volume",
+    ]
+
+
+async def test_config_check_without_an_answer_fails() -> None:
+    bench = Bench()
+    for doctor in (OwnOutput(2, "", "no engine\n"), OwnOutput(0, "{", "")):
+        bench.outputs = {"config": GOOD, "doctor": doctor}
+        assert (await bench.run(CHECK)).outcome is TaskOutcome.FAILED
+
+
+async def test_image_age_finds_old_images_and_what_is_not_known_is_no_finding() -> None:
+    bench = Bench()
+    ages = Task("images", TaskKind.IMAGE_AGE, "", does=ImageLimit(10 * DAY_S))
+    now_wall = SystemClock().now().wall
+    wallet_id = bench.world.containers[InstanceId(WALLET, 1)].id
+    bench.images = {wallet_id: now_wall - 9 * DAY_S}
+    result = await bench.run(ages)
+    assert result.outcome is TaskOutcome.DONE
+    assert details(result) == [
+        f"{SERVICE}: the age of its image is not known: images are *** forbidden"
+    ]
+    bench.images = {wallet_id: now_wall - 30.5 * DAY_S}
+    result = await bench.run(ages)
+    assert result.outcome is TaskOutcome.FINDINGS
+    assert details(result)[0] == f"{WALLET}: its image was built 30 days ago"
+    assert str(result.summary) == "1 of 1 images are older than 10 days"
+
+
+async def test_own_command_runs_in_another_process() -> None:
+    output = await run_own_command(None, "version", "--json")
+    assert output.exit_status == 0
+    assert json.loads(output.answer) == {"version": __version__}
+    assert (await run_own_command(None, "nonsense")).exit_status == 2

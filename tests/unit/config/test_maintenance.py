@@ -1,5 +1,6 @@
 """The section ``maintenance``: its tasks, their defaults and their faults."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from sidecar.config.maintenance import CLEAN_UP_NAME, CRON_OF
 from sidecar.core.model.maintenance_task import (
     HttpCall,
+    ImageLimit,
+    ReportPeriod,
     TargetCommand,
     Task,
     TaskKind,
@@ -14,6 +17,7 @@ from sidecar.core.model.maintenance_task import (
 )
 from sidecar.core.model.maintenance_window import WindowSettings
 from tests.support.config_files import faults_of, load_text
+from tests.support.repository import REPOSITORY
 
 TARGET = "targets: {db: {probe: {type: running}}}\n"
 DAILY_CLEAN_UP = Task(CLEAN_UP_NAME, TaskKind.CLEAN_UP, CRON_OF["daily"])
@@ -86,6 +90,7 @@ PING = "type: http, url: 'http://a/'"
         ("{type: http, url: 'ftp://a/', every: daily}", "a.url"),
         ("{type: command, target: nobody, command: [a], every: daily}", "a.target"),
         ("{type: command, target: db, command: [], every: daily}", "a.command"),
+        ("{type: report, every: daily, period: 400d}", "a.period"),
         ("{type: dance, every: daily}", "a.type"),
     ],
 )
@@ -114,3 +119,30 @@ def test_window_without_end_is_refused(duration: str, tmp_path: Path) -> None:
     (fault,) = faults.values()
     assert fault.path == "maintenance.windows[0].duration"
     assert "less than 1d" in fault.allowed
+
+
+def test_own_checks_have_their_settings(tmp_path: Path) -> None:
+    tasks = tasks_of(
+        "{report: {type: report, every: weekly, period: 30d},"
+        " images: {type: image_age, every: monthly},"
+        " summary: {type: health_summary, every: daily}}",
+        tmp_path,
+    )
+    assert tasks["report"].does == ReportPeriod(30 * 86_400.0)
+    assert tasks["report"].notify is TaskNotify.ALWAYS
+    assert tasks["images"].does == ImageLimit()
+    assert tasks["images"].notify is TaskNotify.PROBLEMS
+    assert tasks["summary"].does is None
+
+
+def test_schedule_of_the_page_is_accepted(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "maintenance.md").read_text()
+    (example,) = re.findall(
+        r"<!-- sidecar.yaml -->\n```yaml\n(.*?)```", page, re.DOTALL
+    )
+    (tmp_path / "secret").write_text("rpc-password")
+    text = re.sub(r"/run/secrets/\w+", str(tmp_path / "secret"), example)
+    settings = load_text(text, tmp_path)
+    assert len(settings.tasks) == 5
+    assert len(settings.windows) == 1
+    assert settings.warnings == ()

@@ -23,6 +23,7 @@ NUMBERS = frozenset(
         "blocks",
         "count",
         "due_wall",
+        "share",
         "exit_code",
         "height",
         "limit_s",
